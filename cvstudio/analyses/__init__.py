@@ -1,0 +1,8 @@
+"""What a user does with a medium: one file for each analysis, registered here by its declaration."""
+
+from __future__ import annotations
+
+from cvstudio.analyses.base import Analysis
+from cvstudio.registry import Registry
+
+ANALYSES: Registry[Analysis] = Registry("analysis", __name__)

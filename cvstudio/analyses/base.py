@@ -1,0 +1,127 @@
+"""What an analysis declares of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cvstudio.errors import BindingError, ParamsError
+from cvstudio.media.base import Media, MediaKind
+from cvstudio.models.base import ModelSpec
+from cvstudio.params import Range, check_value, fields_of
+from cvstudio.stages import Stage
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An input of an analysis.
+
+    `kinds` are the media that fit. A `streamed` slot hands the stage an open reader instead of a sample.
+    The first slot of an analysis is the one that the canvas shows.
+    """
+
+    name: str
+    title: str
+    kinds: frozenset[MediaKind]
+    streamed: bool = False
+
+    def accepts(self, media: Media) -> bool:
+        """Whether `media` fits; a video without sound is no input for a slot that wants sound."""
+        return media.kind in self.kinds and (not self.wants_sound or media.has_sound)
+
+    @property
+    def wants_sound(self) -> bool:
+        return MediaKind.AUDIO in self.kinds
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A chain of stages with a name.
+
+    Parameters
+    ----------
+    key, title : "detect", "Detect objects"
+    summary : one sentence for the first screen and the command line
+    action : what the first screen says one can do, e.g. "Find objects"
+    icon : name of an icon in resources/icons
+    inputs : the slots; the first is positional on the command line, the others are flags
+    stages : the chain
+    task : models of this task can be picked; empty where no model is used
+    default_model : key of the model that is picked first
+    samples : slot name -> file name in resources/samples, what the first screen opens
+    result : the type of the last stage's output
+    keywords : names from the course that lead here
+    """
+
+    key: str
+    title: str
+    summary: str
+    action: str
+    icon: str
+    inputs: tuple[Slot, ...]
+    stages: tuple[Stage, ...]
+    result: type[Any]
+    task: str = ""
+    default_model: str = ""
+    samples: Mapping[str, str] | None = None
+    keywords: tuple[str, ...] = ()
+
+    def slot(self, name: str) -> Slot:
+        for slot in self.inputs:
+            if slot.name == name:
+                return slot
+        raise BindingError(f"{self.title} has no input '{name}'; it has: {', '.join(s.name for s in self.inputs)}.")
+
+    def check_bindings(self, bindings: Mapping[str, Media]) -> None:
+        """Raise BindingError unless every slot has a medium of a kind that it takes."""
+        for name in bindings:
+            self.slot(name)
+        for slot in self.inputs:
+            wanted = " or ".join(sorted(slot.kinds))
+            media = bindings.get(slot.name)
+            if media is None:
+                raise BindingError(f"{self.title} needs {slot.title.lower()} ({wanted}); open one and choose it.")
+            if not slot.accepts(media):
+                found = f"{media.kind} without sound" if slot.wants_sound and media.kind in slot.kinds else media.kind
+                raise BindingError(
+                    f"{self.title} expects {wanted} as {slot.title.lower()}, but {media.name} is {found}; "
+                    f"choose another file."
+                )
+
+    def params_types(self, model: ModelSpec | None) -> tuple[type[Any], ...]:
+        """The parameter class of each stage; a stage that runs the network has the model's."""
+        return tuple(model.params if model and stage.uses_network else stage.params for stage in self.stages)
+
+    def make_params(self, values: Mapping[str, Any], model: ModelSpec | None) -> tuple[Any, ...]:
+        """Parameters of every stage from flat `values` by name; what is missing takes its (model's) default.
+
+        Raises
+        ------
+        ParamsError
+            A name is not declared by any stage, or a value is not allowed.
+        """
+        types = self.params_types(model)
+        declared = {field.name: field for params_type in types for field in fields_of(params_type)}
+        given = {**{k: v for k, v in (model.defaults if model else {}).items() if k in declared}, **values}
+        for name in given:
+            if name not in declared:
+                known = ", ".join(declared) or "none"
+                raise ParamsError(f"{self.title} has no parameter '{name}'; there are: {known}.")
+        made = []
+        for params_type in types:
+            own = {}
+            for field in fields_of(params_type):
+                if field.name in given:
+                    own[field.name] = check_value(field, given[field.name], self.bounds(field.range, model))
+            made.append(params_type(**own))
+        return tuple(made)
+
+    @staticmethod
+    def bounds(declared: Range | None, model: ModelSpec | None) -> Range | None:
+        """The range that holds for `model`; None where the input decides."""
+        if declared is None or declared.from_input:
+            return None
+        if model and declared.from_model:
+            return model.ranges.get(declared.from_model, declared)
+        return declared

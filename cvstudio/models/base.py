@@ -1,0 +1,92 @@
+"""What a model declares of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from cvstudio.params import Range
+from cvstudio.progress import Progress
+from cvstudio.results import Detections
+from cvstudio.stages import NoParams
+from cvstudio.types import Image
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A published checkpoint.
+
+    Parameters
+    ----------
+    key : str
+    file_name : as its publisher names it, and as torch's hub cache stores it
+    url : where it is published; empty for what a dependency carries
+    sha256 : whole hash or, as in torchvision's file names, its first eight digits
+    size_bytes, licence, trained_on, metrics : shown before anything is downloaded
+    labels : names of the classes by index
+    """
+
+    key: str
+    file_name: str
+    url: str
+    sha256: str
+    size_bytes: int
+    licence: str
+    trained_on: str
+    metrics: str = ""
+    labels: tuple[str, ...] = ()
+
+
+class Network(Protocol):
+    """A loaded model. `labels` are its classes by index."""
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+
+class Detector(Network, Protocol):
+    """A loaded detector."""
+
+    def predict(self, image: Image, params: Any, progress: Progress) -> Detections:
+        """Candidates before score threshold and NMS, scores descending, at most `MAX_CANDIDATES`."""
+        ...
+
+
+MAX_CANDIDATES = 2000
+"""Candidates that are cached; NMS over more is too slow for a slider."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model: data only; `load` brings the behaviour and everything heavy.
+
+    Parameters
+    ----------
+    key, title, family, paper, year
+    task : "detect", …; an analysis picks its models by it
+    load : callable (device, checkpoint path or None) -> Network
+        Runs on the accelerator thread. Raises WeightsError.
+    weights : published checkpoints, the default first; empty where a dependency carries the model
+    params : of the predict stage
+    ranges : replaces `Range` bounds by name (see `Range.from_model`)
+    defaults : values of later stages' parameters that suit this model, by name
+    labels : the classes, where known before loading
+    """
+
+    key: str
+    title: str
+    task: str
+    family: str
+    paper: str
+    year: int
+    load: Callable[[str, Path | None], Any]
+    weights: tuple[Weights, ...] = ()
+    params: type[Any] = NoParams
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    capabilities: frozenset[str] = frozenset()
+    keywords: tuple[str, ...] = ()
+    summary: str = ""

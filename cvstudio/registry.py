@@ -1,0 +1,95 @@
+"""Named collections of what the program can do. A file that declares something is the only place to touch."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from cvstudio.errors import UnknownKeyError
+
+
+class Keyed(Protocol):
+    """Anything with a key."""
+
+    @property
+    def key(self) -> str: ...
+
+
+T = TypeVar("T", bound=Keyed)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A module that failed to import: shown as a row, so that one bad file does not take the rest with it."""
+
+    module: str
+    reason: str
+
+
+class Registry(Generic[T]):
+    """Entries by key, filled by importing every module of `package` when first asked.
+
+    Parameters
+    ----------
+    what : str
+        The noun used in messages, e.g. "analysis".
+    package : str
+        Dotted name of the package whose modules register entries.
+    """
+
+    def __init__(self, what: str, package: str) -> None:
+        self._what = what
+        self._package = package
+        self._entries: dict[str, T] = {}
+        self._broken: list[Broken] = []
+        self._discovered = False
+
+    def register(self, entry: T) -> T:
+        """Add `entry` and return it. Raises ValueError where its key is taken."""
+        if entry.key in self._entries:
+            raise ValueError(f"the {self._what} '{entry.key}' is registered twice")
+        self._entries[entry.key] = entry
+        return entry
+
+    def discover(self) -> None:
+        """Import every module of the package once; a failing one becomes a `Broken` row."""
+        if self._discovered:
+            return
+        self._discovered = True
+        package = importlib.import_module(self._package)
+        for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
+            try:
+                importlib.import_module(f"{self._package}.{info.name}")
+            except Exception as error:  # a discovery ends here: the row tells what failed
+                self._broken.append(Broken(info.name, f"{type(error).__name__}: {error}"))
+
+    def __getitem__(self, key: str) -> T:
+        self.discover()
+        try:
+            return self._entries[key]
+        except KeyError:
+            near = difflib.get_close_matches(key, self._entries, n=1, cutoff=0.5)
+            hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(self._entries))}."
+            raise UnknownKeyError(f"There is no {self._what} '{key}'; {hint}") from None
+
+    def __iter__(self) -> Iterator[T]:
+        self.discover()
+        return iter(self._entries.values())
+
+    def __len__(self) -> int:
+        self.discover()
+        return len(self._entries)
+
+    def __contains__(self, key: object) -> bool:
+        self.discover()
+        return key in self._entries
+
+    @property
+    def broken(self) -> tuple[Broken, ...]:
+        """The modules that failed to import."""
+        self.discover()
+        return tuple(self._broken)

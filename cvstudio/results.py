@@ -1,0 +1,152 @@
+"""Results: what an analysis returns. Frozen, arrays read-only, in the pixels of the medium they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.types import Rect, Size, readonly
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a result came from: a medium and, for video, the presentation time in seconds."""
+
+    media_id: str = ""
+    pts: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Boxes with scores.
+
+    Parameters
+    ----------
+    boxes : float32 (n, 4)
+        x1, y1, x2, y2 in image pixels; (0, 0) is the outer corner of the top left pixel.
+    scores : float32 (n,)
+        Descending; their meaning is the model's (`score_kind`).
+    classes : int64 (n,)
+        Index into `labels`.
+    labels : names of all classes that the model knows
+    ids : int64 (n,)
+        Index of the raw candidate, so that a row keeps its id whatever the sliders say.
+    size : of the picture
+    score_kind : "probability", "margin" (of an SVM) or "neighbours" (of a cascade)
+
+    Raises
+    ------
+    ValueError
+        A shape or dtype is another.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    labels: tuple[str, ...]
+    ids: NDArray[np.int64]
+    size: Size
+    score_kind: str = "probability"
+    source: Source = Source()
+
+    def __post_init__(self) -> None:
+        n = len(self.boxes)
+        expected: dict[str, tuple[Any, tuple[int, ...]]] = {
+            "boxes": (np.float32, (n, 4)),
+            "scores": (np.float32, (n,)),
+            "classes": (np.int64, (n,)),
+            "ids": (np.int64, (n,)),
+        }
+        for name, (dtype, shape) in expected.items():
+            array = getattr(self, name)
+            if array.dtype != dtype or array.shape != shape:
+                wanted = f"{np.dtype(dtype)} {shape}"
+                raise ValueError(f"expected {name} as {wanted}, found {array.dtype} {array.shape}")
+            object.__setattr__(self, name, readonly(array))
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def take(self, rows: NDArray[Any] | Sequence[int]) -> Detections:
+        """The detections at `rows` (indices or a boolean mask), in that order."""
+        rows = np.asarray(rows, dtype=np.int64) if len(rows) == 0 else np.asarray(rows)
+        return Detections(
+            self.boxes[rows],
+            self.scores[rows],
+            self.classes[rows],
+            self.labels,
+            self.ids[rows],
+            self.size,
+            self.score_kind,
+            self.source,
+        )
+
+    def label(self, row: int) -> str:
+        return self.labels[int(self.classes[row])]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture computed from a picture.
+
+    `pixels` is uint8 RGB (h, w, 3) and shows `rect` (image pixels) of a source of `size`; `scale` is output
+    pixels for each image pixel. `mask` bool (h, w), optional, marks the pixels that are in focus.
+    """
+
+    pixels: NDArray[np.uint8]
+    rect: Rect
+    scale: float
+    size: Size
+    mask: NDArray[np.bool_] | None = None
+    source: Source = Source()
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8:
+            raise ValueError(f"expected uint8 (h, w, 3), found {self.pixels.dtype} {self.pixels.shape}")
+        object.__setattr__(self, "pixels", readonly(self.pixels))
+        if self.mask is not None:
+            object.__setattr__(self, "mask", readonly(self.mask))
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrogram:
+    """Loudness over time and frequency.
+
+    Parameters
+    ----------
+    levels : uint8 (bins, columns)
+        0 is `low_db`, 255 is `high_db` (dB relative to full scale); row 0 is 0 Hz.
+    rate_hz, hop, window : samples per second, between columns, in a window
+    columns_done : columns that are computed; the rest is still to come
+    """
+
+    levels: NDArray[np.uint8]
+    rate_hz: int
+    hop: int
+    window: int
+    low_db: float
+    high_db: float
+    columns_done: int
+    source: Source = Source()
+
+    def __post_init__(self) -> None:
+        if self.levels.ndim != 2 or self.levels.dtype != np.uint8:
+            raise ValueError(f"expected uint8 (bins, columns), found {self.levels.dtype} {self.levels.shape}")
+        view = self.levels.view()
+        view.flags.writeable = False
+        object.__setattr__(self, "levels", view)
+
+    @property
+    def duration_secs(self) -> float:
+        return self.levels.shape[1] * self.hop / self.rate_hz
+
+    @property
+    def nyquist_hz(self) -> float:
+        return self.rate_hz / 2
+
+
+Result = Detections | Picture | Spectrogram

@@ -1,0 +1,239 @@
+"""The chain: an analysis is a short row of stages, and a change reruns only what comes after it.
+
+Every stage's output is cached under a key: the key of the stage before, its own version, its parameters, the
+network where it uses one and the view where it depends on it. Keys are plain nested tuples of hashable values,
+so two equal requests meet in the cache whoever made them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from cvstudio.progress import Progress
+from cvstudio.types import View
+
+Where = Literal["accelerator", "pool", "main"]
+Key = Hashable
+
+
+@dataclass(frozen=True)
+class NoParams:
+    """Parameters of a stage that has none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What a stage is given.
+
+    Parameters
+    ----------
+    samples : by slot name
+        An Image, DepthMap or Waveform; for a streamed slot, an open reader.
+    previous : output of the stage before; None for the first
+    network : the loaded network where the stage uses one
+    view : the visible part, for a stage that is `viewed`; None asks for the whole at scale 1
+    """
+
+    samples: Mapping[str, Any]
+    previous: Any = None
+    network: Any = None
+    view: View | None = None
+
+
+StageRun = Callable[[Inputs, Any, Progress], Iterator[Any]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of an analysis.
+
+    Parameters
+    ----------
+    name : str
+    run : callable (inputs, params, progress) -> iterator
+        Yields better and better outputs; the last one is the result. Outputs are frozen.
+    params : frozen dataclass type of `cvstudio.params` declarations
+    where : "accelerator", "pool" or "main"
+        Main is for stages under 4 ms.
+    version : raised whenever the same parameters give another output
+    uses_network : the stage runs the model; its parameters are then `ModelSpec.params`
+    viewed : the output depends on the visible rectangle
+    """
+
+    name: str
+    run: StageRun
+    params: type[Any] = NoParams
+    where: Where = "pool"
+    version: int = 1
+    uses_network: bool = False
+    viewed: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything that a result depends on.
+
+    `sources` names what is bound to each slot: (slot, media id, pts or None). `params` holds one object for each
+    stage. `network` identifies model, weights, device and precision.
+    """
+
+    analysis: str
+    stages: tuple[Stage, ...]
+    sources: tuple[tuple[str, str, float | None], ...]
+    params: tuple[Any, ...]
+    network: tuple[str, ...] = ()
+    view: View | None = None
+
+
+def stage_keys(request: Request) -> tuple[Key, ...]:
+    """The cache key of each stage of `request`, in order."""
+    key: Key = (request.analysis, request.sources)
+    keys = []
+    for stage, params in zip(request.stages, request.params, strict=True):
+        network = request.network if stage.uses_network else ()
+        view = request.view if stage.viewed else None
+        key = (key, stage.name, stage.version, params, network, view)
+        keys.append(key)
+    return tuple(keys)
+
+
+def nbytes(value: Any) -> int:
+    """Memory of the arrays that `value` holds (arrays, containers and dataclasses are walked)."""
+    if isinstance(value, np.ndarray):
+        # A read-only view keeps its base alive, and that is what is held.
+        base = value if value.base is None else value.base
+        return int(base.nbytes) if isinstance(base, np.ndarray) else int(value.nbytes)
+    if isinstance(value, Mapping):
+        return sum(nbytes(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return sum(nbytes(item) for item in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return sum(nbytes(item) for item in vars(value).values()) if hasattr(value, "__dict__") else 0
+    return 64
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A cached output; `complete` is False while its stage still yields better ones."""
+
+    value: Any
+    complete: bool
+    nbytes: int
+
+
+class Cache:
+    """Stage outputs, least recently used out first, within a budget. Safe to use from every thread."""
+
+    def __init__(self, *, budget_bytes: int = 1 << 30, max_entries: int = 512) -> None:
+        self.budget_bytes = budget_bytes
+        self.max_entries = max_entries
+        self._entries: OrderedDict[Key, Entry] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: Key) -> Entry | None:
+        """The entry under `key`, marked as just used."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None:
+                self._entries.move_to_end(key)
+            return entry
+
+    def put(self, key: Key, value: Any, *, complete: bool = True) -> None:
+        """Store `value`; whatever was used longest ago leaves until the budget holds (the newest always stays)."""
+        entry = Entry(value, complete, nbytes(value))
+        with self._lock:
+            old = self._entries.pop(key, None)
+            self._bytes += entry.nbytes - (old.nbytes if old else 0)
+            self._entries[key] = entry
+            while len(self._entries) > 1 and (self._bytes > self.budget_bytes or len(self._entries) > self.max_entries):
+                self._bytes -= self._entries.popitem(last=False)[1].nbytes
+
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
+            self._bytes = 0
+
+    @property
+    def used_bytes(self) -> int:
+        return self._bytes
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def first_missing(keys: tuple[Key, ...], cache: Cache) -> int:
+    """Index of the first stage to run: the one after the last complete cached output; len(keys) where all is there."""
+    for index in range(len(keys) - 1, -1, -1):
+        entry = cache.get(keys[index])
+        if entry is not None and entry.complete:
+            return index + 1
+    return 0
+
+
+def run_stage(request: Request, index: int, inputs: Inputs, cache: Cache, progress: Progress) -> Iterator[Any]:
+    """Run one stage, caching what it yields, and yield it on.
+
+    Raises
+    ------
+    RuntimeError
+        The stage yielded nothing, which is a defect of the stage.
+    """
+    key = stage_keys(request)[index]
+    stage = request.stages[index]
+    value: Any = None
+    found = False
+    given = dataclasses.replace(inputs, view=request.view if stage.viewed else None)
+    for value in stage.run(given, request.params[index], progress):
+        progress.check()
+        found = True
+        cache.put(key, value, complete=False)
+        yield value
+    if not found:
+        raise RuntimeError(f"the stage '{stage.name}' of '{request.analysis}' yielded nothing")
+    cache.put(key, value)
+
+
+@dataclass
+class Providers:
+    """Where a chain gets what it needs, asked only if a stage runs that needs it."""
+
+    samples: Callable[[], Mapping[str, Any]]
+    network: Callable[[], Any] = field(default=lambda: None)
+
+
+def run_chain(request: Request, providers: Providers, cache: Cache, progress: Progress) -> Iterator[Any]:
+    """Run what is missing of `request` in this thread and yield final results, better and better.
+
+    This is the road of the command line, the Python function and every export; the window walks the same stages
+    one by one on its lanes.
+    """
+    keys = stage_keys(request)
+    start = first_missing(keys, cache)
+    if start == len(keys):
+        entry = cache.get(keys[-1])
+        assert entry is not None
+        yield entry.value
+        return
+    before = cache.get(keys[start - 1]) if start else None
+    samples = providers.samples()
+    network = providers.network() if any(stage.uses_network for stage in request.stages[start:]) else None
+    inputs = Inputs(samples, before.value if before else None, network)
+    yield from _run_from(request, start, inputs, cache, progress)
+
+
+def _run_from(request: Request, index: int, inputs: Inputs, cache: Cache, progress: Progress) -> Iterator[Any]:
+    last = index == len(request.stages) - 1
+    value: Any = None
+    for value in run_stage(request, index, inputs, cache, progress):
+        if last:
+            yield value
+    if not last:
+        yield from _run_from(request, index + 1, dataclasses.replace(inputs, previous=value), cache, progress)

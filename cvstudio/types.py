@@ -1,0 +1,188 @@
+"""Samples: what a reader gives and a stage takes. All are frozen and their arrays read-only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Transfer = Literal["srgb", "linear"]
+DepthUnit = Literal["m", "mm", "px", "relative"]
+
+
+def readonly(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a C-contiguous, read-only version of `array` (the same memory where it already is contiguous)."""
+    result = np.ascontiguousarray(array).view()
+    result.flags.writeable = False
+    return result
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+
+class Rect(NamedTuple):
+    """An axis-aligned rectangle in image pixels; (0, 0) is the outer corner of the top left pixel."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> float:
+        return self.y + self.height
+
+
+class View(NamedTuple):
+    """What is to be rendered: `rect` in image pixels at `scale` output pixels for each of them."""
+
+    rect: Rect
+    scale: float = 1.0
+
+    @property
+    def size(self) -> Size:
+        """Size of the rendering in output pixels, at least 1 x 1."""
+        return Size(max(1, round(self.rect.width * self.scale)), max(1, round(self.rect.height * self.scale)))
+
+    @classmethod
+    def whole(cls, size: Size) -> View:
+        """All of a picture of `size`, pixel for pixel."""
+        return cls(Rect(0.0, 0.0, float(size.width), float(size.height)), 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A picture.
+
+    Parameters
+    ----------
+    pixels : uint8, uint16 or float32 (H, W, 3)
+        RGB; integers span their whole range, floats are 0..1 for sRGB and unbounded for linear light.
+    alpha : same dtype (H, W), optional
+        Opacity, straight (not premultiplied).
+    transfer : "srgb" or "linear"
+
+    Raises
+    ------
+    ValueError
+        The shape or dtype is another.
+    """
+
+    pixels: NDArray[Any]
+    alpha: NDArray[Any] | None = None
+    transfer: Transfer = "srgb"
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or 0 in self.pixels.shape:
+            raise ValueError(f"expected RGB pixels of shape (H, W, 3), found {self.pixels.shape}")
+        if self.pixels.dtype not in (np.uint8, np.uint16, np.float32):
+            raise ValueError(f"expected uint8, uint16 or float32 pixels, found {self.pixels.dtype}")
+        object.__setattr__(self, "pixels", readonly(self.pixels))
+        if self.alpha is not None:
+            if self.alpha.shape != self.pixels.shape[:2]:
+                raise ValueError(f"expected alpha of shape {self.pixels.shape[:2]}, found {self.alpha.shape}")
+            object.__setattr__(self, "alpha", readonly(self.alpha))
+
+    @property
+    def size(self) -> Size:
+        return Size(self.pixels.shape[1], self.pixels.shape[0])
+
+    @cached_property
+    def rgb8(self) -> NDArray[np.uint8]:
+        """The picture as sRGB uint8 (H, W, 3): what is displayed and what networks are given."""
+        if self.pixels.dtype == np.uint8:
+            return self.pixels
+        if self.pixels.dtype == np.uint16:
+            # 257 maps 65535 to 255 exactly; a shift by 8 would darken.
+            return readonly(((self.pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))
+        values = np.nan_to_num(np.clip(self.pixels, 0.0, 1.0), nan=0.0)
+        if self.transfer == "linear":
+            # sRGB opto-electronic transfer function, IEC 61966-2-1.
+            values = np.where(values <= 0.0031308, values * 12.92, 1.055 * np.power(values, 1 / 2.4) - 0.055)
+        return readonly((values * 255 + 0.5).astype(np.uint8))
+
+
+@dataclass(frozen=True, eq=False)
+class Frame(Image):
+    """A picture of a video. `pts` is its presentation time in seconds."""
+
+    pts: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class DepthMap:
+    """Depth or disparity of each pixel.
+
+    Parameters
+    ----------
+    values : float32 (H, W)
+        In `unit`; undefined where `invalid`.
+    unit : "m", "mm", "px" (disparity) or "relative"
+    invalid : bool (H, W)
+        Where nothing was measured (zero, NaN or infinite in the file).
+    near_is_large : bool
+        True for disparity and inverse depth, False for metric depth.
+    """
+
+    values: NDArray[np.float32]
+    unit: DepthUnit = "relative"
+    invalid: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), bool))
+    near_is_large: bool = False
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or 0 in self.values.shape or self.values.dtype != np.float32:
+            raise ValueError(f"expected float32 depth (H, W), found {self.values.dtype} {self.values.shape}")
+        missing = ~np.isfinite(self.values)
+        invalid = missing if self.invalid.size == 0 else self.invalid | missing
+        if invalid.shape != self.values.shape:
+            raise ValueError(f"expected an invalid mask of shape {self.values.shape}, found {invalid.shape}")
+        object.__setattr__(self, "invalid", readonly(invalid))
+        object.__setattr__(self, "values", readonly(np.where(invalid, np.float32(0), self.values)))
+
+    @property
+    def size(self) -> Size:
+        return Size(self.values.shape[1], self.values.shape[0])
+
+    @cached_property
+    def extent(self) -> tuple[float, float]:
+        """Smallest and largest valid value in `unit`; (0, 1) where there is none."""
+        valid = self.values[~self.invalid]
+        return (float(valid.min()), float(valid.max())) if valid.size else (0.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Waveform:
+    """Sound: `samples` float32 (channels, n), nominally -1..1, at `rate_hz`, beginning at `start` (a sample index)."""
+
+    samples: NDArray[np.float32]
+    rate_hz: int
+    start: int = 0
+
+    def __post_init__(self) -> None:
+        if self.samples.ndim != 2 or self.samples.dtype != np.float32:
+            raise ValueError(f"expected float32 (channels, n), found {self.samples.dtype} {self.samples.shape}")
+        if self.rate_hz <= 0:
+            raise ValueError(f"expected a positive sample rate, found {self.rate_hz}")
+        object.__setattr__(self, "samples", readonly(self.samples))
+
+    @property
+    def channels(self) -> int:
+        return self.samples.shape[0]
+
+    @property
+    def duration_secs(self) -> float:
+        return self.samples.shape[1] / self.rate_hz
+
+
+Sample = Image | DepthMap | Waveform
