@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cvstudio.errors import BindingError, ParamsError
 from cvstudio.media.base import Media, MediaKind
@@ -35,6 +38,25 @@ class Slot:
         return MediaKind.AUDIO in self.kinds
 
 
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """How often values occur: `counts` in equal bins over `low`..`high`; a control paints it behind its track."""
+
+    counts: NDArray[np.int64]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What a computed stage tells of the input: bounds of parameters (`Range.from_input`), the values that hold
+    while the user has set none, and histograms, all by parameter name."""
+
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    histograms: Mapping[str, Histogram] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Analysis:
     """A chain of stages with a name.
@@ -52,6 +74,8 @@ class Analysis:
     samples : slot name -> file name in resources/samples, what the first screen opens
     result : the type of the last stage's output
     keywords : names from the course that lead here
+    facts : callable (output of the first stage, values by name) -> Facts, where controls depend on the input
+    pick : callable (output of the first stage, x, y) -> values by name, what a click on the picture sets
     """
 
     key: str
@@ -66,6 +90,8 @@ class Analysis:
     default_model: str = ""
     samples: Mapping[str, str] | None = None
     keywords: tuple[str, ...] = ()
+    facts: Callable[[Any, Mapping[str, Any]], Facts] | None = None
+    pick: Callable[[Any, float, float], Mapping[str, Any]] | None = None
 
     def slot(self, name: str) -> Slot:
         for slot in self.inputs:
@@ -102,7 +128,7 @@ class Analysis:
             A name is not declared by any stage, or a value is not allowed.
         """
         types = self.params_types(model)
-        declared = {field.name: field for params_type in types for field in fields_of(params_type)}
+        declared = {item.name: item for params_type in types for item in fields_of(params_type)}
         given = {**{k: v for k, v in (model.defaults if model else {}).items() if k in declared}, **values}
         for name in given:
             if name not in declared:
@@ -111,9 +137,9 @@ class Analysis:
         made = []
         for params_type in types:
             own = {}
-            for field in fields_of(params_type):
-                if field.name in given:
-                    own[field.name] = check_value(field, given[field.name], self.bounds(field.range, model))
+            for item in fields_of(params_type):
+                if item.name in given:
+                    own[item.name] = check_value(item, given[item.name], self.bounds(item.range, model))
             made.append(params_type(**own))
         return tuple(made)
 

@@ -1,0 +1,199 @@
+"""Analyses from Python and for the command line: the same chain as in the window, in the calling thread."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.errors import BindingError
+from cvstudio.exporters import ExportItem
+from cvstudio.host import Host
+from cvstudio.media import Media, MediaKind, open_media
+from cvstudio.models import MODELS
+from cvstudio.progress import Progress
+from cvstudio.readers import Readers, iterate_frames, read_sample, sample_key
+from cvstudio.recipe import make_recipe
+from cvstudio.resolve import make_request
+from cvstudio.session import AnalysisInstance
+from cvstudio.stages import Cache, Providers, run_chain
+from cvstudio.types import Image
+
+
+class Runner:
+    """Runs analyses in the calling thread; keeps networks, readers and stage outputs between calls."""
+
+    def __init__(self, *, device: str = "auto", cache: Cache | None = None) -> None:
+        self.host = Host(device)
+        self.cache = cache if cache is not None else Cache()
+        self.readers = Readers()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files and drop the networks."""
+        self.readers.close()
+        self.host.close()
+
+    def samples(self, instance: AnalysisInstance, pts: float | None) -> dict[str, Any]:
+        """What each slot of `instance` holds at `pts` seconds; a streamed slot gets its open reader."""
+        found: dict[str, Any] = {}
+        for slot in instance.spec.inputs:
+            media = instance.bindings[slot.name]
+            if slot.streamed:
+                found[slot.name] = self.sound(media)
+            else:
+                at = pts if media.kind is MediaKind.VIDEO else None
+                found[slot.name] = read_sample(media, at, self.readers, self.cache)
+        return found
+
+    def sound(self, media: Media) -> Any:
+        """The open reader of the sound of `media`."""
+        return self.readers.get(media, sound=True)
+
+    def results(self, instance: AnalysisInstance, progress: Progress, *, pts: float | None = None) -> Iterator[Any]:
+        """Better and better results of `instance`, for the whole medium. Raises UserError."""
+        model = instance.model_spec
+        network = self.host.network_key(model, instance.weights) if model else ()
+        request = make_request(instance, pts=pts, network=network)
+        providers = Providers(
+            samples=lambda: self.samples(instance, pts),
+            network=lambda: self.host.network(model, instance.weights, progress) if model else None,
+        )
+        return run_chain(request, providers, self.cache, progress)
+
+    def result(self, instance: AnalysisInstance, progress: Progress | None = None, *, pts: float | None = None) -> Any:
+        """The final result of `instance`. Raises UserError."""
+        final = None
+        for final in self.results(instance, progress or Progress(), pts=pts):
+            pass
+        return final
+
+    def export_item(
+        self,
+        instance: AnalysisInstance,
+        progress: Progress,
+        *,
+        base: Path,
+        pts: float | None = None,
+        look: Mapping[str, Any] | None = None,
+    ) -> ExportItem:
+        """The result of `instance` with what an exporter needs; `base` is the folder that it will be written to."""
+        result = self.result(instance, progress, pts=pts)
+        media = instance.bindings[instance.spec.inputs[0].name]
+        recipe = make_recipe(instance, base, pts=pts, look=look or {})
+        picture = None if instance.spec.inputs[0].streamed else self.samples(instance, pts)
+        image = picture[instance.spec.inputs[0].name] if picture else None
+        return ExportItem(media, image if isinstance(image, Image) else None, result, dict(look or {}), recipe)
+
+    def frames(self, instance: AnalysisInstance, progress: Progress) -> Iterator[tuple[Image, Any]]:
+        """Every frame of a video in order, with its result."""
+        media = instance.bindings[instance.spec.inputs[0].name]
+        total = media.frame_count or (media.duration_secs or 0) * (media.frame_rate or 0) or None
+        with Readers() as readers:
+            for number, frame in enumerate(iterate_frames(media, readers)):
+                progress(min(1.0, number / total) if total else None, f"frame {number + 1}")
+                self.cache.put(sample_key(media, frame.pts), frame)
+                yield frame, self.result(instance, Progress(), pts=frame.pts)
+
+
+def make_instance(
+    analysis: str,
+    inputs: Mapping[str, str | Path | Media],
+    *,
+    model: str = "",
+    weights: str | Path | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> AnalysisInstance:
+    """An analysis on files, checked.
+
+    Parameters
+    ----------
+    analysis : key, e.g. "detect"
+    inputs : slot name -> file
+    model : key; empty takes the analysis's default
+    weights : a local checkpoint
+    values : parameters by name
+
+    Raises
+    ------
+    UserError
+        A key, a file, a slot or a value is not usable.
+    """
+    spec = ANALYSES[analysis]
+    bindings = {}
+    for name, given in inputs.items():
+        slot = spec.slot(name)
+        only = next(iter(slot.kinds)) if len(slot.kinds) == 1 else None
+        bindings[name] = given if isinstance(given, Media) else open_media(given, kind=only)
+    key = model or spec.default_model
+    if key and spec.task != MODELS[key].task:
+        raise BindingError(f"{spec.title} cannot use the model '{key}'; choose one of `cvstudio list`.")
+    instance = AnalysisInstance(
+        1, spec.key, bindings, key, Path(weights) if weights is not None else None, dict(values or {})
+    )
+    spec.check_bindings(bindings)
+    instance.params()
+    return instance
+
+
+def run(
+    analysis: str,
+    *files: str | Path,
+    model: str = "",
+    weights: str | Path | None = None,
+    device: str = "auto",
+    time_secs: float | None = None,
+    progress: Progress | None = None,
+    **values: Any,
+) -> Any:
+    """Run one analysis on files and return its result.
+
+    Parameters
+    ----------
+    analysis : key, e.g. "detect", "refocus", "spectrogram"
+    files : one for each input, in the order of the analysis's slots
+    model, weights : which model, and a local checkpoint for it
+    device : "auto", "cpu", "cuda" or "mps"
+    time_secs : which frame of a video; its first by default
+    values : parameters of the analysis and the model by name
+
+    Returns
+    -------
+    Detections, Picture or Spectrogram
+
+    Raises
+    ------
+    UserError
+        With one sentence that says what was expected, what was found and what to do.
+
+    Examples
+    --------
+    >>> import cvstudio
+    >>> people = cvstudio.run("detect", "street.jpg", model="hog", score=0.5)  # doctest: +SKIP
+    """
+    spec = ANALYSES[analysis]
+    if len(files) != len(spec.inputs):
+        wanted = ", ".join(slot.title.lower() for slot in spec.inputs)
+        raise BindingError(f"{spec.title} expects {len(spec.inputs)} file(s) ({wanted}), found {len(files)}.")
+    inputs = dict(zip((slot.name for slot in spec.inputs), files, strict=True))
+    instance = make_instance(analysis, inputs, model=model, weights=weights, values=values)
+    with Runner(device=device) as runner:
+        at = time_secs if time_secs is not None else 0.0
+        return runner.result(instance, progress, pts=at)
+
+
+def with_values(instance: AnalysisInstance, **values: Any) -> AnalysisInstance:
+    """`instance` with other parameters. Raises ParamsError."""
+    changed = dataclasses.replace(instance, values={**instance.values, **values})
+    changed.params()
+    return changed

@@ -1,0 +1,115 @@
+"""Project files: the session as JSON, saved atomically and reopened equal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cvstudio.atomic import atomic_path
+from cvstudio.errors import MediaError, ProjectError, UserError
+from cvstudio.recipe import VERSION, instance_from_json, instance_to_json, media_from_json, media_to_json, read_json
+from cvstudio.session import State
+
+FORMAT = "cvstudio-project"
+SUFFIX = ".cvstudio"
+
+
+class MissingMedia(ProjectError):
+    """Files of a project are not where they were. `paths` are the saved ones; open again with `moved`."""
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        names = ", ".join(Path(path).name for path in paths)
+        super().__init__(f"The project's {names} cannot be found; show where it is now.")
+        self.paths = paths
+
+
+def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> None:
+    """Write `state` to `path`, the old file staying whole until the new one is.
+
+    Raises
+    ------
+    ProjectError
+        The file cannot be written.
+    """
+    base = path.parent
+    saved = {
+        "format": FORMAT,
+        "version": VERSION,
+        "media": [media_to_json(media, base) for media in state.media],
+        "active": next((i for i, media in enumerate(state.media) if media.id == state.active), None),
+        "instances": [
+            {
+                **instance_to_json(instance, base),
+                "id": instance.id,
+                "visible": instance.visible,
+                "set": [*instance.values],
+            }
+            for instance in state.instances
+        ],
+        "current": state.current,
+        "look": dict(state.look),
+        "position_secs": position_secs,
+    }
+    text = json.dumps(saved, ensure_ascii=False, indent=2, allow_nan=False)
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ProjectError(f"{path.name} cannot be saved ({error.strerror}); choose another folder.") from None
+
+
+def load_project(path: Path, *, moved: Mapping[str, Path] | None = None) -> tuple[State, float]:
+    """The saved state and the position in seconds.
+
+    Raises
+    ------
+    MissingMedia
+        Files are not where they were; ask the user and call again with `moved` (saved path -> new path).
+    ProjectError, UserError
+    """
+    saved = read_json(path, FORMAT)
+    base = path.parent
+    try:
+        missing = tuple(dict.fromkeys(item["path"] for item in _all_media(saved) if not _is_there(item, base, moved)))
+        if missing:
+            raise MissingMedia(missing)
+        media = tuple(media_from_json(item, base, moved=moved) for item in saved["media"])
+        instances = []
+        for item in saved["instances"]:
+            # Only what the user had set is set again, so that a change of model still brings its defaults.
+            chosen = {**item, "values": {name: item["values"][name] for name in item["set"]}}
+            instances.append(instance_from_json(chosen, base, number=int(item["id"]), moved=moved))
+        active = saved.get("active")
+        state = State(
+            media=media,
+            active=media[active].id if active is not None else "",
+            instances=tuple(instances),
+            current=int(saved["current"]),
+            look=dict(saved["look"]),
+        )
+        return state, float(saved.get("position_secs", 0.0))
+    except UserError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise ProjectError(f"{path.name} is damaged ({error}); open an older copy.") from None
+
+
+def _all_media(saved: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = list(saved["media"])
+    for instance in saved["instances"]:
+        found.extend(instance["inputs"].values())
+    return found
+
+
+def _is_there(item: Mapping[str, Any], base: Path, moved: Mapping[str, Path] | None) -> bool:
+    if moved and item["path"] in moved:
+        return True
+    try:
+        media_from_json(item, base)
+    except MediaError:
+        relative = item.get("relative")
+        # A file that is there but cannot be read is another fault, with a sentence of its own.
+        return Path(item["path"]).exists() or bool(relative and (base / relative).exists())
+    return True

@@ -1,0 +1,81 @@
+"""The open readers of one thread."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from cvstudio.media import Media, MediaKind, open_reader
+from cvstudio.media.audio import AudioReader
+from cvstudio.stages import Cache
+from cvstudio.types import Sample
+
+
+class Readers:
+    """Keeps the last few readers open. Owned by one thread, as readers are."""
+
+    def __init__(self, *, keep: int = 4) -> None:
+        self._keep = keep
+        self._open: OrderedDict[tuple[str, bool], Any] = OrderedDict()
+
+    def get(self, media: Media, *, sound: bool = False) -> Any:
+        """The open reader of `media`, or of its sound. Raises MediaError."""
+        key = (media.id, sound)
+        if key not in self._open:
+            self._open[key] = AudioReader(media) if sound else open_reader(media)
+            while len(self._open) > self._keep:
+                self._open.popitem(last=False)[1].close()
+        self._open.move_to_end(key)
+        return self._open[key]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        while self._open:
+            self._open.popitem()[1].close()
+
+
+def sample_key(media: Media, pts: float | None) -> tuple[str, str, float | None]:
+    """The cache key of one decoded sample."""
+    return ("sample", media.id, pts)
+
+
+def read_sample(media: Media, pts: float | None, readers: Readers, cache: Cache) -> Sample:
+    """The picture, frame (at `pts` seconds) or depth map of `media`, from the cache where it is there.
+
+    Raises
+    ------
+    MediaError
+    """
+    key = sample_key(media, pts)
+    entry = cache.get(key)
+    if entry is None:
+        reader = readers.get(media)
+        value = reader.at(pts or 0.0) if media.kind is MediaKind.VIDEO else reader.read()
+        cache.put(key, value)
+        return value  # type: ignore[no-any-return]
+    return entry.value  # type: ignore[no-any-return]
+
+
+def iterate_frames(media: Media, readers: Readers) -> Iterator[Any]:
+    """Every frame of a video in order, from its beginning."""
+    reader = readers.get(media)
+    frame = reader.at(0.0)
+    while frame is not None:
+        yield frame
+        frame = reader.next()
+
+
+def describe_sources(bindings: Mapping[str, Media], pts: float | None) -> tuple[tuple[str, str, float | None], ...]:
+    """The `sources` of a request: a video is named with the presentation time."""
+    return tuple(
+        (slot, media.id, pts if media.kind is MediaKind.VIDEO else None) for slot, media in sorted(bindings.items())
+    )

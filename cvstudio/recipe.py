@@ -1,0 +1,137 @@
+"""Recipes: how a result was made, as JSON beside every export, and enough to make it again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cvstudio
+from cvstudio.analyses import ANALYSES
+from cvstudio.errors import ProjectError, UserError
+from cvstudio.media import Media, MediaKind, open_media
+from cvstudio.params import to_mapping
+from cvstudio.session import AnalysisInstance
+
+FORMAT = "cvstudio-recipe"
+VERSION = 1
+
+
+def media_to_json(media: Media, base: Path) -> dict[str, Any]:
+    """Where a medium is: absolute, and relative to `base` where that is possible, so that a folder can move."""
+    found: dict[str, Any] = {"path": str(media.path), "id": media.id, "kind": str(media.kind)}
+    try:
+        found["relative"] = Path(os.path.relpath(media.path, base)).as_posix()
+    except ValueError:
+        pass  # another drive on Windows: only the absolute path can lead there
+    return found
+
+
+def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str, Path] | None = None) -> Media:
+    """Open a saved medium: at its place relative to `base` first, then at its absolute one.
+
+    `moved` maps a saved path to where the user says it is now.
+
+    Raises
+    ------
+    MediaError
+        The file is gone or cannot be read.
+    """
+    kind = MediaKind(saved["kind"])
+    if moved and saved["path"] in moved:
+        return open_media(moved[saved["path"]], kind=kind)
+    relative = saved.get("relative")
+    if relative and (base / relative).is_file():
+        return open_media(base / relative, kind=kind)
+    return open_media(saved["path"], kind=kind)
+
+
+def instance_to_json(instance: AnalysisInstance, base: Path) -> dict[str, Any]:
+    """One analysis with every parameter written out, so that a later default does not change it."""
+    values: dict[str, Any] = {}
+    for params in instance.params():
+        values.update(to_mapping(params))
+    return {
+        "analysis": instance.analysis,
+        "stages": {stage.name: stage.version for stage in instance.spec.stages},
+        "model": instance.model,
+        "weights": str(instance.weights) if instance.weights else None,
+        "inputs": {slot: media_to_json(media, base) for slot, media in sorted(instance.bindings.items())},
+        "values": values,
+    }
+
+
+def instance_from_json(
+    saved: Mapping[str, Any], base: Path, *, number: int, moved: Mapping[str, Path] | None = None
+) -> AnalysisInstance:
+    """The instance that `instance_to_json` wrote.
+
+    Raises
+    ------
+    UserError
+        An input is gone, or the analysis, the model or a value is not known here.
+    """
+    analysis = ANALYSES[saved["analysis"]]
+    instance = AnalysisInstance(
+        id=number,
+        analysis=analysis.key,
+        bindings={slot: media_from_json(media, base, moved=moved) for slot, media in saved.get("inputs", {}).items()},
+        model=saved.get("model") or "",
+        weights=Path(saved["weights"]) if saved.get("weights") else None,
+        values=_canonical(saved.get("values", {})),
+        visible=bool(saved.get("visible", True)),
+    )
+    instance.params()
+    return instance
+
+
+def _canonical(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def make_recipe(
+    instance: AnalysisInstance, base: Path, *, pts: float | None, look: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The recipe of one export, written to the folder `base`."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "cvstudio": cvstudio.__version__,
+        **instance_to_json(instance, base),
+        "time_secs": pts,
+        "look": dict(look),
+    }
+
+
+def read_json(path: Path, wanted: str) -> dict[str, Any]:
+    """Read a recipe or project file. Raises ProjectError with one sentence."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProjectError(f"{path.name} cannot be read ({error.strerror}); check that it is still there.") from None
+    except (ValueError, RecursionError):
+        raise ProjectError(
+            f"{path.name} is not a {wanted} file: it holds no valid JSON; choose another file."
+        ) from None
+    if not isinstance(found, dict) or found.get("format") != wanted:
+        raise ProjectError(f"{path.name} is not a {wanted} file; choose a file that cvstudio has written.")
+    if not isinstance(found.get("version"), int) or found["version"] > VERSION:
+        raise ProjectError(
+            f"{path.name} was written by a newer cvstudio (version {found.get('version')}, this one reads up to "
+            f"{VERSION}); update the program."
+        )
+    return found
+
+
+def load_recipe(path: Path) -> tuple[AnalysisInstance, float | None, dict[str, Any]]:
+    """The analysis, the time in seconds and the look of a recipe file. Raises UserError."""
+    saved = read_json(path, FORMAT)
+    try:
+        instance = instance_from_json(saved, path.parent, number=1)
+        return instance, saved.get("time_secs"), dict(saved.get("look", {}))
+    except UserError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ProjectError(f"{path.name} is incomplete ({error}); export the result again.") from None

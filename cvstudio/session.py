@@ -1,0 +1,217 @@
+"""What the user has open and has chosen. Immutable states make undo a list, and a project file a dump of one."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.media import Media
+from cvstudio.models import MODELS, ModelSpec
+
+MAX_UNDO = 200
+
+
+@dataclass(frozen=True)
+class AnalysisInstance:
+    """One analysis in use.
+
+    Parameters
+    ----------
+    id : unique within a session
+    analysis : key
+    bindings : slot name -> medium; a slot that is still empty is missing
+    model : key, empty where the analysis has none
+    weights : a checkpoint that the user chose; None takes the published one
+    values : parameters that differ from their default, by name
+    visible : whether its result is drawn
+    """
+
+    id: int
+    analysis: str
+    bindings: Mapping[str, Media] = field(default_factory=dict)
+    model: str = ""
+    weights: Path | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    visible: bool = True
+
+    @property
+    def spec(self) -> Analysis:
+        return ANALYSES[self.analysis]
+
+    @property
+    def model_spec(self) -> ModelSpec | None:
+        return MODELS[self.model] if self.model else None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every slot has its medium."""
+        return all(slot.name in self.bindings for slot in self.spec.inputs)
+
+    def params(self) -> tuple[Any, ...]:
+        """Checked parameters of every stage. Raises ParamsError."""
+        return self.spec.make_params(self.values, self.model_spec)
+
+    def value(self, name: str) -> Any:
+        """The value of one parameter, its default where the user did not set it."""
+        for params in self.params():
+            if hasattr(params, name):
+                return getattr(params, name)
+        raise KeyError(name)
+
+
+@dataclass(frozen=True)
+class State:
+    """All that undo, redo and a project file cover.
+
+    `active` is the medium on the canvas. `look` are values of `cvstudio.draw.Look`. `selection` are ids of
+    results of the current instance.
+    """
+
+    media: tuple[Media, ...] = ()
+    active: str = ""
+    instances: tuple[AnalysisInstance, ...] = ()
+    current: int = 0
+    look: Mapping[str, Any] = field(default_factory=dict)
+    selection: frozenset[int] = frozenset()
+
+    @property
+    def active_media(self) -> Media | None:
+        return next((media for media in self.media if media.id == self.active), None)
+
+    @property
+    def instance(self) -> AnalysisInstance | None:
+        """The analysis whose controls are shown."""
+        return next((instance for instance in self.instances if instance.id == self.current), None)
+
+
+Listener = Callable[[State, State], None]
+
+
+class Session:
+    """The one owner of the state. Every change goes through `change`, which tells the listeners old and new."""
+
+    def __init__(self) -> None:
+        self._state = State()
+        self._undo: list[tuple[str, State]] = []
+        self._redo: list[tuple[str, State]] = []
+        self._merge_key: str | None = None
+        self._listeners: list[Listener] = []
+        self._saved: State = self._state
+        self._ids = itertools.count(1)
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    def listen(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def next_id(self) -> int:
+        """A number no instance of this session has."""
+        used = {instance.id for instance in self._state.instances}
+        return next(number for number in self._ids if number not in used)
+
+    def change(self, title: str, new: State, *, merge: str | None = None, undoable: bool = True) -> None:
+        """Go to `new`.
+
+        Parameters
+        ----------
+        title : what undo calls it
+        merge : changes with the same key in a row are one undo step (a drag), until `end_merge`
+        undoable : False for what undo does not cover, such as which row is highlighted
+        """
+        if new == self._state:
+            return
+        if undoable:
+            if merge is None or merge != self._merge_key:
+                self._undo.append((title, self._state))
+                del self._undo[:-MAX_UNDO]
+            self._merge_key = merge
+            self._redo.clear()
+        self._go(new)
+
+    def end_merge(self) -> None:
+        """The drag is over: the next change is a step of its own."""
+        self._merge_key = None
+
+    def undo(self) -> str | None:
+        """Take back the last step; its title, or None where there is none."""
+        return self._step(self._undo, self._redo)
+
+    def redo(self) -> str | None:
+        """Do again what was taken back."""
+        return self._step(self._redo, self._undo)
+
+    def _step(self, source: list[tuple[str, State]], target: list[tuple[str, State]]) -> str | None:
+        if not source:
+            return None
+        title, state = source.pop()
+        target.append((title, self._state))
+        self._merge_key = None
+        self._go(state)
+        return title
+
+    @property
+    def undo_title(self) -> str | None:
+        return self._undo[-1][0] if self._undo else None
+
+    @property
+    def redo_title(self) -> str | None:
+        return self._redo[-1][0] if self._redo else None
+
+    def load(self, state: State) -> None:
+        """Replace everything, as when a project is opened; there is nothing to undo then."""
+        self._undo.clear()
+        self._redo.clear()
+        self._merge_key = None
+        self._saved = state
+        self._go(state)
+
+    def mark_saved(self) -> None:
+        self._saved = self._state
+
+    @property
+    def modified(self) -> bool:
+        """Whether there is something that a project file would keep and that no file has."""
+        return dataclasses.replace(self._state, selection=frozenset()) != dataclasses.replace(
+            self._saved, selection=frozenset()
+        )
+
+    def _go(self, new: State) -> None:
+        old, self._state = self._state, new
+        for listener in self._listeners:
+            listener(old, new)
+
+
+def replace_instance(state: State, instance: AnalysisInstance) -> State:
+    """`state` with the instance of the same id exchanged."""
+    found = tuple(instance if item.id == instance.id else item for item in state.instances)
+    return dataclasses.replace(state, instances=found)
+
+
+def add_media(state: State, media: Media) -> State:
+    """`state` with `media` at the end of the list, unless it is there already."""
+    if any(item.id == media.id for item in state.media):
+        return state
+    return dataclasses.replace(state, media=(*state.media, media))
+
+
+def activate(state: State, media: Media) -> State:
+    """`state` with `media` on the canvas and in the first slot of the analysis that takes it.
+
+    The other slots keep what they have, and a selection belongs to the picture before.
+    """
+    state = dataclasses.replace(add_media(state, media), active=media.id, selection=frozenset())
+    instance = state.instance
+    if instance is None:
+        return state
+    slots = instance.spec.inputs
+    slot = next((slot for slot in slots if slot.accepts(media)), None)
+    if slot is None:
+        return state
+    return replace_instance(state, dataclasses.replace(instance, bindings={**instance.bindings, slot.name: media}))

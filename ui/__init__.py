@@ -1,0 +1,1 @@
+"""The window. It imports `cvstudio`; nothing there imports it."""

@@ -1,0 +1,476 @@
+"""The only writer of the session: turns intents into changes, and changes into what is seen."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from cvstudio.samples import sample_path
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.analyses.base import Facts
+from cvstudio.errors import UserError
+from cvstudio.jobs import Event, Job
+from cvstudio.media import Media, MediaKind, open_media
+from cvstudio.models import MODELS
+from cvstudio.progress import Progress
+from cvstudio.readers import sample_key
+from cvstudio.resolve import Layer, ViewState, resolve
+from cvstudio.results import Detections
+from cvstudio.session import AnalysisInstance, Session, State, activate, add_media, replace_instance
+from cvstudio.stages import stage_keys
+from cvstudio.types import View
+from ui.pipeline import Pipeline
+from ui.playback import Playback
+
+log = logging.getLogger(__name__)
+
+
+class Controller(QObject):
+    """State in, view out.
+
+    Signals
+    -------
+    state_changed : (old, new) states of the session
+    view_changed : a new `Shown` is to be painted
+    notice : (level, text) for the user
+    opened : a medium was opened
+    """
+
+    state_changed = Signal(object, object)
+    view_changed = Signal(object)
+    notice = Signal(str, str)
+    opened = Signal(object)
+    emphasis_changed = Signal()
+    pick_started = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.session = Session()
+        self.pipeline = Pipeline(self)
+        self.playback = Playback(self)
+        self.view: View | None = None
+        self.shown: Shown = Shown(None, None, ())
+        self.hovered_id: int | None = None
+        self._pts: float | None = None
+        self._last: dict[int, tuple[Any, Any]] = {}
+        self._refresh_soon = QTimer(self, interval=0, singleShot=True)
+        self._refresh_soon.timeout.connect(self.refresh)
+        self.session.listen(self._state_changed)
+        self.pipeline.changed.connect(self._refresh_soon.start)
+        self.pipeline.event.connect(self._job_event)
+        self.pipeline.failed.connect(self._failed)
+        self.playback.moved.connect(self._moved)
+        self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
+
+    # Opening --------------------------------------------------------------------------------------------------------
+
+    def open_paths(self, paths: Sequence[Path], *, analysis: str = "") -> None:
+        """Recognise files on a worker and put them into the session; what is open stays open if one fails."""
+        files = [item for path in paths for item in (sorted(path.iterdir()) if path.is_dir() else [path])]
+
+        def work(progress: Progress) -> Iterator[Any]:
+            found: list[Media] = []
+            errors: list[str] = []
+            for number, path in enumerate(files):
+                progress(number / len(files), path.name)
+                try:
+                    found.append(open_media(path))
+                except UserError as error:
+                    errors.append(str(error))
+            yield _Opened(tuple(found), tuple(errors), analysis)
+
+        if files:
+            self.pipeline.submit("probe", Job(("open", *files), self.tr("Opening files"), work))
+        else:
+            self.notice.emit("warning", self.tr("The folder is empty; drop a folder with pictures, videos or sounds."))
+
+    def open_sample(self, analysis: str) -> None:
+        """Begin an analysis on its own sample: what the first screen does."""
+        spec = ANALYSES[analysis]
+
+        def work(progress: Progress) -> Iterator[Any]:
+            bindings = {}
+            for slot, key in (spec.samples or {}).items():
+                kinds = spec.slot(slot).kinds
+                bindings[slot] = open_media(
+                    sample_path(key, progress), kind=next(iter(kinds)) if len(kinds) == 1 else None
+                )
+            yield _Sample(spec, bindings)
+
+        self.pipeline.submit("probe", Job(("sample", analysis), self.tr("Preparing the sample"), work))
+
+    def _put(self, opened: _Opened) -> None:
+        state = self.session.state
+        for media in opened.media:
+            state = add_media(state, media)
+            self.opened.emit(media)
+        if opened.media:
+            state = self._with_active(state, opened.media[0], opened.analysis)
+            self.session.change(self.tr("Open {name}").format(name=opened.media[0].name), state)
+        for text in opened.errors[:3]:
+            self.notice.emit("error", text)
+        if len(opened.errors) > 3:
+            rest = len(opened.errors) - 3
+            self.notice.emit("error", self.tr("{count} more files could not be opened.").format(count=rest))
+
+    def _with_active(self, state: State, media: Media, analysis: str = "") -> State:
+        instance = state.instance
+        spec = instance.spec if instance else None
+        if analysis:
+            spec = ANALYSES[analysis]
+            state = self._with_instance(state, spec)
+        if spec is None or not any(slot.accepts(media) for slot in spec.inputs):
+            spec = next((item for item in ANALYSES if item.inputs[0].accepts(media)), None) or next(
+                (item for item in ANALYSES if any(slot.accepts(media) for slot in item.inputs)), None
+            )
+            if spec is None:
+                return dataclasses.replace(state, active=media.id)
+            state = self._with_instance(state, spec)
+        slot = next(slot for slot in spec.inputs if slot.accepts(media))
+        if slot is spec.inputs[0] or not state.active:
+            return activate(state, media)
+        # A second input joins what is on the canvas instead of taking its place.
+        current = state.instance
+        assert current is not None
+        return replace_instance(state, dataclasses.replace(current, bindings={**current.bindings, slot.name: media}))
+
+    def _with_instance(self, state: State, spec: Analysis) -> State:
+        existing = next((item for item in state.instances if item.analysis == spec.key), None)
+        if existing is None:
+            existing = AnalysisInstance(self.session.next_id(), spec.key, {}, spec.default_model)
+            state = dataclasses.replace(state, instances=(*state.instances, existing))
+        instances = tuple(
+            dataclasses.replace(item, visible=item.id == existing.id or (item.visible and item.id != state.current))
+            for item in state.instances
+        )
+        return dataclasses.replace(state, instances=instances, current=existing.id, selection=frozenset())
+
+    # Intents --------------------------------------------------------------------------------------------------------
+
+    def activate(self, media: Media) -> None:
+        """Put an open medium on the canvas."""
+        title = self.tr("Show {name}").format(name=media.name)
+        self.session.change(title, self._with_active(self.session.state, media))
+
+    def close_media(self, media: Media) -> None:
+        """Take a medium out of the session."""
+        state = self.session.state
+        rest = tuple(item for item in state.media if item.id != media.id)
+        instances = tuple(
+            dataclasses.replace(
+                item, bindings={slot: bound for slot, bound in item.bindings.items() if bound.id != media.id}
+            )
+            for item in state.instances
+        )
+        active = state.active if state.active != media.id else (rest[0].id if rest else "")
+        state = dataclasses.replace(state, media=rest, instances=instances, active=active)
+        if active and active != self.session.state.active:
+            state = self._with_active(state, rest[0])
+        self.session.change(self.tr("Close {name}").format(name=media.name), state)
+
+    def use_analysis(self, key: str) -> None:
+        """Make an analysis the current one, on the medium that is open where it fits."""
+        spec = ANALYSES[key]
+        state = self._with_instance(self.session.state, spec)
+        instance, media = state.instance, state.active_media
+        assert instance is not None
+        bindings = dict(instance.bindings)
+        for slot in spec.inputs:
+            if media is not None and slot.accepts(media):
+                bindings[slot.name] = media
+                break
+        if bindings.get(spec.inputs[0].name) is None and media is not None:
+            other = next((item for item in state.media if spec.inputs[0].accepts(item)), None)
+            if other is not None:
+                bindings[spec.inputs[0].name] = other
+        first = bindings.get(spec.inputs[0].name)
+        state = replace_instance(state, dataclasses.replace(instance, bindings=bindings))
+        if first is not None:
+            state = dataclasses.replace(state, active=first.id)
+        self.session.change(spec.title, state)
+
+    def bind(self, slot: str, media: Media) -> None:
+        """Choose the medium of one slot of the current analysis."""
+        instance = self.session.state.instance
+        if instance is None:
+            return
+        state = replace_instance(
+            self.session.state, dataclasses.replace(instance, bindings={**instance.bindings, slot: media})
+        )
+        if slot == instance.spec.inputs[0].name:
+            state = dataclasses.replace(state, active=media.id, selection=frozenset())
+        self.session.change(self.tr("Choose {name}").format(name=media.name), state)
+
+    def set_value(self, name: str, value: Any, *, dragging: bool = False) -> None:
+        """Set one parameter of the current analysis; the ticks of a drag are one undo step."""
+        instance = self.session.state.instance
+        if instance is None:
+            return
+        changed = dataclasses.replace(instance, values={**instance.values, name: value})
+        try:
+            changed.params()
+        except UserError as error:
+            self.notice.emit("error", str(error))
+            return
+        merge = f"{instance.id}.{name}" if dragging else None
+        state = replace_instance(self.session.state, changed)
+        self.session.change(self.tr("Change {name}").format(name=name.replace("_", " ")), state, merge=merge)
+        if not dragging:
+            self.session.end_merge()
+
+    def end_drag(self) -> None:
+        """The mouse was let go: the next change is a step of its own."""
+        self.session.end_merge()
+
+    def set_model(self, key: str, weights: Path | None = None) -> None:
+        """Choose the model of the current analysis. Values that the new one has no place for go back to default."""
+        instance = self.session.state.instance
+        if instance is None or (instance.model == key and instance.weights == weights):
+            return
+        model = MODELS[key]
+        names = {name for params in instance.spec.params_types(model) for name in params.__dataclass_fields__}
+        values = {
+            name: value for name, value in instance.values.items() if name in names and name not in model.defaults
+        }
+        changed = dataclasses.replace(instance, model=key, weights=weights, values=values)
+        try:
+            changed.params()
+        except UserError:
+            changed = dataclasses.replace(changed, values={})
+        state = dataclasses.replace(replace_instance(self.session.state, changed), selection=frozenset())
+        self.session.change(self.tr("Use {model}").format(model=model.title), state)
+
+    def set_visible(self, number: int, visible: bool) -> None:
+        """Show or hide the result of one analysis."""
+        state = self.session.state
+        instance = next(item for item in state.instances if item.id == number)
+        title = self.tr("Show result") if visible else self.tr("Hide result")
+        self.session.change(title, replace_instance(state, dataclasses.replace(instance, visible=visible)))
+
+    def set_look(self, name: str, value: Any, *, dragging: bool = False) -> None:
+        """Change how results are drawn."""
+        state = self.session.state
+        new = dataclasses.replace(state, look={**state.look, name: value})
+        self.session.change(self.tr("Change the look"), new, merge=f"look.{name}" if dragging else None)
+
+    def select(self, ids: frozenset[int]) -> None:
+        """Highlight results of the current analysis."""
+        state = dataclasses.replace(self.session.state, selection=ids)
+        self.session.change(self.tr("Select"), state, undoable=False)
+
+    def hover(self, number: int | None) -> None:
+        """Point at a result of the current analysis without choosing it."""
+        if number != self.hovered_id:
+            self.hovered_id = number
+            self.emphasis_changed.emit()
+
+    def request_pick(self, name: str) -> None:
+        """The next click on the canvas sets the parameter `name`."""
+        self.pick_started.emit(name)
+
+    def pick(self, x: float, y: float) -> None:
+        """A click at (x, y) in image pixels, handed to the current analysis."""
+        instance = self.session.state.instance
+        if instance is None or instance.spec.pick is None:
+            return
+        first = self._first_output(instance.id)
+        if first is None:
+            return
+        for name, value in instance.spec.pick(first, x, y).items():
+            self.set_value(name, value)
+
+    def facts(self) -> Facts:
+        """What the current analysis knows of its input by now."""
+        instance = self.session.state.instance
+        if instance is None or instance.spec.facts is None:
+            return Facts()
+        first = self._first_output(instance.id)
+        if first is None:
+            return Facts()
+        return instance.spec.facts(first, instance.values)
+
+    def _first_output(self, number: int) -> Any:
+        for shown in self.shown.layers:
+            request = shown.layer.request
+            if shown.layer.instance.id == number and request is not None:
+                entry = self.pipeline.cache.get(stage_keys(request)[0])
+                return entry.value if entry else None
+        return None
+
+    def undo(self) -> None:
+        self.session.undo()
+
+    def redo(self) -> None:
+        self.session.redo()
+
+    def set_view(self, view: View) -> None:
+        """What the canvas shows has changed."""
+        self.view = view
+        self.refresh()
+
+    # State to view --------------------------------------------------------------------------------------------------
+
+    def _state_changed(self, old: State, new: State) -> None:
+        self.pipeline.forget_failures()
+        before = {item.id: item for item in old.instances}
+        for instance in new.instances:
+            previous = before.get(instance.id)
+            if previous is not None and (
+                previous.bindings != instance.bindings
+                or previous.model != instance.model
+                or previous.weights != instance.weights
+            ):
+                self.pipeline.cancel_instance(instance.id)
+        if new.active != old.active:
+            self._pts = None
+            self._last.clear()
+            self.playback.set_media(new.active_media)
+        self.state_changed.emit(old, new)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Resolve, run what may run here, ask for the rest, and show what there is."""
+        state = self.session.state
+        media = state.active_media
+        networks = {item.id: self.pipeline.network_key(item) for item in state.instances}
+
+        def now() -> ViewState:
+            return resolve(state, self.pipeline.cache, pts=self._pts, view=self.view, network_of=networks)
+
+        view = now()
+        if media is not None and media.kind is not MediaKind.AUDIO and view.sample is None:
+            self.pipeline.request_sample(media, self.playback.position_secs if view.pts is None else view.pts)
+            if media.kind is MediaKind.VIDEO and self._pts is None:
+                return
+        if any([self.pipeline.run_inline(layer) for layer in view.layers]):
+            view = now()
+        self.pipeline.request_layers(view)
+        self._show(view)
+
+    def _show(self, view: ViewState) -> None:
+        if self.playback.playing and not self._complete(view) and self.shown.sample is not None:
+            # Exact playback: a frame is shown together with its result or not at all.
+            return
+        layers = []
+        for layer in view.layers:
+            sources = layer.request.sources if layer.request else None
+            result = self.pipeline.partial_result(layer)
+            stale = layer.next_stage is not None
+            if result is None and sources is not None:
+                kept = self._last.get(layer.instance.id)
+                # An old result may stay only on the very picture that it was made of.
+                result = kept[1] if kept is not None and kept[0] == sources else None
+            if result is not None:
+                self._last[layer.instance.id] = (sources, result)
+            error = self.pipeline.error_of(layer)
+            message = layer.missing or (str(error) if error else "")
+            layers.append(ShownLayer(layer, result, stale and error is None and not layer.missing, message))
+        self.shown = Shown(view.sample, view.pts, tuple(layers))
+        self.view_changed.emit(self.shown)
+        self.playback.shown(view.pts)
+
+    def _complete(self, view: ViewState) -> bool:
+        return view.sample is not None and all(
+            layer.next_stage is None
+            or layer.missing
+            or self.pipeline.error_of(layer) is not None
+            or any(slot.streamed for slot in layer.instance.spec.inputs)
+            for layer in view.layers
+            if layer.instance.visible
+        )
+
+    def _moved(self, position_secs: float) -> None:
+        media = self.session.state.active_media
+        if media is not None and media.kind is MediaKind.VIDEO:
+            self.pipeline.request_sample(media, position_secs)
+
+    def show_frame(self, pts: float) -> None:
+        """Go to the frame whose presentation time is `pts`, which is decoded."""
+        if pts != self._pts:
+            self._pts = pts
+            self.refresh()
+
+    def _job_event(self, event: Event) -> None:
+        value = event.value
+        if event.kind != "output":
+            if event.kind == "failed" and event.job.tag is None:
+                self._failed(event.job.title, value)
+            return
+        if isinstance(value, _Opened):
+            self._put(value)
+        elif isinstance(value, _Sample):
+            state = self.session.state
+            for media in value.bindings.values():
+                state = add_media(state, media)
+            state = self._with_instance(state, value.spec)
+            instance = state.instance
+            assert instance is not None
+            first = value.bindings[value.spec.inputs[0].name]
+            state = replace_instance(state, dataclasses.replace(instance, bindings=value.bindings))
+            state = dataclasses.replace(state, active=first.id)
+            self.session.change(value.spec.action, state)
+        elif hasattr(value, "pts") and event.job.owner == "sample":
+            media = self.session.state.active_media
+            if media is not None and self.pipeline.cache.get(sample_key(media, value.pts)) is not None:
+                self.show_frame(value.pts)
+
+    def _failed(self, title: str, error: Exception) -> None:
+        if isinstance(error, UserError):
+            self.notice.emit("error", str(error))
+        else:
+            log.error("%s failed", title, exc_info=error)
+            text = self.tr("{title} failed: {error}. The log has the details.")
+            self.notice.emit("error", text.format(title=title or self.tr("A job"), error=error))
+
+    def current_result(self) -> Any:
+        """The result of the current analysis that is on screen."""
+        for layer in self.shown.layers:
+            if layer.layer.instance.id == self.session.state.current:
+                return layer.result
+        return None
+
+    def detections(self) -> Detections | None:
+        result = self.current_result()
+        return result if isinstance(result, Detections) else None
+
+    def close(self) -> bool:
+        """Stop playing and join every thread; False where one did not end in time."""
+        self.playback.close()
+        return self.pipeline.close()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ShownLayer:
+    """One analysis on screen: its result, whether that is out of date, and what is in its way."""
+
+    layer: Layer
+    result: Any
+    stale: bool
+    message: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Shown:
+    """What is on screen: frame and results as one value, so that an overlay never sits on the wrong frame."""
+
+    sample: Any
+    pts: float | None
+    layers: tuple[ShownLayer, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Opened:
+    media: tuple[Media, ...]
+    errors: tuple[str, ...]
+    analysis: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sample:
+    spec: Analysis
+    bindings: dict[str, Media]

@@ -1,0 +1,8 @@
+"""The docks: one file for each, registered by its declaration."""
+
+from __future__ import annotations
+
+from cvstudio.registry import Registry
+from ui.panels.base import Panel
+
+PANELS: Registry[Panel] = Registry("panel", __name__)

@@ -1,0 +1,242 @@
+"""The analysis panel: what to do, with which model, on what, and every control made from the declaration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.models import MODELS
+from cvstudio.params import Field, fields_of
+from cvstudio.session import AnalysisInstance, State
+from ui.controller import Controller, Shown
+from ui.icons import icon
+from ui.panels import PANELS
+from ui.panels.base import Panel
+from ui.param_form import ParamForm
+
+
+class AnalysisPanel(QScrollArea):
+    """Controls of the current analysis, and the others that lie on the picture."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        body = QWidget()
+        self._layout = QVBoxLayout(body)
+        self._layout.setContentsMargins(12, 12, 12, 12)
+        self._layout.setSpacing(12)
+        self.setWidget(body)
+
+        self.analysis = QComboBox()
+        self.analysis.setObjectName("analysis-picker")
+        self.analysis.setAccessibleName(self.tr("Analysis"))
+        self.analysis.setPlaceholderText(self.tr("What do you want to do?"))
+        for spec in ANALYSES:
+            self.analysis.addItem(icon(spec.icon), spec.title, spec.key)
+            self.analysis.setItemData(self.analysis.count() - 1, spec.summary, Qt.ItemDataRole.ToolTipRole)
+        self.analysis.setCurrentIndex(-1)
+        self.analysis.activated.connect(lambda _: controller.use_analysis(self.analysis.currentData()))
+        self._visible = QToolButton()
+        self._visible.setObjectName("visible-button")
+        self._visible.setCheckable(True)
+        self._visible.setToolTip(self.tr("Show or hide this result (V)"))
+        self._visible.setAccessibleName(self.tr("Show result"))
+        self._visible.clicked.connect(self._toggle_visible)
+        top = QHBoxLayout()
+        top.addWidget(self.analysis, 1)
+        top.addWidget(self._visible)
+        self._layout.addLayout(top)
+
+        self._summary = QLabel()
+        self._summary.setObjectName("quiet")
+        self._summary.setWordWrap(True)
+        self._layout.addWidget(self._summary)
+
+        self._inputs = QFormLayout()
+        self._inputs.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self._inputs.setContentsMargins(0, 0, 0, 0)
+        self._inputs.setSpacing(8)
+        self._layout.addLayout(self._inputs)
+        self._pickers: dict[str, QComboBox] = {}
+        self._model: QComboBox | None = None
+        self._shape: tuple[Any, ...] = ()
+
+        self._message = QLabel()
+        self._message.setObjectName("message")
+        self._message.setWordWrap(True)
+        self._message.hide()
+        self._layout.addWidget(self._message)
+
+        self.form = ParamForm()
+        self.form.edited.connect(lambda name, value, dragging: controller.set_value(name, value, dragging=dragging))
+        self.form.released.connect(lambda _: controller.end_drag())
+        self.form.pick_requested.connect(controller.request_pick)
+        self._layout.addWidget(self.form)
+        self._layout.addStretch(1)
+
+        controller.state_changed.connect(lambda old, new: self._update(new))
+        controller.view_changed.connect(self._show)
+        self._update(controller.session.state)
+
+    def _toggle_visible(self) -> None:
+        current = self._controller.session.state.instance
+        if current is not None:
+            self._controller.set_visible(current.id, not current.visible)
+
+    def _update(self, state: State) -> None:
+        instance = state.instance
+        self._visible.setVisible(instance is not None)
+        self.form.setVisible(instance is not None)
+        if instance is None:
+            self.analysis.setCurrentIndex(-1)
+            self._summary.setText(self.tr("Choose what to do, or open a file: the fitting analysis starts by itself."))
+            self._build_inputs(None, state)
+            self._message.hide()
+            return
+        self.analysis.setCurrentIndex(self.analysis.findData(instance.analysis))
+        self._summary.setText(instance.spec.summary)
+        self._visible.setChecked(instance.visible)
+        self._visible.setIcon(icon("eye" if instance.visible else "eye-off"))
+        self._build_inputs(instance, state)
+        self._fill_form(instance)
+
+    def _build_inputs(self, instance: AnalysisInstance | None, state: State) -> None:
+        shape = (instance.id, instance.analysis, tuple(media.id for media in state.media)) if instance else ()
+        if shape != self._shape:
+            self._shape = shape
+            while self._inputs.rowCount():
+                self._inputs.removeRow(0)
+            self._pickers.clear()
+            self._model = None
+            if instance is not None:
+                self._add_pickers(instance, state)
+        if instance is None:
+            return
+        for name, picker in self._pickers.items():
+            bound = instance.bindings.get(name)
+            picker.setCurrentIndex(picker.findData(bound.id) if bound else -1)
+        if self._model is not None:
+            self._model.setCurrentIndex(self._model.findData(instance.model))
+            self._model.setToolTip(_model_facts(instance))
+
+    def _add_pickers(self, instance: AnalysisInstance, state: State) -> None:
+        for slot in instance.spec.inputs:
+            picker = QComboBox()
+            picker.setObjectName(f"slot-{slot.name}")
+            picker.setAccessibleName(slot.title)
+            picker.setPlaceholderText(self.tr("open or choose {what}").format(what=slot.title.lower()))
+            picker.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            picker.setMinimumContentsLength(8)
+            fitting = {media.id: media for media in state.media if slot.accepts(media)}
+            for media in fitting.values():
+                picker.addItem(media.name, media.id)
+            picker.activated.connect(
+                lambda _, p=picker, s=slot.name, f=fitting: self._controller.bind(s, f[p.currentData()])
+            )
+            self._pickers[slot.name] = picker
+            self._inputs.addRow(slot.title, picker)
+        if instance.spec.task:
+            self._model = QComboBox()
+            self._model.setObjectName("model-picker")
+            self._model.setAccessibleName(self.tr("Model"))
+            self._model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            self._model.setMinimumContentsLength(8)
+            for model in MODELS:
+                if model.task == instance.spec.task:
+                    self._model.addItem(model.title, model.key)
+                    self._model.setItemData(self._model.count() - 1, model.summary, Qt.ItemDataRole.ToolTipRole)
+            self._model.activated.connect(lambda _: self._choose_model())
+            load = QToolButton()
+            load.setObjectName("weights-button")
+            load.setIcon(icon("folder-open"))
+            load.setToolTip(self.tr("Use a checkpoint file for this model"))
+            load.setAccessibleName(load.toolTip())
+            load.clicked.connect(self._choose_weights)
+            row = QHBoxLayout()
+            row.setContentsMargins(0, 0, 0, 0)
+            row.addWidget(self._model, 1)
+            row.addWidget(load)
+            self._inputs.addRow(self.tr("Model"), row)
+
+    def _choose_model(self) -> None:
+        if self._model is not None:
+            self._controller.set_model(self._model.currentData())
+
+    def _choose_weights(self) -> None:
+        instance = self._controller.session.state.instance
+        if instance is None:
+            return
+        if not MODELS[instance.model].weights:
+            text = self.tr("{model} carries its own weights; choose a network to load a checkpoint file for it.")
+            self._controller.notice.emit("info", text.format(model=MODELS[instance.model].title))
+            return
+        kinds = self.tr("Checkpoints (*.pth *.pt *.safetensors);;All files (*)")
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Checkpoint file"), "", kinds)
+        if name:
+            self._controller.set_model(instance.model, Path(name))
+
+    def _fill_form(self, instance: AnalysisInstance) -> None:
+        model = instance.model_spec
+        fields: list[Field] = []
+        for params_type in reversed(instance.spec.params_types(model)):
+            fields.extend(fields_of(params_type))
+        facts = self._controller.facts()
+        values = {field.name: instance.value(field.name) for field in fields}
+        ranges = {}
+        options = {}
+        for field in fields:
+            bounds = instance.spec.bounds(field.range, model) or facts.ranges.get(field.name)
+            if bounds is not None:
+                ranges[field.name] = bounds
+            if field.choices is not None:
+                from_model = model.labels if model and field.choices.from_model == "labels" else ()
+                options[field.name] = from_model or field.choices.options
+            if values[field.name] is None and field.name in facts.values:
+                values[field.name] = facts.values[field.name]
+        self.form.set_fields(fields, values, ranges=ranges, options=options, histograms=facts.histograms)
+
+    def _show(self, shown: Shown) -> None:
+        state = self._controller.session.state
+        instance = state.instance
+        message = ""
+        for layer in shown.layers:
+            if layer.layer.instance.id == state.current:
+                message = layer.message
+        self._message.setText(message)
+        self._message.setVisible(bool(message))
+        if instance is not None and instance.spec.facts is not None:
+            self._fill_form(instance)
+
+
+def _model_facts(instance: AnalysisInstance) -> str:
+    model = instance.model_spec
+    if model is None:
+        return ""
+    lines = [model.title, f"{model.paper}, {model.year}", model.summary]
+    for weights in model.weights[:1]:
+        lines.append(f"{weights.file_name}, {weights.size_bytes / 1e6:.0f} MB, {weights.licence}, {weights.trained_on}")
+    if instance.weights:
+        lines.append(str(instance.weights))
+    return "\n".join(line for line in lines if line)
+
+
+PANELS.register(
+    Panel("analysis", "Analysis", Qt.DockWidgetArea.RightDockWidgetArea, AnalysisPanel, order=10, shortcut="Ctrl+Alt+2")
+)

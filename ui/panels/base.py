@@ -1,0 +1,27 @@
+"""What a dock declares of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+
+from ui.controller import Controller
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A dock: `create(controller)` makes its content when the window is built.
+
+    `order` sorts the docks of one area from top to bottom; `tabbed_with` names the panel it shares its place with.
+    """
+
+    key: str
+    title: str
+    area: Qt.DockWidgetArea
+    create: Callable[[Controller], QWidget]
+    order: int = 50
+    tabbed_with: str = ""
+    shortcut: str = ""

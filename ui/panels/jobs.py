@@ -1,0 +1,100 @@
+"""What runs now: progress, time left, cancel."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
+
+from cvstudio.jobs import Event
+from ui.controller import Controller
+from ui.icons import icon
+from ui.panels import PANELS
+from ui.panels.base import Panel
+
+SHOW_AFTER_SECS = 0.3
+"""A job that is shorter than this would only flicker."""
+
+
+class JobRow(QWidget):
+    """One running job."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._began = time.monotonic()
+        self.title = title
+        self._label = QLabel(title)
+        self._label.setTextFormat(Qt.TextFormat.PlainText)
+        self._bar = QProgressBar(maximum=0, textVisible=False)
+        self._bar.setFixedHeight(4)
+        self._left = QLabel()
+        self._left.setObjectName("quiet")
+        self.cancel = QToolButton()
+        self.cancel.setIcon(icon("x"))
+        self.cancel.setToolTip(self.tr("Cancel {title}").format(title=title))
+        self.cancel.setAccessibleName(self.cancel.toolTip())
+        top = QHBoxLayout()
+        top.addWidget(self._label, 1)
+        top.addWidget(self._left)
+        top.addWidget(self.cancel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 4, 8, 4)
+        layout.setSpacing(4)
+        layout.addLayout(top)
+        layout.addWidget(self._bar)
+
+    @property
+    def age_secs(self) -> float:
+        return time.monotonic() - self._began
+
+    def report(self, fraction: float | None, message: str) -> None:
+        if message:
+            self._label.setText(f"{self.title} · {message}" if message != self.title else message)
+        if fraction is None:
+            self._bar.setMaximum(0)
+            return
+        self._bar.setMaximum(1000)
+        self._bar.setValue(round(fraction * 1000))
+        if fraction > 0.01 and self.age_secs > 1:
+            left = self.age_secs / fraction - self.age_secs
+            self._left.setText(self.tr("{secs} s left").format(secs=round(left)))
+
+
+class JobsPanel(QWidget):
+    """All jobs that take long enough to be seen."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self._rows: dict[int, JobRow] = {}
+        self._empty = QLabel(self.tr("Nothing is running."))
+        self._empty.setObjectName("quiet")
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 4, 0, 4)
+        self._layout.addWidget(self._empty)
+        self._layout.addStretch(1)
+        controller.pipeline.event.connect(self._event)
+
+    def _event(self, event: Event) -> None:
+        job = event.job
+        row = self._rows.get(job.number)
+        if event.kind == "started" and job.title:
+            row = JobRow(job.title)
+            row.hide()
+            row.cancel.clicked.connect(lambda: self._controller.pipeline.lanes.cancel(job.owner))
+            self._rows[job.number] = row
+            self._layout.insertWidget(self._layout.count() - 1, row)
+        elif event.kind == "progress" and row is not None:
+            row.report(*event.value)
+            row.setVisible(row.age_secs > SHOW_AFTER_SECS)
+        elif event.kind in ("finished", "failed", "cancelled") and row is not None:
+            del self._rows[job.number]
+            self._layout.removeWidget(row)
+            row.hide()
+            row.deleteLater()
+        self._empty.setVisible(not any(not row.isHidden() for row in self._rows.values()))
+
+
+PANELS.register(Panel("jobs", "Jobs", Qt.DockWidgetArea.LeftDockWidgetArea, JobsPanel, order=20, shortcut="Ctrl+Alt+4"))

@@ -1,0 +1,266 @@
+"""Brings what `resolve` finds missing: decodes, loads and runs stages on the lanes, and resolves again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from cvstudio.host import Host
+from PySide6.QtCore import QObject, Signal
+
+from cvstudio.jobs import Event, Job, Lanes
+from cvstudio.media import Media, MediaKind
+from cvstudio.progress import Progress
+from cvstudio.readers import Readers, read_sample, sample_key
+from cvstudio.resolve import Layer, ViewState
+from cvstudio.session import AnalysisInstance
+from cvstudio.stages import Cache, Inputs, Stage, run_stage, stage_keys
+from ui.jobs_bridge import JobsBridge
+
+
+class Pipeline(QObject):
+    """Owns lanes, host and cache. All methods run on the main thread.
+
+    Signals
+    -------
+    changed : something new is in the cache; resolve again
+    event : every job event, for the jobs panel
+    failed : (title, error) for what the user must know
+    """
+
+    changed = Signal()
+    event = Signal(object)
+    failed = Signal(str, object)
+    measured = Signal(str, float)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.cache = Cache()
+        self.host = Host()
+        self._bridge = JobsBridge(self._handle, self)
+        self._local = threading.local()
+        self.lanes = Lanes(
+            self._bridge,
+            {
+                "accelerator": self._close_accelerator,
+                "decode": self._close_readers,
+                "pool": self._close_readers,
+            },
+        )
+        self._asked: dict[Any, Any] = {}
+        self._failed: dict[Any, Exception] = {}
+        self._network_keys: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    # Threads of the lanes ---------------------------------------------------------------------------------------
+
+    def _readers(self) -> Readers:
+        if not hasattr(self._local, "readers"):
+            self._local.readers = Readers()
+        readers: Readers = self._local.readers
+        return readers
+
+    def _close_readers(self) -> None:
+        self._readers().close()
+
+    def _close_accelerator(self) -> None:
+        self._close_readers()
+        self.host.close()
+
+    def _decode(self, media: Media, pts: float | None, progress: Progress) -> Iterator[Any]:
+        progress.check()
+        if media.kind is MediaKind.VIDEO:
+            # A frame is cached under its own presentation time, not under the moment that was asked for.
+            frame = self._readers().get(media).at(pts or 0.0)
+            self.cache.put(sample_key(media, frame.pts), frame)
+            yield frame
+        else:
+            yield read_sample(media, None, self._readers(), self.cache)
+
+    def _stage(self, layer: Layer, index: int, progress: Progress) -> Iterator[Any]:
+        request, instance = layer.request, layer.instance
+        assert request is not None
+        stage = request.stages[index]
+        readers = self._readers()
+        times = {slot: pts for slot, _, pts in request.sources}
+        samples = {
+            slot.name: readers.get(instance.bindings[slot.name], sound=True)
+            if slot.streamed
+            else read_sample(instance.bindings[slot.name], times[slot.name], readers, self.cache)
+            for slot in instance.spec.inputs
+        }
+        model = instance.model_spec
+        network = self.host.network(model, instance.weights, progress) if stage.uses_network and model else None
+        before = self.cache.get(stage_keys(request)[index - 1]) if index else None
+        inputs = Inputs(samples, before.value if before else None, network)
+        progress(None, instance.spec.title)
+        for _ in run_stage(request, index, inputs, self.cache, progress):
+            yield True
+
+    # Main thread --------------------------------------------------------------------------------------------------
+
+    def network_key(self, instance: AnalysisInstance) -> tuple[str, ...]:
+        """What identifies the network of `instance`; kept, as it is asked on every tick."""
+        model = instance.model_spec
+        if model is None:
+            return ()
+        name = (model.key, str(instance.weights or ""))
+        if name not in self._network_keys:
+            self._network_keys[name] = self.host.network_key(model, instance.weights)
+        return self._network_keys[name]
+
+    def forget_failures(self) -> None:
+        """Try again what failed (the user changed something)."""
+        self._failed.clear()
+
+    def error_of(self, layer: Layer) -> Exception | None:
+        """Why a layer has no result, where its stage failed."""
+        if layer.request is None or layer.next_stage is None:
+            return None
+        return self._failed.get(stage_keys(layer.request)[layer.next_stage])
+
+    def run_inline(self, layer: Layer) -> bool:
+        """Run the layer's missing stages here while they are "main" stages; whether anything ran."""
+        request = layer.request
+        if request is None or layer.next_stage is None:
+            return False
+        keys = stage_keys(request)
+        ran = False
+        for index in range(layer.next_stage, len(keys)):
+            if request.stages[index].where != "main" or keys[index] in self._failed:
+                break
+            before = self.cache.get(keys[index - 1])
+            if before is None:
+                break
+            try:
+                for _ in run_stage(request, index, Inputs({}, before.value), self.cache, Progress()):
+                    ran = True
+            except Exception as error:  # a stage ends here: the user is told
+                self._failed[keys[index]] = error
+                self.failed.emit(layer.instance.spec.title, error)
+                return True
+        return ran
+
+    def request_sample(self, media: Media, pts: float | None) -> None:
+        """Decode the sample at `pts` seconds on the decode lane; the newest wish wins."""
+        key = ("sample", media.id, pts)
+        if self._asked.get("sample") == key or key in self._failed:
+            return
+        self._asked["sample"] = key
+        title = self.tr("Reading {name}").format(name=media.name)
+        self.lanes["decode"].submit(Job("sample", title, lambda p: self._decode(media, pts, p), tag=key))
+
+    def request_stage(self, layer: Layer) -> None:
+        """Run the layer's next stage on its lane; the newest wish of an instance wins."""
+        request, index = layer.request, layer.next_stage
+        assert request is not None
+        assert index is not None
+        stage: Stage = request.stages[index]
+        key = stage_keys(request)[index]
+        owner = ("stage", layer.instance.id, index)
+        if self._asked.get(owner) == key or key in self._failed:
+            return
+        self._asked[owner] = key
+        lane = self.lanes["accelerator" if stage.where == "accelerator" else "pool"]
+        # Two streams on the pool must not wait for each other's end.
+        lane.submit(
+            Job(
+                owner,
+                layer.instance.spec.title,
+                lambda p: self._stage(layer, index, p),
+                key,
+                background=self._long(layer),
+            )
+        )
+
+    @staticmethod
+    def _long(layer: Layer) -> bool:
+        return any(slot.streamed for slot in layer.instance.spec.inputs)
+
+    def request_layers(self, view: ViewState) -> None:
+        """Ask for every stage that is missing and may not run on the main thread."""
+        for layer in view.layers:
+            request, index = layer.request, layer.next_stage
+            if request is not None and index is not None and request.stages[index].where != "main":
+                self.request_stage(layer)
+
+    def partial_result(self, layer: Layer) -> Any:
+        """The newest result of a stage that still streams, through the main stages behind it; None without one."""
+        request, index = layer.request, layer.next_stage
+        if layer.result is not None or request is None or index is None:
+            return layer.result
+        entry = self.cache.get(stage_keys(request)[index])
+        value = entry.value if entry else None
+        for stage, params in zip(request.stages[index + 1 :], request.params[index + 1 :], strict=True):
+            if value is None or stage.where != "main":
+                return None
+            for value in stage.run(Inputs({}, value, None, request.view), params, Progress()):
+                pass
+        return value
+
+    @staticmethod
+    def _long(layer: Layer) -> bool:
+        return any(slot.streamed for slot in layer.instance.spec.inputs)
+
+    def request_layers(self, view: ViewState) -> None:
+        """Ask for every stage that is missing and may not run on the main thread."""
+        for layer in view.layers:
+            request, index = layer.request, layer.next_stage
+            if request is not None and index is not None and request.stages[index].where != "main":
+                self.request_stage(layer)
+
+    def partial_result(self, layer: Layer) -> Any:
+        """The newest result of a stage that still streams, through the main stages behind it; None without one."""
+        request, index = layer.request, layer.next_stage
+        if layer.result is not None or request is None or index is None:
+            return layer.result
+        entry = self.cache.get(stage_keys(request)[index])
+        value = entry.value if entry else None
+        for stage, params in zip(request.stages[index + 1 :], request.params[index + 1 :], strict=True):
+            if value is None or stage.where != "main":
+                return None
+            for value in stage.run(Inputs({}, value, None, request.view), params, Progress()):
+                pass
+        return value
+
+    def request(self, view: ViewState, media: Media | None) -> None:
+        """Ask for all that is missing."""
+        if media is not None and view.sample is None and media.kind is not MediaKind.AUDIO:
+            self.request_sample(media, view.pts)
+        for layer in view.layers:
+            if layer.next_stage is not None and layer.request is not None:
+                stage = layer.request.stages[layer.next_stage]
+                if stage.where != "main":
+                    self.request_stage(layer)
+
+    def cancel_instance(self, number: int) -> None:
+        """Stop what runs for an instance: its medium or its model has changed."""
+        for owner in [owner for owner in self._asked if isinstance(owner, tuple) and owner[:2] == ("stage", number)]:
+            del self._asked[owner]
+            self.lanes.cancel(owner)
+
+    def submit(self, lane: str, job: Job) -> None:
+        """Run other work, such as an export, on a lane."""
+        self.lanes[lane].submit(job)
+
+    @property
+    def busy(self) -> bool:
+        return not self.lanes.idle or bool(self._asked)
+
+    def close(self) -> bool:
+        """Stop everything and join the threads; False where one did not end in time."""
+        self._bridge.close()
+        return self.lanes.close()
+
+    def _handle(self, event: Event) -> None:
+        job = event.job
+        if event.kind in ("finished", "failed", "cancelled") and self._asked.get(job.owner) == job.tag:
+            del self._asked[job.owner]
+        if event.kind == "failed" and job.tag is not None:
+            self._failed[job.tag] = event.value
+            self.failed.emit(job.title, event.value)
+        self.event.emit(event)
+        if event.kind == "finished":
+            self.measured.emit(job.title, event.elapsed_secs)
+        if event.kind in ("output", "finished", "failed"):
+            self.changed.emit()

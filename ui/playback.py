@@ -1,0 +1,183 @@
+"""Playing: the transport's clock, the sound card where there is one, and a timer that asks for frames."""
+
+from __future__ import annotations
+
+from cvstudio.media.audio import AudioReader
+from cvstudio.playback import Player
+from cvstudio.transport import Transport
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from cvstudio.errors import UserError
+from cvstudio.media import Media, MediaKind
+
+TICK_MS = 8
+"""Half a frame at 60 Hz: a tick only reads a clock, and a wish that is not met yet is replaced."""
+
+
+class Playback(QObject):
+    """Position and playing of the active medium.
+
+    Signals
+    -------
+    moved : the position in seconds, for which a frame is wanted
+    position_changed : for read-outs and cursors
+    playing_changed : whether it plays
+    media_changed : (duration in seconds, has sound)
+    failed : one sentence: the sound cannot be played
+    """
+
+    moved = Signal(float)
+    position_changed = Signal(float)
+    playing_changed = Signal(bool)
+    media_changed = Signal(float, bool)
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._media: Media | None = None
+        self._transport = Transport(0.0)
+        self._player: Player | None = None
+        self._silent = False
+        self._volume = 1.0
+        self._muted = False
+        self._frame_pts: float | None = None
+        self.frames_shown = 0
+        self._timer = QTimer(self, interval=TICK_MS)
+        self._timer.timeout.connect(self._tick)
+
+    @property
+    def position_secs(self) -> float:
+        return self._transport.position_secs
+
+    @property
+    def playing(self) -> bool:
+        return self._transport.playing
+
+    @property
+    def duration_secs(self) -> float:
+        return self._transport.duration_secs
+
+    def set_media(self, media: Media | None) -> None:
+        """Stop, and begin at the start of `media`."""
+        self.pause()
+        self._close_player()
+        self._media = media
+        self._silent = False
+        duration = (media.duration_secs if media else None) or 0.0
+        self._transport = Transport(duration)
+        self._frame_pts = None
+        self.media_changed.emit(duration, bool(media and media.has_sound))
+        self.position_changed.emit(0.0)
+
+    def toggle(self) -> None:
+        self.pause() if self.playing else self.play()
+
+    def play(self) -> None:
+        """Play from here, from the beginning where the end is reached."""
+        if self._media is None or self.duration_secs <= 0:
+            return
+        if self.position_secs >= self.duration_secs - 1e-3:
+            self._transport.seek(0.0)
+        self._start_sound()
+        self._transport.play()
+        self._timer.start()
+        self.playing_changed.emit(True)
+
+    def pause(self) -> None:
+        if not self.playing:
+            return
+        self._transport.pause()
+        if self._player is not None:
+            self._player.pause()
+        self._transport.follow(None)
+        self._timer.stop()
+        self.playing_changed.emit(False)
+        self.position_changed.emit(self.position_secs)
+
+    def seek(self, secs: float) -> None:
+        """Go to `secs`; playing goes on."""
+        playing = self.playing
+        self._transport.seek(min(max(secs, 0.0), self.duration_secs))
+        if playing and self._player is not None:
+            self._player.seek(self.position_secs)
+        self.position_changed.emit(self.position_secs)
+        self.moved.emit(self.position_secs)
+
+    def step(self, frames: int) -> None:
+        """Pause and go `frames` frames on (or back); a sound goes by tenths of a second."""
+        self.pause()
+        rate = (self._media.frame_rate if self._media else None) or 10.0
+        base = self._frame_pts if self._frame_pts is not None else self.position_secs
+        # The middle of the wanted frame: a frame lasts from its own time to the next one's.
+        self.seek(base + frames / rate + (0.5 / rate if self._frame_pts is not None else 0.0))
+
+    def set_loop(self, start: float | None, stop: float | None) -> None:
+        """Play `start`..`stop` again and again; None plays to the end once."""
+        self._transport.loop = (start, stop) if start is not None and stop is not None else None
+
+    def set_speed(self, speed: float) -> None:
+        """Sound is only played at its own speed."""
+        self._transport.speed = speed
+        if self.playing:
+            self._stop_sound()
+            self._start_sound()
+
+    def set_volume(self, volume: float) -> None:
+        self._volume = volume
+        if self._player is not None:
+            self._player.set_volume(0.0 if self._muted else volume)
+
+    def set_muted(self, muted: bool) -> None:
+        self._muted = muted
+        self.set_volume(self._volume)
+
+    def shown(self, pts: float | None) -> None:
+        """The frame of `pts` is on screen: where a step begins."""
+        if pts is not None and pts != self._frame_pts:
+            self.frames_shown += 1
+            self._frame_pts = pts
+
+    def close(self) -> None:
+        self._timer.stop()
+        self._transport.pause()
+        self._close_player()
+
+    def _start_sound(self) -> None:
+        media = self._media
+        if media is None or not media.has_sound or self._silent or self._transport.speed != 1.0:
+            return
+        try:
+            if self._player is None:
+                self._player = Player(lambda: AudioReader(media))
+                self.set_volume(self._volume)
+            self._player.play(self.position_secs)
+        except UserError as error:
+            self._silent = True
+            self._close_player()
+            self.failed.emit(str(error))
+            return
+        self._transport.follow(self._player_position)
+
+    def _player_position(self) -> float:
+        return self._player.position_secs if self._player is not None else self._transport.position_secs
+
+    def _stop_sound(self) -> None:
+        self._transport.follow(None)
+        if self._player is not None:
+            self._player.pause()
+
+    def _close_player(self) -> None:
+        self._transport.follow(None)
+        if self._player is not None:
+            self._player.close()
+            self._player = None
+
+    def _tick(self) -> None:
+        before = self._transport.position_secs
+        self.position_changed.emit(before)
+        if self._media is not None and self._media.kind is MediaKind.VIDEO:
+            self.moved.emit(before)
+        if not self._transport.playing:
+            self._stop_sound()
+            self._timer.stop()
+            self.playing_changed.emit(False)

@@ -1,0 +1,59 @@
+"""What the window remembers. A broken settings file never stops the start."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtWidgets import QMainWindow
+
+log = logging.getLogger(__name__)
+MAX_RECENT = 12
+LAYOUT_VERSION = 1
+
+
+class Settings:
+    """Typed access to the settings; whatever cannot be read counts as not set."""
+
+    def __init__(self) -> None:
+        self._store = QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "cvstudio", "cvstudio")
+        if self._store.status() != QSettings.Status.NoError:
+            log.warning("the settings file %s is damaged and is not used", self._store.fileName())
+            self._store.clear()
+
+    def text(self, key: str, default: str) -> str:
+        value = self._value(key)
+        return value if isinstance(value, str) else default
+
+    def set(self, key: str, value: Any) -> None:
+        self._store.setValue(key, value)
+
+    @property
+    def recent(self) -> list[str]:
+        value = self._value("recent")
+        items = [value] if isinstance(value, str) else value
+        return [item for item in items if isinstance(item, str)] if isinstance(items, list) else []
+
+    def add_recent(self, path: str) -> None:
+        rest = [item for item in self.recent if item != path]
+        self.set("recent", [path, *rest][:MAX_RECENT])
+
+    def save_window(self, window: QMainWindow) -> None:
+        self.set("window/geometry", window.saveGeometry())
+        self.set("window/layout", window.saveState(LAYOUT_VERSION))
+        self._store.sync()
+
+    def restore_window(self, window: QMainWindow) -> bool:
+        """Put window and docks where they were; False where that is not known."""
+        geometry, layout = self._value("window/geometry"), self._value("window/layout")
+        if not isinstance(geometry, QByteArray) or not isinstance(layout, QByteArray):
+            return False
+        return window.restoreGeometry(geometry) and window.restoreState(layout, LAYOUT_VERSION)
+
+    def _value(self, key: str) -> Any:
+        try:
+            return self._store.value(key)
+        except Exception:  # Qt cannot decode the entry: the file was edited or torn
+            log.warning("the setting '%s' cannot be read", key)
+            return None

@@ -1,0 +1,92 @@
+"""The first screen: what one can do, each with a sample that is ready to try."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout
+from ui.icons import icon
+
+from cvstudio.analyses import ANALYSES, Analysis
+
+
+class Card(QPushButton):
+    """One thing to do."""
+
+    def __init__(self, spec: Analysis) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self.setProperty("analysis", spec.key)
+        self.setAccessibleName(spec.action)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setFixedSize(232, 152)
+        picture = QLabel()
+        picture.setPixmap(icon(spec.icon, 28).pixmap(QSize(28, 28)))
+        title = QLabel(spec.action)
+        title.setObjectName("card-title")
+        what = QLabel(spec.summary)
+        what.setObjectName("quiet")
+        what.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 12)
+        layout.setSpacing(8)
+        layout.addWidget(picture)
+        layout.addWidget(title)
+        layout.addWidget(what, 1)
+        what.setAlignment(Qt.AlignmentFlag.AlignTop)
+        for label in (picture, title, what):
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+
+class Welcome(QFrame):
+    """Shown while nothing is open.
+
+    Signals
+    -------
+    open_requested : the user wants to choose a file
+    sample_requested : the key of the analysis whose sample is to be opened
+    """
+
+    open_requested = Signal()
+    sample_requested = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("welcome")
+        title = QLabel(self.tr("What do you want to see?"))
+        title.setObjectName("welcome-title")
+        title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        hint = QLabel(self.tr("Drop a picture, a video, a sound or a depth map anywhere in this window."))
+        hint.setObjectName("quiet")
+        hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        choose = QPushButton(icon("folder-open"), self.tr("Open a file …"))
+        choose.setObjectName("primary")
+        choose.clicked.connect(self.open_requested)
+        cards = QHBoxLayout()
+        cards.setSpacing(16)
+        cards.addStretch(1)
+        self.cards = []
+        for spec in ANALYSES:
+            card = Card(spec)
+            card.clicked.connect(lambda _=False, key=spec.key: self.sample_requested.emit(key))
+            cards.addWidget(card)
+            self.cards.append(card)
+        cards.addStretch(1)
+        note = QLabel(self.tr("or begin with a sample"))
+        note.setObjectName("quiet")
+        note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(12)
+        layout.addStretch(2)
+        layout.addWidget(title)
+        layout.addWidget(hint)
+        layout.addSpacing(8)
+        layout.addWidget(choose, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addSpacing(24)
+        layout.addWidget(note)
+        layout.addLayout(cards)
+        layout.addStretch(3)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.open_requested.emit()

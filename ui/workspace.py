@@ -1,0 +1,226 @@
+"""The middle of the window: canvas, spectrogram and timeline, painted from what the controller shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from cvstudio.draw import Emphasis, Look, Renderer
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from cvstudio.media import MediaKind
+from cvstudio.params import from_mapping
+from cvstudio.results import Detections, Spectrogram
+from cvstudio.thumbnails import depth_picture
+from cvstudio.types import DepthMap, Image, View
+from ui.controller import Controller, Shown
+from ui.views.canvas import Canvas
+from ui.views.spectrogram_view import SpectrogramView
+from ui.views.timeline import Timeline
+
+
+class Workspace(QWidget):
+    """Paints `Shown` and turns what the user does on it into intents.
+
+    Signals
+    -------
+    read_out : text for the status bar about what is under the cursor
+    """
+
+    read_out = Signal(str)
+    rendered = Signal(float)
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self._renderer = Renderer()
+        self._shown = controller.shown
+        self._base: Image | None = None
+        self._base_of: Any = None
+        self._original = False
+        self.overlay = True
+        self.canvas = Canvas()
+        self.canvas.set_renderer(self._render)
+        self.spectrogram = SpectrogramView()
+        self.timeline = Timeline()
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(self.canvas)
+        self.splitter.addWidget(self.spectrogram)
+        self.splitter.setStretchFactor(0, 3)
+        self.splitter.setStretchFactor(1, 2)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.splitter, 1)
+        layout.addWidget(self.timeline)
+        self._connect()
+        self._arrange()
+
+    def _connect(self) -> None:
+        controller, playback = self._controller, self._controller.playback
+        controller.view_changed.connect(self._show)
+        controller.state_changed.connect(
+            lambda old, new: self._changed(old.look != new.look, old.selection != new.selection)
+        )
+        controller.emphasis_changed.connect(self.canvas.refresh)
+        controller.pick_started.connect(lambda _: self.canvas.set_tool("point"))
+        self.canvas.view_changed.connect(lambda: controller.set_view(self.canvas.view()))
+        self.canvas.hovered.connect(self._hovered)
+        self.canvas.left.connect(lambda: self._hovered(None, None))
+        self.canvas.clicked.connect(self._clicked)
+        self.canvas.compare_changed.connect(self.set_original)
+        self.canvas.overlay_toggled.connect(self.toggle_overlay)
+        self.spectrogram.seek_requested.connect(playback.seek)
+        self.spectrogram.hovered.connect(
+            lambda secs, hz, db: self.read_out.emit(f"{secs:.3f} s · {hz:,.0f} Hz · {db:.1f} dB")
+        )
+        self.timeline.play_toggled.connect(playback.toggle)
+        self.timeline.seek_requested.connect(playback.seek)
+        self.timeline.step_requested.connect(playback.step)
+        self.timeline.loop_changed.connect(playback.set_loop)
+        self.timeline.speed_changed.connect(playback.set_speed)
+        self.timeline.volume_changed.connect(playback.set_volume)
+        self.timeline.mute_toggled.connect(playback.set_muted)
+        playback.media_changed.connect(self._media_changed)
+        playback.position_changed.connect(self._position)
+        playback.playing_changed.connect(self.timeline.set_playing)
+
+    # Painting -------------------------------------------------------------------------------------------------------
+
+    def _show(self, shown: Shown) -> None:
+        self._shown = shown
+        if shown.sample is not self._base_of:
+            self._base_of = shown.sample
+            self._base = _picture_of(shown.sample)
+            size = self._base.size if self._base is not None else None
+            self.canvas.set_content_size(size)
+        self._arrange()
+        sounds = [
+            layer for layer in shown.layers if isinstance(layer.result, Spectrogram) and layer.layer.instance.visible
+        ]
+        if sounds:
+            self.spectrogram.show_result(sounds[0].result)
+        self.canvas.set_stale(any(layer.stale and layer.layer.instance.visible for layer in shown.layers))
+        self.canvas.refresh()
+
+    def _arrange(self) -> None:
+        media = self._controller.session.state.active_media
+        heard = any(
+            item.spec.result is Spectrogram
+            and item.visible
+            and media is not None
+            and any(bound.id == media.id for bound in item.bindings.values())
+            for item in self._controller.session.state.instances
+        )
+        only_sound = media is not None and media.kind is MediaKind.AUDIO
+        self.canvas.setVisible(not only_sound)
+        self.spectrogram.setVisible(heard or only_sound)
+        self.timeline.setVisible(media is not None and media.kind in (MediaKind.VIDEO, MediaKind.AUDIO))
+
+    def look(self) -> Look:
+        return from_mapping(Look, self._controller.session.state.look)
+
+    def _layers(self) -> list[tuple[Any, Look]]:
+        if self._original or not self.overlay:
+            return []
+        look = self.look()
+        current = self._controller.session.state.current
+        shown = sorted(self._shown.layers, key=lambda layer: layer.layer.instance.id == current)
+        return [
+            (layer.result, look)
+            for layer in shown
+            if layer.result is not None and layer.layer.instance.visible and not isinstance(layer.result, Spectrogram)
+        ]
+
+    def _render(self, view: View) -> NDArray[np.uint8] | None:
+        if self._base is None:
+            return None
+        hovered = self._controller.hovered_id
+        emphasis = Emphasis(self._controller.session.state.selection, hovered)
+        return self._renderer.render(self._base, self._layers(), view, emphasis=emphasis)
+
+    def set_original(self, original: bool) -> None:
+        """Show the picture alone while the user compares."""
+        self._original = original
+        self.canvas.refresh()
+
+    def toggle_overlay(self) -> None:
+        self.overlay = not self.overlay
+        self.canvas.refresh()
+
+    def _changed(self, look: bool, selection: bool) -> None:
+        if look or selection:
+            self.canvas.refresh()
+
+    # Mouse ----------------------------------------------------------------------------------------------------------
+
+    def _at(self, x: float, y: float) -> int | None:
+        detections = self._controller.detections()
+        return _smallest_at(detections, x, y) if detections is not None and self.overlay else None
+
+    def _hovered(self, x: float | None, y: float | None) -> None:
+        if x is None or y is None or self._base is None:
+            self._controller.hover(None)
+            self.read_out.emit("")
+            return
+        self._controller.hover(self._at(x, y))
+        size = self._base.size
+        column, row = int(x), int(y)
+        text = f"{size.width} × {size.height}"
+        if 0 <= column < size.width and 0 <= row < size.height:
+            sample = self._shown.sample
+            if isinstance(sample, DepthMap):
+                value = "—" if sample.invalid[row, column] else f"{sample.values[row, column]:.3f} {sample.unit}"
+            else:
+                value = "#{:02x}{:02x}{:02x}".format(*self._base.rgb8[row, column])
+            text += f" · {column}, {row} · {value}"
+        self.read_out.emit(text)
+
+    def _clicked(self, x: float, y: float, modifiers: Any) -> None:
+        self.canvas.set_tool(None)
+        instance = self._controller.session.state.instance
+        if instance is not None and instance.spec.pick is not None:
+            self._controller.pick(x, y)
+            return
+        hit = self._at(x, y)
+        chosen = set(self._controller.session.state.selection)
+        if hit is None:
+            chosen = set()
+        elif modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier):
+            chosen ^= {hit}
+        else:
+            chosen = {hit}
+        self._controller.select(frozenset(chosen))
+
+    # Playing --------------------------------------------------------------------------------------------------------
+
+    def _media_changed(self, duration_secs: float, has_sound: bool) -> None:
+        media = self._controller.session.state.active_media
+        self.timeline.set_duration(duration_secs)
+        self.timeline.set_has_sound(has_sound)
+        self.timeline.set_frame_rate(media.frame_rate if media else None)
+        self.spectrogram.clear()
+        self.canvas.fit()
+
+    def _position(self, secs: float) -> None:
+        self.timeline.set_position(secs)
+        if self.spectrogram.isVisible():
+            self.spectrogram.set_position(secs)
+
+
+def _picture_of(sample: Any) -> Image | None:
+    if isinstance(sample, DepthMap):
+        return Image(depth_picture(sample))
+    return sample if isinstance(sample, Image) else None
+
+
+def _smallest_at(detections: Detections, x: float, y: float) -> int | None:
+    boxes = detections.boxes
+    inside = np.flatnonzero((boxes[:, 0] <= x) & (x < boxes[:, 2]) & (boxes[:, 1] <= y) & (y < boxes[:, 3]))
+    if inside.size == 0:
+        return None
+    areas = (boxes[inside, 2] - boxes[inside, 0]) * (boxes[inside, 3] - boxes[inside, 1])
+    return int(detections.ids[inside[np.argmin(areas)]])
