@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -73,10 +74,8 @@ class Runner:
 
     def result(self, instance: AnalysisInstance, progress: Progress | None = None, *, pts: float | None = None) -> Any:
         """The final result of `instance`. Raises UserError."""
-        final = None
-        for final in self.results(instance, progress or Progress(), pts=pts):
-            pass
-        return final
+        # Only the last of the better and better results is wanted.
+        return deque(self.results(instance, progress or Progress(), pts=pts), maxlen=1).pop()
 
     def export_item(
         self,

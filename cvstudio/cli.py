@@ -69,13 +69,15 @@ def _analysis_parser(commands: Any, analysis: Analysis) -> None:
         keys = ", ".join(model.key for model in models)
         parser.add_argument("--model", default=analysis.default_model, help=f"one of: {keys}")
         parser.add_argument("--weights", type=Path, help="a local checkpoint file for the model")
-        seen: set[str] = set()
+        shown: set[type[Any]] = set()
+        names: set[str] = set()
         for model in models:
-            if model.params not in (p for p in seen):
-                names = {field.name for field in fields_of(model.params)}
-                if names and not names & seen:
-                    add_arguments(parser.add_argument_group(f"model {model.key}"), model.params)
-                seen |= names
+            # Models of one family share a class of parameters; two families may share a name.
+            own = {field.name for field in fields_of(model.params)}
+            if model.params not in shown and own and not own & names:
+                add_arguments(parser.add_argument_group(f"model {model.key}"), model.params)
+            shown.add(model.params)
+            names |= own
     group = parser.add_argument_group("parameters")
     for stage in analysis.stages:
         add_arguments(group, stage.params)

@@ -191,4 +191,5 @@ class Lanes:
 
     def close(self) -> bool:
         """Cancel and join all lanes; False where one did not end in time."""
-        return all([lane.close() for lane in self._lanes.values()])
+        ended = [lane.close() for lane in self._lanes.values()]
+        return all(ended)

@@ -15,7 +15,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeVar, cast
@@ -103,7 +103,6 @@ def _kind(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Kind, bool]:
     raise TypeError(f"a parameter cannot be of type {annotation}")
 
 
-@cache
 def fields_of(params_type: type[Any]) -> tuple[Field, ...]:
     """The declared parameters of a frozen dataclass, in order.
 
@@ -112,6 +111,12 @@ def fields_of(params_type: type[Any]) -> tuple[Field, ...]:
     TypeError
         A field is not annotated with a `Doc`, or has a type that no control exists for.
     """
+    return _fields_of(cast(Hashable, params_type))
+
+
+@cache
+def _fields_of(declared: Hashable) -> tuple[Field, ...]:
+    params_type = cast(type[Any], declared)
     hints = typing.get_type_hints(params_type, include_extras=True)
     found = []
     for item in dataclasses.fields(params_type):
@@ -187,7 +192,7 @@ def check_value(field: Field, value: Any, bounds: Range | None = None, options: 
 
 def checked(params: P) -> P:
     """Return `params` with every value checked and canonical. Raises ParamsError."""
-    return from_mapping(cast(type[P], type(params)), to_mapping(params))
+    return from_mapping(type(params), to_mapping(params))
 
 
 def to_mapping(params: Any) -> dict[str, Any]:

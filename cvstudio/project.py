@@ -16,7 +16,7 @@ FORMAT = "cvstudio-project"
 SUFFIX = ".cvstudio"
 
 
-class MissingMedia(ProjectError):
+class MissingMediaError(ProjectError):
     """Files of a project are not where they were. `paths` are the saved ones; open again with `moved`."""
 
     def __init__(self, paths: tuple[str, ...]) -> None:
@@ -65,7 +65,7 @@ def load_project(path: Path, *, moved: Mapping[str, Path] | None = None) -> tupl
 
     Raises
     ------
-    MissingMedia
+    MissingMediaError
         Files are not where they were; ask the user and call again with `moved` (saved path -> new path).
     ProjectError, UserError
     """
@@ -74,7 +74,7 @@ def load_project(path: Path, *, moved: Mapping[str, Path] | None = None) -> tupl
     try:
         missing = tuple(dict.fromkeys(item["path"] for item in _all_media(saved) if not _is_there(item, base, moved)))
         if missing:
-            raise MissingMedia(missing)
+            raise MissingMediaError(missing)
         media = tuple(media_from_json(item, base, moved=moved) for item in saved["media"])
         instances = []
         for item in saved["instances"]:

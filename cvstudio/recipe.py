@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -22,10 +23,9 @@ VERSION = 1
 def media_to_json(media: Media, base: Path) -> dict[str, Any]:
     """Where a medium is: absolute, and relative to `base` where that is possible, so that a folder can move."""
     found: dict[str, Any] = {"path": str(media.path), "id": media.id, "kind": str(media.kind)}
-    try:
+    # On another drive of Windows only the absolute path can lead there.
+    with contextlib.suppress(ValueError):
         found["relative"] = Path(os.path.relpath(media.path, base)).as_posix()
-    except ValueError:
-        pass  # another drive on Windows: only the absolute path can lead there
     return found
 
 

@@ -119,9 +119,11 @@ class Spectrogram:
     Parameters
     ----------
     levels : uint8 (bins, columns)
-        0 is `low_db`, 255 is `high_db` (dB relative to full scale); row 0 is 0 Hz.
+        0 is `low_db`, 255 is `high_db` (dB relative to full scale); row 0 is 0 Hz. The one array that may still
+        grow: while a sound streams, all results share it and the columns from `columns_done` on are written later.
     rate_hz, hop, window : samples per second, between columns, in a window
-    columns_done : columns that are computed; the rest is still to come
+    columns_done : columns that are computed and stay as they are; the rest is still to come
+    show_low_db, show_high_db : what is drawn darkest and brightest; the levels stay as they are
     """
 
     levels: NDArray[np.uint8]
@@ -132,6 +134,8 @@ class Spectrogram:
     high_db: float
     columns_done: int
     source: Source = Source()
+    show_low_db: float = -90.0
+    show_high_db: float = 0.0
 
     def __post_init__(self) -> None:
         if self.levels.ndim != 2 or self.levels.dtype != np.uint8:
@@ -142,7 +146,7 @@ class Spectrogram:
 
     @property
     def duration_secs(self) -> float:
-        return self.levels.shape[1] * self.hop / self.rate_hz
+        return float(self.levels.shape[1] * self.hop / self.rate_hz)
 
     @property
     def nyquist_hz(self) -> float:

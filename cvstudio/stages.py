@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -104,19 +104,23 @@ def stage_keys(request: Request) -> tuple[Key, ...]:
     return tuple(keys)
 
 
-def nbytes(value: Any) -> int:
-    """Memory of the arrays that `value` holds (arrays, containers and dataclasses are walked)."""
+def buffers(value: Any) -> dict[int, int]:
+    """The memory blocks that the arrays in `value` keep alive: id -> bytes (containers and dataclasses are walked)."""
     if isinstance(value, np.ndarray):
         # A read-only view keeps its base alive, and that is what is held.
         base = value if value.base is None else value.base
-        return int(base.nbytes) if isinstance(base, np.ndarray) else int(value.nbytes)
+        return {id(base): int(base.nbytes) if isinstance(base, np.ndarray) else int(value.nbytes)}
+    found: dict[int, int] = {}
+    items: Iterable[Any] = ()
     if isinstance(value, Mapping):
-        return sum(nbytes(item) for item in value.values())
-    if isinstance(value, list | tuple):
-        return sum(nbytes(item) for item in value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return sum(nbytes(item) for item in vars(value).values()) if hasattr(value, "__dict__") else 0
-    return 64
+        items = value.values()
+    elif isinstance(value, list | tuple):
+        items = value
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type) and hasattr(value, "__dict__"):
+        items = vars(value).values()
+    for item in list(items):
+        found.update(buffers(item))
+    return found
 
 
 @dataclass(frozen=True)
@@ -125,16 +129,20 @@ class Entry:
 
     value: Any
     complete: bool
-    nbytes: int
+    buffers: Mapping[int, int]
 
 
 class Cache:
-    """Stage outputs, least recently used out first, within a budget. Safe to use from every thread."""
+    """Stage outputs, least recently used out first, within a budget. Safe to use from every thread.
+
+    Outputs share memory (a stage hands on what it was given), so a block counts once whoever holds it.
+    """
 
     def __init__(self, *, budget_bytes: int = 1 << 30, max_entries: int = 512) -> None:
         self.budget_bytes = budget_bytes
         self.max_entries = max_entries
         self._entries: OrderedDict[Key, Entry] = OrderedDict()
+        self._holders: Counter[int] = Counter()
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -148,17 +156,32 @@ class Cache:
 
     def put(self, key: Key, value: Any, *, complete: bool = True) -> None:
         """Store `value`; whatever was used longest ago leaves until the budget holds (the newest always stays)."""
-        entry = Entry(value, complete, nbytes(value))
+        entry = Entry(value, complete, buffers(value))
         with self._lock:
             old = self._entries.pop(key, None)
-            self._bytes += entry.nbytes - (old.nbytes if old else 0)
             self._entries[key] = entry
+            self._hold(entry)
+            if old is not None:
+                self._drop(old)
             while len(self._entries) > 1 and (self._bytes > self.budget_bytes or len(self._entries) > self.max_entries):
-                self._bytes -= self._entries.popitem(last=False)[1].nbytes
+                self._drop(self._entries.popitem(last=False)[1])
+
+    def _hold(self, entry: Entry) -> None:
+        for block, size in entry.buffers.items():
+            self._bytes += 0 if self._holders[block] else size
+            self._holders[block] += 1
+
+    def _drop(self, entry: Entry) -> None:
+        for block, size in entry.buffers.items():
+            self._holders[block] -= 1
+            if not self._holders[block]:
+                del self._holders[block]
+                self._bytes -= size
 
     def clear(self) -> None:
         with self._lock:
             self._entries.clear()
+            self._holders.clear()
             self._bytes = 0
 
     @property
@@ -171,8 +194,10 @@ class Cache:
 
 def first_missing(keys: tuple[Key, ...], cache: Cache) -> int:
     """Index of the first stage to run: the one after the last complete cached output; len(keys) where all is there."""
+    # All are asked for, so that a slider's many outputs do not push out what they are made from.
+    entries = [cache.get(key) for key in keys]
     for index in range(len(keys) - 1, -1, -1):
-        entry = cache.get(keys[index])
+        entry = entries[index]
         if entry is not None and entry.complete:
             return index + 1
     return 0

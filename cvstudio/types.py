@@ -178,11 +178,11 @@ class Waveform:
 
     @property
     def channels(self) -> int:
-        return self.samples.shape[0]
+        return int(self.samples.shape[0])
 
     @property
     def duration_secs(self) -> float:
-        return self.samples.shape[1] / self.rate_hz
+        return float(self.samples.shape[1] / self.rate_hz)
 
 
 Sample = Image | DepthMap | Waveform

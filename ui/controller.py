@@ -347,7 +347,8 @@ class Controller(QObject):
             self.pipeline.request_sample(media, self.playback.position_secs if view.pts is None else view.pts)
             if media.kind is MediaKind.VIDEO and self._pts is None:
                 return
-        if any([self.pipeline.run_inline(layer) for layer in view.layers]):
+        ran = [self.pipeline.run_inline(layer) for layer in view.layers]
+        if any(ran):
             view = now()
         self.pipeline.request_layers(view)
         self._show(view)

@@ -27,7 +27,7 @@ from cvstudio.jobs import Event, Job
 from cvstudio.media import Media, MediaKind
 from cvstudio.models import MODELS
 from cvstudio.progress import Progress
-from cvstudio.project import SUFFIX, MissingMedia, load_project, save_project
+from cvstudio.project import SUFFIX, MissingMediaError, load_project, save_project
 from cvstudio.recipe import make_recipe
 from cvstudio.session import AnalysisInstance, State
 from ui.commands import Command, install
@@ -262,7 +262,7 @@ class MainWindow(QMainWindow):
         """Open a project; asks where its files are now if they have moved."""
         try:
             state, position_secs = load_project(path, moved=moved)
-        except MissingMedia as error:
+        except MissingMediaError as error:
             found = dict(moved or {})
             for old in error.paths:
                 title = self.tr("Where is {name} now?").format(name=Path(old).name)
@@ -315,7 +315,7 @@ class MainWindow(QMainWindow):
         if result is None or media is None:
             self.notice("info", self.tr("There is no result to export yet; open a file and choose an analysis."))
             return
-        choices = exporters_for(result, video=media.kind is MediaKind.VIDEO)
+        choices = exporters_for(type(result), video=media.kind is MediaKind.VIDEO)
         filters = {f"{item.title} (*{item.suffix})": item for item in choices}
         instance = self.controller.session.state.instance
         assert instance is not None
@@ -400,9 +400,9 @@ class MainWindow(QMainWindow):
     def show_shortcuts(self) -> None:
         ShortcutsSheet(self, self.commands)
 
-    def show_palette(self) -> None:
+    def show_palette(self) -> Palette:
         """Search for commands, analyses, models and open media."""
-        Palette(self, self.palette_entries())
+        return Palette(self, self.palette_entries())
 
     def palette_entries(self) -> list[Entry]:
         """Everything that the palette offers."""

@@ -194,33 +194,8 @@ class Pipeline(QObject):
         for stage, params in zip(request.stages[index + 1 :], request.params[index + 1 :], strict=True):
             if value is None or stage.where != "main":
                 return None
-            for value in stage.run(Inputs({}, value, None, request.view), params, Progress()):
-                pass
-        return value
-
-    @staticmethod
-    def _long(layer: Layer) -> bool:
-        return any(slot.streamed for slot in layer.instance.spec.inputs)
-
-    def request_layers(self, view: ViewState) -> None:
-        """Ask for every stage that is missing and may not run on the main thread."""
-        for layer in view.layers:
-            request, index = layer.request, layer.next_stage
-            if request is not None and index is not None and request.stages[index].where != "main":
-                self.request_stage(layer)
-
-    def partial_result(self, layer: Layer) -> Any:
-        """The newest result of a stage that still streams, through the main stages behind it; None without one."""
-        request, index = layer.request, layer.next_stage
-        if layer.result is not None or request is None or index is None:
-            return layer.result
-        entry = self.cache.get(stage_keys(request)[index])
-        value = entry.value if entry else None
-        for stage, params in zip(request.stages[index + 1 :], request.params[index + 1 :], strict=True):
-            if value is None or stage.where != "main":
-                return None
-            for value in stage.run(Inputs({}, value, None, request.view), params, Progress()):
-                pass
+            for output in stage.run(Inputs({}, value, None, request.view), params, Progress()):
+                value = output
         return value
 
     def request(self, view: ViewState, media: Media | None) -> None:

@@ -6,3 +6,5 @@ from cvstudio.analyses.base import Analysis
 from cvstudio.registry import Registry
 
 ANALYSES: Registry[Analysis] = Registry("analysis", __name__)
+
+__all__ = ["ANALYSES", "Analysis"]

@@ -91,14 +91,16 @@ class BaseReader:
 class Format:
     """How one kind of medium is recognised and read. Registered by each file of this package.
 
-    `probe(path, head)` returns None where the content is not of this kind, a Media where it is, and raises
-    MediaError where it is but is damaged; `head` is the first 4 KiB. Lower `order` is asked first.
+    `probe(path, head, id, forced)` returns None where the content is not of this kind, a Media where it is, and raises
+    MediaError where it is but is damaged; `head` is the first 4 KiB, and `forced` is set where the user said that it
+    is of this kind. Lower `order` is asked first.
     """
 
     key: str
     kind: MediaKind
     title: str
     suffixes: tuple[str, ...]
-    probe: Callable[[Path, bytes, str], Media | None]
+    probe: Callable[[Path, bytes, str, bool], Media | None]
     reader: Callable[[Media], Any]
     order: int = 50
+    force: Callable[[Path, bytes, str], Media | None] | None = None

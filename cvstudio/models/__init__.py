@@ -6,3 +6,5 @@ from cvstudio.models.base import ModelSpec
 from cvstudio.registry import Registry
 
 MODELS: Registry[ModelSpec] = Registry("model", __name__)
+
+__all__ = ["MODELS", "ModelSpec"]

@@ -15,8 +15,8 @@ from cvstudio.stages import (
     Providers,
     Request,
     Stage,
+    buffers,
     first_missing,
-    nbytes,
     run_chain,
     stage_keys,
 )
@@ -102,7 +102,7 @@ def test_a_partial_output_is_not_taken_for_the_result(chain):
 
 
 def test_a_cancelled_stage_leaves_no_complete_output(chain):
-    counter, request = chain
+    _, request = chain
     cache = Cache()
     progress = Progress()
 
@@ -146,7 +146,27 @@ def test_memory_stays_flat_over_ten_thousand_ticks(chain):
     assert len(cache) <= 64
 
 
-def test_nbytes_counts_what_a_view_keeps_alive():
+def test_buffers_are_what_a_view_keeps_alive():
     base = np.zeros((100, 10), np.uint8)
-    assert nbytes(base[:1]) == 1000
-    assert nbytes({"a": [base, base]}) == 2000
+    assert buffers(base[:1]) == {id(base): 1000}
+    assert buffers({"a": [base, base]}) == {id(base): 1000}
+
+
+def test_memory_that_outputs_share_counts_once_and_until_its_last_holder_leaves():
+    base = np.zeros(1000, np.uint8)
+    cache = Cache(max_entries=2)
+    cache.put("a", base)
+    cache.put("b", (base[:10], np.zeros(50, np.uint8)))
+    assert cache.used_bytes == 1050
+    cache.put("c", 1)
+    assert cache.used_bytes == 1050
+    cache.put("d", 1)
+    assert cache.used_bytes == 0
+
+
+def test_what_a_slider_builds_on_stays_however_many_ticks_it_makes(chain):
+    _, request = chain
+    cache = Cache(max_entries=4)
+    for tick in range(20):
+        run(replace(request, params=(Scale(), Shift(float(tick)))), cache)
+    assert cache.get(stage_keys(request)[0]) is not None

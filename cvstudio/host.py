@@ -1,0 +1,163 @@
+"""The owner of the accelerator: loaded networks, within a budget of memory.
+
+A host is used by one thread only, the accelerator lane's; `network_key` alone may be asked from everywhere.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cvstudio.models.base import ModelSpec
+from cvstudio.progress import Progress
+from cvstudio.weights import cached_path
+
+T = TypeVar("T")
+
+
+class Host:
+    """Loads networks once and keeps them.
+
+    Parameters
+    ----------
+    device : "auto", "cpu", "cuda", "cuda:1" … or "mps"
+        "auto" takes the best one that there is, when a network first needs one.
+    budget_bytes : memory of all kept networks; the longest unused leave, the newest always stays
+    notice : callable (sentence), optional
+        Told what the user should know, from the thread that uses the host.
+    """
+
+    def __init__(
+        self, device: str = "auto", *, budget_bytes: int = 4 << 30, notice: Callable[[str], None] | None = None
+    ) -> None:
+        self.budget_bytes = budget_bytes
+        self._requested = device
+        self._resolved = "" if device == "auto" else device
+        self._notice = notice
+        self._networks: OrderedDict[tuple[str, ...], Any] = OrderedDict()
+
+    @property
+    def device(self) -> str:
+        """Where networks run. With "auto", the first call imports torch to find out."""
+        if not self._resolved:
+            self._resolved = _best_device()
+        return self._resolved
+
+    @property
+    def device_name(self) -> str:
+        """`device` for display: "auto" until it is known, which needs no torch."""
+        return self._resolved.upper() or self._requested
+
+    def network_key(self, spec: ModelSpec, weights_path: Path | None = None) -> tuple[str, ...]:
+        """What the output of a network depends on: model, checkpoint and its version, device.
+
+        Cheap and without torch: it is asked at every change. A checkpoint that is not there is part of the key,
+        so that a file that is put there later is another key. The device is the requested one: what "auto" stands
+        for does not change while the program runs.
+        """
+        path = weights_path
+        if path is None and spec.weights:
+            path = cached_path(spec.weights[0])
+        device = self._requested if spec.weights else "cpu"
+        return (spec.key, str(path or ""), _version(path), device)
+
+    def network(self, spec: ModelSpec, weights_path: Path | None, progress: Progress) -> Any:
+        """The loaded network of `spec`; a first use reports "loading …" and "warming up …".
+
+        Raises
+        ------
+        WeightsError
+            Its checkpoint is missing, damaged or of another network; nothing is kept then.
+        """
+        key = self.network_key(spec, weights_path)
+        if key not in self._networks:
+            progress(None, f"loading {spec.title}")
+            # What a dependency carries runs on the CPU, and torch need not be imported to know it.
+            network = spec.load(self.device if spec.weights else "cpu", weights_path)
+            if hasattr(network, "warm_up"):
+                progress(None, f"warming up {spec.title}")
+                network.warm_up(progress)
+            self._networks[key] = network
+        self._networks.move_to_end(key)
+        self._evict()
+        return self._networks[key]
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Call `work`, and where the accelerator runs out of memory, once more on the CPU.
+
+        `work` asks `network` for what it runs, so that the second call gets it on the CPU; networks that follow
+        run there too. Any other error passes through.
+        """
+        try:
+            return work()
+        except RuntimeError as error:
+            if self._resolved in ("", "cpu") or not _out_of_memory(error):
+                raise
+        # Outside of the handler: the error's traceback holds the tensors that have to go.
+        lost = self._resolved
+        self.close()
+        self._resolved = "cpu"
+        if self._notice is not None:
+            self._notice(f"The memory of {lost} is full: this and what follows runs on the CPU, slower but the same.")
+        return work()
+
+    def close(self) -> None:
+        """Drop all networks and give their memory back. The host stays usable."""
+        self._networks.clear()
+        _free_memory()
+
+    @property
+    def used_bytes(self) -> int:
+        """Memory of the kept networks, as far as they tell."""
+        return sum(getattr(network, "nbytes", 0) for network in self._networks.values())
+
+    def __len__(self) -> int:
+        return len(self._networks)
+
+    def _evict(self) -> None:
+        dropped = False
+        while len(self._networks) > 1 and self.used_bytes > self.budget_bytes:
+            self._networks.popitem(last=False)
+            dropped = True
+        if dropped:
+            _free_memory()
+
+
+def _version(path: Path | None) -> str:
+    """Size and time of the checkpoint: another file under the same name is another network."""
+    try:
+        status = path.stat() if path else None
+    except OSError:
+        status = None
+    return f"{status.st_size}-{status.st_mtime_ns}" if status else ""
+
+
+def _best_device() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether `error` is the accelerator's out-of-memory; the Metal backend has no class of its own for it."""
+    torch = sys.modules.get("torch")
+    is_torch = torch is not None and isinstance(error, torch.OutOfMemoryError)
+    return is_torch or "backend out of memory" in str(error)
+
+
+def _free_memory() -> None:
+    """Give back what the dropped networks held; nothing to do where torch was never imported."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()

@@ -1,0 +1,144 @@
+"""Files that hold streams, through FFmpeg's libraries: what video and sound have in common."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cvstudio.errors import MediaError
+from cvstudio.media.identity import damaged, decoding, quoted
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+# ISO base media and QuickTime, Matroska and WebM, AVI, Ogg, FLV, ASF, MPEG program and transport streams.
+# Nothing else reaches FFmpeg: it also opens play lists, which name other files and addresses.
+_CONTAINERS = re.compile(
+    rb".{4}(?:ftyp|moov|mdat|wide|free|skip)|\x1aE\xdf\xa3|RIFF.{4}AVI |OggS|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11"
+    rb"|\0\0\x01[\xba\xb3]|G.{187}G.{187}G|.{4}G.{191}G.{191}G",
+    re.DOTALL,
+)
+_ISO = re.compile(rb".{4}(?:ftyp|moov|mdat|wide|free|skip)", re.DOTALL)
+
+
+def is_container(head: bytes) -> bool:
+    """Whether a file that begins with `head` holds streams of video or sound."""
+    return _CONTAINERS.match(head) is not None
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open with FFmpeg, which may read this one file and nothing else. Raises MediaError."""
+    import av
+
+    with decoding(path):
+        # "file:" because a colon or a percent sign in a name would mean something to FFmpeg.
+        return av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
+
+
+def video_stream(container: InputContainer) -> VideoStream | None:
+    """The first stream of moving pictures; the cover of a sound file is none."""
+    from av.stream import Disposition
+
+    return next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
+
+
+def audio_stream(container: InputContainer) -> AudioStream | None:
+    """The first sound track that can be decoded."""
+    return next((s for s in container.streams.audio if _decodable(s) and s.codec_context.sample_rate > 0), None)
+
+
+def _decodable(stream: VideoStream | AudioStream) -> bool:
+    # The context is missing where this build of FFmpeg has no decoder, whatever the type says.
+    context: Any = stream.codec_context
+    return context is not None
+
+
+def decode_video(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
+    """Frames in order of presentation from where the container stands, each with its time in `stream.time_base`."""
+    import av
+
+    step = round(1 / (stream.average_rate * time_base(stream))) if stream.average_rate else 1
+    last = (stream.start_time or 0) - step
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError:
+            continue  # as every player does: one damaged packet is a short flaw, not the end of the video
+        for frame in frames:
+            last = last + step if frame.pts is None else frame.pts
+            yield last, frame
+
+
+def time_base(stream: VideoStream | AudioStream) -> Fraction:
+    """Seconds in a tick of the stream's clock."""
+    return stream.time_base or Fraction(1, 1_000_000)
+
+
+def first_frame(path: Path, container: InputContainer, stream: VideoStream) -> tuple[int, VideoFrame]:
+    """The first frame of a freshly opened container: its time is where the clock of the video begins.
+
+    Raises
+    ------
+    MediaError
+        No frame can be decoded.
+    """
+    if not _decodable(stream):
+        raise MediaError(f"{quoted(path)} uses a video codec that is not supported; convert it, e.g. to H.264 in MP4.")
+    with decoding(path):
+        found = next(decode_video(container, stream), None)
+    if found is None:
+        raise damaged(path)
+    return found
+
+
+def check_whole(path: Path, head: bytes) -> None:
+    """Raise MediaError where a file ends before its own structure does.
+
+    FFmpeg would open it and then stop somewhere, which looks like a shorter video.
+    """
+    length = path.stat().st_size
+    with decoding(path), path.open("rb") as file:
+        if _ISO.match(head):
+            whole = _iso_whole(file, length)
+        elif head.startswith(b"RIFF"):
+            # 0 and the largest value are what a program writes that cannot go back to fill in the size.
+            (size,) = struct.unpack("<I", head[4:8])
+            whole = size in (0, 0xFFFFFFFF) or size + 8 <= length
+        elif head.startswith(b"OggS"):
+            whole = _ogg_whole(file, length)
+        else:
+            whole = True
+    if not whole:
+        raise damaged(path)
+
+
+def _iso_whole(file: Any, length: int) -> bool:
+    """Walk the outermost boxes (ISO/IEC 14496-12, 4.2)."""
+    position = 0
+    while position + 8 <= length:
+        file.seek(position)
+        header = file.read(16)
+        size, name = struct.unpack(">I4s", header[:8])
+        if size == 1 and len(header) == 16:
+            (size,) = struct.unpack(">Q", header[8:])
+        if size < 8 or not re.fullmatch(rb"[\w \xa9-]{4}", name):
+            return True  # the last box reaches to the end, or something else is appended
+        position += size
+    return position <= length
+
+
+def _ogg_whole(file: Any, length: int) -> bool:
+    """Whether the last page is complete (RFC 3533, section 6); a page has less than 64 KiB."""
+    file.seek(max(0, length - 65_536))
+    tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    if not page.startswith(b"OggS") or len(page) < 27 or len(page) < 27 + page[26]:
+        return False
+    return len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])

@@ -1,0 +1,207 @@
+"""What a picture file says of itself, read without decoding it and without trusting it."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from cvstudio.media.identity import check_size, damaged, decoding
+from cvstudio.types import Size
+
+# TIFF 6.0: width, height, bits per sample, orientation, samples per pixel, sample format.
+_TIFF_TAGS = frozenset({256, 257, 258, 274, 277, 339})
+_TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
+_ORIENTATION = 274
+
+
+@dataclass(frozen=True)
+class Header:
+    """Facts of a picture file.
+
+    `stored` is the size as stored; `orientation` is EXIF's 1..8; `channels` may be 0 where the format leaves
+    it to the content; `whole` is False where the file ends before the picture does.
+    """
+
+    format: str
+    stored: Size
+    channels: int = 0
+    bits: int = 8
+    floating: bool = False
+    orientation: int = 1
+    whole: bool = True
+
+    @property
+    def size(self) -> Size:
+        """Size as shown."""
+        return Size(self.stored.height, self.stored.width) if self.orientation >= 5 else self.stored
+
+    @property
+    def holds_depth(self) -> bool:
+        """A single channel of 16 bits or of floats: what depth cameras and stereo programs write."""
+        return self.channels == 1 and (self.floating or self.bits == 16)
+
+
+def read_header(path: Path, head: bytes) -> Header | None:
+    """The header of a picture file, or None where `head` is not the beginning of one.
+
+    Raises
+    ------
+    MediaError
+        It is one, but damaged, cut short or of absurd size.
+    """
+    parse = next((parse for magic, parse in _PARSERS if re.match(magic, head, re.DOTALL)), None)
+    if parse is None:
+        return None
+    with decoding(path), path.open("rb") as file:
+        header = parse(file, path.stat().st_size)
+    check_size(path, header.size)
+    if not header.whole:
+        raise damaged(path)
+    return header
+
+
+def _take(file: BinaryIO, layout: str) -> tuple[int, ...]:
+    return struct.unpack(layout, file.read(struct.calcsize(layout)))
+
+
+def _jpeg(file: BinaryIO, length: int) -> Header:
+    """Segments up to the first scan (ITU T.81 annex B); the picture is whole where an end marker follows it."""
+    size, channels, bits, orientation = Size(0, 0), 0, 8, 1
+    file.seek(2)
+    while True:
+        marker = file.read(1)
+        if marker != b"\xff":
+            raise ValueError("no marker where one must be")
+        while marker == b"\xff":
+            marker = file.read(1)
+        code = marker[0]
+        (count,) = _take(file, ">H")
+        body = file.read(count - 2)
+        if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
+            bits, height, width, channels = struct.unpack(">BHHB", body[:6])
+            size = Size(width, height)
+        elif code == 0xE1 and body.startswith(b"Exif\0\0"):
+            orientation = _exif_orientation(body[6:])
+        elif code == 0xDA:
+            return Header("JPEG", size, channels, bits, False, orientation, b"\xff\xd9" in file.read())
+
+
+def _png(file: BinaryIO, length: int) -> Header:
+    """Chunks up to IEND (PNG, third edition, section 5)."""
+    file.seek(16)
+    width, height, bits, colour = _take(file, ">IIBB")
+    orientation, position, whole = 1, 8, False
+    while position + 12 <= length and not whole:
+        file.seek(position)
+        count, name = struct.unpack(">I4s", file.read(8))
+        if name == b"eXIf" and position + 12 + count <= length:
+            orientation = _exif_orientation(file.read(count))
+        position += 12 + count
+        whole = name == b"IEND"
+    # An alpha channel does not make a grey picture a depth map.
+    channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}[colour]
+    return Header("PNG", Size(width, height), channels, bits, False, orientation, whole)
+
+
+def _webp(file: BinaryIO, length: int) -> Header:
+    """RIFF container, RFC 9649."""
+    file.seek(4)
+    riff, _, name, _ = struct.unpack("<I4s4sI", file.read(16))
+    body = file.read(10)
+    if name == b"VP8X":
+        size = Size(1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little"))
+    elif name == b"VP8L":
+        packed = int.from_bytes(body[1:5], "little")
+        size = Size(1 + (packed & 0x3FFF), 1 + (packed >> 14 & 0x3FFF))
+    else:
+        width, height = struct.unpack("<HH", body[6:10])
+        size = Size(width & 0x3FFF, height & 0x3FFF)
+    orientation, position = 1, 12
+    while position + 8 <= length:
+        file.seek(position)
+        name, count = struct.unpack("<4sI", file.read(8))
+        if name == b"EXIF" and position + 8 + count <= length:
+            orientation = _exif_orientation(file.read(count).removeprefix(b"Exif\0\0"))
+        position += 8 + count + count % 2
+    return Header("WebP", size, orientation=orientation, whole=riff + 8 <= length)
+
+
+def _gif(file: BinaryIO, length: int) -> Header:
+    file.seek(6)
+    width, height = _take(file, "<HH")
+    return Header("GIF", Size(width, height), 3)
+
+
+def _bmp(file: BinaryIO, length: int) -> Header:
+    file.seek(14)
+    (header,) = _take(file, "<I")
+    # OS/2 1.x has 16-bit sizes; later ones a height that is negative where rows run downwards.
+    width, height = _take(file, "<HH") if header == 12 else _take(file, "<ii")
+    return Header("BMP", Size(width, abs(height)), 3)
+
+
+def _pnm(file: BinaryIO, length: int) -> Header:
+    """Netpbm: numbers in plain text, comments between them."""
+    text = re.sub(rb"#[^\n]*", b"", file.read(512))
+    kind, *numbers = text.split()[:4]
+    digit = int(kind[1:2])
+    width, height = int(numbers[0]), int(numbers[1])
+    highest = int(numbers[2]) if digit not in (1, 4) else 1
+    return Header("PNM", Size(width, height), 3 if digit in (3, 6) else 1, 16 if highest > 255 else 8)
+
+
+def _tiff(file: BinaryIO, length: int) -> Header:
+    tags = _tags(file)
+    channels, bits, sample = tags.get(277, 1), tags.get(258, 1), tags.get(339, 1)
+    turned = tags.get(_ORIENTATION, 1)
+    size = Size(tags[256], tags[257])
+    return Header("TIFF", size, channels, bits, sample == 3, turned if 1 <= turned <= 8 else 1)
+
+
+def _exif_orientation(data: bytes) -> int:
+    """EXIF orientation 1..8; 1 where it is missing or makes no sense, for a picture is worth more than its EXIF."""
+    try:
+        turned = _tags(io.BytesIO(data)).get(_ORIENTATION, 1)
+    except (struct.error, KeyError):
+        return 1
+    return turned if 1 <= turned <= 8 else 1
+
+
+def _tags(file: BinaryIO) -> dict[int, int]:
+    """The first value of each wanted tag in the first directory of a TIFF or BigTIFF stream."""
+    file.seek(0)
+    order = {b"II": "<", b"MM": ">"}[file.read(2)]
+    (version,) = _take(file, f"{order}H")
+    entry, inline = (f"{order}HHQ8s", 8) if version == 43 else (f"{order}HHI4s", 4)
+    if version == 43:
+        _take(file, f"{order}HH")
+    (start,) = _take(file, f"{order}{'Q' if version == 43 else 'I'}")
+    file.seek(start)
+    (count,) = _take(file, f"{order}{'Q' if version == 43 else 'H'}")
+    found = {}
+    for number in range(min(count, 4096)):
+        file.seek(start + (8 if version == 43 else 2) + number * struct.calcsize(entry))
+        tag, kind, values, body = struct.unpack(entry, file.read(struct.calcsize(entry)))
+        if tag in _TIFF_TAGS and kind in _TIFF_TYPES:
+            layout = order + _TIFF_TYPES[kind]
+            if values * struct.calcsize(layout) > inline:
+                file.seek(struct.unpack(f"{order}{'Q' if version == 43 else 'I'}", body)[0])
+                body = file.read(struct.calcsize(layout))
+            found[tag] = int(struct.unpack(layout, body[: struct.calcsize(layout)])[0])
+    return found
+
+
+_PARSERS: tuple[tuple[bytes, Callable[[BinaryIO, int], Header]], ...] = (
+    (rb"\xff\xd8\xff", _jpeg),
+    (rb"\x89PNG\r\n\x1a\n", _png),
+    (rb"RIFF....WEBP", _webp),
+    (rb"GIF8[79]a", _gif),
+    (rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", _bmp),
+    (rb"P[1-6]\s", _pnm),
+    (rb"II[*+]\0|MM\0[*+]", _tiff),
+)

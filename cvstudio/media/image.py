@@ -1,0 +1,123 @@
+"""Pictures: JPEG, PNG, WebP, BMP, TIFF, GIF (its first frame) and Netpbm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.errors import MediaError
+from cvstudio.media.base import BaseReader, Format, Media, MediaKind
+from cvstudio.media.headers import Header, read_header
+from cvstudio.media.identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
+from cvstudio.types import Image
+
+# EXIF orientation -> (mirror columns first, then turn this often by 90 degrees counterclockwise).
+_TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
+
+
+def decode(path: Path, *, shown: bool) -> NDArray[Any]:
+    """Decode with OpenCV.
+
+    Parameters
+    ----------
+    shown : True gives BGR at 8 bits with the EXIF orientation applied, as ``cv2.imread`` does;
+        False gives the channels and depth of the file.
+
+    Raises
+    ------
+    MediaError
+        The file is damaged or cut short.
+    """
+    import cv2
+
+    # The one sentence of the MediaError replaces what OpenCV would print.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    with decoding(path):
+        # Read by Python: on Windows cv2.imread cannot open a name outside the code page.
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR if shown else cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise damaged(path)
+    return np.asarray(pixels)
+
+
+class ImageReader(BaseReader):
+    """Reads one picture.
+
+    Raises
+    ------
+    MediaError
+        The file was removed or changed since `media` was made.
+    """
+
+    def __init__(self, media: Media) -> None:
+        self._path = media.path
+        self._guard = FileGuard(media)
+
+    def read(self) -> Image:
+        """Decode the picture.
+
+        Returns
+        -------
+        Image
+            RGB, upright. 8 and 16 bit as in the file, TIFF floats as linear light, alpha where there is one.
+            A JPEG equals ``cv2.imread`` to the pixel.
+
+        Raises
+        ------
+        MediaError
+            The file is damaged, or was removed or changed since.
+        """
+        import cv2
+
+        self._guard.check()
+        with decoding(self._path), self._path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        header = read_header(self._path, head)
+        if header is None:
+            raise damaged(self._path)
+        if header.format == "JPEG":
+            return Image(cv2.cvtColor(decode(self._path, shown=True), cv2.COLOR_BGR2RGB))
+        return _to_image(self._path, header, decode(self._path, shown=False))
+
+
+def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
+    import cv2
+
+    if raw.dtype == np.float64:
+        raw = raw.astype(np.float32)
+    channels = raw.shape[2] if raw.ndim == 3 else 1
+    codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
+    if raw.dtype not in (np.uint8, np.uint16, np.float32) or channels not in codes:
+        raise MediaError(
+            f"{quoted(path)} has {channels} channels of {raw.dtype}; a picture has 1, 3 or 4 of 8 or 16 bits or "
+            "floats, so convert it first."
+        )
+    # OpenCV turns a TIFF upright even where it is asked for the file as it is.
+    if header.format != "TIFF" and header.orientation in _TURNS:
+        mirror, turns = _TURNS[header.orientation]
+        raw = np.ascontiguousarray(np.rot90(raw[:, ::-1] if mirror else raw, turns))
+    alpha = raw[:, :, 3] if channels == 4 else None
+    return Image(cv2.cvtColor(raw, codes[channels]), alpha, "linear" if raw.dtype == np.float32 else "srgb")
+
+
+def _probe(path: Path, head: bytes, identity: str) -> Media | None:
+    header = read_header(path, head)
+    if header is None:
+        return None
+    details = {"format": header.format, "bits": str(header.bits)}
+    return Media(identity, path, MediaKind.IMAGE, header.size, details=details)
+
+
+FORMAT = Format(
+    key="image",
+    kind=MediaKind.IMAGE,
+    title="picture",
+    suffixes=(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"),
+    probe=_probe,
+    reader=ImageReader,
+    order=20,
+)

@@ -1,0 +1,168 @@
+"""What every test stands on: its own settings and caches, real data where it is, and a watch for what is left over."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+ROOT = Path(__file__).resolve().parent.parent
+XDG = ("CONFIG", "CACHE", "DATA", "STATE")
+# Set before anything is imported, so that what runs at import or once a session cannot touch the user's own files.
+SESSION_HOME = Path(tempfile.mkdtemp(prefix="cvstudio-tests-"))
+
+
+def _environment_of(home: Path) -> dict[str, str]:
+    folders = {f"XDG_{name}_HOME": str(home / name.lower()) for name in XDG}
+    return {"HOME": str(home), "USERPROFILE": str(home), "TORCH_HOME": str(home / "torch"), **folders}
+
+
+os.environ.update(_environment_of(SESSION_HOME))
+os.environ.setdefault("QT_QPA_PLATFORM", "xcb" if os.environ.get("DISPLAY") else "offscreen")
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(SESSION_HOME, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home for this test: settings, caches, logs and torch's hub folder are under it."""
+    folder = tmp_path_factory.mktemp("home")
+    for name, value in _environment_of(folder).items():
+        monkeypatch.setenv(name, value)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data() -> Callable[..., Path]:
+    """`data(*parts) -> Path` of real test data; skips, saying why, where it is absent."""
+    base = Path(os.environ.get("CVSTUDIO_DATA") or ROOT.parent / "shared" / "data")
+
+    def find(*parts: str) -> Path:
+        path = base.joinpath(*parts)
+        if not path.exists():
+            pytest.skip(f"needs {'/'.join(parts)} in ../shared/data or $CVSTUDIO_DATA")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def qapp() -> Iterator[QApplication]:
+    """The application as the program makes it; pytest-qt's own would lack theme and translation."""
+    from ui import environment
+
+    environment.prepare()
+    from ui.app import make_application
+
+    # Yielded, so that this frame holds it: Qt does not survive its application being collected early.
+    yield make_application()
+
+
+@pytest.fixture(autouse=True)
+def own_settings(request: pytest.FixtureRequest, home: Path) -> None:
+    """Qt reads $XDG_CONFIG_HOME once only, so each test of the window is told its settings folder."""
+    if _is_window_test(request):
+        from PySide6.QtCore import QSettings
+
+        QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(home / "config"))
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(request: pytest.FixtureRequest, own_settings: None) -> Iterator[None]:
+    """Fails a test under tests/ui that leaves a top-level widget, a thread or a running timer behind."""
+    if not _is_window_test(request):
+        yield
+        return
+    request.getfixturevalue("qapp")
+    before = Leftovers()
+    yield
+    left = before.since()
+    if left:
+        pytest.fail("left behind: " + "; ".join(left), pytrace=False)
+
+
+def _is_window_test(request: pytest.FixtureRequest) -> bool:
+    return "ui" in request.node.path.relative_to(ROOT).parts
+
+
+class Leftovers:
+    """What exists now, to be compared with what exists after a test.
+
+    Qt's own passing windows (tool tips) and daemon threads of libraries do not count; a daemon thread of ours,
+    named "cvstudio…", does.
+    """
+
+    IGNORED = ("QTipLabel", "QComboBoxPrivateContainer")
+    WAIT_SECS = 3.0
+
+    def __init__(self) -> None:
+        self._settle()
+        self._widgets, self._timers, self._threads = self._widgets_now(), self._timers_now(), self._threads_now()
+
+    @staticmethod
+    def _settle() -> None:
+        from PySide6.QtCore import QCoreApplication, QEvent, QThreadPool
+
+        QThreadPool.globalInstance().waitForDone(2000)
+        for _ in range(3):
+            QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+            QCoreApplication.processEvents()
+
+    @classmethod
+    def _widgets_now(cls) -> list[Any]:
+        from PySide6.QtWidgets import QApplication
+
+        found = QApplication.topLevelWidgets()
+        return [item for item in found if item.parent() is None and item.metaObject().className() not in cls.IGNORED]
+
+    @staticmethod
+    def _timers_now() -> list[Any]:
+        import shiboken6
+        from PySide6.QtCore import QTimer
+
+        return [item for item in shiboken6.getAllValidWrappers() if isinstance(item, QTimer) and item.isActive()]
+
+    @staticmethod
+    def _threads_now() -> list[threading.Thread]:
+        return [item for item in threading.enumerate() if not item.daemon or item.name.startswith("cvstudio")]
+
+    def _found(self) -> list[str]:
+        widgets = [
+            f"widget {type(item).__name__} '{item.objectName() or item.windowTitle()}'"
+            for item in self._widgets_now()
+            if not any(item is other for other in self._widgets)
+        ]
+        timers = [
+            f"timer of {type(item.parent()).__name__ if item.parent() else 'nobody'}, {item.interval()} ms"
+            for item in self._timers_now()
+            if not any(item is other for other in self._timers)
+        ]
+        threads = [f"thread {item.name}" for item in self._threads_now() if item not in self._threads]
+        return widgets + timers + threads
+
+    def since(self) -> list[str]:
+        """One line for each thing that was not there before and does not go within a moment."""
+        deadline = time.monotonic() + self.WAIT_SECS
+        self._settle()
+        found = self._found()
+        if found:
+            # Cycles between Python and Qt go only when they are collected; slow, so not after every test.
+            gc.collect()
+        while found and time.monotonic() < deadline:
+            self._settle()
+            found = self._found()
+            time.sleep(0.02)
+        return found
