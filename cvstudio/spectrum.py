@@ -119,9 +119,12 @@ def _read_padded(sound: Sound, start: int, stop: int, channel: int | None) -> ND
     low, high = max(start, 0), min(stop, sound.n_samples)
     if high > low:
         samples = sound.read(low, high).samples
-        found = samples.mean(axis=0) if channel is None else samples[min(channel, len(samples) - 1)]
+        mixed = channel is None and len(samples) > 1
+        found = samples.mean(axis=0) if mixed else samples[min(channel or 0, len(samples) - 1)]
+        if not np.isfinite(found).all():
+            found = np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0)
         place = low - start
-        result[place : place + len(found)] = np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0)
+        result[place : place + len(found)] = found
     return result
 
 

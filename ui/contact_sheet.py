@@ -32,7 +32,7 @@ class Sheet:
         tour.card("detect")
         tour.screenshot("2 faces")
         window.controller.set_model("hog")
-        window.controller.set_value("group_threshold", 0)
+        window.controller.set_value("merge", 0)
         tour.settled()
         result = window.controller.detections()
         if result is not None and len(result):

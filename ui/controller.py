@@ -387,7 +387,11 @@ class Controller(QObject):
 
     def _moved(self, position_secs: float) -> None:
         media = self.session.state.active_media
-        if media is not None and media.kind is MediaKind.VIDEO:
+        if media is None or media.kind is not MediaKind.VIDEO:
+            return
+        # While it plays, the frame whose results are on the way is waited for: going on to the newest frame every
+        # time would never show any where the model is slower than the video.
+        if not self.playback.playing or self._pts == self.shown.pts:
             self.pipeline.request_sample(media, position_secs)
 
     def show_frame(self, pts: float) -> None:
@@ -426,7 +430,7 @@ class Controller(QObject):
         else:
             log.error("%s failed", title, exc_info=error)
             text = self.tr("{title} failed: {error}. The log has the details.")
-            self.notice.emit("error", text.format(title=title or self.tr("A job"), error=error))
+            self.notice.emit("error", text.format(title=title or self.tr("A job"), error=str(error).rstrip(".")))
 
     def current_result(self) -> Any:
         """The result of the current analysis that is on screen."""

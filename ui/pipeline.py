@@ -229,7 +229,7 @@ class Pipeline(QObject):
 
     def _handle(self, event: Event) -> None:
         job = event.job
-        if event.kind in ("finished", "failed", "cancelled") and self._asked.get(job.owner) == job.tag:
+        if event.kind in ("finished", "failed", "cancelled") and job.owner in self._asked and self._asked[job.owner] == job.tag:
             del self._asked[job.owner]
         if event.kind == "failed" and job.tag is not None:
             self._failed[job.tag] = event.value

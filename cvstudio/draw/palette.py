@@ -28,7 +28,7 @@ COLOURS: tuple[RGB, ...] = (
 @functools.cache
 def class_colour(name: str) -> RGB:
     """The colour of a class by its name."""
-    return COLOURS[xxhash.xxh32_intdigest(name) % len(COLOURS)]
+    return COLOURS[xxhash.xxh32_intdigest(name.encode()) % len(COLOURS)]
 
 
 def luminance(colour: RGB) -> float:

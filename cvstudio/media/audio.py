@@ -145,7 +145,7 @@ def _open(path: Path, head: bytes) -> _Backend:
         return Track(path)
 
 
-def _probe(path: Path, head: bytes, identity: str) -> Media | None:
+def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
     if not (_SOUNDS.match(head) or is_container(head)):
         return None
     check_whole(path, head)

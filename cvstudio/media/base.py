@@ -103,4 +103,3 @@ class Format:
     probe: Callable[[Path, bytes, str, bool], Media | None]
     reader: Callable[[Media], Any]
     order: int = 50
-    force: Callable[[Path, bytes, str], Media | None] | None = None

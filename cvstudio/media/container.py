@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cvstudio.errors import MediaError
 from cvstudio.media.identity import damaged, decoding, quoted
@@ -119,7 +119,7 @@ def check_whole(path: Path, head: bytes) -> None:
         raise damaged(path)
 
 
-def _iso_whole(file: Any, length: int) -> bool:
+def _iso_whole(file: BinaryIO, length: int) -> bool:
     """Walk the outermost boxes (ISO/IEC 14496-12, 4.2)."""
     position = 0
     while position + 8 <= length:
@@ -134,7 +134,7 @@ def _iso_whole(file: Any, length: int) -> bool:
     return position <= length
 
 
-def _ogg_whole(file: Any, length: int) -> bool:
+def _ogg_whole(file: BinaryIO, length: int) -> bool:
     """Whether the last page is complete (RFC 3533, section 6); a page has less than 64 KiB."""
     file.seek(max(0, length - 65_536))
     tail = file.read()

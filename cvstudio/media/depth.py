@@ -139,18 +139,13 @@ def _is_numpy(head: bytes) -> bool:
     return head.startswith((b"\x93NUMPY", b"PK\x03\x04"))
 
 
-def _probe(path: Path, head: bytes, identity: str) -> Media | None:
+def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
     """Take what can only be depth: a picture of 8 bits is a picture unless the user says otherwise."""
-    if _PFM.match(head) or head.startswith(b"\x93NUMPY") or _is_npz(path, head):
-        return _describe(path, head, identity)
-    header = read_header(path, head)
-    return _describe(path, head, identity) if header is not None and header.holds_depth else None
-
-
-def _force(path: Path, head: bytes, identity: str) -> Media | None:
-    if read_header(path, head) is not None:
-        return _describe(path, head, identity)
-    return _probe(path, head, identity)
+    if not (_PFM.match(head) or head.startswith(b"\x93NUMPY") or _is_npz(path, head)):
+        header = read_header(path, head)
+        if header is None or not (forced or header.holds_depth):
+            return None
+    return _describe(path, head, identity)
 
 
 def _describe(path: Path, head: bytes, identity: str) -> Media:
@@ -178,7 +173,6 @@ FORMAT = Format(
     title="depth map",
     suffixes=(".png", ".tif", ".tiff", ".pgm", ".pfm", ".npy", ".npz"),
     probe=_probe,
-    force=_force,
     reader=DepthReader,
     order=10,
 )

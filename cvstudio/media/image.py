@@ -104,7 +104,7 @@ def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
     return Image(cv2.cvtColor(raw, codes[channels]), alpha, "linear" if raw.dtype == np.float32 else "srgb")
 
 
-def _probe(path: Path, head: bytes, identity: str) -> Media | None:
+def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
     header = read_header(path, head)
     if header is None:
         return None

@@ -35,13 +35,13 @@ def open_media(path: str | os.PathLike[str], *, kind: MediaKind | None = None) -
         head = file.read(HEAD_BYTES)
     if kind is None:
         for entry in FORMATS:
-            media = entry.probe(found, head, media_id(found, entry.kind))
+            media = entry.probe(found, head, media_id(found, entry.kind), False)
             if media is not None:
                 return media
         known = "; ".join(f"{entry.title}s ({' '.join(entry.suffixes)})" for entry in FORMATS)
         raise MediaError(f"{quoted(found)} is of no known format; choose one of these: {known}.")
     wanted = _format(kind)
-    media = (wanted.force or wanted.probe)(found, head, media_id(found, kind))
+    media = wanted.probe(found, head, media_id(found, kind), True)
     if media is None:
         held = _format(open_media(found).kind)
         raise MediaError(f"{quoted(found)} is a {held.title}, but a {wanted.title} is needed; choose another file.")

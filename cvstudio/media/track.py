@@ -39,6 +39,10 @@ class Track:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._origin_secs = _video_start(path)
+        self._blocks: Iterator[tuple[int, NDArray[np.float32]]]
+        self._block: tuple[int, NDArray[np.float32]] | None
+        # Until the second block: nothing comes before the first one, so reading may begin before it.
+        self._fresh: bool
         self._open()
         context = self._stream.codec_context
         self.rate_hz = int(context.sample_rate)
@@ -48,6 +52,7 @@ class Track:
         ticks = 1 / (self._tick * self.rate_hz)
         self._slack = 0 if ticks.denominator == 1 else math.ceil(1 / ticks)
         self._anchor: int | None = None
+        self._block_length = int(context.frame_size)
         try:
             with decoding(path):
                 self._block = next(self._blocks, None)
@@ -57,7 +62,7 @@ class Track:
             self._container.close()
             raise
         self._anchor = self._block[0]
-        self._block_length = int(context.frame_size or self._block[1].shape[1])
+        self._block_length = self._block_length or self._block[1].shape[1]
         self.n_samples = self._length()
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
@@ -90,7 +95,6 @@ class Track:
         self._stream = stream
         self._tick = time_base(stream)
         self._blocks = self._decode()
-        # Until the second block: nothing comes before this one, so reading may begin before it.
         self._fresh = True
 
     def _length(self) -> int:

@@ -54,6 +54,7 @@ class VideoReader(BaseReader):
         self._guard = FileGuard(media)
         # Decoded frames without a gap between them, by time in ticks; the decoder stands behind the last one.
         self._recent: deque[tuple[int, VideoFrame]] = deque()
+        self._frames: Iterator[tuple[int, VideoFrame]]
         self._shown: tuple[int, Frame] | None = None
         self._open()
         self._tick = time_base(self._stream)
@@ -74,7 +75,13 @@ class VideoReader(BaseReader):
         return self._show(self._find(self._ticks(pts)))
 
     def next(self) -> Frame | None:
-        """The frame after the one returned last, the first one to begin with, None after the last. Raises MediaError."""
+        """The frame after the one returned last, the first one to begin with, None after the last.
+
+        Raises
+        ------
+        MediaError
+            The file is damaged, or was removed or changed since.
+        """
         found = self._find(self._origin) if self._shown is None else self._after(self._shown[0])
         return None if found is None else self._show(found)
 
@@ -116,7 +123,7 @@ class VideoReader(BaseReader):
             raise damaged(self._path)
 
     def _start(self) -> None:
-        self._frames: Iterator[tuple[int, VideoFrame]] = decode_video(self._container, self._stream)
+        self._frames = decode_video(self._container, self._stream)
         self._ended = False
 
     def _ticks(self, pts: float) -> int:
@@ -202,7 +209,7 @@ def _quarter_turns(frame: VideoFrame) -> int:
     return round(frame.rotation / 90) % 4
 
 
-def _probe(path: Path, head: bytes, identity: str) -> Media | None:
+def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
     if not is_container(head):
         return None
     check_whole(path, head)

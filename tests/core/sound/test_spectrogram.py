@@ -116,8 +116,12 @@ def test_silence_reads_the_floor():
 @pytest.mark.parametrize("length", [1, 255, 256, 1023, 1024, 5000])
 def test_short_sounds(length):
     samples = noise(1.0)[:length]
-    expected = librosa.stft(samples, n_fft=1024, hop_length=256, pad_mode="constant") if length else None
+    padded = np.pad(samples.astype(float), (512, 512))
+    begins = range(0, length + 1, 256)
+    windows = np.stack([np.resize(np.append(padded[begin : begin + 1024], [0.0] * 1024), 1024) for begin in begins])
+    expected = np.fft.rfft(windows * hann(1024, sym=False)).T
     found = compute(ArrayReader(samples))
+    assert found.levels.shape == expected.shape
     assert np.abs(decibels(found) - one_sided_db(expected, 1024)).max() <= HALF_LEVEL_DB + 0.01
 
 
@@ -249,14 +253,14 @@ COLUMN_SECS, BIN_HZ = 64 / 12800, 100.0
 
 def test_rendered_cell_for_cell_it_is_the_stored_levels_upside_down():
     given = random_levels()
-    times = (-COLUMN_SECS / 2, 399.5 * COLUMN_SECS)
-    found = render_levels(given, times, (-BIN_HZ / 2, 64.5 * BIN_HZ), Size(400, 65))
+    times = (0, 400 * COLUMN_SECS)
+    found = render_levels(given, times, (0, 65 * BIN_HZ), Size(400, 65))
     np.testing.assert_array_equal(found, given.levels[::-1])
 
 
 def test_shrunk_a_pixel_is_the_loudest_of_its_cells():
     given = random_levels()
-    times, tones = (9.5 * COLUMN_SECS, 209.5 * COLUMN_SECS), (4.5 * BIN_HZ, 64.5 * BIN_HZ)
+    times, tones = (10 * COLUMN_SECS, 210 * COLUMN_SECS), (5 * BIN_HZ, 65 * BIN_HZ)
     found = render_levels(given, times, tones, Size(40, 20))
     expected = given.levels[5:65, 10:210].reshape(20, 3, 40, 5).max((1, 3))
     np.testing.assert_array_equal(found, expected[::-1])
@@ -273,7 +277,8 @@ def test_a_click_never_vanishes(width):
 
 def test_enlarged_a_cell_fills_its_pixels():
     given = random_levels()
-    times, tones = (9.5 * COLUMN_SECS, 13.5 * COLUMN_SECS), (19.5 * BIN_HZ, 22.5 * BIN_HZ)
+    # A hair inside, as the edges of cells are not exact in binary.
+    times, tones = (9.5001 * COLUMN_SECS, 13.5001 * COLUMN_SECS), (19.5001 * BIN_HZ, 22.5001 * BIN_HZ)
     found = render_levels(given, times, tones, Size(32, 30))
     np.testing.assert_array_equal(found, given.levels[20:23, 10:14].repeat(10, 0).repeat(8, 1)[::-1])
 
@@ -281,9 +286,7 @@ def test_enlarged_a_cell_fills_its_pixels():
 def test_outside_of_the_sound_and_of_what_is_done_is_dark():
     bright = np.full((65, 400), 255, np.uint8)
     given = Spectrogram(bright, 12800, 64, 128, -120.0, 0.0, 100)
-    found = render_levels(
-        given, (-100.5 * COLUMN_SECS, 199.5 * COLUMN_SECS), (-10.5 * BIN_HZ, 74.5 * BIN_HZ), Size(300, 85)
-    )
+    found = render_levels(given, (-100 * COLUMN_SECS, 200 * COLUMN_SECS), (-10 * BIN_HZ, 75 * BIN_HZ), Size(300, 85))
     expected = np.zeros((85, 300), np.uint8)
     expected[10:75, 100:200] = 255
     np.testing.assert_array_equal(found, expected)
@@ -295,7 +298,7 @@ def test_outside_of_the_sound_and_of_what_is_done_is_dark():
 def test_display_limits_stretch_what_is_drawn():
     levels = np.arange(256, dtype=np.uint8)[None].repeat(65, 0)
     given = Spectrogram(levels, 12800, 64, 128, -120.0, 0.0, 256, show_low_db=-80.0, show_high_db=-40.0)
-    row = render_levels(given, (-COLUMN_SECS / 2, 255.5 * COLUMN_SECS), (0, 50), Size(256, 1))[0]
+    row = render_levels(given, (0, 256 * COLUMN_SECS), (0, 50), Size(256, 1))[0]
     db = -120 + np.arange(256) / 255 * 120
     np.testing.assert_allclose(row, np.clip((db + 80) / 40, 0, 1) * 255, atol=0.51)
     assert row[0] == 0

@@ -1,0 +1,46 @@
+"""The detection chain on a picture in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.host import Host
+from cvstudio.models import MODELS
+from cvstudio.progress import Progress
+from cvstudio.results import Detections
+from cvstudio.stages import Cache, Providers, Request, run_chain
+from cvstudio.types import Image
+
+Detect = Callable[..., Detections]
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    host = Host("cpu")
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def detect(host: Host) -> Detect:
+    """`detect(image, model, weights=None, cache=None, **values)`: the whole chain, as every caller runs it."""
+
+    def run(image: Image, model: str, weights: Path | None = None, cache: Cache | None = None, **values: Any) -> Any:
+        analysis, spec = ANALYSES["detect"], MODELS[model]
+        request = Request(
+            analysis.key,
+            analysis.stages,
+            (("picture", str(id(image)), None),),
+            analysis.make_params(values, spec),
+            host.network_key(spec, weights),
+        )
+        providers = Providers(lambda: {"picture": image}, lambda: host.network(spec, weights, Progress()))
+        (result,) = run_chain(request, providers, cache or Cache(), Progress())
+        return result
+
+    return run

@@ -1,0 +1,96 @@
+"""Icons: line drawings from resources/icons, tinted with the theme when they are painted."""
+
+from __future__ import annotations
+
+import functools
+
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QIcon, QIconEngine, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+
+from cvstudio.resources import resource
+from ui import theme
+
+
+@functools.cache
+def _source(name: str) -> str:
+    try:
+        return resource("icons", f"{name}.svg").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise KeyError(f"there is no icon '{name}'") from None
+
+
+@functools.lru_cache(maxsize=1024)
+def _tinted(name: str, colour: str, side: int) -> QPixmap:
+    renderer = QSvgRenderer(_source(name).replace("currentColor", colour).encode())
+    made = QPixmap(side, side)
+    made.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(made)
+    renderer.render(painter, QRectF(0, 0, side, side))
+    painter.end()
+    return made
+
+
+def tinted(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
+    """The icon as a pixmap of `size` logical pixels in `colour`; raises KeyError where there is none."""
+    made = QPixmap(_tinted(name, colour.name(), round(size * ratio)))
+    made.setDevicePixelRatio(ratio)
+    return made
+
+
+class _Engine(QIconEngine):
+    """Paints with the palette of the moment, so that a change of theme reaches icons that are long handed out."""
+
+    # Qt owns what `clone` returns, while Python would collect it with its last reference.
+    _clones: list[_Engine] = []  # noqa: RUF012
+
+    def __init__(self, name: str, size: int) -> None:
+        super().__init__()
+        self._name = name
+        self._size = size
+
+    def _colour(self, mode: QIcon.Mode, state: QIcon.State) -> QColor:
+        if mode == QIcon.Mode.Disabled:
+            return theme.colour("disabled")
+        return theme.colour("link" if state == QIcon.State.On else "text")
+
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
+        side = min(self._size, rect.width(), rect.height())
+        picture = tinted(self._name, self._colour(mode, state), side, painter.device().devicePixelRatio())
+        corner = QPointF(rect.x() + (rect.width() - side) / 2, rect.y() + (rect.height() - side) / 2)
+        painter.drawPixmap(corner, picture)
+
+    def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
+        """`size` is in device pixels, `scale` of them for each logical one."""
+        made = QPixmap(size)
+        made.fill(Qt.GlobalColor.transparent)
+        side = min(round(self._size * scale), size.width(), size.height())
+        picture = _tinted(self._name, self._colour(mode, state).name(), side)
+        painter = QPainter(made)
+        painter.drawPixmap((size.width() - side) // 2, (size.height() - side) // 2, picture)
+        painter.end()
+        return made
+
+    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
+        return self.scaledPixmap(size, mode, state, 1.0)
+
+    def clone(self) -> QIconEngine:
+        copy = _Engine(self._name, self._size)
+        self._clones.append(copy)
+        return copy
+
+
+@functools.cache
+def icon(name: str, size: int = 16) -> QIcon:
+    """The icon of that name, drawn at most `size` logical pixels wide.
+
+    It takes its colour from the theme each time it is painted: quieter where its widget is disabled, the accent
+    where a button is checked.
+
+    Raises
+    ------
+    KeyError
+        resources/icons has no such file.
+    """
+    _source(name)
+    return QIcon(_Engine(name, size))

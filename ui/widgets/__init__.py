@@ -1,0 +1,1 @@
+"""Controls that take values and emit intents; none of them knows what it controls."""

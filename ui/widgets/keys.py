@@ -1,0 +1,39 @@
+"""Which keys a focused control keeps for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent
+
+SLIDER_KEYS = frozenset(
+    (
+        Qt.Key.Key_Left,
+        Qt.Key.Key_Right,
+        Qt.Key.Key_Up,
+        Qt.Key.Key_Down,
+        Qt.Key.Key_PageUp,
+        Qt.Key.Key_PageDown,
+        Qt.Key.Key_Home,
+        Qt.Key.Key_End,
+        Qt.Key.Key_Backspace,
+    )
+)
+
+
+def claims(event: QEvent, keys: Container[Qt.Key]) -> bool:
+    """Accept `event` and return True where it asks whether one of `keys` overrides a shortcut of the window.
+
+    The window's arrows step frames and its Space plays; a control with the focus has the older right to them.
+    """
+    if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
+        return False
+    plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier in (
+        Qt.KeyboardModifier.NoModifier,
+        Qt.KeyboardModifier.ShiftModifier,
+    )
+    if not plain or Qt.Key(event.key()) not in keys:
+        return False
+    event.accept()
+    return True

@@ -1,0 +1,156 @@
+"""A slider of one value: drag, arrows, double-click to reset."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QSlider, QWidget
+
+from cvstudio.params import Range
+from ui.widgets.keys import SLIDER_KEYS, claims
+from ui.widgets.track import HANDLE_RADIUS, Scale, number, paint_groove, paint_handle, snapped, step_of
+
+PAGE_STEPS = 10
+
+
+class Slider(QSlider):
+    """Built on Qt's slider, so that assistive technology reads and moves it.
+
+    Signals
+    -------
+    edited : value, dragging; the user moved it
+    released : value; the user let it go
+    reset_requested : double-click or Backspace
+    """
+
+    edited = Signal(float, bool)
+    released = Signal(float)
+    reset_requested = Signal()
+
+    def __init__(self, bounds: Range = Range(0, 1), parent: QWidget | None = None) -> None:  # noqa: B008
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self._range = bounds
+        self._number = bounds.low
+        self._dragging = False
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.set_range(bounds)
+
+    def set_range(self, bounds: Range) -> None:
+        """Change the bounds without a signal."""
+        self._range = bounds
+        blocked = self.blockSignals(True)
+        self.setRange(0, max(0, round((bounds.high - bounds.low) / step_of(bounds))) if bounds.high > bounds.low else 0)
+        self.setPageStep(PAGE_STEPS)
+        self.blockSignals(blocked)
+        self.set_number(self._number)
+
+    @property
+    def number(self) -> float:
+        """The value in the unit of the range."""
+        return self._number
+
+    @property
+    def dragging(self) -> bool:
+        return self._dragging
+
+    def set_number(self, value: float) -> None:
+        """Show `value` without a signal; it may lie between two steps."""
+        self._number = min(max(value, self._range.low), self._range.high)
+        blocked = self.blockSignals(True)
+        self.setValue(round((self._number - self._range.low) / step_of(self._range)))
+        self.blockSignals(blocked)
+        self.setAccessibleDescription(number(self._number, self._range))
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(96, 24)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(48, 24)
+
+    def _scale(self) -> Scale:
+        margin = HANDLE_RADIUS + 3
+        return Scale(self._range, margin, self.width() - margin)
+
+    def _move_to(self, value: float, *, dragging: bool) -> None:
+        if value != self._number:
+            self.set_number(value)
+            self.edited.emit(self._number, dragging)
+
+    def event(self, event: QEvent) -> bool:
+        return claims(event, SLIDER_KEYS) or super().event(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            event.ignore()
+            return
+        self._dragging = True
+        # A press on the handle only takes hold of it, so that a click or double-click there moves nothing.
+        if abs(event.position().x() - self._scale().position(self._number)) > HANDLE_RADIUS + 1:
+            self._move_to(self._scale().value(event.position().x()), dragging=True)
+        self.update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._dragging:
+            self._move_to(self._scale().value(event.position().x()), dragging=True)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._dragging and event.button() == Qt.MouseButton.LeftButton:
+            self._dragging = False
+            self.update()
+            self.released.emit(self._number)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.reset_requested.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = event.key()
+        steps = {
+            Qt.Key.Key_Left: -1,
+            Qt.Key.Key_Down: -1,
+            Qt.Key.Key_Right: 1,
+            Qt.Key.Key_Up: 1,
+            Qt.Key.Key_PageDown: -PAGE_STEPS,
+            Qt.Key.Key_PageUp: PAGE_STEPS,
+        }
+        ends = {Qt.Key.Key_Home: self._range.low, Qt.Key.Key_End: self._range.high}
+        if key in steps:
+            self._step(steps[Qt.Key(key)])
+        elif key in ends:
+            self._move_to(ends[Qt.Key(key)], dragging=False)
+        elif key == Qt.Key.Key_Backspace:
+            self.reset_requested.emit()
+        else:
+            event.ignore()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if not self.hasFocus():
+            # The panel scrolls under the mouse; a value must not change by the way.
+            event.ignore()
+            return
+        notches = round(event.angleDelta().y() / 120)
+        if notches:
+            self._step(notches)
+        event.accept()
+
+    def _step(self, count: int) -> None:
+        self._move_to(snapped(self._number + count * step_of(self._range), self._range), dragging=False)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        scale = self._scale()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        place = scale.position(self._number)
+        rect = QRectF(scale.left, 0, scale.right - scale.left, self.height())
+        paint_groove(painter, rect, scale.left, place, enabled=self.isEnabled())
+        paint_handle(
+            painter,
+            QPointF(place, rect.center().y()),
+            enabled=self.isEnabled(),
+            hot=self.underMouse() or self._dragging,
+            focused=self.hasFocus(),
+        )
+        painter.end()

@@ -1,0 +1,92 @@
+"""What every slider shares: values on a grid of steps, their place along the track, and how both are painted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
+
+from cvstudio.params import Range
+from ui import theme
+
+HANDLE_RADIUS = 6.0
+GROOVE_HEIGHT = 4.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A range along `left`..`right` (widget pixels)."""
+
+    range: Range
+    left: float
+    right: float
+
+    def position(self, value: float) -> float:
+        """Where `value` is drawn."""
+        span = self.range.high - self.range.low
+        share = (value - self.range.low) / span if span > 0 else 0.0
+        return self.left + min(max(share, 0.0), 1.0) * (self.right - self.left)
+
+    def value(self, position: float) -> float:
+        """The value on the grid of steps that lies nearest to `position`."""
+        length = max(self.right - self.left, 1.0)
+        share = min(max((position - self.left) / length, 0.0), 1.0)
+        return snapped(self.range.low + share * (self.range.high - self.range.low), self.range)
+
+
+def step_of(bounds: Range) -> float:
+    """The step of a range; a hundredth of it where the declared one would leave fewer than two values."""
+    span = bounds.high - bounds.low
+    return bounds.step if 0 < bounds.step <= span or span <= 0 else span / 100
+
+
+def decimals_of(bounds: Range) -> int:
+    """How many decimals tell two neighbouring steps apart, 0..6."""
+    step = step_of(bounds)
+    if step <= 0:
+        return 0
+    for decimals in range(7):
+        if math.isclose(step, round(step, decimals), rel_tol=1e-6, abs_tol=1e-12):
+            return decimals
+    return 6
+
+
+def snapped(value: float, bounds: Range) -> float:
+    """`value` clipped to the range and put on its grid of steps, whose last value is always the upper bound."""
+    step = step_of(bounds)
+    if value >= bounds.high or step <= 0:
+        return bounds.high if value >= bounds.high else bounds.low
+    count = round((max(value, bounds.low) - bounds.low) / step)
+    # Rounding drops what binary fractions add: 0.1 * 3 is to be 0.3.
+    return float(min(round(bounds.low + count * step, 10), bounds.high))
+
+
+def number(value: float, bounds: Range) -> str:
+    """`value` as it is read out, with its unit."""
+    text = f"{value:.{decimals_of(bounds)}f}"
+    return f"{text} {bounds.unit}" if bounds.unit else text
+
+
+def paint_groove(painter: QPainter, rect: QRectF, start: float, stop: float, *, enabled: bool) -> None:
+    """The groove along the middle of `rect`, filled between `start` and `stop`."""
+    radius = GROOVE_HEIGHT / 2
+    groove = QRectF(rect.left(), rect.center().y() - radius, rect.width(), GROOVE_HEIGHT)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme.colour("edge", 0.55))
+    painter.drawRoundedRect(groove, radius, radius)
+    painter.setBrush(theme.colour("accent" if enabled else "disabled"))
+    painter.drawRoundedRect(QRectF(start, groove.top(), max(stop - start, 0.0), GROOVE_HEIGHT), radius, radius)
+
+
+def paint_handle(painter: QPainter, centre: QPointF, *, enabled: bool, hot: bool, focused: bool) -> None:
+    """A round handle; `hot` under the mouse, `focused` where the keyboard acts on it."""
+    if focused:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.colour("accent", 0.35))
+        painter.drawEllipse(centre, HANDLE_RADIUS + 3, HANDLE_RADIUS + 3)
+    fill: QColor = theme.colour("text" if enabled else "disabled")
+    painter.setPen(QPen(theme.colour("panel"), 2))
+    painter.setBrush(theme.colour("accent") if hot and enabled else fill)
+    painter.drawEllipse(centre, HANDLE_RADIUS, HANDLE_RADIUS)
