@@ -1,4 +1,4 @@
-"""Forget the packages of this environment that an interrupted installation left incomplete, so that pip takes them anew.
+"""Forget the packages that an interrupted installation left incomplete, so that pip takes them anew.
 
 pip counts a package as installed once its metadata is there, whether or not its files are.
 """

@@ -19,8 +19,7 @@ KOREAN_FONTS = ("cjk", "nanum", "korea", "baekmuk", "undotum", "malgun", "unifon
 
 def _font_folders() -> Iterator[Path]:
     home = Path(os.path.expanduser("~"))
-    for folder in (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), home / ".fonts"):
-        yield folder
+    yield from (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), home / ".fonts")
     yield Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share") / "fonts"
 
 

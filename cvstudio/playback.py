@@ -71,6 +71,7 @@ class Ring:
     def __init__(self, capacity: int, channels: int) -> None:
         self._frames = np.zeros((capacity, channels), np.float32)
         self.capacity = capacity
+        self.channels = channels
         self.written = 0
         self.taken = 0
 
@@ -128,7 +129,6 @@ class Player:
         self._target_secs: float | None = None
         self._segment: _Segment | None = None
         self._end: int | None = None
-        self._error: UserError | None = None
         # Written by the caller.
         self._volume = 1.0
         self._muted = False
@@ -136,7 +136,8 @@ class Player:
         self._position_secs = 0.0
         # Written by the callback.
         self._mark: _Mark | None = None
-        # Written by the feeder, before `_opened`.
+        # Written by the feeder, before `_opened` is set but for the error.
+        self._error: UserError | None = None
         self._rate_hz = 1
         self._n_samples = 0
         self._ring = Ring(1, 1)
@@ -272,27 +273,79 @@ class Player:
                 reader.close()
 
     def _serve(self, reader: Sound, output: Output) -> None:
-        place = 0
-        segment: _Segment | None = None
+        """Fulfil wishes until `close`. Raises UserError."""
+        ring, chunk = self._ring, max(1, round(CHUNK_SECS * self._rate_hz))
+        place, fresh, started = 0, False, False
         while True:
             with self._wish:
                 if self._closing:
                     return
                 if self._target_secs is not None:
-                    segment = None
-                target, self._target_secs = self._target_secs, None
-                playing = self._playing
-            if target is not None:
-                place = min(round(target * self._rate_hz), self._n_samples)
-            if not playing or (segment is not None and self.ended):
-                if output.running:
-                    output.stop()
-                self._pause_for(None)
+                    place = min(round(self._target_secs * self._rate_hz), self._n_samples)
+                    self._target_secs, fresh = None, True
+                done = self._playing and self.ended
+                idle = done or not self._playing
+                if idle and not started:
+                    self._wish.wait()
+                    continue
+            if idle:
+                output.stop(drain=done)
+                started = False
                 continue
-            if segment is None and not output.running:
-                # Nobody reads: what an older segment has left is dropped here.
-                self._ring.taken = self._ring.written
-            wanted = min(round(CHUNK_SECS * self._rate_hz) or 1, self._n_samples - place)
-            if self._ring.free < wanted or (segment is not None and wanted == 0):
-                ...
-            frames = _frames(reader.read(place, place + wanted))
+            if started and not output.running:
+                raise PlaybackError("The sound device has stopped answering; connect it again, or go on without sound.")
+            if fresh:
+                if not started:
+                    # Nobody reads: what an older segment left behind is dropped here, else by the callback.
+                    ring.taken = ring.written
+                fresh = not self._begin(place)
+                continue
+            wanted = min(chunk, self._n_samples - place)
+            if self._end is not None or ring.free < wanted:
+                self._rest()
+                continue
+            frames = _interleaved(reader.read(place, place + wanted), ring.channels)
+            if self._append(frames, last=len(frames) < wanted or place + wanted == self._n_samples):
+                place += len(frames)
+                if not started:
+                    output.start()
+                    started = True
+
+    def _superseded(self) -> bool:
+        """Whether there is a newer wish; asked while holding `_wish`."""
+        return self._closing or self._target_secs is not None
+
+    def _begin(self, place: int) -> bool:
+        """Begin a segment at sample `place`; False where there is a newer wish."""
+        with self._wish:
+            if self._superseded():
+                return False
+            self._end = None
+            self._segment = _Segment(self._ring.written, place)
+            return True
+
+    def _append(self, frames: NDArray[np.float32], *, last: bool) -> bool:
+        """Hand `frames` to the callback; False where there is a newer wish, which they do not belong to."""
+        with self._wish:
+            if self._superseded():
+                return False
+            self._ring.write(frames)
+            if last:
+                self._end = self._ring.written
+            return True
+
+    def _rest(self) -> None:
+        """Wait for room in the ring. The callback may not wake anybody, so the feeder looks now and then."""
+        with self._wish:
+            if not self._superseded():
+                self._wish.wait(POLL_SECS)
+
+
+def _interleaved(sound: Waveform, channels: int) -> NDArray[np.float32]:
+    """(n, `channels`) for the card; more than two channels become their mean, and what is no number silence."""
+    samples = sound.samples
+    if len(samples) > channels:
+        samples = np.broadcast_to(samples.mean(axis=0), (channels, samples.shape[1]))
+    if not np.isfinite(samples).all():
+        samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+    return np.ascontiguousarray(samples.T)

@@ -38,10 +38,14 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home for this test: settings, caches, logs and torch's hub folder are under it."""
+    """An empty home for this test: settings, logs and torch's hub folder are under it.
+
+    The cache alone is the session's: making the samples anew for each test would take minutes.
+    """
     folder = tmp_path_factory.mktemp("home")
     for name, value in _environment_of(folder).items():
-        monkeypatch.setenv(name, value)
+        if name != "XDG_CACHE_HOME":
+            monkeypatch.setenv(name, value)
     return folder
 
 
@@ -60,15 +64,14 @@ def data() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def qapp() -> Iterator[QApplication]:
+def qapp() -> QApplication:
     """The application as the program makes it; pytest-qt's own would lack theme and translation."""
     from ui import environment
 
     environment.prepare()
     from ui.app import make_application
 
-    # Yielded, so that this frame holds it: Qt does not survive its application being collected early.
-    yield make_application()
+    return make_application()
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +95,12 @@ def no_leaks(request: pytest.FixtureRequest, own_settings: None) -> Iterator[Non
     left = before.since()
     if left:
         pytest.fail("left behind: " + "; ".join(left), pytrace=False)
+
+
+@pytest.fixture
+def leftovers() -> type[Leftovers]:
+    """The watch itself, so that a test can show that it sees."""
+    return Leftovers
 
 
 def _is_window_test(request: pytest.FixtureRequest) -> bool:

@@ -11,10 +11,11 @@ from ui import environment
 
 environment.prepare()
 
-from cvstudio.resources import resource  # noqa: E402
 from PySide6.QtCore import QTimer  # noqa: E402  (the environment has to be prepared first)
 from PySide6.QtGui import QIcon  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
+
+from cvstudio.resources import resource  # noqa: E402
 
 
 def make_application(arguments: Sequence[str] = ()) -> QApplication:

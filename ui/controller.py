@@ -8,19 +8,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cvstudio.samples import sample_path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.base import Facts
+from cvstudio.draw import Look
 from cvstudio.errors import UserError
 from cvstudio.jobs import Event, Job
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.models import MODELS
+from cvstudio.params import from_mapping
 from cvstudio.progress import Progress
 from cvstudio.readers import sample_key
 from cvstudio.resolve import Layer, ViewState, resolve
 from cvstudio.results import Detections
+from cvstudio.samples import sample_path
 from cvstudio.session import AnalysisInstance, Session, State, activate, add_media, replace_instance
 from cvstudio.stages import stage_keys
 from cvstudio.types import View
@@ -431,6 +433,10 @@ class Controller(QObject):
             log.error("%s failed", title, exc_info=error)
             text = self.tr("{title} failed: {error}. The log has the details.")
             self.notice.emit("error", text.format(title=title or self.tr("A job"), error=str(error).rstrip(".")))
+
+    def look(self) -> Look:
+        """How results are drawn."""
+        return from_mapping(Look, self.session.state.look)
 
     def current_result(self) -> Any:
         """The result of the current analysis that is on screen."""

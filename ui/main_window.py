@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cvstudio.resources import user_cache_dir
 from PySide6.QtCore import QMimeData, QStandardPaths, Qt, QTimer, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtWidgets import (
@@ -29,6 +28,7 @@ from cvstudio.models import MODELS
 from cvstudio.progress import Progress
 from cvstudio.project import SUFFIX, MissingMediaError, load_project, save_project
 from cvstudio.recipe import make_recipe
+from cvstudio.resources import user_cache_dir
 from cvstudio.session import AnalysisInstance, State
 from ui.commands import Command, install
 from ui.controller import Controller, Shown

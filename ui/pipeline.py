@@ -6,9 +6,9 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from cvstudio.host import Host
 from PySide6.QtCore import QObject, Signal
 
+from cvstudio.host import Host
 from cvstudio.jobs import Event, Job, Lanes
 from cvstudio.media import Media, MediaKind
 from cvstudio.progress import Progress

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from cvstudio.media.audio import AudioReader
-from cvstudio.playback import Player
-from cvstudio.transport import Transport
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from cvstudio.errors import UserError
 from cvstudio.media import Media, MediaKind
+from cvstudio.media.audio import AudioReader
+from cvstudio.playback import Player
+from cvstudio.transport import Transport
 
 TICK_MS = 8
 """Half a frame at 60 Hz: a tick only reads a clock, and a wish that is not met yet is replaced."""
@@ -125,11 +125,12 @@ class Playback(QObject):
     def set_volume(self, volume: float) -> None:
         self._volume = volume
         if self._player is not None:
-            self._player.set_volume(0.0 if self._muted else volume)
+            self._player.set_volume(volume)
 
     def set_muted(self, muted: bool) -> None:
         self._muted = muted
-        self.set_volume(self._volume)
+        if self._player is not None:
+            self._player.mute(muted)
 
     def shown(self, pts: float | None) -> None:
         """The frame of `pts` is on screen: where a step begins."""
@@ -149,17 +150,19 @@ class Playback(QObject):
         try:
             if self._player is None:
                 self._player = Player(lambda: AudioReader(media))
-                self.set_volume(self._volume)
+                self._player.set_volume(self._volume)
+                self._player.mute(self._muted)
             self._player.play(self.position_secs)
         except UserError as error:
-            self._silent = True
-            self._close_player()
-            self.failed.emit(str(error))
+            self._go_silent(error)
             return
-        self._transport.follow(self._player_position)
+        self._transport.follow(self._player.clock, self._player.seek)
 
-    def _player_position(self) -> float:
-        return self._player.position_secs if self._player is not None else self._transport.position_secs
+    def _go_silent(self, error: UserError) -> None:
+        """Say why there is no sound, once, and go on by the computer's own clock."""
+        self._silent = True
+        self._close_player()
+        self.failed.emit(str(error))
 
     def _stop_sound(self) -> None:
         self._transport.follow(None)
@@ -173,6 +176,8 @@ class Playback(QObject):
             self._player = None
 
     def _tick(self) -> None:
+        if self._player is not None and self._player.error is not None:
+            self._go_silent(self._player.error)
         before = self._transport.position_secs
         self.position_changed.emit(before)
         if self._media is not None and self._media.kind is MediaKind.VIDEO:

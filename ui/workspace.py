@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from cvstudio.draw import Emphasis, Look, Renderer
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
+from cvstudio.draw import Emphasis, Look, Renderer
 from cvstudio.media import MediaKind
-from cvstudio.params import from_mapping
 from cvstudio.results import Detections, Spectrogram
 from cvstudio.thumbnails import depth_picture
 from cvstudio.types import DepthMap, Image, View
 from ui.controller import Controller, Shown
 from ui.views.canvas import Canvas
-from ui.views.spectrogram_view import SpectrogramView
 from ui.views.timeline import Timeline
+
+if TYPE_CHECKING:
+    from ui.views.spectrogram_view import SpectrogramView
 
 
 class Workspace(QWidget):
@@ -43,14 +44,11 @@ class Workspace(QWidget):
         self.overlay = True
         self.canvas = Canvas()
         self.canvas.set_renderer(self._render)
-        self.spectrogram = SpectrogramView()
+        self.spectrogram: SpectrogramView | None = None
         self.timeline = Timeline()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.addWidget(self.canvas)
-        self.splitter.addWidget(self.spectrogram)
-        self.splitter.setStretchFactor(0, 3)
-        self.splitter.setStretchFactor(1, 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -73,10 +71,6 @@ class Workspace(QWidget):
         self.canvas.clicked.connect(self._clicked)
         self.canvas.compare_changed.connect(self.set_original)
         self.canvas.overlay_toggled.connect(self.toggle_overlay)
-        self.spectrogram.seek_requested.connect(playback.seek)
-        self.spectrogram.hovered.connect(
-            lambda secs, hz, db: self.read_out.emit(f"{secs:.3f} s · {hz:,.0f} Hz · {db:.1f} dB")
-        )
         self.timeline.play_toggled.connect(playback.toggle)
         self.timeline.seek_requested.connect(playback.seek)
         self.timeline.step_requested.connect(playback.step)
@@ -87,6 +81,21 @@ class Workspace(QWidget):
         playback.media_changed.connect(self._media_changed)
         playback.position_changed.connect(self._position)
         playback.playing_changed.connect(self.timeline.set_playing)
+
+    def _make_spectrogram(self) -> SpectrogramView:
+        """Plots are imported with the first sound: the window must not wait for them."""
+        if self.spectrogram is None:
+            from ui.views.spectrogram_view import SpectrogramView
+
+            view = self.spectrogram = SpectrogramView()
+            self.splitter.addWidget(view)
+            self.splitter.setStretchFactor(0, 3)
+            self.splitter.setStretchFactor(1, 2)
+            view.seek_requested.connect(self._controller.playback.seek)
+            view.hovered.connect(
+                lambda secs, hz, db: self.read_out.emit(f"{secs:.3f} s · {hz:,.0f} Hz · {db:.1f} dB")
+            )
+        return self.spectrogram
 
     # Painting -------------------------------------------------------------------------------------------------------
 
@@ -102,7 +111,7 @@ class Workspace(QWidget):
             layer for layer in shown.layers if isinstance(layer.result, Spectrogram) and layer.layer.instance.visible
         ]
         if sounds:
-            self.spectrogram.show_result(sounds[0].result)
+            self._make_spectrogram().show_result(sounds[0].result)
         self.canvas.set_stale(any(layer.stale and layer.layer.instance.visible for layer in shown.layers))
         self.canvas.refresh()
 
@@ -117,16 +126,16 @@ class Workspace(QWidget):
         )
         only_sound = media is not None and media.kind is MediaKind.AUDIO
         self.canvas.setVisible(not only_sound)
-        self.spectrogram.setVisible(heard or only_sound)
+        if heard or only_sound:
+            self._make_spectrogram().show()
+        elif self.spectrogram is not None:
+            self.spectrogram.hide()
         self.timeline.setVisible(media is not None and media.kind in (MediaKind.VIDEO, MediaKind.AUDIO))
-
-    def look(self) -> Look:
-        return from_mapping(Look, self._controller.session.state.look)
 
     def _layers(self) -> list[tuple[Any, Look]]:
         if self._original or not self.overlay:
             return []
-        look = self.look()
+        look = self._controller.look()
         current = self._controller.session.state.current
         shown = sorted(self._shown.layers, key=lambda layer: layer.layer.instance.id == current)
         return [
@@ -202,12 +211,13 @@ class Workspace(QWidget):
         self.timeline.set_duration(duration_secs)
         self.timeline.set_has_sound(has_sound)
         self.timeline.set_frame_rate(media.frame_rate if media else None)
-        self.spectrogram.clear()
+        if self.spectrogram is not None:
+            self.spectrogram.clear()
         self.canvas.fit()
 
     def _position(self, secs: float) -> None:
         self.timeline.set_position(secs)
-        if self.spectrogram.isVisible():
+        if self.spectrogram is not None and self.spectrogram.isVisible():
             self.spectrogram.set_position(secs)
 
 

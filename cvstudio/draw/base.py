@@ -1,4 +1,4 @@
-"""The look of a result, and the function that every result type adds its painter to."""
+"""The look of a result, the grid that everything is drawn on, and the function that each painter adds itself to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ class Look:
         float, Range(0, 1, step=0.05), Doc("Opacity", "How strongly results cover the picture.", "Try 0.5.")
     ] = 1.0
     line_width: Annotated[
-        int, Range(1, 8, step=1, unit="px"), Doc("Line", "Width of the boxes' lines.", "4 for a large picture.")
+        int,
+        Range(1, 8, step=1, unit="px"),
+        Doc("Line", "Width of the boxes' lines; their labels grow with it.", "Try 4 for a large picture."),
     ] = 2
     show_labels: Annotated[bool, Doc("Labels", "Writes the class beside each box.")] = True
     show_scores: Annotated[bool, Doc("Scores", "Writes the score behind the class.")] = True
@@ -40,9 +42,30 @@ class Emphasis:
     hovered: int | None = None
 
 
+def grid(value: float, scale: float) -> int:
+    """The edge between output pixels that is nearest to the image coordinate `value`.
+
+    Output pixels are those of the whole picture at `scale`, whatever part of it is visible: everything is rounded
+    to this one grid, so that the screen shows a crop of what a file holds and nothing moves against anything else.
+    """
+    return round(value * scale)
+
+
+def grid_origin(view: View) -> tuple[int, int]:
+    """Column and row of the grid at which `view` begins; negative where it begins outside of the picture."""
+    return grid(view.rect.x, view.scale), grid(view.rect.y, view.scale)
+
+
 @functools.singledispatch
 def draw(result: Any, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
-    """Paint `result` on `canvas` in place: uint8 RGB of `view.size`, the renderer's own buffer.
+    """Paint `result` on `canvas` in place.
+
+    Parameters
+    ----------
+    result : Detections, Picture or Spectrogram
+    canvas : uint8 RGB (h, w, 3) of `view.size`, the renderer's own buffer
+    view : what `canvas` shows
+    look, emphasis : how it is drawn
 
     Raises
     ------

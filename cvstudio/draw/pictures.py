@@ -5,50 +5,44 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw
+from cvstudio.draw.base import Emphasis, Look, draw, grid, grid_origin
+from cvstudio.draw.resample import PIXELATED_FROM, Pyramid
 from cvstudio.results import Picture
-from cvstudio.types import Rect, View
+from cvstudio.types import View
 
 
 @draw.register
 def _(result: Picture, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     import cv2
 
-    height, width = result.pixels.shape[:2]
-    # Where each output pixel's centre lies in the result, whose own scale may be that of an earlier zoom.
-    across, down = width / result.rect.width, height / result.rect.height
-    left = round((result.rect.x - view.rect.x) * view.scale)
-    top = round((result.rect.y - view.rect.y) * view.scale)
-    right = round((min(result.rect.right, result.size.width) - view.rect.x) * view.scale)
-    bottom = round((min(result.rect.bottom, result.size.height) - view.rect.y) * view.scale)
+    x, y = grid_origin(view)
+    left, top = grid(result.rect.x, view.scale) - x, grid(result.rect.y, view.scale) - y
+    right, bottom = grid(result.rect.right, view.scale) - x, grid(result.rect.bottom, view.scale) - y
     x1, y1 = max(left, 0), max(top, 0)
     x2, y2 = min(right, canvas.shape[1]), min(bottom, canvas.shape[0])
-    if x1 >= x2 or y1 >= y2:
+    if x1 >= x2 or y1 >= y2 or look.opacity <= 0:
         return
-    if _same_grid(result, view) and right - left == width and bottom - top == height:
-        part = result.pixels[y1 - top : y2 - top, x1 - left : x2 - left]
+    if abs(result.scale - view.scale) < 1e-9:
+        part = _placed(result.pixels, x1 - left, y1 - top, x2 - left, y2 - top)
     else:
-        a, d = across / view.scale, down / view.scale
-        matrix = np.array(
-            [
-                [a, 0, (view.rect.x - result.rect.x) * across + (x1 + 0.5) * a - 0.5],
-                [0, d, (view.rect.y - result.rect.y) * down + (y1 + 0.5) * d - 0.5],
-            ]
-        )
-        flags = (cv2.INTER_NEAREST if view.scale >= 2 else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
-        part = cv2.warpAffine(
-            result.pixels, matrix, (x2 - x1, y2 - y1), flags=flags, borderMode=cv2.BORDER_REPLICATE
+        # Made for another zoom, and shown until the one for this zoom is there.
+        part = Pyramid(result.pixels).window(
+            view.scale / result.scale,
+            x1 - left,
+            y1 - top,
+            x2 - left,
+            y2 - top,
+            pixelated=min(view.scale, result.scale) >= PIXELATED_FROM,
         )
     place = canvas[y1:y2, x1:x2]
-    if look.opacity >= 1:
-        place[:] = part
-    else:
-        place[:] = cv2.addWeighted(part, look.opacity, place.copy(), 1 - look.opacity, 0)
+    place[:] = part if look.opacity >= 1 else cv2.addWeighted(part, look.opacity, place, 1 - look.opacity, 0)
 
 
-def _same_grid(result: Picture, view: View) -> bool:
-    shown = Rect(*result.rect)
-    return abs(result.scale - view.scale) < 1e-9 and all(
-        abs(value * view.scale - round(value * view.scale)) < 1e-6
-        for value in (shown.x - view.rect.x, shown.y - view.rect.y)
-    )
+def _placed(pixels: NDArray[np.uint8], left: int, top: int, right: int, bottom: int) -> NDArray[np.uint8]:
+    """The pixels as they are; the last row and column again where rounding to the grid asks for one more."""
+    height, width = pixels.shape[:2]
+    if right <= width and bottom <= height:
+        return pixels[top:bottom, left:right]
+    rows = np.minimum(np.arange(top, bottom), height - 1)
+    columns = np.minimum(np.arange(left, right), width - 1)
+    return pixels[rows[:, None], columns]

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.draw import boxes, pictures, sound  # noqa: F401  (each registers its painter)
-from cvstudio.draw.base import Emphasis, Look, draw
+from cvstudio.draw.base import Emphasis, Look, draw, grid_origin
+from cvstudio.draw.resample import PIXELATED_FROM, Pyramid
 from cvstudio.types import Image, View
 
 BACKGROUND = (22, 24, 28)
@@ -24,74 +25,40 @@ def render(
     background: Colour = BACKGROUND,
     emphasis: Emphasis | None = None,
 ) -> NDArray[np.uint8]:
-    """A new uint8 RGB picture (h, w, 3) of `view.size`: `base` at `view`, then each layer.
+    """What `view` shows of a picture with results on it.
 
-    `view.rect` may reach beyond the picture; there is `background`. At scale 1 and whole offsets the base is copied
-    exactly. Nothing that is given is changed.
+    Parameters
+    ----------
+    base : the picture; None where the layers stand alone
+    layers : results with their looks, the lowest first
+    view : its rectangle may reach beyond the picture, or lie outside of it
+    background : RGB where the picture is not
+    emphasis : what is chosen and hovered
+
+    Returns
+    -------
+    uint8 RGB (h, w, 3) of `view.size`, a new array. It is a crop of what the whole picture at that scale gives: exact
+    for boxes and labels at every scale and for pixels at scale 1; elsewhere pixels agree to the precision of
+    OpenCV's interpolation, 1/32 pixel. Nothing that is given is changed.
+
+    Raises
+    ------
+    TypeError
+        A layer is of a type that nothing is known to draw.
     """
-    canvas = sample_base(base, view, background)
-    for result, look in layers:
-        draw(result, canvas, view, look, emphasis or Emphasis())
+    canvas = sample_base(Pyramid(base.rgb8) if base else None, view, background)
+    _draw_layers(canvas, layers, view, emphasis)
     return canvas
 
 
-def sample_base(base: Image | None, view: View, background: Colour) -> NDArray[np.uint8]:
-    """`base` at `view`: areas averaged when it shrinks, pixels kept square from scale 2, linear between."""
-    import cv2
-
-    width, height = view.size
-    if base is None:
-        return np.full((height, width, 3), background, np.uint8)
-    pixels = base.rgb8
-    x, y, scale = view.rect.x, view.rect.y, view.scale
-    inside = x >= 0 and y >= 0 and view.rect.right <= base.size.width and view.rect.bottom <= base.size.height
-    if scale == 1 and x == int(x) and y == int(y) and inside:
-        return pixels[int(y) : int(y) + height, int(x) : int(x) + width].copy()
-    # Only the visible part is resampled, with a margin for the filter.
-    margin = int(np.ceil(2 / min(scale, 1.0)))
-    left, top = max(int(np.floor(x)) - margin, 0), max(int(np.floor(y)) - margin, 0)
-    right = min(int(np.ceil(view.rect.right)) + margin, base.size.width)
-    bottom = min(int(np.ceil(view.rect.bottom)) + margin, base.size.height)
-    if left >= right or top >= bottom:
-        return np.full((height, width, 3), background, np.uint8)
-    part = pixels[top:bottom, left:right]
-    if scale < 1:
-        size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
-        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-        across, down = part.shape[1] / (right - left), part.shape[0] / (bottom - top)
-    else:
-        across = down = 1.0
-    # Output pixel centres to source pixel centres.
-    a, d = across / scale, down / scale
-    matrix = np.array(
-        [[a, 0, (x - left) * across + 0.5 * a - 0.5], [0, d, (y - top) * down + 0.5 * d - 0.5]], np.float64
-    )
-    flags = (cv2.INTER_NEAREST if scale >= 2 else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
-    result: NDArray[np.uint8] = cv2.warpAffine(
-        part, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
-    )
-    _outside(result, base, view, background)
-    return result
-
-
-def _outside(canvas: NDArray[np.uint8], base: Image, view: View, background: Colour) -> None:
-    """Paint what lies beyond the picture."""
-    left = min(max(round(-view.rect.x * view.scale), 0), canvas.shape[1])
-    top = min(max(round(-view.rect.y * view.scale), 0), canvas.shape[0])
-    right = min(max(round((base.size.width - view.rect.x) * view.scale), 0), canvas.shape[1])
-    bottom = min(max(round((base.size.height - view.rect.y) * view.scale), 0), canvas.shape[0])
-    canvas[:top] = canvas[bottom:] = background
-    canvas[:, :left] = canvas[:, right:] = background
-
-
 class Renderer:
-    """Renders again and again; the resampled base is kept while only the results change."""
+    """Renders again and again: keeps the picture's halves and, while only results change, its pixels at the view."""
 
     def __init__(self) -> None:
         self._base: Image | None = None
-        self._view: View | None = None
-        self._background: Colour | None = None
+        self._pyramid: Pyramid | None = None
         self._sampled: NDArray[np.uint8] | None = None
+        self._sampled_for: tuple[View, Colour] | None = None
 
     def render(
         self,
@@ -103,10 +70,45 @@ class Renderer:
         emphasis: Emphasis | None = None,
     ) -> NDArray[np.uint8]:
         """As the function `render`."""
-        if self._sampled is None or base is not self._base or (view, background) != (self._view, self._background):
-            self._sampled = sample_base(base, view, background)
-            self._base, self._view, self._background = base, view, background
+        if base is not self._base:
+            self._base = base
+            self._pyramid = Pyramid(base.rgb8) if base else None
+            self._sampled = None
+        if self._sampled is None or self._sampled_for != (view, background):
+            self._sampled = sample_base(self._pyramid, view, background)
+            self._sampled_for = (view, background)
         canvas = self._sampled.copy()
-        for result, look in layers:
-            draw(result, canvas, view, look, emphasis or Emphasis())
+        _draw_layers(canvas, layers, view, emphasis)
         return canvas
+
+
+def sample_base(pyramid: Pyramid | None, view: View, background: Colour) -> NDArray[np.uint8]:
+    """The picture at `view`, with `background` around it: a new uint8 RGB array of `view.size`."""
+    import cv2
+
+    size = view.size
+    if pyramid is None:
+        return _filled(size.width, size.height, background)
+    x, y = grid_origin(view)
+    width, height = pyramid.size_at(view.scale)
+    left, top = max(x, 0), max(y, 0)
+    right, bottom = min(x + size.width, width), min(y + size.height, height)
+    if left >= right or top >= bottom:
+        return _filled(size.width, size.height, background)
+    part = pyramid.window(view.scale, left, top, right, bottom, pixelated=view.scale >= PIXELATED_FROM)
+    around = (top - y, y + size.height - bottom, left - x, x + size.width - right)
+    if not any(around):
+        return part
+    found: NDArray[np.uint8] = cv2.copyMakeBorder(part, *around, cv2.BORDER_CONSTANT, value=background)
+    return found
+
+
+def _filled(width: int, height: int, colour: Colour) -> NDArray[np.uint8]:
+    return np.tile(np.array(colour, np.uint8), (height, width, 1))
+
+
+def _draw_layers(
+    canvas: NDArray[np.uint8], layers: Sequence[tuple[Any, Look]], view: View, emphasis: Emphasis | None
+) -> None:
+    for result, look in layers:
+        draw(result, canvas, view, look, emphasis or Emphasis())

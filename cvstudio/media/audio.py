@@ -77,8 +77,8 @@ class AudioReader(BaseReader):
         """Samples from `start` up to, not including, `stop`, cut to 0..n_samples.
 
         Reading on from where the last call ended does not seek. Lossless files, Vorbis, Opus and MP3 give the same
-        samples however they are cut into pieces; so does AAC when read in order. After a jump AAC may differ by
-        1e-3: its noise substitution draws random numbers.
+        samples however they are cut into pieces; so does AAC when read in order. After a jump, AAC may differ in
+        bands that it fills with noise, for its decoder draws that noise.
 
         Raises
         ------

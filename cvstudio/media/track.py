@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,19 +52,17 @@ class Track:
         # A clock that does not count samples rounds the time of each block by up to a tick.
         ticks = 1 / (self._tick * self.rate_hz)
         self._slack = 0 if ticks.denominator == 1 else math.ceil(1 / ticks)
-        self._anchor: int | None = None
-        self._block_length = int(context.frame_size)
+        self._grid: tuple[int, int] | None = None
         try:
             with decoding(path):
-                self._block = next(self._blocks, None)
-            if self._block is None:
-                raise damaged(path)
+                first = list(islice(self._blocks, 3))
+                if not first:
+                    raise damaged(path)
+                self._rewind(first)
+                self.n_samples = self._length()
         except MediaError:
             self._container.close()
             raise
-        self._anchor = self._block[0]
-        self._block_length = self._block_length or self._block[1].shape[1]
-        self.n_samples = self._length()
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         """Samples (channels, stop - start); silent where the track has none."""
@@ -97,13 +96,35 @@ class Track:
         self._blocks = self._decode()
         self._fresh = True
 
+    def _rewind(self, first: list[tuple[int, NDArray[np.float32]]]) -> None:
+        """Stand at the first block again after the `first` ones were decoded, and learn from them."""
+        self._block, self._blocks = first[0], chain(first[1:], self._blocks)
+        self._begin = first[0][0]
+        # The first block may be cut, for it holds the encoder's delay; from its end on blocks are equally long.
+        if self._slack and len(first) == 3 and first[1][1].shape == first[2][1].shape:
+            self._grid = first[1][0], first[1][1].shape[1]
+
     def _length(self) -> int:
-        """Samples up to the end of the track, or of the file where the container times no tracks."""
+        """Samples up to the end of the track."""
         if self._stream.duration is not None:
             end = ((self._stream.start_time or 0) + self._stream.duration) * self._tick
         else:
             end = Fraction((self._container.start_time or 0) + (self._container.duration or 0), 1_000_000)
-        return max(0, round((end - (self._origin_secs or 0)) * self.rate_hz))
+        length = max(0, round((end - (self._origin_secs or 0)) * self.rate_hz))
+        if self._stream.duration is None or self._container.format.name == "aac":
+            # Matroska times the file in milliseconds and not its tracks, raw AAC is guessed from its bit rate.
+            self._seek(length - self.rate_hz)
+            last = self._block
+            for last in self._blocks:
+                pass
+            length = last[0] + last[1].shape[1] if last is not None else length
+            self._restart()
+        return length
+
+    def _restart(self) -> None:
+        self._container.close()
+        self._open()
+        self._block = next(self._blocks, None)
 
     def _reaches(self, start: int) -> bool:
         """Whether decoding on from here comes to `start` soon."""
@@ -118,7 +139,7 @@ class Track:
 
         for back in _BACK_SECS:
             wanted = start - int(back * self.rate_hz)
-            if wanted <= (self._anchor or 0):
+            if wanted <= self._begin:
                 break
             ticks = ((self._origin_secs or 0) + Fraction(wanted, self.rate_hz)) / self._tick
             try:
@@ -130,9 +151,7 @@ class Track:
             self._block = next(self._blocks, None)
             if self._block is not None and self._block[0] <= start - _PREROLL_SECS * self.rate_hz:
                 return
-        self._container.close()
-        self._open()
-        self._block = next(self._blocks, None)
+        self._restart()
 
     def _decode(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Blocks of samples from where the container stands, each with the index of its first one."""
@@ -162,10 +181,10 @@ class Track:
         if self._origin_secs is None:
             self._origin_secs = secs
         index = round((secs - self._origin_secs) * self.rate_hz)
-        if expected is None and self._slack and self._anchor is not None:
+        if expected is None and self._grid is not None:
             # After a seek nothing tells how the time was rounded, but blocks of one length lie on a grid.
-            steps = round((index - self._anchor) / self._block_length)
-            expected = self._anchor + steps * self._block_length
+            start, length = self._grid
+            expected = start + round((index - start) / length) * length
         return expected if expected is not None and abs(index - expected) <= self._slack else index
 
 

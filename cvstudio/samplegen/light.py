@@ -185,7 +185,7 @@ def _with_mirror(
     normal, way = normals[:, here], ways[:, here]
     cos = -(normal * way).sum(axis=0)
     share = mirror[here]
-    share = share + np.where(share > 0.5, 1 - share, 0.22) * (1 - np.clip(cos, 0, 1)) ** 5
+    share = share + np.where(share > 0.5, 1 - share, 0.16) * (1 - np.clip(cos, 0, 1)) ** 5
     bounced = way + 2 * cos * normal
     start = points[:, here] + normal * EPSILON * 4
     t, met = nearest(solids, start, bounced)

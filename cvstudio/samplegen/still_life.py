@@ -71,7 +71,7 @@ _BOOK = (0.21, 0.028, 0.15)
 _BOOK_2 = (0.18, 0.024, 0.13)
 
 SURFACES: tuple[tuple[Solid, Surface], ...] = (
-    (Plane(), Surface(patterns.checks("#d9cfbf", "#5d6b75", 0.24), mirror=0.07, polish=0.2)),
+    (Plane(), Surface(patterns.checks("#d9cfbf", "#5d6b75", 0.24), mirror=0.05, polish=0.2)),
     (Plane(axis=2, at=6.1), Surface(patterns.plaster("#b9c4bb", "#6f8a86", 1.0))),
     # From 0.75 m to 1.2 m.
     (Sphere((-0.245, 0.075, 0.82), 0.075, 0.5), Surface(patterns.dots("#e7b23f", "#fff6df", 0.075, 7), mirror=0.04)),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout
-from ui.icons import icon
 
 from cvstudio.analyses import ANALYSES, Analysis
+from ui.icons import icon
 
 
 class Card(QPushButton):

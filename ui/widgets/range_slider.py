@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QWheelEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cvstudio.analyses.base import Histogram
@@ -153,7 +153,7 @@ class RangeSlider(QWidget):
         span = self._range.high - self._range.low
         offset = (x - self._pressed_at) / max(scale.right - scale.left, 1.0) * span
         step = step_of(self._range)
-        offset = round(offset / step) * step if step > 0 else 0.0
+        offset = round(offset / step) * step
         offset = min(max(offset, self._range.low - low), self._range.high - high)
         return (round(low + offset, 10), round(high + offset, 10))
 
@@ -199,15 +199,15 @@ class RangeSlider(QWidget):
             return True
         return super().focusNextPrevChild(forwards)
 
-    def focusInEvent(self, event: object) -> None:
-        reason = event.reason()  # type: ignore[attr-defined]
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        reason = event.reason()
         if reason == Qt.FocusReason.TabFocusReason:
             self._focused = "low"
         elif reason == Qt.FocusReason.BacktabFocusReason:
             self._focused = "high"
         self.update()
 
-    def focusOutEvent(self, event: object) -> None:
+    def focusOutEvent(self, event: QFocusEvent) -> None:
         self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

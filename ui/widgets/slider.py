@@ -41,7 +41,7 @@ class Slider(QSlider):
         """Change the bounds without a signal."""
         self._range = bounds
         blocked = self.blockSignals(True)
-        self.setRange(0, max(0, round((bounds.high - bounds.low) / step_of(bounds))) if bounds.high > bounds.low else 0)
+        self.setRange(0, max(0, round((bounds.high - bounds.low) / step_of(bounds))))
         self.setPageStep(PAGE_STEPS)
         self.blockSignals(blocked)
         self.set_number(self._number)

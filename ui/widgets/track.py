@@ -37,27 +37,24 @@ class Scale:
 
 
 def step_of(bounds: Range) -> float:
-    """The step of a range; a hundredth of it where the declared one would leave fewer than two values."""
+    """The step of a range, above 0; a hundredth of it where the declared one would leave fewer than two values."""
     span = bounds.high - bounds.low
-    return bounds.step if 0 < bounds.step <= span or span <= 0 else span / 100
+    if 0 < bounds.step <= span:
+        return bounds.step
+    return span / 100 if span > 0 else 1.0
 
 
 def decimals_of(bounds: Range) -> int:
     """How many decimals tell two neighbouring steps apart, 0..6."""
     step = step_of(bounds)
-    if step <= 0:
-        return 0
-    for decimals in range(7):
-        if math.isclose(step, round(step, decimals), rel_tol=1e-6, abs_tol=1e-12):
-            return decimals
-    return 6
+    return next((n for n in range(6) if math.isclose(step, round(step, n), rel_tol=1e-6)), 6)
 
 
 def snapped(value: float, bounds: Range) -> float:
     """`value` clipped to the range and put on its grid of steps, whose last value is always the upper bound."""
+    if value >= bounds.high:
+        return bounds.high
     step = step_of(bounds)
-    if value >= bounds.high or step <= 0:
-        return bounds.high if value >= bounds.high else bounds.low
     count = round((max(value, bounds.low) - bounds.low) / step)
     # Rounding drops what binary fractions add: 0.1 * 3 is to be 0.3.
     return float(min(round(bounds.low + count * step, 10), bounds.high))

@@ -45,6 +45,7 @@ def write_media(
     sound: NDArray[np.float32] | None = None,
     sound_codec: str = "aac",
     sound_start_ms: int = 0,
+    sound_options: dict[str, str] | None = None,
     rate_hz: int = 48000,
     pixel_format: str = "yuv420p",
     rate: int = 25,
@@ -63,6 +64,7 @@ def write_media(
         audio: Any = None
         if sound is not None:
             audio = container.add_stream(sound_codec, rate=rate_hz, layout="stereo" if len(sound) == 2 else "mono")
+            audio.options = sound_options or {}
         for number, time in enumerate(times_ms or ()):
             frame = av.VideoFrame.from_ndarray(pictures(number), format="rgb24").reformat(format=pixel_format)
             frame.time_base = video.codec_context.time_base

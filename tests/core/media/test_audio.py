@@ -20,6 +20,8 @@ from .conftest import tone, write_media
 RATE = 48_000
 FILES = ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.opus", "a.aiff", "float.wav"]
 FRAMES = [40 * i for i in range(100)]
+# AAC can replace noise by a description of it; its decoder then draws other noise after a jump.
+NO_NOISE = {"aac_pns": "0"}
 
 
 def _write(path: Path, sound: NDArray[np.float32], rate_hz: int = RATE) -> Path:
@@ -86,7 +88,9 @@ def test_limits_are_cut_to_the_sound(tmp_path: Path) -> None:
 def test_sound_of_a_video_in_pieces_and_after_jumps(tmp_path: Path, name: str, codec: str, rate_hz: int) -> None:
     original = tone(4.0, rate_hz)
     video = {"codec": "mpeg4", "options": {"g": "12"}} if name == "v.avi" else {}
-    path = write_media(tmp_path / name, FRAMES, sound=original, sound_codec=codec, rate_hz=rate_hz, **video)
+    path = write_media(
+        tmp_path / name, FRAMES, sound=original, sound_codec=codec, rate_hz=rate_hz, sound_options=NO_NOISE, **video
+    )
     media = open_media(path)
     assert (media.kind, media.rate_hz, media.channels) == (MediaKind.VIDEO, rate_hz, 2)
     with AudioReader(media) as reader:
@@ -97,7 +101,9 @@ def test_sound_of_a_video_in_pieces_and_after_jumps(tmp_path: Path, name: str, c
         draw = random.Random(4)
         for _ in range(25):
             start = draw.randrange(reader.n_samples - 2000)
-            np.testing.assert_allclose(reader.read(start, start + 2000).samples, whole[:, start : start + 2000], atol=2e-3)
+            np.testing.assert_allclose(
+                reader.read(start, start + 2000).samples, whole[:, start : start + 2000], atol=2e-3
+            )
         np.testing.assert_array_equal(reader.read(0, 5000).samples, whole[:, :5000])
     if codec in ("flac", "pcm_s24le", "pcm_s16le"):
         found, lag = _best_lag(whole[0], original[0])
@@ -152,10 +158,10 @@ def test_sound_and_picture_share_a_clock(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.m4a", "a.aac"])
 def test_aac_files(tmp_path: Path, name: str) -> None:
     original = tone(4.0, 44100)
-    media = open_media(write_media(tmp_path / name, None, sound=original, rate_hz=44100))
+    media = open_media(write_media(tmp_path / name, None, sound=original, rate_hz=44100, sound_options=NO_NOISE))
     assert (media.kind, media.rate_hz, media.channels) == (MediaKind.AUDIO, 44100, 2)
     with open_reader(media) as reader:
-        assert abs(reader.n_samples - original.shape[1]) < 3000
+        assert abs(reader.n_samples - original.shape[1]) <= 2048
         whole = reader.read(0, reader.n_samples).samples
         np.testing.assert_allclose(reader.read(100_000, 101_000).samples, whole[:, 100_000:101_000], atol=2e-3)
     score, lag = _best_lag(whole[0], original[0])

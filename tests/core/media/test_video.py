@@ -26,7 +26,11 @@ CASES: dict[str, tuple[str, list[int], dict[str, Any]]] = {
     "one key frame": ("v.mp4", STEADY, {"options": {"g": "500", "bf": "2"}}),
     "transport stream": ("v.ts", STEADY, {}),
     "avi": ("v.avi", STEADY, {"codec": "mpeg4", "options": {"g": "12"}}),
-    "webm": ("v.webm", STEADY, {"codec": "libvpx-vp9", "options": {"g": "12", "cpu-used": "8", "deadline": "realtime"}}),
+    "webm": (
+        "v.webm",
+        STEADY,
+        {"codec": "libvpx-vp9", "options": {"g": "12", "cpu-used": "8", "deadline": "realtime"}},
+    ),
 }
 
 

@@ -1,0 +1,103 @@
+"""A picture at any scale: a window of the grid that the whole picture has at that scale."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.draw.base import grid
+
+PIXELATED_FROM = 2.0
+"""From this scale on, pixels are shown as squares."""
+SMOOTHED_BELOW = 0.72
+"""Shrinking a level to less than this, linear interpolation would skip pixels: they are averaged a little before."""
+MARGIN = 2
+"""Pixels around a window that interpolation may ask for."""
+
+
+class Pyramid:
+    """A picture and its halves, each made when first needed.
+
+    Averaging areas for every view costs 10 to 45 ms; halves are exact and cheap averages, and what remains, a factor
+    between a half and one, is interpolated: 2 to 3 ms for a 1080p window of any picture.
+
+    Parameters
+    ----------
+    pixels : uint8 RGB (H, W, 3), not changed
+    """
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        self._levels = [pixels]
+        self._smoothed: dict[int, NDArray[np.uint8]] = {}
+
+    def size_at(self, scale: float) -> tuple[int, int]:
+        """Width and height of the whole picture at `scale`, at least one pixel."""
+        height, width = self._levels[0].shape[:2]
+        return max(1, grid(width, scale)), max(1, grid(height, scale))
+
+    def window(
+        self, scale: float, left: int, top: int, right: int, bottom: int, *, pixelated: bool = False
+    ) -> NDArray[np.uint8]:
+        """Columns `left`..`right` and rows `top`..`bottom` (exclusive) of the whole picture at `scale`.
+
+        Parameters
+        ----------
+        scale : output pixels for each pixel; at 1 the pixels themselves are given
+        left, top, right, bottom : within `size_at(scale)`
+        pixelated : whether an enlarged pixel is a square instead of interpolated
+
+        Returns
+        -------
+        uint8 RGB (bottom - top, right - left, 3), a new array
+        """
+        if scale == 1:
+            return self._levels[0][top:bottom, left:right].copy()
+        source, rest = self._level(scale)
+        across, start_x = _part(left, right, rest, source.shape[1])
+        down, start_y = _part(top, bottom, rest, source.shape[0])
+        return _warp(source[down, across], rest, start_x, start_y, (right - left, bottom - top), pixelated)
+
+    def _level(self, scale: float) -> tuple[NDArray[np.uint8], float]:
+        """The smallest level that is not smaller than the picture at `scale`, and what remains to be scaled."""
+        import cv2
+
+        number = 0
+        while scale * 2 ** (number + 1) <= 1 and min(self._levels[number].shape[:2]) > 1:
+            number += 1
+            if number == len(self._levels):
+                above = self._levels[-1]
+                height, width = above.shape[0] // 2, above.shape[1] // 2
+                # An odd last row or column is left out: halves must lie on whole pixels.
+                even = above[: 2 * height, : 2 * width]
+                self._levels.append(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA))
+        rest = scale * 2**number
+        if rest >= SMOOTHED_BELOW:
+            return self._levels[number], rest
+        if number not in self._smoothed:
+            self._smoothed[number] = cv2.GaussianBlur(self._levels[number], (3, 3), 0.5)
+        return self._smoothed[number], rest
+
+
+def _part(start: int, stop: int, scale: float, length: int) -> tuple[slice, float]:
+    """The source pixels that output pixels `start`..`stop` need, and where in them output pixel `start` has its centre.
+
+    Only a part is handed to OpenCV, which takes no more than 32767 pixels a side.
+    """
+    first = min(max(math.floor(start / scale) - MARGIN, 0), length - 1)
+    last = max(min(math.ceil(stop / scale) + MARGIN, length), first + 1)
+    return slice(first, last), (start + 0.5) / scale - 0.5 - first
+
+
+def _warp(
+    part: NDArray[np.uint8], scale: float, start_x: float, start_y: float, size: tuple[int, int], pixelated: bool
+) -> NDArray[np.uint8]:
+    import cv2
+
+    matrix = np.array([[1 / scale, 0, start_x], [0, 1 / scale, start_y]])
+    way = cv2.INTER_NEAREST if pixelated else cv2.INTER_LINEAR
+    found: NDArray[np.uint8] = cv2.warpAffine(
+        part, matrix, size, flags=way | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
+    return found

@@ -1,0 +1,139 @@
+"""A form made from declared parameters: one row for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
+
+from cvstudio.analyses.base import Histogram
+from cvstudio.params import Field, Range
+from ui.icons import icon
+from ui.widgets.choice_rows import BoolRow, ChoiceRow, PointRow
+from ui.widgets.class_picker import ChoicesRow
+from ui.widgets.row import Row
+from ui.widgets.slider_row import IntervalRow, SliderRow
+
+WIDEST_LABEL = 120
+
+ROWS: Mapping[str, type[Row]] = {
+    "bool": BoolRow,
+    "int": SliderRow,
+    "float": SliderRow,
+    "choice": ChoiceRow,
+    "choices": ChoicesRow,
+    "interval": IntervalRow,
+    "point": PointRow,
+}
+
+
+class ParamForm(QWidget):
+    """Shows values and tells what the user wants; it holds no state of its own.
+
+    Signals
+    -------
+    edited : name, value, dragging
+    released : name; a drag has ended
+    pick_requested : name; the user wants to choose a place on the picture
+    """
+
+    edited = Signal(str, object, bool)
+    released = Signal(str)
+    pick_requested = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fields: tuple[Field, ...] = ()
+        self._rows: dict[str, Row] = {}
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(4)
+        self._fold = QToolButton()
+        self._fold.setObjectName("fold")
+        self._fold.setText(self.tr("More"))
+        self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._fold.setCheckable(True)
+        self._fold.setIcon(icon("chevron-right"))
+        self._fold.toggled.connect(self._unfold)
+        self._more = QWidget()
+        more = QVBoxLayout(self._more)
+        more.setContentsMargins(0, 0, 0, 0)
+        more.setSpacing(4)
+        self._more.hide()
+        self._fold.hide()
+        self._layout.addWidget(self._fold)
+        self._layout.addWidget(self._more)
+
+    def row(self, name: str) -> Row:
+        """The row of a parameter; raises KeyError where the form has none."""
+        return self._rows[name]
+
+    def set_fields(
+        self,
+        fields: Sequence[Field],
+        values: Mapping[str, Any],
+        *,
+        ranges: Mapping[str, Range] | None = None,
+        options: Mapping[str, tuple[str, ...]] | None = None,
+        histograms: Mapping[str, Histogram] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Show `values`; never emits. The rows stay the same widgets while the declarations are the same.
+
+        Parameters
+        ----------
+        fields : declared parameters in order
+        values : by name; what is missing shows its default
+        ranges, options, histograms : by name, where a model or an input decides them
+        defaults : by name, where a model or an input gives another default than the declaration. An optional
+            parameter that declares None and has no entry here counts as unchanged.
+        """
+        if tuple(fields) != self._fields:
+            self._build(tuple(fields))
+        for field in fields:
+            row = self._rows[field.name]
+            bounds = (ranges or {}).get(field.name, field.range)
+            allowed = (options or {}).get(field.name, field.choices.options if field.choices else ())
+            row.configure(bounds=bounds, options=allowed, histogram=(histograms or {}).get(field.name))
+            default = (defaults or {}).get(field.name, field.default)
+            value = values.get(field.name, default)
+            row.set_value(value, value if default is None and field.kind != "point" else default)
+
+    def _build(self, fields: tuple[Field, ...]) -> None:
+        for row in self._rows.values():
+            row.hide()
+            row.deleteLater()
+        self._fields = fields
+        self._rows = {}
+        inner = self._more.layout()
+        assert isinstance(inner, QVBoxLayout)
+        place = 0
+        for field in fields:
+            row = self._make(field)
+            self._rows[field.name] = row
+            if field.doc.more:
+                inner.addWidget(row)
+            else:
+                self._layout.insertWidget(place, row)
+                place += 1
+        folded = any(field.doc.more for field in fields)
+        self._fold.setVisible(folded)
+        self._more.setVisible(folded and self._fold.isChecked())
+        width = max((row.label.sizeHint().width() for row in self._rows.values()), default=0)
+        for row in self._rows.values():
+            row.set_label_width(min(width, WIDEST_LABEL))
+
+    def _make(self, field: Field) -> Row:
+        row = ROWS[field.kind](field)
+        name = field.name
+        row.changed.connect(lambda value, dragging: self.edited.emit(name, value, dragging))
+        row.released.connect(lambda _: self.released.emit(name))
+        if isinstance(row, PointRow):
+            row.pick_requested.connect(lambda: self.pick_requested.emit(name))
+        return row
+
+    def _unfold(self, open_: bool) -> None:
+        self._fold.setIcon(icon("chevron-down" if open_ else "chevron-right"))
+        self._more.setVisible(open_)

@@ -1,0 +1,257 @@
+"""Choosing some of many names: a button that tells what is chosen, and a searchable list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPaintEvent, QPixmap, QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QListView,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cvstudio.analyses.base import Histogram
+from cvstudio.draw.palette import class_colour
+from cvstudio.params import Field, Range
+from ui import theme
+from ui.widgets.choice_rows import PRESS_KEYS
+from ui.widgets.keys import claims
+from ui.widgets.row import ROW_HEIGHT, Row
+
+DOT = 8
+CHECKED = Qt.CheckState.Checked
+
+
+def swatch(name: str, size: int = 12, ratio: float = 2.0) -> QPixmap:
+    """A dot in the colour that boxes of the class `name` have."""
+    made = QPixmap(round(size * ratio), round(size * ratio))
+    made.setDevicePixelRatio(ratio)
+    made.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(made)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(*class_colour(name)))
+    painter.drawEllipse(QRectF(1, 1, size - 2, size - 2))
+    painter.end()
+    return made
+
+
+class ClassPopup(QFrame):
+    """Search field and list with check boxes.
+
+    Signals
+    -------
+    chosen : sorted names; emitted at every change by the user
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self, parent: QWidget, options: Sequence[str], chosen: Sequence[str]) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setObjectName("popup")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(self.tr("Search {count} classes").format(count=len(options)))
+        self.search.setAccessibleName(self.tr("Search classes"))
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(self._filter)
+        self.search.installEventFilter(self)
+        self.everything = QPushButton(self.tr("Show all"))
+        self.everything.setToolTip(self.tr("Nothing chosen means that every class is shown"))
+        self.everything.clicked.connect(lambda: self._set_all(False))
+        self.list = QListView()
+        self.list.setUniformItemSizes(True)
+        self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
+        self.list.setAccessibleName(self.tr("Classes"))
+        self._model = QStandardItemModel(self)
+        picked = set(chosen)
+        for name in sorted(options, key=str.casefold):
+            item = QStandardItem(QIcon(swatch(name)), name)
+            item.setCheckable(True)
+            item.setCheckState(CHECKED if name in picked else Qt.CheckState.Unchecked)
+            self._model.appendRow(item)
+        self._model.itemChanged.connect(lambda _: self.chosen.emit(self.names()))
+        self.list.setModel(self._model)
+        self.list.clicked.connect(self._clicked)
+        head = QHBoxLayout()
+        head.addWidget(self.search, 1)
+        head.addWidget(self.everything)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(8)
+        layout.addLayout(head)
+        layout.addWidget(self.list, 1)
+        self._pressed_check = False
+
+    def names(self) -> tuple[str, ...]:
+        """What is checked, sorted."""
+        items = (self._model.item(row) for row in range(self._model.rowCount()))
+        return tuple(sorted(item.text() for item in items if item.checkState() == CHECKED))
+
+    def _clicked(self, index: QModelIndex) -> None:
+        # Qt toggles on the box itself; a click anywhere else on the row is meant the same way.
+        place = self.list.viewport().mapFromGlobal(self.cursor().pos())
+        if place.x() > self.list.visualRect(index).left() + 24:
+            self.toggle(index.row())
+
+    def toggle(self, row: int) -> None:
+        """Check or uncheck a row as the user does."""
+        item = self._model.item(row)
+        item.setCheckState(Qt.CheckState.Unchecked if item.checkState() == CHECKED else CHECKED)
+
+    def _set_all(self, checked: bool) -> None:
+        blocked = self._model.blockSignals(True)
+        for row in range(self._model.rowCount()):
+            self._model.item(row).setCheckState(CHECKED if checked else Qt.CheckState.Unchecked)
+        self._model.blockSignals(blocked)
+        self.list.viewport().update()
+        self.chosen.emit(self.names())
+
+    def _filter(self, text: str) -> None:
+        wanted = text.casefold().strip()
+        for row in range(self._model.rowCount()):
+            self.list.setRowHidden(row, wanted not in self._model.item(row).text().casefold())
+
+    def _visible_rows(self) -> list[int]:
+        return [row for row in range(self._model.rowCount()) if not self.list.isRowHidden(row)]
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            rows = self._visible_rows()
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and rows:
+                self.toggle(rows[0])
+                return True
+            if event.key() == Qt.Key.Key_Down and rows:
+                self.list.setFocus()
+                self.list.setCurrentIndex(self._model.index(rows[0], 0))
+                return True
+        return super().eventFilter(watched, event)
+
+
+class ClassPicker(QPushButton):
+    """Tells what is chosen, each name with its colour; opens the list.
+
+    Signals
+    -------
+    chosen : sorted names; empty means all
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("value-button")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._options: tuple[str, ...] = ()
+        self._names: tuple[str, ...] = ()
+        self.popup: ClassPopup | None = None
+        self.clicked.connect(self.open)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self._names
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return self._options
+
+    def set_options(self, options: tuple[str, ...]) -> None:
+        """Change what can be chosen, without a signal."""
+        self._options = options
+        self.setEnabled(bool(options))
+
+    def set_names(self, names: Sequence[str]) -> None:
+        """Show what is chosen, without a signal."""
+        self._names = tuple(names)
+        self.setAccessibleDescription(", ".join(self._names) or self.tr("all"))
+        self.update()
+
+    def open(self) -> None:
+        """Open the list below the button."""
+        self.popup = ClassPopup(self, self._options, self._names)
+        self.popup.chosen.connect(self._chosen)
+        self.popup.destroyed.connect(self._closed)
+        width, height = max(self.width(), 260), min(72 + 28 * len(self._options), 360)
+        self.popup.resize(width, height)
+        place = self.mapToGlobal(QPoint(self.width() - width, self.height() + 4))
+        screen = self.screen().availableGeometry()
+        if place.y() + height > screen.bottom():
+            place.setY(self.mapToGlobal(QPoint(0, 0)).y() - height - 4)
+        place.setX(max(place.x(), screen.left()))
+        self.popup.move(place)
+        self.popup.show()
+        self.popup.search.setFocus()
+
+    def _closed(self) -> None:
+        self.popup = None
+
+    def _chosen(self, names: tuple[str, ...]) -> None:
+        self.set_names(names)
+        self.chosen.emit(names)
+
+    def sizeHint(self) -> QSize:
+        return QSize(120, ROW_HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(64, ROW_HEIGHT)
+
+    def event(self, event: QEvent) -> bool:
+        return claims(event, PRESS_KEYS) or super().event(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        area = self.rect().adjusted(9, 0, -9, 0)
+        painter.setPen(theme.colour("text" if self.isEnabled() else "disabled"))
+        centred = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        if not self._names:
+            painter.drawText(area, centred, self.tr("all"))
+            painter.end()
+            return
+        metrics = self.fontMetrics()
+        x = area.left()
+        for index, name in enumerate(self._names):
+            rest = len(self._names) - index - 1
+            more = metrics.horizontalAdvance(f" +{rest}") if rest else 0
+            room = area.right() - x - more
+            if index and DOT + 4 + metrics.horizontalAdvance(name) > room:
+                painter.drawText(x, area.top(), area.right() - x + 1, area.height(), centred, f"+{rest + 1}")
+                break
+            text = metrics.elidedText(name, Qt.TextElideMode.ElideRight, room - DOT - 4)
+            painter.drawPixmap(x, (self.height() - DOT) // 2, swatch(name, DOT, self.devicePixelRatioF()))
+            painter.drawText(x + DOT + 4, area.top(), room, area.height(), centred, text)
+            x += DOT + 4 + metrics.horizontalAdvance(text) + 10
+        painter.end()
+
+
+class ChoicesRow(Row):
+    """Label and class picker."""
+
+    def __init__(self, field: Field) -> None:
+        super().__init__(field)
+        self.picker = ClassPicker()
+        self.picker.setAccessibleName(self.title)
+        self.picker.chosen.connect(lambda names: self.edit(names, dragging=False))
+        self.one_line(((self.picker, 1),))
+
+    def configure(self, *, bounds: Range | None, options: tuple[str, ...], histogram: Histogram | None) -> None:
+        if options != self.picker.options:
+            self.picker.set_options(options)
+
+    def value(self) -> tuple[str, ...]:
+        return self.picker.names
+
+    def describe(self, value: Any) -> str:
+        return ", ".join(value) or self.tr("all")
+
+    def show_value(self, value: Any) -> None:
+        self.picker.set_names(tuple(value or ()))

@@ -1,0 +1,74 @@
+"""A number with its unit that can be typed."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QLocale, Qt, Signal
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSizePolicy
+
+from cvstudio.params import Range
+from ui.widgets.keys import SLIDER_KEYS, claims
+from ui.widgets.track import decimals_of, number, step_of
+
+
+class ValueBox(QDoubleSpinBox):
+    """Looks like text until it is pointed at.
+
+    Signals
+    -------
+    typed : value; the user entered another one
+    """
+
+    typed = Signal(float)
+
+    def __init__(self, bounds: Range, *, unit: bool = True) -> None:
+        super().__init__()
+        self._unit = unit
+        self._shown = 0.0
+        self.setObjectName("value")
+        self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.setKeyboardTracking(False)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        # A point for the decimals, as in exported files and on the command line.
+        locale = QLocale.c()
+        locale.setNumberOptions(QLocale.NumberOption.OmitGroupSeparator | QLocale.NumberOption.RejectGroupSeparator)
+        self.setLocale(locale)
+        self.set_range(bounds)
+        self.valueChanged.connect(self._changed)
+
+    def set_range(self, bounds: Range) -> None:
+        """Change bounds, step, decimals and unit without a signal."""
+        blocked = self.blockSignals(True)
+        self.setDecimals(decimals_of(bounds))
+        self.setRange(bounds.low, bounds.high)
+        self.setSingleStep(step_of(bounds))
+        self.setSuffix(f" {bounds.unit}" if bounds.unit and self._unit else "")
+        self.blockSignals(blocked)
+        plain = bounds if self._unit else Range(bounds.low, bounds.high, bounds.step)
+        self.ensurePolished()
+        widest = max(self.fontMetrics().horizontalAdvance(number(end, plain)) for end in (bounds.low, bounds.high))
+        self.setFixedWidth(max(widest + 18, 44))
+
+    def set_number(self, value: float) -> None:
+        """Show `value` without a signal."""
+        self._shown = value
+        if round(value, self.decimals()) != self.value():
+            blocked = self.blockSignals(True)
+            self.setValue(value)
+            self.blockSignals(blocked)
+
+    def _changed(self, value: float) -> None:
+        # Leaving the field untouched must not round a value that lies between two shown ones.
+        if round(self._shown, self.decimals()) != value:
+            self._shown = value
+            self.typed.emit(value)
+
+    def event(self, event: QEvent) -> bool:
+        return claims(event, SLIDER_KEYS) or super().event(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
