@@ -55,7 +55,7 @@ class SoundDevice:
             import sounddevice
         except OSError:
             raise PlaybackError(
-                "Playing sound expects the PortAudio library, found none; install it (Debian: libportaudio2) to hear it."
+                "Playing sound expects the PortAudio library, found none; install it (Debian: libportaudio2)."
             ) from None
         return _Stream(sounddevice, rate_hz, channels, fill)
 
@@ -90,7 +90,7 @@ class _Stream:
             self._stream.start()
         except self._failure as error:
             raise PlaybackError(
-                f"The sound device does not start ({error}); check that no other program holds it, or go on without sound."
+                f"The sound device does not start ({error}); free it from other programs, or go on without sound."
             ) from None
 
     def stop(self, *, drain: bool) -> None:

@@ -27,7 +27,7 @@ from cvstudio.types import Waveform
 AHEAD_SECS = 1.0
 """What the ring holds: longer than the longest stall of the interpreter (a large import)."""
 CHUNK_SECS = 0.1
-POLL_SECS = 0.02
+POLL_SECS = 0.01
 JOIN_SECS = 5.0
 
 
@@ -89,7 +89,7 @@ class Ring:
         self.written += len(frames)
 
     def read(self, out: NDArray[np.float32], gain: float) -> int:
-        """Fill `out` (n, channels) as far as there is sound, times `gain`, and the rest with silence; how much it was."""
+        """Fill `out` (n, channels) with sound times `gain` and, where it runs out, silence; how much was sound."""
         count = min(len(out), self.written - self.taken)
         place = self.taken % self.capacity
         first = min(count, self.capacity - place)
@@ -307,7 +307,7 @@ class Player:
             frames = _interleaved(reader.read(place, place + wanted), ring.channels)
             if self._append(frames, last=len(frames) < wanted or place + wanted == self._n_samples):
                 place += len(frames)
-                if not started:
+                if not started and len(frames):
                     output.start()
                     started = True
 

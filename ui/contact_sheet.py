@@ -41,7 +41,8 @@ class Sheet:
         window.controller.set_model("ssdlite")
         QTest.qWait(600)
         tour.screenshot("4 a network without weights")
-        window.notices.clear()
+        while window.notices.dismiss_newest():
+            pass
         tour.card("refocus")
         tour.screenshot("5 refocus")
         tour.card("spectrogram")

@@ -229,7 +229,8 @@ class Pipeline(QObject):
 
     def _handle(self, event: Event) -> None:
         job = event.job
-        if event.kind in ("finished", "failed", "cancelled") and job.owner in self._asked and self._asked[job.owner] == job.tag:
+        ended = event.kind in ("finished", "failed", "cancelled")
+        if ended and job.owner in self._asked and self._asked[job.owner] == job.tag:
             del self._asked[job.owner]
         if event.kind == "failed" and job.tag is not None:
             self._failed[job.tag] = event.value

@@ -106,9 +106,9 @@ class Tour:
         self.screenshot("detect")
         self.export()
         panel = self.window.docks["analysis"].widget()
-        slider = panel.form.slider("score")  # type: ignore[attr-defined]
+        slider = panel.form.row("score").slider  # type: ignore[attr-defined]
         middle = slider.height() // 2
-        self.drag(slider, QPoint(slider.handle_x(), middle), QPoint(slider.width() - 4, middle))
+        self.drag(slider, QPoint(slider.width() // 4, middle), QPoint(slider.width() - 1, middle))
         self.settled()
         changed = self.result()
         assert isinstance(changed, Detections)

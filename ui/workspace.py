@@ -71,6 +71,7 @@ class Workspace(QWidget):
         self.canvas.clicked.connect(self._clicked)
         self.canvas.compare_changed.connect(self.set_original)
         self.canvas.overlay_toggled.connect(self.toggle_overlay)
+        self.canvas.space_tapped.connect(playback.toggle)
         self.timeline.play_toggled.connect(playback.toggle)
         self.timeline.seek_requested.connect(playback.seek)
         self.timeline.step_requested.connect(playback.step)
@@ -158,6 +159,7 @@ class Workspace(QWidget):
 
     def toggle_overlay(self) -> None:
         self.overlay = not self.overlay
+        self.canvas.set_overlay_shown(self.overlay)
         self.canvas.refresh()
 
     def _changed(self, look: bool, selection: bool) -> None:

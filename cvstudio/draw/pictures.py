@@ -45,4 +45,4 @@ def _placed(pixels: NDArray[np.uint8], left: int, top: int, right: int, bottom: 
         return pixels[top:bottom, left:right]
     rows = np.minimum(np.arange(top, bottom), height - 1)
     columns = np.minimum(np.arange(left, right), width - 1)
-    return pixels[rows[:, None], columns]
+    return np.asarray(pixels[rows[:, None], columns])

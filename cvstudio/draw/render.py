@@ -99,8 +99,7 @@ def sample_base(pyramid: Pyramid | None, view: View, background: Colour) -> NDAr
     around = (top - y, y + size.height - bottom, left - x, x + size.width - right)
     if not any(around):
         return part
-    found: NDArray[np.uint8] = cv2.copyMakeBorder(part, *around, cv2.BORDER_CONSTANT, value=background)
-    return found
+    return cv2.copyMakeBorder(part, *around, cv2.BORDER_CONSTANT, value=background).astype(np.uint8, copy=False)
 
 
 def _filled(width: int, height: int, colour: Colour) -> NDArray[np.uint8]:

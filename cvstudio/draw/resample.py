@@ -71,12 +71,14 @@ class Pyramid:
                 height, width = above.shape[0] // 2, above.shape[1] // 2
                 # An odd last row or column is left out: halves must lie on whole pixels.
                 even = above[: 2 * height, : 2 * width]
-                self._levels.append(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA))
+                half = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+                self._levels.append(half.astype(np.uint8, copy=False))
         rest = scale * 2**number
         if rest >= SMOOTHED_BELOW:
             return self._levels[number], rest
         if number not in self._smoothed:
-            self._smoothed[number] = cv2.GaussianBlur(self._levels[number], (3, 3), 0.5)
+            smooth = cv2.GaussianBlur(self._levels[number], (3, 3), 0.5)
+            self._smoothed[number] = smooth.astype(np.uint8, copy=False)
         return self._smoothed[number], rest
 
 
@@ -97,7 +99,5 @@ def _warp(
 
     matrix = np.array([[1 / scale, 0, start_x], [0, 1 / scale, start_y]])
     way = cv2.INTER_NEAREST if pixelated else cv2.INTER_LINEAR
-    found: NDArray[np.uint8] = cv2.warpAffine(
-        part, matrix, size, flags=way | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
-    return found
+    flags = way | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(part, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)

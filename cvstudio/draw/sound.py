@@ -1,4 +1,4 @@
-"""A spectrogram as a picture: time to the right, frequency upwards."""
+"""A spectrogram as a picture: time to the right, frequency upwards, one pixel a column and a bin at scale 1."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw
+from cvstudio.draw.base import Emphasis, Look, draw, grid_origin
 from cvstudio.results import Spectrogram
 from cvstudio.spectrum import render_levels
-from cvstudio.types import Size, View, readonly
+from cvstudio.types import Rect, Size, View, readonly
+
+_NUDGE = 1e-3
+"""Cells by which edges are moved, so that rounding never takes an edge between two cells for one in the cell before."""
 
 
 @functools.cache
 def colour_lut(name: str) -> NDArray[np.uint8]:
-    """256 RGB colours, uint8 (256, 3), perceptually even."""
+    """256 RGB colours from dark to bright, uint8 (256, 3), perceptually even."""
     import cv2
 
     ramp = np.arange(256, dtype=np.uint8)
@@ -26,17 +29,37 @@ def colour_lut(name: str) -> NDArray[np.uint8]:
 
 
 def spectrogram_size(result: Spectrogram) -> Size:
-    """The picture's size in columns and bins."""
+    """The picture's size: columns and bins."""
     return Size(result.levels.shape[1], result.levels.shape[0])
+
+
+def spectrogram_picture(result: Spectrogram, rect: Rect, size: Size, colour_map: str) -> NDArray[np.uint8]:
+    """What `rect` (columns and rows of the picture) shows, uint8 RGB (h, w, 3) of `size`.
+
+    The loudest cell of each pixel counts, so that no click is lost where many columns share one.
+    """
+    bins = spectrogram_size(result).height
+    secs, hz = result.hop / result.rate_hz, result.rate_hz / result.window
+    # A cell lies around its time and frequency; row 0 of the picture is the highest bin.
+    times = ((rect.x - 0.5 + _NUDGE) * secs, (rect.right - 0.5 + _NUDGE) * secs)
+    tones = ((bins - rect.bottom - 0.5 + _NUDGE) * hz, (bins - rect.y - 0.5 + _NUDGE) * hz)
+    return np.asarray(colour_lut(colour_map)[render_levels(result, times, tones, size)])
 
 
 @draw.register
 def _(result: Spectrogram, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+    import cv2
+
+    x, y = grid_origin(view)
     size = spectrogram_size(result)
-    secs = result.hop / result.rate_hz
-    bin_hz = result.nyquist_hz / (size.height - 1)
-    times = (view.rect.x * secs, view.rect.right * secs)
-    # Row 0 of the picture is the highest frequency.
-    tones = ((size.height - view.rect.bottom) * bin_hz, (size.height - view.rect.y) * bin_hz)
-    levels = render_levels(result, times, tones, Size(canvas.shape[1], canvas.shape[0]))
-    np.take(colour_lut(look.colour_map), levels, axis=0, out=canvas)
+    # Only what is computed is painted; the rest stays background.
+    left, right = max(0, -x), min(canvas.shape[1], int(result.columns_done * view.scale) - x)
+    top, bottom = max(0, -y), min(canvas.shape[0], round(size.height * view.scale) - y)
+    if left >= right or top >= bottom or look.opacity <= 0:
+        return
+    shown = Size(right - left, bottom - top)
+    across, down = shown.width / view.scale, shown.height / view.scale
+    rect = Rect((x + left) / view.scale, (y + top) / view.scale, across, down)
+    part = spectrogram_picture(result, rect, shown, look.colour_map)
+    place = canvas[top:bottom, left:right]
+    place[:] = part if look.opacity >= 1 else cv2.addWeighted(part, look.opacity, place, 1 - look.opacity, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,23 @@ class ImageReader(BaseReader):
             raise damaged(self._path)
         if header.format == "JPEG":
             return Image(cv2.cvtColor(decode(self._path, shown=True), cv2.COLOR_BGR2RGB))
+        if header.format == "TIFF" and header.channels in (2, 4) and header.bits == 8:
+            return _tiff_with_alpha(self._path)
         return _to_image(self._path, header, decode(self._path, shown=False))
+
+
+def _tiff_with_alpha(path: Path) -> Image:
+    """Through Pillow, for OpenCV multiplies the colours of an 8-bit TIFF by its alpha."""
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    # The class itself: Image.open has a limit of its own for sizes, and warns; the header was checked already.
+    with decoding(path), TiffImageFile(io.BytesIO(path.read_bytes())) as file:
+        # Pillow turns a TIFF upright when it loads it. Four channels may be CMYK: then there is no alpha.
+        file.load()
+        if file.mode not in ("RGBA", "LA"):
+            return Image(np.asarray(file.convert("RGB")))
+        pixels = np.asarray(file.convert("RGBA"))
+    return Image(pixels[:, :, :3], pixels[:, :, 3])
 
 
 def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain, islice
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 # Decoding on is cheaper than a seek up to this far ahead.
 _AHEAD_SECS = 1
 # A seek aims this far before the wanted sample: AAC overlaps blocks, and its SBR and Opus need some to settle.
-_BACK_SECS = (0.5, 4)
-_PREROLL_SECS = 0.1
+_BACK_SECS = (0.0, 4)
+_PREROLL_SECS = 0
 
 
 class Track:
@@ -114,9 +115,7 @@ class Track:
         if self._stream.duration is None or self._container.format.name == "aac":
             # Matroska times the file in milliseconds and not its tracks, raw AAC is guessed from its bit rate.
             self._seek(length - self.rate_hz)
-            last = self._block
-            for last in self._blocks:
-                pass
+            last = next(iter(deque(self._blocks, 1)), self._block)
             length = last[0] + last[1].shape[1] if last is not None else length
             self._restart()
         return length

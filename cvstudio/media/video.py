@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvstudio.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind
 from cvstudio.media.container import (
     audio_stream,
@@ -115,12 +116,16 @@ class VideoReader(BaseReader):
             self._container.close()
             raise damaged(self._path)
         self._stream = stream
-        self._stream.thread_type = "AUTO"
-        self._start()
         self._recent.clear()
-        if not self._decode_one():
+        try:
+            with decoding(self._path):
+                stream.thread_type = "AUTO"
+                self._start()
+                if not self._decode_one():
+                    raise damaged(self._path)
+        except MediaError:
             self._container.close()
-            raise damaged(self._path)
+            raise
 
     def _start(self) -> None:
         self._frames = decode_video(self._container, self._stream)

@@ -22,10 +22,12 @@ CLICK_SECS = 0.008
 
 # Left, top and width of the view on the photograph in its pixels, at the beginning and at the end.
 _FROM = (20.0, 2.0, 486.0)
-_TO = (92.0, 12.0, 330.0)
+_TO = (72.0, 10.0, 384.0)
 
 _ACCENT = (77, 140, 255)
-_BAR = (64, 652, SIZE.width - 64, 658)
+_STRIP_TOP = 520
+_BAR = (64, 652 - _STRIP_TOP, SIZE.width - 64, 658 - _STRIP_TOP)
+"""Left, top, right and bottom within the strip of rows from `_STRIP_TOP` on; the rest of a frame is bare photograph."""
 _FLASH_SECS = 0.25
 
 
@@ -67,9 +69,9 @@ class _Painter:
             self._photo = np.asarray(opened.convert("RGB"))
         font = resource("fonts", "CVStudioSans-Bold.otf")
         self._large, self._small = ImageFont.truetype(font, 34), ImageFont.truetype(font, 18)
-        height = np.arange(SIZE.height, dtype=np.float32)[:, None, None]
+        height = np.linspace(0, 1, SIZE.height - _STRIP_TOP, dtype=np.float32)[:, None, None]
         # Darkens the foot of the picture, so that the bar is legible on anything.
-        self._shade = 1 - 0.62 * np.clip((height - 520) / 200, 0, 1) ** 1.5
+        self._shade = 1 - 0.62 * height**1.5
 
     def frame(self, number: int) -> NDArray[np.uint8]:
         """Frame `number`, uint8 (720, 1280, 3) RGB."""
@@ -83,9 +85,12 @@ class _Painter:
         # Maps centres of pixels, at fractions of a pixel, so that the move has no jerks.
         matrix = np.array([[scale, 0, -left * scale + (scale - 1) / 2], [0, scale, -top * scale + (scale - 1) / 2]])
         view = cv2.warpAffine(self._photo, matrix, SIZE, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-        return self._with_bar((view * self._shade).astype(np.uint8), secs)
+        result = np.asarray(view, np.uint8)
+        result[_STRIP_TOP:] = self._with_bar((result[_STRIP_TOP:] * self._shade).astype(np.uint8), secs)
+        return result
 
     def _with_bar(self, pixels: NDArray[np.uint8], secs: float) -> NDArray[np.uint8]:
+        """The strip of a frame with bar and time drawn over it."""
         from PIL import Image, ImageDraw
 
         picture = Image.fromarray(pixels)
@@ -105,7 +110,7 @@ class _Painter:
             color = (255, 255, 255) if sounding else _ACCENT if passed else (176, 182, 192)
             draw.ellipse((x - radius, middle - radius, x + radius, middle + radius), fill=color)
             draw.text((x, bottom + 14), str(second), (235, 238, 243, 210), self._small, anchor="ma")
-        draw.text((left, top - 16), f"{int(secs)}.{int(secs * 100 + 0.5) % 100:02d} s", "white", self._large, "ls")
+        draw.text((left, top - 16), f"{secs:.2f} s", "white", self._large, "ls")
         return np.asarray(picture)
 
 

@@ -210,7 +210,16 @@ class AnalysisPanel(QScrollArea):
                 options[field.name] = from_model or field.choices.options
             if values[field.name] is None and field.name in facts.values:
                 values[field.name] = facts.values[field.name]
-        self.form.set_fields(fields, values, ranges=ranges, options=options, histograms=facts.histograms)
+        names = {field.name for field in fields}
+        defaults = {name: value for name, value in (model.defaults if model else {}).items() if name in names}
+        self.form.set_fields(
+            fields,
+            values,
+            ranges=ranges,
+            options=options,
+            histograms=facts.histograms,
+            defaults={**defaults, **facts.values},
+        )
 
     def _show(self, shown: Shown) -> None:
         state = self._controller.session.state

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPaintEvent, QPixmap, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QFrame,
@@ -75,12 +75,13 @@ class ClassPopup(QFrame):
         picked = set(chosen)
         for name in sorted(options, key=str.casefold):
             item = QStandardItem(QIcon(swatch(name)), name)
-            item.setCheckable(True)
+            # Not user-checkable, or a click on the box would toggle once by Qt and once by `clicked`.
             item.setCheckState(CHECKED if name in picked else Qt.CheckState.Unchecked)
             self._model.appendRow(item)
         self._model.itemChanged.connect(lambda _: self.chosen.emit(self.names()))
         self.list.setModel(self._model)
-        self.list.clicked.connect(self._clicked)
+        self.list.clicked.connect(lambda index: self.toggle(index.row()))
+        self.list.installEventFilter(self)
         head = QHBoxLayout()
         head.addWidget(self.search, 1)
         head.addWidget(self.everything)
@@ -89,18 +90,11 @@ class ClassPopup(QFrame):
         layout.setSpacing(8)
         layout.addLayout(head)
         layout.addWidget(self.list, 1)
-        self._pressed_check = False
 
     def names(self) -> tuple[str, ...]:
         """What is checked, sorted."""
         items = (self._model.item(row) for row in range(self._model.rowCount()))
         return tuple(sorted(item.text() for item in items if item.checkState() == CHECKED))
-
-    def _clicked(self, index: QModelIndex) -> None:
-        # Qt toggles on the box itself; a click anywhere else on the row is meant the same way.
-        place = self.list.viewport().mapFromGlobal(self.cursor().pos())
-        if place.x() > self.list.visualRect(index).left() + 24:
-            self.toggle(index.row())
 
     def toggle(self, row: int) -> None:
         """Check or uncheck a row as the user does."""
@@ -124,16 +118,21 @@ class ClassPopup(QFrame):
         return [row for row in range(self._model.rowCount()) if not self.list.isRowHidden(row)]
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            rows = self._visible_rows()
-            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and rows:
-                self.toggle(rows[0])
-                return True
-            if event.key() == Qt.Key.Key_Down and rows:
-                self.list.setFocus()
-                self.list.setCurrentIndex(self._model.index(rows[0], 0))
-                return True
-        return super().eventFilter(watched, event)
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return super().eventFilter(watched, event)
+        key, rows = event.key(), self._visible_rows()
+        if key == Qt.Key.Key_Escape:
+            self.close()
+        elif watched is self.search and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and rows:
+            self.toggle(rows[0])
+        elif watched is self.search and key == Qt.Key.Key_Down and rows:
+            self.list.setFocus()
+            self.list.setCurrentIndex(self._model.index(rows[0], 0))
+        elif watched is self.list and key in PRESS_KEYS and self.list.currentIndex().isValid():
+            self.toggle(self.list.currentIndex().row())
+        else:
+            return super().eventFilter(watched, event)
+        return True
 
 
 class ClassPicker(QPushButton):

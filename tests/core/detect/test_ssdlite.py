@@ -21,6 +21,13 @@ from cvstudio.stages import NoParams
 from cvstudio.types import Image
 
 SPEC = MODELS["ssdlite"]
+SEEN = ("square", "wide", "tall")
+PICTURES = {
+    "square": np.ascontiguousarray(skimage.data.chelsea()[:, 300:0:-1]),
+    "wide": skimage.data.chelsea(),
+    "tall": np.ascontiguousarray(skimage.data.coffee()[:, 100:330]),
+    "one pixel": np.full((1, 1, 3), 200, np.uint8),
+}
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +45,16 @@ def reference() -> Any:
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = None
-        picture = torch.from_numpy(skimage.data.astronaut()).permute(2, 0, 1).float() / 127.5 - 1
-        batch = torch.nn.functional.interpolate(torch.stack((picture, picture.flip(2))), (320, 320))
+        pictures = [torch.from_numpy(PICTURES[name]).permute(2, 0, 1)[None] / 127.5 - 1 for name in SEEN]
+        batch = torch.cat([torch.nn.functional.interpolate(picture, (320, 320)) for picture in pictures])
         model.train()
         model.head(list(model.backbone(batch).values()))
         model.eval()
         for block in model.head.classification_head.module_list:
             convolution = block[-1]
-            convolution.weight += torch.randn(convolution.weight.shape, generator=random) * 0.2
+            convolution.weight += torch.randn(convolution.weight.shape, generator=random) * 0.12
             bias = torch.randn((convolution.out_channels // 91, 91), generator=random) * 0.3
-            bias[:, 0] += 13
+            bias[:, 0] += 9
             bias[:, [1, 3, 17, 18, 44, 90]] += 3.5
             convolution.bias += bias.flatten()
         for block in model.head.regression_head.module_list:
@@ -67,14 +74,6 @@ def network(checkpoint: Path) -> SsdliteNetwork:
     return SPEC.load("cpu", checkpoint)
 
 
-PICTURES = {
-    "square": skimage.data.astronaut(),
-    "wide": skimage.data.chelsea(),
-    "tall": np.ascontiguousarray(skimage.data.coffee()[:, 100:330]),
-    "one pixel": np.full((1, 1, 3), 200, np.uint8),
-}
-
-
 @pytest.mark.parametrize("name", PICTURES)
 def test_the_chain_agrees_with_torchvision(
     name: str, reference: Any, checkpoint: Path, detect: Callable[..., Detections]
@@ -88,8 +87,9 @@ def test_the_chain_agrees_with_torchvision(
         for row, (label, score) in enumerate(zip(expected["labels"].tolist(), expected["scores"].tolist(), strict=True))
         if score > 0.05 and label in column
     ]
+    # The seeded network has to find something, and less than torchvision's limit would cut.
+    assert 20 < len(wanted) and expected["scores"][-1] < 0.05
     found = detect(Image(pixels), "ssdlite", checkpoint, score=0.05, iou=0.55, max_count=300)
-    assert name == "one pixel" or len(wanted) > 20, "the seeded network has to find something"
     assert len(found) == len(wanted)
     # Equal scores may come in either order, so boxes are matched by class and place.
     boxes, scores = expected["boxes"][wanted].numpy(), expected["scores"][wanted].numpy()

@@ -1,0 +1,170 @@
+"""Whatever bytes a file holds: a medium and its samples, or one MediaError. Nothing else, and no crash."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from cvstudio.errors import MediaError
+from cvstudio.media import MediaKind, open_media, open_reader
+from cvstudio.media.audio import AudioReader
+from cvstudio.types import DepthMap, Frame, Image, Waveform
+
+from .conftest import tone, write_media
+
+KINDS = (None, MediaKind.DEPTH, MediaKind.IMAGE, MediaKind.AUDIO)
+Maker = Callable[[Path, NDArray[np.uint8]], bytes]
+
+
+def _pillow(format_: str, **options: object) -> Maker:
+    def make(folder: Path, photo: NDArray[np.uint8]) -> bytes:
+        buffer = io.BytesIO()
+        PIL.Image.fromarray(photo).save(buffer, format_, **options)  # type: ignore[arg-type]
+        return buffer.getvalue()
+
+    return make
+
+
+def _depth(suffix: str) -> Maker:
+    def make(folder: Path, photo: NDArray[np.uint8]) -> bytes:
+        values = photo[..., 0].astype(np.float32 if suffix == ".pfm" else np.uint16) * 20
+        if suffix == ".npy":
+            np.save(folder / "a.npy", values)
+        elif suffix == ".npz":
+            np.savez_compressed(folder / "a.npz", depth=values)
+        else:
+            return bytes(cv2.imencode(suffix, values)[1].tobytes())
+        return (folder / f"a{suffix}").read_bytes()
+
+    return make
+
+
+def _sound(suffix: str) -> Maker:
+    def make(folder: Path, photo: NDArray[np.uint8]) -> bytes:
+        soundfile.write(folder / f"a{suffix}", tone(0.5, 44100).T, 44100)
+        return (folder / f"a{suffix}").read_bytes()
+
+    return make
+
+
+def _video(name: str, codec: str = "libx264", sound_codec: str = "aac") -> Maker:
+    def make(folder: Path, photo: NDArray[np.uint8]) -> bytes:
+        times = None if name.endswith(("m4a", "aac")) else [40 * i for i in range(12)]
+        path = write_media(
+            folder / name, times, codec=codec, sound=tone(0.5, 44100), rate_hz=44100, sound_codec=sound_codec
+        )
+        return path.read_bytes()
+
+    return make
+
+
+MAKERS: dict[str, Maker] = {
+    "jpg": _pillow("JPEG"),
+    "png": _pillow("PNG"),
+    "webp": _pillow("WEBP"),
+    "bmp": _pillow("BMP"),
+    "tiff": _pillow("TIFF", compression="tiff_lzw"),
+    "gif": _pillow("GIF"),
+    "ppm": _pillow("PPM"),
+    "depth png": _depth(".png"),
+    "depth tiff": _depth(".tiff"),
+    "pfm": _depth(".pfm"),
+    "npy": _depth(".npy"),
+    "npz": _depth(".npz"),
+    "wav": _sound(".wav"),
+    "flac": _sound(".flac"),
+    "ogg": _sound(".ogg"),
+    "mp3": _sound(".mp3"),
+    "m4a": _video("a.m4a"),
+    "aac": _video("a.aac"),
+    "mp4": _video("a.mp4"),
+    "mkv": _video("a.mkv", sound_codec="flac"),
+    "avi": _video("a.avi", codec="mpeg4", sound_codec="libmp3lame"),
+    "ts": _video("a.ts"),
+}
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    y, x = np.mgrid[:40, :60]
+    photo = np.stack([x * 4, y * 6, (x + y) * 2], 2).astype(np.uint8) + 3
+    return MAKERS[request.param](tmp_path_factory.mktemp("whole"), photo)
+
+
+def survives(path: Path) -> bool:
+    """Open and read it as each kind; True where it is a medium to those who do not say what it is."""
+    sentences = {}
+    for kind in KINDS:
+        try:
+            media = open_media(path, kind=kind)
+            with open_reader(media) as reader:
+                if media.kind is MediaKind.VIDEO:
+                    assert all(isinstance(frame, Frame) for frame in iter(reader.next, None))
+                    assert isinstance(reader.at(0.2), Frame)
+                elif media.kind is MediaKind.AUDIO:
+                    assert isinstance(reader.read(20_000, 22_000), Waveform)
+                    assert isinstance(reader.read(0, 10_000), Waveform)
+                else:
+                    assert isinstance(reader.read(), Image | DepthMap)
+            if media.has_sound:
+                with AudioReader(media) as sound:
+                    assert sound.read(5000, 9000).samples.shape[0] == sound.channels
+        except MediaError as error:
+            sentences[kind] = str(error)
+    assert all(text.startswith("'") and "\n" not in text for text in sentences.values())
+    return None not in sentences
+
+
+def test_undamaged_is_read(tmp_path: Path, whole: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(whole)
+    assert survives(path)
+
+
+def test_truncated(tmp_path: Path, whole: bytes) -> None:
+    path = tmp_path / "file"
+    for cut in sorted({1, 2, 3, 4, 8, 12, 16, 30, 60, *(int(len(whole) * share / 12) for share in range(1, 12))}):
+        path.write_bytes(whole[:cut])
+        survives(path)
+
+
+def test_flipped(tmp_path: Path, whole: bytes) -> None:
+    """A few bytes anywhere, and more of them in the first ones, where headers are."""
+    path = tmp_path / "file"
+    draw = random.Random(len(whole))
+    for round_ in range(24):
+        content = bytearray(whole)
+        reach = min(len(whole), 200 if round_ % 2 else len(whole))
+        for _ in range(draw.choice([1, 2, 8])):
+            content[draw.randrange(reach)] = draw.choice([0, 255, 127, 128, draw.randrange(256)])
+        path.write_bytes(content)
+        survives(path)
+
+
+MAGICS = [
+    b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x10\0\0\0WEBP", b"RIFF\x10\0\0\0WAVE", b"RIFF\x10\0\0\0AVI ",
+    b"GIF89a", b"BM", b"P5 ", b"P6\n3 3 255\n", b"Pf\n2 2\n-1\n", b"II*\0", b"MM\0*", b"II+\0", b"\x93NUMPY\x01\0",
+    b"PK\x03\x04", b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf1", b"\0\0\0\x18ftypisom",
+    b"\x1aE\xdf\xa3", b"FLV\x01", b"caff", b"",
+]  # fmt: skip
+
+
+@settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(magic=st.sampled_from(MAGICS), rest=st.binary(max_size=300))
+def test_anything_behind_a_magic_number(tmp_path: Path, magic: bytes, rest: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(magic + rest)
+    survives(path)

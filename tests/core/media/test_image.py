@@ -1,0 +1,229 @@
+"""Pictures: equal to OpenCV and Pillow to the pixel, upright, and never half grey."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+import pytest
+from numpy.typing import NDArray
+
+from cvstudio.errors import MediaError
+from cvstudio.media import MediaKind, open_media, open_reader
+from cvstudio.types import Image
+
+ORIENTATION = 0x0112
+
+
+def load(path: Path, **options: Any) -> Image:
+    media = open_media(path, **options)
+    with open_reader(media) as reader:
+        image = reader.read()
+    assert isinstance(image, Image)
+    assert media.size == image.size
+    return image
+
+
+def save(path: Path, picture: Any, mode: str = "RGB", **options: Any) -> Path:
+    PIL.Image.fromarray(picture).convert(mode).save(path, **options)
+    return path
+
+
+def imread(path: Path) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB))
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "options"),
+    [
+        ("a.jpg", "RGB", {}),
+        ("progressive.jpg", "RGB", {"progressive": True}),
+        ("grey.jpg", "L", {}),
+        ("cmyk.jpg", "CMYK", {}),
+        ("a.webp", "RGB", {}),
+        ("a.ppm", "RGB", {}),
+        ("grey.pgm", "L", {}),
+    ],
+)
+def test_equals_imread(tmp_path: Path, photo: NDArray[np.uint8], name: str, mode: str, options: dict[str, Any]) -> None:
+    path = save(tmp_path / name, photo, mode, **options)
+    np.testing.assert_array_equal(load(path).pixels, imread(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "options"),
+    [
+        ("a.png", "RGB", {}),
+        ("grey.png", "L", {}),
+        ("one.png", "1", {}),
+        ("palette.png", "P", {}),
+        ("a.bmp", "RGB", {}),
+        ("palette.bmp", "P", {}),
+        ("a.tiff", "RGB", {}),
+        ("lzw.tiff", "RGB", {"compression": "tiff_lzw"}),
+        ("grey.tiff", "L", {}),
+        ("palette.tiff", "P", {}),
+        ("lossless.webp", "RGB", {"lossless": True}),
+        ("a.gif", "P", {}),
+    ],
+)
+def test_lossless_equals_pillow(tmp_path: Path, photo: NDArray[np.uint8], name: str, mode: str, options: Any) -> None:
+    path = save(tmp_path / name, photo, mode, **options)
+    image = load(path)
+    with PIL.Image.open(path) as opened:
+        np.testing.assert_array_equal(image.pixels, np.asarray(opened.convert("RGB")))
+    assert image.alpha is None
+    assert not image.pixels.flags.writeable
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("name", "mode"), [("a.jpg", "RGB"), ("a.png", "RGB"), ("a.png", "RGBA"), ("a.webp", "RGB")])
+def test_exif_orientation(tmp_path: Path, photo: NDArray[np.uint8], name: str, mode: str, orientation: int) -> None:
+    exif = PIL.Image.Exif()
+    exif[ORIENTATION] = orientation
+    options = {"lossless": True} if name.endswith("webp") else {}
+    path = save(tmp_path / name, photo, mode, exif=exif, **options)
+    with PIL.Image.open(path) as opened:
+        expected = np.asarray(PIL.ImageOps.exif_transpose(opened).convert(mode))
+    image = load(path)
+    if name == "a.jpg":
+        np.testing.assert_array_equal(image.pixels, imread(path))
+        assert np.abs(image.pixels.astype(int) - expected).mean() < 3
+    else:
+        np.testing.assert_array_equal(image.pixels, expected[..., :3])
+    if mode == "RGBA":
+        assert image.alpha is not None
+        assert image.alpha.shape == expected.shape[:2]
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "CMYK"])
+def test_tiff_orientation(tmp_path: Path, photo: NDArray[np.uint8], mode: str, orientation: int, turns: int) -> None:
+    stored = PIL.Image.fromarray(photo).convert(mode)
+    stored.save(tmp_path / "a.tiff", tiffinfo={ORIENTATION: orientation})
+    image = load(tmp_path / "a.tiff")
+    np.testing.assert_array_equal(image.pixels, np.rot90(np.asarray(stored.convert("RGB")), turns))
+    assert (image.alpha is not None) == (mode == "RGBA")
+
+
+def test_senseless_exif_does_not_cost_the_picture(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    for number, exif in enumerate(
+        (b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0??*\0\x08\0\0\0\x01\0", b"Exif")
+    ):
+        path = save(tmp_path / f"{number}.jpg", photo, exif=exif)
+        np.testing.assert_array_equal(load(path).pixels, imread(path))
+
+
+def test_alpha(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    opacity = np.tile(np.arange(60, dtype=np.uint8) * 4, (40, 1))
+    for name, options in (("a.png", {}), ("a.tiff", {}), ("a.webp", {"lossless": True, "exact": True})):
+        path = tmp_path / name
+        PIL.Image.fromarray(np.dstack([photo, opacity])).save(path, **options)  # type: ignore[arg-type]
+        image = load(path)
+        np.testing.assert_array_equal(image.pixels, photo)
+        np.testing.assert_array_equal(image.alpha, opacity)
+    grey = np.ascontiguousarray(photo[..., 0])
+    path = tmp_path / "la.png"
+    PIL.Image.merge("LA", [PIL.Image.fromarray(grey), PIL.Image.fromarray(opacity)]).save(path)
+    image = load(path)
+    np.testing.assert_array_equal(image.pixels, np.dstack([grey] * 3))
+    np.testing.assert_array_equal(image.alpha, opacity)
+    palette = PIL.Image.fromarray(photo).convert("P")
+    palette.save(tmp_path / "p.png", transparency=5)
+    image = load(tmp_path / "p.png")
+    np.testing.assert_array_equal(image.alpha == 0, np.asarray(palette) == 5)
+
+
+def test_sixteen_bits(tmp_path: Path) -> None:
+    deep = np.random.default_rng(2).integers(0, 65536, (20, 30, 4), np.uint16)
+    for name in ("a.png", "a.tiff"):
+        path = tmp_path / name
+        path.write_bytes(cv2.imencode(path.suffix, deep[..., :3])[1].tobytes())
+        assert open_media(path).kind is MediaKind.IMAGE
+        np.testing.assert_array_equal(load(path).pixels, deep[..., 2::-1])
+        path.write_bytes(cv2.imencode(path.suffix, deep)[1].tobytes())
+        np.testing.assert_array_equal(load(path).pixels, deep[..., 2::-1])
+        np.testing.assert_array_equal(load(path).alpha, deep[..., 3])
+        path.write_bytes(cv2.imencode(path.suffix, deep[..., 0])[1].tobytes())
+        assert open_media(path).kind is MediaKind.DEPTH
+        np.testing.assert_array_equal(load(path, kind=MediaKind.IMAGE).pixels, np.dstack([deep[..., 0]] * 3))
+
+
+def test_float_tiff_is_linear_light(tmp_path: Path) -> None:
+    picture = np.random.default_rng(2).random((20, 30, 3), np.float32) * 3
+    path = tmp_path / "a.tiff"
+    path.write_bytes(cv2.imencode(".tiff", picture)[1].tobytes())
+    image = load(path)
+    np.testing.assert_array_equal(image.pixels, picture[..., ::-1])
+    assert image.transfer == "linear"
+
+
+def test_gif_gives_its_first_frame(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    frames = [PIL.Image.fromarray(picture).quantize(32) for picture in (photo, 255 - photo)]
+    path = tmp_path / "a.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    np.testing.assert_array_equal(load(path).pixels, np.asarray(frames[0].convert("RGB")))
+
+
+@pytest.mark.parametrize(
+    ("format_", "options"),
+    [
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True}),
+        ("PNG", {}),
+        ("WEBP", {}),
+        ("BMP", {}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("GIF", {}),
+        ("PPM", {}),
+    ],
+)
+def test_cut_short_is_refused_and_never_half_grey(
+    tmp_path: Path, photo: NDArray[np.uint8], format_: str, options: dict[str, Any]
+) -> None:
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(np.kron(photo, np.ones((4, 4, 1), np.uint8))).save(buffer, format_, **options)
+    whole = buffer.getvalue()
+    path = tmp_path / "cut"
+    path.write_bytes(whole)
+    assert load(path).size == (240, 160)
+    for share in (0.05, 0.3, 0.5, 0.7, 0.9, 0.97, 0.995):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(MediaError, match="damaged or was cut short"):
+            load(path)
+
+
+def test_jpeg_and_png_that_are_cut_short_are_refused_at_once(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    """Before anything that is open gives way to them."""
+    for name in ("a.jpg", "a.png", "a.webp"):
+        path = save(tmp_path / name, photo)
+        path.write_bytes(path.read_bytes()[:-30])
+        with pytest.raises(MediaError, match="cut short"):
+            open_media(path)
+
+
+def test_header_agrees_with_pillow(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    """Every format and mode that Pillow writes, sizes that differ in each byte."""
+    for size in ((1, 1), (3, 300), (259, 2), (515, 770)):
+        picture = PIL.Image.fromarray(photo).resize(size)
+        for suffix in ("jpg", "png", "webp", "bmp", "tiff", "gif", "ppm"):
+            path = tmp_path / f"a.{suffix}"
+            picture.save(path)
+            assert open_media(path).size == size
+
+
+def test_real_photos_equal_imread(data: Callable[..., Path]) -> None:
+    paths = sorted(data("photos").glob("*.[jp][pn]g"))
+    assert len(paths) >= 10
+    for path in paths:
+        image = load(path)
+        np.testing.assert_array_equal(image.pixels, imread(path))
+        with PIL.Image.open(path) as opened:
+            assert image.size == PIL.ImageOps.exif_transpose(opened).size

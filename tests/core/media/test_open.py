@@ -1,0 +1,272 @@
+"""Opening: by content, under any name, and one sentence for everything that cannot be opened."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import unicodedata
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import soundfile
+
+from cvstudio.errors import MediaError
+from cvstudio.media import Media, MediaKind, open_media, open_reader
+from cvstudio.media.audio import AudioReader
+from cvstudio.media.open import FORMATS
+
+from .conftest import tone, write_media
+
+KINDS = list(MediaKind)
+
+
+def make(kind: MediaKind, folder: Path, stem: str = "file") -> Path:
+    """A small file of `kind`."""
+    if kind is MediaKind.IMAGE:
+        path = folder / f"{stem}.png"
+        picture = np.random.default_rng(0).integers(0, 255, (24, 32, 3), np.uint8)
+        path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+    elif kind is MediaKind.DEPTH:
+        path = folder / f"{stem}.png"
+        path.write_bytes(cv2.imencode(".png", np.arange(768, dtype=np.uint16).reshape(24, 32))[1].tobytes())
+    elif kind is MediaKind.AUDIO:
+        path = folder / f"{stem}.wav"
+        soundfile.write(path, tone(0.2, 8000).T, 8000)
+    else:
+        path = write_media(folder / f"{stem}.mp4", [0, 40, 80], sound=tone(0.12, 48000))
+    return path
+
+
+def read(media: Media) -> Any:
+    with open_reader(media) as reader:
+        if media.kind is MediaKind.VIDEO:
+            return reader.at(0.0)
+        return reader.read(0, 10) if media.kind is MediaKind.AUDIO else reader.read()
+
+
+def refused(path: str | os.PathLike[str], **options: Any) -> str:
+    """The sentence with which `path` is refused: exactly one, that names the file."""
+    with pytest.raises(MediaError) as caught:
+        open_media(path, **options)
+    text = str(caught.value)
+    assert text.endswith(".")
+    assert "\n" not in text
+    assert len(re.findall(r"\.(?=\s+[A-Z])", text)) == 0
+    assert text.startswith("'")
+    return text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_content_decides_and_not_the_suffix(tmp_path: Path, kind: MediaKind) -> None:
+    path = make(kind, tmp_path)
+    for suffix in ("", ".txt", ".jpg", ".mp4", ".wav", ".npy"):
+        wrong = path.rename(path.with_suffix(suffix))
+        media = open_media(str(wrong))
+        assert media.kind is kind
+        assert read(media) is not None
+        path = wrong
+
+
+@pytest.mark.parametrize("name", ["with spaces in it", "한글 사진", "%d a:b #?", "-minus", "Grüße ÅÉ"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_names(tmp_path: Path, kind: MediaKind, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    media = open_media(make(kind, folder, name))
+    assert read(media) is not None
+    if media.has_sound:
+        with AudioReader(media) as reader:
+            assert reader.read(0, 10).samples.shape == (2, 10)
+
+
+@pytest.mark.parametrize(("disk", "asked"), [("NFD", "NFC"), ("NFC", "NFD"), ("NFD", "NFD")])
+def test_the_other_unicode_form_is_found(tmp_path: Path, disk: Any, asked: Any) -> None:
+    folder = tmp_path / unicodedata.normalize(disk, "여름 휴가")
+    folder.mkdir()
+    make(MediaKind.IMAGE, folder, unicodedata.normalize(disk, "café 사진"))
+    media = open_media(
+        tmp_path / unicodedata.normalize(asked, "여름 휴가") / unicodedata.normalize(asked, "café 사진.png")
+    )
+    assert media.path.exists()
+    assert media.name == unicodedata.normalize("NFC", "café 사진.png")
+    assert read(media) is not None
+
+
+def test_both_forms_beside_each_other_are_two_files(tmp_path: Path) -> None:
+    for number, form in enumerate(("NFC", "NFD")):
+        stem = unicodedata.normalize(form, "é")  # type: ignore[arg-type]
+        (tmp_path / f"{stem}.png").write_bytes(
+            cv2.imencode(".png", np.zeros((10, 10 + number, 3), np.uint8))[1].tobytes()
+        )
+        media = open_media(tmp_path / f"{stem}.png")
+        assert media.size is not None
+        assert media.size.width == 10 + number
+
+
+def test_missing_folder_empty_and_device(tmp_path: Path) -> None:
+    assert "does not exist" in refused(tmp_path / "없음.png")
+    assert "does not exist" in refused(tmp_path / "no folder" / "a.png")
+    assert "is a folder" in refused(tmp_path)
+    (tmp_path / "empty.png").touch()
+    assert "is empty" in refused(tmp_path / "empty.png")
+    os.mkfifo(tmp_path / "pipe")
+    assert "pipe" in refused(tmp_path / "pipe")
+    assert "opened" in refused(tmp_path / ("n" * 400))
+    assert "does not exist" in refused("a\0b")
+
+
+def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make(MediaKind.IMAGE, tmp_path)
+    path.chmod(0)
+    if os.geteuid() == 0:  # the superuser may read everything
+        real = Path.open
+
+        def forbidden(self: Path, *args: Any, **options: Any) -> Any:
+            if self == path:
+                raise PermissionError(13, "Permission denied")
+            return real(self, *args, **options)
+
+        monkeypatch.setattr(Path, "open", forbidden)
+    assert "permissions" in refused(path)
+
+
+def test_unknown_content(tmp_path: Path) -> None:
+    for number, content in enumerate(
+        (b"hello, this is text" * 50, bytes(5000), b"%PDF-1.7 ...", b"#EXTM3U\nhttp://x/y")
+    ):
+        path = tmp_path / f"{number}.jpg"
+        path.write_bytes(content)
+        assert "no known format" in refused(path)
+
+
+def png(width: int, height: int, bits: int = 8, colour: int = 2) -> bytes:
+    """A PNG that claims a size and holds a few bytes."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(64))) + chunk(b"IEND", b"")
+    )
+
+
+def test_absurd_dimensions_are_refused_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it decoded"))
+    path = tmp_path / "big.png"
+    for width, height in ((20_000, 10_001), (65_501, 1), (1, 2**31 - 1)):
+        for bits, colour in ((8, 2), (16, 0)):
+            path.write_bytes(png(width, height, bits, colour))
+            assert f"{width} x {height}" in refused(path)
+    path.write_bytes(png(20_000, 10_000))
+    assert open_media(path).size == (20_000, 10_000)
+    jpeg = bytearray(cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+    place = jpeg.index(b"\xff\xc0") + 5
+    jpeg[place : place + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(jpeg)
+    assert "65535 x 65535" in refused(path)
+    path.write_bytes(b"P6\n100000 100000\n255\n" + bytes(100))
+    assert "100000 x 100000" in refused(path)
+    path.write_bytes(b"Pf\n100000 100000\n-1.0\n" + bytes(100))
+    assert "100000 x 100000" in refused(path)
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000, 1000000), }".ljust(117) + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+    assert "1000000 x 1000000" in refused(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_kind_than_asked_for(tmp_path: Path, kind: MediaKind) -> None:
+    path = make(kind, tmp_path)
+    assert open_media(path, kind=kind).kind is kind
+    fits = {
+        MediaKind.IMAGE: {MediaKind.IMAGE},
+        MediaKind.DEPTH: {MediaKind.DEPTH, MediaKind.IMAGE},
+        MediaKind.VIDEO: {MediaKind.VIDEO, MediaKind.AUDIO},
+        MediaKind.AUDIO: {MediaKind.AUDIO},
+    }
+    for other in set(KINDS) - fits[kind]:
+        if (kind, other) == (MediaKind.IMAGE, MediaKind.DEPTH):
+            assert "colour picture" in refused(path, kind=other)
+        else:
+            assert "is needed" in refused(path, kind=other)
+    for other in fits[kind]:
+        assert read(open_media(path, kind=other)) is not None
+
+
+def test_identity(tmp_path: Path) -> None:
+    path = make(MediaKind.DEPTH, tmp_path)
+    media = open_media(path)
+    assert open_media(path).id == media.id
+    assert open_media(path, kind=MediaKind.IMAGE).id != media.id
+    facts = path.stat()
+    content = bytearray(path.read_bytes())
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns + 1000))
+    assert open_media(path).id != media.id
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert open_media(path).id == media.id
+    # Something is behind the end marker: the same picture, another file.
+    path.write_bytes(content + b"x")
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert open_media(path).id != media.id
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_removed_or_changed_while_open(tmp_path: Path, kind: MediaKind) -> None:
+    path = make(kind, tmp_path)
+    content = path.read_bytes()
+    media = open_media(path)
+
+    def calls(reader: Any) -> list[Callable[[], Any]]:
+        if kind is MediaKind.VIDEO:
+            return [lambda: reader.at(0.0), reader.next, lambda: reader.step(0.0, 1)]
+        return [lambda: reader.read(0, 10)] if kind is MediaKind.AUDIO else [reader.read]
+
+    with open_reader(media) as reader:
+        for call in calls(reader):
+            assert call() is not None
+        path.unlink()
+        for call in calls(reader):
+            with pytest.raises(MediaError, match="removed or renamed"):
+                call()
+        with pytest.raises(MediaError, match="removed or renamed"):
+            open_reader(media)
+        path.write_bytes(content + b"more")
+        for call in calls(reader):
+            with pytest.raises(MediaError, match="changed by another program"):
+                call()
+    with pytest.raises(MediaError, match="changed by another program"):
+        open_reader(media)
+
+
+def test_a_closed_reader_can_be_closed_again(tmp_path: Path) -> None:
+    for kind in KINDS:
+        reader = open_reader(open_media(make(kind, tmp_path, str(kind))))
+        reader.close()
+        reader.close()
+
+
+def test_formats_are_declared_once() -> None:
+    assert [entry.kind for entry in FORMATS] == [MediaKind.DEPTH, MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.AUDIO]
+    assert len({entry.key for entry in FORMATS}) == len(FORMATS)
+    assert all(suffix == suffix.lower() and suffix.startswith(".") for entry in FORMATS for suffix in entry.suffixes)
+
+
+def test_no_file_stays_open(tmp_path: Path) -> None:
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("needs /proc")
+    paths = [make(kind, tmp_path, str(kind)) for kind in KINDS]
+    for path in paths:
+        read(open_media(path))
+    before = len(os.listdir("/proc/self/fd"))
+    for path in paths * 5:
+        media = open_media(path)
+        read(media)
+        if media.has_sound:
+            AudioReader(media).close()
+    assert len(os.listdir("/proc/self/fd")) <= before

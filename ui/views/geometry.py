@@ -1,0 +1,95 @@
+"""Where a picture lies in a widget: zoom and pan as plain numbers, without Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from cvstudio.types import Rect, Size, View
+
+LARGEST_SCALE = 64.0
+VISIBLE_PX = 64.0
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A picture of `content` in a viewport, both in device pixels.
+
+    Parameters
+    ----------
+    content : size of the picture in image pixels
+    viewport : size of the widget in device pixels
+    scale : device pixels for each image pixel
+    left, top : of the picture's corner in the viewport, device pixels
+    """
+
+    content: Size
+    viewport: Size
+    scale: float = 1.0
+    left: float = 0.0
+    top: float = 0.0
+
+    @property
+    def fit_scale(self) -> float:
+        return min(self.viewport.width / self.content.width, self.viewport.height / self.content.height)
+
+    @property
+    def smallest_scale(self) -> float:
+        return min(self.fit_scale, 1.0) / 4
+
+    def fitted(self) -> Placement:
+        """All of the picture, as large as it goes."""
+        return self._centred(min(self.fit_scale, LARGEST_SCALE))
+
+    def _centred(self, scale: float) -> Placement:
+        left = (self.viewport.width - self.content.width * scale) / 2
+        top = (self.viewport.height - self.content.height * scale) / 2
+        return replace(self, scale=scale, left=left, top=top)
+
+    def zoomed(self, scale: float, x: float, y: float) -> Placement:
+        """Another scale with what lies under (x, y) of the viewport kept there."""
+        scale = min(max(scale, self.smallest_scale), LARGEST_SCALE)
+        factor = scale / self.scale
+        left, top = x - (x - self.left) * factor, y - (y - self.top) * factor
+        return replace(self, scale=scale, left=left, top=top).clamped()
+
+    def moved(self, dx: float, dy: float) -> Placement:
+        """Pushed by (dx, dy) device pixels."""
+        return replace(self, left=self.left + dx, top=self.top + dy).clamped()
+
+    def resized(self, viewport: Size) -> Placement:
+        """The same middle in a viewport of another size."""
+        dx, dy = (viewport.width - self.viewport.width) / 2, (viewport.height - self.viewport.height) / 2
+        return replace(self, viewport=viewport, left=self.left + dx, top=self.top + dy).clamped()
+
+    def clamped(self) -> Placement:
+        """Brought back so far that a corner of the picture stays in sight."""
+
+        def bring(place: float, length: float, room: int) -> float:
+            least = min(VISIBLE_PX, length, room)
+            return min(max(place, least - length), room - least)
+
+        left = bring(self.left, self.content.width * self.scale, self.viewport.width)
+        top = bring(self.top, self.content.height * self.scale, self.viewport.height)
+        return replace(self, left=left, top=top)
+
+    def image_point(self, x: float, y: float) -> tuple[float, float]:
+        """The place in image pixels under (x, y) of the viewport."""
+        return (x - round(self.left)) / self.scale, (y - round(self.top)) / self.scale
+
+    def visible(self) -> tuple[int, int, View]:
+        """Where the visible part begins in the viewport (device pixels), and that part.
+
+        The corner of the picture is rounded to a whole device pixel, so that the rendering is copied and not
+        resampled; its `View.size` is exactly what is covered.
+        """
+        left, top = round(self.left), round(self.top)
+        right = left + max(1, round(self.content.width * self.scale))
+        bottom = top + max(1, round(self.content.height * self.scale))
+        x0, y0 = max(0, left), max(0, top)
+        x1, y1 = min(self.viewport.width, right), min(self.viewport.height, bottom)
+        x = min((x0 - left) / self.scale, self.content.width)
+        y = min((y0 - top) / self.scale, self.content.height)
+        # Half a device pixel may be missing at the far edge; a rectangle beyond the picture would be worse.
+        width = min((x1 - x0) / self.scale, self.content.width - x)
+        height = min((y1 - y0) / self.scale, self.content.height - y)
+        return x0, y0, View(Rect(x, y, width, height), self.scale)

@@ -1,0 +1,45 @@
+"""What an area shows while there is nothing in it: an icon, a sentence and one button."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from ui.widgets.icon_label import IconLabel
+
+
+class EmptyState(QWidget):
+    """The button is left out where `action` is "".
+
+    Signals
+    -------
+    triggered : the user pressed the button
+    """
+
+    triggered = Signal()
+
+    def __init__(self, icon_name: str, text: str, action: str = "") -> None:
+        super().__init__()
+        self.setAccessibleName(text)
+        self._text = QLabel(text)
+        self._text.setObjectName("empty-text")
+        self._text.setWordWrap(True)
+        self._text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._text.setMaximumWidth(320)
+        centre = Qt.AlignmentFlag.AlignHCenter
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(12)
+        layout.addStretch(2)
+        layout.addWidget(IconLabel(icon_name, 32), 0, centre)
+        layout.addWidget(self._text)
+        if action:
+            button = QPushButton(action)
+            button.clicked.connect(self.triggered)
+            layout.addWidget(button, 0, centre)
+        layout.addStretch(3)
+
+    def set_text(self, text: str) -> None:
+        """Change the sentence."""
+        self._text.setText(text)
+        self.setAccessibleName(text)
