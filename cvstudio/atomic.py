@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MARK = ".cvstudio-"
+STEM_LENGTH = 40
+"""Characters of the target's name in the temporary one, so that a long name stays within what file systems allow."""
 
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """A path beside `target` to write to; on leaving it becomes `target`, on any error it is removed.
 
+    The temporary file is named ``.<stem>.cvstudio-<process>-<random><suffix>``. What killed processes left in the
+    folder is removed first. A link is followed: the file that it names is replaced.
+
     Raises
     ------
     OSError
         The folder cannot be written to, or the disk is full.
     """
+    target = Path(os.path.realpath(target))
     clean_up(target.parent)
-    temporary = target.with_name(f".{target.stem}{MARK}{os.getpid()}-{secrets.token_hex(4)}{target.suffix}")
+    name = f".{target.stem[:STEM_LENGTH]}{MARK}{os.getpid()}-{os.urandom(4).hex()}{target.suffix}"
+    temporary = target.with_name(name)
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -29,11 +35,12 @@ def atomic_path(target: Path) -> Iterator[Path]:
         os.replace(temporary, target)
         _sync_folder(target.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def clean_up(folder: Path) -> None:
-    """Remove what killed processes left in `folder`."""
+    """Remove what killed processes left in `folder`; what a living process writes stays."""
     with suppress(OSError):
         for path in folder.glob(f".*{MARK}*"):
             number = path.name.rpartition(MARK)[2].partition("-")[0]
@@ -49,7 +56,7 @@ def _alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:
+    except (OSError, OverflowError):
         return True
     return True
 

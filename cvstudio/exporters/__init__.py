@@ -8,6 +8,9 @@ from cvstudio.errors import ExportError
 from cvstudio.exporters.base import Exporter, ExportItem, export, recipe_path
 from cvstudio.registry import Registry
 
+ALIASES = {".jpeg": ".jpg", ".m4v": ".mp4"}
+"""Other suffixes by which people name a format."""
+
 EXPORTERS: Registry[Exporter] = Registry("format", __name__)
 
 
@@ -25,8 +28,9 @@ def default_exporters(result_type: type[Any], *, video: bool = False) -> list[Ex
 def exporter_for_suffix(suffix: str, result_type: type[Any], *, video: bool = False) -> Exporter:
     """The format of a file name. Raises ExportError."""
     fitting = [item for item in exporters_for(result_type, video=video) if item.video == video]
+    wanted = ALIASES.get(suffix.lower(), suffix.lower())
     for item in fitting:
-        if item.suffix == suffix.lower():
+        if item.suffix == wanted:
             return item
     names = ", ".join(item.suffix for item in fitting)
     raise ExportError(f"There is no format '{suffix}' for this result; name the file with one of: {names}.")

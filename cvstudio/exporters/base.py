@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from cvstudio.types import Image
 
 @dataclass(frozen=True, eq=False)
 class ExportItem:
-    """What is written.
+    """What is written: one result, or the results of every frame of a video.
 
     Parameters
     ----------
@@ -27,8 +28,8 @@ class ExportItem:
     base : the picture or frame under it, where there is one
     result : the result; None where `frames` is given
     look : values of `Look` by name
-    recipe : how the result was made, written beside it
-    frames : (frame, result) of every frame of a video in order
+    recipe : how the result was made, written beside it; JSON-ready
+    frames : (frame, result) of every frame of a video in order; read once
     """
 
     media: Media
@@ -54,6 +55,7 @@ class Exporter:
     accepts : result types
     write : callable (path, item, progress); the path is a temporary one beside the target
     video : it takes `ExportItem.frames` of a whole video instead of one result
+    either : it takes `frames` too where they are given
     preferred : written by the command line where no format is asked for
     """
 
@@ -64,11 +66,25 @@ class Exporter:
     write: Callable[[Path, ExportItem, Progress], None]
     summary: str = ""
     video: bool = False
+    either: bool = False
     preferred: bool = False
+
+    def check(self, item: ExportItem) -> None:
+        """Raise ExportError where this format cannot hold `item`."""
+        names = " or ".join(accepted.__name__.lower() for accepted in self.accepts)
+        if item.frames is None and self.video:
+            raise ExportError(f"{self.title} expects a whole video, found one picture; choose another format.")
+        if item.frames is not None and not (self.video or self.either):
+            raise ExportError(
+                f"{self.title} expects one moment, found a whole video; say which (--time SECS) or choose MP4."
+            )
+        if item.frames is None and not isinstance(item.result, self.accepts):
+            found = type(item.result).__name__.lower()
+            raise ExportError(f"{self.title} expects {names}, found {found}; choose another format.")
 
 
 def recipe_path(path: Path) -> Path:
-    """Where the recipe of the export `path` is."""
+    """Where the recipe of the export `path` is. It keeps the suffix, as a picture and its data share a stem."""
     return path.with_name(f"{path.name}.recipe.json")
 
 
@@ -78,8 +94,11 @@ def export(exporter: Exporter, path: Path, item: ExportItem, progress: Progress)
     Raises
     ------
     ExportError
-        The file cannot be written.
+        The format cannot hold the item, or the file cannot be written.
+    Cancelled
+        `progress` was told to stop; nothing is left half written.
     """
+    exporter.check(item)
     try:
         with atomic_path(path) as temporary:
             exporter.write(temporary, item, progress)
@@ -87,5 +106,17 @@ def export(exporter: Exporter, path: Path, item: ExportItem, progress: Progress)
             text = json.dumps(item.recipe, ensure_ascii=False, indent=2, allow_nan=False)
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise ExportError(f"{path.name} cannot be written ({reason}); choose another folder or free some space.") from None
+        raise ExportError(f"{path.name} cannot be written: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    """The second half of a sentence: what was in the way and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full; free some space or choose another disk."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "its folder may not be written to; choose another folder."
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return "its folder is not there; choose another folder."
+    if error.errno in (errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST):
+        return "a folder has that name; choose another name."
+    return f"{(error.strerror or str(error)).lower()}; choose another folder or name."

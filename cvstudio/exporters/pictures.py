@@ -2,74 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.draw import render
-from cvstudio.draw.sound import spectrogram_size
+from cvstudio.draw.sound import spectrogram_picture, spectrogram_size
+from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Picture, Spectrogram
-from cvstudio.types import Rect, View
+from cvstudio.types import Rect, Size, View
 
 MAX_COLUMNS = 8000
+JPEG_QUALITY = 95
+JPEG_MAX_SIDE = 65_535
+PNG_COMPRESSION = 3
 
 
 def annotated(item: ExportItem) -> NDArray[np.uint8]:
-    """The picture with its result, uint8 RGB (H, W, 3), drawn as on screen.
+    """The picture with its result, uint8 RGB (H, W, 3), as it is drawn on screen at scale 1.
 
-    A long spectrogram is shrunk to what other programs can open, its peaks kept.
+    A spectrogram is one pixel a column and a bin; a long one has fewer columns, each the loudest of those it stands
+    for, so that other programs can open it.
     """
     look = item.drawn_as()
     if isinstance(item.result, Spectrogram):
         size = spectrogram_size(item.result)
-        scale = min(1.0, MAX_COLUMNS / size.width)
-        view = View(Rect(0, 0, size.width, size.height), scale)
-        return render(None, [(item.result, look)], view)
+        whole = Rect(0, 0, max(1, item.result.columns_done), size.height)
+        return spectrogram_picture(
+            item.result, whole, Size(min(int(whole.width), MAX_COLUMNS), size.height), look.colour_map
+        )
     size = item.base.size if item.base is not None else item.result.size
     return render(item.base, [(item.result, look)], View.whole(size))
 
 
 def _write_png(path: Path, item: ExportItem, progress: Progress) -> None:
-    from PIL import Image
+    import cv2
 
     progress(None, "drawing")
-    pixels = annotated(item)
-    progress(None, "writing")
-    Image.fromarray(pixels).save(path, "PNG", compress_level=4)
+    _encode(path, ".png", annotated(item), [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION], progress)
 
 
 def _write_jpeg(path: Path, item: ExportItem, progress: Progress) -> None:
-    from PIL import Image
+    import cv2
 
     progress(None, "drawing")
     pixels = annotated(item)
+    height, width = pixels.shape[:2]
+    if max(height, width) > JPEG_MAX_SIDE:
+        raise ExportError(
+            f"JPEG expects at most {JPEG_MAX_SIDE} pixels a side, found {width} x {height}; export a PNG instead."
+        )
+    # Full colour resolution: thin coloured lines would otherwise bleed.
+    sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    _encode(path, ".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, *sampling], progress)
+
+
+def _encode(path: Path, suffix: str, pixels: NDArray[np.uint8], options: list[int], progress: Progress) -> None:
+    import cv2
+
     progress(None, "writing")
-    Image.fromarray(pixels).save(path, "JPEG", quality=95, subsampling=0)
+    # OpenCV encodes without Python's lock, so that the window stays alive; it cannot open every file name, Python can.
+    found, encoded = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
+    if not found:
+        raise ExportError(
+            f"A picture of {pixels.shape[1]} x {pixels.shape[0]} cannot be encoded; export another format."
+        )
+    progress.check()
+    path.write_bytes(encoded.data)
 
 
+def _register(
+    key: str, title: str, suffix: str, write: Callable[[Path, ExportItem, Progress], None], summary: str, **more: Any
+) -> None:
+    EXPORTERS.register(Exporter(key, title, suffix, (Detections, Picture, Spectrogram), write, summary, **more))
 
-EXPORTERS.register(
-    Exporter(
-        "png",
-        "PNG picture",
-        ".png",
-        (Detections, Picture, Spectrogram),
-        _write_png,
-        "The picture with its results at full resolution, without loss.",
-        preferred=True,
-    )
+
+_register(
+    "png",
+    "PNG picture",
+    ".png",
+    _write_png,
+    "The picture with its results at full resolution, without loss.",
+    preferred=True,
 )
-EXPORTERS.register(
-    Exporter(
-        "jpeg",
-        "JPEG picture",
-        ".jpg",
-        (Detections, Picture, Spectrogram),
-        _write_jpeg,
-        "The picture with its results at full resolution, small.",
-    )
+_register(
+    "jpeg", "JPEG picture", ".jpg", _write_jpeg, "The picture with its results at full resolution, in a smaller file."
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
@@ -13,18 +16,41 @@ from cvstudio.results import Spectrogram
 
 
 def _write_npz(path: Path, item: ExportItem, progress: Progress) -> None:
+    """Arrays that ``numpy.load`` reads without pickle.
+
+    levels : uint8 (bins, columns), decibels are ``low_db + levels / 255 * (high_db - low_db)``
+    low_db, high_db : float64, dB relative to full scale
+    times_secs : float64 (columns,), the centre of each column
+    frequencies_hz : float64 (bins,)
+    rate_hz, hop, window : int64, samples per second, between columns and in a window
+    """
     result: Spectrogram = item.result
-    progress(None, "writing")
-    bins, columns = result.levels.shape
-    with path.open("wb") as file:
-        np.savez_compressed(
-            file,
-            levels=result.levels,
-            low_db=np.float64(result.low_db),
-            high_db=np.float64(result.high_db),
-            times_secs=np.arange(columns) * (result.hop / result.rate_hz),
-            frequencies_hz=np.linspace(0, result.nyquist_hz, bins),
-        )
+    levels = result.levels[:, : result.columns_done]
+    bins, columns = levels.shape
+    small = {
+        "low_db": np.float64(result.low_db),
+        "high_db": np.float64(result.high_db),
+        "times_secs": np.arange(columns) * (result.hop / result.rate_hz),
+        "frequencies_hz": np.arange(bins) * (result.rate_hz / result.window),
+        "rate_hz": np.int64(result.rate_hz),
+        "hop": np.int64(result.hop),
+        "window": np.int64(result.window),
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, value in small.items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, np.asarray(value), allow_pickle=False)
+        with archive.open("levels.npy", "w", force_zip64=True) as file:
+            _write_rows(file, levels, progress)
+
+
+def _write_rows(file: Any, levels: NDArray[np.uint8], progress: Progress) -> None:
+    # Row by row: an hour of sound is a gigabyte, and whoever waits for it may want to stop.
+    header = np.lib.format.header_data_from_array_1_0(np.empty((0, *levels.shape[1:]), levels.dtype))
+    np.lib.format.write_array_header_1_0(file, {**header, "shape": levels.shape})
+    for number, row in enumerate(levels):
+        progress(number / len(levels), "writing")
+        file.write(row.tobytes())
 
 
 EXPORTERS.register(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
@@ -24,36 +27,65 @@ def _results(item: ExportItem) -> Iterator[tuple[float | None, Detections]]:
             yield frame.pts, result
 
 
+def _number(value: np.float32) -> float | None:
+    """The shortest decimal that reads back as the same float32; None for what is no number, which JSON lacks."""
+    return float(str(value)) if math.isfinite(value) else None
+
+
 def rows_of(result: Detections) -> list[dict[str, Any]]:
     """One mapping for each box: id, label, score, box (x1, y1, x2, y2 in image pixels)."""
     return [
         {
             "id": int(result.ids[row]),
             "label": result.label(row),
-            "score": round(float(result.scores[row]), 6),
-            "box": [round(float(value), 3) for value in result.boxes[row]],
+            "score": _number(result.scores[row]),
+            "box": [_number(value) for value in result.boxes[row]],
         }
         for row in range(len(result))
     ]
 
 
 def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
+    """Our own form, version 1.
+
+    format, version : "cvstudio-detections", 1
+    file, width, height : name and size in pixels of the picture or video
+    analysis, model : keys of what found them
+    score_kind : "probability", "margin" (of an SVM) or "neighbours" (of a cascade)
+    frames : one entry for a picture, one for each frame of a video:
+        time_secs : presentation time from the first frame, null for a picture
+        detections : best first: id, label, score, box [x1, y1, x2, y2] in pixels; (0, 0) is the outer corner of the
+            top left pixel
+    """
     frames = []
     size, kind = item.media.size, "probability"
     for pts, result in _results(item):
         progress.check()
         size, kind = result.size, result.score_kind
-        frames.append({"time_secs": pts, "detections": rows_of(result)})
-    found = {
+        frames.append(
+            json.dumps({"time_secs": pts, "detections": rows_of(result)}, ensure_ascii=False, allow_nan=False)
+        )
+    head = {
         "format": "cvstudio-detections",
         "version": 1,
         "file": item.media.name,
         "width": size.width if size else None,
         "height": size.height if size else None,
+        "analysis": item.recipe.get("analysis"),
+        "model": item.recipe.get("model"),
         "score_kind": kind,
-        "frames": frames,
     }
-    path.write_text(json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+    # Frame by frame and a line each: one large dump would hold Python's lock, and with it the window.
+    opening = json.dumps(head, ensure_ascii=False, indent=1, allow_nan=False).removesuffix("\n}")
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(opening + ',\n "frames": [\n  ')
+        file.write(",\n  ".join(frames))
+        file.write("\n ]\n}\n")
+
+
+def _cell(text: str) -> str:
+    """A text that a spreadsheet does not take for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _write_csv(path: Path, item: ExportItem, progress: Progress) -> None:
@@ -63,9 +95,9 @@ def _write_csv(path: Path, item: ExportItem, progress: Progress) -> None:
         writer.writerow(COLUMNS)
         for pts, result in _results(item):
             progress.check()
+            time = "" if pts is None else f"{pts:.6f}"
             for row in rows_of(result):
-                time = "" if pts is None else f"{pts:.6f}"
-                writer.writerow([time, row["id"], row["label"], row["score"], *row["box"]])
+                writer.writerow([time, row["id"], _cell(row["label"]), row["score"], *row["box"]])
 
 
 for _video in (False, True):
@@ -79,6 +111,7 @@ for _video in (False, True):
             _write_json,
             f"Boxes, classes and scores{_of}.",
             video=_video,
+            either=not _video,
             preferred=True,
         )
     )
@@ -91,5 +124,6 @@ for _video in (False, True):
             _write_csv,
             f"Boxes, classes and scores{_of}, for a spreadsheet.",
             video=_video,
+            either=not _video,
         )
     )

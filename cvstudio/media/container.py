@@ -76,6 +76,15 @@ def decode_video(container: InputContainer, stream: VideoStream) -> Iterator[tup
             yield last, frame
 
 
+def seeks_exactly(container: InputContainer) -> bool:
+    """Whether time stamps after a seek are those of playing from the beginning.
+
+    MPEG program and elementary streams time only some frames, and FFmpeg's guess for the others differs after a
+    seek: there, going back means decoding from the beginning.
+    """
+    return container.format.name not in ("mpeg", "mpegvideo")
+
+
 def time_base(stream: VideoStream | AudioStream) -> Fraction:
     """Seconds in a tick of the stream's clock."""
     return stream.time_base or Fraction(1, 1_000_000)

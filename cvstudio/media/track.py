@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.errors import MediaError
-from cvstudio.media.container import audio_stream, first_frame, open_container, time_base, video_stream
+from cvstudio.media.container import audio_stream, first_frame, open_container, seeks_exactly, time_base, video_stream
 from cvstudio.media.identity import damaged, decoding, quoted
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 # Decoding on is cheaper than a seek up to this far ahead.
 _AHEAD_SECS = 1
 # A seek aims this far before the wanted sample: AAC overlaps blocks, and its SBR and Opus need some to settle.
-_BACK_SECS = (0.0, 4)
-_PREROLL_SECS = 0
+_BACK_SECS = (0.5, 4)
+_PREROLL_SECS = 0.1
 
 
 class Track:
@@ -130,7 +130,8 @@ class Track:
         if self._block is None:
             return False
         index, block = self._block
-        return (self._fresh or index <= start) and start <= index + block.shape[1] + _AHEAD_SECS * self.rate_hz
+        near = start <= index + block.shape[1] + _AHEAD_SECS * self.rate_hz
+        return (self._fresh or index <= start) and (near or not seeks_exactly(self._container))
 
     def _seek(self, start: int) -> None:
         """Stand at a block far enough before `start` for the decoder to have settled there."""
@@ -138,7 +139,7 @@ class Track:
 
         for back in _BACK_SECS:
             wanted = start - int(back * self.rate_hz)
-            if wanted <= self._begin:
+            if wanted <= self._begin or not seeks_exactly(self._container):
                 break
             ticks = ((self._origin_secs or 0) + Fraction(wanted, self.rate_hz)) / self._tick
             try:

@@ -21,6 +21,7 @@ from cvstudio.media.container import (
     first_frame,
     is_container,
     open_container,
+    seeks_exactly,
     time_base,
     video_stream,
 )
@@ -144,7 +145,8 @@ class VideoReader(BaseReader):
         with decoding(self._path):
             first, head = self._recent[0][0], self._recent[-1][0]
             behind = target < first and first > self._origin
-            if behind or (not self._ended and target > head + _AHEAD_SECS / self._tick):
+            ahead = target > head + _AHEAD_SECS / self._tick and not self._ended and seeks_exactly(self._container)
+            if behind or ahead:
                 self._seek(target)
             while self._recent[-1][0] <= target and self._decode_one():
                 pass
@@ -181,7 +183,7 @@ class VideoReader(BaseReader):
 
         for back in _BACK_SECS:
             wanted = target - int(back / self._tick)
-            if wanted <= self._origin:
+            if wanted <= self._origin or not seeks_exactly(self._container):
                 break
             try:
                 self._container.seek(wanted, stream=self._stream)

@@ -158,7 +158,8 @@ class Box:
 
     def distance(self, points: Floats) -> Floats:
         x, y, z = (np.maximum(np.abs(row) - half, 0) for row, half in zip(self.local(points), self.half, strict=True))
-        return np.sqrt(x * x + y * y + z * z)
+        result: Floats = np.sqrt(x * x + y * y + z * z)
+        return result
 
 
 def nearest(solids: tuple[Solid, ...], origin: Floats, direction: Floats) -> tuple[Floats, NDArray[np.int8]]:

@@ -36,7 +36,8 @@ Surfaces = tuple[tuple[Solid, Surface], ...]
 
 
 def _unit(vectors: Floats) -> Floats:
-    return vectors / np.sqrt((vectors * vectors).sum(axis=0))
+    result: Floats = vectors / np.sqrt((vectors * vectors).sum(axis=0))
+    return result
 
 
 def _window_frame() -> tuple[Floats, Floats]:
@@ -125,7 +126,8 @@ def _colors(surfaces: Surfaces, points: Floats, which: NDArray[np.int8], width: 
 def _ambient(normals: Floats) -> Floats:
     """Light of the open room on a surface: cool from above, warm from below, a little from the right."""
     up = 0.5 + 0.5 * normals[1]
-    return BOUNCE + (SKY - BOUNCE) * up + FILL * np.maximum((normals * FILL_FROM).sum(axis=0), 0)
+    result: Floats = BOUNCE + (SKY - BOUNCE) * up + FILL * np.maximum((normals * FILL_FROM).sum(axis=0), 0)
+    return result
 
 
 def _property(surfaces: Surfaces, which: NDArray[np.int8], name: str) -> Floats:

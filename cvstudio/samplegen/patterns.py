@@ -37,7 +37,8 @@ def square_wave(values: Floats, period: float, width: Floats) -> Floats:
     def triangle(at: Floats) -> Floats:
         # The integral of the wave, a triangle between 0 and period / 2.
         phase = np.mod(at / period, 2)
-        return np.where(phase < 1, phase, 2 - phase) * period
+        result: Floats = np.where(phase < 1, phase, 2 - phase) * period
+        return result
 
     result: Floats = (triangle(values + width / 2) - triangle(values - width / 2)) / width
     return result
@@ -77,7 +78,8 @@ def checks(light: str, dark: str, size: float) -> Pattern:
         fade = 1 / (1 + (width * 40) ** 2)
         mottle = 1 + 0.10 * fade * (noise(points[0] * 22, points[2] * 22, 1) - 0.5)
         mottle = mottle + 0.16 * (noise(points[0] * 3.1 + 9, points[2] * 3.1, 2) - 0.5)
-        return mix(first, second, 0.5 + 0.5 * wave) * mottle
+        result: Floats = mix(first, second, 0.5 + 0.5 * wave) * mottle
+        return result
 
     return pattern
 

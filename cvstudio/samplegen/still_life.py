@@ -21,6 +21,7 @@ from cvstudio.samplegen.light import Surface, shade, to_srgb8
 from cvstudio.samplegen.store import beside
 from cvstudio.types import Size
 
+PICTURE_SIZE = Size(1600, 1067)
 ROWS_AT_ONCE = 24
 """Rows per tile: small enough for the caches, and for a prompt cancel."""
 
@@ -37,7 +38,7 @@ class Camera:
     pitch : radians that it looks down
     """
 
-    size: Size = Size(1600, 1067)
+    size: Size = PICTURE_SIZE
     focal_px: float = 1480.0
     position: tuple[float, float, float] = (0.0, 0.40, 0.0)
     pitch: float = math.radians(7.5)
@@ -146,10 +147,11 @@ def _tile(top: int, camera: Camera) -> NDArray[np.uint8]:
 
 
 def _vignette(colors: Floats, rows: Floats, columns: Floats, camera: Camera) -> Floats:
-    """Light falls off towards the corners as through a lens (half of the natural cos^4)."""
+    """Light falls off towards the corners as through a lens (cos^2, the root of the natural cos^4)."""
     x = (columns - camera.size.width / 2) / camera.focal_px
     y = (rows - camera.size.height / 2) / camera.focal_px
-    return colors / (1 + x * x + y * y)
+    result: Floats = colors / (1 + x * x + y * y)
+    return result
 
 
 def write_scene(picture: Path, depth: Path, progress: Progress) -> None:

@@ -156,12 +156,13 @@ def _cut(source: Path, target: Path, count: int) -> None:
     import av
 
     with av.open(str(source)) as given, av.open(str(target), "w") as made:
-        stream = made.add_stream("libx264", rate=given.streams.video[0].average_rate)
+        source_stream = given.streams.video[0]
+        stream = made.add_stream("libx264", rate=source_stream.average_rate)
         stream.pix_fmt = "yuv420p"
+        stream.width, stream.height = source_stream.width, source_stream.height
         for number, frame in enumerate(given.decode(video=0)):
             if number == count:
                 break
-            stream.width, stream.height = frame.width, frame.height
             frame.pict_type = 0
             made.mux(stream.encode(frame))
         made.mux(stream.encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QScrollArea,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -29,6 +30,10 @@ from ui.panels.base import Panel
 from ui.param_form import ParamForm
 
 
+WIDTH = 300
+"""Narrower, and a slider would have no room beside its label and its number."""
+
+
 class AnalysisPanel(QScrollArea):
     """Controls of the current analysis, and the others that lie on the picture."""
 
@@ -38,6 +43,7 @@ class AnalysisPanel(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumWidth(WIDTH)
         body = QWidget()
         self._layout = QVBoxLayout(body)
         self._layout.setContentsMargins(12, 12, 12, 12)
@@ -59,6 +65,8 @@ class AnalysisPanel(QScrollArea):
         self._visible.setToolTip(self.tr("Show or hide this result (V)"))
         self._visible.setAccessibleName(self.tr("Show result"))
         self._visible.clicked.connect(self._toggle_visible)
+        self.analysis.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.analysis.setMinimumContentsLength(8)
         top = QHBoxLayout()
         top.addWidget(self.analysis, 1)
         top.addWidget(self._visible)
@@ -94,6 +102,9 @@ class AnalysisPanel(QScrollArea):
         controller.state_changed.connect(lambda old, new: self._update(new))
         controller.view_changed.connect(self._show)
         self._update(controller.session.state)
+
+    def sizeHint(self) -> QSize:
+        return QSize(WIDTH + 12, 420)
 
     def _toggle_visible(self) -> None:
         current = self._controller.session.state.instance
@@ -144,6 +155,7 @@ class AnalysisPanel(QScrollArea):
             picker.setPlaceholderText(self.tr("open or choose {what}").format(what=slot.title.lower()))
             picker.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             picker.setMinimumContentsLength(8)
+            picker.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             fitting = {media.id: media for media in state.media if slot.accepts(media)}
             for media in fitting.values():
                 picker.addItem(media.name, media.id)

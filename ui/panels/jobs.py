@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
 from cvstudio.jobs import Event
@@ -66,6 +66,8 @@ class JobsPanel(QWidget):
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
+        self.setObjectName("jobs-panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._controller = controller
         self._rows: dict[int, JobRow] = {}
         self._empty = QLabel(self.tr("Nothing is running."))
@@ -76,6 +78,9 @@ class JobsPanel(QWidget):
         self._layout.addWidget(self._empty)
         self._layout.addStretch(1)
         controller.pipeline.event.connect(self._event)
+
+    def sizeHint(self) -> QSize:
+        return QSize(216, 120)
 
     def _event(self, event: Event) -> None:
         job = event.job

@@ -70,6 +70,9 @@ class MediaPanel(QWidget):
         controller.state_changed.connect(lambda old, new: self._update(new.media, new.active))
         controller.pipeline.event.connect(self._job_event)
 
+    def sizeHint(self) -> QSize:
+        return QSize(216, 400)
+
     def _open(self) -> None:
         self.window().open_dialog()  # type: ignore[attr-defined]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from cvstudio.results import Detections, Picture, Spectrogram
@@ -48,6 +48,9 @@ class ResultsPanel(QWidget):
         controller.view_changed.connect(self._show)
         controller.state_changed.connect(lambda old, new: self.table.set_selected(new.selection))
         self._show(controller.shown)
+
+    def sizeHint(self) -> QSize:
+        return QSize(312, 300)
 
     def _show(self, shown: Shown) -> None:
         result = self._controller.current_result()

@@ -67,6 +67,8 @@ class Canvas(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        # Setting attributes already sends events.
+        self._place: Placement | None = None
         self.setAccessibleName(self.tr("Picture"))
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
@@ -74,7 +76,6 @@ class Canvas(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 120)
         self._render: Render | None = None
-        self._place: Placement | None = None
         self._fitting = True
         self._view: View | None = None
         self._dirty = True
@@ -211,7 +212,7 @@ class Canvas(QWidget):
             if self._place is not None:
                 self.zoom_to(self._place.scale * (1.0 + event.value()), event.position())
             return True
-        return claims(event, (Qt.Key.Key_Space,)) or super().event(event)
+        return (self._place is not None and claims(event, (Qt.Key.Key_Space,))) or super().event(event)
 
     def _place_bar(self) -> None:
         self.bar.adjustSize()

@@ -26,7 +26,7 @@ class CanvasBar(QFrame):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("canvas-bar")
-        layout = QHBoxLayout(self)
+        self._row = layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 3, 4, 3)
         layout.setSpacing(2)
         self._zoom = QLabel()
@@ -48,7 +48,7 @@ class CanvasBar(QFrame):
         button.setIcon(icon(name))
         button.setToolTip(text)
         button.setAccessibleName(text)
-        self.layout().addWidget(button)
+        self._row.addWidget(button)
         return button
 
     def show_zoom(self, percent: float) -> None:

@@ -25,7 +25,7 @@ SEEN = ("square", "wide", "tall")
 PICTURES = {
     "square": np.ascontiguousarray(skimage.data.chelsea()[:, 300:0:-1]),
     "wide": skimage.data.chelsea(),
-    "tall": np.ascontiguousarray(skimage.data.coffee()[:, 100:330]),
+    "tall": np.ascontiguousarray(skimage.data.chelsea()[::-1, 120:260]),
     "one pixel": np.full((1, 1, 3), 200, np.uint8),
 }
 
@@ -52,9 +52,9 @@ def reference() -> Any:
         model.eval()
         for block in model.head.classification_head.module_list:
             convolution = block[-1]
-            convolution.weight += torch.randn(convolution.weight.shape, generator=random) * 0.12
+            convolution.weight += torch.randn(convolution.weight.shape, generator=random) * 0.05
             bias = torch.randn((convolution.out_channels // 91, 91), generator=random) * 0.3
-            bias[:, 0] += 9
+            bias[:, 0] += 9.5
             bias[:, [1, 3, 17, 18, 44, 90]] += 3.5
             convolution.bias += bias.flatten()
         for block in model.head.regression_head.module_list:
@@ -87,8 +87,9 @@ def test_the_chain_agrees_with_torchvision(
         for row, (label, score) in enumerate(zip(expected["labels"].tolist(), expected["scores"].tolist(), strict=True))
         if score > 0.05 and label in column
     ]
-    # The seeded network has to find something, and less than torchvision's limit would cut.
-    assert 20 < len(wanted) and expected["scores"][-1] < 0.05
+    # The seeded network has to find something, and less than torchvision's limit of 300 would cut.
+    assert len(wanted) > 20 or name == "one pixel"
+    assert expected["scores"][-1] < 0.05
     found = detect(Image(pixels), "ssdlite", checkpoint, score=0.05, iou=0.55, max_count=300)
     assert len(found) == len(wanted)
     # Equal scores may come in either order, so boxes are matched by class and place.

@@ -60,7 +60,9 @@ def write_media(
             video = container.add_stream(codec, rate=rate, options=options or {"g": "12", "bf": "3"})
             video.height, video.width = pictures(0).shape[:2]
             video.pix_fmt = pixel_format
-            video.codec_context.time_base = Fraction(1, 1000) if codec != "mpeg4" else Fraction(1, rate)
+            video.codec_context.time_base = (
+                Fraction(1, 1000) if codec not in ("mpeg4", "mpeg2video", "wmv2") else Fraction(1, rate)
+            )
         audio: Any = None
         if sound is not None:
             audio = container.add_stream(sound_codec, rate=rate_hz, layout="stereo" if len(sound) == 2 else "mono")

@@ -83,11 +83,18 @@ def test_limits_are_cut_to_the_sound(tmp_path: Path) -> None:
         ("v.mkv", "pcm_s24le", 44100),
         ("v.ts", "aac", 44100),
         ("v.avi", "libmp3lame", 44100),
+        ("v.mpg", "mp2", 44100),
     ],
 )
 def test_sound_of_a_video_in_pieces_and_after_jumps(tmp_path: Path, name: str, codec: str, rate_hz: int) -> None:
     original = tone(4.0, rate_hz)
-    video = {"codec": "mpeg4", "options": {"g": "12"}} if name == "v.avi" else {}
+    video = (
+        {"codec": "mpeg4", "options": {"g": "12"}}
+        if name == "v.avi"
+        else {"codec": "mpeg2video"}
+        if name == "v.mpg"
+        else {}
+    )
     path = write_media(
         tmp_path / name, FRAMES, sound=original, sound_codec=codec, rate_hz=rate_hz, sound_options=NO_NOISE, **video
     )

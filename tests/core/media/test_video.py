@@ -25,6 +25,10 @@ CASES: dict[str, tuple[str, list[int], dict[str, Any]]] = {
     "open GOP": ("v.mkv", STEADY, {"options": {"g": "12", "bf": "3", "x264-params": "open-gop=1"}}),
     "one key frame": ("v.mp4", STEADY, {"options": {"g": "500", "bf": "2"}}),
     "transport stream": ("v.ts", STEADY, {}),
+    "mpeg-2 transport stream": ("v.ts", STEADY, {"codec": "mpeg2video", "options": {"g": "12", "bf": "2"}}),
+    "mpeg-2 program stream": ("v.mpg", STEADY, {"codec": "mpeg2video", "options": {"g": "12", "bf": "2"}}),
+    "flash": ("v.flv", STEADY, {}),
+    "windows media": ("v.wmv", STEADY, {"codec": "wmv2", "options": {"g": "12"}}),
     "avi": ("v.avi", STEADY, {"codec": "mpeg4", "options": {"g": "12"}}),
     "webm": (
         "v.webm",

@@ -232,6 +232,13 @@ def test_a_click_into_a_hole_takes_the_nearest_measured_depth():
     assert focus_at(aligned, -9, 999, width=0.0) == (float(values[55, 10]),) * 2
 
 
+def test_a_nearer_depth_beside_a_window_wins_over_one_in_its_corner():
+    values = np.zeros((40, 40), np.float32)
+    values[14, 14], values[10, 15] = 1.0, 2.0
+    aligned = align(Image(np.zeros((40, 40, 3), np.uint8)), DepthMap(values, "m", values == 0))
+    assert focus_at(aligned, 10, 10, width=0.0) == (2.0, 2.0)
+
+
 def test_the_histogram_counts_what_was_measured(image, depth):
     aligned = align(image, depth)
     assert aligned.histogram.shape == (256,)

@@ -10,7 +10,7 @@ import pytest
 
 from cvstudio.errors import MediaError, UserError
 from cvstudio.output import Fill, PlaybackError, SoundDevice
-from cvstudio.playback import AHEAD_SECS, Player, Ring
+from cvstudio.playback import AHEAD_SECS, Player
 from cvstudio.types import Waveform
 
 RATE_HZ = 8000
@@ -371,10 +371,9 @@ def test_closing_before_anything_was_played(bench):
 
 
 def test_a_missing_device_is_one_sentence_and_leaves_no_thread():
-    made = Bench.__new__(Bench)
-    made.reader, made.card, made.now, made.opened = FakeReader(), FakeCard(), 0.0, 0
-    made.card.open_error = PlaybackError("Playing expects a sound device, found none.")
-    player = Player(made.open, backend=made.card)
+    reader, card = FakeReader(), FakeCard()
+    card.open_error = PlaybackError("Playing expects a sound device, found none.")
+    player = Player(lambda: reader, backend=card)
     for _ in range(2):
         with pytest.raises(PlaybackError, match="expects a sound device"):
             player.play(0.0)
@@ -382,7 +381,7 @@ def test_a_missing_device_is_one_sentence_and_leaves_no_thread():
     assert not player.playing
     assert player.clock() is None
     wait_until(lambda: not playback_threads())
-    assert made.reader.closed == 1
+    assert reader.closed == 1
     player.close()
 
 
@@ -473,22 +472,6 @@ def test_a_card_in_its_own_thread_hears_only_true_samples(bench):
     steps = np.diff(left)[sounding[1:] & sounding[:-1]]
     # Within a block every step is one sample; only a seek jumps.
     assert (steps != 1).sum() <= 40
-
-
-def test_the_ring_wraps():
-    ring = Ring(7, 1)
-    sent = received = 0
-    random = np.random.default_rng(4)
-    for _ in range(500):
-        count = int(random.integers(0, ring.free + 1))
-        ring.write(np.arange(sent, sent + count, dtype=np.float32)[:, None])
-        sent += count
-        out = np.full((int(random.integers(0, 9)), 1), np.nan, np.float32)
-        found = ring.read(out, 1.0)
-        assert out[:, 0].tolist() == list(range(received, received + found)) + [0] * (len(out) - found)
-        received += found
-        assert 0 <= ring.free <= 7
-    assert received > 500
 
 
 def test_it_reads_ahead_no_farther_than_the_ring(bench):

@@ -1,0 +1,280 @@
+"""Detections as a table, linked to the canvas by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from cvstudio.results import Detections
+from ui import theme
+from ui.widgets.class_picker import swatch
+from ui.widgets.keys import SLIDER_KEYS, claims
+
+LABEL, SCORE, BOX = range(3)
+ROW_HEIGHT = 26
+BAR_WIDTH = 44
+Index = QModelIndex | QPersistentModelIndex
+NO_INDEX = QModelIndex()
+
+
+class DetectionsModel(QAbstractTableModel):
+    """Rows in the order that the user sorted them by; nothing is copied but that order."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._detections: Detections | None = None
+        self._order: NDArray[np.intp] = np.zeros(0, np.intp)
+        self._column, self._descending = SCORE, True
+        self._swatches: dict[str, QPixmap] = {}
+
+    def set_detections(self, detections: Detections | None) -> None:
+        """Show others; rows that stay the same ones are only repainted."""
+        before = self.ids()
+        self._detections = detections
+        order = self._sorted()
+        after = detections.ids[order] if detections is not None else np.zeros(0, np.int64)
+        if len(before) and np.array_equal(before, after):
+            self._order = order
+            self.dataChanged.emit(self.index(0, 0), self.index(len(order) - 1, BOX))
+            return
+        self.beginResetModel()
+        self._order = order
+        self.endResetModel()
+
+    def ids(self) -> NDArray[np.int64]:
+        """Ids by row; int64 (n,)."""
+        if self._detections is None or not len(self._order):
+            return np.zeros(0, np.int64)
+        return self._detections.ids[self._order]
+
+    def _sorted(self) -> NDArray[np.intp]:
+        found = self._detections
+        if found is None:
+            return np.zeros(0, np.intp)
+        if self._column == LABEL:
+            # By name and, within a name, the best first.
+            ranks = np.argsort(np.argsort(np.array(found.labels, dtype=object), kind="stable"), kind="stable")
+            keys = ranks[found.classes].astype(np.float64)
+        elif self._column == SCORE:
+            keys = found.scores.astype(np.float64)
+        else:
+            sides = found.boxes[:, 2:] - found.boxes[:, :2]
+            keys = (sides[:, 0] * sides[:, 1]).astype(np.float64)
+        return np.lexsort((-found.scores, -keys if self._descending else keys))
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        self._column, self._descending = column, order == Qt.SortOrder.DescendingOrder
+        self.beginResetModel()
+        self._order = self._sorted()
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(self._order)
+
+    def columnCount(self, parent: Index = NO_INDEX) -> int:
+        return 0 if parent.isValid() else 3
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return (self.tr("Class"), self.tr("Score"), self.tr("Box"))[section]
+        if role == Qt.ItemDataRole.ToolTipRole and section == BOX:
+            return self.tr("Left, top · width × height in pixels; sorted by area")
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignVCenter | (
+                Qt.AlignmentFlag.AlignLeft if section == LABEL else Qt.AlignmentFlag.AlignRight
+            )
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        found = self._detections
+        if found is None or not index.isValid():
+            return None
+        row, column = int(self._order[index.row()]), index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            if column == LABEL:
+                return found.label(row)
+            if column == SCORE:
+                return self._score_text(found, row)
+            x1, y1, x2, y2 = (round(float(side)) for side in found.boxes[row])
+            return f"{x1}, {y1} · {x2 - x1} × {y2 - y1}"
+        if role == Qt.ItemDataRole.DecorationRole and column == LABEL:
+            name = found.label(row)
+            if name not in self._swatches:
+                self._swatches[name] = swatch(name)
+            return self._swatches[name]
+        if role == Qt.ItemDataRole.TextAlignmentRole and column != LABEL:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.UserRole and column == SCORE:
+            top = 1.0 if found.score_kind == "probability" else max(float(found.scores.max()), 1e-9)
+            return min(max(float(found.scores[row]) / top, 0.0), 1.0)
+        return None
+
+    @staticmethod
+    def _score_text(found: Detections, row: int) -> str:
+        score = float(found.scores[row])
+        return f"{score:.0f}" if found.score_kind == "neighbours" else f"{score:.2f}"
+
+
+class _ScoreDelegate(QStyledItemDelegate):
+    """The score as a short bar before its number."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        super().paint(painter, option, index)
+        share = index.data(Qt.ItemDataRole.UserRole)
+        area: QRect = option.rect
+        bar = QRectF(area.left() + 4, area.center().y() - 2, BAR_WIDTH, 4)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.colour("edge", 0.35))
+        painter.drawRoundedRect(bar, 2, 2)
+        painter.setBrush(theme.colour("accent"))
+        painter.drawRoundedRect(QRectF(bar.left(), bar.top(), bar.width() * share, bar.height()), 2, 2)
+        painter.restore()
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(BAR_WIDTH + 64, ROW_HEIGHT)
+
+
+class ResultsTable(QTableView):
+    """Sortable, several rows can be chosen; a new result keeps choice and scroll position.
+
+    Signals
+    -------
+    selected : ids (tuple of int) that the user chose
+    hovered : the id under the cursor, or None
+    """
+
+    selected = Signal(object)
+    hovered = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Results"))
+        self._model = DetectionsModel(self)
+        self._chosen: frozenset[int] = frozenset()
+        self._telling = True
+        self._hovered: int | None = None
+        self._empty = self.tr("Nothing found. Lower the score to see more.")
+        self.setModel(self._model)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setMouseTracking(True)
+        self.setTabKeyNavigation(False)
+        self.setItemDelegateForColumn(SCORE, _ScoreDelegate(self))
+        self.verticalHeader().hide()
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setStretchLastSection(False)
+        header.setMinimumSectionSize(56)
+        header.setSectionResizeMode(LABEL, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(SCORE, QHeaderView.ResizeMode.Fixed)
+        # The width of the visible rows only: measuring all would touch every row at every tick.
+        header.setResizeContentsPrecision(0)
+        header.setSectionResizeMode(BOX, QHeaderView.ResizeMode.ResizeToContents)
+        header.resizeSection(SCORE, BAR_WIDTH + 56)
+        self.setSortingEnabled(True)
+        self.sortByColumn(SCORE, Qt.SortOrder.DescendingOrder)
+        header.sortIndicatorChanged.connect(lambda *_: self._restore_selection())
+        self.entered.connect(lambda index: self._hover(int(self._model.ids()[index.row()])))
+
+    def set_empty_text(self, text: str) -> None:
+        """What stands there while there is no row."""
+        self._empty = text
+        self.viewport().update()
+
+    def set_detections(self, detections: Detections | None) -> None:
+        """Show other results without a signal. Ids that are chosen stay chosen, also while they are not there."""
+        scroll = self.verticalScrollBar().value()
+        self._telling = False
+        self._model.set_detections(detections)
+        self._telling = True
+        self._restore_selection()
+        self.verticalScrollBar().setValue(scroll)
+
+    def set_selected(self, ids: Iterable[int]) -> None:
+        """Choose rows by id without a signal, and bring the first of them into sight."""
+        chosen = frozenset(ids)
+        if chosen == self._chosen:
+            return
+        self._chosen = chosen
+        self._restore_selection()
+        rows = np.flatnonzero(np.isin(self._model.ids(), list(chosen)))
+        if rows.size:
+            self.scrollTo(self._model.index(int(rows[0]), 0))
+
+    def row_ids(self) -> tuple[int, ...]:
+        """Ids from the top row down."""
+        return tuple(int(number) for number in self._model.ids())
+
+    def _restore_selection(self) -> None:
+        wanted = QItemSelection()
+        rows = np.flatnonzero(np.isin(self._model.ids(), list(self._chosen))) if self._chosen else ()
+        for row in rows:
+            wanted.select(self._model.index(int(row), 0), self._model.index(int(row), BOX))
+        self._telling = False
+        self.selectionModel().select(wanted, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        self._telling = True
+
+    def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
+        super().selectionChanged(selected, deselected)
+        if self._telling:
+            ids = self._model.ids()
+            chosen = tuple(sorted(int(ids[index.row()]) for index in self.selectionModel().selectedRows()))
+            self._chosen = frozenset(chosen)
+            self.selected.emit(chosen)
+
+    def _hover(self, number: int | None) -> None:
+        if number != self._hovered:
+            self._hovered = number
+            self.hovered.emit(number)
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Leave:
+            self._hover(None)
+        return super().viewportEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        return claims(event, SLIDER_KEYS) or super().event(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._model.rowCount():
+            painter = QPainter(self.viewport())
+            painter.setPen(theme.colour("quiet"))
+            area = self.viewport().rect().adjusted(16, 16, -16, -16)
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._empty)
+            painter.end()

@@ -1,0 +1,191 @@
+"""The player's controls. They show what they are told and emit what the user wants."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton
+
+from cvstudio.params import Range
+from ui.icons import icon
+from ui.views.scrubber import Scrubber, clock
+from ui.widgets.choice_rows import PRESS_KEYS
+from ui.widgets.keys import claims
+from ui.widgets.slider import Slider
+
+SPEEDS = (0.25, 0.5, 1.0, 1.5, 2.0)
+VOLUME = Range(0.0, 1.0, step=0.01)
+
+
+class _Button(QToolButton):
+    """Focused by the keyboard only, and then Space presses it instead of starting the player."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.dress(name, text)
+
+    def dress(self, name: str, text: str) -> None:
+        self.setIcon(icon(name))
+        self.setToolTip(text)
+        self.setAccessibleName(text)
+
+    def event(self, event: QEvent) -> bool:
+        return claims(event, PRESS_KEYS) or super().event(event)
+
+
+class Timeline(QFrame):
+    """Play, step, position, scrubber, loop, speed, volume.
+
+    Signals
+    -------
+    play_toggled : play or pause
+    step_requested : frames, -1 or 1
+    seek_requested : seconds; many while scrubbing
+    loop_changed : start, stop in seconds, or None, None to play once
+    speed_changed : 0.25..2
+    volume_changed : 0..1
+    mute_toggled : bool
+    """
+
+    play_toggled = Signal()
+    step_requested = Signal(int)
+    seek_requested = Signal(float)
+    loop_changed = Signal(object, object)
+    speed_changed = Signal(float)
+    volume_changed = Signal(float)
+    mute_toggled = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("timeline")
+        self._duration = 0.0
+        self.back = _Button("step-back", self.tr("Previous frame (Left)"))
+        self.back.setAutoRepeat(True)
+        self.back.clicked.connect(lambda: self.step_requested.emit(-1))
+        self.play = _Button("play", self.tr("Play (Space)"))
+        self.play.clicked.connect(self.play_toggled)
+        self.on = _Button("step-forward", self.tr("Next frame (Right)"))
+        self.on.setAutoRepeat(True)
+        self.on.clicked.connect(lambda: self.step_requested.emit(1))
+        self.position = QLabel()
+        self.position.setAccessibleName(self.tr("Position"))
+        self.duration = QLabel()
+        self.duration.setObjectName("duration")
+        self.duration.setAccessibleName(self.tr("Duration"))
+        self.scrubber = Scrubber()
+        self.scrubber.sought.connect(self._sought)
+        self.scrubber.loop_moved.connect(self.loop_changed.emit)
+        self.loop = _Button("repeat", self.tr("Play again and again; drag the marks to choose a part"))
+        self.loop.setCheckable(True)
+        self.loop.clicked.connect(self._loop_clicked)
+        self.speed = self._make_speed()
+        self.mute = _Button("volume-2", self.tr("Mute"))
+        self.mute.setCheckable(True)
+        self.mute.clicked.connect(self._mute_clicked)
+        self.volume = Slider(VOLUME)
+        self.volume.setFixedWidth(88)
+        self.volume.setAccessibleName(self.tr("Volume"))
+        self.volume.setToolTip(self.tr("Volume"))
+        self.volume.set_number(1.0)
+        self.volume.edited.connect(lambda value, _: self.volume_changed.emit(value))
+        self.volume.reset_requested.connect(self._reset_volume)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(8, 4, 8, 4)
+        layout.setSpacing(4)
+        for button in (self.back, self.play, self.on):
+            layout.addWidget(button)
+        layout.addSpacing(4)
+        layout.addWidget(self.position)
+        layout.addWidget(self.scrubber, 1)
+        layout.addWidget(self.duration)
+        layout.addSpacing(4)
+        for button in (self.loop, self.speed, self.mute):
+            layout.addWidget(button)
+        layout.addWidget(self.volume)
+        self.set_duration(0.0)
+        self.set_has_sound(False)
+        self.set_frame_rate(None)
+
+    def _make_speed(self) -> _Button:
+        button = _Button("gauge", self.tr("Speed"))
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(button)
+        group = QActionGroup(menu)
+        self.speeds: dict[float, QAction] = {}
+        for speed in SPEEDS:
+            action = menu.addAction(f"{speed:g}×")
+            action.setCheckable(True)
+            action.triggered.connect(lambda _=False, value=speed: self._speed_chosen(value))
+            group.addAction(action)
+            self.speeds[speed] = action
+        button.setMenu(menu)
+        button.setText("1×")
+        button.setMinimumWidth(button.fontMetrics().horizontalAdvance("0.25×") + 16)
+        self.speeds[1.0].setChecked(True)
+        return button
+
+    # What is shown --------------------------------------------------------------------------------------------------
+
+    def set_duration(self, secs: float) -> None:
+        """Another medium: its length; the loop is taken off."""
+        self._duration = secs
+        self.loop.setChecked(False)
+        self.scrubber.set_loop(None)
+        self.scrubber.set_duration(secs)
+        self.duration.setText(clock(secs))
+        widest = self.position.fontMetrics().horizontalAdvance(self._clock(secs).replace("1", "0"))
+        self.position.setMinimumWidth(widest + 2)
+        self.set_position(0.0)
+        for button in (self.play, self.back, self.on, self.loop):
+            button.setEnabled(secs > 0)
+
+    def _clock(self, secs: float) -> str:
+        return clock(secs, hours=self._duration >= 3600)
+
+    def set_position(self, secs: float) -> None:
+        """Where the clock stands, in seconds."""
+        if not self.scrubber.dragging:
+            self.scrubber.set_position(secs)
+            self.position.setText(self._clock(secs))
+
+    def set_playing(self, playing: bool) -> None:
+        self.play.dress(
+            "pause" if playing else "play", self.tr("Pause (Space)") if playing else self.tr("Play (Space)")
+        )
+
+    def set_has_sound(self, has_sound: bool) -> None:
+        """Volume and mute stand there only where there is sound."""
+        self.mute.setVisible(has_sound)
+        self.volume.setVisible(has_sound)
+
+    def set_frame_rate(self, rate: float | None) -> None:
+        """Stepping makes sense where there are frames."""
+        self.back.setVisible(rate is not None)
+        self.on.setVisible(rate is not None)
+
+    # What the user wants --------------------------------------------------------------------------------------------
+
+    def _sought(self, secs: float) -> None:
+        self.position.setText(self._clock(secs))
+        self.seek_requested.emit(secs)
+
+    def _loop_clicked(self, on: bool) -> None:
+        self.scrubber.set_loop((0.0, self._duration) if on else None)
+        if on:
+            self.loop_changed.emit(0.0, self._duration)
+        else:
+            self.loop_changed.emit(None, None)
+
+    def _speed_chosen(self, speed: float) -> None:
+        self.speed.setText(f"{speed:g}×")
+        self.speed_changed.emit(speed)
+
+    def _mute_clicked(self, muted: bool) -> None:
+        self.mute.dress("volume-x" if muted else "volume-2", self.tr("Unmute") if muted else self.tr("Mute"))
+        self.mute_toggled.emit(muted)
+
+    def _reset_volume(self) -> None:
+        self.volume.set_number(1.0)
+        self.volume_changed.emit(1.0)
