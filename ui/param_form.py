@@ -100,6 +100,9 @@ class ParamForm(QWidget):
             default = (defaults or {}).get(field.name, field.default)
             value = values.get(field.name, default)
             row.set_value(value, value if default is None and field.kind != "point" else default)
+        width = max((row.value_width for row in self._rows.values()), default=0)
+        for row in self._rows.values():
+            row.set_value_width(width)
 
     def _build(self, fields: tuple[Field, ...]) -> None:
         for row in self._rows.values():
@@ -121,9 +124,9 @@ class ParamForm(QWidget):
         folded = any(field.doc.more for field in fields)
         self._fold.setVisible(folded)
         self._more.setVisible(folded and self._fold.isChecked())
-        width = max((row.label.sizeHint().width() for row in self._rows.values()), default=0)
+        widths = [row.label.sizeHint().width() for row in self._rows.values() if not isinstance(row, BoolRow)]
         for row in self._rows.values():
-            row.set_label_width(min(width, WIDEST_LABEL))
+            row.set_label_width(min(max(widths, default=0), WIDEST_LABEL))
 
     def _make(self, field: Field) -> Row:
         row = ROWS[field.kind](field)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 STYLE_SHEET = """
-QMainWindow, QDialog { background: $window; }
+QMainWindow, QDialog { background: $panel; }
 QMainWindow::separator { background: $window; width: 4px; height: 4px; }
 QMainWindow::separator:hover { background: $accent; }
 QDockWidget > QWidget { background: $panel; }
-QDockWidget::title { background: $panel; padding: 8px 12px 4px 12px; text-align: left; }
-QDockWidget { color: $quiet; font-weight: bold; font-size: ${small_px}px; }
+QDockWidget::title { background: $panel; padding: 8px 8px 4px 8px; text-align: left; }
+QDockWidget {
+    color: $quiet; font-weight: bold; font-size: ${small_px}px;
+    titlebar-close-icon: url("$x"); titlebar-normal-icon: url("$copy");
+}
+QDockWidget::close-button, QDockWidget::float-button { border: none; border-radius: 4px; padding: 0; icon-size: 14px; }
+QDockWidget::close-button:hover, QDockWidget::float-button:hover { background: $hover; }
 QDockWidget > * { font-weight: normal; font-size: ${text_px}px; }
 QScrollArea, QScrollArea > QWidget > QWidget { background: transparent; }
 QFrame#welcome { background: $window; }
@@ -64,6 +69,8 @@ QLineEdit:hover, QSpinBox:hover, QDoubleSpinBox:hover { border-color: $edge; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus, QTextEdit:focus {
     border-color: $accent;
 }
+QAbstractSpinBox QLineEdit, QComboBox QLineEdit { background: transparent; border: none; padding: 0; }
+QAbstractSpinBox#value::up-button, QAbstractSpinBox#value::down-button { width: 0; border: none; }
 QDoubleSpinBox#value { background: transparent; border-color: transparent; padding: 2px 4px; }
 QDoubleSpinBox#value:hover { background: $window; border-color: $edge; }
 QDoubleSpinBox#value:focus { background: $window; border-color: $accent; }
@@ -80,6 +87,7 @@ QAbstractItemView { background: $panel; border: none; outline: none; alternate-b
 QListView::item { padding: 4px 8px; border-radius: 4px; }
 QAbstractItemView::item:hover { background: $raised; }
 QAbstractItemView::item:selected { background: $selection; color: $text; }
+QTableView::item { padding: 0 8px; }
 QTableView { gridline-color: transparent; selection-background-color: $selection; selection-color: $text; }
 QHeaderView { background: $panel; }
 QHeaderView::section {
@@ -87,6 +95,7 @@ QHeaderView::section {
     font-size: ${small_px}px;
 }
 QHeaderView::section:hover { color: $text; }
+QHeaderView::up-arrow, QHeaderView::down-arrow { subcontrol-origin: padding; subcontrol-position: center right; }
 QHeaderView::up-arrow { image: url("$chevron_up"); width: 12px; height: 12px; }
 QHeaderView::down-arrow { image: url("$chevron_down"); width: 12px; height: 12px; }
 
@@ -125,7 +134,9 @@ QStatusBar { background: $panel; border: none; color: $quiet; font-size: ${small
 QStatusBar::item { border: none; }
 QStatusBar QLabel { padding: 2px 6px; font-size: ${small_px}px; }
 
-QFrame#palette, QFrame#popup { background: $raised; border: 1px solid $line; border-radius: 8px; }
+QFrame#palette, QFrame#popup { background: $raised; border: 1px solid $line; }
+QFrame#popup QPushButton, QFrame#notice QPushButton { background: $hover; }
+QFrame#popup QPushButton:hover, QFrame#notice QPushButton:hover { background: $line; }
 QFrame#palette QListWidget, QFrame#popup QListView { background: transparent; }
 QFrame#canvas-bar { background: $panel; border: 1px solid $line; border-radius: 8px; }
 QFrame#canvas-bar QLabel { color: $quiet; font-size: ${small_px}px; padding: 0 4px; }

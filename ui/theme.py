@@ -240,6 +240,6 @@ def _arrow(name: str, value: str) -> str:
 def style_sheet(palette: Palette) -> str:
     """The application's style sheet in the colours of `palette`."""
     values = {key: str(value) for key, value in asdict(palette).items()}
-    for name in ("chevron-down", "chevron-up", "chevron-right", "check"):
+    for name in ("chevron-down", "chevron-up", "chevron-right", "check", "x", "copy"):
         values[name.replace("-", "_")] = _arrow(name, palette.quiet if name != "check" else palette.on_accent)
     return Template(STYLE_SHEET).substitute(values, small_px=SMALL_PX, text_px=TEXT_PX)

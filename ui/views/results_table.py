@@ -149,7 +149,7 @@ class _ScoreDelegate(QStyledItemDelegate):
         super().paint(painter, option, index)
         share = index.data(Qt.ItemDataRole.UserRole)
         area: QRect = option.rect
-        bar = QRectF(area.left() + 4, area.center().y() - 2, BAR_WIDTH, 4)
+        bar = QRectF(area.left() + 8, area.center().y() - 2, BAR_WIDTH, 4)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -205,7 +205,7 @@ class ResultsTable(QTableView):
         # The width of the visible rows only: measuring all would touch every row at every tick.
         header.setResizeContentsPrecision(0)
         header.setSectionResizeMode(BOX, QHeaderView.ResizeMode.ResizeToContents)
-        header.resizeSection(SCORE, BAR_WIDTH + 56)
+        header.resizeSection(SCORE, BAR_WIDTH + 60)
         self.setSortingEnabled(True)
         self.sortByColumn(SCORE, Qt.SortOrder.DescendingOrder)
         header.sortIndicatorChanged.connect(lambda *_: self._restore_selection())

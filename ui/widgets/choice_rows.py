@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QWheelEvent
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QPushButton, QSizePolicy, QToolButton
 
 from cvstudio.analyses.base import Histogram
 from cvstudio.params import Field, Range
@@ -61,7 +61,11 @@ class BoolRow(Row):
         self.switch = Switch()
         self.switch.setAccessibleName(self.title)
         self.switch.clicked.connect(lambda on: self.edit(on, dragging=False))
-        self.one_line(((self.switch, 0), (QWidget(), 1)))
+        self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.one_line(((self.switch, 0),))
+
+    def set_label_width(self, width: int) -> None:
+        """A switch stands at the end of the line, so that its label may be a sentence."""
 
     def value(self) -> bool:
         return self.switch.isChecked()

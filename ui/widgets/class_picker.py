@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPaintEvent, QPixmap, QStandardItem, QStandardItemModel
+from PySide6.QtGui import (
+    QColor,
+    QIcon,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QStandardItem,
+    QStandardItemModel,
+)
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -37,9 +47,10 @@ def swatch(name: str, size: int = 12, ratio: float = 2.0) -> QPixmap:
     made.fill(Qt.GlobalColor.transparent)
     painter = QPainter(made)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
+    # A hairline holds yellow together on a light ground and blue on a dark one.
+    painter.setPen(QPen(QColor(128, 128, 128, 160), 0.75))
     painter.setBrush(QColor(*class_colour(name)))
-    painter.drawEllipse(QRectF(1, 1, size - 2, size - 2))
+    painter.drawEllipse(QRectF(0.5, 0.5, size - 1, size - 1))
     painter.end()
     return made
 
@@ -69,6 +80,7 @@ class ClassPopup(QFrame):
         self.everything.clicked.connect(lambda: self._set_all(False))
         self.list = QListView()
         self.list.setUniformItemSizes(True)
+        self.list.setIconSize(QSize(12, 12))
         self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.list.setAccessibleName(self.tr("Classes"))
         self._model = QStandardItemModel(self)

@@ -101,6 +101,14 @@ class Row(QWidget):
         """Rows of one form keep their labels to one column."""
         self.label.setFixedWidth(width)
 
+    @property
+    def value_width(self) -> int:
+        """What the number behind a slider takes; 0 where there is none."""
+        return 0
+
+    def set_value_width(self, width: int) -> None:
+        """Rows of one form keep their sliders to one column."""
+
     def configure(self, *, bounds: Range | None, options: tuple[str, ...], histogram: Histogram | None) -> None:
         """Say what is allowed and what lies behind; a row takes what concerns it."""
 

@@ -40,6 +40,13 @@ class SliderRow(Row):
             self.slider.set_range(wanted)
             self.box.set_range(wanted)
 
+    @property
+    def value_width(self) -> int:
+        return self.box.wanted_width
+
+    def set_value_width(self, width: int) -> None:
+        self.box.setFixedWidth(width)
+
     def _typed(self, value: float) -> float | int:
         return round(value) if self.field.kind == "int" else value
 

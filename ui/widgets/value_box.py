@@ -46,9 +46,14 @@ class ValueBox(QDoubleSpinBox):
         self.setSuffix(f" {bounds.unit}" if bounds.unit and self._unit else "")
         self.blockSignals(blocked)
         plain = bounds if self._unit else Range(bounds.low, bounds.high, bounds.step)
-        self.ensurePolished()
-        widest = max(self.fontMetrics().horizontalAdvance(number(end, plain)) for end in (bounds.low, bounds.high))
-        self.setFixedWidth(max(widest + 18, 44))
+        self._texts = (number(bounds.low, plain), number(bounds.high, plain))
+        self.setFixedWidth(self.wanted_width)
+
+    @property
+    def wanted_width(self) -> int:
+        """What the longest number of the range takes, with its unit and the margins of the style."""
+        widest = max(self.fontMetrics().horizontalAdvance(text) for text in self._texts)
+        return max(widest + 16, 44)
 
     def set_number(self, value: float) -> None:
         """Show `value` without a signal."""
