@@ -67,8 +67,10 @@ class Sheet:
         controller = window.controller
         self.tour.wait(
             "the clip",
-            lambda: controller.session.state.active_media is not None
-            and controller.session.state.active_media.kind == "video",
+            lambda: (
+                controller.session.state.active_media is not None
+                and controller.session.state.active_media.kind == "video"
+            ),
         )
         controller.use_analysis("detect")
         controller.set_model("haar-face")

@@ -235,6 +235,8 @@ class Controller(QObject):
         if instance is None or (instance.model == key and instance.weights == weights):
             return
         model = MODELS[key]
+        if model.task != instance.spec.task:
+            return
         names = {name for params in instance.spec.params_types(model) for name in params.__dataclass_fields__}
         values = {
             name: value for name, value in instance.values.items() if name in names and name not in model.defaults

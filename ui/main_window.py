@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QMimeData, QStandardPaths, Qt, QTimer, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QKeyEvent
@@ -14,26 +12,21 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QMainWindow,
     QMenu,
-    QMessageBox,
     QStackedWidget,
 )
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.api import Runner
-from cvstudio.errors import UserError
-from cvstudio.exporters import Exporter, ExportItem, export, exporters_for
-from cvstudio.jobs import Event, Job
-from cvstudio.media import Media, MediaKind
+from cvstudio.media import Media
 from cvstudio.models import MODELS
-from cvstudio.progress import Progress
-from cvstudio.project import SUFFIX, MissingMediaError, load_project, save_project
-from cvstudio.recipe import make_recipe
+from cvstudio.project import SUFFIX
 from cvstudio.resources import user_cache_dir
-from cvstudio.session import AnalysisInstance, State
+from cvstudio.session import State
 from ui.commands import Command, install
 from ui.controller import Controller, Shown
+from ui.exporting import Exporting
 from ui.palette import Entry, Palette
 from ui.panels import PANELS
+from ui.project_files import ProjectFiles
 from ui.settings import Settings
 from ui.shortcuts_sheet import ShortcutsSheet
 from ui.status import StatusLine
@@ -50,8 +43,6 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.settings = settings or Settings()
         self.controller = Controller(self)
-        self.project_path: Path | None = None
-        self.exported: list[Path] = []
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
         self.setMinimumSize(720, 480)
@@ -63,6 +54,8 @@ class MainWindow(QMainWindow):
         self._centre.addWidget(self.workspace)
         self.setCentralWidget(self._centre)
         self.notices = Notices(self._centre)
+        self.project = ProjectFiles(self, self.controller, self.settings)
+        self.exporting = Exporting(self, self.controller, self.settings, self.notices)
         self.docks = self._make_docks()
         self.status = StatusLine(self.controller)
         self.setStatusBar(self.status)
@@ -78,7 +71,7 @@ class MainWindow(QMainWindow):
         controller.notice.connect(self.notice)
         controller.opened.connect(lambda media: self.settings.add_recent(str(media.path)))
         controller.view_changed.connect(self._view_changed)
-        controller.pipeline.event.connect(self._job_event)
+        self.project.saved.connect(lambda: self._state_changed(controller.session.state))
         self.welcome.open_requested.connect(self.open_dialog)
         self.welcome.sample_requested.connect(controller.open_sample)
         self.workspace.read_out.connect(self.status.set_read_out)
@@ -122,10 +115,10 @@ class MainWindow(QMainWindow):
             Command("open", tr("Open …"), self.open_dialog, "file", ("Ctrl+O",), "folder-open"),
             Command("open-folder", tr("Open Folder …"), self.open_folder_dialog, "file", ("Ctrl+Shift+O",), "images"),
             Command("paste", tr("Paste Picture"), self.paste, "file", ("Ctrl+V",), "clipboard-paste"),
-            Command("project-open", tr("Open Project …"), self.open_project_dialog, "file", (), "", (), True),
-            Command("project-save", tr("Save Project"), self.save_project, "file", ("Ctrl+S",), "save"),
-            Command("project-save-as", tr("Save Project As …"), self.save_project_as, "file", ("Ctrl+Shift+S",)),
-            Command("export", tr("Export …"), self.export_dialog, "file", ("Ctrl+E",), "share", (), True),
+            Command("project-open", tr("Open Project …"), self.project.ask_open, "file", (), "", (), True),
+            Command("project-save", tr("Save Project"), self.project.save, "file", ("Ctrl+S",), "save"),
+            Command("project-save-as", tr("Save Project As …"), self.project.save_as, "file", ("Ctrl+Shift+S",)),
+            Command("export", tr("Export …"), self.exporting.ask, "file", ("Ctrl+E",), "share", (), True),
             Command("quit", tr("Quit"), self.close, "file", ("Ctrl+Q",), "", (), True),
             Command("undo", tr("Undo"), c.undo, "edit", ("Ctrl+Z",), "undo-2"),
             Command("redo", tr("Redo"), c.redo, "edit", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo-2"),
@@ -164,11 +157,11 @@ class MainWindow(QMainWindow):
         self.actions_by_key["redo"].setText(self.tr("Redo {what}").format(what=redo) if redo else self.tr("Redo"))
         self.actions_by_key["undo"].setEnabled(undo is not None)
         self.actions_by_key["redo"].setEnabled(redo is not None)
-        name = self.project_path.stem if self.project_path else ""
+        name = self.project.path.stem if self.project.path else ""
         media = state.active_media
         parts = [part for part in (media.name if media else "", name, "cvstudio") if part]
         self.setWindowTitle(" — ".join(parts) + "[*]")
-        self.setWindowModified(self.controller.session.modified and self.project_path is not None)
+        self.setWindowModified(self.controller.session.modified and self.project.path is not None)
 
     def _view_changed(self, shown: Shown) -> None:
         self.actions_by_key["export"].setEnabled(self.controller.current_result() is not None)
@@ -209,7 +202,7 @@ class MainWindow(QMainWindow):
             self.settings.set("folder", str(paths[0].parent))
         projects = [path for path in paths if path.suffix == SUFFIX]
         if projects:
-            self.open_project(projects[0])
+            self.project.open(projects[0])
             return
         if paths:
             self.controller.open_paths(paths)
@@ -249,118 +242,7 @@ class MainWindow(QMainWindow):
         if self._recent_menu.isEmpty():
             self._recent_menu.addAction(self.tr("Nothing yet")).setEnabled(False)
 
-    # Projects -------------------------------------------------------------------------------------------------------
-
-    def open_project_dialog(self) -> None:
-        """Choose a project file."""
-        kinds = self.tr("Projects (*{suffix})").format(suffix=SUFFIX)
-        name, _ = QFileDialog.getOpenFileName(self, self.tr("Open project"), self._start_folder(), kinds)
-        if name:
-            self.open_project(Path(name))
-
-    def open_project(self, path: Path, moved: dict[str, Path] | None = None) -> None:
-        """Open a project; asks where its files are now if they have moved."""
-        try:
-            state, position_secs = load_project(path, moved=moved)
-        except MissingMediaError as error:
-            found = dict(moved or {})
-            for old in error.paths:
-                title = self.tr("Where is {name} now?").format(name=Path(old).name)
-                name, _ = QFileDialog.getOpenFileName(self, title, str(path.parent))
-                if not name:
-                    self.notice("error", str(error))
-                    return
-                found[old] = Path(name)
-            self.open_project(path, found)
-        except UserError as error:
-            self.notice("error", str(error))
-        else:
-            self.project_path = path
-            self.controller.session.load(state)
-            self.controller.playback.seek(position_secs)
-            self.settings.add_recent(str(path))
-
-    def save_project(self) -> bool:
-        """Save where the project is; asks where if it has no file yet."""
-        if self.project_path is None:
-            return self.save_project_as()
-        try:
-            save_project(
-                self.project_path, self.controller.session.state, position_secs=self.controller.playback.position_secs
-            )
-        except UserError as error:
-            self.notice("error", str(error))
-            return False
-        self.controller.session.mark_saved()
-        self._state_changed(self.controller.session.state)
-        return True
-
-    def save_project_as(self) -> bool:
-        """Choose a file and save."""
-        name, _ = QFileDialog.getSaveFileName(
-            self, self.tr("Save project"), self._start_folder(), self.tr("Projects (*{suffix})").format(suffix=SUFFIX)
-        )
-        if not name:
-            return False
-        path = Path(name)
-        self.project_path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
-        return self.save_project()
-
-    # Export ---------------------------------------------------------------------------------------------------------
-
-    def export_dialog(self) -> None:
-        """Choose a format and a file for the current result."""
-        result = self.controller.current_result()
-        media = self.controller.session.state.active_media
-        if result is None or media is None:
-            self.notice("info", self.tr("There is no result to export yet; open a file and choose an analysis."))
-            return
-        choices = exporters_for(type(result), video=media.kind is MediaKind.VIDEO)
-        filters = {f"{item.title} (*{item.suffix})": item for item in choices}
-        instance = self.controller.session.state.instance
-        assert instance is not None
-        start = Path(self.settings.text("export-folder", self._start_folder()))
-        name, chosen = QFileDialog.getSaveFileName(
-            self,
-            self.tr("Export"),
-            str(start / f"{media.path.stem}-{instance.analysis}{choices[0].suffix}"),
-            ";;".join(filters),
-        )
-        if name:
-            path = Path(name)
-            by_suffix = next((item for item in choices if item.suffix == path.suffix.lower()), None)
-            exporter = by_suffix or filters.get(chosen, choices[0])
-            self.settings.set("export-folder", str(path.parent))
-            self.export(exporter, path if path.suffix else path.with_suffix(exporter.suffix))
-
-    def export(self, exporter: Exporter, path: Path) -> None:
-        """Write the current result on a worker."""
-        instance = self.controller.session.state.instance
-        assert instance is not None
-        look = dict(self.controller.session.state.look)
-        pts = self.controller.shown.pts
-        pipeline = self.controller.pipeline
-
-        def work(progress: Progress) -> Iterator[Any]:
-            with Runner(cache=pipeline.cache) as runner:
-                item = _export_item(runner, instance, exporter, path, pts, look, progress)
-                export(exporter, path, item, progress)
-            yield path
-
-        title = self.tr("Exporting {name}").format(name=path.name)
-        pipeline.submit("export", Job(("export", str(path)), title, work))
-
-    def _job_event(self, event: Event) -> None:
-        owner = event.job.owner
-        if event.kind == "output" and isinstance(owner, tuple) and owner[0] == "export":
-            self.exported.append(event.value)
-            folder = QUrl.fromLocalFile(str(event.value.parent))
-            self.notices.post(
-                "info",
-                self.tr("Saved {name} and its recipe.").format(name=event.value.name),
-                action=self.tr("Show folder"),
-                run=lambda: QDesktopServices.openUrl(folder),
-            )
+    # Window ---------------------------------------------------------------------------------------------------------
 
     def copy_view(self) -> None:
         """Put what the canvas shows on the clipboard."""
@@ -470,36 +352,9 @@ class MainWindow(QMainWindow):
             super().keyReleaseEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self.project_path is not None and self.controller.session.modified and not self._may_close():
+        if not self.project.may_close():
             event.ignore()
             return
         self.settings.save_window(self)
         self.controller.close()
         event.accept()
-
-    def _may_close(self) -> bool:
-        buttons = QMessageBox.StandardButton
-        answer = QMessageBox.question(
-            self,
-            self.tr("Save the project?"),
-            self.tr("The project has changes that are not saved."),
-            buttons.Save | buttons.Discard | buttons.Cancel,
-        )
-        return answer == buttons.Discard or (answer == buttons.Save and self.save_project())
-
-
-def _export_item(
-    runner: Runner,
-    instance: AnalysisInstance,
-    exporter: Exporter,
-    path: Path,
-    pts: float | None,
-    look: dict[str, Any],
-    progress: Progress,
-) -> ExportItem:
-    base = path.parent.resolve()
-    if not exporter.video:
-        return runner.export_item(instance, progress, base=base, pts=pts, look=look)
-    media = instance.bindings[instance.spec.inputs[0].name]
-    recipe = make_recipe(instance, base, pts=None, look=look)
-    return ExportItem(media, None, None, look, recipe, frames=runner.frames(instance, progress))

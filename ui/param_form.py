@@ -47,6 +47,7 @@ class ParamForm(QWidget):
         super().__init__()
         self._fields: tuple[Field, ...] = ()
         self._rows: dict[str, Row] = {}
+        self._unfolded = False
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
@@ -54,9 +55,8 @@ class ParamForm(QWidget):
         self._fold.setObjectName("fold")
         self._fold.setText(self.tr("More"))
         self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._fold.setCheckable(True)
         self._fold.setIcon(icon("chevron-right"))
-        self._fold.toggled.connect(self._unfold)
+        self._fold.clicked.connect(lambda: self.set_unfolded(not self._unfolded))
         self._more = QWidget()
         more = QVBoxLayout(self._more)
         more.setContentsMargins(0, 0, 0, 0)
@@ -123,7 +123,7 @@ class ParamForm(QWidget):
                 place += 1
         folded = any(field.doc.more for field in fields)
         self._fold.setVisible(folded)
-        self._more.setVisible(folded and self._fold.isChecked())
+        self._more.setVisible(folded and self._unfolded)
         widths = [row.label.sizeHint().width() for row in self._rows.values() if not isinstance(row, BoolRow)]
         for row in self._rows.values():
             row.set_label_width(min(max(widths, default=0), WIDEST_LABEL))
@@ -137,6 +137,9 @@ class ParamForm(QWidget):
             row.pick_requested.connect(lambda: self.pick_requested.emit(name))
         return row
 
-    def _unfold(self, open_: bool) -> None:
-        self._fold.setIcon(icon("chevron-down" if open_ else "chevron-right"))
-        self._more.setVisible(open_)
+    def set_unfolded(self, unfolded: bool) -> None:
+        """Show or hide what is rarely used."""
+        self._unfolded = unfolded
+        self._fold.setIcon(icon("chevron-down" if unfolded else "chevron-right"))
+        self._fold.setText(self.tr("Less") if unfolded else self.tr("More"))
+        self._more.setVisible(unfolded and any(field.doc.more for field in self._fields))

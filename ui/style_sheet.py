@@ -9,12 +9,16 @@ QMainWindow::separator:hover { background: $accent; }
 QDockWidget > QWidget { background: $panel; }
 QDockWidget::title { background: $panel; padding: 8px 8px 4px 8px; text-align: left; }
 QDockWidget {
-    color: $quiet; font-weight: bold; font-size: ${small_px}px;
+    color: $quiet;
     titlebar-close-icon: url("$x"); titlebar-normal-icon: url("$copy");
 }
-QDockWidget::close-button, QDockWidget::float-button { border: none; border-radius: 4px; padding: 0; icon-size: 14px; }
+QDockWidget::close-button, QDockWidget::float-button {
+    border: none; border-radius: 4px; padding: 0; icon-size: 14px;
+    subcontrol-origin: margin; position: absolute; top: 8px; width: 18px; height: 18px;
+}
+QDockWidget::close-button { right: 8px; }
+QDockWidget::float-button { right: 30px; }
 QDockWidget::close-button:hover, QDockWidget::float-button:hover { background: $hover; }
-QDockWidget > * { font-weight: normal; font-size: ${text_px}px; }
 QScrollArea, QScrollArea > QWidget > QWidget { background: transparent; }
 QFrame#welcome { background: $window; }
 
@@ -59,7 +63,7 @@ QToolButton:focus { border-color: $accent; }
 QToolButton:disabled { color: $disabled; }
 QToolButton::menu-indicator { image: none; }
 QToolButton#fold { color: $quiet; padding: 4px 6px 4px 0; }
-QToolButton#fold:hover { background: transparent; color: $text; }
+QToolButton#fold:hover, QToolButton#fold:pressed { background: transparent; color: $text; }
 
 QLineEdit, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextEdit {
     background: $window; border: 1px solid $line; border-radius: 4px; padding: 3px 6px;
@@ -70,7 +74,9 @@ QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus, QTe
     border-color: $accent;
 }
 QAbstractSpinBox QLineEdit, QComboBox QLineEdit { background: transparent; border: none; padding: 0; }
-QAbstractSpinBox#value::up-button, QAbstractSpinBox#value::down-button { width: 0; border: none; }
+QDoubleSpinBox#value::up-button, QDoubleSpinBox#value::down-button {
+    subcontrol-origin: margin; width: 0px; height: 0px; border: none;
+}
 QDoubleSpinBox#value { background: transparent; border-color: transparent; padding: 2px 4px; }
 QDoubleSpinBox#value:hover { background: $window; border-color: $edge; }
 QDoubleSpinBox#value:focus { background: $window; border-color: $accent; }

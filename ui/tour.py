@@ -54,7 +54,7 @@ class Tour:
         return self.window.controller.current_result()
 
     def screenshot(self, name: str) -> None:
-        path = self.out / f"{name}.png"
+        path = self.out / f"window {name}.png"
         QTest.qWait(200)
         self.window.grab().save(str(path))
         self.files.append(path)
@@ -79,9 +79,11 @@ class Tour:
         state = self.window.controller.session
         self.wait(
             f"the sample of {analysis}",
-            lambda: state.state.instance is not None
-            and state.state.instance.analysis == analysis
-            and state.state.instance.complete,
+            lambda: (
+                state.state.instance is not None
+                and state.state.instance.analysis == analysis
+                and state.state.instance.complete
+            ),
         )
         self.settled()
 
@@ -92,9 +94,9 @@ class Tour:
         assert instance is not None
         for exporter in default_exporters(instance.spec.result):
             path = self.out / f"{instance.analysis}{exporter.suffix}"
-            before = len(self.window.exported)
-            self.window.export(exporter, path)
-            self.wait(f"the file {path.name}", lambda count=before: len(self.window.exported) > count)
+            before = len(self.window.exporting.written)
+            self.window.exporting.export(exporter, path)
+            self.wait(f"the file {path.name}", lambda count=before: len(self.window.exporting.written) > count)
             self.files += [path, path.with_name(path.name + ".recipe.json")]
 
     def detect(self) -> None:
@@ -153,10 +155,10 @@ class Tour:
         self.export()
 
     def project(self) -> None:
-        self.window.project_path = self.out / "tour.cvstudio"
-        if not self.window.save_project():
+        path = self.window.project.path = self.out / "tour.cvstudio"
+        if not self.window.project.save():
             raise TourError("the project could not be saved")
-        self.files.append(self.window.project_path)
+        self.files.append(path)
 
     def check(self) -> None:
         """Every file is there and holds something."""
@@ -186,7 +188,7 @@ def main(arguments: list[str]) -> int:
         print(f"cvstudio: the tour failed: {error}.", file=sys.stderr)
         return 1
     finally:
-        window.project_path = None
+        window.project.path = None  # nothing is to be asked at the end
         window.close()
         window.deleteLater()
         app.sendPostedEvents(None, QEvent.Type.DeferredDelete)

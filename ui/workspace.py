@@ -93,9 +93,7 @@ class Workspace(QWidget):
             self.splitter.setStretchFactor(0, 3)
             self.splitter.setStretchFactor(1, 2)
             view.seek_requested.connect(self._controller.playback.seek)
-            view.hovered.connect(
-                lambda secs, hz, db: self.read_out.emit(f"{secs:.3f} s · {hz:,.0f} Hz · {db:.1f} dB")
-            )
+            view.hovered.connect(lambda secs, hz, db: self.read_out.emit(f"{secs:.3f} s · {hz:,.0f} Hz · {db:.1f} dB"))
         return self.spectrogram
 
     # Painting -------------------------------------------------------------------------------------------------------

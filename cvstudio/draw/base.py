@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.params import Choices, Doc, Range
-from cvstudio.types import View
+from cvstudio.types import Size, View
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,19 @@ def grid(value: float, scale: float) -> int:
 def grid_origin(view: View) -> tuple[int, int]:
     """Column and row of the grid at which `view` begins; negative where it begins outside of the picture."""
     return grid(view.rect.x, view.scale), grid(view.rect.y, view.scale)
+
+
+def grid_size(size: Size, scale: float) -> Size:
+    """Size of the whole picture on the grid, at least one pixel."""
+    return Size(max(1, grid(size.width, scale)), max(1, grid(size.height, scale)))
+
+
+def visible_part(size: Size, view: View) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom on the grid of what `view` shows of a picture of `size`; empty where right <= left
+    or bottom <= top."""
+    x, y = grid_origin(view)
+    whole, shown = grid_size(size, view.scale), view.size
+    return max(x, 0), max(y, 0), min(x + shown.width, whole.width), min(y + shown.height, whole.height)
 
 
 @functools.singledispatch

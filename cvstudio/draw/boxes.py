@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid_origin
-from cvstudio.draw.labels import place_labels, text_size
+from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, visible_part
+from cvstudio.draw.labels import Label, place_labels, text_size
 from cvstudio.draw.palette import INK, PAPER, RGB, class_colour, text_on
 from cvstudio.draw.text import chip
 from cvstudio.results import Detections
@@ -20,14 +20,18 @@ REACH = 4
 def _(result: Detections, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     import cv2
 
-    if not len(result) or look.opacity <= 0:
+    left, top, right, bottom = visible_part(result.size, view)
+    if not len(result) or look.opacity <= 0 or right <= left or bottom <= top:
         return
+    x, y = grid_origin(view)
+    # Beyond the picture nothing is painted, as a file has nothing there.
+    shown = canvas[top - y : bottom - y, left - x : right - x]
+    target = shown if look.opacity >= 1 else shown.copy()
     corners = box_corners(result, view.scale)
-    target = canvas if look.opacity >= 1 else canvas.copy()
-    _paint_boxes(result, corners, target, view, look, emphasis)
-    _paint_labels(result, corners, target, view, look)
-    if target is not canvas:
-        cv2.addWeighted(target, look.opacity, canvas, 1 - look.opacity, 0, dst=canvas)
+    _paint_boxes(result, corners - np.array([left, top, left, top]), target, look, emphasis)
+    _paint_labels(result, place_labels(result, corners, view.scale, look), target, (left, top), look)
+    if look.opacity < 1:
+        shown[:] = cv2.addWeighted(target, look.opacity, shown, 1 - look.opacity, 0)
 
 
 def box_corners(result: Detections, scale: float) -> NDArray[np.int64]:
@@ -36,16 +40,9 @@ def box_corners(result: Detections, scale: float) -> NDArray[np.int64]:
 
 
 def _paint_boxes(
-    result: Detections,
-    corners: NDArray[np.int64],
-    canvas: NDArray[np.uint8],
-    view: View,
-    look: Look,
-    emphasis: Emphasis,
+    result: Detections, edges: NDArray[np.int64], canvas: NDArray[np.uint8], look: Look, emphasis: Emphasis
 ) -> None:
     height, width = canvas.shape[:2]
-    x, y = grid_origin(view)
-    edges = corners - np.array([x, y, x, y])
     visible = (edges[:, 2] > -REACH) & (edges[:, 3] > -REACH) & (edges[:, 0] < width + REACH)
     visible &= edges[:, 1] < height + REACH
     # What lies far outside need not be drawn there, and OpenCV counts in 32 bits.
@@ -78,13 +75,12 @@ def _outline(canvas: NDArray[np.uint8], edges: list[int], width: int, colour: RG
 
 
 def _paint_labels(
-    result: Detections, corners: NDArray[np.int64], canvas: NDArray[np.uint8], view: View, look: Look
+    result: Detections, labels: list[Label], canvas: NDArray[np.uint8], origin: tuple[int, int], look: Look
 ) -> None:
     size = text_size(look)
-    x, y = grid_origin(view)
     # The best is drawn last, on top.
-    for label in reversed(place_labels(result, corners, view.scale, look)):
-        left, top = label.left - x, label.top - y
+    for label in reversed(labels):
+        left, top = label.left - origin[0], label.top - origin[1]
         right, bottom = min(left + label.width, canvas.shape[1]), min(top + label.height, canvas.shape[0])
         if left >= canvas.shape[1] or top >= canvas.shape[0] or right <= 0 or bottom <= 0:
             continue

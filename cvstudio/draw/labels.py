@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Look, grid
+from cvstudio.draw.base import Look, grid_size
 from cvstudio.draw.text import chip_size
 from cvstudio.results import Detections
+from cvstudio.types import Size
 
 MAX_LABELS = 200
 """Past this many boxes labels would only hide the picture."""
@@ -56,7 +57,7 @@ def place_labels(result: Detections, corners: NDArray[np.int64], scale: float, l
     corners : int64 (n, 4), left, top, right and bottom of the boxes in output pixels
     scale : output pixels for each image pixel
     """
-    whole = (grid(result.size.width, scale), grid(result.size.height, scale))
+    whole = grid_size(result.size, scale)
     count = min(len(result), MAX_LABELS)
     # Left, top, right, bottom of what is taken, in its first `len(labels)` rows.
     taken = np.zeros((count, 4), np.int64)
@@ -74,12 +75,12 @@ def place_labels(result: Detections, corners: NDArray[np.int64], scale: float, l
     return labels
 
 
-def _spots(box: list[int], width: int, height: int, whole: tuple[int, int]) -> NDArray[np.int64]:
+def _spots(box: list[int], width: int, height: int, whole: Size) -> NDArray[np.int64]:
     """Corners (left, top) of the places within the picture, the best first, int64 (n, 2) with n >= 1."""
     left, top, right, bottom = box
-    furthest = max(whole[0] - width, 0)
+    furthest = max(whole.width - width, 0)
     lefts = (min(max(left, 0), furthest), min(max(right - width, 0), furthest))
-    lowest = max(whole[1] - height, 0)
+    lowest = max(whole.height - height, 0)
     tops = [y for y in (top - height, bottom, top, bottom - height) if 0 <= y <= lowest]
     return np.array([(x, y) for y in tops or [min(max(top, 0), lowest)] for x in lefts], np.int64)
 

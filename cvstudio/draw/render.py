@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.draw import boxes, pictures, sound  # noqa: F401  (each registers its painter)
-from cvstudio.draw.base import Emphasis, Look, draw, grid_origin
+from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, visible_part
 from cvstudio.draw.resample import PIXELATED_FROM, Pyramid
 from cvstudio.types import Image, View
 
@@ -90,9 +90,7 @@ def sample_base(pyramid: Pyramid | None, view: View, background: Colour) -> NDAr
     if pyramid is None:
         return _filled(size.width, size.height, background)
     x, y = grid_origin(view)
-    width, height = pyramid.size_at(view.scale)
-    left, top = max(x, 0), max(y, 0)
-    right, bottom = min(x + size.width, width), min(y + size.height, height)
+    left, top, right, bottom = visible_part(pyramid.size, view)
     if left >= right or top >= bottom:
         return _filled(size.width, size.height, background)
     part = pyramid.window(view.scale, left, top, right, bottom, pixelated=view.scale >= PIXELATED_FROM)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import grid
+from cvstudio.types import Size
 
 PIXELATED_FROM = 2.0
 """From this scale on, pixels are shown as squares."""
@@ -32,10 +32,9 @@ class Pyramid:
         self._levels = [pixels]
         self._smoothed: dict[int, NDArray[np.uint8]] = {}
 
-    def size_at(self, scale: float) -> tuple[int, int]:
-        """Width and height of the whole picture at `scale`, at least one pixel."""
-        height, width = self._levels[0].shape[:2]
-        return max(1, grid(width, scale)), max(1, grid(height, scale))
+    @property
+    def size(self) -> Size:
+        return Size(self._levels[0].shape[1], self._levels[0].shape[0])
 
     def window(
         self, scale: float, left: int, top: int, right: int, bottom: int, *, pixelated: bool = False
@@ -45,7 +44,7 @@ class Pyramid:
         Parameters
         ----------
         scale : output pixels for each pixel; at 1 the pixels themselves are given
-        left, top, right, bottom : within `size_at(scale)`
+        left, top, right, bottom : edges on the grid, within the whole picture
         pixelated : whether an enlarged pixel is a square instead of interpolated
 
         Returns

@@ -29,7 +29,6 @@ from ui.panels import PANELS
 from ui.panels.base import Panel
 from ui.param_form import ParamForm
 
-
 WIDTH = 300
 """Narrower, and a slider would have no room beside its label and its number."""
 

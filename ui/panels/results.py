@@ -25,7 +25,7 @@ class ResultsPanel(QWidget):
         self._summary.setTextFormat(Qt.TextFormat.PlainText)
         self._export = QPushButton(icon("share"), self.tr("Export …"))
         self._export.setObjectName("export-button")
-        self._export.clicked.connect(lambda: self.window().export_dialog())  # type: ignore[attr-defined]
+        self._export.clicked.connect(lambda: self.window().exporting.ask())  # type: ignore[attr-defined]
         self.table = ResultsTable()
         self.table.selected.connect(lambda ids: controller.select(frozenset(ids)))
         self.table.hovered.connect(controller.hover)

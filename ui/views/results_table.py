@@ -20,7 +20,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -37,7 +37,9 @@ from ui.widgets.keys import SLIDER_KEYS, claims
 
 LABEL, SCORE, BOX = range(3)
 ROW_HEIGHT = 26
-BAR_WIDTH = 44
+BAR_WIDTH = 32
+SCORE_WIDTH = 96
+NARROWEST_WITH_BOX = 360
 Index = QModelIndex | QPersistentModelIndex
 NO_INDEX = QModelIndex()
 
@@ -108,7 +110,7 @@ class DetectionsModel(QAbstractTableModel):
             return self.tr("Left, top · width × height in pixels; sorted by area")
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignVCenter | (
-                Qt.AlignmentFlag.AlignLeft if section == LABEL else Qt.AlignmentFlag.AlignRight
+                Qt.AlignmentFlag.AlignRight if section == BOX else Qt.AlignmentFlag.AlignLeft
             )
         return None
 
@@ -122,8 +124,9 @@ class DetectionsModel(QAbstractTableModel):
                 return found.label(row)
             if column == SCORE:
                 return self._score_text(found, row)
-            x1, y1, x2, y2 = (round(float(side)) for side in found.boxes[row])
-            return f"{x1}, {y1} · {x2 - x1} × {y2 - y1}"
+            return self._box_text(found, row)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return f"{found.label(row)} {self._score_text(found, row)}\n{self._box_text(found, row)}"
         if role == Qt.ItemDataRole.DecorationRole and column == LABEL:
             name = found.label(row)
             if name not in self._swatches:
@@ -135,6 +138,11 @@ class DetectionsModel(QAbstractTableModel):
             top = 1.0 if found.score_kind == "probability" else max(float(found.scores.max()), 1e-9)
             return min(max(float(found.scores[row]) / top, 0.0), 1.0)
         return None
+
+    @staticmethod
+    def _box_text(found: Detections, row: int) -> str:
+        x1, y1, x2, y2 = (round(float(side)) for side in found.boxes[row])
+        return f"{x1}, {y1} · {x2 - x1} × {y2 - y1}"
 
     @staticmethod
     def _score_text(found: Detections, row: int) -> str:
@@ -160,7 +168,7 @@ class _ScoreDelegate(QStyledItemDelegate):
         painter.restore()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(BAR_WIDTH + 64, ROW_HEIGHT)
+        return QSize(SCORE_WIDTH, ROW_HEIGHT)
 
 
 class ResultsTable(QTableView):
@@ -205,7 +213,7 @@ class ResultsTable(QTableView):
         # The width of the visible rows only: measuring all would touch every row at every tick.
         header.setResizeContentsPrecision(0)
         header.setSectionResizeMode(BOX, QHeaderView.ResizeMode.ResizeToContents)
-        header.resizeSection(SCORE, BAR_WIDTH + 60)
+        header.resizeSection(SCORE, SCORE_WIDTH)
         self.setSortingEnabled(True)
         self.sortByColumn(SCORE, Qt.SortOrder.DescendingOrder)
         header.sortIndicatorChanged.connect(lambda *_: self._restore_selection())
@@ -261,6 +269,11 @@ class ResultsTable(QTableView):
         if number != self._hovered:
             self._hovered = number
             self.hovered.emit(number)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # In a narrow dock the names matter more; the box is in the tooltip and on the canvas.
+        self.setColumnHidden(BOX, self.width() < NARROWEST_WITH_BOX)
 
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Leave:

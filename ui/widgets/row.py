@@ -45,7 +45,7 @@ class RowLabel(QWidget):
             self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(self.fontMetrics().horizontalAdvance(self._text) + DOT_ROOM, ROW_HEIGHT)
+        return QSize(self.fontMetrics().horizontalAdvance(self._text) + DOT_ROOM + 4, ROW_HEIGHT)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.reset_requested.emit()

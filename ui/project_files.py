@@ -1,0 +1,111 @@
+"""Opening and saving projects from the window, and finding files that have moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QStandardPaths, Signal
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from cvstudio.errors import UserError
+from cvstudio.project import SUFFIX, MissingMediaError, load_project, save_project
+from ui.controller import Controller
+from ui.settings import Settings
+
+
+class ProjectFiles(QObject):
+    """The project file of one window; `path` is None until there is one.
+
+    Signals
+    -------
+    saved : the file now holds the session
+    """
+
+    saved = Signal()
+
+    def __init__(self, window: QWidget, controller: Controller, settings: Settings) -> None:
+        super().__init__(window)
+        self._window = window
+        self._controller = controller
+        self._settings = settings
+        self.path: Path | None = None
+
+    @property
+    def _folder(self) -> str:
+        documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
+        return str(self.path.parent) if self.path else self._settings.text("project-folder", documents)
+
+    @property
+    def _kinds(self) -> str:
+        return self.tr("Projects (*{suffix})").format(suffix=SUFFIX)
+
+    def ask_open(self) -> None:
+        """Choose a project file."""
+        name, _ = QFileDialog.getOpenFileName(self._window, self.tr("Open project"), self._folder, self._kinds)
+        if name:
+            self.open(Path(name))
+
+    def open(self, path: Path, moved: dict[str, Path] | None = None) -> None:
+        """Open a project; asks where its files are now if they have moved. What is open stays if that fails."""
+        try:
+            state, position_secs = load_project(path, moved=moved)
+        except MissingMediaError as error:
+            found = self._relocate(error, path, dict(moved or {}))
+            if found is None:
+                self._controller.notice.emit("error", str(error))
+            else:
+                self.open(path, found)
+        except UserError as error:
+            self._controller.notice.emit("error", str(error))
+        else:
+            self.path = path
+            self._settings.set("project-folder", str(path.parent))
+            self._settings.add_recent(str(path))
+            self._controller.session.load(state)
+            self._controller.playback.seek(position_secs)
+
+    def _relocate(self, error: MissingMediaError, path: Path, found: dict[str, Path]) -> dict[str, Path] | None:
+        for old in error.paths:
+            title = self.tr("Where is {name} now?").format(name=Path(old).name)
+            name, _ = QFileDialog.getOpenFileName(self._window, title, str(path.parent))
+            if not name:
+                return None
+            found[old] = Path(name)
+        return found
+
+    def save(self) -> bool:
+        """Save where the project is; asks where if it has no file yet. Whether it was saved."""
+        if self.path is None:
+            return self.save_as()
+        position_secs = self._controller.playback.position_secs
+        try:
+            save_project(self.path, self._controller.session.state, position_secs=position_secs)
+        except UserError as error:
+            self._controller.notice.emit("error", str(error))
+            return False
+        self._controller.session.mark_saved()
+        self.saved.emit()
+        return True
+
+    def save_as(self) -> bool:
+        """Choose a file and save. Whether it was saved."""
+        name, _ = QFileDialog.getSaveFileName(self._window, self.tr("Save project"), self._folder, self._kinds)
+        if not name:
+            return False
+        path = Path(name)
+        self.path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+        self._settings.set("project-folder", str(path.parent))
+        return self.save()
+
+    def may_close(self) -> bool:
+        """Whether the window may close: asks first where a project would lose changes."""
+        if self.path is None or not self._controller.session.modified:
+            return True
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            self._window,
+            self.tr("Save the project?"),
+            self.tr("The project has changes that are not saved."),
+            buttons.Save | buttons.Discard | buttons.Cancel,
+        )
+        return answer == buttons.Discard or (answer == buttons.Save and self.save())
