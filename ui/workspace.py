@@ -43,7 +43,7 @@ class Workspace(QWidget):
         self._original = False
         self.overlay = True
         self.canvas = Canvas()
-        self.canvas.set_renderer(self._render)
+        self.canvas.set_renderer(self.render)
         self.spectrogram: SpectrogramView | None = None
         self.timeline = Timeline()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
@@ -143,7 +143,8 @@ class Workspace(QWidget):
             if layer.result is not None and layer.layer.instance.visible and not isinstance(layer.result, Spectrogram)
         ]
 
-    def _render(self, view: View) -> NDArray[np.uint8] | None:
+    def render(self, view: View) -> NDArray[np.uint8] | None:
+        """What the canvas paints for `view`: the picture with its visible results; None where nothing is open."""
         if self._base is None:
             return None
         hovered = self._controller.hovered_id

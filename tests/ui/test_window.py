@@ -1,0 +1,373 @@
+"""The real window, driven by real events."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QGuiApplication, QImage
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from cvstudio.results import Detections, Picture, Spectrogram
+from cvstudio.samples import sample_path
+from ui.main_window import MainWindow
+from ui.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> Iterator[MainWindow]:
+    made = MainWindow()
+    made.show()
+    made.activateWindow()
+    # Shortcuts only reach an active window.
+    with qtbot.waitActive(made):
+        pass
+    yield made
+    made.project.path = None
+    made.close()
+    made.deleteLater()
+
+
+@pytest.fixture
+def settle(qtbot: QtBot, window: MainWindow) -> Callable[..., None]:
+    def wait(kind: type | None = None) -> None:
+        controller = window.controller
+        qtbot.waitUntil(
+            lambda: not controller.pipeline.busy
+            and bool(controller.shown.layers)
+            and not any(layer.stale for layer in controller.shown.layers)
+            and (kind is None or isinstance(controller.current_result(), kind)),
+            timeout=60_000,
+        )
+
+    return wait
+
+
+def drop(window: MainWindow, *paths: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    event = QDropEvent(
+        QPointF(200, 200),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    window.dropEvent(event)
+
+
+def read(path: Path) -> np.ndarray:
+    with Pillow.open(path) as picture:
+        return np.asarray(picture)
+
+
+def screen_point(window: MainWindow, x: float, y: float) -> QPoint:
+    """Where an image pixel is on the canvas."""
+    canvas = window.workspace.canvas
+    view, ratio = canvas.view(), canvas.devicePixelRatioF()
+    return QPoint(round((x - view.rect.x) * view.scale / ratio), round((y - view.rect.y) * view.scale / ratio))
+
+
+def test_a_dropped_picture_gets_boxes(window, settle):
+    drop(window, sample_path("astronaut"))
+    settle(Detections)
+    assert len(window.controller.detections()) > 0
+    panel = window.docks["results"].widget()
+    assert panel.table.row_ids() == tuple(window.controller.detections().ids)
+    assert "astronaut.png" in window.windowTitle()
+
+
+def test_dragging_the_slider_with_the_mouse_removes_boxes_and_undo_brings_them_back(window, settle, qtbot):
+    drop(window, sample_path("astronaut"))
+    settle(Detections)
+    count = len(window.controller.detections())
+    slider = window.docks["analysis"].widget().form.row("score").slider
+    y = slider.height() // 2
+    QTest.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(slider.width() // 3, y))
+    for x in range(slider.width() // 3, slider.width(), 3):
+        QTest.mouseMove(slider, QPoint(x, y))
+    QTest.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=QPoint(slider.width() - 1, y))
+    assert len(window.controller.detections()) == 0
+    QTest.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: len(window.controller.detections() or ()) == count)
+
+
+def test_a_click_on_a_box_selects_its_row_and_back(window, settle):
+    drop(window, sample_path("astronaut"))
+    settle(Detections)
+    found = window.controller.detections()
+    x1, y1, x2, y2 = found.boxes[0]
+    canvas = window.workspace.canvas
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=screen_point(window, (x1 + x2) / 2, (y1 + y2) / 2))
+    number = int(found.ids[0])
+    assert window.controller.session.state.selection == {number}
+    table = window.docks["results"].widget().table
+    assert {table.row_ids()[index.row()] for index in table.selectionModel().selectedRows()} == {number}
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=screen_point(window, 2, 2))
+    assert window.controller.session.state.selection == frozenset()
+
+
+def test_refocusing_by_a_click_on_the_picture(window, settle):
+    window.controller.open_sample("refocus")
+    settle(Picture)
+    before = window.controller.current_result().mask.mean()
+    size = window.controller.shown.sample.size
+    QTest.mouseClick(
+        window.workspace.canvas, Qt.MouseButton.LeftButton, pos=screen_point(window, size.width / 2, size.height * 0.9)
+    )
+    settle(Picture)
+    assert "focus" in window.controller.session.state.instance.values
+    assert window.controller.current_result().mask.mean() != before
+    assert window.docks["analysis"].widget().form.row("focus").value() == pytest.approx(
+        window.controller.session.state.instance.values["focus"], abs=0.011
+    )
+
+
+def test_sound_plays_on_the_space_key_and_the_cursor_follows(window, settle, qtbot):
+    window.controller.open_sample("spectrogram")
+    settle(Spectrogram)
+    assert window.workspace.spectrogram.isVisible()
+    assert not window.workspace.canvas.isVisible()
+    QTest.keyClick(window, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: window.controller.playback.position_secs > 0.2, timeout=20_000)
+    QTest.keyClick(window, Qt.Key.Key_Space)
+    assert not window.controller.playback.playing
+    QTest.keyClick(window, Qt.Key.Key_Home)
+    assert window.controller.playback.position_secs == 0
+
+
+def test_the_export_dialog_writes_the_file_and_its_recipe(window, settle, qtbot, tmp_path, monkeypatch):
+    drop(window, sample_path("astronaut"))
+    settle(Detections)
+    target = tmp_path / "내보낸 그림.png"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    QTest.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: bool(window.exporting.written), timeout=20_000)
+    assert read(target).shape == (512, 512, 3)
+    recipe = json.loads((tmp_path / "내보낸 그림.png.recipe.json").read_text(encoding="utf-8"))
+    assert recipe["analysis"] == "detect"
+
+
+def test_what_is_painted_at_scale_one_is_what_is_exported(window, settle, qtbot, tmp_path):
+    drop(window, sample_path("astronaut"))
+    settle(Detections)
+    from cvstudio.exporters import EXPORTERS
+
+    window.exporting.export(EXPORTERS["png"], tmp_path / "whole.png")
+    qtbot.waitUntil(lambda: bool(window.exporting.written), timeout=20_000)
+    whole = read(tmp_path / "whole.png")
+    canvas = window.workspace.canvas
+    canvas.actual_size()
+    view = canvas.view()
+    assert view.scale == 1
+    seen = window.workspace.render(view)
+    x, y = int(view.rect.x), int(view.rect.y)
+    left, top = max(-x, 0), max(-y, 0)
+    part = whole[max(y, 0) : y + seen.shape[0], max(x, 0) : x + seen.shape[1]]
+    assert np.array_equal(seen[top : top + part.shape[0], left : left + part.shape[1]], part)
+
+
+def test_a_project_saved_with_the_keyboard_reopens_equal(window, settle, tmp_path, qtbot):
+    drop(window, sample_path("astronaut"))
+    settle(Detections)
+    window.controller.set_value("score", 3.0)
+    state = window.controller.session.state
+    path = tmp_path / "p.cvstudio"
+    window.project.path = path
+    QTest.keyClick(window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    assert path.is_file()
+    assert not window.isWindowModified()
+    window.controller.set_value("score", 5.0)
+    assert window.isWindowModified()
+    drop(window, path)
+    assert window.controller.session.state == state
+
+
+def test_a_picture_from_the_clipboard_opens(window, settle, qtbot):
+    picture = QImage(64, 48, QImage.Format.Format_RGB888)
+    picture.fill(Qt.GlobalColor.darkGreen)
+    QGuiApplication.clipboard().setImage(picture)
+    QTest.keyClick(window, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    settle(Detections)
+    assert window.controller.session.state.active_media.size == (64, 48)
+
+
+def test_bad_files_are_notices_and_what_is_open_stays(window, settle, qtbot, tmp_path):
+    drop(window, sample_path("astronaut"))
+    settle(Detections)
+    empty, text = tmp_path / "empty.png", tmp_path / "잘못된 이름.jpg"
+    empty.touch()
+    text.write_text("this is no picture")
+    drop(window, empty, text)
+    qtbot.waitUntil(lambda: len(window.notices.shown) == 2, timeout=10_000)
+    assert window.controller.session.state.active_media.name == "astronaut.png"
+    assert window.controller.detections() is not None
+    while window.notices.dismiss_newest():
+        QTest.qWait(1)
+
+
+@pytest.mark.parametrize("key", ["open", "open-folder", "project-open", "project-save-as"])
+def test_every_dialog_may_be_left_without_an_answer(window, key, monkeypatch):
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([], ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
+    window.actions_by_key[key].trigger()
+    assert not window.controller.session.state.media
+
+
+def test_every_command_runs_with_nothing_open(window, monkeypatch):
+    for name, value in (
+        ("getOpenFileNames", ([], "")),
+        ("getOpenFileName", ("", "")),
+        ("getSaveFileName", ("", "")),
+        ("getExistingDirectory", ""),
+    ):
+        monkeypatch.setattr(QFileDialog, name, lambda *_, value=value: value)
+    for command in window.commands:
+        if command.key in ("quit", "full-screen"):
+            continue
+        opened = command.run()
+        if hasattr(opened, "close"):
+            opened.close()
+        QTest.qWait(1)
+    for command in window.commands:
+        if command.key.startswith("panel-"):
+            command.run()
+
+
+def test_the_palette_finds_by_course_names(window):
+    from ui.palette import ranked
+
+    entries = window.palette_entries()
+    assert ranked(entries, "HOG")[0].title.startswith("HOG")
+    assert ranked(entries, "spectrogram")[0].title == "Spectrogram"
+    assert any("SSD" in entry.title for entry in ranked(entries, "ssd"))
+    assert ranked(entries, "no such thing at all") == []
+
+
+def test_docks_come_back_as_they_were(qtbot):
+    first = MainWindow()
+    first.show()
+    first.toggle_panel("jobs")
+    first.close()
+    second = MainWindow()
+    second.show()
+    assert second.docks["jobs"].isHidden()
+    assert not second.docks["media"].isHidden()
+    second.close()
+    for window in (first, second):
+        window.deleteLater()
+
+
+@pytest.mark.parametrize("content", [b"\x00\xff garbage", b"[window]\ngeometry=@ByteArray(\\x1)\nlayout=7\nrecent=@Variant(\\0)\n"])
+def test_a_broken_settings_file_never_stops_the_start(content, qtbot):
+    path = Path(Settings()._store.fileName())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    window = MainWindow()
+    window.show()
+    qtbot.waitExposed(window)
+    assert window.settings.recent == []
+    window.close()
+    window.deleteLater()
+
+
+def test_memory_and_threads_stay_flat_over_two_hundred_files(window, settle, tmp_path, qtbot):
+    import psutil
+
+    process = psutil.Process()
+    rng = np.random.default_rng(0)
+    paths = []
+    for number in range(40):
+        path = tmp_path / f"{number}.png"
+        Pillow.fromarray(rng.integers(0, 255, (240, 320, 3), np.uint8)).save(path)
+        paths.append(path)
+    window.controller.pipeline.cache.budget_bytes = 8 << 20
+    sizes = []
+    for turn in range(5):
+        for path in paths:
+            window.open_paths([path])
+            qtbot.waitUntil(
+                lambda path=path: any(media.path == path for media in window.controller.session.state.media),
+                timeout=20_000,
+            )
+        settle(Detections)
+        for media in window.controller.session.state.media:
+            window.controller.close_media(media)
+        QTest.qWait(50)
+        assert not window.controller.session.state.media
+        sizes.append(process.memory_info().rss)
+        assert turn < 2 or sizes[-1] - sizes[1] < 40 << 20, [size >> 20 for size in sizes]
+    assert process.num_fds() < 200 if hasattr(process, "num_fds") else True
+
+
+def test_ten_thousand_ticks_leave_memory_flat(window, settle):
+    import psutil
+
+    drop(window, sample_path("astronaut"))
+    settle(Detections)
+    process = psutil.Process()
+    sizes = []
+    for tick in range(10_000):
+        window.controller.set_value("score", (tick % 1000) / 50, dragging=True)
+        if tick % 100 == 0:
+            QTest.qWait(0)
+        if tick in (1000, 9999):
+            sizes.append(process.memory_info().rss)
+    window.controller.end_drag()
+    assert sizes[1] - sizes[0] < 24 << 20, [size >> 20 for size in sizes]
+    assert len(window.controller.session._undo) < 5
+
+
+def test_a_crash_leaves_a_log_that_the_next_start_offers(tmp_path, window):
+    from ui.crash_log import CrashLog
+
+    code = (
+        "import sys; from pathlib import Path; from ui.crash_log import CrashLog; import logging, os, ctypes\n"
+        f"crash = CrashLog(Path({str(tmp_path)!r})); crash.start()\n"
+        "logging.getLogger('cvstudio').error('before the crash'); ctypes.string_at(0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode != 0
+    crash = CrashLog(tmp_path)
+    crash.start()
+    try:
+        assert crash.previous is not None
+        text = crash.previous.read_text(encoding="utf-8")
+        assert "before the crash" in text
+        assert "Fatal Python error" in text
+        window.offer_log(crash.previous)
+        assert any("did not end" in notice.text for notice in window.notices.shown)
+    finally:
+        crash.end()
+    again = CrashLog(tmp_path)
+    again.start()
+    assert again.previous is None
+    again.end()
+
+
+def test_closing_while_everything_runs_leaves_nothing(qtbot):
+    import threading
+
+    window = MainWindow()
+    window.show()
+    window.controller.open_sample("spectrogram")
+    QTest.qWait(150)
+    began = time.monotonic()
+    window.close()
+    window.deleteLater()
+    assert time.monotonic() - began < 12
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("cvstudio-")]
