@@ -70,7 +70,7 @@ class Runner:
             samples=lambda: self.samples(instance, pts),
             network=lambda: self.host.network(model, instance.weights, progress) if model else None,
         )
-        return run_chain(request, providers, self.cache, progress)
+        return self.host.run(lambda: run_chain(request, providers, self.cache, progress))
 
     def result(self, instance: AnalysisInstance, progress: Progress | None = None, *, pts: float | None = None) -> Any:
         """The final result of `instance`. Raises UserError."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -86,14 +86,15 @@ class Host:
         self._evict()
         return self._networks[key]
 
-    def run(self, work: Callable[[], T]) -> T:
-        """Call `work`, and where the accelerator runs out of memory, once more on the CPU.
+    def run(self, work: Callable[[], Iterator[T]]) -> Iterator[T]:
+        """What `work` yields; where the accelerator runs out of memory, what it yields once more on the CPU.
 
         `work` asks `network` for what it runs, so that the second call gets it on the CPU; networks that follow
         run there too. Any other error passes through.
         """
         try:
-            return work()
+            yield from work()
+            return
         except RuntimeError as error:
             if self._resolved in ("", "cpu") or not _out_of_memory(error):
                 raise
@@ -103,7 +104,7 @@ class Host:
         self._resolved = "cpu"
         if self._notice is not None:
             self._notice(f"The memory of {lost} is full: this and what follows runs on the CPU, slower but the same.")
-        return work()
+        yield from work()
 
     def close(self) -> None:
         """Drop all networks and give their memory back. The host stays usable."""

@@ -66,6 +66,7 @@ class Controller(QObject):
         self.pipeline.changed.connect(self._refresh_soon.start)
         self.pipeline.event.connect(self._job_event)
         self.pipeline.failed.connect(self._failed)
+        self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.playback.moved.connect(self._moved)
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
 
@@ -239,7 +240,11 @@ class Controller(QObject):
             return
         names = {name for params in instance.spec.params_types(model) for name in params.__dataclass_fields__}
         values = {
-            name: value for name, value in instance.values.items() if name in names and name not in model.defaults
+            name: value
+            for name, value in instance.values.items()
+            if name in names
+            and name not in model.defaults
+            and not (name == "classes" and set(value) - set(model.labels))
         }
         changed = dataclasses.replace(instance, model=key, weights=weights, values=values)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QIconEngine, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
@@ -61,13 +61,12 @@ class _Engine(QIconEngine):
         painter.drawPixmap(corner, picture)
 
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
-        """`size` is in device pixels, `scale` of them for each logical one."""
-        made = QPixmap(size)
+        """`size` is in logical pixels, `scale` device pixels for each of them."""
+        made = QPixmap(size * scale)
+        made.setDevicePixelRatio(scale)
         made.fill(Qt.GlobalColor.transparent)
-        side = min(round(self._size * scale), size.width(), size.height())
-        picture = _tinted(self._name, self._colour(mode, state).name(), side)
         painter = QPainter(made)
-        painter.drawPixmap((size.width() - side) // 2, (size.height() - side) // 2, picture)
+        self.paint(painter, QRect(QPoint(), size), mode, state)
         painter.end()
         return made
 

@@ -27,17 +27,18 @@ class Pipeline(QObject):
     changed : something new is in the cache; resolve again
     event : every job event, for the jobs panel
     failed : (title, error) for what the user must know
+    noticed : a sentence from a worker that is no error
     """
 
     changed = Signal()
     event = Signal(object)
     failed = Signal(str, object)
-    measured = Signal(str, float)
+    noticed = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.cache = Cache()
-        self.host = Host()
+        self.host = Host(notice=self.noticed.emit)
         self._bridge = JobsBridge(self._handle, self)
         self._local = threading.local()
         self.lanes = Lanes(
@@ -90,11 +91,15 @@ class Pipeline(QObject):
             for slot in instance.spec.inputs
         }
         model = instance.model_spec
-        network = self.host.network(model, instance.weights, progress) if stage.uses_network and model else None
         before = self.cache.get(stage_keys(request)[index - 1]) if index else None
-        inputs = Inputs(samples, before.value if before else None, network)
-        progress(None, instance.spec.title)
-        for _ in run_stage(request, index, inputs, self.cache, progress):
+
+        def run() -> Iterator[Any]:
+            network = self.host.network(model, instance.weights, progress) if stage.uses_network and model else None
+            inputs = Inputs(samples, before.value if before else None, network)
+            progress(None, instance.spec.title)
+            return run_stage(request, index, inputs, self.cache, progress)
+
+        for _ in self.host.run(run) if stage.uses_network else run():
             yield True
 
     # Main thread --------------------------------------------------------------------------------------------------
@@ -236,7 +241,5 @@ class Pipeline(QObject):
             self._failed[job.tag] = event.value
             self.failed.emit(job.title, event.value)
         self.event.emit(event)
-        if event.kind == "finished":
-            self.measured.emit(job.title, event.elapsed_secs)
         if event.kind in ("output", "finished", "failed"):
             self.changed.emit()

@@ -172,8 +172,12 @@ def apply_theme(app: QApplication, name: str) -> None:
 
 def _wanted(app: QApplication) -> Palette:
     if _State.requested == "system":
-        return LIGHT if app.styleHints().colorScheme() == Qt.ColorScheme.Light else DARK
+        return LIGHT if _system_scheme(app) == Qt.ColorScheme.Light else DARK
     return LIGHT if _State.requested == "light" else DARK
+
+
+def _system_scheme(app: QApplication) -> Qt.ColorScheme:
+    return app.styleHints().colorScheme()
 
 
 def _follow() -> None:

@@ -14,14 +14,14 @@ PIXELATED_FROM = 2.0
 SMOOTHED_BELOW = 0.72
 """Shrinking a level to less than this, linear interpolation would skip pixels: they are averaged a little before."""
 MARGIN = 2
-"""Pixels around a window that interpolation may ask for."""
+"""Pixels around a window that smoothing and interpolation may ask for."""
 
 
 class Pyramid:
     """A picture and its halves, each made when first needed.
 
-    Averaging areas for every view costs 10 to 45 ms; halves are exact and cheap averages, and what remains, a factor
-    between a half and one, is interpolated: 2 to 3 ms for a 1080p window of any picture.
+    Averaging areas anew for every view is slow (tests/benchmarks/bench_draw.py compares). Halves are exact averages
+    and cheap, and what remains, a factor between a half and one, is interpolated.
 
     Parameters
     ----------
@@ -30,7 +30,6 @@ class Pyramid:
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         self._levels = [pixels]
-        self._smoothed: dict[int, NDArray[np.uint8]] = {}
 
     @property
     def size(self) -> Size:
@@ -72,13 +71,7 @@ class Pyramid:
                 even = above[: 2 * height, : 2 * width]
                 half = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
                 self._levels.append(half.astype(np.uint8, copy=False))
-        rest = scale * 2**number
-        if rest >= SMOOTHED_BELOW:
-            return self._levels[number], rest
-        if number not in self._smoothed:
-            smooth = cv2.GaussianBlur(self._levels[number], (3, 3), 0.5)
-            self._smoothed[number] = smooth.astype(np.uint8, copy=False)
-        return self._smoothed[number], rest
+        return self._levels[number], scale * 2**number
 
 
 def _part(start: int, stop: int, scale: float, length: int) -> tuple[slice, float]:
@@ -96,6 +89,8 @@ def _warp(
 ) -> NDArray[np.uint8]:
     import cv2
 
+    if scale < SMOOTHED_BELOW:
+        part = cv2.GaussianBlur(part, (3, 3), 0.5).astype(np.uint8, copy=False)
     matrix = np.array([[1 / scale, 0, start_x], [0, 1 / scale, start_y]])
     way = cv2.INTER_NEAREST if pixelated else cv2.INTER_LINEAR
     flags = way | cv2.WARP_INVERSE_MAP

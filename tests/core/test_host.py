@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -175,15 +176,15 @@ class TestOutOfMemory:
         host, spec, devices = Host("cuda", notice=notices.append), make_spec(), []
         monkeypatch.setattr("cvstudio.host._free_memory", lambda: freed.append(len(host)))
 
-        def work() -> str:
+        def work() -> Iterator[str]:
             network = load(host, spec)
             devices.append(network.device)
             if network.device == "cuda":
                 raise error
-            return "done"
+            yield "done"
 
         key = host.network_key(spec)
-        assert host.run(work) == "done"
+        assert list(host.run(work)) == ["done"]
         assert devices == ["cuda", "cpu"]
         assert freed == [0]
         assert len(notices) == 1
@@ -191,28 +192,28 @@ class TestOutOfMemory:
         assert notices[0].endswith(".")
         assert host.device == "cpu"
         assert host.network_key(spec) == key
-        assert host.run(work) == "done"
+        assert list(host.run(work)) == ["done"]
         assert len(notices) == 1
 
     def test_on_the_cpu_there_is_no_second_try(self) -> None:
         host, calls = Host("cpu"), []
 
-        def work() -> None:
+        def work() -> Iterator[str]:
             calls.append(1)
             raise torch.cuda.OutOfMemoryError("out of memory")
 
         with pytest.raises(torch.cuda.OutOfMemoryError):
-            host.run(work)
+            list(host.run(work))
         assert len(calls) == 1
 
     def test_another_error_passes(self) -> None:
         host = Host("cuda")
 
-        def work() -> None:
+        def work() -> Iterator[str]:
             raise RuntimeError("shapes differ")
 
         with pytest.raises(RuntimeError, match="shapes differ"):
-            host.run(work)
+            list(host.run(work))
         assert host.device == "cuda"
 
 

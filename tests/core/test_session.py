@@ -53,7 +53,9 @@ def test_a_drag_is_one_step(state):
         instance = dataclasses.replace(state.instances[0], values={"score": score / 10})
         session.change("score", replace_instance(state, instance), merge="1.score")
     session.end_merge()
-    session.change("score", replace_instance(state, dataclasses.replace(state.instances[0], values={})), merge="1.score")
+    session.change(
+        "score", replace_instance(state, dataclasses.replace(state.instances[0], values={})), merge="1.score"
+    )
     assert session.undo() == "score"
     assert session.state.instances[0].values == {"score": 0.9}
     assert session.undo() == "score"
@@ -123,7 +125,14 @@ def test_a_missing_file_is_named_and_can_be_relocated(state, tmp_path, picture):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "{}", '{"format": "cvstudio-project", "version": 99}', '{"format": "cvstudio-project", "version": 1}'],
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"format": "cvstudio-project", "version": 99}',
+        '{"format": "cvstudio-project", "version": 1}',
+    ],
 )
 def test_a_broken_project_is_one_sentence(tmp_path, text):
     path = tmp_path / "p.cvstudio"

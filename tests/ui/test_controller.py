@@ -141,7 +141,10 @@ def refocused(controller: Controller, settle: Callable[..., None], tmp_path: Pat
 def test_a_second_input_joins_the_picture_on_the_canvas(controller, refocused):
     state = controller.session.state
     assert state.active_media.name == "p.png"
-    assert {slot: media.name for slot, media in state.instance.bindings.items()} == {"picture": "p.png", "depth": "d.png"}
+    assert {slot: media.name for slot, media in state.instance.bindings.items()} == {
+        "picture": "p.png",
+        "depth": "d.png",
+    }
 
 
 def test_a_click_sets_the_range_around_the_depth_there(controller, refocused, settle):

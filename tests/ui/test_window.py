@@ -45,10 +45,12 @@ def settle(qtbot: QtBot, window: MainWindow) -> Callable[..., None]:
     def wait(kind: type | None = None) -> None:
         controller = window.controller
         qtbot.waitUntil(
-            lambda: not controller.pipeline.busy
-            and bool(controller.shown.layers)
-            and not any(layer.stale for layer in controller.shown.layers)
-            and (kind is None or isinstance(controller.current_result(), kind)),
+            lambda: (
+                not controller.pipeline.busy
+                and bool(controller.shown.layers)
+                and not any(layer.stale for layer in controller.shown.layers)
+                and (kind is None or isinstance(controller.current_result(), kind))
+            ),
             timeout=60_000,
         )
 
@@ -272,7 +274,9 @@ def test_docks_come_back_as_they_were(qtbot):
         window.deleteLater()
 
 
-@pytest.mark.parametrize("content", [b"\x00\xff garbage", b"[window]\ngeometry=@ByteArray(\\x1)\nlayout=7\nrecent=@Variant(\\0)\n"])
+@pytest.mark.parametrize(
+    "content", [b"\x00\xff garbage", b"[window]\ngeometry=@ByteArray(\\x1)\nlayout=7\nrecent=@Variant(\\0)\n"]
+)
 def test_a_broken_settings_file_never_stops_the_start(content, qtbot):
     path = Path(Settings()._store.fileName())
     path.parent.mkdir(parents=True, exist_ok=True)

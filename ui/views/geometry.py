@@ -87,9 +87,8 @@ class Placement:
         bottom = top + max(1, round(self.content.height * self.scale))
         x0, y0 = max(0, left), max(0, top)
         x1, y1 = min(self.viewport.width, right), min(self.viewport.height, bottom)
-        x = min((x0 - left) / self.scale, self.content.width)
-        y = min((y0 - top) / self.scale, self.content.height)
-        # Half a device pixel may be missing at the far edge; a rectangle beyond the picture would be worse.
-        width = min((x1 - x0) / self.scale, self.content.width - x)
-        height = min((y1 - y0) / self.scale, self.content.height - y)
+        x, y = (x0 - left) / self.scale, (y0 - top) / self.scale
+        # Where the picture's own edge is in sight the part ends there, though that is no whole device pixel.
+        width = self.content.width - x if x1 == right else (x1 - x0) / self.scale
+        height = self.content.height - y if y1 == bottom else (y1 - y0) / self.scale
         return x0, y0, View(Rect(x, y, width, height), self.scale)

@@ -1,0 +1,110 @@
+"""Notices and empty states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QPushButton, QWidget
+
+from ui.widgets import notices as module
+from ui.widgets.empty_state import EmptyState
+from ui.widgets.notices import MARGIN, Notices
+
+
+@pytest.fixture
+def notices(shown: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Notices:
+    monkeypatch.setattr(module, "SLIDE_MS", 1)
+    return Notices(shown(QWidget(), 800, 500))
+
+
+def test_a_notice_slides_in_at_the_top_right(notices: Notices, qtbot: Any) -> None:
+    notices.post("info", "Saved as street.png.")
+    (notice,) = notices.shown
+    qtbot.waitUntil(lambda: notice.geometry().right() == 800 - MARGIN - 1)
+    assert notice.y() == MARGIN
+    assert notice.isVisible()
+
+
+def test_the_newest_is_on_top_and_none_covers_another(notices: Notices, qtbot: Any) -> None:
+    for number in range(3):
+        notices.post("error", f"Expected a picture, found a text: number {number} of a rather long explanation.")
+    assert [notice.text[-39] for notice in notices.shown] == ["2", "1", "0"]
+    boxes = [notice for notice in notices.shown]
+    qtbot.waitUntil(lambda: all(a.geometry().bottom() < b.y() for a, b in zip(boxes, boxes[1:], strict=False)))
+
+
+def test_there_are_at_most_three_and_errors_outlast_the_rest(notices: Notices) -> None:
+    notices.post("error", "first error")
+    notices.post("info", "first info")
+    notices.post("warning", "a warning")
+    notices.post("info", "second info")
+    assert [notice.text for notice in notices.shown] == ["second info", "a warning", "first error"]
+
+
+def test_the_same_text_is_not_stacked(notices: Notices) -> None:
+    notices.post("warning", "again")
+    notices.post("warning", "again")
+    assert len(notices.shown) == 1
+
+
+def test_information_leaves_and_an_error_stays(notices: Notices, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(module.STAY_MS, "info", 20)
+    notices.post("error", "stays")
+    notices.post("info", "leaves")
+    assert not notices.shown[1].timer.isActive()
+    qtbot.waitUntil(lambda: [notice.text for notice in notices.shown] == ["stays"])
+
+
+def test_the_action_runs_once_and_the_notice_goes(notices: Notices) -> None:
+    ran: list[None] = []
+    notices.post("error", "A file is missing.", action="Find it", run=lambda: ran.append(None))
+    button = notices.shown[0].action
+    assert button is not None
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert ran == [None]
+    assert notices.shown == ()
+
+
+@pytest.mark.parametrize("how", ["key", "button", "program"])
+def test_it_is_dismissed(notices: Notices, how: str) -> None:
+    notices.post("error", "x")
+    notice = notices.shown[0]
+    if how == "key":
+        QTest.keyClick(notice, Qt.Key.Key_Escape)
+    elif how == "button":
+        QTest.mouseClick(notice.dismiss, Qt.MouseButton.LeftButton)
+    else:
+        assert notices.dismiss_newest()
+    assert notices.shown == ()
+    assert not notices.dismiss_newest()
+
+
+def test_escape_works_from_the_buttons_of_a_notice(notices: Notices) -> None:
+    notices.post("error", "x", action="Help", run=lambda: None)
+    action = notices.shown[0].action
+    assert action is not None
+    QTest.keyClick(action, Qt.Key.Key_Escape)
+    assert notices.shown == ()
+
+
+def test_notices_follow_the_edge_of_their_parent(notices: Notices) -> None:
+    notices.post("error", "x")
+    parent = notices.shown[0].parentWidget()
+    parent.resize(600, 400)
+    assert notices.shown[0].geometry().right() == 600 - MARGIN - 1
+    parent.resize(250, 400)
+    assert notices.shown[0].x() >= MARGIN
+
+
+def test_an_empty_state_has_one_button(shown: Callable[..., Any], qtbot: Any) -> None:
+    state = shown(EmptyState("images", "Nothing is open.", "Open …"), 300, 300)
+    (button,) = state.findChildren(QPushButton)
+    with qtbot.waitSignal(state.triggered):
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert not shown(EmptyState("images", "Nothing to do."), 300, 300).findChildren(QPushButton)
+    with pytest.raises(KeyError):
+        EmptyState("no-such-icon", "x")

@@ -1,0 +1,150 @@
+"""The generated form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from cvstudio.params import Choices, Doc, Pick, Range, fields_of
+from ui.param_form import ROWS, ParamForm
+from ui.widgets.slider_row import SliderRow
+
+
+@dataclass(frozen=True)
+class Select:
+    score: Annotated[float, Range(0, 1, step=0.01), Doc("Score")] = 0.5
+    count: Annotated[int, Range(1, 2000, step=1), Doc("At most")] = 100
+    each: Annotated[bool, Doc("Each class for itself")] = True
+    colour: Annotated[str, Choices(("viridis", "magma")), Doc("Colours")] = "viridis"
+    classes: Annotated[tuple[str, ...], Choices(from_model="labels"), Doc("Classes")] = ()
+    focus: Annotated[tuple[float, float] | None, Range(0, 10), Doc("In focus")] = None
+    point: Annotated[tuple[float, float] | None, Pick("point"), Doc("Focus on")] = None
+    seed: Annotated[int, Range(0, 9, step=1), Doc("Seed", more=True)] = 0
+
+
+FIELDS = fields_of(Select)
+
+
+@pytest.fixture
+def form(shown: Callable[..., Any]) -> ParamForm:
+    made = ParamForm()
+    made.set_fields(FIELDS, {})
+    return shown(made, 320, 420)  # type: ignore[no-any-return]
+
+
+def record(form: ParamForm) -> list[tuple[Any, ...]]:
+    told: list[tuple[Any, ...]] = []
+    form.edited.connect(lambda *args: told.append(args))
+    form.released.connect(lambda name: told.append(("released", name)))
+    form.pick_requested.connect(lambda name: told.append(("pick", name)))
+    return told
+
+
+def test_there_is_a_row_for_every_kind_of_parameter() -> None:
+    from typing import get_args
+
+    from cvstudio.params import Kind
+
+    assert set(ROWS) == set(get_args(Kind))
+    assert {field.kind for field in FIELDS} == set(ROWS)
+
+
+def test_setting_values_never_emits(form: ParamForm) -> None:
+    told = record(form)
+    values = {
+        "score": 0.9,
+        "count": 7,
+        "each": False,
+        "colour": "magma",
+        "classes": ("car",),
+        "focus": (1.0, 2.0),
+        "point": (3.0, 4.0),
+        "seed": 5,
+    }
+    form.set_fields(FIELDS, values, options={"classes": ("car", "dog")}, ranges={"score": Range(0, 2)})
+    assert {name: form.row(name).value() for name in values} == values
+    assert told == []
+    assert {name for name in values if form.row(name).label.marked} == set(values) - {"focus"}
+
+
+def test_the_rows_stay_and_keep_the_focus_while_the_fields_are_the_same(form: ParamForm, qtbot: Any) -> None:
+    rows = {field.name: form.row(field.name) for field in FIELDS}
+    row = rows["score"]
+    assert isinstance(row, SliderRow)
+    form.activateWindow()
+    row.slider.setFocus()
+    qtbot.waitUntil(row.slider.hasFocus)
+    form.set_fields(FIELDS, {"score": 0.7}, ranges={"score": Range(0, 3)})
+    assert all(form.row(name) is rows[name] for name in rows)
+    assert row.slider.hasFocus()
+    form.set_fields(FIELDS[:1], {})
+    assert form.row("score") is not row
+    with pytest.raises(KeyError):
+        form.row("count")
+
+
+def test_edits_are_told_by_name(form: ParamForm) -> None:
+    told = record(form)
+    row = form.row("count")
+    assert isinstance(row, SliderRow)
+    QTest.keyClick(row.slider, Qt.Key.Key_Right)
+    QTest.mouseClick(form.row("each").switch, Qt.MouseButton.LeftButton)  # type: ignore[attr-defined]
+    QTest.mouseClick(form.row("point").button, Qt.MouseButton.LeftButton)  # type: ignore[attr-defined]
+    assert told == [("count", 101, False), ("each", False, False), ("pick", "point")]
+
+
+def test_a_drag_is_told_to_its_end(form: ParamForm, drag: Callable[..., None]) -> None:
+    told = record(form)
+    row = form.row("score")
+    assert isinstance(row, SliderRow)
+    middle = row.slider.rect().center()
+    drag(row.slider, middle, middle + type(middle)(20, 0))
+    assert told[0][0::2] == ("score", True)
+    assert told[-1] == ("released", "score")
+
+
+def test_an_echo_of_the_users_own_value_does_not_disturb_a_drag(form: ParamForm) -> None:
+    form.edited.connect(lambda name, value, _: form.set_fields(FIELDS, {name: value}))
+    row = form.row("score")
+    assert isinstance(row, SliderRow)
+    told = record(form)
+    start = row.slider.rect().center()
+    QTest.mousePress(row.slider, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+    for offset in (5, 10, 15, 20):
+        QTest.mouseMove(row.slider, start + type(start)(offset, 0))
+    QTest.mouseRelease(row.slider, Qt.MouseButton.LeftButton)
+    values = [args[1] for args in told if args[0] == "score"]
+    assert values == sorted(values)
+    assert len(values) == 4
+
+
+def test_a_models_own_default_is_what_counts_as_unchanged(form: ParamForm) -> None:
+    form.set_fields(FIELDS, {"score": 0.3, "focus": (1.0, 2.0)}, defaults={"score": 0.3, "focus": (0.0, 3.0)})
+    assert not form.row("score").label.marked
+    assert form.row("focus").label.marked
+    told = record(form)
+    form.row("score").reset()
+    form.row("focus").reset()
+    assert told == [("score", 0.3, False), ("focus", None, False)]
+
+
+def test_rarely_used_ones_fold_away(form: ParamForm) -> None:
+    assert not form.row("seed").isVisible()
+    QTest.mouseClick(form._fold, Qt.MouseButton.LeftButton)
+    assert form.row("seed").isVisible()
+    form.set_fields(FIELDS[:3], {})
+    assert not form._fold.isVisible()
+
+
+def test_labels_and_sliders_stand_in_columns(form: ParamForm) -> None:
+    form.set_fields(FIELDS, {}, ranges={"score": Range(0, 1, unit="px")})
+    score, count = form.row("score"), form.row("count")
+    assert isinstance(score, SliderRow)
+    assert isinstance(count, SliderRow)
+    assert score.slider.geometry().left() == count.slider.geometry().left()
+    assert score.box.width() == count.box.width()
