@@ -23,6 +23,8 @@ def make_application(arguments: Sequence[str] = ()) -> QApplication:
     from ui.settings import Settings
     from ui.theme import apply_theme
 
+    # A worker's Python code may hold the interpreter for one interval: less is a shorter wait for the window.
+    sys.setswitchinterval(0.001)
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication([sys.argv[0], *arguments])
     app.setApplicationName("cvstudio")

@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from cvstudio.errors import UserError
 from ui.app import make_application
 from ui.main_window import MainWindow
+from ui.pause import pause
 from ui.tour import Tour
 
 SIZES = ((1280, 800), (1920, 1200))
@@ -39,7 +40,7 @@ class Sheet:
             window.controller.select(frozenset({int(result.ids[0])}))
         tour.screenshot("3 people, raw candidates")
         window.controller.set_model("ssdlite")
-        QTest.qWait(600)
+        pause(600)
         tour.screenshot("4 a network without weights")
         while window.notices.dismiss_newest():
             pass
@@ -52,7 +53,7 @@ class Sheet:
         self._video()
         palette = window.show_palette()
         palette.search.setText("video")
-        QTest.qWait(100)
+        pause(100)
         path = tour.out / "8 palette.png"
         palette.grab().save(str(path))
         tour.files.append(path)

@@ -44,15 +44,16 @@ class _Engine(QIconEngine):
     # Qt owns what `clone` returns, while Python would collect it with its last reference.
     _clones: list[_Engine] = []  # noqa: RUF012
 
-    def __init__(self, name: str, size: int) -> None:
+    def __init__(self, name: str, size: int, role: str) -> None:
         super().__init__()
         self._name = name
         self._size = size
+        self._role = role
 
     def _colour(self, mode: QIcon.Mode, state: QIcon.State) -> QColor:
         if mode == QIcon.Mode.Disabled:
             return theme.colour("disabled")
-        return theme.colour("link" if state == QIcon.State.On else "text")
+        return theme.colour("link" if state == QIcon.State.On else self._role)
 
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         side = min(self._size, rect.width(), rect.height())
@@ -74,17 +75,17 @@ class _Engine(QIconEngine):
         return self.scaledPixmap(size, mode, state, 1.0)
 
     def clone(self) -> QIconEngine:
-        copy = _Engine(self._name, self._size)
+        copy = _Engine(self._name, self._size, self._role)
         self._clones.append(copy)
         return copy
 
 
 @functools.cache
-def icon(name: str, size: int = 16) -> QIcon:
+def icon(name: str, size: int = 16, role: str = "text") -> QIcon:
     """The icon of that name, drawn at most `size` logical pixels wide.
 
     It takes its colour from the theme each time it is painted: quieter where its widget is disabled, the accent
-    where a button is checked.
+    where a button is checked. `role` names the palette's colour, "on_accent" for an icon on the primary button.
 
     Raises
     ------
@@ -92,4 +93,4 @@ def icon(name: str, size: int = 16) -> QIcon:
         resources/icons has no such file.
     """
     _source(name)
-    return QIcon(_Engine(name, size))
+    return QIcon(_Engine(name, size, role))

@@ -21,6 +21,7 @@ from cvstudio.exporters import default_exporters
 from cvstudio.results import Detections, Picture, Spectrogram
 from ui.app import make_application
 from ui.main_window import MainWindow
+from ui.pause import pause
 
 
 class TourError(Exception):
@@ -42,20 +43,20 @@ class Tour:
         while not condition():
             if time.monotonic() > end:
                 raise TourError(f"{what} did not come within {secs:.0f} s")
-            QTest.qWait(10)
+            pause(10)
 
     def settled(self) -> None:
         """Wait until nothing runs and everything on screen is final."""
         controller = self.window.controller
         self.wait("the result", lambda: not controller.pipeline.busy and self.result() is not None)
-        QTest.qWait(150)
+        pause(150)
 
     def result(self) -> object:
         return self.window.controller.current_result()
 
     def screenshot(self, name: str) -> None:
         path = self.out / f"window {name}.png"
-        QTest.qWait(200)
+        pause(200)
         self.window.grab().save(str(path))
         self.files.append(path)
 
@@ -67,14 +68,14 @@ class Tour:
         QTest.mousePress(widget, Qt.MouseButton.LeftButton, pos=start)
         for step in range(1, steps + 1):
             QTest.mouseMove(widget, start + (stop - start) * step / steps)
-            QTest.qWait(16)
+            pause(16)
         QTest.mouseRelease(widget, Qt.MouseButton.LeftButton, pos=stop)
 
     def card(self, analysis: str) -> None:
         """Choose what to do on the first screen."""
         self.window.show_welcome()
         card = next(card for card in self.window.welcome.cards if card.property("analysis") == analysis)
-        QTest.qWait(50)
+        pause(50)
         self.click(card)
         state = self.window.controller.session
         self.wait(

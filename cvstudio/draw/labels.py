@@ -16,7 +16,7 @@ from cvstudio.draw.text import chip_size
 from cvstudio.results import Detections
 from cvstudio.types import Size
 
-MAX_LABELS = 200
+MAX_LABELS = 100
 """Past this many boxes labels would only hide the picture."""
 
 

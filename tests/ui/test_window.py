@@ -21,6 +21,7 @@ from pytestqt.qtbot import QtBot
 from cvstudio.results import Detections, Picture, Spectrogram
 from cvstudio.samples import sample_path
 from ui.main_window import MainWindow
+from ui.pause import pause
 from ui.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,12 +83,12 @@ def screen_point(window: MainWindow, x: float, y: float) -> QPoint:
     return QPoint(round((x - view.rect.x) * view.scale / ratio), round((y - view.rect.y) * view.scale / ratio))
 
 
-def test_a_dropped_picture_gets_boxes(window, settle):
+def test_a_dropped_picture_gets_boxes(window, settle, qtbot):
     drop(window, sample_path("astronaut"))
     settle(Detections)
     assert len(window.controller.detections()) > 0
     panel = window.docks["results"].widget()
-    assert panel.table.row_ids() == tuple(window.controller.detections().ids)
+    qtbot.waitUntil(lambda: panel.table.row_ids() == tuple(window.controller.detections().ids))
     assert "astronaut.png" in window.windowTitle()
 
 
@@ -106,9 +107,10 @@ def test_dragging_the_slider_with_the_mouse_removes_boxes_and_undo_brings_them_b
     qtbot.waitUntil(lambda: len(window.controller.detections() or ()) == count)
 
 
-def test_a_click_on_a_box_selects_its_row_and_back(window, settle):
+def test_a_click_on_a_box_selects_its_row_and_back(window, settle, qtbot):
     drop(window, sample_path("astronaut"))
     settle(Detections)
+    qtbot.waitUntil(lambda: len(window.docks["results"].widget().table.row_ids()) > 0)
     found = window.controller.detections()
     x1, y1, x2, y2 = found.boxes[0]
     canvas = window.workspace.canvas
@@ -116,6 +118,7 @@ def test_a_click_on_a_box_selects_its_row_and_back(window, settle):
     number = int(found.ids[0])
     assert window.controller.session.state.selection == {number}
     table = window.docks["results"].widget().table
+    qtbot.waitUntil(lambda: bool(table.selectionModel().selectedRows()))
     assert {table.row_ids()[index.row()] for index in table.selectionModel().selectedRows()} == {number}
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=screen_point(window, 2, 2))
     assert window.controller.session.state.selection == frozenset()
@@ -217,7 +220,7 @@ def test_bad_files_are_notices_and_what_is_open_stays(window, settle, qtbot, tmp
     assert window.controller.session.state.active_media.name == "astronaut.png"
     assert window.controller.detections() is not None
     while window.notices.dismiss_newest():
-        QTest.qWait(1)
+        pause(1)
 
 
 @pytest.mark.parametrize("key", ["open", "open-folder", "project-open", "project-save-as"])
@@ -244,7 +247,7 @@ def test_every_command_runs_with_nothing_open(window, monkeypatch):
         opened = command.run()
         if hasattr(opened, "close"):
             opened.close()
-        QTest.qWait(1)
+        pause(1)
     for command in window.commands:
         if command.key.startswith("panel-"):
             command.run()
@@ -311,7 +314,7 @@ def test_memory_and_threads_stay_flat_over_two_hundred_files(window, settle, tmp
         settle(Detections)
         for media in window.controller.session.state.media:
             window.controller.close_media(media)
-        QTest.qWait(50)
+        pause(50)
         assert not window.controller.session.state.media
         sizes.append(process.memory_info().rss)
         assert turn < 2 or sizes[-1] - sizes[1] < 40 << 20, [size >> 20 for size in sizes]
@@ -328,7 +331,7 @@ def test_ten_thousand_ticks_leave_memory_flat(window, settle):
     for tick in range(10_000):
         window.controller.set_value("score", (tick % 1000) / 50, dragging=True)
         if tick % 100 == 0:
-            QTest.qWait(0)
+            pause(0)
         if tick in (1000, 9999):
             sizes.append(process.memory_info().rss)
     window.controller.end_drag()
@@ -369,7 +372,7 @@ def test_closing_while_everything_runs_leaves_nothing(qtbot):
     window = MainWindow()
     window.show()
     window.controller.open_sample("spectrogram")
-    QTest.qWait(150)
+    pause(150)
     began = time.monotonic()
     window.close()
     window.deleteLater()

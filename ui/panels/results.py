@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from cvstudio.results import Detections, Picture, Spectrogram
-from ui.controller import Controller, Shown
+from ui.controller import Controller
 from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
 from ui.views.results_table import ResultsTable
+
+TABLE_DELAY_MS = 60
 
 
 class ResultsPanel(QWidget):
@@ -45,14 +47,19 @@ class ResultsPanel(QWidget):
         layout.setSpacing(8)
         layout.addLayout(head)
         layout.addWidget(self._stack, 1)
-        controller.view_changed.connect(self._show)
+        # A table of many rows takes longer to paint than the picture: a slider's ticks reach it a little later.
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(TABLE_DELAY_MS)
+        self._soon.timeout.connect(self._show)
+        controller.view_changed.connect(lambda _: self._soon.isActive() or self._soon.start())
         controller.state_changed.connect(lambda old, new: self.table.set_selected(new.selection))
-        self._show(controller.shown)
+        self._show()
 
     def sizeHint(self) -> QSize:
         return QSize(312, 300)
 
-    def _show(self, shown: Shown) -> None:
+    def _show(self) -> None:
         result = self._controller.current_result()
         self._export.setEnabled(result is not None)
         if isinstance(result, Detections):

@@ -20,7 +20,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -216,8 +216,8 @@ class ResultsTable(QTableView):
         header.resizeSection(SCORE, SCORE_WIDTH)
         self.setSortingEnabled(True)
         self.sortByColumn(SCORE, Qt.SortOrder.DescendingOrder)
-        header.sortIndicatorChanged.connect(lambda *_: self._restore_selection())
-        self.entered.connect(lambda index: self._hover(int(self._model.ids()[index.row()])))
+        # A reset, by another result or another order, takes the selection away; the view itself resets first.
+        self._model.modelReset.connect(self._restore_selection)
 
     def set_empty_text(self, text: str) -> None:
         """What stands there while there is no row."""
@@ -227,10 +227,7 @@ class ResultsTable(QTableView):
     def set_detections(self, detections: Detections | None) -> None:
         """Show other results without a signal. Ids that are chosen stay chosen, also while they are not there."""
         scroll = self.verticalScrollBar().value()
-        self._telling = False
         self._model.set_detections(detections)
-        self._telling = True
-        self._restore_selection()
         self.verticalScrollBar().setValue(scroll)
 
     def set_selected(self, ids: Iterable[int]) -> None:
@@ -278,6 +275,9 @@ class ResultsTable(QTableView):
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Leave:
             self._hover(None)
+        elif isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseMove:
+            row = self.indexAt(event.position().toPoint()).row()
+            self._hover(int(self._model.ids()[row]) if row >= 0 else None)
         return super().viewportEvent(event)
 
     def event(self, event: QEvent) -> bool:

@@ -76,7 +76,8 @@ class SpectrogramPlot(pg.PlotWidget):  # type: ignore[misc]
         self._over = False
         self.hideButtons()
         # pyqtgraph leaves its own menu, which we do not show, without a parent: it would outlive the window.
-        self.getPlotItem().ctrlMenu.setParent(self)
+        menu = self.getPlotItem().ctrlMenu
+        menu.setParent(self, menu.windowFlags())  # without the flags it would be a child that is shown with us
         self.getAxis("left").setWidth(64)
         self.getPlotItem().layout.setContentsMargins(4, 8, 12, 4)
         self.image = pg.ImageItem(axisOrder="row-major", levels=(0, 255))

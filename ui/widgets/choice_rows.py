@@ -143,9 +143,6 @@ class PointRow(Row):
         self.clear.setToolTip(self.tr("Forget this place"))
         self.clear.setAccessibleName(self.tr("{title}: forget this place").format(title=self.title))
         self.clear.clicked.connect(self.reset)
-        policy = self.clear.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.clear.setSizePolicy(policy)
         self.one_line(((self.button, 1), (self.clear, 0)))
         self.show_value(None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -31,10 +32,10 @@ def test_a_notice_slides_in_at_the_top_right(notices: Notices, qtbot: Any) -> No
 
 def test_the_newest_is_on_top_and_none_covers_another(notices: Notices, qtbot: Any) -> None:
     for number in range(3):
-        notices.post("error", f"Expected a picture, found a text: number {number} of a rather long explanation.")
-    assert [notice.text[-39] for notice in notices.shown] == ["2", "1", "0"]
-    boxes = [notice for notice in notices.shown]
-    qtbot.waitUntil(lambda: all(a.geometry().bottom() < b.y() for a, b in zip(boxes, boxes[1:], strict=False)))
+        notices.post("error", f"Expected a picture, but what was found is a text of rather many words: number {number}")
+    assert [notice.text[-1] for notice in notices.shown] == ["2", "1", "0"]
+    boxes = notices.shown
+    qtbot.waitUntil(lambda: all(a.geometry().bottom() < b.y() for a, b in itertools.pairwise(boxes)))
 
 
 def test_there_are_at_most_three_and_errors_outlast_the_rest(notices: Notices) -> None:

@@ -62,7 +62,9 @@ def turn_wheel(widget: QWidget, notches: int) -> bool:
 # Numbers ------------------------------------------------------------------------------------------------------------
 
 
-@given(st.floats(-1e4, 1e4), st.floats(0.01, 1e4), st.sampled_from([0.001, 0.01, 0.1, 0.25, 1, 5]), st.floats(-2e4, 2e4))
+@given(
+    st.floats(-1e4, 1e4), st.floats(0.01, 1e4), st.sampled_from([0.001, 0.01, 0.1, 0.25, 1, 5]), st.floats(-2e4, 2e4)
+)
 def test_snapping_stays_in_the_range_and_changes_nothing_twice(
     low: float, span: float, step: float, value: float
 ) -> None:

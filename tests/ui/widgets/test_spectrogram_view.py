@@ -68,8 +68,10 @@ def test_bytes_of_the_size_of_the_screen_are_uploaded(view: SpectrogramView, qtb
 
 def test_a_tone_is_painted_where_its_frequency_is(view: SpectrogramView) -> None:
     picture = plot_of(view).grab().toImage()
-    tone, beside = place(view, 5, 4000), place(view, 5, 3000)
-    assert picture.pixelColor(tone).green() > picture.pixelColor(beside).green() + 60
+    column = [picture.pixelColor(place(view, 5, hz)).green() for hz in range(200, 7900, 20)]
+    brightest = 200 + 20 * int(np.argmax(column))
+    assert max(column) > 200 > min(column)
+    assert brightest == pytest.approx(4000, abs=60)
 
 
 def test_more_of_a_stream_keeps_the_visible_part_and_another_sound_does_not(view: SpectrogramView, qtbot: Any) -> None:
@@ -156,3 +158,11 @@ def test_clearing_shows_that_there_is_none(view: SpectrogramView) -> None:
     assert not plot_of(view).isVisible()
     view.show_result(spectrogram())
     assert plot_of(view).isVisible()
+
+
+def test_no_menu_of_the_plot_lies_over_it(view: SpectrogramView) -> None:
+    from PySide6.QtWidgets import QMenu
+
+    view.hide()
+    view.show()
+    assert not [menu for menu in plot_of(view).findChildren(QMenu) if menu.isVisible()]
