@@ -10,7 +10,6 @@ check of values from a file, and the text of the tooltip::
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
 import types
@@ -18,9 +17,12 @@ import typing
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from cvstudio.errors import ParamsError
+
+if TYPE_CHECKING:
+    import argparse
 
 P = TypeVar("P")
 Kind = Literal["bool", "int", "float", "choice", "choices", "interval", "point"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterator
@@ -72,6 +71,8 @@ class Registry(Generic[T]):
         try:
             return self._entries[key]
         except KeyError:
+            import difflib
+
             near = difflib.get_close_matches(key, self._entries, n=1, cutoff=0.5)
             hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(self._entries))}."
             raise UnknownKeyError(f"There is no {self._what} '{key}'; {hint}") from None

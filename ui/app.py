@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,6 +38,8 @@ def make_application(arguments: Sequence[str] = ()) -> QApplication:
 
 def run_window(arguments: Sequence[str]) -> int:
     """Open the window on the given files and return the exit code."""
+    import argparse
+
     parser = argparse.ArgumentParser(prog="cvstudio", description="Open the window on files, folders or a project.")
     parser.add_argument("files", nargs="*", type=Path)
     options = parser.parse_args(list(arguments))

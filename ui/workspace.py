@@ -94,6 +94,8 @@ class Workspace(QWidget):
             self.splitter.setStretchFactor(1, 2)
             view.seek_requested.connect(self._controller.playback.seek)
             view.hovered.connect(lambda secs, hz, db: self.read_out.emit(f"{secs:.3f} s · {hz:,.0f} Hz · {db:.1f} dB"))
+            view.left.connect(lambda: self.read_out.emit(""))
+            view.set_colour_map(self._controller.look().colour_map)
         return self.spectrogram
 
     # Painting -------------------------------------------------------------------------------------------------------
@@ -162,6 +164,8 @@ class Workspace(QWidget):
         self.canvas.refresh()
 
     def _changed(self, look: bool, selection: bool) -> None:
+        if look and self.spectrogram is not None:
+            self.spectrogram.set_colour_map(self._controller.look().colour_map)
         if look or selection:
             self.canvas.refresh()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout
 
 from cvstudio.analyses import ANALYSES, Analysis
 from ui.icons import icon
+from ui.widgets.icon_label import IconLabel
 
 
 class Card(QPushButton):
@@ -21,8 +22,7 @@ class Card(QPushButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setFixedSize(232, 152)
-        picture = QLabel()
-        picture.setPixmap(icon(spec.icon, 28).pixmap(QSize(28, 28)))
+        picture = IconLabel(spec.icon, 28, "text")
         title = QLabel(spec.action)
         title.setObjectName("card-title")
         what = QLabel(spec.summary)
@@ -60,7 +60,7 @@ class Welcome(QFrame):
         hint = QLabel(self.tr("Drop a picture, a video, a sound or a depth map anywhere in this window."))
         hint.setObjectName("quiet")
         hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        choose = QPushButton(icon("folder-open"), self.tr("Open a file …"))
+        choose = QPushButton(icon("folder-open", 16, "on_accent"), self.tr("Open a file …"))
         choose.setObjectName("primary")
         choose.clicked.connect(self.open_requested)
         cards = QHBoxLayout()
