@@ -13,7 +13,6 @@ from cvstudio.recipe import VERSION, instance_from_json, instance_to_json, media
 from cvstudio.session import State
 
 FORMAT = "cvstudio-project"
-SUFFIX = ".cvstudio"
 
 
 class MissingMediaError(ProjectError):

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QStandardPaths, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from cvstudio.api import Runner
-from cvstudio.exporters import Exporter, ExportItem, export, exporters_for
 from cvstudio.jobs import Event, Job
 from cvstudio.media import MediaKind
 from cvstudio.progress import Progress
-from cvstudio.recipe import make_recipe
 from cvstudio.session import AnalysisInstance
 from ui.controller import Controller
 from ui.settings import Settings
 from ui.widgets.notices import Notices
+
+if TYPE_CHECKING:
+    from cvstudio.api import Runner
+    from cvstudio.exporters import Exporter, ExportItem
 
 
 class Exporting(QObject):
@@ -42,6 +43,9 @@ class Exporting(QObject):
         if result is None or instance is None or media is None:
             self._notices.post("info", self.tr("There is no result to export yet; open a file and choose an analysis."))
             return
+        # Imported with the first export: the window must not wait for it.
+        from cvstudio.exporters import exporters_for
+
         video = media.kind is MediaKind.VIDEO
         # A video that stands still is more often wanted as the picture one sees.
         choices = sorted(exporters_for(type(result), video=video), key=lambda item: item.video)
@@ -73,6 +77,9 @@ class Exporting(QObject):
         cache = self._controller.pipeline.cache
 
         def work(progress: Progress) -> Iterator[Any]:
+            from cvstudio.api import Runner
+            from cvstudio.exporters import export
+
             # Its own networks: the window's belong to the accelerator thread, and the cache saves most runs.
             with Runner(cache=cache) as runner:
                 item = _export_item(runner, instance, exporter, path, pts, look, progress)
@@ -104,6 +111,9 @@ def _export_item(
     look: dict[str, Any],
     progress: Progress,
 ) -> ExportItem:
+    from cvstudio.exporters import ExportItem
+    from cvstudio.recipe import make_recipe
+
     base = path.parent.resolve()
     if not exporter.video:
         return runner.export_item(instance, progress, base=base, pts=pts, look=look)

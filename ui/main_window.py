@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
 from cvstudio.analyses import ANALYSES
 from cvstudio.media import Media
 from cvstudio.models import MODELS
-from cvstudio.project import SUFFIX
 from cvstudio.resources import user_cache_dir
 from cvstudio.session import State
 from ui.commands import Command, install
@@ -26,9 +25,8 @@ from ui.controller import Controller, Shown
 from ui.exporting import Exporting
 from ui.palette import Entry, Palette
 from ui.panels import PANELS
-from ui.project_files import ProjectFiles
+from ui.project_files import SUFFIX, ProjectFiles
 from ui.settings import Settings
-from ui.shortcuts_sheet import ShortcutsSheet
 from ui.status import StatusLine
 from ui.theme import apply_theme
 from ui.views.welcome import Welcome
@@ -280,6 +278,8 @@ class MainWindow(QMainWindow):
         self._centre.setCurrentWidget(self.welcome)
 
     def show_shortcuts(self) -> None:
+        from ui.shortcuts_sheet import ShortcutsSheet
+
         ShortcutsSheet(self, self.commands)
 
     def show_palette(self) -> Palette:

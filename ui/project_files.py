@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QStandardPaths, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from cvstudio.errors import UserError
-from cvstudio.project import SUFFIX, MissingMediaError, load_project, save_project
 from ui.controller import Controller
 from ui.settings import Settings
+
+if TYPE_CHECKING:
+    from cvstudio.project import MissingMediaError
+
+
+SUFFIX = ".cvstudio"
 
 
 class ProjectFiles(QObject):
@@ -47,6 +53,9 @@ class ProjectFiles(QObject):
 
     def open(self, path: Path, moved: dict[str, Path] | None = None) -> None:
         """Open a project; asks where its files are now if they have moved. What is open stays if that fails."""
+        # Imported with the first project: the window must not wait for it.
+        from cvstudio.project import MissingMediaError, load_project
+
         try:
             state, position_secs = load_project(path, moved=moved)
         except MissingMediaError as error:
@@ -77,6 +86,8 @@ class ProjectFiles(QObject):
         """Save where the project is; asks where if it has no file yet. Whether it was saved."""
         if self.path is None:
             return self.save_as()
+        from cvstudio.project import save_project
+
         position_secs = self._controller.playback.position_secs
         try:
             save_project(self.path, self._controller.session.state, position_secs=position_secs)
