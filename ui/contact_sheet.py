@@ -52,7 +52,7 @@ class Sheet:
         tour.screenshot("6 sound")
         self._video()
         palette = window.show_palette()
-        palette.search.setText("video")
+        palette.search.setText("face")
         pause(100)
         path = tour.out / "8 palette.png"
         palette.grab().save(str(path))

@@ -368,18 +368,17 @@ class Controller(QObject):
             return
         layers = []
         for layer in view.layers:
-            sources = layer.request.sources if layer.request else None
             result = self.pipeline.partial_result(layer)
-            stale = layer.next_stage is not None
-            if result is None and sources is not None:
-                kept = self._last.get(layer.instance.id)
-                # An old result may stay only on the very picture that it was made of.
-                result = kept[1] if kept is not None and kept[0] == sources else None
-            if result is not None:
-                self._last[layer.instance.id] = (sources, result)
             error = self.pipeline.error_of(layer)
-            message = layer.missing or (str(error) if error else "")
-            layers.append(ShownLayer(layer, result, stale and error is None and not layer.missing, message))
+            # An old result may stay only on the very picture and of the very model that made it.
+            origin = (layer.request.sources, layer.request.network) if layer.request else None
+            if result is None and error is None and origin is not None:
+                kept_origin, kept = self._last.get(layer.instance.id, (None, None))
+                result = kept if kept_origin == origin else None
+            if result is not None:
+                self._last[layer.instance.id] = (origin, result)
+            stale = layer.next_stage is not None and error is None and not layer.missing
+            layers.append(ShownLayer(layer, result, stale, layer.missing))
         self.shown = Shown(view.sample, view.pts, tuple(layers))
         self.view_changed.emit(self.shown)
         self.playback.shown(view.pts)
@@ -464,7 +463,7 @@ class Controller(QObject):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ShownLayer:
-    """One analysis on screen: its result, whether that is out of date, and what is in its way."""
+    """One analysis on screen: its result, whether that is out of date, and which input it still needs."""
 
     layer: Layer
     result: Any

@@ -77,14 +77,19 @@ class Palette(QFrame):
             item = QListWidgetItem(icon(entry.icon), f"{entry.title}    {entry.note}" if entry.note else entry.title)
             item.setData(Qt.ItemDataRole.UserRole, entry)
             self.list.addItem(item)
+        if not self.list.count():
+            nothing = QListWidgetItem(self.tr("Nothing fits; try another word, such as “face” or “export”."))
+            nothing.setFlags(Qt.ItemFlag.NoItemFlags)
+            self.list.addItem(nothing)
         self.list.setCurrentRow(0)
 
     def _run(self) -> None:
         item = self.list.currentItem()
         entry = item.data(Qt.ItemDataRole.UserRole) if item else None
+        if entry is None:
+            return
         self.close()
-        if entry is not None:
-            entry.run()
+        entry.run()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:

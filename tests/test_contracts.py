@@ -1,0 +1,163 @@
+"""What every registered analysis, model, format and panel has to keep to."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.api import Runner, make_instance
+from cvstudio.draw import Look, render
+from cvstudio.exporters import EXPORTERS, export, exporters_for, recipe_path
+from cvstudio.models import MODELS
+from cvstudio.params import Range, fields_of, from_mapping, to_mapping
+from cvstudio.progress import Progress
+from cvstudio.recipe import load_recipe
+from cvstudio.resources import resource
+from cvstudio.samples import SAMPLES, sample_path
+from cvstudio.types import Rect, View
+
+ANALYSIS_KEYS = [analysis.key for analysis in ANALYSES]
+MODEL_KEYS = [model.key for model in MODELS]
+EXPORTER_KEYS = [exporter.key for exporter in EXPORTERS]
+
+
+def all_params() -> list[type[Any]]:
+    stages = [stage.params for analysis in ANALYSES for stage in analysis.stages]
+    return list(dict.fromkeys([*stages, *(model.params for model in MODELS), Look]))
+
+
+def test_nothing_that_is_registered_failed_to_import():
+    for registry in (ANALYSES, MODELS, EXPORTERS):
+        assert registry.broken == ()
+        assert len(registry) > 0
+
+
+@pytest.mark.parametrize("params", all_params(), ids=lambda params: params.__name__)
+def test_parameters_are_declared_in_full(params):
+    assert dataclasses.is_dataclass(params)
+    assert params.__dataclass_params__.frozen
+    default = params()
+    assert from_mapping(params, json.loads(json.dumps(to_mapping(default)))) == default
+    for field in fields_of(params):
+        assert field.doc.title
+        assert field.doc.title[0].isupper()
+        if field.kind in ("int", "float", "interval"):
+            assert field.range is not None, field.name
+            assert field.range.low < field.range.high
+        for sentence in (field.doc.what, field.doc.hint):
+            assert not sentence or sentence.endswith((".", "?")), sentence
+
+
+@pytest.mark.parametrize("key", ANALYSIS_KEYS)
+def test_an_analysis_is_declared_in_full(key):
+    analysis = ANALYSES[key]
+    assert resource("icons", f"{analysis.icon}.svg").is_file()
+    assert analysis.summary.endswith(".")
+    assert analysis.action
+    assert analysis.keywords
+    known = {sample.key for sample in SAMPLES}
+    assert set((analysis.samples or {}).values()) <= known
+    assert set(analysis.samples or {}) == {slot.name for slot in analysis.inputs}
+    if analysis.task:
+        assert MODELS[analysis.default_model].task == analysis.task
+    names = [stage.name for stage in analysis.stages]
+    assert len(set(names)) == len(names)
+    models = [model for model in MODELS if model.task == analysis.task] if analysis.task else [None]
+    for model in models:
+        declared = [field.name for params in analysis.params_types(model) for field in fields_of(params)]
+        assert len(set(declared)) == len(declared), "two stages share a parameter's name"
+        assert analysis.make_params({}, model)
+
+
+@pytest.mark.parametrize("key", MODEL_KEYS)
+def test_a_model_is_declared_in_full(key):
+    model = MODELS[key]
+    assert model.title
+    assert model.paper
+    assert 1990 < model.year < 2100
+    assert model.labels
+    assert all(isinstance(bounds, Range) for bounds in model.ranges.values())
+    for weights in model.weights:
+        assert weights.url.endswith(weights.file_name)
+        assert weights.licence
+        assert weights.trained_on
+        assert weights.size_bytes > 0
+        assert len(weights.sha256) in (8, 64)
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, Any]:
+    """Every analysis on its own sample: the exporter's item by key."""
+    found = {}
+    with Runner() as runner:
+        for analysis in ANALYSES:
+            inputs = {slot: sample_path(key) for slot, key in (analysis.samples or {}).items()}
+            instance = make_instance(analysis.key, inputs)
+            found[analysis.key] = runner.export_item(instance, Progress(), base=Path.cwd())
+    return found
+
+
+def arrays(value: Any) -> list[np.ndarray]:
+    return [item for item in vars(value).values() if isinstance(item, np.ndarray)]
+
+
+@pytest.mark.parametrize("key", ANALYSIS_KEYS)
+def test_a_result_is_of_the_declared_type_and_frozen(key, results):
+    result = results[key].result
+    assert type(result) is ANALYSES[key].result
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.source = None
+    assert arrays(result)
+    assert not any(array.flags.writeable for array in arrays(result))
+
+
+@pytest.mark.parametrize("key", ANALYSIS_KEYS)
+def test_the_same_again_gives_the_same(key, results):
+    inputs = {slot: sample_path(name) for slot, name in (ANALYSES[key].samples or {}).items()}
+    with Runner() as runner:
+        again = runner.result(make_instance(key, inputs))
+    for one, other in zip(arrays(results[key].result), arrays(again), strict=True):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("key", ANALYSIS_KEYS)
+def test_every_result_can_be_drawn_and_drawing_changes_no_input(key, results):
+    item = results[key]
+    before = [array.copy() for array in arrays(item.result)]
+    base = None if item.base is None else item.base.rgb8.copy()
+    picture = render(item.base, [(item.result, Look())], View(Rect(3, 2, 120, 80), 1.0))
+    assert picture.shape == (80, 120, 3)
+    assert picture.dtype == np.uint8
+    for array, kept in zip(arrays(item.result), before, strict=True):
+        assert np.array_equal(array, kept)
+    assert base is None or np.array_equal(item.base.rgb8, base)
+
+
+@pytest.mark.parametrize("key", ANALYSIS_KEYS)
+def test_every_result_is_written_by_each_of_its_formats_with_a_recipe(key, results, tmp_path):
+    item = results[key]
+    formats = exporters_for(type(item.result))
+    assert formats
+    for exporter in formats:
+        path = tmp_path / f"{key} 결과{exporter.suffix}"
+        export(exporter, path, item, Progress())
+        assert path.stat().st_size > 0
+        instance, _, _ = load_recipe(recipe_path(path))
+        assert instance.analysis == key
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("key", EXPORTER_KEYS)
+def test_a_format_is_declared_in_full(key):
+    exporter = EXPORTERS[key]
+    assert exporter.suffix.startswith(".")
+    assert exporter.suffix == exporter.suffix.lower()
+    assert exporter.title
+    assert exporter.summary.endswith(".")
+    assert set(exporter.accepts) <= {analysis.result for analysis in ANALYSES}
