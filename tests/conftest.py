@@ -167,10 +167,9 @@ class Leftovers:
         deadline = time.monotonic() + self.WAIT_SECS
         self._settle()
         found = self._found()
-        if found:
-            # Cycles between Python and Qt go only when they are collected; slow, so not after every test.
-            gc.collect()
         while found and time.monotonic() < deadline:
+            # Cycles between Python and Qt go only when they are collected; slow, so not where nothing is left.
+            gc.collect()
             self._settle()
             found = self._found()
             time.sleep(0.02)
