@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, QStandardPaths, Qt, QTimer, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QKeyEvent
@@ -23,7 +24,6 @@ from cvstudio.session import State
 from ui.commands import Command, install
 from ui.controller import Controller, Shown
 from ui.exporting import Exporting
-from ui.palette import Entry, Palette
 from ui.panels import PANELS
 from ui.project_files import SUFFIX, ProjectFiles
 from ui.settings import Settings
@@ -32,6 +32,9 @@ from ui.theme import apply_theme
 from ui.views.welcome import Welcome
 from ui.widgets.notices import Notices
 from ui.workspace import Workspace
+
+if TYPE_CHECKING:
+    from ui.palette import Entry, Palette
 
 
 class MainWindow(QMainWindow):
@@ -284,10 +287,14 @@ class MainWindow(QMainWindow):
 
     def show_palette(self) -> Palette:
         """Search for commands, analyses, models and open media."""
+        from ui.palette import Palette
+
         return Palette(self, self.palette_entries())
 
     def palette_entries(self) -> list[Entry]:
         """Everything that the palette offers."""
+        from ui.palette import Entry
+
         found = []
         for spec in ANALYSES:
             words = " ".join((spec.action, spec.summary, *spec.keywords))

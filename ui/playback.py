@@ -41,6 +41,7 @@ class Playback(QObject):
         self._volume = 1.0
         self._muted = False
         self._frame_pts: float | None = None
+        self._began_secs = 0.0
         self.frames_shown = 0
         self._timer = QTimer(self, interval=TICK_MS)
         self._timer.timeout.connect(self._tick)
@@ -56,6 +57,17 @@ class Playback(QObject):
     @property
     def duration_secs(self) -> float:
         return self._transport.duration_secs
+
+    @property
+    def shows_frames(self) -> bool:
+        """Whether it plays a moving picture."""
+        return self.playing and self._media is not None and self._media.kind is MediaKind.VIDEO
+
+    @property
+    def frames_dropped(self) -> int:
+        """Frames of the video that were due since playing began and were not shown."""
+        rate = (self._media.frame_rate if self._media else None) or 0.0
+        return max(0, int((self.position_secs - self._began_secs) * rate) - self.frames_shown)
 
     def set_media(self, media: Media | None) -> None:
         """Stop, and begin at the start of `media`."""
@@ -79,6 +91,7 @@ class Playback(QObject):
         if self.position_secs >= self.duration_secs - 1e-3:
             self._transport.seek(0.0)
         self._start_sound()
+        self._began_secs, self.frames_shown = self.position_secs, 0
         self._transport.play()
         self._timer.start()
         self.playing_changed.emit(True)
@@ -97,6 +110,7 @@ class Playback(QObject):
     def seek(self, secs: float) -> None:
         """Go to `secs`; playing goes on."""
         playing = self.playing
+        self._began_secs, self.frames_shown = secs, 0
         self._transport.seek(min(max(secs, 0.0), self.duration_secs))
         if playing and self._player is not None:
             self._player.seek(self.position_secs)

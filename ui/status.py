@@ -21,15 +21,25 @@ class StatusLine(QStatusBar):
         self._device = QLabel()
         self._device.setText(self.tr("device: {name}").format(name=controller.pipeline.host.device_name))
         self.setSizeGripEnabled(False)
-        for label in (self._read_out, self._timing, self._jobs, self._device):
+        self._frames = QLabel()
+        for label in (self._read_out, self._frames, self._timing, self._jobs, self._device):
             label.setObjectName("quiet")
         self.addWidget(self._read_out, 1)
-        for label in (self._jobs, self._timing, self._device):
+        for label in (self._jobs, self._frames, self._timing, self._device):
             self.addPermanentWidget(label)
         controller.pipeline.event.connect(self._event)
+        controller.playback.position_changed.connect(lambda _: self._count_frames())
 
     def set_read_out(self, text: str) -> None:
         self._read_out.setText(text)
+
+    def _count_frames(self) -> None:
+        playback = self._controller.playback
+        if playback.shows_frames:
+            text = self.tr("{shown} shown, {dropped} dropped")
+            self._frames.setText(text.format(shown=playback.frames_shown, dropped=playback.frames_dropped))
+        else:
+            self._frames.clear()
 
     def _event(self, event: Event) -> None:
         job = event.job

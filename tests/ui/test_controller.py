@@ -202,3 +202,25 @@ def test_playing_shows_frames_only_with_their_own_result(controller, settle, qtb
     for pts, of_result, stale in seen:
         if pts is not None and not stale:
             assert pts == of_result
+
+
+def test_a_checkpoint_of_another_network_is_told_and_what_was_open_stays(controller, faces, qtbot, tmp_path):
+    import torch
+
+    other = tmp_path / "other.pth"
+    torch.save(torch.nn.Linear(2, 3).state_dict(), other)
+    controller.set_model("ssdlite", other)
+    qtbot.waitUntil(lambda: bool(controller.told), timeout=60_000)
+    level, text = controller.told[-1]
+    assert level == "error"
+    assert "a checkpoint of SSDlite320" in text
+    assert "weight" in text
+    controller.undo()
+    qtbot.waitUntil(lambda: controller.detections() is not None, timeout=20_000)
+    assert np.array_equal(controller.detections().ids, faces.ids)
+
+
+def test_the_result_of_one_model_is_never_shown_for_another(controller, faces, qtbot):
+    controller.set_model("ssdlite")
+    qtbot.waitUntil(lambda: bool(controller.told), timeout=60_000)
+    assert controller.current_result() is None
