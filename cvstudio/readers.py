@@ -10,7 +10,7 @@ from typing import Any, Self
 from cvstudio.media import Media, MediaKind, open_reader
 from cvstudio.media.audio import AudioReader
 from cvstudio.stages import Cache
-from cvstudio.types import Sample
+from cvstudio.types import Image, Sample
 
 
 class Readers:
@@ -60,6 +60,8 @@ def read_sample(media: Media, pts: float | None, readers: Readers, cache: Cache)
     if entry is None:
         reader = readers.get(media)
         value = reader.at(pts or 0.0) if media.kind is MediaKind.VIDEO else reader.read()
+        if isinstance(value, Image):
+            _ = value.rgb8  # converted here, where nobody waits, and kept by the picture
         cache.put(key, value)
         return value  # type: ignore[no-any-return]
     return entry.value  # type: ignore[no-any-return]

@@ -52,6 +52,7 @@ def run_window(arguments: Sequence[str]) -> int:
     crash.start()
     window = MainWindow()
     window.show()
+    QTimer.singleShot(0, window, window.controller.warm_up)
     if options.files:
         window.open_paths(options.files)
     if crash.previous is not None:

@@ -70,6 +70,19 @@ class Controller(QObject):
         self.playback.moved.connect(self._moved)
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
 
+    def warm_up(self) -> None:
+        """Load on a worker what the first picture and its first label need, so that they do not wait for it."""
+
+        def work(progress: Progress) -> Iterator[Any]:
+            import cv2  # noqa: F401  (importing it is the work)
+
+            from cvstudio.draw.text import text_mask
+
+            text_mask("0", 13)
+            yield None
+
+        self.pipeline.submit("pool", Job("warm up", "", work))
+
     # Opening --------------------------------------------------------------------------------------------------------
 
     def open_paths(self, paths: Sequence[Path], *, analysis: str = "") -> None:

@@ -51,4 +51,6 @@ class StatusLine(QStatusBar):
                 self._timing.setText(f"{job.title} {event.elapsed_secs * 1000:.1f} ms")
                 host = self._controller.pipeline.host
                 self._device.setText(self.tr("device: {name}").format(name=host.device_name))
-        self._jobs.setText(self.tr("%n job(s)", "", len(self._running)) if self._running else "")
+        count = len(self._running)
+        text = self.tr("1 job") if count == 1 else self.tr("{count} jobs").format(count=count)
+        self._jobs.setText(text if count else "")

@@ -43,7 +43,7 @@ class ResultsPanel(QWidget):
         head.addWidget(self._summary, 1)
         head.addWidget(self._export)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setContentsMargins(12, 8, 12, 8)
         layout.setSpacing(8)
         layout.addLayout(head)
         layout.addWidget(self._stack, 1)
@@ -63,7 +63,7 @@ class ResultsPanel(QWidget):
         result = self._controller.current_result()
         self._export.setEnabled(result is not None)
         if isinstance(result, Detections):
-            self._summary.setText(self.tr("%n found", "", len(result)))
+            self._summary.setText(self.tr("{count} found").format(count=len(result)))
             self.table.set_detections(result)
             self._stack.setCurrentWidget(self.table)
             return
