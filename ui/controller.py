@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,20 @@ from cvstudio.analyses.base import Facts
 from cvstudio.draw import Look
 from cvstudio.errors import UserError
 from cvstudio.jobs import Event, Job
-from cvstudio.media import Media, MediaKind, open_media
+from cvstudio.media import Media, MediaKind
 from cvstudio.models import MODELS
 from cvstudio.params import from_mapping
-from cvstudio.progress import Progress
 from cvstudio.readers import sample_key
-from cvstudio.resolve import Layer, ViewState, resolve
+from cvstudio.resolve import ViewState, resolve
 from cvstudio.results import Detections
-from cvstudio.samples import sample_path
 from cvstudio.session import AnalysisInstance, Session, State, activate, add_media, replace_instance
 from cvstudio.stages import stage_keys
 from cvstudio.types import View
+from ui import opening
+from ui.opening import Opened, SampleReady
 from ui.pipeline import Pipeline
 from ui.playback import Playback
+from ui.shown import Shown, ShownLayer
 
 log = logging.getLogger(__name__)
 
@@ -71,62 +72,31 @@ class Controller(QObject):
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
 
     def warm_up(self) -> None:
-        """Load on a worker what the first picture and its first label need, so that they do not wait for it."""
-
-        def work(progress: Progress) -> Iterator[Any]:
-            import cv2  # noqa: F401  (importing it is the work)
-
-            from cvstudio.draw.text import text_mask
-
-            text_mask("0", 13)
-            yield None
-
-        self.pipeline.submit("pool", Job("warm up", "", work))
+        """Load on a worker what would hold up the first picture."""
+        self.pipeline.submit("pool", Job("warm up", "", opening.warm_up))
 
     # Opening --------------------------------------------------------------------------------------------------------
 
-    def open_paths(self, paths: Sequence[Path], *, analysis: str = "") -> None:
+    def open_paths(self, paths: Sequence[Path]) -> None:
         """Recognise files on a worker and put them into the session; what is open stays open if one fails."""
         files = [item for path in paths for item in (sorted(path.iterdir()) if path.is_dir() else [path])]
-
-        def work(progress: Progress) -> Iterator[Any]:
-            found: list[Media] = []
-            errors: list[str] = []
-            for number, path in enumerate(files):
-                progress(number / len(files), path.name)
-                try:
-                    found.append(open_media(path))
-                except UserError as error:
-                    errors.append(str(error))
-            yield _Opened(tuple(found), tuple(errors), analysis)
-
         if files:
-            self.pipeline.submit("probe", Job(("open", *files), self.tr("Opening files"), work))
+            self.pipeline.submit("probe", Job(("open", *files), self.tr("Opening files"), opening.open_files(files)))
         else:
             self.notice.emit("warning", self.tr("The folder is empty; drop a folder with pictures, videos or sounds."))
 
     def open_sample(self, analysis: str) -> None:
         """Begin an analysis on its own sample: what the first screen does."""
-        spec = ANALYSES[analysis]
-
-        def work(progress: Progress) -> Iterator[Any]:
-            bindings = {}
-            for slot, key in (spec.samples or {}).items():
-                kinds = spec.slot(slot).kinds
-                bindings[slot] = open_media(
-                    sample_path(key, progress), kind=next(iter(kinds)) if len(kinds) == 1 else None
-                )
-            yield _Sample(spec, bindings)
-
+        work = opening.prepare_sample(ANALYSES[analysis])
         self.pipeline.submit("probe", Job(("sample", analysis), self.tr("Preparing the sample"), work))
 
-    def _put(self, opened: _Opened) -> None:
+    def _put(self, opened: Opened) -> None:
         state = self.session.state
         for media in opened.media:
             state = add_media(state, media)
             self.opened.emit(media)
         if opened.media:
-            state = self._with_active(state, opened.media[0], opened.analysis)
+            state = self._with_active(state, opened.media[0])
             self.session.change(self.tr("Open {name}").format(name=opened.media[0].name), state)
         for text in opened.errors[:3]:
             self.notice.emit("error", text)
@@ -134,12 +104,9 @@ class Controller(QObject):
             rest = len(opened.errors) - 3
             self.notice.emit("error", self.tr("{count} more files could not be opened.").format(count=rest))
 
-    def _with_active(self, state: State, media: Media, analysis: str = "") -> State:
+    def _with_active(self, state: State, media: Media) -> State:
         instance = state.instance
         spec = instance.spec if instance else None
-        if analysis:
-            spec = ANALYSES[analysis]
-            state = self._with_instance(state, spec)
         if spec is None or not any(slot.accepts(media) for slot in spec.inputs):
             spec = next((item for item in ANALYSES if item.inputs[0].accepts(media)), None) or next(
                 (item for item in ANALYSES if any(slot.accepts(media) for slot in item.inputs)), None
@@ -169,9 +136,13 @@ class Controller(QObject):
     # Intents --------------------------------------------------------------------------------------------------------
 
     def activate(self, media: Media) -> None:
-        """Put an open medium on the canvas."""
-        title = self.tr("Show {name}").format(name=media.name)
-        self.session.change(title, self._with_active(self.session.state, media))
+        """Put an open medium on the canvas. A second input, such as a depth map, is shown alone."""
+        state = self.session.state
+        if any(spec.inputs[0].accepts(media) for spec in ANALYSES):
+            state = self._with_active(state, media)
+        else:
+            state = dataclasses.replace(state, active=media.id, selection=frozenset())
+        self.session.change(self.tr("Show {name}").format(name=media.name), state)
 
     def close_media(self, media: Media) -> None:
         """Take a medium out of the session."""
@@ -338,7 +309,6 @@ class Controller(QObject):
     # State to view --------------------------------------------------------------------------------------------------
 
     def _state_changed(self, old: State, new: State) -> None:
-        self.pipeline.forget_failures()
         before = {item.id: item for item in old.instances}
         for instance in new.instances:
             previous = before.get(instance.id)
@@ -348,7 +318,9 @@ class Controller(QObject):
                 or previous.weights != instance.weights
             ):
                 self.pipeline.cancel_instance(instance.id)
+                self.pipeline.forget_failures()
         if new.active != old.active:
+            self.pipeline.forget_failures()
             self._pts = None
             self._last.clear()
             self.playback.set_media(new.active_media)
@@ -427,9 +399,9 @@ class Controller(QObject):
             if event.kind == "failed" and event.job.tag is None:
                 self._failed(event.job.title, value)
             return
-        if isinstance(value, _Opened):
+        if isinstance(value, Opened):
             self._put(value)
-        elif isinstance(value, _Sample):
+        elif isinstance(value, SampleReady):
             state = self.session.state
             for media in value.bindings.values():
                 state = add_media(state, media)
@@ -472,35 +444,3 @@ class Controller(QObject):
         """Stop playing and join every thread; False where one did not end in time."""
         self.playback.close()
         return self.pipeline.close()
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class ShownLayer:
-    """One analysis on screen: its result, whether that is out of date, and which input it still needs."""
-
-    layer: Layer
-    result: Any
-    stale: bool
-    message: str
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Shown:
-    """What is on screen: frame and results as one value, so that an overlay never sits on the wrong frame."""
-
-    sample: Any
-    pts: float | None
-    layers: tuple[ShownLayer, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Opened:
-    media: tuple[Media, ...]
-    errors: tuple[str, ...]
-    analysis: str
-
-
-@dataclasses.dataclass(frozen=True)
-class _Sample:
-    spec: Analysis
-    bindings: dict[str, Media]

@@ -22,11 +22,12 @@ from cvstudio.models import MODELS
 from cvstudio.resources import user_cache_dir
 from cvstudio.session import State
 from ui.commands import Command, install
-from ui.controller import Controller, Shown
+from ui.controller import Controller
 from ui.exporting import Exporting
 from ui.panels import PANELS
 from ui.project_files import SUFFIX, ProjectFiles
 from ui.settings import Settings
+from ui.shown import Shown
 from ui.status import StatusLine
 from ui.theme import apply_theme
 from ui.views.welcome import Welcome

@@ -51,7 +51,6 @@ class Pipeline(QObject):
         )
         self._asked: dict[Any, Any] = {}
         self._failed: dict[Any, Exception] = {}
-        self._network_keys: dict[tuple[str, str], tuple[str, ...]] = {}
 
     # Threads of the lanes ---------------------------------------------------------------------------------------
 
@@ -105,14 +104,9 @@ class Pipeline(QObject):
     # Main thread --------------------------------------------------------------------------------------------------
 
     def network_key(self, instance: AnalysisInstance) -> tuple[str, ...]:
-        """What identifies the network of `instance`; kept, as it is asked on every tick."""
+        """What identifies the network of `instance`: another one as soon as its checkpoint is there or is another."""
         model = instance.model_spec
-        if model is None:
-            return ()
-        name = (model.key, str(instance.weights or ""))
-        if name not in self._network_keys:
-            self._network_keys[name] = self.host.network_key(model, instance.weights)
-        return self._network_keys[name]
+        return self.host.network_key(model, instance.weights) if model else ()
 
     def forget_failures(self) -> None:
         """Try again what failed (the user changed something)."""

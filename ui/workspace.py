@@ -14,7 +14,8 @@ from cvstudio.media import MediaKind
 from cvstudio.results import Detections, Spectrogram
 from cvstudio.thumbnails import depth_picture
 from cvstudio.types import DepthMap, Image, View
-from ui.controller import Controller, Shown
+from ui.controller import Controller
+from ui.shown import Shown
 from ui.views.canvas import Canvas
 from ui.views.timeline import Timeline
 

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from cvstudio.draw import render
 from cvstudio.results import Detections, Picture, Spectrogram
 from cvstudio.samples import sample_path
-from cvstudio.types import Rect, View
+from cvstudio.types import DepthMap, Rect, View
 from ui.controller import Controller
 
 
@@ -224,3 +224,25 @@ def test_the_result_of_one_model_is_never_shown_for_another(controller, faces, q
     controller.set_model("ssdlite")
     qtbot.waitUntil(lambda: bool(controller.told), timeout=60_000)
     assert controller.current_result() is None
+
+
+def test_a_depth_map_can_be_looked_at_alone_and_its_picture_comes_back_refocused(controller, refocused, settle, qtbot):
+    state = controller.session.state
+    picture, depth = state.media
+    controller.activate(depth)
+    qtbot.waitUntil(lambda: isinstance(controller.shown.sample, DepthMap), timeout=10_000)
+    assert controller.current_result() is None
+    assert controller.session.state.instance.bindings == state.instance.bindings
+    controller.activate(picture)
+    settle(Picture)
+    assert np.array_equal(controller.current_result().pixels, refocused.pixels)
+
+
+def test_a_failing_network_is_told_once_and_not_at_every_tick(controller, faces, qtbot):
+    controller.set_model("ssdlite")
+    qtbot.waitUntil(lambda: bool(controller.told), timeout=60_000)
+    for tick in range(20):
+        controller.set_value("score", 0.1 + tick / 40, dragging=True)
+        qtbot.wait(5)
+    controller.end_drag()
+    assert len(controller.told) == 1

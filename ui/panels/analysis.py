@@ -23,11 +23,12 @@ from cvstudio.analyses import ANALYSES
 from cvstudio.models import MODELS
 from cvstudio.params import Field, fields_of
 from cvstudio.session import AnalysisInstance, State
-from ui.controller import Controller, Shown
+from ui.controller import Controller
 from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
 from ui.param_form import ParamForm
+from ui.shown import Shown
 
 WIDTH = 300
 """Narrower, and a slider would have no room beside its label and its number."""

@@ -1,0 +1,73 @@
+"""Work for the lanes: recognising files, preparing samples, warming up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvstudio.analyses import Analysis
+from cvstudio.errors import UserError
+from cvstudio.jobs import Work
+from cvstudio.media import Media, open_media
+from cvstudio.progress import Progress
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Files that were recognised, and a sentence for each that was not."""
+
+    media: tuple[Media, ...]
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SampleReady:
+    """The sample of an analysis, by slot."""
+
+    spec: Analysis
+    bindings: dict[str, Media]
+
+
+def open_files(files: Sequence[Path]) -> Work:
+    """Recognise `files`; one that fails does not stop the others. Yields one `Opened`."""
+
+    def work(progress: Progress) -> Iterator[Any]:
+        found: list[Media] = []
+        errors: list[str] = []
+        for number, path in enumerate(files):
+            progress(number / len(files), path.name)
+            try:
+                found.append(open_media(path))
+            except UserError as error:
+                errors.append(str(error))
+        yield Opened(tuple(found), tuple(errors))
+
+    return work
+
+
+def prepare_sample(spec: Analysis) -> Work:
+    """Make or find the sample of `spec`. Yields one `SampleReady`."""
+
+    def work(progress: Progress) -> Iterator[Any]:
+        from cvstudio.samples import sample_path
+
+        bindings = {}
+        for slot, key in (spec.samples or {}).items():
+            kinds = spec.slot(slot).kinds
+            only = next(iter(kinds)) if len(kinds) == 1 else None
+            bindings[slot] = open_media(sample_path(key, progress), kind=only)
+        yield SampleReady(spec, bindings)
+
+    return work
+
+
+def warm_up(progress: Progress) -> Iterator[Any]:
+    """Load what the first picture and its first label need, so that they do not wait for it."""
+    import cv2  # noqa: F401  (importing it is the work)
+
+    from cvstudio.draw.text import text_mask
+
+    text_mask("0", 13)
+    yield None

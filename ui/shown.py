@@ -1,0 +1,27 @@
+"""What is on screen, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cvstudio.resolve import Layer
+
+
+@dataclass(frozen=True, eq=False)
+class ShownLayer:
+    """One analysis on screen: its result, whether that is out of date, and which input it still needs."""
+
+    layer: Layer
+    result: Any
+    stale: bool
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What is on screen: frame and results as one value, so that an overlay never sits on the wrong frame."""
+
+    sample: Any
+    pts: float | None
+    layers: tuple[ShownLayer, ...]
