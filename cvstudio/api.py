@@ -6,10 +6,10 @@ import dataclasses
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from cvstudio.analyses import ANALYSES
+from cvstudio.closing import Closing
 from cvstudio.errors import BindingError
 from cvstudio.exporters import ExportItem
 from cvstudio.host import Host
@@ -24,21 +24,13 @@ from cvstudio.stages import Cache, Providers, run_chain
 from cvstudio.types import Image
 
 
-class Runner:
+class Runner(Closing):
     """Runs analyses in the calling thread; keeps networks, readers and stage outputs between calls."""
 
     def __init__(self, *, device: str = "auto", cache: Cache | None = None) -> None:
         self.host = Host(device)
         self.cache = cache if cache is not None else Cache()
         self.readers = Readers()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the files and drop the networks."""

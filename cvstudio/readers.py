@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from cvstudio.closing import Closing
 from cvstudio.media import Media, MediaKind, open_reader
 from cvstudio.media.audio import AudioReader
 from cvstudio.stages import Cache
 from cvstudio.types import Image, Sample
 
 
-class Readers:
+class Readers(Closing):
     """Keeps the last few readers open. Owned by one thread, as readers are."""
 
     def __init__(self, *, keep: int = 4) -> None:
@@ -29,14 +29,6 @@ class Readers:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(key)
         return self._open[key]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         while self._open:

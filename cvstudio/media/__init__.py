@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cvstudio.media.base import Media, MediaKind, Reader
+from cvstudio.media.base import BaseReader, Media, MediaKind
 from cvstudio.media.open import open_media, open_reader
 
-__all__ = ["Media", "MediaKind", "Reader", "open_media", "open_reader"]
+__all__ = ["BaseReader", "Media", "MediaKind", "open_media", "open_reader"]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any
 
+from cvstudio.closing import Closing
 from cvstudio.types import Size
 
 
@@ -57,34 +57,8 @@ class Media:
         return unicodedata.normalize("NFC", self.path.name)
 
 
-class Reader(Protocol):
+class BaseReader(Closing):
     """Reads one medium. Used by one thread only: each lane opens its own."""
-
-    def close(self) -> None: ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-T = TypeVar("T")
-
-
-class BaseReader:
-    """A reader is its own context manager."""
-
-    def close(self) -> None:
-        """Free what the reader holds; closing twice is allowed."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @dataclass(frozen=True)
