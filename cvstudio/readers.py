@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from cvstudio.closing import Closing
@@ -66,10 +66,3 @@ def iterate_frames(media: Media, readers: Readers) -> Iterator[Any]:
     while frame is not None:
         yield frame
         frame = reader.next()
-
-
-def describe_sources(bindings: Mapping[str, Media], pts: float | None) -> tuple[tuple[str, str, float | None], ...]:
-    """The `sources` of a request: a video is named with the presentation time."""
-    return tuple(
-        (slot, media.id, pts if media.kind is MediaKind.VIDEO else None) for slot, media in sorted(bindings.items())
-    )

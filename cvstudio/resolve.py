@@ -11,7 +11,7 @@ from typing import Any
 
 from cvstudio.errors import UserError
 from cvstudio.media import Media, MediaKind
-from cvstudio.readers import describe_sources, sample_key
+from cvstudio.readers import sample_key
 from cvstudio.session import AnalysisInstance, State
 from cvstudio.stages import Cache, Request, first_missing, stage_keys
 from cvstudio.types import View
@@ -63,12 +63,13 @@ def make_request(
     """
     spec = instance.spec
     spec.check_bindings(instance.bindings)
-    streamed = {slot.name for slot in spec.inputs if slot.streamed}
-    sources = tuple(
-        (slot, media_id, None if slot in streamed else time)
-        for slot, media_id, time in describe_sources(instance.bindings, pts)
-    )
-    return Request(spec.key, spec.stages, sources, instance.params(), network, view)
+    sources = []
+    for slot in spec.inputs:
+        media = instance.bindings[slot.name]
+        # A video is named with the frame, unless a stage reads all of it.
+        moving = media.kind is MediaKind.VIDEO and not slot.streamed
+        sources.append((slot.name, media.id, pts if moving else None))
+    return Request(spec.key, spec.stages, tuple(sources), instance.params(), network, view)
 
 
 def resolve(

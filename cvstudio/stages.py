@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cvstudio.progress import Progress
+from cvstudio.results import Source
 from cvstudio.types import View
 
 Where = Literal["accelerator", "pool", "main"]
@@ -39,12 +40,14 @@ class Inputs:
     previous : output of the stage before; None for the first
     network : the loaded network where the stage uses one
     view : the visible part, for a stage that is `viewed`; None asks for the whole at scale 1
+    source : the medium of the first slot, and the time of its frame: what a result says it came from
     """
 
     samples: Mapping[str, Any]
     previous: Any = None
     network: Any = None
     view: View | None = None
+    source: Source = field(default_factory=Source)
 
 
 StageRun = Callable[[Inputs, Any, Progress], Iterator[Any]]
@@ -80,8 +83,8 @@ class Stage:
 class Request:
     """Everything that a result depends on.
 
-    `sources` names what is bound to each slot: (slot, media id, pts or None). `params` holds one object for each
-    stage. `network` identifies model, weights, device and precision.
+    `sources` names what is bound to each slot, in the order of the slots: (slot, media id, pts or None). `params` holds
+    one object for each stage. `network` identifies model, weights, device and precision.
     """
 
     analysis: str
@@ -90,6 +93,11 @@ class Request:
     params: tuple[Any, ...]
     network: tuple[str, ...] = ()
     view: View | None = None
+
+    @property
+    def source(self) -> Source:
+        """The medium that the canvas shows, and the time of its frame."""
+        return Source(*self.sources[0][1:]) if self.sources else Source()
 
 
 def stage_keys(request: Request) -> tuple[Key, ...]:
@@ -215,7 +223,8 @@ def run_stage(request: Request, index: int, inputs: Inputs, cache: Cache, progre
     stage = request.stages[index]
     value: Any = None
     found = False
-    given = dataclasses.replace(inputs, view=request.view if stage.viewed else None)
+    view = request.view if stage.viewed else None
+    given = dataclasses.replace(inputs, view=view, source=request.source)
     for value in stage.run(given, request.params[index], progress):
         progress.check()
         found = True

@@ -111,6 +111,7 @@ def arrays(value: Any) -> list[np.ndarray]:
 def test_a_result_is_of_the_declared_type_and_frozen(key, results):
     result = results[key].result
     assert type(result) is ANALYSES[key].result
+    assert result.source.media_id == results[key].media.id
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.source = None
     assert arrays(result)

@@ -17,9 +17,8 @@ from cvstudio.models.base import MAX_CANDIDATES
 from cvstudio.nms import nms
 from cvstudio.params import Choices, Doc, Range
 from cvstudio.progress import Progress
-from cvstudio.results import Detections, Source
+from cvstudio.results import Detections
 from cvstudio.stages import Inputs, NoParams, Stage
-from cvstudio.types import Frame
 
 
 @dataclass(frozen=True)
@@ -72,11 +71,10 @@ class SelectParams:
 
 
 def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Detections]:
-    """The network's candidates on the picture, stamped with the frame's time."""
+    """The network's candidates on the picture, stamped with where they came from."""
     image = inputs.samples["picture"]
     found: Detections = inputs.network.predict(image, params, progress)
-    pts = image.pts if isinstance(image, Frame) else None
-    yield dataclasses.replace(found, source=Source(pts=pts))
+    yield dataclasses.replace(found, source=inputs.source)
 
 
 def suppress(inputs: Inputs, params: SuppressParams, progress: Progress) -> Iterator[Detections]:

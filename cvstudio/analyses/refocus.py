@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -289,7 +289,8 @@ def run_crop(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[C
 def run_blend(inputs: Inputs, params: FocusParams, progress: Progress) -> Iterator[Picture]:
     """Stage: Crop -> Picture."""
     seen: Crop = inputs.previous
-    yield blend(seen, focus_of(seen.aligned, params.focus, params.point), invert=params.invert)
+    found = blend(seen, focus_of(seen.aligned, params.focus, params.point), invert=params.invert)
+    yield replace(found, source=inputs.source)
 
 
 def facts(aligned: Aligned, values: Mapping[str, Any]) -> Facts:

@@ -60,13 +60,15 @@ class LevelsParams:
 def run_transform(inputs: Inputs, params: TransformParams, progress: Progress) -> Iterator[Spectrogram]:
     """Stage: open reader -> longer and longer Spectrogram. Raises MediaError."""
     window = int(params.window)
-    yield from stream(
+    columns = stream(
         inputs.samples["sound"],
         window=window,
         hop=window // HOPS[params.overlap],
         channel=CHANNELS[params.channel],
         progress=progress,
     )
+    for found in columns:
+        yield replace(found, source=inputs.source)
 
 
 def run_levels(inputs: Inputs, params: LevelsParams, progress: Progress) -> Iterator[Spectrogram]:

@@ -20,7 +20,7 @@ from cvstudio.models import MODELS
 from cvstudio.models.base import MAX_CANDIDATES
 from cvstudio.params import fields_of
 from cvstudio.progress import Progress
-from cvstudio.results import Detections
+from cvstudio.results import Detections, Source
 from cvstudio.samples import sample_path
 from cvstudio.stages import Cache, Inputs, NoParams, Providers, Request, first_missing, run_chain, stage_keys
 from cvstudio.types import Frame, Image, Size
@@ -51,10 +51,10 @@ class FakeNetwork:
         return self.candidates
 
 
-def chain(network: FakeNetwork, cache: Cache, image: Image | None = None, **values: Any) -> Detections:
+def chain(network: FakeNetwork, cache: Cache, **values: Any) -> Detections:
     params = DETECT.make_params(values, None)
     request = Request("detect", DETECT.stages, (("picture", "one", None),), params, ("fake",))
-    sample = image or Image(np.zeros((300, 300, 3), np.uint8))
+    sample = Image(np.zeros((300, 300, 3), np.uint8))
     (result,) = run_chain(request, Providers(lambda: {"picture": sample}, lambda: network), cache, Progress())
     assert isinstance(result, Detections)
     return result
@@ -140,10 +140,12 @@ def test_no_candidates() -> None:
     assert found.size == Size(300, 300)
 
 
-def test_a_frame_stamps_its_time() -> None:
+def test_a_result_says_which_frame_of_which_medium_it_is_of() -> None:
+    request = Request("detect", DETECT.stages, (("picture", "clip", 1.25),), DETECT.make_params({}, None), ("fake",))
     frame = Frame(np.zeros((300, 300, 3), np.uint8), pts=1.25)
-    assert chain(FakeNetwork(synthetic(3)), Cache(), frame).source.pts == 1.25
-    assert chain(FakeNetwork(synthetic(3)), Cache()).source.pts is None
+    providers = Providers(lambda: {"picture": frame}, lambda: FakeNetwork(synthetic(3)))
+    *_, found = run_chain(request, providers, Cache(), Progress())
+    assert found.source == Source("clip", 1.25)
 
 
 def test_stages_leave_what_they_are_given() -> None:
