@@ -10,8 +10,8 @@ from PySide6.QtTest import QTest
 
 from cvstudio.errors import UserError
 from ui.app import make_application
+from ui.driving import pause
 from ui.main_window import MainWindow
-from ui.pause import pause
 from ui.tour import Tour
 
 SIZES = ((1280, 800), (1920, 1200))

@@ -20,8 +20,8 @@ from PySide6.QtWidgets import QWidget
 from cvstudio.exporters import default_exporters
 from cvstudio.results import Detections, Picture, Spectrogram
 from ui.app import make_application
+from ui.driving import move_mouse, pause
 from ui.main_window import MainWindow
-from ui.pause import pause
 
 
 class TourError(Exception):
@@ -67,7 +67,7 @@ class Tour:
         """A drag as a hand makes it: press, moves, release."""
         QTest.mousePress(widget, Qt.MouseButton.LeftButton, pos=start)
         for step in range(1, steps + 1):
-            QTest.mouseMove(widget, start + (stop - start) * step / steps)
+            move_mouse(widget, start + (stop - start) * step / steps, Qt.MouseButton.LeftButton)
             pause(16)
         QTest.mouseRelease(widget, Qt.MouseButton.LeftButton, pos=stop)
 

@@ -26,8 +26,8 @@ from cvstudio.results import Detections
 from cvstudio.stages import stage_keys
 from cvstudio.types import Size
 from ui.app import make_application
+from ui.driving import move_mouse, pause
 from ui.main_window import MainWindow
-from ui.pause import pause
 
 SIZE = Size(1920, 1080)
 LIMIT_MS = 16.0
@@ -118,7 +118,7 @@ class Bench:
             x = 8 + (tick * 3) % (width - 16)
             state = self.window.controller.session.state
             began = time.perf_counter()
-            QTest.mouseMove(slider, QPoint(x, middle))
+            move_mouse(slider, QPoint(x, middle), Qt.MouseButton.LeftButton)
             if self.window.controller.session.state is state:
                 continue
             while len(self.painted) == before and time.perf_counter() - began < 1:

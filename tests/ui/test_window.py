@@ -20,8 +20,8 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.results import Detections, Picture, Spectrogram
 from cvstudio.samples import sample_path
+from ui.driving import move_mouse, pause
 from ui.main_window import MainWindow
-from ui.pause import pause
 from ui.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,7 +100,7 @@ def test_dragging_the_slider_with_the_mouse_removes_boxes_and_undo_brings_them_b
     y = slider.height() // 2
     QTest.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(slider.width() // 3, y))
     for x in range(slider.width() // 3, slider.width(), 3):
-        QTest.mouseMove(slider, QPoint(x, y))
+        move_mouse(slider, QPoint(x, y), Qt.MouseButton.LeftButton)
     QTest.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=QPoint(slider.width() - 1, y))
     assert len(window.controller.detections()) == 0
     QTest.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)

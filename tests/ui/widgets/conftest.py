@@ -10,6 +10,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
+from ui.driving import move_mouse
+
 Drag = Callable[..., None]
 
 
@@ -20,7 +22,7 @@ def drag() -> Drag:
     def act(widget: QWidget, start: QPoint, *stops: QPoint, button: Any = Qt.MouseButton.LeftButton) -> None:
         QTest.mousePress(widget, button, Qt.KeyboardModifier.NoModifier, start)
         for stop in stops:
-            QTest.mouseMove(widget, stop)
+            move_mouse(widget, stop, button)
         QTest.mouseRelease(widget, button, Qt.KeyboardModifier.NoModifier, stops[-1])
 
     return act

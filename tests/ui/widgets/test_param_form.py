@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from cvstudio.params import Choices, Doc, Pick, Range, fields_of
+from ui.driving import move_mouse
 from ui.param_form import ROWS, ParamForm
 from ui.widgets.slider_row import SliderRow
 
@@ -116,7 +117,7 @@ def test_an_echo_of_the_users_own_value_does_not_disturb_a_drag(form: ParamForm)
     start = row.slider.rect().center()
     QTest.mousePress(row.slider, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
     for offset in (5, 10, 15, 20):
-        QTest.mouseMove(row.slider, start + type(start)(offset, 0))
+        move_mouse(row.slider, start + type(start)(offset, 0), Qt.MouseButton.LeftButton)
     QTest.mouseRelease(row.slider, Qt.MouseButton.LeftButton)
     values = [args[1] for args in told if args[0] == "score"]
     assert values == sorted(values)

@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 
 from cvstudio.results import Detections
 from cvstudio.types import Size
+from ui.driving import move_mouse
 from ui.views.results_table import BOX, LABEL, SCORE, ResultsTable
 
 LABELS = ("person", "car", "zebra")
@@ -127,7 +128,7 @@ def test_hovering_tells_the_id_and_none_at_the_end(table: ResultsTable) -> None:
     told: list[int | None] = []
     table.hovered.connect(told.append)
     for row in (1, 1, 3):
-        QTest.mouseMove(table.viewport(), table.visualRect(table.model().index(row, LABEL)).center())
+        move_mouse(table.viewport(), table.visualRect(table.model().index(row, LABEL)).center())
     from PySide6.QtCore import QEvent
     from PySide6.QtWidgets import QApplication
 

@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
+from ui.driving import move_mouse
 from ui.views.scrubber import MARGIN, Scrubber, clock
 from ui.views.timeline import Timeline
 
@@ -53,8 +54,8 @@ def test_scrubbing_seeks_all_the_way_and_the_clock_does_not_pull_it_back(timelin
     timeline.seek_requested.connect(lambda _: timeline.set_position(3.0))  # the player lags behind
     scrubber = timeline.scrubber
     QTest.mousePress(scrubber, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at(scrubber, 20))
-    QTest.mouseMove(scrubber, at(scrubber, 40))
-    QTest.mouseMove(scrubber, at(scrubber, 80))
+    move_mouse(scrubber, at(scrubber, 40), Qt.MouseButton.LeftButton)
+    move_mouse(scrubber, at(scrubber, 80), Qt.MouseButton.LeftButton)
     assert sought == pytest.approx([20, 40, 80], abs=0.2)
     assert timeline.position.text() == clock(sought[-1])
     QTest.mouseRelease(scrubber, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at(scrubber, 80))
