@@ -25,7 +25,8 @@ from cvstudio.progress import Progress
 log = logging.getLogger(__name__)
 
 EventKind = Literal["queued", "started", "progress", "output", "finished", "failed", "cancelled"]
-NICENESS = 10
+NICENESS = 5
+"""Enough for the window to go first; more, and a machine that is busy otherwise would starve the work."""
 
 Work = Callable[[Progress], Iterator[Any]]
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
 from typing import Literal, cast
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTemporaryDir
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -228,13 +227,13 @@ def _qt_palette(palette: Palette) -> QPalette:
 
 
 @functools.cache
-def _arrows() -> tempfile.TemporaryDirectory[str]:
+def _arrows() -> QTemporaryDir:
     """A folder for the few icons that a style sheet wants as files; it goes when the program ends."""
-    return tempfile.TemporaryDirectory(prefix="cvstudio-theme-")
+    return QTemporaryDir()
 
 
 def _arrow(name: str, value: str) -> str:
-    path = Path(_arrows().name, f"{name}-{value[1:]}.svg")
+    path = Path(_arrows().path(), f"{name}-{value[1:]}.svg")
     if not path.exists():
         text = resource("icons", f"{name}.svg").read_text(encoding="utf-8")
         path.write_text(text.replace("currentColor", value), encoding="utf-8")

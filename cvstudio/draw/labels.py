@@ -16,7 +16,7 @@ from cvstudio.draw.text import chip_size
 from cvstudio.results import Detections
 from cvstudio.types import Size
 
-MAX_LABELS = 100
+MAX_LABELS = 60
 """Past this many boxes labels would only hide the picture."""
 
 
