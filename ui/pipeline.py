@@ -91,6 +91,8 @@ class Pipeline(QObject):
         }
         model = instance.model_spec
         before = self.cache.get(stage_keys(request)[index - 1]) if index else None
+        if index and before is None:
+            return  # it left the cache meanwhile: resolving again begins where it has to
 
         def run() -> Iterator[Any]:
             network = self.host.network(model, instance.weights, progress) if stage.uses_network and model else None
@@ -161,7 +163,6 @@ class Pipeline(QObject):
             return
         self._asked[owner] = key
         lane = self.lanes["accelerator" if stage.where == "accelerator" else "pool"]
-        # Two streams on the pool must not wait for each other's end.
         lane.submit(
             Job(
                 owner,
@@ -174,6 +175,7 @@ class Pipeline(QObject):
 
     @staticmethod
     def _long(layer: Layer) -> bool:
+        """Whether others may pass between its outputs: a sound is read from end to end."""
         return any(slot.streamed for slot in layer.instance.spec.inputs)
 
     def request_layers(self, view: ViewState) -> None:
@@ -196,16 +198,6 @@ class Pipeline(QObject):
             for output in stage.run(Inputs({}, value, None, request.view), params, Progress()):
                 value = output
         return value
-
-    def request(self, view: ViewState, media: Media | None) -> None:
-        """Ask for all that is missing."""
-        if media is not None and view.sample is None and media.kind is not MediaKind.AUDIO:
-            self.request_sample(media, view.pts)
-        for layer in view.layers:
-            if layer.next_stage is not None and layer.request is not None:
-                stage = layer.request.stages[layer.next_stage]
-                if stage.where != "main":
-                    self.request_stage(layer)
 
     def cancel_instance(self, number: int) -> None:
         """Stop what runs for an instance: its medium or its model has changed."""
