@@ -366,6 +366,26 @@ def test_a_crash_leaves_a_log_that_the_next_start_offers(tmp_path, window):
     again.end()
 
 
+def test_a_job_that_takes_long_is_listed_until_it_ends_and_can_be_cancelled(window, qtbot):
+    from cvstudio.jobs import Job
+    from ui.panels.jobs import JobRow
+
+    def endless(progress):
+        progress(None, "once")
+        while True:
+            time.sleep(0.005)
+            progress.check()
+            yield None
+
+    panel = window.docks["jobs"].widget()
+    window.controller.pipeline.submit("pool", Job("endless", "Working", endless))
+    qtbot.waitUntil(lambda: any(not row.isHidden() for row in panel.findChildren(JobRow)), timeout=20_000)
+    (row,) = panel.findChildren(JobRow)
+    QTest.mouseClick(row.cancel, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: all(row.isHidden() for row in panel.findChildren(JobRow)), timeout=20_000)
+    assert window.controller.pipeline.lanes.idle
+
+
 def test_closing_while_everything_runs_leaves_nothing(qtbot):
     import threading
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
 from cvstudio.jobs import Event
@@ -13,7 +13,7 @@ from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
 
-SHOW_AFTER_SECS = 0.3
+SHOW_AFTER_MS = 300
 """A job that is shorter than this would only flicker."""
 
 
@@ -91,15 +91,24 @@ class JobsPanel(QWidget):
             row.cancel.clicked.connect(lambda: self._controller.pipeline.lanes.cancel(job.owner))
             self._rows[job.number] = row
             self._layout.insertWidget(self._layout.count() - 1, row)
+            # Not with the first report: an import of torch reports once and then keeps silent for seconds.
+            QTimer.singleShot(SHOW_AFTER_MS, row, lambda: self._reveal(job.number))
         elif event.kind == "progress" and row is not None:
             row.report(*event.value)
-            row.setVisible(row.age_secs > SHOW_AFTER_SECS)
         elif event.kind in ("finished", "failed", "cancelled") and row is not None:
             del self._rows[job.number]
             self._layout.removeWidget(row)
             row.hide()
             row.deleteLater()
-        self._empty.setVisible(not any(not row.isHidden() for row in self._rows.values()))
+        self._update_empty()
+
+    def _reveal(self, number: int) -> None:
+        if number in self._rows:
+            self._rows[number].show()
+            self._update_empty()
+
+    def _update_empty(self) -> None:
+        self._empty.setVisible(all(row.isHidden() for row in self._rows.values()))
 
 
 PANELS.register(Panel("jobs", "Jobs", Qt.DockWidgetArea.LeftDockWidgetArea, JobsPanel, order=20, shortcut="Ctrl+Alt+4"))
