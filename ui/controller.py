@@ -29,6 +29,7 @@ from ui.opening import Opened, SampleReady
 from ui.pipeline import Pipeline
 from ui.playback import Playback
 from ui.shown import Shown, ShownLayer
+from ui.translate import translated
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +180,7 @@ class Controller(QObject):
         state = replace_instance(state, dataclasses.replace(instance, bindings=bindings))
         if first is not None:
             state = dataclasses.replace(state, active=first.id)
-        self.session.change(spec.title, state)
+        self.session.change(translated(spec.title), state)
 
     def bind(self, slot: str, media: Media) -> None:
         """Choose the medium of one slot of the current analysis."""
@@ -202,7 +203,7 @@ class Controller(QObject):
         try:
             changed.params()
         except UserError as error:
-            self.notice.emit("error", str(error))
+            self.notice.emit("error", translated(str(error)))
             return
         merge = f"{instance.id}.{name}" if dragging else None
         state = replace_instance(self.session.state, changed)
@@ -411,7 +412,7 @@ class Controller(QObject):
             first = value.bindings[value.spec.inputs[0].name]
             state = replace_instance(state, dataclasses.replace(instance, bindings=value.bindings))
             state = dataclasses.replace(state, active=first.id)
-            self.session.change(value.spec.action, state)
+            self.session.change(translated(value.spec.action), state)
         elif hasattr(value, "pts") and event.job.owner == "sample":
             media = self.session.state.active_media
             if media is not None and self.pipeline.cache.get(sample_key(media, value.pts)) is not None:
@@ -419,7 +420,7 @@ class Controller(QObject):
 
     def _failed(self, title: str, error: Exception) -> None:
         if isinstance(error, UserError):
-            self.notice.emit("error", str(error))
+            self.notice.emit("error", translated(str(error)))
         else:
             log.error("%s failed", title, exc_info=error)
             text = self.tr("{title} failed: {error}. The log has the details.")

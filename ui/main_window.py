@@ -30,6 +30,7 @@ from ui.settings import Settings
 from ui.shown import Shown
 from ui.status import StatusLine
 from ui.theme import apply_theme
+from ui.translate import translated
 from ui.views.welcome import Welcome
 from ui.widgets.notices import Notices
 from ui.workspace import Workspace
@@ -300,7 +301,13 @@ class MainWindow(QMainWindow):
         for spec in ANALYSES:
             words = " ".join((spec.action, spec.summary, *spec.keywords))
             found.append(
-                Entry(spec.title, lambda key=spec.key: self._use_analysis(key), self.tr("analysis"), spec.icon, words)
+                Entry(
+                    translated(spec.title),
+                    lambda key=spec.key: self._use_analysis(key),
+                    self.tr("analysis"),
+                    spec.icon,
+                    words,
+                )
             )
             for model in MODELS:
                 if spec.task and model.task == spec.task:

@@ -386,6 +386,29 @@ def test_a_job_that_takes_long_is_listed_until_it_ends_and_can_be_cancelled(wind
     assert window.controller.pipeline.lanes.idle
 
 
+def test_what_the_core_declares_goes_through_qts_translation(qapp, qtbot):
+    from PySide6.QtCore import QTranslator
+    from PySide6.QtWidgets import QLabel
+
+    from ui.views.welcome import Welcome
+
+    class Korean(QTranslator):
+        def translate(self, context, text, disambiguation=None, n=-1):
+            return "사물 찾기" if (context, text) == ("core", "Find objects") else ""
+
+        def isEmpty(self):
+            return False
+
+    translator = Korean()
+    qapp.installTranslator(translator)
+    try:
+        welcome = Welcome()
+        qtbot.addWidget(welcome)
+        assert "사물 찾기" in [label.text() for label in welcome.findChildren(QLabel)]
+    finally:
+        qapp.removeTranslator(translator)
+
+
 def test_closing_while_everything_runs_leaves_nothing(qtbot):
     import threading
 

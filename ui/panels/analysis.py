@@ -29,6 +29,7 @@ from ui.panels import PANELS
 from ui.panels.base import Panel
 from ui.param_form import ParamForm
 from ui.shown import Shown
+from ui.translate import translated
 
 WIDTH = 300
 """Narrower, and a slider would have no room beside its label and its number."""
@@ -55,8 +56,8 @@ class AnalysisPanel(QScrollArea):
         self.analysis.setAccessibleName(self.tr("Analysis"))
         self.analysis.setPlaceholderText(self.tr("What do you want to do?"))
         for spec in ANALYSES:
-            self.analysis.addItem(icon(spec.icon), spec.title, spec.key)
-            self.analysis.setItemData(self.analysis.count() - 1, spec.summary, Qt.ItemDataRole.ToolTipRole)
+            self.analysis.addItem(icon(spec.icon), translated(spec.title), spec.key)
+            self.analysis.setItemData(self.analysis.count() - 1, translated(spec.summary), Qt.ItemDataRole.ToolTipRole)
         self.analysis.setCurrentIndex(-1)
         self.analysis.activated.connect(lambda _: controller.use_analysis(self.analysis.currentData()))
         self._visible = QToolButton()
@@ -122,7 +123,7 @@ class AnalysisPanel(QScrollArea):
             self._message.hide()
             return
         self.analysis.setCurrentIndex(self.analysis.findData(instance.analysis))
-        self._summary.setText(instance.spec.summary)
+        self._summary.setText(translated(instance.spec.summary))
         self._visible.setChecked(instance.visible)
         self._visible.setIcon(icon("eye" if instance.visible else "eye-off"))
         self._build_inputs(instance, state)
@@ -151,8 +152,8 @@ class AnalysisPanel(QScrollArea):
         for slot in instance.spec.inputs:
             picker = QComboBox()
             picker.setObjectName(f"slot-{slot.name}")
-            picker.setAccessibleName(slot.title)
-            picker.setPlaceholderText(self.tr("open or choose {what}").format(what=slot.title.lower()))
+            picker.setAccessibleName(translated(slot.title))
+            picker.setPlaceholderText(self.tr("open or choose {what}").format(what=translated(slot.title).lower()))
             picker.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             picker.setMinimumContentsLength(8)
             picker.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -163,7 +164,7 @@ class AnalysisPanel(QScrollArea):
                 lambda _, p=picker, s=slot.name, f=fitting: self._controller.bind(s, f[p.currentData()])
             )
             self._pickers[slot.name] = picker
-            self._inputs.addRow(slot.title, picker)
+            self._inputs.addRow(translated(slot.title), picker)
         if instance.spec.task:
             self._model = QComboBox()
             self._model.setObjectName("model-picker")

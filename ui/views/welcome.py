@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePol
 
 from cvstudio.analyses import ANALYSES, Analysis
 from ui.icons import icon
+from ui.translate import translated
 from ui.widgets.icon_label import IconLabel
 
 
@@ -18,14 +19,14 @@ class Card(QPushButton):
         super().__init__()
         self.setObjectName("card")
         self.setProperty("analysis", spec.key)
-        self.setAccessibleName(spec.action)
+        self.setAccessibleName(translated(spec.action))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setFixedSize(232, 152)
         picture = IconLabel(spec.icon, 28, "text")
-        title = QLabel(spec.action)
+        title = QLabel(translated(spec.action))
         title.setObjectName("card-title")
-        what = QLabel(spec.summary)
+        what = QLabel(translated(spec.summary))
         what.setObjectName("quiet")
         what.setWordWrap(True)
         layout = QVBoxLayout(self)
