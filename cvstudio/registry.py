@@ -61,6 +61,9 @@ class Registry(Generic[T]):
         self._discovered = True
         package = importlib.import_module(self._package)
         for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
+            # What begins with an underscore is shared by entries, and may import what is heavy.
+            if info.name.startswith("_"):
+                continue
             try:
                 importlib.import_module(f"{self._package}.{info.name}")
             except Exception as error:  # a discovery ends here: the row tells what failed

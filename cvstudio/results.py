@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.masks import PrototypeMasks
 from cvstudio.types import Rect, Size, readonly
 
 
@@ -37,6 +38,7 @@ class Detections:
         Index of the raw candidate, so that a row keeps its id whatever the sliders say.
     size : of the picture
     score_kind : "probability", "margin" (of an SVM) or "neighbours" (of a cascade)
+    masks : which pixels of each box belong to the thing, by row; None where the model does not tell
 
     Raises
     ------
@@ -52,9 +54,12 @@ class Detections:
     size: Size
     score_kind: str = "probability"
     source: Source = Source()
+    masks: PrototypeMasks | None = None
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
+        if self.masks is not None and len(self.masks) != n:
+            raise ValueError(f"expected {n} masks, found {len(self.masks)}")
         expected: dict[str, tuple[Any, tuple[int, ...]]] = {
             "boxes": (np.float32, (n, 4)),
             "scores": (np.float32, (n,)),
@@ -83,6 +88,7 @@ class Detections:
             self.size,
             self.score_kind,
             self.source,
+            None if self.masks is None else self.masks.take(rows),
         )
 
     def label(self, row: int) -> str:
@@ -153,4 +159,66 @@ class Spectrogram:
         return self.rate_hz / 2
 
 
-Result = Detections | Picture | Spectrogram
+@dataclass(frozen=True, eq=False)
+class Logits:
+    """What a classifier says before anything is decided.
+
+    values : float32 (classes,), by index into `labels`; size : of the picture
+    """
+
+    values: NDArray[np.float32]
+    labels: tuple[str, ...]
+    size: Size
+    source: Source = Source()
+
+    def __post_init__(self) -> None:
+        if self.values.dtype != np.float32 or self.values.shape != (len(self.labels),):
+            wanted = f"float32 ({len(self.labels)},)"
+            raise ValueError(f"expected values as {wanted}, found {self.values.dtype} {self.values.shape}")
+        object.__setattr__(self, "values", readonly(self.values))
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What a whole picture shows, by a classifier.
+
+    Parameters
+    ----------
+    classes : int64 (k,)
+        Index into `labels`, the likeliest first.
+    probabilities : float32 (k,)
+        0..1, descending, of all classes together at most 1.
+    labels : names of all classes that the model knows
+    size : of the picture
+    threshold : the likeliest is believed from this probability on
+    """
+
+    classes: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    labels: tuple[str, ...]
+    size: Size
+    threshold: float = 0.0
+    source: Source = Source()
+
+    def __post_init__(self) -> None:
+        if self.classes.dtype != np.int64 or self.classes.ndim != 1 or not len(self.classes):
+            raise ValueError(f"expected classes as int64 (k,), found {self.classes.dtype} {self.classes.shape}")
+        if self.probabilities.dtype != np.float32 or self.probabilities.shape != self.classes.shape:
+            found = f"{self.probabilities.dtype} {self.probabilities.shape}"
+            raise ValueError(f"expected probabilities as float32 {self.classes.shape}, found {found}")
+        object.__setattr__(self, "classes", readonly(self.classes))
+        object.__setattr__(self, "probabilities", readonly(self.probabilities))
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether even the likeliest class is not believed."""
+        return bool(self.probabilities[0] < self.threshold)
+
+    def label(self, row: int) -> str:
+        return self.labels[int(self.classes[row])]
+
+
+Result = Detections | Picture | Spectrogram | Labels

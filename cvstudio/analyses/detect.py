@@ -114,8 +114,8 @@ ANALYSES.register(
         ),
         result=Detections,
         task="detect",
-        default_model="haar-face",
-        samples={"picture": "astronaut"},
+        default_model="pyramid-5",
+        samples={"picture": "cat"},
         keywords=("detection", "bounding box", "NMS", "IoU", "confidence", "HOG", "Haar", "SSD"),
     )
 )

@@ -27,6 +27,12 @@ class Look:
     ] = 2
     show_labels: Annotated[bool, Doc("Labels", "Writes the class beside each box.")] = True
     show_scores: Annotated[bool, Doc("Scores", "Writes the score behind the class.")] = True
+    show_masks: Annotated[bool, Doc("Masks", "Tints the pixels of each thing where the model tells them.")] = True
+    mask_opacity: Annotated[
+        float,
+        Range(0, 1, step=0.05),
+        Doc("Mask opacity", "How strongly masks cover what they mark.", "Try 0.8 to see the shape alone."),
+    ] = 0.4
     colour_map: Annotated[
         str,
         Choices(("viridis", "magma", "cividis", "grey")),
@@ -75,7 +81,7 @@ def draw(result: Any, canvas: NDArray[np.uint8], view: View, look: Look, emphasi
 
     Parameters
     ----------
-    result : Detections, Picture or Spectrogram
+    result : Detections, Picture, Spectrogram or Labels
     canvas : uint8 RGB (h, w, 3) of `view.size`, the renderer's own buffer
     view : what `canvas` shows
     look, emphasis : how it is drawn

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, visible_part
 from cvstudio.draw.labels import Label, place_labels, text_size
+from cvstudio.draw.masks import paint_masks
 from cvstudio.draw.palette import INK, PAPER, RGB, class_colour, text_on
 from cvstudio.draw.text import chip
 from cvstudio.results import Detections
@@ -28,6 +29,7 @@ def _(result: Detections, canvas: NDArray[np.uint8], view: View, look: Look, emp
     shown = canvas[top - y : bottom - y, left - x : right - x]
     target = shown if look.opacity >= 1 else shown.copy()
     corners = box_corners(result, view.scale)
+    paint_masks(result, target, view, look, emphasis, (left, top, right, bottom))
     _paint_boxes(result, corners - np.array([left, top, left, top]), target, look, emphasis)
     _paint_labels(result, place_labels(result, corners, view.scale, look), target, (left, top), look)
     if look.opacity < 1:

@@ -15,7 +15,7 @@ from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
 from cvstudio.progress import Progress
-from cvstudio.results import Detections, Picture, Spectrogram
+from cvstudio.results import Detections, Labels, Picture, Spectrogram
 from cvstudio.types import Rect, Size, View
 
 MAX_COLUMNS = 8000
@@ -80,7 +80,7 @@ def _encode(path: Path, suffix: str, pixels: NDArray[np.uint8], options: list[in
 def _register(
     key: str, title: str, suffix: str, write: Callable[[Path, ExportItem, Progress], None], summary: str, **more: Any
 ) -> None:
-    EXPORTERS.register(Exporter(key, title, suffix, (Detections, Picture, Spectrogram), write, summary, **more))
+    EXPORTERS.register(Exporter(key, title, suffix, (Detections, Labels, Picture, Spectrogram), write, summary, **more))
 
 
 _register(

@@ -1,11 +1,12 @@
-"""Detections as JSON and CSV."""
+"""Detections and labels as JSON and CSV."""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,29 @@ import numpy as np
 
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.masks import run_lengths
 from cvstudio.progress import Progress
-from cvstudio.results import Detections
+from cvstudio.results import Detections, Labels
 
-COLUMNS = ("time_secs", "id", "label", "score", "x1", "y1", "x2", "y2")
+Row = dict[str, Any]
 
 
-def _results(item: ExportItem) -> Iterator[tuple[float | None, Detections]]:
+@dataclass(frozen=True)
+class Form:
+    """How results of one type are written.
+
+    name : of the JSON form; entries : name of the list of rows in it; columns : of the CSV, after the time;
+    rows : callable result -> rows; cells : callable row -> the CSV's cells
+    """
+
+    name: str
+    entries: str
+    columns: tuple[str, ...]
+    rows: Callable[[Any], list[Row]]
+    cells: Callable[[Row], list[Any]]
+
+
+def _results(item: ExportItem) -> Iterator[tuple[float | None, Any]]:
     if item.frames is None:
         yield getattr(item.base, "pts", None), item.result
     else:
@@ -32,9 +49,10 @@ def _number(value: np.float32) -> float | None:
     return float(str(value)) if math.isfinite(value) else None
 
 
-def rows_of(result: Detections) -> list[dict[str, Any]]:
-    """One mapping for each box: id, label, score, box (x1, y1, x2, y2 in image pixels)."""
-    return [
+def rows_of(result: Detections) -> list[Row]:
+    """One mapping for each box: id, label, score, box (x1, y1, x2, y2 in image pixels), and the mask where there is
+    one, as COCO's uncompressed run-length code: size [height, width], counts."""
+    rows: list[Row] = [
         {
             "id": int(result.ids[row]),
             "label": result.label(row),
@@ -43,30 +61,67 @@ def rows_of(result: Detections) -> list[dict[str, Any]]:
         }
         for row in range(len(result))
     ]
+    if result.masks is not None:
+        for number, row in enumerate(rows):
+            mask = result.masks.full(number, result.boxes[number], result.size)
+            row["mask"] = {"size": [result.size.height, result.size.width], "counts": run_lengths(mask)}
+    return rows
+
+
+def label_rows(result: Labels) -> list[Row]:
+    """One mapping for each class, the likeliest first: label, probability, whether it is believed."""
+    return [
+        {
+            "label": result.label(row),
+            "probability": _number(result.probabilities[row]),
+            "believed": bool(result.probabilities[row] >= result.threshold),
+        }
+        for row in range(len(result))
+    ]
+
+
+FORMS: dict[type[Any], Form] = {
+    Detections: Form(
+        "cvstudio-detections",
+        "detections",
+        ("id", "label", "score", "x1", "y1", "x2", "y2"),
+        rows_of,
+        lambda row: [row["id"], _cell(row["label"]), row["score"], *row["box"]],
+    ),
+    Labels: Form(
+        "cvstudio-labels",
+        "labels",
+        ("label", "probability", "believed"),
+        label_rows,
+        lambda row: [_cell(row["label"]), row["probability"], int(row["believed"])],
+    ),
+}
 
 
 def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
-    """Our own form, version 1.
+    """Our own forms, version 1.
 
-    format, version : "cvstudio-detections", 1
+    format, version : "cvstudio-detections" or "cvstudio-labels", 1
     file, width, height : name and size in pixels of the picture or video
     analysis, model : keys of what found them
     score_kind : "probability", "margin" (of an SVM) or "neighbours" (of a cascade)
     frames : one entry for a picture, one for each frame of a video:
         time_secs : presentation time from the first frame, null for a picture
         detections : best first: id, label, score, box [x1, y1, x2, y2] in pixels; (0, 0) is the outer corner of the
-            top left pixel
+            top left pixel; mask where the model tells it (see `rows_of`)
+        labels : the likeliest first: label, probability, believed
     """
     frames = []
-    size, kind = item.media.size, "probability"
+    size, kind, form = item.media.size, "probability", FORMS[Detections]
     for pts, result in _results(item):
         progress.check()
-        size, kind = result.size, result.score_kind
+        form = FORMS[type(result)]
+        size, kind = result.size, getattr(result, "score_kind", "probability")
         frames.append(
-            json.dumps({"time_secs": pts, "detections": rows_of(result)}, ensure_ascii=False, allow_nan=False)
+            json.dumps({"time_secs": pts, form.entries: form.rows(result)}, ensure_ascii=False, allow_nan=False)
         )
     head = {
-        "format": "cvstudio-detections",
+        "format": form.name,
         "version": 1,
         "file": item.media.name,
         "width": size.width if size else None,
@@ -92,12 +147,15 @@ def _write_csv(path: Path, item: ExportItem, progress: Progress) -> None:
     # The byte order mark makes Excel read Hangul as UTF-8.
     with path.open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
+        form: Form | None = None
         for pts, result in _results(item):
             progress.check()
+            if form is None:
+                form = FORMS[type(result)]
+                writer.writerow(["time_secs", *form.columns])
             time = "" if pts is None else f"{pts:.6f}"
-            for row in rows_of(result):
-                writer.writerow([time, row["id"], _cell(row["label"]), row["score"], *row["box"]])
+            for row in form.rows(result):
+                writer.writerow([time, *form.cells(row)])
 
 
 for _video in (False, True):
@@ -107,9 +165,9 @@ for _video in (False, True):
             "json-video" if _video else "json",
             f"JSON{_of}",
             ".json",
-            (Detections,),
+            tuple(FORMS),
             _write_json,
-            f"Boxes, classes and scores{_of}.",
+            f"Boxes, masks, classes and scores{_of}.",
             video=_video,
             either=not _video,
             preferred=True,
@@ -120,7 +178,7 @@ for _video in (False, True):
             "csv-video" if _video else "csv",
             f"CSV table{_of}",
             ".csv",
-            (Detections,),
+            tuple(FORMS),
             _write_csv,
             f"Boxes, classes and scores{_of}, for a spreadsheet.",
             video=_video,

@@ -18,7 +18,7 @@ from cvstudio.exporters.video_sound import SoundTrack
 from cvstudio.media.base import Media
 from cvstudio.media.container import open_container, time_base, video_stream
 from cvstudio.progress import Progress
-from cvstudio.results import Detections
+from cvstudio.results import Detections, Labels
 from cvstudio.types import View
 
 CRF = "18"
@@ -134,7 +134,7 @@ EXPORTERS.register(
         "mp4",
         "MP4 video",
         ".mp4",
-        (Detections,),
+        (Detections, Labels),
         _write_mp4,
         "The whole video with its results and its sound.",
         video=True,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvstudio.errors import WeightsError
 from cvstudio.models.base import Weights
+from cvstudio.resources import resource
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +44,15 @@ def hub_folder() -> Path:
 
 
 def cached_path(weights: Weights) -> Path | None:
-    """Where the published checkpoint lies on this machine, unverified; None where it does not."""
+    """Where the checkpoint lies on this machine, unverified; None where it does not.
+
+    One without a URL comes with the program.
+    """
+    if not weights.url:
+        try:
+            return resource("models", weights.file_name)
+        except FileNotFoundError:
+            return None
     path = hub_folder() / weights.file_name
     return path if path.is_file() else None
 
@@ -59,8 +68,7 @@ def find_weights(weights: Weights) -> Path | None:
     path = cached_path(weights)
     if path is None:
         return None
-    status = path.stat()
-    found = _sha256(path, status.st_size, status.st_mtime_ns)
+    found = file_sha256(path)
     if not found.startswith(weights.sha256):
         raise WeightsError(
             f"Expected {weights.file_name} with a SHA-256 that begins with {weights.sha256}, but the one in "
@@ -68,6 +76,12 @@ def find_weights(weights: Weights) -> Path | None:
             f"get it again from {weights.url}"
         )
     return path
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content in hexadecimal; remembered until its size or time changes."""
+    status = path.stat()
+    return _sha256(path, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=256)

@@ -7,11 +7,12 @@ from typing import Any
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from cvstudio.results import Detections, Picture, Spectrogram
+from cvstudio.results import Detections, Labels, Picture, Spectrogram
 from ui.controller import Controller
 from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
+from ui.views.guesses import Guesses
 from ui.views.results_table import ResultsTable
 
 TABLE_DELAY_MS = 60
@@ -39,6 +40,8 @@ class ResultsPanel(QWidget):
         self._stack = QStackedWidget()
         self._stack.addWidget(self.table)
         self._stack.addWidget(self._facts)
+        self.guesses = Guesses()
+        self._stack.addWidget(self.guesses)
         head = QHBoxLayout()
         head.addWidget(self._summary, 1)
         head.addWidget(self._export)
@@ -68,6 +71,12 @@ class ResultsPanel(QWidget):
             self._stack.setCurrentWidget(self.table)
             return
         self.table.set_detections(None)
+        if isinstance(result, Labels):
+            named = self.tr("unknown") if result.unknown else result.label(0)
+            self._summary.setText(named)
+            self.guesses.set_labels(result)
+            self._stack.setCurrentWidget(self.guesses)
+            return
         self._summary.setText("")
         self._facts.setText(self._describe(result))
         self._stack.setCurrentWidget(self._facts)

@@ -1,0 +1,88 @@
+"""Classification: what the whole picture shows, with a temperature and a threshold behind the network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.base import Analysis, Slot
+from cvstudio.media.base import MediaKind
+from cvstudio.params import Doc, Range
+from cvstudio.progress import Progress
+from cvstudio.results import Labels, Logits
+from cvstudio.stages import Inputs, NoParams, Stage
+
+
+@dataclass(frozen=True)
+class AnswerParams:
+    """How the network's numbers become an answer."""
+
+    threshold: Annotated[
+        float,
+        Range(0, 1, step=0.01),
+        Doc(
+            "Unknown below",
+            "Where even the likeliest class is less probable, the answer is: unknown.",
+            "Raise it until pictures of other things are no longer named.",
+        ),
+    ] = 0.5
+    temperature: Annotated[
+        float,
+        Range(0.1, 5, step=0.05),
+        Doc(
+            "Temperature",
+            "Divides the network's numbers before they become probabilities; the order of classes stays.",
+            "Raise it where the model is too sure of itself; the model's own value was measured.",
+            more=True,
+        ),
+    ] = 1.0
+    count: Annotated[
+        int,
+        Range(1, 20, step=1),
+        Doc("Classes shown", "Shows the likeliest so many.", "Try 1 for the answer alone."),
+    ] = 5
+
+
+def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Logits]:
+    """The network's logits, stamped with where they came from."""
+    found: Logits = inputs.network.predict(inputs.samples["picture"], params, progress)
+    yield dataclasses.replace(found, source=inputs.source)
+
+
+def answer(inputs: Inputs, params: AnswerParams, progress: Progress) -> Iterator[Labels]:
+    """The likeliest classes with their probabilities at a temperature.
+
+    Guo et al., "On Calibration of Modern Neural Networks", ICML 2017 (section 4.2).
+    """
+    found: Logits = inputs.previous
+    scaled = found.values.astype(np.float64) / params.temperature
+    power = np.exp(scaled - scaled.max())
+    probabilities = (power / power.sum()).astype(np.float32)
+    best = np.argsort(-probabilities, kind="stable")[: params.count]
+    yield Labels(best.astype(np.int64), probabilities[best], found.labels, found.size, params.threshold, found.source)
+
+
+ANALYSES.register(
+    Analysis(
+        key="classify",
+        title="Classify",
+        summary="Says what a picture shows, how sure it is, and when it does not know.",
+        action="Name what it shows",
+        icon="shapes",
+        inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO})),),
+        stages=(
+            Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
+            Stage("answer", answer, AnswerParams, where="main"),
+        ),
+        result=Labels,
+        task="classify",
+        default_model="residual-60",
+        samples={"picture": "cat"},
+        keywords=("classification", "ResNet", "softmax", "top-5", "temperature", "calibration", "unknown", "open set"),
+    )
+)

@@ -1,0 +1,144 @@
+"""The embedded detector: persons, cars, cats, buses and trains with their masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.masks import PrototypeMasks
+from cvstudio.models import MODELS, ModelSpec
+from cvstudio.models.base import MAX_CANDIDATES
+from cvstudio.params import Range
+from cvstudio.progress import Progress
+from cvstudio.results import Detections
+from cvstudio.stages import NoParams
+from cvstudio.types import Image
+from cvstudio.weights.embedded import embedded_defaults, embedded_weights
+
+if TYPE_CHECKING:
+    from cvstudio.models._pyramid import DetectorNet
+
+KEY = "pyramid-5"
+LABELS = ("person", "car", "cat", "bus", "train")
+SIZE = 416
+"""Pixels of the picture's longer side as the network sees it."""
+
+FLOOR = 0.01
+"""Probability under which a candidate is not kept; the score slider goes no lower."""
+
+
+def prepare(image: Image) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    """What the network sees of a picture.
+
+    Returns
+    -------
+    uint8 RGB (h, w, 3), the longer side `SIZE`, right and bottom filled up to multiples of 32; and how many of its
+    pixels make one of the picture, by x and y
+    """
+    import cv2
+
+    from cvstudio.models._residual import GREY
+
+    pixels = image.rgb8
+    height, width = pixels.shape[:2]
+    scale = SIZE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    resized = cv2.resize(pixels, size, interpolation=kernel)
+    right, bottom = (-side % 32 for side in size)
+    padded = cv2.copyMakeBorder(resized, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=GREY)
+    return np.asarray(padded, np.uint8), (size[0] / width, size[1] / height)
+
+
+class PyramidNetwork:
+    """The detector on one device, in evaluation mode. `model` is the torch module, its normalisations folded in."""
+
+    def __init__(self, model: DetectorNet, labels: tuple[str, ...], device: str) -> None:
+        import torch
+
+        from cvstudio.models._residual import fuse
+
+        self.labels = labels
+        self._device = device
+        self.model: Any = fuse(model).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of parameters and buffers in bytes."""
+        return sum(tensor.numel() * tensor.element_size() for tensor in self.model.state_dict().values())
+
+    def warm_up(self, progress: Progress) -> None:
+        """Let the first run's allocations and choices of kernels happen before they are waited for."""
+        self.predict(Image(np.zeros((234, SIZE, 3), np.uint8)), NoParams(), progress)
+
+    def predict(self, image: Image, params: NoParams, progress: Progress) -> Detections:
+        """Candidates above `FLOOR`: each is a place of the maps with one of its classes."""
+        import torch
+
+        from cvstudio.models._pyramid import PROTOTYPE_STRIDE, decode, places
+        from cvstudio.models._residual import normalise
+
+        progress.check()
+        pixels, scale = prepare(image)
+        height, width = pixels.shape[:2]
+        with torch.inference_mode():
+            raw = self.model(normalise(torch.from_numpy(pixels[None]).to(self._device)))
+            scores = raw.logits[0].sigmoid().flatten()
+            best = scores.topk(min(MAX_CANDIDATES, len(scores))).indices
+            best = best[scores[best] >= FLOOR]
+            rows, classes = best // len(self.labels), best % len(self.labels)
+            centres, strides = places(height, width, self._device)
+            boxes = decode(raw.distances[0][rows], centres[rows], strides[rows]).cpu().numpy()
+            coefficients = raw.coefficients[0][rows].cpu().numpy()
+            prototypes = raw.prototypes[0].cpu().numpy()
+            found = scores[best].cpu().numpy()
+            kinds = classes.cpu().numpy()
+        across, down = scale
+        boxes = boxes / np.array([across, down, across, down], np.float32)
+        boxes = np.clip(boxes, 0, np.array([*image.size, *image.size], np.float32)).astype(np.float32)
+        cells = (across / PROTOTYPE_STRIDE, down / PROTOTYPE_STRIDE)
+        return Detections(
+            boxes,
+            found,
+            kinds,
+            self.labels,
+            np.arange(len(found), dtype=np.int64),
+            image.size,
+            masks=PrototypeMasks(prototypes, coefficients, cells),
+        )
+
+
+def load(device: str, checkpoint: Path | None) -> PyramidNetwork:
+    """The network with `checkpoint`, or with the weights that come with the program. Raises WeightsError."""
+    from cvstudio.weights import load_into, load_state_dict
+    from cvstudio.weights.embedded import require_embedded
+
+    state = load_state_dict(require_embedded(KEY, checkpoint))
+    from cvstudio.models._pyramid import DetectorNet
+
+    model = DetectorNet(len(LABELS))
+    load_into(model, state, "the embedded detector")
+    return PyramidNetwork(model, LABELS, device)
+
+
+MODELS.register(
+    ModelSpec(
+        key=KEY,
+        title="Embedded detector with masks",
+        task="detect",
+        family="Single shot",
+        paper="Tian et al., FCOS: Fully Convolutional One-Stage Object Detection, ICCV 2019",
+        year=2019,
+        load=load,
+        weights=embedded_weights(KEY),
+        ranges={"score": Range(FLOOR, 1, step=0.01)},
+        defaults={"score": 0.4, "iou": 0.55, **embedded_defaults(KEY, "score")},
+        labels=LABELS,
+        capabilities=frozenset({"gradients", "hooks", "logits"}),
+        keywords=("FCOS", "FPN", "YOLACT", "anchor-free", "instance segmentation", "mask", "VOC", "embedded"),
+        summary="Finds persons, cars, cats, buses and trains, live, and draws around them; comes with the program.",
+    )
+)
