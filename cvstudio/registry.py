@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -38,11 +38,14 @@ class Registry(Generic[T]):
         The noun used in messages, e.g. "analysis".
     package : str
         Dotted name of the package whose modules register entries.
+    order : callable, optional
+        Key by which entries are listed; otherwise they come by the names of their modules.
     """
 
-    def __init__(self, what: str, package: str) -> None:
+    def __init__(self, what: str, package: str, *, order: Callable[[T], int] | None = None) -> None:
         self._what = what
         self._package = package
+        self._order = order
         self._entries: dict[str, T] = {}
         self._broken: list[Broken] = []
         self._discovered = False
@@ -82,7 +85,8 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         self.discover()
-        return iter(self._entries.values())
+        entries = list(self._entries.values())
+        return iter(entries if self._order is None else sorted(entries, key=self._order))
 
     def __len__(self) -> int:
         self.discover()

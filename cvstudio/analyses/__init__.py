@@ -5,6 +5,6 @@ from __future__ import annotations
 from cvstudio.analyses.base import Analysis
 from cvstudio.registry import Registry
 
-ANALYSES: Registry[Analysis] = Registry("analysis", __name__)
+ANALYSES: Registry[Analysis] = Registry("analysis", __name__, order=lambda analysis: analysis.order)
 
 __all__ = ["ANALYSES", "Analysis"]

@@ -73,6 +73,7 @@ class Analysis:
     default_model : key of the model that is picked first
     samples : slot name -> file name in resources/samples, what the first screen opens
     result : the type of the last stage's output
+    order : place in lists; the first that takes a medium is what it opens with
     keywords : names from the course that lead here
     facts : callable (output of the first stage, values by name) -> Facts, where controls depend on the input
     pick : callable (output of the first stage, x, y) -> values by name, what a click on the picture sets
@@ -86,6 +87,7 @@ class Analysis:
     inputs: tuple[Slot, ...]
     stages: tuple[Stage, ...]
     result: type[Any]
+    order: int = 100
     task: str = ""
     default_model: str = ""
     samples: Mapping[str, str] | None = None

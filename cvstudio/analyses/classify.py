@@ -80,6 +80,7 @@ ANALYSES.register(
             Stage("answer", answer, AnswerParams, where="main"),
         ),
         result=Labels,
+        order=20,
         task="classify",
         default_model="residual-60",
         samples={"picture": "cat"},

@@ -113,9 +113,10 @@ ANALYSES.register(
             Stage("select", select, SelectParams, where="main"),
         ),
         result=Detections,
+        order=10,
         task="detect",
-        default_model="pyramid-5",
-        samples={"picture": "cat"},
+        default_model="haar-face",
+        samples={"picture": "astronaut"},
         keywords=("detection", "bounding box", "NMS", "IoU", "confidence", "HOG", "Haar", "SSD"),
     )
 )

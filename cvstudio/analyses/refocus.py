@@ -327,6 +327,7 @@ ANALYSES.register(
             Stage("blend", run_blend, FocusParams, where="main", viewed=True),
         ),
         result=Picture,
+        order=30,
         samples={"picture": "scene", "depth": "scene-depth"},
         keywords=("depth of field", "bokeh", "D_min", "D_max", "blur", "mask", "tilt-shift"),
         facts=facts,

@@ -90,6 +90,7 @@ ANALYSES.register(
             Stage("levels", run_levels, LevelsParams, where="main"),
         ),
         result=Spectrogram,
+        order=40,
         samples={"sound": "dialogue"},
         keywords=("STFT", "short-time Fourier transform", "frequency", "decibel", "audio", "pitch"),
     )

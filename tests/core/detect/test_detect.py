@@ -182,11 +182,10 @@ def test_the_declaration() -> None:
             assert field.doc.hint.endswith(".")
 
 
-def test_the_sample_has_a_face(detect: Callable[..., Detections]) -> None:
+def test_the_portrait_has_a_face(detect: Callable[..., Detections]) -> None:
     from cvstudio.media import open_media, open_reader
 
-    assert DETECT.samples is not None
-    path: Path = sample_path(DETECT.samples["picture"])
+    path: Path = sample_path("astronaut")
     with open_reader(open_media(path)) as reader:
         found = detect(reader.read(), DETECT.default_model)
     assert 1 <= len(found) <= 3

@@ -58,7 +58,10 @@ def test_a_hundred_kills_leave_the_old_file_or_the_new_one(tmp_path):
     target.write_bytes(b"\0" * SIZE)
     waits = random.Random(5)
     seen, interrupted = set(), 0
-    for _ in range(100):
+    for number in range(400):
+        # On a busy machine fewer kills fall into a write: then there are more of them.
+        if number >= 100 and len(seen) > 5 and interrupted > 5:
+            break
         kill_while_writing(target, safe=True, wait_secs=waits.uniform(0, 0.02))
         assert is_whole(target)
         seen.add(target.read_bytes()[0])
