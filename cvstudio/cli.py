@@ -1,4 +1,4 @@
-"""`cvstudio run …` and `cvstudio list`: the analyses without a window.
+"""`cvstudio run …`, `list`, `train …` and `evaluate …`: what can be done without a window.
 
 Exit codes: 0 done, 1 the user has to change something (one sentence on stderr), 2 wrong usage, 130 interrupted.
 """
@@ -7,54 +7,24 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import signal
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.analyses import ANALYSES, Analysis
-from cvstudio.errors import Cancelled, UserError
 from cvstudio.models import MODELS
 from cvstudio.params import add_arguments, fields_of, parse_text
 from cvstudio.progress import Progress
+from cvstudio.terminal import Bar, guarded
+from cvstudio.training.arguments import add_training
+from cvstudio.weights.terms import terms
 
 if TYPE_CHECKING:
     from cvstudio.api import Runner
     from cvstudio.session import AnalysisInstance
 
-COMMANDS = ("run", "list")
-
-
-class Bar:
-    """A progress line on stderr: redrawn on a terminal, one line for each tenth elsewhere."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._live = sys.stderr.isatty()
-        self._shown: tuple[int, str] | None = None
-        self._began = time.monotonic()
-
-    def __call__(self, fraction: float | None, message: str) -> None:
-        if self._quiet:
-            return
-        percent = -1 if fraction is None else int(fraction * 100)
-        step = percent if self._live else percent // 10
-        # Off a terminal a counter in the message would print a line for every frame.
-        if self._shown is not None and self._shown[0] == step and (not self._live or self._shown[1] == message):
-            return
-        self._shown = (step, message)
-        elapsed = time.monotonic() - self._began
-        left = f", {elapsed / fraction - elapsed:.0f} s left" if fraction and elapsed > 1 else ""
-        line = f"{message or 'working'}{'' if fraction is None else f' {percent} %'}{left}"
-        sys.stderr.write(f"\r\x1b[K{line}" if self._live else f"{line}\n")
-        sys.stderr.flush()
-
-    def end(self) -> None:
-        if self._live and self._shown is not None:
-            sys.stderr.write("\r\x1b[K")
+COMMANDS = ("run", "list", "train", "evaluate")
 
 
 def _analysis_parser(commands: Any, analysis: Analysis) -> None:
@@ -104,7 +74,8 @@ def build_parser() -> argparse.ArgumentParser:
     for analysis in ANALYSES:
         _analysis_parser(analyses, analysis)
     _common(recipe)
-    commands.add_parser("list", help="what can be run: analyses, models, formats")
+    commands.add_parser("list", help="what can be run: analyses, models with their licences, formats")
+    add_training(commands)
     return parser
 
 
@@ -140,7 +111,7 @@ def _list() -> int:
         print(f"{analysis.key:<16}{analysis.summary}")
         for model in MODELS:
             if analysis.task and model.task == analysis.task:
-                print(f"    --model {model.key:<22}{model.title}, {model.year}")
+                print(f"    --model {model.key:<22}{model.title}, {model.year}; {terms(model)}")
     print("formats: " + ", ".join(f"{exporter.key} (.{exporter.suffix.lstrip('.')})" for exporter in EXPORTERS))
     for broken in (*ANALYSES.broken, *MODELS.broken, *EXPORTERS.broken):
         print(f"not usable: {broken.module} ({broken.reason})", file=sys.stderr)
@@ -189,16 +160,8 @@ def _run(arguments: Sequence[str]) -> int:
     options = _recipe_parser().parse_args(arguments) if recipe else build_parser().parse_args(["run", *arguments])
     if not recipe and not options.analysis:
         build_parser().parse_args(["run", "--help"])
-    bar = Bar(quiet=options.quiet)
-    progress = Progress(bar)
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        progress.cancel()
-        # A second Ctrl-C is for whoever does not want to wait for the next check.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
+    def work(progress: Progress) -> int:
         with Runner(device=options.device) as runner:
             if recipe:
                 instance, time_secs, options.look = load_recipe(options.recipe)
@@ -214,26 +177,21 @@ def _run(arguments: Sequence[str]) -> int:
                     spec.key, inputs, model=key, weights=getattr(options, "weights", None), values=values
                 )
             written = _export(runner, instance, options, progress)
-            bar.end()
-            for path in written:
-                print(path)
+        print(*written, sep="\n")
         return 0
-    except UserError as error:
-        bar.end()
-        print(f"cvstudio: {error}", file=sys.stderr)
-        return 1
-    except (Cancelled, KeyboardInterrupt):
-        bar.end()
-        print("cvstudio: stopped; nothing was left half written.", file=sys.stderr)
-        return 130
-    finally:
-        signal.signal(signal.SIGINT, before)
+
+    return guarded(work, Bar(quiet=options.quiet), stopped="stopped; nothing was left half written.")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     if arguments[0] == "run":
         return _run(arguments[1:])
+    if arguments[0] in ("train", "evaluate"):
+        from cvstudio.training import commands
+
+        options = build_parser().parse_args(arguments)
+        return commands.train(options) if options.command == "train" else commands.evaluate(options)
     if arguments[0] == "list" and len(arguments) == 1:
         return _list()
     build_parser().parse_args(arguments)

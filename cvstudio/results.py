@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.masks import PrototypeMasks
+from cvstudio.masks import Masks
 from cvstudio.types import Rect, Size, readonly
 
 
@@ -54,7 +54,7 @@ class Detections:
     size: Size
     score_kind: str = "probability"
     source: Source = Source()
-    masks: PrototypeMasks | None = None
+    masks: Masks | None = None
 
     def __post_init__(self) -> None:
         n = len(self.boxes)

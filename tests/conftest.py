@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,6 +62,36 @@ def data() -> Callable[..., Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def fake() -> ModuleType:
+    """The module `tests/fake_training.py`; its `__file__` is a program."""
+    import importlib.util
+
+    path = ROOT / "tests" / "fake_training.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def digits(fake: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the digits; their recipe and model are registered, and runs are kept under the test's folder."""
+    from cvstudio.models import MODELS
+    from cvstudio.training import RECIPES
+
+    assert len(RECIPES)
+    assert len(MODELS)
+    monkeypatch.setitem(RECIPES._entries, fake.KEY, fake.RECIPE)
+    monkeypatch.setitem(MODELS._entries, fake.MODEL, fake.SPEC)
+    monkeypatch.setenv("CVSTUDIO_TRAINING", str(tmp_path / "runs"))
+    monkeypatch.delenv("CVSTUDIO_DATA", raising=False)
+    folder: Path = fake.write_data(tmp_path / "data")
+    return folder
 
 
 @pytest.fixture(scope="session")

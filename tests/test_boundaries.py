@@ -75,8 +75,9 @@ def test_the_check_itself_sees_a_forbidden_import(tmp_path: Path) -> None:
         "from cvstudio.analyses import ANALYSES as r; assert len(r) and not r.broken, r.broken",
         "from cvstudio.models import MODELS as r; assert len(r) and not r.broken, r.broken",
         "from cvstudio.exporters import EXPORTERS as r; assert len(r) and not r.broken, r.broken",
+        "from cvstudio.training import RECIPES as r, commands, runs; assert len(r) and not r.broken, r.broken",
     ],
-    ids=["package", "callers", "analyses", "models", "exporters"],
+    ids=["package", "callers", "analyses", "models", "exporters", "recipes"],
 )
 def test_importing_and_discovering_loads_nothing_heavy(code: str) -> None:
     show = "; import sys, json; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,10 @@ from cvstudio.progress import Progress
 from cvstudio.recipe import load_recipe
 from cvstudio.resources import resource
 from cvstudio.samples import SAMPLES, sample_path
+from cvstudio.training import RECIPES
 from cvstudio.types import Rect, View
 from cvstudio.weights import cached_path
+from cvstudio.weights.embedded import card
 
 ANALYSIS_KEYS = [analysis.key for analysis in ANALYSES]
 MODEL_KEYS = [model.key for model in MODELS]
@@ -34,7 +38,7 @@ def all_params() -> list[type[Any]]:
 
 
 def test_nothing_that_is_registered_failed_to_import():
-    for registry in (ANALYSES, MODELS, EXPORTERS):
+    for registry in (ANALYSES, MODELS, EXPORTERS, RECIPES):
         assert registry.broken == ()
         assert len(registry) > 0
 
@@ -91,6 +95,64 @@ def test_a_model_is_declared_in_full(key):
         assert weights.trained_on
         assert weights.size_bytes > 0
         assert len(weights.sha256) in (8, 64)
+
+
+def shipped() -> list[str]:
+    """Keys of the models whose weights come with the program."""
+    return sorted(path.stem for path in resource("models").glob("*.safetensors"))
+
+
+def test_weights_and_cards_come_in_pairs_and_are_small_together():
+    assert shipped()
+    assert {path.stem for path in resource("models").glob("*.json")} == set(shipped())
+    assert sum(path.stat().st_size for path in resource("models").iterdir()) < 60e6
+    assert {model.key for model in MODELS if any(not weights.url for weights in model.weights)} == set(shipped())
+
+
+@pytest.mark.parametrize("key", shipped())
+def test_shipped_weights_are_what_their_card_says(key):
+    from safetensors.numpy import load_file
+
+    path, known = resource("models", f"{key}.safetensors"), card(key)
+    assert known.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert known.size_bytes == path.stat().st_size
+    tensors = load_file(path)
+    assert known.parameters == sum(tensor.size for name, tensor in tensors.items() if "running" not in name)
+    assert not [name for name, tensor in tensors.items() if tensor.dtype == np.float32]
+    assert known.labels == MODELS[key].labels
+
+
+@pytest.mark.parametrize("key", shipped())
+def test_a_card_is_filled_in_by_the_recipe_that_made_the_model(key):
+    known = card(key)
+    recipe = RECIPES[known.recipe]
+    assert (recipe.model, known.model) == (key, key)
+    assert (known.title, known.licence, known.non_commercial) == (recipe.title, recipe.licence, recipe.non_commercial)
+    assert [dataclasses.asdict(source) for source in known.sources] == [vars(source) for source in recipe.sources]
+    assert known.not_for == recipe.not_for
+    # What people read is what machines read.
+    assert [tuple(vars(metric).values()) for metric in known.metrics] == list(recipe.describe(known.figures))
+    assert known.figures
+    assert all(np.isfinite(value) for value in known.figures.values())
+    assert known.command == f"cvstudio evaluate {recipe.key}"
+    assert known.hours > 0
+    assert known.epochs > 0
+    datetime.date.fromisoformat(known.date)
+    # The licence says it, too, where the badge does.
+    assert known.non_commercial is ("non-commercial" in known.licence)
+
+
+@pytest.mark.parametrize("recipe", list(RECIPES), ids=lambda recipe: recipe.key)
+def test_a_recipe_is_declared_in_full(recipe):
+    assert recipe.model in MODELS
+    assert recipe.files
+    assert recipe.sources
+    assert recipe.licence
+    for sentence in (recipe.summary, *recipe.not_for):
+        assert sentence.endswith(".")
+    for source in recipe.sources:
+        assert source.licence
+        assert source.use
 
 
 @pytest.fixture(scope="module")

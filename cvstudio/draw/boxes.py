@@ -29,7 +29,7 @@ def _(result: Detections, canvas: NDArray[np.uint8], view: View, look: Look, emp
     shown = canvas[top - y : bottom - y, left - x : right - x]
     target = shown if look.opacity >= 1 else shown.copy()
     corners = box_corners(result, view.scale)
-    paint_masks(result, target, view, look, emphasis, (left, top, right, bottom))
+    paint_masks(result, target, view.scale, look, emphasis, (left, top, right, bottom))
     _paint_boxes(result, corners - np.array([left, top, left, top]), target, look, emphasis)
     _paint_labels(result, place_labels(result, corners, view.scale, look), target, (left, top), look)
     if look.opacity < 1:

@@ -14,7 +14,6 @@ import numpy as np
 
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
-from cvstudio.masks import run_lengths
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Labels
 
@@ -63,8 +62,8 @@ def rows_of(result: Detections) -> list[Row]:
     ]
     if result.masks is not None:
         for number, row in enumerate(rows):
-            mask = result.masks.full(number, result.boxes[number], result.size)
-            row["mask"] = {"size": [result.size.height, result.size.width], "counts": run_lengths(mask)}
+            counts = result.masks.counts(number, result.boxes[number], result.size)
+            row["mask"] = {"size": [result.size.height, result.size.width], "counts": counts}
     return rows
 
 

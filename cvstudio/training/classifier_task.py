@@ -1,0 +1,254 @@
+"""The classifier's training: a published network is transferred to the classes, then a small one learns from it.
+
+The teacher, SqueezeNet 1.1 (Iandola et al., 2016), first learns a new last layer, then learns whole at two rates
+(`transfer`). The student, a residual network (`cvstudio.models._residual`), learns from labels with CutMix and from
+the teacher's softened answer (`distill`) on the very same view (Beyer et al., "Knowledge distillation: A good teacher
+is patient and consistent", CVPR 2022). Photographs take part: those of the published teacher's 1000 classes teach a
+second head, which is not shipped, and those of no known class teach the student to say nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.progress import Progress
+from cvstudio.training import mix
+from cvstudio.training.base import Report, Settings
+from cvstudio.training.classifier_data import Data, batch, squeezenet
+from cvstudio.training.distill import distillation_loss
+from cvstudio.training.ema import Ema
+from cvstudio.training.prefetch import prefetch
+from cvstudio.training.schedule import warm_cosine
+from cvstudio.training.transfer import freeze, parameter_groups, unfreeze
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+SIZES = (80,) * 8 + (112,) * 8 + (128,) * 4
+"""Input size of each epoch: most is learnt on small views, at a third of the cost."""
+
+EPOCHS = len(SIZES)
+BATCH = 80
+PHOTOS = 16
+"""Small pictures and photographs in a batch."""
+
+TEACHER_SIZE = 128
+TEACHER_EPOCHS = (1, 3)
+"""With a new last layer only, then whole."""
+
+TEMPERATURE = 3.0
+RATE = 0.1
+WEIGHT_DECAY = 4e-4
+EMA_DECAY = 0.998
+FILES = ("tiny_imagenet/train.tar", "imagenet_samples", "voc5/images", "weights/squeezenet1_1_imagenet.pth")
+
+
+@dataclass
+class _Teachers:
+    published: nn.Module
+    adapted: nn.Module
+
+
+class ClassifierTask:
+    """See `cvstudio.training.base.Task`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.epochs = EPOCHS if settings.epochs is None else settings.epochs
+
+    def prepare(self, progress: Progress) -> None:
+        import torch
+
+        from cvstudio.models._residual import WIDTHS, Classifier
+        from cvstudio.training.sets import require
+
+        settings = self.settings
+        require(settings.data, FILES)
+        progress(None, "reading the pictures")
+        self.data = Data(settings.data, progress, limit=settings.limit)
+        self.labels = self.data.small.labels
+        self.teachers = self._teach(progress)
+        torch.manual_seed(settings.seed)
+        network = Classifier(len(self.labels))
+        # The published teacher's 1000 classes: features for photographs, dropped from what is shipped.
+        second = torch.nn.Linear(WIDTHS[-1], 1000)
+        self.network = network.to(settings.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.second = second.to(settings.device)
+        both = torch.nn.ModuleDict({"network": self.network, "second": self.second})
+        groups = parameter_groups(both, ("",), rate=RATE, trunk_rate=RATE, weight_decay=WEIGHT_DECAY)
+        self.optimiser = torch.optim.SGD(groups, momentum=0.9, nesterov=True)
+        self.ema = Ema(self.network, EMA_DECAY)
+
+    def _teach(self, progress: Progress) -> _Teachers:
+        """The published teacher, and the same after transfer to the classes; the latter is kept on disk."""
+        import torch
+        from safetensors.torch import load_file, save_file
+
+        from cvstudio.atomic import atomic_path
+
+        settings = self.settings
+        path = settings.data / FILES[-1]
+        published, adapted = squeezenet(path, settings.device), squeezenet(path, settings.device)
+        published.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        torch.manual_seed(settings.seed)
+        adapted.classifier[1] = torch.nn.Conv2d(512, len(self.labels), 1)
+        adapted.to(settings.device, memory_format=torch.channels_last)
+        kept = settings.folder / "teacher.safetensors"
+        if kept.is_file():
+            adapted.load_state_dict(load_file(kept, device=settings.device))
+        else:
+            self._transfer(adapted, progress)
+            with atomic_path(kept) as target:
+                save_file({name: tensor.contiguous() for name, tensor in adapted.state_dict().items()}, target)
+        return _Teachers(published, adapted.eval().requires_grad_(False))
+
+    def _transfer(self, teacher: nn.Module, progress: Progress) -> None:
+        import torch
+
+        head = ("classifier",)
+        for phase, epochs in enumerate(TEACHER_EPOCHS):
+            if phase == 0:
+                freeze(teacher, except_=head)
+                groups = parameter_groups(teacher, head, rate=1e-3, trunk_rate=0.0, weight_decay=1e-4)
+            else:
+                unfreeze(teacher)
+                groups = parameter_groups(teacher, head, rate=1e-3, trunk_rate=2e-4, weight_decay=1e-2)
+            optimiser = torch.optim.AdamW(groups)
+            steps = epochs * (len(self.data.rows) // BATCH)
+            factor = _factor(steps, steps // 20)
+            schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+            done = 0
+            for epoch in range(epochs):
+                for pictures, targets in prefetch(self._batches(-10 - 10 * phase - epoch, TEACHER_SIZE, photos=0)):
+                    progress.check()
+                    teacher.train()
+                    with self._autocast():
+                        logits = teacher(self._input(pictures))
+                    loss = torch.nn.functional.cross_entropy(logits.float(), targets)
+                    optimiser.zero_grad()
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    optimiser.step()
+                    schedule.step()
+                    done += 1
+                    if done % 10 == 0:
+                        told = f"step {done} of {steps}, loss {loss.item():.2f}"
+                        progress(None, f"teacher, part {phase + 1} of 2: {told}")
+            right = self._right(teacher.eval(), progress)
+            progress(None, f"teacher, part {phase + 1}: {right:.1%} of the held-out pictures right")
+
+    def _batches(self, epoch: int, size: int, photos: int) -> Iterator[tuple[Tensor, Tensor]]:
+        device = self.settings.device
+        rng = np.random.default_rng((self.settings.seed, epoch + 1000))
+        order = rng.permutation(self.data.rows)
+        for start in range(0, len(order) - BATCH + 1, BATCH):
+            draw = rng.integers(len(self.data.photos), size=photos)
+            # Half of them say something of the classes; drawn evenly, landscapes would drown them.
+            draw[: photos // 2] = rng.integers(np.count_nonzero(self.data.targets >= -1), size=photos // 2)
+            pictures, targets = batch(rng, self.data, order[start : start + BATCH], draw, size)
+            yield pictures.to(device), targets.to(device)
+
+    def _autocast(self) -> Any:
+        import torch
+
+        return torch.autocast(self.settings.device.partition(":")[0], dtype=torch.bfloat16)
+
+    def _input(self, pictures: Tensor, size: int | None = None) -> Tensor:
+        import torch
+
+        from cvstudio.models._residual import normalise
+
+        x = normalise(pictures)
+        if size is not None and size != x.shape[-1]:
+            x = torch.nn.functional.interpolate(x, size=(size, size), mode="bilinear", align_corners=False)
+        return x
+
+    def train_epoch(self, epoch: int, report: Report, progress: Progress) -> Mapping[str, float]:
+        import torch
+        from torch.nn import functional
+
+        size = SIZES[min(epoch * len(SIZES) // self.epochs, len(SIZES) - 1)]
+        steps = len(self.data.rows) // BATCH
+        rng = np.random.default_rng((self.settings.seed, epoch, 7))
+        sums: dict[str, float] = {}
+        for step, (pictures, targets) in enumerate(prefetch(self._batches(epoch, size, PHOTOS))):
+            progress.check()
+            if rng.random() < 0.5:
+                mixed, shared, _ = mix.cutmix(rng, pictures[:BATCH], targets[:BATCH])
+                pictures, targets = torch.cat([mixed, pictures[BATCH:]]), torch.cat([shared, targets[BATCH:]])
+            factor = warm_cosine(epoch * steps + step, self.epochs * steps, min(1, self.epochs / 4) * steps, 0.002)
+            for group in self.optimiser.param_groups:
+                group["lr"] = RATE * factor
+            x = self._input(pictures)
+            self.network.train()
+            with torch.no_grad(), self._autocast():
+                said = self.teachers.adapted(self._input(pictures[:BATCH], max(96, size)))
+                seen = self.teachers.published(self._input(pictures[BATCH:], TEACHER_SIZE))
+            with self._autocast():
+                features = self.network.features(x)
+                logits = self.network.head(features).float()
+                second = self.second(features[BATCH:]).float()
+            told = targets.sum(1) > 0
+            label = functional.cross_entropy(logits[told], targets[told])
+            teacher = distillation_loss(logits[:BATCH], said.float(), TEMPERATURE)
+            scenes = distillation_loss(second, seen.float(), TEMPERATURE)
+            loss = label + 0.7 * teacher + 0.1 * scenes
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+            self.ema.update(self.network)
+            parts = {"loss": loss, "label": label, "teacher": teacher, "scenes": scenes}
+            values = {name: float(part.detach()) for name, part in parts.items()}
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0.0) + value
+            report({"fraction": (step + 1) / steps, "rate": RATE * factor, **values})
+        return {name: total / max(1, steps) for name, total in sums.items()}
+
+    def _right(self, network: nn.Module, progress: Progress) -> float:
+        rows = np.flatnonzero(self.data.small.held_out)
+        logits = self._logits(network, rows, progress)
+        return float((logits.argmax(1) == self.data.small.classes[rows]).mean())
+
+    def _logits(self, network: nn.Module, rows: NDArray[np.int64], progress: Progress) -> NDArray[np.float32]:
+        """Logits (n, classes) of small pictures as the program sees them."""
+        import torch
+
+        from cvstudio.models.residual import prepare
+        from cvstudio.types import Image
+
+        found = []
+        for start in range(0, len(rows), 100):
+            progress.check()
+            pictures = [prepare(Image(self.data.small.pictures[row])) for row in rows[start : start + 100]]
+            with torch.no_grad(), self._autocast():
+                x = self._input(torch.from_numpy(np.stack(pictures)).to(self.settings.device))
+                found.append(network(x).float().cpu().numpy())
+        return np.concatenate(found)
+
+    def validate(self, epoch: int, progress: Progress) -> Mapping[str, float]:
+        return {"top-1": self._right(self.ema.network, progress)}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network.state_dict(),
+            "second": self.second.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "ema": self.ema.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.second.load_state_dict(state["second"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.ema.load_state_dict(state["ema"])
+
+    def tensors(self) -> Mapping[str, Any]:
+        return self.ema.network.state_dict()
+
+
+def _factor(steps: int, warm_up: int) -> Callable[[int], float]:
+    return lambda step: warm_cosine(step, steps, warm_up, 0.01)

@@ -1,0 +1,236 @@
+"""The detector's training: labels, pseudo-labels and masks, starting from the classifier's trunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from cvstudio.average_precision import Boxes, average_precision
+from cvstudio.nms import nms
+from cvstudio.progress import Progress
+from cvstudio.training import detector_data, detector_views, sets
+from cvstudio.training.base import Report, Settings
+from cvstudio.training.detector_data import Sample
+from cvstudio.training.detector_teacher import LABELS, Teacher
+from cvstudio.training.detector_views import Batch
+from cvstudio.training.ema import Ema
+from cvstudio.training.prefetch import prefetch
+from cvstudio.training.schedule import warm_cosine
+from cvstudio.training.transfer import parameter_groups
+
+EPOCHS = 36
+BATCH = 16
+SIZES = (288, 320, 352, 384, 416)
+LAST_SINGLE = 4
+"""Epochs at the end without mosaics, so that the last thing learnt is whole pictures."""
+
+RATE, TRUNK_RATE = 1.5e-3, 7.5e-4
+WEIGHT_DECAY = 0.03
+EMA_DECAY = 0.9985
+BOX_WEIGHT, MASK_WEIGHT = 2.0, 1.0
+VALIDATE_EVERY = 4
+VALIDATION_SIZE = 416
+FILES = (
+    "voc5/images",
+    "voc5/masks",
+    "voc5/instances.json",
+    "imagenet_samples",
+    "tiny_imagenet/train.tar",
+    "weights/yolox_nano_coco.onnx",
+)
+
+
+class DetectorTask:
+    """See `cvstudio.training.base.Task`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.epochs = EPOCHS if settings.epochs is None else settings.epochs
+
+    def prepare(self, progress: Progress) -> None:
+        import torch
+
+        from cvstudio.models._pyramid import DetectorNet
+
+        settings = self.settings
+        sets.require(settings.data, FILES)
+        self._read(progress)
+        torch.manual_seed(settings.seed)
+        network = DetectorNet(len(LABELS))
+        _start_from_classifier(network)
+        self.network = network.to(settings.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        head = [name for name, _ in self.network.named_children() if name not in ("trunk", "scales")]
+        groups = parameter_groups(
+            self.network, (*head, "scales"), rate=RATE, trunk_rate=TRUNK_RATE, weight_decay=WEIGHT_DECAY
+        )
+        self._rates = [group["lr"] for group in groups]
+        self.optimiser = torch.optim.AdamW(groups)
+        self.ema = Ema(self.network, EMA_DECAY)
+
+    def _read(self, progress: Progress) -> None:
+        data, folder, limit = self.settings.data, self.settings.folder, self.settings.limit
+        kept, held_out = sets.voc5_split(data)
+        self.labelled = detector_data.labelled(data, kept[:limit], progress, kept=folder / "masks.npz")
+        self.held_out = detector_data.labelled(data, held_out[:limit], progress)
+        teacher = Teacher(data / FILES[-1])
+        photos = sets.imagenet_samples(data, progress)[:limit]
+        self.photos = []
+        for number, photo in enumerate(photos):
+            progress(number / len(photos), "the teacher looks at photographs")
+            self.photos.append(detector_data.pseudo_labels(teacher(photo.pixels), photo.pixels))
+        small = sets.tiny_imagenet(data, progress, limit=limit)
+        tiny = detector_data.tiny_samples(small, teacher, folder / "tiny-labels.npz", progress, limit=limit)
+        self.tiny = [sample for sample in tiny if not (sample.weights > 0).any()]
+        self.tiny_found = [sample for sample in tiny if (sample.weights > 0).any()]
+
+    def _any(self, rng: np.random.Generator) -> Sample:
+        draw = rng.random()
+        pool = self.labelled if draw < 0.82 else self.photos if draw < 0.9 else self._tiny_pool(rng)
+        return pool[int(rng.integers(len(pool)))]
+
+    def _tiny_pool(self, rng: np.random.Generator) -> list[Sample]:
+        return self.tiny_found if self.tiny_found and rng.random() < 0.7 else self.tiny
+
+    def _small(self, rng: np.random.Generator) -> Sample:
+        pool = self._tiny_pool(rng)
+        return pool[int(rng.integers(len(pool)))]
+
+    def _batch(self, rng: np.random.Generator, rows: np.ndarray[Any, Any], size: int, *, whole: bool) -> Batch:
+        """Each of `rows` is a labelled picture of its own view or, unless `whole`, something with more in it."""
+        import torch
+
+        views = []
+        for row in rows:
+            draw = rng.random()
+            if whole or draw < 0.4:
+                views.append(detector_views.single(rng, self.labelled[row], size))
+            elif draw < 0.45:
+                views.append(detector_views.single(rng, self.photos[int(rng.integers(len(self.photos)))], size))
+            elif draw < 0.88:
+                views.append(detector_views.mosaic(rng, self._any, size))
+            else:
+                views.append(detector_views.grid(rng, self._small, size, int(rng.integers(2, 5))))
+        pictures = torch.from_numpy(np.stack([pixels for pixels, _ in views])).to(self.settings.device)
+        return Batch(pictures, [target for _, target in views])
+
+    def _autocast(self) -> Any:
+        import torch
+
+        return torch.autocast(self.settings.device.partition(":")[0], dtype=torch.bfloat16)
+
+    def train_epoch(self, epoch: int, report: Report, progress: Progress) -> Mapping[str, float]:
+        import torch
+
+        from cvstudio.models._pyramid import decode, places
+        from cvstudio.models._residual import normalise
+        from cvstudio.training.detector_loss import losses
+
+        rng = np.random.default_rng((self.settings.seed, epoch))
+        order = rng.permutation(len(self.labelled))
+        steps = max(1, len(order) // BATCH)
+        whole = epoch >= self.epochs - LAST_SINGLE
+        sums: dict[str, float] = {}
+
+        def batches() -> Iterator[Batch]:
+            for start in range(0, steps * BATCH, BATCH):
+                size = int(rng.choice(SIZES))
+                yield self._batch(rng, order[start : start + BATCH], size, whole=whole)
+
+        for step, batch in enumerate(prefetch(batches())):
+            progress.check()
+            size = batch.pictures.shape[1]
+            factor = warm_cosine(epoch * steps + step, self.epochs * steps, min(2, self.epochs / 4) * steps, 0.01)
+            for group, rate in zip(self.optimiser.param_groups, self._rates, strict=True):
+                group["lr"] = rate * factor
+            self.network.train()
+            with self._autocast():
+                raw = self.network(normalise(batch.pictures))
+            centres, strides = places(size, size, batch.pictures.device)
+            parts = losses(raw, centres, strides, decode(raw.distances, centres, strides), batch.targets)
+            loss = parts["class"] + BOX_WEIGHT * parts["box"] + MASK_WEIGHT * parts["mask"]
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
+            self.optimiser.step()
+            self.ema.update(self.network)
+            values = {name: float(part.detach()) for name, part in {"loss": loss, **parts}.items()}
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0.0) + value
+            report({"fraction": (step + 1) / steps, "rate": RATE * factor, **values})
+        return {name: total / steps for name, total in sums.items()}
+
+    def validate(self, epoch: int, progress: Progress) -> Mapping[str, float]:
+        import torch
+
+        from cvstudio.models._pyramid import decode, places
+        from cvstudio.models._residual import normalise
+        from cvstudio.training.augment import GREY, scaling
+
+        if (epoch + 1) % VALIDATE_EVERY and epoch + 1 < self.epochs:
+            return {}
+        found, truth = [], []
+        size = VALIDATION_SIZE
+        for start in range(0, len(self.held_out), BATCH):
+            progress.check()
+            part = self.held_out[start : start + BATCH]
+            scales = [size / max(sample.pixels.shape[:2]) for sample in part]
+            views = [
+                scaling(scale, scale).warp(sample.pixels, size, size, fill=GREY)
+                for sample, scale in zip(part, scales, strict=True)
+            ]
+            with torch.no_grad(), self._autocast():
+                raw = self.ema.network(normalise(torch.from_numpy(np.stack(views)).to(self.settings.device)))
+            centres, strides = places(size, size, raw.logits.device)
+            boxes = decode(raw.distances, centres, strides).cpu().numpy()
+            scores = raw.logits.sigmoid().cpu().numpy()
+            for number, (sample, scale) in enumerate(zip(part, scales, strict=True)):
+                found.append(_best(boxes[number] / scale, scores[number]))
+                truth.append(Boxes(sample.boxes, sample.classes, np.ones(len(sample.boxes), np.float32)))
+        precision = average_precision(found, truth, len(LABELS))
+        return {"mAP50": float(np.nanmean(precision))} | {
+            f"AP50 {label}": float(value) for label, value in zip(LABELS, precision, strict=True) if not np.isnan(value)
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "ema": self.ema.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.ema.load_state_dict(state["ema"])
+
+    def tensors(self) -> Mapping[str, Any]:
+        return self.ema.network.state_dict()
+
+
+def _best(boxes: np.ndarray[Any, Any], scores: np.ndarray[Any, Any], floor: float = 0.01, iou: float = 0.6) -> Boxes:
+    rows, classes = np.nonzero(scores >= floor)
+    values = scores[rows, classes]
+    order = np.argsort(-values, kind="stable")[:1000]
+    kept = boxes[rows[order]].astype(np.float32)
+    kinds = classes[order].astype(np.int64)
+    stay = nms(kept, values[order].astype(np.float32), kinds, iou)
+    return Boxes(kept[stay], kinds[stay], values[order][stay].astype(np.float32))
+
+
+def _start_from_classifier(network: Any) -> None:
+    """The trunk as the embedded classifier learnt it."""
+    from cvstudio.errors import UserError
+    from cvstudio.weights import load_into, load_state_dict
+    from cvstudio.weights.embedded import embedded_path
+
+    path = embedded_path("residual-60")
+    if path is None:
+        raise UserError(
+            "Expected the embedded classifier to start from, but it is not there; train it first: "
+            "cvstudio train classifier."
+        )
+    state = load_state_dict(path)
+    trunk = {name.removeprefix("trunk."): tensor for name, tensor in state.items() if name.startswith("trunk.")}
+    load_into(network.trunk, trunk, "the trunk")

@@ -1,0 +1,113 @@
+"""What a finished run leaves behind: half-precision weights as safetensors, and the model's card."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+from cvstudio.atomic import atomic_path
+from cvstudio.errors import UserError
+from cvstudio.progress import Progress
+from cvstudio.training.base import Settings, Task, TrainingRecipe
+from cvstudio.training.loop import CHECKPOINT
+
+
+def export(recipe: TrainingRecipe, task: Task, settings: Settings, folder: Path, progress: Progress) -> Path:
+    """Write weights and card of a finished run into `folder` and return the card's path.
+
+    The weights are measured through the program's own model as they will lie there, before they take the place of
+    older ones: the card's figures are those of the very file, and what is stopped meanwhile changes nothing.
+
+    Raises
+    ------
+    UserError
+        The run is not finished, or nothing was measured in it.
+    OSError
+        The folder cannot be written to.
+    """
+    from safetensors.torch import save_file
+
+    from cvstudio.models import MODELS
+    from cvstudio.weights.store import file_sha256
+
+    seconds = _finished(task, settings.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: _half(tensor) for name, tensor in task.tensors().items()}
+    tried = "" if settings.limit is None else f" (tried out with {settings.limit} pictures of each set)"
+    with atomic_path(folder / f"{recipe.model}.safetensors") as weights:
+        save_file(tensors, weights)
+        # A private file is what safetensors makes; this one is to be read by everyone who may read the folder.
+        weights.chmod(0o644)
+        measured = recipe.calibrate(settings.data, weights, progress)
+        figures = recipe.evaluate(settings.data, weights, measured, None, progress)
+        content = {
+            "model": recipe.model,
+            "title": recipe.title + tried,
+            "recipe": recipe.key,
+            "licence": recipe.licence,
+            "non_commercial": recipe.non_commercial,
+            "sources": [dataclasses.asdict(source) for source in recipe.sources],
+            "date": _date(settings.folder / CHECKPOINT),
+            "seed": settings.seed,
+            "hours": round(seconds / 3600, 2),
+            "device": _device(settings.device),
+            "epochs": task.epochs,
+            "parameters": sum(tensor.numel() for name, tensor in tensors.items() if "running" not in name),
+            "sha256": file_sha256(weights),
+            "size_bytes": weights.stat().st_size,
+            "labels": list(MODELS[recipe.model].labels),
+            "metrics": [dict(zip(("name", "value", "split"), row, strict=True)) for row in recipe.describe(figures)],
+            "figures": {name: round(value, 5) for name, value in figures.items()},
+            "command": f"cvstudio evaluate {recipe.key}",
+            "not_for": list(recipe.not_for),
+            "settings": dict(measured),
+        }
+    card = folder / f"{recipe.model}.json"
+    with atomic_path(card) as path:
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return card
+
+
+def _finished(task: Task, folder: Path) -> float:
+    """Seconds that the run in `folder` took. Raises UserError where it is not finished or has no figures."""
+    import torch
+
+    checkpoint = folder / CHECKPOINT
+    # mmap: of the tensors, which the task has already, nothing is read.
+    found = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True) if checkpoint.is_file() else {}
+    done, figures = found.get("epochs", 0), found.get("figures")
+    if done < task.epochs:
+        raise UserError(
+            f"Expected a finished run of {task.epochs} epochs in {folder}, but it has {done}; let the training go on "
+            f"first."
+        )
+    if not figures:
+        raise UserError(
+            f"Expected figures of the held-out part in the run in {folder}, but nothing was measured; train it anew "
+            f"with the recipe's own number of epochs."
+        )
+    return float(found["seconds"])
+
+
+def _date(checkpoint: Path) -> str:
+    """The day on which the last epoch ended."""
+    return datetime.datetime.fromtimestamp(checkpoint.stat().st_mtime, tz=datetime.UTC).date().isoformat()
+
+
+def _half(tensor: Any) -> Any:
+    half = tensor.half() if tensor.is_floating_point() else tensor
+    return half.detach().cpu().contiguous().clone()
+
+
+def _device(name: str) -> str:
+    import os
+    import platform
+
+    import torch
+
+    if name.startswith("cuda"):
+        return torch.cuda.get_device_name(name)
+    return f"CPU ({platform.machine()}, {os.cpu_count()} cores)"

@@ -1,0 +1,160 @@
+"""Pseudo-labels: what a network says with confidence stands in for the label that nobody gave.
+
+Sources: Lee, "Pseudo-Label", ICML workshop 2013 (hard ones); Xie et al., "Self-training with Noisy Student improves
+ImageNet classification", CVPR 2020 (soft ones and balance, section 3.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.types import readonly
+
+
+@dataclass(frozen=True, eq=False)
+class PseudoLabels:
+    """What was chosen of the unlabelled examples, in their order.
+
+    Parameters
+    ----------
+    rows : int64 (m,), of the examples, ascending; one that stands in for others of its class is there several times
+    targets : float32 (m, classes), probabilities; 1 and zeros where the labels are hard
+    confidence : float32 (m,), 0..1, of the most probable class
+    """
+
+    rows: NDArray[np.int64]
+    targets: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if not len(self.rows) == len(self.targets) == len(self.confidence):
+            raise ValueError(
+                f"Expected a target and a confidence for each row, but found {len(self.rows)} rows, "
+                f"{len(self.targets)} targets and {len(self.confidence)} confidences."
+            )
+        for name in ("rows", "targets", "confidence"):
+            object.__setattr__(self, name, readonly(getattr(self, name)))
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """The most probable class (m,)."""
+        numbers: NDArray[np.int64] = self.targets.argmax(axis=1)
+        return numbers
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def select(
+    probabilities: NDArray[np.floating],
+    *,
+    threshold: float,
+    soft: bool = False,
+    per_class: int | None = None,
+    balanced: bool = False,
+) -> PseudoLabels:
+    """Take the examples whose most probable class has at least the probability `threshold`.
+
+    Parameters
+    ----------
+    probabilities : float (n, classes), 0..1, of each class for each unlabelled example
+    threshold : 0..1
+    soft : the probabilities become the targets, in place of 1 for the most probable class
+    per_class : of each class at most so many, the most confident; of equals the first
+    balanced : a class that has fewer than `per_class` (where that is None: than the largest class) repeats its own,
+        the most confident first, until it has as many; a class with none stays without
+
+    Raises
+    ------
+    ValueError
+        `probabilities` has another shape or other values, or `per_class` is not above 0.
+    """
+    confidence, classes = _most_probable(probabilities)
+    if per_class is not None and per_class < 1:
+        raise ValueError(f"Expected at least 1 of each class, but found {per_class}.")
+    # The most confident first; a stable order, so that of equals the first ones are taken.
+    order = np.argsort(-confidence, kind="stable")
+    order = order[confidence[order] >= threshold]
+    groups = [order[classes[order] == number] for number in range(probabilities.shape[1])]
+    size = max(map(len, groups), default=0) if per_class is None else per_class
+    taken = [np.resize(group, size) if balanced and len(group) else group[:size] for group in groups]
+    rows = np.sort(np.concatenate(taken)).astype(np.int64)
+    if soft:
+        targets = probabilities[rows].astype(np.float32)
+    else:
+        targets = np.zeros((len(rows), probabilities.shape[1]), np.float32)
+        targets[np.arange(len(rows)), classes[rows]] = 1
+    return PseudoLabels(rows, targets, confidence[rows].astype(np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class Expectation:
+    """How good and how many the pseudo-labels of each threshold are to be expected, from labelled examples.
+
+    Parameters
+    ----------
+    thresholds : float64 (k,), ascending
+    precision : float64 (k,), the share that is right of those which a threshold lets through; NaN where it lets none
+    coverage : float64 (k,), the share of all that it lets through
+    """
+
+    thresholds: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    coverage: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        for name in ("thresholds", "precision", "coverage"):
+            object.__setattr__(self, name, readonly(getattr(self, name)))
+
+    def threshold_for(self, precision: float) -> float | None:
+        """The threshold of at least this `precision` that lets most through; None where there is none."""
+        # NaN compares as false.
+        good = np.flatnonzero(self.precision >= precision)
+        return float(self.thresholds[good[0]]) if len(good) else None
+
+
+def expectation(
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    *,
+    thresholds: Sequence[float] | NDArray[np.floating] | None = None,
+) -> Expectation:
+    """Measure what `select` would let through on examples whose labels are known and were not trained on.
+
+    Parameters
+    ----------
+    probabilities : float (n, classes), 0..1; at least one example
+    labels : int (n,), the true classes
+    thresholds : float (k,); without them, each confidence that occurs
+
+    Raises
+    ------
+    ValueError
+        `probabilities` has another shape or other values, there is no example, or not one label for each.
+    """
+    confidence, classes = _most_probable(probabilities)
+    if len(labels) != len(confidence) or not len(labels):
+        raise ValueError(f"Expected a label for each example, but found {len(labels)} for {len(confidence)}.")
+    order = np.argsort(confidence, kind="stable")
+    ascending = confidence[order]
+    cuts = np.unique(ascending if thresholds is None else np.asarray(thresholds, np.float64))
+    first = np.searchsorted(ascending, cuts, side="left")
+    passed = len(labels) - first
+    # Right ones from each place to the end.
+    right = np.append(np.cumsum((classes == labels)[order][::-1])[::-1], 0)[first]
+    precision = np.divide(right, passed, out=np.full(len(cuts), np.nan), where=passed > 0)
+    return Expectation(cuts.astype(np.float64), precision, passed / len(labels))
+
+
+def _most_probable(probabilities: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
+    """Probability and number of each example's most probable class. Raises ValueError."""
+    if probabilities.ndim != 2 or not probabilities.shape[1]:
+        raise ValueError(f"Expected probabilities (examples, classes), but found the shape {probabilities.shape}.")
+    # Written so that NaN fails, too.
+    if not ((probabilities >= 0) & (probabilities <= 1 + 1e-5)).all():
+        raise ValueError("Expected probabilities in 0..1, but found others; logits want a softmax first.")
+    return probabilities.max(axis=1), probabilities.argmax(axis=1).astype(np.int64)

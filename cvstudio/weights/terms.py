@@ -1,0 +1,51 @@
+"""What a user has to know of a model before using it: licence, size, and where its weights are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from cvstudio.errors import WeightsError
+from cvstudio.models.base import ModelSpec
+from cvstudio.weights.embedded import card
+from cvstudio.weights.store import cached_path
+
+
+class Place(Enum):
+    """Where the weights of a model are; the value is how it is told."""
+
+    EMBEDDED = "comes with the program"
+    HERE = "on this machine"
+    ABSENT = "to get"
+    LIBRARY = "comes with a library"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """`licence` is empty and `size_bytes` 0 where a library carries the model."""
+
+    licence: str
+    non_commercial: bool
+    size_bytes: int
+    place: Place
+
+    def __str__(self) -> str:
+        """In one line."""
+        size = f"{self.size_bytes / 1e6:.1f} MB" if self.size_bytes else ""
+        return ", ".join(part for part in (self.licence, size, self.place.value) if part)
+
+
+def terms(model: ModelSpec) -> Terms:
+    """The terms of a model's default weights; cheap, and without torch."""
+    if not model.weights:
+        return Terms("", False, 0, Place.LIBRARY)
+    weights = model.weights[0]
+    if not weights.url:
+        try:
+            known = card(model.key)
+        except WeightsError:  # told when the model is loaded
+            known = None
+        forbidden = known is not None and known.non_commercial
+        return Terms(weights.licence, forbidden, weights.size_bytes, Place.EMBEDDED)
+    place = Place.HERE if cached_path(weights) else Place.ABSENT
+    return Terms(weights.licence, False, weights.size_bytes, place)

@@ -1,0 +1,78 @@
+"""The shipped files give the figures of their cards."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cvstudio.progress import Progress
+from cvstudio.training import RECIPES
+from cvstudio.weights.embedded import card, embedded_path
+
+SHIPPED_LIMIT_BYTES = 60_000_000
+
+
+def folder() -> Path:
+    root = Path(__file__).parents[3]
+    return Path(os.environ.get("CVSTUDIO_DATA") or root.parent / "shared" / "data")
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.key)
+def test_the_card_tells_of_the_file(recipe):
+    from cvstudio.models import MODELS
+    from cvstudio.weights.store import file_sha256
+
+    found, path = card(recipe.model), embedded_path(recipe.model)
+    assert found is not None
+    assert path is not None
+    assert found.sha256 == file_sha256(path)
+    assert found.size_bytes == path.stat().st_size
+    assert found.labels == MODELS[recipe.model].labels
+    assert found.recipe == recipe.key
+    assert found.licence == recipe.licence
+    assert found.non_commercial
+    assert found.metrics
+    assert found.not_for
+
+
+def test_all_shipped_weights_together_are_small():
+    paths = [embedded_path(recipe.model) for recipe in RECIPES]
+    assert sum(path.stat().st_size for path in paths if path is not None) < SHIPPED_LIMIT_BYTES
+
+
+def test_the_classifier_is_as_good_as_its_card_says(data):
+    recipe = RECIPES["classifier"]
+    for name in recipe.files:
+        data(*name.split("/"))
+    figures = recipe.evaluate(folder(), None, None, 480, Progress())
+    known = card(recipe.model)
+    assert known is not None
+    # Of 480 pictures the share has a standard error of 2.2 points.
+    assert figures["top-1"] == pytest.approx(known.figures["top-1"], abs=0.066)
+    assert known.figures["top-1"] > 0.6
+    assert figures["calibration error"] < 0.12
+
+
+def test_the_detector_is_as_good_as_its_card_says(data):
+    recipe = RECIPES["detector"]
+    for name in recipe.files:
+        data(*name.split("/"))
+    figures = recipe.evaluate(folder(), None, None, 60, Progress())
+    known = card(recipe.model)
+    assert known is not None
+    assert known.figures["voc5 mAP50"] > 0.5
+    assert figures["voc5 mAP50"] == pytest.approx(known.figures["voc5 mAP50"], abs=0.15)
+    assert figures["false boxes per picture"] < 0.6
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.key)
+def test_the_whole_evaluation_gives_the_cards_figures(recipe, data):
+    for name in recipe.files:
+        data(*name.split("/"))
+    known = card(recipe.model)
+    assert known is not None
+    figures = recipe.evaluate(folder(), None, None, None, Progress())
+    assert dict(figures) == pytest.approx(dict(known.figures), abs=0.01)
