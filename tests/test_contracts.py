@@ -78,6 +78,8 @@ def test_an_analysis_is_declared_in_full(key):
         declared = [field.name for params in analysis.params_types(model) for field in fields_of(params)]
         assert len(set(declared)) == len(declared), "two stages share a parameter's name"
         assert analysis.make_params({}, model)
+    default = MODELS[analysis.default_model] if analysis.task else None
+    assert analysis.make_params(analysis.sample_values, default)
 
 
 @pytest.mark.parametrize("key", MODEL_KEYS)

@@ -31,7 +31,8 @@ class Sheet:
         tour, window = self.tour, self.window
         tour.screenshot("1 first screen")
         tour.card("detect")
-        tour.screenshot("2 faces")
+        tour.screenshot("2 a cat and its mask")
+        self._open("astronaut")
         window.controller.set_model("hog")
         window.controller.set_value("merge", 0)
         tour.settled()
@@ -60,19 +61,20 @@ class Sheet:
         palette.close()
         return tour.files
 
-    def _video(self) -> None:
+    def _open(self, sample: str) -> None:
         from cvstudio.samples import sample_path
 
-        window = self.window
-        window.open_paths([sample_path("clip")])
-        controller = window.controller
+        path, session = sample_path(sample), self.window.controller.session
+        self.window.open_paths([path])
         self.tour.wait(
-            "the clip",
-            lambda: (
-                controller.session.state.active_media is not None
-                and controller.session.state.active_media.kind == "video"
-            ),
+            f"the sample {sample}",
+            lambda: session.state.active_media is not None and session.state.active_media.path == path,
         )
+        self.tour.settled()
+
+    def _video(self) -> None:
+        controller = self.window.controller
+        self._open("clip")
         controller.use_analysis("detect")
         controller.set_model("haar-face")
         self.tour.settled()

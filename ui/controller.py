@@ -410,7 +410,8 @@ class Controller(QObject):
             instance = state.instance
             assert instance is not None
             first = value.bindings[value.spec.inputs[0].name]
-            state = replace_instance(state, dataclasses.replace(instance, bindings=value.bindings))
+            values = {**instance.values, **value.spec.sample_values}
+            state = replace_instance(state, dataclasses.replace(instance, bindings=value.bindings, values=values))
             state = dataclasses.replace(state, active=first.id)
             self.session.change(translated(value.spec.action), state)
         elif hasattr(value, "pts") and event.job.owner == "sample":

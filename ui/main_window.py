@@ -92,6 +92,8 @@ class MainWindow(QMainWindow):
             dock.setObjectName(f"dock-{panel.key}")
             dock.setWidget(panel.create(self.controller))
             self.addDockWidget(panel.area, dock)
+            if not panel.shown:
+                dock.hide()
             docks[panel.key] = dock
         return docks
 
@@ -129,6 +131,7 @@ class MainWindow(QMainWindow):
             Command("fit", tr("Fit"), w.canvas.fit, "view", ("Ctrl+F",), "scan"),
             Command("actual-size", tr("100 %"), w.canvas.actual_size, "view", ("Ctrl+1",), "maximize"),
             Command("overlay", tr("Show or Hide Overlay"), w.toggle_overlay, "view", ("V",), "eye"),
+            Command("masks", tr("Show or Hide Masks"), self._toggle_masks, "view", ("M",), "shapes"),
             Command("full-screen", tr("Full Screen"), self.toggle_full_screen, "view", ("F11",), "", (), True),
             Command("theme-dark", tr("Dark Theme"), lambda: self.set_theme("dark"), "view", (), "moon", (), True),
             Command("theme-light", tr("Light Theme"), lambda: self.set_theme("light"), "view", (), "sun"),
@@ -276,8 +279,11 @@ class MainWindow(QMainWindow):
             dock = self.docks[panel.key]
             dock.setFloating(False)
             self.addDockWidget(panel.area, dock)
-            dock.show()
+            dock.setVisible(panel.shown)
         self._default_layout()
+
+    def _toggle_masks(self) -> None:
+        self.controller.set_look("show_masks", not self.controller.look().show_masks)
 
     def show_welcome(self) -> None:
         self._centre.setCurrentWidget(self.welcome)
@@ -371,5 +377,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self.settings.save_window(self)
+        for dock in self.docks.values():
+            dock.widget().close()
         self.controller.close()
         event.accept()

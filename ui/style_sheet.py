@@ -26,6 +26,11 @@ QLabel { background: transparent; }
 QLabel#quiet, QLabel#facts { color: $quiet; }
 QLabel#message { color: $warning; }
 QLabel#card-title { font-weight: bold; }
+QLabel#section { font-weight: bold; font-size: ${small_px}px; }
+QLabel#small { color: $quiet; font-size: ${small_px}px; }
+QLabel#badge {
+    color: $warning; border: 1px solid $warning; border-radius: 4px; padding: 0 5px; font-size: ${small_px}px;
+}
 QLabel#welcome-title { font-size: 22px; font-weight: bold; }
 QLabel#empty-text { color: $quiet; }
 

@@ -72,6 +72,7 @@ class Analysis:
     task : models of this task can be picked; empty where no model is used
     default_model : key of the model that is picked first
     samples : slot name -> file name in resources/samples, what the first screen opens
+    sample_values : parameters by name that the sample wants other than their defaults
     result : the type of the last stage's output
     order : place in lists; the first that takes a medium is what it opens with
     keywords : names from the course that lead here
@@ -91,6 +92,7 @@ class Analysis:
     task: str = ""
     default_model: str = ""
     samples: Mapping[str, str] | None = None
+    sample_values: Mapping[str, Any] = field(default_factory=dict)
     keywords: tuple[str, ...] = ()
     facts: Callable[[Any, Mapping[str, Any]], Facts] | None = None
     pick: Callable[[Any, float, float], Mapping[str, Any]] | None = None

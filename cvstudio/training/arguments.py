@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def add_training(commands: Any) -> None:
     trainer.add_argument("--run", type=Path, metavar="DIR", help="folder of the run: checkpoint, curves, prepared data")
     trainer.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps")
     trainer.add_argument("--seed", type=int, default=0, help="of everything drawn by chance (default: 0)")
-    trainer.add_argument("--epochs", type=int, metavar="N", help="in place of the recipe's own number")
+    trainer.add_argument("--epochs", type=_positive, metavar="N", help="in place of the recipe's own number")
     trainer.add_argument(
         "--export", type=Path, metavar="DIR", help="where weights and card go at the end (default: the run's folder)"
     )
@@ -39,7 +40,16 @@ def add_training(commands: Any) -> None:
     judge.add_argument("--json", action="store_true", help="figures as JSON")
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, found {number}")
+    return number
+
+
 def _common(parser: Any) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder with the sets (default: $CVSTUDIO_DATA)")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most so many pictures of each set, to try it out")
+    parser.add_argument(
+        "--limit", type=_positive, metavar="N", help="at most so many pictures of each set, to try it out"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")

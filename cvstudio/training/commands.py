@@ -15,6 +15,7 @@ from cvstudio.training import RECIPES, Settings, TrainingRecipe
 from cvstudio.training.loop import CURVES, read_curves
 from cvstudio.training.loop import train as run_training
 from cvstudio.training.runs import Curve, RunStart, claimed, curves_of, run_folder
+from cvstudio.training.sets import HELD_OUT, require
 from cvstudio.weights.embedded import ModelCard, card, load_card
 
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -26,8 +27,6 @@ NICENESS = 5
 
 def data_folder(given: Path | None, recipe: TrainingRecipe) -> Path:
     """The folder with the sets. Raises UserError where none is named or it lacks what the recipe needs."""
-    from cvstudio.training.sets import require
-
     folder = given or (Path(os.environ["CVSTUDIO_DATA"]) if os.environ.get("CVSTUDIO_DATA") else None)
     if folder is None:
         raise UserError(
@@ -105,6 +104,11 @@ def train(options: argparse.Namespace) -> int:
             if hasattr(os, "nice"):
                 os.nice(NICENESS)
         recipe = RECIPES[options.recipe]
+        if options.limit is not None and options.limit < HELD_OUT:
+            raise UserError(
+                f"Expected --limit {HELD_OUT} or more, as one picture of {HELD_OUT} is held out, but it is "
+                f"{options.limit}; give a larger one."
+            )
         folder = options.run or run_folder(recipe.key, seed=options.seed, epochs=options.epochs, limit=options.limit)
         data = data_folder(options.data, recipe)
         progress(None, "loading torch")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -90,6 +92,8 @@ _UNFIT = (
     TypeError,
     UnpicklingError,
     ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
 )
 """What torch and a task raise of a file that is damaged, or of another network."""
 
@@ -101,6 +105,11 @@ def _read(path: Path, settings: Settings) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
+        # torch itself does not notice a changed number.
+        with zipfile.ZipFile(path) as archive:
+            changed = archive.testzip()
+        if changed is not None:
+            raise ValueError(changed)
         # To the CPU: the task copies it to where its own tensors are, and an optimiser's counters belong here.
         saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         seed = saved["seed"]

@@ -128,8 +128,10 @@ def _model_path(folder: Path, number: int) -> Path:
 def _write(folder: Path, seed: int, done: list[Round]) -> None:
     with atomic_path(folder / STATE) as path:
         path.write_text(json.dumps({"seed": seed, "rounds": [asdict(entry) for entry in done]}), encoding="utf-8")
-    # Only now does nothing lead to the model before.
-    _model_path(folder, len(done) - 2).unlink(missing_ok=True)
+    # Only now does nothing lead to the models before.
+    for older in folder.glob("model-*"):
+        if older != _model_path(folder, len(done) - 1):
+            older.unlink()
 
 
 def _read(folder: Path, seed: int) -> list[Round]:

@@ -49,6 +49,8 @@ def settle(qtbot: QtBot, controller: Controller) -> Callable[..., None]:
 def faces(controller: Controller, settle: Callable[..., None]) -> Detections:
     controller.open_paths([sample_path("astronaut")])
     settle(Detections)
+    controller.set_model("haar-face")
+    settle(Detections)
     found = controller.detections()
     assert found is not None
     return found

@@ -71,6 +71,14 @@ def drop(window: MainWindow, *paths: Path) -> None:
     window.dropEvent(event)
 
 
+def drop_portrait(window: MainWindow, settle: Callable[..., None]) -> None:
+    """Drop a picture in which the face detector finds a box."""
+    drop(window, sample_path("astronaut"))
+    settle(Detections)
+    window.controller.set_model("haar-face")
+    settle(Detections)
+
+
 def read(path: Path) -> np.ndarray:
     with Pillow.open(path) as picture:
         return np.asarray(picture)
@@ -84,8 +92,7 @@ def screen_point(window: MainWindow, x: float, y: float) -> QPoint:
 
 
 def test_a_dropped_picture_gets_boxes(window, settle, qtbot):
-    drop(window, sample_path("astronaut"))
-    settle(Detections)
+    drop_portrait(window, settle)
     assert len(window.controller.detections()) > 0
     panel = window.docks["results"].widget()
     qtbot.waitUntil(lambda: panel.table.row_ids() == tuple(window.controller.detections().ids))
@@ -93,8 +100,7 @@ def test_a_dropped_picture_gets_boxes(window, settle, qtbot):
 
 
 def test_dragging_the_slider_with_the_mouse_removes_boxes_and_undo_brings_them_back(window, settle, qtbot):
-    drop(window, sample_path("astronaut"))
-    settle(Detections)
+    drop_portrait(window, settle)
     count = len(window.controller.detections())
     slider = window.docks["analysis"].widget().form.row("score").slider
     y = slider.height() // 2
@@ -108,8 +114,7 @@ def test_dragging_the_slider_with_the_mouse_removes_boxes_and_undo_brings_them_b
 
 
 def test_a_click_on_a_box_selects_its_row_and_back(window, settle, qtbot):
-    drop(window, sample_path("astronaut"))
-    settle(Detections)
+    drop_portrait(window, settle)
     qtbot.waitUntil(lambda: len(window.docks["results"].widget().table.row_ids()) > 0)
     found = window.controller.detections()
     x1, y1, x2, y2 = found.boxes[0]
@@ -154,8 +159,7 @@ def test_sound_plays_on_the_space_key_and_the_cursor_follows(window, settle, qtb
 
 
 def test_the_export_dialog_writes_the_file_and_its_recipe(window, settle, qtbot, tmp_path, monkeypatch):
-    drop(window, sample_path("astronaut"))
-    settle(Detections)
+    drop_portrait(window, settle)
     target = tmp_path / "내보낸 그림.png"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
     QTest.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
@@ -166,8 +170,7 @@ def test_the_export_dialog_writes_the_file_and_its_recipe(window, settle, qtbot,
 
 
 def test_what_is_painted_at_scale_one_is_what_is_exported(window, settle, qtbot, tmp_path):
-    drop(window, sample_path("astronaut"))
-    settle(Detections)
+    drop_portrait(window, settle)
     from cvstudio.exporters import EXPORTERS
 
     window.exporting.export(EXPORTERS["png"], tmp_path / "whole.png")
@@ -185,8 +188,7 @@ def test_what_is_painted_at_scale_one_is_what_is_exported(window, settle, qtbot,
 
 
 def test_a_project_saved_with_the_keyboard_reopens_equal(window, settle, tmp_path, qtbot):
-    drop(window, sample_path("astronaut"))
-    settle(Detections)
+    drop_portrait(window, settle)
     window.controller.set_value("score", 3.0)
     state = window.controller.session.state
     path = tmp_path / "p.cvstudio"
@@ -210,8 +212,7 @@ def test_a_picture_from_the_clipboard_opens(window, settle, qtbot):
 
 
 def test_bad_files_are_notices_and_what_is_open_stays(window, settle, qtbot, tmp_path):
-    drop(window, sample_path("astronaut"))
-    settle(Detections)
+    drop_portrait(window, settle)
     empty, text = tmp_path / "empty.png", tmp_path / "잘못된 이름.jpg"
     empty.touch()
     text.write_text("this is no picture")
@@ -324,8 +325,7 @@ def test_memory_and_threads_stay_flat_over_two_hundred_files(window, settle, tmp
 def test_ten_thousand_ticks_leave_memory_flat(window, settle):
     import psutil
 
-    drop(window, sample_path("astronaut"))
-    settle(Detections)
+    drop_portrait(window, settle)
     process = psutil.Process()
     sizes = []
     for tick in range(10_000):

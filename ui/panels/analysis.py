@@ -30,6 +30,9 @@ from ui.panels.base import Panel
 from ui.param_form import ParamForm
 from ui.shown import Shown
 from ui.translate import translated
+from ui.widgets.licence_line import LicenceLine
+from ui.widgets.model_card import CardPopup, ModelCardView
+from ui.widgets.model_chooser import ModelChooser
 
 WIDTH = 300
 """Narrower, and a slider would have no room beside its label and its number."""
@@ -146,7 +149,8 @@ class AnalysisPanel(QScrollArea):
             picker.setCurrentIndex(picker.findData(bound.id) if bound else -1)
         if self._model is not None:
             self._model.setCurrentIndex(self._model.findData(instance.model))
-            self._model.setToolTip(_model_facts(instance))
+            self._model.setToolTip(self._model.currentText())
+            self.licence.show_terms(instance.model_spec, instance.weights)
 
     def _add_pickers(self, instance: AnalysisInstance, state: State) -> None:
         for slot in instance.spec.inputs:
@@ -166,15 +170,8 @@ class AnalysisPanel(QScrollArea):
             self._pickers[slot.name] = picker
             self._inputs.addRow(translated(slot.title), picker)
         if instance.spec.task:
-            self._model = QComboBox()
+            self._model = ModelChooser(model for model in MODELS if model.task == instance.spec.task)
             self._model.setObjectName("model-picker")
-            self._model.setAccessibleName(self.tr("Model"))
-            self._model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            self._model.setMinimumContentsLength(8)
-            for model in MODELS:
-                if model.task == instance.spec.task:
-                    self._model.addItem(model.title, model.key)
-                    self._model.setItemData(self._model.count() - 1, model.summary, Qt.ItemDataRole.ToolTipRole)
             self._model.activated.connect(lambda _: self._choose_model())
             load = QToolButton()
             load.setObjectName("weights-button")
@@ -182,15 +179,32 @@ class AnalysisPanel(QScrollArea):
             load.setToolTip(self.tr("Use a checkpoint file for this model"))
             load.setAccessibleName(load.toolTip())
             load.clicked.connect(self._choose_weights)
+            about = QToolButton()
+            about.setObjectName("about-model-button")
+            about.setIcon(icon("info"))
+            about.setToolTip(self.tr("Licence, sources and figures of this model"))
+            about.setAccessibleName(about.toolTip())
+            about.clicked.connect(lambda: self.show_card(about))
             row = QHBoxLayout()
             row.setContentsMargins(0, 0, 0, 0)
             row.addWidget(self._model, 1)
+            row.addWidget(about)
             row.addWidget(load)
             self._inputs.addRow(self.tr("Model"), row)
+            self.licence = LicenceLine()
+            self._inputs.addRow(self.licence)
 
     def _choose_model(self) -> None:
         if self._model is not None:
             self._controller.set_model(self._model.currentData())
+
+    def show_card(self, anchor: QWidget) -> CardPopup | None:
+        """Open the card of the current model beside `anchor`."""
+        instance = self._controller.session.state.instance
+        spec = instance.model_spec if instance is not None else None
+        if instance is None or spec is None:
+            return None
+        return CardPopup(anchor, ModelCardView(spec, local=instance.weights))
 
     def _choose_weights(self) -> None:
         instance = self._controller.session.state.instance
@@ -245,18 +259,6 @@ class AnalysisPanel(QScrollArea):
         self._message.setVisible(bool(message))
         if instance is not None and instance.spec.facts is not None:
             self._fill_form(instance)
-
-
-def _model_facts(instance: AnalysisInstance) -> str:
-    model = instance.model_spec
-    if model is None:
-        return ""
-    lines = [model.title, f"{model.paper}, {model.year}", model.summary]
-    for weights in model.weights[:1]:
-        lines.append(f"{weights.file_name}, {weights.size_bytes / 1e6:.0f} MB, {weights.licence}, {weights.trained_on}")
-    if instance.weights:
-        lines.append(str(instance.weights))
-    return "\n".join(line for line in lines if line)
 
 
 PANELS.register(

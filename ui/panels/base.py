@@ -16,6 +16,7 @@ class Panel:
     """A dock: `create(controller)` makes its content when the window is built.
 
     `order` sorts the docks of one area from top to bottom; `tabbed_with` names the panel it shares its place with.
+    One that is not `shown` waits in the menu. Its content is closed with the window, so that it can end what it runs.
     """
 
     key: str
@@ -25,3 +26,4 @@ class Panel:
     order: int = 50
     tabbed_with: str = ""
     shortcut: str = ""
+    shown: bool = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ui.widgets.icon_label import IconLabel
 
@@ -32,7 +32,12 @@ class EmptyState(QWidget):
         layout.setSpacing(12)
         layout.addStretch(2)
         layout.addWidget(IconLabel(icon_name, 32), 0, centre)
-        layout.addWidget(self._text)
+        # Not by an alignment, which would give a text that wraps as little width as it can.
+        line = QHBoxLayout()
+        line.addStretch(1)
+        line.addWidget(self._text, 100)
+        line.addStretch(1)
+        layout.addLayout(line)
         if action:
             button = QPushButton(action)
             button.clicked.connect(self.triggered)

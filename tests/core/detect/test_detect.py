@@ -24,9 +24,11 @@ from cvstudio.results import Detections, Source
 from cvstudio.samples import sample_path
 from cvstudio.stages import Cache, Inputs, NoParams, Providers, Request, first_missing, run_chain, stage_keys
 from cvstudio.types import Frame, Image, Size
+from cvstudio.weights.embedded import embedded_path
 
 DETECT = ANALYSES["detect"]
 LABELS = ("person", "cat", "dog")
+needs_weights = pytest.mark.skipif(embedded_path("pyramid-5") is None, reason="needs the embedded detector's weights")
 
 
 def synthetic(n: int, *, seed: int = 0) -> Detections:
@@ -182,12 +184,31 @@ def test_the_declaration() -> None:
             assert field.doc.hint.endswith(".")
 
 
+@needs_weights
+def test_the_embedded_detector_finds_the_cat_of_its_sample(detect: Callable[..., Detections]) -> None:
+    from cvstudio.media import open_media, open_reader
+
+    assert DETECT.default_model == "pyramid-5"
+    assert DETECT.samples is not None
+    with open_reader(open_media(sample_path(DETECT.samples["picture"]))) as reader:
+        found = detect(reader.read(), DETECT.default_model, **DETECT.sample_values)
+    assert [found.label(row) for row in range(len(found))] == ["cat"]
+    # By eye: its head and breast fill the right two thirds of the picture, from edge to edge below.
+    width, height = found.size
+    assert found.boxes[0] == pytest.approx([0.3 * width, 0, width, height], abs=0.12 * width)
+    assert found.masks is not None
+    mask = found.masks.full(0, found.boxes[0], found.size)
+    eyes = [(115, 175), (130, 272)]
+    assert all(mask[place] for place in eyes)
+    assert not mask[:, : int(0.1 * width)].any()
+
+
 def test_the_portrait_has_a_face(detect: Callable[..., Detections]) -> None:
     from cvstudio.media import open_media, open_reader
 
     path: Path = sample_path("astronaut")
     with open_reader(open_media(path)) as reader:
-        found = detect(reader.read(), DETECT.default_model)
+        found = detect(reader.read(), "haar-face")
     assert 1 <= len(found) <= 3
     centre = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
     relative = centre / [found.size.width, found.size.height]

@@ -64,7 +64,7 @@ def test_a_run_ends_with_weights_and_the_card_of_that_very_file(fake, digits, tm
 def test_a_stopped_run_goes_on_to_the_same_weights(fake, digits, tmp_path, capsys):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert main(["train", "digits", "-q", "--data", str(digits), "--run", str(whole)]) == 0
-    with start(fake, digits, "--run", str(parts), step_secs=0.05) as process:
+    with start(fake, digits, "--run", str(parts), step_secs=0.1) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if line.startswith("epoch 2 of 4: ") and "top-1" in line:
@@ -86,7 +86,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(fake, digits, tmp_path, capsy
 
 def test_a_watching_program_reads_json_and_stops_it_by_closing_stdin(fake, digits, tmp_path):
     with start(
-        fake, digits, "--attached", "--run", str(tmp_path / "run"), step_secs=0.05, stdin=subprocess.PIPE
+        fake, digits, "--attached", "--run", str(tmp_path / "run"), step_secs=0.1, stdin=subprocess.PIPE
     ) as process:
         assert process.stderr is not None
         assert process.stdin is not None
@@ -110,6 +110,7 @@ def test_a_watching_program_reads_json_and_stops_it_by_closing_stdin(fake, digit
         (["train", "digits"], "Expected the folder with digits.csv, but none was named"),
         (["train", "digits", "--data", "{empty}"], "digits.csv is not there"),
         (["train", "digist", "--data", "{data}"], "did you mean 'digits'"),
+        (["train", "digits", "--data", "{data}", "--limit", "9"], "--limit 10 or more"),
         (["train", "digits", "--data", "{data}", "--device", "cuda:77"], "choose auto or cpu"),
         (["evaluate", "digits", "--data", "{data}", "--weights", "{damaged}"], "card"),
     ],
@@ -127,6 +128,14 @@ def test_bad_input_is_one_sentence_and_exit_code_1(arguments, words, digits, tmp
     assert "\n" not in told
 
 
+@pytest.mark.parametrize("more", [["--epochs", "0"], ["--limit", "-1"], ["--seed", "x"], ["--what"]])
+def test_wrong_usage_is_exit_code_2(more, digits, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "digits", "--data", str(digits), *more])
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
 def test_the_folder_of_the_data_may_come_from_the_environment(digits, capsys, monkeypatch):
     monkeypatch.setenv("CVSTUDIO_DATA", str(digits))
     assert main(["train", "digits", "-q", "--epochs", "1", "--seed", "3"]) == 0
@@ -141,7 +150,7 @@ def test_a_folder_is_one_runs_and_one_training_at_a_time(digits, tmp_path, capsy
     command = ["train", "digits", "-q", "--data", str(digits), "--run", str(run)]
     assert main([*command, "--epochs", "1"]) == 0
     capsys.readouterr()
-    for other in (["--seed", "1", "--epochs", "1"], ["--epochs", "2"], ["--epochs", "1", "--limit", "5"]):
+    for other in (["--seed", "1", "--epochs", "1"], ["--epochs", "2"], ["--epochs", "1", "--limit", "50"]):
         assert main([*command, *other]) == 1
         assert "holds another" in capsys.readouterr().err
     with FileLock(run / "run.lock"):
@@ -178,9 +187,9 @@ def test_a_run_without_figures_is_not_exported(digits, tmp_path, capsys, monkeyp
 
 
 def test_a_card_says_when_it_is_of_a_trial(digits, capsys):
-    assert main(["train", "digits", "-q", "--data", str(digits), "--epochs", "1", "--limit", "7"]) == 0
-    card = load_card(run_folder("digits", epochs=1, limit=7) / "linear-digits.json")
-    assert "tried out with 7 pictures" in card.title
+    assert main(["train", "digits", "-q", "--data", str(digits), "--epochs", "1", "--limit", "17"]) == 0
+    card = load_card(run_folder("digits", epochs=1, limit=17) / "linear-digits.json")
+    assert "tried out with 17 pictures" in card.title
     capsys.readouterr()
 
 

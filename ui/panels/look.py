@@ -1,0 +1,59 @@
+"""The look panel: how results are drawn, on screen and in files."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+
+from cvstudio.draw import Look
+from cvstudio.params import fields_of, to_mapping
+from cvstudio.session import State
+from ui.controller import Controller
+from ui.panels import PANELS
+from ui.panels.base import Panel
+from ui.param_form import ParamForm
+
+
+class LookPanel(QScrollArea):
+    """A control for everything that `Look` declares."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        body = QWidget()
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(12, 12, 12, 12)
+        self.form = ParamForm()
+        self.form.edited.connect(lambda name, value, dragging: controller.set_look(name, value, dragging=dragging))
+        self.form.released.connect(lambda _: controller.end_drag())
+        layout.addWidget(self.form)
+        layout.addStretch(1)
+        self.setWidget(body)
+        controller.state_changed.connect(self._changed)
+        self._show()
+
+    def sizeHint(self) -> QSize:
+        return QSize(312, 260)
+
+    def _changed(self, old: State, new: State) -> None:
+        if old.look != new.look:
+            self._show()
+
+    def _show(self) -> None:
+        self.form.set_fields(fields_of(Look), to_mapping(self._controller.look()))
+
+
+PANELS.register(
+    Panel(
+        "look",
+        "Look",
+        Qt.DockWidgetArea.RightDockWidgetArea,
+        LookPanel,
+        order=30,
+        shortcut="Ctrl+Alt+6",
+        shown=False,
+    )
+)

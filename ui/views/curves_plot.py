@@ -1,0 +1,184 @@
+"""The plots inside the curves view. Importing this file loads pyqtgraph, so it waits until there are curves."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QColor, QPen, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from cvstudio.draw.palette import COLOURS, contrast
+from cvstudio.training.runs import Curve, CurveGroup
+from ui import theme
+from ui.translate import translated
+
+LEAST_CONTRAST = 2.95
+STEPS_ALPHA = 0.2
+OTHER_ALPHA = 0.55
+MARKED = 60
+"""Epochs up to which each is a dot."""
+
+SIDE_BY_SIDE = 640
+"""Pixels of width from which plots stand beside each other."""
+
+OUTLIERS = (1, 99)
+"""Percentiles of the single steps that the vertical axis takes in."""
+
+
+def series_colours() -> list[QColor]:
+    """Colours for lines that are told apart by colour-blind eyes and stand out from the ground of the theme."""
+    red, green, blue, _ = theme.colour("window").getRgb()  # type: ignore[misc]
+    ground = (red, green, blue)
+    return [QColor(*colour) for colour in COLOURS if contrast(colour, ground) >= LEAST_CONTRAST]
+
+
+class EpochAxis(pg.AxisItem):  # type: ignore[misc]
+    """Whole epochs only."""
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
+        return [(max(1.0, spacing), offset) for spacing, offset in super().tickSpacing(low, high, size)[:1]]
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        return [f"{value:.0f}" for value in values]
+
+
+class FigurePlot(QWidget):
+    """The curves of one group: single steps faint, whole epochs strong, another run's whole epochs dashed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._group: CurveGroup | None = None
+        self._other: CurveGroup | None = None
+        self._epochs = 1
+        self.legend = QLabel()
+        self.legend.setObjectName("small")
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setWordWrap(True)
+        self.plot = pg.PlotWidget(axisItems={"bottom": EpochAxis("bottom")}, viewBox=pg.ViewBox(enableMenu=False))
+        self.plot.setFrameShape(self.plot.Shape.NoFrame)
+        self.plot.setMouseEnabled(x=False, y=False)
+        self.plot.hideButtons()
+        # pyqtgraph leaves its own menu, which we do not show, without a parent: it would outlive the window.
+        menu = self.plot.getPlotItem().ctrlMenu
+        menu.setParent(self.plot, menu.windowFlags())
+        self.plot.getAxis("left").setWidth(44)
+        self.plot.getPlotItem().layout.setContentsMargins(0, 4, 8, 0)
+        self.plot.setMinimumHeight(96)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.legend)
+        layout.addWidget(self.plot, 1)
+
+    def show_group(self, group: CurveGroup, other: CurveGroup | None, epochs: int) -> None:
+        """Draw `group` over the curves of the same names in `other`."""
+        self._group, self._other, self._epochs = group, other, epochs
+        self._draw()
+
+    def _draw(self) -> None:
+        group = self._group
+        if group is None:
+            return
+        self._dress_axes()
+        self.plot.clear()
+        colours = series_colours()
+        others = {curve.name: curve for curve in self._other.curves} if self._other is not None else {}
+        told = [f"<b>{html.escape(translated(group.title))}</b>"]
+        for number, curve in enumerate(group.curves):
+            colour = colours[number % len(colours)]
+            other = others.get(curve.name)
+            if other is not None:
+                self._line(other.whole or other.live, colour, alpha=OTHER_ALPHA, dashed=True)
+            self._curve(curve, colour)
+            against = f"&nbsp;({other.last:.3g})" if other is not None else ""
+            dot = f'<span style="color:{colour.name()}">●</span>'
+            told.append(f"{dot}&nbsp;{html.escape(curve.name)}&nbsp;{curve.last:.3g}{against}")
+        self.legend.setText(" &nbsp; ".join(told))
+        self.setAccessibleName(
+            f"{translated(group.title)}: " + ", ".join(f"{curve.name} {curve.last:.3g}" for curve in group.curves)
+        )
+        self._set_range([*group.curves, *(others[curve.name] for curve in group.curves if curve.name in others)])
+
+    def _curve(self, curve: Curve, colour: QColor) -> None:
+        if not curve.whole:
+            self._line(curve.live, colour)
+            return
+        self._line(curve.live, colour, alpha=STEPS_ALPHA, width=1)
+        self._line(curve.whole, colour, marked=len(curve.whole) <= MARKED)
+
+    def _line(
+        self,
+        points: Sequence[tuple[float, float]],
+        colour: QColor,
+        *,
+        alpha: float = 1.0,
+        width: int = 2,
+        dashed: bool = False,
+        marked: bool = False,
+    ) -> None:
+        if not points:
+            return
+        shade = QColor(colour)
+        shade.setAlphaF(alpha)
+        pen = QPen(shade, width, Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine)
+        pen.setCosmetic(True)
+        x, y = np.array(points).T
+        marks = {"symbol": "o", "symbolSize": 5, "symbolBrush": shade, "symbolPen": None} if marked else {}
+        self.plot.addItem(pg.PlotDataItem(x, y, pen=pen, antialias=True, **marks))
+
+    def _set_range(self, curves: Sequence[Curve]) -> None:
+        whole = [value for curve in curves for _, value in curve.whole]
+        steps = [value for curve in curves for _, value in curve.live]
+        values = [*whole, *(np.percentile(steps, OUTLIERS) if steps else ())]
+        low, high = min(values), max(values)
+        room = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
+        self.plot.setRange(xRange=(0, max(1, self._epochs)), yRange=(low - room, high + room), padding=0)
+
+    def _dress_axes(self) -> None:
+        self.plot.setBackground(theme.colour("panel"))
+        for side in ("bottom", "left"):
+            axis = self.plot.getAxis(side)
+            axis.setPen(theme.colour("line"))
+            axis.setTextPen(theme.colour("quiet"))
+            axis.setStyle(tickFont=theme.app_font(theme.SMALL_PX), tickLength=-4)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        # Qt calls this from the constructor of the base class too, before there is anything to draw.
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "plot"):
+            self._draw()
+
+
+class CurvesPlots(QWidget):
+    """One plot for each group, beside each other where there is room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plots: dict[str, FigurePlot] = {}
+        self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(12)
+
+    def show_groups(self, groups: Sequence[CurveGroup], others: Sequence[CurveGroup], epochs: int) -> None:
+        """Show `groups` over those of another run; `epochs` is how far the axis goes."""
+        beside = {group.key: group for group in others}
+        for group in groups:
+            plot = self.plots.get(group.key)
+            if plot is None:
+                plot = self.plots[group.key] = FigurePlot()
+                self._layout.addWidget(plot, 1)
+            plot.show()
+            plot.show_group(group, beside.get(group.key), epochs)
+        for key, plot in self.plots.items():
+            if key not in {group.key for group in groups}:
+                plot.hide()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        wide = event.size().width() >= SIDE_BY_SIDE
+        direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        self._layout.setDirection(direction)
+        super().resizeEvent(event)

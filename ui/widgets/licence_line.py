@@ -1,0 +1,48 @@
+"""The licence of what is chosen, always in sight."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+
+from cvstudio.models import ModelSpec
+from cvstudio.weights.terms import Place, terms
+from ui.translate import translated
+from ui.widgets.model_card import non_commercial_badge
+
+
+class LicenceLine(QWidget):
+    """A badge where commercial use is forbidden, and the licence; nothing where there is nothing to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.badge = non_commercial_badge()
+        self.text = QLabel()
+        self.text.setObjectName("small")
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
+        self.text.setWordWrap(True)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self.badge, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self.text, 1)
+
+    def show_terms(self, model: ModelSpec | None, local: Path | None = None) -> None:
+        """Show those of `model`; of a `local` checkpoint nothing is known."""
+        if local is not None:
+            self.show_licence(self.tr("Checkpoint {name}: its own licence").format(name=local.name))
+        elif model is None:
+            self.show_licence("")
+        else:
+            found = terms(model)
+            place = "" if found.place is Place.EMBEDDED else translated(found.place.value)
+            told = " · ".join(part for part in (found.licence, place) if part)
+            self.show_licence(told, non_commercial=found.non_commercial)
+
+    def show_licence(self, text: str, *, non_commercial: bool = False) -> None:
+        """Show a licence as it is told."""
+        self.badge.setVisible(non_commercial)
+        self.text.setText(text)
+        self.setVisible(bool(text))
