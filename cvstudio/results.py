@@ -39,6 +39,8 @@ class Detections:
     size : of the picture
     score_kind : "probability", "margin" (of an SVM) or "neighbours" (of a cascade)
     masks : which pixels of each box belong to the thing, by row; None where the model does not tell
+    track_ids : int64 (n,)
+        Identity over the frames of a video, by row; -1 where there is none yet. None where nothing is followed.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class Detections:
     score_kind: str = "probability"
     source: Source = Source()
     masks: Masks | None = None
+    track_ids: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
@@ -66,6 +69,8 @@ class Detections:
             "classes": (np.int64, (n,)),
             "ids": (np.int64, (n,)),
         }
+        if self.track_ids is not None:
+            expected["track_ids"] = (np.int64, (n,))
         for name, (dtype, shape) in expected.items():
             array = getattr(self, name)
             if array.dtype != dtype or array.shape != shape:
@@ -89,6 +94,7 @@ class Detections:
             self.score_kind,
             self.source,
             None if self.masks is None else self.masks.take(rows),
+            None if self.track_ids is None else self.track_ids[rows],
         )
 
     def label(self, row: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.base import Facts
 from cvstudio.draw import Look
 from cvstudio.errors import UserError
@@ -21,8 +21,9 @@ from cvstudio.params import from_mapping
 from cvstudio.readers import sample_key
 from cvstudio.resolve import ViewState, resolve
 from cvstudio.results import Detections
-from cvstudio.session import AnalysisInstance, Session, State, activate, add_media, replace_instance
+from cvstudio.session import Session, State, add_media, replace_instance
 from cvstudio.stages import stage_keys
+from cvstudio.transitions import with_active, with_analysis, with_model, with_sample, without_media
 from cvstudio.types import View
 from ui import opening
 from ui.opening import Opened, SampleReady
@@ -97,7 +98,7 @@ class Controller(QObject):
             state = add_media(state, media)
             self.opened.emit(media)
         if opened.media:
-            state = self._with_active(state, opened.media[0])
+            state = with_active(state, opened.media[0], self.session.next_id)
             self.session.change(self.tr("Open {name}").format(name=opened.media[0].name), state)
         for text in opened.errors[:3]:
             self.notice.emit("error", text)
@@ -105,81 +106,26 @@ class Controller(QObject):
             rest = len(opened.errors) - 3
             self.notice.emit("error", self.tr("{count} more files could not be opened.").format(count=rest))
 
-    def _with_active(self, state: State, media: Media) -> State:
-        instance = state.instance
-        spec = instance.spec if instance else None
-        if spec is None or not any(slot.accepts(media) for slot in spec.inputs):
-            spec = next((item for item in ANALYSES if item.inputs[0].accepts(media)), None) or next(
-                (item for item in ANALYSES if any(slot.accepts(media) for slot in item.inputs)), None
-            )
-            if spec is None:
-                return dataclasses.replace(state, active=media.id)
-            state = self._with_instance(state, spec)
-        slot = next(slot for slot in spec.inputs if slot.accepts(media))
-        if slot is spec.inputs[0] or not state.active:
-            return activate(state, media)
-        # A second input joins what is on the canvas instead of taking its place.
-        current = state.instance
-        assert current is not None
-        return replace_instance(state, dataclasses.replace(current, bindings={**current.bindings, slot.name: media}))
-
-    def _with_instance(self, state: State, spec: Analysis) -> State:
-        existing = next((item for item in state.instances if item.analysis == spec.key), None)
-        if existing is None:
-            existing = AnalysisInstance(self.session.next_id(), spec.key, {}, spec.default_model)
-            state = dataclasses.replace(state, instances=(*state.instances, existing))
-        instances = tuple(
-            dataclasses.replace(item, visible=item.id == existing.id or (item.visible and item.id != state.current))
-            for item in state.instances
-        )
-        return dataclasses.replace(state, instances=instances, current=existing.id, selection=frozenset())
-
     # Intents --------------------------------------------------------------------------------------------------------
 
     def activate(self, media: Media) -> None:
         """Put an open medium on the canvas. A second input, such as a depth map, is shown alone."""
         state = self.session.state
         if any(spec.inputs[0].accepts(media) for spec in ANALYSES):
-            state = self._with_active(state, media)
+            state = with_active(state, media, self.session.next_id)
         else:
             state = dataclasses.replace(state, active=media.id, selection=frozenset())
         self.session.change(self.tr("Show {name}").format(name=media.name), state)
 
     def close_media(self, media: Media) -> None:
         """Take a medium out of the session."""
-        state = self.session.state
-        rest = tuple(item for item in state.media if item.id != media.id)
-        instances = tuple(
-            dataclasses.replace(
-                item, bindings={slot: bound for slot, bound in item.bindings.items() if bound.id != media.id}
-            )
-            for item in state.instances
-        )
-        active = state.active if state.active != media.id else (rest[0].id if rest else "")
-        state = dataclasses.replace(state, media=rest, instances=instances, active=active)
-        if active and active != self.session.state.active:
-            state = self._with_active(state, rest[0])
+        state = without_media(self.session.state, media, self.session.next_id)
         self.session.change(self.tr("Close {name}").format(name=media.name), state)
 
     def use_analysis(self, key: str) -> None:
         """Make an analysis the current one, on the medium that is open where it fits."""
         spec = ANALYSES[key]
-        state = self._with_instance(self.session.state, spec)
-        instance, media = state.instance, state.active_media
-        assert instance is not None
-        bindings = dict(instance.bindings)
-        for slot in spec.inputs:
-            if media is not None and slot.accepts(media):
-                bindings[slot.name] = media
-                break
-        if bindings.get(spec.inputs[0].name) is None and media is not None:
-            other = next((item for item in state.media if spec.inputs[0].accepts(item)), None)
-            if other is not None:
-                bindings[spec.inputs[0].name] = other
-        first = bindings.get(spec.inputs[0].name)
-        state = replace_instance(state, dataclasses.replace(instance, bindings=bindings))
-        if first is not None:
-            state = dataclasses.replace(state, active=first.id)
+        state = with_analysis(self.session.state, spec, self.session.next_id)
         self.session.change(translated(spec.title), state)
 
     def bind(self, slot: str, media: Media) -> None:
@@ -223,19 +169,7 @@ class Controller(QObject):
         model = MODELS[key]
         if model.task != instance.spec.task:
             return
-        names = {name for params in instance.spec.params_types(model) for name in params.__dataclass_fields__}
-        values = {
-            name: value
-            for name, value in instance.values.items()
-            if name in names
-            and name not in model.defaults
-            and not (name == "classes" and set(value) - set(model.labels))
-        }
-        changed = dataclasses.replace(instance, model=key, weights=weights, values=values)
-        try:
-            changed.params()
-        except UserError:
-            changed = dataclasses.replace(changed, values={})
+        changed = with_model(instance, key, weights)
         state = dataclasses.replace(replace_instance(self.session.state, changed), selection=frozenset())
         self.session.change(self.tr("Use {model}").format(model=model.title), state)
 
@@ -406,13 +340,7 @@ class Controller(QObject):
             state = self.session.state
             for media in value.bindings.values():
                 state = add_media(state, media)
-            state = self._with_instance(state, value.spec)
-            instance = state.instance
-            assert instance is not None
-            first = value.bindings[value.spec.inputs[0].name]
-            values = {**instance.values, **value.spec.sample_values}
-            state = replace_instance(state, dataclasses.replace(instance, bindings=value.bindings, values=values))
-            state = dataclasses.replace(state, active=first.id)
+            state = with_sample(state, value.spec, value.bindings, self.session.next_id)
             self.session.change(translated(value.spec.action), state)
         elif hasattr(value, "pts") and event.job.owner == "sample":
             media = self.session.state.active_media

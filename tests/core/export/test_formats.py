@@ -242,7 +242,7 @@ def keys(exporters):
 
 
 def test_formats_for_results():
-    assert set(keys(exporters_for(Detections))) == {"png", "jpeg", "json", "csv"}
+    assert set(keys(exporters_for(Detections))) == {"png", "jpeg", "json", "csv", "npz-boxes"}
     assert set(keys(exporters_for(Picture))) == {"png", "jpeg"}
     assert set(keys(exporters_for(Spectrogram))) == {"png", "jpeg", "npz"}
     assert "mp4" in keys(exporters_for(Detections, video=True))

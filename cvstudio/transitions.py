@@ -1,0 +1,113 @@
+"""What the user's wishes make of a state: pure functions from state to state, without a window."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.errors import UserError
+from cvstudio.media import Media
+from cvstudio.models import MODELS
+from cvstudio.session import AnalysisInstance, State, activate, replace_instance
+
+NextId = Callable[[], int]
+"""Gives a number that no instance of the session has."""
+
+
+def with_active(state: State, media: Media, next_id: NextId) -> State:
+    """`state` with `media` on the canvas, analysed by the first analysis that takes it where the current one does not.
+
+    A second input, such as a depth map, joins what is on the canvas instead of taking its place.
+    """
+    instance = state.instance
+    spec = instance.spec if instance else None
+    if spec is None or not any(slot.accepts(media) for slot in spec.inputs):
+        spec = next((item for item in ANALYSES if item.inputs[0].accepts(media)), None) or next(
+            (item for item in ANALYSES if any(slot.accepts(media) for slot in item.inputs)), None
+        )
+        if spec is None:
+            return dataclasses.replace(state, active=media.id)
+        state = with_instance(state, spec, next_id)
+    slot = next(slot for slot in spec.inputs if slot.accepts(media))
+    if slot is spec.inputs[0] or not state.active:
+        return activate(state, media)
+    current = state.instance
+    assert current is not None
+    return replace_instance(state, dataclasses.replace(current, bindings={**current.bindings, slot.name: media}))
+
+
+def with_instance(state: State, spec: Analysis, next_id: NextId) -> State:
+    """`state` with `spec` as the current analysis; the one before is no longer drawn."""
+    existing = next((item for item in state.instances if item.analysis == spec.key), None)
+    if existing is None:
+        existing = AnalysisInstance(next_id(), spec.key, {}, spec.default_model)
+        state = dataclasses.replace(state, instances=(*state.instances, existing))
+    instances = tuple(
+        dataclasses.replace(item, visible=item.id == existing.id or (item.visible and item.id != state.current))
+        for item in state.instances
+    )
+    return dataclasses.replace(state, instances=instances, current=existing.id, selection=frozenset())
+
+
+def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
+    """`state` with `spec` as the current analysis, on the medium on the canvas or, where that does not fit, on an
+    open one that does."""
+    state = with_instance(state, spec, next_id)
+    instance, media = state.instance, state.active_media
+    assert instance is not None
+    bindings = dict(instance.bindings)
+    for slot in spec.inputs:
+        if media is not None and slot.accepts(media):
+            bindings[slot.name] = media
+            break
+    if bindings.get(spec.inputs[0].name) is None and media is not None:
+        other = next((item for item in state.media if spec.inputs[0].accepts(item)), None)
+        if other is not None:
+            bindings[spec.inputs[0].name] = other
+    first = bindings.get(spec.inputs[0].name)
+    state = replace_instance(state, dataclasses.replace(instance, bindings=bindings))
+    return state if first is None else dataclasses.replace(state, active=first.id)
+
+
+def with_sample(state: State, spec: Analysis, bindings: Mapping[str, Media], next_id: NextId) -> State:
+    """`state` with `spec` on its own sample, which is open."""
+    state = with_instance(state, spec, next_id)
+    instance = state.instance
+    assert instance is not None
+    values = {**instance.values, **spec.sample_values}
+    state = replace_instance(state, dataclasses.replace(instance, bindings=bindings, values=values))
+    return dataclasses.replace(state, active=bindings[spec.inputs[0].name].id)
+
+
+def without_media(state: State, media: Media, next_id: NextId) -> State:
+    """`state` with `media` taken out of the list and of every slot; the first that is left takes its place."""
+    rest = tuple(item for item in state.media if item.id != media.id)
+    instances = tuple(
+        dataclasses.replace(
+            item, bindings={slot: bound for slot, bound in item.bindings.items() if bound.id != media.id}
+        )
+        for item in state.instances
+    )
+    active = state.active if state.active != media.id else (rest[0].id if rest else "")
+    moved = bool(active) and active != state.active
+    state = dataclasses.replace(state, media=rest, instances=instances, active=active)
+    return with_active(state, rest[0], next_id) if moved else state
+
+
+def with_model(instance: AnalysisInstance, key: str, weights: Path | None) -> AnalysisInstance:
+    """`instance` with another model or checkpoint. Values that the new one has no place for go back to default."""
+    model = MODELS[key]
+    names = {name for params in instance.spec.params_types(model) for name in params.__dataclass_fields__}
+    values = {
+        name: value
+        for name, value in instance.values.items()
+        if name in names and name not in model.defaults and not (name == "classes" and set(value) - set(model.labels))
+    }
+    changed = dataclasses.replace(instance, model=key, weights=weights, values=values)
+    try:
+        changed.params()
+    except UserError:
+        return dataclasses.replace(changed, values={})
+    return changed
