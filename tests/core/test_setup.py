@@ -75,13 +75,15 @@ class Machine:
     def lacks_a_library(self) -> None:
         self.table.write_text("window lib:libnotthere.so.9 libnotthere9 notthere-libs notthere\n", encoding="utf-8")
 
-    def call(self, script: str = "install", *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def call(
+        self, script: str = "install", *arguments: str, timeout_secs: float = 60, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(self.checkout / ".setup" / script), *arguments],
             env={"PATH": str(self.bin), "HOME": str(self.checkout), "DISPLAY": ":99", **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=timeout_secs,
             check=False,
         )
 
@@ -288,3 +290,22 @@ def test_the_wheel_holds_core_window_and_resources(tmp_path: Path) -> None:
     carried = {f"cvstudio/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "resources").rglob("*.*")}
     assert carried
     assert own | carried <= set(names)
+
+
+@pytest.mark.skipif(shutil.which("flock") is None, reason="this system has no flock")
+def test_two_set_ups_at_once_go_one_after_the_other(machine: Machine) -> None:
+    import fcntl
+
+    found = shutil.which("flock")
+    assert found is not None
+    (machine.bin / "flock").symlink_to(found)
+    lock = machine.checkout / ".cache" / "setup.lock"
+    lock.parent.mkdir()
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(subprocess.TimeoutExpired) as waiting:
+            machine.call(timeout_secs=2)
+        assert b"another set-up of this folder is running" in (waiting.value.stdout or b"")
+        assert machine.calls == []
+    assert machine.call().returncode == 0
+    assert any("pip install" in call for call in machine.calls)
