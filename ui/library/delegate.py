@@ -14,7 +14,7 @@ from ui.library.entries import Entries, Index
 from ui.library.kinds import kind_icon
 
 LINE_PICTURE = QSize(56, 42)
-CELL_PICTURE = QSize(96, 72)
+CELL_PICTURE = QSize(84, 63)
 GAP = 8
 RADIUS = 4
 

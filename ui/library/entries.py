@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,14 +34,16 @@ class Entries(QAbstractListModel):
         super().__init__(parent)
         self.thumbnails = thumbnails
         self._set: MediaSet | None = None
+        self._prefix = ""
         self._rows: Sequence[SetFile | Media] = ()
-        self._row_of: dict[Path, int] | None = None
+        self._row_of: dict[str, int] | None = None
         thumbnails.arrived.connect(self._arrived)
 
     def show_rows(self, media_set: MediaSet | None, rows: Sequence[SetFile | Media]) -> None:
         """Show the files of `media_set`, or media where it is None."""
         self.beginResetModel()
         self._set = media_set
+        self._prefix = os.path.join(media_set.path, "") if media_set is not None else ""
         self._rows = rows
         self._row_of = None
         self.endResetModel()
@@ -57,8 +60,13 @@ class Entries(QAbstractListModel):
     def row_of(self, path: Path) -> int | None:
         """The row of a file."""
         if self._row_of is None:
-            self._row_of = {self.path(row): row for row in range(len(self._rows))}
-        return self._row_of.get(path)
+            # By the text of the path: making ten thousand Path objects would be felt.
+            self._row_of = {self._prefix + self._name(entry): row for row, entry in enumerate(self._rows)}
+        return self._row_of.get(str(path))
+
+    @staticmethod
+    def _name(entry: SetFile | Media) -> str:
+        return entry.name.replace("/", os.sep) if isinstance(entry, SetFile) else str(entry.path)
 
     def media(self, row: int) -> Media | None:
         """The medium of a row; None for a file of a set, which is only recognised when it is looked at."""

@@ -52,7 +52,7 @@ class EntriesView(QListView):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._settled = QTimer(self, interval=SETTLED_MS, singleShot=True)
         self._settled.timeout.connect(self.visible_changed)
-        self.verticalScrollBar().valueChanged.connect(lambda _: self._settled.start())
+        self.verticalScrollBar().valueChanged.connect(self._moved)
         self.clicked.connect(lambda index: self.chosen.emit(index.row()))
         self.set_grid(False)
 
@@ -74,11 +74,11 @@ class EntriesView(QListView):
     def _fit(self) -> None:
         """Share the width out among as many columns as have room."""
         cell = self._delegate.cell()
-        width = self.viewport().width()
+        width = self.viewport().width() - 1  # Qt wraps a row that fills the width to the last pixel
         self._columns = max(1, width // cell.width()) if self.grid else 1
         self.setGridSize(QSize(width // self._columns, cell.height()))
         self.verticalScrollBar().setSingleStep(cell.height() // 2)
-        self._settled.start()
+        self._moved()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -88,6 +88,11 @@ class EntriesView(QListView):
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self._fit()
+
+    def _moved(self) -> None:
+        # Not begun anew while one scrolls on: thumbnails are to come meanwhile, too.
+        if not self._settled.isActive():
+            self._settled.start()
 
     def visible_rows(self) -> range:
         """The rows of which at least a part is in view."""
@@ -128,7 +133,7 @@ class EntriesView(QListView):
             self.executeDelayedItemsLayout()
             bar = self.verticalScrollBar()
             bar.setValue(bar.value() + self.visualRect(self._entries.index(row)).y() - anchor[1])
-        self._settled.start()
+        self._moved()
 
     def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
         super().currentChanged(current, previous)

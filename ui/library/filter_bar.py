@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QToolButton, QWidget
 
 from cvstudio.folders import Listing
@@ -12,6 +13,13 @@ from cvstudio.media import MediaKind
 from ui.icons import icon
 from ui.library.kinds import kind_icon, kind_title
 from ui.library.library import Filter, Library
+
+
+def mark_checked(action: QAction) -> None:
+    """Write what is chosen in bold: a menu with icons has no room for ticks."""
+    font = action.font()
+    font.setBold(action.isChecked())
+    action.setFont(font)
 
 
 class FilterBar(QWidget):
@@ -37,6 +45,7 @@ class FilterBar(QWidget):
         self.search.returnPressed.connect(self.left)
         self.button = QToolButton()
         self.button.setIcon(icon("list-filter"))
+        self.button.setCheckable(True)
         self.button.setToolTip(self.tr("Choose which files are shown"))
         self.button.setAccessibleName(self.tr("Which files are shown"))
         self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -51,7 +60,6 @@ class FilterBar(QWidget):
 
     def show_listing(self, listing: Listing | None) -> None:
         """Another folder has a filter of its own."""
-        self.button.setCheckable(True)
         chosen = self._library.current
         self.button.setChecked(self._library.filter.kind is not None or bool(chosen and chosen.recursive))
         if self.search.text() != self._library.filter.text:
@@ -72,15 +80,17 @@ class FilterBar(QWidget):
         self._add(self.tr("All files"), "all", "file", total)
         menu.addSeparator()
         media_set = self._library.current
-        below = menu.addAction(self.tr("Include subfolders"))
+        below = menu.addAction(icon("layers"), self.tr("Include subfolders"))
         below.setCheckable(True)
         below.setChecked(media_set is not None and media_set.recursive)
+        mark_checked(below)
         below.toggled.connect(self._library.set_recursive)
 
     def _add(self, title: str, kind: MediaKind | str | None, icon_name: str, count: int) -> None:
         action = self._menu.addAction(icon(icon_name), f"{title}  ({count:,})")
         action.setCheckable(True)
         action.setChecked(self._library.filter.kind == kind)
+        mark_checked(action)
         new = Filter(self._library.filter.text, kind)
         action.triggered.connect(lambda: self._set(new))
 

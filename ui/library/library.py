@@ -266,7 +266,8 @@ class Library(QObject):
         if listing.set != self.current:
             return
         if listing.complete:
-            self._watch(listing.folders)
+            # Its own folder tells nothing of being renamed; the one above does.
+            self._watch((*listing.folders[: MAX_WATCHED - 1], listing.set.path.parent))
         if old is None or old.files != listing.files or old.complete != listing.complete:
             self._make_rows()
         self._begin(listing.set.path)
@@ -281,11 +282,11 @@ class Library(QObject):
         self._listings.pop(found.set.path, None)
         self._errors[found.set.path] = translated(found.error)
         if found.set == self.current:
-            self._watch((found.set.path.parent,))  # it may come back
+            self._watch((found.set.path.parent,))
             self._make_rows()
 
     def _watch(self, folders: Sequence[Path]) -> None:
-        wanted = [str(path) for path in folders[:MAX_WATCHED] if path.is_dir()]
+        wanted = [str(path) for path in folders if path.is_dir()]
         if self._watcher is None:
             if not wanted:
                 return
@@ -297,8 +298,13 @@ class Library(QObject):
         if new := [path for path in wanted if path not in watched]:
             self._watcher.addPaths(new)
 
-    def _folder_changed(self) -> None:
-        if not self._changed.isActive():
+    def _folder_changed(self, path: str) -> None:
+        media_set = self.current
+        if media_set is None or self._changed.isActive():
+            return
+        # Of what happens beside the folder only its going and coming back is of interest.
+        beside = Path(path) == media_set.path.parent
+        if not beside or media_set.path.is_dir() == bool(self.error):
             self._changed.start()
 
     # The place ------------------------------------------------------------------------------------------------------

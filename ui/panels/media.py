@@ -14,13 +14,14 @@ from ui.controller import Controller
 from ui.icons import icon
 from ui.library.entries import Entries
 from ui.library.entries_view import EntriesView
-from ui.library.filter_bar import FilterBar
+from ui.library.filter_bar import FilterBar, mark_checked
 from ui.library.show_in_folder import show_in_folder
 from ui.library.thumbnails import Thumbnails
 from ui.panels import PANELS
 from ui.panels.base import Panel
 from ui.settings import Settings
 from ui.widgets.empty_state import EmptyState
+from ui.widgets.icon_label import IconLabel
 
 
 class MediaPanel(QWidget):
@@ -56,6 +57,9 @@ class MediaPanel(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(216, 400)
 
+    def minimumSizeHint(self) -> QSize:
+        return QSize(208, 160)
+
     def _build(self) -> None:
         self.source = QToolButton()
         self.source.setObjectName("source")
@@ -66,6 +70,10 @@ class MediaPanel(QWidget):
         self._sources = QMenu(self.source)
         self._sources.aboutToShow.connect(self._fill_sources)
         self.source.setMenu(self._sources)
+        mark = QHBoxLayout(self.source)
+        mark.setContentsMargins(0, 0, 6, 0)
+        mark.addStretch(1)
+        mark.addWidget(IconLabel("chevron-down", 14))
         self._layout_button = QToolButton()
         self._layout_button.clicked.connect(self.toggle_grid)
         self._close_button = QToolButton()
@@ -131,7 +139,9 @@ class MediaPanel(QWidget):
         self._stack.setCurrentIndex(1 if state.media or state.sets else 0)
         self.source.setIcon(icon("folder" if media_set is not None else "images"))
         name = media_set.name if media_set is not None else self.tr("Open files")
-        self.source.setText(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, self._name_width()))
+        # A space before it: a tool button puts its text right beside the icon.
+        shown = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, self._name_width())
+        self.source.setText(f" {shown}".replace("&", "&&"))
         self.source.setAccessibleName(name)
         self.source.setToolTip(str(media_set.path) if media_set is not None else self.tr("Every file that stays open"))
         self._close_button.setVisible(media_set is not None)
@@ -142,7 +152,7 @@ class MediaPanel(QWidget):
         self._show_position()
 
     def _name_width(self) -> int:
-        return max(40, self.width() - 116)
+        return max(40, self.width() - 124)
 
     def resizeEvent(self, event: object) -> None:
         super().resizeEvent(event)  # type: ignore[arg-type]
@@ -239,6 +249,7 @@ class MediaPanel(QWidget):
         action = self._sources.addAction(icon(icon_name), title.replace("&", "&&"))
         action.setCheckable(True)
         action.setChecked(path == self._controller.session.state.current_set)
+        mark_checked(action)
         action.setToolTip(str(path or ""))
         action.triggered.connect(lambda: self._library.show_set(path))
 
