@@ -135,8 +135,7 @@ class Library(QObject):
             # The open files are what is leafed through from here.
             state = dataclasses.replace(state, current_set=None)
         if names:
-            if not found.media:
-                self._fresh = {folders[-1].path}
+            self._fresh = set() if found.media else {folders[-1].path}
             title = self.tr("Open {name}").format(name=names[0])
             self._session.change(title, state, merge=_merge(folders[-1].path) if folders else None)
             self.opened.emit((*(media.path for media in found.media), *found.folders))
@@ -372,8 +371,8 @@ class Library(QObject):
                 del self.failures[path]
             self.failures_changed.emit()
         state = self._session.state
-        if find_set(state, found.set.path) is None:
-            return
+        if self.current is None or self.current.path != found.set.path:
+            return  # somebody went elsewhere meanwhile: nothing may take the place of what is shown there
         if found.media is None:
             # While somebody leafs on, what was passed needs no word; its entry in the list is marked.
             if found.name == self._place:
