@@ -14,9 +14,8 @@ import numpy as np
 
 from cvstudio.closing import Closing
 from cvstudio.media import MediaKind
-from cvstudio.media.identity import decoding
 from cvstudio.resources import user_cache_dir
-from cvstudio.thumbnails import Thumbnail, make_thumbnail
+from cvstudio.thumbnails import Stamp, Thumbnail, make_thumbnail
 from cvstudio.types import Size, readonly
 
 log = logging.getLogger(__name__)
@@ -28,16 +27,6 @@ _VERSION = 1
 _QUALITY = 88
 _TRIM_EVERY = 256
 _WAIT_SECS = 2.0
-
-Stamp = tuple[int, int]
-"""Size in bytes and mtime in ns: what changes when another picture is written under the same name."""
-
-
-def stamp_of(path: Path) -> Stamp:
-    """The stamp of the file that is there now. Raises MediaError where none is or it must not be read."""
-    with decoding(path):
-        facts = path.stat()
-    return facts.st_size, facts.st_mtime_ns
 
 
 class ThumbnailCache(Closing):

@@ -18,6 +18,9 @@ from cvstudio.types import DepthMap, Image, Size, readonly
 FIT = Size(192, 144)
 """What a thumbnail fits into: an entry of a grid on a screen with two pixels for each."""
 
+Stamp = tuple[int, int]
+"""Size in bytes and mtime in ns: what changes when another picture is written under the same name."""
+
 _JPEG = b"\xff\xd8\xff"
 
 # How the kinds that look like something are read; of any other a list shows the icon.
@@ -44,6 +47,13 @@ class Thumbnail:
     pixels: NDArray[np.uint8] | None
     size: Size | None = None
     duration_secs: float | None = None
+
+
+def stamp_of(path: Path) -> Stamp:
+    """The stamp of the file that is there now. Raises MediaError where none is or it must not be read."""
+    with decoding(path):
+        facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns
 
 
 def make_thumbnail(path: Path) -> Thumbnail:

@@ -328,6 +328,9 @@ class MainWindow(QMainWindow):
                 )
         for media in self.controller.session.state.media:
             found.append(Entry(media.name, lambda media=media: self._show_media(media), self.tr("open"), "image"))
+        show = self.controller.library.show_set
+        for media_set in self.controller.session.state.sets:
+            found.append(Entry(media_set.name, lambda path=media_set.path: show(path), self.tr("folder"), "folder"))
         return found
 
     def _show_media(self, media: Media) -> None:

@@ -18,8 +18,8 @@ from cvstudio import thumbnail_cache
 from cvstudio.errors import MediaError
 from cvstudio.media import MediaKind
 from cvstudio.samples import sample_path
-from cvstudio.thumbnail_cache import ThumbnailCache, stamp_of
-from cvstudio.thumbnails import FIT, Thumbnail, make_thumbnail
+from cvstudio.thumbnail_cache import ThumbnailCache
+from cvstudio.thumbnails import FIT, Thumbnail, make_thumbnail, stamp_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -209,7 +209,7 @@ def test_a_process_that_dies_while_it_writes_leaves_a_whole_file(tmp_path, pictu
     base = tmp_path / "t.sqlite"
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from cvstudio.thumbnail_cache import ThumbnailCache, stamp_of\n"
+        "from cvstudio.thumbnail_cache import ThumbnailCache\n"
         "cache = ThumbnailCache(Path(sys.argv[1])); path = Path(sys.argv[2])\n"
         "for number in range(50): cache.thumbnail(path, (number, number))\n"
         "cache._base.execute('BEGIN'); cache.thumbnail(path, (99, 99)); os._exit(9)\n"

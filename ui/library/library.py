@@ -83,14 +83,14 @@ class Library(QObject):
     opened : paths that were opened, for the list of recent ones
     rows_changed : what the list shows is another
     place_changed : another file is the current one
-    failures_changed : a file turned out to be unreadable, or readable
+    listed : the current set was read to its end, whether something changed in it or not
     notice : (level, text) for the user
     """
 
     opened = Signal(object)
     rows_changed = Signal()
     place_changed = Signal()
-    failures_changed = Signal()
+    listed = Signal()
     notice = Signal(str, str)
 
     def __init__(self, session: Session, pipeline: Pipeline, parent: QObject) -> None:
@@ -105,7 +105,6 @@ class Library(QObject):
         self._rows: tuple[SetFile, ...] = ()
         self._row_of: dict[str, int] = {}
         self.filter = Filter()
-        self.failures: dict[Path, str] = {}
         self._watcher: QFileSystemWatcher | None = None
         self._changed = QTimer(self, interval=CHANGED_MS, singleShot=True)
         self._changed.timeout.connect(self.refresh)
@@ -215,10 +214,9 @@ class Library(QObject):
         return self._errors.get(media_set.path, "") if media_set is not None else ""
 
     def refresh(self) -> None:
-        """List the current set again. What could not be read gets another chance."""
+        """List the current set again."""
         media_set = self.current
         if media_set is not None:
-            self.failures.clear()
             title = self.tr("Listing {name}").format(name=media_set.name)
             self._pipeline.submit("listing", Job(("list", media_set.path), title, _listing_of(media_set)))
 
@@ -269,6 +267,8 @@ class Library(QObject):
             self._watch((*listing.folders[: MAX_WATCHED - 1], listing.set.path.parent))
         if old is None or old.files != listing.files or old.complete != listing.complete:
             self._make_rows()
+        if listing.complete:
+            self.listed.emit()
         self._begin(listing.set.path)
 
     def _begin(self, path: Path) -> None:
@@ -313,11 +313,12 @@ class Library(QObject):
         """Which file is the current one, counted from 0, and of how many; None where it is not among those shown."""
         if self.current is not None:
             return (self._row_of.get(self._place) if self._place is not None else None), len(self._rows)
-        media = self.open_files()
+        media = self.files
         active = self._session.state.active
         return next((row for row, item in enumerate(media) if item.id == active), None), len(media)
 
-    def open_files(self) -> tuple[Media, ...]:
+    @property
+    def files(self) -> tuple[Media, ...]:
         """The media that stay open, without the file of a set that is only being looked at."""
         state = self._session.state
         return tuple(media for media in state.media if media.id != state.browsed)
@@ -325,7 +326,7 @@ class Library(QObject):
     def go(self, row: int) -> None:
         """Put the file in `row` of the list on the canvas. The newest wish wins; those between are never opened."""
         if self.current is None:
-            media = self.open_files()[row]
+            media = self.files[row]
             state = with_shown(self._session.state, media, self._session.next_id)
             self._session.change(self.tr("Show {name}").format(name=media.name), state, merge="browse")
         else:
@@ -363,18 +364,11 @@ class Library(QObject):
         self.place_changed.emit()
 
     def _arrived(self, found: _Browsed, merge: str) -> None:
-        path = found.set.path / found.name
-        if (path in self.failures) != bool(found.error):
-            if found.error:
-                self.failures[path] = translated(found.error)
-            else:
-                del self.failures[path]
-            self.failures_changed.emit()
         state = self._session.state
         if self.current is None or self.current.path != found.set.path:
             return  # somebody went elsewhere meanwhile: nothing may take the place of what is shown there
         if found.media is None:
-            # While somebody leafs on, what was passed needs no word; its entry in the list is marked.
+            # While somebody leafs on, what was passed needs no word; the list marks what cannot be read.
             if found.name == self._place:
                 self.notice.emit("warning", translated(found.error))
             return

@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage, QPixmap
@@ -16,9 +16,11 @@ from PySide6.QtGui import QImage, QPixmap
 from cvstudio.errors import UserError
 from cvstudio.jobs import Event, Job, Lane
 from cvstudio.progress import Progress
-from cvstudio.thumbnail_cache import Stamp, ThumbnailCache, stamp_of
-from cvstudio.thumbnails import Thumbnail
+from cvstudio.thumbnails import Stamp, Thumbnail, stamp_of
 from ui.jobs_bridge import JobsBridge
+
+if TYPE_CHECKING:
+    from cvstudio.thumbnail_cache import ThumbnailCache
 
 BUDGET_BYTES = 48 << 20
 MAX_ENTRIES = 5000
@@ -134,6 +136,9 @@ class Thumbnails(QObject):
 
     def _cache(self) -> ThumbnailCache:
         if not hasattr(self._local, "cache"):
+            # Imported with the first thumbnail: the window must not wait for it.
+            from cvstudio.thumbnail_cache import ThumbnailCache
+
             self._local.cache = ThumbnailCache()
         cache: ThumbnailCache = self._local.cache
         return cache

@@ -50,7 +50,7 @@ class MediaPanel(QWidget):
         self.filter_bar.left.connect(view.setFocus)
         library.rows_changed.connect(self._show_rows)
         library.place_changed.connect(self._follow)
-        library.failures_changed.connect(view.viewport().update)
+        library.listed.connect(self._listed)
         controller.state_changed.connect(self._state_changed)
         self._show_rows()
 
@@ -126,12 +126,15 @@ class MediaPanel(QWidget):
         same = media_set is not None and self._shown_set is not None and media_set.path == self._shown_set.path
         anchor = self.view.anchor() if same or media_set == self._shown_set else None
         self._shown_set = media_set
-        self.thumbnails.check_again()
-        self.entries.show_rows(media_set, library.rows if media_set is not None else library.open_files())
+        self.entries.show_rows(media_set, library.rows if media_set is not None else library.files)
         self.filter_bar.show_listing(library.listing)
         self._show_source()
         self._follow(anchored=anchor is not None)
         self.view.restore(anchor)
+
+    def _listed(self) -> None:
+        self.thumbnails.check_again()
+        self._want()
 
     def _show_source(self) -> None:
         media_set = self._library.current
@@ -233,7 +236,7 @@ class MediaPanel(QWidget):
     def _fill_sources(self) -> None:
         menu, library, state = self._sources, self._library, self._controller.session.state
         menu.clear()
-        count = len(library.open_files())
+        count = len(library.files)
         self._add_source(self.tr("Open files ({count})").format(count=count), None, "images")
         for media_set in state.sets:
             self._add_source(media_set.name, media_set, "folder")

@@ -147,7 +147,7 @@ def test_files_and_folders_dropped_while_others_open(window, folder, wait_for, p
     drop(window, files(other / "x.png"))
     wait_for(other / "x.png")
     assert len(window.controller.session.state.sets) == 1
-    assert [media.path.name for media in window.controller.library.open_files()] == ["x.png"]
+    assert [media.path.name for media in window.controller.library.files] == ["x.png"]
 
 
 # The clipboard ------------------------------------------------------------------------------------------------------

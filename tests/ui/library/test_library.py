@@ -35,7 +35,7 @@ def test_a_folder_opens_as_a_set_and_shows_its_first_file(opened, stand, library
     assert library.current == MediaSet(opened)
     assert names(library) == [*(f"{number}.png" for number in range(1, 13)), "sound.wav"]
     assert [media.path.name for media in state.media] == ["1.png"]
-    assert library.open_files() == ()
+    assert library.files == ()
     assert library.place == (0, 13)
 
 
@@ -215,12 +215,10 @@ def test_a_damaged_file_is_told_where_one_stops_and_not_where_one_passes(stand, 
     assert len(stand.told) == 1
     assert stand.told[0][0] == "warning"
     assert "'8.png'" in stand.told[0][1]
-    assert folder / "8.png" in library.failures
     pictures(folder, "8.png")
     library.go(7)
     still()
     assert stand.shown == "8.png"
-    assert folder / "8.png" not in library.failures
 
 
 def test_closing_a_set_leaves_the_open_files(opened, stand, library, still, pictures, tmp_path):
@@ -240,12 +238,12 @@ def test_files_close_together_in_one_step(stand, library, still, pictures, tmp_p
     folder = pictures(tmp_path / "set", *(f"{number}.png" for number in range(5)))
     library.open(sorted(folder.iterdir()))
     still()
-    media = library.open_files()
+    media = library.files
     assert len(media) == 5
     library.close_files(media[:4])
-    assert [item.path.name for item in library.open_files()] == ["4.png"]
+    assert [item.path.name for item in library.files] == ["4.png"]
     stand.session.undo()
-    assert library.open_files() == media
+    assert library.files == media
 
 
 def test_next_and_previous_go_through_the_open_files_where_no_folder_is_shown(
@@ -290,7 +288,7 @@ def test_a_second_drop_while_the_first_still_opens(stand, library, gate, still, 
     library.open([folder / "3.png"])
     gate.open.set()
     still()
-    assert [media.path.name for media in library.open_files()] == ["1.png", "2.png", "3.png"]
+    assert [media.path.name for media in library.files] == ["1.png", "2.png", "3.png"]
     assert stand.shown == "3.png"
 
 

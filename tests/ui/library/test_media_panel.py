@@ -176,7 +176,6 @@ def test_thumbnails_show_the_pictures_and_follow_a_change(panel, library, some, 
     picture.fill(Qt.GlobalColor.red)
     assert picture.save(str(some / "5.png"))
     library.refresh()
-    (some / "new.png").write_bytes((some / "5.png").read_bytes())  # so that the list changes, too
     qtbot.waitUntil(
         lambda: panel.thumbnails.get(some / "5.png").picture.toImage().pixelColor(3, 3).red() == 255, timeout=10_000
     )
@@ -270,7 +269,7 @@ def test_the_menu_copies_paths_and_keeps_files_open(panel, library, stand, some,
     actions["Keep Open"].trigger()
     menu.close()
     ready()
-    assert [media.path.name for media in library.open_files()] == ["0.png"]
+    assert [media.path.name for media in library.files] == ["0.png"]
     assert library.current is not None
     library.step(1)
     ready()
