@@ -79,6 +79,7 @@ class EntryDelegate(QStyledItemDelegate):
         place = QRect(left, rect.y() + GAP // 2 + 2, *CELL_PICTURE.toTuple())
         self._picture(painter, place, row, 24)
         text = QRect(rect.x() + 4, place.bottom() + 4, rect.width() - 8, rect.bottom() - place.bottom() - 4)
+        # The ends of numbered files tell them apart.
         self._text(painter, text, self._entries.title(row), "text", small=True, centred=True)
 
     def _picture(self, painter: QPainter, place: QRect, row: int, icon_px: int) -> None:
@@ -135,6 +136,7 @@ class EntryDelegate(QStyledItemDelegate):
         font = theme.app_font(theme.SMALL_PX if small else theme.TEXT_PX)
         painter.setFont(font)
         painter.setPen(theme.colour(role))
-        shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideMiddle, place.width())
+        mode = Qt.TextElideMode.ElideLeft if centred else Qt.TextElideMode.ElideMiddle
+        shown = QFontMetrics(font).elidedText(text, mode, place.width())
         side = Qt.AlignmentFlag.AlignHCenter if centred else Qt.AlignmentFlag.AlignLeft
         painter.drawText(place, side | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine, shown)

@@ -10,7 +10,8 @@ from typing import Any
 
 from PySide6.QtCore import QMimeData, QObject, QUrl, Signal
 from PySide6.QtGui import QClipboard, QDragEnterEvent, QDropEvent, QImage
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
+from shiboken6 import isValid
 
 from cvstudio.errors import ExportError
 from cvstudio.jobs import Event, Job
@@ -68,6 +69,7 @@ class Intake(QObject):
         self._window = window
         self._pipeline = pipeline
         self._hint: DropHint | None = None
+        self._deaf: list[QLineEdit] = []
         pipeline.event.connect(self._job_event)
 
     # Drops ----------------------------------------------------------------------------------------------------------
@@ -79,6 +81,10 @@ class Intake(QObject):
             event.ignore()
             return
         event.acceptProposedAction()
+        # A line of text would take the name of a file for itself: while files are over the window, none takes a drop.
+        self._deaf += [edit for edit in self._window.findChildren(QLineEdit) if edit.acceptDrops()]
+        for edit in self._deaf:
+            edit.setAcceptDrops(False)
         if self._hint is None:
             self._hint = DropHint(self._window)
         self._hint.show_for(paths)
@@ -87,6 +93,10 @@ class Intake(QObject):
         """The hand went elsewhere."""
         if self._hint is not None:
             self._hint.hide()
+        for edit in self._deaf:
+            if isValid(edit):
+                edit.setAcceptDrops(True)
+        self._deaf.clear()
 
     def dropped(self, event: QDropEvent) -> None:
         """Open what was dropped."""

@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLineEdit
 
 from ui.library.drop_hint import DropHint
 from ui.library.intake import local_paths
@@ -127,6 +127,17 @@ def test_dragging_over_the_window_says_what_a_drop_does(window, folder):
     enter(window, files(folder, folder / "1.png"))
     assert hint_of(window).text == "Drop to open 2 items"
     QApplication.sendEvent(window, QDragLeaveEvent())
+
+
+def test_a_line_of_text_takes_no_drop_while_files_are_over_the_window(window, folder):
+    edit = QLineEdit(window.docks["analysis"].widget())
+    edit.show()
+    assert edit.acceptDrops()
+    enter(window, files(folder))
+    assert not edit.acceptDrops()
+    QApplication.sendEvent(window, QDragLeaveEvent())
+    assert edit.acceptDrops()
+    assert not window.docks["media"].widget().filter_bar.search.acceptDrops()
 
 
 def test_a_text_that_names_no_file_is_refused(window):
