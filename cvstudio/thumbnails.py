@@ -49,6 +49,11 @@ class Thumbnail:
     duration_secs: float | None = None
 
 
+def has_picture(kind: str) -> bool:
+    """Whether media of a kind have thumbnails at all."""
+    return kind in _SAMPLES
+
+
 def stamp_of(path: Path) -> Stamp:
     """The stamp of the file that is there now. Raises MediaError where none is or it must not be read."""
     with decoding(path):

@@ -11,6 +11,7 @@ from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, QObject, 
 
 from cvstudio.folders import MediaSet, SetFile
 from cvstudio.media import Media
+from cvstudio.thumbnails import has_picture
 from ui.library.thumbnails import Thumbnails
 
 Index = QModelIndex | QPersistentModelIndex
@@ -96,8 +97,15 @@ class Entries(QAbstractListModel):
             parts.append(facts_text(facts.size, facts.duration_secs, facts.kind in ("video", "audio")))
         return " · ".join(part for part in parts if part)
 
+    def has_picture(self, row: int) -> bool:
+        """Whether it is worth asking for a thumbnail: an open medium of another kind, such as a camera, has none."""
+        entry = self._rows[row]
+        return isinstance(entry, SetFile) or has_picture(entry.kind)
+
     def error(self, row: int) -> str:
-        """Why the file of a row cannot be read."""
+        """Why the file of a row cannot be read. An open medium was read already."""
+        if isinstance(self._rows[row], Media):
+            return ""
         known = self.thumbnails.get(self.path(row))
         return known.error if known is not None else ""
 

@@ -21,7 +21,7 @@ from cvstudio.jobs import Event, Job
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.progress import Progress
 from cvstudio.session import Session, State
-from cvstudio.transitions import with_active, without_media
+from cvstudio.transitions import with_active, without_all
 from ui.opening import Opened, open_files
 from ui.pipeline import Pipeline
 from ui.translate import translated
@@ -158,10 +158,8 @@ class Library(QObject):
 
     def close_files(self, media: Sequence[Media]) -> None:
         """Take open files out of the session, in one step."""
-        state = self._session.state
-        for item in media:
-            state = without_media(state, item, self._session.next_id)
         if media:
+            state = without_all(self._session.state, media, self._session.next_id)
             name = media[0].name if len(media) == 1 else self.tr("{count} files").format(count=len(media))
             self._session.change(self.tr("Close {name}").format(name=name), state)
 

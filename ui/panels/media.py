@@ -197,7 +197,7 @@ class MediaPanel(QWidget):
 
     def _want(self) -> None:
         rows = self.view.visible_rows()
-        self.thumbnails.want([self.entries.path(row) for row in rows])
+        self.thumbnails.want([self.entries.path(row) for row in rows if self.entries.has_picture(row)])
 
     # What the user does ---------------------------------------------------------------------------------------------
 

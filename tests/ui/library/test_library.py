@@ -8,6 +8,7 @@ import pytest
 
 from cvstudio.folders import MediaSet
 from cvstudio.media import MediaKind
+from cvstudio.session import State
 from ui.library.library import Filter
 
 
@@ -321,6 +322,20 @@ def test_opening_an_open_folder_again_shows_it(opened, stand, library, still, pi
     still()
     assert stand.shown == "1.png"
     assert len(stand.session.state.sets) == 2
+
+
+def test_a_project_brings_its_folder_and_its_place_back(opened, stand, library, still):
+    library.go(6)
+    still()
+    kept = stand.session.state
+    stand.session.load(State())
+    assert library.rows == ()
+    assert library.place == (None, 0)
+    stand.session.load(kept)
+    still()
+    assert len(library.rows) == 13
+    assert library.place == (6, 13)
+    assert stand.shown == "7.png"
 
 
 def test_what_was_opened_is_told_for_the_list_of_recent_ones(stand, library, still, pictures, tmp_path):

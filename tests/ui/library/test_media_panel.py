@@ -14,7 +14,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView, QMenu
 
 from cvstudio import thumbnail_cache
-from cvstudio.media import MediaKind
+from cvstudio.media import Media, MediaKind
+from cvstudio.session import State
 from cvstudio.thumbnails import Thumbnail
 from ui.library.delegate import EntryDelegate
 from ui.library.entries import Entries
@@ -338,6 +339,16 @@ def test_a_kind_that_nobody_has_drawn_yet_gets_the_icon_of_a_file():
         icon(kind_icon(kind))
         assert kind_title(kind)
     assert kind_icon("something new") == kind_icon(None) == "file"
+
+
+def test_an_open_medium_without_a_picture_is_never_asked_for_one(panel, stand, ready):
+    odd = Media("odd", Path("camera 0"), "camera")  # a device is no file that could be read or be missing
+    stand.session.change("open", State(media=(odd,), active="odd"))
+    ready()
+    assert panel.entries.rowCount() == 1
+    assert panel.thumbnails.get(odd.path) is None
+    assert panel.entries.error(0) == ""
+    assert panel.entries.kind(0) == "camera"
 
 
 def test_closing_while_thumbnails_are_made_ends_their_threads(panel, library, many, ready, qtbot):
