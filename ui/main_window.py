@@ -132,9 +132,6 @@ class MainWindow(QMainWindow):
             Command("open", tr("Open …"), self.open_dialog, "file", ("Ctrl+O",), "folder-open"),
             Command("open-folder", tr("Open Folder …"), self.open_folder_dialog, "file", ("Ctrl+Shift+O",), "images"),
             Command("paste", tr("Paste Picture or Files"), self.paste, "file", ("Ctrl+V",), "clipboard-paste"),
-            Command("next-file", tr("Next File"), lambda: c.library.step(1), "file", ("PgDown",), "chevron-down"),
-            Command("previous-file", tr("Previous File"), lambda: c.library.step(-1), "file", ("PgUp",), "chevron-up"),
-            Command("refresh-folder", tr("List Folder Again"), c.library.refresh, "file", ("F5",), "rotate-ccw"),
             Command("project-open", tr("Open Project …"), self.project.ask_open, "file", (), "", (), True),
             Command("project-save", tr("Save Project"), self.project.save, "file", ("Ctrl+S",), "save"),
             Command("project-save-as", tr("Save Project As …"), self.project.save_as, "file", ("Ctrl+Shift+S",)),
@@ -152,6 +149,13 @@ class MainWindow(QMainWindow):
             Command("theme-light", tr("Light Theme"), lambda: self.set_theme("light"), "view", (), "sun"),
             Command("theme-system", tr("Theme of the System"), lambda: self.set_theme("system"), "view", (), "monitor"),
             Command("layout", tr("Reset Panels"), self.reset_layout, "view", (), "", (), True),
+            Command(
+                "next-file", tr("Next File"), lambda: c.library.step(1), "view", ("PgDown",), "chevron-down", (), True
+            ),
+            Command("previous-file", tr("Previous File"), lambda: c.library.step(-1), "view", ("PgUp",), "chevron-up"),
+            Command("search-folder", tr("Search Folder"), self.search_folder, "view", ("Ctrl+Shift+F",), "search"),
+            Command("media-layout", tr("Files as Lines or Grid"), self.toggle_media_grid, "view", (), "layout-grid"),
+            Command("refresh-folder", tr("List Folder Again"), c.library.refresh, "view", ("F5",), "rotate-ccw"),
             Command("play", tr("Play or Pause"), p.toggle, "play", ("Space",), "play"),
             Command("step-on", tr("Next Frame"), lambda: p.step(1), "play", ("Right",), "step-forward"),
             Command("step-back", tr("Previous Frame"), lambda: p.step(-1), "play", ("Left",), "step-back"),
@@ -239,6 +243,14 @@ class MainWindow(QMainWindow):
 
     def dropEvent(self, event: QDropEvent) -> None:
         self.intake.dropped(event)
+
+    def search_folder(self) -> None:
+        """Go to the search of the media panel."""
+        self.docks["media"].show()
+        self.docks["media"].widget().search()  # type: ignore[attr-defined]
+
+    def toggle_media_grid(self) -> None:
+        self.docks["media"].widget().toggle_grid()  # type: ignore[attr-defined]
 
     # Window ---------------------------------------------------------------------------------------------------------
 

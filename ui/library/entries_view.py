@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QModelIndex, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QModelIndex, QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
 from ui.library.delegate import EntryDelegate
@@ -26,11 +26,13 @@ class EntriesView(QListView):
     visible_changed : other entries came into view
     chosen : the row that the user went to, with the mouse or the keyboard
     removal_asked : Delete was pressed
+    menu_asked : where in the viewport the menu of the chosen entries is to open
     """
 
     visible_changed = Signal()
     chosen = Signal(int)
     removal_asked = Signal()
+    menu_asked = Signal(QPoint)
 
     def __init__(self, entries: Entries, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,7 +51,6 @@ class EntriesView(QListView):
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._settled = QTimer(self, interval=SETTLED_MS, singleShot=True)
         self._settled.timeout.connect(self.visible_changed)
         self.verticalScrollBar().valueChanged.connect(self._moved)
@@ -168,6 +169,13 @@ class EntriesView(QListView):
             self.chosen.emit(self.currentIndex().row())
         else:
             super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            self.scrollTo(self.currentIndex())
+            self.menu_asked.emit(self.visualRect(self.currentIndex()).center())
+        elif self.indexAt(event.pos()).isValid():
+            self.menu_asked.emit(event.pos())
 
     def keyboardSearch(self, text: str) -> None:
         """Letters are the window's shortcuts; the filter above the list is what searches."""

@@ -46,7 +46,7 @@ class MediaPanel(QWidget):
         view.chosen.connect(self._chosen)
         view.visible_changed.connect(self._want)
         view.removal_asked.connect(self.close_selected)
-        view.customContextMenuRequested.connect(self._menu)
+        view.menu_asked.connect(self._menu)
         self.filter_bar.left.connect(view.setFocus)
         library.rows_changed.connect(self._show_rows)
         library.place_changed.connect(self._follow)
@@ -207,6 +207,10 @@ class MediaPanel(QWidget):
         if row != at or active is None or active.path != self.entries.path(row):
             self._library.go(row)
 
+    def search(self) -> None:
+        """Go to the search of the folder; to the list where it is the open files."""
+        (self.filter_bar.search if self._library.current is not None else self.view).setFocus()
+
     def toggle_grid(self) -> None:
         """Lines with names, or a grid of pictures."""
         self.view.set_grid(not self.view.grid)
@@ -258,8 +262,7 @@ class MediaPanel(QWidget):
 
     def _menu(self, place: QPoint) -> None:
         rows = self.view.selected_rows()
-        index = self.view.indexAt(place)
-        if not index.isValid() or not rows:
+        if not rows:
             return
         paths = [self.entries.path(row) for row in rows]
         menu = QMenu(self)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractItemView, QMenu
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QMenu
 
 from cvstudio import thumbnail_cache
 from cvstudio.media import Media, MediaKind
@@ -256,7 +256,9 @@ def test_delete_closes_open_files_and_leaves_those_of_a_folder(panel, library, s
 
 
 def menu_of(panel, row):
-    panel.view.customContextMenuRequested.emit(panel.view.visualRect(panel.entries.index(row)).center())
+    panel.view.setCurrentIndex(panel.entries.index(row))
+    keyboard = QContextMenuEvent.Reason.Keyboard
+    QApplication.sendEvent(panel.view.viewport(), QContextMenuEvent(keyboard, QPoint(1, 1), QPoint(1, 1)))
     menu = next(menu for menu in panel.findChildren(QMenu) if menu.isVisible())
     return {action.text(): action for action in menu.actions()}, menu
 
