@@ -73,6 +73,7 @@ class Welcome(QFrame):
         title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         hint = QLabel(self.tr("Drop a picture, a video, a sound or a depth map anywhere in this window."))
         hint.setObjectName("quiet")
+        hint.setWordWrap(True)
         hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         choose = QPushButton(icon("folder-open", 16, "on_accent"), self.tr("Open a file …"))
         choose.setObjectName("primary")
