@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cvstudio.atomic import atomic_path
 from cvstudio.errors import MediaError, ProjectError, UserError
-from cvstudio.recipe import VERSION, instance_from_json, instance_to_json, media_from_json, media_to_json, read_json
+from cvstudio.folders import MediaSet
+from cvstudio.recipe import (
+    VERSION,
+    instance_from_json,
+    instance_to_json,
+    media_from_json,
+    media_to_json,
+    path_to_json,
+    read_json,
+)
 from cvstudio.session import State
 
 FORMAT = "cvstudio-project"
@@ -37,7 +47,10 @@ def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> Non
         "format": FORMAT,
         "version": VERSION,
         "media": [media_to_json(media, base) for media in state.media],
-        "active": next((i for i, media in enumerate(state.media) if media.id == state.active), None),
+        "active": _index(state, state.active),
+        "browsed": _index(state, state.browsed),
+        "sets": [{**path_to_json(item.path, base), "recursive": item.recursive} for item in state.sets],
+        "current_set": next((i for i, item in enumerate(state.sets) if item.path == state.current_set), None),
         "instances": [
             {
                 **instance_to_json(instance, base),
@@ -80,10 +93,15 @@ def load_project(path: Path, *, moved: Mapping[str, Path] | None = None) -> tupl
             # Only what the user had set is set again, so that a change of model still brings its defaults.
             chosen = {**item, "values": {name: item["values"][name] for name in item["set"]}}
             instances.append(instance_from_json(chosen, base, number=int(item["id"]), moved=moved))
-        active = saved.get("active")
+        active, browsed, current_set = (saved.get(name) for name in ("active", "browsed", "current_set"))
+        # A folder that is gone is no reason to refuse the rest: its place in the window says so.
+        sets = tuple(MediaSet(_folder(item, base), bool(item["recursive"])) for item in saved.get("sets", ()))
         state = State(
             media=media,
             active=media[active].id if active is not None else "",
+            sets=sets,
+            current_set=sets[current_set].path if current_set is not None else None,
+            browsed=media[browsed].id if browsed is not None else "",
             instances=tuple(instances),
             current=int(saved["current"]),
             look=dict(saved["look"]),
@@ -93,6 +111,17 @@ def load_project(path: Path, *, moved: Mapping[str, Path] | None = None) -> tupl
         raise
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise ProjectError(f"{path.name} is damaged ({error}); open an older copy.") from None
+
+
+def _index(state: State, identity: str) -> int | None:
+    return next((i for i, media in enumerate(state.media) if media.id == identity), None)
+
+
+def _folder(item: Mapping[str, Any], base: Path) -> Path:
+    """Where a saved folder is: at its place relative to the project first, so that both can move together."""
+    relative = item.get("relative")
+    moved = Path(os.path.abspath(base / relative)) if relative else None
+    return moved if moved is not None and moved.is_dir() else Path(item["path"])
 
 
 def _all_media(saved: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -20,13 +20,18 @@ FORMAT = "cvstudio-recipe"
 VERSION = 1
 
 
-def media_to_json(media: Media, base: Path) -> dict[str, Any]:
-    """Where a medium is: absolute, and relative to `base` where that is possible, so that a folder can move."""
-    found: dict[str, Any] = {"path": str(media.path), "id": media.id, "kind": str(media.kind)}
+def path_to_json(path: Path, base: Path) -> dict[str, Any]:
+    """Where something is: absolute, and relative to `base` where that is possible, so that a folder can move."""
+    found: dict[str, Any] = {"path": str(path)}
     # On another drive of Windows only the absolute path can lead there.
     with contextlib.suppress(ValueError):
-        found["relative"] = Path(os.path.relpath(media.path, base)).as_posix()
+        found["relative"] = Path(os.path.relpath(path, base)).as_posix()
     return found
+
+
+def media_to_json(media: Media, base: Path) -> dict[str, Any]:
+    """Where a medium is, which one and of which kind."""
+    return {**path_to_json(media.path, base), "id": media.id, "kind": str(media.kind)}
 
 
 def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str, Path] | None = None) -> Media:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.folders import MediaSet
 from cvstudio.media import Media
 from cvstudio.models import MODELS, ModelSpec
 
@@ -69,7 +70,8 @@ class State:
     """All that undo, redo and a project file cover.
 
     `active` is the medium on the canvas. `look` are values of `cvstudio.draw.Look`. `selection` are ids of
-    results of the current instance.
+    results of the current instance. `sets` are the open folders, `current_set` is the one that is leafed through, None
+    for the open files themselves, and `browsed` is the id of the medium that leaves when the next file of a set comes.
     """
 
     media: tuple[Media, ...] = ()
@@ -78,6 +80,9 @@ class State:
     current: int = 0
     look: Mapping[str, Any] = field(default_factory=dict)
     selection: frozenset[int] = frozenset()
+    sets: tuple[MediaSet, ...] = ()
+    current_set: Path | None = None
+    browsed: str = ""
 
     @property
     def active_media(self) -> Media | None:

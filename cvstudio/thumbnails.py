@@ -1,26 +1,124 @@
-"""Small pictures of samples for lists."""
+"""Small pictures of media for lists."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.types import DepthMap, Image
+from cvstudio.media import Media, MediaKind, open_media, open_reader
+from cvstudio.media.headers import read_header
+from cvstudio.media.identity import HEAD_BYTES, damaged, decoding, find_file
+from cvstudio.types import DepthMap, Image, Size, readonly
+
+FIT = Size(192, 144)
+"""What a thumbnail fits into: an entry of a grid on a screen with two pixels for each."""
+
+Stamp = tuple[int, int]
+"""Size in bytes and mtime in ns: what changes when another picture is written under the same name."""
+
+_JPEG = b"\xff\xd8\xff"
+
+# How the kinds that look like something are read; of any other a list shows the icon.
+_SAMPLES: Mapping[MediaKind, Callable[[Any], Image | DepthMap]] = {
+    MediaKind.IMAGE: lambda reader: reader.read(),
+    MediaKind.DEPTH: lambda reader: reader.read(),
+    MediaKind.VIDEO: lambda reader: reader.at(0.0),
+}
 
 
-def thumbnail(sample: Image | DepthMap, width: int, height: int) -> NDArray[np.uint8]:
-    """`sample` fitted into `width` x `height`, centred on its own edge colour; uint8 (height, width, 3) RGB."""
+@dataclass(frozen=True, eq=False)
+class Thumbnail:
+    """What a list shows of one file.
+
+    Parameters
+    ----------
+    kind : what the file holds
+    pixels : uint8 (h, w, 3) RGB within `FIT`, read-only; None for a kind that has no picture
+    size : of the medium in pixels, where it has one
+    duration_secs : of a video or sound, where known
+    """
+
+    kind: MediaKind
+    pixels: NDArray[np.uint8] | None
+    size: Size | None = None
+    duration_secs: float | None = None
+
+
+def has_picture(kind: str) -> bool:
+    """Whether media of a kind have thumbnails at all."""
+    return kind in _SAMPLES
+
+
+def stamp_of(path: Path) -> Stamp:
+    """The stamp of the file that is there now. Raises MediaError where none is or it must not be read."""
+    with decoding(path):
+        facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns
+
+
+def make_thumbnail(path: Path) -> Thumbnail:
+    """Recognise a file by its content and make its thumbnail. A JPEG is only decoded as far as the thumbnail needs.
+
+    Raises
+    ------
+    MediaError
+        It is missing, damaged or of no known format.
+    """
+    found = find_file(path)
+    with decoding(found), found.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if head.startswith(_JPEG):
+        return _of_jpeg(found, head)
+    media = open_media(found)
+    return Thumbnail(media.kind, _picture(media), media.size, media.duration_secs)
+
+
+def fitted(sample: Image | DepthMap) -> NDArray[np.uint8]:
+    """`sample` shrunk to fit into `FIT` (never enlarged), averaging over areas; uint8 (h, w, 3) RGB, read-only."""
     import cv2
 
     pixels = depth_picture(sample) if isinstance(sample, DepthMap) else sample.rgb8
-    scale = min(width / pixels.shape[1], height / pixels.shape[0])
+    scale = min(FIT.width / pixels.shape[1], FIT.height / pixels.shape[0], 1.0)
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
-    result = np.empty((height, width, 3), np.uint8)
-    result[:] = (small.reshape(-1, 3).mean(axis=0) * 0.35).astype(np.uint8)
-    top, left = (height - size[1]) // 2, (width - size[0]) // 2
-    result[top : top + size[1], left : left + size[0]] = small
-    return result
+    # A copy in any case: a view would keep the whole picture in memory.
+    return readonly(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1 else pixels.copy())
+
+
+def _picture(media: Media) -> NDArray[np.uint8] | None:
+    read = _SAMPLES.get(media.kind)
+    if read is None:
+        return None
+    with open_reader(media) as reader:
+        return fitted(read(reader))
+
+
+def _of_jpeg(path: Path, head: bytes) -> Thumbnail:
+    """Through the decoder's own reduction to 1/2, 1/4 or 1/8, which skips most of the inverse transform."""
+    import cv2
+
+    header = read_header(path, head)
+    if header is None:
+        raise damaged(path)
+    flag = cv2.IMREAD_COLOR
+    for factor, reduced in (
+        (8, cv2.IMREAD_REDUCED_COLOR_8),
+        (4, cv2.IMREAD_REDUCED_COLOR_4),
+        (2, cv2.IMREAD_REDUCED_COLOR_2),
+    ):
+        # Still at least as large as the thumbnail, which area averaging then brings to its size.
+        if header.size.width >= factor * FIT.width or header.size.height >= factor * FIT.height:
+            flag = reduced
+            break
+    with decoding(path):
+        raw = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flag)
+    if raw is None:
+        raise damaged(path)
+    return Thumbnail(MediaKind.IMAGE, fitted(Image(cv2.cvtColor(raw, cv2.COLOR_BGR2RGB))), header.size)
 
 
 def depth_picture(depth: DepthMap) -> NDArray[np.uint8]:

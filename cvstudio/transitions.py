@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from cvstudio.analyses import ANALYSES, Analysis
@@ -83,14 +83,20 @@ def with_sample(state: State, spec: Analysis, bindings: Mapping[str, Media], nex
 
 def without_media(state: State, media: Media, next_id: NextId) -> State:
     """`state` with `media` taken out of the list and of every slot; the first that is left takes its place."""
-    rest = tuple(item for item in state.media if item.id != media.id)
+    return without_all(state, (media,), next_id)
+
+
+def without_all(state: State, media: Iterable[Media], next_id: NextId) -> State:
+    """The same for several media at once."""
+    gone = {item.id for item in media}
+    rest = tuple(item for item in state.media if item.id not in gone)
     instances = tuple(
         dataclasses.replace(
-            item, bindings={slot: bound for slot, bound in item.bindings.items() if bound.id != media.id}
+            item, bindings={slot: bound for slot, bound in item.bindings.items() if bound.id not in gone}
         )
         for item in state.instances
     )
-    active = state.active if state.active != media.id else (rest[0].id if rest else "")
+    active = state.active if state.active not in gone else (rest[0].id if rest else "")
     moved = bool(active) and active != state.active
     state = dataclasses.replace(state, media=rest, instances=instances, active=active)
     return with_active(state, rest[0], next_id) if moved else state

@@ -52,6 +52,7 @@ class Sheet:
         window.controller.playback.seek(1.5)
         tour.screenshot("6 sound")
         self._video()
+        self._folder()
         palette = window.show_palette()
         palette.search.setText("face")
         pause(100)
@@ -71,6 +72,18 @@ class Sheet:
             lambda: session.state.active_media is not None and session.state.active_media.path == path,
         )
         self.tour.settled()
+
+    def _folder(self) -> None:
+        from cvstudio.samples import sample_path
+
+        window, panel = self.window, self.window.docks["media"].widget()
+        window.open_paths([sample_path("astronaut").parent])
+        self.tour.wait("the folder of samples", lambda: len(window.controller.library.rows) > 1)
+        self.tour.settled()
+        window.controller.library.step(2)
+        self.tour.settled()
+        self.tour.wait("thumbnails", lambda: panel.thumbnails.idle)  # type: ignore[attr-defined]
+        self.tour.screenshot("9 a folder")
 
     def _video(self) -> None:
         controller = self.window.controller

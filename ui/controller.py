@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.base import Facts
+from cvstudio.browsing import with_shown
 from cvstudio.draw import Look
 from cvstudio.errors import UserError
 from cvstudio.jobs import Event, Job
@@ -23,10 +24,11 @@ from cvstudio.resolve import ViewState, resolve
 from cvstudio.results import Detections
 from cvstudio.session import Session, State, add_media, replace_instance
 from cvstudio.stages import stage_keys
-from cvstudio.transitions import with_active, with_analysis, with_model, with_sample, without_media
+from cvstudio.transitions import with_analysis, with_model, with_sample, without_media
 from cvstudio.types import View
 from ui import opening
-from ui.opening import Opened, SampleReady
+from ui.library.library import Library
+from ui.opening import SampleReady
 from ui.pipeline import Pipeline
 from ui.playback import Playback
 from ui.shown import Shown, ShownLayer
@@ -43,13 +45,11 @@ class Controller(QObject):
     state_changed : (old, new) states of the session
     view_changed : a new `Shown` is to be painted
     notice : (level, text) for the user
-    opened : a medium was opened
     """
 
     state_changed = Signal(object, object)
     view_changed = Signal(object)
     notice = Signal(str, str)
-    opened = Signal(object)
     emphasis_changed = Signal()
     pick_started = Signal(str)
 
@@ -58,6 +58,7 @@ class Controller(QObject):
         self.session = Session()
         self.pipeline = Pipeline(self)
         self.playback = Playback(self)
+        self.library = Library(self.session, self.pipeline, self)
         self.view: View | None = None
         self.shown: Shown = Shown(None, None, ())
         self.hovered_id: int | None = None
@@ -70,6 +71,7 @@ class Controller(QObject):
         self.pipeline.event.connect(self._job_event)
         self.pipeline.failed.connect(self._failed)
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
+        self.library.notice.connect(self.notice)
         self.playback.moved.connect(self._moved)
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
 
@@ -80,41 +82,19 @@ class Controller(QObject):
     # Opening --------------------------------------------------------------------------------------------------------
 
     def open_paths(self, paths: Sequence[Path]) -> None:
-        """Recognise files on a worker and put them into the session; what is open stays open if one fails."""
-        files = [item for path in paths for item in (sorted(path.iterdir()) if path.is_dir() else [path])]
-        if files:
-            self.pipeline.submit("probe", Job(("open", *files), self.tr("Opening files"), opening.open_files(files)))
-        else:
-            self.notice.emit("warning", self.tr("The folder is empty; drop a folder with pictures, videos or sounds."))
+        """Open files and folders; what is open stays open if one of them fails."""
+        self.library.open(paths)
 
     def open_sample(self, analysis: str) -> None:
         """Begin an analysis on its own sample: what the first screen does."""
         work = opening.prepare_sample(ANALYSES[analysis])
         self.pipeline.submit("probe", Job(("sample", analysis), self.tr("Preparing the sample"), work))
 
-    def _put(self, opened: Opened) -> None:
-        state = self.session.state
-        for media in opened.media:
-            state = add_media(state, media)
-            self.opened.emit(media)
-        if opened.media:
-            state = with_active(state, opened.media[0], self.session.next_id)
-            self.session.change(self.tr("Open {name}").format(name=opened.media[0].name), state)
-        for text in opened.errors[:3]:
-            self.notice.emit("error", text)
-        if len(opened.errors) > 3:
-            rest = len(opened.errors) - 3
-            self.notice.emit("error", self.tr("{count} more files could not be opened.").format(count=rest))
-
     # Intents --------------------------------------------------------------------------------------------------------
 
     def activate(self, media: Media) -> None:
         """Put an open medium on the canvas. A second input, such as a depth map, is shown alone."""
-        state = self.session.state
-        if any(spec.inputs[0].accepts(media) for spec in ANALYSES):
-            state = with_active(state, media, self.session.next_id)
-        else:
-            state = dataclasses.replace(state, active=media.id, selection=frozenset())
+        state = with_shown(self.session.state, media, self.session.next_id)
         self.session.change(self.tr("Show {name}").format(name=media.name), state)
 
     def close_media(self, media: Media) -> None:
@@ -259,6 +239,7 @@ class Controller(QObject):
             self._pts = None
             self._last.clear()
             self.playback.set_media(new.active_media)
+        self.library.state_changed(old, new)
         self.state_changed.emit(old, new)
         self.refresh()
 
@@ -334,9 +315,7 @@ class Controller(QObject):
             if event.kind == "failed" and event.job.tag is None:
                 self._failed(event.job.title, value)
             return
-        if isinstance(value, Opened):
-            self._put(value)
-        elif isinstance(value, SampleReady):
+        if isinstance(value, SampleReady):
             state = self.session.state
             for media in value.bindings.values():
                 state = add_media(state, media)
@@ -373,4 +352,5 @@ class Controller(QObject):
     def close(self) -> bool:
         """Stop playing and join every thread; False where one did not end in time."""
         self.playback.close()
+        self.library.close()
         return self.pipeline.close()

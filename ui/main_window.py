@@ -5,8 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMimeData, QStandardPaths, Qt, QTimer, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QKeyEvent
+from PySide6.QtCore import QStandardPaths, Qt, QTimer, QUrl
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeyEvent,
+)
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
@@ -19,11 +27,12 @@ from PySide6.QtWidgets import (
 from cvstudio.analyses import ANALYSES
 from cvstudio.media import Media
 from cvstudio.models import MODELS
-from cvstudio.resources import user_cache_dir
 from cvstudio.session import State
 from ui.commands import Command, install
 from ui.controller import Controller
 from ui.exporting import Exporting
+from ui.library.intake import Intake
+from ui.library.recent import RecentMenu
 from ui.panels import PANELS
 from ui.project_files import SUFFIX, ProjectFiles
 from ui.settings import Settings
@@ -65,14 +74,17 @@ class MainWindow(QMainWindow):
         self._menus = self._make_menus()
         self.commands = self._make_commands()
         self.actions_by_key = install(self, self.commands, self._menus)
-        self._recent_menu = QMenu(self.tr("Open &Recent"), self)
-        self._menus["file"].insertMenu(self.actions_by_key["project-open"], self._recent_menu)
-        self._recent_menu.aboutToShow.connect(self._fill_recent)
+        self.recent_menu = RecentMenu(self, self.settings, self.controller.pipeline)
+        self._menus["file"].insertMenu(self.actions_by_key["project-open"], self.recent_menu)
+        self.intake = Intake(self, self.controller.pipeline)
 
         controller = self.controller
         controller.state_changed.connect(lambda old, new: self._state_changed(new))
         controller.notice.connect(self.notice)
-        controller.opened.connect(lambda media: self.settings.add_recent(str(media.path)))
+        controller.library.opened.connect(lambda paths: self.settings.add_recent(*map(str, paths)))
+        self.recent_menu.chosen.connect(lambda path: self.open_paths([path]))
+        self.intake.paths.connect(self.open_paths)
+        self.intake.notice.connect(self.notice)
         controller.view_changed.connect(self._view_changed)
         self.project.saved.connect(lambda: self._state_changed(controller.session.state))
         self.welcome.open_requested.connect(self.open_dialog)
@@ -119,7 +131,7 @@ class MainWindow(QMainWindow):
         found = [
             Command("open", tr("Open …"), self.open_dialog, "file", ("Ctrl+O",), "folder-open"),
             Command("open-folder", tr("Open Folder …"), self.open_folder_dialog, "file", ("Ctrl+Shift+O",), "images"),
-            Command("paste", tr("Paste Picture"), self.paste, "file", ("Ctrl+V",), "clipboard-paste"),
+            Command("paste", tr("Paste Picture or Files"), self.paste, "file", ("Ctrl+V",), "clipboard-paste"),
             Command("project-open", tr("Open Project …"), self.project.ask_open, "file", (), "", (), True),
             Command("project-save", tr("Save Project"), self.project.save, "file", ("Ctrl+S",), "save"),
             Command("project-save-as", tr("Save Project As …"), self.project.save_as, "file", ("Ctrl+Shift+S",)),
@@ -137,6 +149,13 @@ class MainWindow(QMainWindow):
             Command("theme-light", tr("Light Theme"), lambda: self.set_theme("light"), "view", (), "sun"),
             Command("theme-system", tr("Theme of the System"), lambda: self.set_theme("system"), "view", (), "monitor"),
             Command("layout", tr("Reset Panels"), self.reset_layout, "view", (), "", (), True),
+            Command(
+                "next-file", tr("Next File"), lambda: c.library.step(1), "view", ("PgDown",), "chevron-down", (), True
+            ),
+            Command("previous-file", tr("Previous File"), lambda: c.library.step(-1), "view", ("PgUp",), "chevron-up"),
+            Command("search-folder", tr("Search Folder"), self.search_folder, "view", ("Ctrl+Shift+F",), "search"),
+            Command("media-layout", tr("Files as Lines or Grid"), self.toggle_media_grid, "view", (), "layout-grid"),
+            Command("refresh-folder", tr("List Folder Again"), c.library.refresh, "view", ("F5",), "rotate-ccw"),
             Command("play", tr("Play or Pause"), p.toggle, "play", ("Space",), "play"),
             Command("step-on", tr("Next Frame"), lambda: p.step(1), "play", ("Right",), "step-forward"),
             Command("step-back", tr("Previous Frame"), lambda: p.step(-1), "play", ("Left",), "step-back"),
@@ -157,7 +176,7 @@ class MainWindow(QMainWindow):
     # State ----------------------------------------------------------------------------------------------------------
 
     def _state_changed(self, state: State) -> None:
-        self._centre.setCurrentWidget(self.workspace if state.media else self.welcome)
+        self._centre.setCurrentWidget(self.workspace if state.media or state.sets else self.welcome)
         undo, redo = self.controller.session.undo_title, self.controller.session.redo_title
         self.actions_by_key["undo"].setText(self.tr("Undo {what}").format(what=undo) if undo else self.tr("Undo"))
         self.actions_by_key["redo"].setText(self.tr("Redo {what}").format(what=redo) if redo else self.tr("Redo"))
@@ -208,45 +227,30 @@ class MainWindow(QMainWindow):
             self.settings.set("folder", str(paths[0].parent))
         projects = [path for path in paths if path.suffix == SUFFIX]
         if projects:
+            # It replaces what is open; everything else that came with it joins it.
             self.project.open(projects[0])
-            return
-        if paths:
-            self.controller.open_paths(paths)
+        self.controller.open_paths([path for path in paths if path.suffix != SUFFIX])
 
     def paste(self) -> None:
         """Open the picture or the files on the clipboard."""
-        mime = QGuiApplication.clipboard().mimeData()
-        if mime.hasUrls():
-            self._open_mime(mime)
-        elif mime.hasImage():
-            folder = user_cache_dir() / "pasted"
-            folder.mkdir(parents=True, exist_ok=True)
-            number = sum(1 for _ in folder.iterdir()) + 1
-            path = folder / f"pasted {number}.png"
-            QImage(QGuiApplication.clipboard().image()).save(str(path))
-            self.open_paths([path])
-        else:
-            self.notice("info", self.tr("The clipboard holds no picture; copy one first."))
+        self.intake.paste(QGuiApplication.clipboard())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
+        self.intake.drag_entered(event)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.intake.drag_left()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self._open_mime(event.mimeData())
-        event.acceptProposedAction()
+        self.intake.dropped(event)
 
-    def _open_mime(self, mime: QMimeData) -> None:
-        self.open_paths([Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()])
+    def search_folder(self) -> None:
+        """Go to the search of the media panel."""
+        self.docks["media"].show()
+        self.docks["media"].widget().search()  # type: ignore[attr-defined]
 
-    def _fill_recent(self) -> None:
-        self._recent_menu.clear()
-        for name in self.settings.recent:
-            self._recent_menu.addAction(Path(name).name, lambda name=name: self.open_paths([Path(name)])).setToolTip(
-                name
-            )
-        if self._recent_menu.isEmpty():
-            self._recent_menu.addAction(self.tr("Nothing yet")).setEnabled(False)
+    def toggle_media_grid(self) -> None:
+        self.docks["media"].widget().toggle_grid()  # type: ignore[attr-defined]
 
     # Window ---------------------------------------------------------------------------------------------------------
 
@@ -336,6 +340,9 @@ class MainWindow(QMainWindow):
                 )
         for media in self.controller.session.state.media:
             found.append(Entry(media.name, lambda media=media: self._show_media(media), self.tr("open"), "image"))
+        show = self.controller.library.show_set
+        for media_set in self.controller.session.state.sets:
+            found.append(Entry(media_set.name, lambda path=media_set.path: show(path), self.tr("folder"), "folder"))
         return found
 
     def _show_media(self, media: Media) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,11 @@ from cvstudio.progress import Progress
 
 @dataclass(frozen=True)
 class Opened:
-    """Files that were recognised, and a sentence for each that was not."""
+    """Files that were recognised, folders, and each file that was not with a sentence that says why."""
 
     media: tuple[Media, ...]
-    errors: tuple[str, ...]
+    folders: tuple[Path, ...]
+    errors: tuple[tuple[Path, str], ...]
 
 
 @dataclass(frozen=True)
@@ -30,19 +32,23 @@ class SampleReady:
     bindings: dict[str, Media]
 
 
-def open_files(files: Sequence[Path]) -> Work:
-    """Recognise `files`; one that fails does not stop the others. Yields one `Opened`."""
+def open_files(paths: Sequence[Path]) -> Work:
+    """Recognise files and tell folders from them; one that fails does not stop the others. Yields one `Opened`."""
 
     def work(progress: Progress) -> Iterator[Any]:
-        found: list[Media] = []
-        errors: list[str] = []
-        for number, path in enumerate(files):
-            progress(number / len(files), path.name)
+        media: list[Media] = []
+        folders: list[Path] = []
+        errors: list[tuple[Path, str]] = []
+        for number, path in enumerate(paths):
+            progress(number / len(paths), path.name)
+            if path.is_dir():
+                folders.append(Path(os.path.abspath(path)))
+                continue
             try:
-                found.append(open_media(path))
+                media.append(open_media(path))
             except UserError as error:
-                errors.append(str(error))
-        yield Opened(tuple(found), tuple(errors))
+                errors.append((path, str(error)))
+        yield Opened(tuple(media), tuple(folders), tuple(errors))
 
     return work
 

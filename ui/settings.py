@@ -9,7 +9,7 @@ from PySide6.QtCore import QByteArray, QSettings
 from PySide6.QtWidgets import QMainWindow
 
 log = logging.getLogger(__name__)
-MAX_RECENT = 12
+MAX_RECENT = 16
 LAYOUT_VERSION = 1
 
 
@@ -35,9 +35,16 @@ class Settings:
         items = [value] if isinstance(value, str) else value
         return [item for item in items if isinstance(item, str)] if isinstance(items, list) else []
 
-    def add_recent(self, path: str) -> None:
-        rest = [item for item in self.recent if item != path]
-        self.set("recent", [path, *rest][:MAX_RECENT])
+    def add_recent(self, *paths: str) -> None:
+        """Put paths on top of the list, the first of them first."""
+        self.set_recent([*dict.fromkeys((*paths[:MAX_RECENT], *self.recent))])
+
+    def set_recent(self, paths: list[str]) -> None:
+        """Replace the list of recent paths."""
+        self.set("recent", paths[:MAX_RECENT])
+
+    def clear_recent(self) -> None:
+        self.set_recent([])
 
     def save_window(self, window: QMainWindow) -> None:
         self.set("window/geometry", window.saveGeometry())

@@ -217,7 +217,9 @@ def test_bad_files_are_notices_and_what_is_open_stays(window, settle, qtbot, tmp
     empty.touch()
     text.write_text("this is no picture")
     drop(window, empty, text)
-    qtbot.waitUntil(lambda: len(window.notices.shown) == 2, timeout=60_000)
+    qtbot.waitUntil(lambda: len(window.notices.shown) == 1, timeout=60_000)
+    (told,) = window.notices.shown
+    assert told.text.startswith("2 of 2 files could not be opened: empty.png, 잘못된 이름.jpg.")
     assert window.controller.session.state.active_media.name == "astronaut.png"
     assert window.controller.detections() is not None
     while window.notices.dismiss_newest():

@@ -1,159 +1,294 @@
-"""The media that are open, with thumbnails made in the background."""
+"""What is open: the files, and the folders as sets to leaf through."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QSize, Qt
-from PySide6.QtGui import QIcon, QImage, QKeyEvent, QPixmap
-from PySide6.QtWidgets import QListWidget, QListWidgetItem, QMenu, QStackedLayout, QWidget
+from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
-from cvstudio.errors import UserError
-from cvstudio.jobs import Event, Job
-from cvstudio.media import Media, MediaKind, open_reader
-from cvstudio.progress import Progress
-from cvstudio.thumbnails import thumbnail
+from cvstudio.folders import MediaSet
+from cvstudio.session import State
 from ui.controller import Controller
 from ui.icons import icon
+from ui.library.entries import Entries
+from ui.library.entries_view import EntriesView
+from ui.library.filter_bar import FilterBar, mark_checked
+from ui.library.show_in_folder import show_in_folder
+from ui.library.thumbnails import Thumbnails
 from ui.panels import PANELS
 from ui.panels.base import Panel
+from ui.settings import Settings
 from ui.widgets.empty_state import EmptyState
-
-ICONS = {
-    MediaKind.IMAGE: "file-image",
-    MediaKind.VIDEO: "film",
-    MediaKind.AUDIO: "audio-lines",
-    MediaKind.DEPTH: "layers",
-}
-THUMBNAIL = QSize(64, 48)
-
-
-class _List(QListWidget):
-    """A list whose Delete key takes an entry out."""
-
-    def __init__(self, panel: MediaPanel) -> None:
-        super().__init__()
-        self._panel = panel
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Delete and self.currentItem() is not None:
-            self._panel.close_current()
-        else:
-            super().keyPressEvent(event)
+from ui.widgets.icon_label import IconLabel
 
 
 class MediaPanel(QWidget):
-    """What is open; a click puts it on the canvas."""
+    """One source at a time (the open files, or a folder), and a button that names it and changes it."""
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
         self._controller = controller
-        self._thumbnails: dict[str, QIcon] = {}
-        self._list = _List(self)
-        self._list.setObjectName("media-list")
-        self._list.setAccessibleName(self.tr("Open media"))
-        self._list.setIconSize(THUMBNAIL)
-        self._list.setUniformItemSizes(True)
-        self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self._list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self._list.customContextMenuRequested.connect(self._menu)
-        self._list.itemClicked.connect(self._chosen)
-        self._list.itemActivated.connect(self._chosen)
-        empty = EmptyState("images", self.tr("Nothing is open. Drop files here, or open one."), self.tr("Open …"))
-        empty.triggered.connect(self._open)
-        self._stack = QStackedLayout(self)
-        self._stack.addWidget(empty)
-        self._stack.addWidget(self._list)
-        controller.state_changed.connect(lambda old, new: self._update(new.media, new.active))
-        controller.pipeline.event.connect(self._job_event)
+        self._library = controller.library
+        self._settings = Settings()
+        self.thumbnails = Thumbnails(self)
+        self.entries = Entries(self.thumbnails, self)
+        self.view = EntriesView(self.entries)
+        self.view.setObjectName("media-list")
+        self.view.setAccessibleName(self.tr("Files"))
+        self.filter_bar = FilterBar(self._library)
+        self._shown_set: MediaSet | None = None
+        self._build()
+        self.view.set_grid(self._settings.text("media/grid", "") == "yes")
+        self._show_layout()
+        library, view = self._library, self.view
+        view.chosen.connect(self._chosen)
+        view.visible_changed.connect(self._want)
+        view.removal_asked.connect(self.close_selected)
+        view.menu_asked.connect(self._menu)
+        self.filter_bar.left.connect(view.setFocus)
+        library.rows_changed.connect(self._show_rows)
+        library.place_changed.connect(self._follow)
+        library.listed.connect(self._listed)
+        controller.state_changed.connect(self._state_changed)
+        self._show_rows()
 
     def sizeHint(self) -> QSize:
         return QSize(216, 400)
 
-    def _open(self) -> None:
-        self.window().open_dialog()  # type: ignore[attr-defined]
+    def minimumSizeHint(self) -> QSize:
+        return QSize(208, 160)
 
-    def _update(self, media: tuple[Media, ...], active: str) -> None:
-        self._stack.setCurrentIndex(1 if media else 0)
-        shown = [self._list.item(row).data(Qt.ItemDataRole.UserRole) for row in range(self._list.count())]
-        if shown != [item.id for item in media]:
-            self._list.clear()
-            for item in media:
-                self._list.addItem(self._entry(item))
-        for row, item in enumerate(media):
-            if item.id == active:
-                self._list.setCurrentRow(row)
+    def _build(self) -> None:
+        self.source = QToolButton()
+        self.source.setObjectName("source")
+        self.source.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.source.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.source.setToolTip(self.tr("Change between the open files and the open folders"))
+        self._sources = QMenu(self.source)
+        self._sources.aboutToShow.connect(self._fill_sources)
+        self.source.setMenu(self._sources)
+        mark = QHBoxLayout(self.source)
+        mark.setContentsMargins(0, 0, 6, 0)
+        mark.addStretch(1)
+        mark.addWidget(IconLabel("chevron-down", 14))
+        self._layout_button = QToolButton()
+        self._layout_button.clicked.connect(self.toggle_grid)
+        self._close_button = QToolButton()
+        self._close_button.setIcon(icon("x"))
+        self._close_button.setToolTip(self.tr("Close this folder; its files stay on disk"))
+        self._close_button.setAccessibleName(self.tr("Close folder"))
+        self._close_button.clicked.connect(self._close_set)
+        self.position = QLabel()
+        self.position.setObjectName("small")
+        head = QHBoxLayout()
+        head.setContentsMargins(8, 2, 8, 2)
+        head.setSpacing(2)
+        head.addWidget(self.source, 1)
+        head.addWidget(self._layout_button)
+        head.addWidget(self._close_button)
+        self._message = EmptyState("folder", "")
+        lists = QWidget()
+        self._list_stack = QStackedLayout(lists)
+        self._list_stack.addWidget(self.view)
+        self._list_stack.addWidget(self._message)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(12, 4, 12, 6)
+        foot.addWidget(self.position)
+        foot.addStretch(1)
+        body = QWidget()
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(head)
+        layout.addWidget(self.filter_bar)
+        layout.addWidget(lists, 1)
+        layout.addLayout(foot)
+        empty = EmptyState(
+            "images", self.tr("Nothing is open. Drop files or a folder here, or open one."), self.tr("Open …")
+        )
+        empty.triggered.connect(lambda: self.window().open_dialog())  # type: ignore[attr-defined]
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(empty)
+        self._stack.addWidget(body)
+        self.view.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
-    def _entry(self, media: Media) -> QListWidgetItem:
-        facts = f"{media.size.width} × {media.size.height}" if media.size else ""
-        if media.duration_secs is not None and media.kind in (MediaKind.VIDEO, MediaKind.AUDIO):
-            minutes, seconds = divmod(media.duration_secs, 60)
-            facts = f"{int(minutes)}:{seconds:04.1f}" + (f" · {facts}" if facts else "")
-        entry = QListWidgetItem(f"{media.name}\n{facts}")
-        entry.setData(Qt.ItemDataRole.UserRole, media.id)
-        entry.setToolTip(str(media.path))
-        entry.setSizeHint(QSize(0, THUMBNAIL.height() + 12))
-        known = self._thumbnails.get(media.id)
-        entry.setIcon(known or icon(ICONS[media.kind], 20))
-        if known is None and media.kind is not MediaKind.AUDIO:
-            work = _thumbnail_work(media)
-            self._controller.pipeline.submit("thumbnails", Job(("thumbnail", media.id), "", work, background=True))
-        return entry
+    # Following the library ------------------------------------------------------------------------------------------
 
-    def _job_event(self, event: Event) -> None:
-        owner = event.job.owner
-        if event.kind != "output" or not (isinstance(owner, tuple) and owner[0] == "thumbnail"):
-            return
-        pixels: NDArray[np.uint8] = event.value
-        height, width = pixels.shape[:2]
-        picture = QImage(pixels.data, width, height, width * 3, QImage.Format.Format_RGB888)
-        made = QIcon(QPixmap.fromImage(picture))
-        self._thumbnails[owner[1]] = made
-        while len(self._thumbnails) > 500:
-            self._thumbnails.pop(next(iter(self._thumbnails)))
-        for row in range(self._list.count()):
-            if self._list.item(row).data(Qt.ItemDataRole.UserRole) == owner[1]:
-                self._list.item(row).setIcon(made)
+    def _state_changed(self, old: State, new: State) -> None:
+        if (old.sets, old.current_set) != (new.sets, new.current_set) or bool(old.media) != bool(new.media):
+            self._show_source()
 
-    def _media(self, entry: QListWidgetItem) -> Media | None:
-        wanted = entry.data(Qt.ItemDataRole.UserRole)
-        return next((item for item in self._controller.session.state.media if item.id == wanted), None)
+    def _show_rows(self) -> None:
+        library, media_set = self._library, self._library.current
+        same = media_set is not None and self._shown_set is not None and media_set.path == self._shown_set.path
+        anchor = self.view.anchor() if same or media_set == self._shown_set else None
+        self._shown_set = media_set
+        self.entries.show_rows(media_set, library.rows if media_set is not None else library.files)
+        self.filter_bar.show_listing(library.listing)
+        self._show_source()
+        self._follow(anchored=anchor is not None)
+        self.view.restore(anchor)
 
-    def _chosen(self, entry: QListWidgetItem) -> None:
-        media = self._media(entry)
-        if media is not None:
-            self._controller.activate(media)
+    def _listed(self) -> None:
+        self.thumbnails.check_again()
+        self._want()
 
-    def close_current(self) -> None:
-        """Take the chosen entry out of the session; the file stays."""
-        media = self._media(self._list.currentItem())
-        if media is not None:
-            self._controller.close_media(media)
+    def _show_source(self) -> None:
+        media_set = self._library.current
+        state = self._controller.session.state
+        self._stack.setCurrentIndex(1 if state.media or state.sets else 0)
+        self.source.setIcon(icon("folder" if media_set is not None else "images"))
+        name = media_set.name if media_set is not None else self.tr("Open files")
+        # A space before it: a tool button puts its text right beside the icon.
+        shown = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, self._name_width())
+        self.source.setText(f" {shown}".replace("&", "&&"))
+        self.source.setAccessibleName(name)
+        self.source.setToolTip(str(media_set.path) if media_set is not None else self.tr("Every file that stays open"))
+        self._close_button.setVisible(media_set is not None)
+        self.filter_bar.setVisible(media_set is not None)
+        message = self._empty_text()
+        self._message.set_text(message)
+        self._list_stack.setCurrentIndex(1 if message else 0)
+        self._show_position()
+
+    def _name_width(self) -> int:
+        return max(40, self.width() - 124)
+
+    def resizeEvent(self, event: object) -> None:
+        super().resizeEvent(event)  # type: ignore[arg-type]
+        self._show_source()
+
+    def _empty_text(self) -> str:
+        """What the list says in place of entries; "" where it has some."""
+        library = self._library
+        if self.entries.rowCount():
+            return ""
+        if library.current is None:
+            return self.tr("No file is open by itself. Open one, or keep one of a folder open.")
+        if library.error:
+            return library.error
+        listing = library.listing
+        if listing is None or not listing.complete:
+            return self.tr("Reading the folder …")
+        if not listing.files:
+            return self.tr("The folder is empty.")
+        if library.filter.text or library.filter.kind is not None:
+            return self.tr("No file fits the filter.")
+        return self.tr("The folder holds no pictures, videos or sounds; “All files” in the filter shows what it holds.")
+
+    def _follow(self, *, anchored: bool = False) -> None:
+        row, _ = self._library.place
+        bar = self.view.verticalScrollBar()
+        before = bar.value()
+        self.view.follow(row)
+        if anchored:
+            bar.setValue(before)
+        self._show_position()
+
+    def _show_position(self) -> None:
+        row, count = self._library.place
+        at = f"{row + 1:,}" if row is not None else "–"
+        listing = self._library.listing
+        more = self.tr(" and more") if listing is not None and not listing.complete else ""
+        self.position.setText(f"{at} / {count:,}{more}" if count else "")
+
+    def _want(self) -> None:
+        rows = self.view.visible_rows()
+        self.thumbnails.want([self.entries.path(row) for row in rows if self.entries.has_picture(row)])
+
+    # What the user does ---------------------------------------------------------------------------------------------
+
+    def _chosen(self, row: int) -> None:
+        at, _ = self._library.place
+        active = self._controller.session.state.active_media
+        if row != at or active is None or active.path != self.entries.path(row):
+            self._library.go(row)
+
+    def search(self) -> None:
+        """Go to the search of the folder; to the list where it is the open files."""
+        (self.filter_bar.search if self._library.current is not None else self.view).setFocus()
+
+    def toggle_grid(self) -> None:
+        """Lines with names, or a grid of pictures."""
+        self.view.set_grid(not self.view.grid)
+        self._settings.set("media/grid", "yes" if self.view.grid else "")
+        self._show_layout()
+
+    def _show_layout(self) -> None:
+        text = self.tr("Show as lines") if self.view.grid else self.tr("Show as a grid")
+        self._layout_button.setIcon(icon("list" if self.view.grid else "layout-grid"))
+        self._layout_button.setToolTip(text)
+        self._layout_button.setAccessibleName(text)
+
+    def close_selected(self) -> None:
+        """Take the chosen open files out of the session; they stay on disk. Files of a folder stay in it."""
+        media = [self.entries.media(row) for row in self.view.selected_rows()]
+        if self._library.current is not None:
+            text = self.tr("A file of a folder stays in it; close the folder, or delete the file in your file manager.")
+            self._controller.notice.emit("info", text)
+        else:
+            self._library.close_files([item for item in media if item is not None])
+
+    def _close_set(self) -> None:
+        media_set = self._library.current
+        if media_set is not None:
+            self._library.close_set(media_set)
+
+    def _fill_sources(self) -> None:
+        menu, library, state = self._sources, self._library, self._controller.session.state
+        menu.clear()
+        count = len(library.files)
+        self._add_source(self.tr("Open files ({count})").format(count=count), None, "images")
+        for media_set in state.sets:
+            self._add_source(media_set.name, media_set, "folder")
+        menu.addSeparator()
+        window = self.window()
+        menu.addAction(icon("folder-open"), self.tr("Open Folder …"), lambda: window.open_folder_dialog())  # type: ignore[attr-defined]
+        if library.current is not None:
+            menu.addAction(icon("rotate-ccw"), self.tr("List Again"), library.refresh)
+            menu.addAction(icon("x"), self.tr("Close Folder"), self._close_set)
+
+    def _add_source(self, title: str, media_set: MediaSet | None, icon_name: str) -> None:
+        path = media_set.path if media_set is not None else None
+        action = self._sources.addAction(icon(icon_name), title.replace("&", "&&"))
+        action.setCheckable(True)
+        action.setChecked(path == self._controller.session.state.current_set)
+        mark_checked(action)
+        action.setToolTip(str(path or ""))
+        action.triggered.connect(lambda: self._library.show_set(path))
 
     def _menu(self, place: QPoint) -> None:
-        entry = self._list.itemAt(place)
-        if entry is None:
+        rows = self.view.selected_rows()
+        if not rows:
             return
-        self._list.setCurrentItem(entry)
+        paths = [self.entries.path(row) for row in rows]
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction(icon("x"), self.tr("Close"), self.close_current)
-        menu.popup(self._list.mapToGlobal(place))
+        if self._library.current is not None:
+            menu.addAction(icon("pin"), self.tr("Keep Open"), lambda: self._keep(paths))
+        else:
+            close = QAction(icon("x"), self.tr("Close"), menu)
+            close.setShortcut(QKeySequence(Qt.Key.Key_Delete))
+            close.triggered.connect(self.close_selected)
+            menu.addAction(close)
+        menu.addAction(icon("copy"), self.tr("Copy Path"), lambda: _copy_paths(paths))
+        menu.addAction(icon("folder-open"), self.tr("Show in Folder"), lambda: show_in_folder(paths[0]))
+        menu.popup(self.view.viewport().mapToGlobal(place))
+
+    def _keep(self, paths: list[Path]) -> None:
+        """Open files of a folder so that they stay; the folder goes on being leafed through."""
+        self._library.open(paths, keep_set=True)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.thumbnails.close()
+        super().closeEvent(event)
 
 
-def _thumbnail_work(media: Media) -> Any:
-    def work(progress: Progress) -> Iterator[Any]:
-        try:
-            with open_reader(media) as reader:
-                sample = reader.at(0.0) if media.kind is MediaKind.VIDEO else reader.read()
-        except UserError:
-            return  # the canvas tells what is wrong with the file; the list keeps the icon of its kind
-        yield thumbnail(sample, THUMBNAIL.width() * 2, THUMBNAIL.height() * 2)
-
-    return work
+def _copy_paths(paths: list[Path]) -> None:
+    QGuiApplication.clipboard().setText("\n".join(str(path) for path in paths))
 
 
 PANELS.register(

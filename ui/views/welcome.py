@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from cvstudio.analyses import ANALYSES, Analysis
 from ui.icons import icon
 from ui.translate import translated
 from ui.widgets.icon_label import IconLabel
+
+CARD = QSize(232, 152)
+GAP = 16
 
 
 class Card(QPushButton):
@@ -22,7 +35,7 @@ class Card(QPushButton):
         self.setAccessibleName(translated(spec.action))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.setFixedSize(232, 152)
+        self.setFixedSize(CARD)
         picture = IconLabel(spec.icon, 28, "text")
         title = QLabel(translated(spec.action))
         title.setObjectName("card-title")
@@ -60,24 +73,36 @@ class Welcome(QFrame):
         title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         hint = QLabel(self.tr("Drop a picture, a video, a sound or a depth map anywhere in this window."))
         hint.setObjectName("quiet")
+        hint.setWordWrap(True)
         hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         choose = QPushButton(icon("folder-open", 16, "on_accent"), self.tr("Open a file …"))
         choose.setObjectName("primary")
         choose.clicked.connect(self.open_requested)
-        cards = QHBoxLayout()
-        cards.setSpacing(16)
-        cards.addStretch(1)
-        self.cards = []
+        self._grid = QGridLayout()
+        self._grid.setSpacing(GAP)
+        self._columns = 0
+        self.cards: list[Card] = []
         for spec in ANALYSES:
             card = Card(spec)
             card.clicked.connect(lambda _=False, key=spec.key: self.sample_requested.emit(key))
-            cards.addWidget(card)
             self.cards.append(card)
+        cards = QHBoxLayout()
+        cards.addStretch(1)
+        cards.addLayout(self._grid)
         cards.addStretch(1)
         note = QLabel(self.tr("or begin with a sample"))
         note.setObjectName("quiet")
         note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        layout = QVBoxLayout(self)
+        # In a small window the cards are scrolled; they must not push each other together.
+        inner, area = QWidget(), QScrollArea()
+        area.setWidget(inner)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(area)
+        layout = QVBoxLayout(inner)
         layout.setSpacing(12)
         layout.addStretch(2)
         layout.addWidget(title)
@@ -88,6 +113,20 @@ class Welcome(QFrame):
         layout.addWidget(note)
         layout.addLayout(cards)
         layout.addStretch(3)
+        self._arrange(len(self.cards))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange(max(1, (event.size().width() - GAP) // (CARD.width() + GAP)))
+
+    def _arrange(self, room: int) -> None:
+        """Share the cards out evenly among as few rows as have room for them."""
+        rows = -(-len(self.cards) // room)
+        columns = -(-len(self.cards) // rows)
+        if columns != self._columns:
+            self._columns = columns
+            for number, card in enumerate(self.cards):
+                self._grid.addWidget(card, number // columns, number % columns)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.open_requested.emit()

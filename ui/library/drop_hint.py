@@ -1,0 +1,61 @@
+"""The veil over the window while files are dragged over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
+
+from ui import theme
+from ui.icons import tinted
+
+MARGIN = 12
+ICON = 40
+
+
+class DropHint(QWidget):
+    """Covers its parent and says what would happen. The mouse does not see it, so that the parent gets the drop."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.text = ""
+        self.hide()
+        parent.installEventFilter(self)
+
+    def show_for(self, paths: Sequence[Path]) -> None:
+        """Say what dropping `paths` does."""
+        if len(paths) == 1:
+            self.text = self.tr("Drop to open {name}").format(name=paths[0].name or str(paths[0]))
+        else:
+            self.text = self.tr("Drop to open {count} items").format(count=len(paths))
+        self.setAccessibleName(self.text)
+        self.setGeometry(self.parentWidget().rect())
+        self.raise_()
+        self.show()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and self.isVisible():
+            self.setGeometry(self.parentWidget().rect())
+        return False
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), theme.colour("window", 0.82))
+        painter.setPen(QPen(theme.colour("accent"), 2, Qt.PenStyle.DashLine))
+        painter.setBrush(theme.colour("accent", 0.08))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN), 10, 10)
+        centre = QPointF(self.rect().center())
+        picture = tinted("folder-open", theme.colour("link"), ICON, self.devicePixelRatioF())
+        painter.drawPixmap(QPointF(centre.x() - ICON / 2, centre.y() - ICON - 4), picture)
+        font = theme.app_font(18, bold=True)
+        painter.setFont(font)
+        painter.setPen(theme.colour("text"))
+        room = QRectF(4 * MARGIN, centre.y() + 8, self.width() - 8 * MARGIN, 40)
+        text = painter.fontMetrics().elidedText(self.text, Qt.TextElideMode.ElideMiddle, int(room.width()))
+        painter.drawText(room, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, text)
+        painter.end()

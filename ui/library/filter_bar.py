@@ -1,0 +1,99 @@
+"""The line above the list of a folder: words to search for, and which files are shown."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QToolButton, QWidget
+
+from cvstudio.folders import Listing
+from cvstudio.media import MediaKind
+from ui.icons import icon
+from ui.library.kinds import kind_icon, kind_title
+from ui.library.library import Filter, Library
+
+
+def mark_checked(action: QAction) -> None:
+    """Write what is chosen in bold: a menu with icons has no room for ticks."""
+    font = action.font()
+    font.setBold(action.isChecked())
+    action.setFont(font)
+
+
+class FilterBar(QWidget):
+    """Sets the filter of the library.
+
+    Signals
+    -------
+    left : Enter or Down was pressed in the search: on to the list
+    """
+
+    left = Signal()
+
+    def __init__(self, library: Library) -> None:
+        super().__init__()
+        self._library = library
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(self.tr("Search this folder"))
+        self.search.setAccessibleName(self.tr("Search this folder"))
+        self.search.setClearButtonEnabled(True)
+        # What is dropped on the window is to be opened, wherever it falls.
+        self.search.setAcceptDrops(False)
+        self.search.textChanged.connect(lambda text: library.set_filter(dataclasses.replace(library.filter, text=text)))
+        self.search.returnPressed.connect(self.left)
+        self.button = QToolButton()
+        self.button.setIcon(icon("list-filter"))
+        self.button.setCheckable(True)
+        self.button.setToolTip(self.tr("Choose which files are shown"))
+        self.button.setAccessibleName(self.tr("Which files are shown"))
+        self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._menu = QMenu(self.button)
+        self._menu.aboutToShow.connect(self._fill)
+        self.button.setMenu(self._menu)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(10, 2, 8, 6)
+        layout.setSpacing(4)
+        layout.addWidget(self.search, 1)
+        layout.addWidget(self.button)
+
+    def show_listing(self, listing: Listing | None) -> None:
+        """Another folder has a filter of its own."""
+        chosen = self._library.current
+        self.button.setChecked(self._library.filter.kind is not None or bool(chosen and chosen.recursive))
+        if self.search.text() != self._library.filter.text:
+            self.search.blockSignals(True)
+            self.search.setText(self._library.filter.text)
+            self.search.blockSignals(False)
+
+    def _fill(self) -> None:
+        menu, listing = self._menu, self._library.listing
+        menu.clear()
+        counts: dict[MediaKind | None, int] = {}
+        for file in listing.files if listing is not None else ():
+            counts[file.kind] = counts.get(file.kind, 0) + 1
+        total = sum(counts.values())
+        self._add(self.tr("All media"), None, "images", total - counts.get(None, 0))
+        for kind in sorted(kind for kind in counts if kind is not None):
+            self._add(kind_title(kind), kind, kind_icon(kind), counts[kind])
+        self._add(self.tr("All files"), "all", "file", total)
+        menu.addSeparator()
+        media_set = self._library.current
+        below = menu.addAction(icon("layers"), self.tr("Include subfolders"))
+        below.setCheckable(True)
+        below.setChecked(media_set is not None and media_set.recursive)
+        mark_checked(below)
+        below.toggled.connect(self._library.set_recursive)
+
+    def _add(self, title: str, kind: MediaKind | str | None, icon_name: str, count: int) -> None:
+        action = self._menu.addAction(icon(icon_name), f"{title}  ({count:,})")
+        action.setCheckable(True)
+        action.setChecked(self._library.filter.kind == kind)
+        mark_checked(action)
+        new = Filter(self._library.filter.text, kind)
+        action.triggered.connect(lambda: self._set(new))
+
+    def _set(self, new: Filter) -> None:
+        self._library.set_filter(new)
+        self.show_listing(self._library.listing)
