@@ -33,7 +33,7 @@ def outlines(mask: NDArray[np.bool_], left: int = 0, top: int = 0, *, tolerance:
     if tolerance > 0:
         simple = [loop for loop in (_simplified(loop, tolerance) for loop in found) if _area(loop) > 0]
         found = simple or found[:1]
-    return [loop + (left, top) for loop in found]
+    return [loop + np.array([left, top]) for loop in found]
 
 
 def joined(parts: list[Polygon]) -> Polygon:

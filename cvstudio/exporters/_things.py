@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Annotated
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvstudio.exporters._outlines import Polygon, outlines
 from cvstudio.masks import edges
@@ -36,7 +37,7 @@ def within(found: Detections) -> Detections:
     return dataclasses.replace(found, boxes=boxes).take(np.flatnonzero(good))
 
 
-def corner_and_extent(box: np.ndarray[tuple[int], np.dtype[np.float32]]) -> tuple[float, float, float, float]:
+def corner_and_extent(box: NDArray[np.float32]) -> tuple[float, float, float, float]:
     """x, y, width and height of a box, in the fewest decimals from which corner and extent add up to the same box."""
     x1, y1, x2, y2 = (Decimal(str(value)) for value in box)
     return float(x1), float(y1), float(x2 - x1), float(y2 - y1)

@@ -77,7 +77,7 @@ def _write(path: Path, item: ExportItem, progress: Progress) -> None:
         place = f"{item.stem or item.media.path.stem}.png"
         content = base64.b64encode(encoded(item.base.rgb8, ".png")).decode("ascii")
     progress.check()
-    value = {
+    value: dict[str, Any] = {
         "version": VERSION,
         "flags": {},
         "shapes": _shapes(found, options),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters._things import corner_and_extent, within
@@ -33,12 +36,16 @@ def _write(path: Path, item: ExportItem, progress: Progress) -> None:
             found = within(moment.result)
             assert found.track_ids is not None
             for row in range(len(found)):
-                if found.track_ids[row] >= 0:
-                    x, y, width, height = corner_and_extent(found.boxes[row])
-                    numbers = (_plain(x + 1), _plain(y + 1), _plain(width), _plain(height), str(found.scores[row]))
-                    file.write(
-                        f"{moment.number},{found.track_ids[row]},{','.join(numbers)},{found.classes[row] + 1},1\n"
-                    )
+                identity = int(found.track_ids[row])
+                if identity >= 0:
+                    x, y, width, height = (_plain(value) for value in _from_one(found.boxes[row]))
+                    place = f"{x},{y},{width},{height},{found.scores[row]}"
+                    file.write(f"{moment.number},{identity},{place},{found.classes[row] + 1},1\n")
+
+
+def _from_one(box: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    x, y, width, height = corner_and_extent(box)
+    return x + 1, y + 1, width, height
 
 
 def _plain(value: float) -> str:

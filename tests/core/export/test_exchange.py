@@ -293,21 +293,24 @@ def test_labelme_schema(put, masked, photo, tmp_path):
     assert {shape["shape_type"] for shape in read["shapes"]} == {"polygon"}
     boxes = json.loads(put("labelme", masked, "b.labelme.json", shapes="boxes").read_text())["shapes"]
     assert all(shape["shape_type"] == "rectangle" and len(shape["points"]) == 2 for shape in boxes)
-    np.testing.assert_array_equal(np.array([sum(s["points"], []) for s in boxes], np.float32), masked.boxes)
+    np.testing.assert_array_equal(np.array([s["points"] for s in boxes], np.float32).reshape(-1, 4), masked.boxes)
 
 
 def test_labelme_reads_its_own_form(put, masked, photo):
     labelme = pytest.importorskip(
         "labelme", reason="LabelMe is not among the dependencies: it is GPL and wants a Qt of its own"
     )
-    from labelme.label_file import LabelFile
-
+    try:
+        from labelme.label_file import LabelFile
+    except ImportError:  # as of version 6
+        from labelme._label_file import LabelFile
     for name, options in (("a.json", {}), ("b.json", {"embed": True}), ("c.json", {"shapes": "boxes"})):
         read = LabelFile(str(put("labelme", masked, name, **options)))
         assert labelme.__version__
-        with Pillow.open(io.BytesIO(read.imageData)) as picture:
-            assert picture.size == SIZE
-        assert [shape["label"] for shape in read.shapes][0] == "cat"
+        # Version 6 hands out the picture itself.
+        picture = Pillow.open(io.BytesIO(read.imageData)) if isinstance(read.imageData, bytes) else read.imageData
+        assert picture.size == SIZE
+        assert read.shapes[0]["label"] == "cat"
         assert all(len(shape["points"]) >= 2 for shape in read.shapes)
 
 
