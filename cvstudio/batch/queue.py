@@ -78,12 +78,13 @@ class BatchQueue(Closing):
         self._lock = _lock(self._folder / "lock", out)
         self._path = self._folder / "queue.jsonl"
         self._pieces: dict[str, IO[bytes]] = {}
-        head, lines = _read(self._path)
-        wanted = json.loads(json.dumps(recipe))
-        self.restarted = bool(head) and head.get("recipe") != wanted
+        self.restarted = False
         """Whether the folder holds a batch of another recipe, which is begun anew."""
         self.entries: dict[str, Outcome] = {}
         try:
+            head, lines = _read(self._path)
+            wanted = json.loads(json.dumps(recipe))
+            self.restarted = bool(head) and head.get("recipe") != wanted
             if not head or self.restarted:
                 self._begin(wanted)
             else:

@@ -22,7 +22,7 @@ from cvstudio.batch.queue import BatchQueue, Outcome
 from cvstudio.closing import Closing
 from cvstudio.errors import BindingError, Cancelled, ExportError, ParamsError, UserError, WeightsError
 from cvstudio.exporters import Exporter, ExportItem, export
-from cvstudio.exporters.base import Piece
+from cvstudio.exporters.base import Piece, writing
 from cvstudio.media import Media, MediaKind, open_media, open_reader
 from cvstudio.media.identity import media_id
 from cvstudio.media.open import FORMATS
@@ -44,7 +44,6 @@ STOPPING = (WeightsError, ParamsError, BindingError)
 """What would befall every other file, too."""
 
 DECODED = (MediaKind.IMAGE, MediaKind.DEPTH)
-SUFFIXES = frozenset(suffix for entry in FORMATS for suffix in entry.suffixes)
 
 
 def cpu_streams(model: ModelSpec | None) -> int:
@@ -89,6 +88,8 @@ class Workers(Closing):
         self._device = device
         self._streams = streams
         self._recipe = plan.recipe()
+        kinds = plan.instance.spec.inputs[0].kinds
+        self._suffixes = {suffix for entry in FORMATS if entry.kind in kinds for suffix in entry.suffixes}
         self._stop = Progress()
         self._outcomes: queue.Queue[Outcome | BaseException] = queue.Queue()
         self._feed = threading.Lock()
@@ -178,7 +179,7 @@ class Workers(Closing):
             media = open_media(task.file, kind=only)
         except UserError:
             # What calls itself a picture and is none is damaged; a text file in the folder is nobody's fault.
-            if task.asked or task.file.suffix.lower() in SUFFIXES:
+            if task.asked or task.file.suffix.lower() in self._suffixes:
                 raise
             return None
         if slot.accepts(media):
@@ -201,7 +202,7 @@ class Workers(Closing):
                     else:
                         self._do(runner, read)
         except BaseException as error:  # handed to the thread that waits
-            self._outcomes.put(error)
+            self._give_up(error)
 
     def _load(self, runner: Runner) -> None:
         """Load the network before the first picture: what is missing is missing for all."""
@@ -280,7 +281,8 @@ class Workers(Closing):
         if path is None:
             assert exporter.combined is not None
             exporter.check(item)
-            pieces[exporter.key] = list(exporter.combined.pieces(item, self._stop))
+            with writing(self._plan.out):
+                pieces[exporter.key] = list(exporter.combined.pieces(item, self._stop))
         else:
             # What holds the folder together is written once, at the end.
             export(dataclasses.replace(exporter, finish=None), path, item, self._stop, recipe=False)
@@ -307,7 +309,7 @@ class Workers(Closing):
         self, read: _Read, targets: list[tuple[Exporter, Path | None]], pieces: dict[str, list[Piece]]
     ) -> Outcome:
         file = str(read.task.file)
-        with self._record:
+        with self._record, writing(self._plan.out):
             for key, value in pieces.items():
                 self._done.put_pieces(key, file, value)
         outputs = tuple(path.relative_to(self._plan.out).as_posix() for _, path in targets if path is not None)
@@ -318,15 +320,22 @@ class Workers(Closing):
         cause = error.__cause__
         if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
             # Every other file would fail as well, after hours of work for nothing.
-            self._outcomes.put(error)
-            self._stop.cancel()
+            self._give_up(error)
         told = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         if not isinstance(error, UserError):
             log.error("%s failed", task.file, exc_info=error)
         return Outcome(str(task.file), "failed", task.name, error=told, secs=time.monotonic() - began)
 
+    def _give_up(self, error: BaseException) -> None:
+        self._outcomes.put(error)
+        self._stop.cancel()
+
     def _tell(self, outcome: Outcome) -> None:
-        with self._record:
+        try:
             if not outcome.resumed:
-                self._done.add(outcome)
-        self._outcomes.put(outcome)
+                with self._record, writing(self._plan.out):
+                    self._done.add(outcome)
+        except ExportError as error:
+            self._give_up(error)
+        else:
+            self._outcomes.put(outcome)
