@@ -109,9 +109,9 @@ def main() -> None:
             after = network_alone(network, files[::step])
             alone = (before + after) / 2
             print(
-                f"{'+'.join(formats):<10} network alone {alone * 1000:.1f} ms (before {before * 1000:.1f}, after "
-                f"{after * 1000:.1f}), batch {each * 1000:.1f} ms a picture: {each / alone:.2f}x (at most 1.10); memory "
-                f"of the last quarter {growth:.3f}x that of the second; {batch.summary.text()}"
+                f"{'+'.join(formats):<10} network alone {alone * 1000:.1f} ms a picture (before {before * 1000:.1f}, "
+                f"after {after * 1000:.1f}), batch {each * 1000:.1f} ms: {each / alone:.2f}x (at most 1.10); memory of "
+                f"the last quarter {growth:.3f}x that of the second; {batch.summary.text()}"
             )
     finally:
         shutil.rmtree(base)
