@@ -86,13 +86,24 @@ class Runner(Closing):
         image = picture[instance.spec.inputs[0].name] if picture else None
         return ExportItem(media, image if isinstance(image, Image) else None, result, dict(look or {}), recipe)
 
-    def frames(self, instance: AnalysisInstance, progress: Progress) -> Iterator[tuple[Image, Any]]:
-        """Every frame of a video in order, with its result."""
+    def frames(
+        self,
+        instance: AnalysisInstance,
+        progress: Progress,
+        *,
+        start_secs: float = 0.0,
+        stop_secs: float | None = None,
+    ) -> Iterator[tuple[Image, Any]]:
+        """Every frame of a video in order, with its result: from the one that is shown at `start_secs` up to what
+        begins at `stop_secs`."""
         media = instance.bindings[instance.spec.inputs[0].name]
-        total = media.frame_count or (media.duration_secs or 0) * (media.frame_rate or 0) or None
+        end_secs = media.duration_secs if stop_secs is None else min(stop_secs, media.duration_secs or stop_secs)
+        span_secs = (end_secs or 0) - start_secs
         with Readers() as readers:
-            for number, frame in enumerate(iterate_frames(media, readers)):
-                progress(min(1.0, number / total) if total else None, f"frame {number + 1}")
+            frames = iterate_frames(media, readers, start_secs=start_secs, stop_secs=stop_secs)
+            for number, frame in enumerate(frames):
+                done = min(max(0.0, frame.pts - start_secs) / span_secs, 1.0) if span_secs > 0 else None
+                progress(done, f"frame {number + 1}")
                 self.cache.put(sample_key(media, frame.pts), frame)
                 yield frame, self.result(instance, Progress(), pts=frame.pts)
 

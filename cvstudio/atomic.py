@@ -13,11 +13,11 @@ STEM_LENGTH = 40
 
 
 @contextmanager
-def atomic_path(target: Path) -> Iterator[Path]:
+def atomic_path(target: Path, *, tidy: bool = True) -> Iterator[Path]:
     """A path beside `target` to write to; on leaving it becomes `target`, on any error it is removed.
 
     The temporary file is named ``.<stem>.cvstudio-<process>-<random><suffix>``. What killed processes left in the
-    folder is removed first. A link is followed: the file that it names is replaced.
+    folder is removed first, unless `tidy` is False. A link is followed: the file that it names is replaced.
 
     Raises
     ------
@@ -25,7 +25,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
         The folder cannot be written to, or the disk is full.
     """
     target = Path(os.path.realpath(target))
-    clean_up(target.parent)
+    if tidy:
+        clean_up(target.parent)
     name = f".{target.stem[:STEM_LENGTH]}{MARK}{os.getpid()}-{os.urandom(4).hex()}{target.suffix}"
     temporary = target.with_name(name)
     try:

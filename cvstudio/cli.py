@@ -10,9 +10,10 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.cli_export import add_format_options
 from cvstudio.models import MODELS
 from cvstudio.params import add_arguments, fields_of, parse_text
 from cvstudio.progress import Progress
@@ -20,17 +21,19 @@ from cvstudio.terminal import Bar, guarded
 from cvstudio.training.arguments import add_training
 from cvstudio.weights.terms import terms
 
-if TYPE_CHECKING:
-    from cvstudio.api import Runner
-    from cvstudio.session import AnalysisInstance
-
 COMMANDS = ("run", "list", "train", "evaluate")
 
 
 def _analysis_parser(commands: Any, analysis: Analysis) -> None:
     parser = commands.add_parser(analysis.key, help=analysis.summary, description=analysis.summary)
     first, *others = analysis.inputs
-    parser.add_argument(first.name, type=Path, metavar=first.name.upper(), help=f"{first.title.lower()} file")
+    parser.add_argument(
+        first.name,
+        type=Path,
+        nargs="+",
+        metavar=first.name.upper(),
+        help=f"{first.title.lower()} file; several, or a folder, are done as a batch that can be stopped and goes on",
+    )
     for slot in others:
         parser.add_argument(f"--{slot.name}", type=Path, required=True, help=f"{slot.title.lower()} file")
     _common(parser)
@@ -51,12 +54,15 @@ def _analysis_parser(commands: Any, analysis: Analysis) -> None:
     group = parser.add_argument_group("parameters")
     for stage in analysis.stages:
         add_arguments(group, stage.params)
+    add_format_options(parser, analysis.result)
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", type=Path, default=Path("out"), help="file or folder to write (default: out)")
     parser.add_argument("--format", action="append", help="export format, may be repeated; default: the usual ones")
     parser.add_argument("--time", type=float, metavar="SECS", help="one frame of a video instead of all of it")
+    parser.add_argument("--from", dest="start", type=float, metavar="SECS", help="begin in the video here")
+    parser.add_argument("--to", dest="stop", type=float, metavar="SECS", help="end in the video here")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
 
@@ -112,48 +118,16 @@ def _list() -> int:
         for model in MODELS:
             if analysis.task and model.task == analysis.task:
                 print(f"    --model {model.key:<22}{model.title}, {model.year}; {terms(model)}")
-    print("formats: " + ", ".join(f"{exporter.key} (.{exporter.suffix.lstrip('.')})" for exporter in EXPORTERS))
+    for exporter in EXPORTERS:
+        print(f"--format {exporter.key:<12}{exporter.suffix or 'a folder':<16}{exporter.summary}")
     for broken in (*ANALYSES.broken, *MODELS.broken, *EXPORTERS.broken):
         print(f"not usable: {broken.module} ({broken.reason})", file=sys.stderr)
     return 0
 
 
-def _targets(out: Path, stem: str, keys: Sequence[str] | None, result_type: type[Any], *, video: bool) -> list[Any]:
-    from cvstudio.exporters import EXPORTERS, default_exporters, exporter_for_suffix
-
-    if out.suffix and not out.is_dir():
-        return [(EXPORTERS[keys[0]] if keys else exporter_for_suffix(out.suffix, result_type, video=video), out)]
-    chosen = [EXPORTERS[key] for key in keys] if keys else default_exporters(result_type, video=video)
-    return [(exporter, out / f"{stem}{exporter.suffix}") for exporter in chosen]
-
-
-def _export(runner: Runner, instance: AnalysisInstance, options: argparse.Namespace, progress: Progress) -> list[Path]:
-    from cvstudio.exporters import ExportItem, export
-    from cvstudio.media import MediaKind
-    from cvstudio.recipe import make_recipe
-
-    spec = instance.spec
-    media = instance.bindings[spec.inputs[0].name]
-    look = getattr(options, "look", {})
-    video = media.kind is MediaKind.VIDEO and not spec.inputs[0].streamed and options.time is None
-    stem = f"{media.path.stem}-{spec.key}"
-    targets = _targets(options.out, stem, options.format, spec.result, video=video)
-    written = []
-    for exporter, path in targets:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if video:
-            recipe = make_recipe(instance, path.parent.resolve(), pts=None, look=look)
-            item = ExportItem(media, None, None, look, recipe, frames=runner.frames(instance, progress))
-        else:
-            at = options.time or 0.0
-            item = runner.export_item(instance, progress, base=path.parent.resolve(), pts=at, look=look)
-        export(exporter, path, item, progress)
-        written.append(path)
-    return written
-
-
 def _run(arguments: Sequence[str]) -> int:
     from cvstudio.api import Runner, make_instance
+    from cvstudio.cli_export import run_batch, spread, take_export, write_result
     from cvstudio.recipe import load_recipe
 
     recipe = any(item == "--recipe" or item.startswith("--recipe=") for item in arguments)
@@ -161,26 +135,32 @@ def _run(arguments: Sequence[str]) -> int:
     if not recipe and not options.analysis:
         build_parser().parse_args(["run", "--help"])
 
+    bar = Bar(quiet=options.quiet)
+
     def work(progress: Progress) -> int:
+        if not recipe:
+            spec = ANALYSES[options.analysis]
+            key, weights = getattr(options, "model", ""), getattr(options, "weights", None)
+            values = _values(options, spec, MODELS[key] if key else None)
+            first, *others = (slot.name for slot in spec.inputs)
+            inputs = {name: getattr(options, name) for name in others}
+            files = spread(getattr(options, first))
+            if len(files) > 1 or files[0].is_dir():
+                return run_batch(spec.key, files, inputs, key, weights, values, options, bar, progress)
         with Runner(device=options.device) as runner:
             if recipe:
                 instance, time_secs, options.look = load_recipe(options.recipe)
+                take_export(options, options.recipe)
                 if options.time is None:
                     options.time = time_secs
             else:
-                spec = ANALYSES[options.analysis]
-                key = getattr(options, "model", "")
-                model = MODELS[key] if key else None
-                inputs = {slot.name: getattr(options, slot.name) for slot in spec.inputs}
-                values = _values(options, spec, model)
-                instance = make_instance(
-                    spec.key, inputs, model=key, weights=getattr(options, "weights", None), values=values
-                )
-            written = _export(runner, instance, options, progress)
+                inputs[first] = files[0]
+                instance = make_instance(spec.key, inputs, model=key, weights=weights, values=values)
+            written = write_result(runner, instance, options, progress)
         print(*written, sep="\n")
         return 0
 
-    return guarded(work, Bar(quiet=options.quiet), stopped="stopped; nothing was left half written.")
+    return guarded(work, bar, stopped="stopped; nothing was left half written.")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -241,8 +241,11 @@ def parse_text(field: Field, text: str) -> Any:
     return check_value(field, text)
 
 
-def add_arguments(parser: argparse._ActionsContainer, params_type: type[Any]) -> None:
-    """Add one flag for each parameter to a command line parser; values stay text until `parse_text`."""
+def add_arguments(parser: argparse._ActionsContainer, params_type: type[Any], *, prefix: str = "") -> None:
+    """Add one flag for each parameter to a command line parser; values stay text until `parse_text`.
+
+    With `prefix` the flags are ``--PREFIX-NAME`` and the values lie under "PREFIX.NAME".
+    """
     for field in fields_of(params_type):
         shape = {"interval": "LOW,HIGH", "point": "X,Y", "choices": "A,B,…", "bool": "true|false"}.get(field.kind)
         if field.choices and field.choices.options and field.kind == "choice":
@@ -250,4 +253,6 @@ def add_arguments(parser: argparse._ActionsContainer, params_type: type[Any]) ->
         bounds = field.range
         span = f" {bounds.low:g}..{bounds.high:g}{bounds.unit and ' ' + bounds.unit}." if bounds else ""
         help_text = f"{field.doc.what}{span} Default: {field.default}.".replace("%", "%%")
-        parser.add_argument(field.flag, dest=field.name, metavar=shape or field.name.upper(), help=help_text)
+        flag = f"--{prefix}-{field.flag.removeprefix('--')}" if prefix else field.flag
+        dest = f"{prefix}.{field.name}" if prefix else field.name
+        parser.add_argument(flag, dest=dest, metavar=shape or field.name.upper(), help=help_text)

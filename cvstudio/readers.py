@@ -59,10 +59,12 @@ def read_sample(media: Media, pts: float | None, readers: Readers, cache: Cache)
     return entry.value  # type: ignore[no-any-return]
 
 
-def iterate_frames(media: Media, readers: Readers) -> Iterator[Any]:
-    """Every frame of a video in order, from its beginning."""
+def iterate_frames(
+    media: Media, readers: Readers, *, start_secs: float = 0.0, stop_secs: float | None = None
+) -> Iterator[Any]:
+    """Every frame of a video in order: from the one that is shown at `start_secs` up to what begins at `stop_secs`."""
     reader = readers.get(media)
-    frame = reader.at(0.0)
-    while frame is not None:
+    frame = reader.at(start_secs)
+    while frame is not None and (stop_secs is None or frame.pts < stop_secs):
         yield frame
         frame = reader.next()

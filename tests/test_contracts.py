@@ -34,7 +34,8 @@ EXPORTER_KEYS = [exporter.key for exporter in EXPORTERS]
 
 def all_params() -> list[type[Any]]:
     stages = [stage.params for analysis in ANALYSES for stage in analysis.stages]
-    return list(dict.fromkeys([*stages, *(model.params for model in MODELS), Look]))
+    options = [exporter.params for exporter in EXPORTERS]
+    return list(dict.fromkeys([*stages, *(model.params for model in MODELS), Look, *options]))
 
 
 def test_nothing_that_is_registered_failed_to_import():
@@ -217,14 +218,16 @@ def test_every_result_is_written_by_each_of_its_formats_with_a_recipe(key, resul
         assert path.stat().st_size > 0
         instance, _, _ = load_recipe(recipe_path(path))
         assert instance.analysis == key
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
 
 
 @pytest.mark.parametrize("key", EXPORTER_KEYS)
 def test_a_format_is_declared_in_full(key):
     exporter = EXPORTERS[key]
-    assert exporter.suffix.startswith(".")
+    assert exporter.suffix == "" if exporter.folder else exporter.suffix.startswith(".")
     assert exporter.suffix == exporter.suffix.lower()
+    assert exporter.folder or exporter.finish is None
+    assert not (exporter.folder and exporter.combined)
     assert exporter.title
     assert exporter.summary.endswith(".")
     assert set(exporter.accepts) <= {analysis.result for analysis in ANALYSES}

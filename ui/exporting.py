@@ -1,17 +1,18 @@
-"""Exporting from the window: choose a format and a file, write on a worker, say where it is."""
+"""Exporting from the window: ask what and where to, write on a worker, say where it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QStandardPaths, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from cvstudio.jobs import Event, Job
-from cvstudio.media import MediaKind
+from cvstudio.media import Media, MediaKind
 from cvstudio.progress import Progress
 from cvstudio.session import AnalysisInstance
 from ui.controller import Controller
@@ -20,11 +21,13 @@ from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:
     from cvstudio.api import Runner
+    from cvstudio.batch import Summary
     from cvstudio.exporters import Exporter, ExportItem
+    from ui.export_dialog import ExportDialog, Wish
 
 
 class Exporting(QObject):
-    """Writes results of the current analysis. `written` are the files of this session."""
+    """Writes results of the current analysis. `written` are the files and folders of this session."""
 
     def __init__(self, window: QWidget, controller: Controller, settings: Settings, notices: Notices) -> None:
         super().__init__(window)
@@ -33,90 +36,176 @@ class Exporting(QObject):
         self._settings = settings
         self._notices = notices
         self.written: list[Path] = []
+        self.last: Wish | None = None
         controller.pipeline.event.connect(self._job_event)
 
-    def ask(self) -> None:
-        """Choose a format and a file for the current result."""
-        result = self._controller.current_result()
-        instance = self._controller.session.state.instance
-        media = self._controller.session.state.active_media
-        if result is None or instance is None or media is None:
+    @property
+    def _current(self) -> tuple[AnalysisInstance, Media] | None:
+        """What can be exported now; says so where there is nothing."""
+        state = self._controller.session.state
+        if self._controller.current_result() is None or state.instance is None or state.active_media is None:
             self._notices.post("info", self.tr("There is no result to export yet; open a file and choose an analysis."))
-            return
+            return None
+        return state.instance, state.active_media
+
+    def ask(self) -> ExportDialog | None:
+        """Open the dialog for the current result; None where there is none."""
+        current = self._current
+        if current is None:
+            return None
         # Imported with the first export: the window must not wait for it.
-        from cvstudio.exporters import exporters_for
+        from ui.export_dialog import ExportDialog, Subject
 
-        video = media.kind is MediaKind.VIDEO
-        # A video that stands still is more often wanted as the picture one sees.
-        choices = sorted(exporters_for(type(result), video=video), key=lambda item: item.video)
-        filters = {f"{item.title} (*{item.suffix})": item for item in choices}
-        pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
-        start = Path(self._settings.text("export-folder", pictures))
-        name, chosen = QFileDialog.getSaveFileName(
-            self._window,
-            self.tr("Export"),
-            str(start / f"{media.path.stem}-{instance.analysis}{choices[0].suffix}"),
-            ";;".join(filters),
+        instance, media = current
+        video = media.kind is MediaKind.VIDEO and not instance.spec.inputs[0].streamed
+        subject = Subject(
+            instance.spec.result,
+            self._stem(instance, media),
+            instance.analysis,
+            video,
+            self._controller.playback.loop,
+            sum(1 for item in self._controller.session.state.media if instance.spec.inputs[0].accepts(item)),
         )
-        if not name:
-            return
-        path = Path(name)
-        exporter = filters.get(chosen, choices[0])
-        if path.suffix.lower() != exporter.suffix:
-            by_suffix = next((item for item in choices if item.suffix == path.suffix.lower()), None)
-            exporter, path = (by_suffix, path) if by_suffix else (exporter, path.with_name(path.name + exporter.suffix))
-        self._settings.set("export-folder", str(path.parent))
-        self.export(exporter, path)
+        pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
+        folder = Path(self._settings.text("export-folder", pictures))
+        dialog = ExportDialog(self._window, subject, self._settings, folder)
+        dialog.wished.connect(self.do)
+        dialog.open()
+        return dialog
 
-    def export(self, exporter: Exporter, path: Path) -> None:
-        """Write the current result to `path` on a worker."""
+    @staticmethod
+    def _stem(instance: AnalysisInstance, media: Media) -> str:
+        return f"{media.path.stem}-{instance.analysis}"
+
+    def repeat(self) -> None:
+        """Export the current result as the last one was, to the same folder; asks where there was none."""
+        from ui.export_dialog import PART
+
+        wish, current = self.last, self._current
+        if current is None:
+            return
+        instance, media = current
+        part = self._controller.playback.loop
+        fits = wish is not None and issubclass(instance.spec.result, wish.exporter.accepts)
+        if wish is None or not fits or (wish.scope == PART and part is None):
+            self.ask()
+            return
+        if not wish.several:
+            ending = f"-{wish.format}" if wish.exporter.folder else wish.exporter.suffix
+            name = f"{self._stem(instance, media)}{ending}"
+            wish = dataclasses.replace(wish, name=name, part=part if wish.scope == PART else None)
+        self.do(wish)
+
+    def do(self, wish: Wish) -> None:
+        """Do what the dialog was told."""
+        from ui.export_dialog import PART, WHOLE
+
+        self.last = wish
+        if wish.several:
+            self._batch(wish)
+            return
+        start, stop = wish.part or (0.0, None)
+        whole = wish.scope in (PART, WHOLE)
+        self.export(wish.exporter, wish.path, whole=whole, options=wish.options, start_secs=start, stop_secs=stop)
+
+    def export(
+        self,
+        exporter: Exporter,
+        path: Path,
+        *,
+        whole: bool | None = None,
+        options: Mapping[str, Any] | None = None,
+        start_secs: float = 0.0,
+        stop_secs: float | None = None,
+    ) -> None:
+        """Write the current result to `path` on a worker: the moment that is shown, or with `whole` every frame from
+        `start_secs` to `stop_secs`. None takes the whole where the format holds nothing else."""
         instance = self._controller.session.state.instance
         assert instance is not None
         look = dict(self._controller.session.state.look)
         pts = self._controller.shown.pts
         cache = self._controller.pipeline.cache
+        part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.api import Runner
-            from cvstudio.exporters import export
+            from cvstudio.exporters.base import writing
+            from cvstudio.exporting import export_all
 
+            with writing(path.parent):
+                path.parent.mkdir(parents=True, exist_ok=True)
             # Its own networks: the window's belong to the accelerator thread, and the cache saves most runs.
             with Runner(cache=cache) as runner:
-                item = _export_item(runner, instance, exporter, path, pts, look, progress)
-                export(exporter, path, item, progress)
+                item = _export_item(runner, instance, path, pts, look, part, progress)
+                export_all([(exporter, path)], item, {exporter.key: options or {}}, progress)
             yield path
 
         title = self.tr("Exporting {name}").format(name=path.name)
         self._controller.pipeline.submit("export", Job(("export", str(path)), title, work))
 
+    def _batch(self, wish: Wish) -> None:
+        """Run the current analysis over a folder, or over all that is open."""
+        state = self._controller.session.state
+        assert state.instance is not None
+        instance, look = state.instance, dict(state.look)
+        opened = tuple(item.path for item in state.media if instance.spec.inputs[0].accepts(item))
+        paths = opened if wish.source is None else (wish.source,)
+
+        def work(progress: Progress) -> Iterator[Any]:
+            from cvstudio.batch import Batch, BatchPlan
+
+            options = {wish.format: wish.options}
+            batch = Batch(BatchPlan(instance, paths, wish.folder, (wish.format,), options, look))
+            for _ in batch.run(progress):
+                yield None
+            yield wish.folder, batch.summary
+
+        title = self.tr("Exporting to {name}").format(name=wish.folder.name)
+        self._controller.pipeline.submit("batch", Job(("export", str(wish.folder)), title, work))
+
     def _job_event(self, event: Event) -> None:
         owner = event.job.owner
-        if event.kind == "output" and isinstance(owner, tuple) and owner[0] == "export":
-            path: Path = event.value
-            self.written.append(path)
-            self._notices.post(
-                "info",
-                self.tr("Saved {name} and its recipe.").format(name=path.name),
-                action=self.tr("Show folder"),
-                run=lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent))),
-            )
+        if event.kind != "output" or not isinstance(owner, tuple) or owner[0] != "export":
+            return
+        if isinstance(event.value, tuple):
+            path, summary = event.value
+            self._say_batch(path, summary)
+        else:
+            path = event.value
+            self._say("info", self.tr("Saved {name} and its recipe.").format(name=path.name), path.parent)
+        self.written.append(path)
+
+    def _say_batch(self, folder: Path, summary: Summary) -> None:
+        if summary.failed:
+            text = self.tr("{done} files are exported, {failed} failed; batch-report.csv in the folder says why.")
+            self._say("warning", text.format(done=summary.done, failed=summary.failed), folder)
+        else:
+            self._say("info", self.tr("{done} files are exported.").format(done=summary.done), folder)
+
+    def _say(self, level: str, text: str, folder: Path) -> None:
+        def show() -> None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+        self._notices.post(level, text, action=self.tr("Show folder"), run=show)
 
 
 def _export_item(
     runner: Runner,
     instance: AnalysisInstance,
-    exporter: Exporter,
     path: Path,
     pts: float | None,
     look: dict[str, Any],
+    part: tuple[float, float | None] | None,
     progress: Progress,
 ) -> ExportItem:
     from cvstudio.exporters import ExportItem
     from cvstudio.recipe import make_recipe
 
     base = path.parent.resolve()
-    if not exporter.video:
+    if part is None:
         return runner.export_item(instance, progress, base=base, pts=pts, look=look)
+    start, stop = part
     media = instance.bindings[instance.spec.inputs[0].name]
     recipe = make_recipe(instance, base, pts=None, look=look)
-    return ExportItem(media, None, None, look, recipe, frames=runner.frames(instance, progress))
+    frames = runner.frames(instance, progress, start_secs=start, stop_secs=stop)
+    return ExportItem(media, None, None, look, recipe, frames, start_secs=start, stop_secs=stop)

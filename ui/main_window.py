@@ -136,6 +136,7 @@ class MainWindow(QMainWindow):
             Command("project-save", tr("Save Project"), self.project.save, "file", ("Ctrl+S",), "save"),
             Command("project-save-as", tr("Save Project As …"), self.project.save_as, "file", ("Ctrl+Shift+S",)),
             Command("export", tr("Export …"), self.exporting.ask, "file", ("Ctrl+E",), "share", (), True),
+            Command("export-again", tr("Export Again"), self.exporting.repeat, "file", ("Ctrl+Shift+E",)),
             Command("quit", tr("Quit"), self.close, "file", ("Ctrl+Q",), "", (), True),
             Command("undo", tr("Undo"), c.undo, "edit", ("Ctrl+Z",), "undo-2"),
             Command("redo", tr("Redo"), c.redo, "edit", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo-2"),
@@ -189,7 +190,8 @@ class MainWindow(QMainWindow):
         self.setWindowModified(self.controller.session.modified and self.project.path is not None)
 
     def _view_changed(self, shown: Shown) -> None:
-        self.actions_by_key["export"].setEnabled(self.controller.current_result() is not None)
+        for key in ("export", "export-again"):
+            self.actions_by_key[key].setEnabled(self.controller.current_result() is not None)
 
     def notice(self, level: str, text: str) -> None:
         """Say something to the user, in the one place where notices appear."""

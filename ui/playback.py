@@ -125,6 +125,11 @@ class Playback(QObject):
         # The middle of the wanted frame: a frame lasts from its own time to the next one's.
         self.seek(base + frames / rate + (0.5 / rate if self._frame_pts is not None else 0.0))
 
+    @property
+    def loop(self) -> tuple[float, float] | None:
+        """The part that is played again and again, in seconds."""
+        return self._transport.loop
+
     def set_loop(self, start: float | None, stop: float | None) -> None:
         """Play `start`..`stop` again and again; None plays to the end once."""
         self._transport.loop = (start, stop) if start is not None and stop is not None else None

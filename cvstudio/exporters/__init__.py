@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from cvstudio.errors import ExportError
-from cvstudio.exporters.base import Exporter, ExportItem, export, recipe_path
+from cvstudio.exporters.base import Combined, Exporter, ExportItem, Moment, Piece, export, recipe_path
 from cvstudio.registry import Registry
 
 ALIASES = {".jpeg": ".jpg", ".m4v": ".mp4"}
@@ -15,31 +16,42 @@ EXPORTERS: Registry[Exporter] = Registry("format", __name__)
 
 
 def exporters_for(result_type: type[Any], *, video: bool = False) -> list[Exporter]:
-    """The formats that take a result of this type; for a video also those that take all of it."""
-    found = [item for item in EXPORTERS if issubclass(result_type, item.accepts) and (video or not item.video)]
+    """The formats that take one result of this type, or with `video` those that take every frame of a video."""
+    found = [
+        item
+        for item in EXPORTERS
+        if issubclass(result_type, item.accepts) and (item.takes_video if video else not item.video)
+    ]
     return sorted(found, key=lambda item: (item.video != video, not item.preferred, item.title))
 
 
 def default_exporters(result_type: type[Any], *, video: bool = False) -> list[Exporter]:
     """The formats that are written where none is asked for."""
-    return [item for item in exporters_for(result_type, video=video) if item.preferred and item.video == video]
+    return [item for item in exporters_for(result_type, video=video) if item.preferred]
 
 
-def exporter_for_suffix(suffix: str, result_type: type[Any], *, video: bool = False) -> Exporter:
-    """The format of a file name. Raises ExportError."""
-    fitting = [item for item in exporters_for(result_type, video=video) if item.video == video]
-    wanted = ALIASES.get(suffix.lower(), suffix.lower())
-    for item in fitting:
-        if item.suffix == wanted:
+def exporter_for_suffix(name: str, result_type: type[Any], *, video: bool = False) -> Exporter:
+    """The format of a file by the end of its name; the longest that fits. Raises ExportError."""
+    fitting = [item for item in exporters_for(result_type, video=video) if item.suffix]
+    lower = name.lower()
+    for alias, suffix in ALIASES.items():
+        lower = lower.removesuffix(alias) + suffix if lower.endswith(alias) else lower
+    for item in sorted(fitting, key=lambda item: -len(item.suffix)):
+        if lower.endswith(item.suffix):
             return item
-    names = ", ".join(item.suffix for item in fitting)
-    raise ExportError(f"There is no format '{suffix}' for this result; name the file with one of: {names}.")
+    names = ", ".join(sorted({item.suffix for item in fitting}))
+    raise ExportError(
+        f"There is no format '{Path(name).suffix or name}' for this result; name the file with one of: {names}."
+    )
 
 
 __all__ = [
     "EXPORTERS",
+    "Combined",
     "ExportItem",
     "Exporter",
+    "Moment",
+    "Piece",
     "default_exporters",
     "export",
     "exporter_for_suffix",

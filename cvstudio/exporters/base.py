@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from cvstudio.atomic import atomic_path
 from cvstudio.draw.base import Look
@@ -15,7 +16,26 @@ from cvstudio.errors import ExportError
 from cvstudio.media.base import Media
 from cvstudio.params import from_mapping
 from cvstudio.progress import Progress
+from cvstudio.stages import NoParams
 from cvstudio.types import Image
+
+P = TypeVar("P")
+Piece = dict[str, Any]
+"""What a combined file holds of one picture or frame; JSON-ready, so that it can wait on disk."""
+
+
+class Moment(NamedTuple):
+    """One picture, or one frame of a video.
+
+    name : file name without its ending, unique within an export; number : of the frame, from 1; pts : its time in
+    seconds from the first frame of the video, None for a picture
+    """
+
+    name: str
+    number: int
+    pts: float | None
+    image: Image | None
+    result: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +50,10 @@ class ExportItem:
     look : values of `Look` by name
     recipe : how the result was made, written beside it; JSON-ready
     frames : (frame, result) of every frame of a video in order; read once
+    options : values of `Exporter.params` by name
+    stem : how files are called that hold it, without ending; "" takes the medium's own name
+    start_secs : where in the video `frames` begin
+    stop_secs : where they end; None is the end of the video
     """
 
     media: Media
@@ -38,10 +62,43 @@ class ExportItem:
     look: Mapping[str, Any]
     recipe: Mapping[str, Any]
     frames: Iterable[tuple[Any, Any]] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    stem: str = ""
+    start_secs: float = 0.0
+    stop_secs: float | None = None
+
+    def options_as(self, params_type: type[P]) -> P:
+        """The options, checked. Raises ParamsError."""
+        return from_mapping(params_type, self.options)
+
+    def moments(self, progress: Progress) -> Iterator[Moment]:
+        """The picture, or every frame in order, each with its result."""
+        stem = self.stem or self.media.path.stem
+        progress.check()
+        if self.frames is None:
+            yield Moment(stem, 1, getattr(self.base, "pts", None), self.base, self.result)
+            return
+        for number, (frame, result) in enumerate(self.frames, 1):
+            progress.check()
+            yield Moment(f"{stem}_{number:06d}", number, frame.pts, frame, result)
 
     def drawn_as(self) -> Look:
         """The look, checked. Raises ParamsError."""
         return from_mapping(Look, self.look)
+
+
+@dataclass(frozen=True)
+class Combined:
+    """How one file holds many pictures.
+
+    Parameters
+    ----------
+    pieces : callable (item, progress) -> iterator of pieces, one for each picture or frame
+    write : callable (path, pieces, options, progress); reads `pieces` once, in order
+    """
+
+    pieces: Callable[[ExportItem, Progress], Iterator[Piece]]
+    write: Callable[[Path, Iterable[Piece], Mapping[str, Any], Progress], None]
 
 
 @dataclass(frozen=True)
@@ -51,12 +108,18 @@ class Exporter:
     Parameters
     ----------
     key, title, summary
-    suffix : with its dot
+    suffix : with its dot; empty for a folder
     accepts : result types
-    write : callable (path, item, progress); the path is a temporary one beside the target
+    write : callable (path, item, progress)
+        The path is a temporary one beside the target; of a `folder` it is the folder itself, in which each file is
+        written through `atomic_path` and files of other pictures are left alone.
     video : it takes `ExportItem.frames` of a whole video instead of one result
     either : it takes `frames` too where they are given
     preferred : written by the command line where no format is asked for
+    params : options of the format, a class of `cvstudio.params` declarations
+    folder : it writes several files into a folder
+    finish : callable (folder), after everything is in a `folder`
+    combined : how a batch writes one file for all its pictures; None gives each picture its own file
     """
 
     key: str
@@ -68,16 +131,26 @@ class Exporter:
     video: bool = False
     either: bool = False
     preferred: bool = False
+    params: type[Any] = NoParams
+    folder: bool = False
+    finish: Callable[[Path], None] | None = None
+    combined: Combined | None = None
+
+    @property
+    def takes_video(self) -> bool:
+        """Whether it can hold every frame of a video."""
+        return self.video or self.either
 
     def check(self, item: ExportItem) -> None:
         """Raise ExportError where this format cannot hold `item`."""
         names = " or ".join(accepted.__name__.lower() for accepted in self.accepts)
         if item.frames is None and self.video:
             raise ExportError(f"{self.title} expects a whole video, found one picture; choose another format.")
-        if item.frames is not None and not (self.video or self.either):
+        if item.frames is not None and not self.takes_video:
             raise ExportError(
                 f"{self.title} expects one moment, found a whole video; say which (--time SECS) or choose MP4."
             )
+        item.options_as(self.params)
         if item.frames is None and not isinstance(item.result, self.accepts):
             found = type(item.result).__name__.lower()
             raise ExportError(f"{self.title} expects {names}, found {found}; choose another format.")
@@ -88,23 +161,51 @@ def recipe_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.recipe.json")
 
 
-def export(exporter: Exporter, path: Path, item: ExportItem, progress: Progress) -> None:
+def export(exporter: Exporter, path: Path, item: ExportItem, progress: Progress, *, recipe: bool = True) -> None:
     """Write `item` to `path` and its recipe beside it; an old file stays whole until the new one is.
+
+    Parameters
+    ----------
+    path : a file, or the folder of a format that writes several files
+    recipe : False where one recipe covers many exports
 
     Raises
     ------
     ExportError
         The format cannot hold the item, or the file cannot be written.
+    ParamsError
+        An option is not allowed.
     Cancelled
-        `progress` was told to stop; nothing is left half written.
+        `progress` was told to stop; no file is left half written.
     """
     exporter.check(item)
+    with writing(path):
+        if exporter.folder:
+            if path.is_file():
+                raise ExportError(f"{path.name} is to be a folder, found a file of that name; choose another name.")
+            path.mkdir(parents=True, exist_ok=True)
+            exporter.write(path, item, progress)
+            if exporter.finish is not None:
+                exporter.finish(path)
+        else:
+            # A batch tidies up once: to look through a folder of thousands for each file takes longer than the file.
+            with atomic_path(path, tidy=recipe) as temporary:
+                exporter.write(temporary, item, progress)
+        if recipe:
+            write_recipe(recipe_path(path), item.recipe)
+
+
+def write_recipe(path: Path, recipe: Mapping[str, Any]) -> None:
+    """Write a recipe. Raises OSError."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(recipe, ensure_ascii=False, indent=2, allow_nan=False), encoding="utf-8")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses into one ExportError about `path`."""
     try:
-        with atomic_path(path) as temporary:
-            exporter.write(temporary, item, progress)
-        with atomic_path(recipe_path(path)) as temporary:
-            text = json.dumps(item.recipe, ensure_ascii=False, indent=2, allow_nan=False)
-            temporary.write_text(text, encoding="utf-8")
+        yield
     except OSError as error:
         raise ExportError(f"{path.name} cannot be written: {_reason(error)}") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cvstudio.exporters import EXPORTERS
-from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.exporters.base import Combined, Exporter, ExportItem, Piece
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Labels
 
@@ -33,14 +33,6 @@ class Form:
     columns: tuple[str, ...]
     rows: Callable[[Any], list[Row]]
     cells: Callable[[Row], list[Any]]
-
-
-def _results(item: ExportItem) -> Iterator[tuple[float | None, Any]]:
-    if item.frames is None:
-        yield getattr(item.base, "pts", None), item.result
-    else:
-        for frame, result in item.frames:
-            yield frame.pts, result
 
 
 def _number(value: np.float32) -> float | None:
@@ -112,13 +104,12 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
     """
     frames = []
     size, kind, form = item.media.size, "probability", FORMS[Detections]
-    for pts, result in _results(item):
-        progress.check()
+    for moment in item.moments(progress):
+        result = moment.result
         form = FORMS[type(result)]
         size, kind = result.size, getattr(result, "score_kind", "probability")
-        frames.append(
-            json.dumps({"time_secs": pts, form.entries: form.rows(result)}, ensure_ascii=False, allow_nan=False)
-        )
+        entry = {"time_secs": moment.pts, form.entries: form.rows(result)}
+        frames.append(json.dumps(entry, ensure_ascii=False, allow_nan=False))
     head = {
         "format": form.name,
         "version": 1,
@@ -142,45 +133,56 @@ def _cell(text: str) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
+def _csv_pieces(item: ExportItem, progress: Progress) -> Iterator[Piece]:
+    """One for each picture or frame: `file`, `columns` and `rows` of cells."""
+    for moment in item.moments(progress):
+        form = FORMS[type(moment.result)]
+        time = "" if moment.pts is None else f"{moment.pts:.6f}"
+        rows = [[time, *form.cells(row)] for row in form.rows(moment.result)]
+        yield {"file": item.media.name, "columns": ["time_secs", *form.columns], "rows": rows}
+
+
 def _write_csv(path: Path, item: ExportItem, progress: Progress) -> None:
+    _write_table(path, _csv_pieces(item, progress), with_file=False)
+
+
+def _write_many_csv(path: Path, pieces: Iterable[Piece], options: Mapping[str, Any], progress: Progress) -> None:
+    """As for one picture, with the name of the file before everything."""
+    _write_table(path, pieces, with_file=True)
+
+
+def _write_table(path: Path, pieces: Iterable[Piece], *, with_file: bool) -> None:
     # The byte order mark makes Excel read Hangul as UTF-8.
     with path.open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
-        form: Form | None = None
-        for pts, result in _results(item):
-            progress.check()
-            if form is None:
-                form = FORMS[type(result)]
-                writer.writerow(["time_secs", *form.columns])
-            time = "" if pts is None else f"{pts:.6f}"
-            for row in form.rows(result):
-                writer.writerow([time, *form.cells(row)])
+        for number, piece in enumerate(pieces):
+            if number == 0:
+                writer.writerow([*(["file"] if with_file else []), *piece["columns"]])
+            name = [_cell(piece["file"])] if with_file else []
+            writer.writerows([*name, *row] for row in piece["rows"])
 
 
-for _video in (False, True):
-    _of = " of all frames" if _video else ""
-    EXPORTERS.register(
-        Exporter(
-            "json-video" if _video else "json",
-            f"JSON{_of}",
-            ".json",
-            tuple(FORMS),
-            _write_json,
-            f"Boxes, masks, classes and scores{_of}.",
-            video=_video,
-            either=not _video,
-            preferred=True,
-        )
+EXPORTERS.register(
+    Exporter(
+        "json",
+        "JSON",
+        ".json",
+        tuple(FORMS),
+        _write_json,
+        "Everything that was found, number for number, in a form of our own.",
+        either=True,
+        preferred=True,
     )
-    EXPORTERS.register(
-        Exporter(
-            "csv-video" if _video else "csv",
-            f"CSV table{_of}",
-            ".csv",
-            tuple(FORMS),
-            _write_csv,
-            f"Boxes, classes and scores{_of}, for a spreadsheet.",
-            video=_video,
-            either=not _video,
-        )
+)
+EXPORTERS.register(
+    Exporter(
+        "csv",
+        "CSV table",
+        ".csv",
+        tuple(FORMS),
+        _write_csv,
+        "Boxes, classes and scores, for a spreadsheet.",
+        either=True,
+        combined=Combined(_csv_pieces, _write_many_csv),
     )
+)

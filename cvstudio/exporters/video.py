@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw import Look, render
+from cvstudio.draw import render
 from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
 from cvstudio.exporters.video_sound import SoundTrack
 from cvstudio.media.base import Media
 from cvstudio.media.container import open_container, time_base, video_stream
+from cvstudio.params import Choices, Doc
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Labels
 from cvstudio.types import View
 
-CRF = "18"
+CRF: Mapping[str, str] = {"high": "18", "good": "23", "small": "28"}
+"""x264's constant rate factor: 18 can hardly be told from the source, 23 is its own default."""
+
 PRESET = "veryfast"
 MAX_TICKS_PER_SEC = 1_000_000
 DEFAULT_TIME_BASE = Fraction(1, 90_000)
@@ -29,16 +33,23 @@ BT709 = 1
 """The number of BT.709 in ISO/IEC 23091-2, for matrix, primaries and transfer alike."""
 
 
-def write_video(path: Path, frames: Iterable[tuple[Any, Any]], look: Look, media: Media, progress: Progress) -> None:
-    """Write frames with their results, and the sound of `media`, as H.264 and AAC in MP4.
+@dataclass(frozen=True)
+class VideoOptions:
+    """How the video is encoded."""
 
-    Parameters
-    ----------
-    path : the file to write
-    frames : (Frame, result) in order of presentation; each is written at its own `pts`, however uneven they are
-    look : how results are drawn
-    media : the video that the frames come from
-    progress : may cancel
+    quality: Annotated[
+        str,
+        Choices(tuple(CRF)),
+        Doc("Quality", "How much of the picture is kept.", "Small makes a file of about a third of the size."),
+    ] = "high"
+    sound: Annotated[bool, Doc("With sound", "Takes the sound along, cut to the same part.")] = True
+
+
+def _write_mp4(path: Path, item: ExportItem, progress: Progress) -> None:
+    """Frames with their results, and the sound, as H.264 and AAC in MP4.
+
+    Every frame is at its own time from where the part begins, however uneven they are; the first one, which may have
+    begun before, is at 0.
 
     Raises
     ------
@@ -51,32 +62,37 @@ def write_video(path: Path, frames: Iterable[tuple[Any, Any]], look: Look, media
 
     try:
         with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as target:
-            _write(target, frames, look, media, progress)
+            _write(target, item, item.options_as(VideoOptions), progress)
     except av.FFmpegError as error:
         if isinstance(error, OSError) and error.errno and not isinstance(error, av.error.InvalidDataError):
             raise OSError(error.errno, error.strerror) from error
         raise ExportError(
-            f"{media.name} cannot be written as MP4 ({error.strerror}); export its data instead."
+            f"{item.media.name} cannot be written as MP4 ({error.strerror}); export its data instead."
         ) from None
 
 
-def _write(target: Any, frames: Iterable[tuple[Any, Any]], look: Look, media: Media, progress: Progress) -> None:
+def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progress) -> None:
+    media, look = item.media, item.drawn_as()
     stream: Any = None
     sound: SoundTrack | None = None
     tick = _tick(media)
     try:
-        for frame, result in frames:
-            progress.check()
-            pixels = _even(render(frame, [(result, look)], View.whole(media.size or frame.size)))
+        for moment in item.moments(progress):
+            assert moment.image is not None
+            assert moment.pts is not None
+            whole = View.whole(media.size or moment.image.size)
+            pixels = _even(render(moment.image, [(moment.result, look)], whole))
             if stream is None:
-                stream = _add_picture(target, pixels, tick, media)
-                sound = SoundTrack.add(target, media)
-            target.mux(stream.encode(_encoded_form(pixels, frame.pts, tick)))
+                stream = _add_picture(target, pixels, tick, media, options)
+                if options.sound:
+                    sound = SoundTrack.add(target, media, start_secs=item.start_secs, stop_secs=item.stop_secs)
+            time_secs = max(0.0, moment.pts - item.start_secs)
+            target.mux(stream.encode(_encoded_form(pixels, time_secs, tick)))
             if sound is not None:
                 # Sound goes between the frames that it belongs to, so that players can read on.
-                sound.write(frame.pts, progress)
+                sound.write(time_secs, progress)
         if stream is None:
-            raise ExportError(f"{media.name} expects at least one frame, found none; choose another file.")
+            raise ExportError(f"{media.name} expects at least one frame, found none; choose another part or file.")
         target.mux(stream.encode())
         if sound is not None:
             sound.write(None, progress)
@@ -94,9 +110,9 @@ def _tick(media: Media) -> Fraction:
     return found if found.denominator <= MAX_TICKS_PER_SEC else DEFAULT_TIME_BASE
 
 
-def _add_picture(target: Any, pixels: NDArray[np.uint8], tick: Fraction, media: Media) -> Any:
+def _add_picture(target: Any, pixels: NDArray[np.uint8], tick: Fraction, media: Media, options: VideoOptions) -> Any:
     rate = Fraction(media.frame_rate or 30).limit_denominator(1001)
-    stream = target.add_stream("libx264", rate=rate, options={"crf": CRF, "preset": PRESET})
+    stream = target.add_stream("libx264", rate=rate, options={"crf": CRF[options.quality], "preset": PRESET})
     stream.height, stream.width = pixels.shape[:2]
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
@@ -124,11 +140,6 @@ def _even(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
-def _write_mp4(path: Path, item: ExportItem, progress: Progress) -> None:
-    assert item.frames is not None
-    write_video(path, item.frames, item.drawn_as(), item.media, progress)
-
-
 EXPORTERS.register(
     Exporter(
         "mp4",
@@ -136,8 +147,9 @@ EXPORTERS.register(
         ".mp4",
         (Detections, Labels),
         _write_mp4,
-        "The whole video with its results and its sound.",
+        "The video with its results and its sound, whole or a part of it.",
         video=True,
         preferred=True,
+        params=VideoOptions,
     )
 )

@@ -27,19 +27,27 @@ class SoundTrack:
         self._next: tuple[float, Any] | None = None
 
     @classmethod
-    def add(cls, target: Any, media: Media) -> SoundTrack | None:
-        """Add a stream to the open container `target`; None where `media` has no sound."""
+    def add(
+        cls, target: Any, media: Media, *, start_secs: float = 0.0, stop_secs: float | None = None
+    ) -> SoundTrack | None:
+        """Add a stream to the open container `target`; None where `media` has no sound.
+
+        A part is cut to the sample, for which it is encoded again.
+        """
         if not media.has_sound:
             return None
-        source = open_container(media.path)
-        given = audio_stream(source)
-        if given is not None and given.codec_context.name == "aac":
-            return cls(target, _copied(media, source, given, target.add_stream_from_template(given)), source)
-        source.close()
+        if start_secs <= 0 and stop_secs is None:
+            source = open_container(media.path)
+            given = audio_stream(source)
+            if given is not None and given.codec_context.name == "aac":
+                return cls(target, _copied(media, source, given, target.add_stream_from_template(given)), source)
+            source.close()
         reader = AudioReader(media)
         mono = reader.channels == 1
         stream = target.add_stream("aac", rate=reader.rate_hz, layout="mono" if mono else "stereo")
-        return cls(target, _encoded(reader, stream), reader)
+        first = min(round(start_secs * reader.rate_hz), reader.n_samples)
+        last = reader.n_samples if stop_secs is None else min(round(stop_secs * reader.rate_hz), reader.n_samples)
+        return cls(target, _encoded(reader, stream, first, last), reader)
 
     def write(self, until_secs: float | None, progress: Progress) -> None:
         """Write the packets that begin before `until_secs`; None writes the rest."""
@@ -85,19 +93,20 @@ def _picture_start_secs(media: Media) -> Fraction:
         return first_frame(media.path, container, picture)[0] * time_base(picture) if picture else Fraction(0)
 
 
-def _encoded(reader: AudioReader, stream: Any) -> Iterator[tuple[float, Any]]:
+def _encoded(reader: AudioReader, stream: Any, first: int, last: int) -> Iterator[tuple[float, Any]]:
+    """The samples from `first` up to `last`, at 0 and on."""
     import av
 
     layout = "mono" if reader.channels == 1 else "stereo"
-    for start in range(0, reader.n_samples, BLOCK_SAMPLES):
-        samples = reader.read(start, start + BLOCK_SAMPLES).samples
+    for start in range(first, last, BLOCK_SAMPLES):
+        samples = reader.read(start, min(start + BLOCK_SAMPLES, last)).samples
         # More than two channels are mixed: AAC in a stereo track is what every player plays.
         mixed = samples if len(samples) <= 2 else np.repeat(samples.mean(axis=0, keepdims=True), 2, axis=0)
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(mixed), format="fltp", layout=layout)
         frame.sample_rate = reader.rate_hz
-        frame.pts = start
+        frame.pts = start - first
         frame.time_base = Fraction(1, reader.rate_hz)
         for packet in stream.encode(frame):
-            yield start / reader.rate_hz, packet
+            yield (start - first) / reader.rate_hz, packet
     for packet in stream.encode():
-        yield reader.n_samples / reader.rate_hz, packet
+        yield (last - first) / reader.rate_hz, packet

@@ -185,3 +185,36 @@ def test_ctrl_c_stops_with_130_and_leaves_nothing_half_written(tmp_path):
     assert "Traceback" not in told
     assert not list(out.glob("*"))
     assert not list(out.glob(".*"))
+
+
+def test_a_part_of_a_video_and_the_recipe_that_gives_it_again(tmp_path):
+    import av
+
+    arguments = ["run", "detect", str(sample_path("clip")), "--model", "haar-face", "-q", "--from", "1", "--to", "1.2"]
+    arguments += ["--format", "mp4", "--format", "json", "--mp4-quality", "small"]
+    assert main([*arguments, "-o", str(tmp_path)]) == 0
+    frames = json.loads((tmp_path / "portrait-detect.json").read_text())["frames"]
+    assert [0.95 < frames[0]["time_secs"] <= 1.0, frames[-1]["time_secs"] < 1.2, len(frames) > 3] == [True] * 3
+    recipe = tmp_path / "portrait-detect.mp4.recipe.json"
+    assert json.loads(recipe.read_text())["export"] == {
+        "format": "mp4",
+        "options": {"quality": "small", "sound": True},
+        "range_secs": [1.0, 1.2],
+    }
+    assert main(["run", "--recipe", str(recipe), "-q", "-o", str(tmp_path / "again")]) == 0
+    times = []
+    for folder in (tmp_path, tmp_path / "again"):
+        with av.open(str(folder / "portrait-detect.mp4")) as made:
+            times.append([float(frame.pts * frame.time_base) for frame in made.decode(video=0)])
+    assert times[0] == times[1]
+    assert len(times[0]) == len(frames)
+    assert [path.name for path in (tmp_path / "again").iterdir() if path.suffix != ".json"] == ["portrait-detect.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("part", "words"), [(["--from", "2", "--to", "1"], "earlier one first"), (["--to", "1"], "expect a video")]
+)
+def test_a_part_that_makes_no_sense_is_one_sentence(part, words, picture, tmp_path, capsys):
+    source = picture if "video" in words else sample_path("clip")
+    assert main(["run", "detect", str(source), "--model", "haar-face", "-q", *part, "-o", str(tmp_path)]) == 1
+    assert words in capsys.readouterr().err

@@ -21,6 +21,7 @@ from pytestqt.qtbot import QtBot
 from cvstudio.results import Detections, Picture, Spectrogram
 from cvstudio.samples import sample_path
 from ui.driving import move_mouse, pause
+from ui.export_dialog import ExportDialog
 from ui.main_window import MainWindow
 from ui.settings import Settings
 
@@ -158,11 +159,15 @@ def test_sound_plays_on_the_space_key_and_the_cursor_follows(window, settle, qtb
     assert window.controller.playback.position_secs == 0
 
 
-def test_the_export_dialog_writes_the_file_and_its_recipe(window, settle, qtbot, tmp_path, monkeypatch):
+def test_the_export_dialog_writes_the_file_and_its_recipe(window, settle, qtbot, tmp_path):
     drop_portrait(window, settle)
     target = tmp_path / "내보낸 그림.png"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
     QTest.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    dialog = window.findChild(ExportDialog)
+    dialog.choose("png")
+    dialog.folder.setText(str(tmp_path))
+    dialog.name.setText(target.stem)
+    QTest.keyClick(dialog, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: bool(window.exporting.written), timeout=60_000)
     assert read(target).shape == (512, 512, 3)
     recipe = json.loads((tmp_path / "내보낸 그림.png.recipe.json").read_text(encoding="utf-8"))

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
 from cvstudio.draw import Look, render
-from cvstudio.errors import Cancelled, ExportError
+from cvstudio.errors import Cancelled, ExportError, ParamsError
 from cvstudio.exporters import EXPORTERS, ExportItem, export
+from cvstudio.exporting import export_all
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.progress import Progress
 from cvstudio.readers import Readers, iterate_frames
@@ -202,3 +205,109 @@ def test_a_picture_is_no_video(tmp_path):
     media = Media("id", Path("p.png"), MediaKind.IMAGE, Size(4, 4))
     with pytest.raises(ExportError, match="expects a whole video"):
         export(EXPORTERS["mp4"], tmp_path / "o.mp4", ExportItem(media, None, None, {}, {}), Progress())
+
+
+@pytest.fixture
+def flash(tmp_path: Path) -> Media:
+    """A second of black at 50 frames/s that is white from 0.5 to 0.54 s, where the click is, in AAC."""
+    path = tmp_path / "flash.mp4"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=50)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        audio = container.add_stream("aac", rate=RATE_HZ, layout="mono")
+        for number in range(50):
+            pixels = np.full((48, 64, 3), 255 if number in (25, 26) else 0, np.uint8)
+            container.mux(video.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(video.encode())
+        samples = sound_of(1.0)
+        for start in range(0, samples.shape[1], 1024):
+            block = np.ascontiguousarray(samples[:, start : start + 1024])
+            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
+            frame.sample_rate, frame.time_base, frame.pts = RATE_HZ, Fraction(1, RATE_HZ), start
+            container.mux(audio.encode(frame))
+        container.mux(audio.encode())
+    return open_media(path)
+
+
+def write_part(media: Media, path: Path, start: float, stop: float | None, **options: Any) -> Path:
+    def frames():
+        with Readers() as readers:
+            for frame in iterate_frames(media, readers, start_secs=start, stop_secs=stop):
+                yield frame, detections(frame.size)
+
+    item = ExportItem(media, None, None, {}, {}, frames(), options=options, start_secs=start, stop_secs=stop)
+    export(EXPORTERS["mp4"], path, item, Progress())
+    return path
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0.0, 0.8), (0.31, 0.9), (0.4, None), (0.25, 50.0)])
+def test_a_part_has_its_sound_in_step(start, stop, flash, tmp_path):
+    made = write_part(flash, tmp_path / "part.mp4", start, stop)
+    with av.open(str(made)) as container:
+        shown = [(f.pts * float(f.time_base), f.to_ndarray(format="gray").mean()) for f in container.decode(video=0)]
+    white = [time for time, level in shown if level > 100]
+    # A frame begins at 0.5 s; from 0.31 s the first frame, of 0.3 s, is shown at 0.
+    assert white == pytest.approx([0.5 - start, 0.52 - start], abs=0.001)
+    samples, rate = samples_of(made)
+    assert middle_of(samples, rate) == pytest.approx(0.5 - start, abs=0.003)
+    length = min(stop or 1.0, 1.0) - start
+    assert shown[0][0] == 0
+    assert shown[-1][0] == pytest.approx(length - 0.02, abs=0.0201)
+    assert len(samples) / rate == pytest.approx(length, abs=0.06)
+
+
+def test_quality_and_sound_can_be_chosen(flash, tmp_path, data):
+    quiet = write_part(flash, tmp_path / "q.mp4", 0.0, None, sound=False)
+    with av.open(str(quiet)) as container:
+        assert len(container.streams.audio) == 0
+    talk = open_media(data("video", "talk_1080p.mp4"))
+    sizes = [
+        write_part(talk, tmp_path / f"{quality}.mp4", 1.0, 1.4, quality=quality, sound=False).stat().st_size
+        for quality in ("high", "good", "small")
+    ]
+    assert sizes[0] > 1.5 * sizes[1] > 1.5 * 1.5 * sizes[2]
+    with pytest.raises(ParamsError, match="expects one of high, good, small"):
+        write_part(flash, tmp_path / "x.mp4", 0.0, None, quality="best")
+
+
+def test_a_part_behind_the_end_is_one_sentence(flash, tmp_path):
+    with pytest.raises(ExportError, match="at least one frame"):
+        write_part(flash, tmp_path / "x.mp4", 0.5, 0.1)
+
+
+def test_all_formats_come_from_one_pass(flash, tmp_path):
+    made = 0
+
+    def frames():
+        nonlocal made
+        for pair in frames_of(flash):
+            made += 1
+            yield pair
+
+    keys = {"mp4": tmp_path / "v.mp4", "json": tmp_path / "v.json", "coco": tmp_path / "v.coco.json"}
+    item = ExportItem(flash, None, None, {}, {"a": 1}, frames(), stop_secs=None)
+    targets = [(EXPORTERS[key], path) for key, path in keys.items()]
+    export_all(targets, item, {"mp4": {"quality": "small"}}, Progress())
+    assert made == 50
+    assert len(times_of(keys["mp4"])) == 50
+    assert len(json.loads(keys["json"].read_text())["frames"]) == 50
+    assert len(json.loads(keys["coco"].read_text())["images"]) == 50
+    recipe = json.loads((tmp_path / "v.mp4.recipe.json").read_text())
+    assert recipe == {"a": 1, "export": {"format": "mp4", "options": {"quality": "small", "sound": True}}}
+
+
+def test_stopping_all_formats_leaves_nothing(flash, tmp_path):
+    progress, folder = Progress(), tmp_path / "out"
+    folder.mkdir()
+
+    def frames():
+        for number, pair in enumerate(frames_of(flash)):
+            if number == 20:
+                progress.cancel()
+            progress.check()
+            yield pair
+
+    item = ExportItem(flash, None, None, {}, {}, frames())
+    with pytest.raises(Cancelled):
+        export_all([(EXPORTERS["mp4"], folder / "v.mp4"), (EXPORTERS["csv"], folder / "v.csv")], item, {}, progress)
+    assert list(folder.iterdir()) == []

@@ -1,0 +1,134 @@
+"""Running a batch from its first file to its report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cvstudio.atomic import atomic_path, clean_up
+from cvstudio.batch.plan import BatchPlan, Task, find_files, names_of
+from cvstudio.batch.queue import BatchError, BatchQueue, Outcome, write_report
+from cvstudio.batch.work import Workers, folder_of
+from cvstudio.exporters.base import write_recipe, writing
+from cvstudio.progress import Progress
+
+REPORT = "batch-report.csv"
+RECIPE = "batch.recipe.json"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a batch ended: numbers of files. `resumed` of the done ones were done before."""
+
+    done: int = 0
+    resumed: int = 0
+    failed: int = 0
+    left_out: int = 0
+    secs: float = 0.0
+
+    def with_one(self, outcome: Outcome, secs: float) -> Summary:
+        """This and one more, at `secs` after the beginning."""
+        return Summary(
+            self.done + (outcome.state == "done"),
+            self.resumed + outcome.resumed,
+            self.failed + (outcome.state == "failed"),
+            self.left_out + (outcome.state == "left out"),
+            secs,
+        )
+
+    def text(self) -> str:
+        """One line for a person."""
+        parts = [f"{self.done} done" + (f" ({self.resumed} before)" if self.resumed else "")]
+        parts += [f"{self.failed} failed"] if self.failed else []
+        parts += [f"{self.left_out} left out"] if self.left_out else []
+        worked = self.done - self.resumed + self.failed
+        rate = f", {worked / self.secs:.1f} files/s" if worked and self.secs > 0 else ""
+        return ", ".join(parts) + rate
+
+
+class Batch:
+    """Works on a plan.
+
+    Parameters
+    ----------
+    device : "auto", "cpu", "cuda" or "mps"
+    streams : networks that run side by side, each on its share of the processor's cores
+        More than one helps on a CPU only, and takes the cores from everything else.
+
+    Attributes
+    ----------
+    restarted : whether the folder held a batch of another recipe, which is begun anew
+    summary : how many files ended how, so far
+    """
+
+    def __init__(self, plan: BatchPlan, *, device: str = "auto", streams: int = 1) -> None:
+        self.plan = plan
+        self.restarted = False
+        self.summary = Summary()
+        self._device = device
+        self._streams = streams
+
+    def run(self, progress: Progress) -> Iterator[Outcome]:
+        """Do what is not done yet, and yield what became of each file as it ends; then write what all files share, and
+        the report.
+
+        Raises
+        ------
+        UserError
+            Nothing can be done: there is no file, there are no weights, the disk is full.
+        Cancelled
+            `progress` was told to stop. What is done stays done, and the next run goes on from there.
+        """
+        plan = self.plan
+        found = find_files(plan.paths, plan.out)
+        if not found:
+            raise BatchError("A batch expects files, found none; choose a folder that holds some.")
+        recipe = plan.recipe()
+        with writing(plan.out):
+            plan.out.mkdir(parents=True, exist_ok=True)
+            done = BatchQueue(plan.out, recipe)
+        with done:
+            self.restarted = done.restarted
+            with writing(plan.out):
+                write_recipe(plan.out / RECIPE, recipe)
+                for exporter in plan.exporters:
+                    if exporter.combined is None:
+                        folder_of(plan.out, exporter).mkdir(exist_ok=True)
+                        clean_up(folder_of(plan.out, exporter))
+            kept = {entry.file: entry.name for entry in done.entries.values() if entry.name}
+            names = names_of([file for file, _ in found], kept)
+            tasks = [Task(file, name, asked) for (file, asked), name in zip(found, names, strict=True)]
+            yield from self._outcomes(tasks, done, progress)
+            self._finish(tasks, done, progress)
+
+    def _outcomes(self, tasks: list[Task], done: BatchQueue, progress: Progress) -> Iterator[Outcome]:
+        began = time.monotonic()
+        outcomes: dict[str, Outcome] = {}
+        workers = Workers(self.plan, tasks, done, device=self._device, streams=self._streams)
+        try:
+            for outcome in workers.run(progress):
+                outcomes[outcome.file] = outcome
+                self.summary = self.summary.with_one(outcome, time.monotonic() - began)
+                progress(len(outcomes) / len(tasks), f"{len(outcomes)} of {len(tasks)} files: {self.summary.text()}")
+                yield outcome
+        finally:
+            workers.close()
+            with writing(self.plan.out / REPORT):
+                order = [str(task.file) for task in tasks]
+                write_report(self.plan.out / REPORT, [outcomes[file] for file in order if file in outcomes])
+
+    def _finish(self, tasks: list[Task], done: BatchQueue, progress: Progress) -> None:
+        """Write what holds all files together."""
+        out = self.plan.out
+        files = [str(task.file) for task in tasks if done.is_done(str(task.file))]
+        for exporter in self.plan.exporters:
+            progress.check()
+            with writing(out):
+                if exporter.combined is not None:
+                    options = self.plan.options.get(exporter.key, {})
+                    with atomic_path(out / f"{self.plan.instance.analysis}{exporter.suffix}") as temporary:
+                        pieces = done.pieces(exporter.key, files)
+                        exporter.combined.write(temporary, pieces, options, progress)
+                elif exporter.finish is not None:
+                    exporter.finish(folder_of(out, exporter))

@@ -1,0 +1,341 @@
+"""The threads of a batch: pictures are decoded ahead, networks run, files are written behind them."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import logging
+import os
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvstudio.api import Runner
+from cvstudio.batch.plan import BatchPlan, Task
+from cvstudio.batch.queue import BatchQueue, Outcome
+from cvstudio.closing import Closing
+from cvstudio.errors import BindingError, Cancelled, ExportError, ParamsError, UserError, WeightsError
+from cvstudio.exporters import Exporter, ExportItem, export
+from cvstudio.exporters.base import Piece, writing
+from cvstudio.media import Media, MediaKind, open_media, open_reader
+from cvstudio.media.identity import media_id
+from cvstudio.media.open import FORMATS
+from cvstudio.models import ModelSpec
+from cvstudio.overlap import fan_out
+from cvstudio.progress import Progress
+from cvstudio.readers import sample_key
+from cvstudio.stages import Cache
+from cvstudio.types import Image
+
+log = logging.getLogger(__name__)
+
+DECODERS = 2
+WRITERS = 2
+CACHE_BYTES = 64 << 20
+"""What one picture needs while it is worked on; nothing is looked at twice."""
+
+STOPPING = (WeightsError, ParamsError, BindingError)
+"""What would befall every other file, too."""
+
+DECODED = (MediaKind.IMAGE, MediaKind.DEPTH)
+
+
+def cpu_streams(model: ModelSpec | None) -> int:
+    """How many networks keep all cores of a CPU busy: one for each of few cores, else one for four.
+
+    One picture does not fill two cores: between layers all but one wait.
+    """
+    if model is None or not model.weights:
+        return 1
+    cores = os.cpu_count() or 1
+    return cores if cores <= 4 else min(8, cores // 4)
+
+
+def folder_of(out: Path, exporter: Exporter) -> Path:
+    """Where a format puts the files of a batch."""
+    return out / exporter.key
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A file that was recognised, and its picture where it has one."""
+
+    task: Task
+    media: Media
+    sample: Any
+    began: float
+
+
+class Workers(Closing):
+    """Runs tasks. Each network has a thread and a `Runner` of its own; what waits between threads is bounded.
+
+    Parameters
+    ----------
+    done : what was done before; it is told what is done now
+    """
+
+    def __init__(self, plan: BatchPlan, tasks: list[Task], done: BatchQueue, *, device: str, streams: int) -> None:
+        self._plan = plan
+        self._tasks = iter(tasks)
+        self._n_tasks = len(tasks)
+        self._done = done
+        self._device = device
+        self._streams = streams
+        self._recipe = plan.recipe()
+        kinds = plan.instance.spec.inputs[0].kinds
+        self._suffixes = {suffix for entry in FORMATS if entry.kind in kinds for suffix in entry.suffixes}
+        self._stop = Progress()
+        self._outcomes: queue.Queue[Outcome | BaseException] = queue.Queue()
+        self._feed = threading.Lock()
+        self._record = threading.Lock()
+        self._ahead: deque[Future[_Read | Outcome]] = deque()
+        self._decoders = ThreadPoolExecutor(DECODERS, "cvstudio-batch-decode")
+        self._writers = ThreadPoolExecutor(WRITERS, "cvstudio-batch-write")
+        # What waits to be written holds a picture.
+        self._room = threading.Semaphore(2 * WRITERS)
+        self._threads = [
+            threading.Thread(target=self._network, name=f"cvstudio-batch-{number}", daemon=True)
+            for number in range(streams)
+        ]
+
+    def run(self, progress: Progress) -> Iterator[Outcome]:
+        """What becomes of each task, in the order in which they end. Raises UserError, Cancelled."""
+        for thread in self._threads:
+            thread.start()
+        left = self._n_tasks
+        while left:
+            progress.check()
+            try:
+                found = self._outcomes.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            if isinstance(found, BaseException):
+                raise found
+            left -= 1
+            yield found
+
+    def close(self) -> None:
+        """Stop after what runs now, and join every thread."""
+        self._stop.cancel()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+        self._decoders.shutdown(cancel_futures=True)
+        self._writers.shutdown()
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    def _next(self) -> Future[_Read | Outcome] | None:
+        """The next file, on its way from the disk; None after the last."""
+        with self._feed:
+            while len(self._ahead) < self._streams + DECODERS:
+                task = next(self._tasks, None)
+                if task is None:
+                    break
+                self._ahead.append(self._decoders.submit(self._read, task))
+            return self._ahead.popleft() if self._ahead else None
+
+    def _read(self, task: Task) -> _Read | Outcome:
+        began = time.monotonic()
+        try:
+            before = self._before(task)
+            if before is not None:
+                return before
+            media = self._open(task)
+            if media is None:
+                wanted = self._plan.instance.spec.inputs[0].title.lower()
+                return Outcome(str(task.file), "left out", error=f"It is no {wanted}.")
+            sample = None
+            if media.kind in DECODED and not self._plan.instance.spec.inputs[0].streamed:
+                with open_reader(media) as reader:
+                    sample = reader.read()
+                if isinstance(sample, Image):
+                    _ = sample.rgb8  # converted here, where nobody waits
+            return _Read(task, media, sample, began)
+        except Exception as error:  # the batch goes on with the next file
+            return self._failed(task, error, began)
+
+    def _before(self, task: Task) -> Outcome | None:
+        """What became of the file before, where it is the same and its outputs are there."""
+        entry = self._done.entries.get(str(task.file))
+        if entry is None or entry.state != "done":
+            return None
+        if media_id(task.file, MediaKind(entry.kind)) != entry.identity:
+            return None
+        there = all((self._plan.out / name).exists() for name in entry.outputs)
+        return dataclasses.replace(entry, resumed=True) if there else None
+
+    def _open(self, task: Task) -> Media | None:
+        """The recognised file; None for one that only lay beside the others."""
+        slot = self._plan.instance.spec.inputs[0]
+        only = next(iter(slot.kinds)) if len(slot.kinds) == 1 else None
+        try:
+            media = open_media(task.file, kind=only)
+        except UserError:
+            # What calls itself a picture and is none is damaged; a text file in the folder is nobody's fault.
+            if task.asked or task.file.suffix.lower() in self._suffixes:
+                raise
+            return None
+        if slot.accepts(media):
+            return media
+        if task.asked:
+            self._plan.instance.spec.check_bindings({**self._plan.template.bindings, slot.name: media})
+        return None
+
+    # Networks -------------------------------------------------------------------------------------------------------
+
+    def _network(self) -> None:
+        try:
+            with Runner(device=self._device, cache=Cache(budget_bytes=CACHE_BYTES, max_entries=16)) as runner:
+                self._load(runner)
+                while (future := self._next()) is not None:
+                    self._stop.check()
+                    read = future.result()
+                    if isinstance(read, Outcome):
+                        self._tell(read)
+                    else:
+                        self._do(runner, read)
+        except BaseException as error:  # handed to the thread that waits
+            self._give_up(error)
+
+    def _load(self, runner: Runner) -> None:
+        """Load the network before the first picture: what is missing is missing for all."""
+        instance = self._plan.instance
+        model = instance.model_spec
+        if model is None:
+            return
+        if self._streams > 1 and model.weights and runner.host.device == "cpu":
+            import torch
+
+            torch.set_num_threads(max(1, (os.cpu_count() or 1) // self._streams))
+        runner.host.network(model, instance.weights, self._stop)
+
+    def _do(self, runner: Runner, read: _Read) -> None:
+        spec = self._plan.instance.spec
+        slot = spec.inputs[0]
+        template = self._plan.template
+        instance = dataclasses.replace(template, bindings={**template.bindings, slot.name: read.media})
+        base = ExportItem(read.media, None, None, self._plan.look, self._recipe, stem=read.task.name)
+        video = read.media.kind is MediaKind.VIDEO and not slot.streamed
+        try:
+            targets = self._targets(read.task, video=video)
+            if video:
+                outcome = self._video(runner, instance, base, read, targets)
+                self._tell(outcome)
+                return
+            if read.sample is not None:
+                runner.cache.put(sample_key(read.media, None), read.sample)
+            result = runner.result(instance, self._stop)
+            runner.cache.clear()
+            image = read.sample if isinstance(read.sample, Image) else None
+            item = dataclasses.replace(base, base=image, result=result)
+        except STOPPING:
+            raise
+        except Exception as error:  # the batch goes on with the next file
+            self._tell(self._failed(read.task, error, read.began))
+            return
+        while not self._room.acquire(timeout=0.1):
+            self._stop.check()
+        self._writers.submit(self._write, item, read, targets)
+
+    def _targets(self, task: Task, *, video: bool) -> list[tuple[Exporter, Path | None]]:
+        """The formats that take this file, each with where it goes; None for one that all files share."""
+        found: list[tuple[Exporter, Path | None]] = []
+        for exporter in self._plan.exporters:
+            if exporter.takes_video if video else not exporter.video:
+                folder = folder_of(self._plan.out, exporter)
+                # In a folder of its own a format needs no more than its usual ending.
+                name = f"{task.name}{Path(f'x{exporter.suffix}').suffix}"
+                target = None if exporter.combined else folder if exporter.folder else folder / name
+                found.append((exporter, target))
+        if not found:
+            kind = "every frame of a video" if video else "a single picture"
+            raise ExportError(f"None of the chosen formats can hold {kind}; choose another one, too.")
+        return found
+
+    # Writing --------------------------------------------------------------------------------------------------------
+
+    def _write(self, item: ExportItem, read: _Read, targets: list[tuple[Exporter, Path | None]]) -> None:
+        try:
+            pieces: dict[str, list[Piece]] = {}
+            for exporter, path in targets:
+                self._write_one(exporter, path, item, pieces)
+            self._tell(self._well(read, targets, pieces))
+        except Cancelled:
+            pass  # the batch was stopped; the file is done again next time
+        except Exception as error:  # the batch goes on with the next file
+            self._tell(self._failed(read.task, error, read.began))
+        finally:
+            self._room.release()
+
+    def _write_one(
+        self, exporter: Exporter, path: Path | None, item: ExportItem, pieces: dict[str, list[Piece]]
+    ) -> None:
+        item = dataclasses.replace(item, options=self._plan.options.get(exporter.key, {}))
+        if path is None:
+            assert exporter.combined is not None
+            exporter.check(item)
+            with writing(self._plan.out):
+                pieces[exporter.key] = list(exporter.combined.pieces(item, self._stop))
+        else:
+            # What holds the folder together is written once, at the end.
+            export(dataclasses.replace(exporter, finish=None), path, item, self._stop, recipe=False)
+
+    def _video(
+        self,
+        runner: Runner,
+        instance: Any,
+        base: ExportItem,
+        read: _Read,
+        targets: list[tuple[Exporter, Path | None]],
+    ) -> Outcome:
+        """All formats at once, while the network goes on with the next frames."""
+        pieces: dict[str, list[Piece]] = {}
+
+        def reader(exporter: Exporter, path: Path | None) -> Any:
+            return lambda frames: self._write_one(exporter, path, dataclasses.replace(base, frames=frames), pieces)
+
+        fan_out(runner.frames(instance, self._stop), [reader(*target) for target in targets])
+        runner.cache.clear()
+        return self._well(read, targets, pieces)
+
+    def _well(
+        self, read: _Read, targets: list[tuple[Exporter, Path | None]], pieces: dict[str, list[Piece]]
+    ) -> Outcome:
+        file = str(read.task.file)
+        with self._record, writing(self._plan.out):
+            for key, value in pieces.items():
+                self._done.put_pieces(key, file, value)
+        outputs = tuple(path.relative_to(self._plan.out).as_posix() for _, path in targets if path is not None)
+        secs = time.monotonic() - read.began
+        return Outcome(file, "done", read.task.name, read.media.id, str(read.media.kind), "", outputs, secs)
+
+    def _failed(self, task: Task, error: Exception, began: float) -> Outcome:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            # Every other file would fail as well, after hours of work for nothing.
+            self._give_up(error)
+        told = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        if not isinstance(error, UserError):
+            log.error("%s failed", task.file, exc_info=error)
+        return Outcome(str(task.file), "failed", task.name, error=told, secs=time.monotonic() - began)
+
+    def _give_up(self, error: BaseException) -> None:
+        self._outcomes.put(error)
+        self._stop.cancel()
+
+    def _tell(self, outcome: Outcome) -> None:
+        try:
+            if not outcome.resumed:
+                with self._record, writing(self._plan.out):
+                    self._done.add(outcome)
+        except ExportError as error:
+            self._give_up(error)
+        else:
+            self._outcomes.put(outcome)

@@ -1,0 +1,162 @@
+"""Where `cvstudio run` writes: formats and their options, parts of videos, and folders as batches."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cvstudio.errors import ExportError, MediaError, ParamsError
+from cvstudio.params import add_arguments, fields_of, parse_text
+from cvstudio.progress import Progress
+
+if TYPE_CHECKING:
+    from cvstudio.api import Runner
+    from cvstudio.session import AnalysisInstance
+    from cvstudio.terminal import Bar
+
+
+def add_format_options(parser: argparse.ArgumentParser, result_type: type[Any]) -> None:
+    """Add the flags of every format that can hold a result of this type: ``--FORMAT-OPTION``."""
+    from cvstudio.exporters import EXPORTERS
+
+    for exporter in EXPORTERS:
+        if issubclass(result_type, exporter.accepts) and fields_of(exporter.params):
+            add_arguments(parser.add_argument_group(f"format {exporter.key}"), exporter.params, prefix=exporter.key)
+
+
+def _format_options(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """The options that were given, by format and name. Raises ParamsError."""
+    from cvstudio.exporters import EXPORTERS
+
+    found: dict[str, dict[str, Any]] = dict(getattr(options, "format_options", {}))
+    for exporter in EXPORTERS:
+        for field in fields_of(exporter.params):
+            text = getattr(options, f"{exporter.key}.{field.name}", None)
+            if text is not None:
+                found.setdefault(exporter.key, {})[field.name] = parse_text(field, text)
+    return found
+
+
+def take_export(options: argparse.Namespace, recipe: Path) -> None:
+    """Take format, options and part of the video from a recipe where the command line says nothing else."""
+    from cvstudio.recipe import FORMAT, read_json
+
+    told = read_json(recipe, FORMAT).get("export", {})
+    if not isinstance(told, dict) or "format" not in told:
+        return
+    if options.format is None and not options.out.suffix:
+        options.format = [told["format"]]
+    options.format_options = {told["format"]: told.get("options", {})}
+    if options.start is None and options.stop is None and told.get("range_secs"):
+        options.start, options.stop = told["range_secs"]
+
+
+def spread(paths: Sequence[Path]) -> list[Path]:
+    """The paths, with patterns filled in where the shell did not do it. Raises MediaError where one fits nothing."""
+    found: list[Path] = []
+    for path in paths:
+        if path.exists() or not glob.has_magic(str(path)):
+            found.append(path)
+            continue
+        matches = sorted(glob.glob(str(path), recursive=True))
+        if not matches:
+            raise MediaError(f"'{path}' expects at least one file, found none; check the pattern.")
+        found += [Path(match) for match in matches]
+    return found
+
+
+def _targets(out: Path, stem: str, keys: Sequence[str] | None, result_type: type[Any], *, video: bool) -> list[Any]:
+    from cvstudio.exporters import EXPORTERS, default_exporters, exporter_for_suffix
+
+    if out.suffix and not out.is_dir():
+        return [(EXPORTERS[keys[0]] if keys else exporter_for_suffix(out.name, result_type, video=video), out)]
+    chosen = [EXPORTERS[key] for key in keys] if keys else default_exporters(result_type, video=video)
+    # A folder is named after its format, beside which another one may lie.
+    return [(item, out / (f"{stem}-{item.key}" if item.folder else f"{stem}{item.suffix}")) for item in chosen]
+
+
+def _part(options: argparse.Namespace) -> tuple[float, float | None]:
+    """Where the part of the video begins and ends, in seconds. Raises ParamsError."""
+    start, stop = options.start or 0.0, options.stop
+    bad = next((value for value in (start, stop) if value is not None and not (0 <= value < math.inf)), None)
+    if bad is not None or (stop is not None and stop <= start):
+        raise ParamsError(f"--from and --to expect times from 0 on, the earlier one first, found {start} and {stop}.")
+    return start, stop
+
+
+def write_result(
+    runner: Runner, instance: AnalysisInstance, options: argparse.Namespace, progress: Progress
+) -> list[Path]:
+    """Run `instance` and write it as the options say; the written files and folders. Raises UserError."""
+    from cvstudio.exporters import ExportItem
+    from cvstudio.exporting import export_all
+    from cvstudio.media import MediaKind
+    from cvstudio.recipe import make_recipe
+
+    spec = instance.spec
+    media = instance.bindings[spec.inputs[0].name]
+    look = getattr(options, "look", {})
+    video = media.kind is MediaKind.VIDEO and not spec.inputs[0].streamed and options.time is None
+    start, stop = _part(options)
+    if (start or stop is not None) and not video:
+        raise ExportError(f"--from and --to expect a video, found {media.name}; leave them out.")
+    targets = _targets(options.out, f"{media.path.stem}-{spec.key}", options.format, spec.result, video=video)
+    for _, path in targets:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    base = targets[0][1].parent.resolve()
+    if video:
+        frames = runner.frames(instance, progress, start_secs=start, stop_secs=stop)
+        recipe = make_recipe(instance, base, pts=None, look=look)
+        item = ExportItem(media, None, None, look, recipe, frames, start_secs=start, stop_secs=stop)
+    else:
+        item = runner.export_item(instance, progress, base=base, pts=options.time or 0.0, look=look)
+    export_all(targets, item, _format_options(options), progress)
+    return [path for _, path in targets]
+
+
+def run_batch(
+    analysis: str,
+    paths: Sequence[Path],
+    others: Mapping[str, Path],
+    model: str,
+    weights: Path | None,
+    values: Mapping[str, Any],
+    options: argparse.Namespace,
+    bar: Bar,
+    progress: Progress,
+) -> int:
+    """Run a batch; 1 where a file failed. Every failure is one line on stderr. Raises UserError, Cancelled."""
+    from cvstudio.analyses import ANALYSES
+    from cvstudio.batch import REPORT, Batch, BatchPlan, cpu_streams
+    from cvstudio.exporters import default_exporters
+    from cvstudio.media import open_media
+    from cvstudio.models import MODELS
+    from cvstudio.session import AnalysisInstance
+
+    if options.time is not None or options.start is not None or options.stop is not None:
+        raise ParamsError("--time, --from and --to expect one video, found several files; leave them out.")
+    spec = ANALYSES[analysis]
+    key = model or spec.default_model
+    formats = options.format or [item.key for item in default_exporters(spec.result)]
+    bindings = {name: open_media(path, kind=next(iter(spec.slot(name).kinds))) for name, path in others.items()}
+    instance = AnalysisInstance(1, analysis, bindings, key, weights, dict(values))
+    instance.params()
+    plan = BatchPlan(instance, tuple(paths), options.out, tuple(formats), _format_options(options))
+    batch = Batch(plan, device=options.device, streams=cpu_streams(MODELS[key] if key else None))
+    told = False
+    for outcome in batch.run(progress):
+        if batch.restarted and not told:
+            told = True
+            bar.note(f"{options.out} holds a batch with other settings; it is begun anew.")
+        if outcome.state == "failed":
+            bar.note(f"failed: {outcome.file}: {outcome.error}")
+    bar.end()
+    if batch.summary.failed or not options.quiet:
+        print(f"cvstudio: {batch.summary.text()}", file=sys.stderr)
+    print(options.out / REPORT)
+    return 1 if batch.summary.failed else 0

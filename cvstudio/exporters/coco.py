@@ -1,0 +1,146 @@
+"""COCO JSON: one file for any number of pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cvstudio.exporters import EXPORTERS
+from cvstudio.exporters._things import Tolerance, corner_and_extent, polygons_of, within
+from cvstudio.exporters.base import Combined, Exporter, ExportItem, Piece
+from cvstudio.params import Choices, Doc, from_mapping
+from cvstudio.progress import Progress
+from cvstudio.results import Detections
+
+
+@dataclass(frozen=True)
+class CocoOptions:
+    """How masks are written."""
+
+    masks: Annotated[
+        str,
+        Choices(("run lengths", "polygons", "none")),
+        Doc(
+            "Masks",
+            "Run lengths hold every pixel; polygons are what most tools for labelling edit, but know no holes.",
+            "Try polygons for a tool that shows no masks.",
+        ),
+    ] = "run lengths"
+    tolerance: Tolerance = 0.0
+
+
+def compressed(counts: list[int]) -> str:
+    """COCO's compact form of run lengths: from the third on the difference to the one before the last, in groups of
+    five bits, the lowest first; a sixth bit says that more follow, and 48 makes a character of it."""
+    characters = []
+    for index, count in enumerate(counts):
+        value = count - counts[index - 2] if index > 2 else count
+        more = True
+        while more:
+            group = value & 31
+            value >>= 5
+            # What is left is only the sign, which the highest of the five bits tells, too.
+            more = value != (-1 if group & 16 else 0)
+            characters.append(chr(48 + (group | 32 if more else group)))
+    return "".join(characters)
+
+
+def _segmentation(found: Detections, row: int, options: CocoOptions) -> tuple[Any, float | None]:
+    """The mask as COCO has it, and its area in pixels; None, None where there is none."""
+    if found.masks is None or options.masks == "none":
+        return None, None
+    counts = found.masks.counts(row, found.boxes[row], found.size)
+    area = sum(counts[1::2])
+    if not area:
+        return None, None
+    if options.masks == "polygons":
+        parts = polygons_of(found, row, options.tolerance)
+        return [part.ravel().tolist() for part in parts], area
+    return {"size": [found.size.height, found.size.width], "counts": compressed(counts)}, area
+
+
+def _pieces(item: ExportItem, progress: Progress) -> Iterator[Piece]:
+    """One for each picture: `image`, `annotations` without numbers of their own, and `labels`."""
+    options = item.options_as(CocoOptions)
+    for moment in item.moments(progress):
+        found = within(moment.result)
+        image: dict[str, Any] = {
+            "file_name": item.media.name if item.frames is None else f"{moment.name}.jpg",
+            "width": found.size.width,
+            "height": found.size.height,
+        }
+        if moment.pts is not None:
+            image.update(video=item.media.name, time_secs=moment.pts)
+        annotations = []
+        for row in range(len(found)):
+            x, y, width, height = corner_and_extent(found.boxes[row])
+            segmentation, area = _segmentation(found, row, options)
+            annotation: dict[str, Any] = {
+                "category_id": int(found.classes[row]) + 1,
+                "bbox": [x, y, width, height],
+                "area": width * height if area is None else area,
+                "iscrowd": 0,
+                "score": float(str(found.scores[row])),
+            }
+            if segmentation is not None:
+                annotation["segmentation"] = segmentation
+            if found.track_ids is not None and found.track_ids[row] >= 0:
+                annotation["track_id"] = int(found.track_ids[row])
+            annotations.append(annotation)
+        yield {"image": image, "annotations": annotations, "labels": list(found.labels)}
+
+
+def _write_pieces(path: Path, pieces: Iterable[Piece], options: Mapping[str, Any], progress: Progress) -> None:
+    """COCO's form for detection.
+
+    images : id from 1, file_name, width, height; of a frame also video and time_secs
+    annotations : id from 1, image_id, category_id, bbox [x, y, width, height] in pixels from the outer corner of the
+        top left pixel, area in pixels (of the mask where there is one), iscrowd 0, score, segmentation where there is
+        a mask, track_id where it is followed. The same list is what ``COCO.loadRes`` takes.
+    categories : id from 1, which is the class's index + 1, and name
+    """
+    from_mapping(CocoOptions, options)
+    images: list[dict[str, Any]] = []
+    labels: list[str] = []
+    n_annotations = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        # Line by line: what a long video or a folder holds does not have to fit into memory at once.
+        file.write('{"info": {"description": "Written by cvstudio"},\n"annotations": [')
+        for number, piece in enumerate(pieces, 1):
+            progress.check()
+            images.append({"id": number, **piece["image"]})
+            labels = labels or piece["labels"]
+            for annotation in piece["annotations"]:
+                file.write(",\n" if n_annotations else "\n")
+                n_annotations += 1
+                file.write(_text({"id": n_annotations, "image_id": number, **annotation}))
+        file.write('],\n"images": [\n')
+        file.write(",\n".join(_text(image) for image in images))
+        categories = [{"id": index, "name": label} for index, label in enumerate(labels, 1)]
+        file.write(f'],\n"categories": {_text(categories)}}}\n')
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _write(path: Path, item: ExportItem, progress: Progress) -> None:
+    _write_pieces(path, _pieces(item, progress), item.options, progress)
+
+
+EXPORTERS.register(
+    Exporter(
+        "coco",
+        "COCO JSON",
+        ".coco.json",
+        (Detections,),
+        _write,
+        "Boxes, masks and scores in one file for pycocotools and most tools for training.",
+        either=True,
+        params=CocoOptions,
+        combined=Combined(_pieces, _write_pieces),
+    )
+)

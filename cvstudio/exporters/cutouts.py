@@ -1,0 +1,88 @@
+"""Cut-outs: each thing as a picture of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.atomic import atomic_path
+from cvstudio.errors import ExportError
+from cvstudio.exporters import EXPORTERS
+from cvstudio.exporters._files import encoded, opaque, safe_name
+from cvstudio.exporters._things import within
+from cvstudio.exporters.base import Exporter, ExportItem, Moment
+from cvstudio.masks import edges
+from cvstudio.params import Doc, Range
+from cvstudio.progress import Progress
+from cvstudio.results import Detections
+from cvstudio.types import Image
+
+
+@dataclass(frozen=True)
+class CutOutOptions:
+    """How much is cut out."""
+
+    margin: Annotated[
+        int,
+        Range(0, 200, step=1, unit="px"),
+        Doc("Margin", "Keeps so much of what is around each box.", "Try 8 for a thing whose box is tight."),
+    ] = 0
+    transparent: Annotated[
+        bool, Doc("Transparent", "Leaves only the thing's own pixels where the model tells its mask.")
+    ] = True
+
+
+def cut_out(image: Image, found: Detections, row: int, options: CutOutOptions) -> NDArray[Any]:
+    """One thing, uint8 or uint16 as the picture (h, w, 3), or (h, w, 4) where it has a mask or the picture alpha."""
+    width, height = found.size
+    x1, y1, x2, y2 = edges(found.boxes[row], 1.0)
+    left, top = max(0, min(x1, width - 1) - options.margin), max(0, min(y1, height - 1) - options.margin)
+    right, bottom = min(width, max(x2, left + 1) + options.margin), min(height, max(y2, top + 1) + options.margin)
+    pixels = opaque(image)[top:bottom, left:right]
+    peak = np.iinfo(pixels.dtype).max
+    alpha: NDArray[Any] | None = None
+    if image.alpha is not None and image.alpha.dtype == pixels.dtype:
+        alpha = image.alpha[top:bottom, left:right]
+    if options.transparent and found.masks is not None:
+        own = found.masks.window(row, found.boxes[row], 1.0, left, top, right, bottom)
+        alpha = np.where(own, peak if alpha is None else alpha, 0).astype(pixels.dtype)
+    return np.ascontiguousarray(pixels if alpha is None else np.dstack([pixels, alpha]))
+
+
+def _write(folder: Path, item: ExportItem, progress: Progress) -> None:
+    """``NAME-LABEL-ID.png`` for each thing. The id is the candidate's: it stays whatever the sliders say, so that
+    exporting again replaces a file by the same thing."""
+    options = item.options_as(CutOutOptions)
+    for moment in item.moments(progress):
+        _write_one(folder, moment, options, progress)
+
+
+def _write_one(folder: Path, moment: Moment, options: CutOutOptions, progress: Progress) -> None:
+    if moment.image is None:
+        raise ExportError("Cut-outs expect a picture, found a result without one; export another format.")
+    found = within(moment.result)
+    for row in range(len(found)):
+        progress.check()
+        name = safe_name(f"{moment.name}-{found.label(row)}-{found.ids[row]:05d}")
+        data = encoded(cut_out(moment.image, found, row, options), ".png")
+        with atomic_path(folder / f"{name}.png", tidy=False) as temporary:
+            temporary.write_bytes(data)
+
+
+EXPORTERS.register(
+    Exporter(
+        "cutouts",
+        "Cut-outs",
+        "",
+        (Detections,),
+        _write,
+        "A folder with each thing as a PNG of its own, transparent around it where the model tells its mask.",
+        either=True,
+        params=CutOutOptions,
+        folder=True,
+    )
+)

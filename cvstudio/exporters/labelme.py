@@ -1,0 +1,109 @@
+"""LabelMe JSON: shapes to correct by hand."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cvstudio.errors import ExportError
+from cvstudio.exporters import EXPORTERS
+from cvstudio.exporters._files import encoded
+from cvstudio.exporters._things import Tolerance, polygons_of, within
+from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.media.base import MediaKind
+from cvstudio.params import Choices, Doc
+from cvstudio.progress import Progress
+from cvstudio.results import Detections
+
+VERSION = "5.5.0"
+"""The version of LabelMe whose form this is; later ones read it."""
+
+
+@dataclass(frozen=True)
+class LabelMeOptions:
+    """Which shapes are written, and where the picture is."""
+
+    shapes: Annotated[
+        str,
+        Choices(("polygons", "boxes")),
+        Doc("Shapes", "Polygons follow the masks where the model tells them."),
+    ] = "polygons"
+    embed: Annotated[
+        bool,
+        Doc("Picture inside", "Puts the picture into the file instead of its place on the disk; always for a frame."),
+    ] = False
+    tolerance: Tolerance = 1.0
+
+
+def _shapes(found: Detections, options: LabelMeOptions) -> list[dict[str, Any]]:
+    shapes = []
+    for row in range(len(found)):
+        parts = polygons_of(found, row, options.tolerance) if options.shapes == "polygons" else []
+        x1, y1, x2, y2 = (float(str(value)) for value in found.boxes[row])
+        polygon = bool(parts)
+        # LabelMe takes shapes of one group for parts of one thing.
+        group = int(found.ids[row]) if len(parts) > 1 else None
+        for points in [part.tolist() for part in parts] or [[[x1, y1], [x2, y2]]]:
+            shapes.append(
+                {
+                    "label": found.label(row),
+                    "points": points,
+                    "group_id": group,
+                    "description": "",
+                    "shape_type": "polygon" if polygon else "rectangle",
+                    "flags": {},
+                    "mask": None,
+                    "score": float(str(found.scores[row])),
+                }
+            )
+    return shapes
+
+
+def _write(path: Path, item: ExportItem, progress: Progress) -> None:
+    """LabelMe's form: shapes with points in pixels from the outer corner of the top left pixel, and the picture: its
+    place relative to the file, or its content as PNG in base64. Each shape also has its score, which LabelMe keeps."""
+    options = item.options_as(LabelMeOptions)
+    found = within(item.result)
+    content = None
+    if item.media.kind is MediaKind.IMAGE and not options.embed:
+        place = _relative(item.media.path, path.parent)
+    elif item.base is None:
+        raise ExportError(f"{item.media.name} has no picture that could be labelled; export another format.")
+    else:
+        place = f"{item.stem or item.media.path.stem}.png"
+        content = base64.b64encode(encoded(item.base.rgb8, ".png")).decode("ascii")
+    progress.check()
+    value: dict[str, Any] = {
+        "version": VERSION,
+        "flags": {},
+        "shapes": _shapes(found, options),
+        "imagePath": place,
+        "imageData": content,
+        "imageHeight": found.size.height,
+        "imageWidth": found.size.width,
+    }
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False), encoding="utf-8")
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive of Windows
+        return str(path)
+
+
+EXPORTERS.register(
+    Exporter(
+        "labelme",
+        "LabelMe JSON",
+        ".labelme.json",
+        (Detections,),
+        _write,
+        "Boxes or outlines beside the picture, to be corrected by hand in LabelMe.",
+        params=LabelMeOptions,
+    )
+)

@@ -1,0 +1,115 @@
+"""A YOLO data set: a text file for each picture, and a list of the classes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+
+from cvstudio.atomic import atomic_path
+from cvstudio.errors import ExportError
+from cvstudio.exporters import EXPORTERS
+from cvstudio.exporters._files import put_picture, safe_name
+from cvstudio.exporters._outlines import joined
+from cvstudio.exporters._things import Tolerance, polygons_of, within
+from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.params import Choices, Doc
+from cvstudio.progress import Progress
+from cvstudio.results import Detections
+
+CLASSES = "data.yaml"
+
+
+@dataclass(frozen=True)
+class YoloOptions:
+    """What a line holds, and whether the pictures come along."""
+
+    shapes: Annotated[
+        str,
+        Choices(("boxes", "polygons")),
+        Doc("Shapes", "Boxes train a detector, polygons of the masks one that segments."),
+    ] = "boxes"
+    scores: Annotated[
+        bool, Doc("Scores", "Writes the score behind each shape.", "Leave it off for training.", more=True)
+    ] = False
+    pictures: Annotated[bool, Doc("With the pictures", "Copies each picture into the folder.")] = True
+    tolerance: Tolerance = 1.0
+
+
+def lines_of(found: Detections, options: YoloOptions) -> list[str]:
+    """A line for each thing: class from 0, then the box's centre and extent, or the corners of its outline, each as a
+    part of the picture's width or height (0..1, to a billionth), and the score where it is wanted.
+
+    Parts of a mask are one polygon, connected by lines without width. A thing without a mask has its box as polygon.
+    """
+    size = np.array(found.size, np.float64)
+    lines = []
+    for row in range(len(found)):
+        x1, y1, x2, y2 = found.boxes[row].astype(np.float64)
+        if options.shapes == "boxes":
+            places = np.array([[(x1 + x2) / 2, (y1 + y2) / 2], [x2 - x1, y2 - y1]])
+        else:
+            parts = polygons_of(found, row, options.tolerance)
+            places = joined(parts) if parts else np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
+        numbers = [f"{value:.9f}".rstrip("0").rstrip(".") for value in (places / size).ravel()]
+        score = [str(found.scores[row])] if options.scores else []
+        lines.append(" ".join([str(int(found.classes[row])), *numbers, *score]))
+    return lines
+
+
+def _classes(labels: tuple[str, ...]) -> str:
+    """`data.yaml`: where pictures are, from its own folder, and the names of the classes. A text of JSON is one of
+    YAML, too."""
+    names = "".join(f"  {index}: {json.dumps(label, ensure_ascii=False)}\n" for index, label in enumerate(labels))
+    return f"train: images\nval: images\nnc: {len(labels)}\nnames:\n{names}"
+
+
+def _write(folder: Path, item: ExportItem, progress: Progress) -> None:
+    """``labels/NAME.txt``, ``images/NAME.jpg`` and ``data.yaml``. Going on in a folder adds to it.
+
+    Raises
+    ------
+    ExportError
+        The folder holds a data set of other classes: their numbers would mean something else.
+    """
+    options = item.options_as(YoloOptions)
+    for name in ("labels", "images"):
+        (folder / name).mkdir(exist_ok=True)
+    for moment in item.moments(progress):
+        found = within(moment.result)
+        _declare(folder / CLASSES, found.labels)
+        name = safe_name(moment.name)
+        if options.pictures:
+            put_picture(folder / "images", name, item, moment)
+        with atomic_path(folder / "labels" / f"{name}.txt", tidy=False) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in lines_of(found, options)), encoding="utf-8")
+
+
+def _declare(path: Path, labels: tuple[str, ...]) -> None:
+    text = _classes(labels)
+    if not path.exists():
+        with atomic_path(path, tidy=False) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    elif path.read_text(encoding="utf-8") != text:
+        raise ExportError(
+            f"{path.parent.name} is to be a YOLO data set of the model's {len(labels)} classes, found one of other "
+            f"classes; choose another folder."
+        )
+
+
+EXPORTERS.register(
+    Exporter(
+        "yolo",
+        "YOLO data set",
+        "",
+        (Detections,),
+        _write,
+        "A folder with a text file for each picture and data.yaml, for training YOLO.",
+        either=True,
+        params=YoloOptions,
+        folder=True,
+    )
+)

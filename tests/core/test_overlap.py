@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from cvstudio.errors import Cancelled
+from cvstudio.overlap import fan_out
+
+
+def test_every_reader_gets_everything_in_order_and_in_a_thread_of_its_own():
+    got: list[tuple[str, list[int]]] = []
+    main = threading.current_thread().name
+
+    def reader(items):
+        got.append((threading.current_thread().name, list(items)))
+
+    fan_out(iter(range(50)), [reader, reader])
+    assert [items for _, items in got] == [list(range(50))] * 2
+    assert len({name for name, _ in got} | {main}) == 3
+
+
+def test_the_source_and_a_reader_work_at_the_same_time():
+    both = threading.Barrier(2, timeout=10)
+
+    def source():
+        yield 0
+        yield 1
+        both.wait()
+        yield 2
+
+    def reader(items):
+        assert next(items) == 0
+        both.wait()
+        assert list(items) == [1, 2]
+
+    fan_out(source(), [reader])
+
+
+def test_a_slow_reader_holds_the_source_back():
+    ahead, most = 0, 0
+
+    def source():
+        nonlocal ahead, most
+        for number in range(20):
+            ahead += 1
+            most = max(most, ahead)
+            yield number
+
+    def reader(items):
+        nonlocal ahead
+        for _ in items:
+            time.sleep(0.005)
+            ahead -= 1
+
+    fan_out(source(), [reader], depth=2)
+    # Two wait, one is being read and one is waiting to be put.
+    assert most <= 4
+
+
+def test_an_error_of_a_reader_stops_everything_and_is_told():
+    closed, other = [], []
+
+    def source():
+        try:
+            while True:
+                yield 0
+        finally:
+            closed.append(True)
+
+    def fails(items):
+        next(items)
+        raise OSError("full")
+
+    def waits(items):
+        try:
+            for _ in items:
+                pass
+        except Cancelled:
+            other.append("cancelled")
+            raise
+
+    with pytest.raises(OSError, match="full"):
+        fan_out(source(), [fails, waits])
+    assert closed == [True]
+    assert other == ["cancelled"]
+
+
+@pytest.mark.parametrize("error", [Cancelled, ValueError])
+def test_an_error_of_the_source_reaches_the_readers_as_an_end_that_is_none(error):
+    seen = []
+
+    def source():
+        yield 1
+        raise error
+
+    def reader(items):
+        try:
+            list(items)
+        except Cancelled:
+            seen.append("cancelled")
+            raise
+
+    with pytest.raises(error):
+        fan_out(source(), [reader])
+    assert seen == ["cancelled"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("cvstudio-fan")]
+
+
+def test_a_reader_that_has_enough_is_left_out():
+    got = []
+    fan_out(range(1000), [lambda items: got.append(next(items)), lambda items: got.append(len(list(items)))])
+    assert sorted(got) == [0, 1000]
