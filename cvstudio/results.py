@@ -183,6 +183,13 @@ class Logits:
             raise ValueError(f"expected values as {wanted}, found {self.values.dtype} {self.values.shape}")
         object.__setattr__(self, "values", readonly(self.values))
 
+    def probabilities(self, temperature: float = 1.0) -> NDArray[np.float32]:
+        """Float32 (classes,) that sum to 1: the softmax of the logits divided by `temperature`."""
+        scaled = self.values.astype(np.float64) / temperature
+        power = np.exp(scaled - scaled.max())
+        found: NDArray[np.float32] = (power / power.sum()).astype(np.float32)
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Labels:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.models import MODELS, ModelSpec
+from cvstudio.models._torch import TorchNetwork
 from cvstudio.progress import Progress
 from cvstudio.results import Logits
 from cvstudio.stages import NoParams
 from cvstudio.types import Image
 from cvstudio.weights.embedded import embedded_defaults, embedded_weights
-
-if TYPE_CHECKING:
-    from cvstudio.models._residual import Classifier
 
 KEY = "residual-60"
 SIZE = 128
@@ -49,21 +46,8 @@ def prepare(image: Image) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(middle, (SIZE, SIZE), interpolation=kernel), np.uint8)
 
 
-class ResidualNetwork:
-    """The classifier on one device, in evaluation mode. `model` is the torch module, for hooks and gradients."""
-
-    def __init__(self, model: Classifier, labels: tuple[str, ...], device: str) -> None:
-        import torch
-
-        self.labels = labels
-        self._device = device
-        # Built outside of inference mode: what looks inside later needs gradients.
-        self.model: Any = model.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of parameters and buffers in bytes."""
-        return sum(tensor.numel() * tensor.element_size() for tensor in self.model.state_dict().values())
+class ResidualNetwork(TorchNetwork):
+    """The classifier on one device."""
 
     def warm_up(self, progress: Progress) -> None:
         """Let the first run's allocations and choices of kernels happen before they are waited for."""
@@ -75,9 +59,10 @@ class ResidualNetwork:
 
         from cvstudio.models._residual import normalise
 
-        pixels = torch.from_numpy(np.stack([prepare(image) for image in images])).to(self._device)
-        with torch.inference_mode():
-            found: NDArray[np.float32] = self.model(normalise(pixels)).float().cpu().numpy()
+        pixels = torch.from_numpy(np.stack([prepare(image) for image in images])).to(self.device)
+        with self.computing():
+            seen = normalise(pixels).contiguous(memory_format=self.memory_format)
+            found: NDArray[np.float32] = self.model(seen).float().cpu().numpy()
         return found
 
     def predict(self, image: Image, params: NoParams, progress: Progress) -> Logits:
