@@ -14,11 +14,12 @@ from cvstudio.draw.sound import spectrogram_picture, spectrogram_size
 from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.hog import HogCells
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, HeatMap, Labels, Picture, Spectrogram
 from cvstudio.types import Rect, Size, View
 
-DRAWN = (Detections, HeatMap, Labels, Picture, Spectrogram)
+DRAWN = (Detections, HeatMap, HogCells, Labels, Picture, Spectrogram)
 MAX_COLUMNS = 8000
 JPEG_QUALITY = 95
 JPEG_MAX_SIDE = 65_535
