@@ -19,6 +19,15 @@ CHOSEN: RGB = (76, 141, 255)
 SMALLEST = 5
 """Pixels on screen; of smaller cells several are drawn as one."""
 
+MANY = 2500
+"""Cells; fewer are drawn stroke by stroke, and exactly."""
+
+REACH = 0.47
+"""Of a cell, from its middle to the end of a stroke."""
+
+FAINTEST = 8
+"""Of 255; weaker strokes are left out."""
+
 SUBPIXEL = 4
 """Bits behind the point that OpenCV is told coordinates with."""
 
@@ -93,32 +102,76 @@ def _strokes(
     peak = float(cells.max())
     if not part.size or peak <= 0:
         return
-    middles_x = left + (np.arange(first[0], last[0]) + 0.5) * wide
-    middles_y = top + (np.arange(first[1], last[1]) + 0.5) * high
-    reach = 0.5 * min(wide, high) * 0.94
+    corner = left + first[0] * wide, top + first[1] * high
     levels = np.rint(part / peak * 255).astype(np.uint8)
+    angles = np.deg2rad((np.arange(bins) + 0.5) * span / bins + 90)
     width = max(1, round(min(wide, high) / 24 * look.line_width / 2))
-    light = np.zeros(canvas.shape[:2], np.uint8)
-    one = float(1 << SUBPIXEL)
-    for number in range(bins):
-        angle = np.deg2rad((number + 0.5) * span / bins + 90)
-        dx, dy = reach * np.cos(angle), reach * np.sin(angle)
-        back = 0.0 if span > 180 else 1.0
-        ys, xs = np.nonzero(levels[..., number] >= 8)
-        ends = np.stack(
-            (middles_x[xs] - back * dx, middles_y[ys] - back * dy, middles_x[xs] + dx, middles_y[ys] + dy), axis=1
-        )
-        # Pixel centres are whole numbers for OpenCV and halves for us.
-        points = np.rint((ends - 0.5) * one).astype(np.int64).tolist()
-        # The weakest first: where strokes cross, the stronger stays.
-        strengths = levels[ys, xs, number]
-        layer = np.zeros_like(light)
-        for index in np.argsort(strengths, kind="stable").tolist():
-            x1, y1, x2, y2 = points[index]
-            cv2.line(layer, (x1, y1), (x2, y2), int(strengths[index]), width, cv2.LINE_AA, SUBPIXEL)
-        np.maximum(light, layer, out=light)
+    paint = _many if levels.shape[0] * levels.shape[1] > MANY else _few
+    light = paint(levels, angles, span <= 180, corner, (wide, high), width, canvas.shape[:2])
     glow = light[..., None].astype(np.float32) * (np.array(colour, np.float32) / 255 * look.opacity)
     canvas[:] = cv2.add(canvas, np.rint(glow).astype(np.uint8))
+
+
+def _few(
+    levels: NDArray[np.uint8],
+    angles: NDArray[np.float64],
+    whole: bool,
+    corner: tuple[float, float],
+    cell: tuple[float, float],
+    width: int,
+    shape: tuple[int, ...],
+) -> NDArray[np.uint8]:
+    """Strokes of levels (rows, columns, bins) drawn one by one: uint8 of `shape`.
+
+    Parameters
+    ----------
+    angles : radians, of each bin's stroke
+    whole : whether a stroke reaches to both sides
+    corner, cell : pixels; where the first cell begins, and how large cells are
+    """
+    import cv2
+
+    reach = REACH * min(cell)
+    light = np.zeros(shape, np.uint8)
+    for number, angle in enumerate(angles):
+        dx, dy = reach * np.cos(angle), reach * np.sin(angle)
+        back = float(whole)
+        ys, xs = np.nonzero(levels[..., number] >= FAINTEST)
+        # Pixel centres are whole numbers for OpenCV and halves for us.
+        x, y = corner[0] + (xs + 0.5) * cell[0] - 0.5, corner[1] + (ys + 0.5) * cell[1] - 0.5
+        ends = np.stack((x - back * dx, y - back * dy, x + dx, y + dy), axis=1)
+        points = np.rint(ends * (1 << SUBPIXEL)).astype(np.int64).tolist()
+        layer = np.zeros_like(light)
+        for (x1, y1, x2, y2), strength in zip(points, levels[ys, xs, number].tolist(), strict=True):
+            cv2.line(layer, (x1, y1), (x2, y2), strength, width, cv2.LINE_AA, SUBPIXEL)
+        np.maximum(light, layer, out=light)
+    return light
+
+
+def _many(
+    levels: NDArray[np.uint8],
+    angles: NDArray[np.float64],
+    whole: bool,
+    corner: tuple[float, float],
+    cell: tuple[float, float],
+    width: int,
+    shape: tuple[int, ...],
+) -> NDArray[np.uint8]:
+    """As `_few`, by repeating each bin's stroke: tens of thousands of cells take milliseconds."""
+    import cv2
+
+    side = int(np.ceil(max(cell)))
+    rows, columns, _ = levels.shape
+    light = np.zeros((rows * side, columns * side), np.uint8)
+    one = np.full((1, 1, 1), 255, np.uint8)
+    for number, angle in enumerate(angles):
+        stroke = _few(one, np.array([angle]), whole, (0.0, 0.0), (side, side), width, (side, side))
+        strengths = cv2.resize(levels[..., number], light.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        cv2.max(light, cv2.multiply(strengths, np.tile(stroke, (rows, columns)), scale=1 / 255), dst=light)
+    # From whole pixels a cell to the exact size.
+    across, down = cell[0] / side, cell[1] / side
+    matrix = np.array([[across, 0, corner[0] + across / 2 - 0.5], [0, down, corner[1] + down / 2 - 0.5]])
+    return np.asarray(cv2.warpAffine(light, matrix, shape[::-1], flags=cv2.INTER_LINEAR), np.uint8)
 
 
 def _outline(canvas: NDArray[np.uint8], result: HogCells, number: int, scale: float, origin: tuple[int, int]) -> None:
