@@ -89,8 +89,8 @@ def gradients(pixels: NDArray[np.uint8], *, gamma: bool) -> tuple[NDArray[np.flo
 
     Returns
     -------
-    magnitudes float32 (h, w), in 0..255 a pixel (0..sqrt(255) with gamma), and angles float32 (h, w), 0..2 pi, from
-    the x axis towards y, which points down
+    magnitudes float32 (h, w), in 0..255 a pixel (0..sqrt(255) with gamma), and angles float32 (h, w), 0..360 degrees,
+    from the x axis towards y, which points down
     """
     values = np.sqrt(pixels.astype(np.float32)) if gamma else pixels.astype(np.float32)
     across, down = np.zeros_like(values), np.zeros_like(values)
@@ -99,8 +99,9 @@ def gradients(pixels: NDArray[np.uint8], *, gamma: bool) -> tuple[NDArray[np.flo
     strongest = (across**2 + down**2).argmax(axis=2)[..., None]
     dx = np.take_along_axis(across, strongest, axis=2)[..., 0]
     dy = np.take_along_axis(down, strongest, axis=2)[..., 0]
-    # OpenCV's own angles are a third of a degree wrong, and a pixel near the edge of a bin would count in the next.
-    return np.hypot(dx, dy), np.mod(np.arctan2(dy, dx), np.float32(2 * np.pi))
+    # Degrees by way of float64: 45 of them are the edge of a bin as often as not, and have to be 45 exactly.
+    degrees = np.degrees(np.arctan2(dy.astype(np.float64), dx)) % 360
+    return np.hypot(dx, dy), degrees.astype(np.float32)
 
 
 def votes(
@@ -110,7 +111,7 @@ def votes(
 
     With `smooth` a vote is shared between the two nearest bins; without, it goes to the one that it falls into.
     """
-    place = angle * np.float32(bins / ((2 if signed else 1) * np.pi))
+    place = angle * np.float32(bins) / np.float32(360 if signed else 180)
     found = np.zeros((bins, *magnitude.shape), np.float32)
     rows, columns = np.ogrid[: magnitude.shape[0], : magnitude.shape[1]]
     if not smooth:
