@@ -77,20 +77,11 @@ def opencvs(pixels: np.ndarray, *, signed: bool, clip: float, gamma: bool, bins:
 @pytest.mark.parametrize("gamma", [False, True])
 @pytest.mark.parametrize("signed", [False, True])
 def test_shared_votes_are_opencvs(signed: bool, gamma: bool) -> None:
-    # Without clipping: this OpenCV forgets it for blocks of several cells. scikit-image above does not.
+    # Without clipping: OpenCV 4.14 leaves values above its threshold. scikit-image, above, does clip.
     expected = opencvs(GREY, signed=signed, clip=1.0, gamma=gamma)
     found = blocks_of(GREY, signed=signed, clip=1.0, gamma=gamma)
     np.testing.assert_allclose(found, expected, atol=0.02 if gamma else 0.005)
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.9999
-
-
-def test_clipping_is_opencvs_for_blocks_of_one_cell() -> None:
-    strong = np.random.default_rng(0).integers(0, 256, (64, 96), np.uint8)
-    hog = cv2.HOGDescriptor((96, 64), (8, 8), (8, 8), (8, 8), 9, 1, -1, 0, 0.3, False)
-    expected = np.asarray(hog.compute(strong)).reshape(12, 8, 1, 1, 9).transpose(1, 0, 3, 2, 4)
-    found = blocks_of(np.repeat(strong[..., None], 3, axis=2), block=1, clip=0.3)
-    np.testing.assert_allclose(found, expected, atol=0.003)
-    assert found.max() > 0.4  # some were clipped, and what is left is a length of 1 again
 
 
 def test_a_ramp_by_hand() -> None:
