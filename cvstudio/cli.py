@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.models import MODELS
 from cvstudio.params import add_arguments, fields_of, parse_text
+from cvstudio.precision import WANTED
 from cvstudio.progress import Progress
 from cvstudio.terminal import Bar, guarded
 from cvstudio.training.arguments import add_training
@@ -58,6 +59,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", action="append", help="export format, may be repeated; default: the usual ones")
     parser.add_argument("--time", type=float, metavar="SECS", help="one frame of a video instead of all of it")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--precision", default="auto", choices=WANTED, help="auto: the fastest that finds the same")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
 
 
@@ -162,7 +164,7 @@ def _run(arguments: Sequence[str]) -> int:
         build_parser().parse_args(["run", "--help"])
 
     def work(progress: Progress) -> int:
-        with Runner(device=options.device) as runner:
+        with Runner(device=options.device, precision=options.precision) as runner:
             if recipe:
                 instance, time_secs, options.look = load_recipe(options.recipe)
                 if options.time is None:

@@ -25,6 +25,7 @@ from ui.commands import Command, install
 from ui.controller import Controller
 from ui.exporting import Exporting
 from ui.panels import PANELS
+from ui.precision import precision_commands
 from ui.project_files import SUFFIX, ProjectFiles
 from ui.settings import Settings
 from ui.shown import Shown
@@ -146,6 +147,7 @@ class MainWindow(QMainWindow):
             Command("shortcuts", tr("Keyboard Shortcuts"), self.show_shortcuts, "help", ("F1",), "keyboard"),
             Command("welcome", tr("First Screen"), self.show_welcome, "help"),
         ]
+        found += precision_commands(c, self.settings)
         for panel in PANELS:
             title = tr("Show Panel: {panel}").format(panel=tr(panel.title))
             shortcuts = (panel.shortcut,) if panel.shortcut else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cvstudio.models._torch import full
 from cvstudio.models._torchvision import FLOOR, TorchvisionDetector
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class SsdNetwork(TorchvisionDetector):
         features = list(model.backbone(batch.tensors).values())
         head = model.head(features)
         (anchors,) = model.anchor_generator(batch, features)
-        scores = head["cls_logits"][0].float().softmax(dim=-1)
+        scores = full(head["cls_logits"][0]).softmax(dim=-1)
         rows, outputs, found = self._best(scores, FLOOR)
-        boxes = model.box_coder.decode_single(head["bbox_regression"][0][rows].float(), anchors[rows])
+        boxes = model.box_coder.decode_single(full(head["bbox_regression"][0][rows]), anchors[rows])
         return clip_boxes_to_image(boxes, batch.image_sizes[0]), found, self._label_of[outputs]

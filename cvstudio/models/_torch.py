@@ -12,7 +12,7 @@ from cvstudio.progress import Progress
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from torch import Tensor, nn
 
 
 class TorchNetwork:
@@ -59,6 +59,13 @@ class TorchNetwork:
         kind = torch.device(self.device).type
         with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=lower):
             yield
+
+
+def full(tensor: Tensor) -> Tensor:
+    """`tensor` in float32 at least: what boxes and probabilities are computed in, whatever the network computes in."""
+    import torch
+
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 @contextmanager

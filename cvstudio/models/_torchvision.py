@@ -59,8 +59,8 @@ class TorchvisionDetector(TorchNetwork):
             sizes = [(image.size.height, image.size.width)]
             placed = self.model.transform.postprocess([{"boxes": boxes}], batch.image_sizes, sizes)[0]["boxes"]
             return Detections(
-                placed.cpu().numpy(),
-                scores.cpu().numpy(),
+                placed.float().cpu().numpy(),
+                scores.float().cpu().numpy(),
                 classes.cpu().numpy(),
                 LABELS,
                 np.arange(len(scores), dtype=np.int64),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.models import MODELS
+from cvstudio.models._torch import full
 from cvstudio.models._torchvision import FLOOR, TorchvisionDetector, coco_weights, detector_spec
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ class FasterRcnnNetwork(TorchvisionDetector):
         proposals = self._proposals(batch, features)
         pooled = heads.box_roi_pool(features, proposals, batch.image_sizes)
         logits, regression = heads.box_predictor(heads.box_head(pooled))
-        rows, outputs, scores = self._best(logits.float().softmax(dim=-1), FLOOR)
-        boxes = heads.box_coder.decode(regression.float(), proposals)[rows, outputs]
+        rows, outputs, scores = self._best(full(logits).softmax(dim=-1), FLOOR)
+        boxes = heads.box_coder.decode(full(regression), proposals)[rows, outputs]
         boxes = clip_boxes_to_image(boxes, batch.image_sizes[0])
         kept = remove_small_boxes(boxes, SMALLEST)
         return boxes[kept], scores[kept], self._label_of[outputs[kept]]
@@ -57,7 +58,7 @@ class FasterRcnnNetwork(TorchvisionDetector):
         objectness, deltas = rpn.head(maps)
         anchors = rpn.anchor_generator(batch, maps)
         counts = [level.shape[1] * level.shape[2] * level.shape[3] for level in objectness]
-        flat, shifts = concat_box_prediction_layers([o.float() for o in objectness], [d.float() for d in deltas])
+        flat, shifts = concat_box_prediction_layers([full(o) for o in objectness], [full(d) for d in deltas])
         boxes = rpn.box_coder.decode(shifts, anchors).view(1, -1, 4)
         proposals, _ = rpn.filter_proposals(boxes, flat, batch.image_sizes, counts)
         found: list[Tensor] = proposals

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.models import MODELS
+from cvstudio.models._torch import full
 from cvstudio.models._torchvision import FLOOR, TorchvisionDetector, coco_weights, detector_spec
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ class FcosNetwork(TorchvisionDetector):
         features = list(model.backbone(batch.tensors).values())
         head = model.head(features)
         (places,) = model.anchor_generator(batch, features)
-        of_class, of_centre = head["cls_logits"][0].float(), head["bbox_ctrness"][0].float()
+        of_class, of_centre = full(head["cls_logits"][0]), full(head["bbox_ctrness"][0])
         rows, outputs, found = self._best((of_class.sigmoid() * of_centre.sigmoid()).sqrt(), FLOOR)
-        boxes = model.box_coder.decode(head["bbox_regression"][0][rows].float(), places[rows])
+        boxes = model.box_coder.decode(full(head["bbox_regression"][0][rows]), places[rows])
         return clip_boxes_to_image(boxes, batch.image_sizes[0]), found, self._label_of[outputs]
 
 

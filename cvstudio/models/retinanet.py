@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.models import MODELS
+from cvstudio.models._torch import full
 from cvstudio.models._torchvision import FLOOR, TorchvisionDetector, coco_weights, detector_spec
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ class RetinaNetwork(TorchvisionDetector):
         (anchors,) = model.anchor_generator(batch, features)
         # Millions of logits: the floor is applied to them, and the sigmoid to what remains.
         rows, outputs, found = self._best(head["cls_logits"][0], math.log(FLOOR / (1 - FLOOR)))
-        boxes = model.box_coder.decode_single(head["bbox_regression"][0][rows].float(), anchors[rows])
-        return clip_boxes_to_image(boxes, batch.image_sizes[0]), found.float().sigmoid(), self._label_of[outputs]
+        boxes = model.box_coder.decode_single(full(head["bbox_regression"][0][rows]), anchors[rows])
+        return clip_boxes_to_image(boxes, batch.image_sizes[0]), full(found).sigmoid(), self._label_of[outputs]
 
 
 MODELS.register(
