@@ -15,6 +15,7 @@ from cvstudio.exporters import ExportItem
 from cvstudio.host import Host
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.models import MODELS
+from cvstudio.precision import Wanted
 from cvstudio.progress import Progress
 from cvstudio.readers import Readers, iterate_frames, read_sample, sample_key
 from cvstudio.recipe import make_recipe
@@ -27,8 +28,8 @@ from cvstudio.types import Image
 class Runner(Closing):
     """Runs analyses in the calling thread; keeps networks, readers and stage outputs between calls."""
 
-    def __init__(self, *, device: str = "auto", cache: Cache | None = None) -> None:
-        self.host = Host(device)
+    def __init__(self, *, device: str = "auto", precision: Wanted = "auto", cache: Cache | None = None) -> None:
+        self.host = Host(device, precision=precision)
         self.cache = cache if cache is not None else Cache()
         self.readers = Readers()
 
@@ -154,6 +155,7 @@ def run(
     model: str = "",
     weights: str | Path | None = None,
     device: str = "auto",
+    precision: Wanted = "auto",
     time_secs: float | None = None,
     progress: Progress | None = None,
     **values: Any,
@@ -166,12 +168,13 @@ def run(
     files : one for each input, in the order of the analysis's slots
     model, weights : which model, and a local checkpoint for it
     device : "auto", "cpu", "cuda" or "mps"
+    precision : "auto" (the fastest that finds the same), "float32" or "bfloat16"
     time_secs : which frame of a video; its first by default
     values : parameters of the analysis and the model by name
 
     Returns
     -------
-    Detections, Picture or Spectrogram
+    What the analysis declares, such as Detections, HeatMap or Spectrogram
 
     Raises
     ------
@@ -189,7 +192,7 @@ def run(
         raise BindingError(f"{spec.title} expects {len(spec.inputs)} file(s) ({wanted}), found {len(files)}.")
     inputs = dict(zip((slot.name for slot in spec.inputs), files, strict=True))
     instance = make_instance(analysis, inputs, model=model, weights=weights, values=values)
-    with Runner(device=device) as runner:
+    with Runner(device=device, precision=precision) as runner:
         at = time_secs if time_secs is not None else 0.0
         return runner.result(instance, progress, pts=at)
 

@@ -16,6 +16,7 @@ from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.cli_export import add_format_options
 from cvstudio.models import MODELS
 from cvstudio.params import add_arguments, fields_of, parse_text
+from cvstudio.precision import WANTED
 from cvstudio.progress import Progress
 from cvstudio.terminal import Bar, guarded
 from cvstudio.training.arguments import add_training
@@ -64,6 +65,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="start", type=float, metavar="SECS", help="begin in the video here")
     parser.add_argument("--to", dest="stop", type=float, metavar="SECS", help="end in the video here")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--precision", default="auto", choices=WANTED, help="auto: the fastest that finds the same")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
 
 
@@ -147,7 +149,7 @@ def _run(arguments: Sequence[str]) -> int:
             files = spread(getattr(options, first))
             if len(files) > 1 or files[0].is_dir():
                 return run_batch(spec.key, files, inputs, key, weights, values, options, bar, progress)
-        with Runner(device=options.device) as runner:
+        with Runner(device=options.device, precision=options.precision) as runner:
             if recipe:
                 instance, time_secs, options.look = load_recipe(options.recipe)
                 take_export(options, options.recipe)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cvstudio.models.base import ModelSpec
+from cvstudio.precision import Precision, Wanted, settle
 from cvstudio.progress import Progress
 from cvstudio.weights import cached_path
 
@@ -26,15 +27,23 @@ class Host:
     ----------
     device : "auto", "cpu", "cuda", "cuda:1" … or "mps"
         "auto" takes the best one that there is, when a network first needs one.
+    precision : "auto", "float32" or "bfloat16", for networks that can be told; see `cvstudio.precision.settle`
+        It may be set anew at any time: another precision is another network.
     budget_bytes : memory of all kept networks; the longest unused leave, the newest always stays
     notice : callable (sentence), optional
         Told what the user should know, from the thread that uses the host.
     """
 
     def __init__(
-        self, device: str = "auto", *, budget_bytes: int = 4 << 30, notice: Callable[[str], None] | None = None
+        self,
+        device: str = "auto",
+        *,
+        precision: Wanted = "auto",
+        budget_bytes: int = 4 << 30,
+        notice: Callable[[str], None] | None = None,
     ) -> None:
         self.budget_bytes = budget_bytes
+        self.precision = precision
         self._requested = device
         self._resolved = "" if device == "auto" else device
         self._notice = notice
@@ -53,17 +62,24 @@ class Host:
         return self._resolved.upper() or self._requested
 
     def network_key(self, spec: ModelSpec, weights_path: Path | None = None) -> tuple[str, ...]:
-        """What the output of a network depends on: model, checkpoint and its version, device.
+        """What the output of a network depends on: model, checkpoint and its version, device, precision.
 
         Cheap and without torch: it is asked at every change. A checkpoint that is not there is part of the key,
-        so that a file that is put there later is another key. The device is the requested one: what "auto" stands
-        for does not change while the program runs.
+        so that a file that is put there later is another key. Device and precision are the requested ones: what "auto"
+        stands for does not change while the program runs.
         """
         path = weights_path
         if path is None and spec.weights:
             path = cached_path(spec.weights[0])
-        device = self._requested if spec.weights else "cpu"
-        return (spec.key, str(path or ""), _version(path), device)
+        device, precision = (self._requested, self.precision) if spec.weights else ("cpu", "")
+        return (spec.key, str(path or ""), _version(path), device, precision)
+
+    def how(self, spec: ModelSpec, weights_path: Path | None = None) -> Precision | None:
+        """How the loaded network of `spec` computes and why; None where it is not loaded or cannot be told.
+
+        May be asked from everywhere.
+        """
+        return getattr(self._networks.get(self.network_key(spec, weights_path)), "precision", None)
 
     def network(self, spec: ModelSpec, weights_path: Path | None, progress: Progress) -> Any:
         """The loaded network of `spec`; a first use reports "loading …" and "warming up …".
@@ -78,6 +94,8 @@ class Host:
             progress(None, f"loading {spec.title}")
             # What a dependency carries runs on the CPU, and torch need not be imported to know it.
             network = spec.load(self.device if spec.weights else "cpu", weights_path)
+            if hasattr(network, "use_precision"):
+                settle(network, spec, key[2], self.precision, progress)
             if hasattr(network, "warm_up"):
                 progress(None, f"warming up {spec.title}")
                 network.warm_up(progress)

@@ -46,10 +46,15 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """Allowed values of a text: `options`, or those that the loaded model has (`from_model="labels"`)."""
+    """Allowed values of a text: `options`, or those of the model (`from_model`): its "labels", or an entry of
+    `ModelSpec.options`.
+
+    Where `empty` says what it stands for, no text at all is allowed, too.
+    """
 
     options: tuple[str, ...] = ()
     from_model: str = ""
+    empty: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,6 +178,8 @@ def check_value(field: Field, value: Any, bounds: Range | None = None, options: 
             raise ParamsError(f"{field.doc.title} expects true or false, found {value!r}.")
         return value
     if field.kind == "choice":
+        if value == "" and field.choices is not None and field.choices.empty:
+            return value
         if not isinstance(value, str) or (options and value not in options):
             raise ParamsError(f"{field.doc.title} expects one of {', '.join(options)}, found {value!r}.")
         return value

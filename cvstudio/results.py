@@ -183,6 +183,13 @@ class Logits:
             raise ValueError(f"expected values as {wanted}, found {self.values.dtype} {self.values.shape}")
         object.__setattr__(self, "values", readonly(self.values))
 
+    def probabilities(self, temperature: float = 1.0) -> NDArray[np.float32]:
+        """Float32 (classes,) that sum to 1: the softmax of the logits divided by `temperature`."""
+        scaled = self.values.astype(np.float64) / temperature
+        power = np.exp(scaled - scaled.max())
+        found: NDArray[np.float32] = (power / power.sum()).astype(np.float32)
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Labels:
@@ -227,4 +234,42 @@ class Labels:
         return self.labels[int(self.classes[row])]
 
 
-Result = Detections | Picture | Spectrogram | Labels
+@dataclass(frozen=True, eq=False)
+class HeatMap:
+    """How much each place of a picture matters for an answer.
+
+    Parameters
+    ----------
+    values : float32 (h, w)
+        Finite, of any range; they lie evenly over `rect`, each in the middle of its place.
+    rect : the part of the picture that they are of, in image pixels
+    size : of the picture
+    low, high : values that are drawn darkest and brightest
+    label, probability : of the answer; empty and NaN where there is none
+    about : how it was made, in a few words
+
+    Raises
+    ------
+    ValueError
+        A shape or dtype is another, or a value is not finite.
+    """
+
+    values: NDArray[np.float32]
+    rect: Rect
+    size: Size
+    low: float
+    high: float
+    label: str = ""
+    probability: float = float("nan")
+    about: str = ""
+    source: Source = Source()
+
+    def __post_init__(self) -> None:
+        if self.values.dtype != np.float32 or self.values.ndim != 2 or 0 in self.values.shape:
+            raise ValueError(f"expected values as float32 (h, w), found {self.values.dtype} {self.values.shape}")
+        if not np.isfinite(self.values).all():
+            raise ValueError("expected finite values, found some that are not")
+        object.__setattr__(self, "values", readonly(self.values))
+
+
+Result = Detections | Picture | Spectrogram | Labels | HeatMap

@@ -66,7 +66,7 @@ class Stage:
     where : "accelerator", "pool" or "main"
         Main is for stages under 4 ms.
     version : raised whenever the same parameters give another output
-    uses_network : the stage runs the model; its parameters are then `ModelSpec.params`
+    uses_network : the stage runs the model; where it declares no parameters, they are `ModelSpec.params`
     viewed : the output depends on the visible rectangle
     """
 

@@ -34,6 +34,7 @@ from ui.exporting import Exporting
 from ui.library.intake import Intake
 from ui.library.recent import RecentMenu
 from ui.panels import PANELS
+from ui.precision import precision_commands
 from ui.project_files import SUFFIX, ProjectFiles
 from ui.settings import Settings
 from ui.shown import Shown
@@ -166,6 +167,7 @@ class MainWindow(QMainWindow):
             Command("shortcuts", tr("Keyboard Shortcuts"), self.show_shortcuts, "help", ("F1",), "keyboard"),
             Command("welcome", tr("First Screen"), self.show_welcome, "help"),
         ]
+        found += precision_commands(c, self.settings)
         for panel in PANELS:
             title = tr("Show Panel: {panel}").format(panel=tr(panel.title))
             shortcuts = (panel.shortcut,) if panel.shortcut else ()

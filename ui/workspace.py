@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from cvstudio.draw import Emphasis, Look, Renderer
+from cvstudio.hog import HogCells
 from cvstudio.media import MediaKind
 from cvstudio.results import Detections, Spectrogram
 from cvstudio.thumbnails import depth_picture
@@ -173,6 +174,9 @@ class Workspace(QWidget):
     # Mouse ----------------------------------------------------------------------------------------------------------
 
     def _at(self, x: float, y: float) -> int | None:
+        result = self._controller.current_result()
+        if isinstance(result, HogCells) and self.overlay:
+            return result.cell_at(x, y)
         detections = self._controller.detections()
         return _smallest_at(detections, x, y) if detections is not None and self.overlay else None
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from cvstudio.errors import BindingError, ParamsError
 from cvstudio.media.base import Media, MediaKind
 from cvstudio.models.base import ModelSpec
-from cvstudio.params import Range, check_value, fields_of
-from cvstudio.stages import Stage
+from cvstudio.params import Choices, Range, check_value, fields_of
+from cvstudio.stages import NoParams, Stage
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,11 @@ class Analysis:
                 )
 
     def params_types(self, model: ModelSpec | None) -> tuple[type[Any], ...]:
-        """The parameter class of each stage; a stage that runs the network has the model's."""
-        return tuple(model.params if model and stage.uses_network else stage.params for stage in self.stages)
+        """The parameter class of each stage; one that runs the network and declares none has the model's."""
+        return tuple(
+            model.params if model and stage.uses_network and stage.params is NoParams else stage.params
+            for stage in self.stages
+        )
 
     def make_params(self, values: Mapping[str, Any], model: ModelSpec | None) -> tuple[Any, ...]:
         """Parameters of every stage from flat `values` by name; what is missing takes its (model's) default.
@@ -143,7 +146,8 @@ class Analysis:
             own = {}
             for item in fields_of(params_type):
                 if item.name in given:
-                    own[item.name] = check_value(item, given[item.name], self.bounds(item.range, model))
+                    bounds, options = self.bounds(item.range, model), self.options(item.choices, model)
+                    own[item.name] = check_value(item, given[item.name], bounds, options)
             made.append(params_type(**own))
         return tuple(made)
 
@@ -155,3 +159,12 @@ class Analysis:
         if model and declared.from_model:
             return model.ranges.get(declared.from_model, declared)
         return declared
+
+    @staticmethod
+    def options(declared: Choices | None, model: ModelSpec | None) -> tuple[str, ...]:
+        """The texts that may be chosen with `model`; empty where any may, as the model is not known."""
+        if declared is None:
+            return ()
+        if model and declared.from_model:
+            return model.labels if declared.from_model == "labels" else model.options.get(declared.from_model, ())
+        return declared.options

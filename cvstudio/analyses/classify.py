@@ -60,9 +60,7 @@ def answer(inputs: Inputs, params: AnswerParams, progress: Progress) -> Iterator
     Guo et al., "On Calibration of Modern Neural Networks", ICML 2017 (section 4.2).
     """
     found: Logits = inputs.previous
-    scaled = found.values.astype(np.float64) / params.temperature
-    power = np.exp(scaled - scaled.max())
-    probabilities = (power / power.sum()).astype(np.float32)
+    probabilities = found.probabilities(params.temperature)
     best = np.argsort(-probabilities, kind="stable")[: params.count]
     yield Labels(best.astype(np.int64), probabilities[best], found.labels, found.size, params.threshold, found.source)
 

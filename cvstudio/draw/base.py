@@ -33,10 +33,19 @@ class Look:
         Range(0, 1, step=0.05),
         Doc("Mask opacity", "How strongly masks cover what they mark.", "Try 0.8 to see the shape alone."),
     ] = 0.4
+    heat_opacity: Annotated[
+        float,
+        Range(0, 1, step=0.05),
+        Doc("Heat map", "How strongly a heat map covers the picture.", "Try 1 to see the map alone."),
+    ] = 0.5
     colour_map: Annotated[
         str,
         Choices(("viridis", "magma", "cividis", "grey")),
-        Doc("Colours", "How loudness becomes colour; all are even to the eye.", "magma shows faint sounds well."),
+        Doc(
+            "Colours",
+            "How loudness or heat becomes colour; all are even to the eye.",
+            "magma shows faint sounds.",
+        ),
     ] = "viridis"
 
 
@@ -81,7 +90,7 @@ def draw(result: Any, canvas: NDArray[np.uint8], view: View, look: Look, emphasi
 
     Parameters
     ----------
-    result : Detections, Picture, Spectrogram or Labels
+    result : Detections, Picture, Spectrogram, Labels or HeatMap
     canvas : uint8 RGB (h, w, 3) of `view.size`, the renderer's own buffer
     view : what `canvas` shows
     look, emphasis : how it is drawn

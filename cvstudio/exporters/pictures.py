@@ -14,10 +14,12 @@ from cvstudio.draw.sound import spectrogram_picture, spectrogram_size
 from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.hog import HogCells
 from cvstudio.progress import Progress
-from cvstudio.results import Detections, Labels, Picture, Spectrogram
+from cvstudio.results import Detections, HeatMap, Labels, Picture, Spectrogram
 from cvstudio.types import Rect, Size, View
 
+DRAWN = (Detections, HeatMap, HogCells, Labels, Picture, Spectrogram)
 MAX_COLUMNS = 8000
 JPEG_QUALITY = 95
 JPEG_MAX_SIDE = 65_535
@@ -80,7 +82,7 @@ def _encode(path: Path, suffix: str, pixels: NDArray[np.uint8], options: list[in
 def _register(
     key: str, title: str, suffix: str, write: Callable[[Path, ExportItem, Progress], None], summary: str, **more: Any
 ) -> None:
-    EXPORTERS.register(Exporter(key, title, suffix, (Detections, Labels, Picture, Spectrogram), write, summary, **more))
+    EXPORTERS.register(Exporter(key, title, suffix, DRAWN, write, summary, **more))
 
 
 _register(

@@ -73,6 +73,7 @@ class ModelSpec:
     ranges : replaces `Range` bounds by name (see `Range.from_model`)
     defaults : values of later stages' parameters that suit this model, by name
     labels : the classes, where known before loading
+    options : values of a parameter that are this model's own, by name (see `Choices.from_model`)
     """
 
     key: str
@@ -87,6 +88,7 @@ class ModelSpec:
     ranges: Mapping[str, Range] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     capabilities: frozenset[str] = frozenset()
     keywords: tuple[str, ...] = ()
     summary: str = ""

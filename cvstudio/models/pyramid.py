@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.masks import PrototypeMasks
 from cvstudio.models import MODELS, ModelSpec
+from cvstudio.models._torch import TorchNetwork
 from cvstudio.models.base import MAX_CANDIDATES
 from cvstudio.params import Range
 from cvstudio.progress import Progress
@@ -57,22 +58,13 @@ def prepare(image: Image) -> tuple[NDArray[np.uint8], tuple[float, float]]:
     return np.asarray(padded, np.uint8), (size[0] / width, size[1] / height)
 
 
-class PyramidNetwork:
-    """The detector on one device, in evaluation mode. `model` is the torch module, its normalisations folded in."""
+class PyramidNetwork(TorchNetwork):
+    """The detector on one device; its normalisations are folded into the convolutions."""
 
     def __init__(self, model: DetectorNet, labels: tuple[str, ...], device: str) -> None:
-        import torch
-
         from cvstudio.models._residual import fuse
 
-        self.labels = labels
-        self._device = device
-        self.model: Any = fuse(model).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of parameters and buffers in bytes."""
-        return sum(tensor.numel() * tensor.element_size() for tensor in self.model.state_dict().values())
+        super().__init__(fuse(model), labels, device)
 
     def warm_up(self, progress: Progress) -> None:
         """Let the first run's allocations and choices of kernels happen before they are waited for."""
@@ -88,13 +80,14 @@ class PyramidNetwork:
         progress.check()
         pixels, scale = prepare(image)
         height, width = pixels.shape[:2]
-        with torch.inference_mode():
-            raw = self.model(normalise(torch.from_numpy(pixels[None]).to(self._device)))
+        with self.computing():
+            seen = normalise(torch.from_numpy(pixels[None]).to(self.device))
+            raw = self.model(seen.contiguous(memory_format=self.memory_format))
             scores = raw.logits[0].sigmoid().flatten()
             best = scores.topk(min(MAX_CANDIDATES, len(scores))).indices
             best = best[scores[best] >= FLOOR]
             rows, classes = best // len(self.labels), best % len(self.labels)
-            centres, strides = places(height, width, self._device)
+            centres, strides = places(height, width, self.device)
             boxes = decode(raw.distances[0][rows], centres[rows], strides[rows]).cpu().numpy()
             coefficients = raw.coefficients[0][rows].cpu().numpy()
             prototypes = raw.prototypes[0].cpu().numpy()

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.explain import Step
 from cvstudio.models import MODELS, ModelSpec
+from cvstudio.models._torch import TorchNetwork
 from cvstudio.progress import Progress
 from cvstudio.results import Logits
 from cvstudio.stages import NoParams
-from cvstudio.types import Image
+from cvstudio.types import Image, Rect
 from cvstudio.weights.embedded import embedded_defaults, embedded_weights
 
 if TYPE_CHECKING:
-    from cvstudio.models._residual import Classifier
+    from torch import Tensor
 
 KEY = "residual-60"
 SIZE = 128
+LAYERS = ("stem", "stage 1", "stage 2", "stage 3", "stage 4")
 
 LABELS = (
     *("goldfish", "bullfrog", "American alligator", "tarantula", "goose", "koala", "jellyfish", "snail"),
@@ -49,21 +52,10 @@ def prepare(image: Image) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(middle, (SIZE, SIZE), interpolation=kernel), np.uint8)
 
 
-class ResidualNetwork:
-    """The classifier on one device, in evaluation mode. `model` is the torch module, for hooks and gradients."""
+class ResidualNetwork(TorchNetwork):
+    """The classifier on one device."""
 
-    def __init__(self, model: Classifier, labels: tuple[str, ...], device: str) -> None:
-        import torch
-
-        self.labels = labels
-        self._device = device
-        # Built outside of inference mode: what looks inside later needs gradients.
-        self.model: Any = model.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of parameters and buffers in bytes."""
-        return sum(tensor.numel() * tensor.element_size() for tensor in self.model.state_dict().values())
+    temperature: float = embedded_defaults(KEY, "temperature").get("temperature", 1.0)
 
     def warm_up(self, progress: Progress) -> None:
         """Let the first run's allocations and choices of kernels happen before they are waited for."""
@@ -75,9 +67,32 @@ class ResidualNetwork:
 
         from cvstudio.models._residual import normalise
 
-        pixels = torch.from_numpy(np.stack([prepare(image) for image in images])).to(self._device)
-        with torch.inference_mode():
-            found: NDArray[np.float32] = self.model(normalise(pixels)).float().cpu().numpy()
+        pixels = torch.from_numpy(np.stack([prepare(image) for image in images])).to(self.device)
+        with self.computing():
+            seen = normalise(pixels).contiguous(memory_format=self.memory_format)
+            found: NDArray[np.float32] = self.model(seen).float().cpu().numpy()
+        return found
+
+    def steps(self) -> tuple[Step, ...]:
+        """The stem, the four stages, and the head: global average and linear layer."""
+        trunk, head = self.model.trunk, self.model.head
+        stages = (Step(name, stage) for name, stage in zip(LAYERS[1:], trunk.stages, strict=True))
+        return (Step(LAYERS[0], trunk.stem), *stages, Step("head", lambda x: head(x.mean(dim=(2, 3)))))
+
+    def seen(self, image: Image) -> tuple[Tensor, Rect]:
+        """The middle of the picture as the network sees it, and where that is."""
+        import torch
+
+        from cvstudio.models._residual import normalise
+
+        width, height = image.size
+        side = min(width, height)
+        rect = Rect(float((width - side) // 2), float((height - side) // 2), float(side), float(side))
+        return normalise(torch.from_numpy(prepare(image)[None]).to(self.device)), rect
+
+    def class_weights(self) -> NDArray[np.float32]:
+        """Weights of the linear layer, which follows a global average: float32 (classes, maps)."""
+        found: NDArray[np.float32] = self.model.head.weight.detach().float().cpu().numpy()
         return found
 
     def predict(self, image: Image, params: NoParams, progress: Progress) -> Logits:
@@ -111,6 +126,7 @@ MODELS.register(
         weights=embedded_weights(KEY),
         defaults=embedded_defaults(KEY, "temperature", "threshold"),
         labels=LABELS,
+        options={"layers": LAYERS},
         capabilities=frozenset({"gradients", "hooks", "logits"}),
         keywords=("ResNet", "residual", "Tiny ImageNet", "ImageNet", "embedded", "global average pooling"),
         summary="Names 60 kinds of things, from goldfish to espresso; comes with the program.",

@@ -233,8 +233,7 @@ class AnalysisPanel(QScrollArea):
             if bounds is not None:
                 ranges[field.name] = bounds
             if field.choices is not None:
-                from_model = model.labels if model and field.choices.from_model == "labels" else ()
-                options[field.name] = from_model or field.choices.options
+                options[field.name] = instance.spec.options(field.choices, model)
             if values[field.name] is None and field.name in facts.values:
                 values[field.name] = facts.values[field.name]
         names = {field.name for field in fields}

@@ -13,6 +13,7 @@ from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
 from ui.views.guesses import Guesses
+from ui.views.result_views import VIEWS
 from ui.views.results_table import ResultsTable
 
 TABLE_DELAY_MS = 60
@@ -42,6 +43,7 @@ class ResultsPanel(QWidget):
         self._stack.addWidget(self._facts)
         self.guesses = Guesses()
         self._stack.addWidget(self.guesses)
+        self._views: dict[type[Any], QWidget] = {}
         head = QHBoxLayout()
         head.addWidget(self._summary, 1)
         head.addWidget(self._export)
@@ -57,6 +59,8 @@ class ResultsPanel(QWidget):
         self._soon.timeout.connect(self._show)
         controller.view_changed.connect(lambda _: self._soon.isActive() or self._soon.start())
         controller.state_changed.connect(lambda old, new: self.table.set_selected(new.selection))
+        controller.state_changed.connect(lambda old, new: self._show_pointed())
+        controller.emphasis_changed.connect(self._show_pointed)
         self._show()
 
     def sizeHint(self) -> QSize:
@@ -77,9 +81,30 @@ class ResultsPanel(QWidget):
             self.guesses.set_labels(result)
             self._stack.setCurrentWidget(self.guesses)
             return
+        if type(result) in VIEWS:
+            self._show_in_view(result)
+            return
         self._summary.setText("")
         self._facts.setText(self._describe(result))
         self._stack.setCurrentWidget(self._facts)
+
+    def _show_in_view(self, result: Any) -> None:
+        kind = type(result)
+        if kind not in self._views:
+            self._views[kind] = VIEWS[kind]()
+            self._stack.addWidget(self._views[kind])
+        view: Any = self._views[kind]
+        chosen = self._controller.session.state.selection
+        hovered = self._controller.hovered_id
+        pointed = hovered if hovered is not None or len(chosen) != 1 else next(iter(chosen))
+        if hasattr(view, "colour_map"):
+            view.colour_map = self._controller.look().colour_map
+        self._summary.setText(view.show_result(result, pointed))
+        self._stack.setCurrentWidget(view)
+
+    def _show_pointed(self) -> None:
+        if type(self._controller.current_result()) in VIEWS:
+            self._soon.start()
 
     def _describe(self, result: Any) -> str:
         if isinstance(result, Spectrogram):

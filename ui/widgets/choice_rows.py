@@ -12,6 +12,7 @@ from cvstudio.analyses.base import Histogram
 from cvstudio.params import Field, Range
 from ui import theme
 from ui.icons import icon
+from ui.translate import translated
 from ui.widgets.keys import SLIDER_KEYS, claims
 from ui.widgets.row import ROW_HEIGHT, Row
 
@@ -103,23 +104,27 @@ class ChoiceRow(Row):
         super().__init__(field)
         self.combo = Combo()
         self.combo.setAccessibleName(self.title)
-        self.combo.activated.connect(lambda _: self.edit(self.combo.currentText(), dragging=False))
+        self.combo.activated.connect(lambda _: self.edit(self.value(), dragging=False))
         self._options: tuple[str, ...] = ()
+        self._empty = translated(field.choices.empty) if field.choices is not None and field.choices.empty else ""
         self.one_line(((self.combo, 1),))
 
     def configure(self, *, bounds: Range | None, options: tuple[str, ...], histogram: Histogram | None) -> None:
         if options != self._options:
             self._options = options
-            shown = self.combo.currentText()
+            shown = self.value()
             self.combo.clear()
-            self.combo.addItems(options)
-            self.combo.setCurrentIndex(self.combo.findText(shown))
+            if self._empty:
+                self.combo.addItem(self._empty, "")
+            for option in options:
+                self.combo.addItem(option, option)
+            self.show_value(shown)
 
     def value(self) -> str:
-        return self.combo.currentText()
+        return str(self.combo.currentData() or "")
 
     def show_value(self, value: Any) -> None:
-        self.combo.setCurrentIndex(self.combo.findText(str(value)))
+        self.combo.setCurrentIndex(self.combo.findData(str(value)))
 
 
 class PointRow(Row):

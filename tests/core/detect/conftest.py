@@ -21,7 +21,7 @@ Detect = Callable[..., Detections]
 
 @pytest.fixture
 def host() -> Iterator[Host]:
-    host = Host("cpu")
+    host = Host("cpu", precision="float32")
     yield host
     host.close()
 

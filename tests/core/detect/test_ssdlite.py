@@ -13,8 +13,10 @@ from torchvision.ops import box_iou
 
 from cvstudio.errors import Cancelled, WeightsError
 from cvstudio.models import MODELS
+from cvstudio.models._coco import LABELS, OUTPUTS
+from cvstudio.models._ssd import SsdNetwork
+from cvstudio.models._torchvision import FLOOR
 from cvstudio.models.base import MAX_CANDIDATES
-from cvstudio.models.ssdlite import FLOOR, LABELS, OUTPUTS, SsdliteNetwork
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
 from cvstudio.stages import NoParams
@@ -70,7 +72,7 @@ def checkpoint(reference: Any, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="module")
-def network(checkpoint: Path) -> SsdliteNetwork:
+def network(checkpoint: Path) -> SsdNetwork:
     return SPEC.load("cpu", checkpoint)
 
 
@@ -104,7 +106,7 @@ def test_the_chain_agrees_with_torchvision(
         left.remove(row)
 
 
-def test_candidates(network: SsdliteNetwork) -> None:
+def test_candidates(network: SsdNetwork) -> None:
     image = Image(PICTURES["wide"])
     before = image.pixels.copy()
     found = network.predict(image, NoParams(), Progress())
@@ -121,7 +123,7 @@ def test_candidates(network: SsdliteNetwork) -> None:
     assert (box_iou(first, first).triu(1) > 0.8).any()
 
 
-def test_the_best_candidates_of_all_anchors_and_classes(reference: Any, network: SsdliteNetwork) -> None:
+def test_the_best_candidates_of_all_anchors_and_classes(reference: Any, network: SsdNetwork) -> None:
     """The scores are those of a softmax over the head, whatever anchor and class they belong to."""
     pixels = PICTURES["square"]
     scores = []
@@ -153,9 +155,9 @@ def test_published_facts_are_torchvisions_own() -> None:
     assert {name for row, name in enumerate(categories) if row not in OUTPUTS} == {"__background__", "N/A"}
 
 
-def test_it_stops_between_backbone_and_head(network: SsdliteNetwork) -> None:
+def test_it_stops_between_backbone_and_head(network: SsdNetwork) -> None:
     progress = Progress()
-    model: Any = network._model
+    model: Any = network.model
     ran: list[str] = []
     hooks = [
         model.backbone.register_forward_hook(lambda *_: progress.cancel()),
@@ -170,10 +172,10 @@ def test_it_stops_between_backbone_and_head(network: SsdliteNetwork) -> None:
     assert ran == []
 
 
-def test_parameters_can_be_differentiated(network: SsdliteNetwork) -> None:
+def test_parameters_can_be_differentiated(network: SsdNetwork) -> None:
     """Built outside of inference mode: a later analysis asks this network for gradients."""
-    assert not any(parameter.is_inference() for parameter in network._model.parameters())
-    assert not network._model.training
+    assert not any(parameter.is_inference() for parameter in network.model.parameters())
+    assert not network.model.training
 
 
 def test_missing_weights_say_where_to_get_them(home: Path) -> None:

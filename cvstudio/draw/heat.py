@@ -1,0 +1,89 @@
+"""A heat map over its picture."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.draw.base import Emphasis, Look, draw, grid, grid_origin, visible_part
+from cvstudio.draw.labels import text_size
+from cvstudio.draw.palette import INK, PAPER
+from cvstudio.draw.sound import colour_lut
+from cvstudio.draw.text import chip
+from cvstudio.results import HeatMap
+from cvstudio.types import View
+
+MARGIN = 8
+
+
+@draw.register
+def _(result: HeatMap, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+    import cv2
+
+    left, top, right, bottom = visible_part(result.size, view)
+    x, y = grid_origin(view)
+    rect, scale = result.rect, view.scale
+    # Of the picture only what the network saw.
+    x1, y1 = max(left, grid(rect.x, scale)), max(top, grid(rect.y, scale))
+    x2, y2 = min(right, grid(rect.right, scale)), min(bottom, grid(rect.bottom, scale))
+    cover = look.opacity * look.heat_opacity
+    if cover <= 0 or x1 >= x2 or y1 >= y2:
+        return
+    part = heat_colours(result, x1, y1, x2, y2, scale, look.colour_map)
+    place = canvas[y1 - y : y2 - y, x1 - x : x2 - x]
+    place[:] = part if cover >= 1 else cv2.addWeighted(part, cover, place, 1 - cover, 0)
+    if look.show_labels and result.label:
+        _paint_label(result, canvas[top - y : bottom - y, left - x : right - x], (left, top), view, look)
+
+
+def heat_colours(
+    result: HeatMap, left: int, top: int, right: int, bottom: int, scale: float, colour_map: str
+) -> NDArray[np.uint8]:
+    """Columns `left`..`right` and rows `top`..`bottom` of the whole picture at `scale`: uint8 RGB (h, w, 3).
+
+    Values are interpolated linearly between the centres of their places, as a resized map is.
+    """
+    import cv2
+
+    height, width = result.values.shape
+    down = _between(top, bottom, scale, result.rect.y, result.rect.height, height)
+    across = _between(left, right, scale, result.rect.x, result.rect.width, width)
+    span = result.high - result.low
+    share = (result.values - result.low) / span if span > 0 else np.zeros_like(result.values)
+    # OpenCV's own enlarging has 32 steps between two values, which would show as bands.
+    levels = np.clip(down @ share.astype(np.float32) @ across.T, 0, 1)
+    return np.asarray(
+        cv2.applyColorMap((levels * 255 + 0.5).astype(np.uint8), colour_lut(colour_map)[:, None].copy()), np.uint8
+    )
+
+
+def _between(start: int, stop: int, scale: float, origin: float, extent: float, count: int) -> NDArray[np.float32]:
+    """What each of `count` values, spread evenly over `extent` pixels from `origin`, adds to each output pixel.
+
+    Returns
+    -------
+    float32 (stop - start, count); rows sum to 1
+    """
+    centres = (np.arange(start, stop) + 0.5) / scale
+    places = np.clip((centres - origin) / extent * count - 0.5, 0, count - 1)
+    first = np.minimum(places.astype(np.int64), max(count - 2, 0))
+    weights = np.zeros((stop - start, count), np.float32)
+    rows = np.arange(stop - start)
+    share = (places - first).astype(np.float32)
+    weights[rows, first] = 1 - share
+    weights[rows, np.minimum(first + 1, count - 1)] += share
+    return weights
+
+
+def _paint_label(result: HeatMap, canvas: NDArray[np.uint8], origin: tuple[int, int], view: View, look: Look) -> None:
+    """Class and probability in the corner of what the network saw."""
+    has_score = look.show_scores and not np.isnan(result.probability)
+    text = f"{result.label} {result.probability:.2f}" if has_score else result.label
+    shown = chip(text, text_size(look), PAPER, INK)
+    left = grid(result.rect.x, view.scale) + MARGIN - origin[0]
+    top = grid(result.rect.y, view.scale) + MARGIN - origin[1]
+    right, bottom = min(left + shown.shape[1], canvas.shape[1]), min(top + shown.shape[0], canvas.shape[0])
+    if left < right and top < bottom and right > 0 and bottom > 0:
+        canvas[max(top, 0) : bottom, max(left, 0) : right] = shown[
+            max(-top, 0) : bottom - top, max(-left, 0) : right - left
+        ]

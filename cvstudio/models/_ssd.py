@@ -1,0 +1,27 @@
+"""Single-shot detectors with default boxes, run up to their candidates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvstudio.models._torch import full
+from cvstudio.models._torchvision import FLOOR, TorchvisionDetector
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class SsdNetwork(TorchvisionDetector):
+    """Every default box is a candidate for each class; a softmax over the classes and the background scores it."""
+
+    def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
+        from torchvision.ops import clip_boxes_to_image
+
+        model = self.model
+        features = list(model.backbone(batch.tensors).values())
+        head = model.head(features)
+        (anchors,) = model.anchor_generator(batch, features)
+        scores = full(head["cls_logits"][0]).softmax(dim=-1)
+        rows, outputs, found = self._best(scores, FLOOR)
+        boxes = model.box_coder.decode_single(full(head["bbox_regression"][0][rows]), anchors[rows])
+        return clip_boxes_to_image(boxes, batch.image_sizes[0]), found, self._label_of[outputs]

@@ -1,0 +1,193 @@
+"""What torchvision's detectors of COCO share: their checkpoints, the picture they see, and how the best are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cvstudio.models._coco import LABELS, N_OUTPUTS, OUTPUTS
+from cvstudio.models._torch import TorchNetwork, stoppable
+from cvstudio.models.base import MAX_CANDIDATES, ModelSpec, Weights
+from cvstudio.params import Range
+from cvstudio.progress import Progress
+from cvstudio.results import Detections
+from cvstudio.stages import NoParams
+from cvstudio.types import Image
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+FLOOR = 0.01
+"""Probability under which a candidate is not kept; the score slider goes no lower."""
+
+URL = "https://download.pytorch.org/models/"
+
+
+class TorchvisionDetector(TorchNetwork):
+    """A detector of torchvision, run up to its candidates; a family says how they come from the features.
+
+    `predict` holds no lock and keeps nothing between two pictures.
+    """
+
+    def __init__(self, model: nn.Module, device: str) -> None:
+        import torch
+
+        super().__init__(model, LABELS, device)
+        self._label_of = torch.full((N_OUTPUTS,), -1, device=device)
+        self._label_of[list(OUTPUTS)] = torch.arange(len(OUTPUTS), device=device)
+        # Each takes a tenth of a second at most on two cores, but for the largest of ResNet-50's at 1333 x 800.
+        self._blocks = [
+            module for module in self.model.modules() if isinstance(module, torch.nn.Conv2d | torch.nn.Linear)
+        ]
+
+    def warm_up(self, progress: Progress) -> None:
+        """Let the first run's allocations and choices of kernels happen before they are waited for."""
+        self.predict(Image(np.zeros((64, 96, 3), np.uint8)), NoParams(), progress)
+
+    def predict(self, image: Image, params: NoParams, progress: Progress) -> Detections:
+        """Candidates above `FLOOR`, before suppression: each is a place (or a proposal) with one of its classes."""
+        progress.check()
+        with self.computing():
+            batch = self._batch(image)
+            if batch is None:
+                return _nothing(image)
+            with stoppable(self._blocks, progress):
+                boxes, scores, classes = self._candidates(batch)
+            sizes = [(image.size.height, image.size.width)]
+            placed = self.model.transform.postprocess([{"boxes": boxes}], batch.image_sizes, sizes)[0]["boxes"]
+            return Detections(
+                placed.float().cpu().numpy(),
+                scores.float().cpu().numpy(),
+                classes.cpu().numpy(),
+                LABELS,
+                np.arange(len(scores), dtype=np.int64),
+                image.size,
+            )
+
+    def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Boxes float32 (n, 4) in pixels of the batch, scores float32 (n,), descending, and classes int64 (n,)."""
+        raise NotImplementedError
+
+    def _batch(self, image: Image) -> Any:
+        """torchvision's batch of one picture; None where a side of it would shrink to nothing."""
+        import torch
+        from torchvision.models.detection.image_list import ImageList
+
+        transform = self.model.transform
+        # A copy: the picture is read-only, and torch may not share it.
+        pixels = torch.from_numpy(image.rgb8.copy()).to(self.device).permute(2, 0, 1).to(torch.float32)
+        if transform.fixed_size is None:
+            sides = sorted(pixels.shape[-2:])
+            if sides[0] * min(transform.min_size[-1] / sides[0], transform.max_size / sides[1]) < 1:
+                return None
+        # Resized before it is normalised, which is the same, as both are linear, and quicker for a large picture.
+        resized, _ = transform.resize(pixels, None)
+        normalised = transform.normalize(resized / 255)
+        tensors = transform.batch_images([normalised], transform.size_divisible)
+        height, width = normalised.shape[-2:]
+        return ImageList(tensors.contiguous(memory_format=self.memory_format), [(height, width)])
+
+    def _best(self, values: Tensor, floor: float) -> tuple[Tensor, Tensor, Tensor]:
+        """The best of `values` (places, `N_OUTPUTS`) that are not under `floor`.
+
+        Returns
+        -------
+        rows, outputs int64 (n,) and values (n,), descending, at most `MAX_CANDIDATES`
+        """
+        flat = values.flatten()
+        # Most are under the floor, and sorting the rest is quick.
+        kept = (flat >= floor).nonzero().squeeze(1)
+        kept = kept[self._label_of[kept % N_OUTPUTS] >= 0]
+        found, order = flat[kept].topk(min(MAX_CANDIDATES, len(kept)))
+        best = kept[order]
+        return best // N_OUTPUTS, best % N_OUTPUTS, found
+
+
+def _nothing(image: Image) -> Detections:
+    return Detections(
+        np.zeros((0, 4), np.float32),
+        np.zeros(0, np.float32),
+        np.zeros(0, np.int64),
+        LABELS,
+        np.zeros(0, np.int64),
+        image.size,
+    )
+
+
+def coco_weights(file_name: str, mebibytes: float, box_map: float) -> Weights:
+    """A checkpoint as torchvision publishes it; its name ends in the first digits of its hash."""
+    return Weights(
+        key="coco-v1",
+        file_name=file_name,
+        url=URL + file_name,
+        sha256=file_name.removesuffix(".pth").rpartition("-")[2],
+        size_bytes=round(mebibytes * 2**20),
+        licence="BSD-3-Clause",
+        trained_on="COCO 2017 (annotations CC BY 4.0, photographs under Flickr's terms)",
+        metrics=f"box mAP {box_map} on COCO val2017",
+        labels=LABELS,
+    )
+
+
+def _set_eps(model: nn.Module, eps: float) -> None:
+    from torch.nn import BatchNorm2d
+
+    for module in model.modules():
+        if isinstance(module, BatchNorm2d):
+            module.eps = eps
+
+
+def detector_spec(
+    *,
+    key: str,
+    title: str,
+    builder: str,
+    network: Callable[[Any, str], TorchvisionDetector],
+    weights: Weights,
+    family: str,
+    paper: str,
+    year: int,
+    defaults: Mapping[str, float],
+    keywords: tuple[str, ...],
+    summary: str,
+    norm_eps: float | None = None,
+) -> ModelSpec:
+    """The declaration of a detector that ``torchvision.models.detection.<builder>`` makes and `network` runs.
+
+    `norm_eps` is what the checkpoint's normalisations add to their variances, where it is not the builder's value:
+    the oldest ones were made with none, which torchvision sets only while it downloads them itself.
+    """
+
+    def load(device: str, checkpoint: Path | None) -> TorchvisionDetector:
+        """The network with `checkpoint`, or with the published one from torch's cache. Raises WeightsError."""
+        from cvstudio.weights import load_into, load_state_dict, require_weights
+
+        # Before the network is built: a missing file is told at once.
+        state_dict = load_state_dict(require_weights(weights, checkpoint))
+        from torchvision.models import detection
+
+        model = getattr(detection, builder)(weights=None, weights_backbone=None, num_classes=N_OUTPUTS)
+        if norm_eps is not None:
+            _set_eps(model, norm_eps)
+        load_into(model, state_dict, title)
+        return network(model, device)
+
+    return ModelSpec(
+        key=key,
+        title=title,
+        task="detect",
+        family=family,
+        paper=paper,
+        year=year,
+        load=load,
+        weights=(weights,),
+        ranges={"score": Range(FLOOR, 1, step=0.01)},
+        defaults=defaults,
+        labels=LABELS,
+        capabilities=frozenset({"gradients", "hooks", "logits"}),
+        keywords=(*keywords, "COCO", "torchvision"),
+        summary=summary,
+    )

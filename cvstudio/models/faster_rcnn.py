@@ -1,0 +1,128 @@
+"""Faster R-CNN: a network proposes regions, and a second part of it names each of them.
+
+Sources: Ren et al., "Faster R-CNN: Towards Real-Time Object Detection with Region Proposal Networks", NeurIPS 2015;
+Lin et al., "Feature Pyramid Networks", CVPR 2017; the second version's recipe and heads as torchvision documents them
+(Li et al., "Benchmarking Detection Transfer Learning with Vision Transformers", 2021); Howard et al., "Searching for
+MobileNetV3", ICCV 2019.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvstudio.models import MODELS
+from cvstudio.models._torch import full
+from cvstudio.models._torchvision import FLOOR, TorchvisionDetector, coco_weights, detector_spec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PAPER = "Ren et al., Faster R-CNN: Towards Real-Time Object Detection with Region Proposal Networks, NeurIPS 2015"
+KEYWORDS = (
+    *("Faster R-CNN", "R-CNN", "RPN", "region proposal network", "proposals", "RoI pooling", "RoI align"),
+    *("two-stage", "anchors", "FPN", "feature pyramid"),
+)
+SMALLEST = 1e-2
+"""Pixels of the batch: a box with a shorter side is none."""
+
+
+class FasterRcnnNetwork(TorchvisionDetector):
+    """Every proposal is a candidate for each class, with a box of its own for each.
+
+    A softmax over the classes and the background scores it.
+    """
+
+    def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
+        from torchvision.ops import clip_boxes_to_image, remove_small_boxes
+
+        heads = self.model.roi_heads
+        features = self.model.backbone(batch.tensors)
+        proposals = self._proposals(batch, features)
+        pooled = heads.box_roi_pool(features, proposals, batch.image_sizes)
+        logits, regression = heads.box_predictor(heads.box_head(pooled))
+        rows, outputs, scores = self._best(full(logits).softmax(dim=-1), FLOOR)
+        boxes = heads.box_coder.decode(full(regression), proposals)[rows, outputs]
+        boxes = clip_boxes_to_image(boxes, batch.image_sizes[0])
+        kept = remove_small_boxes(boxes, SMALLEST)
+        return boxes[kept], scores[kept], self._label_of[outputs[kept]]
+
+    def _proposals(self, batch: Any, features: Any) -> list[Tensor]:
+        """The regions worth a second look, as torchvision's own proposal network chooses them.
+
+        It is run in its parts, as boxes have to be computed in float32 whatever the convolutions compute in.
+        """
+        from torchvision.models.detection.rpn import concat_box_prediction_layers
+
+        rpn = self.model.rpn
+        maps = list(features.values())
+        objectness, deltas = rpn.head(maps)
+        anchors = rpn.anchor_generator(batch, maps)
+        counts = [level.shape[1] * level.shape[2] * level.shape[3] for level in objectness]
+        flat, shifts = concat_box_prediction_layers([full(o) for o in objectness], [full(d) for d in deltas])
+        boxes = rpn.box_coder.decode(shifts, anchors).view(1, -1, 4)
+        proposals, _ = rpn.filter_proposals(boxes, flat, batch.image_sizes, counts)
+        found: list[Tensor] = proposals
+        return found
+
+
+MODELS.register(
+    detector_spec(
+        key="faster-rcnn-mobile-320",
+        title="Faster R-CNN MobileNetV3-Large 320 FPN",
+        builder="fasterrcnn_mobilenet_v3_large_320_fpn",
+        network=FasterRcnnNetwork,
+        weights=coco_weights("fasterrcnn_mobilenet_v3_large_320_fpn-907ea3f9.pth", 74.239, 22.8),
+        family="Two stages",
+        paper=PAPER,
+        year=2015,
+        defaults={"score": 0.5, "iou": 0.5},
+        keywords=(*KEYWORDS, "MobileNet"),
+        summary="Proposes regions, then names them; small enough for live video, with 80 kinds of things.",
+    )
+)
+MODELS.register(
+    detector_spec(
+        key="faster-rcnn-mobile",
+        title="Faster R-CNN MobileNetV3-Large FPN",
+        builder="fasterrcnn_mobilenet_v3_large_fpn",
+        network=FasterRcnnNetwork,
+        weights=coco_weights("fasterrcnn_mobilenet_v3_large_fpn-fb6a3cc7.pth", 74.239, 32.8),
+        family="Two stages",
+        paper=PAPER,
+        year=2015,
+        defaults={"score": 0.5, "iou": 0.5},
+        keywords=(*KEYWORDS, "MobileNet"),
+        summary="The mobile Faster R-CNN at full resolution: slower, and better at small things.",
+    )
+)
+MODELS.register(
+    detector_spec(
+        key="faster-rcnn-r50-v2",
+        title="Faster R-CNN ResNet-50 FPN v2",
+        builder="fasterrcnn_resnet50_fpn_v2",
+        network=FasterRcnnNetwork,
+        weights=coco_weights("fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth", 167.104, 46.7),
+        family="Two stages",
+        paper=PAPER,
+        year=2015,
+        defaults={"score": 0.5, "iou": 0.5},
+        keywords=(*KEYWORDS, "ResNet-50"),
+        summary="The most accurate detector here: proposes regions, then names 80 kinds of things; takes seconds.",
+    )
+)
+MODELS.register(
+    detector_spec(
+        key="faster-rcnn-r50",
+        title="Faster R-CNN ResNet-50 FPN",
+        builder="fasterrcnn_resnet50_fpn",
+        network=FasterRcnnNetwork,
+        weights=coco_weights("fasterrcnn_resnet50_fpn_coco-258fb6c6.pth", 159.743, 37.0),
+        family="Two stages",
+        paper=PAPER,
+        year=2015,
+        defaults={"score": 0.5, "iou": 0.5},
+        keywords=(*KEYWORDS, "ResNet-50"),
+        summary="Faster R-CNN with a ResNet-50 and a feature pyramid, as most papers compare with it.",
+        norm_eps=0.0,
+    )
+)

@@ -1,0 +1,250 @@
+"""How a network computes: precision and memory layout, and the choice of both where they keep what is found."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.atomic import atomic_path
+from cvstudio.models.base import ModelSpec
+from cvstudio.nms import nms
+from cvstudio.progress import Progress
+from cvstudio.resources import user_cache_dir
+from cvstudio.results import Detections, Logits
+from cvstudio.types import Image
+
+Wanted = Literal["auto", "float32", "bfloat16"]
+WANTED: tuple[Wanted, ...] = ("auto", "float32", "bfloat16")
+
+MIN_IOU = 0.9
+MAX_SCORE_CHANGE = 0.05
+"""How far a detection may move, and its score (or a class's probability) change, and still be the same."""
+
+CHECKED_FROM = 0.5
+"""Of the working score: what is a little below it may be above it on the next picture."""
+
+WORTH = 0.9
+"""Another way to compute is taken where it needs at most this part of the time; less is lost in the noise."""
+
+ROUNDS = 6
+ENOUGH_SECS, MUCH_SECS = 1.0, 2.0
+"""How often, and how long at most, two ways are timed; of a network that takes seconds one run tells enough."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How a network computes.
+
+    Parameters
+    ----------
+    dtype : of what convolutions and linear layers compute; parameters are float32 in any case
+    channels_last : whether a pixel's channels lie side by side in memory
+    reason : one sentence for the user, why it is so
+    """
+
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = True
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.dtype}, channels last" if self.channels_last else self.dtype
+
+
+class Adjustable(Protocol):
+    """A network whose precision can be chosen; what it answers is Detections or Logits."""
+
+    device: str
+    precision: Precision
+
+    def use_precision(self, precision: Precision) -> None: ...
+
+    def predict(self, image: Image, params: Any, progress: Progress) -> Any: ...
+
+
+def settle(network: Adjustable, spec: ModelSpec, version: str, wanted: Wanted, progress: Progress) -> None:
+    """Let `network` compute as `wanted`.
+
+    With "auto" float32 is timed in both layouts, the faster of which is taken, and bfloat16 is taken where it is
+    faster still *and* finds the same on photographs. What was found out is kept in the user's
+    cache, so that the same network computes in the same way tomorrow and is not measured again.
+
+    Parameters
+    ----------
+    network, spec : the loaded network and what it was loaded from
+    version : identifies its checkpoint
+    wanted : "auto", "float32" or "bfloat16"; the last without a check
+    progress : able to cancel it
+    """
+    if wanted != "auto":
+        network.use_precision(Precision(wanted, reason=f"{wanted} was asked for."))
+        return
+    name = _name(network, spec, version)
+    known = _remembered().get(name)
+    if known is None:
+        known = _measured(network, spec, progress)
+        _remember(name, known)
+    network.use_precision(known)
+    log.info("%s: %s; %s", spec.title, known, known.reason)
+
+
+def _measured(network: Adjustable, spec: ModelSpec, progress: Progress) -> Precision:
+    progress(None, f"measuring {spec.title}")
+    pictures = _check_pictures()
+    params = spec.params()
+
+    def secs(precision: Precision) -> float:
+        network.use_precision(precision)
+        began = time.perf_counter()
+        network.predict(pictures[0], params, progress)
+        return time.perf_counter() - began
+
+    # One after the other and again: what else the machine does at a moment then slows all of them.
+    wide, last = Precision(channels_last=False), Precision()
+    times = _least_secs([wide, last], secs)
+    single = last if times[last] < times[wide] else wide
+    layout = f"channels last take {times[last] / times[wide]:.0%} of the time"
+    if not _bfloat16(network.device):
+        return replace(single, reason=f"This device has no bfloat16; {layout}.")
+    half = replace(single, dtype="bfloat16")
+    try:
+        times = _least_secs([single, half], secs)
+        share = times[half] / times[single]
+        if share > WORTH:
+            return replace(single, reason=f"bfloat16 would take {share:.0%} of the time; {layout}.")
+        network.use_precision(half)
+        found = [network.predict(picture, params, progress) for picture in pictures]
+    except RuntimeError as error:
+        log.info("bfloat16 does not work for %s: %s", spec.title, error)
+        return replace(single, reason=f"bfloat16 does not work here; {layout}.")
+    network.use_precision(single)
+    change = difference(spec, [network.predict(picture, params, progress) for picture in pictures], found)
+    if change:
+        return replace(single, reason=f"bfloat16 would change what is found ({change}); {layout}.")
+    return replace(half, reason=f"bfloat16 finds the same in {share:.0%} of the time; {layout}.")
+
+
+def _least_secs(ways: Sequence[Precision], secs: Callable[[Precision], float]) -> dict[Precision, float]:
+    """The least seconds that each of `ways` takes, in rounds until `ENOUGH_SECS` are spent."""
+    best = dict.fromkeys(ways, float("inf"))
+    began = time.perf_counter()
+    for number in range(ROUNDS):
+        for way in ways:
+            best[way] = min(best[way], secs(way))
+        # The first run of a quick network says nothing.
+        if time.perf_counter() - began > (ENOUGH_SECS if number else MUCH_SECS):
+            break
+    return best
+
+
+def difference(spec: ModelSpec, reference: Sequence[Any], other: Sequence[Any]) -> str:
+    """What `other` says differently from `reference`, picture by picture, at the working point of `spec`.
+
+    Detections are the same where each has its like: same class, overlap above `MIN_IOU`, score within
+    `MAX_SCORE_CHANGE`; logits where the likeliest class is the same and no probability changes by more than that.
+
+    Returns
+    -------
+    a part of a sentence; empty where nothing differs
+    """
+    if isinstance(reference[0], Logits):
+        changes = (_logits_differ(ours, theirs) for ours, theirs in zip(reference, other, strict=True))
+        return next((change for change in changes if change), "")
+    score, iou = CHECKED_FROM * spec.defaults.get("score", 0.5), spec.defaults.get("iou", 0.5)
+    if not any((found.scores >= score).any() for found in reference):
+        return "nothing was found on the photographs that would show it"
+    changes = (_detections_differ(ours, theirs, score, iou) for ours, theirs in zip(reference, other, strict=True))
+    return next((change for change in changes if change), "")
+
+
+def _detections_differ(one: Detections, other: Detections, score: float, iou: float) -> str:
+    kept, found = (item.take(nms(item.boxes, item.scores, item.classes, iou)) for item in (one, other))
+    # Whatever is above the threshold on one side needs its like on the other, which may be a little below it.
+    for here, there in ((kept, found), (found, kept)):
+        for row in np.flatnonzero(here.scores >= score):
+            same = np.flatnonzero(there.classes == here.classes[row])
+            overlaps = _ious(here.boxes[row], there.boxes[same])
+            near = same[overlaps > MIN_IOU]
+            if not near.size:
+                return f"a {here.label(int(row))} is missing or moved"
+            change = float(np.abs(there.scores[near] - here.scores[row]).min())
+            if change > MAX_SCORE_CHANGE:
+                return f"a score changes by {change:.2f}"
+    return ""
+
+
+def _ious(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Intersection over union of one box with each of `boxes` (n, 4)."""
+    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    shared = np.prod(np.maximum(sides, 0), axis=1)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(box[2:] - box[:2])
+    ratios: NDArray[np.float32] = (shared / np.maximum(areas - shared, np.finfo(np.float32).tiny)).astype(np.float32)
+    return ratios
+
+
+def _logits_differ(one: Logits, other: Logits) -> str:
+    ours, theirs = one.probabilities(), other.probabilities()
+    if ours.argmax() != theirs.argmax():
+        return f"{one.labels[int(ours.argmax())]} becomes {other.labels[int(theirs.argmax())]}"
+    change = float(np.abs(ours - theirs).max())
+    return f"a probability changes by {change:.2f}" if change > MAX_SCORE_CHANGE else ""
+
+
+def _check_pictures() -> list[Image]:
+    """Photographs that are always there and show what many networks know: a person, a cat, a cup on a table."""
+    from cvstudio.media import open_media
+    from cvstudio.readers import Readers
+    from cvstudio.samples import sample_path
+
+    with Readers() as readers:
+        return [readers.get(open_media(sample_path(key))).read() for key in ("astronaut", "cat", "coffee")]
+
+
+def _bfloat16(device: str) -> bool:
+    """Whether `device` computes in bfloat16 by itself; where it only imitates it, it is many times slower."""
+    import torch
+
+    kind = torch.device(device).type
+    if kind == "cpu":
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def _name(network: Adjustable, spec: ModelSpec, version: str) -> str:
+    """What a measurement holds for."""
+    import torch
+
+    kind = torch.device(network.device).type
+    hardware = torch.cuda.get_device_name(network.device) if kind == "cuda" else kind
+    return f"{spec.key} {version}, {hardware}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def _memory() -> Path:
+    return user_cache_dir() / "precision.json"
+
+
+def _remembered() -> dict[str, Precision]:
+    try:
+        saved = json.loads(_memory().read_text(encoding="utf-8"))
+        return {str(name): Precision(**entry) for name, entry in saved.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}  # nothing kept, or damaged: it is measured again
+
+
+def _remember(name: str, precision: Precision) -> None:
+    kept = {key: asdict(value) for key, value in {**_remembered(), name: precision}.items()}
+    try:
+        _memory().parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(_memory()) as temporary:
+            temporary.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    except OSError as error:
+        log.info("the measurement of %s is not kept: %s", name, error)

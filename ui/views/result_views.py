@@ -1,0 +1,35 @@
+"""What the results panel shows for each type of result that is no table: one widget for each, found by the type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from PySide6.QtWidgets import QWidget
+
+from cvstudio.hog import HogCells
+from cvstudio.results import HeatMap
+
+
+class ResultView(Protocol):
+    """A widget that shows a result, and what of it is pointed at or chosen."""
+
+    def show_result(self, result: Any, pointed: int | None) -> str:
+        """Show `result`, with the number of its part that the mouse is on or that is chosen; the headline."""
+        ...
+
+
+def _heat() -> QWidget:
+    from ui.views.heat_view import HeatView
+
+    return HeatView()
+
+
+def _hog() -> QWidget:
+    from ui.views.hog_view import HogView
+
+    return HogView()
+
+
+VIEWS: dict[type[Any], Callable[[], QWidget]] = {HeatMap: _heat, HogCells: _hog}
+"""Makes the view of a type of result; called when the first of them is to be shown."""
