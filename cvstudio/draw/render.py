@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw import boxes, guesses, pictures, sound  # noqa: F401  (each registers its painter)
+from cvstudio.draw import boxes, guesses, pictures, points, regions, sound  # noqa: F401  (each registers its painter)
 from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, visible_part
 from cvstudio.draw.resample import PIXELATED_FROM, Pyramid
 from cvstudio.types import Image, View

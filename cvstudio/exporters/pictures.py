@@ -14,8 +14,10 @@ from cvstudio.draw.sound import spectrogram_picture, spectrogram_size
 from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.landmarks import Landmarks
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Labels, Picture, Spectrogram
+from cvstudio.segmentation import Segmentation
 from cvstudio.types import Rect, Size, View
 
 MAX_COLUMNS = 8000
@@ -80,7 +82,8 @@ def _encode(path: Path, suffix: str, pixels: NDArray[np.uint8], options: list[in
 def _register(
     key: str, title: str, suffix: str, write: Callable[[Path, ExportItem, Progress], None], summary: str, **more: Any
 ) -> None:
-    EXPORTERS.register(Exporter(key, title, suffix, (Detections, Labels, Picture, Spectrogram), write, summary, **more))
+    results = (Detections, Labels, Picture, Spectrogram, Segmentation, Landmarks)
+    EXPORTERS.register(Exporter(key, title, suffix, results, write, summary, **more))
 
 
 _register(

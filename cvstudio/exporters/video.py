@@ -15,10 +15,12 @@ from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
 from cvstudio.exporters.video_sound import SoundTrack
+from cvstudio.landmarks import Landmarks
 from cvstudio.media.base import Media
 from cvstudio.media.container import open_container, time_base, video_stream
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Labels
+from cvstudio.segmentation import Segmentation
 from cvstudio.types import View
 
 CRF = "18"
@@ -134,7 +136,7 @@ EXPORTERS.register(
         "mp4",
         "MP4 video",
         ".mp4",
-        (Detections, Labels),
+        (Detections, Labels, Segmentation, Landmarks),
         _write_mp4,
         "The whole video with its results and its sound.",
         video=True,

@@ -26,6 +26,7 @@ class Weights:
     sha256 : whole hash or, as in torchvision's file names, its first eight digits
     size_bytes, licence, trained_on, metrics : shown before anything is downloaded
     labels : names of the classes by index
+    path : where the file lies, for one that the user has registered; elsewhere it is looked for by its name
     """
 
     key: str
@@ -37,6 +38,7 @@ class Weights:
     trained_on: str
     metrics: str = ""
     labels: tuple[str, ...] = ()
+    path: Path | None = None
 
 
 class Network(Protocol):

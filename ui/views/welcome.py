@@ -68,7 +68,7 @@ class Welcome(QFrame):
         cards.setSpacing(16)
         cards.addStretch(1)
         self.cards = []
-        for spec in ANALYSES:
+        for spec in (item for item in ANALYSES if item.default_model or not item.task):
             card = Card(spec)
             card.clicked.connect(lambda _=False, key=spec.key: self.sample_requested.emit(key))
             cards.addWidget(card)
