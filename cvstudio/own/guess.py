@@ -32,8 +32,6 @@ MOST_QUERIES = 1000
 _POINT_COUNTS = (17, 16, 21, 68, 98, 106, 133)
 """Of key points in the usual sets; a segmenter with as many classes is rarer."""
 
-_TASKS: Mapping[str, Task] = {"detect": "detect", "classify": "classify"}
-
 
 @dataclasses.dataclass(frozen=True)
 class _Form:
@@ -81,6 +79,8 @@ def guess(path: Path, progress: Progress | None = None) -> OwnModel:
 def _layout(session: Session) -> tuple[Layout, tuple[int, int] | None]:
     """Order of the axes, and width and height where the file fixes them."""
     shape = session.input_shape
+    if not shape:
+        return "NCHW", None
     batch = len(shape) == 4
     tail = shape[1:] if batch else shape
     last = tail[2] == 3 and tail[0] != 3
@@ -133,7 +133,8 @@ def _form(outputs: Outputs, size: tuple[int, int], count: int, told: str) -> _Fo
     if len(arrays) >= 2 and boxes:
         return _pair(outputs, boxes[0], count)
     array = arrays[0]
-    if array.ndim == 3 and len(array) == 1 and min(array.shape[1:]) >= 5 and _TASKS.get(told, "detect") == "detect":
+    rows = array.ndim == 3 and len(array) == 1 and min(array.shape[1:]) >= 5 and array.dtype.kind == "f"
+    if rows and told in ("", "detect"):
         return _rows(array.shape[1], array.shape[2], size)
     squeezed = [side for side in array.shape if side != 1]
     if len(squeezed) <= 1:
@@ -168,9 +169,9 @@ def _rows(one: int, other: int, size: tuple[int, int]) -> _Form:
     cells = grid_count(size, STRIDES)
     if other == 6 and one <= MOST_QUERIES:
         return _Form("detect", "rows", 0)
+    if one == cells and other != cells:
+        return _Form("detect", "yolox", other - 5)
     if one > other:
-        if one == cells:
-            return _Form("detect", "yolox", other - 5)
         return _Form("detect", "yolov5", other - 5)
     return _Form("detect", "yolov8", one - 4)
 

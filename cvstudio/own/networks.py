@@ -61,8 +61,9 @@ class OwnNetwork:
         fitted, placement = fit(pixels, self.model.input)
         given = to_input(fitted, self.model.input).astype(self.session.input_dtype, copy=False)
         wanted = self.session.input_shape
-        if len(wanted) != given.ndim or any(
-            side not in (None, found) for side, found in zip(wanted, given.shape, strict=True)
+        if wanted and (
+            len(wanted) != given.ndim
+            or any(side not in (None, found) for side, found in zip(wanted, given.shape, strict=True))
         ):
             told = "x".join("?" if side is None else str(side) for side in wanted)
             raise OwnModelError(

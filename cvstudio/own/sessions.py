@@ -16,7 +16,7 @@ from cvstudio.errors import OwnModelError
 class Session(Protocol):
     """An open network.
 
-    input_shape : of its picture, None where an axis is free or nothing is known
+    input_shape : of its picture, None where an axis is free; empty where nothing is known
     input_dtype : what it takes
     metadata : what its exporter wrote into the file
     """
@@ -154,7 +154,7 @@ class ScriptSession:
             ) from None
         # torchvision's detectors take a list of pictures.
         self.takes_list = bool(arguments) and "List" in str(arguments[0].type)
-        self.input_shape: tuple[int | None, ...] = (3, None, None) if self.takes_list else (1, 3, None, None)
+        self.input_shape: tuple[int | None, ...] = (3, None, None) if self.takes_list else ()
         self.metadata: Mapping[str, str] = {}
 
     def run(self, pixels: NDArray[Any]) -> dict[str, NDArray[Any]]:
