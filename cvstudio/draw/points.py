@@ -19,6 +19,9 @@ MIDDLE: RGB = (200, 255, 200)
 SHIFT = 4
 """Fractional bits of the coordinates that OpenCV draws at."""
 
+MOST_PIXELS = 8 << 20
+"""Of the ground that a thing is painted on whole; a larger one is cut off, and its lines may differ by a shade."""
+
 NAMES_UP_TO = 3
 """Things whose points are named; more names would hide the picture."""
 
@@ -39,7 +42,7 @@ def _(result: Landmarks, canvas: NDArray[np.uint8], view: View, look: Look, emph
     for row in range(len(result)):
         number = int(result.ids[row])
         chosen = number in emphasis.selected or number == emphasis.hovered
-        _paint(target, result, places[row], believed[row], look.line_width + chosen)
+        _paint_whole(target, result, places[row], believed[row], look.line_width + chosen)
         if look.show_labels and chosen and len(result) <= NAMES_UP_TO:
             _name(target, result, places[row], believed[row], 9 + 2 * look.line_width)
     shown[:] = target if look.opacity >= 1 else cv2.addWeighted(target, look.opacity, shown, 1 - look.opacity, 0)
@@ -59,6 +62,31 @@ def _fixed(place: NDArray[np.float64]) -> tuple[int, int]:
     """A place from the outer corner as OpenCV's fixed point from the first pixel's centre; far ones are cut off."""
     x, y = np.rint((np.clip(place, -8192, 8192) - 0.5) * (1 << SHIFT)).astype(int).tolist()
     return x, y
+
+
+def _paint_whole(
+    target: NDArray[np.uint8], result: Landmarks, places: NDArray[np.float64], believed: NDArray[np.bool_], width: int
+) -> None:
+    """Paint one thing so that each pixel is the same whatever else is visible: OpenCV's smooth lines change a little
+    where they are cut off, so it gets ground on which it lies whole."""
+    if not believed.any():
+        return
+    around = 2 * width + 8
+    low = np.floor(places[believed].min(axis=0)).astype(int) - around
+    high = np.ceil(places[believed].max(axis=0)).astype(int) + around
+    x1, y1 = np.maximum(low, 0)
+    x2, y2 = np.minimum(high, [target.shape[1], target.shape[0]])
+    if x1 >= x2 or y1 >= y2:
+        return
+    wide, high_px = (high - low).tolist()
+    if wide * high_px > MOST_PIXELS:
+        _paint(target, result, places, believed, width)
+        return
+    ground = np.zeros((high_px, wide, 3), np.uint8)
+    inside = np.s_[y1 - low[1] : y2 - low[1], x1 - low[0] : x2 - low[0]]
+    ground[inside] = target[y1:y2, x1:x2]
+    _paint(ground, result, places - low, believed, width)
+    target[y1:y2, x1:x2] = ground[inside]
 
 
 def _paint(
