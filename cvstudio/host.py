@@ -63,7 +63,7 @@ class Host:
         if path is None and spec.weights:
             path = cached_path(spec.weights[0])
         device = self._requested if spec.weights else "cpu"
-        return (spec.key, str(path or ""), _version(path), device)
+        return (spec.key + spec.revision, str(path or ""), _version(path), device)
 
     def network(self, spec: ModelSpec, weights_path: Path | None, progress: Progress) -> Any:
         """The loaded network of `spec`; a first use reports "loading …" and "warming up …".

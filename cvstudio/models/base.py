@@ -75,6 +75,7 @@ class ModelSpec:
     ranges : replaces `Range` bounds by name (see `Range.from_model`)
     defaults : values of later stages' parameters that suit this model, by name
     labels : the classes, where known before loading
+    revision : another text whenever the same key and weights stand for another network
     """
 
     key: str
@@ -92,3 +93,4 @@ class ModelSpec:
     capabilities: frozenset[str] = frozenset()
     keywords: tuple[str, ...] = ()
     summary: str = ""
+    revision: str = ""

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import xxhash
+
 from cvstudio.atomic import atomic_path
 from cvstudio.errors import OwnModelError
 from cvstudio.models.base import ModelSpec, Weights
@@ -110,6 +112,8 @@ def spec_of(model: OwnModel) -> ModelSpec:
         capabilities=frozenset({"logits"}),
         keywords=("own model", model.file.suffix.lstrip(".").upper(), model.decoder),
         summary=model.summary or f"Your network {model.file.name}, read as {model.decoder}.",
+        # The same file declared otherwise answers otherwise, and what was cached of it is out of date.
+        revision=f"@{xxhash.xxh32_hexdigest(repr(model).encode())}",
     )
 
 
@@ -159,8 +163,12 @@ def save(model: OwnModel) -> Path:
     return aside
 
 
-def remove(key: str) -> None:
-    """Take a network out of the list and the program; its files stay. Raises OwnModelError."""
+def remove(key: str, *, in_use: bool = False) -> None:
+    """Take a network out of the list; its files stay.
+
+    `in_use` keeps its name until the program ends, so that what was done with it can still be told and undone; it can
+    no longer be run. Raises OwnModelError.
+    """
     from cvstudio.models import MODELS
 
     known = registered()
@@ -168,8 +176,21 @@ def remove(key: str) -> None:
     if not found:
         raise OwnModelError(f"There is no own model '{key}'; `cvstudio list` shows those that there are.")
     _write(tuple(path for path in known if path not in found))
-    if key in MODELS:
+    if key in MODELS and in_use:
+        gone = MODELS[key]
+        # Of no task, so that it is offered nowhere.
+        MODELS.replace(dataclasses.replace(gone, task="", load=_removed, revision="@removed"))
+    elif key in MODELS:
         MODELS.remove(key)
+
+
+def _removed(device: str, checkpoint: Path | None) -> Any:
+    raise OwnModelError("This model was removed; choose another one, or add its file again.")
+
+
+def declaration_of(key: str) -> Path | None:
+    """The YAML file of the registered network `key`; None where it is none. Raises OwnModelError."""
+    return next((path for path in registered() if PREFIX + _key_of(path) == key), None)
 
 
 def _key_of(declaration: Path) -> str:
