@@ -184,18 +184,23 @@ def test_an_own_model_is_changed_and_removed(
     assert window.controller.session.state.instance.lacks_model
     assert panel._message.text().startswith("Find key points needs a network")
     # Undo reaches back to it, and tells that it is gone.
+    told: list[str] = []
+    window.controller.notice.connect(lambda level, text: told.append(text))
     window.controller.undo()
-    qtbot.waitUntil(lambda: bool(window.notices.texts()) or panel._message.text() == "", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(told), timeout=WAIT_MS)
+    assert told == ["This model was removed; choose another one, or add its file again."]
 
 
-def test_an_analysis_without_a_network_is_not_on_the_first_screen_but_says_what_to_do(window: MainWindow) -> None:
+def test_an_analysis_without_a_network_is_not_on_the_first_screen_but_says_what_to_do(
+    window: MainWindow, qtbot: QtBot
+) -> None:
     shown = {card.property("analysis") for card in window.welcome.cards}
     assert {"detect", "classify"} <= shown
     assert not {"segment", "keypoints"} & shown
     window.controller.use_analysis("segment")
     panel = window.docks["analysis"].widget()
     assert panel._message.text().startswith("Segment needs a network")
-    assert panel._own.isVisible()
+    qtbot.waitUntil(panel._own.isVisible)
 
 
 def test_the_command_asks_for_a_file(
