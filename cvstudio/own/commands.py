@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.own.declaration import SUFFIXES, declaration_path, read_declaration, to_mapping
+from cvstudio.own.sessions import is_program
 from cvstudio.own.store import add, registered, remove, save
 from cvstudio.progress import Progress
 
@@ -52,5 +53,7 @@ def run_own(options: argparse.Namespace, progress: Progress) -> int:
         declaration = save(model)
         print(f"Read as {model.decoder}; look at {declaration} and correct it where needed.", file=sys.stderr)
     spec = add(declaration)
+    if is_program(spec.weights[0].path or file):
+        print("A TorchScript file is a program; use it only where you trust its author.", file=sys.stderr)
     print(f"{declaration}\n--model {spec.key}")
     return 0

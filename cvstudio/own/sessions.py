@@ -38,17 +38,19 @@ def open_session(path: Path, device: str = "cpu") -> Session:
     OwnModelError
         The file is missing, damaged, or neither ONNX nor TorchScript.
     """
+    return ScriptSession(path, device) if is_program(path) else OnnxSession(path, device)
+
+
+def is_program(path: Path) -> bool:
+    """Whether the file is an archive, as TorchScript programs are. Raises OwnModelError where it cannot be read."""
     try:
         with path.open("rb") as file:
-            head = file.read(4)
+            return file.read(4).startswith(b"PK")
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise OwnModelError(
             f"Expected a network at {path}, but it cannot be read ({reason}); put it back, or remove the model."
         ) from None
-    if head.startswith(b"PK"):
-        return ScriptSession(path, device)
-    return OnnxSession(path, device)
 
 
 def _reason(error: Exception) -> str:

@@ -13,6 +13,8 @@ import PIL.Image
 import pytest
 import yaml
 from onnx import TensorProto, helper, numpy_helper
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
@@ -23,6 +25,7 @@ from cvstudio.own.store import registered
 from ui.main_window import MainWindow
 from ui.own_models.dialog import OwnModelDialog
 from ui.own_models.form import OwnModelForm
+from ui.widgets.model_card import ModelCardView
 
 WAIT_MS = 30_000
 
@@ -166,7 +169,7 @@ def test_an_own_model_is_changed_and_removed(
     assert first.labels[0] == "nose"
     panel = window.docks["analysis"].widget()
     panel._own.click()
-    (dialog,) = window.findChildren(OwnModelDialog)
+    (dialog,) = (item for item in window.findChildren(OwnModelDialog) if item.isVisible())
     qtbot.waitUntil(lambda: " ms" in dialog.found.text(), timeout=WAIT_MS)
     assert not dialog.remove_button.isHidden()
     assert dialog.form.model().skeleton == first.skeleton != ()
@@ -203,6 +206,34 @@ def test_an_analysis_without_a_network_is_not_on_the_first_screen_but_says_what_
     qtbot.waitUntil(panel._own.isVisible)
 
 
+def test_a_program_is_added_with_a_warning_and_its_card_tells_where_it_is(
+    declare: Callable[[Path], OwnModelDialog], window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    import warnings
+
+    import torch
+
+    class Means(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.mean(dim=(2, 3))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.script(Means()).save(str(tmp_path / "means.pt"))
+    dialog = declare(tmp_path / "means.pt")
+    assert "is a program; add it only where you trust its author" in dialog.note.text()
+    assert dialog.form.task.value == "classify"
+    dialog.add_button.click()
+    instance = window.controller.session.state.instance
+    view = ModelCardView(MODELS[instance.model])
+    qtbot.addWidget(view)
+    told = view.texts()
+    assert {"licence not stated", "means.pt", str(tmp_path)} <= set(told)
+    assert "" not in told
+    qtbot.waitUntil(lambda: window.controller.current_result() is not None, timeout=WAIT_MS)
+    assert len(window.controller.current_result().labels) == 3
+
+
 def test_the_command_asks_for_a_file(
     window: MainWindow, detector: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,8 +241,9 @@ def test_the_command_asks_for_a_file(
     assert any("ONNX" in entry.words for entry in window.palette_entries() if entry.title == "Add Own Model")
     window.actions_by_key["own-model"].trigger()
     (dialog,) = window.findChildren(OwnModelDialog)
-    # Closed while it works: nothing is left behind, and nothing comes back to it.
-    dialog.close()
+    # Left by Escape while it works: nothing is left behind, and nothing comes back to it.
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
     qtbot.waitUntil(lambda: window.controller.pipeline.lanes.idle, timeout=WAIT_MS)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRect, QSize, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
@@ -79,12 +79,12 @@ class OwnModelDialog(QDialog):
 
     def __init__(self, parent: QWidget, controller: Controller, path: Path) -> None:
         super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Own model"))
         self._controller = controller
         self._owner = ("own-model", next(_numbers))
         self._path = path
         self._key = ""
+        self._ended = False
         self.form = OwnModelForm()
         self.form.changed.connect(self._changed)
         self.file = QLabel(path.name)
@@ -179,11 +179,14 @@ class OwnModelDialog(QDialog):
         self.remove_button.setVisible(registered)
         self.add_button.setText(self.tr("Save changes") if registered else self.tr("Add model"))
         self.file.setText(found.model.file.name)
-        self.note.setText(
+        notes = [
             self.tr("Filled in from the file as far as it tells. Compare with the preview and correct the rest.")
             if found.guessed
             else self.tr("Filled in from the declaration beside the file.")
-        )
+        ]
+        if found.program:
+            notes.append(self.tr("A TorchScript file is a program; add it only where you trust its author."))
+        self.note.setText(" ".join(notes))
         self.form.setEnabled(True)
         self.form.show_model(found.model)
         self._changed()
@@ -258,12 +261,16 @@ class OwnModelDialog(QDialog):
         self._controller.leave_model(self._key)
         self.close()
 
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self._soon.stop()
-        self._controller.pipeline.event.disconnect(self._job_event)
-        self._controller.view_changed.disconnect(self._picture_changed)
-        self._controller.pipeline.lanes.cancel(self._owner)
-        super().closeEvent(event)
+    def done(self, result: int) -> None:
+        """However it ends, by a button, Escape or the window's frame: what runs for it is stopped."""
+        if not self._ended:
+            self._ended = True
+            self._soon.stop()
+            self._controller.pipeline.event.disconnect(self._job_event)
+            self._controller.view_changed.disconnect(self._picture_changed)
+            self._controller.pipeline.lanes.cancel(self._owner)
+        super().done(result)
+        self.deleteLater()
 
 
 def _sample() -> Image:

@@ -16,6 +16,7 @@ from cvstudio.errors import UserError
 from cvstudio.landmarks import Landmarks
 from cvstudio.models import ModelSpec
 from cvstudio.own.declaration import SUFFIXES, OwnModel, declaration_path, read_declaration
+from cvstudio.own.sessions import is_program
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Labels
 from cvstudio.segmentation import Segmentation
@@ -28,10 +29,11 @@ TOLD = 3
 
 @dataclass(frozen=True, eq=False)
 class Declared:
-    """What is known of a file: its declaration, and whether it was there or guessed."""
+    """What is known of a file: its declaration, whether that was guessed, and whether the file is a program."""
 
     model: OwnModel
     guessed: bool
+    program: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +65,8 @@ def declare(path: Path, progress: Progress) -> Iterator[Declared]:
     from cvstudio.own.guess import guess
 
     declaration = path if path.suffix.lower() in SUFFIXES else declaration_path(path)
-    if declaration is not None:
-        yield Declared(read_declaration(declaration), guessed=False)
-    else:
-        yield Declared(guess(path, progress), guessed=True)
+    model = read_declaration(declaration) if declaration is not None else guess(path, progress)
+    yield Declared(model, guessed=declaration is None, program=is_program(model.file))
 
 
 def attempt(model: OwnModel, spec: ModelSpec, image: Image, size: Size, progress: Progress) -> Iterator[Tried]:

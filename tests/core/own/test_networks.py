@@ -288,3 +288,52 @@ def test_squeezenet_through_onnx_reaches_torchvisions_accuracy(data: Callable[..
     assert abs(np.mean(right) - np.mean(theirs)) < 0.02
     assert np.mean(same) > 0.93
     assert np.mean(right) == pytest.approx(0.61, abs=0.05)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_yolox_nano_reaches_its_average_precision_by_cocos_own_evaluation(data: Callable[..., Path]) -> None:
+    import contextlib
+    import io
+
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    from cvstudio.nms import nms
+
+    network = load(guess(data("weights", "yolox_nano_coco.onnx")), "cpu")
+    labels = data("coco128", "object_detection", "labels", "train2017")
+    images: list[Any] = []
+    truth: list[Any] = []
+    found: list[Any] = []
+    for number, path in enumerate(sorted(data("coco128", "images", "train2017").glob("*.jpg"))):
+        image = picture(path)
+        width, height = image.size
+        images.append({"id": number, "width": width, "height": height})
+        text = labels / f"{path.stem}.txt"
+        for row in np.loadtxt(text, ndmin=2) if text.is_file() and text.stat().st_size else ():
+            box = [(row[1] - row[3] / 2) * width, (row[2] - row[4] / 2) * height, row[3] * width, row[4] * height]
+            truth.append(
+                {"id": len(truth) + 1, "image_id": number, "category_id": int(row[0]), "bbox": box, "iscrowd": 0}
+                | {"area": box[2] * box[3]}
+            )
+        boxes = network.predict(image, NoParams(), Progress())
+        # The likeliest class of each place alone, as the reading that gave the figure took it.
+        boxes = boxes.take(np.sort(np.unique(boxes.boxes, axis=0, return_index=True)[1]))
+        boxes = boxes.take(nms(boxes.boxes, boxes.scores, boxes.classes, 0.45))
+        found += [
+            {"image_id": number, "category_id": int(kind), "score": float(score)}
+            | {"bbox": [float(x1), float(y1), float(x2 - x1), float(y2 - y1)]}
+            for (x1, y1, x2, y2), score, kind in zip(boxes.boxes, boxes.scores, boxes.classes, strict=True)
+        ]
+    assert len(images) == 128
+    with contextlib.redirect_stdout(io.StringIO()):
+        reference = COCO()
+        categories = [{"id": number, "name": name} for number, name in enumerate(network.labels)]
+        reference.dataset = {"images": images, "annotations": truth, "categories": categories}
+        reference.createIndex()
+        evaluation = COCOeval(reference, reference.loadRes(found), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    assert evaluation.stats[1] == pytest.approx(0.505, abs=0.005)
