@@ -138,7 +138,7 @@ def make_instance(
         slot = spec.slot(name)
         only = next(iter(slot.kinds)) if len(slot.kinds) == 1 else None
         bindings[name] = given if isinstance(given, Media) else open_media(given, kind=only)
-    key = model or spec.default_model
+    key = model or spec.first_model
     if key and spec.task != MODELS[key].task:
         raise BindingError(f"{spec.title} cannot use the model '{key}'; choose one of `cvstudio list`.")
     instance = AnalysisInstance(

@@ -14,7 +14,8 @@ from typing import Any
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.cli_export import add_format_options
-from cvstudio.models import MODELS
+from cvstudio.models import MODELS, ModelSpec
+from cvstudio.own.commands import add_own, run_own
 from cvstudio.params import add_arguments, fields_of, parse_text
 from cvstudio.precision import WANTED
 from cvstudio.progress import Progress
@@ -22,7 +23,7 @@ from cvstudio.terminal import Bar, guarded
 from cvstudio.training.arguments import add_training
 from cvstudio.weights.terms import terms
 
-COMMANDS = ("run", "list", "train", "evaluate")
+COMMANDS = ("run", "list", "train", "evaluate", "own")
 
 
 def _analysis_parser(commands: Any, analysis: Analysis) -> None:
@@ -41,7 +42,8 @@ def _analysis_parser(commands: Any, analysis: Analysis) -> None:
     if analysis.task:
         models = [model for model in MODELS if model.task == analysis.task]
         keys = ", ".join(model.key for model in models)
-        parser.add_argument("--model", default=analysis.default_model, help=f"one of: {keys}")
+        none = "none yet; see `cvstudio own add`"
+        parser.add_argument("--model", default=analysis.first_model, help=f"one of: {keys or none}")
         parser.add_argument("--weights", type=Path, help="a local checkpoint file for the model")
         shown: set[type[Any]] = set()
         names: set[str] = set()
@@ -84,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     _common(recipe)
     commands.add_parser("list", help="what can be run: analyses, models with their licences, formats")
     add_training(commands)
+    add_own(commands)
     return parser
 
 
@@ -112,6 +115,10 @@ def _values(options: argparse.Namespace, analysis: Analysis, model: Any) -> dict
     return values
 
 
+def _named(model: ModelSpec) -> str:
+    return f"{model.title}, {model.year}" if model.year else model.title
+
+
 def _list() -> int:
     from cvstudio.exporters import EXPORTERS
 
@@ -119,7 +126,7 @@ def _list() -> int:
         print(f"{analysis.key:<16}{analysis.summary}")
         for model in MODELS:
             if analysis.task and model.task == analysis.task:
-                print(f"    --model {model.key:<22}{model.title}, {model.year}; {terms(model)}")
+                print(f"    --model {model.key:<22}{_named(model)}; {terms(model)}")
     for exporter in EXPORTERS:
         print(f"--format {exporter.key:<12}{exporter.suffix or 'a folder':<16}{exporter.summary}")
     for broken in (*ANALYSES.broken, *MODELS.broken, *EXPORTERS.broken):
@@ -176,5 +183,8 @@ def main(arguments: Sequence[str]) -> int:
         return commands.train(options) if options.command == "train" else commands.evaluate(options)
     if arguments[0] == "list" and len(arguments) == 1:
         return _list()
+    if arguments[0] == "own":
+        options = build_parser().parse_args(arguments)
+        return guarded(lambda progress: run_own(options, progress), Bar(quiet=False), stopped="stopped.")
     build_parser().parse_args(arguments)
     return 2

@@ -23,6 +23,10 @@ class WeightsError(UserError):
     """A checkpoint is missing, damaged or of another network."""
 
 
+class OwnModelError(UserError):
+    """A model that the user brings along is declared wrongly, or its file does not do what is declared."""
+
+
 class ExportError(UserError):
     """A result cannot be written."""
 

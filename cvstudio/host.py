@@ -72,7 +72,7 @@ class Host:
         if path is None and spec.weights:
             path = cached_path(spec.weights[0])
         device, precision = (self._requested, self.precision) if spec.weights else ("cpu", "")
-        return (spec.key, str(path or ""), _version(path), device, precision)
+        return (spec.key + spec.revision, str(path or ""), _version(path), device, precision)
 
     def how(self, spec: ModelSpec, weights_path: Path | None = None) -> Precision | None:
         """How the loaded network of `spec` computes and why; None where it is not loaded or cannot be told.

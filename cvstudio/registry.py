@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from cvstudio.errors import UnknownKeyError
 
@@ -40,6 +41,18 @@ class Registry(Generic[T]):
         Dotted name of the package whose modules register entries.
     order : callable, optional
         Key by which entries are listed; otherwise they come by the names of their modules.
+
+    Notes
+    -----
+    Other packages add entries through an entry point of the group that is named as `package`, for example in their
+    ``pyproject.toml``::
+
+        [project.entry-points."cvstudio.models"]
+        my-network = "my_package.cvstudio_models:SPEC"
+
+    The object is an entry, a collection of entries, or a module that registers its own when it is imported. It is
+    imported when the registry is first asked, so what is heavy belongs into `load` there, too. One that fails becomes
+    a `Broken` row and takes nothing else with it.
     """
 
     def __init__(self, what: str, package: str, *, order: Callable[[T], int] | None = None) -> None:
@@ -57,8 +70,22 @@ class Registry(Generic[T]):
         self._entries[entry.key] = entry
         return entry
 
+    def replace(self, entry: T) -> T:
+        """Add `entry`, in the place of the one that had its key, and return it."""
+        self.discover()
+        self._entries[entry.key] = entry
+        return entry
+
+    def remove(self, key: str) -> None:
+        """Take the entry under `key` out. Raises UnknownKeyError."""
+        del self._entries[self[key].key]
+
+    def add_broken(self, name: str, reason: str) -> None:
+        """Show that something could not be registered, without stopping at it."""
+        self._broken.append(Broken(name, reason))
+
     def discover(self) -> None:
-        """Import every module of the package once; a failing one becomes a `Broken` row."""
+        """Import every module of the package and every entry point once; a failing one becomes a `Broken` row."""
         if self._discovered:
             return
         self._discovered = True
@@ -71,6 +98,28 @@ class Registry(Generic[T]):
                 importlib.import_module(f"{self._package}.{info.name}")
             except Exception as error:  # a discovery ends here: the row tells what failed
                 self._broken.append(Broken(info.name, f"{type(error).__name__}: {error}"))
+        self._discover_entry_points()
+
+    def _discover_entry_points(self) -> None:
+        from importlib.metadata import entry_points
+
+        for point in sorted(entry_points(group=self._package), key=lambda point: point.name):
+            came_with = f" of {point.dist.name}" if point.dist else ""
+            try:
+                self._take(point.load())
+            except Exception as error:  # a discovery ends here: the row tells what failed
+                self._broken.append(Broken(f"{point.name}{came_with}", f"{type(error).__name__}: {error}"))
+
+    def _take(self, found: Any) -> None:
+        """Register what an entry point names: an entry, or several; a module has registered its own by now."""
+        if inspect.ismodule(found):
+            return
+        several = found if isinstance(found, list | tuple | set | frozenset) else (found,)
+        for entry in several:
+            if not isinstance(getattr(entry, "key", None), str):
+                raise TypeError(f"expected a {self._what} with a key, found {type(entry).__name__}")
+            if self._entries.get(entry.key) is not entry:
+                self.register(entry)
 
     def __getitem__(self, key: str) -> T:
         self.discover()

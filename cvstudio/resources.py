@@ -44,6 +44,13 @@ def user_config_dir() -> Path:
     return user_config_path(APP_NAME, appauthor=False)
 
 
+def user_data_dir() -> Path:
+    """Folder for what the user has put in, such as the list of own models; not created here."""
+    from platformdirs import user_data_path
+
+    return user_data_path(APP_NAME, appauthor=False)
+
+
 def user_log_dir() -> Path:
     """Folder for logs; not created here."""
     from platformdirs import user_log_path

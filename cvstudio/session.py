@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.errors import BindingError
 from cvstudio.folders import MediaSet
 from cvstudio.media import Media
 from cvstudio.models import MODELS, ModelSpec
@@ -49,12 +50,22 @@ class AnalysisInstance:
         return MODELS[self.model] if self.model else None
 
     @property
+    def lacks_model(self) -> bool:
+        """Whether the analysis works with models and none has been chosen, as there was none."""
+        return bool(self.spec.task) and not self.model
+
+    @property
     def complete(self) -> bool:
         """Whether every slot has its medium."""
         return all(slot.name in self.bindings for slot in self.spec.inputs)
 
     def params(self) -> tuple[Any, ...]:
-        """Checked parameters of every stage. Raises ParamsError."""
+        """Checked parameters of every stage. Raises ParamsError, or BindingError where there is no model yet."""
+        if self.lacks_model:
+            raise BindingError(
+                f"{self.spec.title} needs a network, and none comes with the program; add your own: "
+                f"an ONNX or TorchScript file."
+            )
         return self.spec.make_params(self.values, self.model_spec)
 
     def value(self, name: str) -> Any:

@@ -42,7 +42,7 @@ def with_instance(state: State, spec: Analysis, next_id: NextId) -> State:
     """`state` with `spec` as the current analysis; the one before is no longer drawn."""
     existing = next((item for item in state.instances if item.analysis == spec.key), None)
     if existing is None:
-        existing = AnalysisInstance(next_id(), spec.key, {}, spec.default_model)
+        existing = AnalysisInstance(next_id(), spec.key, {}, spec.first_model)
         state = dataclasses.replace(state, instances=(*state.instances, existing))
     instances = tuple(
         dataclasses.replace(item, visible=item.id == existing.id or (item.visible and item.id != state.current))

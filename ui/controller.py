@@ -17,7 +17,7 @@ from cvstudio.draw import Look
 from cvstudio.errors import UserError
 from cvstudio.jobs import Event, Job
 from cvstudio.media import Media, MediaKind
-from cvstudio.models import MODELS
+from cvstudio.models import MODELS, ModelSpec
 from cvstudio.params import from_mapping
 from cvstudio.readers import sample_key
 from cvstudio.resolve import ViewState, resolve
@@ -152,6 +152,26 @@ class Controller(QObject):
         changed = with_model(instance, key, weights)
         state = dataclasses.replace(replace_instance(self.session.state, changed), selection=frozenset())
         self.session.change(self.tr("Use {model}").format(model=model.title), state)
+
+    def use_own_model(self, spec: ModelSpec) -> None:
+        """Begin with a network that the user has just added or declared anew."""
+        self.use_analysis(next(analysis.key for analysis in ANALYSES if analysis.task == spec.task))
+        self.set_model(spec.key)
+        self.pipeline.forget_failures()
+        self.state_changed.emit(self.session.state, self.session.state)
+        self.refresh()
+
+    def leave_model(self, key: str) -> None:
+        """Another model takes the place of `key`, which was removed, wherever it is in use."""
+        state = self.session.state
+        for instance in state.instances:
+            if instance.model == key:
+                other = instance.spec.first_model
+                changed = with_model(instance, other, None) if other else dataclasses.replace(instance, model="")
+                state = replace_instance(state, changed)
+        self.session.change(self.tr("Remove the model"), state)
+        self.state_changed.emit(self.session.state, self.session.state)
+        self.refresh()
 
     def set_visible(self, number: int, visible: bool) -> None:
         """Show or hide the result of one analysis."""

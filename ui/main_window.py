@@ -46,6 +46,7 @@ from ui.widgets.notices import Notices
 from ui.workspace import Workspace
 
 if TYPE_CHECKING:
+    from ui.own_models.dialog import OwnModelDialog
     from ui.palette import Entry, Palette
 
 
@@ -132,6 +133,10 @@ class MainWindow(QMainWindow):
         found = [
             Command("open", tr("Open …"), self.open_dialog, "file", ("Ctrl+O",), "folder-open"),
             Command("open-folder", tr("Open Folder …"), self.open_folder_dialog, "file", ("Ctrl+Shift+O",), "images"),
+            Command(
+                *("own-model", tr("Add Own Model …"), self.add_own_model, "file", (), "plus"),
+                ("ONNX", "TorchScript", "import", "network", "weights", "YOLO"),
+            ),
             Command("paste", tr("Paste Picture or Files"), self.paste, "file", ("Ctrl+V",), "clipboard-paste"),
             Command("project-open", tr("Open Project …"), self.project.ask_open, "file", (), "", (), True),
             Command("project-save", tr("Save Project"), self.project.save, "file", ("Ctrl+S",), "save"),
@@ -234,6 +239,19 @@ class MainWindow(QMainWindow):
             # It replaces what is open; everything else that came with it joins it.
             self.project.open(projects[0])
         self.controller.open_paths([path for path in paths if path.suffix != SUFFIX])
+
+    def add_own_model(self) -> None:
+        """Choose an ONNX or TorchScript file, and declare what it takes and answers."""
+        kinds = self.tr("Networks (*.onnx *.pt *.pth *.torchscript *.yaml *.yml);;All files (*)")
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Own model"), self._start_folder(), kinds)
+        if name:
+            self.declare_own_model(Path(name))
+
+    def declare_own_model(self, path: Path) -> OwnModelDialog:
+        """Show the form for a network's file or declaration."""
+        from ui.own_models.dialog import OwnModelDialog
+
+        return OwnModelDialog(self, self.controller, path)
 
     def paste(self) -> None:
         """Open the picture or the files on the clipboard."""

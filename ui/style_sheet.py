@@ -79,7 +79,7 @@ QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus, QTe
     border-color: $accent;
 }
 QAbstractSpinBox QLineEdit, QComboBox QLineEdit { background: transparent; border: none; padding: 0; }
-QDoubleSpinBox#value::up-button, QDoubleSpinBox#value::down-button {
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {
     subcontrol-origin: margin; width: 0px; height: 0px; border: none;
 }
 QDoubleSpinBox#value { background: transparent; border-color: transparent; padding: 2px 4px; }

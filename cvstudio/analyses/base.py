@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cvstudio.errors import BindingError, ParamsError
 from cvstudio.media.base import Media, MediaKind
+from cvstudio.models import models_for
 from cvstudio.models.base import ModelSpec
 from cvstudio.params import Choices, Range, check_value, fields_of
 from cvstudio.stages import NoParams, Stage
@@ -70,7 +71,7 @@ class Analysis:
     inputs : the slots; the first is positional on the command line, the others are flags
     stages : the chain
     task : models of this task can be picked; empty where no model is used
-    default_model : key of the model that is picked first
+    default_model : key of the model that is picked first; empty where no model of the task comes with the program
     samples : slot name -> file name in resources/samples, what the first screen opens
     sample_values : parameters by name that the sample wants other than their defaults
     result : the type of the last stage's output
@@ -96,6 +97,13 @@ class Analysis:
     keywords: tuple[str, ...] = ()
     facts: Callable[[Any, Mapping[str, Any]], Facts] | None = None
     pick: Callable[[Any, float, float], Mapping[str, Any]] | None = None
+
+    @property
+    def first_model(self) -> str:
+        """Key of the model that is picked first; empty where there is none (yet)."""
+        if self.default_model or not self.task:
+            return self.default_model
+        return next((model.key for model in models_for(self.task)), "")
 
     def slot(self, name: str) -> Slot:
         for slot in self.inputs:

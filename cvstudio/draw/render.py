@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw import boxes, guesses, heat, hog, pictures, sound  # noqa: F401  (each registers its painter)
+from cvstudio.draw import (  # noqa: F401  (each registers its painter)
+    boxes,
+    guesses,
+    heat,
+    hog,
+    pictures,
+    points,
+    regions,
+    sound,
+)
 from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, visible_part
 from cvstudio.draw.resample import PIXELATED_FROM, Pyramid
 from cvstudio.types import Image, View

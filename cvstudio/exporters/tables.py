@@ -14,8 +14,10 @@ import numpy as np
 
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Combined, Exporter, ExportItem, Piece
+from cvstudio.landmarks import Landmarks
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Labels
+from cvstudio.segmentation import Segmentation
 
 Row = dict[str, Any]
 
@@ -71,6 +73,29 @@ def label_rows(result: Labels) -> list[Row]:
     ]
 
 
+def point_rows(result: Landmarks) -> list[Row]:
+    """One mapping for each point of each thing: id of the thing, point, score, x, y in image pixels, whether it is
+    believed."""
+    believed = result.believed()
+    return [
+        {
+            "id": int(result.ids[row]),
+            "point": name,
+            "score": _number(result.scores[row, index]),
+            "x": _number(result.points[row, index, 0]),
+            "y": _number(result.points[row, index, 1]),
+            "believed": bool(believed[row, index]),
+        }
+        for row in range(len(result))
+        for index, name in enumerate(result.labels)
+    ]
+
+
+def region_rows(result: Segmentation) -> list[Row]:
+    """One mapping for each class that occurs, the largest first: number, label, share 0..1 of the picture."""
+    return [{"class": number, "label": result.labels[number], "share": share} for number, share in result.shares()]
+
+
 FORMS: dict[type[Any], Form] = {
     Detections: Form(
         "cvstudio-detections",
@@ -86,13 +111,27 @@ FORMS: dict[type[Any], Form] = {
         label_rows,
         lambda row: [_cell(row["label"]), row["probability"], int(row["believed"])],
     ),
+    Landmarks: Form(
+        "cvstudio-keypoints",
+        "points",
+        ("id", "point", "score", "x", "y", "believed"),
+        point_rows,
+        lambda row: [row["id"], _cell(row["point"]), row["score"], row["x"], row["y"], int(row["believed"])],
+    ),
+    Segmentation: Form(
+        "cvstudio-regions",
+        "classes",
+        ("class", "label", "share"),
+        region_rows,
+        lambda row: [row["class"], _cell(row["label"]), row["share"]],
+    ),
 }
 
 
 def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
     """Our own forms, version 1.
 
-    format, version : "cvstudio-detections" or "cvstudio-labels", 1
+    format, version : "cvstudio-detections", "cvstudio-labels", "cvstudio-keypoints" or "cvstudio-regions", 1
     file, width, height : name and size in pixels of the picture or video
     analysis, model : keys of what found them
     score_kind : "probability", "margin" (of an SVM) or "neighbours" (of a cascade)
@@ -101,6 +140,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
         detections : best first: id, label, score, box [x1, y1, x2, y2] in pixels; (0, 0) is the outer corner of the
             top left pixel; mask where the model tells it (see `rows_of`)
         labels : the likeliest first: label, probability, believed
+        points, classes : see `point_rows` and `region_rows`
     """
     frames = []
     size, kind, form = item.media.size, "probability", FORMS[Detections]

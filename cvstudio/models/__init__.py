@@ -7,4 +7,10 @@ from cvstudio.registry import Registry
 
 MODELS: Registry[ModelSpec] = Registry("model", __name__)
 
-__all__ = ["MODELS", "ModelSpec"]
+
+def models_for(task: str) -> list[ModelSpec]:
+    """The models of a task, in the order of their registration."""
+    return [model for model in MODELS if model.task == task]
+
+
+__all__ = ["MODELS", "ModelSpec", "models_for"]

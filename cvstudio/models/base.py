@@ -26,6 +26,7 @@ class Weights:
     sha256 : whole hash or, as in torchvision's file names, its first eight digits
     size_bytes, licence, trained_on, metrics : shown before anything is downloaded
     labels : names of the classes by index
+    path : where the file lies, for one that the user has registered; elsewhere it is looked for by its name
     """
 
     key: str
@@ -37,6 +38,7 @@ class Weights:
     trained_on: str
     metrics: str = ""
     labels: tuple[str, ...] = ()
+    path: Path | None = None
 
 
 class Network(Protocol):
@@ -74,6 +76,7 @@ class ModelSpec:
     defaults : values of later stages' parameters that suit this model, by name
     labels : the classes, where known before loading
     options : values of a parameter that are this model's own, by name (see `Choices.from_model`)
+    revision : another text whenever the same key and weights stand for another network
     """
 
     key: str
@@ -92,3 +95,4 @@ class ModelSpec:
     capabilities: frozenset[str] = frozenset()
     keywords: tuple[str, ...] = ()
     summary: str = ""
+    revision: str = ""

@@ -46,8 +46,10 @@ def hub_folder() -> Path:
 def cached_path(weights: Weights) -> Path | None:
     """Where the checkpoint lies on this machine, unverified; None where it does not.
 
-    One without a URL comes with the program.
+    One without a URL comes with the program, or is a file of the user's own.
     """
+    if weights.path is not None:
+        return weights.path if weights.path.is_file() else None
     if not weights.url:
         try:
             return resource("models", weights.file_name)

@@ -18,6 +18,7 @@ class Place(Enum):
     HERE = "on this machine"
     ABSENT = "to get"
     LIBRARY = "comes with a library"
+    GONE = "its file is gone"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ def terms(model: ModelSpec) -> Terms:
     if not model.weights:
         return Terms("", False, 0, Place.LIBRARY)
     weights = model.weights[0]
+    if weights.path is not None:
+        place = Place.HERE if cached_path(weights) else Place.GONE
+        return Terms(weights.licence, False, weights.size_bytes, place)
     if not weights.url:
         try:
             known = card(model.key)

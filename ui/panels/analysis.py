@@ -20,7 +20,8 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.models import MODELS
+from cvstudio.models import MODELS, models_for
+from cvstudio.own.store import PREFIX, declaration_of
 from cvstudio.params import Field, fields_of
 from cvstudio.session import AnalysisInstance, State
 from ui.controller import Controller
@@ -133,7 +134,10 @@ class AnalysisPanel(QScrollArea):
         self._fill_form(instance)
 
     def _build_inputs(self, instance: AnalysisInstance | None, state: State) -> None:
-        shape = (instance.id, instance.analysis, tuple(media.id for media in state.media)) if instance else ()
+        shape: tuple[Any, ...] = ()
+        if instance is not None:
+            models = tuple((model.key, model.title) for model in models_for(instance.spec.task))
+            shape = (instance.id, instance.analysis, tuple(media.id for media in state.media), models)
         if shape != self._shape:
             self._shape = shape
             while self._inputs.rowCount():
@@ -151,6 +155,10 @@ class AnalysisPanel(QScrollArea):
             self._model.setCurrentIndex(self._model.findData(instance.model))
             self._model.setToolTip(self._model.currentText())
             self.licence.show_terms(instance.model_spec, instance.weights)
+            own = instance.model.startswith(PREFIX)
+            self._own.setIcon(icon("settings" if own else "plus"))
+            self._own.setToolTip(self.tr("Change or remove this model") if own else self.tr("Add a model of your own"))
+            self._own.setAccessibleName(self._own.toolTip())
 
     def _add_pickers(self, instance: AnalysisInstance, state: State) -> None:
         for slot in instance.spec.inputs:
@@ -170,7 +178,8 @@ class AnalysisPanel(QScrollArea):
             self._pickers[slot.name] = picker
             self._inputs.addRow(translated(slot.title), picker)
         if instance.spec.task:
-            self._model = ModelChooser(model for model in MODELS if model.task == instance.spec.task)
+            self._model = ModelChooser(models_for(instance.spec.task))
+            self._model.setPlaceholderText(self.tr("none yet"))
             self._model.setObjectName("model-picker")
             self._model.activated.connect(lambda _: self._choose_model())
             load = QToolButton()
@@ -190,6 +199,10 @@ class AnalysisPanel(QScrollArea):
             row.addWidget(self._model, 1)
             row.addWidget(about)
             row.addWidget(load)
+            self._own = QToolButton()
+            self._own.setObjectName("own-model-button")
+            self._own.clicked.connect(self._own_model)
+            row.addWidget(self._own)
             self._inputs.addRow(self.tr("Model"), row)
             self.licence = LicenceLine()
             self._inputs.addRow(self.licence)
@@ -206,9 +219,19 @@ class AnalysisPanel(QScrollArea):
             return None
         return CardPopup(anchor, ModelCardView(spec, local=instance.weights))
 
+    def _own_model(self) -> None:
+        """Change the user's own model that is in use, or add one."""
+        instance = self._controller.session.state.instance
+        declaration = declaration_of(instance.model) if instance is not None else None
+        window: Any = self.window()
+        if declaration is not None:
+            window.declare_own_model(declaration)
+        else:
+            window.add_own_model()
+
     def _choose_weights(self) -> None:
         instance = self._controller.session.state.instance
-        if instance is None:
+        if instance is None or not instance.model:
             return
         if not MODELS[instance.model].weights:
             text = self.tr("{model} carries its own weights; choose a network to load a checkpoint file for it.")
@@ -220,6 +243,9 @@ class AnalysisPanel(QScrollArea):
             self._controller.set_model(instance.model, Path(name))
 
     def _fill_form(self, instance: AnalysisInstance) -> None:
+        if instance.lacks_model:
+            self.form.set_fields([], {})
+            return
         model = instance.model_spec
         fields: list[Field] = []
         for params_type in reversed(instance.spec.params_types(model)):

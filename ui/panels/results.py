@@ -7,7 +7,9 @@ from typing import Any
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
+from cvstudio.landmarks import Landmarks
 from cvstudio.results import Detections, Labels, Picture, Spectrogram
+from cvstudio.segmentation import Segmentation
 from ui.controller import Controller
 from ui.icons import icon
 from ui.panels import PANELS
@@ -84,9 +86,16 @@ class ResultsPanel(QWidget):
         if type(result) in VIEWS:
             self._show_in_view(result)
             return
-        self._summary.setText("")
+        self._summary.setText(self._summarise(result))
         self._facts.setText(self._describe(result))
         self._stack.setCurrentWidget(self._facts)
+
+    def _summarise(self, result: Any) -> str:
+        if isinstance(result, Landmarks):
+            return self.tr("{count} points").format(count=int(result.believed().sum()))
+        if isinstance(result, Segmentation):
+            return self.tr("{count} classes").format(count=len(result.shares()))
+        return ""
 
     def _show_in_view(self, result: Any) -> None:
         kind = type(result)
@@ -107,6 +116,10 @@ class ResultsPanel(QWidget):
             self._soon.start()
 
     def _describe(self, result: Any) -> str:
+        if isinstance(result, Landmarks):
+            return "\n".join(point_lines(result))
+        if isinstance(result, Segmentation):
+            return "\n".join(f"{result.labels[number]}   {share:.1%}" for number, share in result.shares())
         if isinstance(result, Spectrogram):
             resolution = result.rate_hz / result.window
             lines = (
@@ -122,6 +135,18 @@ class ResultsPanel(QWidget):
             sharp = f"{result.mask.mean():.0%}" if result.mask is not None else "—"
             return self.tr("{share} of the visible part is in focus.").format(share=sharp)
         return self.tr("Results appear here.")
+
+
+def point_lines(result: Landmarks) -> list[str]:
+    """One line for each point of the first things: name, place in pixels, score; quiet ones are left out."""
+    believed = result.believed()
+    return [
+        f"{name}   {result.points[row, index, 0]:.0f}, {result.points[row, index, 1]:.0f}   "
+        f"{result.scores[row, index]:.2f}"
+        for row in range(min(len(result), 3))
+        for index, name in enumerate(result.labels)
+        if believed[row, index]
+    ]
 
 
 PANELS.register(

@@ -82,7 +82,7 @@ class Welcome(QFrame):
         self._grid.setSpacing(GAP)
         self._columns = 0
         self.cards: list[Card] = []
-        for spec in ANALYSES:
+        for spec in (item for item in ANALYSES if item.default_model or not item.task):
             card = Card(spec)
             card.clicked.connect(lambda _=False, key=spec.key: self.sample_requested.emit(key))
             self.cards.append(card)

@@ -163,8 +163,9 @@ class ModelCardView(CardView):
         for weights in spec.weights:
             self.heading(self.tr("Licence"))
             self.text(weights.licence)
-            self.heading(self.tr("Learnt from"))
-            self.text(weights.trained_on)
+            if weights.trained_on:
+                self.heading(self.tr("Learnt from"))
+                self.text(weights.trained_on)
             if weights.metrics:
                 self.heading(self.tr("Measured by its publisher"))
                 self.text(weights.metrics)
@@ -177,6 +178,8 @@ class ModelCardView(CardView):
             (self.tr("name"), weights.file_name),
             (self.tr("size"), f"{weights.size_bytes / 1e6:.1f} MB, {translated(place.value)}"),
         ]
+        if weights.path is not None:
+            return [*pairs, (self.tr("folder"), str(weights.path.parent))]
         return pairs if place is Place.EMBEDDED else [*pairs, (self.tr("from"), weights.url)]
 
 

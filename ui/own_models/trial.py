@@ -1,0 +1,114 @@
+"""What runs on a worker while a network is declared: reading the file, and trying it on a picture."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.errors import UserError
+from cvstudio.landmarks import Landmarks
+from cvstudio.models import ModelSpec
+from cvstudio.own.declaration import SUFFIXES, OwnModel, declaration_path, read_declaration
+from cvstudio.own.sessions import is_program
+from cvstudio.progress import Progress
+from cvstudio.results import Detections, Labels
+from cvstudio.segmentation import Segmentation
+from cvstudio.stages import Inputs
+from cvstudio.types import Image, Rect, Size, View
+
+TOLD = 3
+"""Of the things that were found are named."""
+
+
+@dataclass(frozen=True, eq=False)
+class Declared:
+    """What is known of a file: its declaration, whether that was guessed, and whether the file is a program."""
+
+    model: OwnModel
+    guessed: bool
+    program: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """What a declaration finds: the picture with it, uint8 RGB (h, w, 3), in words, and how long the network took."""
+
+    pixels: NDArray[np.uint8]
+    facts: tuple[Any, ...]
+    elapsed_secs: float
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why it does not work, in a sentence; what a form says beside itself is no failed job."""
+
+    text: str
+
+
+def refusing(work: Iterator[Any]) -> Iterator[Any]:
+    """What `work` yields, and instead of a UserError a `Refused`."""
+    try:
+        yield from work
+    except UserError as error:
+        yield Refused(str(error))
+
+
+def declare(path: Path, progress: Progress) -> Iterator[Declared]:
+    """The declaration of a file, its own or guessed. Raises OwnModelError."""
+    from cvstudio.own.guess import guess
+
+    declaration = path if path.suffix.lower() in SUFFIXES else declaration_path(path)
+    model = read_declaration(declaration) if declaration is not None else guess(path, progress)
+    yield Declared(model, guessed=declaration is None, program=is_program(model.file))
+
+
+def attempt(model: OwnModel, spec: ModelSpec, image: Image, size: Size, progress: Progress) -> Iterator[Tried]:
+    """What `model` finds on `image`, drawn to fit into `size`, with the usual parameters of its analysis.
+
+    Raises
+    ------
+    UserError
+        The file does not do what is declared.
+    """
+    from cvstudio.draw import Look, render
+    from cvstudio.own.networks import load
+
+    progress(None, model.title)
+    analysis = next(item for item in ANALYSES if item.task == model.task)
+    network = load(model, "cpu")
+    network.warm_up(progress)
+    params = analysis.make_params({}, spec)
+    began = time.perf_counter()
+    found: Any = network.predict(image, params[0], progress)
+    elapsed_secs = time.perf_counter() - began
+    for stage, values in zip(analysis.stages[1:], params[1:], strict=True):
+        progress.check()
+        *_, found = stage.run(Inputs({}, found), values, progress)
+    scale = min(size.width / image.size.width, size.height / image.size.height, 2.0)
+    whole = View(Rect(0.0, 0.0, float(image.size.width), float(image.size.height)), scale)
+    yield Tried(render(image, [(found, Look())], whole), facts(found), elapsed_secs)
+
+
+def facts(result: Any) -> tuple[Any, ...]:
+    """How much was found, and the first of it: (count, ((name, share 0..1), …))."""
+    rows: list[tuple[str, float]] = []
+    if isinstance(result, Detections):
+        rows = [(result.label(row), float(result.scores[row])) for row in range(min(len(result), TOLD))]
+        return len(result), tuple(rows)
+    if isinstance(result, Labels):
+        rows = [(result.label(row), float(result.probabilities[row])) for row in range(min(len(result), TOLD))]
+        return len(result), tuple(rows)
+    if isinstance(result, Segmentation):
+        shares = result.shares()
+        return len(shares), tuple((result.labels[number], share) for number, share in shares[:TOLD])
+    assert isinstance(result, Landmarks)
+    believed = int(result.believed().sum())
+    best = np.argsort(-result.scores[0])[:TOLD] if len(result) else []
+    return believed, tuple((result.labels[index], float(result.scores[0, index])) for index in best)
