@@ -131,6 +131,7 @@ def _export(runner: Runner, instance: AnalysisInstance, options: argparse.Namesp
     from cvstudio.exporters import ExportItem, export
     from cvstudio.media import MediaKind
     from cvstudio.recipe import make_recipe
+    from cvstudio.stacking import stacked_frames, with_stack
 
     spec = instance.spec
     media = instance.bindings[spec.inputs[0].name]
@@ -141,12 +142,17 @@ def _export(runner: Runner, instance: AnalysisInstance, options: argparse.Namesp
     written = []
     for exporter, path in targets:
         path.parent.mkdir(parents=True, exist_ok=True)
+        stack = getattr(options, "stack", ()) if exporter.draws else ()
+        base = path.parent.resolve()
+        at = None if video else options.time or 0.0
         if video:
-            recipe = make_recipe(instance, path.parent.resolve(), pts=None, look=look)
-            item = ExportItem(media, None, None, look, recipe, frames=runner.frames(instance, progress))
+            frames = stacked_frames(runner, stack, progress) if stack else runner.frames(instance, progress)
+            item = ExportItem(media, None, None, look, {}, frames=frames)
         else:
-            at = options.time or 0.0
-            item = runner.export_item(instance, progress, base=path.parent.resolve(), pts=at, look=look)
+            item = runner.export_item(instance, progress, base=base, pts=at, look=look)
+            item = with_stack(runner, item, instance, stack, progress, pts=at)
+        recipe = make_recipe(instance, base, pts=at, look=look, stack=stack)
+        item = dataclasses.replace(item, recipe=recipe)
         export(exporter, path, item, progress)
         written.append(path)
     return written
@@ -154,7 +160,7 @@ def _export(runner: Runner, instance: AnalysisInstance, options: argparse.Namesp
 
 def _run(arguments: Sequence[str]) -> int:
     from cvstudio.api import Runner, make_instance
-    from cvstudio.recipe import load_recipe
+    from cvstudio.recipe import load_recipe, load_stack
 
     recipe = any(item == "--recipe" or item.startswith("--recipe=") for item in arguments)
     options = _recipe_parser().parse_args(arguments) if recipe else build_parser().parse_args(["run", *arguments])
@@ -165,6 +171,7 @@ def _run(arguments: Sequence[str]) -> int:
         with Runner(device=options.device) as runner:
             if recipe:
                 instance, time_secs, options.look = load_recipe(options.recipe)
+                options.stack = load_stack(options.recipe)
                 if options.time is None:
                     options.time = time_secs
             else:

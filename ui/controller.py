@@ -26,6 +26,7 @@ from cvstudio.stages import stage_keys
 from cvstudio.transitions import with_active, with_analysis, with_model, with_sample, without_media
 from cvstudio.types import View
 from ui import opening
+from ui.layers import Layers
 from ui.opening import Opened, SampleReady
 from ui.pipeline import Pipeline
 from ui.playback import Playback
@@ -58,6 +59,7 @@ class Controller(QObject):
         self.session = Session()
         self.pipeline = Pipeline(self)
         self.playback = Playback(self)
+        self.layers = Layers(self.session, self)
         self.view: View | None = None
         self.shown: Shown = Shown(None, None, ())
         self.hovered_id: int | None = None

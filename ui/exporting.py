@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from cvstudio.jobs import Event, Job
+from cvstudio.layers import seen_layers
 from cvstudio.media import MediaKind
 from cvstudio.progress import Progress
 from cvstudio.session import AnalysisInstance
@@ -73,6 +75,7 @@ class Exporting(QObject):
         instance = self._controller.session.state.instance
         assert instance is not None
         look = dict(self._controller.session.state.look)
+        stack = seen_layers(self._controller.session.state) if exporter.draws else ()
         pts = self._controller.shown.pts
         cache = self._controller.pipeline.cache
 
@@ -82,7 +85,7 @@ class Exporting(QObject):
 
             # Its own networks: the window's belong to the accelerator thread, and the cache saves most runs.
             with Runner(cache=cache) as runner:
-                item = _export_item(runner, instance, exporter, path, pts, look, progress)
+                item = _export_item(runner, instance, stack, exporter, path, pts, look, progress)
                 export(exporter, path, item, progress)
             yield path
 
@@ -105,6 +108,7 @@ class Exporting(QObject):
 def _export_item(
     runner: Runner,
     instance: AnalysisInstance,
+    stack: tuple[AnalysisInstance, ...],
     exporter: Exporter,
     path: Path,
     pts: float | None,
@@ -113,10 +117,17 @@ def _export_item(
 ) -> ExportItem:
     from cvstudio.exporters import ExportItem
     from cvstudio.recipe import make_recipe
+    from cvstudio.stacking import is_plain, stacked_frames, with_stack
 
     base = path.parent.resolve()
-    if not exporter.video:
-        return runner.export_item(instance, progress, base=base, pts=pts, look=look)
+    plain = is_plain(instance, stack)
     media = instance.bindings[instance.spec.inputs[0].name]
-    recipe = make_recipe(instance, base, pts=None, look=look)
-    return ExportItem(media, None, None, look, recipe, frames=runner.frames(instance, progress))
+    if exporter.video:
+        frames = runner.frames(instance, progress) if plain else stacked_frames(runner, stack, progress)
+        item = ExportItem(media, None, None, look, {}, frames=frames)
+    else:
+        item = runner.export_item(instance, progress, base=base, pts=pts, look=look)
+        item = with_stack(runner, item, instance, stack, progress, pts=pts)
+    at = None if exporter.video else pts
+    recipe = make_recipe(instance, base, pts=at, look=look, stack=() if plain else stack)
+    return dataclasses.replace(item, recipe=recipe)

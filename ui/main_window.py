@@ -100,7 +100,8 @@ class MainWindow(QMainWindow):
     def _default_layout(self) -> None:
         self.resize(1280, 800)
         self.resizeDocks([self.docks["media"], self.docks["analysis"]], [216, 312], Qt.Orientation.Horizontal)
-        self.resizeDocks([self.docks["media"], self.docks["jobs"]], [560, 120], Qt.Orientation.Vertical)
+        left = [self.docks[key] for key in ("media", "layers", "jobs")]
+        self.resizeDocks(left, [320, 250, 110], Qt.Orientation.Vertical)
         self.resizeDocks([self.docks["analysis"], self.docks["results"]], [420, 300], Qt.Orientation.Vertical)
 
     def _make_menus(self) -> dict[str, QMenu]:

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from cvstudio.draw import Emphasis, Look, Renderer
+from cvstudio.draw import Emphasis, Renderer, faded
+from cvstudio.layers import on_canvas
 from cvstudio.media import MediaKind
 from cvstudio.results import Detections, Spectrogram
 from cvstudio.thumbnails import depth_picture
 from cvstudio.types import DepthMap, Image, View
 from ui.controller import Controller
-from ui.shown import Shown
+from ui.shown import Shown, ShownLayer
 from ui.views.canvas import Canvas
 from ui.views.timeline import Timeline
 
@@ -113,7 +114,7 @@ class Workspace(QWidget):
             layer for layer in shown.layers if isinstance(layer.result, Spectrogram) and layer.layer.instance.visible
         ]
         if sounds:
-            self._make_spectrogram().show_result(sounds[0].result)
+            self._make_spectrogram().show_result(sounds[-1].result)
         self.canvas.set_stale(any(layer.stale and layer.layer.instance.visible for layer in shown.layers))
         self.canvas.refresh()
 
@@ -134,25 +135,24 @@ class Workspace(QWidget):
             self.spectrogram.hide()
         self.timeline.setVisible(media is not None and media.kind in (MediaKind.VIDEO, MediaKind.AUDIO))
 
-    def _layers(self) -> list[tuple[Any, Look]]:
+    def _drawn(self) -> list[ShownLayer]:
         if self._original or not self.overlay:
             return []
-        look = self._controller.look()
-        current = self._controller.session.state.current
-        shown = sorted(self._shown.layers, key=lambda layer: layer.layer.instance.id == current)
         return [
-            (layer.result, look)
-            for layer in shown
-            if layer.result is not None and layer.layer.instance.visible and not isinstance(layer.result, Spectrogram)
+            layer
+            for layer in self._shown.layers
+            if layer.result is not None and layer.layer.instance.visible and on_canvas(layer.layer.instance.spec)
         ]
 
     def render(self, view: View) -> NDArray[np.uint8] | None:
         """What the canvas paints for `view`: the picture with its visible results; None where nothing is open."""
         if self._base is None:
             return None
-        hovered = self._controller.hovered_id
-        emphasis = Emphasis(self._controller.session.state.selection, hovered)
-        return self._renderer.render(self._base, self._layers(), view, emphasis=emphasis)
+        state, look, drawn = self._controller.session.state, self._controller.look(), self._drawn()
+        places = [place for place, layer in enumerate(drawn) if layer.layer.instance.id == state.current]
+        emphasis = Emphasis(state.selection, self._controller.hovered_id, layer=places[0]) if places else None
+        layers = [(layer.result, faded(look, layer.layer.instance.opacity)) for layer in drawn]
+        return self._renderer.render(self._base, layers, view, emphasis=emphasis)
 
     def set_original(self, original: bool) -> None:
         """Show the picture alone while the user compares."""

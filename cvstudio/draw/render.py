@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw import boxes, guesses, pictures, sound  # noqa: F401  (each registers its painter)
+from cvstudio.draw import boxes, guesses, pictures, sound, stack  # noqa: F401  (each registers its painter)
 from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, visible_part
 from cvstudio.draw.resample import PIXELATED_FROM, Pyramid
 from cvstudio.types import Image, View
@@ -107,5 +107,6 @@ def _filled(width: int, height: int, colour: Colour) -> NDArray[np.uint8]:
 def _draw_layers(
     canvas: NDArray[np.uint8], layers: Sequence[tuple[Any, Look]], view: View, emphasis: Emphasis | None
 ) -> None:
-    for result, look in layers:
-        draw(result, canvas, view, look, emphasis or Emphasis())
+    for place, (result, look) in enumerate(layers):
+        concerned = emphasis is not None and emphasis.layer in (None, place)
+        draw(result, canvas, view, look, emphasis if concerned and emphasis else Emphasis())

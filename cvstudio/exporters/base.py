@@ -30,6 +30,7 @@ class ExportItem:
     look : values of `Look` by name
     recipe : how the result was made, written beside it; JSON-ready
     frames : (frame, result) of every frame of a video in order; read once
+    seen : what a format that draws shows in place of `result`: the `Stack` of all visible layers
     """
 
     media: Media
@@ -38,6 +39,12 @@ class ExportItem:
     look: Mapping[str, Any]
     recipe: Mapping[str, Any]
     frames: Iterable[tuple[Any, Any]] | None = None
+    seen: Any = None
+
+    @property
+    def shown(self) -> Any:
+        """What is drawn on the picture."""
+        return self.result if self.seen is None else self.seen
 
     def drawn_as(self) -> Look:
         """The look, checked. Raises ParamsError."""
@@ -57,6 +64,8 @@ class Exporter:
     video : it takes `ExportItem.frames` of a whole video instead of one result
     either : it takes `frames` too where they are given
     preferred : written by the command line where no format is asked for
+    draws : it shows the picture, and with it every visible layer; others hold one result's data
+    keywords : other names that lead here
     """
 
     key: str
@@ -68,6 +77,8 @@ class Exporter:
     video: bool = False
     either: bool = False
     preferred: bool = False
+    draws: bool = False
+    keywords: tuple[str, ...] = ()
 
     def check(self, item: ExportItem) -> None:
         """Raise ExportError where this format cannot hold `item`."""

@@ -139,5 +139,7 @@ EXPORTERS.register(
         "The whole video with its results and its sound.",
         video=True,
         preferred=True,
+        draws=True,
+        keywords=("annotated video", "H.264", "film", "movie"),
     )
 )
