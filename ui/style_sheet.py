@@ -96,6 +96,7 @@ QComboBox QAbstractItemView { background: $raised; border: 1px solid $line; padd
 
 QAbstractItemView { background: $panel; border: none; outline: none; alternate-background-color: $panel; }
 QListView::item { padding: 4px 8px; border-radius: 4px; }
+QListView#layer-list::item { padding: 0; }
 QAbstractItemView::item:hover { background: $raised; }
 QAbstractItemView::item:selected { background: $selection; color: $text; }
 QTableView::item { padding: 0 8px; }

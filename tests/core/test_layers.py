@@ -244,3 +244,38 @@ def test_a_recipe_of_a_stack_makes_the_same_picture_again(count, tmp_path, capsy
     layers = [(faces, Look(opacity=0.5)), (people, Look())]
     assert np.array_equal(one, render(picture, layers, View.whole(picture.size)))
     assert len(load_stack(tmp_path / "again.png.recipe.json")) == 2
+
+
+def test_a_stacked_video_holds_every_layer_of_every_frame(count, tmp_path):
+    import av
+
+    from cvstudio.exporters import EXPORTERS, ExportItem, export
+    from cvstudio.progress import Progress
+    from cvstudio.stacking import stacked_frames
+
+    source = tmp_path / "clip.mp4"
+    with av.open(str(source), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"crf": "1"})
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for number in range(5):
+            pixels = np.full((240, 320, 3), 200 - 10 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    media = open_media(source)
+    state = with_layer(with_active(State((media,)), media, count), CLASSIFY, count)
+    with Runner(device="cpu") as runner:
+        walked = list(stacked_frames(runner, state.instances, Progress()))
+        assert [round(frame.pts, 3) for frame, _ in walked] == [0.0, 0.1, 0.2, 0.3, 0.4]
+        for frame, stack in walked:
+            assert [type(result).__name__ for result, _ in stack.layers] == ["Detections", "Labels"]
+            assert {result.source.pts for result, _ in stack.layers} == {frame.pts}
+        item = ExportItem(media, None, None, {}, {}, frames=iter(walked))
+        export(EXPORTERS["mp4"], tmp_path / "out.mp4", item, Progress())
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        written = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    wanted = [render(frame, [(stack, Look())], View.whole(frame.size)).astype(int) for frame, stack in walked]
+    assert len(written) == 5
+    for one, two in zip(written, wanted, strict=True):
+        assert np.abs(one - two).mean() < 4
+        # The classifier's card darkens its corner.
+        assert one[14:40, 14:40].mean() < 120 < one[-40:, -40:].mean()

@@ -32,6 +32,9 @@ from ui.widgets.keys import claims
 from ui.widgets.layer_menu import LayerMenu
 from ui.widgets.slider_row import SliderRow
 
+WIDTH = 216
+"""Narrower, and neither a name nor a slider has room."""
+
 NUMBER = Qt.ItemDataRole.UserRole
 KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Delete, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End)
 
@@ -95,7 +98,7 @@ class LayerRow(QWidget):
         self.opacity.set_value_width(self.opacity.value_width)
         self.opacity.setVisible(on_canvas(instance.spec))
         indented = QHBoxLayout()
-        indented.setContentsMargins(30, 0, 0, 0)
+        indented.setContentsMargins(30, 0, 4, 0)
         indented.addWidget(self.opacity)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
@@ -191,6 +194,7 @@ class LayersPanel(QWidget):
         super().__init__()
         self._controller = controller
         self._rows: dict[int, LayerRow] = {}
+        self.setMinimumWidth(WIDTH)
         self.list = LayerList(controller)
         self.list.currentRowChanged.connect(self._chosen)
         self.list.customContextMenuRequested.connect(lambda place: self.menu().exec(self.list.mapToGlobal(place)))
@@ -215,7 +219,7 @@ class LayersPanel(QWidget):
         self._update(controller.session.state)
 
     def sizeHint(self) -> QSize:
-        return QSize(216, 220)
+        return QSize(WIDTH, 220)
 
     def row(self, number: int) -> LayerRow:
         """The row of a layer by its id; raises KeyError where it is not listed."""
