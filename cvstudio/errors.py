@@ -23,6 +23,10 @@ class WeightsError(UserError):
     """A checkpoint is missing, damaged or of another network."""
 
 
+class DeviceError(UserError):
+    """The device that networks are to run on is not there."""
+
+
 class ExportError(UserError):
     """A result cannot be written."""
 

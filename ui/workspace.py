@@ -16,6 +16,7 @@ from cvstudio.results import Detections, Spectrogram
 from cvstudio.thumbnails import depth_picture
 from cvstudio.types import DepthMap, Image, View
 from ui.controller import Controller
+from ui.pipeline import DRAW, PAINT
 from ui.shown import Shown, ShownLayer
 from ui.views.canvas import Canvas
 from ui.views.timeline import Timeline
@@ -74,6 +75,7 @@ class Workspace(QWidget):
         self.canvas.compare_changed.connect(self.set_original)
         self.canvas.overlay_toggled.connect(self.toggle_overlay)
         self.canvas.space_tapped.connect(playback.toggle)
+        self.canvas.painted.connect(lambda secs: controller.pipeline.timings.record(PAINT, secs))
         self.timeline.play_toggled.connect(playback.toggle)
         self.timeline.seek_requested.connect(playback.seek)
         self.timeline.step_requested.connect(playback.step)
@@ -152,7 +154,8 @@ class Workspace(QWidget):
         places = [place for place, layer in enumerate(drawn) if layer.layer.instance.id == state.current]
         emphasis = Emphasis(state.selection, self._controller.hovered_id, layer=places[0]) if places else None
         layers = [(layer.result, faded(look, layer.layer.instance.opacity)) for layer in drawn]
-        return self._renderer.render(self._base, layers, view, emphasis=emphasis)
+        with self._controller.pipeline.timings.measure(DRAW):
+            return self._renderer.render(self._base, layers, view, emphasis=emphasis)
 
     def set_original(self, original: bool) -> None:
         """Show the picture alone while the user compares."""
