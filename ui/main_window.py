@@ -5,8 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMimeData, QStandardPaths, Qt, QTimer, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QKeyEvent
+from PySide6.QtCore import QMimeData, QStandardPaths, Qt, QUrl
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QImage,
+    QKeyEvent,
+    QKeySequence,
+)
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
@@ -16,9 +25,6 @@ from PySide6.QtWidgets import (
     QStackedWidget,
 )
 
-from cvstudio.analyses import ANALYSES
-from cvstudio.media import Media
-from cvstudio.models import MODELS
 from cvstudio.resources import user_cache_dir
 from cvstudio.session import State
 from ui.commands import Command, install
@@ -30,8 +36,9 @@ from ui.settings import Settings
 from ui.shown import Shown
 from ui.status import StatusLine
 from ui.theme import apply_theme
-from ui.translate import translated
+from ui.top_bar import TopBar
 from ui.views.welcome import Welcome
+from ui.widgets.device_picker import DevicePicker
 from ui.widgets.notices import Notices
 from ui.workspace import Workspace
 
@@ -62,12 +69,18 @@ class MainWindow(QMainWindow):
         self.docks = self._make_docks()
         self.status = StatusLine(self.controller)
         self.setStatusBar(self.status)
+        keys = QKeySequence("Ctrl+Shift+P").toString(QKeySequence.SequenceFormat.NativeText)
+        self.top = TopBar(keys, DevicePicker(self.controller, self.settings))
+        self.setMenuWidget(self.top)
         self._menus = self._make_menus()
         self.commands = self._make_commands()
         self.actions_by_key = install(self, self.commands, self._menus)
         self._recent_menu = QMenu(self.tr("Open &Recent"), self)
         self._menus["file"].insertMenu(self.actions_by_key["project-open"], self._recent_menu)
         self._recent_menu.aboutToShow.connect(self._fill_recent)
+        self.top.set_open_menu(self._recent_menu)
+        self.top.open.clicked.connect(self.open_dialog)
+        self.top.search.pressed.connect(self.show_palette)
 
         controller = self.controller
         controller.state_changed.connect(lambda old, new: self._state_changed(new))
@@ -95,6 +108,8 @@ class MainWindow(QMainWindow):
             if not panel.shown:
                 dock.hide()
             docks[panel.key] = dock
+            if panel.tabbed_with in docks:
+                self.tabifyDockWidget(docks[panel.tabbed_with], dock)
         return docks
 
     def _default_layout(self) -> None:
@@ -112,7 +127,7 @@ class MainWindow(QMainWindow):
             "play": self.tr("&Playback"),
             "help": self.tr("&Help"),
         }
-        return {key: self.menuBar().addMenu(title) for key, title in titles.items()}
+        return {key: self.top.menus.addMenu(title) for key, title in titles.items()}
 
     def _make_commands(self) -> list[Command]:
         c, w, p = self.controller, self.workspace, self.controller.playback
@@ -269,10 +284,16 @@ class MainWindow(QMainWindow):
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def toggle_panel(self, key: str) -> None:
-        dock = self.docks[key]
-        dock.setVisible(not dock.isVisible())
-        if dock.isVisible():
-            dock.raise_()
+        # One that lies behind another tab is brought to the front first.
+        if self.docks[key].visibleRegion().isEmpty():
+            self.show_panel(key)
+        else:
+            self.docks[key].hide()
+
+    def show_panel(self, key: str) -> None:
+        """Bring a panel to the front."""
+        self.docks[key].show()
+        self.docks[key].raise_()
 
     def reset_layout(self) -> None:
         """Every dock back to where it was at the first start."""
@@ -281,6 +302,8 @@ class MainWindow(QMainWindow):
             dock.setFloating(False)
             self.addDockWidget(panel.area, dock)
             dock.setVisible(panel.shown)
+            if panel.tabbed_with in self.docks:
+                self.tabifyDockWidget(self.docks[panel.tabbed_with], dock)
         self._default_layout()
 
     def _toggle_masks(self) -> None:
@@ -295,71 +318,19 @@ class MainWindow(QMainWindow):
         ShortcutsSheet(self, self.commands)
 
     def show_palette(self) -> Palette:
-        """Search for commands, analyses, models and open media."""
+        """Search for commands, analyses, models, panels, formats and open media."""
         from ui.palette import Palette
 
-        return Palette(self, self.palette_entries())
+        box = self.top.search
+        palette = Palette(self, self.palette_entries(), self.settings.recent_commands, box.place())
+        palette.used.connect(self.settings.add_recent_command)
+        return palette
 
     def palette_entries(self) -> list[Entry]:
         """Everything that the palette offers."""
-        from ui.palette import Entry
+        from ui.palette_entries import palette_entries
 
-        found = []
-        for spec in ANALYSES:
-            words = " ".join((spec.action, spec.summary, *spec.keywords))
-            found.append(
-                Entry(
-                    translated(spec.title),
-                    lambda key=spec.key: self._use_analysis(key),
-                    self.tr("analysis"),
-                    spec.icon,
-                    words,
-                )
-            )
-            for model in MODELS:
-                if spec.task and model.task == spec.task:
-                    words = " ".join((model.family, model.paper, *model.keywords))
-                    found.append(
-                        Entry(
-                            model.title,
-                            lambda key=spec.key, model=model.key: self._use_model(key, model),
-                            self.tr("model"),
-                            spec.icon,
-                            words,
-                        )
-                    )
-        for command in self.commands:
-            if command.key != "palette":
-                keys = ", ".join(command.shortcuts)
-                words = " ".join(command.keywords)
-                found.append(
-                    Entry(command.title.replace(" …", ""), command.run, keys, command.icon or "command", words)
-                )
-        for media in self.controller.session.state.media:
-            found.append(Entry(media.name, lambda media=media: self._show_media(media), self.tr("open"), "image"))
-        return found
-
-    def _show_media(self, media: Media) -> None:
-        self.controller.activate(media)
-
-    def _use_analysis(self, key: str) -> None:
-        """An analysis that nothing open fits begins on its sample."""
-        state = self.controller.session.state
-        if any(ANALYSES[key].inputs[0].accepts(media) for media in state.media):
-            self.controller.use_analysis(key)
-        else:
-            self.controller.open_sample(key)
-        self.docks["analysis"].show()
-        self.docks["analysis"].raise_()
-
-    def _use_model(self, analysis: str, model: str) -> None:
-        self._use_analysis(analysis)
-        current = self.controller.session.state.instance
-        if current is not None and current.analysis == analysis:
-            self.controller.set_model(model)
-        else:
-            # The sample is still being opened.
-            QTimer.singleShot(200, self, lambda: self.controller.set_model(model))
+        return palette_entries(self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_C and not event.modifiers() and not event.isAutoRepeat():

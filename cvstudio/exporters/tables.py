@@ -170,6 +170,7 @@ for _video in (False, True):
             video=_video,
             either=not _video,
             preferred=True,
+            keywords=("annotations", "data"),
         )
     )
     EXPORTERS.register(
@@ -182,5 +183,6 @@ for _video in (False, True):
             f"Boxes, classes and scores{_of}, for a spreadsheet.",
             video=_video,
             either=not _video,
+            keywords=("spreadsheet", "Excel", "표"),
         )
     )

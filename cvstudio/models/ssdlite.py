@@ -144,7 +144,17 @@ MODELS.register(
         defaults={"score": 0.4, "iou": 0.55},
         labels=LABELS,
         capabilities=frozenset({"gradients", "hooks", "logits"}),
-        keywords=("SSD", "SSDlite", "MobileNet", "COCO", "one-stage", "anchors", "torchvision"),
+        keywords=(
+            "SSD",
+            "single shot detector",
+            "SSDlite",
+            "MobileNet",
+            "COCO",
+            "one-stage",
+            "anchors",
+            "default boxes",
+            "torchvision",
+        ),
         summary="Finds 80 kinds of everyday things, from people and cars to cups and clocks, with one small network.",
     )
 )

@@ -20,6 +20,7 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.results import Detections, Picture, Spectrogram
 from cvstudio.samples import sample_path
+from cvstudio.search import ranked
 from ui.driving import move_mouse, pause
 from ui.main_window import MainWindow
 from ui.settings import Settings
@@ -255,7 +256,6 @@ def test_every_command_runs_with_nothing_open(window, monkeypatch):
 
 
 def test_the_palette_finds_by_course_names(window):
-    from ui.palette import ranked
 
     entries = window.palette_entries()
     assert ranked(entries, "HOG")[0].title.startswith("HOG")

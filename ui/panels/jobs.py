@@ -111,4 +111,14 @@ class JobsPanel(QWidget):
         self._empty.setVisible(all(row.isHidden() for row in self._rows.values()))
 
 
-PANELS.register(Panel("jobs", "Jobs", Qt.DockWidgetArea.LeftDockWidgetArea, JobsPanel, order=20, shortcut="Ctrl+Alt+4"))
+PANELS.register(
+    Panel(
+        "jobs",
+        "Jobs",
+        Qt.DockWidgetArea.LeftDockWidgetArea,
+        JobsPanel,
+        order=20,
+        shortcut="Ctrl+Alt+4",
+        keywords=("progress", "cancel", "running", "작업"),
+    )
+)

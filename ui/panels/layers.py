@@ -95,7 +95,8 @@ class LayerRow(QWidget):
             lambda value, dragging: layers.set_opacity(number, float(value), dragging=dragging)
         )
         self.opacity.released.connect(lambda _: controller.end_drag())
-        self.opacity.set_value_width(self.opacity.value_width)
+        self.opacity.set_label_width(self.opacity.label.sizeHint().width())
+        self.opacity.slider.setMinimumWidth(24)
         self.opacity.setVisible(on_canvas(instance.spec))
         indented = QHBoxLayout()
         indented.setContentsMargins(30, 0, 4, 0)
@@ -138,6 +139,7 @@ class LayerList(QListWidget):
         self.setDefaultDropAction(Qt.DropAction.MoveAction)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
 
     def numbers(self) -> list[int]:

@@ -18,7 +18,7 @@ from ui.pipeline import DECODE, DRAW, PAINT
 from ui.translate import translated
 
 REFRESH_MS = 500
-COLUMN = 56
+COLUMN = 64
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
