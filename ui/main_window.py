@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QImage,
     QKeyEvent,
     QKeySequence,
+    QShortcut,
 )
 from PySide6.QtWidgets import (
     QApplication,
@@ -27,7 +28,7 @@ from PySide6.QtWidgets import (
 
 from cvstudio.resources import user_cache_dir
 from cvstudio.session import State
-from ui.commands import Command, install
+from ui.commands import install
 from ui.controller import Controller
 from ui.exporting import Exporting
 from ui.panels import PANELS
@@ -40,6 +41,8 @@ from ui.top_bar import TopBar
 from ui.views.welcome import Welcome
 from ui.widgets.device_picker import DevicePicker
 from ui.widgets.notices import Notices
+from ui.window_commands import window_commands
+from ui.window_places import PanelsAway, rescue
 from ui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -72,9 +75,14 @@ class MainWindow(QMainWindow):
         keys = QKeySequence("Ctrl+Shift+P").toString(QKeySequence.SequenceFormat.NativeText)
         self.top = TopBar(keys, DevicePicker(self.controller, self.settings))
         self.setMenuWidget(self.top)
+        self._away = PanelsAway(self, self.docks)
         self._menus = self._make_menus()
-        self.commands = self._make_commands()
+        self.commands = window_commands(self)
         self.actions_by_key = install(self, self.commands, self._menus)
+        # In a photo editor Tab does it; elsewhere in the window Tab goes to the next control.
+        away = QShortcut(QKeySequence(Qt.Key.Key_Tab), self.workspace.canvas)
+        away.setContext(Qt.ShortcutContext.WidgetShortcut)
+        away.activated.connect(self.toggle_all_panels)
         self._recent_menu = QMenu(self.tr("Open &Recent"), self)
         self._menus["file"].insertMenu(self.actions_by_key["project-open"], self._recent_menu)
         self._recent_menu.aboutToShow.connect(self._fill_recent)
@@ -93,7 +101,9 @@ class MainWindow(QMainWindow):
         self.workspace.read_out.connect(self.status.set_read_out)
         self._last_messages: tuple[str, ...] = ()
         self._default_layout()
-        self.settings.restore_window(self)
+        if self.settings.restore_window(self):
+            for widget in (self, *(dock for dock in self.docks.values() if dock.isFloating())):
+                rescue(widget)
         self._state_changed(controller.session.state)
 
     # Building -------------------------------------------------------------------------------------------------------
@@ -128,47 +138,6 @@ class MainWindow(QMainWindow):
             "help": self.tr("&Help"),
         }
         return {key: self.top.menus.addMenu(title) for key, title in titles.items()}
-
-    def _make_commands(self) -> list[Command]:
-        c, w, p = self.controller, self.workspace, self.controller.playback
-        tr = self.tr
-        found = [
-            Command("open", tr("Open …"), self.open_dialog, "file", ("Ctrl+O",), "folder-open"),
-            Command("open-folder", tr("Open Folder …"), self.open_folder_dialog, "file", ("Ctrl+Shift+O",), "images"),
-            Command("paste", tr("Paste Picture"), self.paste, "file", ("Ctrl+V",), "clipboard-paste"),
-            Command("project-open", tr("Open Project …"), self.project.ask_open, "file", (), "", (), True),
-            Command("project-save", tr("Save Project"), self.project.save, "file", ("Ctrl+S",), "save"),
-            Command("project-save-as", tr("Save Project As …"), self.project.save_as, "file", ("Ctrl+Shift+S",)),
-            Command("export", tr("Export …"), self.exporting.ask, "file", ("Ctrl+E",), "share", (), True),
-            Command("quit", tr("Quit"), self.close, "file", ("Ctrl+Q",), "", (), True),
-            Command("undo", tr("Undo"), c.undo, "edit", ("Ctrl+Z",), "undo-2"),
-            Command("redo", tr("Redo"), c.redo, "edit", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo-2"),
-            Command("copy", tr("Copy View"), self.copy_view, "edit", ("Ctrl+C",), "copy", (), True),
-            Command("fit", tr("Fit"), w.canvas.fit, "view", ("Ctrl+F",), "scan"),
-            Command("actual-size", tr("100 %"), w.canvas.actual_size, "view", ("Ctrl+1",), "maximize"),
-            Command("overlay", tr("Show or Hide Overlay"), w.toggle_overlay, "view", ("V",), "eye"),
-            Command("masks", tr("Show or Hide Masks"), self._toggle_masks, "view", ("M",), "shapes"),
-            Command("full-screen", tr("Full Screen"), self.toggle_full_screen, "view", ("F11",), "", (), True),
-            Command("theme-dark", tr("Dark Theme"), lambda: self.set_theme("dark"), "view", (), "moon", (), True),
-            Command("theme-light", tr("Light Theme"), lambda: self.set_theme("light"), "view", (), "sun"),
-            Command("theme-system", tr("Theme of the System"), lambda: self.set_theme("system"), "view", (), "monitor"),
-            Command("layout", tr("Reset Panels"), self.reset_layout, "view", (), "", (), True),
-            Command("play", tr("Play or Pause"), p.toggle, "play", ("Space",), "play"),
-            Command("step-on", tr("Next Frame"), lambda: p.step(1), "play", ("Right",), "step-forward"),
-            Command("step-back", tr("Previous Frame"), lambda: p.step(-1), "play", ("Left",), "step-back"),
-            Command("start", tr("To the Beginning"), lambda: p.seek(0.0), "play", ("Home",), "skip-back"),
-            Command("end", tr("To the End"), lambda: p.seek(p.duration_secs), "play", ("End",), "skip-forward"),
-            Command("palette", tr("Command Palette …"), self.show_palette, "help", ("Ctrl+Shift+P",), "search"),
-            Command("shortcuts", tr("Keyboard Shortcuts"), self.show_shortcuts, "help", ("F1",), "keyboard"),
-            Command("welcome", tr("First Screen"), self.show_welcome, "help"),
-        ]
-        for panel in PANELS:
-            title = tr("Show Panel: {panel}").format(panel=tr(panel.title))
-            shortcuts = (panel.shortcut,) if panel.shortcut else ()
-            found.append(
-                Command(f"panel-{panel.key}", title, lambda key=panel.key: self.toggle_panel(key), "view", shortcuts)
-            )
-        return found
 
     # State ----------------------------------------------------------------------------------------------------------
 
@@ -267,8 +236,8 @@ class MainWindow(QMainWindow):
     # Window ---------------------------------------------------------------------------------------------------------
 
     def copy_view(self) -> None:
-        """Put what the canvas shows on the clipboard."""
-        QGuiApplication.clipboard().setPixmap(self.workspace.splitter.grab())
+        """Put what the canvas shows on the clipboard, with every pixel of the screen and without what floats on it."""
+        QGuiApplication.clipboard().setImage(self.workspace.picture())
         self.notice("info", self.tr("The view is on the clipboard."))
 
     # Window ---------------------------------------------------------------------------------------------------------
@@ -290,13 +259,20 @@ class MainWindow(QMainWindow):
         else:
             self.docks[key].hide()
 
+    def toggle_all_panels(self) -> None:
+        """Nothing but the picture, and back."""
+        if self._away.toggle():
+            self.notice("info", self.tr("The panels are away; Tab on the picture, or Ctrl+B, brings them back."))
+
     def show_panel(self, key: str) -> None:
         """Bring a panel to the front."""
+        self._away.back()
         self.docks[key].show()
         self.docks[key].raise_()
 
     def reset_layout(self) -> None:
         """Every dock back to where it was at the first start."""
+        self._away.back()
         for panel in sorted(PANELS, key=lambda panel: panel.order):
             dock = self.docks[panel.key]
             dock.setFloating(False)
@@ -306,7 +282,7 @@ class MainWindow(QMainWindow):
                 self.tabifyDockWidget(self.docks[panel.tabbed_with], dock)
         self._default_layout()
 
-    def _toggle_masks(self) -> None:
+    def toggle_masks(self) -> None:
         self.controller.set_look("show_masks", not self.controller.look().show_masks)
 
     def show_welcome(self) -> None:
@@ -333,21 +309,19 @@ class MainWindow(QMainWindow):
         return palette_entries(self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_C and not event.modifiers() and not event.isAutoRepeat():
-            self.workspace.set_original(True)
-        elif event.key() != Qt.Key.Key_Escape or not self.notices.dismiss_newest():
+        if event.key() != Qt.Key.Key_Escape:
             super().keyPressEvent(event)
-
-    def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_C and not event.isAutoRepeat():
-            self.workspace.set_original(False)
-        else:
-            super().keyReleaseEvent(event)
+        elif not self.notices.dismiss_newest() and self.isFullScreen():
+            self.toggle_full_screen()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self.project.may_close():
             event.ignore()
             return
+        for command in self.commands:
+            if command.hold is not None:
+                command.hold.stop()
+        self._away.back()
         self.settings.save_window(self)
         for dock in self.docks.values():
             dock.widget().close()

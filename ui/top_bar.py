@@ -68,6 +68,7 @@ class TopBar(QWidget):
         self.open.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.open.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         self.search = SearchBox(search_keys)
+        self.device = device
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 2, 8, 2)
         layout.setSpacing(8)

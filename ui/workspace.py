@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from cvstudio.draw import Emphasis, Renderer, faded
@@ -157,10 +158,24 @@ class Workspace(QWidget):
         with self._controller.pipeline.timings.measure(DRAW):
             return self._renderer.render(self._base, layers, view, emphasis=emphasis)
 
+    def picture(self) -> QImage:
+        """What canvas and spectrogram show, in pixels of the screen."""
+        bar = self.canvas.bar
+        seen = not bar.isHidden()
+        bar.hide()
+        image = self.splitter.grab().toImage()
+        bar.setVisible(seen)
+        # Other programs take the logical size for the true one where they are told a ratio.
+        image.setDevicePixelRatio(1.0)
+        return image
+
     def set_original(self, original: bool) -> None:
         """Show the picture alone while the user compares."""
         self._original = original
         self.canvas.refresh()
+
+    def toggle_original(self) -> None:
+        self.set_original(not self._original)
 
     def toggle_overlay(self) -> None:
         self.overlay = not self.overlay
