@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMimeData, QStandardPaths, Qt, QUrl
+from PySide6.QtCore import QMimeData, QStandardPaths, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
@@ -16,6 +16,7 @@ from PySide6.QtGui import (
     QKeyEvent,
     QKeySequence,
     QShortcut,
+    QShowEvent,
 )
 from PySide6.QtWidgets import (
     QApplication,
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QMainWindow,
     QMenu,
+    QSizePolicy,
     QStackedWidget,
 )
 
@@ -65,6 +67,8 @@ class MainWindow(QMainWindow):
         self._centre = QStackedWidget()
         self._centre.addWidget(self.welcome)
         self._centre.addWidget(self.workspace)
+        # Room that becomes free goes to the picture, not to the panels.
+        self._centre.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setCentralWidget(self._centre)
         self.notices = Notices(self._centre)
         self.project = ProjectFiles(self, self.controller, self.settings)
@@ -101,7 +105,8 @@ class MainWindow(QMainWindow):
         self.workspace.read_out.connect(self.status.set_read_out)
         self._last_messages: tuple[str, ...] = ()
         self._default_layout()
-        if self.settings.restore_window(self):
+        self._laid_out = self.settings.restore_window(self)
+        if self._laid_out:
             for widget in (self, *(dock for dock in self.docks.values() if dock.isFloating())):
                 rescue(widget)
         self._state_changed(controller.session.state)
@@ -124,7 +129,11 @@ class MainWindow(QMainWindow):
 
     def _default_layout(self) -> None:
         self.resize(1280, 800)
-        self.resizeDocks([self.docks["media"], self.docks["analysis"]], [216, 312], Qt.Orientation.Horizontal)
+        self._divide()
+
+    def _divide(self) -> None:
+        """Give the docks their shares of the window."""
+        self.resizeDocks([self.docks["media"], self.docks["analysis"]], [232, 320], Qt.Orientation.Horizontal)
         left = [self.docks[key] for key in ("media", "layers", "jobs")]
         self.resizeDocks(left, [320, 250, 110], Qt.Orientation.Vertical)
         self.resizeDocks([self.docks["analysis"], self.docks["results"]], [420, 300], Qt.Orientation.Vertical)
@@ -307,6 +316,13 @@ class MainWindow(QMainWindow):
         from ui.palette_entries import palette_entries
 
         return palette_entries(self)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._laid_out:
+            # Before it has a size, a window keeps to no width of its docks.
+            self._laid_out = True
+            QTimer.singleShot(0, self, self._divide)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() != Qt.Key.Key_Escape:

@@ -28,6 +28,7 @@ def palette_entries(window: MainWindow) -> list[Entry]:
         *_analyses(window),
         *_panels(window),
         *_commands(window),
+        *_models(window),
         *_formats(window),
         *_recipes(window),
         *_layers(window),
@@ -49,20 +50,24 @@ def _analyses(window: MainWindow) -> list[Entry]:
                 " ".join((translated(spec.summary), *_titles(spec))),
             )
         )
-        found += [
-            Entry(
-                f"model:{spec.key}/{model.key}",
-                model.title,
-                lambda key=spec.key, model=model.key: use_model(window, key, model),
-                _tr("model"),
-                spec.icon,
-                (model.key, model.family, *model.keywords),
-                f"{translated(model.summary)} {model.paper}",
-            )
-            for model in MODELS
-            if spec.task and model.task == spec.task
-        ]
     return found
+
+
+def _models(window: MainWindow) -> list[Entry]:
+    return [
+        Entry(
+            f"model:{spec.key}/{model.key}",
+            model.title,
+            lambda key=spec.key, model=model.key: use_model(window, key, model),
+            _tr("model"),
+            spec.icon,
+            (model.key, model.family, *model.keywords),
+            f"{translated(model.summary)} {model.paper}",
+        )
+        for spec in ANALYSES
+        for model in MODELS
+        if spec.task and model.task == spec.task
+    ]
 
 
 def _titles(spec: Analysis) -> list[str]:

@@ -63,7 +63,8 @@ class TopBar(QWidget):
         self.menus.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         self.open = QToolButton()
         self.open.setObjectName("open-button")
-        self.open.setText(self.tr("Open"))
+        # The style leaves no room between icon and text.
+        self.open.setText(" " + self.tr("Open"))
         self.open.setIcon(icon("folder-open"))
         self.open.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.open.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)

@@ -386,6 +386,27 @@ def test_a_job_that_takes_long_is_listed_until_it_ends_and_can_be_cancelled(wind
     assert window.controller.pipeline.lanes.idle
 
 
+def test_a_job_with_a_long_message_pushes_no_panel_apart(window, qtbot):
+    from cvstudio.jobs import Job
+    from ui.panels.jobs import JobRow
+
+    def talkative(progress):
+        while True:
+            progress(0.5, "a message that is much longer than the panel is wide, and then some more of it " * 2)
+            time.sleep(0.01)
+            yield None
+
+    pause(50)
+    before = window.docks["jobs"].width()
+    window.controller.pipeline.submit("pool", Job("talkative", "Working", talkative))
+    panel = window.docks["jobs"].widget()
+    qtbot.waitUntil(lambda: any(not row.isHidden() for row in panel.findChildren(JobRow)), timeout=20_000)
+    pause(100)
+    assert window.docks["jobs"].width() == before
+    window.controller.pipeline.lanes.cancel("talkative")
+    qtbot.waitUntil(lambda: window.controller.pipeline.lanes.idle, timeout=20_000)
+
+
 def test_what_the_core_declares_goes_through_qts_translation(qapp, qtbot):
     from PySide6.QtCore import QTranslator
     from PySide6.QtWidgets import QLabel

@@ -7,11 +7,9 @@ from PySide6.QtGui import QDropEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QMenu,
-    QSizePolicy,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -26,6 +24,7 @@ from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
 from ui.translate import translated
+from ui.widgets.elided import Elided
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.icon_label import IconLabel
 from ui.widgets.keys import claims
@@ -37,28 +36,6 @@ WIDTH = 216
 
 NUMBER = Qt.ItemDataRole.UserRole
 KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Delete, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End)
-
-
-class Elided(QLabel):
-    """One line of text that gives way: what does not fit ends in dots, and the tooltip has all of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._whole = ""
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-
-    def set_whole(self, text: str) -> None:
-        self._whole = text
-        self._fit()
-
-    def resizeEvent(self, event: QEvent) -> None:
-        self._fit()
-
-    def _fit(self) -> None:
-        shown = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, self.width())
-        self.setText(shown)
-        self.setToolTip(self._whole if shown != self._whole else "")
 
 
 class LayerRow(QWidget):
@@ -95,7 +72,8 @@ class LayerRow(QWidget):
             lambda value, dragging: layers.set_opacity(number, float(value), dragging=dragging)
         )
         self.opacity.released.connect(lambda _: controller.end_drag())
-        self.opacity.set_label_width(self.opacity.label.sizeHint().width())
+        # The tooltip names it: beside its title the slider would have no room.
+        self.opacity.label.hide()
         self.opacity.slider.setMinimumWidth(24)
         self.opacity.setVisible(on_canvas(instance.spec))
         indented = QHBoxLayout()
@@ -261,6 +239,7 @@ class LayersPanel(QWidget):
         self.list.setCurrentRow(places[0] if places else -1)
         self.list.blockSignals(False)
         self.stack.setCurrentIndex(1 if layers else 0)
+        self.add.setVisible(state.active_media is not None)
 
     def _rebuild(self, layers: tuple[AnalysisInstance, ...]) -> None:
         self.list.blockSignals(True)

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout
+from PySide6.QtGui import QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from cvstudio.analyses import ANALYSES, Analysis
 from ui.icons import icon
 from ui.translate import translated
 from ui.widgets.icon_label import IconLabel
+
+CARD = (232, 152)
+GAP = 16
 
 
 class Card(QPushButton):
@@ -22,7 +35,7 @@ class Card(QPushButton):
         self.setAccessibleName(translated(spec.action))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.setFixedSize(232, 152)
+        self.setFixedSize(*CARD)
         picture = IconLabel(spec.icon, 28, "text")
         title = QLabel(translated(spec.action))
         title.setObjectName("card-title")
@@ -64,20 +77,23 @@ class Welcome(QFrame):
         choose = QPushButton(icon("folder-open", 16, "on_accent"), self.tr("Open a file …"))
         choose.setObjectName("primary")
         choose.clicked.connect(self.open_requested)
-        cards = QHBoxLayout()
-        cards.setSpacing(16)
-        cards.addStretch(1)
+        self._grid = QGridLayout()
+        self._grid.setSpacing(GAP)
+        self._columns = 0
         self.cards = []
         for spec in ANALYSES:
             card = Card(spec)
             card.clicked.connect(lambda _=False, key=spec.key: self.sample_requested.emit(key))
-            cards.addWidget(card)
             self.cards.append(card)
+        cards = QHBoxLayout()
+        cards.addStretch(1)
+        cards.addLayout(self._grid)
         cards.addStretch(1)
         note = QLabel(self.tr("or begin with a sample"))
         note.setObjectName("quiet")
         note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        layout = QVBoxLayout(self)
+        body = QWidget()
+        layout = QVBoxLayout(body)
         layout.setSpacing(12)
         layout.addStretch(2)
         layout.addWidget(title)
@@ -88,6 +104,29 @@ class Welcome(QFrame):
         layout.addWidget(note)
         layout.addLayout(cards)
         layout.addStretch(3)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(body)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(area)
+        self._arrange(4)
+
+    def _arrange(self, most: int) -> None:
+        """Rows of at most so many cards, all of nearly one length: a last row of one card looks forgotten."""
+        rows = -(-len(self.cards) // max(1, most))
+        columns = -(-len(self.cards) // rows) if rows else 1
+        if columns == self._columns:
+            return
+        self._columns = columns
+        for number, card in enumerate(self.cards):
+            self._grid.addWidget(card, number // columns, number % columns)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange((self.width() - 2 * GAP) // (CARD[0] + GAP))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.open_requested.emit()

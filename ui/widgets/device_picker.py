@@ -69,7 +69,8 @@ class DevicePicker(QToolButton):
     def _show_name(self) -> None:
         host = self._pipeline.host
         name = host.device_name if host.device_name != "auto" else self.tr("auto")
-        self.setText(self.tr("Device: {name}").format(name=name))
+        # The style leaves no room between icon and text.
+        self.setText(" " + self.tr("Device: {name}").format(name=name))
 
     def _opening(self) -> None:
         if self._asked:
