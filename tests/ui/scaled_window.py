@@ -50,6 +50,7 @@ def main(picture: Path) -> None:
     grabbed = canvas.grab().toImage().convertToFormat(copied.format().Format_RGB888)
     bits = np.frombuffer(grabbed.constBits(), np.uint8).reshape(grabbed.height(), grabbed.bytesPerLine())
     seen = bits[:, : 3 * grabbed.width()].reshape(grabbed.height(), grabbed.width(), 3)
+    height, width = min(seen.shape[0], rendered.shape[0]), min(seen.shape[1], rendered.shape[1])
     found = {
         "ratio": ratio,
         "canvas": [canvas.width(), canvas.height()],
@@ -59,7 +60,7 @@ def main(picture: Path) -> None:
         "read_out": read[-1],
         "under": seen[int(place.y() * ratio), int(place.x() * ratio)].tolist(),
         "copied": [copied.width(), copied.height(), copied.devicePixelRatio()],
-        "equal": bool(np.array_equal(seen, rendered)),
+        "equal": bool(np.array_equal(seen[:height, :width], rendered[:height, :width])),
         "icon": icon("play").pixmap(QSize(16, 16), ratio).width(),
     }
     if len(sys.argv) > 2:

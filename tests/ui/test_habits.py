@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -408,6 +409,25 @@ def test_the_performance_panel_has_a_line_for_each_stage_and_rests_while_it_is_h
     qtbot.waitUntil(lambda: not panel._timer.isActive())
 
 
+def test_the_status_line_shows_how_far_a_job_is_and_cancels_it(window, qtbot):
+    from cvstudio.jobs import Job
+
+    def half(progress):
+        while True:
+            progress(0.5, "half of it")
+            time.sleep(0.005)
+            yield None
+
+    status = window.status
+    assert status.cancel.isHidden()
+    window.controller.pipeline.submit("pool", Job("half", "Working", half))
+    qtbot.waitUntil(lambda: status.cancel.isVisible() and status._bar.value() == 500, timeout=20_000)
+    assert "Working" in status.cancel.toolTip()
+    QTest.mouseClick(status.cancel, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: status.cancel.isHidden(), timeout=20_000)
+    assert window.controller.pipeline.lanes.idle
+
+
 # Dense screens ------------------------------------------------------------------------------------------------------
 
 
@@ -432,7 +452,9 @@ def test_a_dense_screen_gets_all_its_pixels_and_a_click_hits_the_same_one(scale,
     assert found["ratio"] == ratio
     assert found["scale"] == 1
     assert found["rendered"] == [round(side * ratio) for side in found["canvas"]]
-    assert found["copied"] == [*found["rendered"], 1.0]
+    # Where half a pixel is left over, Qt rounds up and the canvas down.
+    assert found["copied"] == pytest.approx([*found["rendered"], 1.0], abs=1)
+    assert found["copied"][2] == 1.0
     assert found["equal"], "the screen does not hold the rendered pixels as they are"
     column, row = (int(value) for value in found["clicked"])
     # A logical pixel is `ratio` pixels wide: the mouse does not reach every one of them.

@@ -19,6 +19,9 @@ PAIRS = [
     ("text", "hover"),
     ("text", "line"),
     ("text", "selection"),
+    # The second line of a chosen row, and what stands beside a line of the palette that the mouse is on.
+    ("quiet", "selection"),
+    ("quiet", "hover"),
     ("on_accent", "accent"),
 ]
 BOTH = pytest.mark.parametrize("palette", [theme.DARK, theme.LIGHT], ids=lambda palette: palette.name)
