@@ -8,7 +8,6 @@ from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QGridLayout, QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
-from cvstudio.jobs import Event
 from cvstudio.memory import accelerator_bytes, resident_bytes
 from cvstudio.timings import KEPT, Timing
 from ui.controller import Controller
@@ -39,8 +38,6 @@ class PerformancePanel(QWidget):
     def __init__(self, controller: Controller) -> None:
         super().__init__()
         self._controller = controller
-        self._running: set[int] = set()
-        self._waiting: set[int] = set()
         self._frames: tuple[float, int, int] | None = None
         self.setMinimumWidth(280)
         self.facts: dict[str, QLabel] = {}
@@ -94,7 +91,6 @@ class PerformancePanel(QWidget):
         layout.addLayout(grid)
         self._timer = QTimer(self, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
-        controller.pipeline.event.connect(self._event)
 
     def sizeHint(self) -> QSize:
         return QSize(312, 420)
@@ -105,15 +101,6 @@ class PerformancePanel(QWidget):
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._timer.stop()
-
-    def _event(self, event: Event) -> None:
-        number = event.job.number
-        self._waiting.discard(number)
-        self._running.discard(number)
-        if event.kind == "queued":
-            self._waiting.add(number)
-        elif event.kind in ("started", "progress", "output"):
-            self._running.add(number)
 
     def refresh(self) -> None:
         """Ask for all figures now."""
@@ -131,8 +118,9 @@ class PerformancePanel(QWidget):
         self._gpu_title.setVisible(gpu is not None)
         if gpu is not None:
             self.facts["gpu"].setText(of.format(used=size_text(gpu[0]), all=size_text(gpu[1])))
+        running, waiting = pipeline.lanes.counts
         text = self.tr("{running} running, {waiting} waiting")
-        self.facts["jobs"].setText(text.format(running=len(self._running), waiting=len(self._waiting)))
+        self.facts["jobs"].setText(text.format(running=running, waiting=waiting))
         self._show_frames()
         self._show_timings()
 

@@ -121,6 +121,11 @@ def test_an_icon_never_grows_beyond_its_size(qapp: QApplication) -> None:
     assert all(20 <= x < 40 and 20 <= y < 40 for x, y in inked)
 
 
+def test_an_icon_without_room_is_nothing(qapp: QApplication, capfd: pytest.CaptureFixture[str]) -> None:
+    assert icon("play").pixmap(QSize(0, 16), 1.0).isNull()
+    assert "QPainter" not in capfd.readouterr().err
+
+
 def test_an_unknown_icon_is_a_mistake() -> None:
     with pytest.raises(KeyError, match="no-such-icon"):
         icon("no-such-icon")
