@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from cvstudio.draw import Emphasis, Renderer, faded
+from cvstudio.draw import Emphasis, Look, Renderer, faded
 from cvstudio.layers import on_canvas
 from cvstudio.media import MediaKind
 from cvstudio.results import Detections, Spectrogram
@@ -151,7 +152,8 @@ class Workspace(QWidget):
         """What the canvas paints for `view`: the picture with its visible results; None where nothing is open."""
         if self._base is None:
             return None
-        state, look, drawn = self._controller.session.state, self._controller.look(), self._drawn()
+        state, drawn = self._controller.session.state, self._drawn()
+        look = dense(self._controller.look(), self.canvas.devicePixelRatioF())
         places = [place for place, layer in enumerate(drawn) if layer.layer.instance.id == state.current]
         emphasis = Emphasis(state.selection, self._controller.hovered_id, layer=places[0]) if places else None
         layers = [(layer.result, faded(look, layer.layer.instance.opacity)) for layer in drawn]
@@ -243,6 +245,12 @@ class Workspace(QWidget):
         self.timeline.set_position(secs)
         if self.spectrogram is not None and self.spectrogram.isVisible():
             self.spectrogram.set_position(secs)
+
+
+def dense(look: Look, ratio: float) -> Look:
+    """`look` for a screen with `ratio` pixels to a logical one: lines, and the labels that grow with them, keep the
+    width that one sees."""
+    return look if ratio == 1 else dataclasses.replace(look, line_width=max(1, round(look.line_width * ratio)))
 
 
 def _picture_of(sample: Any) -> Image | None:

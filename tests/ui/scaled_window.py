@@ -63,12 +63,6 @@ def main(picture: Path) -> None:
         "equal": bool(np.array_equal(seen[:height, :width], rendered[:height, :width])),
         "icon": icon("play").pixmap(QSize(16, 16), ratio).width(),
     }
-    if len(sys.argv) > 2:
-        canvas.bar.show()
-        window.workspace.toggle_overlay()
-        canvas.fit()
-        pause(400)
-        window.grab().save(sys.argv[2])
     window.close()
     window.deleteLater()
     app.processEvents()

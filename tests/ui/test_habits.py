@@ -431,6 +431,17 @@ def test_the_status_line_shows_how_far_a_job_is_and_cancels_it(window, qtbot):
 # Dense screens ------------------------------------------------------------------------------------------------------
 
 
+def test_lines_and_labels_keep_the_width_that_one_sees():
+    from cvstudio.draw import Look
+    from cvstudio.draw.labels import text_size
+    from ui.workspace import dense
+
+    look = Look(line_width=2, opacity=0.5)
+    assert dense(look, 1.0) is look
+    assert (dense(look, 2.0).line_width, dense(look, 1.5).line_width, dense(look, 2.0).opacity) == (4, 3, 0.5)
+    assert text_size(dense(look, 2.0)) > text_size(look)
+
+
 @pytest.mark.parametrize("scale", ["2", "1.5"])
 def test_a_dense_screen_gets_all_its_pixels_and_a_click_hits_the_same_one(scale, tmp_path, qapp):
     pixels = np.random.default_rng(0).integers(0, 255, (1300, 1800, 3), np.uint8)

@@ -6,7 +6,16 @@ import time
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QGridLayout, QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHeaderView,
+    QLabel,
+    QScrollArea,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from cvstudio.memory import accelerator_bytes, resident_bytes
 from cvstudio.timings import KEPT, Timing
@@ -32,7 +41,7 @@ def ms_text(secs: float) -> str:
     return f"{ms:.2f}" if ms < 9.995 else f"{ms:.1f}" if ms < 99.95 else f"{ms:,.0f}"
 
 
-class PerformancePanel(QWidget):
+class PerformancePanel(QScrollArea):
     """Figures of the moment; they are asked for only while the panel is seen."""
 
     def __init__(self, controller: Controller) -> None:
@@ -40,6 +49,9 @@ class PerformancePanel(QWidget):
         self._controller = controller
         self._frames: tuple[float, int, int] | None = None
         self.setMinimumWidth(280)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.facts: dict[str, QLabel] = {}
         grid = QGridLayout()
         grid.setHorizontalSpacing(12)
@@ -83,12 +95,14 @@ class PerformancePanel(QWidget):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, COLUMN)
             self.table.headerItem().setTextAlignment(column, RIGHT)
-        layout = QVBoxLayout(self)
+        body = QWidget()
+        layout = QVBoxLayout(body)
         layout.setContentsMargins(12, 8, 12, 8)
         layout.setSpacing(12)
         self.table.setMinimumHeight(200)
         layout.addWidget(self.table, 1)
         layout.addLayout(grid)
+        self.setWidget(body)
         self._timer = QTimer(self, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
 
