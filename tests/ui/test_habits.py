@@ -409,6 +409,22 @@ def test_the_performance_panel_has_a_line_for_each_stage_and_rests_while_it_is_h
     qtbot.waitUntil(lambda: not panel._timer.isActive())
 
 
+def test_frames_are_told_with_their_rate(window, monkeypatch):
+    from ui.panels import performance
+
+    playback, panel = window.controller.playback, window.docks["performance"].widget()
+    panel.refresh()
+    assert panel.facts["frames"].text() == "—"
+    monkeypatch.setattr(type(playback), "shows_frames", property(lambda _: True))
+    monkeypatch.setattr(type(playback), "frames_dropped", property(lambda _: 3))
+    clock = iter([10.0, 12.0])
+    monkeypatch.setattr(performance.time, "monotonic", lambda: next(clock))
+    for shown in (100, 149):
+        playback.frames_shown = shown
+        panel._show_frames()
+    assert panel.facts["frames"].text() == "149 shown, 3 dropped · 24.5/s"
+
+
 def test_the_status_line_shows_how_far_a_job_is_and_cancels_it(window, qtbot):
     from cvstudio.jobs import Job
 
