@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -418,7 +419,7 @@ def test_frames_are_told_with_their_rate(window, monkeypatch):
     monkeypatch.setattr(type(playback), "shows_frames", property(lambda _: True))
     monkeypatch.setattr(type(playback), "frames_dropped", property(lambda _: 3))
     clock = iter([10.0, 12.0])
-    monkeypatch.setattr(performance.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(performance, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     for shown in (100, 149):
         playback.frames_shown = shown
         panel._show_frames()
