@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import glob
 import math
 import sys
@@ -97,6 +98,7 @@ def write_result(
     from cvstudio.exporting import export_all
     from cvstudio.media import MediaKind
     from cvstudio.recipe import make_recipe
+    from cvstudio.stacking import stacked_frames, with_stack
 
     spec = instance.spec
     media = instance.bindings[spec.inputs[0].name]
@@ -109,13 +111,23 @@ def write_result(
     for _, path in targets:
         path.parent.mkdir(parents=True, exist_ok=True)
     base = targets[0][1].parent.resolve()
-    if video:
-        frames = runner.frames(instance, progress, start_secs=start, stop_secs=stop)
-        recipe = make_recipe(instance, base, pts=None, look=look)
-        item = ExportItem(media, None, None, look, recipe, frames, start_secs=start, stop_secs=stop)
-    else:
-        item = runner.export_item(instance, progress, base=base, pts=options.time or 0.0, look=look)
-    export_all(targets, item, _format_options(options), progress)
+    stack = getattr(options, "stack", ())
+    # A picture shows every layer of a recipe; what holds data holds one result's.
+    for layers in dict.fromkeys(stack if exporter.draws else () for exporter, _ in targets):
+        at = None if video else options.time or 0.0
+        recipe = make_recipe(instance, base, pts=at, look=look, stack=layers)
+        if video:
+            if layers:
+                frames = stacked_frames(runner, layers, progress, start_secs=start, stop_secs=stop)
+            else:
+                frames = runner.frames(instance, progress, start_secs=start, stop_secs=stop)
+            item = ExportItem(media, None, None, look, recipe, frames, start_secs=start, stop_secs=stop)
+        else:
+            item = runner.export_item(instance, progress, base=base, pts=at, look=look)
+            item = with_stack(runner, item, instance, layers, progress, pts=at)
+            item = dataclasses.replace(item, recipe=recipe)
+        mine = [target for target in targets if (stack if target[0].draws else ()) == layers]
+        export_all(mine, item, _format_options(options), progress)
     return [path for _, path in targets]
 
 
@@ -141,13 +153,15 @@ def run_batch(
     if options.time is not None or options.start is not None or options.stop is not None:
         raise ParamsError("--time, --from and --to expect one video, found several files; leave them out.")
     spec = ANALYSES[analysis]
-    key = model or spec.default_model
+    key = model or spec.first_model
     formats = options.format or [item.key for item in default_exporters(spec.result)]
     bindings = {name: open_media(path, kind=next(iter(spec.slot(name).kinds))) for name, path in others.items()}
     instance = AnalysisInstance(1, analysis, bindings, key, weights, dict(values))
     instance.params()
     plan = BatchPlan(instance, tuple(paths), options.out, tuple(formats), _format_options(options))
-    batch = Batch(plan, device=options.device, streams=cpu_streams(MODELS[key] if key else None))
+    batch = Batch(
+        plan, device=options.device, precision=options.precision, streams=cpu_streams(MODELS[key] if key else None)
+    )
     told = False
     for outcome in batch.run(progress):
         if batch.restarted and not told:

@@ -27,6 +27,10 @@ class OwnModelError(UserError):
     """A model that the user brings along is declared wrongly, or its file does not do what is declared."""
 
 
+class DeviceError(UserError):
+    """The device that networks are to run on is not there."""
+
+
 class ExportError(UserError):
     """A result cannot be written."""
 

@@ -1,6 +1,7 @@
 """The owner of the accelerator: loaded networks, within a budget of memory.
 
-A host is used by one thread only, the accelerator lane's; `network_key` alone may be asked from everywhere.
+A host is used by one thread only, the accelerator lane's; `network_key`, `use` and the figures for display may be asked
+from everywhere.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cvstudio.errors import DeviceError
 from cvstudio.models.base import ModelSpec
 from cvstudio.precision import Precision, Wanted, settle
 from cvstudio.progress import Progress
@@ -51,10 +53,26 @@ class Host:
 
     @property
     def device(self) -> str:
-        """Where networks run. With "auto", the first call imports torch to find out."""
+        """Where networks run. Unless it is the CPU, the first call imports torch to find out.
+
+        Raises
+        ------
+        DeviceError
+            The device that was asked for is not there.
+        """
         if not self._resolved:
-            self._resolved = _best_device()
+            self._resolved = _best_device() if self._requested == "auto" else _checked_device(self._requested)
         return self._resolved
+
+    @property
+    def requested_device(self) -> str:
+        """What was asked for: "auto" or a device."""
+        return self._requested
+
+    def use(self, device: str) -> None:
+        """Ask for another device: networks that are loaded from now on run there. Every thread may call it."""
+        self._requested = device
+        self._resolved = "cpu" if device == "cpu" else ""
 
     @property
     def device_name(self) -> str:
@@ -132,7 +150,14 @@ class Host:
     @property
     def used_bytes(self) -> int:
         """Memory of the kept networks, as far as they tell."""
-        return sum(getattr(network, "nbytes", 0) for network in self._networks.values())
+        # Copied in one step, as the window asks while the accelerator's thread loads.
+        return sum(getattr(network, "nbytes", 0) for network in tuple(self._networks.values()))
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """In which precisions the kept networks compute, as far as they tell."""
+        found = (str(getattr(network, "precision", "")) for network in tuple(self._networks.values()))
+        return tuple(dict.fromkeys(name for name in found if name))
 
     def __len__(self) -> int:
         return len(self._networks)
@@ -161,6 +186,32 @@ def _best_device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _checked_device(device: str) -> str:
+    import torch
+
+    kind, _, number = device.partition(":")
+    there = (kind == "mps" and torch.backends.mps.is_available()) or (
+        kind == "cuda" and torch.cuda.is_available() and int(number or 0) < torch.cuda.device_count()
+    )
+    if not there:
+        raise DeviceError(
+            f"Networks were to run on {device.upper()}, which is not there; choose CPU or auto as device."
+        )
+    return device
+
+
+def devices() -> tuple[tuple[str, str], ...]:
+    """Where networks can run here: (device, name for display). Imports torch."""
+    import torch
+
+    found = [("cpu", "CPU")]
+    for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        found.append((f"cuda:{number}", f"CUDA {number}: {torch.cuda.get_device_name(number)}"))
+    if torch.backends.mps.is_available():
+        found.append(("mps", "MPS"))
+    return tuple(found)
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

@@ -110,6 +110,12 @@ class Lane:
         with self._condition:
             return not self._pending and not self._running
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many jobs run and how many wait."""
+        with self._condition:
+            return len(self._running), len(self._pending)
+
     def close(self, timeout_secs: float = 10.0) -> bool:
         """Cancel everything and join the thread; False where it did not end in time."""
         with self._condition:
@@ -203,6 +209,12 @@ class Lanes:
     @property
     def idle(self) -> bool:
         return all(lane.idle for lane in self._lanes.values())
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many jobs run and how many wait on all lanes."""
+        found = [lane.counts for lane in tuple(self._lanes.values())]
+        return sum(running for running, _ in found), sum(waiting for _, waiting in found)
 
     def close(self) -> bool:
         """Cancel and join all lanes; False where one did not end in time."""

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cvstudio
 from cvstudio.analyses import ANALYSES
 from cvstudio.errors import ProjectError, UserError
+from cvstudio.layers import check_opacity
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.params import to_mapping
 from cvstudio.session import AnalysisInstance
 
 FORMAT = "cvstudio-recipe"
 VERSION = 1
+
+T = TypeVar("T")
 
 
 def path_to_json(path: Path, base: Path) -> dict[str, Any]:
@@ -65,6 +68,7 @@ def instance_to_json(instance: AnalysisInstance, base: Path) -> dict[str, Any]:
         "weights": str(instance.weights) if instance.weights else None,
         "inputs": {slot: media_to_json(media, base) for slot, media in sorted(instance.bindings.items())},
         "values": values,
+        "opacity": instance.opacity,
     }
 
 
@@ -87,6 +91,7 @@ def instance_from_json(
         weights=Path(saved["weights"]) if saved.get("weights") else None,
         values=_canonical(saved.get("values", {})),
         visible=bool(saved.get("visible", True)),
+        opacity=check_opacity(saved.get("opacity", 1.0)),
     )
     instance.params()
     return instance
@@ -97,9 +102,17 @@ def _canonical(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def make_recipe(
-    instance: AnalysisInstance, base: Path, *, pts: float | None, look: Mapping[str, Any]
+    instance: AnalysisInstance,
+    base: Path,
+    *,
+    pts: float | None,
+    look: Mapping[str, Any],
+    stack: Sequence[AnalysisInstance] = (),
 ) -> dict[str, Any]:
-    """The recipe of one export, written to the folder `base`."""
+    """The recipe of one export, written to the folder `base`.
+
+    `stack` are all the layers that a picture shows, the lowest first; empty where it shows `instance` alone.
+    """
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -107,6 +120,7 @@ def make_recipe(
         **instance_to_json(instance, base),
         "time_secs": pts,
         "look": dict(look),
+        "stack": [instance_to_json(layer, base) for layer in stack],
     }
 
 
@@ -132,10 +146,36 @@ def read_json(path: Path, wanted: str) -> dict[str, Any]:
 
 def load_recipe(path: Path) -> tuple[AnalysisInstance, float | None, dict[str, Any]]:
     """The analysis, the time in seconds and the look of a recipe file. Raises UserError."""
+    return _loaded(
+        path,
+        lambda saved: (
+            instance_from_json(saved, path.parent, number=1),
+            saved.get("time_secs"),
+            dict(saved.get("look", {})),
+        ),
+    )
+
+
+def load_stack(path: Path) -> tuple[AnalysisInstance, ...]:
+    """The layers of the picture that a recipe file tells of, the lowest first; empty where there was one only.
+
+    Raises
+    ------
+    UserError
+        As `load_recipe`.
+    """
+
+    def stack(saved: Mapping[str, Any]) -> tuple[AnalysisInstance, ...]:
+        layers = enumerate(saved.get("stack", ()), 1)
+        return tuple(instance_from_json(layer, path.parent, number=number) for number, layer in layers)
+
+    return _loaded(path, stack)
+
+
+def _loaded(path: Path, make: Callable[[Mapping[str, Any]], T]) -> T:
     saved = read_json(path, FORMAT)
     try:
-        instance = instance_from_json(saved, path.parent, number=1)
-        return instance, saved.get("time_secs"), dict(saved.get("look", {}))
+        return make(saved)
     except UserError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvstudio.errors import UserError
-from cvstudio.media import Media, MediaKind
+from cvstudio.layers import belongs_to
+from cvstudio.media import MediaKind
 from cvstudio.readers import sample_key
 from cvstudio.session import AnalysisInstance, State
 from cvstudio.stages import Cache, Request, first_missing, stage_keys
@@ -91,15 +92,9 @@ def resolve(
         _layer(instance, cache, at, view, network_of.get(instance.id, ()))
         for instance in state.instances
         if media is not None and (instance.id == state.current or instance.visible)
-        if _belongs_to(instance, media)
+        if belongs_to(instance, media)
     )
     return ViewState(entry.value if entry else None, at, layers)
-
-
-def _belongs_to(instance: AnalysisInstance, media: Media) -> bool:
-    """Whether a result of `instance` is a result on `media`: the one in its first slot, or that slot is still empty."""
-    bound = instance.bindings.get(instance.spec.inputs[0].name)
-    return bound is None or bound.id == media.id
 
 
 def _layer(

@@ -31,6 +31,7 @@ class AnalysisInstance:
     weights : a checkpoint that the user chose; None takes the published one
     values : parameters that differ from their default, by name
     visible : whether its result is drawn
+    opacity : 0..1, how strongly its result covers what lies below it; it multiplies the look's
     """
 
     id: int
@@ -40,6 +41,7 @@ class AnalysisInstance:
     weights: Path | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     visible: bool = True
+    opacity: float = 1.0
 
     @property
     def spec(self) -> Analysis:
@@ -80,9 +82,10 @@ class AnalysisInstance:
 class State:
     """All that undo, redo and a project file cover.
 
-    `active` is the medium on the canvas. `look` are values of `cvstudio.draw.Look`. `selection` are ids of
-    results of the current instance. `sets` are the open folders, `current_set` is the one that is leafed through, None
-    for the open files themselves, and `browsed` is the id of the medium that leaves when the next file of a set comes.
+    `active` is the medium on the canvas. `instances` lie on each other in their order, the lowest first. `look` are
+    values of `cvstudio.draw.Look`. `selection` are ids of results of the current instance. `sets` are the open folders,
+    `current_set` is the one that is leafed through, None for the open files themselves, and `browsed` is the id of the
+    medium that leaves when the next file of a set comes.
     """
 
     media: tuple[Media, ...] = ()
@@ -230,4 +233,20 @@ def activate(state: State, media: Media) -> State:
     slot = next((slot for slot in slots if slot.accepts(media)), None)
     if slot is None:
         return state
-    return replace_instance(state, dataclasses.replace(instance, bindings={**instance.bindings, slot.name: media}))
+    before = instance.bindings.get(slot.name)
+    state = replace_instance(state, dataclasses.replace(instance, bindings={**instance.bindings, slot.name: media}))
+    return _followed(state, before, media) if slot is slots[0] else state
+
+
+def _followed(state: State, before: Media | None, media: Media) -> State:
+    """`state` with the analyses that lay on `before` on `media`, so that a stack stays together from picture to
+    picture. What has a second input stays: a depth map belongs to its own picture."""
+
+    def follow(item: AnalysisInstance) -> AnalysisInstance:
+        slot = item.spec.inputs[0]
+        bound = item.bindings.get(slot.name)
+        if len(item.spec.inputs) > 1 or bound is None or before is None or bound.id != before.id:
+            return item
+        return dataclasses.replace(item, bindings={slot.name: media}) if slot.accepts(media) else item
+
+    return dataclasses.replace(state, instances=tuple(follow(item) for item in state.instances))

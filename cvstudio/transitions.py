@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.errors import UserError
+from cvstudio.layers import layers_on, with_inserted
 from cvstudio.media import Media
 from cvstudio.models import MODELS
 from cvstudio.session import AnalysisInstance, State, activate, replace_instance
@@ -24,12 +25,17 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
     instance = state.instance
     spec = instance.spec if instance else None
     if spec is None or not any(slot.accepts(media) for slot in spec.inputs):
-        spec = next((item for item in ANALYSES if item.inputs[0].accepts(media)), None) or next(
-            (item for item in ANALYSES if any(slot.accepts(media) for slot in item.inputs)), None
-        )
-        if spec is None:
-            return dataclasses.replace(state, active=media.id)
-        state = with_instance(state, spec, next_id)
+        # What was seen on such a medium before comes back, its stack with it.
+        seen = [item for item in state.instances if item.visible and item.spec.inputs[0].accepts(media)]
+        if seen:
+            state, spec = dataclasses.replace(state, current=seen[-1].id), seen[-1].spec
+        else:
+            spec = next((item for item in ANALYSES if item.inputs[0].accepts(media)), None) or next(
+                (item for item in ANALYSES if any(slot.accepts(media) for slot in item.inputs)), None
+            )
+            if spec is None:
+                return dataclasses.replace(state, active=media.id)
+            state = with_instance(state, spec, next_id, keep=True)
     slot = next(slot for slot in spec.inputs if slot.accepts(media))
     if slot is spec.inputs[0] or not state.active:
         return activate(state, media)
@@ -38,17 +44,26 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
     return replace_instance(state, dataclasses.replace(current, bindings={**current.bindings, slot.name: media}))
 
 
-def with_instance(state: State, spec: Analysis, next_id: NextId) -> State:
-    """`state` with `spec` as the current analysis; the one before is no longer drawn."""
-    existing = next((item for item in state.instances if item.analysis == spec.key), None)
-    if existing is None:
-        existing = AnalysisInstance(next_id(), spec.key, {}, spec.first_model)
-        state = dataclasses.replace(state, instances=(*state.instances, existing))
+def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool = False) -> State:
+    """`state` with `spec` as the current analysis in place of the one before, which is no longer drawn.
+
+    The other layers of the stack stay. What is drawn already is only made the current one, and with `keep` nothing
+    is hidden: the one before does not lie on the same medium.
+    """
+    same = [item for item in state.instances if item.analysis == spec.key]
+    here = [item for item in same if item.id in {layer.id for layer in layers_on(state)}]
+    # A stack may hold an analysis twice: the one on the canvas counts, and of these the one that is seen.
+    found = next(iter(sorted(here or same, key=lambda item: not item.visible)), None)
+    if found is None:
+        found = AnalysisInstance(next_id(), spec.key, {}, spec.first_model)
+        state = with_inserted(state, found)
+    elif found.visible:
+        keep = True
     instances = tuple(
-        dataclasses.replace(item, visible=item.id == existing.id or (item.visible and item.id != state.current))
+        dataclasses.replace(item, visible=item.id == found.id or (item.visible and (keep or item.id != state.current)))
         for item in state.instances
     )
-    return dataclasses.replace(state, instances=instances, current=existing.id, selection=frozenset())
+    return dataclasses.replace(state, instances=instances, current=found.id, selection=frozenset())
 
 
 def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
 
 from cvstudio.errors import UserError
 from ui.app import make_application
 from ui.driving import pause
 from ui.main_window import MainWindow
+from ui.shortcuts_sheet import ShortcutsSheet
 from ui.tour import Tour
 
 SIZES = ((1280, 800), (1920, 1200))
@@ -55,12 +57,37 @@ class Sheet:
         self._folder()
         palette = window.show_palette()
         palette.search.setText("face")
-        pause(100)
-        path = tour.out / "8 palette.png"
-        palette.grab().save(str(path))
-        tour.files.append(path)
+        self._grab(palette, "8 palette")
         palette.close()
+        self._stack()
+        window.show_shortcuts()
+        sheet = window.findChild(ShortcutsSheet)
+        if sheet is not None:
+            self._grab(sheet, "10 shortcuts")
+            sheet.close()
         return tour.files
+
+    def _grab(self, widget: QWidget, name: str) -> None:
+        """A picture of a window of its own."""
+        pause(100)
+        path = self.tour.out / f"{name}.png"
+        widget.grab().save(str(path))
+        self.tour.files.append(path)
+
+    def _stack(self) -> None:
+        """Two layers on each other, and how long their stages take."""
+        window = self.window
+        self._open("cat")
+        window.controller.use_analysis("detect")
+        window.controller.set_model("pyramid-5")
+        self.tour.settled()
+        window.controller.layers.add("classify")
+        self.tour.settled()
+        window.controller.layers.set_opacity(window.controller.layers.stack()[0].id, 0.6)
+        window.show_panel("performance")
+        pause(600)
+        self.tour.screenshot("9 layers and performance")
+        window.docks["performance"].hide()
 
     def _open(self, sample: str) -> None:
         from cvstudio.samples import sample_path

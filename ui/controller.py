@@ -27,6 +27,7 @@ from cvstudio.stages import stage_keys
 from cvstudio.transitions import with_analysis, with_model, with_sample, without_media
 from cvstudio.types import View
 from ui import opening
+from ui.layers import Layers
 from ui.library.library import Library
 from ui.opening import SampleReady
 from ui.pipeline import Pipeline
@@ -59,6 +60,7 @@ class Controller(QObject):
         self.pipeline = Pipeline(self)
         self.playback = Playback(self)
         self.library = Library(self.session, self.pipeline, self)
+        self.layers = Layers(self.session, self)
         self.view: View | None = None
         self.shown: Shown = Shown(None, None, ())
         self.hovered_id: int | None = None

@@ -12,6 +12,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QWidget
 
 from cvstudio.jobs import Event, Job
+from cvstudio.layers import seen_layers
 from cvstudio.media import Media, MediaKind
 from cvstudio.progress import Progress
 from cvstudio.session import AnalysisInstance
@@ -123,8 +124,9 @@ class Exporting(QObject):
         instance = self._controller.session.state.instance
         assert instance is not None
         look = dict(self._controller.session.state.look)
+        stack = seen_layers(self._controller.session.state) if exporter.draws else ()
         pts = self._controller.shown.pts
-        cache = self._controller.pipeline.cache
+        cache, host = self._controller.pipeline.cache, self._controller.pipeline.host
         part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
 
         def work(progress: Progress) -> Iterator[Any]:
@@ -135,8 +137,8 @@ class Exporting(QObject):
             with writing(path.parent):
                 path.parent.mkdir(parents=True, exist_ok=True)
             # Its own networks: the window's belong to the accelerator thread, and the cache saves most runs.
-            with Runner(cache=cache) as runner:
-                item = _export_item(runner, instance, path, pts, look, part, progress)
+            with Runner(device=host.requested_device, precision=host.precision, cache=cache) as runner:
+                item = _export_item(runner, instance, stack, path, pts, look, part, progress)
                 export_all([(exporter, path)], item, {exporter.key: options or {}}, progress)
             yield path
 
@@ -150,12 +152,14 @@ class Exporting(QObject):
         instance, look = state.instance, dict(state.look)
         opened = tuple(item.path for item in state.media if instance.spec.inputs[0].accepts(item))
         paths = opened if wish.source is None else (wish.source,)
+        host = self._controller.pipeline.host
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.batch import Batch, BatchPlan
 
             options = {wish.format: wish.options}
-            batch = Batch(BatchPlan(instance, paths, wish.folder, (wish.format,), options, look))
+            plan = BatchPlan(instance, paths, wish.folder, (wish.format,), options, look)
+            batch = Batch(plan, device=host.requested_device, precision=host.precision)
             for _ in batch.run(progress):
                 yield None
             yield wish.folder, batch.summary
@@ -192,6 +196,7 @@ class Exporting(QObject):
 def _export_item(
     runner: Runner,
     instance: AnalysisInstance,
+    stack: tuple[AnalysisInstance, ...],
     path: Path,
     pts: float | None,
     look: dict[str, Any],
@@ -200,12 +205,19 @@ def _export_item(
 ) -> ExportItem:
     from cvstudio.exporters import ExportItem
     from cvstudio.recipe import make_recipe
+    from cvstudio.stacking import is_plain, stacked_frames, with_stack
 
     base = path.parent.resolve()
-    if part is None:
-        return runner.export_item(instance, progress, base=base, pts=pts, look=look)
-    start, stop = part
+    plain = is_plain(instance, stack)
     media = instance.bindings[instance.spec.inputs[0].name]
-    recipe = make_recipe(instance, base, pts=None, look=look)
-    frames = runner.frames(instance, progress, start_secs=start, stop_secs=stop)
+    recipe = make_recipe(instance, base, pts=pts if part is None else None, look=look, stack=() if plain else stack)
+    if part is None:
+        item = runner.export_item(instance, progress, base=base, pts=pts, look=look)
+        item = with_stack(runner, item, instance, stack, progress, pts=pts)
+        return dataclasses.replace(item, recipe=recipe)
+    start, stop = part
+    if plain:
+        frames = runner.frames(instance, progress, start_secs=start, stop_secs=stop)
+    else:
+        frames = stacked_frames(runner, stack, progress, start_secs=start, stop_secs=stop)
     return ExportItem(media, None, None, look, recipe, frames, start_secs=start, stop_secs=stop)

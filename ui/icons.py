@@ -57,6 +57,8 @@ class _Engine(QIconEngine):
 
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         side = min(self._size, rect.width(), rect.height())
+        if side <= 0:
+            return  # a widget that has no room yet
         picture = tinted(self._name, self._colour(mode, state), side, painter.device().devicePixelRatio())
         corner = QPointF(rect.x() + (rect.width() - side) / 2, rect.y() + (rect.height() - side) / 2)
         painter.drawPixmap(corner, picture)
@@ -64,6 +66,8 @@ class _Engine(QIconEngine):
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
         """`size` is in logical pixels, `scale` device pixels for each of them."""
         made = QPixmap(size * scale)
+        if made.isNull():
+            return made
         made.setDevicePixelRatio(scale)
         made.fill(Qt.GlobalColor.transparent)
         painter = QPainter(made)

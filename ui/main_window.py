@@ -14,6 +14,9 @@ from PySide6.QtGui import (
     QDropEvent,
     QGuiApplication,
     QKeyEvent,
+    QKeySequence,
+    QShortcut,
+    QShowEvent,
 )
 from PySide6.QtWidgets import (
     QApplication,
@@ -21,28 +24,28 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QMainWindow,
     QMenu,
+    QSizePolicy,
     QStackedWidget,
 )
 
-from cvstudio.analyses import ANALYSES
-from cvstudio.media import Media
-from cvstudio.models import MODELS
 from cvstudio.session import State
-from ui.commands import Command, install
+from ui.commands import install
 from ui.controller import Controller
 from ui.exporting import Exporting
 from ui.library.intake import Intake
 from ui.library.recent import RecentMenu
 from ui.panels import PANELS
-from ui.precision import precision_commands
 from ui.project_files import SUFFIX, ProjectFiles
 from ui.settings import Settings
 from ui.shown import Shown
 from ui.status import StatusLine
 from ui.theme import apply_theme
-from ui.translate import translated
+from ui.top_bar import TopBar
 from ui.views.welcome import Welcome
+from ui.widgets.device_picker import DevicePicker
 from ui.widgets.notices import Notices
+from ui.window_commands import window_commands
+from ui.window_places import PanelsAway, rescue
 from ui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -66,6 +69,8 @@ class MainWindow(QMainWindow):
         self._centre = QStackedWidget()
         self._centre.addWidget(self.welcome)
         self._centre.addWidget(self.workspace)
+        # Room that becomes free goes to the picture, not to the panels.
+        self._centre.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setCentralWidget(self._centre)
         self.notices = Notices(self._centre)
         self.project = ProjectFiles(self, self.controller, self.settings)
@@ -73,12 +78,23 @@ class MainWindow(QMainWindow):
         self.docks = self._make_docks()
         self.status = StatusLine(self.controller)
         self.setStatusBar(self.status)
+        keys = QKeySequence("Ctrl+Shift+P").toString(QKeySequence.SequenceFormat.NativeText)
+        self.top = TopBar(keys, DevicePicker(self.controller, self.settings))
+        self.setMenuWidget(self.top)
+        self._away = PanelsAway(self, self.docks)
         self._menus = self._make_menus()
-        self.commands = self._make_commands()
+        self.commands = window_commands(self)
         self.actions_by_key = install(self, self.commands, self._menus)
+        # In a photo editor Tab does it; elsewhere in the window Tab goes to the next control.
+        away = QShortcut(QKeySequence(Qt.Key.Key_Tab), self.workspace.canvas)
+        away.setContext(Qt.ShortcutContext.WidgetShortcut)
+        away.activated.connect(self.toggle_all_panels)
         self.recent_menu = RecentMenu(self, self.settings, self.controller.pipeline)
         self._menus["file"].insertMenu(self.actions_by_key["project-open"], self.recent_menu)
         self.intake = Intake(self, self.controller.pipeline)
+        self.top.set_open_menu(self.recent_menu)
+        self.top.open.clicked.connect(self.open_dialog)
+        self.top.search.pressed.connect(self.show_palette)
 
         controller = self.controller
         controller.state_changed.connect(lambda old, new: self._state_changed(new))
@@ -94,7 +110,10 @@ class MainWindow(QMainWindow):
         self.workspace.read_out.connect(self.status.set_read_out)
         self._last_messages: tuple[str, ...] = ()
         self._default_layout()
-        self.settings.restore_window(self)
+        self._laid_out = self.settings.restore_window(self)
+        if self._laid_out:
+            for widget in (self, *(dock for dock in self.docks.values() if dock.isFloating())):
+                rescue(widget)
         self._state_changed(controller.session.state)
 
     # Building -------------------------------------------------------------------------------------------------------
@@ -109,12 +128,19 @@ class MainWindow(QMainWindow):
             if not panel.shown:
                 dock.hide()
             docks[panel.key] = dock
+            if panel.tabbed_with in docks:
+                self.tabifyDockWidget(docks[panel.tabbed_with], dock)
         return docks
 
     def _default_layout(self) -> None:
         self.resize(1280, 800)
-        self.resizeDocks([self.docks["media"], self.docks["analysis"]], [216, 312], Qt.Orientation.Horizontal)
-        self.resizeDocks([self.docks["media"], self.docks["jobs"]], [560, 120], Qt.Orientation.Vertical)
+        self._divide()
+
+    def _divide(self) -> None:
+        """Give the docks their shares of the window."""
+        self.resizeDocks([self.docks["media"], self.docks["analysis"]], [232, 320], Qt.Orientation.Horizontal)
+        left = [self.docks[key] for key in ("media", "layers", "jobs")]
+        self.resizeDocks(left, [320, 250, 110], Qt.Orientation.Vertical)
         self.resizeDocks([self.docks["analysis"], self.docks["results"]], [420, 300], Qt.Orientation.Vertical)
 
     def _make_menus(self) -> dict[str, QMenu]:
@@ -125,61 +151,7 @@ class MainWindow(QMainWindow):
             "play": self.tr("&Playback"),
             "help": self.tr("&Help"),
         }
-        return {key: self.menuBar().addMenu(title) for key, title in titles.items()}
-
-    def _make_commands(self) -> list[Command]:
-        c, w, p = self.controller, self.workspace, self.controller.playback
-        tr = self.tr
-        found = [
-            Command("open", tr("Open …"), self.open_dialog, "file", ("Ctrl+O",), "folder-open"),
-            Command("open-folder", tr("Open Folder …"), self.open_folder_dialog, "file", ("Ctrl+Shift+O",), "images"),
-            Command(
-                *("own-model", tr("Add Own Model …"), self.add_own_model, "file", (), "plus"),
-                ("ONNX", "TorchScript", "import", "network", "weights", "YOLO"),
-            ),
-            Command("paste", tr("Paste Picture or Files"), self.paste, "file", ("Ctrl+V",), "clipboard-paste"),
-            Command("project-open", tr("Open Project …"), self.project.ask_open, "file", (), "", (), True),
-            Command("project-save", tr("Save Project"), self.project.save, "file", ("Ctrl+S",), "save"),
-            Command("project-save-as", tr("Save Project As …"), self.project.save_as, "file", ("Ctrl+Shift+S",)),
-            Command("export", tr("Export …"), self.exporting.ask, "file", ("Ctrl+E",), "share", (), True),
-            Command("export-again", tr("Export Again"), self.exporting.repeat, "file", ("Ctrl+Shift+E",)),
-            Command("quit", tr("Quit"), self.close, "file", ("Ctrl+Q",), "", (), True),
-            Command("undo", tr("Undo"), c.undo, "edit", ("Ctrl+Z",), "undo-2"),
-            Command("redo", tr("Redo"), c.redo, "edit", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo-2"),
-            Command("copy", tr("Copy View"), self.copy_view, "edit", ("Ctrl+C",), "copy", (), True),
-            Command("fit", tr("Fit"), w.canvas.fit, "view", ("Ctrl+F",), "scan"),
-            Command("actual-size", tr("100 %"), w.canvas.actual_size, "view", ("Ctrl+1",), "maximize"),
-            Command("overlay", tr("Show or Hide Overlay"), w.toggle_overlay, "view", ("V",), "eye"),
-            Command("masks", tr("Show or Hide Masks"), self._toggle_masks, "view", ("M",), "shapes"),
-            Command("full-screen", tr("Full Screen"), self.toggle_full_screen, "view", ("F11",), "", (), True),
-            Command("theme-dark", tr("Dark Theme"), lambda: self.set_theme("dark"), "view", (), "moon", (), True),
-            Command("theme-light", tr("Light Theme"), lambda: self.set_theme("light"), "view", (), "sun"),
-            Command("theme-system", tr("Theme of the System"), lambda: self.set_theme("system"), "view", (), "monitor"),
-            Command("layout", tr("Reset Panels"), self.reset_layout, "view", (), "", (), True),
-            Command(
-                "next-file", tr("Next File"), lambda: c.library.step(1), "view", ("PgDown",), "chevron-down", (), True
-            ),
-            Command("previous-file", tr("Previous File"), lambda: c.library.step(-1), "view", ("PgUp",), "chevron-up"),
-            Command("search-folder", tr("Search Folder"), self.search_folder, "view", ("Ctrl+Shift+F",), "search"),
-            Command("media-layout", tr("Files as Lines or Grid"), self.toggle_media_grid, "view", (), "layout-grid"),
-            Command("refresh-folder", tr("List Folder Again"), c.library.refresh, "view", ("F5",), "rotate-ccw"),
-            Command("play", tr("Play or Pause"), p.toggle, "play", ("Space",), "play"),
-            Command("step-on", tr("Next Frame"), lambda: p.step(1), "play", ("Right",), "step-forward"),
-            Command("step-back", tr("Previous Frame"), lambda: p.step(-1), "play", ("Left",), "step-back"),
-            Command("start", tr("To the Beginning"), lambda: p.seek(0.0), "play", ("Home",), "skip-back"),
-            Command("end", tr("To the End"), lambda: p.seek(p.duration_secs), "play", ("End",), "skip-forward"),
-            Command("palette", tr("Command Palette …"), self.show_palette, "help", ("Ctrl+Shift+P",), "search"),
-            Command("shortcuts", tr("Keyboard Shortcuts"), self.show_shortcuts, "help", ("F1",), "keyboard"),
-            Command("welcome", tr("First Screen"), self.show_welcome, "help"),
-        ]
-        found += precision_commands(c, self.settings)
-        for panel in PANELS:
-            title = tr("Show Panel: {panel}").format(panel=tr(panel.title))
-            shortcuts = (panel.shortcut,) if panel.shortcut else ()
-            found.append(
-                Command(f"panel-{panel.key}", title, lambda key=panel.key: self.toggle_panel(key), "view", shortcuts)
-            )
-        return found
+        return {key: self.top.menus.addMenu(title) for key, title in titles.items()}
 
     # State ----------------------------------------------------------------------------------------------------------
 
@@ -277,8 +249,8 @@ class MainWindow(QMainWindow):
     # Window ---------------------------------------------------------------------------------------------------------
 
     def copy_view(self) -> None:
-        """Put what the canvas shows on the clipboard."""
-        QGuiApplication.clipboard().setPixmap(self.workspace.splitter.grab())
+        """Put what the canvas shows on the clipboard, with every pixel of the screen and without what floats on it."""
+        QGuiApplication.clipboard().setImage(self.workspace.picture())
         self.notice("info", self.tr("The view is on the clipboard."))
 
     # Window ---------------------------------------------------------------------------------------------------------
@@ -294,21 +266,36 @@ class MainWindow(QMainWindow):
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def toggle_panel(self, key: str) -> None:
-        dock = self.docks[key]
-        dock.setVisible(not dock.isVisible())
-        if dock.isVisible():
-            dock.raise_()
+        # One that lies behind another tab is brought to the front first.
+        if self.docks[key].visibleRegion().isEmpty():
+            self.show_panel(key)
+        else:
+            self.docks[key].hide()
+
+    def toggle_all_panels(self) -> None:
+        """Nothing but the picture, and back."""
+        if self._away.toggle():
+            self.notice("info", self.tr("The panels are away; Tab on the picture, or Ctrl+B, brings them back."))
+
+    def show_panel(self, key: str) -> None:
+        """Bring a panel to the front."""
+        self._away.back()
+        self.docks[key].show()
+        self.docks[key].raise_()
 
     def reset_layout(self) -> None:
         """Every dock back to where it was at the first start."""
+        self._away.back()
         for panel in sorted(PANELS, key=lambda panel: panel.order):
             dock = self.docks[panel.key]
             dock.setFloating(False)
             self.addDockWidget(panel.area, dock)
             dock.setVisible(panel.shown)
+            if panel.tabbed_with in self.docks:
+                self.tabifyDockWidget(self.docks[panel.tabbed_with], dock)
         self._default_layout()
 
-    def _toggle_masks(self) -> None:
+    def toggle_masks(self) -> None:
         self.controller.set_look("show_masks", not self.controller.look().show_masks)
 
     def show_welcome(self) -> None:
@@ -320,91 +307,41 @@ class MainWindow(QMainWindow):
         ShortcutsSheet(self, self.commands)
 
     def show_palette(self) -> Palette:
-        """Search for commands, analyses, models and open media."""
+        """Search for commands, analyses, models, panels, formats and open media."""
         from ui.palette import Palette
 
-        return Palette(self, self.palette_entries())
+        box = self.top.search
+        palette = Palette(self, self.palette_entries(), self.settings.recent_commands, box.place())
+        palette.used.connect(self.settings.add_recent_command)
+        return palette
 
     def palette_entries(self) -> list[Entry]:
         """Everything that the palette offers."""
-        from ui.palette import Entry
+        from ui.palette_entries import palette_entries
 
-        found = []
-        for spec in ANALYSES:
-            words = " ".join((spec.action, spec.summary, *spec.keywords))
-            found.append(
-                Entry(
-                    translated(spec.title),
-                    lambda key=spec.key: self._use_analysis(key),
-                    self.tr("analysis"),
-                    spec.icon,
-                    words,
-                )
-            )
-            for model in MODELS:
-                if spec.task and model.task == spec.task:
-                    words = " ".join((model.family, model.paper, *model.keywords))
-                    found.append(
-                        Entry(
-                            model.title,
-                            lambda key=spec.key, model=model.key: self._use_model(key, model),
-                            self.tr("model"),
-                            spec.icon,
-                            words,
-                        )
-                    )
-        for command in self.commands:
-            if command.key != "palette":
-                keys = ", ".join(command.shortcuts)
-                words = " ".join(command.keywords)
-                found.append(
-                    Entry(command.title.replace(" …", ""), command.run, keys, command.icon or "command", words)
-                )
-        for media in self.controller.session.state.media:
-            found.append(Entry(media.name, lambda media=media: self._show_media(media), self.tr("open"), "image"))
-        show = self.controller.library.show_set
-        for media_set in self.controller.session.state.sets:
-            found.append(Entry(media_set.name, lambda path=media_set.path: show(path), self.tr("folder"), "folder"))
-        return found
+        return palette_entries(self)
 
-    def _show_media(self, media: Media) -> None:
-        self.controller.activate(media)
-
-    def _use_analysis(self, key: str) -> None:
-        """An analysis that nothing open fits begins on its sample."""
-        state = self.controller.session.state
-        if any(ANALYSES[key].inputs[0].accepts(media) for media in state.media):
-            self.controller.use_analysis(key)
-        else:
-            self.controller.open_sample(key)
-        self.docks["analysis"].show()
-        self.docks["analysis"].raise_()
-
-    def _use_model(self, analysis: str, model: str) -> None:
-        self._use_analysis(analysis)
-        current = self.controller.session.state.instance
-        if current is not None and current.analysis == analysis:
-            self.controller.set_model(model)
-        else:
-            # The sample is still being opened.
-            QTimer.singleShot(200, self, lambda: self.controller.set_model(model))
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._laid_out:
+            # Before it has a size, a window keeps to no width of its docks.
+            self._laid_out = True
+            QTimer.singleShot(0, self, self._divide)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_C and not event.modifiers() and not event.isAutoRepeat():
-            self.workspace.set_original(True)
-        elif event.key() != Qt.Key.Key_Escape or not self.notices.dismiss_newest():
+        if event.key() != Qt.Key.Key_Escape:
             super().keyPressEvent(event)
-
-    def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_C and not event.isAutoRepeat():
-            self.workspace.set_original(False)
-        else:
-            super().keyReleaseEvent(event)
+        elif not self.notices.dismiss_newest() and self.isFullScreen():
+            self.toggle_full_screen()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self.project.may_close():
             event.ignore()
             return
+        for command in self.commands:
+            if command.hold is not None:
+                command.hold.stop()
+        self._away.back()
         self.settings.save_window(self)
         for dock in self.docks.values():
             dock.widget().close()

@@ -16,7 +16,11 @@ from cvstudio.readers import Readers, read_sample, sample_key
 from cvstudio.resolve import Layer, ViewState
 from cvstudio.session import AnalysisInstance
 from cvstudio.stages import Cache, Inputs, Stage, run_stage, stage_keys
+from cvstudio.timings import Timings
 from ui.jobs_bridge import JobsBridge
+
+DECODE, DRAW, PAINT = "decode", "draw", "paint"
+"""Keys of `Pipeline.timings`; those of stages are (instance id, stage name)."""
 
 
 class Pipeline(QObject):
@@ -38,6 +42,7 @@ class Pipeline(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.cache = Cache()
+        self.timings = Timings()
         self.host = Host(notice=self.noticed.emit)
         self._bridge = JobsBridge(self._handle, self)
         self._local = threading.local()
@@ -71,11 +76,14 @@ class Pipeline(QObject):
         progress.check()
         if media.kind is MediaKind.VIDEO:
             # A frame is cached under its own presentation time, not under the moment that was asked for.
-            frame = self._readers().get(media).at(pts or 0.0)
+            with self.timings.measure(DECODE):
+                frame = self._readers().get(media).at(pts or 0.0)
             self.cache.put(sample_key(media, frame.pts), frame)
             yield frame
         else:
-            yield read_sample(media, None, self._readers(), self.cache)
+            with self.timings.measure(DECODE):
+                sample = read_sample(media, None, self._readers(), self.cache)
+            yield sample
 
     def _stage(self, layer: Layer, index: int, progress: Progress) -> Iterator[Any]:
         request, instance = layer.request, layer.instance
@@ -98,7 +106,8 @@ class Pipeline(QObject):
             network = self.host.network(model, instance.weights, progress) if stage.uses_network and model else None
             inputs = Inputs(samples, before.value if before else None, network)
             progress(None, instance.spec.title)
-            return run_stage(request, index, inputs, self.cache, progress)
+            work = run_stage(request, index, inputs, self.cache, progress)
+            return self.timings.timed((instance.id, stage.name), work)
 
         for _ in self.host.run(run) if stage.uses_network else run():
             yield True
@@ -134,7 +143,8 @@ class Pipeline(QObject):
             if before is None:
                 break
             try:
-                for _ in run_stage(request, index, Inputs({}, before.value), self.cache, Progress()):
+                work = run_stage(request, index, Inputs({}, before.value), self.cache, Progress())
+                for _ in self.timings.timed((layer.instance.id, request.stages[index].name), work):
                     ran = True
             except Exception as error:  # a stage ends here: the user is told
                 self._failed[keys[index]] = error
@@ -204,6 +214,19 @@ class Pipeline(QObject):
         for owner in [owner for owner in self._asked if isinstance(owner, tuple) and owner[:2] == ("stage", number)]:
             del self._asked[owner]
             self.lanes.cancel(owner)
+
+    def set_device(self, device: str) -> None:
+        """Run networks on another device, "auto" or its name, from the next request on."""
+        if device == self.host.requested_device:
+            return
+        for owner in [owner for owner in self._asked if isinstance(owner, tuple) and owner[0] == "stage"]:
+            self.cancel_instance(owner[1])
+        self.forget_failures()
+        self.host.use(device)
+        if len(self.host):
+            # Networks belong to the accelerator's thread: it gives the memory of the old device back.
+            self.submit("accelerator", Job("device", "", lambda _: iter([self.host.close()])))
+        self.changed.emit()
 
     def submit(self, lane: str, job: Job) -> None:
         """Run other work, such as an export, on a lane."""

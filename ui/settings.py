@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QMainWindow
 
 log = logging.getLogger(__name__)
 MAX_RECENT = 16
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 
 class Settings:
@@ -31,7 +31,19 @@ class Settings:
 
     @property
     def recent(self) -> list[str]:
-        value = self._value("recent")
+        return self._texts("recent")
+
+    @property
+    def recent_commands(self) -> list[str]:
+        """Keys of what was used from the palette, the newest first."""
+        return self._texts("recent-commands")
+
+    def add_recent_command(self, key: str) -> None:
+        rest = [item for item in self.recent_commands if item != key]
+        self.set("recent-commands", [key, *rest][:MAX_RECENT])
+
+    def _texts(self, key: str) -> list[str]:
+        value = self._value(key)
         items = [value] if isinstance(value, str) else value
         return [item for item in items if isinstance(item, str)] if isinstance(items, list) else []
 

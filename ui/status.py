@@ -1,11 +1,17 @@
-"""The line at the bottom: what is under the cursor, how long it took, what is running, on which device."""
+"""The line at the bottom: what is under the cursor, how long it took, what is running and how far it is."""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QLabel, QStatusBar
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton
 
-from cvstudio.jobs import Event
+from cvstudio.jobs import Event, Job
 from ui.controller import Controller
+from ui.icons import icon
+from ui.translate import translated
+
+SHOW_AFTER_MS = 300
+"""What is shorter would only flicker."""
 
 
 class StatusLine(QStatusBar):
@@ -14,19 +20,27 @@ class StatusLine(QStatusBar):
     def __init__(self, controller: Controller) -> None:
         super().__init__()
         self._controller = controller
-        self._running: set[int] = set()
+        self._running: dict[int, Job] = {}
+        self.setSizeGripEnabled(False)
         self._read_out = QLabel()
         self._timing = QLabel()
-        self._jobs = QLabel()
-        self._device = QLabel()
-        self._device.setText(self.tr("device: {name}").format(name=controller.pipeline.host.device_name))
-        self.setSizeGripEnabled(False)
         self._frames = QLabel()
-        for label in (self._read_out, self._frames, self._timing, self._jobs, self._device):
+        self._jobs = QLabel()
+        for label in (self._read_out, self._frames, self._timing, self._jobs):
             label.setObjectName("quiet")
+            label.setTextFormat(Qt.TextFormat.PlainText)
+        self._bar = QProgressBar(maximum=0, textVisible=False)
+        self._bar.setFixedWidth(72)
+        self.cancel = QToolButton()
+        self.cancel.setIcon(icon("x", 12))
+        self.cancel.setAccessibleName(self.tr("Cancel what is running"))
+        self.cancel.clicked.connect(self._cancel)
         self.addWidget(self._read_out, 1)
-        for label in (self._jobs, self._frames, self._timing, self._device):
-            self.addPermanentWidget(label)
+        for widget in (self._frames, self._timing, self._jobs, self._bar, self.cancel):
+            self.addPermanentWidget(widget)
+        self._soon = QTimer(self, interval=SHOW_AFTER_MS, singleShot=True)
+        self._soon.timeout.connect(self._show_jobs)
+        self._show_jobs()
         controller.pipeline.event.connect(self._event)
         controller.playback.position_changed.connect(lambda _: self._count_frames())
 
@@ -44,13 +58,34 @@ class StatusLine(QStatusBar):
     def _event(self, event: Event) -> None:
         job = event.job
         if event.kind == "started" and job.title:
-            self._running.add(job.number)
-        elif event.kind in ("finished", "failed", "cancelled"):
-            self._running.discard(job.number)
+            self._running[job.number] = job
+            if not self._soon.isActive():
+                self._soon.start()
+        elif event.kind == "progress" and job.number in self._running and not self._bar.isHidden():
+            fraction = event.value[0]
+            self._bar.setMaximum(0 if fraction is None else 1000)
+            if fraction is not None:
+                self._bar.setValue(round(fraction * 1000))
+        elif event.kind in ("finished", "failed", "cancelled") and self._running.pop(job.number, None) is not None:
             if event.kind == "finished" and isinstance(job.owner, tuple) and job.owner[0] == "stage":
-                self._timing.setText(f"{job.title} {event.elapsed_secs * 1000:.1f} ms")
-                host = self._controller.pipeline.host
-                self._device.setText(self.tr("device: {name}").format(name=host.device_name))
+                self._timing.setText(f"{translated(job.title)} {event.elapsed_secs * 1000:.1f} ms")
+            if not self._running:
+                self._soon.stop()
+                self._show_jobs()
+            elif not self._bar.isHidden():
+                self._show_jobs()
+
+    def _show_jobs(self) -> None:
         count = len(self._running)
         text = self.tr("1 job") if count == 1 else self.tr("{count} jobs").format(count=count)
         self._jobs.setText(text if count else "")
+        self._bar.setMaximum(0)
+        titles = "\n".join(translated(job.title) for job in self._running.values())
+        for widget in (self._jobs, self._bar, self.cancel):
+            widget.setVisible(bool(count))
+            widget.setToolTip(titles)
+        self.cancel.setToolTip(self.tr("Cancel: {what}").format(what=titles))
+
+    def _cancel(self) -> None:
+        for job in tuple(self._running.values()):
+            self._controller.pipeline.lanes.cancel(job.owner)

@@ -36,6 +36,13 @@ QLabel#empty-text { color: $quiet; }
 
 QToolTip { background: $raised; color: $text; border: 1px solid $line; padding: 6px 8px; }
 
+QWidget#top-bar { background: $panel; }
+QWidget#search-box { background: $window; border: 1px solid $line; border-radius: 6px; }
+QWidget#search-box:hover { border-color: $edge; }
+QLineEdit#palette-search { padding: 5px 8px; border-radius: 6px; }
+QToolButton#open-button { padding: 3px 20px 3px 6px; }
+QToolButton#open-button::menu-button { border: none; width: 18px; }
+QToolButton#open-button::menu-arrow { image: url("$chevron_down"); width: 14px; height: 14px; }
 QMenuBar { background: $panel; padding: 2px 4px; }
 QMenuBar::item { background: transparent; padding: 5px 9px; border-radius: 4px; }
 QMenuBar::item:selected { background: $hover; }
@@ -96,6 +103,7 @@ QComboBox QAbstractItemView { background: $raised; border: 1px solid $line; padd
 
 QAbstractItemView { background: $panel; border: none; outline: none; alternate-background-color: $panel; }
 QListView::item { padding: 4px 8px; border-radius: 4px; }
+QListView#layer-list::item { padding: 0; }
 QAbstractItemView::item:hover { background: $raised; }
 QAbstractItemView::item:selected { background: $selection; color: $text; }
 QTableView::item { padding: 0 8px; }

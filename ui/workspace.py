@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from cvstudio.draw import Emphasis, Look, Renderer
+from cvstudio.draw import Emphasis, Look, Renderer, faded
 from cvstudio.hog import HogCells
+from cvstudio.layers import on_canvas
 from cvstudio.media import MediaKind
 from cvstudio.results import Detections, Spectrogram
 from cvstudio.thumbnails import depth_picture
 from cvstudio.types import DepthMap, Image, View
 from ui.controller import Controller
-from ui.shown import Shown
+from ui.pipeline import DRAW, PAINT
+from ui.shown import Shown, ShownLayer
 from ui.views.canvas import Canvas
 from ui.views.timeline import Timeline
 
@@ -74,6 +78,7 @@ class Workspace(QWidget):
         self.canvas.compare_changed.connect(self.set_original)
         self.canvas.overlay_toggled.connect(self.toggle_overlay)
         self.canvas.space_tapped.connect(playback.toggle)
+        self.canvas.painted.connect(lambda secs: controller.pipeline.timings.record(PAINT, secs))
         self.timeline.play_toggled.connect(playback.toggle)
         self.timeline.seek_requested.connect(playback.seek)
         self.timeline.step_requested.connect(playback.step)
@@ -114,7 +119,7 @@ class Workspace(QWidget):
             layer for layer in shown.layers if isinstance(layer.result, Spectrogram) and layer.layer.instance.visible
         ]
         if sounds:
-            self._make_spectrogram().show_result(sounds[0].result)
+            self._make_spectrogram().show_result(sounds[-1].result)
         self.canvas.set_stale(any(layer.stale and layer.layer.instance.visible for layer in shown.layers))
         self.canvas.refresh()
 
@@ -135,30 +140,45 @@ class Workspace(QWidget):
             self.spectrogram.hide()
         self.timeline.setVisible(media is not None and media.kind in (MediaKind.VIDEO, MediaKind.AUDIO))
 
-    def _layers(self) -> list[tuple[Any, Look]]:
+    def _drawn(self) -> list[ShownLayer]:
         if self._original or not self.overlay:
             return []
-        look = self._controller.look()
-        current = self._controller.session.state.current
-        shown = sorted(self._shown.layers, key=lambda layer: layer.layer.instance.id == current)
         return [
-            (layer.result, look)
-            for layer in shown
-            if layer.result is not None and layer.layer.instance.visible and not isinstance(layer.result, Spectrogram)
+            layer
+            for layer in self._shown.layers
+            if layer.result is not None and layer.layer.instance.visible and on_canvas(layer.layer.instance.spec)
         ]
 
     def render(self, view: View) -> NDArray[np.uint8] | None:
         """What the canvas paints for `view`: the picture with its visible results; None where nothing is open."""
         if self._base is None:
             return None
-        hovered = self._controller.hovered_id
-        emphasis = Emphasis(self._controller.session.state.selection, hovered)
-        return self._renderer.render(self._base, self._layers(), view, emphasis=emphasis)
+        state, drawn = self._controller.session.state, self._drawn()
+        look = dense(self._controller.look(), self.canvas.devicePixelRatioF())
+        places = [place for place, layer in enumerate(drawn) if layer.layer.instance.id == state.current]
+        emphasis = Emphasis(state.selection, self._controller.hovered_id, layer=places[0]) if places else None
+        layers = [(layer.result, faded(look, layer.layer.instance.opacity)) for layer in drawn]
+        with self._controller.pipeline.timings.measure(DRAW):
+            return self._renderer.render(self._base, layers, view, emphasis=emphasis)
+
+    def picture(self) -> QImage:
+        """What canvas and spectrogram show, in pixels of the screen."""
+        bar = self.canvas.bar
+        seen = not bar.isHidden()
+        bar.hide()
+        image = self.splitter.grab().toImage()
+        bar.setVisible(seen)
+        # Other programs take the logical size for the true one where they are told a ratio.
+        image.setDevicePixelRatio(1.0)
+        return image
 
     def set_original(self, original: bool) -> None:
         """Show the picture alone while the user compares."""
         self._original = original
         self.canvas.refresh()
+
+    def toggle_original(self) -> None:
+        self.set_original(not self._original)
 
     def toggle_overlay(self) -> None:
         self.overlay = not self.overlay
@@ -229,6 +249,12 @@ class Workspace(QWidget):
         self.timeline.set_position(secs)
         if self.spectrogram is not None and self.spectrogram.isVisible():
             self.spectrogram.set_position(secs)
+
+
+def dense(look: Look, ratio: float) -> Look:
+    """`look` for a screen with `ratio` pixels to a logical one: lines, and the labels that grow with them, keep the
+    width that one sees."""
+    return look if ratio == 1 else dataclasses.replace(look, line_width=max(1, round(look.line_width * ratio)))
 
 
 def _picture_of(sample: Any) -> Image | None:

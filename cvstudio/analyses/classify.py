@@ -82,6 +82,19 @@ ANALYSES.register(
         task="classify",
         default_model="residual-60",
         samples={"picture": "cat"},
-        keywords=("classification", "ResNet", "softmax", "top-5", "temperature", "calibration", "unknown", "open set"),
+        keywords=(
+            "classification",
+            "image recognition",
+            "softmax",
+            "logits",
+            "top-5",
+            "temperature scaling",
+            "calibration",
+            "unknown",
+            "open set recognition",
+            "분류",
+            "이미지 분류",
+            "소프트맥스",
+        ),
     )
 )

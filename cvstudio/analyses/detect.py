@@ -119,6 +119,23 @@ ANALYSES.register(
         samples={"picture": "cat"},
         # The cat is too near for the embedded detector to be sure of it.
         sample_values={"score": 0.3},
-        keywords=("detection", "bounding box", "NMS", "IoU", "confidence", "HOG", "Haar", "SSD"),
+        keywords=(
+            "object detection",
+            "detection",
+            "detector",
+            "bounding box",
+            "NMS",
+            "non-maximum suppression",
+            "IoU",
+            "intersection over union",
+            "confidence",
+            "score threshold",
+            "localization",
+            "객체 검출",
+            "물체 검출",
+            "객체 탐지",
+            "바운딩 박스",
+            "비최대 억제",
+        ),
     )
 )

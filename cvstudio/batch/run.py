@@ -6,15 +6,21 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cvstudio.api import Runner
 from cvstudio.atomic import atomic_path, clean_up
 from cvstudio.batch.plan import BatchPlan, Task, find_files, names_of
 from cvstudio.batch.queue import BatchError, BatchQueue, Outcome, write_report
 from cvstudio.batch.work import Workers, folder_of
 from cvstudio.exporters.base import write_recipe, writing
+from cvstudio.precision import Wanted
 from cvstudio.progress import Progress
+from cvstudio.stages import Cache
 
 REPORT = "batch-report.csv"
 RECIPE = "batch.recipe.json"
+
+CACHE_BYTES = 64 << 20
+"""What one picture needs while it is worked on; nothing is looked at twice."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class Batch:
 
     Parameters
     ----------
-    device : "auto", "cpu", "cuda" or "mps"
+    device, precision : see `cvstudio.host.Host`
     streams : networks that run side by side, each on its share of the processor's cores
         More than one helps on a CPU only, and takes the cores from everything else.
 
@@ -62,11 +68,11 @@ class Batch:
     summary : how many files ended how, so far
     """
 
-    def __init__(self, plan: BatchPlan, *, device: str = "auto", streams: int = 1) -> None:
+    def __init__(self, plan: BatchPlan, *, device: str = "auto", precision: Wanted = "auto", streams: int = 1) -> None:
         self.plan = plan
         self.restarted = False
         self.summary = Summary()
-        self._device = device
+        self._device, self._precision = device, precision
         self._streams = streams
 
     def run(self, progress: Progress) -> Iterator[Outcome]:
@@ -102,10 +108,14 @@ class Batch:
             yield from self._outcomes(tasks, done, progress)
             self._finish(tasks, done, progress)
 
+    def _runner(self) -> Runner:
+        cache = Cache(budget_bytes=CACHE_BYTES, max_entries=16)
+        return Runner(device=self._device, precision=self._precision, cache=cache)
+
     def _outcomes(self, tasks: list[Task], done: BatchQueue, progress: Progress) -> Iterator[Outcome]:
         began = time.monotonic()
         outcomes: dict[str, Outcome] = {}
-        workers = Workers(self.plan, tasks, done, device=self._device, streams=self._streams)
+        workers = Workers(self.plan, tasks, done, runner=self._runner, streams=self._streams)
         try:
             for outcome in workers.run(progress):
                 outcomes[outcome.file] = outcome

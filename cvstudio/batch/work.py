@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,15 +30,13 @@ from cvstudio.models import ModelSpec
 from cvstudio.overlap import fan_out
 from cvstudio.progress import Progress
 from cvstudio.readers import sample_key
-from cvstudio.stages import Cache
+from cvstudio.stacking import with_stack
 from cvstudio.types import Image
 
 log = logging.getLogger(__name__)
 
 DECODERS = 2
 WRITERS = 2
-CACHE_BYTES = 64 << 20
-"""What one picture needs while it is worked on; nothing is looked at twice."""
 
 STOPPING = (WeightsError, ParamsError, BindingError)
 """What would befall every other file, too."""
@@ -78,14 +76,17 @@ class Workers(Closing):
     Parameters
     ----------
     done : what was done before; it is told what is done now
+    runner : makes the runner of a thread, in that thread
     """
 
-    def __init__(self, plan: BatchPlan, tasks: list[Task], done: BatchQueue, *, device: str, streams: int) -> None:
+    def __init__(
+        self, plan: BatchPlan, tasks: list[Task], done: BatchQueue, *, runner: Callable[[], Runner], streams: int
+    ) -> None:
         self._plan = plan
         self._tasks = iter(tasks)
         self._n_tasks = len(tasks)
         self._done = done
-        self._device = device
+        self._runner = runner
         self._streams = streams
         self._recipe = plan.recipe()
         kinds = plan.instance.spec.inputs[0].kinds
@@ -192,7 +193,7 @@ class Workers(Closing):
 
     def _network(self) -> None:
         try:
-            with Runner(device=self._device, cache=Cache(budget_bytes=CACHE_BYTES, max_entries=16)) as runner:
+            with self._runner() as runner:
                 self._load(runner)
                 while (future := self._next()) is not None:
                     self._stop.check()
@@ -235,6 +236,7 @@ class Workers(Closing):
             runner.cache.clear()
             image = read.sample if isinstance(read.sample, Image) else None
             item = dataclasses.replace(base, base=image, result=result)
+            item = with_stack(runner, item, instance, (instance,), self._stop, pts=None)
         except STOPPING:
             raise
         except Exception as error:  # the batch goes on with the next file

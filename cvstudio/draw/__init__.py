@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from cvstudio.draw.base import Emphasis, Look, draw
 from cvstudio.draw.render import Renderer, render
+from cvstudio.draw.stack import Stack, faded
 
-__all__ = ["Emphasis", "Look", "Renderer", "draw", "render"]
+__all__ = ["Emphasis", "Look", "Renderer", "Stack", "draw", "faded", "render"]

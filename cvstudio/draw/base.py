@@ -51,10 +51,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Emphasis:
-    """Ids of results that are chosen, and the one under the mouse."""
+    """Ids of results that are chosen, and the one under the mouse.
+
+    Ids are those of one analysis: `layer` is its place in the stack, from the lowest; None means every layer.
+    """
 
     selected: frozenset[int] = frozenset()
     hovered: int | None = None
+    layer: int | None = None
 
 
 def grid(value: float, scale: float) -> int:
@@ -90,7 +94,7 @@ def draw(result: Any, canvas: NDArray[np.uint8], view: View, look: Look, emphasi
 
     Parameters
     ----------
-    result : Detections, Picture, Spectrogram, Labels or HeatMap
+    result : Detections, Picture, Spectrogram, Labels, HeatMap or Stack
     canvas : uint8 RGB (h, w, 3) of `view.size`, the renderer's own buffer
     view : what `canvas` shows
     look, emphasis : how it is drawn

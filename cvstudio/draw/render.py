@@ -17,6 +17,7 @@ from cvstudio.draw import (  # noqa: F401  (each registers its painter)
     points,
     regions,
     sound,
+    stack,
 )
 from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, visible_part
 from cvstudio.draw.resample import PIXELATED_FROM, Pyramid
@@ -116,5 +117,6 @@ def _filled(width: int, height: int, colour: Colour) -> NDArray[np.uint8]:
 def _draw_layers(
     canvas: NDArray[np.uint8], layers: Sequence[tuple[Any, Look]], view: View, emphasis: Emphasis | None
 ) -> None:
-    for result, look in layers:
-        draw(result, canvas, view, look, emphasis or Emphasis())
+    for place, (result, look) in enumerate(layers):
+        concerned = emphasis is not None and emphasis.layer in (None, place)
+        draw(result, canvas, view, look, emphasis if concerned and emphasis else Emphasis())

@@ -54,6 +54,7 @@ class ExportItem:
     stem : how files are called that hold it, without ending; "" takes the medium's own name
     start_secs : where in the video `frames` begin
     stop_secs : where they end; None is the end of the video
+    seen : what a format that draws shows in place of `result`: the `Stack` of all visible layers
     """
 
     media: Media
@@ -66,6 +67,12 @@ class ExportItem:
     stem: str = ""
     start_secs: float = 0.0
     stop_secs: float | None = None
+    seen: Any = None
+
+    @property
+    def shown(self) -> Any:
+        """What is drawn on the picture."""
+        return self.result if self.seen is None else self.seen
 
     def options_as(self, params_type: type[P]) -> P:
         """The options, checked. Raises ParamsError."""
@@ -120,6 +127,8 @@ class Exporter:
     folder : it writes several files into a folder
     finish : callable (folder), after everything is in a `folder`
     combined : how a batch writes one file for all its pictures; None gives each picture its own file
+    draws : it shows the picture, and with it every visible layer; others hold one result's data
+    keywords : other names that lead here
     """
 
     key: str
@@ -131,6 +140,8 @@ class Exporter:
     video: bool = False
     either: bool = False
     preferred: bool = False
+    draws: bool = False
+    keywords: tuple[str, ...] = ()
     params: type[Any] = NoParams
     folder: bool = False
     finish: Callable[[Path], None] | None = None

@@ -42,7 +42,7 @@ def annotated(item: ExportItem) -> NDArray[np.uint8]:
             item.result, whole, Size(min(int(whole.width), MAX_COLUMNS), size.height), look.colour_map
         )
     size = item.base.size if item.base is not None else item.result.size
-    return render(item.base, [(item.result, look)], View.whole(size))
+    return render(item.base, [(item.shown, look)], View.whole(size))
 
 
 def _write_png(path: Path, item: ExportItem, progress: Progress) -> None:
@@ -84,7 +84,7 @@ def _encode(path: Path, suffix: str, pixels: NDArray[np.uint8], options: list[in
 def _register(
     key: str, title: str, suffix: str, write: Callable[[Path, ExportItem, Progress], None], summary: str, **more: Any
 ) -> None:
-    EXPORTERS.register(Exporter(key, title, suffix, DRAWN, write, summary, **more))
+    EXPORTERS.register(Exporter(key, title, suffix, DRAWN, write, summary, draws=True, **more))
 
 
 _register(
@@ -94,7 +94,13 @@ _register(
     _write_png,
     "The picture with its results at full resolution, without loss.",
     preferred=True,
+    keywords=("annotated image", "save picture", "screenshot", "lossless"),
 )
 _register(
-    "jpeg", "JPEG picture", ".jpg", _write_jpeg, "The picture with its results at full resolution, in a smaller file."
+    "jpeg",
+    "JPEG picture",
+    ".jpg",
+    _write_jpeg,
+    "The picture with its results at full resolution, in a smaller file.",
+    keywords=("jpg", "annotated image", "save picture"),
 )

@@ -212,6 +212,7 @@ EXPORTERS.register(
         "Everything that was found, number for number, in a form of our own.",
         either=True,
         preferred=True,
+        keywords=("annotations", "data"),
     )
 )
 EXPORTERS.register(
@@ -223,6 +224,7 @@ EXPORTERS.register(
         _write_csv,
         "Boxes, classes and scores, for a spreadsheet.",
         either=True,
+        keywords=("spreadsheet", "Excel", "표"),
         combined=Combined(_csv_pieces, _write_many_csv),
     )
 )

@@ -153,5 +153,7 @@ EXPORTERS.register(
         video=True,
         preferred=True,
         params=VideoOptions,
+        draws=True,
+        keywords=("annotated video", "H.264", "film", "movie"),
     )
 )

@@ -108,10 +108,18 @@ class _Cascade(NamedTuple):
     file_name: str
     label: str
     summary: str
+    keywords: tuple[str, ...] = ()
 
 
 CASCADES = (
-    _Cascade("haar-face", "Haar faces", "haarcascade_frontalface_default.xml", "face", "Finds faces seen from ahead."),
+    _Cascade(
+        "haar-face",
+        "Haar faces",
+        "haarcascade_frontalface_default.xml",
+        "face",
+        "Finds faces seen from ahead.",
+        ("face detection", "Viola-Jones", "얼굴 검출"),
+    ),
     _Cascade(
         "haar-face-alt2",
         "Haar faces, stricter",
@@ -126,7 +134,7 @@ CASCADES = (
         "profile face",
         "Finds faces seen from the side; it knows one side, so try a mirrored picture for the other.",
     ),
-    _Cascade("haar-eyes", "Haar eyes", "haarcascade_eye.xml", "eye", "Finds open eyes in large faces."),
+    _Cascade("haar-eyes", "Haar eyes", "haarcascade_eye.xml", "eye", "Finds open eyes in large faces.", ("눈 검출",)),
     _Cascade(
         "haar-smile",
         "Haar smiles",
@@ -149,6 +157,7 @@ CASCADES = (
         "haarcascade_frontalcatface_extended.xml",
         "cat face",
         "Finds faces of cats that look at the camera.",
+        ("고양이",),
     ),
     _Cascade(
         "haar-plate",
@@ -156,6 +165,7 @@ CASCADES = (
         "haarcascade_russian_plate_number.xml",
         "number plate",
         "Finds number plates of cars; it learnt them on Russian ones.",
+        ("licence plate", "license plate", "번호판"),
     ),
 )
 
@@ -186,7 +196,16 @@ for _cascade in CASCADES:
             ranges={"score": Range(0, 50, step=1)},
             defaults={"score": 0.0, "iou": 1.0},
             labels=(_cascade.label,),
-            keywords=("Haar", "cascade", "Viola", "Jones", "boosting", "integral image", _cascade.label),
+            keywords=(
+                "Haar cascade",
+                "Viola",
+                "Jones",
+                "AdaBoost",
+                "boosting",
+                "integral image",
+                f"{_cascade.label} detection",
+                *_cascade.keywords,
+            ),
             summary=_cascade.summary,
         )
     )

@@ -116,7 +116,18 @@ MODELS.register(
         ranges={"score": Range(0, 5, step=0.05)},
         defaults={"score": 0.0, "iou": 1.0},
         labels=LABELS,
-        keywords=("HOG", "SVM", "pedestrian", "people", "sliding window", "Dalal", "Triggs"),
+        keywords=(
+            "HOG",
+            "histogram of oriented gradients",
+            "SVM",
+            "support vector machine",
+            "pedestrian detection",
+            "people",
+            "sliding window",
+            "Dalal",
+            "Triggs",
+            "보행자 검출",
+        ),
         summary="Finds people who stand or walk and are seen whole, from the directions of edges alone.",
     )
 )

@@ -135,7 +135,17 @@ MODELS.register(
         defaults={"score": 0.4, "iou": 0.55, **embedded_defaults(KEY, "score")},
         labels=LABELS,
         capabilities=frozenset({"gradients", "hooks", "logits"}),
-        keywords=("FCOS", "FPN", "YOLACT", "anchor-free", "instance segmentation", "mask", "VOC", "embedded"),
+        keywords=(
+            "FPN",
+            "feature pyramid network",
+            "YOLACT",
+            "anchor-free",
+            "instance segmentation",
+            "mask",
+            "embedded",
+            "FCOS",
+            "인스턴스 분할",
+        ),
         summary="Finds persons, cars, cats, buses and trains, live, and draws around them; comes with the program.",
     )
 )

@@ -128,7 +128,16 @@ MODELS.register(
         labels=LABELS,
         options={"layers": LAYERS},
         capabilities=frozenset({"gradients", "hooks", "logits"}),
-        keywords=("ResNet", "residual", "Tiny ImageNet", "ImageNet", "embedded", "global average pooling"),
+        keywords=(
+            "ResNet",
+            "residual network",
+            "skip connection",
+            "Tiny ImageNet",
+            "ImageNet",
+            "embedded",
+            "global average pooling",
+            "잔차 신경망",
+        ),
         summary="Names 60 kinds of things, from goldfish to espresso; comes with the program.",
     )
 )

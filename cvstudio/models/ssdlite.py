@@ -21,7 +21,10 @@ MODELS.register(
         paper="Liu et al., SSD: Single Shot MultiBox Detector, ECCV 2016",
         year=2019,
         defaults={"score": 0.4, "iou": 0.55},
-        keywords=("SSD", "SSDlite", "MobileNet", "one-stage", "anchors", "default boxes"),
+        keywords=(
+            *("SSD", "single shot detector", "SSDlite", "MobileNet", "COCO", "one-stage", "anchors", "default boxes"),
+            "torchvision",
+        ),
         summary="Finds 80 kinds of everyday things, from people and cars to cups and clocks, with one small network.",
     )
 )

@@ -138,3 +138,22 @@ def test_closing_cancels_and_joins():
     assert closed.is_set()
     lane.submit(Job("b", "", values([1])))
     assert lane.idle
+
+
+def test_running_and_waiting_jobs_are_counted(lane):
+    release = threading.Event()
+
+    def slow(progress: Progress) -> Iterator[Any]:
+        release.wait(5)
+        yield 1
+
+    assert lane.counts == (0, 0)
+    lane.submit(Job("a", "", slow))
+    until(lane, "started", "a")
+    for number in range(5):
+        lane.submit(Job("b", "", values([number])))
+    lane.submit(Job("c", "", values([0])))
+    assert lane.counts == (1, 2)
+    release.set()
+    until(lane, "finished", "c")
+    assert lane.counts == (0, 0)

@@ -20,6 +20,7 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.results import Detections, Picture, Spectrogram
 from cvstudio.samples import sample_path
+from cvstudio.search import ranked
 from ui.driving import move_mouse, pause
 from ui.export_dialog import ExportDialog
 from ui.main_window import MainWindow
@@ -262,7 +263,6 @@ def test_every_command_runs_with_nothing_open(window, monkeypatch):
 
 
 def test_the_palette_finds_by_course_names(window):
-    from ui.palette import ranked
 
     entries = window.palette_entries()
     assert ranked(entries, "HOG")[0].title.startswith("HOG")
@@ -391,6 +391,27 @@ def test_a_job_that_takes_long_is_listed_until_it_ends_and_can_be_cancelled(wind
     QTest.mouseClick(row.cancel, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: all(row.isHidden() for row in panel.findChildren(JobRow)), timeout=20_000)
     assert window.controller.pipeline.lanes.idle
+
+
+def test_a_job_with_a_long_message_pushes_no_panel_apart(window, qtbot):
+    from cvstudio.jobs import Job
+    from ui.panels.jobs import JobRow
+
+    def talkative(progress):
+        while True:
+            progress(0.5, "a message that is much longer than the panel is wide, and then some more of it " * 2)
+            time.sleep(0.01)
+            yield None
+
+    pause(50)
+    before = window.docks["jobs"].width()
+    window.controller.pipeline.submit("pool", Job("talkative", "Working", talkative))
+    panel = window.docks["jobs"].widget()
+    qtbot.waitUntil(lambda: any(not row.isHidden() for row in panel.findChildren(JobRow)), timeout=20_000)
+    pause(100)
+    assert window.docks["jobs"].width() == before
+    window.controller.pipeline.lanes.cancel("talkative")
+    qtbot.waitUntil(lambda: window.controller.pipeline.lanes.idle, timeout=20_000)
 
 
 def test_what_the_core_declares_goes_through_qts_translation(qapp, qtbot):

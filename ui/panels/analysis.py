@@ -31,6 +31,7 @@ from ui.panels.base import Panel
 from ui.param_form import ParamForm
 from ui.shown import Shown
 from ui.translate import translated
+from ui.widgets.layer_menu import LayerMenu
 from ui.widgets.licence_line import LicenceLine
 from ui.widgets.model_card import CardPopup, ModelCardView
 from ui.widgets.model_chooser import ModelChooser
@@ -75,6 +76,14 @@ class AnalysisPanel(QScrollArea):
         top = QHBoxLayout()
         top.addWidget(self.analysis, 1)
         top.addWidget(self._visible)
+        stack = QToolButton()
+        stack.setObjectName("stack-button")
+        stack.setIcon(icon("layers"))
+        stack.setToolTip(self.tr("Add another analysis as a layer on top, instead of changing to it"))
+        stack.setAccessibleName(self.tr("Add as a layer"))
+        stack.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        stack.setMenu(LayerMenu(controller.layers, stack))
+        top.addWidget(stack)
         self._layout.addLayout(top)
 
         self._summary = QLabel()

@@ -16,7 +16,8 @@ class Panel:
     """A dock: `create(controller)` makes its content when the window is built.
 
     `order` sorts the docks of one area from top to bottom; `tabbed_with` names the panel it shares its place with.
-    One that is not `shown` waits in the menu. Its content is closed with the window, so that it can end what it runs.
+    `keywords` are names by which it is searched for. One that is not `shown` waits in the menu. Its content is closed
+    with the window, so that it can end what it runs.
     """
 
     key: str
@@ -27,3 +28,4 @@ class Panel:
     tabbed_with: str = ""
     shortcut: str = ""
     shown: bool = True
+    keywords: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from ui.controller import Controller
 from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
+from ui.widgets.elided import Elided
 
 SHOW_AFTER_MS = 300
 """A job that is shorter than this would only flicker."""
@@ -24,8 +25,9 @@ class JobRow(QWidget):
         super().__init__()
         self._began = time.monotonic()
         self.title = title
-        self._label = QLabel(title)
-        self._label.setTextFormat(Qt.TextFormat.PlainText)
+        # A label that asked for room would push the docks apart, and they would stay so.
+        self._label = Elided()
+        self._label.set_whole(title)
         self._bar = QProgressBar(maximum=0, textVisible=False)
         self._bar.setFixedHeight(4)
         self._left = QLabel()
@@ -50,7 +52,7 @@ class JobRow(QWidget):
 
     def report(self, fraction: float | None, message: str) -> None:
         if message:
-            self._label.setText(f"{self.title} · {message}" if message != self.title else message)
+            self._label.set_whole(f"{self.title} · {message}" if message != self.title else message)
         if fraction is None:
             self._bar.setMaximum(0)
             return
@@ -111,4 +113,14 @@ class JobsPanel(QWidget):
         self._empty.setVisible(all(row.isHidden() for row in self._rows.values()))
 
 
-PANELS.register(Panel("jobs", "Jobs", Qt.DockWidgetArea.LeftDockWidgetArea, JobsPanel, order=20, shortcut="Ctrl+Alt+4"))
+PANELS.register(
+    Panel(
+        "jobs",
+        "Jobs",
+        Qt.DockWidgetArea.LeftDockWidgetArea,
+        JobsPanel,
+        order=20,
+        shortcut="Ctrl+Alt+4",
+        keywords=("progress", "cancel", "running", "작업"),
+    )
+)

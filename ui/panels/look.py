@@ -55,5 +55,6 @@ PANELS.register(
         order=30,
         shortcut="Ctrl+Alt+6",
         shown=False,
+        keywords=("appearance", "line width", "labels", "colour map", "colormap", "viridis", "mask opacity", "모양"),
     )
 )

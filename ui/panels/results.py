@@ -150,5 +150,13 @@ def point_lines(result: Landmarks) -> list[str]:
 
 
 PANELS.register(
-    Panel("results", "Results", Qt.DockWidgetArea.RightDockWidgetArea, ResultsPanel, order=20, shortcut="Ctrl+Alt+3")
+    Panel(
+        "results",
+        "Results",
+        Qt.DockWidgetArea.RightDockWidgetArea,
+        ResultsPanel,
+        order=20,
+        shortcut="Ctrl+Alt+3",
+        keywords=("table of boxes", "class probabilities", "결과"),
+    )
 )

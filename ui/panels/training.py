@@ -340,5 +340,23 @@ PANELS.register(
         order=60,
         shortcut="Ctrl+Alt+5",
         shown=False,
+        keywords=(
+            "train a model",
+            "learning curve",
+            "loss curve",
+            "epoch",
+            "data augmentation",
+            "transfer learning",
+            "fine-tuning",
+            "knowledge distillation",
+            "self-training",
+            "pseudo-labels",
+            "mixup",
+            "EMA",
+            "학습",
+            "전이 학습",
+            "지식 증류",
+            "데이터 증강",
+        ),
     )
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -54,6 +55,7 @@ class Canvas(QWidget):
     overlay_toggled : the user wants the overlay shown or hidden
     space_tapped : Space was pressed and let go without dragging, which is meant for the player
     tool_cancelled : Escape put the tool away
+    painted : seconds that a new picture took to be painted, without the time that it took to be rendered
     """
 
     hovered = Signal(float, float)
@@ -64,6 +66,7 @@ class Canvas(QWidget):
     overlay_toggled = Signal()
     space_tapped = Signal()
     tool_cancelled = Signal()
+    painted = Signal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -368,8 +371,10 @@ class Canvas(QWidget):
         self._image.setDevicePixelRatio(self.devicePixelRatioF())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        if self._dirty:
+        new = self._dirty
+        if new:
             self._update_image()
+        began = time.perf_counter()
         painter = QPainter(self)
         painter.fillRect(event.rect(), theme.colour("window"))
         if self._image is not None and self._place is not None:
@@ -385,6 +390,8 @@ class Canvas(QWidget):
         if self._tool is not None and self._over and self._cursor is not None:
             self._paint_cross_hair(painter, self._cursor)
         painter.end()
+        if new and self._image is not None:
+            self.painted.emit(time.perf_counter() - began)
 
     def _paint_stale_line(self, painter: QPainter) -> None:
         painter.fillRect(QRectF(0, 0, self.width(), STALE_LINE), theme.colour("line"))

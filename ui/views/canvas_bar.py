@@ -38,10 +38,10 @@ class CanvasBar(QFrame):
         full = self._button("", self.tr("Pixel for pixel, 100 % (Ctrl+1)"))
         full.setText("1:1")
         full.clicked.connect(self.actual_size)
-        compare = self._button("square-split-horizontal", self.tr("Hold to see the original"))
+        compare = self._button("square-split-horizontal", self.tr("Hold to see the original (or hold C)"))
         compare.pressed.connect(lambda: self.compare.emit(True))
         compare.released.connect(lambda: self.compare.emit(False))
-        self._overlay = self._button("eye", self.tr("Show or hide results (V)"))
+        self._overlay = self._button("eye", self.tr("Show or hide results (V; hold V to peek)"))
         self._overlay.clicked.connect(self.overlay)
 
     def _button(self, name: str, text: str) -> QToolButton:

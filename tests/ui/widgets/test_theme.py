@@ -19,6 +19,9 @@ PAIRS = [
     ("text", "hover"),
     ("text", "line"),
     ("text", "selection"),
+    # The second line of a chosen row, and what stands beside a line of the palette that the mouse is on.
+    ("quiet", "selection"),
+    ("quiet", "hover"),
     ("on_accent", "accent"),
 ]
 BOTH = pytest.mark.parametrize("palette", [theme.DARK, theme.LIGHT], ids=lambda palette: palette.name)
@@ -116,6 +119,11 @@ def test_an_icon_never_grows_beyond_its_size(qapp: QApplication) -> None:
     inked = [(x, y) for x in range(60) for y in range(60) if picture.pixelColor(x, y).alpha()]
     assert inked
     assert all(20 <= x < 40 and 20 <= y < 40 for x, y in inked)
+
+
+def test_an_icon_without_room_is_nothing(qapp: QApplication, capfd: pytest.CaptureFixture[str]) -> None:
+    assert icon("play").pixmap(QSize(0, 16), 1.0).isNull()
+    assert "QPainter" not in capfd.readouterr().err
 
 
 def test_an_unknown_icon_is_a_mistake() -> None:

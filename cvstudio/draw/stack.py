@@ -1,0 +1,41 @@
+"""Several results on one picture, each with its own opacity: what an export shows where a stack is seen."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.draw.base import Emphasis, Look, draw
+from cvstudio.types import View
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Results on the same picture.
+
+    Parameters
+    ----------
+    layers : (result, opacity 0..1), the lowest first
+    """
+
+    layers: tuple[tuple[Any, float], ...]
+
+    @property
+    def size(self) -> Any:
+        """Size of the picture that they are results of."""
+        return self.layers[0][0].size
+
+
+def faded(look: Look, opacity: float) -> Look:
+    """`look` for a layer of that opacity, 0..1."""
+    return look if opacity >= 1 else dataclasses.replace(look, opacity=look.opacity * opacity)
+
+
+@draw.register
+def _(result: Stack, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+    for layer, opacity in result.layers:
+        draw(layer, canvas, view, faded(look, opacity), emphasis)

@@ -1,0 +1,126 @@
+"""The analyses on one medium as a stack of layers: they are drawn in the order of the state, the lowest first."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from cvstudio.analyses import Analysis
+from cvstudio.media import Media
+from cvstudio.params import Doc, Range, check_value, fields_of
+from cvstudio.results import Picture, Spectrogram
+from cvstudio.session import AnalysisInstance, State, replace_instance
+
+
+@dataclass(frozen=True)
+class LayerStyle:
+    """What a user may change of a layer as a whole."""
+
+    opacity: Annotated[
+        float,
+        Range(0, 1, step=0.05),
+        Doc("Opacity", "How strongly this layer covers what lies below it.", "Try 0.5 to see both."),
+    ] = 1.0
+
+
+def check_opacity(value: Any) -> float:
+    """`value` as an opacity. Raises ParamsError."""
+    return float(check_value(fields_of(LayerStyle)[0], value))
+
+
+def belongs_to(instance: AnalysisInstance, media: Media) -> bool:
+    """Whether a result of `instance` is a result on `media`: the one in its first slot, or that slot is still empty."""
+    bound = instance.bindings.get(instance.spec.inputs[0].name)
+    return bound is None or bound.id == media.id
+
+
+def layers_on(state: State) -> tuple[AnalysisInstance, ...]:
+    """The stack on the medium on the canvas, the lowest first; hidden layers are among them."""
+    media = state.active_media
+    if media is None:
+        return ()
+    return tuple(
+        item
+        for item in state.instances
+        if belongs_to(item, media) and (item.id == state.current or item.spec.inputs[0].accepts(media))
+    )
+
+
+def on_canvas(spec: Analysis) -> bool:
+    """Whether a result lies on the picture; a spectrogram has a view of its own."""
+    return not issubclass(spec.result, Spectrogram)
+
+
+def seen_layers(state: State) -> tuple[AnalysisInstance, ...]:
+    """The layers that an exported picture shows, the lowest first: the visible ones, or the current one alone where
+    none is visible."""
+    seen = tuple(item for item in layers_on(state) if item.visible and item.complete and on_canvas(item.spec))
+    current = state.instance
+    return seen or ((current,) if current is not None else ())
+
+
+def with_inserted(state: State, instance: AnalysisInstance) -> State:
+    """`state` with a new instance on top of the others; a computed picture, which hides what lies below it, goes
+    beneath what annotates the picture."""
+    place = len(state.instances)
+    if issubclass(instance.spec.result, Picture):
+        notes = (n for n, item in enumerate(state.instances) if not issubclass(item.spec.result, Picture))
+        place = next(notes, place)
+    instances = (*state.instances[:place], instance, *state.instances[place:])
+    return dataclasses.replace(state, instances=instances)
+
+
+def with_layer(state: State, spec: Analysis, next_id: Callable[[], int]) -> State:
+    """`state` with `spec` once more as the current layer on the medium on the canvas; everything else stays seen."""
+    media = state.active_media
+    slot = spec.inputs[0]
+    bindings = {slot.name: media} if media is not None and slot.accepts(media) else {}
+    made = AnalysisInstance(next_id(), spec.key, bindings, spec.first_model)
+    return dataclasses.replace(with_inserted(state, made), current=made.id, selection=frozenset())
+
+
+def with_copy(state: State, number: int, next_id: Callable[[], int]) -> State:
+    """`state` with a copy of one layer right above it as the current one: to compare two models or two settings."""
+    place = next(n for n, item in enumerate(state.instances) if item.id == number)
+    made = dataclasses.replace(state.instances[place], id=next_id(), visible=True)
+    instances = (*state.instances[: place + 1], made, *state.instances[place + 1 :])
+    return dataclasses.replace(state, instances=instances, current=made.id, selection=frozenset())
+
+
+def with_current(state: State, number: int) -> State:
+    """`state` with another layer's controls shown; what is drawn stays as it is."""
+    return dataclasses.replace(state, current=number, selection=frozenset())
+
+
+def with_opacity(state: State, number: int, opacity: float) -> State:
+    """`state` with another opacity 0..1 of one layer. Raises ParamsError."""
+    instance = next(item for item in state.instances if item.id == number)
+    return replace_instance(state, dataclasses.replace(instance, opacity=check_opacity(opacity)))
+
+
+def with_order(state: State, numbers: Sequence[int]) -> State:
+    """`state` with the named layers in that order, the lowest first, in the places that they have among the others.
+
+    Raises
+    ------
+    KeyError
+        A number is no instance's.
+    """
+    by_id = {item.id: item for item in state.instances}
+    moved = iter([by_id[number] for number in numbers])
+    chosen = set(numbers)
+    return dataclasses.replace(
+        state, instances=tuple(next(moved) if item.id in chosen else item for item in state.instances)
+    )
+
+
+def without_layer(state: State, number: int) -> State:
+    """`state` without one layer; the one that is then on top becomes the current one if it was that."""
+    rest = dataclasses.replace(state, instances=tuple(item for item in state.instances if item.id != number))
+    if state.current != number:
+        return rest
+    left = layers_on(rest)
+    above = next((item for item in reversed(left) if item.visible), left[-1] if left else None)
+    return with_current(rest, above.id if above is not None else 0)

@@ -1,0 +1,52 @@
+"""The results of a whole stack of layers for an export: what is seen is what is written."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cvstudio.draw import Stack
+from cvstudio.exporters.base import ExportItem
+from cvstudio.progress import Progress
+from cvstudio.session import AnalysisInstance
+
+if TYPE_CHECKING:
+    from cvstudio.api import Runner
+
+
+def is_plain(instance: AnalysisInstance, stack: Sequence[AnalysisInstance]) -> bool:
+    """Whether the picture shows just the result of `instance`, fully opaque."""
+    return not stack or (len(stack) == 1 and stack[0] == instance and instance.opacity >= 1)
+
+
+def with_stack(
+    runner: Runner,
+    item: ExportItem,
+    instance: AnalysisInstance,
+    stack: Sequence[AnalysisInstance],
+    progress: Progress,
+    *,
+    pts: float | None,
+) -> ExportItem:
+    """`item`, which holds the result of `instance`, showing all the layers of `stack`, the lowest first."""
+    if is_plain(instance, stack):
+        return item
+    layers = tuple(
+        (item.result if layer == instance else runner.result(layer, progress, pts=pts), layer.opacity)
+        for layer in stack
+    )
+    return dataclasses.replace(item, seen=Stack(layers))
+
+
+def stacked_frames(
+    runner: Runner, stack: Sequence[AnalysisInstance], progress: Progress, **span: Any
+) -> Iterator[tuple[Any, Stack]]:
+    """Every frame of a video in order, with all the layers of `stack`, the lowest first; `span` as `Runner.frames`."""
+    first, *others = stack
+    # Each layer walks the video by itself, as what follows things from frame to frame has to.
+    walks = [runner.frames(first, progress, **span), *(runner.frames(other, Progress(), **span) for other in others)]
+    for found in zip(*walks, strict=True):
+        progress.check()
+        layers = tuple((result, layer.opacity) for (_, result), layer in zip(found, stack, strict=True))
+        yield found[0][0], Stack(layers)

@@ -1,0 +1,278 @@
+"""The layers panel: everything that lies on the picture, the topmost first."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QDropEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QMenu,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cvstudio.layers import LayerStyle, on_canvas
+from cvstudio.params import fields_of
+from cvstudio.session import AnalysisInstance, State
+from ui.controller import Controller
+from ui.icons import icon
+from ui.panels import PANELS
+from ui.panels.base import Panel
+from ui.translate import translated
+from ui.widgets.elided import Elided
+from ui.widgets.empty_state import EmptyState
+from ui.widgets.icon_label import IconLabel
+from ui.widgets.keys import claims
+from ui.widgets.layer_menu import LayerMenu
+from ui.widgets.slider_row import SliderRow
+
+WIDTH = 216
+"""Narrower, and neither a name nor a slider has room."""
+
+NUMBER = Qt.ItemDataRole.UserRole
+KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Delete, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End)
+
+
+class LayerRow(QWidget):
+    """One layer: shown or hidden, what it is, how opaque, and a button that takes it away."""
+
+    def __init__(self, controller: Controller, instance: AnalysisInstance) -> None:
+        super().__init__()
+        self.setObjectName("layer-row")
+        number, layers = instance.id, controller.layers
+        self.eye = QToolButton()
+        self.eye.setCheckable(True)
+        self.eye.setAccessibleName(self.tr("Show layer"))
+        self.eye.clicked.connect(lambda: controller.set_visible(number, self.eye.isChecked()))
+        self.title = Elided()
+        self.model = Elided()
+        self.model.setObjectName("small")
+        self.remove = QToolButton()
+        self.remove.setIcon(icon("x"))
+        self.remove.setToolTip(self.tr("Remove this layer (Delete)"))
+        self.remove.setAccessibleName(self.tr("Remove layer"))
+        self.remove.clicked.connect(lambda: layers.remove(number))
+        names = QVBoxLayout()
+        names.setSpacing(0)
+        names.addWidget(self.title)
+        names.addWidget(self.model)
+        top = QHBoxLayout()
+        top.setSpacing(6)
+        top.addWidget(self.eye)
+        top.addWidget(IconLabel(instance.spec.icon, 16, "text"))
+        top.addLayout(names, 1)
+        top.addWidget(self.remove)
+        self.opacity = SliderRow(fields_of(LayerStyle)[0])
+        self.opacity.changed.connect(
+            lambda value, dragging: layers.set_opacity(number, float(value), dragging=dragging)
+        )
+        self.opacity.released.connect(lambda _: controller.end_drag())
+        # The tooltip names it: beside its title the slider would have no room.
+        self.opacity.label.hide()
+        self.opacity.slider.setMinimumWidth(24)
+        self.opacity.setVisible(on_canvas(instance.spec))
+        indented = QHBoxLayout()
+        indented.setContentsMargins(30, 0, 4, 0)
+        indented.addWidget(self.opacity)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(0)
+        layout.addLayout(top)
+        layout.addLayout(indented)
+        self.show_layer(instance, current=False)
+
+    def show_layer(self, instance: AnalysisInstance, *, current: bool) -> None:
+        """Show what has changed; never emits."""
+        self.eye.setChecked(instance.visible)
+        self.eye.setIcon(icon("eye" if instance.visible else "eye-off", 16, "text" if instance.visible else "quiet"))
+        self.eye.setToolTip(
+            self.tr("Hide this layer (Space)") if instance.visible else self.tr("Show this layer (Space)")
+        )
+        self.title.set_whole(translated(instance.spec.title))
+        font = self.title.font()
+        font.setBold(current)
+        self.title.setFont(font)
+        model = instance.model_spec
+        self.model.set_whole(model.title if model is not None else "")
+        self.model.setVisible(model is not None)
+        self.opacity.set_value(instance.opacity, 1.0)
+        self.opacity.setEnabled(instance.visible)
+
+
+class LayerList(QListWidget):
+    """Rows that are dragged into another order; the order itself is the session's."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self.setObjectName("layer-list")
+        self.setAccessibleName(self.tr("Layers"))
+        self.setFrameShape(QListWidget.Shape.NoFrame)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self.setDefaultDropAction(Qt.DropAction.MoveAction)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+
+    def numbers(self) -> list[int]:
+        """The ids of the layers from the topmost."""
+        return [int(self.item(row).data(NUMBER)) for row in range(self.count())]
+
+    def number(self) -> int | None:
+        item = self.currentItem()
+        return int(item.data(NUMBER)) if item is not None else None
+
+    def move_to(self, row: int, target: int) -> None:
+        """Put the layer of `row` where the one of `target` is."""
+        order = self.numbers()
+        order.insert(target, order.pop(row))
+        self._controller.layers.reorder(order[::-1])
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        if event.source() is not self:
+            event.ignore()
+            return
+        row, place = self.currentRow(), self.indexAt(event.position().toPoint()).row()
+        below = self.dropIndicatorPosition() == QAbstractItemView.DropIndicatorPosition.BelowItem
+        place = self.count() if place < 0 else place + below
+        # The rows are made anew from the session: moving the items here as well would lose their widgets.
+        event.setDropAction(Qt.DropAction.IgnoreAction)
+        event.accept()
+        if row >= 0:
+            self.move_to(row, place - (place > row))
+
+    def event(self, event: QEvent) -> bool:
+        return claims(event, KEYS) or super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        number, key, row = self.number(), event.key(), self.currentRow()
+        if number is None:
+            super().keyPressEvent(event)
+        elif key == Qt.Key.Key_Space:
+            visible = next(item.visible for item in self._controller.layers.stack() if item.id == number)
+            self._controller.set_visible(number, not visible)
+        elif key == Qt.Key.Key_Delete:
+            self._controller.layers.remove(number)
+        elif event.modifiers() & Qt.KeyboardModifier.AltModifier and key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            target = row + (1 if key == Qt.Key.Key_Down else -1)
+            if 0 <= target < self.count():
+                self.move_to(row, target)
+        else:
+            super().keyPressEvent(event)
+
+
+class LayersPanel(QWidget):
+    """The stack on the medium on the canvas."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self._rows: dict[int, LayerRow] = {}
+        self.setMinimumWidth(WIDTH)
+        self.list = LayerList(controller)
+        self.list.currentRowChanged.connect(self._chosen)
+        self.list.customContextMenuRequested.connect(lambda place: self.menu().exec(self.list.mapToGlobal(place)))
+        empty = EmptyState("layers", self.tr("Open something and choose an analysis; what you see is listed here."))
+        self.stack = QStackedWidget()
+        self.stack.addWidget(empty)
+        self.stack.addWidget(self.list)
+        self.add = QToolButton()
+        self.add.setObjectName("add-layer-button")
+        self.add.setIcon(icon("plus"))
+        self.add.setText(self.tr("Add layer"))
+        self.add.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.add.setToolTip(self.tr("Lay another analysis on what is seen"))
+        self.add.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.add.setMenu(LayerMenu(controller.layers, self.add))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 0, 8, 8)
+        layout.setSpacing(4)
+        layout.addWidget(self.stack, 1)
+        layout.addWidget(self.add, 0, Qt.AlignmentFlag.AlignLeft)
+        controller.state_changed.connect(lambda old, new: self._update(new))
+        self._update(controller.session.state)
+
+    def sizeHint(self) -> QSize:
+        return QSize(WIDTH, 220)
+
+    def row(self, number: int) -> LayerRow:
+        """The row of a layer by its id; raises KeyError where it is not listed."""
+        return self._rows[number]
+
+    def menu(self) -> QMenu:
+        """What can be done with the chosen layer."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        number, row, layers = self.list.number(), self.list.currentRow(), self._controller.layers
+        if number is None:
+            return menu
+        menu.addAction(icon("copy"), self.tr("Duplicate"), lambda: layers.duplicate(number))
+        up = menu.addAction(icon("chevron-up"), self.tr("Move up"), lambda: self.list.move_to(row, row - 1))
+        up.setEnabled(row > 0)
+        down = menu.addAction(icon("chevron-down"), self.tr("Move down"), lambda: self.list.move_to(row, row + 1))
+        down.setEnabled(row < self.list.count() - 1)
+        menu.addSeparator()
+        menu.addAction(icon("trash-2"), self.tr("Remove"), lambda: layers.remove(number))
+        return menu
+
+    def _chosen(self, row: int) -> None:
+        number = self.list.number()
+        if row >= 0 and number is not None and number != self._controller.session.state.current:
+            self._controller.layers.select(number)
+
+    def _update(self, state: State) -> None:
+        layers = self._controller.layers.stack()[::-1]
+        if [item.id for item in layers] != self.list.numbers():
+            self._rebuild(layers)
+        for place, instance in enumerate(layers):
+            row = self._rows[instance.id]
+            row.show_layer(instance, current=instance.id == state.current)
+            self.list.item(place).setSizeHint(QSize(0, row.sizeHint().height()))
+        places = [place for place, item in enumerate(layers) if item.id == state.current]
+        self.list.blockSignals(True)
+        self.list.setCurrentRow(places[0] if places else -1)
+        self.list.blockSignals(False)
+        self.stack.setCurrentIndex(1 if layers else 0)
+        self.add.setVisible(state.active_media is not None)
+
+    def _rebuild(self, layers: tuple[AnalysisInstance, ...]) -> None:
+        self.list.blockSignals(True)
+        self.list.clear()
+        self._rows = {}
+        for instance in layers:
+            item = QListWidgetItem()
+            item.setData(NUMBER, instance.id)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, translated(instance.spec.title))
+            self.list.addItem(item)
+            row = self._rows[instance.id] = LayerRow(self._controller, instance)
+            self.list.setItemWidget(item, row)
+        self.list.blockSignals(False)
+
+
+PANELS.register(
+    Panel(
+        "layers",
+        "Layers",
+        Qt.DockWidgetArea.LeftDockWidgetArea,
+        LayersPanel,
+        order=15,
+        shortcut="Ctrl+Alt+7",
+        keywords=(
+            "overlay",
+            "opacity",
+            "stack",
+            "blend",
+            "visibility",
+            "compare models",
+            "레이어",
+            "겹쳐 보기",
+            "투명도",
+        ),
+    )
+)

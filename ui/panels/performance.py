@@ -1,0 +1,227 @@
+"""The performance panel: how long each stage takes, what is shown and dropped, and what memory holds."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHeaderView,
+    QLabel,
+    QScrollArea,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cvstudio.memory import accelerator_bytes, resident_bytes
+from cvstudio.timings import KEPT, Timing
+from ui.controller import Controller
+from ui.panels import PANELS
+from ui.panels.base import Panel
+from ui.pipeline import DECODE, DRAW, PAINT
+from ui.translate import translated
+
+REFRESH_MS = 500
+COLUMN = 64
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+def size_text(count: int) -> str:
+    """Bytes for reading, in MB up to a thousand of them and in GB above (powers of ten, as disks are sold)."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def ms_text(secs: float) -> str:
+    """Milliseconds with three figures, the unit being in the heading."""
+    ms = secs * 1000
+    return f"{ms:.2f}" if ms < 9.995 else f"{ms:.1f}" if ms < 99.95 else f"{ms:,.0f}"
+
+
+class PerformancePanel(QScrollArea):
+    """Figures of the moment; they are asked for only while the panel is seen."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self._frames: tuple[float, int, int] | None = None
+        self.setMinimumWidth(280)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.facts: dict[str, QLabel] = {}
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(1, 1)
+        for key, title, tip in (
+            ("device", self.tr("Device"), self.tr("Where networks run, and in which precision.")),
+            ("frames", self.tr("Frames"), self.tr("Since playing began: shown and dropped, and shown each second.")),
+            ("memory", self.tr("Memory"), self.tr("What this program holds in RAM.")),
+            ("cache", self.tr("Stage cache"), self.tr("Kept outputs of stages; the oldest leave at the limit.")),
+            ("networks", self.tr("Networks"), self.tr("Loaded networks; the longest unused leave at the limit.")),
+            ("gpu", self.tr("GPU memory"), self.tr("Of all programs on that device.")),
+            ("jobs", self.tr("Jobs"), self.tr("Running and waiting on the workers.")),
+        ):
+            name, value = QLabel(title), QLabel()
+            name.setObjectName("quiet")
+            value.setAlignment(RIGHT)
+            value.setTextFormat(Qt.TextFormat.PlainText)
+            for label in (name, value):
+                label.setToolTip(tip)
+            row = grid.rowCount()
+            grid.addWidget(name, row, 0)
+            grid.addWidget(value, row, 1)
+            self.facts[key] = value
+        self._gpu_title = grid.itemAtPosition(grid.rowCount() - 2, 0).widget()
+        self.table = QTreeWidget()
+        self.table.setObjectName("timings")
+        self.table.setAccessibleName(self.tr("Duration of each stage"))
+        self.table.setHeaderLabels([self.tr("ms"), self.tr("last"), self.tr("median"), self.tr("p95")])
+        self.table.headerItem().setToolTip(2, self.tr("Median of the last {count} runs").format(count=KEPT))
+        self.table.headerItem().setToolTip(3, self.tr("95 of a hundred of the last runs were no slower"))
+        self.table.setSelectionMode(QTreeWidget.SelectionMode.NoSelection)
+        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.table.setIndentation(12)
+        self.table.setItemsExpandable(False)
+        self.table.setRootIsDecorated(False)
+        header = self.table.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column in (1, 2, 3):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(column, COLUMN)
+            self.table.headerItem().setTextAlignment(column, RIGHT)
+        body = QWidget()
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(12, 8, 12, 8)
+        layout.setSpacing(12)
+        self.table.setMinimumHeight(200)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(grid)
+        self.setWidget(body)
+        self._timer = QTimer(self, interval=REFRESH_MS)
+        self._timer.timeout.connect(self.refresh)
+
+    def sizeHint(self) -> QSize:
+        return QSize(312, 420)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self.refresh()
+        self._timer.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._timer.stop()
+
+    def refresh(self) -> None:
+        """Ask for all figures now."""
+        pipeline = self._controller.pipeline
+        host, cache = pipeline.host, pipeline.cache
+        precision = ", ".join(host.precisions)
+        self.facts["device"].setText(f"{host.device_name} · {precision}" if precision else host.device_name)
+        resident = resident_bytes()
+        self.facts["memory"].setText(size_text(resident) if resident is not None else "—")
+        of = self.tr("{used} of {all}")
+        self.facts["cache"].setText(of.format(used=size_text(cache.used_bytes), all=size_text(cache.budget_bytes)))
+        self.facts["networks"].setText(of.format(used=size_text(host.used_bytes), all=size_text(host.budget_bytes)))
+        gpu = accelerator_bytes(host.device_name.lower())
+        self.facts["gpu"].setVisible(gpu is not None)
+        self._gpu_title.setVisible(gpu is not None)
+        if gpu is not None:
+            self.facts["gpu"].setText(of.format(used=size_text(gpu[0]), all=size_text(gpu[1])))
+        running, waiting = pipeline.lanes.counts
+        text = self.tr("{running} running, {waiting} waiting")
+        self.facts["jobs"].setText(text.format(running=running, waiting=waiting))
+        self._show_frames()
+        self._show_timings()
+
+    def _show_frames(self) -> None:
+        playback = self._controller.playback
+        if not playback.shows_frames:
+            self._frames = None
+            if not self.facts["frames"].text():
+                self.facts["frames"].setText("—")
+            return
+        now, shown, dropped = time.monotonic(), playback.frames_shown, playback.frames_dropped
+        text = self.tr("{shown} shown, {dropped} dropped").format(shown=shown, dropped=dropped)
+        if self._frames is not None and shown >= self._frames[1] and now > self._frames[0]:
+            text += f" · {(shown - self._frames[1]) / (now - self._frames[0]):.1f}/s"
+        self._frames = (now, shown, dropped)
+        self.facts["frames"].setText(text)
+
+    def _show_timings(self) -> None:
+        timings = self._controller.pipeline.timings
+        groups: list[tuple[str, list[tuple[str, Timing | None]]]] = [
+            (
+                self.tr("Picture"),
+                [
+                    (self.tr("decode"), timings.get(DECODE)),
+                    (self.tr("draw"), timings.get(DRAW)),
+                    (self.tr("paint"), timings.get(PAINT)),
+                ],
+            )
+        ]
+        for instance in reversed(self._controller.layers.stack()):
+            model = instance.model_spec
+            title = translated(instance.spec.title) + (f" · {model.title}" if model is not None else "")
+            stages = [(stage.name, timings.get((instance.id, stage.name))) for stage in instance.spec.stages]
+            groups.append((title, stages))
+        shape = [(title, len(rows)) for title, rows in groups]
+        if shape != [
+            (item.text(0), item.childCount())
+            for item in (self.table.topLevelItem(row) for row in range(self.table.topLevelItemCount()))
+        ]:
+            self._build(groups)
+        for row, (_, rows) in enumerate(groups):
+            group = self.table.topLevelItem(row)
+            for place, (name, timing) in enumerate(rows):
+                item = group.child(place)
+                item.setText(0, name)
+                values = (timing.last_secs, timing.median_secs, timing.p95_secs) if timing else ()
+                for column in (1, 2, 3):
+                    item.setText(column, ms_text(values[column - 1]) if values else "—")
+
+    def _build(self, groups: list[tuple[str, list[tuple[str, Timing | None]]]]) -> None:
+        self.table.clear()
+        for title, rows in groups:
+            group = QTreeWidgetItem([title])
+            group.setToolTip(0, title)
+            font = group.font(0)
+            font.setBold(True)
+            group.setFont(0, font)
+            self.table.addTopLevelItem(group)
+            group.setFirstColumnSpanned(True)
+            for _ in rows:
+                item = QTreeWidgetItem()
+                for column in (1, 2, 3):
+                    item.setTextAlignment(column, RIGHT)
+                group.addChild(item)
+            group.setExpanded(True)
+
+
+PANELS.register(
+    Panel(
+        "performance",
+        "Performance",
+        Qt.DockWidgetArea.RightDockWidgetArea,
+        PerformancePanel,
+        order=40,
+        tabbed_with="results",
+        shortcut="Ctrl+Alt+8",
+        shown=False,
+        keywords=(
+            "speed",
+            "fps",
+            "frames per second",
+            "latency",
+            "memory",
+            "milliseconds",
+            "profiling",
+            "성능",
+            "속도",
+        ),
+    )
+)

@@ -1,0 +1,68 @@
+"""Where windows and docks stand: on a screen that is there, and all panels away and back."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRect
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+GRIP = (64, 24)
+"""Pixels of a window's top that have to be on a screen, so that one can take hold of it."""
+
+
+def rescued(place: QRect, screens: list[QRect]) -> QRect:
+    """`place` where its top can be reached on one of `screens`; else moved, and shrunk where it must be, onto the
+    first of them."""
+    top = QRect(place.left(), place.top(), place.width(), GRIP[1])
+    for screen in screens:
+        seen = top.intersected(screen)
+        if seen.width() >= min(GRIP[0], place.width()) and seen.height() >= GRIP[1]:
+            return place
+    if not screens:
+        return place
+    screen = screens[0]
+    width, height = min(place.width(), screen.width()), min(place.height(), screen.height())
+    x = screen.left() + (screen.width() - width) // 2
+    y = screen.top() + (screen.height() - height) // 2
+    return QRect(x, y, width, height)
+
+
+def rescue(widget: QWidget) -> None:
+    """Bring a window back that was left on a screen that is no longer there."""
+    screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
+    place = widget.geometry()
+    found = rescued(place, screens)
+    if found != place:
+        widget.setGeometry(found)
+
+
+class PanelsAway:
+    """All panels hidden at one key, and the same ones back at the next."""
+
+    def __init__(self, window: QMainWindow, docks: dict[str, QDockWidget]) -> None:
+        self._window = window
+        self._docks = docks
+        self._hidden: list[QDockWidget] = []
+        self._layout: object = None
+
+    @property
+    def away(self) -> bool:
+        return bool(self._hidden)
+
+    def toggle(self) -> bool:
+        """Hide what is shown, or bring it back; whether the panels are away now."""
+        if self._hidden:
+            self.back()
+            return False
+        self._layout = self._window.saveState()
+        self._hidden = [dock for dock in self._docks.values() if not dock.isHidden()]
+        for dock in self._hidden:
+            dock.hide()
+        return self.away
+
+    def back(self) -> None:
+        """What was hidden is shown again, each at its size and on its tab."""
+        if not self._hidden:
+            return
+        self._hidden = []
+        self._window.restoreState(self._layout)
