@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QPainter
+from PySide6.QtGui import QFont, QIcon, QPainter
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -42,6 +42,7 @@ MOMENT, PART, WHOLE, MEDIA, FOLDER = "moment", "part", "whole", "media", "folder
 REPLACE, KEEP = "replace", "keep"
 LIST_WIDTH = 300
 ROW_HEIGHT = 44
+SUMMARY_PX = 11
 
 
 @dataclass(frozen=True)
@@ -125,12 +126,11 @@ class _FormatDelegate(QStyledItemDelegate):
         inner = rect.adjusted(8, 4, -8, -4)
         font = QFont(option.font)  # type: ignore[attr-defined]
         painter.setFont(font)
-        metrics = painter.fontMetrics()
         painter.setPen(theme.colour("text"))
         top = QRect(inner.left(), inner.top(), inner.width(), inner.height() // 2)
         painter.drawText(top, Qt.AlignmentFlag.AlignVCenter, str(index.data()))
         painter.setPen(theme.colour("text" if chosen else "quiet"))
-        font.setPixelSize(max(10, round(metrics.height() * 0.68)))
+        font.setPixelSize(SUMMARY_PX)
         painter.setFont(font)
         below = QRect(inner.left(), top.bottom() + 1, inner.width(), inner.height() // 2)
         summary = str(index.data(Qt.ItemDataRole.ToolTipRole))
@@ -162,7 +162,7 @@ class ExportDialog(QDialog):
         self._source = Path(settings.text("export/source", ""))
         self._build(folder)
         self._fill_scopes()
-        self._fill_formats(settings.text("export/format", ""))
+        self._fill_formats(settings.text("export/format", "png"))
         self.formats.setFocus()
 
     # Building -------------------------------------------------------------------------------------------------------
@@ -242,6 +242,8 @@ class ExportDialog(QDialog):
         top.addWidget(QLabel(self.tr("What")))
         top.addWidget(self.scope, 1)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        # Some styles put a picture of their own on it, in colours of their own.
+        self.buttons.button(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())
         self.ok = self.buttons.addButton(self.tr("Export"), QDialogButtonBox.ButtonRole.AcceptRole)
         self.ok.setDefault(True)
         self.buttons.accepted.connect(self.accept)

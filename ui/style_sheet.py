@@ -57,6 +57,7 @@ QMenu::right-arrow { image: url("$chevron_right"); width: 14px; height: 14px; ma
 QPushButton { background: $raised; border: 1px solid transparent; border-radius: 6px; padding: 5px 12px; }
 QPushButton:hover { background: $hover; }
 QPushButton:pressed { background: $line; }
+QPushButton:checked { background: $selection; }
 QPushButton:focus { border-color: $accent; }
 QPushButton:disabled { color: $disabled; }
 QPushButton#primary, QPushButton:default { background: $accent; color: $on_accent; }

@@ -148,17 +148,28 @@ class BatchQueue(Closing):
     def _pieces_path(self, key: str) -> Path:
         return self._folder / f"pieces-{key}.jsonl"
 
-    def discard(self) -> None:
-        """Forget everything; the outputs stay. Nothing can be added afterwards."""
-        self.close()
-        for path in self._folder.iterdir():
-            path.unlink()
-        self._folder.rmdir()
-
     def close(self) -> None:
         for file in (self._file, *self._pieces.values()):
             file.close()
         self._lock.close()
+
+
+def forget(out: Path) -> None:
+    """Forget what was done in `out`, so that a batch there begins anew; its outputs stay.
+
+    Raises
+    ------
+    BatchError
+        A batch is working there.
+    OSError
+        The folder cannot be written to.
+    """
+    folder = out / FOLDER
+    if folder.is_dir():
+        _lock(folder / "lock", out).close()
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
 
 
 def write_report(path: Path, outcomes: list[Outcome]) -> None:

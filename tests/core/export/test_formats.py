@@ -73,6 +73,26 @@ def test_deep_pictures_become_8_bit(dtype, tmp_path, item, found):
         assert read.getpixel((159, 0)) == (255, 255, 255)
 
 
+def test_a_large_picture_with_alpha_keeps_every_pixel(tmp_path, item, found):
+    rng = np.random.default_rng(2)
+    pixels = rng.integers(0, 256, (3000, 4000, 3), np.uint8)
+    large = Image(pixels, rng.integers(0, 256, (3000, 4000), np.uint8))
+    one = Detections(
+        np.array([[3700, 2800, 4000, 3000]], np.float32),
+        found.scores[:1],
+        found.classes[:1],
+        found.labels,
+        found.ids[:1],
+        large.size,
+    )
+    with Pillow.open(write("png", tmp_path / "p.png", item(one, large))) as read:
+        assert (read.mode, read.size) == ("RGB", (4000, 3000))
+        shown = np.asarray(read)
+    np.testing.assert_array_equal(shown[:2700], pixels[:2700])
+    np.testing.assert_array_equal(shown[2810:2990, 3720:3980], pixels[2810:2990, 3720:3980])
+    assert (shown[2800:, 3700:] != pixels[2800:, 3700:]).any()
+
+
 def test_a_spectrogram_is_a_coloured_picture(tmp_path, item, sound):
     with Pillow.open(write("png", tmp_path / "s.png", item(sound, None))) as read:
         shown = np.asarray(read)

@@ -1,0 +1,341 @@
+"""The batch panel: a folder through the current analysis, with what became of each file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cvstudio.errors import UserError
+from cvstudio.jobs import Event, Job
+from cvstudio.progress import Progress, TimeLeft, duration_text
+from cvstudio.session import AnalysisInstance
+from ui.controller import Controller
+from ui.icons import icon
+from ui.panels import PANELS
+from ui.panels.base import Panel
+from ui.settings import Settings
+from ui.translate import translated
+from ui.widgets.empty_state import EmptyState
+
+CONTROLS_WIDTH = 320
+OWNER = ("batch",)
+LANE = "batch"
+TELL_EVERY_SECS = 0.1
+"""Files that end within this time are told together: thousands of small ones must not flood the window."""
+
+
+class BatchPanel(QWidget):
+    """Makes its content when it is first shown."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self.setObjectName("batch-panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._controller = controller
+        self._stack = QStackedLayout(self)
+        self.content: BatchContent | None = None
+
+    def sizeHint(self) -> QSize:
+        return QSize(720, 300)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self.content is None:
+            self.content = BatchContent(self._controller)
+            self._stack.addWidget(self.content)
+
+
+class BatchContent(QWidget):
+    """Controls on one side, the files on the other. `state` is "idle", "running", "paused" or "ended"."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        from ui.widgets.outcomes_table import OutcomesTable
+
+        self._controller = controller
+        self._settings = Settings()
+        self._left = TimeLeft()
+        self._source = self._settings.text("batch/source", "")
+        self._out = self._settings.text("batch/out", "")
+        self._wanted = {key for key in self._settings.text("batch/formats", "").split(",") if key}
+        self._cancelling = False
+        self._summary: Any = None
+        self.state = "idle"
+        self.table = OutcomesTable()
+        self.table.opened.connect(lambda file: controller.open_paths([Path(file)]))
+        work = QWidget()
+        sides = QHBoxLayout(work)
+        sides.setContentsMargins(12, 8, 12, 12)
+        sides.setSpacing(16)
+        sides.addWidget(self._make_controls())
+        sides.addWidget(self.table, 1)
+        self.empty = EmptyState(
+            "images",
+            self.tr("Take a whole folder through the current analysis. It can be stopped at any time and goes on."),
+            self.tr("Choose a folder …"),
+        )
+        self.empty.triggered.connect(self.choose_source)
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(work)
+        controller.state_changed.connect(lambda old, new: self._update())
+        controller.pipeline.event.connect(self._job_event)
+        self._update()
+
+    # Building -------------------------------------------------------------------------------------------------------
+
+    def _make_controls(self) -> QWidget:
+        self.analysis = QLabel()
+        self.analysis.setWordWrap(True)
+        self.source = self._folder_button(self.tr("Folder with the files"), self.choose_source)
+        self.out = self._folder_button(self.tr("Folder to write to"), self.choose_out)
+        self.formats = QPushButton()
+        self.formats.setObjectName("value-button")
+        self.formats.setAccessibleName(self.tr("Formats"))
+        self.formats.clicked.connect(self._show_formats)
+        form = QGridLayout()
+        form.setSpacing(8)
+        form.setColumnStretch(1, 1)
+        rows = ((self.tr("Files"), self.source), (self.tr("Write to"), self.out), (self.tr("Formats"), self.formats))
+        for row, (title, widget) in enumerate(rows):
+            form.addWidget(QLabel(title), row, 0)
+            form.addWidget(widget, row, 1)
+        self.start_button = QPushButton(icon("play"), "")
+        self.start_button.clicked.connect(self.start)
+        self.pause_button = QPushButton(icon("pause"), self.tr("Pause"))
+        self.pause_button.setToolTip(self.tr("Stops after the files that are being worked on; what is done stays done"))
+        self.pause_button.clicked.connect(self.pause)
+        self.cancel_button = QPushButton(icon("x"), self.tr("Cancel"))
+        self.cancel_button.setToolTip(self.tr("Stops, and begins anew the next time; what is written stays"))
+        self.cancel_button.clicked.connect(self.cancel)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(self.start_button, 1)
+        buttons.addWidget(self.pause_button)
+        buttons.addWidget(self.cancel_button)
+        self.bar = QProgressBar(maximum=1000, textVisible=False)
+        self.message = QLabel()
+        self.message.setObjectName("quiet")
+        self.message.setWordWrap(True)
+        self.message.setTextFormat(Qt.TextFormat.PlainText)
+        self.only_failed = QPushButton(self.tr("Show failed"), checkable=True)
+        self.only_failed.toggled.connect(self.table.outcomes.set_only_failed)
+        controls = QWidget()
+        controls.setFixedWidth(CONTROLS_WIDTH)
+        layout = QVBoxLayout(controls)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self.analysis)
+        layout.addLayout(form)
+        layout.addLayout(buttons)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.message)
+        layout.addStretch(1)
+        layout.addWidget(self.only_failed, 0, Qt.AlignmentFlag.AlignLeft)
+        return controls
+
+    def _folder_button(self, name: str, choose: Any) -> QPushButton:
+        button = QPushButton(icon("folder-open"), "")
+        button.setObjectName("value-button")
+        button.setAccessibleName(name)
+        button.clicked.connect(choose)
+        return button
+
+    # What is chosen -------------------------------------------------------------------------------------------------
+
+    def set_folders(self, source: Path, out: Path) -> None:
+        """Choose where the files are and where results go."""
+        self._source, self._out = str(source), str(out)
+        self._settings.set("batch/source", self._source)
+        self._settings.set("batch/out", self._out)
+        self._update()
+
+    def choose_source(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, self.tr("Folder with the files"), self._source)
+        if name:
+            # Beside the files, where the user finds it, and not among them.
+            folder = Path(name)
+            self.set_folders(folder, folder.with_name(f"{folder.name} results"))
+
+    def choose_out(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, self.tr("Folder to write to"), self._out)
+        if name:
+            self.set_folders(Path(self._source), Path(name))
+
+    def set_formats(self, keys: set[str]) -> None:
+        """Choose the formats by key."""
+        self._wanted = keys
+        self._settings.set("batch/formats", ",".join(sorted(keys)))
+        self._update()
+
+    def _chosen(self, instance: AnalysisInstance) -> list[Any]:
+        """The formats that the analysis has and the user wants; the usual ones where there is none."""
+        from cvstudio.exporters import EXPORTERS, default_exporters
+
+        fitting = [item for item in EXPORTERS if issubclass(instance.spec.result, item.accepts)]
+        return [item for item in fitting if item.key in self._wanted] or default_exporters(instance.spec.result)
+
+    def _show_formats(self) -> None:
+        from cvstudio.exporters import EXPORTERS
+
+        instance = self._controller.session.state.instance
+        if instance is None:
+            return
+        chosen = {item.key for item in self._chosen(instance)}
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setToolTipsVisible(True)
+        for exporter in EXPORTERS:
+            if issubclass(instance.spec.result, exporter.accepts):
+                action = menu.addAction(translated(exporter.title))
+                action.setCheckable(True)
+                action.setChecked(exporter.key in chosen)
+                action.setToolTip(translated(exporter.summary))
+                action.toggled.connect(
+                    lambda on, key=exporter.key: self.set_formats(chosen | {key} if on else chosen - {key})
+                )
+        menu.popup(self.formats.mapToGlobal(self.formats.rect().bottomLeft()))
+
+    def _update(self) -> None:
+        instance = self._controller.session.state.instance
+        self._stack.setCurrentIndex(1 if self._source else 0)
+        if not self._source:
+            return  # and no import of formats for a panel that nobody uses
+        running = self.state == "running"
+        model = instance.model_spec if instance is not None else None
+        title = translated(instance.spec.title) if instance is not None else self.tr("No analysis is chosen")
+        self.analysis.setText(title + (f" · {model.title}" if model else ""))
+        for button, text in ((self.source, self._source), (self.out, self._out)):
+            button.setText(Path(text).name)
+            button.setToolTip(text)
+            button.setEnabled(not running)
+        self.formats.setText(", ".join(translated(item.title) for item in self._chosen(instance)) if instance else "")
+        self.formats.setEnabled(not running and instance is not None)
+        self.start_button.setText(self.tr("Resume") if self.state == "paused" else self.tr("Start"))
+        self.start_button.setEnabled(not running and instance is not None)
+        self.pause_button.setEnabled(running)
+        self.cancel_button.setEnabled(self.state in ("running", "paused"))
+        self.bar.setVisible(running)
+
+    # Work -----------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin, or go on with what is not done yet."""
+        instance = self._controller.session.state.instance
+        if instance is None or self.state == "running":
+            return
+        look = dict(self._controller.session.state.look)
+        formats = tuple(item.key for item in self._chosen(instance))
+        source, out = Path(self._source), Path(self._out)
+        self.table.outcomes.clear()
+        self._left = TimeLeft()
+        self._cancelling = False
+        self.state = "running"
+        self.bar.setMaximum(0)
+        self.message.setText(self.tr("starting"))
+        self._update()
+
+        def work(progress: Progress) -> Iterator[Any]:
+            from cvstudio.batch import Batch, BatchPlan
+
+            batch = Batch(BatchPlan(instance, (source,), out, formats, look=look))
+            ended: list[Any] = []
+            told = time.monotonic()
+            for outcome in batch.run(progress):
+                ended.append(outcome)
+                if time.monotonic() - told >= TELL_EVERY_SECS:
+                    yield batch, ended
+                    ended, told = [], time.monotonic()
+            yield batch, ended
+
+        title = self.tr("Batch {name}").format(name=source.name)
+        self._controller.pipeline.submit(LANE, Job(OWNER, title, work))
+
+    def pause(self) -> None:
+        """Stop; `start` goes on."""
+        if self.state == "running":
+            self.message.setText(self.tr("stopping after what is being worked on"))
+            self.pause_button.setEnabled(False)
+            self._controller.pipeline.lanes.cancel(OWNER)
+
+    def cancel(self) -> None:
+        """Stop, and forget what is done."""
+        self._cancelling = True
+        if self.state == "running":
+            self.pause()
+        else:
+            self._forget()
+
+    def _forget(self) -> None:
+        from cvstudio.batch import forget
+
+        try:
+            forget(Path(self._out))
+        except (UserError, OSError) as error:
+            self._controller.notice.emit("error", str(error))
+        self.state = "idle"
+        self.message.setText(self.tr("Cancelled; what is written stays, and the next start begins anew."))
+        self._update()
+
+    def _job_event(self, event: Event) -> None:
+        if event.job.owner != OWNER:
+            return
+        if event.kind == "output":
+            batch, ended = event.value
+            self.table.add(ended)
+            if batch.restarted:
+                self.message.setToolTip(self.tr("The settings are others than before, so it was begun anew."))
+            self._summary = batch.summary
+        elif event.kind == "progress":
+            fraction, text = event.value
+            left = self._left(fraction, time.monotonic())
+            more = "" if left is None else " · " + self.tr("{time} left").format(time=duration_text(left))
+            self.bar.setMaximum(0 if fraction is None else 1000)
+            self.bar.setValue(round((fraction or 0.0) * 1000))
+            self.message.setText(f"{text}{more}")
+        elif event.kind in ("finished", "failed", "cancelled"):
+            self._ended(event.kind)
+
+    def _ended(self, how: str) -> None:
+        if how == "cancelled" and self._cancelling:
+            self._forget()
+            return
+        self.state = "paused" if how == "cancelled" else "ended"
+        if how == "finished":
+            self.message.setText(self._summary.text())
+        elif how == "cancelled":
+            self.message.setText(self.tr("Paused; it goes on with the rest."))
+        else:
+            # The notice says why.
+            self.message.setText(self.tr("It could not go on."))
+        self._update()
+
+
+PANELS.register(
+    Panel(
+        "batch",
+        "Batch",
+        Qt.DockWidgetArea.BottomDockWidgetArea,
+        BatchPanel,
+        order=62,
+        shortcut="Ctrl+Alt+B",
+        shown=False,
+    )
+)
