@@ -1,4 +1,4 @@
-"""`cvstudio run …`, `list`, `train …` and `evaluate …`: what can be done without a window.
+"""`cvstudio run …`, `list`, `weights …`, `train …` and `evaluate …`: what can be done without a window.
 
 Exit codes: 0 done, 1 the user has to change something (one sentence on stderr), 2 wrong usage, 130 interrupted.
 """
@@ -18,13 +18,15 @@ from cvstudio.params import add_arguments, fields_of, parse_text
 from cvstudio.progress import Progress
 from cvstudio.terminal import Bar, guarded
 from cvstudio.training.arguments import add_training
+from cvstudio.weights import WeightsNeededError
+from cvstudio.weights.commands import add_weights, needed_command
 from cvstudio.weights.terms import terms
 
 if TYPE_CHECKING:
     from cvstudio.api import Runner
     from cvstudio.session import AnalysisInstance
 
-COMMANDS = ("run", "list", "train", "evaluate")
+COMMANDS = ("run", "list", "weights", "train", "evaluate")
 
 
 def _analysis_parser(commands: Any, analysis: Analysis) -> None:
@@ -38,7 +40,7 @@ def _analysis_parser(commands: Any, analysis: Analysis) -> None:
         models = [model for model in MODELS if model.task == analysis.task]
         keys = ", ".join(model.key for model in models)
         parser.add_argument("--model", default=analysis.default_model, help=f"one of: {keys}")
-        parser.add_argument("--weights", type=Path, help="a local checkpoint file for the model")
+        parser.add_argument("--weights", type=Path, help="a local checkpoint file or folder for the model")
         shown: set[type[Any]] = set()
         names: set[str] = set()
         for model in models:
@@ -75,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
         _analysis_parser(analyses, analysis)
     _common(recipe)
     commands.add_parser("list", help="what can be run: analyses, models with their licences, formats")
+    add_weights(commands)
     add_training(commands)
     return parser
 
@@ -162,6 +165,12 @@ def _run(arguments: Sequence[str]) -> int:
         build_parser().parse_args(["run", "--help"])
 
     def work(progress: Progress) -> int:
+        try:
+            return analyse(progress)
+        except WeightsNeededError as error:
+            raise needed_command(error) from error
+
+    def analyse(progress: Progress) -> int:
         with Runner(device=options.device) as runner:
             if recipe:
                 instance, time_secs, options.look = load_recipe(options.recipe)
@@ -192,6 +201,10 @@ def main(arguments: Sequence[str]) -> int:
 
         options = build_parser().parse_args(arguments)
         return commands.train(options) if options.command == "train" else commands.evaluate(options)
+    if arguments[0] == "weights":
+        from cvstudio.weights import commands as weights_commands
+
+        return weights_commands.run(build_parser().parse_args(arguments))
     if arguments[0] == "list" and len(arguments) == 1:
         return _list()
     build_parser().parse_args(arguments)
