@@ -44,6 +44,8 @@ class Controller(QObject):
     view_changed : a new `Shown` is to be painted
     notice : (level, text) for the user
     opened : a medium was opened
+    weights_wanted : published weights are to be offered for download
+    weights_changed : weights came to this machine
     """
 
     state_changed = Signal(object, object)
@@ -52,6 +54,8 @@ class Controller(QObject):
     opened = Signal(object)
     emphasis_changed = Signal()
     pick_started = Signal(str)
+    weights_wanted = Signal(object)
+    weights_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

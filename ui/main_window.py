@@ -21,6 +21,7 @@ from cvstudio.media import Media
 from cvstudio.models import MODELS
 from cvstudio.resources import user_cache_dir
 from cvstudio.session import State
+from ui.checkpoints.checkpoints import Checkpoints
 from ui.commands import Command, install
 from ui.controller import Controller
 from ui.exporting import Exporting
@@ -59,6 +60,7 @@ class MainWindow(QMainWindow):
         self.notices = Notices(self._centre)
         self.project = ProjectFiles(self, self.controller, self.settings)
         self.exporting = Exporting(self, self.controller, self.settings, self.notices)
+        self.checkpoints = Checkpoints(self, self.controller, self.notices)
         self.docks = self._make_docks()
         self.status = StatusLine(self.controller)
         self.setStatusBar(self.status)
@@ -123,6 +125,15 @@ class MainWindow(QMainWindow):
             Command("project-open", tr("Open Project …"), self.project.ask_open, "file", (), "", (), True),
             Command("project-save", tr("Save Project"), self.project.save, "file", ("Ctrl+S",), "save"),
             Command("project-save-as", tr("Save Project As …"), self.project.save_as, "file", ("Ctrl+Shift+S",)),
+            Command(
+                "checkpoint",
+                tr("Use a Checkpoint File …"),
+                self.checkpoints.ask,
+                "file",
+                (),
+                "box",
+                ("weights", "import", "safetensors", "state dict", "fine-tuned", "가중치"),
+            ),
             Command("export", tr("Export …"), self.exporting.ask, "file", ("Ctrl+E",), "share", (), True),
             Command("quit", tr("Quit"), self.close, "file", ("Ctrl+Q",), "", (), True),
             Command("undo", tr("Undo"), c.undo, "edit", ("Ctrl+Z",), "undo-2"),
@@ -203,7 +214,8 @@ class MainWindow(QMainWindow):
             self.open_paths([Path(name)])
 
     def open_paths(self, paths: list[Path]) -> None:
-        """Open files, folders and projects."""
+        """Open files, folders, projects and checkpoints."""
+        paths = self.checkpoints.take(paths)
         if paths:
             self.settings.set("folder", str(paths[0].parent))
         projects = [path for path in paths if path.suffix == SUFFIX]

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
 from cvstudio.jobs import Event
+from cvstudio.progress import TimeLeft, duration_text
 from ui.controller import Controller
 from ui.icons import icon
 from ui.panels import PANELS
@@ -22,7 +23,7 @@ class JobRow(QWidget):
 
     def __init__(self, title: str) -> None:
         super().__init__()
-        self._began = time.monotonic()
+        self._time_left = TimeLeft()
         self.title = title
         self._label = QLabel(title)
         self._label.setTextFormat(Qt.TextFormat.PlainText)
@@ -44,21 +45,16 @@ class JobRow(QWidget):
         layout.addLayout(top)
         layout.addWidget(self._bar)
 
-    @property
-    def age_secs(self) -> float:
-        return time.monotonic() - self._began
-
     def report(self, fraction: float | None, message: str) -> None:
         if message:
             self._label.setText(f"{self.title} · {message}" if message != self.title else message)
+        left = self._time_left(fraction, time.monotonic())
+        self._left.setText("" if left is None else self.tr("{time} left").format(time=duration_text(left)))
         if fraction is None:
             self._bar.setMaximum(0)
             return
         self._bar.setMaximum(1000)
         self._bar.setValue(round(fraction * 1000))
-        if fraction > 0.01 and self.age_secs > 1:
-            left = self.age_secs / fraction - self.age_secs
-            self._left.setText(self.tr("{secs} s left").format(secs=round(left)))
 
 
 class JobsPanel(QWidget):
