@@ -87,7 +87,7 @@ def _get(options: argparse.Namespace, progress: Progress) -> int:
 def _print_offer(offer: Offer) -> None:
     print(offer.title, file=sys.stderr)
     for name, value in offer.facts():
-        print(f"  {name:<12}{value}", file=sys.stderr)
+        print(f"  {name:<14}{value}", file=sys.stderr)
 
 
 def _verify(options: argparse.Namespace, progress: Progress) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.models.base import Weights
-from cvstudio.weights.download import keep_folder, part_of
+from cvstudio.weights.download import SPARE_BYTES, keep_folder, part_of
 from cvstudio.weights.store import cached_path, file_sha256
 
 
@@ -29,6 +29,11 @@ class Offer:
     folder: Path
     free_bytes: int
     come_bytes: int
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the disk holds what is still to come."""
+        return self.weights.size_bytes - self.come_bytes + SPARE_BYTES <= self.free_bytes
 
     def facts(self) -> tuple[tuple[str, str], ...]:
         """Name and value of each fact, as they are shown."""

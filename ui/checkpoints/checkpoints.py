@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LANE = "download"
 """Of its own: a slow connection must not hold up what is looked at meanwhile."""
 
+LOOKING_LANE = "checkpoints"
 MOST_LOOKED_AT = 20
 """Where more files than this are opened at once, they are media."""
 
@@ -169,7 +170,7 @@ class Checkpoints(QObject):
             yield Looked(identify(path, progress))
 
         title = self.tr("Looking at {name}").format(name=path.name)
-        self._controller.pipeline.submit("pool", Job(("identify", str(path)), title, work))
+        self._controller.pipeline.submit(LOOKING_LANE, Job(("identify", str(path)), title, work))
 
     def use(self, model: str, path: Path) -> None:
         """Analyse with `model` and the checkpoint `path`."""

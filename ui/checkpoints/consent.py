@@ -29,20 +29,18 @@ class ConsentDialog(QDialog):
         self.offer = offer
         self.setObjectName("consent-dialog")
         self.setWindowTitle(self.tr("Get {title}").format(title=offer.title))
-        self.setFixedWidth(WIDTH)
         card = CardView()
         card.head(self.tr("Get the weights of {title}").format(title=offer.title), False)
         card.text(self.tr("The program downloads nothing by itself. This is what it would get."), "quiet")
         card.pairs([(translated(name), value) for name, value in offer.facts()])
-        short = offer.weights.size_bytes - offer.come_bytes > offer.free_bytes
-        if short:
+        if not offer.has_room:
             card.text(self.tr("There is not enough room on that disk."), "message")
         buttons = QDialogButtonBox()
         buttons.setContentsMargins(16, 0, 16, 16)
         resumed = offer.come_bytes > 0
         self.download = QPushButton(self.tr("Go on with the download") if resumed else self.tr("Download"))
         self.download.setDefault(True)
-        self.download.setEnabled(not short)
+        self.download.setEnabled(offer.has_room)
         choose = QPushButton(self.tr("Choose a file …"))
         choose.setAutoDefault(False)
         cancel = QPushButton(self.tr("Cancel"))
@@ -60,3 +58,5 @@ class ConsentDialog(QDialog):
         layout.setSpacing(0)
         layout.addWidget(card)
         layout.addWidget(buttons)
+        # What wraps is as high as its width makes it; more would be left as gaps between the lines.
+        self.setFixedSize(WIDTH, card.layout().heightForWidth(WIDTH) + buttons.sizeHint().height())

@@ -27,6 +27,9 @@ class DifferencesView(QTreeWidget):
         self.setColumnCount(3)
         self.setHeaderLabels([self.tr("Tensor"), self.tr("Expected"), self.tr("Found")])
         self.setUniformRowHeights(True)
+        self.setIndentation(14)
+        # The end of a name says which layer's part it is.
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setSelectionMode(QTreeWidget.SelectionMode.ExtendedSelection)
         self._differences = differences
         self.show_differences(differences)

@@ -21,6 +21,7 @@ from ui.translate import translated
 from ui.widgets.model_card import CardView
 
 WIDTH = 560
+TABLE_WIDTH = 680
 TABLE_HEIGHT = 280
 
 
@@ -48,6 +49,10 @@ class _Dialog(QDialog):
             copy.clicked.connect(self.table.copy)
         self.button(closing, QDialogButtonBox.ButtonRole.RejectRole).clicked.connect(self.reject)
         self.body.addWidget(self.buttons)
+        if self.table is None:
+            # What wraps is as high as its width makes it; more would be left as gaps between the lines.
+            height = self.card.layout().heightForWidth(WIDTH) + self.buttons.sizeHint().height()
+            self.setFixedSize(WIDTH, height)
 
     def button(self, title: str, role: QDialogButtonBox.ButtonRole) -> QPushButton:
         made = QPushButton(title)
@@ -57,8 +62,11 @@ class _Dialog(QDialog):
 
     def add_table(self, differences: Differences) -> None:
         self.table = DifferencesView(differences)
-        self.table.setMinimumHeight(TABLE_HEIGHT)
-        self.body.addWidget(self.table, 1)
+        self.table.setMinimumSize(TABLE_WIDTH, TABLE_HEIGHT)
+        frame = QVBoxLayout()
+        frame.setContentsMargins(12, 0, 12, 8)
+        frame.addWidget(self.table)
+        self.body.addLayout(frame, 1)
 
 
 class DifferencesDialog(_Dialog):
@@ -127,7 +135,9 @@ class ImportDialog(_Dialog):
             choice.setProperty("model", model.key)
             self.choices.addButton(choice, number)
             self.card.add(choice)
-        self.card.text(self.tr("Its licence is its author's: look it up where the file is from."), "quiet")
+        licence = self.found.licence
+        unknown = self.tr("Its licence is its author's: look it up where the file is from.")
+        self.card.text(self.tr("Licence: {licence}").format(licence=licence) if licence else unknown, "quiet")
         self.use = self.button(self.tr("Use it"), QDialogButtonBox.ButtonRole.AcceptRole)
         self.use.setDefault(True)
         self.use.clicked.connect(self._chosen)

@@ -13,6 +13,7 @@ from ui.controller import Controller
 from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
+from ui.widgets.elided_label import ElidedLabel
 
 SHOW_AFTER_MS = 300
 """A job that is shorter than this would only flicker."""
@@ -25,31 +26,41 @@ class JobRow(QWidget):
         super().__init__()
         self._time_left = TimeLeft()
         self.title = title
-        self._label = QLabel(title)
-        self._label.setTextFormat(Qt.TextFormat.PlainText)
+        self._label = ElidedLabel(title)
+        self._label.setFixedHeight(self._label.sizeHint().height() + 2)
+        self._message = ElidedLabel()
+        self._message.setObjectName("small")
+        self._message.hide()
         self._bar = QProgressBar(maximum=0, textVisible=False)
         self._bar.setFixedHeight(4)
         self._left = QLabel()
-        self._left.setObjectName("quiet")
+        self._left.setObjectName("small")
+        self._left.hide()
         self.cancel = QToolButton()
         self.cancel.setIcon(icon("x"))
         self.cancel.setToolTip(self.tr("Cancel {title}").format(title=title))
         self.cancel.setAccessibleName(self.cancel.toolTip())
         top = QHBoxLayout()
         top.addWidget(self._label, 1)
-        top.addWidget(self._left)
         top.addWidget(self.cancel)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 4)
         layout.setSpacing(4)
         layout.addLayout(top)
         layout.addWidget(self._bar)
+        under = QHBoxLayout()
+        under.setSpacing(8)
+        under.addWidget(self._message, 1)
+        under.addWidget(self._left)
+        layout.addLayout(under)
 
     def report(self, fraction: float | None, message: str) -> None:
-        if message:
-            self._label.setText(f"{self.title} · {message}" if message != self.title else message)
+        if message and message != self.title:
+            self._message.setText(message)
+            self._message.show()
         left = self._time_left(fraction, time.monotonic())
         self._left.setText("" if left is None else self.tr("{time} left").format(time=duration_text(left)))
+        self._left.setVisible(left is not None)
         if fraction is None:
             self._bar.setMaximum(0)
             return

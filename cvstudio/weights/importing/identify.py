@@ -39,6 +39,7 @@ class Identified:
     ----------
     n_tensors, n_numbers : in the state dict; 0 where it is a network with layers of its own
     notes : what the user should know of it, in sentences
+    licence : of a published checkpoint; empty where it is not known
     fits : of the models that it was compared with, those that it fits, or else the nearest, the best first
     """
 
@@ -47,6 +48,7 @@ class Identified:
     n_tensors: int = 0
     n_numbers: int = 0
     notes: tuple[str, ...] = ()
+    licence: str = ""
     fits: tuple[Fit, ...] = ()
 
     @property
@@ -100,21 +102,31 @@ def identify(path: Path, progress: Progress, *, only: ModelSpec | None = None) -
     if found.origin:
         notes += (f"Its configuration calls it {found.origin}.",)
     published = _published_as(found)
+    licence = ""
     if published is not None:
-        notes += (f"It is the published checkpoint of {published.title}.",)
-    compared = _compare(found, [only] if only else [published] if published else list(MODELS), progress)
+        model, licence = published
+        notes += (f"It is the published checkpoint of {model.title}.",)
+    compared = _compare(found, [only] if only else [published[0]] if published else list(MODELS), progress)
     fitting = [fit for fit in compared if not fit.differences.rows]
     nearest = [fit for fit in compared if only or fit.differences.share >= LEAST_SHARE][:MOST_NEAREST]
     numbers = sum(tensor.numel() for tensor in found.tensors.values())
-    return Identified(found.path, found.kind, len(found.tensors), numbers, notes, tuple(fitting or nearest))
+    return Identified(found.path, found.kind, len(found.tensors), numbers, notes, licence, tuple(fitting or nearest))
 
 
-def _published_as(found: Checkpoint) -> ModelSpec | None:
-    """The model whose published weights have the same hash."""
+def _published_as(found: Checkpoint) -> tuple[ModelSpec, str] | None:
+    """The model whose published weights have the same hash, and their licence."""
     if not found.path.is_file():
         return None
     digest = file_sha256(found.path)
-    return next((m for m in MODELS for w in m.weights if w.sha256 and digest.startswith(w.sha256)), None)
+    return next(
+        (
+            (model, weights.licence)
+            for model in MODELS
+            for weights in model.weights
+            if weights.sha256 and digest.startswith(weights.sha256)
+        ),
+        None,
+    )
 
 
 def _compare(found: Checkpoint, models: Iterable[ModelSpec], progress: Progress) -> list[Fit]:

@@ -47,7 +47,7 @@ class Middle:
     def predict(self, image: Any, params: Any, progress: Any) -> Detections:
         width, height = image.size
         boxes = np.array([[width / 4, height / 4, width * 3 / 4, height * 3 / 4]], np.float32)
-        score = np.array([float(self.model.weight)], np.float32)
+        score = np.array([float(self.model.weight.detach())], np.float32)
         return Detections(boxes, score, np.zeros(1, np.int64), self.labels, np.zeros(1, np.int64), image.size)
 
 
@@ -202,6 +202,13 @@ class TestConsent:
         dialog().file_wanted.emit()
         qtbot.waitUntil(lambda: window.controller.detections() is not None, timeout=60_000)
         assert server.log.paths == []
+
+    def test_without_room_nothing_can_be_agreed_to(self, window, missing, dialog, monkeypatch):
+        usage = type(shutil.disk_usage("/"))(10**12, 10**12, 10 << 20)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+        press(window)
+        assert "not enough room" in texts(dialog())
+        assert not dialog().download.isEnabled()
 
     def test_closing_the_window_ends_a_download(self, window, missing, server, hostile, dialog, qtbot):
         server.plays(lambda handler: handler.stop.wait(20))
