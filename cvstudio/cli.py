@@ -19,7 +19,7 @@ from cvstudio.progress import Progress
 from cvstudio.terminal import Bar, guarded
 from cvstudio.training.arguments import add_training
 from cvstudio.weights import WeightsNeededError
-from cvstudio.weights.commands import add_weights, needed_command
+from cvstudio.weights.arguments import add_weights
 from cvstudio.weights.terms import terms
 
 if TYPE_CHECKING:
@@ -168,6 +168,8 @@ def _run(arguments: Sequence[str]) -> int:
         try:
             return analyse(progress)
         except WeightsNeededError as error:
+            from cvstudio.weights.commands import needed_command
+
             raise needed_command(error) from error
 
     def analyse(progress: Progress) -> int:

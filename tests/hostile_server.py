@@ -6,11 +6,13 @@ import contextlib
 import hashlib
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,6 +87,14 @@ class Server:
     @property
     def base(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def encrypt(self, certificate: Path, key: Path) -> None:
+        """Speak TLS from now on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        # The handshake waits for the handler's first read: one that fails must not hold up the others.
+        listening = self._server.socket
+        self._server.socket = context.wrap_socket(listening, server_side=True, do_handshake_on_connect=False)
 
     def plays(self, *script: Behaviour) -> None:
         self.script[:] = script

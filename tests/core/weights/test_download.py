@@ -428,8 +428,34 @@ def test_a_proxy_is_asked_for_a_tunnel_and_may_refuse(server, hostile, refused, 
     assert set(server.log.paths) == {"example.org:443"}
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(server, hostile, refused):
-    """The server speaks no TLS: the handshake fails, and nothing is taken unencrypted in its place."""
+@pytest.fixture
+def secure(server: Any, tmp_path: Path) -> Any:
+    """`server` over TLS, with a certificate that nobody vouches for."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the openssl command to make a certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*made, *subject], check=True, capture_output=True)
+    server.encrypt(certificate, key)
+    return certificate
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(server, secure, refused):
+    url = server.base.replace("http://127.0.0.1", "https://localhost") + "/weights-1234.pth"
+    assert "self-signed certificate" in refused(server.weights(url=url))
+    assert server.log.paths == []
+
+
+def test_one_that_the_user_vouches_for_is_taken(server, secure, hostile, get, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(secure))
+    url = server.base.replace("http://127.0.0.1", "https://localhost") + "/weights-1234.pth"
+    weights = server.weights(url=url)
+    check(get(weights), hostile, weights)
+
+
+def test_no_tls_where_it_is_asked_for(server, refused):
+    """Nothing is taken unencrypted in its place."""
     text = refused(server.weights(url=server.base.replace("http:", "https:") + "/weights-1234.pth"))
     assert "the connection broke" in text
 

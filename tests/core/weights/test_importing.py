@@ -133,6 +133,23 @@ class TestKinds:
     def test_real_files_of_other_programs(self, name, data):
         assert recognise(data("weights", name)) is None
 
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("squeezenet1_1_imagenet.pth", "retinaface_mobilenet0.25.pth", "espnet_p2q8_cityscapes.pth"),
+            *("srgan_generator_x4.pth", "mtcnn_pnet.pt", "yolo_fastestv2_coco.pth", "gtcrn_dns3.tar"),
+        ],
+    )
+    def test_real_checkpoints_are_read(self, name, data):
+        """What independent code reads of them, with torch's own loader."""
+        content = torch.load(data("weights", name), map_location="cpu", weights_only=True)
+        plain = content.get("model", content.get("state_dict", content))
+        found = read_checkpoint(data("weights", name)).tensors
+        assert len(found) == len(plain)
+        for (ours, tensor), (theirs, other) in zip(found.items(), plain.items(), strict=True):
+            assert ours == theirs.removeprefix("module.")
+            assert torch.equal(tensor, other)
+
     def test_media_are_no_checkpoints(self, data):
         folders = ("photos", "video", "rgbd", "meshes")
         assert not [path for name in folders for path in data(name).rglob("*") if is_checkpoint(path)]
