@@ -9,6 +9,8 @@ from PySide6.QtCore import QEvent
 from PySide6.QtTest import QTest
 
 from cvstudio.errors import UserError
+from cvstudio.models import MODELS
+from cvstudio.resources import resource
 from ui.app import make_application
 from ui.driving import pause
 from ui.main_window import MainWindow
@@ -43,6 +45,7 @@ class Sheet:
         window.controller.set_model("ssdlite")
         pause(600)
         tour.screenshot("4 a network without weights")
+        self._weights()
         while window.notices.dismiss_newest():
             pass
         tour.card("refocus")
@@ -60,6 +63,23 @@ class Sheet:
         tour.files.append(path)
         palette.close()
         return tour.files
+
+    def _weights(self) -> None:
+        """What would be downloaded, and what a checkpoint file is good for."""
+        checkpoints = self.window.checkpoints
+        checkpoints.offer(MODELS["ssdlite"].weights[0])
+        self._dialog("4 consent")
+        checkpoints.identify(resource("models", "residual-60.safetensors"))
+        self.tour.wait("what the checkpoint is", lambda: bool(checkpoints.dialogs))
+        self._dialog("4 checkpoint")
+
+    def _dialog(self, name: str) -> None:
+        dialog = self.window.checkpoints.dialogs[-1]
+        pause(100)
+        path = self.tour.out / f"{name}.png"
+        dialog.grab().save(str(path))
+        self.tour.files.append(path)
+        dialog.reject()
 
     def _open(self, sample: str) -> None:
         from cvstudio.samples import sample_path

@@ -271,6 +271,17 @@ class TestFiles:
         table.copy()
         assert key in QGuiApplication.clipboard().text()
 
+    def test_without_a_picture_it_is_chosen_and_waits_for_one(self, window, dialog, qtbot, tmp_path):
+        from cvstudio.resources import resource
+
+        path = tmp_path / "mine.safetensors"
+        shutil.copy(resource("models", "residual-60.safetensors"), path)
+        drop(window, path)
+        dialog().use.click()
+        instance = window.controller.session.state.instance
+        assert (instance.model, instance.weights) == ("residual-60", path)
+        assert "mine.safetensors is chosen; open a picture to use it." in notices(window)
+
     def test_code_is_refused_in_one_sentence(self, window, qtbot, tmp_path):
         class Evil:
             def __reduce__(self) -> Any:
