@@ -14,7 +14,7 @@ from cvstudio.weights.importing.kinds import Kind
 HARMLESS = re.compile(
     r"collections\.(OrderedDict|defaultdict|Counter)|argparse\.Namespace|torch\.Size|torch\.device|torch\.dtype|"
     r"torch\.(storage\.)?_?\w*Storage|torch\._utils\._rebuild\w+|torch\._tensor\._rebuild\w+|torch\.Tensor|"
-    r"torch\.nn\.parameter\.(Parameter|Buffer)|torch\.\w*Tensor|torch\.[a-z]+\d*|"
+    r"torch\.nn\.parameter\.(Parameter|Buffer)|torch\.\w*Tensor|torch\.(bool|half|double|long|short|(b?float|u?int|q?u?int|complex)\d+\w*)|"
     r"numpy(\._?core)?\.(multiarray\.scalar|dtype)|numpy\.dtypes\.\w+|_codecs\.encode|builtins\.set|builtins\.bytearray"
 )
 """What torch rebuilds tensors with, or simple containers."""

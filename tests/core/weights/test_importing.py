@@ -259,6 +259,11 @@ class TestCode:
         path.write_bytes(body)
         assert f"{name}.system" in refused(path)
 
+    def test_a_name_that_looks_like_one_of_torchs_own(self, tmp_path):
+        path = tmp_path / "evil.pth"
+        path.write_bytes(b"\x80\x02ctorch\nload\nX\x01\x00\x00\x00x\x85R.")
+        assert "torch.load" in refused(path)
+
     def test_inside_an_archive_within_the_archive(self, target, tmp_path):
         """What is not the state dict is not read at all."""
         path, inner = tmp_path / "outer.pth", io.BytesIO()
