@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import pytest
 from cvstudio.errors import Cancelled, WeightsError
 from cvstudio.progress import Progress
 from cvstudio.weights import cached_path, find_weights, hub, require_weights
-from cvstudio.weights.download import download, keep_folder
+from cvstudio.weights.download import keep_folder
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 URL = "https://huggingface.co/some-one/a.network/resolve/main/folder/model.safetensors"
@@ -40,11 +39,6 @@ def hub_server(server: Any, hostile: Any, monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setenv("HF_ENDPOINT", server.base)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     return server
-
-
-@pytest.fixture
-def get(hostile: Any) -> Callable[..., Path]:
-    return lambda weights, progress=None: download(weights, progress or Progress(), patience=hostile.QUICK)
 
 
 def weights_of(server: Any) -> Any:
