@@ -1,4 +1,4 @@
-"""`cvstudio run …`, `list`, `train …` and `evaluate …`: what can be done without a window.
+"""`cvstudio run …`, `list`, `weights …`, `train …` and `evaluate …`: what can be done without a window.
 
 Exit codes: 0 done, 1 the user has to change something (one sentence on stderr), 2 wrong usage, 130 interrupted.
 """
@@ -21,9 +21,11 @@ from cvstudio.precision import WANTED
 from cvstudio.progress import Progress
 from cvstudio.terminal import Bar, guarded
 from cvstudio.training.arguments import add_training
+from cvstudio.weights import WeightsNeededError
+from cvstudio.weights.arguments import add_weights
 from cvstudio.weights.terms import terms
 
-COMMANDS = ("run", "list", "train", "evaluate", "own")
+COMMANDS = ("run", "list", "weights", "train", "evaluate", "own")
 
 
 def _analysis_parser(commands: Any, analysis: Analysis) -> None:
@@ -44,7 +46,7 @@ def _analysis_parser(commands: Any, analysis: Analysis) -> None:
         keys = ", ".join(model.key for model in models)
         none = "none yet; see `cvstudio own add`"
         parser.add_argument("--model", default=analysis.first_model, help=f"one of: {keys or none}")
-        parser.add_argument("--weights", type=Path, help="a local checkpoint file for the model")
+        parser.add_argument("--weights", type=Path, help="a local checkpoint file or folder for the model")
         shown: set[type[Any]] = set()
         names: set[str] = set()
         for model in models:
@@ -85,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
         _analysis_parser(analyses, analysis)
     _common(recipe)
     commands.add_parser("list", help="what can be run: analyses, models with their licences, formats")
+    add_weights(commands)
     add_training(commands)
     add_own(commands)
     return parser
@@ -147,6 +150,14 @@ def _run(arguments: Sequence[str]) -> int:
     bar = Bar(quiet=options.quiet)
 
     def work(progress: Progress) -> int:
+        try:
+            return analyse(progress)
+        except WeightsNeededError as error:
+            from cvstudio.weights.commands import needed_command
+
+            raise needed_command(error) from error
+
+    def analyse(progress: Progress) -> int:
         if not recipe:
             spec = ANALYSES[options.analysis]
             key, weights = getattr(options, "model", ""), getattr(options, "weights", None)
@@ -182,6 +193,10 @@ def main(arguments: Sequence[str]) -> int:
 
         options = build_parser().parse_args(arguments)
         return commands.train(options) if options.command == "train" else commands.evaluate(options)
+    if arguments[0] == "weights":
+        from cvstudio.weights import commands as weights_commands
+
+        return weights_commands.run(build_parser().parse_args(arguments))
     if arguments[0] == "list" and len(arguments) == 1:
         return _list()
     if arguments[0] == "own":

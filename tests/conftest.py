@@ -64,18 +64,42 @@ def data() -> Callable[..., Path]:
     return find
 
 
-@pytest.fixture(scope="session")
-def fake() -> ModuleType:
-    """The module `tests/fake_training.py`; its `__file__` is a program."""
+def _module(name: str) -> ModuleType:
+    """The module `tests/NAME.py`; its `__file__` is a program."""
     import importlib.util
+    import sys
 
-    path = ROOT / "tests" / "fake_training.py"
+    path = ROOT / "tests" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def fake() -> ModuleType:
+    """The module `tests/fake_training.py`."""
+    return _module("fake_training")
+
+
+@pytest.fixture(scope="session")
+def hostile() -> ModuleType:
+    """The module `tests/hostile_server.py`: what a server may do to a download."""
+    return _module("hostile_server")
+
+
+@pytest.fixture
+def server(hostile: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A `hostile_server.Server` on this machine, reached without a proxy."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    made = hostile.Server()
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
 from cvstudio.errors import UserError
+from cvstudio.models import MODELS
+from cvstudio.resources import resource
 from ui.app import make_application
 from ui.driving import pause
 from ui.main_window import MainWindow
@@ -45,6 +47,7 @@ class Sheet:
         window.controller.set_model("ssdlite")
         pause(600)
         tour.screenshot("4 a network without weights")
+        self._weights()
         while window.notices.dismiss_newest():
             pass
         tour.card("refocus")
@@ -88,6 +91,20 @@ class Sheet:
         pause(600)
         self.tour.screenshot("9 layers and performance")
         window.docks["performance"].hide()
+
+    def _weights(self) -> None:
+        """What would be downloaded, and what a checkpoint file is good for."""
+        checkpoints = self.window.checkpoints
+        checkpoints.offer(MODELS["ssdlite"].weights[0])
+        self._dialog("4 consent")
+        checkpoints.identify(resource("models", "residual-60.safetensors"))
+        self.tour.wait("what the checkpoint is", lambda: bool(checkpoints.dialogs))
+        self._dialog("4 checkpoint")
+
+    def _dialog(self, name: str) -> None:
+        dialog = self.window.checkpoints.dialogs[-1]
+        self._grab(dialog, name)
+        dialog.reject()
 
     def _open(self, sample: str) -> None:
         from cvstudio.samples import sample_path

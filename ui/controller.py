@@ -46,6 +46,8 @@ class Controller(QObject):
     state_changed : (old, new) states of the session
     view_changed : a new `Shown` is to be painted
     notice : (level, text) for the user
+    weights_wanted : published weights are to be offered for download
+    weights_changed : weights came to this machine
     """
 
     state_changed = Signal(object, object)
@@ -53,6 +55,8 @@ class Controller(QObject):
     notice = Signal(str, str)
     emphasis_changed = Signal()
     pick_started = Signal(str)
+    weights_wanted = Signal(object)
+    weights_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

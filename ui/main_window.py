@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.session import State
+from ui.checkpoints.checkpoints import Checkpoints
 from ui.commands import install
 from ui.controller import Controller
 from ui.exporting import Exporting
@@ -75,6 +76,7 @@ class MainWindow(QMainWindow):
         self.notices = Notices(self._centre)
         self.project = ProjectFiles(self, self.controller, self.settings)
         self.exporting = Exporting(self, self.controller, self.settings, self.notices)
+        self.checkpoints = Checkpoints(self, self.controller, self.notices)
         self.docks = self._make_docks()
         self.status = StatusLine(self.controller)
         self.setStatusBar(self.status)
@@ -203,7 +205,8 @@ class MainWindow(QMainWindow):
             self.open_paths([Path(name)])
 
     def open_paths(self, paths: list[Path]) -> None:
-        """Open files, folders and projects."""
+        """Open files, folders, projects and checkpoints."""
+        paths = self.checkpoints.take(paths)
         if paths:
             self.settings.set("folder", str(paths[0].parent))
         projects = [path for path in paths if path.suffix == SUFFIX]

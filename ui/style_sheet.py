@@ -108,6 +108,7 @@ QListView#layer-list::item { padding: 0; }
 QAbstractItemView::item:hover { background: $raised; }
 QAbstractItemView::item:selected { background: $selection; color: $text; }
 QTableView::item { padding: 0 8px; }
+QTreeWidget#differences::item { padding: 2px 12px 2px 4px; border-radius: 0; }
 QTableView { gridline-color: transparent; selection-background-color: $selection; selection-color: $text; }
 QHeaderView { background: $panel; }
 QHeaderView::section {
@@ -131,6 +132,14 @@ QCheckBox::indicator, QAbstractItemView::indicator {
 QCheckBox::indicator:focus { border-color: $accent; }
 QCheckBox::indicator:checked, QAbstractItemView::indicator:checked {
     background: $accent; border-color: $accent; image: url("$check");
+}
+
+QRadioButton::indicator {
+    width: 14px; height: 14px; border: 1px solid $edge; border-radius: 8px; background: $window;
+}
+QRadioButton::indicator:focus { border-color: $accent; }
+QRadioButton::indicator:checked {
+    width: 6px; height: 6px; border: 5px solid $accent; border-radius: 8px; background: $on_accent;
 }
 
 QProgressBar {

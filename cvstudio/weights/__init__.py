@@ -3,6 +3,21 @@
 from __future__ import annotations
 
 from cvstudio.weights.checks import load_into
-from cvstudio.weights.store import cached_path, find_weights, hub_folder, load_state_dict, require_weights
+from cvstudio.weights.store import (
+    WeightsNeededError,
+    cached_path,
+    find_weights,
+    hub_folder,
+    load_state_dict,
+    require_weights,
+)
 
-__all__ = ["cached_path", "find_weights", "hub_folder", "load_into", "load_state_dict", "require_weights"]
+__all__ = [
+    "WeightsNeededError",
+    "cached_path",
+    "find_weights",
+    "hub_folder",
+    "load_into",
+    "load_state_dict",
+    "require_weights",
+]

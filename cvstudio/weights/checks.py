@@ -2,19 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
-from cvstudio.errors import WeightsError
+from cvstudio.weights.differences import Differences, MismatchError, compare, shape_text
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-_MAX_ROWS = 8
+MOST_PREFIX_PARTS = 3
+
+_probed: ContextVar[Mapping[str, Tensor] | None] = ContextVar("probed", default=None)
+
+
+class ProbedError(BaseException):
+    """Ends a `probing` where the tensors would be put into the network. No Exception, so that no loader handles it."""
+
+    def __init__(self, differences: Differences) -> None:
+        super().__init__(differences.what)
+        self.differences = differences
+
+
+@contextmanager
+def probing(tensors: Mapping[str, Tensor]) -> Iterator[None]:
+    """Within it a model's `load` reads `tensors` and ends with a `ProbedError` that says what differs.
+
+    So every model that reads with `load_state_dict` and puts with `load_into` can be asked whether a checkpoint
+    fits, without declaring its layers a second time.
+    """
+    token = _probed.set(tensors)
+    try:
+        yield
+    finally:
+        _probed.reset(token)
+
+
+def probed_tensors() -> Mapping[str, Tensor] | None:
+    """What is read in place of a file within `probing`; None outside of it."""
+    return _probed.get()
 
 
 def load_into(module: nn.Module, state_dict: Mapping[str, Tensor], what: str) -> None:
     """Copy `state_dict` into `module`.
+
+    Where all names differ by a prefix only ("model.", "backbone." …), it is overlooked.
 
     Parameters
     ----------
@@ -24,40 +57,35 @@ def load_into(module: nn.Module, state_dict: Mapping[str, Tensor], what: str) ->
 
     Raises
     ------
-    WeightsError
+    MismatchError
         Names or shapes differ. One sentence, followed by a table of the first differences. `module` is unchanged.
     """
-    expected = {name: _shape(tensor) for name, tensor in module.state_dict().items()}
-    found = {name: _shape(tensor) for name, tensor in state_dict.items()}
-    # Counters of batches serve training only; older checkpoints lack them.
-    missing = [name for name in expected if name not in found and not name.endswith("num_batches_tracked")]
-    unknown = [name for name in found if name not in expected]
-    reshaped = [name for name in expected if name in found and found[name] != expected[name]]
-    if missing or unknown or reshaped:
-        counts = ((missing, "missing"), (unknown, "unknown"), (reshaped, "of another shape"))
-        summary = " and ".join(f"{len(names)} {kind}" for names, kind in counts if names)
-        # Another shape says most (the number of classes, the width), so it comes first.
-        rows = [(name, expected.get(name, "-"), found.get(name, "-")) for name in (*reshaped, *missing, *unknown)]
-        raise WeightsError(
-            f"Expected a checkpoint of {what} ({len(expected)} tensors), but of this one's {len(found)} tensors and "
-            f"the network's, {summary}; choose a checkpoint of the same network and classes.\n{_table(rows)}"
-        )
-    module.load_state_dict(dict(state_dict), strict=False)
+    expected = {name: shape_text(tensor) for name, tensor in module.state_dict().items()}
+    fitted = aligned(state_dict, expected)
+    differences = compare(expected, {name: shape_text(tensor) for name, tensor in fitted.items()}, what)
+    if _probed.get() is not None:
+        raise ProbedError(differences)
+    if differences.rows:
+        raise MismatchError(differences)
+    module.load_state_dict(dict(fitted), strict=False)
 
 
-def _shape(tensor: Any) -> str:
-    return " x ".join(str(length) for length in tensor.shape) or "number"
+def aligned(state_dict: Mapping[str, Tensor], expected: Mapping[str, object]) -> Mapping[str, Tensor]:
+    """`state_dict` without, or with, the prefix that makes more of its names be among `expected`."""
+    best, most = state_dict, sum(name in expected for name in state_dict)
+    for prefix in _shared_prefixes(state_dict):
+        candidate = {name.removeprefix(prefix): tensor for name, tensor in state_dict.items()}
+        if (count := sum(name in expected for name in candidate)) > most:
+            best, most = candidate, count
+    for prefix in _shared_prefixes(expected):
+        candidate = {prefix + name: tensor for name, tensor in state_dict.items()}
+        if (count := sum(name in expected for name in candidate)) > most:
+            best, most = candidate, count
+    return best
 
 
-def _table(rows: list[tuple[str, str, str]]) -> str:
-    shown = [("tensor", "expected", "found"), *((_short(a), b, c) for a, b, c in rows[:_MAX_ROWS])]
-    widths = [max(len(row[column]) for row in shown) for column in range(3)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
-    if len(rows) > _MAX_ROWS:
-        lines.append(f"… and {len(rows) - _MAX_ROWS} more")
-    return "\n".join(lines)
-
-
-def _short(name: str, width: int = 48) -> str:
-    """`name` with its middle left out where it is long: the end says which layer's part it is."""
-    return name if len(name) <= width else f"{name[:15]}…{name[-(width - 16) :]}"
+def _shared_prefixes(names: Mapping[str, object]) -> list[str]:
+    """ "a.", "a.b." … that every name begins with."""
+    first = next(iter(names), "").split(".")[:-1][:MOST_PREFIX_PARTS]
+    prefixes = [".".join(first[: count + 1]) + "." for count in range(len(first))]
+    return [prefix for prefix in prefixes if all(name.startswith(prefix) for name in names)]

@@ -176,7 +176,7 @@ def embedded_defaults(key: str, *names: str) -> Mapping[str, Any]:
 
 
 def require_embedded(key: str, given: Path | None) -> Path:
-    """The checkpoint to load: the `given` file, or the one that comes with the program, verified.
+    """The checkpoint to load: the `given` file or folder, or the one that comes with the program, verified.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def require_embedded(key: str, given: Path | None) -> Path:
     from cvstudio.weights.store import file_sha256
 
     if given is not None:
-        if not given.is_file():
+        if not given.exists():
             raise WeightsError(f"Expected a checkpoint at {given}, but there is no such file; choose another one.")
         return given
     path, known = embedded_path(key), card(key)

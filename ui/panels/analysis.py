@@ -97,7 +97,7 @@ class AnalysisPanel(QScrollArea):
         self._inputs.setSpacing(8)
         self._layout.addLayout(self._inputs)
         self._pickers: dict[str, QComboBox] = {}
-        self._model: QComboBox | None = None
+        self._model: ModelChooser | None = None
         self._shape: tuple[Any, ...] = ()
 
         self._message = QLabel()
@@ -115,6 +115,7 @@ class AnalysisPanel(QScrollArea):
 
         controller.state_changed.connect(lambda old, new: self._update(new))
         controller.view_changed.connect(self._show)
+        controller.weights_changed.connect(self._weights_changed)
         self._update(controller.session.state)
 
     def sizeHint(self) -> QSize:
@@ -214,11 +215,18 @@ class AnalysisPanel(QScrollArea):
             row.addWidget(self._own)
             self._inputs.addRow(self.tr("Model"), row)
             self.licence = LicenceLine()
+            self.licence.get_requested.connect(self._controller.weights_wanted)
             self._inputs.addRow(self.licence)
 
     def _choose_model(self) -> None:
         if self._model is not None:
             self._controller.set_model(self._model.currentData())
+
+    def _weights_changed(self) -> None:
+        instance = self._controller.session.state.instance
+        if self._model is not None and instance is not None:
+            self._model.tell_terms()
+            self.licence.show_terms(instance.model_spec, instance.weights)
 
     def show_card(self, anchor: QWidget) -> CardPopup | None:
         """Open the card of the current model beside `anchor`."""
@@ -246,7 +254,7 @@ class AnalysisPanel(QScrollArea):
             text = self.tr("{model} carries its own weights; choose a network to load a checkpoint file for it.")
             self._controller.notice.emit("info", text.format(model=MODELS[instance.model].title))
             return
-        kinds = self.tr("Checkpoints (*.pth *.pt *.safetensors);;All files (*)")
+        kinds = self.tr("Checkpoints (*.pth *.pt *.bin *.ckpt *.tar *.safetensors);;All files (*)")
         name, _ = QFileDialog.getOpenFileName(self, self.tr("Checkpoint file"), "", kinds)
         if name:
             self._controller.set_model(instance.model, Path(name))

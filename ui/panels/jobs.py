@@ -8,11 +8,12 @@ from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
 from cvstudio.jobs import Event
+from cvstudio.progress import TimeLeft, duration_text
 from ui.controller import Controller
 from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
-from ui.widgets.elided import Elided
+from ui.widgets.elided_label import ElidedLabel
 
 SHOW_AFTER_MS = 300
 """A job that is shorter than this would only flicker."""
@@ -23,44 +24,48 @@ class JobRow(QWidget):
 
     def __init__(self, title: str) -> None:
         super().__init__()
-        self._began = time.monotonic()
+        self._time_left = TimeLeft()
         self.title = title
-        # A label that asked for room would push the docks apart, and they would stay so.
-        self._label = Elided()
-        self._label.set_whole(title)
+        self._label = ElidedLabel(title)
+        self._label.setFixedHeight(self._label.sizeHint().height() + 2)
+        self._message = ElidedLabel()
+        self._message.setObjectName("small")
+        self._message.hide()
         self._bar = QProgressBar(maximum=0, textVisible=False)
         self._bar.setFixedHeight(4)
         self._left = QLabel()
-        self._left.setObjectName("quiet")
+        self._left.setObjectName("small")
+        self._left.hide()
         self.cancel = QToolButton()
         self.cancel.setIcon(icon("x"))
         self.cancel.setToolTip(self.tr("Cancel {title}").format(title=title))
         self.cancel.setAccessibleName(self.cancel.toolTip())
         top = QHBoxLayout()
         top.addWidget(self._label, 1)
-        top.addWidget(self._left)
         top.addWidget(self.cancel)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 4)
         layout.setSpacing(4)
         layout.addLayout(top)
         layout.addWidget(self._bar)
-
-    @property
-    def age_secs(self) -> float:
-        return time.monotonic() - self._began
+        under = QHBoxLayout()
+        under.setSpacing(8)
+        under.addWidget(self._message, 1)
+        under.addWidget(self._left)
+        layout.addLayout(under)
 
     def report(self, fraction: float | None, message: str) -> None:
-        if message:
-            self._label.set_whole(f"{self.title} · {message}" if message != self.title else message)
+        if message and message != self.title:
+            self._message.setText(message)
+            self._message.show()
+        left = self._time_left(fraction, time.monotonic())
+        self._left.setText("" if left is None else self.tr("{time} left").format(time=duration_text(left)))
+        self._left.setVisible(left is not None)
         if fraction is None:
             self._bar.setMaximum(0)
             return
         self._bar.setMaximum(1000)
         self._bar.setValue(round(fraction * 1000))
-        if fraction > 0.01 and self.age_secs > 1:
-            left = self.age_secs / fraction - self.age_secs
-            self._left.setText(self.tr("{secs} s left").format(secs=round(left)))
 
 
 class JobsPanel(QWidget):

@@ -24,7 +24,7 @@ from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
 from ui.translate import translated
-from ui.widgets.elided import Elided
+from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.icon_label import IconLabel
 from ui.widgets.keys import claims
@@ -49,8 +49,8 @@ class LayerRow(QWidget):
         self.eye.setCheckable(True)
         self.eye.setAccessibleName(self.tr("Show layer"))
         self.eye.clicked.connect(lambda: controller.set_visible(number, self.eye.isChecked()))
-        self.title = Elided()
-        self.model = Elided()
+        self.title = ElidedLabel()
+        self.model = ElidedLabel()
         self.model.setObjectName("small")
         self.remove = QToolButton()
         self.remove.setIcon(icon("x"))
@@ -93,12 +93,12 @@ class LayerRow(QWidget):
         self.eye.setToolTip(
             self.tr("Hide this layer (Space)") if instance.visible else self.tr("Show this layer (Space)")
         )
-        self.title.set_whole(translated(instance.spec.title))
+        self.title.setText(translated(instance.spec.title))
         font = self.title.font()
         font.setBold(current)
         self.title.setFont(font)
         model = instance.model_spec
-        self.model.set_whole(model.title if model is not None else "")
+        self.model.setText(model.title if model is not None else "")
         self.model.setVisible(model is not None)
         self.opacity.set_value(instance.opacity, 1.0)
         self.opacity.setEnabled(instance.visible)

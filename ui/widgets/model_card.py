@@ -78,6 +78,10 @@ class CardView(QWidget):
             grid.addWidget(right, row, 1)
         self._layout.addLayout(grid)
 
+    def add(self, widget: QWidget) -> None:
+        """Any control."""
+        self._layout.addWidget(widget)
+
     def sources(self, sources: Iterable[tuple[str, str, str]]) -> None:
         """Name, licence and use of each set of data."""
         self.heading(self.tr("Learnt from"))

@@ -31,18 +31,23 @@ class ModelChooser(QComboBox):
         self.setAccessibleName(self.tr("Model"))
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
-        for model in models:
-            licence, place = terms_texts(terms(model))
+        self._models = tuple(models)
+        for row, model in enumerate(self._models):
             self.addItem(model.title, model.key)
-            row = self.count() - 1
             self.setItemData(row, translated(model.summary), Qt.ItemDataRole.ToolTipRole)
+        self.tell_terms()
+        self.setItemDelegate(_TwoLines(self))
+        # The box is narrow, what is chosen from need not be.
+        self.view().setMinimumWidth(LIST_WIDTH)
+
+    def tell_terms(self) -> None:
+        """Tell again what each may be used for and whether it is there: weights may have come."""
+        for row, model in enumerate(self._models):
+            licence, place = terms_texts(terms(model))
             self.setItemData(row, licence, LICENCE)
             self.setItemData(row, place, PLACE)
             told = ", ".join(part for part in (model.title, licence, place) if part)
             self.setItemData(row, told, Qt.ItemDataRole.AccessibleTextRole)
-        self.setItemDelegate(_TwoLines(self))
-        # The box is narrow, what is chosen from need not be.
-        self.view().setMinimumWidth(LIST_WIDTH)
 
 
 def terms_texts(found: Terms) -> tuple[str, str]:

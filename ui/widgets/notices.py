@@ -100,7 +100,15 @@ class Notices(QObject):
         """What is on screen, the newest first."""
         return tuple(self._shown)
 
-    def post(self, level: str, text: str, *, action: str = "", run: Callable[[], object] | None = None) -> None:
+    def post(
+        self,
+        level: str,
+        text: str,
+        *,
+        action: str = "",
+        run: Callable[[], object] | None = None,
+        instead_of: str = "",
+    ) -> None:
         """Show a message; the same text that is still there only stays longer.
 
         Parameters
@@ -108,12 +116,15 @@ class Notices(QObject):
         level : "info", "warning" or "error"
         text : one sentence
         action, run : title of a button, and what it does
+        instead_of : text of a message that goes: this one says it better
 
         Raises
         ------
         KeyError
             The level is another.
         """
+        for old in [item for item in self._shown if instead_of and item.text == instead_of]:
+            self._remove(old)
         for old in self._shown:
             if (old.level, old.text) == (level, text):
                 old.count_down()

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QWidget
 
+from ui.panels.jobs import JobRow
 from ui.widgets import notices as module
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.notices import MARGIN, Notices
@@ -109,3 +110,23 @@ def test_an_empty_state_has_one_button(shown: Callable[..., Any], qtbot: Any) ->
     assert not shown(EmptyState("images", "Nothing to do."), 300, 300).findChildren(QPushButton)
     with pytest.raises(KeyError):
         EmptyState("no-such-icon", "x")
+
+
+def test_a_better_message_takes_the_place_of_another(notices: Notices) -> None:
+    notices.post("error", "Expected weights, but they are not here; get them and put them there.")
+    notices.post("error", "something else")
+    notices.post(
+        "error",
+        "Weights are missing.",
+        action="Get …",
+        run=lambda: None,
+        instead_of="Expected weights, but they are not here; get them and put them there.",
+    )
+    assert [notice.text for notice in notices.shown] == ["Weights are missing.", "something else"]
+
+
+def test_a_job_asks_for_no_more_room_than_there_is(shown: Callable[..., Any]) -> None:
+    row = shown(JobRow("Getting a detector with a name of some length"), 160, 60)
+    row.report(0.25, "120.5 of 482.0 MB, 12.3 MB/s, and more that has no room at all")
+    assert row.minimumSizeHint().width() <= 160
+    assert row.width() == 160

@@ -1,0 +1,196 @@
+"""One HTTP request whose every wait can be cancelled: a thread reads, and whoever waits for it looks up in between.
+
+The standard library's client: it honours the proxies of the environment (and of the system on macOS and Windows) and
+brings no dependency along.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import queue
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from cvstudio.errors import WeightsError
+from cvstudio.progress import Progress
+
+T = TypeVar("T")
+
+CHUNK_BYTES = 1 << 18
+POLL_SECS = 0.05
+AGENT = "cvstudio"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+TRANSPORT_ERRORS = (OSError, http.client.HTTPException)
+"""What a broken connection raises."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The beginning of an answer. `headers` ignore case; `url` is the one that answered, after redirects."""
+
+    status: int
+    headers: Message
+    url: str
+
+
+def check_url(url: str) -> None:
+    """Raise WeightsError unless nobody on the way can change what `url` gives: https, or this machine itself."""
+    try:
+        parts = urlsplit(url)
+        safe = parts.scheme == "https" and bool(parts.hostname)
+        safe = safe or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    except ValueError:
+        safe = False
+    if not safe:
+        raise WeightsError(f"Expected an address that begins with https://, but it is {url}; nothing was got from it.")
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but only to where `check_url` allows."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        try:
+            check_url(newurl)
+        except WeightsError:
+            fp.close()
+            raise
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener(opened: list[socket.socket]) -> urllib.request.OpenerDirector:
+    """An opener that tells its sockets, since shutting one down is the only way to end a read that waits in it."""
+
+    class Plain(http.client.HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            opened.append(self.sock)
+
+    class Secure(http.client.HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            opened.append(self.sock)
+
+    class PlainHandler(urllib.request.HTTPHandler):
+        def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(Plain, req)
+
+    class SecureHandler(urllib.request.HTTPSHandler):
+        def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(Secure, req)
+
+    return urllib.request.build_opener(_Redirects, PlainHandler, SecureHandler)
+
+
+class Stream:
+    """The answer to one GET.
+
+    Parameters
+    ----------
+    url : https, or http of this machine
+    headers : of the request
+    stall_secs : a connection that gives nothing for so long is broken
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str], *, stall_secs: float) -> None:
+        check_url(url)
+        self._request = urllib.request.Request(url, headers={"User-Agent": AGENT, **headers})
+        self._stall_secs = stall_secs
+        self._queue: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=8)
+        self._closed = threading.Event()
+        self._sockets: list[socket.socket] = []
+        threading.Thread(target=self._read, name="download", daemon=True).start()
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the request at once, whatever it waits for."""
+        self._closed.set()
+        for item in self._sockets:
+            with contextlib.suppress(OSError):
+                item.shutdown(socket.SHUT_RDWR)
+
+    def head(self, progress: Progress) -> Head:
+        """Status and headers of any answer, also of an error. Raises one of `TRANSPORT_ERRORS`, or WeightsError."""
+        found: Head = self._next(progress)[1]
+        return found
+
+    def chunks(self, progress: Progress) -> Iterator[bytes]:
+        """The body as it comes. Raises one of `TRANSPORT_ERRORS` where it breaks off and that can be told."""
+        while True:
+            kind, value = self._next(progress)
+            if kind == "end":
+                return
+            yield value
+
+    def _next(self, progress: Progress) -> tuple[str, Any]:
+        while True:
+            progress.check()
+            with contextlib.suppress(queue.Empty):
+                kind, value = self._queue.get(timeout=POLL_SECS)
+                if kind == "error":
+                    raise value
+                return kind, value
+
+    def _put(self, kind: str, value: Any = None) -> None:
+        while not self._closed.is_set():
+            with contextlib.suppress(queue.Full):
+                self._queue.put((kind, value), timeout=POLL_SECS)
+                return
+
+    def _read(self) -> None:
+        try:
+            opener = _opener(self._sockets)
+            try:
+                response = opener.open(self._request, timeout=self._stall_secs)
+            except urllib.error.HTTPError as error:
+                self._put("head", Head(error.code, error.headers, error.url or self._request.full_url))
+                error.close()
+                return
+            with response:
+                self._put("head", Head(response.status, response.headers, response.url))
+                while not self._closed.is_set() and (chunk := response.read1(CHUNK_BYTES)):
+                    self._put("data", chunk)
+            self._put("end")
+        except (WeightsError, *TRANSPORT_ERRORS) as error:
+            self._put("error", error)
+        except ValueError as error:  # an address or a header that cannot be
+            self._put("error", OSError(str(error)))
+        finally:
+            for item in self._sockets:
+                # An answer that was no HTTP is never handed out, and nobody else closes it.
+                if item.fileno() >= 0:
+                    socket.close(item.detach())
+
+
+def call(work: Callable[[], T], progress: Progress) -> T:
+    """The result of `work`, which waits for the network and cannot be told to stop; a cancel does not wait for it."""
+    answer: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            answer.put((True, work()))
+        except Exception as error:  # a thread ends here: whoever waits gets it
+            answer.put((False, error))
+
+    threading.Thread(target=run, name="download", daemon=True).start()
+    while True:
+        progress.check()
+        with contextlib.suppress(queue.Empty):
+            done, value = answer.get(timeout=POLL_SECS)
+            if done:
+                return value  # type: ignore[no-any-return]
+            raise value

@@ -1,0 +1,146 @@
+"""What kind of checkpoint is it? Told by content, not by name, and without importing what could read it."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from enum import Enum
+from pathlib import Path
+
+from cvstudio.errors import WeightsError
+
+HEAD_BYTES = 512
+LEGACY_HEAD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""The number that torch.save began its files with before version 1.6, as a pickle."""
+
+MAX_HEADER_BYTES = 100_000_000
+"""Of safetensors, by its specification."""
+
+FOLDER_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+"""What holds the weights in a folder of the Hugging Face hub, the best first."""
+
+
+class Kind(Enum):
+    """The value is how it is told."""
+
+    TORCH = "PyTorch checkpoint"
+    LEGACY = "PyTorch checkpoint of the older form"
+    PICKLE = "Python pickle"
+    SAFETENSORS = "safetensors file"
+    HF_FOLDER = "folder of the Hugging Face hub"
+    TORCHSCRIPT = "TorchScript program"
+    ONNX = "ONNX network"
+    PACKAGE = "torch.package with Python code"
+    EXPORTED = "exported PyTorch program"
+    TAR = "PyTorch checkpoint from before 2017"
+
+
+def recognise(path: Path) -> Kind | None:
+    """The kind of a file or folder; None where it is no checkpoint of any.
+
+    Raises
+    ------
+    WeightsError
+        It cannot be read, or is an archive that is damaged.
+    """
+    if path.is_dir():
+        holds = (path / "config.json").is_file() and any((path / name).is_file() for name in FOLDER_FILES)
+        return Kind.HF_FOLDER if holds else None
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise WeightsError(f"Expected a checkpoint, but {path} cannot be read ({reason}); choose another.") from None
+    if head.startswith(b"PK\x03\x04"):
+        return _archive(path)
+    if head.startswith(LEGACY_HEAD):
+        return Kind.LEGACY
+    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        return Kind.PICKLE
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < MAX_HEADER_BYTES:
+        return Kind.SAFETENSORS
+    if head[257:262] == b"ustar" and _is_old_tar(path):
+        return Kind.TAR
+    return Kind.ONNX if _is_onnx(path, head) else None
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether `path` is taken for weights rather than for a medium; cheap, and never raises."""
+    try:
+        return recognise(path) is not None
+    except WeightsError:
+        return False
+
+
+def damaged(path: Path) -> WeightsError:
+    """The error for a file that begins like a checkpoint and does not go on like one."""
+    return WeightsError(
+        f"Expected a whole checkpoint, but {path.name} ({path.stat().st_size:,} bytes) is damaged or incomplete; "
+        f"get it again or choose another file."
+    )
+
+
+def _archive(path: Path) -> Kind | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, LookupError, EOFError, struct.error, RuntimeError) as error:
+        raise damaged(path) from error
+    parts = {name.rpartition("/")[2] for name in names}
+    if "archive_format" in parts:
+        return Kind.EXPORTED
+    if any(".data/" in name and name.endswith(("version", "extern_modules")) for name in names):
+        return Kind.PACKAGE
+    if "constants.pkl" in parts:
+        return Kind.TORCHSCRIPT
+    return Kind.TORCH if "data.pkl" in parts else None
+
+
+def _is_old_tar(path: Path) -> bool:
+    import tarfile
+
+    try:
+        with tarfile.open(path, "r:") as archive:
+            return {"sys_info", "pickle", "storages", "tensors"} <= set(archive.getnames())
+    except (tarfile.TarError, OSError, ValueError, EOFError):
+        return False
+
+
+def _is_onnx(path: Path, head: bytes) -> bool:
+    """Whether the fields of the outermost message are those of ONNX's ModelProto, to the very end of the file.
+
+    onnx.proto3: ir_version = 1, graph = 7 and opset_import = 8 have to be there.
+    """
+    if head[:1] not in (b"\x08", b"\x3a", b"\x42", b"\x12"):
+        return False
+    size, place, seen = path.stat().st_size, 0, set()
+    with path.open("rb") as file:
+        while place < size:
+            file.seek(place)
+            buffer = file.read(24)
+            tag, used = _varint(buffer, 0)
+            field, wire = tag >> 3, tag & 7
+            if used == 0 or not 1 <= field <= 64 or wire not in (0, 2):
+                return False
+            value, end = _varint(buffer, used)
+            if end == used:
+                return False
+            place += end + (value if wire == 2 else 0)
+            seen.add(field)
+    return place == size and {1, 7, 8} <= seen
+
+
+def _varint(buffer: bytes, start: int) -> tuple[int, int]:
+    """The number that begins at `start`, and where it ends; an end of `start` where it does not."""
+    value = 0
+    for index, byte in enumerate(buffer[start : start + 10]):
+        value |= (byte & 127) << 7 * index
+        if byte < 128:
+            return value, start + index + 1
+    return 0, start

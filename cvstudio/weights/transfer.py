@@ -1,0 +1,310 @@
+"""A file over a bad connection: resumed where it stopped, retried with patience, told while it comes.
+
+What has come is kept in a "part" beside the place of the whole file, with a note of the version that it is of
+(RFC 9110, sections 13.1.5 and 14: If-Range, Range and Content-Range).
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvstudio.errors import WeightsError
+from cvstudio.progress import Progress
+from cvstudio.weights.http import TRANSPORT_ERRORS, Head, Stream
+
+REPORT_SECS = 0.2
+RATE_SECS = 3.0
+"""The rate is that of the last so many seconds."""
+
+SHORT = 0.95
+"""Of the published length, which may be rounded: where the server tells none, less is not the end."""
+
+RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)$")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How much a connection is borne with.
+
+    Parameters
+    ----------
+    stall_secs : without a byte, after which a connection counts as broken
+    attempts : in a row that bring nothing new, after which it is given up
+    backoff_secs : before the second attempt; it doubles with each, up to `longest_secs`
+    """
+
+    stall_secs: float = 20.0
+    attempts: int = 5
+    backoff_secs: float = 1.0
+    longest_secs: float = 30.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be got, and how to know it.
+
+    Parameters
+    ----------
+    url, name : where it is, and how it is called in messages
+    about_bytes : how long it is published to be, about
+    is_whole : callable (sha256 in hexadecimal) -> whether the content is the published one
+    check_size : callable (bytes of the whole, bytes still to come); raises WeightsError where that cannot be right
+    """
+
+    url: str
+    name: str
+    about_bytes: int
+    is_whole: Callable[[str], bool]
+    check_size: Callable[[int, int], None]
+
+
+class Part:
+    """The beginning of a file, beside the place of the whole one."""
+
+    def __init__(self, target: Path) -> None:
+        self.path = target.with_name(target.name + ".part")
+        self._notes = target.with_name(target.name + ".part.json")
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    def notes(self) -> dict[str, str]:
+        """What the server said of the version that this is the beginning of; empty where that is not known."""
+        try:
+            found = json.loads(self._notes.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+    def note(self, **values: str) -> None:
+        self._notes.write_text(json.dumps(values), encoding="utf-8")
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self._notes.unlink(missing_ok=True)
+
+    def become(self, target: Path) -> None:
+        """Take the place of the whole file."""
+        with self.path.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(self.path, target)
+        self._notes.unlink(missing_ok=True)
+
+
+class _BrokenError(Exception):
+    """An attempt that may be repeated. Its text goes into "but …"."""
+
+    def __init__(self, text: str, *, wait_secs: float | None = None) -> None:
+        super().__init__(text)
+        self.wait_secs = wait_secs
+
+
+def fetch(wanted: Wanted, part: Part, progress: Progress, patience: Patience) -> str:
+    """Bring `part` to its end and return its SHA-256 in hexadecimal, unjudged.
+
+    Raises
+    ------
+    WeightsError
+        The server refuses, the connection does not last, or there is no room. What has come stays in `part`.
+    """
+    fruitless, most = 0, part.size
+    while True:
+        try:
+            return _attempt(wanted, part, progress, patience)
+        except OSError as error:
+            raise _disk_error(error, part) from error
+        except _BrokenError as broken:
+            # More than ever before: a server that lets one begin anew for ever brings nothing.
+            fruitless = 1 if part.size > most else fruitless + 1
+            most = max(most, part.size)
+            if fruitless >= patience.attempts:
+                kept = f"; the {_mb(part.size)} that have come are kept" if part.size else ""
+                raise WeightsError(
+                    f"Expected {wanted.name} from {wanted.url}, but {broken}; try again later{kept}, or choose a "
+                    f"local file."
+                ) from broken
+            pause = min(patience.longest_secs, patience.backoff_secs * 2 ** (fruitless - 1))
+            if broken.wait_secs is not None:
+                pause = min(patience.longest_secs, max(pause, broken.wait_secs))
+            _wait(pause, f"{broken}: trying again", progress)
+
+
+def _wait(secs: float, message: str, progress: Progress) -> None:
+    end = time.monotonic() + secs
+    progress(None, message)
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(0.05, left))
+        progress.check()
+
+
+def _attempt(wanted: Wanted, part: Part, progress: Progress, patience: Patience) -> str:
+    offset, notes = part.size, part.notes()
+    headers = {"Accept-Encoding": "identity"}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+        if notes.get("validator"):
+            headers["If-Range"] = notes["validator"]
+    progress(None, "connecting")
+    with Stream(wanted.url, headers, stall_secs=patience.stall_secs) as stream:
+        try:
+            head = stream.head(progress)
+        except TRANSPORT_ERRORS as error:
+            raise _BrokenError(_reason(error)) from error
+        offset, total = _judge(head, offset, notes, wanted, part)
+        digest = _hash_of(part.path, offset, progress) if offset else hashlib.sha256()
+        if head.status == 416:  # nothing is left to come
+            return digest.hexdigest()
+        if total is not None:
+            wanted.check_size(total, total - offset)
+        part.path.parent.mkdir(parents=True, exist_ok=True)
+        part.note(url=wanted.url, validator=_validator(head), etag=head.headers.get("ETag", ""))
+        return _receive(stream, digest, offset, total, wanted, part, progress)
+
+
+def _receive(
+    stream: Stream, digest: Any, offset: int, total: int | None, wanted: Wanted, part: Part, progress: Progress
+) -> str:
+    done, ticker = offset, _Ticker(offset, total, progress)
+    # Opened for update, so that what follows the offset is overwritten; "ab" would append to a part begun anew.
+    with part.path.open("r+b" if offset else "wb") as file:
+        file.truncate(offset)
+        file.seek(offset)
+        chunks = stream.chunks(progress)
+        while True:
+            try:
+                chunk = next(chunks, b"")
+            except TRANSPORT_ERRORS as error:
+                raise _BrokenError(_reason(error)) from error
+            if not chunk:
+                break
+            file.write(chunk)
+            digest.update(chunk)
+            done += len(chunk)
+            if total is None:
+                wanted.check_size(max(done, wanted.about_bytes), 0)
+            ticker(done)
+    found: str = digest.hexdigest()
+    # A server that is wrong about the length but right about the content has given what was wanted.
+    whole = wanted.about_bytes * SHORT if total is None else total
+    if done < whole and not wanted.is_whole(found):
+        raise _BrokenError(f"the connection ended after {done:,} of {round(whole):,} bytes")
+    return found
+
+
+def _judge(head: Head, offset: int, notes: dict[str, str], wanted: Wanted, part: Part) -> tuple[int, int | None]:
+    """Where the answer begins in the file, and how long the whole file is, where that is told."""
+    length = head.headers.get("Content-Length", "")
+    match = CONTENT_RANGE.match(head.headers.get("Content-Range", ""))
+    total = int(match[3]) if match and match[3] != "*" else None
+    if head.status == 200:
+        return 0, int(length) if length.isdigit() else None
+    if head.status == 206:
+        same = not notes.get("etag") or head.headers.get("ETag", notes["etag"]) == notes["etag"]
+        if match and match[1] and int(match[1]) == offset and same:
+            return offset, total
+        part.remove()
+        raise _BrokenError("the server sent another part than was asked for")
+    if head.status == 416:
+        if offset and total == offset:
+            return offset, total
+        part.remove()
+        raise _BrokenError("the file there has changed since a part of it came")
+    if head.status in RETRIED:
+        after = head.headers.get("Retry-After", "")
+        wait_secs = float(after) if after.isdigit() else None
+        raise _BrokenError(f"the server answers {head.status} ({_meaning(head.status)})", wait_secs=wait_secs)
+    raise WeightsError(
+        f"Expected {wanted.name} from {wanted.url}, but the server answers {head.status} ({_meaning(head.status)}); "
+        f"{_remedy(head.status)}"
+    )
+
+
+def _meaning(status: int) -> str:
+    known = {401: "access is refused", 403: "access is refused", 404: "not found", 410: "no longer there"}
+    if status in known:
+        return known[status]
+    if 300 <= status < 400:
+        return "it redirects in circles, or to where it is not safe"
+    return "too many requests" if status == 429 else "it has a problem" if status >= 500 else "it does not give it"
+
+
+def _remedy(status: int) -> str:
+    if status in (401, 403):
+        return "look at the publisher's page whether its terms have to be accepted first, or choose a local file."
+    if status in (404, 410):
+        return "look at the publisher's page where it is now, and choose it as a local file."
+    return "try again later, or choose a local file."
+
+
+def _validator(head: Head) -> str:
+    """What If-Range may hold: a strong ETag, else the date (RFC 9110, section 13.1.5)."""
+    etag = head.headers.get("ETag", "")
+    return etag if etag.startswith('"') else head.headers.get("Last-Modified", "")
+
+
+def _hash_of(path: Path, length: int, progress: Progress) -> Any:
+    """SHA-256 of the first `length` bytes of `path`, to be gone on with."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        left = length
+        while left and (chunk := file.read(min(left, 1 << 22))):
+            digest.update(chunk)
+            left -= len(chunk)
+            progress.check()
+    return digest
+
+
+def _reason(error: Exception) -> str:
+    cause: Any = getattr(error, "reason", error)
+    if isinstance(cause, TimeoutError) or "timed out" in str(cause):
+        return "the server has stopped answering"
+    text = getattr(cause, "strerror", None) or str(cause).splitlines()[0].strip() if str(cause) else ""
+    return f"the connection broke ({text or type(cause).__name__})"
+
+
+def _disk_error(error: OSError, part: Part) -> WeightsError:
+    reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or type(error).__name__
+    return WeightsError(
+        f"Expected to write {part.path.name} into {part.path.parent}, but it cannot be written ({reason}); make room "
+        f"there or allow writing, and try again."
+    )
+
+
+def _mb(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"
+
+
+class _Ticker:
+    """Tells how much has come, and how fast."""
+
+    def __init__(self, offset: int, total: int | None, progress: Progress) -> None:
+        self._total = total
+        self._progress = progress
+        self._seen: deque[tuple[float, int]] = deque([(time.monotonic(), offset)])
+
+    def __call__(self, done: int) -> None:
+        now = time.monotonic()
+        if now - self._seen[-1][0] < REPORT_SECS and done != self._total:
+            return
+        self._seen.append((now, done))
+        while len(self._seen) > 2 and now - self._seen[0][0] > RATE_SECS:
+            self._seen.popleft()
+        since, first = self._seen[0]
+        rate = f"{_mb(round((done - first) / max(now - since, 1e-3)))}/s"
+        if self._total is None:
+            self._progress(None, f"{_mb(done)}, {rate}")
+        else:
+            told = f"{done / 1e6:.1f} of {_mb(self._total)}, {rate}"
+            self._progress(min(1.0, done / self._total) if self._total else None, told)

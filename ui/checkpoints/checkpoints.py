@@ -1,0 +1,227 @@
+"""Offers what is missing, gets it, and finds out what a checkpoint file is good for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.jobs import Event, Job
+from cvstudio.models import MODELS
+from cvstudio.models.base import Weights
+from cvstudio.progress import Progress
+from cvstudio.weights import WeightsNeededError, cached_path
+from cvstudio.weights.differences import Differences, MismatchError
+from ui.controller import Controller
+from ui.translate import translated
+from ui.widgets.notices import Notices
+
+if TYPE_CHECKING:
+    from cvstudio.weights.importing import Identified
+
+LANE = "download"
+"""Of its own: a slow connection must not hold up what is looked at meanwhile."""
+
+LOOKING_LANE = "checkpoints"
+MOST_LOOKED_AT = 20
+"""Where more files than this are opened at once, they are media."""
+
+
+@dataclass(frozen=True)
+class Got:
+    """Published weights have come."""
+
+    weights: Weights
+    path: Path
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A file was looked at."""
+
+    found: Identified
+
+
+class Checkpoints(QObject):
+    """Weights of the window: `dialogs` are those that are open."""
+
+    def __init__(self, window: QWidget, controller: Controller, notices: Notices) -> None:
+        super().__init__(window)
+        self._window = window
+        self._controller = controller
+        self._notices = notices
+        self._getting: dict[tuple[str, str], Weights] = {}
+        self.dialogs: list[QDialog] = []
+        controller.pipeline.failed.connect(self._failed)
+        controller.pipeline.event.connect(self._event)
+        controller.weights_wanted.connect(self.offer)
+
+    # Missing weights ------------------------------------------------------------------------------------------------
+
+    def offer(self, weights: Weights) -> None:
+        """Tell what would be downloaded, and ask."""
+        # Imported with the first question: the window must not wait for it.
+        from cvstudio.weights.offer import make_offer
+        from ui.checkpoints.consent import ConsentDialog
+
+        if self._owner(weights) in self._getting:
+            return
+        dialog = ConsentDialog(self._window, make_offer(weights, self._title(weights)))
+        dialog.agreed.connect(lambda: self.get(weights))
+        dialog.file_wanted.connect(lambda: self._choose_for(weights))
+        self._open(dialog)
+
+    def get(self, weights: Weights) -> None:
+        """Download on a worker; it is in the list of jobs, with progress and cancel."""
+        owner = self._owner(weights)
+        if owner in self._getting:
+            return
+        self._getting[owner] = weights
+
+        def work(progress: Progress) -> Iterator[Any]:
+            from cvstudio.weights.download import download
+
+            yield Got(weights, download(weights, progress))
+
+        title = self.tr("Getting {title}").format(title=self._title(weights))
+        self._controller.pipeline.submit(LANE, Job(owner, title, work))
+
+    def _event(self, event: Event) -> None:
+        value = event.value
+        if event.kind == "output" and isinstance(value, Got):
+            self._controller.pipeline.forget_failures()
+            self._controller.weights_changed.emit()
+            self._notices.post("info", self.tr("{title} is here.").format(title=self._title(value.weights)))
+            self._controller.refresh()
+        elif event.kind == "output" and isinstance(value, Looked):
+            self._show(value.found)
+        elif event.kind in ("finished", "failed", "cancelled") and event.job.owner in self._getting:
+            weights = self._getting.pop(event.job.owner)  # type: ignore[arg-type]
+            if event.kind == "failed":
+                self._offer_again("error", str(value), weights)
+            elif event.kind == "cancelled":
+                text = self.tr("{title} was not got to the end; what has come is kept.")
+                self._offer_again("warning", text.format(title=self._title(weights)), weights)
+
+    def _offer_again(self, level: str, text: str, weights: Weights) -> None:
+        self._notices.post(
+            level, translated(text), action=self.tr("Go on"), run=lambda: self.get(weights), instead_of=translated(text)
+        )
+
+    def _failed(self, title: str, error: Exception) -> None:
+        """Where the remedy is a press of a button, the notice has the button."""
+        told = translated(str(error))
+        if isinstance(error, WeightsNeededError):
+            weights = error.weights
+            name, size = self._title(weights), f"{weights.size_bytes / 1e6:.1f} MB"
+            damaged = cached_path(weights) is not None
+            text = (
+                self.tr("The weights of {title} on this machine are damaged ({size}, {licence}).")
+                if damaged
+                else self.tr("{title} needs its weights ({size}, {licence}), which are not on this machine.")
+            )
+            self._notices.post(
+                "error",
+                text.format(title=name, size=size, licence=weights.licence),
+                action=self.tr("Get {title} …").format(title=name),
+                run=lambda: self.offer(weights),
+                instead_of=told,
+            )
+        elif isinstance(error, MismatchError):
+            instance = self._controller.session.state.instance
+            path = instance.weights if instance is not None else None
+            differences = error.differences
+            self._notices.post(
+                "error",
+                translated(differences.sentence()),
+                action=self.tr("Show what differs"),
+                run=lambda: self._show_differences(path, differences),
+                instead_of=told,
+            )
+
+    # Files of the user's --------------------------------------------------------------------------------------------
+
+    def ask(self) -> None:
+        """Choose a checkpoint file and find out which models it fits."""
+        name = self._ask_for_file()
+        if name:
+            self.identify(Path(name))
+
+    def take(self, paths: Sequence[Path]) -> list[Path]:
+        """Find out what the checkpoints among `paths` are good for; returns the others."""
+        from cvstudio.weights.importing.kinds import is_checkpoint
+
+        found = [path for path in paths if is_checkpoint(path)] if len(paths) <= MOST_LOOKED_AT else []
+        for path in found:
+            self.identify(path)
+        return [path for path in paths if path not in found]
+
+    def identify(self, path: Path) -> None:
+        """Read `path` on a worker, compare it with the models, and show what came out."""
+
+        def work(progress: Progress) -> Iterator[Any]:
+            from cvstudio.weights.importing import identify
+
+            yield Looked(identify(path, progress))
+
+        title = self.tr("Looking at {name}").format(name=path.name)
+        self._controller.pipeline.submit(LOOKING_LANE, Job(("identify", str(path)), title, work))
+
+    def use(self, model: str, path: Path) -> None:
+        """Analyse with `model` and the checkpoint `path`."""
+        task = MODELS[model].task
+        instance = self._controller.session.state.instance
+        if instance is None or instance.spec.task != task:
+            self._controller.use_analysis(next(spec for spec in ANALYSES if spec.task == task).key)
+        self._controller.set_model(model, path)
+        if not self._controller.session.state.media:
+            self._notices.post("info", self.tr("{name} is chosen; open a picture to use it.").format(name=path.name))
+
+    def _choose_for(self, weights: Weights) -> None:
+        name = self._ask_for_file()
+        models = [model for model in MODELS if weights in model.weights]
+        if name and models:
+            self.use(models[0].key, Path(name))
+
+    def _ask_for_file(self) -> str:
+        kinds = self.tr("Checkpoints (*.pth *.pt *.bin *.ckpt *.tar *.safetensors *.onnx);;All files (*)")
+        return QFileDialog.getOpenFileName(self._window, self.tr("Checkpoint file"), "", kinds)[0]
+
+    def _show(self, found: Identified) -> None:
+        from ui.checkpoints.import_dialog import ImportDialog
+
+        dialog = ImportDialog(self._window, found)
+        dialog.chosen.connect(lambda model: self.use(model, found.path))
+        self._open(dialog)
+
+    def _show_differences(self, path: Path | None, differences: Differences) -> None:
+        from ui.checkpoints.import_dialog import DifferencesDialog
+
+        dialog = DifferencesDialog(self._window, path.name if path else differences.what, differences)
+        if path is not None:
+            dialog.others_wanted.connect(lambda: self.identify(path))
+        self._open(dialog)
+
+    # Common ---------------------------------------------------------------------------------------------------------
+
+    def _open(self, dialog: QDialog) -> None:
+        self.dialogs.append(dialog)
+        dialog.finished.connect(lambda _: self._closed(dialog))
+        dialog.show()
+
+    def _closed(self, dialog: QDialog) -> None:
+        self.dialogs.remove(dialog)
+        dialog.deleteLater()
+
+    @staticmethod
+    def _owner(weights: Weights) -> tuple[str, str]:
+        return ("weights", weights.url)
+
+    @staticmethod
+    def _title(weights: Weights) -> str:
+        return next((model.title for model in MODELS if weights in model.weights), weights.file_name)
