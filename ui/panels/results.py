@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
+from cvstudio.draw.palette import class_colour
 from cvstudio.landmarks import Landmarks
 from cvstudio.results import Detections, Labels, Picture, Spectrogram
 from cvstudio.segmentation import Segmentation
@@ -119,7 +122,7 @@ class ResultsPanel(QWidget):
         if isinstance(result, Landmarks):
             return "\n".join(point_lines(result))
         if isinstance(result, Segmentation):
-            return "\n".join(f"{result.labels[number]}   {share:.1%}" for number, share in result.shares())
+            return legend(result)
         if isinstance(result, Spectrogram):
             resolution = result.rate_hz / result.window
             lines = (
@@ -135,6 +138,17 @@ class ResultsPanel(QWidget):
             sharp = f"{result.mask.mean():.0%}" if result.mask is not None else "—"
             return self.tr("{share} of the visible part is in focus.").format(share=sharp)
         return self.tr("Results appear here.")
+
+
+def legend(result: Segmentation) -> str:
+    """One line of rich text for each class: the colour in which it is drawn, its name, its share of the picture."""
+    lines = []
+    for number, share in result.shares():
+        name = result.labels[number]
+        colour = "transparent" if number == result.background else QColor(*class_colour(name)).name()
+        dot = f'<span style="color: {colour}">\u25a0</span>'
+        lines.append(f"{dot} {html.escape(name)}&nbsp;&nbsp; {share:.1%}")
+    return "<br>".join(lines)
 
 
 def point_lines(result: Landmarks) -> list[str]:

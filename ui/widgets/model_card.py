@@ -128,7 +128,10 @@ class ModelCardView(CardView):
             except WeightsError as error:
                 message = str(error)
         self.head(trained.title if trained is not None else spec.title, found is not None and found.non_commercial)
-        self.text(spec.paper if str(spec.year) in spec.paper else f"{spec.paper}, {spec.year}", "quiet")
+        # Of a user's own network neither may be known.
+        parts = [spec.paper, str(spec.year) if spec.year and str(spec.year) not in spec.paper else ""]
+        if any(parts):
+            self.text(", ".join(part for part in parts if part), "quiet")
         self.text(translated(spec.summary))
         if message:
             self.text(message, "message")
