@@ -46,9 +46,13 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """Allowed values of a text: `options`, or those that the loaded model has (`from_model="labels"`)."""
+    """Allowed values of a text: `options`, or those that the loaded model has (`from_model="labels"`).
+
+    `titles` are what the window calls the options, in their order; without them, they are called what they are.
+    """
 
     options: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
     from_model: str = ""
 
 

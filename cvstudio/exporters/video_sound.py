@@ -12,6 +12,7 @@ from cvstudio.media.audio import AudioReader
 from cvstudio.media.base import Media
 from cvstudio.media.container import audio_stream, first_frame, open_container, time_base, video_stream
 from cvstudio.media.identity import decoding
+from cvstudio.media.sound_choice import chosen_track
 from cvstudio.progress import Progress
 
 BLOCK_SAMPLES = 1024
@@ -32,7 +33,7 @@ class SoundTrack:
         if not media.has_sound:
             return None
         source = open_container(media.path)
-        given = audio_stream(source)
+        given = audio_stream(source, chosen_track(media))
         if given is not None and given.codec_context.name == "aac":
             return cls(target, _copied(media, source, given, target.add_stream_from_template(given)), source)
         source.close()

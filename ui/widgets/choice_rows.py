@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QPushButton, QSizePolicy, QToolButton
 
@@ -103,23 +103,33 @@ class ChoiceRow(Row):
         super().__init__(field)
         self.combo = Combo()
         self.combo.setAccessibleName(self.title)
-        self.combo.activated.connect(lambda _: self.edit(self.combo.currentText(), dragging=False))
+        self.combo.activated.connect(lambda _: self.edit(self.value(), dragging=False))
         self._options: tuple[str, ...] = ()
         self.one_line(((self.combo, 1),))
 
     def configure(self, *, bounds: Range | None, options: tuple[str, ...], histogram: Histogram | None) -> None:
         if options != self._options:
             self._options = options
-            shown = self.combo.currentText()
+            shown = self.value()
             self.combo.clear()
-            self.combo.addItems(options)
-            self.combo.setCurrentIndex(self.combo.findText(shown))
+            for option in options:
+                self.combo.addItem(self._title(option), option)
+            self.combo.setCurrentIndex(self.combo.findData(shown))
+
+    def _title(self, option: str) -> str:
+        choices = self.field.choices
+        if choices is None or option not in choices.options or not choices.titles:
+            return option
+        return QCoreApplication.translate("params", choices.titles[choices.options.index(option)])
 
     def value(self) -> str:
-        return self.combo.currentText()
+        return str(self.combo.currentData() or "")
+
+    def describe(self, value: Any) -> str:
+        return self._title(str(value))
 
     def show_value(self, value: Any) -> None:
-        self.combo.setCurrentIndex(self.combo.findText(str(value)))
+        self.combo.setCurrentIndex(self.combo.findData(str(value)))
 
 
 class PointRow(Row):
