@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.media.base import MediaKind
+from cvstudio.media.settings import settings_types
 from cvstudio.models import MODELS
 from cvstudio.params import add_arguments, fields_of, parse_text
 from cvstudio.progress import Progress
@@ -51,6 +53,8 @@ def _analysis_parser(commands: Any, analysis: Analysis) -> None:
     group = parser.add_argument_group("parameters")
     for stage in analysis.stages:
         add_arguments(group, stage.params)
+    for declared in settings_types(frozenset().union(*(slot.kinds for slot in analysis.inputs))):
+        add_arguments(group, declared)
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -95,6 +99,11 @@ def _values(options: argparse.Namespace, analysis: Analysis, model: Any) -> dict
         if text is not None:
             bounds = Analysis.bounds(field.range, model)
             values[field.name] = parse_text(dataclasses.replace(field, range=bounds), text)
+    for declared in settings_types(frozenset(MediaKind)):
+        for field in fields_of(declared):
+            text = getattr(options, field.name, None)
+            if text is not None:
+                values[field.name] = parse_text(field, text)
     # A flag of another model's parameter is a mistake that must not pass in silence.
     known = {field.name for field in (*model_fields, *stage_fields)}
     for other in MODELS:
@@ -129,7 +138,6 @@ def _targets(out: Path, stem: str, keys: Sequence[str] | None, result_type: type
 
 def _export(runner: Runner, instance: AnalysisInstance, options: argparse.Namespace, progress: Progress) -> list[Path]:
     from cvstudio.exporters import ExportItem, export
-    from cvstudio.media import MediaKind
     from cvstudio.recipe import make_recipe
 
     spec = instance.spec

@@ -23,6 +23,8 @@ VERSION = 1
 def media_to_json(media: Media, base: Path) -> dict[str, Any]:
     """Where a medium is: absolute, and relative to `base` where that is possible, so that a folder can move."""
     found: dict[str, Any] = {"path": str(media.path), "id": media.id, "kind": str(media.kind)}
+    if media.settings:
+        found["settings"] = dict(media.settings)
     # On another drive of Windows only the absolute path can lead there.
     with contextlib.suppress(ValueError):
         found["relative"] = Path(os.path.relpath(media.path, base)).as_posix()
@@ -39,13 +41,13 @@ def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str,
     MediaError
         The file is gone or cannot be read.
     """
-    kind = MediaKind(saved["kind"])
+    kind, settings = MediaKind(saved["kind"]), saved.get("settings")
     if moved and saved["path"] in moved:
-        return open_media(moved[saved["path"]], kind=kind)
+        return open_media(moved[saved["path"]], kind=kind, settings=settings)
     relative = saved.get("relative")
     if relative and (base / relative).is_file():
-        return open_media(base / relative, kind=kind)
-    return open_media(saved["path"], kind=kind)
+        return open_media(base / relative, kind=kind, settings=settings)
+    return open_media(saved["path"], kind=kind, settings=settings)
 
 
 def instance_to_json(instance: AnalysisInstance, base: Path) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.tone import srgb8
+
 Transfer = Literal["srgb", "linear"]
 DepthUnit = Literal["m", "mm", "px", "relative"]
 
@@ -100,16 +102,15 @@ class Image:
 
     @cached_property
     def rgb8(self) -> NDArray[np.uint8]:
-        """The picture as sRGB uint8 (H, W, 3): what is displayed and what networks are given."""
+        """The picture as sRGB uint8 (H, W, 3): what networks are given, and what is displayed at an exposure of 0."""
         if self.pixels.dtype == np.uint8:
             return self.pixels
         if self.pixels.dtype == np.uint16:
             # 257 maps 65535 to 255 exactly; a shift by 8 would darken.
             return readonly(((self.pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))
-        values = np.nan_to_num(np.clip(self.pixels, 0.0, 1.0), nan=0.0)
         if self.transfer == "linear":
-            # sRGB opto-electronic transfer function, IEC 61966-2-1.
-            values = np.where(values <= 0.0031308, values * 12.92, 1.055 * np.power(values, 1 / 2.4) - 0.055)
+            return readonly(srgb8(self.pixels))
+        values = np.nan_to_num(np.clip(self.pixels, 0.0, 1.0), nan=0.0)
         return readonly((values * 255 + 0.5).astype(np.uint8))
 
 

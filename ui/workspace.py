@@ -152,7 +152,8 @@ class Workspace(QWidget):
             return None
         hovered = self._controller.hovered_id
         emphasis = Emphasis(self._controller.session.state.selection, hovered)
-        return self._renderer.render(self._base, self._layers(), view, emphasis=emphasis)
+        exposure_ev = self._controller.look().exposure
+        return self._renderer.render(self._base, self._layers(), view, emphasis=emphasis, exposure_ev=exposure_ev)
 
     def set_original(self, original: bool) -> None:
         """Show the picture alone while the user compares."""
