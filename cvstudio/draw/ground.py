@@ -76,10 +76,10 @@ def _planes(image: Image, *, linear: bool) -> NDArray[Any]:
     """(H, W, 3) uint8 or light as float32; with alpha, (H, W, 4), the colours multiplied by it so that what is hidden
     does not bleed where pixels are averaged."""
     if linear:
-        # What is not finite would spread over its neighbours. 2 ** 16 is white at every exposure on offer.
-        light: NDArray[np.float32] = np.nan_to_num(np.clip(image.pixels, 0, 65536), nan=0.0).astype(
-            np.float32, copy=False
-        )
+        light: NDArray[np.float32] = image.pixels
+        if not np.isfinite(light.sum()):
+            # What is not finite would spread over its neighbours. 2 ** 16 is white at every exposure on offer.
+            light = np.nan_to_num(np.clip(light, 0, 65536), nan=0.0)
         if image.alpha is None:
             return light
         opacity = np.clip(image.alpha, 0, 1).astype(np.float32)[..., None]
