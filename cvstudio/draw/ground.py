@@ -77,7 +77,9 @@ def _planes(image: Image, *, linear: bool) -> NDArray[Any]:
     does not bleed where pixels are averaged."""
     if linear:
         light: NDArray[np.float32] = image.pixels
-        if not np.isfinite(light.sum()):
+        with np.errstate(all="ignore"):
+            finite = np.isfinite(light.sum())
+        if not finite:
             # What is not finite would spread over its neighbours. 2 ** 16 is white at every exposure on offer.
             light = np.nan_to_num(np.clip(light, 0, 65536), nan=0.0)
         if image.alpha is None:
