@@ -111,7 +111,7 @@ def _unchanged(media: Media) -> Media:
     return media
 
 
-def _no_facts(media: Media) -> Iterable[tuple[str, str]]:
+def _no_facts(media: Media, sample: Any) -> Iterable[tuple[str, str]]:
     return ()
 
 
@@ -125,7 +125,8 @@ class Format:
 
     `settings` are parameters that say how a file is read. `settings_for` gives those that make sense for one medium,
     with the choices that it leaves; `configure` is what they make of it (unit, sample rate …), reading no file.
-    `facts` are more facts of it as (title, text), which may take decoding.
+    `facts` are more facts of it as (title, text), from its sample where that is decoded already and not None; they may
+    take a while.
     """
 
     key: str
@@ -138,4 +139,4 @@ class Format:
     settings: type[Any] | None = None
     settings_for: Callable[[Media], tuple[Field, ...]] = _no_settings
     configure: Callable[[Media], Media] = _unchanged
-    facts: Callable[[Media], Iterable[tuple[str, str]]] = _no_facts
+    facts: Callable[[Media, Any], Iterable[tuple[str, str]]] = _no_facts

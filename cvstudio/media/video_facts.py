@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cvstudio.media.base import Media
 from cvstudio.media.container import first_frame, open_container, time_base, video_stream
@@ -21,7 +21,7 @@ _JITTER_SECS = 0.0021
 """What rounding to milliseconds makes of an even rate, and a little."""
 
 
-def video_facts(media: Media) -> Iterator[tuple[str, str]]:
+def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
     """Frame rate, rotation, pixels and bit rate as (title, text). Raises MediaError."""
     with open_container(media.path) as container:
         stream = video_stream(container)
