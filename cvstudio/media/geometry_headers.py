@@ -24,7 +24,8 @@ _PLY_SIZES = {"char": 1, "uchar": 1, "short": 2, "ushort": 2, "int": 4, "uint": 
     "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "float32": 4, "float64": 8
 }  # fmt: skip
 _STL_TEXT = re.compile(rb"\s*solid\b[^\n]*\n\s*(?:facet\s+normal|endsolid)\b")
-_OFF = re.compile(rb"\s*(?:ST)?C?N?4?n?OFF(?!\w)(?:\s+BINARY)?(?:\s|#[^\n]*\n)*(\d{1,10})\s+(\d{1,10})\s+(\d{1,10})\s")
+_OFF = re.compile(rb"\s*(?:ST)?C?N?4?n?OFF(?!\w)(?:\s|#[^\n]*\n)*(\d{1,10})\s+(\d{1,10})\s+(\d{1,10})\s")
+_GLTF_ASSET = re.compile(rb'"asset"\s*:\s*\{')
 _OBJ_LINE = re.compile(
     rb"\s*(?:#.*|(?:v|vn|vt|vp)(?:\s+" + _NUMBER + rb"){1,8}|(?:f|l|p)(?:\s+-?\d+(?:/-?\d*){0,2})+"
     rb"|(?:o|g|s|mtllib|usemtl|usemap|mg|lod|bevel|c_interp|d_interp)(?:\s.*)?|)\s*"
@@ -126,7 +127,7 @@ def _check_glb(path: Path, head: bytes) -> None:
 
 
 def _is_gltf(path: Path, head: bytes) -> bool:
-    return head.lstrip().startswith(b"{") and (b'"asset"' in head or path.suffix.lower() == ".gltf")
+    return head.lstrip().startswith(b"{") and bool(_GLTF_ASSET.search(head) or path.suffix.lower() == ".gltf")
 
 
 def _check_gltf(path: Path, head: bytes) -> None:
@@ -143,7 +144,8 @@ def _check_off(path: Path, head: bytes) -> None:
     assert found is not None
     vertices, faces = int(found[1]), int(found[2])
     _check_rows(path, max(vertices, faces))
-    if found.end() + 4 * vertices + 2 * faces > path.stat().st_size + 2:
+    # A line for each vertex and face.
+    if found.end() + 4 * vertices + 2 * faces > path.stat().st_size + 2 or _lines(path, found.end()) < vertices + faces:
         raise damaged(path)
 
 
