@@ -1,4 +1,4 @@
-"""`cvstudio run …`, `list`, `train …` and `evaluate …`: what can be done without a window.
+"""`cvstudio run …`, `info …`, `list`, `train …` and `evaluate …`: what can be done without a window.
 
 Exit codes: 0 done, 1 the user has to change something (one sentence on stderr), 2 wrong usage, 130 interrupted.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.info import add_info, info
 from cvstudio.media.base import MediaKind
 from cvstudio.media.settings import settings_types
 from cvstudio.models import MODELS
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from cvstudio.api import Runner
     from cvstudio.session import AnalysisInstance
 
-COMMANDS = ("run", "list", "train", "evaluate")
+COMMANDS = ("run", "info", "list", "train", "evaluate")
 
 
 def _analysis_parser(commands: Any, analysis: Analysis) -> None:
@@ -79,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
         _analysis_parser(analyses, analysis)
     _common(recipe)
     commands.add_parser("list", help="what can be run: analyses, models with their licences, formats")
+    add_info(commands)
     add_training(commands)
     return parser
 
@@ -195,6 +197,9 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     if arguments[0] == "run":
         return _run(arguments[1:])
+    if arguments[0] == "info":
+        options = build_parser().parse_args(arguments)
+        return info(options.files, as_json=options.json)
     if arguments[0] in ("train", "evaluate"):
         from cvstudio.training import commands
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.types import DepthMap, Image
+from cvstudio.types import DepthMap, Image, PointCloud, Size, TriangleMesh
 
 
-def thumbnail(sample: Image | DepthMap, width: int, height: int) -> NDArray[np.uint8]:
+def thumbnail(sample: Image | DepthMap | TriangleMesh | PointCloud, width: int, height: int) -> NDArray[np.uint8]:
     """`sample` fitted into `width` x `height`, centred on its own edge colour; uint8 (height, width, 3) RGB."""
     import cv2
 
+    if isinstance(sample, TriangleMesh | PointCloud):
+        from cvstudio.preview3d import Camera, Preview
+
+        return Preview(sample).render(Camera(), Size(width, height))
     pixels = depth_picture(sample) if isinstance(sample, DepthMap) else sample.rgb8
     scale = min(width / pixels.shape[1], height / pixels.shape[0])
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))

@@ -30,8 +30,9 @@ _NAMES = {
     "obj": "Wavefront OBJ",
     "xyz": "XYZ",
 }
-Z_UP = frozenset(("STL", "PCD", "XYZ"))
-"""Formats of machine parts and surveys, where z points up; in the others y does."""
+
+# Formats of machine parts and surveys.
+_Z_UP = ("stl", "pcd", "xyz")
 
 
 def read_geometry(path: Path, *, forced: bool = True) -> TriangleMesh | PointCloud:
@@ -136,8 +137,8 @@ def geometry_facts(sample: TriangleMesh | PointCloud) -> Iterator[tuple[str, str
         yield "Watertight", "yes" if is_watertight(sample) else "no"
         yield "Components", f"{count_components(sample):,}"
     low, high = extent(points)
-    yield "Size", " × ".join(f"{side:.5g}" for side in high - low)
-    yield "Extent", "\n".join(f"{axis} {a:.5g} to {b:.5g}" for axis, a, b in zip("xyz", low, high, strict=True))
+    yield "Size", " × ".join(f"{side:.4g}" for side in high - low)
+    yield "Extent", "\n".join(f"{axis} {a:.4g} to {b:.4g}" for axis, a, b in zip("xyz", low, high, strict=True))
     if sample.colours is not None:
         yield "Colours", "of each vertex" if mesh else "of each point"
     if isinstance(sample, PointCloud) and sample.normals is not None:
@@ -152,7 +153,9 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     key = recognise(path, head, forced=forced)
     if key is None:
         return None
-    return Media(identity, path, MediaKind.GEOMETRY, details={"format": _NAMES[key]})
+    return Media(
+        identity, path, MediaKind.GEOMETRY, details={"format": _NAMES[key], "up": "z" if key in _Z_UP else "y"}
+    )
 
 
 FORMATS.register(

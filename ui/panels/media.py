@@ -27,6 +27,7 @@ ICONS = {
     MediaKind.VIDEO: "film",
     MediaKind.AUDIO: "audio-lines",
     MediaKind.DEPTH: "layers",
+    MediaKind.GEOMETRY: "box",
 }
 THUMBNAIL = QSize(64, 48)
 
