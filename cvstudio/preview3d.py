@@ -17,7 +17,7 @@ NEAREST_ZOOM, FARTHEST_ZOOM = 40.0, 0.2
 MOVING_POINTS, STILL_POINTS = 200_000, 2_000_000
 """Points that are drawn while the view moves, and when it rests: a random choice of them looks like all."""
 CREASE_COS = math.cos(math.radians(40))
-"""Where the surface bends more than this within one triangle, an edge is meant and not a curve."""
+"""Where two triangles meet at a greater angle, an edge is meant and not a curve."""
 SURFACE = (0.80, 0.82, 0.85)
 # In the camera's frame: x to the right, y up, z towards the eye.
 KEY_LIGHT = np.array([-0.40, 0.55, 0.73], np.float32)
@@ -26,6 +26,8 @@ AMBIENT, KEY, HEAD = 0.22, 0.50, 0.32
 _NOTHING = 1e6
 """A depth that no point of a model of radius 1 has."""
 _WIDEST_SPLAT = 7
+_MOST_AROUND = 64
+"""Triangles at one place that are looked at: more of them meet only at the tip of a fan."""
 
 Colour = tuple[int, int, int]
 Floats = NDArray[np.float32]
@@ -155,7 +157,7 @@ class _Surface:
         self._open3d: Any = open3d
         self._triangles = triangles
         self._colours = None if colours is None else colours.astype(np.float32) / 255
-        self._normals = _vertex_normals(vertices, triangles)
+        self._normals = _corner_normals(vertices, triangles)
         self._scene = open3d.t.geometry.RaycastingScene()
         tensor: Any = open3d.core.Tensor
         self._scene.add_triangles(tensor(np.ascontiguousarray(vertices)), tensor(triangles.astype(np.uint32)))
@@ -174,16 +176,13 @@ class _Surface:
         shown = np.broadcast_to(background, (size.height, size.width, 3)).astype(np.float32)
         if not hit.any():
             return shown
-        corners = self._triangles[hits["primitive_ids"].numpy()[hit].astype(np.int64)]
+        faces = hits["primitive_ids"].numpy()[hit].astype(np.int64)
         u, v = hits["primitive_uvs"].numpy()[hit].T
         weights = np.stack([1 - u - v, u, v], axis=1)[..., None]
-        flat = _unit(hits["primitive_normals"].numpy()[hit])
-        smooth = _unit((self._normals[corners] * weights).sum(axis=1))
-        along = np.einsum("ij,ij->i", smooth, flat)
-        normals = np.where(np.abs(along)[:, None] >= CREASE_COS, smooth, flat)
+        normals = _unit((self._normals[faces] * weights).sum(axis=1))
         albedo = np.array(SURFACE, np.float32)
         if self._colours is not None:
-            albedo = (self._colours[corners] * weights).sum(axis=1)
+            albedo = (self._colours[self._triangles[faces]] * weights).sum(axis=1)
         shown[hit] = _lit((normals @ rotation.T).astype(np.float32), albedo)
         return shown
 
@@ -192,20 +191,30 @@ def _unit(vectors: Floats) -> Floats:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-20), np.float32)
 
 
-def _vertex_normals(vertices: Floats, triangles: NDArray[np.int32]) -> Floats:
-    """Mean normal of the triangles around each vertex, weighted by their areas; vertices at one place share it."""
+def _corner_normals(vertices: Floats, triangles: NDArray[np.int32]) -> Floats:
+    """The normal at each corner of each triangle, (n, 3, 3): the mean of the triangles around that place, weighted by
+    their areas, without those that are bent away from this one by more than a curve is."""
     from cvstudio.topology import merge_equal
 
     _, place = merge_equal(vertices.astype(np.float64))
-    corners = place[triangles]
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
-    across = np.cross(b - a, c - a)
-    n = int(place.max()) + 1
-    total = np.zeros((n, 3))
-    for corner in range(3):
-        for axis in range(3):
-            total[:, axis] += np.bincount(corners[:, corner], across[:, axis], n)
-    return _unit(total.astype(np.float32))[place]
+    across = np.cross(b - a, c - a).astype(np.float32)
+    flat = _unit(across)
+    corners = place[triangles].reshape(-1)
+    order = np.argsort(corners, kind="stable")
+    count = np.bincount(corners)
+    start = np.cumsum(count) - count
+    own = np.arange(len(corners)) // 3
+    total = across[own].copy()
+    rank = np.empty(len(corners), np.int64)
+    rank[order] = np.arange(len(corners)) - start[corners[order]]
+    for step in range(1, min(int(count.max()), _MOST_AROUND)):
+        rows = np.flatnonzero(step < count[corners])
+        here = corners[rows]
+        other = order[start[here] + (rank[rows] + step) % count[here]] // 3
+        near = np.einsum("ij,ij->i", flat[own[rows]], flat[other]) >= CREASE_COS
+        total[rows[near]] += across[other[near]]
+    return _unit(total).reshape(-1, 3, 3)
 
 
 class _Points:
