@@ -14,6 +14,7 @@ from cvstudio.errors import BindingError
 from cvstudio.exporters import ExportItem
 from cvstudio.host import Host
 from cvstudio.media import Media, MediaKind, open_media
+from cvstudio.media.settings import apply_settings, split_settings
 from cvstudio.models import MODELS
 from cvstudio.precision import Wanted
 from cvstudio.progress import Progress
@@ -125,7 +126,7 @@ def make_instance(
     inputs : slot name -> file
     model : key; empty takes the analysis's default
     weights : a local checkpoint
-    values : parameters by name
+    values : parameters by name, also those that say how files are read (`depth_scale`, `sound_track`)
 
     Raises
     ------
@@ -138,12 +139,12 @@ def make_instance(
         slot = spec.slot(name)
         only = next(iter(slot.kinds)) if len(slot.kinds) == 1 else None
         bindings[name] = given if isinstance(given, Media) else open_media(given, kind=only)
+    values, reading = split_settings(values or {})
+    bindings = apply_settings(bindings, reading)
     key = model or spec.first_model
     if key and spec.task != MODELS[key].task:
         raise BindingError(f"{spec.title} cannot use the model '{key}'; choose one of `cvstudio list`.")
-    instance = AnalysisInstance(
-        1, spec.key, bindings, key, Path(weights) if weights is not None else None, dict(values or {})
-    )
+    instance = AnalysisInstance(1, spec.key, bindings, key, Path(weights) if weights is not None else None, values)
     spec.check_bindings(bindings)
     instance.params()
     return instance
@@ -170,7 +171,7 @@ def run(
     device : "auto", "cpu", "cuda" or "mps"
     precision : "auto" (the fastest that finds the same), "float32" or "bfloat16"
     time_secs : which frame of a video; its first by default
-    values : parameters of the analysis and the model by name
+    values : parameters of the analysis and the model by name, and of how the files are read
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""`cvstudio run …`, `list`, `weights …`, `train …` and `evaluate …`: what can be done without a window.
+"""`cvstudio run …`, `info …`, `list`, `weights …`, `train …` and `evaluate …`: what can be done without a window.
 
 Exit codes: 0 done, 1 the user has to change something (one sentence on stderr), 2 wrong usage, 130 interrupted.
 """
@@ -14,6 +14,9 @@ from typing import Any
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.cli_export import add_format_options
+from cvstudio.info import add_info, info
+from cvstudio.media.base import MediaKind
+from cvstudio.media.settings import settings_types
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.own.commands import add_own, run_own
 from cvstudio.params import add_arguments, fields_of, parse_text
@@ -25,7 +28,7 @@ from cvstudio.weights import WeightsNeededError
 from cvstudio.weights.arguments import add_weights
 from cvstudio.weights.terms import terms
 
-COMMANDS = ("run", "list", "weights", "train", "evaluate", "own")
+COMMANDS = ("run", "info", "list", "weights", "train", "evaluate", "own")
 
 
 def _analysis_parser(commands: Any, analysis: Analysis) -> None:
@@ -59,6 +62,8 @@ def _analysis_parser(commands: Any, analysis: Analysis) -> None:
     group = parser.add_argument_group("parameters")
     for stage in analysis.stages:
         add_arguments(group, stage.params)
+    for declared in settings_types(frozenset().union(*(slot.kinds for slot in analysis.inputs))):
+        add_arguments(group, declared)
     add_format_options(parser, analysis.result)
 
 
@@ -88,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     _common(recipe)
     commands.add_parser("list", help="what can be run: analyses, models with their licences, formats")
     add_weights(commands)
+    add_info(commands)
     add_training(commands)
     add_own(commands)
     return parser
@@ -109,6 +115,11 @@ def _values(options: argparse.Namespace, analysis: Analysis, model: Any) -> dict
         if text is not None:
             bounds = Analysis.bounds(field.range, model)
             values[field.name] = parse_text(dataclasses.replace(field, range=bounds), text)
+    for declared in settings_types(frozenset(MediaKind)):
+        for field in fields_of(declared):
+            text = getattr(options, field.name, None)
+            if text is not None:
+                values[field.name] = parse_text(field, text)
     # A flag of another model's parameter is a mistake that must not pass in silence.
     known = {field.name for field in (*model_fields, *stage_fields)}
     for other in MODELS:
@@ -188,6 +199,9 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     if arguments[0] == "run":
         return _run(arguments[1:])
+    if arguments[0] == "info":
+        options = build_parser().parse_args(arguments)
+        return info(options.files, as_json=options.json)
     if arguments[0] in ("train", "evaluate"):
         from cvstudio.training import commands
 

@@ -93,7 +93,7 @@ def natural_key(name: str) -> str:
 @functools.cache
 def kinds_by_suffix() -> Mapping[str, MediaKind]:
     """What a suffix such as ".png" promises. Where two formats share one, a picture is what is meant most often."""
-    from cvstudio.media.open import FORMATS
+    from cvstudio.media.formats import FORMATS
 
     found: dict[str, MediaKind] = {}
     for entry in sorted(FORMATS, key=lambda entry: (entry.kind is not MediaKind.IMAGE, entry.order)):

@@ -49,10 +49,12 @@ class Choices:
     """Allowed values of a text: `options`, or those of the model (`from_model`): its "labels", or an entry of
     `ModelSpec.options`.
 
-    Where `empty` says what it stands for, no text at all is allowed, too.
+    `titles` are what the window calls the options, in their order; without them, they are called what they are. Where
+    `empty` says what it stands for, no text at all is allowed, too.
     """
 
     options: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
     from_model: str = ""
     empty: str = ""
 

@@ -33,8 +33,9 @@ def path_to_json(path: Path, base: Path) -> dict[str, Any]:
 
 
 def media_to_json(media: Media, base: Path) -> dict[str, Any]:
-    """Where a medium is, which one and of which kind."""
-    return {**path_to_json(media.path, base), "id": media.id, "kind": str(media.kind)}
+    """Where a medium is, which one, of which kind, and how it is read."""
+    found = {**path_to_json(media.path, base), "id": media.id, "kind": str(media.kind)}
+    return {**found, "settings": dict(media.settings)} if media.settings else found
 
 
 def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str, Path] | None = None) -> Media:
@@ -47,13 +48,13 @@ def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str,
     MediaError
         The file is gone or cannot be read.
     """
-    kind = MediaKind(saved["kind"])
+    kind, settings = MediaKind(saved["kind"]), saved.get("settings")
     if moved and saved["path"] in moved:
-        return open_media(moved[saved["path"]], kind=kind)
+        return open_media(moved[saved["path"]], kind=kind, settings=settings)
     relative = saved.get("relative")
     if relative and (base / relative).is_file():
-        return open_media(base / relative, kind=kind)
-    return open_media(saved["path"], kind=kind)
+        return open_media(base / relative, kind=kind, settings=settings)
+    return open_media(saved["path"], kind=kind, settings=settings)
 
 
 def instance_to_json(instance: AnalysisInstance, base: Path) -> dict[str, Any]:

@@ -214,8 +214,8 @@ def replace_instance(state: State, instance: AnalysisInstance) -> State:
 
 
 def add_media(state: State, media: Media) -> State:
-    """`state` with `media` at the end of the list, unless it is there already."""
-    if any(item.id == media.id for item in state.media):
+    """`state` with `media` at the end of the list, unless its file is there already."""
+    if any(item.file_id == media.file_id for item in state.media):
         return state
     return dataclasses.replace(state, media=(*state.media, media))
 

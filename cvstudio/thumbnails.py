@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cvstudio.media import Media, MediaKind, open_media, open_reader
 from cvstudio.media.headers import read_header
 from cvstudio.media.identity import HEAD_BYTES, damaged, decoding, find_file
-from cvstudio.types import DepthMap, Image, Size, readonly
+from cvstudio.types import DepthMap, Image, PointCloud, Size, TriangleMesh, readonly
 
 FIT = Size(192, 144)
 """What a thumbnail fits into: an entry of a grid on a screen with two pixels for each."""
@@ -24,9 +24,12 @@ Stamp = tuple[int, int]
 _JPEG = b"\xff\xd8\xff"
 
 # How the kinds that look like something are read; of any other a list shows the icon.
-_SAMPLES: Mapping[MediaKind, Callable[[Any], Image | DepthMap]] = {
+Picturable = Image | DepthMap | TriangleMesh | PointCloud
+
+_SAMPLES: Mapping[MediaKind, Callable[[Any], Picturable]] = {
     MediaKind.IMAGE: lambda reader: reader.read(),
     MediaKind.DEPTH: lambda reader: reader.read(),
+    MediaKind.GEOMETRY: lambda reader: reader.read(),
     MediaKind.VIDEO: lambda reader: reader.at(0.0),
 }
 
@@ -78,10 +81,14 @@ def make_thumbnail(path: Path) -> Thumbnail:
     return Thumbnail(media.kind, _picture(media), media.size, media.duration_secs)
 
 
-def fitted(sample: Image | DepthMap) -> NDArray[np.uint8]:
+def fitted(sample: Picturable) -> NDArray[np.uint8]:
     """`sample` shrunk to fit into `FIT` (never enlarged), averaging over areas; uint8 (h, w, 3) RGB, read-only."""
     import cv2
 
+    if isinstance(sample, TriangleMesh | PointCloud):
+        from cvstudio.preview3d import Camera, Preview
+
+        return readonly(Preview(sample).render(Camera(), FIT))
     pixels = depth_picture(sample) if isinstance(sample, DepthMap) else sample.rgb8
     scale = min(FIT.width / pixels.shape[1], FIT.height / pixels.shape[0], 1.0)
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))

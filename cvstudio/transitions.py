@@ -10,6 +10,7 @@ from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.errors import UserError
 from cvstudio.layers import layers_on, with_inserted
 from cvstudio.media import Media
+from cvstudio.media.settings import with_settings
 from cvstudio.models import MODELS
 from cvstudio.session import AnalysisInstance, State, activate, replace_instance
 
@@ -20,8 +21,10 @@ NextId = Callable[[], int]
 def with_active(state: State, media: Media, next_id: NextId) -> State:
     """`state` with `media` on the canvas, analysed by the first analysis that takes it where the current one does not.
 
-    A second input, such as a depth map, joins what is on the canvas instead of taking its place.
+    A second input, such as a depth map, joins what is on the canvas instead of taking its place. A file that is open
+    already stays as the user reads it.
     """
+    media = next((item for item in state.media if item.file_id == media.file_id), media)
     instance = state.instance
     spec = instance.spec if instance else None
     if spec is None or not any(slot.accepts(media) for slot in spec.inputs):
@@ -115,6 +118,21 @@ def without_all(state: State, media: Iterable[Media], next_id: NextId) -> State:
     moved = bool(active) and active != state.active
     state = dataclasses.replace(state, media=rest, instances=instances, active=active)
     return with_active(state, rest[0], next_id) if moved else state
+
+
+def with_reading(state: State, media: Media, name: str, value: object) -> State:
+    """`state` with the file of `media` read in another way, wherever it is used. Raises ParamsError."""
+    changed = with_settings(media, {**media.settings, name: value})
+
+    def exchange(item: Media) -> Media:
+        return changed if item.id == media.id else item
+
+    instances = tuple(
+        dataclasses.replace(item, bindings={slot: exchange(bound) for slot, bound in item.bindings.items()})
+        for item in state.instances
+    )
+    active = changed.id if state.active == media.id else state.active
+    return dataclasses.replace(state, media=tuple(map(exchange, state.media)), instances=instances, active=active)
 
 
 def with_model(instance: AnalysisInstance, key: str, weights: Path | None) -> AnalysisInstance:

@@ -9,6 +9,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.tone import srgb8
+
 Transfer = Literal["srgb", "linear"]
 DepthUnit = Literal["m", "mm", "px", "relative"]
 
@@ -100,16 +102,15 @@ class Image:
 
     @cached_property
     def rgb8(self) -> NDArray[np.uint8]:
-        """The picture as sRGB uint8 (H, W, 3): what is displayed and what networks are given."""
+        """The picture as sRGB uint8 (H, W, 3): what networks are given, and what is displayed at an exposure of 0."""
         if self.pixels.dtype == np.uint8:
             return self.pixels
         if self.pixels.dtype == np.uint16:
             # 257 maps 65535 to 255 exactly; a shift by 8 would darken.
             return readonly(((self.pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))
-        values = np.nan_to_num(np.clip(self.pixels, 0.0, 1.0), nan=0.0)
         if self.transfer == "linear":
-            # sRGB opto-electronic transfer function, IEC 61966-2-1.
-            values = np.where(values <= 0.0031308, values * 12.92, 1.055 * np.power(values, 1 / 2.4) - 0.055)
+            return readonly(srgb8(self.pixels))
+        values = np.nan_to_num(np.clip(self.pixels, 0.0, 1.0), nan=0.0)
         return readonly((values * 255 + 0.5).astype(np.uint8))
 
 
@@ -185,4 +186,71 @@ class Waveform:
         return float(self.samples.shape[1] / self.rate_hz)
 
 
-Sample = Image | DepthMap | Waveform
+def _check_rows(what: str, array: NDArray[Any] | None, rows: int, dtype: type[Any]) -> None:
+    if array is not None and (array.shape != (rows, 3) or array.dtype != dtype):
+        raise ValueError(f"expected {what} {np.dtype(dtype)} ({rows}, 3), found {array.dtype} {array.shape}")
+
+
+@dataclass(frozen=True, eq=False)
+class TriangleMesh:
+    """A surface made of triangles.
+
+    Parameters
+    ----------
+    vertices : float64 (n, 3)
+        x, y, z in the unit of the file; finite. Doubles, for surveyed coordinates lie far from their origin.
+    triangles : int32 (m, 3)
+        Rows of `vertices`, counterclockwise as seen from outside.
+    colours : uint8 (n, 3), optional
+        sRGB of each vertex.
+    """
+
+    vertices: NDArray[np.float64]
+    triangles: NDArray[np.int32]
+    colours: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.vertices)
+        _check_rows("vertices", self.vertices, n, np.float64)
+        _check_rows("triangles", self.triangles, len(self.triangles), np.int32)
+        _check_rows("colours", self.colours, n, np.uint8)
+        if not np.isfinite(self.vertices).all():
+            raise ValueError("expected finite vertices")
+        if self.triangles.size and not (self.triangles.min() >= 0 and self.triangles.max() < n):
+            raise ValueError(f"expected triangles of vertices 0..{n - 1}")
+        for name in ("vertices", "triangles", "colours"):
+            array = getattr(self, name)
+            object.__setattr__(self, name, None if array is None else readonly(array))
+
+
+@dataclass(frozen=True, eq=False)
+class PointCloud:
+    """Points without a surface.
+
+    Parameters
+    ----------
+    points : float64 (n, 3)
+        x, y, z in the unit of the file; finite.
+    colours : uint8 (n, 3), optional
+        sRGB.
+    normals : float32 (n, 3), optional
+        Of the surface that was measured, of unit length or 0.
+    """
+
+    points: NDArray[np.float64]
+    colours: NDArray[np.uint8] | None = None
+    normals: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.points)
+        _check_rows("points", self.points, n, np.float64)
+        _check_rows("colours", self.colours, n, np.uint8)
+        _check_rows("normals", self.normals, n, np.float32)
+        if not np.isfinite(self.points).all():
+            raise ValueError("expected finite points")
+        for name in ("points", "colours", "normals"):
+            array = getattr(self, name)
+            object.__setattr__(self, name, None if array is None else readonly(array))
+
+
+Sample = Image | DepthMap | Waveform | TriangleMesh | PointCloud

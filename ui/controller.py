@@ -24,7 +24,7 @@ from cvstudio.resolve import ViewState, resolve
 from cvstudio.results import Detections
 from cvstudio.session import Session, State, add_media, replace_instance
 from cvstudio.stages import stage_keys
-from cvstudio.transitions import with_analysis, with_model, with_sample, without_media
+from cvstudio.transitions import with_analysis, with_model, with_reading, with_sample, without_media
 from cvstudio.types import View
 from ui import opening
 from ui.layers import Layers
@@ -186,6 +186,16 @@ class Controller(QObject):
         title = self.tr("Show result") if visible else self.tr("Hide result")
         self.session.change(title, replace_instance(state, dataclasses.replace(instance, visible=visible)))
 
+    def set_reading(self, media: Media, name: str, value: Any, *, dragging: bool = False) -> None:
+        """Change how a file is read: the scale of a depth map, the sound track."""
+        try:
+            state = with_reading(self.session.state, media, name, value)
+        except UserError as error:
+            self.notice.emit("error", translated(str(error)))
+            return
+        title = self.tr("Change {name}").format(name=name.replace("_", " "))
+        self.session.change(title, state, merge=f"{media.file_id}.{name}" if dragging else None)
+
     def set_look(self, name: str, value: Any, *, dragging: bool = False) -> None:
         """Change how results are drawn."""
         state = self.session.state
@@ -264,7 +274,10 @@ class Controller(QObject):
             self.pipeline.forget_failures()
             self._pts = None
             self._last.clear()
-            self.playback.set_media(new.active_media)
+            before_media = old.active_media
+            # The same file read in another way goes on where it is.
+            same = before_media and new.active_media and before_media.file_id == new.active_media.file_id
+            self.playback.set_media(new.active_media, going_on=bool(same))
         self.library.state_changed(old, new)
         self.state_changed.emit(old, new)
         self.refresh()

@@ -69,8 +69,9 @@ class Playback(QObject):
         rate = (self._media.frame_rate if self._media else None) or 0.0
         return max(0, int((self.position_secs - self._began_secs) * rate) - self.frames_shown)
 
-    def set_media(self, media: Media | None) -> None:
-        """Stop, and begin at the start of `media`."""
+    def set_media(self, media: Media | None, *, going_on: bool = False) -> None:
+        """Stop, and begin at the start of `media`; `going_on` keeps the place, and playing."""
+        position_secs, playing = (self.position_secs, self.playing) if going_on else (0.0, False)
         self.pause()
         self._close_player()
         self._media = media
@@ -78,8 +79,11 @@ class Playback(QObject):
         duration = (media.duration_secs if media else None) or 0.0
         self._transport = Transport(duration)
         self._frame_pts = None
+        self._transport.seek(min(position_secs, duration))
         self.media_changed.emit(duration, bool(media and media.has_sound))
-        self.position_changed.emit(0.0)
+        self.position_changed.emit(self.position_secs)
+        if playing:
+            self.play()
 
     def toggle(self) -> None:
         self.pause() if self.playing else self.play()

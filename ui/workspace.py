@@ -17,7 +17,7 @@ from cvstudio.layers import on_canvas
 from cvstudio.media import MediaKind
 from cvstudio.results import Detections, Spectrogram
 from cvstudio.thumbnails import depth_picture
-from cvstudio.types import DepthMap, Image, View
+from cvstudio.types import DepthMap, Image, PointCloud, TriangleMesh, View
 from ui.controller import Controller
 from ui.pipeline import DRAW, PAINT
 from ui.shown import Shown, ShownLayer
@@ -25,6 +25,7 @@ from ui.views.canvas import Canvas
 from ui.views.timeline import Timeline
 
 if TYPE_CHECKING:
+    from ui.views.model_view import ModelView
     from ui.views.spectrogram_view import SpectrogramView
 
 
@@ -51,6 +52,7 @@ class Workspace(QWidget):
         self.canvas = Canvas()
         self.canvas.set_renderer(self.render)
         self.spectrogram: SpectrogramView | None = None
+        self.model: ModelView | None = None
         self.timeline = Timeline()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setChildrenCollapsible(False)
@@ -105,6 +107,23 @@ class Workspace(QWidget):
             view.set_colour_map(self._controller.look().colour_map)
         return self.spectrogram
 
+    def _show_model(self, sample: Any) -> None:
+        """Show a mesh or a point cloud in the canvas's place; its view is imported with the first one."""
+        media = self._controller.session.state.active_media
+        if media is None or media.kind is not MediaKind.GEOMETRY:
+            if self.model is not None:
+                self.model.hide()
+                self.model.show_model(None)
+            return
+        if self.model is None:
+            from ui.views.model_view import ModelView
+
+            self.model = ModelView(lambda job: self._controller.pipeline.submit("preview", job))
+            self._controller.pipeline.event.connect(self.model.job_event)
+            self.splitter.insertWidget(1, self.model)
+        self.model.show()
+        self.model.show_model(sample, z_up=media.details.get("up") == "z")
+
     # Painting -------------------------------------------------------------------------------------------------------
 
     def _show(self, shown: Shown) -> None:
@@ -133,7 +152,8 @@ class Workspace(QWidget):
             for item in self._controller.session.state.instances
         )
         only_sound = media is not None and media.kind is MediaKind.AUDIO
-        self.canvas.setVisible(not only_sound)
+        self.canvas.setVisible(media is None or media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY))
+        self._show_model(self._shown.sample if isinstance(self._shown.sample, TriangleMesh | PointCloud) else None)
         if heard or only_sound:
             self._make_spectrogram().show()
         elif self.spectrogram is not None:
@@ -159,7 +179,7 @@ class Workspace(QWidget):
         emphasis = Emphasis(state.selection, self._controller.hovered_id, layer=places[0]) if places else None
         layers = [(layer.result, faded(look, layer.layer.instance.opacity)) for layer in drawn]
         with self._controller.pipeline.timings.measure(DRAW):
-            return self._renderer.render(self._base, layers, view, emphasis=emphasis)
+            return self._renderer.render(self._base, layers, view, emphasis=emphasis, exposure_ev=look.exposure)
 
     def picture(self) -> QImage:
         """What canvas and spectrogram show, in pixels of the screen."""

@@ -25,7 +25,7 @@ from cvstudio.exporters import Exporter, ExportItem, export
 from cvstudio.exporters.base import Piece, writing
 from cvstudio.media import Media, MediaKind, open_media, open_reader
 from cvstudio.media.identity import media_id
-from cvstudio.media.open import FORMATS
+from cvstudio.media.formats import FORMATS
 from cvstudio.models import ModelSpec
 from cvstudio.overlap import fan_out
 from cvstudio.progress import Progress

@@ -17,6 +17,11 @@ from cvstudio.types import Size, View
 class Look:
     """How results are drawn; the same on screen and in a file."""
 
+    exposure: Annotated[
+        float,
+        Range(-10, 10, step=0.1, unit="EV"),
+        Doc("Exposure", "Brightens pictures in linear light (EXR, HDR); each stop doubles.", "Try -2 for a window."),
+    ] = 0.0
     opacity: Annotated[
         float, Range(0, 1, step=0.05), Doc("Opacity", "How strongly results cover the picture.", "Try 0.5.")
     ] = 1.0

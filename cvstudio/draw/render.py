@@ -19,12 +19,11 @@ from cvstudio.draw import (  # noqa: F401  (each registers its painter)
     sound,
     stack,
 )
-from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, visible_part
-from cvstudio.draw.resample import PIXELATED_FROM, Pyramid
+from cvstudio.draw.base import Emphasis, Look, draw
+from cvstudio.draw.ground import Colour, Ground, plain
 from cvstudio.types import Image, View
 
 BACKGROUND = (22, 24, 28)
-Colour = tuple[int, int, int]
 
 
 def render(
@@ -34,6 +33,7 @@ def render(
     *,
     background: Colour = BACKGROUND,
     emphasis: Emphasis | None = None,
+    exposure_ev: float = 0.0,
 ) -> NDArray[np.uint8]:
     """What `view` shows of a picture with results on it.
 
@@ -44,6 +44,7 @@ def render(
     view : its rectangle may reach beyond the picture, or lie outside of it
     background : RGB where the picture is not
     emphasis : what is chosen and hovered
+    exposure_ev : stops by which a picture in linear light is brightened (`Look.exposure`); others stay as they are
 
     Returns
     -------
@@ -56,7 +57,7 @@ def render(
     TypeError
         A layer is of a type that nothing is known to draw.
     """
-    canvas = sample_base(Pyramid(base.rgb8) if base else None, view, background)
+    canvas = Ground(base).sample(view, background, exposure_ev) if base else plain(view, background)
     _draw_layers(canvas, layers, view, emphasis)
     return canvas
 
@@ -66,9 +67,9 @@ class Renderer:
 
     def __init__(self) -> None:
         self._base: Image | None = None
-        self._pyramid: Pyramid | None = None
+        self._ground: Ground | None = None
         self._sampled: NDArray[np.uint8] | None = None
-        self._sampled_for: tuple[View, Colour] | None = None
+        self._sampled_for: tuple[View, Colour, float] | None = None
 
     def render(
         self,
@@ -78,40 +79,21 @@ class Renderer:
         *,
         background: Colour = BACKGROUND,
         emphasis: Emphasis | None = None,
+        exposure_ev: float = 0.0,
     ) -> NDArray[np.uint8]:
         """As the function `render`."""
         if base is not self._base:
             self._base = base
-            self._pyramid = Pyramid(base.rgb8) if base else None
+            self._ground = Ground(base) if base else None
             self._sampled = None
-        if self._sampled is None or self._sampled_for != (view, background):
-            self._sampled = sample_base(self._pyramid, view, background)
-            self._sampled_for = (view, background)
+        exposure_ev = exposure_ev if self._ground is not None and self._ground.linear else 0.0
+        if self._sampled is None or self._sampled_for != (view, background, exposure_ev):
+            ground = self._ground
+            self._sampled = plain(view, background) if ground is None else ground.sample(view, background, exposure_ev)
+            self._sampled_for = (view, background, exposure_ev)
         canvas = self._sampled.copy()
         _draw_layers(canvas, layers, view, emphasis)
         return canvas
-
-
-def sample_base(pyramid: Pyramid | None, view: View, background: Colour) -> NDArray[np.uint8]:
-    """The picture at `view`, with `background` around it: a new uint8 RGB array of `view.size`."""
-    import cv2
-
-    size = view.size
-    if pyramid is None:
-        return _filled(size.width, size.height, background)
-    x, y = grid_origin(view)
-    left, top, right, bottom = visible_part(pyramid.size, view)
-    if left >= right or top >= bottom:
-        return _filled(size.width, size.height, background)
-    part = pyramid.window(view.scale, left, top, right, bottom, pixelated=view.scale >= PIXELATED_FROM)
-    around = (top - y, y + size.height - bottom, left - x, x + size.width - right)
-    if not any(around):
-        return part
-    return cv2.copyMakeBorder(part, *around, cv2.BORDER_CONSTANT, value=background).astype(np.uint8, copy=False)
-
-
-def _filled(width: int, height: int, colour: Colour) -> NDArray[np.uint8]:
-    return np.tile(np.array(colour, np.uint8), (height, width, 1))
 
 
 def _draw_layers(

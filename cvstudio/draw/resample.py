@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +26,10 @@ class Pyramid:
 
     Parameters
     ----------
-    pixels : uint8 RGB (H, W, 3), not changed
+    pixels : uint8 or float32 (H, W, 3), or (H, W, 4) with an opacity by which the colours are multiplied; not changed
     """
 
-    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+    def __init__(self, pixels: NDArray[Any]) -> None:
         self._levels = [pixels]
 
     @property
@@ -37,7 +38,7 @@ class Pyramid:
 
     def window(
         self, scale: float, left: int, top: int, right: int, bottom: int, *, pixelated: bool = False
-    ) -> NDArray[np.uint8]:
+    ) -> NDArray[Any]:
         """Columns `left`..`right` and rows `top`..`bottom` (exclusive) of the whole picture at `scale`.
 
         Parameters
@@ -48,7 +49,7 @@ class Pyramid:
 
         Returns
         -------
-        uint8 RGB (bottom - top, right - left, 3), a new array
+        (bottom - top, right - left, channels) of the same type, a new array
         """
         if scale == 1:
             return self._levels[0][top:bottom, left:right].copy()
@@ -57,7 +58,7 @@ class Pyramid:
         down, start_y = _part(top, bottom, rest, source.shape[0])
         return _warp(source[down, across], rest, start_x, start_y, (right - left, bottom - top), pixelated)
 
-    def _level(self, scale: float) -> tuple[NDArray[np.uint8], float]:
+    def _level(self, scale: float) -> tuple[NDArray[Any], float]:
         """The smallest level that is not smaller than the picture at `scale`, and what remains to be scaled."""
         import cv2
 
@@ -70,7 +71,7 @@ class Pyramid:
                 # An odd last row or column is left out: halves must lie on whole pixels.
                 even = above[: 2 * height, : 2 * width]
                 half = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
-                self._levels.append(half.astype(np.uint8, copy=False))
+                self._levels.append(half.astype(above.dtype, copy=False))
         return self._levels[number], scale * 2**number
 
 
@@ -85,13 +86,14 @@ def _part(start: int, stop: int, scale: float, length: int) -> tuple[slice, floa
 
 
 def _warp(
-    part: NDArray[np.uint8], scale: float, start_x: float, start_y: float, size: tuple[int, int], pixelated: bool
-) -> NDArray[np.uint8]:
+    part: NDArray[Any], scale: float, start_x: float, start_y: float, size: tuple[int, int], pixelated: bool
+) -> NDArray[Any]:
     import cv2
 
     if scale < SMOOTHED_BELOW:
-        part = cv2.GaussianBlur(part, (3, 3), 0.5).astype(np.uint8, copy=False)
+        part = cv2.GaussianBlur(part, (3, 3), 0.5).astype(part.dtype, copy=False)
     matrix = np.array([[1 / scale, 0, start_x], [0, 1 / scale, start_y]])
     way = cv2.INTER_NEAREST if pixelated else cv2.INTER_LINEAR
     flags = way | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(part, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+    found = cv2.warpAffine(part, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return found.astype(part.dtype, copy=False)

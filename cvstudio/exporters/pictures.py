@@ -42,7 +42,7 @@ def annotated(item: ExportItem) -> NDArray[np.uint8]:
             item.result, whole, Size(min(int(whole.width), MAX_COLUMNS), size.height), look.colour_map
         )
     size = item.base.size if item.base is not None else item.result.size
-    return render(item.base, [(item.shown, look)], View.whole(size))
+    return render(item.base, [(item.shown, look)], View.whole(size), exposure_ev=look.exposure)
 
 
 def _write_png(path: Path, item: ExportItem, progress: Progress) -> None:

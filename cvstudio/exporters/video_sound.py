@@ -12,6 +12,7 @@ from cvstudio.media.audio import AudioReader
 from cvstudio.media.base import Media
 from cvstudio.media.container import audio_stream, first_frame, open_container, time_base, video_stream
 from cvstudio.media.identity import decoding
+from cvstudio.media.sound_choice import chosen_track
 from cvstudio.progress import Progress
 
 BLOCK_SAMPLES = 1024
@@ -38,7 +39,7 @@ class SoundTrack:
             return None
         if start_secs <= 0 and stop_secs is None:
             source = open_container(media.path)
-            given = audio_stream(source)
+            given = audio_stream(source, chosen_track(media))
             if given is not None and given.codec_context.name == "aac":
                 return cls(target, _copied(media, source, given, target.add_stream_from_template(given)), source)
             source.close()
@@ -69,6 +70,12 @@ def _copied(media: Media, source: Any, given: Any, stream: Any) -> Iterator[tupl
     tick = time_base(given)
     zero = round(_picture_start_secs(media) / tick)
     packets = source.demux(given)
+    # A clock that does not count samples, as Matroska's of 1 ms, rounds the time of each packet; on the finer clock of
+    # MP4 that would be small gaps and overlaps, which are heard. Packets that follow each other do so exactly.
+    rate = given.codec_context.sample_rate
+    coarse = (1 / (tick * rate)).denominator != 1
+    length = Fraction(given.codec_context.frame_size or BLOCK_SAMPLES, rate)
+    expected: Fraction | None = None
     while True:
         with decoding(media.path):
             packet = next(packets, None)
@@ -82,8 +89,16 @@ def _copied(media: Media, source: Any, given: Any, stream: Any) -> Iterator[tupl
         # it off, as the edit list says.
         if packet.pts + 2 * (packet.duration or 0) <= 0:
             continue
+        begins = packet.pts * tick
+        if coarse:
+            if expected is None or abs(begins - expected) > tick:
+                expected = begins
+            begins, expected = expected, expected + length
+            packet.time_base = Fraction(1, rate)
+            packet.pts = packet.dts = round(begins * rate)
+            packet.duration = round(length * rate)
         packet.stream = stream
-        yield float(packet.pts * tick), packet
+        yield float(begins), packet
 
 
 def _picture_start_secs(media: Media) -> Fraction:

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.errors import MediaError
-from cvstudio.media.base import BaseReader, Format, Media, MediaKind
-from cvstudio.media.container import check_whole, is_container
+from cvstudio.media.base import BaseReader, Format, Media, MediaKind, SoundTrack
+from cvstudio.media.container import check_whole, is_container, open_container, sound_tracks
+from cvstudio.media.formats import FORMATS
 from cvstudio.media.identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
+from cvstudio.media.sound_choice import SoundSettings, chosen_track, sound_settings, with_track
 from cvstudio.media.track import Track
 from cvstudio.types import Waveform
 
@@ -68,7 +70,7 @@ class AudioReader(BaseReader):
         self._guard = FileGuard(media)
         with decoding(self._path), self._path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-        self._backend = _open(self._path, head)
+        self._backend = _open(self._path, head, chosen_track(media))
         self.rate_hz = self._backend.rate_hz
         self.channels = self._backend.channels
         self.n_samples = self._backend.n_samples
@@ -132,17 +134,22 @@ class _SoundFile:
         self._file.close()
 
 
-def _open(path: Path, head: bytes) -> _Backend:
-    """The decoder for a file that begins with `head`. Raises MediaError."""
-    if _ADTS.match(head):
-        return Track(path)
-    if is_container(head) and not head.startswith(b"OggS"):
-        return Track(path)
+def _open(path: Path, head: bytes, number: int = 1) -> _Backend:
+    """The decoder of the sound track `number` of a file that begins with `head`. Raises MediaError."""
+    if number > 1 or _ADTS.match(head) or (is_container(head) and not head.startswith(b"OggS")):
+        return Track(path, number)
     try:
         return _SoundFile(path)
     except MediaError:
         # Theora with its sound, Speex, and AAC behind an ID3 tag are beyond libsndfile.
         return Track(path)
+
+
+def _tracks(path: Path, backend: _Backend) -> tuple[SoundTrack, ...]:
+    if isinstance(backend, _SoundFile):
+        return ()
+    with open_container(path) as container:
+        return sound_tracks(container)
 
 
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
@@ -170,17 +177,37 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
             rate_hz=backend.rate_hz,
             channels=backend.channels,
             details=backend.details,
+            sound_tracks=_tracks(path, backend),
         )
     finally:
         backend.close()
 
 
-FORMAT = Format(
-    key="audio",
-    kind=MediaKind.AUDIO,
-    title="sound",
-    suffixes=(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".aiff", ".aif", ".au", ".caf", ".w64"),
-    probe=_probe,
-    reader=AudioReader,
-    order=40,
+FORMATS.register(
+    Format(
+        key="audio",
+        kind=MediaKind.AUDIO,
+        title="sound",
+        suffixes=(
+            ".wav",
+            ".flac",
+            ".ogg",
+            ".oga",
+            ".opus",
+            ".mp3",
+            ".m4a",
+            ".aac",
+            ".aiff",
+            ".aif",
+            ".au",
+            ".caf",
+            ".w64",
+        ),
+        probe=_probe,
+        reader=AudioReader,
+        settings=SoundSettings,
+        settings_for=sound_settings,
+        configure=with_track,
+        order=40,
+    )
 )

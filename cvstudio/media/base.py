@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from cvstudio.closing import Closing
+from cvstudio.params import Field
 from cvstudio.types import Size
 
 
@@ -20,6 +21,35 @@ class MediaKind(StrEnum):
     VIDEO = "video"
     AUDIO = "audio"
     DEPTH = "depth"
+    GEOMETRY = "geometry"
+
+
+@dataclass(frozen=True)
+class SoundTrack:
+    """One sound track of a file.
+
+    Parameters
+    ----------
+    number : 1, 2, … in the order of the file
+    codec : FFmpeg's name of it
+    rate_hz, channels : samples per second, and how many of them at a time
+    language : ISO 639 code, "" where the file does not say
+    title : what the file calls it, may be ""
+    """
+
+    number: int
+    codec: str
+    rate_hz: int
+    channels: int
+    language: str = ""
+    title: str = ""
+
+    @property
+    def label(self) -> str:
+        """A line for lists, e.g. "2 · deu · Commentary · aac, 2 channels"."""
+        channels = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels} channels")
+        parts = (str(self.number), self.language, self.title, f"{self.codec}, {channels}")
+        return " · ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
@@ -29,11 +59,15 @@ class Media:
     Parameters
     ----------
     id : str
-        Of its size, modification time and a hash of head, middle and tail.
+        Of its size, modification time and a hash of head, middle and tail, its kind, and behind a "+" the settings
+        that differ from their defaults.
     size : of the picture, frame or depth map, where it has one
     duration_secs, frame_count, frame_rate : of a video or sound, where known
     rate_hz : samples per second of its sound; 0 where it has none
     details : short facts for the user, e.g. {"codec": "h264"}
+    format : key of the `Format` that reads it
+    settings : how the user wants it read, by name; only what differs from the defaults
+    sound_tracks : every track that can be decoded; `rate_hz` and `channels` are those of the chosen one
     """
 
     id: str
@@ -46,6 +80,14 @@ class Media:
     rate_hz: int = 0
     channels: int = 0
     details: Mapping[str, str] = field(default_factory=dict)
+    format: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    sound_tracks: tuple[SoundTrack, ...] = ()
+
+    @property
+    def file_id(self) -> str:
+        """The id without the settings: equal for the same file read in another way."""
+        return self.id.partition("+")[0]
 
     @property
     def has_sound(self) -> bool:
@@ -61,13 +103,30 @@ class BaseReader(Closing):
     """Reads one medium. Used by one thread only: each lane opens its own."""
 
 
+def _no_settings(media: Media) -> tuple[Field, ...]:
+    return ()
+
+
+def _unchanged(media: Media) -> Media:
+    return media
+
+
+def _no_facts(media: Media, sample: Any) -> Iterable[tuple[str, str]]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Format:
-    """How one kind of medium is recognised and read. Registered by each file of this package.
+    """How a kind of file is recognised and read. Registered by files of this package.
 
     `probe(path, head, id, forced)` returns None where the content is not of this kind, a Media where it is, and raises
     MediaError where it is but is damaged; `head` is the first 4 KiB, and `forced` is set where the user said that it
     is of this kind. Lower `order` is asked first.
+
+    `settings` are parameters that say how a file is read. `settings_for` gives those that make sense for one medium,
+    with the choices that it leaves; `configure` is what they make of it (unit, sample rate …), reading no file.
+    `facts` are more facts of it as (title, text), from its sample where that is decoded already and not None; they may
+    take a while.
     """
 
     key: str
@@ -77,3 +136,7 @@ class Format:
     probe: Callable[[Path, bytes, str, bool], Media | None]
     reader: Callable[[Media], Any]
     order: int = 50
+    settings: type[Any] | None = None
+    settings_for: Callable[[Media], tuple[Field, ...]] = _no_settings
+    configure: Callable[[Media], Media] = _unchanged
+    facts: Callable[[Media, Any], Iterable[tuple[str, str]]] = _no_facts

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cvstudio.errors import MediaError
+from cvstudio.media.base import SoundTrack
+from cvstudio.media.headers import is_heif
 from cvstudio.media.identity import damaged, decoding, quoted
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ _ISO = re.compile(rb".{4}(?:ftyp|moov|mdat|wide|free|skip)", re.DOTALL)
 
 def is_container(head: bytes) -> bool:
     """Whether a file that begins with `head` holds streams of video or sound."""
-    return _CONTAINERS.match(head) is not None
+    return _CONTAINERS.match(head) is not None and not is_heif(head)
 
 
 def open_container(path: Path) -> InputContainer:
@@ -49,9 +51,40 @@ def video_stream(container: InputContainer) -> VideoStream | None:
     return next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
 
 
-def audio_stream(container: InputContainer) -> AudioStream | None:
-    """The first sound track that can be decoded."""
-    return next((s for s in container.streams.audio if _decodable(s) and s.codec_context.sample_rate > 0), None)
+def audio_streams(container: InputContainer) -> list[AudioStream]:
+    """The sound tracks that can be decoded, in the order of the file."""
+    return [s for s in container.streams.audio if _decodable(s) and s.codec_context.sample_rate > 0]
+
+
+def audio_stream(container: InputContainer, number: int = 1) -> AudioStream | None:
+    """The sound track that is chosen by its number, 1 for the first; None where there is none."""
+    found = audio_streams(container)
+    return found[number - 1] if 1 <= number <= len(found) else None
+
+
+def sound_tracks(container: InputContainer) -> tuple[SoundTrack, ...]:
+    """What the sound tracks say of themselves."""
+    return tuple(
+        SoundTrack(
+            number,
+            stream.codec_context.name,
+            stream.codec_context.sample_rate,
+            stream.codec_context.layout.nb_channels,
+            _told(stream, "language").replace("und", ""),
+            _told(stream, "title") or _track_name(stream),
+        )
+        for number, stream in enumerate(audio_streams(container), 1)
+    )
+
+
+def _track_name(stream: AudioStream) -> str:
+    """The handler's name, where MP4 keeps the title of a track; most programs write only who they are."""
+    name = _told(stream, "handler_name")
+    return "" if "andler" in name or name.startswith(("Core Media", "Apple")) else name
+
+
+def _told(stream: AudioStream, key: str) -> str:
+    return str(stream.metadata.get(key, "")).strip()
 
 
 def _decodable(stream: VideoStream | AudioStream) -> bool:
@@ -80,9 +113,10 @@ def seeks_exactly(container: InputContainer) -> bool:
     """Whether time stamps after a seek are those of playing from the beginning.
 
     MPEG program and elementary streams time only some frames, and FFmpeg's guess for the others differs after a
-    seek: there, going back means decoding from the beginning.
+    seek; a frame of a GIF or an animated PNG is only what changes in the one before. There, going back means decoding
+    from the beginning.
     """
-    return container.format.name not in ("mpeg", "mpegvideo")
+    return container.format.name not in ("mpeg", "mpegvideo", "gif", "apng")
 
 
 def time_base(stream: VideoStream | AudioStream) -> Fraction:

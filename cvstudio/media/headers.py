@@ -17,6 +17,7 @@ from cvstudio.types import Size
 _TIFF_TAGS = frozenset({256, 257, 258, 274, 277, 339})
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _ORIENTATION = 274
+_HEIF = re.compile(rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1|avi[fs])", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Header:
     """Facts of a picture file.
 
     `stored` is the size as stored; `orientation` is EXIF's 1..8; `channels` may be 0 where the format leaves
-    it to the content; `whole` is False where the file ends before the picture does.
+    it to the content; `whole` is False where the file ends before the picture does; `animated` says that it holds
+    more than one picture, to be shown one after another.
     """
 
     format: str
@@ -34,6 +36,7 @@ class Header:
     floating: bool = False
     orientation: int = 1
     whole: bool = True
+    animated: bool = False
 
     @property
     def size(self) -> Size:
@@ -44,6 +47,11 @@ class Header:
     def holds_depth(self) -> bool:
         """A single channel of 16 bits or of floats: what depth cameras and stereo programs write."""
         return self.channels == 1 and (self.floating or self.bits == 16)
+
+
+def is_heif(head: bytes) -> bool:
+    """Whether a file that begins with `head` is of the HEIF family, HEIC and AVIF: an ISO file that holds pictures."""
+    return _HEIF.match(head) is not None
 
 
 def read_header(path: Path, head: bytes) -> Header | None:
@@ -95,17 +103,19 @@ def _png(file: BinaryIO, length: int) -> Header:
     """Chunks up to IEND (PNG, third edition, section 5)."""
     file.seek(16)
     width, height, bits, colour = _take(file, ">IIBB")
-    orientation, position, whole = 1, 8, False
+    orientation, position, whole, frames = 1, 8, False, 1
     while position + 12 <= length and not whole:
         file.seek(position)
         count, name = struct.unpack(">I4s", file.read(8))
         if name == b"eXIf" and position + 12 + count <= length:
             orientation = _exif_orientation(file.read(count))
+        elif name == b"acTL":
+            (frames,) = _take(file, ">I")
         position += 12 + count
         whole = name == b"IEND"
     # An alpha channel does not make a grey picture a depth map.
     channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}[colour]
-    return Header("PNG", Size(width, height), channels, bits, False, orientation, whole)
+    return Header("PNG", Size(width, height), channels, bits, False, orientation, whole, frames > 1)
 
 
 def _webp(file: BinaryIO, length: int) -> Header:
@@ -132,9 +142,26 @@ def _webp(file: BinaryIO, length: int) -> Header:
 
 
 def _gif(file: BinaryIO, length: int) -> Header:
+    """Blocks up to the second picture (GIF89a, appendix A); what is missing behind the first, decoding tells."""
     file.seek(6)
-    width, height = _take(file, "<HH")
-    return Header("GIF", Size(width, height), 3)
+    width, height, packed, _, _ = _take(file, "<HHBBB")
+    if packed & 0x80:
+        file.seek(3 << (packed & 7) + 1, io.SEEK_CUR)
+    pictures = 0
+    while pictures < 2:
+        kind = file.read(1)
+        if kind == b"!":
+            file.seek(1, io.SEEK_CUR)
+        elif kind == b",":
+            pictures += 1
+            (packed,) = _take(file, "<8xB")
+            # A table of colours of its own, and a byte that says how the pixels are coded.
+            file.seek((3 << (packed & 7) + 1 if packed & 0x80 else 0) + 1, io.SEEK_CUR)
+        else:
+            break
+        while (count := file.read(1)) not in (b"", b"\0"):
+            file.seek(count[0], io.SEEK_CUR)
+    return Header("GIF", Size(width, height), 3, animated=pictures > 1)
 
 
 def _bmp(file: BinaryIO, length: int) -> Header:

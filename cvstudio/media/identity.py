@@ -100,7 +100,7 @@ class FileGuard:
     def __init__(self, media: Media) -> None:
         self._path = media.path
         self._facts = self._stat()
-        if media_id(media.path, media.kind) != media.id:
+        if media_id(media.path, media.kind) != media.file_id:
             raise self._changed()
 
     def check(self) -> None:

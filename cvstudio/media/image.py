@@ -1,4 +1,4 @@
-"""Pictures: JPEG, PNG, WebP, BMP, TIFF, GIF (its first frame) and Netpbm."""
+"""Pictures: JPEG, PNG, WebP, BMP, TIFF, GIF and Netpbm; of what moves, the first frame."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cvstudio.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind
+from cvstudio.media.formats import FORMATS
 from cvstudio.media.headers import Header, read_header
 from cvstudio.media.identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
 from cvstudio.types import Image
@@ -123,18 +124,25 @@ def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
 
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
     header = read_header(path, head)
-    if header is None:
+    if header is None or (header.animated and not forced):
         return None
-    details = {"format": header.format, "bits": str(header.bits)}
+    details = {"format": header.format, "bits": f"{header.bits} (float)" if header.floating else str(header.bits)}
+    names = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}.get(header.channels)
+    if names:
+        details["channels"] = names
+    if header.floating:
+        details["light"] = "linear"
     return Media(identity, path, MediaKind.IMAGE, header.size, details=details)
 
 
-FORMAT = Format(
-    key="image",
-    kind=MediaKind.IMAGE,
-    title="picture",
-    suffixes=(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"),
-    probe=_probe,
-    reader=ImageReader,
-    order=20,
+FORMATS.register(
+    Format(
+        key="image",
+        kind=MediaKind.IMAGE,
+        title="picture",
+        suffixes=(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"),
+        probe=_probe,
+        reader=ImageReader,
+        order=20,
+    )
 )

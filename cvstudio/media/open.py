@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from cvstudio.errors import MediaError
-from cvstudio.media import audio, depth, image, video
 from cvstudio.media.base import Format, Media, MediaKind
+from cvstudio.media.formats import FORMATS
 from cvstudio.media.identity import HEAD_BYTES, decoding, find_file, media_id, quoted
-
-FORMATS: tuple[Format, ...] = tuple(
-    sorted((depth.FORMAT, image.FORMAT, video.FORMAT, audio.FORMAT), key=lambda entry: entry.order)
-)
+from cvstudio.media.settings import with_settings
 
 
-def open_media(path: str | os.PathLike[str], *, kind: MediaKind | None = None) -> Media:
+def open_media(
+    path: str | os.PathLike[str], *, kind: MediaKind | None = None, settings: Mapping[str, Any] | None = None
+) -> Media:
     """Recognise a file by its content; its suffix does not matter.
 
     Parameters
@@ -23,41 +25,56 @@ def open_media(path: str | os.PathLike[str], *, kind: MediaKind | None = None) -
     path : a file; a name in the other Unicode normal form than the one on disk is found, too
     kind : what the user says that it is: a picture of 8 bits can be a disparity map, a depth map can be looked at
         as a picture, a video as its sound. None lets the content decide.
+    settings : how it is to be read, by name; see `cvstudio.media.settings`
 
     Raises
     ------
     MediaError
         The file is missing, a folder, empty, not readable, damaged, absurdly large, of no known format, or not of
         the kind that was asked for. One sentence.
+    ParamsError
+        It has no such setting.
     """
     found = find_file(path)
     with decoding(found), found.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    if kind is None:
-        for entry in FORMATS:
-            media = entry.probe(found, head, media_id(found, entry.kind), False)
-            if media is not None:
-                return media
-        known = "; ".join(f"{entry.title}s ({' '.join(entry.suffixes)})" for entry in FORMATS)
-        raise MediaError(f"{quoted(found)} is of no known format; choose one of these: {known}.")
-    wanted = _format(kind)
-    media = wanted.probe(found, head, media_id(found, kind), True)
+    kind = None if kind is None else MediaKind(kind)
+    media = _recognise(found, head, kind)
+    if media is None and kind is None:
+        raise MediaError(f"{quoted(found)} is of no known format; choose one of these: {_known()}.")
     if media is None:
-        held = _format(open_media(found).kind)
+        wanted = next(entry for entry in FORMATS if entry.kind is kind)
+        held = FORMATS[open_media(found).format]
         raise MediaError(f"{quoted(found)} is a {held.title}, but a {wanted.title} is needed; choose another file.")
-    return media
+    return with_settings(media, settings) if settings else media
+
+
+def _recognise(path: Path, head: bytes, kind: MediaKind | None) -> Media | None:
+    for entry in FORMATS:
+        if kind is None or entry.kind is kind:
+            media = entry.probe(path, head, media_id(path, entry.kind), kind is not None)
+            if media is not None:
+                return dataclasses.replace(media, format=entry.key)
+    return None
+
+
+def _known() -> str:
+    suffixes: dict[str, list[str]] = {}
+    for entry in FORMATS:
+        suffixes.setdefault(entry.title, []).extend(entry.suffixes)
+    return "; ".join(f"{title}s ({' '.join(dict.fromkeys(found))})" for title, found in suffixes.items())
 
 
 def open_reader(media: Media) -> Any:
-    """The reader of `media`: an ImageReader, DepthReader, VideoReader or AudioReader, for one thread.
+    """The reader of `media`, for one thread: an ImageReader, DepthReader, VideoReader, AudioReader, GeometryReader …
 
     Raises
     ------
     MediaError
         The file was removed or changed since `media` was made.
     """
-    return _format(media.kind).reader(media)
+    return _format(media).reader(media)
 
 
-def _format(kind: MediaKind) -> Format:
-    return next(entry for entry in FORMATS if entry.kind is kind)
+def _format(media: Media) -> Format:
+    return FORMATS[media.format] if media.format else next(entry for entry in FORMATS if entry.kind is media.kind)

@@ -28,18 +28,19 @@ _PREROLL_SECS = 0.1
 
 
 class Track:
-    """Decodes the first sound track of a file.
+    """Decodes one sound track of a file: the first, or the one whose `number` is given.
 
     Sample 0 is heard with the first frame of the video, or is the first of the track where there is no video.
 
     Raises
     ------
     MediaError
-        There is no sound track, or it is damaged.
+        There is no such sound track, or it is damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, number: int = 1) -> None:
         self._path = path
+        self._number = number
         self._origin_secs = _video_start(path)
         self._blocks: Iterator[tuple[int, NDArray[np.float32]]]
         self._block: tuple[int, NDArray[np.float32]] | None
@@ -88,7 +89,7 @@ class Track:
 
     def _open(self) -> None:
         self._container = open_container(self._path)
-        stream = audio_stream(self._container)
+        stream = audio_stream(self._container, self._number)
         if stream is None:
             self._container.close()
             raise MediaError(f"{quoted(self._path)} has no sound that can be decoded; choose another file.")

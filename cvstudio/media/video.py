@@ -15,21 +15,27 @@ import numpy as np
 from cvstudio.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind
 from cvstudio.media.container import (
-    audio_stream,
     check_whole,
     decode_video,
     first_frame,
     is_container,
     open_container,
     seeks_exactly,
+    sound_tracks,
     time_base,
     video_stream,
 )
+from cvstudio.media.formats import FORMATS
+from cvstudio.media.headers import read_header
 from cvstudio.media.identity import FileGuard, check_size, damaged, decoding
+from cvstudio.media.sound_choice import SoundSettings, sound_settings, with_track
+from cvstudio.media.video_facts import video_facts
 from cvstudio.types import Frame, Size
 
 if TYPE_CHECKING:
+    from av.container import InputContainer
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 # Up to this far ahead decoding on is cheaper than a seek, which goes back to a key frame.
 _AHEAD_SECS = 2.0
@@ -216,8 +222,23 @@ def _quarter_turns(frame: VideoFrame) -> int:
     return round(frame.rotation / 90) % 4
 
 
+def _is_animation(path: Path, head: bytes) -> bool:
+    """Whether it is a GIF or PNG that moves. FFmpeg has no decoder for a WebP that does."""
+    header = read_header(path, head) if head.startswith((b"GIF8", b"\x89PNG")) else None
+    return header is not None and header.animated
+
+
+def _end(container: InputContainer, stream: VideoStream) -> Fraction:
+    """When the last frame is over, in seconds: the packets tell where the file does not."""
+    last = 0
+    for packet in container.demux(stream):
+        last = max(last, (packet.pts or 0) + (packet.duration or 0))
+    return (last - (stream.start_time or 0)) * time_base(stream)
+
+
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
-    if not is_container(head):
+    animation = _is_animation(path, head)
+    if not (animation or is_container(head)):
         return None
     check_whole(path, head)
     with open_container(path) as container:
@@ -227,9 +248,12 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         check_size(path, Size(stream.width, stream.height))
         frame = first_frame(path, container, stream)[1]
         size = Size(frame.width, frame.height)
-        sound = audio_stream(container)
+        tracks = sound_tracks(container)
         ticks = stream.duration
         duration = float(ticks * time_base(stream)) if ticks else (container.duration or 0) / 1_000_000
+        if animation and not duration:
+            with decoding(path):
+                duration = float(_end(container, stream))
         rate: Fraction | None = stream.average_rate or stream.guessed_rate
         return Media(
             identity,
@@ -239,18 +263,41 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
             duration_secs=duration or None,
             frame_count=stream.frames or None,
             frame_rate=float(rate) if rate else None,
-            rate_hz=sound.codec_context.sample_rate if sound else 0,
-            channels=sound.codec_context.layout.nb_channels if sound else 0,
+            rate_hz=tracks[0].rate_hz if tracks else 0,
+            channels=tracks[0].channels if tracks else 0,
+            sound_tracks=tracks,
             details={"codec": stream.codec_context.name, "format": container.format.name.split(",")[0]},
         )
 
 
-FORMAT = Format(
-    key="video",
-    kind=MediaKind.VIDEO,
-    title="video",
-    suffixes=(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ogv", ".flv", ".wmv", ".mpg", ".mpeg", ".ts", ".m2ts"),
-    probe=_probe,
-    reader=VideoReader,
-    order=30,
+FORMATS.register(
+    Format(
+        key="video",
+        kind=MediaKind.VIDEO,
+        title="video",
+        suffixes=(
+            ".mp4",
+            ".mov",
+            ".m4v",
+            ".mkv",
+            ".webm",
+            ".avi",
+            ".ogv",
+            ".flv",
+            ".wmv",
+            ".mpg",
+            ".mpeg",
+            ".ts",
+            ".m2ts",
+            ".gif",
+            ".apng",
+        ),
+        probe=_probe,
+        reader=VideoReader,
+        settings=SoundSettings,
+        settings_for=sound_settings,
+        configure=with_track,
+        facts=video_facts,
+        order=30,
+    )
 )

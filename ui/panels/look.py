@@ -43,7 +43,9 @@ class LookPanel(QScrollArea):
             self._show()
 
     def _show(self) -> None:
-        self.form.set_fields(fields_of(Look), to_mapping(self._controller.look()))
+        # The exposure is the picture's own: it stands with what is known of the medium.
+        fields = tuple(field for field in fields_of(Look) if field.name != "exposure")
+        self.form.set_fields(fields, to_mapping(self._controller.look()))
 
 
 PANELS.register(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QPushButton, QSizePolicy, QToolButton
 
@@ -117,11 +117,20 @@ class ChoiceRow(Row):
             if self._empty:
                 self.combo.addItem(self._empty, "")
             for option in options:
-                self.combo.addItem(option, option)
+                self.combo.addItem(self._title(option), option)
             self.show_value(shown)
+
+    def _title(self, option: str) -> str:
+        choices = self.field.choices
+        if choices is None or option not in choices.options or not choices.titles:
+            return option
+        return QCoreApplication.translate("params", choices.titles[choices.options.index(option)])
 
     def value(self) -> str:
         return str(self.combo.currentData() or "")
+
+    def describe(self, value: Any) -> str:
+        return self._title(str(value))
 
     def show_value(self, value: Any) -> None:
         self.combo.setCurrentIndex(self.combo.findData(str(value)))

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import sys
-
 import cv2
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from cvstudio.draw import Emphasis, Look, Renderer, draw, render
+from cvstudio.draw.ground import Ground
 from cvstudio.draw.render import BACKGROUND
 from cvstudio.results import Picture, Spectrogram
 from cvstudio.types import Image, Rect, Size, View
@@ -156,9 +155,8 @@ def test_an_unknown_result_is_named():
 
 def test_the_renderer_keeps_the_base_while_only_results_change(noise, detections, monkeypatch):
     calls = []
-    render_module = sys.modules[render.__module__]
-    original = render_module.sample_base
-    monkeypatch.setattr(render_module, "sample_base", lambda *given: calls.append(given) or original(*given))
+    original = Ground.sample
+    monkeypatch.setattr(Ground, "sample", lambda *given: calls.append(given) or original(*given))
     renderer, view = Renderer(), View(Rect(3, 4, 200, 150), 0.8)
     found = detections()
     for count in range(1, 6):
@@ -166,7 +164,7 @@ def test_the_renderer_keeps_the_base_while_only_results_change(noise, detections
         canvas = renderer.render(noise, layers, view)
         np.testing.assert_array_equal(canvas, render(noise, layers, view))
         canvas[:] = 0  # the canvas is the caller's
-        calls[:] = [call for call in calls if call[0] is renderer._pyramid]
+        calls[:] = [call for call in calls if call[0] is renderer._ground]
     assert len(calls) == 1
     other = Image(255 - noise.pixels)
     np.testing.assert_array_equal(renderer.render(other, [], view), render(other, [], view))

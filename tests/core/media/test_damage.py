@@ -12,6 +12,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import soundfile
+import trimesh
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -19,11 +20,11 @@ from numpy.typing import NDArray
 from cvstudio.errors import MediaError
 from cvstudio.media import MediaKind, open_media, open_reader
 from cvstudio.media.audio import AudioReader
-from cvstudio.types import DepthMap, Frame, Image, Waveform
+from cvstudio.types import DepthMap, Frame, Image, PointCloud, TriangleMesh, Waveform
 
 from .conftest import tone, write_media
 
-KINDS = (None, MediaKind.DEPTH, MediaKind.IMAGE, MediaKind.AUDIO)
+KINDS = (None, MediaKind.DEPTH, MediaKind.IMAGE, MediaKind.AUDIO, MediaKind.GEOMETRY)
 Maker = Callable[[Path, NDArray[np.uint8]], bytes]
 
 
@@ -58,6 +59,63 @@ def _sound(suffix: str) -> Maker:
     return make
 
 
+def _heif(suffix: str) -> Maker:
+    def make(folder: Path, photo: NDArray[np.uint8]) -> bytes:
+        import pillow_heif
+
+        picture = PIL.Image.fromarray(np.kron(photo, np.ones((2, 2, 1), np.uint8)))
+        if suffix == ".avif":
+            picture.save(folder / "a.avif")
+        else:
+            pillow_heif.from_pillow(picture).save(folder / "a.heic")
+        return (folder / f"a{suffix}").read_bytes()
+
+    return make
+
+
+def _exr(folder: Path, photo: NDArray[np.uint8]) -> bytes:
+    import OpenEXR
+
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    with OpenEXR.File(header, {"RGB": photo.astype(np.float16)}) as file:
+        file.write(str(folder / "a.exr"))
+    return (folder / "a.exr").read_bytes()
+
+
+def _hdr(folder: Path, photo: NDArray[np.uint8]) -> bytes:
+    return bytes(cv2.imencode(".hdr", photo.astype(np.float32))[1].tobytes())
+
+
+def _moving(format_: str) -> Maker:
+    def make(folder: Path, photo: NDArray[np.uint8]) -> bytes:
+        frames = [PIL.Image.fromarray(np.roll(photo, 5 * number, 1)) for number in range(4)]
+        buffer = io.BytesIO()
+        frames[0].save(buffer, format_, save_all=True, append_images=frames[1:], duration=80)
+        return buffer.getvalue()
+
+    return make
+
+
+def _mesh(suffix: str, **options: object) -> Maker:
+    def make(folder: Path, photo: NDArray[np.uint8]) -> bytes:
+        trimesh.creation.icosphere(subdivisions=1).export(folder / f"a.{suffix}", **options)
+        return (folder / f"a.{suffix}").read_bytes()
+
+    return make
+
+
+def _cloud(**options: bool) -> Maker:
+    def make(folder: Path, photo: NDArray[np.uint8]) -> bytes:
+        import open3d
+
+        points = open3d.utility.Vector3dVector(np.random.default_rng(0).normal(size=(60, 3)))
+        cloud = open3d.geometry.PointCloud(points)
+        open3d.io.write_point_cloud(str(folder / "a.pcd"), cloud, **options)
+        return (folder / "a.pcd").read_bytes()
+
+    return make
+
+
 def _video(name: str, codec: str = "libx264", sound_codec: str = "aac") -> Maker:
     def make(folder: Path, photo: NDArray[np.uint8]) -> bytes:
         times = None if name.endswith(("m4a", "aac")) else [40 * i for i in range(12)]
@@ -77,6 +135,21 @@ MAKERS: dict[str, Maker] = {
     "tiff": _pillow("TIFF", compression="tiff_lzw"),
     "gif": _pillow("GIF"),
     "ppm": _pillow("PPM"),
+    "heic": _heif(".heic"),
+    "avif": _heif(".avif"),
+    "exr": _exr,
+    "hdr": _hdr,
+    "moving gif": _moving("GIF"),
+    "moving png": _moving("PNG"),
+    "text ply": _mesh("ply", encoding="ascii"),
+    "binary ply": _mesh("ply"),
+    "stl": _mesh("stl"),
+    "obj": _mesh("obj"),
+    "off": _mesh("off"),
+    "glb": _mesh("glb"),
+    "text pcd": _cloud(write_ascii=True),
+    "binary pcd": _cloud(),
+    "compressed pcd": _cloud(compressed=True),
     "depth png": _depth(".png"),
     "depth tiff": _depth(".tiff"),
     "pfm": _depth(".pfm"),
@@ -116,7 +189,7 @@ def survives(path: Path) -> bool:
                     assert isinstance(reader.read(20_000, 22_000), Waveform)
                     assert isinstance(reader.read(0, 10_000), Waveform)
                 else:
-                    assert isinstance(reader.read(), Image | DepthMap)
+                    assert isinstance(reader.read(), Image | DepthMap | TriangleMesh | PointCloud)
             if media.has_sound:
                 with AudioReader(media) as sound:
                     assert sound.read(5000, 9000).samples.shape[0] == sound.channels
@@ -156,6 +229,9 @@ MAGICS = [
     b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x10\0\0\0WEBP", b"RIFF\x10\0\0\0WAVE", b"RIFF\x10\0\0\0AVI ",
     b"GIF89a", b"BM", b"P5 ", b"P6\n3 3 255\n", b"Pf\n2 2\n-1\n", b"II*\0", b"MM\0*", b"II+\0", b"\x93NUMPY\x01\0",
     b"PK\x03\x04", b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf1", b"\0\0\0\x18ftypisom",
+    b"\0\0\0\x18ftypheic", b"\0\0\0\x18ftypavif", b"v/1\x01\x02\0\0\0", b"#?RADIANCE\n\n-Y 3 +X 3\n", b"ply\n",
+    b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nend_header\n", b"solid a\nfacet normal 0 0 1\n",
+    b"glTF\x02\0\0\0\x20\0\0\0", b"OFF\n3 1 0\n", b"VERSION .7\nFIELDS x y z\n", b"v 0 0 0\n", b"{\"asset\":{",
     b"\x1aE\xdf\xa3", b"FLV\x01", b"caff", b"",
 ]  # fmt: skip
 

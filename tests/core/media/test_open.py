@@ -35,6 +35,12 @@ def make(kind: MediaKind, folder: Path, stem: str = "file") -> Path:
     elif kind is MediaKind.DEPTH:
         path = folder / f"{stem}.png"
         path.write_bytes(cv2.imencode(".png", np.arange(768, dtype=np.uint16).reshape(24, 32))[1].tobytes())
+    elif kind is MediaKind.GEOMETRY:
+        path = folder / f"{stem}.ply"
+        path.write_text(
+            "ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n"
+            "element face 1\nproperty list uchar int vertex_indices\nend_header\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n"
+        )
     elif kind is MediaKind.AUDIO:
         path = folder / f"{stem}.wav"
         soundfile.write(path, tone(0.2, 8000).T, 8000)
@@ -189,6 +195,7 @@ def test_another_kind_than_asked_for(tmp_path: Path, kind: MediaKind) -> None:
         MediaKind.DEPTH: {MediaKind.DEPTH, MediaKind.IMAGE},
         MediaKind.VIDEO: {MediaKind.VIDEO, MediaKind.AUDIO},
         MediaKind.AUDIO: {MediaKind.AUDIO},
+        MediaKind.GEOMETRY: {MediaKind.GEOMETRY},
     }
     for other in set(KINDS) - fits[kind]:
         if (kind, other) == (MediaKind.IMAGE, MediaKind.DEPTH):
@@ -252,7 +259,8 @@ def test_a_closed_reader_can_be_closed_again(tmp_path: Path) -> None:
 
 
 def test_formats_are_declared_once() -> None:
-    assert [entry.kind for entry in FORMATS] == [MediaKind.DEPTH, MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.AUDIO]
+    assert FORMATS.broken == ()
+    assert {entry.kind for entry in FORMATS} == set(MediaKind)
     assert len({entry.key for entry in FORMATS}) == len(FORMATS)
     assert all(suffix == suffix.lower() and suffix.startswith(".") for entry in FORMATS for suffix in entry.suffixes)
 

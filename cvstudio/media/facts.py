@@ -1,0 +1,96 @@
+"""What a medium is, in lines for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cvstudio.media.base import Media, MediaKind
+from cvstudio.media.formats import FORMATS
+
+_KINDS = {
+    MediaKind.IMAGE: "picture",
+    MediaKind.VIDEO: "video",
+    MediaKind.AUDIO: "sound",
+    MediaKind.DEPTH: "depth map",
+    MediaKind.GEOMETRY: "geometry",
+}
+_DETAILS = {
+    "format": "Format",
+    "codec": "Codec",
+    "bits": "Bits",
+    "values": "Values",
+    "channels": "Channels",
+    "light": "Light",
+    "compression": "Compression",
+    "scale": "Scale",
+    "valid": "Measured",
+}
+
+
+def quick_facts(media: Media) -> Iterator[tuple[str, str]]:
+    """What is known without reading the file, as (title, text)."""
+    yield "Kind", _KINDS[media.kind]
+    for key, title in _DETAILS.items():
+        if media.details.get(key):
+            yield title, media.details[key]
+    if media.size is not None:
+        pixels = media.size.width * media.size.height
+        told = f"{pixels / 1e6:.3g} megapixels" if pixels >= 1e5 else f"{pixels:,} pixels"
+        yield "Size", f"{media.size.width} × {media.size.height} ({told})"
+    if media.duration_secs is not None:
+        yield "Duration", duration(media.duration_secs)
+    if media.frame_count:
+        yield "Frames", f"{media.frame_count:,}"
+    if media.rate_hz:
+        channels = {1: "mono", 2: "stereo"}.get(media.channels, f"{media.channels} channels")
+        yield "Sound", f"{media.rate_hz:,} Hz, {channels}"
+    for track in media.sound_tracks if len(media.sound_tracks) > 1 else ():
+        yield f"Track {track.number}", track.label.removeprefix(f"{track.number} · ")
+
+
+def slow_facts(media: Media, sample: Any = None) -> Iterator[tuple[str, str]]:
+    """What only the file tells, as (title, text).
+
+    Parameters
+    ----------
+    sample : what the reader gave, where that is there already
+
+    Raises
+    ------
+    MediaError
+        The file is damaged, or was removed.
+    """
+    if media.format:
+        yield from FORMATS[media.format].facts(media, sample)
+    try:
+        length = media.path.stat().st_size
+    except OSError:
+        length = 0
+    if length:
+        yield "File size", byte_size(length)
+    yield "Folder", str(media.path.parent)
+
+
+def facts(media: Media) -> tuple[tuple[str, str], ...]:
+    """All of them, as (title, text). Raises MediaError."""
+    return (*quick_facts(media), *slow_facts(media))
+
+
+def duration(secs: float) -> str:
+    """0.790 s, 1:05.20 or 1:00:05.2"""
+    if secs < 60:
+        return f"{secs:.3f} s"
+    minutes, rest = divmod(secs, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:05.2f}"
+
+
+def byte_size(count: int) -> str:
+    """In units of a thousand, as disks are sold and file managers show them."""
+    size = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{count:,} bytes" if unit == "bytes" else f"{size:.3g} {unit}"

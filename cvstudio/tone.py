@@ -1,0 +1,44 @@
+"""Light to display: exposure, and the transfer function of sRGB."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+STEPS = 1 << 16
+"""Levels of light that are told apart: 1/20 of what the darkest step of eight bits needs."""
+
+
+@functools.cache
+def _srgb_table() -> NDArray[np.uint8]:
+    """The sRGB opto-electronic transfer function (IEC 61966-2-1) for 0..1 in `STEPS` steps."""
+    light = np.arange(STEPS) / (STEPS - 1)
+    values = np.where(light <= 0.0031308, light * 12.92, 1.055 * np.power(light, 1 / 2.4) - 0.055)
+    table = (values * 255 + 0.5).astype(np.uint8)
+    table.flags.writeable = False
+    return table
+
+
+def srgb8(light: NDArray[np.float32], exposure_ev: float = 0.0) -> NDArray[np.uint8]:
+    """Linear light as sRGB.
+
+    Parameters
+    ----------
+    light : float32, any shape; 1 is the white of the display, and what is brighter is cut. Not a number is black.
+    exposure_ev : stops; each doubles the light
+
+    Returns
+    -------
+    uint8 of the same shape, a new array
+    """
+    import cv2
+
+    gain = 2.0**exposure_ev
+    flat = np.ascontiguousarray(light, np.float32).reshape(-1, 1)
+    # Cut before it is scaled: what does not fit an integer would wrap. The second of two unordered values is kept, so
+    # that what is not a number becomes 0.
+    cut = np.fmin(np.fmax(flat, np.float32(0)), np.float32(1 / gain))
+    steps = cv2.multiply(cut, gain * (STEPS - 1), dtype=cv2.CV_16U)
+    return np.asarray(_srgb_table()[steps.reshape(light.shape)])

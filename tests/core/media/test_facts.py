@@ -1,0 +1,99 @@
+"""What is told of a medium, in the window and by `cvstudio info`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+import soundfile
+
+from cvstudio.cli import main
+from cvstudio.media import open_media
+from cvstudio.media.facts import byte_size, duration, facts
+
+from .conftest import tone, write_media
+
+
+def told(path: Path) -> dict[str, str]:
+    return dict(facts(open_media(path)))
+
+
+def test_a_picture(tmp_path: Path) -> None:
+    PIL.Image.fromarray(np.zeros((900, 1600, 4), np.uint8)).save(tmp_path / "a.png")
+    found = told(tmp_path / "a.png")
+    assert (found["Kind"], found["Format"], found["Bits"], found["Channels"]) == ("picture", "PNG", "8", "RGBA")
+    assert found["Size"] == "1600 × 900 (1.44 megapixels)"
+    assert found["File size"] == byte_size((tmp_path / "a.png").stat().st_size)
+    assert found["Folder"] == str(tmp_path)
+
+
+def test_steady_and_unsteady_video(tmp_path: Path) -> None:
+    steady = write_media(tmp_path / "a.mp4", [40 * number for number in range(60)], sound=tone(2.4, 48000))
+    found = told(steady)
+    assert (found["Frame rate"], found["Duration"], found["Codec"]) == ("25 fps", "2.400 s", "h264")
+    assert found["Sound"] == "48,000 Hz, stereo"
+    # NTSC in Matroska: its times are rounded to milliseconds, which does not make them uneven.
+    ntsc = write_media(tmp_path / "b.mkv", [round(1001 / 30 * number) for number in range(400)], rate=30)
+    assert "variable" not in told(ntsc)["Frame rate"]
+    times = np.cumsum(np.random.default_rng(0).integers(15, 90, 60)).tolist()
+    uneven = write_media(tmp_path / "c.mkv", times)
+    assert told(uneven)["Frame rate"].startswith("variable, ")
+
+
+def test_sound(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.flac", tone(1.5, 44100, 1).T, 44100, subtype="PCM_24")
+    found = told(tmp_path / "a.flac")
+    assert (found["Kind"], found["Format"], found["Codec"]) == ("sound", "FLAC", "PCM_24")
+    assert (found["Sound"], found["Duration"]) == ("44,100 Hz, mono", "1.500 s")
+
+
+@pytest.mark.parametrize(
+    ("secs", "text"), [(0.79, "0.790 s"), (59.9, "59.900 s"), (65.2, "1:05.20"), (3605.2, "1:00:05.2")]
+)
+def test_durations(secs: float, text: str) -> None:
+    assert duration(secs) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(7, "7 bytes"), (999, "999 bytes"), (1000, "1 kB"), (4_740_000, "4.74 MB"), (2e12, "2e+03 GB")]
+)
+def test_byte_sizes(count: float, text: str) -> None:
+    assert byte_size(int(count)) == text
+
+
+def test_the_command_tells_as_text_and_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in (1, 2):
+        PIL.Image.fromarray(np.zeros((10, 20 * number, 3), np.uint8)).save(tmp_path / f"{number}.png")
+    paths = [str(tmp_path / f"{number}.png") for number in (1, 2)]
+    assert main(["info", *paths]) == 0
+    out = capsys.readouterr().out
+    assert all(text in out for text in (*paths, "20 × 10", "40 × 10"))
+    assert main(["info", "--json", *paths]) == 0
+    read = json.loads(capsys.readouterr().out)
+    assert [(item["path"], item["kind"], item["width"], item["height"]) for item in read] == [
+        (paths[0], "image", 20, 10),
+        (paths[1], "image", 40, 10),
+    ]
+    assert read[0]["facts"]["Format"] == "PNG"
+
+
+def test_one_bad_file_does_not_hide_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    PIL.Image.fromarray(np.zeros((10, 20, 3), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"nonsense")
+    assert main(["info", str(tmp_path / "b.png"), str(tmp_path / "a.png")]) == 1
+    told_ = capsys.readouterr()
+    assert "20 × 10" in told_.out
+    assert "'b.png' is of no known format" in told_.err
+
+
+def test_real_media(data: Callable[..., Path]) -> None:
+    depth = told(data("rgbd", "frame-000000.depth.png"))
+    assert (depth["Kind"], depth["Values"], depth["Scale"]) == ("depth map", "16-bit integers", "1/1000 m")
+    bunny = told(data("meshes", "stanford-bunny.obj"))
+    assert (bunny["Vertices"], bunny["Faces"], bunny["Watertight"]) == ("35,947", "69,451 triangles", "no")
+    clip = told(data("video", "faces_1080p.mp4"))
+    assert (clip["Size"], clip["Frame rate"]) == ("1920 × 1080 (2.07 megapixels)", "25 fps")

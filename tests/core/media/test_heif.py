@@ -1,0 +1,131 @@
+"""HEIC and AVIF against their encoders' input and Pillow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+import pillow_heif
+import pytest
+from numpy.typing import NDArray
+
+from cvstudio.errors import MediaError
+from cvstudio.media import MediaKind, open_media, open_reader
+from cvstudio.types import Image
+
+Y, X = np.mgrid[:80, :120]
+PHOTO = np.dstack([X * 2, Y * 3, 255 - X - Y]).clip(0, 255).astype(np.uint8)
+ALPHA = (X * 2).clip(0, 255).astype(np.uint8)
+
+
+def load(path: Path) -> Image:
+    media = open_media(path)
+    assert media.kind is MediaKind.IMAGE
+    with open_reader(media) as reader:
+        image = reader.read()
+    assert isinstance(image, Image)
+    assert image.size == media.size
+    return image
+
+
+def heic(path: Path, pixels: NDArray[Any], mode: str, **options: Any) -> Path:
+    file = pillow_heif.from_bytes(mode, (pixels.shape[1], pixels.shape[0]), np.ascontiguousarray(pixels).tobytes())
+    file.save(path, quality=-1, **options)
+    return path
+
+
+def test_eight_bits(tmp_path: Path) -> None:
+    image = load(heic(tmp_path / "a.jpg", PHOTO, "RGB", chroma=444))
+    assert (image.pixels.dtype, image.alpha, image.transfer) == (np.uint8, None, "srgb")
+    assert np.abs(image.pixels.astype(int) - PHOTO).max() <= 3  # YCbCr rounds
+    assert open_media(tmp_path / "a.jpg").details["format"] == "HEIC"
+
+
+def test_alpha(tmp_path: Path) -> None:
+    image = load(heic(tmp_path / "a.heic", np.dstack([PHOTO, ALPHA]), "RGBA", chroma=444))
+    assert image.alpha is not None
+    assert np.abs(image.alpha.astype(int) - ALPHA).max() <= 2
+    assert np.abs(image.pixels[:, 5:].astype(int) - PHOTO[:, 5:]).max() <= 3
+
+
+def test_ten_and_twelve_bits(tmp_path: Path) -> None:
+    # A ramp in finer steps than 8 bits have.
+    deep = np.dstack([X * 500 + Y] * 3).astype(np.uint16)
+    path = heic(tmp_path / "a.heic", deep, "RGB;16", chroma=444)
+    bits = int(open_media(path).details["bits"])
+    assert bits in (10, 12)
+    image = load(path)
+    assert image.pixels.dtype == np.uint16
+    assert np.abs(image.pixels.astype(int) - deep).max() <= 65535 / 2**bits * 3
+    assert len(np.unique(image.pixels[..., 1])) > 256
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["heic", "avif"])
+def test_turned_and_mirrored(tmp_path: Path, suffix: str, orientation: int) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    picture = PIL.Image.fromarray(PHOTO)
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "avif":
+        picture.save(path, exif=exif, quality=100)
+    else:
+        # As cameras do: the turn is a property of the file, and EXIF repeats it.
+        file = pillow_heif.from_pillow(picture)
+        file.info["exif"] = exif.tobytes()
+        file.info["original_orientation"] = orientation
+        file.save(path, quality=-1, chroma=444)
+        assert (b"irot" in path.read_bytes() or b"imir" in path.read_bytes()) == (orientation > 1)
+    turned = picture.copy()
+    turned.getexif()[0x0112] = orientation
+    expected = np.asarray(PIL.ImageOps.exif_transpose(turned))
+    image = load(path)
+    assert image.pixels.shape == expected.shape
+    assert np.abs(image.pixels.astype(int) - expected).mean() < 2
+
+
+def test_avif(tmp_path: Path) -> None:
+    for planes in (PHOTO, np.dstack([PHOTO, ALPHA])):
+        path = tmp_path / "a.heic"
+        PIL.Image.fromarray(planes).save(path, "AVIF", quality=100, subsampling="4:4:4")
+        image = load(path)
+        with PIL.Image.open(path) as opened:
+            expected = np.asarray(opened)
+        np.testing.assert_array_equal(image.pixels, expected[..., :3])
+        assert (image.alpha is not None) == (planes.shape[2] == 4)
+        if image.alpha is not None:
+            np.testing.assert_array_equal(image.alpha, expected[..., 3])
+        assert open_media(path).details["format"] == "AVIF"
+
+
+@pytest.mark.parametrize("suffix", ["heic", "avif"])
+def test_cut_short(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "heic":
+        heic(path, PHOTO, "RGB")
+    else:
+        PIL.Image.fromarray(PHOTO).save(path)
+    whole = path.read_bytes()
+    for share in (0.1, 0.5, 0.95):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(MediaError, match="damaged or was cut short"):
+            open_media(path)
+
+
+def test_an_absurd_size_is_refused_before_decoding(tmp_path: Path) -> None:
+    path = heic(tmp_path / "a.heic", PHOTO, "RGB")
+    whole = bytearray(path.read_bytes())
+    place = whole.index(b"ispe") + 8
+    whole[place : place + 8] = (60_000).to_bytes(4, "big") + (30_000).to_bytes(4, "big")
+    path.write_bytes(whole)
+    with pytest.raises(MediaError):
+        open_media(path)
+
+
+def test_a_film_is_no_picture(tmp_path: Path) -> None:
+    from .conftest import write_media
+
+    assert open_media(write_media(tmp_path / "a.mp4", [0, 40, 80]).rename(tmp_path / "a.heic")).kind is MediaKind.VIDEO

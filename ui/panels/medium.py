@@ -1,0 +1,173 @@
+"""What is known of the medium on the canvas, and how it is read: exposure, depth scale, sound track."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QGridLayout, QLabel, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+
+from cvstudio.draw import Look
+from cvstudio.jobs import Event, Job
+from cvstudio.media import Media, MediaKind
+from cvstudio.media.depth import CUSTOM
+from cvstudio.media.facts import quick_facts, slow_facts
+from cvstudio.media.settings import settings_fields
+from cvstudio.params import Field, fields_of
+from cvstudio.progress import Progress
+from cvstudio.types import Image
+from ui.controller import Controller
+from ui.panels import PANELS
+from ui.panels.base import Panel
+from ui.param_form import ParamForm
+from ui.shown import Shown
+from ui.translate import translated
+from ui.widgets.empty_state import EmptyState
+
+EXPOSURE = tuple(field for field in fields_of(Look) if field.name == "exposure")
+TITLE_WIDTH = 88
+
+
+class MediumPanel(QStackedWidget):
+    """Facts and settings of the active medium. What takes reading is found on a worker."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self._media: Media | None = None
+        self._linear = False
+        self._asked = ""
+        self._slow: tuple[tuple[str, str], ...] = ()
+        self.name = QLabel()
+        self.name.setObjectName("card-title")
+        self.name.setWordWrap(True)
+        self.name.setTextFormat(Qt.TextFormat.PlainText)
+        self.form = ParamForm()
+        self.form.edited.connect(self._edited)
+        self.form.released.connect(lambda _: controller.end_drag())
+        self._facts = QWidget()
+        self._grid = QGridLayout(self._facts)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setVerticalSpacing(4)
+        self._grid.setColumnStretch(1, 1)
+        self._grid.setColumnMinimumWidth(0, TITLE_WIDTH)
+        body = QWidget()
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(12, 8, 12, 12)
+        layout.setSpacing(8)
+        layout.addWidget(self.name)
+        layout.addWidget(self.form)
+        layout.addWidget(self._facts)
+        layout.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(body)
+        self.addWidget(EmptyState("info", self.tr("What is known of a file appears here.")))
+        self.addWidget(scroll)
+        controller.state_changed.connect(lambda old, new: self._update())
+        controller.view_changed.connect(self._view_changed)
+        controller.pipeline.event.connect(self._job_event)
+        self._update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(216, 240)
+
+    def rows(self) -> dict[str, str]:
+        """The facts that are shown, by title."""
+        found = {}
+        for row in range(self._grid.rowCount()):
+            title, text = self._grid.itemAtPosition(row, 0), self._grid.itemAtPosition(row, 1)
+            if title is not None and text is not None:
+                found[title.widget().text()] = text.widget().text()  # type: ignore[attr-defined]
+        return found
+
+    def _update(self) -> None:
+        media = self._controller.session.state.active_media
+        if media != self._media:
+            self._media = media
+            self._asked, self._slow = "", ()
+            self._ask(None)
+            self._show_facts()
+        self.setCurrentIndex(0 if media is None else 1)
+        self._show_form()
+
+    def _view_changed(self, shown: Shown) -> None:
+        linear = isinstance(shown.sample, Image) and shown.sample.transfer == "linear"
+        if linear != self._linear:
+            self._linear = linear
+            self._show_form()
+        self._ask(shown.sample)
+
+    # Settings -------------------------------------------------------------------------------------------------------
+
+    def _fields(self) -> tuple[Field, ...]:
+        if self._media is None:
+            return ()
+        values = self._media.settings
+        found = tuple(
+            field
+            for field in settings_fields(self._media)
+            if field.name != "depth_levels" or values.get("depth_scale") in CUSTOM
+        )
+        return (*(EXPOSURE if self._linear else ()), *found)
+
+    def _show_form(self) -> None:
+        fields = self._fields()
+        self.form.setVisible(bool(fields))
+        values = dict(self._media.settings) if self._media else {}
+        self.form.set_fields(fields, {**values, "exposure": self._controller.look().exposure})
+
+    def _edited(self, name: str, value: Any, dragging: bool) -> None:
+        if name == "exposure":
+            self._controller.set_look(name, value, dragging=dragging)
+        elif self._media is not None:
+            self._controller.set_reading(self._media, name, value, dragging=dragging)
+
+    # Facts ----------------------------------------------------------------------------------------------------------
+
+    def _ask(self, sample: Any) -> None:
+        """Have found what takes reading; what a model is, only when it is decoded: not to decode it twice."""
+        media = self._media
+        if media is None or self._asked == media.id or (media.kind is MediaKind.GEOMETRY and sample is None):
+            return
+        self._asked = media.id
+        given = sample if media.kind is MediaKind.GEOMETRY else None
+
+        def work(progress: Progress) -> Iterator[Any]:
+            yield tuple(slow_facts(media, given))
+
+        self._controller.pipeline.submit("thumbnails", Job(("facts", media.id), "", work))
+
+    def _job_event(self, event: Event) -> None:
+        if event.kind == "output" and self._media is not None and event.job.owner == ("facts", self._media.id):
+            self._slow = event.value
+            self._show_facts()
+
+    def _show_facts(self) -> None:
+        while (item := self._grid.takeAt(0)) is not None:
+            item.widget().deleteLater()
+        media = self._media
+        self.name.setText(media.name if media else "")
+        if media is None:
+            return
+        for row, (title, text) in enumerate((*quick_facts(media), *self._slow)):
+            name, value = QLabel(translated(title)), QLabel(text)
+            name.setObjectName("quiet")
+            value.setTextFormat(Qt.TextFormat.PlainText)
+            value.setWordWrap(True)
+            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            # A path has no spaces to break at.
+            value.setText(text.replace("/", "/\u200b") if title == "Folder" else text)
+            top = Qt.AlignmentFlag.AlignTop
+            self._grid.addWidget(name, row, 0, top)
+            self._grid.addWidget(value, row, 1)
+
+
+PANELS.register(
+    Panel("medium", "Medium", Qt.DockWidgetArea.LeftDockWidgetArea, MediumPanel, order=15, shortcut="Ctrl+Alt+8")
+)
