@@ -24,8 +24,8 @@ from cvstudio.errors import BindingError, Cancelled, ExportError, ParamsError, U
 from cvstudio.exporters import Exporter, ExportItem, export
 from cvstudio.exporters.base import Piece, writing
 from cvstudio.media import Media, MediaKind, open_media, open_reader
-from cvstudio.media.identity import media_id
 from cvstudio.media.formats import FORMATS
+from cvstudio.media.identity import media_id
 from cvstudio.models import ModelSpec
 from cvstudio.overlap import fan_out
 from cvstudio.progress import Progress

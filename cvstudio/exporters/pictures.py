@@ -19,7 +19,7 @@ from cvstudio.landmarks import Landmarks
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, HeatMap, Labels, Picture, Spectrogram
 from cvstudio.segmentation import Segmentation
-from cvstudio.types import Rect, Size, View
+from cvstudio.types import Image, Rect, Size, View
 
 DRAWN = (Detections, HeatMap, HogCells, Labels, Landmarks, Picture, Segmentation, Spectrogram)
 MAX_COLUMNS = 8000
@@ -42,7 +42,19 @@ def annotated(item: ExportItem) -> NDArray[np.uint8]:
             item.result, whole, Size(min(int(whole.width), MAX_COLUMNS), size.height), look.colour_map
         )
     size = item.base.size if item.base is not None else item.result.size
-    return render(item.base, [(item.shown, look)], View.whole(size), exposure_ev=look.exposure)
+    base = on_paper(item.base) if item.base is not None else None
+    return render(base, [(item.shown, look)], View.whole(size), exposure_ev=look.exposure)
+
+
+def on_paper(image: Image) -> Image:
+    """`image` on white where it is transparent: the squares of the screen have no place in a file."""
+    if image.alpha is None:
+        return image
+    white = float(np.iinfo(image.pixels.dtype).max) if image.pixels.dtype.kind == "u" else 1.0
+    opacity = image.alpha.astype(np.float32)[..., None] / white
+    mixed = image.pixels * opacity + white * (1 - opacity)
+    mixed = mixed if image.pixels.dtype == np.float32 else mixed + 0.5
+    return Image(mixed.astype(image.pixels.dtype), None, image.transfer)
 
 
 def _write_png(path: Path, item: ExportItem, progress: Progress) -> None:

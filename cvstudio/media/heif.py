@@ -63,7 +63,8 @@ def read_heif(path: Path) -> Image:
     with decoding(path):
         if not _AV1.match(head):
             # libheif turns the picture itself, and EXIF has no say in HEIF (ISO/IEC 23008-12, annex A).
-            return _from_planes(np.asarray(found), int(found.info.get("bit_depth", 8)), found.premultiplied_alpha)
+            # A copy: the library's own memory goes with `found`.
+            return _from_planes(np.array(found), int(found.info.get("bit_depth", 8)), found.premultiplied_alpha)
         from PIL.ImageOps import exif_transpose
 
         with found:
