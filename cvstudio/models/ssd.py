@@ -21,6 +21,6 @@ MODELS.register(
         year=2016,
         defaults={"score": 0.4, "iou": 0.45},
         keywords=("SSD", "SSD300", "VGG", "one-stage", "anchors", "default boxes", "prior boxes", "MultiBox"),
-        summary="Finds 80 kinds of things in one pass of a VGG-16: default boxes on six maps, each with a class and a shift.",
+        summary="Finds 80 kinds of things in one pass of a VGG-16, by default boxes on six maps.",
     )
 )
