@@ -15,10 +15,11 @@ from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
 from cvstudio.exporters.video_sound import SoundTrack
+from cvstudio.hog import HogCells
 from cvstudio.media.base import Media
 from cvstudio.media.container import open_container, time_base, video_stream
 from cvstudio.progress import Progress
-from cvstudio.results import Detections, Labels
+from cvstudio.results import Detections, HeatMap, Labels
 from cvstudio.types import View
 
 CRF = "18"
@@ -134,7 +135,7 @@ EXPORTERS.register(
         "mp4",
         "MP4 video",
         ".mp4",
-        (Detections, Labels),
+        (Detections, HeatMap, HogCells, Labels),
         _write_mp4,
         "The whole video with its results and its sound.",
         video=True,
