@@ -32,7 +32,8 @@ class HogCells:
     cell : pixels of the picture that a cell is wide and high
     signed : whether orientations are 0..360 degrees; 0..180 otherwise
     size : of the picture
-    template : float32 (16, 8, 9), not negative; strokes of a detector's window, drawn instead of the cells
+    template : float32 (16, 8, 9), of one sign; strokes of a detector's window, drawn instead of the cells: what it
+        looks for where positive, what it avoids where negative
     """
 
     blocks: NDArray[np.float32]

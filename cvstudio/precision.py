@@ -146,8 +146,8 @@ def _least_secs(ways: Sequence[Precision], secs: Callable[[Precision], float]) -
     return best
 
 
-def difference(spec: ModelSpec, reference: Sequence[Any], other: Sequence[Any]) -> str:
-    """What `other` says differently from `reference`, picture by picture, at the working point of `spec`.
+def difference(spec: ModelSpec, reference: Sequence[Any], other: Sequence[Any], *, share: float = CHECKED_FROM) -> str:
+    """What `other` says differently from `reference`, picture by picture, from `share` of the working score on.
 
     Detections are the same where each has its like: same class, overlap above `MIN_IOU`, score within
     `MAX_SCORE_CHANGE`; logits where the likeliest class is the same and no probability changes by more than that.
@@ -159,7 +159,7 @@ def difference(spec: ModelSpec, reference: Sequence[Any], other: Sequence[Any]) 
     if isinstance(reference[0], Logits):
         changes = (_logits_differ(ours, theirs) for ours, theirs in zip(reference, other, strict=True))
         return next((change for change in changes if change), "")
-    score, iou = CHECKED_FROM * spec.defaults.get("score", 0.5), spec.defaults.get("iou", 0.5)
+    score, iou = share * spec.defaults.get("score", 0.5), spec.defaults.get("iou", 0.5)
     if not any((found.scores >= score).any() for found in reference):
         return "nothing was found on the photographs that would show it"
     changes = (_detections_differ(ours, theirs, score, iou) for ours, theirs in zip(reference, other, strict=True))

@@ -71,11 +71,6 @@ class HistogramParams:
 class NormaliseParams:
     """How blocks become comparable."""
 
-    clip: Annotated[
-        float,
-        Range(0.05, 1, step=0.01),
-        Doc("Clip", "No direction may have more than this share of a block (L2-Hys).", "1 clips nothing."),
-    ] = 0.2
     show: Annotated[
         str,
         Choices(("descriptor", "people: looks for", "people: avoids")),
@@ -85,6 +80,11 @@ class NormaliseParams:
             "Compare a person's strokes with what the detector looks for.",
         ),
     ] = "descriptor"
+    clip: Annotated[
+        float,
+        Range(0.05, 1, step=0.01),
+        Doc("Clip", "No direction may have more than this share of a block (L2-Hys).", "1 clips nothing."),
+    ] = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,14 +137,15 @@ def run_normalise(inputs: Inputs, params: NormaliseParams, progress: Progress) -
     blocks = normalised(found.histograms, params.clip)
     template = None
     if params.show != "descriptor":
-        template = people_template() * (1 if params.show.endswith("looks for") else -1)
+        one_side = np.maximum if params.show.endswith("looks for") else np.minimum
+        template = readonly(one_side(people_template(), 0))
     yield HogCells(
         blocks,
         cell_means(blocks),
         found.params.cell,
         found.params.signed,
         found.size,
-        None if template is None else readonly(np.maximum(template, 0)),
+        template,
         inputs.source,
     )
 

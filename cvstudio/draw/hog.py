@@ -14,7 +14,8 @@ DIMMED = 0.25
 """How much of the picture's brightness is left under the strokes."""
 
 STROKE: RGB = (255, 255, 255)
-LEARNT: RGB = (255, 196, 84)
+LOOKED_FOR: RGB = (255, 196, 84)
+AVOIDED: RGB = (120, 190, 255)
 CHOSEN: RGB = (76, 141, 255)
 SMALLEST = 5
 """Pixels on screen; of smaller cells several are drawn as one."""
@@ -45,7 +46,8 @@ def _(result: HogCells, canvas: NDArray[np.uint8], view: View, look: Look, empha
     shown[:] = cv2.convertScaleAbs(shown, alpha=1 - look.opacity * (1 - DIMMED))
     if result.template is not None:
         rect = template_rect(result)
-        _strokes(shown, result.template, 180.0, rect, view.scale, (left, top), LEARNT, look)
+        colour = LOOKED_FOR if result.template.max() > 0 else AVOIDED
+        _strokes(shown, np.abs(result.template), 180.0, rect, view.scale, (left, top), colour, look)
         return
     strokes, cell = _merged(result.cells, result.cell, view.scale)
     rows, columns = strokes.shape[:2]

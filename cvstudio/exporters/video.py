@@ -16,12 +16,13 @@ from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
 from cvstudio.exporters.video_sound import SoundTrack
+from cvstudio.hog import HogCells
 from cvstudio.landmarks import Landmarks
 from cvstudio.media.base import Media
 from cvstudio.media.container import open_container, time_base, video_stream
 from cvstudio.params import Choices, Doc
 from cvstudio.progress import Progress
-from cvstudio.results import Detections, Labels
+from cvstudio.results import Detections, HeatMap, Labels
 from cvstudio.segmentation import Segmentation
 from cvstudio.types import View
 
@@ -147,7 +148,7 @@ EXPORTERS.register(
         "mp4",
         "MP4 video",
         ".mp4",
-        (Detections, Labels, Segmentation, Landmarks),
+        (Detections, HeatMap, HogCells, Labels, Landmarks, Segmentation),
         _write_mp4,
         "The video with its results and its sound, whole or a part of it.",
         video=True,

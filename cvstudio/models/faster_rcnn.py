@@ -68,7 +68,7 @@ class FasterRcnnNetwork(TorchvisionDetector):
 MODELS.register(
     detector_spec(
         key="faster-rcnn-mobile-320",
-        title="Faster R-CNN MobileNetV3-Large 320 FPN",
+        title="Faster R-CNN mobile 320",
         builder="fasterrcnn_mobilenet_v3_large_320_fpn",
         network=FasterRcnnNetwork,
         weights=coco_weights("fasterrcnn_mobilenet_v3_large_320_fpn-907ea3f9.pth", 74.239, 22.8),
@@ -83,7 +83,7 @@ MODELS.register(
 MODELS.register(
     detector_spec(
         key="faster-rcnn-mobile",
-        title="Faster R-CNN MobileNetV3-Large FPN",
+        title="Faster R-CNN mobile",
         builder="fasterrcnn_mobilenet_v3_large_fpn",
         network=FasterRcnnNetwork,
         weights=coco_weights("fasterrcnn_mobilenet_v3_large_fpn-fb6a3cc7.pth", 74.239, 32.8),
@@ -98,7 +98,7 @@ MODELS.register(
 MODELS.register(
     detector_spec(
         key="faster-rcnn-r50-v2",
-        title="Faster R-CNN ResNet-50 FPN v2",
+        title="Faster R-CNN R50 v2",
         builder="fasterrcnn_resnet50_fpn_v2",
         network=FasterRcnnNetwork,
         weights=coco_weights("fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth", 167.104, 46.7),
@@ -113,7 +113,7 @@ MODELS.register(
 MODELS.register(
     detector_spec(
         key="faster-rcnn-r50",
-        title="Faster R-CNN ResNet-50 FPN",
+        title="Faster R-CNN R50",
         builder="fasterrcnn_resnet50_fpn",
         network=FasterRcnnNetwork,
         weights=coco_weights("fasterrcnn_resnet50_fpn_coco-258fb6c6.pth", 159.743, 37.0),

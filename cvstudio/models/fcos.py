@@ -34,7 +34,7 @@ class FcosNetwork(TorchvisionDetector):
 MODELS.register(
     detector_spec(
         key="fcos",
-        title="FCOS ResNet-50 FPN",
+        title="FCOS R50",
         builder="fcos_resnet50_fpn",
         network=FcosNetwork,
         weights=coco_weights("fcos_resnet50_fpn_coco-99b0c9b7.pth", 123.608, 39.2),
@@ -42,7 +42,16 @@ MODELS.register(
         paper="Tian et al., FCOS: Fully Convolutional One-Stage Object Detection, ICCV 2019",
         year=2019,
         defaults={"score": 0.4, "iou": 0.6},
-        keywords=("FCOS", "anchor-free", "centerness", "centre-ness", "FPN", "feature pyramid", "one-stage"),
+        keywords=(
+            "FCOS",
+            "ResNet-50",
+            "anchor-free",
+            "centerness",
+            "centre-ness",
+            "FPN",
+            "feature pyramid",
+            "one-stage",
+        ),
         summary="Finds 80 kinds of things without anchors: each place tells its class and the sides of its box.",
     )
 )

@@ -39,7 +39,7 @@ class RetinaNetwork(TorchvisionDetector):
 MODELS.register(
     detector_spec(
         key="retinanet-v2",
-        title="RetinaNet ResNet-50 FPN v2",
+        title="RetinaNet R50 v2",
         builder="retinanet_resnet50_fpn_v2",
         network=RetinaNetwork,
         weights=coco_weights("retinanet_resnet50_fpn_v2_coco-5905b1c5.pth", 146.037, 41.5),
@@ -54,7 +54,7 @@ MODELS.register(
 MODELS.register(
     detector_spec(
         key="retinanet",
-        title="RetinaNet ResNet-50 FPN",
+        title="RetinaNet R50",
         builder="retinanet_resnet50_fpn",
         network=RetinaNetwork,
         weights=coco_weights("retinanet_resnet50_fpn_coco-eeacb38b.pth", 130.267, 36.4),

@@ -12,7 +12,7 @@ from cvstudio.models._torchvision import coco_weights, detector_spec
 MODELS.register(
     detector_spec(
         key="ssd300",
-        title="SSD300 VGG-16",
+        title="SSD300",
         builder="ssd300_vgg16",
         network=SsdNetwork,
         weights=coco_weights("ssd300_vgg16_coco-b556d3b4.pth", 135.988, 25.1),
@@ -21,6 +21,6 @@ MODELS.register(
         year=2016,
         defaults={"score": 0.4, "iou": 0.45},
         keywords=("SSD", "SSD300", "VGG", "one-stage", "anchors", "default boxes", "prior boxes", "MultiBox"),
-        summary="Finds 80 kinds of things in one pass: default boxes on six maps, each with a class and a shift.",
+        summary="Finds 80 kinds of things in one pass of a VGG-16, by default boxes on six maps.",
     )
 )

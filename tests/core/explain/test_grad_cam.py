@@ -16,6 +16,7 @@ from cvstudio.draw import Look, render
 from cvstudio.draw.sound import colour_lut
 from cvstudio.errors import Cancelled, ParamsError
 from cvstudio.explain import activations, grad_cam, gradient, weighted
+from cvstudio.exporters import exporters_for
 from cvstudio.models import MODELS
 from cvstudio.models.residual import LABELS, LAYERS, ResidualNetwork, prepare
 from cvstudio.progress import Progress
@@ -218,3 +219,7 @@ class TestDrawing:
 def test_a_heat_map_is_checked(values: np.ndarray) -> None:
     with pytest.raises(ValueError, match="expected"):
         HeatMap(values, Rect(0, 0, 1, 1), Size(1, 1), 0, 1)
+
+
+def test_a_whole_video_can_be_explained_and_written() -> None:
+    assert "mp4" in [exporter.key for exporter in exporters_for(HeatMap, video=True)]
