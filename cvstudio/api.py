@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cvstudio.ahead import frames_ahead
 from cvstudio.analyses import ANALYSES
 from cvstudio.closing import Closing
 from cvstudio.errors import BindingError
@@ -16,11 +17,12 @@ from cvstudio.host import Host
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.models import MODELS
 from cvstudio.progress import Progress
-from cvstudio.readers import Readers, iterate_frames, read_sample, sample_key
+from cvstudio.readers import Readers, read_sample, sample_key
 from cvstudio.recipe import make_recipe
 from cvstudio.resolve import make_request
 from cvstudio.session import AnalysisInstance
 from cvstudio.stages import Cache, Providers, run_chain
+from cvstudio.temporal import Followed
 from cvstudio.types import Image
 
 
@@ -87,14 +89,31 @@ class Runner(Closing):
         return ExportItem(media, image if isinstance(image, Image) else None, result, dict(look or {}), recipe)
 
     def frames(self, instance: AnalysisInstance, progress: Progress) -> Iterator[tuple[Image, Any]]:
-        """Every frame of a video in order, with its result."""
+        """Every frame of a video in order, with its result.
+
+        Frames are decoded ahead, in a thread of its own. Identities begin with the first frame, so that the same frames
+        have the same ones, whatever was looked at before.
+        """
         media = instance.bindings[instance.spec.inputs[0].name]
         total = media.frame_count or (media.duration_secs or 0) * (media.frame_rate or 0) or None
-        with Readers() as readers:
-            for number, frame in enumerate(iterate_frames(media, readers)):
+        followed = Followed(keep=1)
+        with frames_ahead(media) as frames:
+            for number, frame in enumerate(frames):
                 progress(min(1.0, number / total) if total else None, f"frame {number + 1}")
                 self.cache.put(sample_key(media, frame.pts), frame)
-                yield frame, self.result(instance, Progress(), pts=frame.pts)
+                result = self.result(instance, Progress(), pts=frame.pts)
+                yield frame, self.in_order(instance, result, followed, frame.pts)
+
+    def in_order(self, instance: AnalysisInstance, result: Any, followed: Followed, pts: float) -> Any:
+        """`result`, which is of the frame at `pts`, with what the frames that `followed` has seen make of it."""
+        temporal = instance.spec.temporal
+        if temporal is None:
+            return result
+        model = instance.model_spec
+        network = self.host.network_key(model, instance.weights) if model else ()
+        request = make_request(instance, pts=pts, network=network)
+        rate = instance.bindings[instance.spec.inputs[0].name].frame_rate
+        return followed.result(temporal, instance.params()[-1], request, result, rate)
 
 
 def make_instance(

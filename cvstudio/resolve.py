@@ -69,7 +69,7 @@ def make_request(
         # A video is named with the frame, unless a stage reads all of it.
         moving = media.kind is MediaKind.VIDEO and not slot.streamed
         sources.append((slot.name, media.id, pts if moving else None))
-    return Request(spec.key, spec.stages, tuple(sources), instance.params(), network, view)
+    return Request(spec.key, spec.stages, tuple(sources), instance.params()[: len(spec.stages)], network, view)
 
 
 def resolve(

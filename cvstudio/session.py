@@ -53,8 +53,8 @@ class AnalysisInstance:
         return all(slot.name in self.bindings for slot in self.spec.inputs)
 
     def params(self) -> tuple[Any, ...]:
-        """Checked parameters of every stage. Raises ParamsError."""
-        return self.spec.make_params(self.values, self.model_spec)
+        """Checked parameters of every stage and, last, of what follows frames. Raises ParamsError."""
+        return self.spec.all_params(self.values, self.model_spec)
 
     def value(self, name: str) -> Any:
         """The value of one parameter, its default where the user did not set it."""

@@ -14,6 +14,7 @@ from cvstudio.media.base import Media, MediaKind
 from cvstudio.models.base import ModelSpec
 from cvstudio.params import Range, check_value, fields_of
 from cvstudio.stages import Stage
+from cvstudio.temporal import Temporal
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Analysis:
     samples : slot name -> file name in resources/samples, what the first screen opens
     sample_values : parameters by name that the sample wants other than their defaults
     result : the type of the last stage's output
+    temporal : what it makes of the frames of a video in their order; None where each frame stands alone
     order : place in lists; the first that takes a medium is what it opens with
     keywords : names from the course that lead here
     facts : callable (output of the first stage, values by name) -> Facts, where controls depend on the input
@@ -88,6 +90,7 @@ class Analysis:
     inputs: tuple[Slot, ...]
     stages: tuple[Stage, ...]
     result: type[Any]
+    temporal: Temporal | None = None
     order: int = 100
     task: str = ""
     default_model: str = ""
@@ -120,8 +123,10 @@ class Analysis:
                 )
 
     def params_types(self, model: ModelSpec | None) -> tuple[type[Any], ...]:
-        """The parameter class of each stage; a stage that runs the network has the model's."""
-        return tuple(model.params if model and stage.uses_network else stage.params for stage in self.stages)
+        """The parameter class of each stage and, last, of what follows frames; a stage that runs the network has the
+        model's."""
+        stages = tuple(model.params if model and stage.uses_network else stage.params for stage in self.stages)
+        return (*stages, self.temporal.params) if self.temporal else stages
 
     def make_params(self, values: Mapping[str, Any], model: ModelSpec | None) -> tuple[Any, ...]:
         """Parameters of every stage from flat `values` by name; what is missing takes its (model's) default.
@@ -131,6 +136,10 @@ class Analysis:
         ParamsError
             A name is not declared by any stage, or a value is not allowed.
         """
+        return self.all_params(values, model)[: len(self.stages)]
+
+    def all_params(self, values: Mapping[str, Any], model: ModelSpec | None) -> tuple[Any, ...]:
+        """As `make_params`, with the parameters of what follows frames as the last, where there is such a thing."""
         types = self.params_types(model)
         declared = {item.name: item for params_type in types for item in fields_of(params_type)}
         given = {**{k: v for k, v in (model.defaults if model else {}).items() if k in declared}, **values}

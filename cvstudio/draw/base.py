@@ -33,6 +33,11 @@ class Look:
         Range(0, 1, step=0.05),
         Doc("Mask opacity", "How strongly masks cover what they mark.", "Try 0.8 to see the shape alone."),
     ] = 0.4
+    colour_by: Annotated[
+        str,
+        Choices(("class", "identity")),
+        Doc("Colour by", "What has a colour of its own in a video.", "identity tells neighbours of one class apart."),
+    ] = "class"
     colour_map: Annotated[
         str,
         Choices(("viridis", "magma", "cividis", "grey")),
