@@ -14,7 +14,7 @@ from cvstudio.closing import Closing
 from cvstudio.errors import BindingError
 from cvstudio.exporters import ExportItem
 from cvstudio.host import Host
-from cvstudio.media import Media, MediaKind, open_media
+from cvstudio.media import Media, open_media
 from cvstudio.models import MODELS
 from cvstudio.progress import Progress
 from cvstudio.readers import Readers, read_sample, sample_key
@@ -47,7 +47,7 @@ class Runner(Closing):
             if slot.streamed:
                 found[slot.name] = self.sound(media)
             else:
-                at = pts if media.kind is MediaKind.VIDEO else None
+                at = pts if media.moving else None
                 found[slot.name] = read_sample(media, at, self.readers, self.cache)
         return found
 

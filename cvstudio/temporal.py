@@ -121,6 +121,10 @@ class Chain:
         self._forget_oldest()
         return notes
 
+    def ends_before(self, pts: float) -> bool:
+        """Whether every frame is before `pts`."""
+        return not self._times or self._times[-1] < pts
+
     def adopt(self, other: Chain) -> None:
         """Take over the frames of `other`, which followed every frame of a part; what is behind them is loosened."""
         if not other._times:
@@ -200,6 +204,17 @@ class Followed:
         self._chains.move_to_end(key)
         return self._chains[key]
 
+    def find(self, temporal: Temporal, params: Any, request: Request) -> Chain | None:
+        """The chain that there is already; None where nothing was followed yet."""
+        return self._chains.get(chain_key(temporal, params, request))
+
+    def adopt(self, key: Hashable, chain: Chain) -> None:
+        """Put the frames of `chain`, which was made elsewhere, into the one under `key`."""
+        if key in self._chains:
+            self._chains[key].adopt(chain)
+        else:
+            self._chains[key] = chain
+
     def result(
         self, temporal: Temporal, params: Any, request: Request, result: Any, rate: float | None, *, keep: bool = True
     ) -> Any:
@@ -208,7 +223,8 @@ class Followed:
         if pts is None or not temporal.active(params):
             return result
         chain = self.chain(temporal, params, request, rate)
-        notes = chain.follow(pts, result, keep=keep, reach_secs=temporal.reach_secs(params))
+        # Behind all the others a frame disturbs none: stepping through a video that stands still is in order, too.
+        notes = chain.follow(pts, result, keep=keep or chain.ends_before(pts), reach_secs=temporal.reach_secs(params))
         return temporal.finish(result, notes, params)
 
 

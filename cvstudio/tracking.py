@@ -191,7 +191,7 @@ def finish(result: Detections, notes: Sequence[tuple[float, Sighting]], params: 
 def _trails(
     notes: Sequence[tuple[float, Sighting]], wanted: NDArray[np.int64], pts: float, secs: float
 ) -> Trails | None:
-    """The ways of the identities in `wanted` over the last `secs`, of the middle of each box's lower edge."""
+    """The ways of the identities in `wanted` over the last `secs`, of the middle of each box."""
     wanted = wanted[wanted >= 0]
     if secs <= 0 or not len(wanted):
         return None
@@ -202,7 +202,7 @@ def _trails(
         assert note.track_ids is not None
         rows = np.flatnonzero(np.isin(note.track_ids, wanted))
         boxes = note.boxes[rows]
-        points.append(np.stack(((boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]), axis=1))
+        points.append((boxes[:, :2] + boxes[:, 2:]) / 2)
         ages.append(np.full(len(rows), pts - time, np.float32))
         ids.append(note.track_ids[rows])
     every = np.concatenate(ids)

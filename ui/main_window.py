@@ -28,6 +28,7 @@ from ui.panels import PANELS
 from ui.project_files import SUFFIX, ProjectFiles
 from ui.settings import Settings
 from ui.shown import Shown
+from ui.snapshots import Snapshots
 from ui.status import StatusLine
 from ui.theme import apply_theme
 from ui.translate import translated
@@ -36,6 +37,7 @@ from ui.widgets.notices import Notices
 from ui.workspace import Workspace
 
 if TYPE_CHECKING:
+    from ui.camera_dialog import CameraDialog
     from ui.palette import Entry, Palette
 
 
@@ -59,6 +61,7 @@ class MainWindow(QMainWindow):
         self.notices = Notices(self._centre)
         self.project = ProjectFiles(self, self.controller, self.settings)
         self.exporting = Exporting(self, self.controller, self.settings, self.notices)
+        self.snapshots = Snapshots(self, self.controller)
         self.docks = self._make_docks()
         self.status = StatusLine(self.controller)
         self.setStatusBar(self.status)
@@ -74,6 +77,8 @@ class MainWindow(QMainWindow):
         controller.notice.connect(self.notice)
         controller.opened.connect(lambda media: self.settings.add_recent(str(media.path)))
         controller.view_changed.connect(self._view_changed)
+        controller.set_smooth(self.settings.text("playing", "exact") == "smooth")
+        controller.smooth_changed.connect(lambda on: self.settings.set("playing", "smooth" if on else "exact"))
         self.project.saved.connect(lambda: self._state_changed(controller.session.state))
         self.welcome.open_requested.connect(self.open_dialog)
         self.welcome.sample_requested.connect(controller.open_sample)
@@ -119,6 +124,8 @@ class MainWindow(QMainWindow):
         found = [
             Command("open", tr("Open …"), self.open_dialog, "file", ("Ctrl+O",), "folder-open"),
             Command("open-folder", tr("Open Folder …"), self.open_folder_dialog, "file", ("Ctrl+Shift+O",), "images"),
+            Command("open-camera", tr("Open Camera …"), self.camera_dialog, "file", (), "camera", ("webcam", "live")),
+            Command("snapshot", tr("Keep Frame as Picture"), self.snapshots.keep, "play", ("Ctrl+Shift+F",), "camera"),
             Command("paste", tr("Paste Picture"), self.paste, "file", ("Ctrl+V",), "clipboard-paste"),
             Command("project-open", tr("Open Project …"), self.project.ask_open, "file", (), "", (), True),
             Command("project-save", tr("Save Project"), self.project.save, "file", ("Ctrl+S",), "save"),
@@ -140,6 +147,7 @@ class MainWindow(QMainWindow):
             Command("play", tr("Play or Pause"), p.toggle, "play", ("Space",), "play"),
             Command("step-on", tr("Next Frame"), lambda: p.step(1), "play", ("Right",), "step-forward"),
             Command("step-back", tr("Previous Frame"), lambda: p.step(-1), "play", ("Left",), "step-back"),
+            Command("smooth", tr("Smooth or Exact Playing"), lambda: c.set_smooth(not c.live.smooth), "play"),
             Command("start", tr("To the Beginning"), lambda: p.seek(0.0), "play", ("Home",), "skip-back"),
             Command("end", tr("To the End"), lambda: p.seek(p.duration_secs), "play", ("End",), "skip-forward"),
             Command("palette", tr("Command Palette …"), self.show_palette, "help", ("Ctrl+Shift+P",), "search"),
@@ -201,6 +209,16 @@ class MainWindow(QMainWindow):
         name = QFileDialog.getExistingDirectory(self, self.tr("Open folder"), self._start_folder())
         if name:
             self.open_paths([Path(name)])
+
+    def camera_dialog(self) -> CameraDialog:
+        """Choose a camera."""
+        from ui.camera_dialog import CameraDialog
+
+        dialog = CameraDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.chosen.connect(self.controller.open_camera)
+        dialog.open()
+        return dialog
 
     def open_paths(self, paths: list[Path]) -> None:
         """Open files, folders and projects."""

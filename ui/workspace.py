@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,10 @@ from ui.views.timeline import Timeline
 
 if TYPE_CHECKING:
     from ui.views.spectrogram_view import SpectrogramView
+
+
+OLD_OPACITY = 0.6
+"""Of results that are older than the frame which they are drawn on."""
 
 
 class Workspace(QWidget):
@@ -80,6 +85,8 @@ class Workspace(QWidget):
         self.timeline.speed_changed.connect(playback.set_speed)
         self.timeline.volume_changed.connect(playback.set_volume)
         self.timeline.mute_toggled.connect(playback.set_muted)
+        self.timeline.smooth_toggled.connect(controller.set_smooth)
+        controller.smooth_changed.connect(self.timeline.set_smooth)
         playback.media_changed.connect(self._media_changed)
         playback.position_changed.connect(self._position)
         playback.playing_changed.connect(self.timeline.set_playing)
@@ -114,6 +121,8 @@ class Workspace(QWidget):
         ]
         if sounds:
             self._make_spectrogram().show_result(sounds[0].result)
+        ages = [layer.age_secs for layer in shown.layers if layer.layer.instance.visible and layer.result is not None]
+        self.canvas.set_age(max(ages, default=0.0))
         self.canvas.set_stale(any(layer.stale and layer.layer.instance.visible for layer in shown.layers))
         self.canvas.refresh()
 
@@ -132,7 +141,7 @@ class Workspace(QWidget):
             self._make_spectrogram().show()
         elif self.spectrogram is not None:
             self.spectrogram.hide()
-        self.timeline.setVisible(media is not None and media.kind in (MediaKind.VIDEO, MediaKind.AUDIO))
+        self.timeline.setVisible(media is not None and (media.moving or media.kind is MediaKind.AUDIO))
 
     def _layers(self) -> list[tuple[Any, Look]]:
         if self._original or not self.overlay:
@@ -140,8 +149,9 @@ class Workspace(QWidget):
         look = self._controller.look()
         current = self._controller.session.state.current
         shown = sorted(self._shown.layers, key=lambda layer: layer.layer.instance.id == current)
+        old = dataclasses.replace(look, opacity=look.opacity * OLD_OPACITY)
         return [
-            (layer.result, look)
+            (layer.result, old if layer.age_secs > 0 else look)
             for layer in shown
             if layer.result is not None and layer.layer.instance.visible and not isinstance(layer.result, Spectrogram)
         ]
@@ -217,6 +227,7 @@ class Workspace(QWidget):
         self.timeline.set_duration(duration_secs)
         self.timeline.set_has_sound(has_sound)
         self.timeline.set_frame_rate(media.frame_rate if media else None)
+        self.timeline.set_live(media is not None and media.kind is MediaKind.CAMERA)
         if self.spectrogram is not None:
             self.spectrogram.clear()
         self.canvas.fit()

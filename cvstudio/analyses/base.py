@@ -31,8 +31,9 @@ class Slot:
     streamed: bool = False
 
     def accepts(self, media: Media) -> bool:
-        """Whether `media` fits; a video without sound is no input for a slot that wants sound."""
-        return media.kind in self.kinds and (not self.wants_sound or media.has_sound)
+        """Whether `media` fits: a camera where a video does; one without sound is no input where sound is wanted."""
+        kind = MediaKind.VIDEO if media.kind is MediaKind.CAMERA else media.kind
+        return kind in self.kinds and (not self.wants_sound or media.has_sound)
 
     @property
     def wants_sound(self) -> bool:

@@ -20,6 +20,7 @@ class MediaKind(StrEnum):
     VIDEO = "video"
     AUDIO = "audio"
     DEPTH = "depth"
+    CAMERA = "camera"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class Media:
     rate_hz: int = 0
     channels: int = 0
     details: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def moving(self) -> bool:
+        """Whether it is shown frame by frame."""
+        return self.kind in (MediaKind.VIDEO, MediaKind.CAMERA)
 
     @property
     def has_sound(self) -> bool:

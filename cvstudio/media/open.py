@@ -8,6 +8,7 @@ from typing import Any
 from cvstudio.errors import MediaError
 from cvstudio.media import audio, depth, image, video
 from cvstudio.media.base import Format, Media, MediaKind
+from cvstudio.media.camera import CameraReader
 from cvstudio.media.identity import HEAD_BYTES, decoding, find_file, media_id, quoted
 
 FORMATS: tuple[Format, ...] = tuple(
@@ -49,13 +50,15 @@ def open_media(path: str | os.PathLike[str], *, kind: MediaKind | None = None) -
 
 
 def open_reader(media: Media) -> Any:
-    """The reader of `media`: an ImageReader, DepthReader, VideoReader or AudioReader, for one thread.
+    """The reader of `media`: an ImageReader, DepthReader, VideoReader, AudioReader or CameraReader, for one thread.
 
     Raises
     ------
     MediaError
         The file was removed or changed since `media` was made.
     """
+    if media.kind is MediaKind.CAMERA:
+        return CameraReader(media)
     return _format(media.kind).reader(media)
 
 

@@ -27,6 +27,7 @@ ICONS = {
     MediaKind.VIDEO: "film",
     MediaKind.AUDIO: "audio-lines",
     MediaKind.DEPTH: "layers",
+    MediaKind.CAMERA: "camera",
 }
 THUMBNAIL = QSize(64, 48)
 
@@ -98,7 +99,7 @@ class MediaPanel(QWidget):
         entry.setSizeHint(QSize(0, THUMBNAIL.height() + 12))
         known = self._thumbnails.get(media.id)
         entry.setIcon(known or icon(ICONS[media.kind], 20))
-        if known is None and media.kind is not MediaKind.AUDIO:
+        if known is None and media.kind not in (MediaKind.AUDIO, MediaKind.CAMERA):
             work = _thumbnail_work(media)
             self._controller.pipeline.submit("thumbnails", Job(("thumbnail", media.id), "", work, background=True))
         return entry

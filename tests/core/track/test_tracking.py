@@ -138,7 +138,7 @@ def test_a_chain_of_every_frame_takes_the_place_of_one_with_gaps(occluded):
     assert len(made) == len(times)
 
 
-def test_a_trail_is_the_way_of_the_lower_edge_and_no_longer_than_wanted(crossing):
+def test_a_trail_is_the_way_of_the_middle_and_no_longer_than_wanted(crossing):
     made, params = chain(), dataclasses.replace(PARAMS, trail_secs=0.4)
     for time in crossing.frames(2.0):
         found, true = crossing.seen(time)
@@ -149,8 +149,8 @@ def test_a_trail_is_the_way_of_the_lower_edge_and_no_longer_than_wanted(crossing
     assert np.all(np.diff(result.trails.ages[mine]) < 0)
     walker = crossing.walkers[0]
     for point, age in zip(result.trails.points[mine], result.trails.ages[mine], strict=True):
-        left, _, right, bottom = walker.box(time - age)
-        assert point == pytest.approx(((left + right) / 2, bottom), abs=5)
+        left, top, right, bottom = walker.box(time - age)
+        assert point == pytest.approx(((left + right) / 2, (top + bottom) / 2), abs=5)
 
 
 def test_scores_that_are_no_probabilities_become_confidences():
