@@ -88,15 +88,17 @@ class Runner(Closing):
         image = picture[instance.spec.inputs[0].name] if picture else None
         return ExportItem(media, image if isinstance(image, Image) else None, result, dict(look or {}), recipe)
 
-    def frames(self, instance: AnalysisInstance, progress: Progress) -> Iterator[tuple[Image, Any]]:
+    def frames(
+        self, instance: AnalysisInstance, progress: Progress, *, followed: Followed | None = None
+    ) -> Iterator[tuple[Image, Any]]:
         """Every frame of a video in order, with its result.
 
         Frames are decoded ahead, in a thread of its own. Identities begin with the first frame, so that the same frames
-        have the same ones, whatever was looked at before.
+        have the same ones, whatever was looked at before; `followed`, where given, is where they are remembered.
         """
         media = instance.bindings[instance.spec.inputs[0].name]
         total = media.frame_count or (media.duration_secs or 0) * (media.frame_rate or 0) or None
-        followed = Followed(keep=1)
+        followed = followed if followed is not None else Followed(keep=1)
         with frames_ahead(media) as frames:
             for number, frame in enumerate(frames):
                 progress(min(1.0, number / total) if total else None, f"frame {number + 1}")

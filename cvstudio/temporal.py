@@ -121,6 +121,16 @@ class Chain:
         self._forget_oldest()
         return notes
 
+    def copied(self) -> Chain:
+        """A chain of its own with the same frames, for another thread."""
+        made = Chain(self._temporal, self._params, self._rate)
+        made._entries = [dataclasses.replace(entry) for entry in self._entries]
+        made._times = [*self._times]
+        # Snapshots are never changed, only copied.
+        made._snapshots = {**self._snapshots}
+        made._state, made._head = copy.deepcopy(self._state), self._head
+        return made
+
     def ends_before(self, pts: float) -> bool:
         """Whether every frame is before `pts`."""
         return not self._times or self._times[-1] < pts
@@ -203,6 +213,10 @@ class Followed:
                 self._chains.popitem(last=False)
         self._chains.move_to_end(key)
         return self._chains[key]
+
+    def all(self) -> tuple[tuple[Hashable, Chain], ...]:
+        """Every chain with its key."""
+        return tuple(self._chains.items())
 
     def find(self, temporal: Temporal, params: Any, request: Request) -> Chain | None:
         """The chain that there is already; None where nothing was followed yet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -40,6 +41,7 @@ class CameraDialog(QDialog):
         self.setMinimumWidth(420)
         self.device = Combo()
         self.device.setAccessibleName(self.tr("Camera"))
+        self.device.setPlaceholderText(self.tr("none"))
         for found in devices():
             self.device.addItem(f"{found.name} ({found.place})", found.place)
         self.size_picker = Combo()
@@ -61,8 +63,10 @@ class CameraDialog(QDialog):
             else self.tr("No camera is connected. Plug one in and open this again, or let a file be the camera.")
         )
         video = QPushButton(icon("film"), self.tr("Choose a video …"))
+        video.setAutoDefault(False)
         video.clicked.connect(self._choose_video)
         folder = QPushButton(icon("images"), self.tr("Choose a folder …"))
+        folder.setAutoDefault(False)
         folder.clicked.connect(self._choose_folder)
         files = QHBoxLayout()
         files.setSpacing(8)
@@ -70,6 +74,8 @@ class CameraDialog(QDialog):
         files.addWidget(folder)
         files.addStretch(1)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        # Icons of the platform's own would be the only coloured ones.
+        buttons.button(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())
         self.open_button = buttons.addButton(self.tr("Open"), QDialogButtonBox.ButtonRole.AcceptRole)
         for item in (self.open_button, self.device, self.size_picker):
             item.setEnabled(connected)
