@@ -24,6 +24,8 @@ FLOOR = 0.05
 """Boxes that a model is less sure of are not remembered."""
 MAX_BOXES = 200
 """So many of a frame, the best, are remembered and followed."""
+TRAIL_REACH = 4
+"""Points on either side that smooth a trail."""
 LIBRARY_RATE = 30.0
 """The library counts its buffer in frames of this rate, whatever the video's own is."""
 
@@ -208,7 +210,25 @@ def _trails(
     every = np.concatenate(ids)
     age = np.concatenate(ages)
     order = np.lexsort((-age, every))
-    return Trails(np.concatenate(points)[order].astype(np.float32), age[order], every[order])
+    places, owners = np.concatenate(points)[order], every[order]
+    for start, stop in zip(*_runs(owners), strict=True):
+        places[start:stop] = _smoothed(places[start:stop])
+    return Trails(places.astype(np.float32), age[order], owners)
+
+
+def _runs(values: NDArray[np.int64]) -> tuple[list[int], list[int]]:
+    """Where runs of equal values begin and end."""
+    starts = np.flatnonzero(np.diff(values, prepend=-1)).tolist()
+    return starts, [*starts[1:], len(values)]
+
+
+def _smoothed(way: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The mean of each point and up to `TRAIL_REACH` neighbours on either side, as many on one as on the other: a
+    detector's boxes tremble, and the last point stays where the box is."""
+    sums = np.concatenate((np.zeros((1, 2)), np.cumsum(way, axis=0, dtype=np.float64)))
+    at = np.arange(len(way))
+    reach = np.minimum(np.minimum(at, len(way) - 1 - at), TRAIL_REACH)
+    return np.asarray((sums[at + reach + 1] - sums[at - reach]) / (2 * reach + 1)[:, None])
 
 
 def _identity(params: TrackParams) -> Hashable:

@@ -57,6 +57,7 @@ class CountsPanel(QWidget):
         self.what.setAccessibleName(self.tr("What is counted"))
         self.what.addItem(self.tr("Boxes in each frame"), "boxes")
         self.what.addItem(self.tr("Different ones so far"), "identities")
+        self.what.setMinimumContentsLength(20)
         self.what.activated.connect(lambda _: self._draw())
         self.compute = QPushButton(icon("activity"), self.tr("Count the whole video"))
         self.compute.clicked.connect(self.count_all)
