@@ -8,21 +8,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cvstudio.ahead import frames_ahead
 from cvstudio.analyses import ANALYSES
 from cvstudio.closing import Closing
 from cvstudio.errors import BindingError
 from cvstudio.exporters import ExportItem
 from cvstudio.host import Host
-from cvstudio.media import Media, MediaKind, open_media
+from cvstudio.media import Media, open_media
 from cvstudio.media.settings import apply_settings, split_settings
 from cvstudio.models import MODELS
 from cvstudio.precision import Wanted
 from cvstudio.progress import Progress
-from cvstudio.readers import Readers, iterate_frames, read_sample, sample_key
+from cvstudio.readers import Readers, read_sample, sample_key
 from cvstudio.recipe import make_recipe
 from cvstudio.resolve import make_request
 from cvstudio.session import AnalysisInstance
 from cvstudio.stages import Cache, Providers, run_chain
+from cvstudio.temporal import Followed
 from cvstudio.types import Image
 
 
@@ -47,7 +49,7 @@ class Runner(Closing):
             if slot.streamed:
                 found[slot.name] = self.sound(media)
             else:
-                at = pts if media.kind is MediaKind.VIDEO else None
+                at = pts if media.moving else None
                 found[slot.name] = read_sample(media, at, self.readers, self.cache)
         return found
 
@@ -95,19 +97,36 @@ class Runner(Closing):
         *,
         start_secs: float = 0.0,
         stop_secs: float | None = None,
+        followed: Followed | None = None,
     ) -> Iterator[tuple[Image, Any]]:
         """Every frame of a video in order, with its result: from the one that is shown at `start_secs` up to what
-        begins at `stop_secs`."""
+        begins at `stop_secs`.
+
+        Frames are decoded ahead, in a thread of its own. Identities begin with the first frame, so that the same frames
+        have the same ones, whatever was looked at before; `followed`, where given, is where they are remembered.
+        """
         media = instance.bindings[instance.spec.inputs[0].name]
         end_secs = media.duration_secs if stop_secs is None else min(stop_secs, media.duration_secs or stop_secs)
         span_secs = (end_secs or 0) - start_secs
-        with Readers() as readers:
-            frames = iterate_frames(media, readers, start_secs=start_secs, stop_secs=stop_secs)
+        followed = followed if followed is not None else Followed(keep=1)
+        with frames_ahead(media, start_secs=start_secs, stop_secs=stop_secs) as frames:
             for number, frame in enumerate(frames):
                 done = min(max(0.0, frame.pts - start_secs) / span_secs, 1.0) if span_secs > 0 else None
                 progress(done, f"frame {number + 1}")
                 self.cache.put(sample_key(media, frame.pts), frame)
-                yield frame, self.result(instance, Progress(), pts=frame.pts)
+                result = self.result(instance, Progress(), pts=frame.pts)
+                yield frame, self.in_order(instance, result, followed, frame.pts)
+
+    def in_order(self, instance: AnalysisInstance, result: Any, followed: Followed, pts: float) -> Any:
+        """`result`, which is of the frame at `pts`, with what the frames that `followed` has seen make of it."""
+        temporal = instance.spec.temporal
+        if temporal is None:
+            return result
+        model = instance.model_spec
+        network = self.host.network_key(model, instance.weights) if model else ()
+        request = make_request(instance, pts=pts, network=network)
+        rate = instance.bindings[instance.spec.inputs[0].name].frame_rate
+        return followed.result(temporal, instance.params()[-1], request, result, rate)
 
 
 def make_instance(

@@ -60,8 +60,8 @@ def _analysis_parser(commands: Any, analysis: Analysis) -> None:
             shown.add(model.params)
             names |= own
     group = parser.add_argument_group("parameters")
-    for stage in analysis.stages:
-        add_arguments(group, stage.params)
+    for params_type in analysis.params_types(None):
+        add_arguments(group, params_type)
     for declared in settings_types(frozenset().union(*(slot.kinds for slot in analysis.inputs))):
         add_arguments(group, declared)
     add_format_options(parser, analysis.result)
@@ -109,7 +109,7 @@ def _recipe_parser() -> argparse.ArgumentParser:
 def _values(options: argparse.Namespace, analysis: Analysis, model: Any) -> dict[str, Any]:
     values = {}
     model_fields = fields_of(model.params) if model else ()
-    stage_fields = [field for stage in analysis.stages for field in fields_of(stage.params)]
+    stage_fields = [field for params_type in analysis.params_types(None) for field in fields_of(params_type)]
     for field in (*model_fields, *stage_fields):
         text = getattr(options, field.name, None)
         if text is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cvstudio.closing import Closing
+from cvstudio.errors import MediaError
 from cvstudio.media import Media, MediaKind, open_reader
 from cvstudio.media.audio import AudioReader
 from cvstudio.stages import Cache
@@ -30,6 +31,12 @@ class Readers(Closing):
         self._open.move_to_end(key)
         return self._open[key]
 
+    def drop(self, media: Media) -> None:
+        """Close the reader of `media`, where it is open."""
+        reader = self._open.pop((media.id, False), None)
+        if reader is not None:
+            reader.close()
+
     def close(self) -> None:
         while self._open:
             self._open.popitem()[1].close()
@@ -50,6 +57,8 @@ def read_sample(media: Media, pts: float | None, readers: Readers, cache: Cache)
     key = sample_key(media, pts)
     entry = cache.get(key)
     if entry is None:
+        if media.kind is MediaKind.CAMERA:
+            raise MediaError(f"{media.name} shows what is now, and that frame is gone; press play for a new one.")
         reader = readers.get(media)
         value = reader.at(pts or 0.0) if media.kind is MediaKind.VIDEO else reader.read()
         if isinstance(value, Image):

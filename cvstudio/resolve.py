@@ -11,7 +11,6 @@ from typing import Any
 
 from cvstudio.errors import UserError
 from cvstudio.layers import belongs_to
-from cvstudio.media import MediaKind
 from cvstudio.readers import sample_key
 from cvstudio.session import AnalysisInstance, State
 from cvstudio.stages import Cache, Request, first_missing, stage_keys
@@ -68,9 +67,9 @@ def make_request(
     for slot in spec.inputs:
         media = instance.bindings[slot.name]
         # A video is named with the frame, unless a stage reads all of it.
-        moving = media.kind is MediaKind.VIDEO and not slot.streamed
+        moving = media.moving and not slot.streamed
         sources.append((slot.name, media.id, pts if moving else None))
-    return Request(spec.key, spec.stages, tuple(sources), instance.params(), network, view)
+    return Request(spec.key, spec.stages, tuple(sources), instance.params()[: len(spec.stages)], network, view)
 
 
 def resolve(
@@ -86,7 +85,7 @@ def resolve(
     `network_of` names the loaded (or to be loaded) network of each instance, by instance id.
     """
     media = state.active_media
-    at = pts if media is not None and media.kind is MediaKind.VIDEO else None
+    at = pts if media is not None and media.moving else None
     entry = cache.get(sample_key(media, at)) if media is not None else None
     layers = tuple(
         _layer(instance, cache, at, view, network_of.get(instance.id, ()))

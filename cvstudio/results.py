@@ -22,6 +22,33 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
+class Trails:
+    """Where identities were lately.
+
+    Parameters
+    ----------
+    points : float32 (m, 2)
+        x, y in image pixels, by identity, of each the oldest first.
+    ages : float32 (m,)
+        Seconds before the frame that the result is of.
+    track_ids : int64 (m,)
+        Whose point it is.
+    """
+
+    points: NDArray[np.float32]
+    ages: NDArray[np.float32]
+    track_ids: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        m = len(self.points)
+        if self.points.shape != (m, 2) or self.ages.shape != (m,) or self.track_ids.shape != (m,):
+            found = f"{self.points.shape}, {self.ages.shape}, {self.track_ids.shape}"
+            raise ValueError(f"expected points (m, 2), ages (m,) and track_ids (m,), found {found}")
+        for name in ("points", "ages", "track_ids"):
+            object.__setattr__(self, name, readonly(getattr(self, name)))
+
+
+@dataclass(frozen=True, eq=False)
 class Detections:
     """Boxes with scores.
 
@@ -41,6 +68,8 @@ class Detections:
     masks : which pixels of each box belong to the thing, by row; None where the model does not tell
     track_ids : int64 (n,)
         Identity over the frames of a video, by row; -1 where there is none yet. None where nothing is followed.
+    trails : where the identities were lately; None where nothing is followed
+    candidates : what these were chosen from by score, class and count, where somebody needs the others too
 
     Raises
     ------
@@ -58,6 +87,8 @@ class Detections:
     source: Source = Source()
     masks: Masks | None = None
     track_ids: NDArray[np.int64] | None = None
+    trails: Trails | None = None
+    candidates: Detections | None = None
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
@@ -95,10 +126,18 @@ class Detections:
             self.source,
             None if self.masks is None else self.masks.take(rows),
             None if self.track_ids is None else self.track_ids[rows],
+            self.trails,
+            self.candidates,
         )
 
     def label(self, row: int) -> str:
         return self.labels[int(self.classes[row])]
+
+    def identity(self, row: int) -> int | None:
+        """The number of the thing in `row`; None where it has none (yet)."""
+        if self.track_ids is None or self.track_ids[row] < 0:
+            return None
+        return int(self.track_ids[row])
 
 
 @dataclass(frozen=True, eq=False)

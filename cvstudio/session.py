@@ -62,13 +62,16 @@ class AnalysisInstance:
         return all(slot.name in self.bindings for slot in self.spec.inputs)
 
     def params(self) -> tuple[Any, ...]:
-        """Checked parameters of every stage. Raises ParamsError, or BindingError where there is no model yet."""
+        """Checked parameters of every stage and, last, of what follows frames.
+
+        Raises ParamsError, or BindingError where there is no model yet.
+        """
         if self.lacks_model:
             raise BindingError(
                 f"{self.spec.title} needs a network, and none comes with the program; add your own: "
                 f"an ONNX or TorchScript file."
             )
-        return self.spec.make_params(self.values, self.model_spec)
+        return self.spec.all_params(self.values, self.model_spec)
 
     def value(self, name: str) -> Any:
         """The value of one parameter, its default where the user did not set it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,17 @@ from cvstudio.media import Media, MediaKind
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.params import from_mapping
 from cvstudio.readers import sample_key
-from cvstudio.resolve import ViewState, resolve
+from cvstudio.resolve import Layer, ViewState, resolve
 from cvstudio.results import Detections
 from cvstudio.session import Session, State, add_media, replace_instance
 from cvstudio.stages import stage_keys
+from cvstudio.temporal import Chain, Followed
 from cvstudio.transitions import with_analysis, with_model, with_reading, with_sample, without_media
 from cvstudio.types import View
 from ui import opening
 from ui.layers import Layers
 from ui.library.library import Library
+from ui.live import Live
 from ui.opening import SampleReady
 from ui.pipeline import Pipeline
 from ui.playback import Playback
@@ -48,12 +50,14 @@ class Controller(QObject):
     notice : (level, text) for the user
     weights_wanted : published weights are to be offered for download
     weights_changed : weights came to this machine
+    smooth_changed : whether a video is played smoothly instead of exactly
     """
 
     state_changed = Signal(object, object)
     view_changed = Signal(object)
     notice = Signal(str, str)
     emphasis_changed = Signal()
+    smooth_changed = Signal(bool)
     pick_started = Signal(str)
     weights_wanted = Signal(object)
     weights_changed = Signal()
@@ -71,14 +75,18 @@ class Controller(QObject):
         self._pts: float | None = None
         self._last: dict[int, tuple[Any, Any]] = {}
         self._refresh_soon = QTimer(self, interval=0, singleShot=True)
-        self._refresh_soon.timeout.connect(self.refresh)
+        self._refresh_soon.timeout.connect(lambda: self.refresh(changed=False))
         self.session.listen(self._state_changed)
         self.pipeline.changed.connect(self._refresh_soon.start)
         self.pipeline.event.connect(self._job_event)
         self.pipeline.failed.connect(self._failed)
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.library.notice.connect(self.notice)
+        self.followed = Followed()
+        self.live = Live(self.pipeline, self.playback, self._resolve_at, self._complete, self._publish)
         self.playback.moved.connect(self._moved)
+        self.playback.sought.connect(self.live.clear)
+        self.playback.playing_changed.connect(self._playing_changed)
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
 
     def warm_up(self) -> None:
@@ -102,6 +110,12 @@ class Controller(QObject):
         """Put an open medium on the canvas. A second input, such as a depth map, is shown alone."""
         state = with_shown(self.session.state, media, self.session.next_id)
         self.session.change(self.tr("Show {name}").format(name=media.name), state)
+        if media.kind is MediaKind.CAMERA and not self.playback.playing:
+            self.playback.play()
+
+    def open_camera(self, media: Media) -> None:
+        """Put a camera into the session and look through it."""
+        self.activate(media)
 
     def close_media(self, media: Media) -> None:
         """Take a medium out of the session."""
@@ -274,6 +288,7 @@ class Controller(QObject):
             self.pipeline.forget_failures()
             self._pts = None
             self._last.clear()
+            self.live.clear()
             before_media = old.active_media
             # The same file read in another way goes on where it is.
             same = before_media and new.active_media and before_media.file_id == new.active_media.file_id
@@ -282,32 +297,38 @@ class Controller(QObject):
         self.state_changed.emit(old, new)
         self.refresh()
 
-    def refresh(self) -> None:
-        """Resolve, run what may run here, ask for the rest, and show what there is."""
+    def _resolve_at(self, pts: float | None) -> ViewState:
         state = self.session.state
-        media = state.active_media
         networks = {item.id: self.pipeline.network_key(item) for item in state.instances}
+        return resolve(state, self.pipeline.cache, pts=pts, view=self.view, network_of=networks)
 
-        def now() -> ViewState:
-            return resolve(state, self.pipeline.cache, pts=self._pts, view=self.view, network_of=networks)
+    def refresh(self, *, changed: bool = True) -> None:
+        """Resolve, run what may run here, ask for the rest, and show what there is.
 
-        view = now()
+        `changed` is off where only something new is in the cache.
+        """
+        media = self.session.state.active_media
+        if media is not None and self.playback.shows_frames and self.shown.sample is not None:
+            self.live.refresh(changed=changed)
+            return
+        view = self._resolve_at(self._pts)
+        if media is not None and media.kind is MediaKind.CAMERA and view.sample is None and not self.playback.playing:
+            return  # it is off: what it has shown stays
         if media is not None and media.kind is not MediaKind.AUDIO and view.sample is None:
             self.pipeline.request_sample(media, self.playback.position_secs if view.pts is None else view.pts)
-            if media.kind is MediaKind.VIDEO and self._pts is None:
+            if media.moving and self._pts is None:
                 return
         ran = [self.pipeline.run_inline(layer) for layer in view.layers]
         if any(ran):
-            view = now()
+            view = self._resolve_at(self._pts)
         self.pipeline.request_layers(view)
-        self._show(view)
+        self._publish(view, view)
 
-    def _show(self, view: ViewState) -> None:
-        if self.playback.playing and not self._complete(view) and self.shown.sample is not None:
-            # Exact playback: a frame is shown together with its result or not at all.
-            return
+    def _publish(self, view: ViewState, results: ViewState) -> None:
+        """Show the frame of `view` with the results of `results`, which may be of an older frame."""
         layers = []
-        for layer in view.layers:
+        age_secs = (view.pts or 0.0) - (results.pts or 0.0)
+        for layer in results.layers:
             result = self.pipeline.partial_result(layer)
             error = self.pipeline.error_of(layer)
             # An old result may stay only on the very picture and of the very model that made it.
@@ -315,13 +336,35 @@ class Controller(QObject):
             if result is None and error is None and origin is not None:
                 kept_origin, kept = self._last.get(layer.instance.id, (None, None))
                 result = kept if kept_origin == origin else None
+            elif result is not None and layer.next_stage is None:
+                result = self._in_order(layer, result)
             if result is not None:
                 self._last[layer.instance.id] = (origin, result)
             stale = layer.next_stage is not None and error is None and not layer.missing
-            layers.append(ShownLayer(layer, result, stale, layer.missing))
+            layers.append(ShownLayer(layer, result, stale, layer.missing, age_secs))
+        self._pts = view.pts
         self.shown = Shown(view.sample, view.pts, tuple(layers))
         self.view_changed.emit(self.shown)
         self.playback.shown(view.pts)
+
+    def _in_order(self, layer: Layer, result: Any) -> Any:
+        """`result` with what its place among the frames says, such as identities."""
+        temporal, request = layer.instance.spec.temporal, layer.request
+        if temporal is None or request is None or request.source.pts is None:
+            return result
+        media = layer.instance.bindings[layer.instance.spec.inputs[0].name]
+        params = layer.instance.params()[-1]
+        return self.followed.result(
+            temporal, params, request, result, media.frame_rate, keep=self.playback.shows_frames
+        )
+
+    def chain(self) -> Chain | None:
+        """The frames in which the current analysis was followed, on the medium that is open."""
+        for shown in self.shown.layers:
+            instance, request = shown.layer.instance, shown.layer.request
+            if instance.id == self.session.state.current and request is not None and instance.spec.temporal:
+                return self.followed.find(instance.spec.temporal, instance.params()[-1], request)
+        return None
 
     def _complete(self, view: ViewState) -> bool:
         return view.sample is not None and all(
@@ -335,23 +378,44 @@ class Controller(QObject):
 
     def _moved(self, position_secs: float) -> None:
         media = self.session.state.active_media
-        if media is None or media.kind is not MediaKind.VIDEO:
+        if media is None or not media.moving:
             return
-        # While it plays, the frame whose results are on the way is waited for: going on to the newest frame every
-        # time would never show any where the model is slower than the video.
-        if not self.playback.playing or self._pts == self.shown.pts:
+        if self.playback.shows_frames and self.shown.sample is not None:
+            self.live.moved(media, position_secs)
+        else:
             self.pipeline.request_sample(media, position_secs)
 
-    def show_frame(self, pts: float) -> None:
-        """Go to the frame whose presentation time is `pts`, which is decoded."""
-        if pts != self._pts:
+    def _playing_changed(self, playing: bool) -> None:
+        self.live.clear()
+        self.pipeline.forget_failures()
+        media = self.playback.media
+        if not playing and media is not None and media.kind is MediaKind.CAMERA:
+            self.pipeline.release(media)
+        if not playing:
+            # What was on its way is not shown any more, and a change of a slider is of the frame on screen.
+            self.refresh()
+
+    def set_smooth(self, smooth: bool) -> None:
+        """Play at the video's own rate with the newest results that there are, or only frames with their results."""
+        if smooth != self.live.smooth:
+            self.live.smooth = smooth
+            self.smooth_changed.emit(smooth)
+            self.refresh()
+
+    def show_frame(self, pts: float, tag: Hashable = None) -> None:
+        """Go to the frame whose presentation time is `pts`, which is decoded; `tag` is that of the decoder's job."""
+        if self.playback.shows_frames and self.shown.sample is not None:
+            self.live.decoded(pts, tag)
+        elif pts != self._pts:
             self._pts = pts
             self.refresh()
 
     def _job_event(self, event: Event) -> None:
         value = event.value
         if event.kind != "output":
-            if event.kind == "failed" and event.job.tag is None:
+            if event.kind == "failed" and event.job.owner == "sample" and self.playback.shows_frames:
+                self.playback.pause()  # such as a camera that was unplugged: what is shown stays
+            elif event.kind == "failed" and event.job.tag is None:
                 self._failed(event.job.title, value)
             return
         if isinstance(value, SampleReady):
@@ -363,7 +427,7 @@ class Controller(QObject):
         elif hasattr(value, "pts") and event.job.owner == "sample":
             media = self.session.state.active_media
             if media is not None and self.pipeline.cache.get(sample_key(media, value.pts)) is not None:
-                self.show_frame(value.pts)
+                self.show_frame(value.pts, event.job.tag)
 
     def _failed(self, title: str, error: Exception) -> None:
         if isinstance(error, UserError):

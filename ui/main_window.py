@@ -39,6 +39,7 @@ from ui.panels import PANELS
 from ui.project_files import SUFFIX, ProjectFiles
 from ui.settings import Settings
 from ui.shown import Shown
+from ui.snapshots import Snapshots
 from ui.status import StatusLine
 from ui.theme import apply_theme
 from ui.top_bar import TopBar
@@ -50,6 +51,7 @@ from ui.window_places import PanelsAway, rescue
 from ui.workspace import Workspace
 
 if TYPE_CHECKING:
+    from ui.camera_dialog import CameraDialog
     from ui.own_models.dialog import OwnModelDialog
     from ui.palette import Entry, Palette
 
@@ -77,6 +79,7 @@ class MainWindow(QMainWindow):
         self.project = ProjectFiles(self, self.controller, self.settings)
         self.exporting = Exporting(self, self.controller, self.settings, self.notices)
         self.checkpoints = Checkpoints(self, self.controller, self.notices)
+        self.snapshots = Snapshots(self, self.controller)
         self.docks = self._make_docks()
         self.status = StatusLine(self.controller)
         self.setStatusBar(self.status)
@@ -106,6 +109,8 @@ class MainWindow(QMainWindow):
         self.intake.paths.connect(self.open_paths)
         self.intake.notice.connect(self.notice)
         controller.view_changed.connect(self._view_changed)
+        controller.set_smooth(self.settings.text("playing", "exact") == "smooth")
+        controller.smooth_changed.connect(lambda on: self.settings.set("playing", "smooth" if on else "exact"))
         self.project.saved.connect(lambda: self._state_changed(controller.session.state))
         self.welcome.open_requested.connect(self.open_dialog)
         self.welcome.sample_requested.connect(controller.open_sample)
@@ -203,6 +208,16 @@ class MainWindow(QMainWindow):
         name = QFileDialog.getExistingDirectory(self, self.tr("Open folder"), self._start_folder())
         if name:
             self.open_paths([Path(name)])
+
+    def camera_dialog(self) -> CameraDialog:
+        """Choose a camera."""
+        from ui.camera_dialog import CameraDialog
+
+        dialog = CameraDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.chosen.connect(self.controller.open_camera)
+        dialog.open()
+        return dialog
 
     def open_paths(self, paths: list[Path]) -> None:
         """Open files, folders, projects and checkpoints."""

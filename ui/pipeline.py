@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from cvstudio.host import Host
 from cvstudio.jobs import Event, Job, Lanes
 from cvstudio.media import Media, MediaKind
+from cvstudio.media.camera import newest_frame
 from cvstudio.progress import Progress
 from cvstudio.readers import Readers, read_sample, sample_key
 from cvstudio.resolve import Layer, ViewState
@@ -74,7 +75,11 @@ class Pipeline(QObject):
 
     def _decode(self, media: Media, pts: float | None, progress: Progress) -> Iterator[Any]:
         progress.check()
-        if media.kind is MediaKind.VIDEO:
+        if media.kind is MediaKind.CAMERA:
+            frame = newest_frame(self._readers().get(media), pts, progress)
+            self.cache.put(sample_key(media, frame.pts), frame)
+            yield frame
+        elif media.kind is MediaKind.VIDEO:
             # A frame is cached under its own presentation time, not under the moment that was asked for.
             with self.timings.measure(DECODE):
                 frame = self._readers().get(media).at(pts or 0.0)
@@ -85,12 +90,21 @@ class Pipeline(QObject):
                 sample = read_sample(media, None, self._readers(), self.cache)
             yield sample
 
+    def _decode_next(self, media: Media, pts: float, progress: Progress) -> Iterator[Any]:
+        progress.check()
+        frame = self._readers().get(media).step(pts, 1)
+        self.cache.put(sample_key(media, frame.pts), frame)
+        yield frame
+
     def _stage(self, layer: Layer, index: int, progress: Progress) -> Iterator[Any]:
         request, instance = layer.request, layer.instance
         assert request is not None
         stage = request.stages[index]
         readers = self._readers()
         times = {slot: pts for slot, _, pts in request.sources}
+        cameras = (slot.name for slot in instance.spec.inputs if instance.bindings[slot.name].kind is MediaKind.CAMERA)
+        if any(self.cache.get(sample_key(instance.bindings[name], times[name])) is None for name in cameras):
+            return  # what a camera has shown cannot be read again
         samples = {
             slot.name: readers.get(instance.bindings[slot.name], sound=True)
             if slot.streamed
@@ -152,23 +166,52 @@ class Pipeline(QObject):
                 return True
         return ran
 
-    def request_sample(self, media: Media, pts: float | None) -> None:
-        """Decode the sample at `pts` seconds on the decode lane; the newest wish wins."""
+    def request_sample(self, media: Media, pts: float | None) -> Hashable:
+        """Decode the sample at `pts` seconds on the decode lane; the newest wish wins. The tag of the job."""
         key = ("sample", media.id, pts)
         if self._asked.get("sample") == key or key in self._failed:
-            return
+            return key
         self._asked["sample"] = key
         title = self.tr("Reading {name}").format(name=media.name)
         self.lanes["decode"].submit(Job("sample", title, lambda p: self._decode(media, pts, p), tag=key))
+        return key
 
-    def request_stage(self, layer: Layer) -> None:
-        """Run the layer's next stage on its lane; the newest wish of an instance wins."""
+    def request_next(self, media: Media, pts: float) -> Hashable:
+        """Decode the frame behind the one at `pts` seconds; at the end it is that one once more. The tag of the job."""
+        key = ("next", media.id, pts)
+        if self.decoding or key in self._failed:
+            return key
+        self._asked["sample"] = key
+        title = self.tr("Reading {name}").format(name=media.name)
+        self.lanes["decode"].submit(Job("sample", title, lambda p: self._decode_next(media, pts, p), tag=key))
+        return key
+
+    def release(self, media: Media) -> None:
+        """Close what the decode lane has open of `media`; a frame that is on its way is not waited for."""
+
+        def work(progress: Progress) -> Iterator[Any]:
+            self._readers().drop(media)
+            yield None
+
+        lane = self.lanes["decode"]
+        lane.cancel("sample")
+        lane.submit(Job(("release", media.id), "", work))
+
+    @property
+    def decoding(self) -> bool:
+        """Whether a sample is on its way."""
+        return "sample" in self._asked
+
+    def request_stage(self, layer: Layer, *, queued: bool = False) -> None:
+        """Run the layer's next stage on its lane; the newest wish of an instance wins, unless they are `queued`."""
         request, index = layer.request, layer.next_stage
         assert request is not None
         assert index is not None
         stage: Stage = request.stages[index]
         key = stage_keys(request)[index]
-        owner = ("stage", layer.instance.id, index)
+        owner: tuple[Any, ...] = ("stage", layer.instance.id, index)
+        if queued:
+            owner = (*owner, request.source.pts)
         if self._asked.get(owner) == key or key in self._failed:
             return
         self._asked[owner] = key

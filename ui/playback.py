@@ -20,6 +20,7 @@ class Playback(QObject):
     Signals
     -------
     moved : the position in seconds, for which a frame is wanted
+    sought : the position jumped
     position_changed : for read-outs and cursors
     playing_changed : whether it plays
     media_changed : (duration in seconds, has sound)
@@ -27,6 +28,7 @@ class Playback(QObject):
     """
 
     moved = Signal(float)
+    sought = Signal()
     position_changed = Signal(float)
     playing_changed = Signal(bool)
     media_changed = Signal(float, bool)
@@ -37,22 +39,38 @@ class Playback(QObject):
         self._media: Media | None = None
         self._transport = Transport(0.0)
         self._player: Player | None = None
+        self._running = False  # a camera: it has no clock
         self._silent = False
         self._volume = 1.0
         self._muted = False
         self._frame_pts: float | None = None
         self._began_secs = 0.0
         self.frames_shown = 0
+        self.every_frame = False
+        self._led_secs: float | None = None  # where the frames have led the clock since it began to follow them
         self._timer = QTimer(self, interval=TICK_MS)
         self._timer.timeout.connect(self._tick)
 
     @property
+    def media(self) -> Media | None:
+        return self._media
+
+    @property
     def position_secs(self) -> float:
-        return self._transport.position_secs
+        return self._transport.position_secs if not self._is_camera else self._frame_pts or 0.0
+
+    @property
+    def _is_camera(self) -> bool:
+        return self._media is not None and self._media.kind is MediaKind.CAMERA
+
+    @property
+    def frame_pts(self) -> float | None:
+        """When the frame on screen begins."""
+        return self._frame_pts
 
     @property
     def playing(self) -> bool:
-        return self._transport.playing
+        return self._running or self._transport.playing
 
     @property
     def duration_secs(self) -> float:
@@ -61,12 +79,14 @@ class Playback(QObject):
     @property
     def shows_frames(self) -> bool:
         """Whether it plays a moving picture."""
-        return self.playing and self._media is not None and self._media.kind is MediaKind.VIDEO
+        return self.playing and self._media is not None and self._media.moving
 
     @property
     def frames_dropped(self) -> int:
         """Frames of the video that were due since playing began and were not shown."""
         rate = (self._media.frame_rate if self._media else None) or 0.0
+        if self.every_frame:
+            return 0
         return max(0, int((self.position_secs - self._began_secs) * rate) - self.frames_shown)
 
     def set_media(self, media: Media | None, *, going_on: bool = False) -> None:
@@ -90,6 +110,11 @@ class Playback(QObject):
 
     def play(self) -> None:
         """Play from here, from the beginning where the end is reached."""
+        if self._is_camera:
+            self._running, self.frames_shown = True, 0
+            self._timer.start()
+            self.playing_changed.emit(True)
+            return
         if self._media is None or self.duration_secs <= 0:
             return
         if self.position_secs >= self.duration_secs - 1e-3:
@@ -103,6 +128,7 @@ class Playback(QObject):
     def pause(self) -> None:
         if not self.playing:
             return
+        self._running = False
         self._transport.pause()
         if self._player is not None:
             self._player.pause()
@@ -112,17 +138,23 @@ class Playback(QObject):
         self.position_changed.emit(self.position_secs)
 
     def seek(self, secs: float) -> None:
-        """Go to `secs`; playing goes on."""
+        """Go to `secs`; playing goes on. A camera only knows what is now."""
+        if self._is_camera:
+            return
         playing = self.playing
         self._began_secs, self.frames_shown = secs, 0
         self._transport.seek(min(max(secs, 0.0), self.duration_secs))
         if playing and self._player is not None:
             self._player.seek(self.position_secs)
+        self._frame_pts = self._led_secs = None
+        self.sought.emit()
         self.position_changed.emit(self.position_secs)
         self.moved.emit(self.position_secs)
 
     def step(self, frames: int) -> None:
         """Pause and go `frames` frames on (or back); a sound goes by tenths of a second."""
+        if self._is_camera:
+            return
         self.pause()
         rate = (self._media.frame_rate if self._media else None) or 10.0
         base = self._frame_pts if self._frame_pts is not None else self.position_secs
@@ -139,11 +171,19 @@ class Playback(QObject):
         self._transport.loop = (start, stop) if start is not None and stop is not None else None
 
     def set_speed(self, speed: float) -> None:
-        """Sound is only played at its own speed."""
-        self._transport.speed = speed
+        """Sound is only played at its own speed. 0 leaves the clock: every frame, as fast as they come."""
+        self.every_frame = speed == 0
+        self._transport.speed = speed or 1.0
         if self.playing:
             self._stop_sound()
             self._start_sound()
+
+    def finish(self) -> None:
+        """The last frame is on screen, where the frames lead and not the clock."""
+        if self.playing:
+            self.pause()
+            self._transport.seek(self.duration_secs)
+            self.position_changed.emit(self.position_secs)
 
     def set_volume(self, volume: float) -> None:
         self._volume = volume
@@ -160,14 +200,21 @@ class Playback(QObject):
         if pts is not None and pts != self._frame_pts:
             self.frames_shown += 1
             self._frame_pts = pts
+        if self._transport.playing:
+            self._led_secs = pts
 
     def close(self) -> None:
         self._timer.stop()
+        self._running = False
         self._transport.pause()
         self._close_player()
 
     def _start_sound(self) -> None:
         media = self._media
+        if self.every_frame:
+            self._led_secs = None
+            self._transport.follow(lambda: self._led_secs)
+            return
         if media is None or not media.has_sound or self._silent or self._transport.speed != 1.0:
             return
         try:
@@ -201,11 +248,14 @@ class Playback(QObject):
     def _tick(self) -> None:
         if self._player is not None and self._player.error is not None:
             self._go_silent(self._player.error)
-        before = self._transport.position_secs
+        loop = self._transport.loop
+        if self.every_frame and loop is not None and (self._led_secs or 0.0) >= loop[1]:
+            self.seek(loop[0])
+        before = self.position_secs
         self.position_changed.emit(before)
-        if self._media is not None and self._media.kind is MediaKind.VIDEO:
+        if self._media is not None and self._media.moving:
             self.moved.emit(before)
-        if not self._transport.playing:
+        if not self.playing:
             self._stop_sound()
             self._timer.stop()
             self.playing_changed.emit(False)

@@ -10,12 +10,16 @@ from cvstudio.resolve import Layer
 
 @dataclass(frozen=True, eq=False)
 class ShownLayer:
-    """One analysis on screen: its result, whether that is out of date, and which input it still needs."""
+    """One analysis on screen: its result, whether that is out of date, and which input it still needs.
+
+    `age_secs` is how much older the frame of the result is than the one on screen: smooth playing only.
+    """
 
     layer: Layer
     result: Any
     stale: bool
     message: str
+    age_secs: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

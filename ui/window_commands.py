@@ -35,6 +35,15 @@ def _file(window: MainWindow) -> list[Command]:
         Command("open", tr("Open …"), window.open_dialog, "file", ("Ctrl+O",), "folder-open", ("load", "열기")),
         Command("open-folder", tr("Open Folder …"), window.open_folder_dialog, "file", ("Ctrl+Shift+O",), "images"),
         Command(
+            "open-camera",
+            tr("Open Camera …"),
+            window.camera_dialog,
+            "file",
+            (),
+            "camera",
+            ("webcam", "live", "카메라"),
+        ),
+        Command(
             "own-model",
             tr("Add Own Model …"),
             window.add_own_model,
@@ -171,10 +180,15 @@ def _playback(window: MainWindow) -> list[Command]:
     def step(frames: int) -> Callable[[], None]:
         return lambda: player.step(frames)
 
+    def smooth() -> None:
+        window.controller.set_smooth(not window.controller.live.smooth)
+
     return [
         Command("play", tr("Play or Pause"), player.toggle, "play", ("Space",), "play", play),
         Command("step-on", tr("Next Frame"), step(1), "play", ("Right",), "step-forward", repeats=True),
         Command("step-back", tr("Previous Frame"), step(-1), "play", ("Left",), "step-back", repeats=True),
+        Command("smooth", tr("Smooth or Exact Playing"), smooth, "play", (), "", ("dropped frames", "real time")),
+        Command("snapshot", tr("Keep Frame as Picture"), window.snapshots.keep, "play", ("Ctrl+Shift+K",), "camera"),
         Command("start", tr("To the Beginning"), lambda: player.seek(0.0), "play", ("Home",), "skip-back"),
         Command("end", tr("To the End"), lambda: player.seek(player.duration_secs), "play", ("End",), "skip-forward"),
     ]

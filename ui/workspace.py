@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from ui.views.spectrogram_view import SpectrogramView
 
 
+OLD_OPACITY = 0.6
+"""Of results that are older than the frame which they are drawn on."""
+
+
 class Workspace(QWidget):
     """Paints `Shown` and turns what the user does on it into intents.
 
@@ -88,6 +92,8 @@ class Workspace(QWidget):
         self.timeline.speed_changed.connect(playback.set_speed)
         self.timeline.volume_changed.connect(playback.set_volume)
         self.timeline.mute_toggled.connect(playback.set_muted)
+        self.timeline.smooth_toggled.connect(controller.set_smooth)
+        controller.smooth_changed.connect(self.timeline.set_smooth)
         playback.media_changed.connect(self._media_changed)
         playback.position_changed.connect(self._position)
         playback.playing_changed.connect(self.timeline.set_playing)
@@ -139,6 +145,8 @@ class Workspace(QWidget):
         ]
         if sounds:
             self._make_spectrogram().show_result(sounds[-1].result)
+        ages = [layer.age_secs for layer in shown.layers if layer.layer.instance.visible and layer.result is not None]
+        self.canvas.set_age(max(ages, default=0.0))
         self.canvas.set_stale(any(layer.stale and layer.layer.instance.visible for layer in shown.layers))
         self.canvas.refresh()
 
@@ -158,7 +166,7 @@ class Workspace(QWidget):
             self._make_spectrogram().show()
         elif self.spectrogram is not None:
             self.spectrogram.hide()
-        self.timeline.setVisible(media is not None and media.kind in (MediaKind.VIDEO, MediaKind.AUDIO))
+        self.timeline.setVisible(media is not None and (media.moving or media.kind is MediaKind.AUDIO))
 
     def _drawn(self) -> list[ShownLayer]:
         if self._original or not self.overlay:
@@ -177,7 +185,10 @@ class Workspace(QWidget):
         look = dense(self._controller.look(), self.canvas.devicePixelRatioF())
         places = [place for place, layer in enumerate(drawn) if layer.layer.instance.id == state.current]
         emphasis = Emphasis(state.selection, self._controller.hovered_id, layer=places[0]) if places else None
-        layers = [(layer.result, faded(look, layer.layer.instance.opacity)) for layer in drawn]
+        layers = [
+            (layer.result, faded(look, layer.layer.instance.opacity * (OLD_OPACITY if layer.age_secs > 0 else 1)))
+            for layer in drawn
+        ]
         with self._controller.pipeline.timings.measure(DRAW):
             return self._renderer.render(self._base, layers, view, emphasis=emphasis, exposure_ev=look.exposure)
 
@@ -261,6 +272,7 @@ class Workspace(QWidget):
         self.timeline.set_duration(duration_secs)
         self.timeline.set_has_sound(has_sound)
         self.timeline.set_frame_rate(media.frame_rate if media else None)
+        self.timeline.set_live(media is not None and media.kind is MediaKind.CAMERA)
         if self.spectrogram is not None:
             self.spectrogram.clear()
         self.canvas.fit()

@@ -15,6 +15,7 @@ from cvstudio.models import models_for
 from cvstudio.models.base import ModelSpec
 from cvstudio.params import Choices, Range, check_value, fields_of
 from cvstudio.stages import NoParams, Stage
+from cvstudio.temporal import Temporal
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class Slot:
     streamed: bool = False
 
     def accepts(self, media: Media) -> bool:
-        """Whether `media` fits; a video without sound is no input for a slot that wants sound."""
-        return media.kind in self.kinds and (not self.wants_sound or media.has_sound)
+        """Whether `media` fits: a camera where a video does; one without sound is no input where sound is wanted."""
+        kind = MediaKind.VIDEO if media.kind is MediaKind.CAMERA else media.kind
+        return kind in self.kinds and (not self.wants_sound or media.has_sound)
 
     @property
     def wants_sound(self) -> bool:
@@ -75,6 +77,7 @@ class Analysis:
     samples : slot name -> file name in resources/samples, what the first screen opens
     sample_values : parameters by name that the sample wants other than their defaults
     result : the type of the last stage's output
+    temporal : what it makes of the frames of a video in their order; None where each frame stands alone
     order : place in lists; the first that takes a medium is what it opens with
     keywords : names from the course that lead here
     facts : callable (output of the first stage, values by name) -> Facts, where controls depend on the input
@@ -89,6 +92,7 @@ class Analysis:
     inputs: tuple[Slot, ...]
     stages: tuple[Stage, ...]
     result: type[Any]
+    temporal: Temporal | None = None
     order: int = 100
     task: str = ""
     default_model: str = ""
@@ -128,11 +132,13 @@ class Analysis:
                 )
 
     def params_types(self, model: ModelSpec | None) -> tuple[type[Any], ...]:
-        """The parameter class of each stage; one that runs the network and declares none has the model's."""
-        return tuple(
+        """The parameter class of each stage and, last, of what follows frames; a stage that runs the network and
+        declares none has the model's."""
+        stages = tuple(
             model.params if model and stage.uses_network and stage.params is NoParams else stage.params
             for stage in self.stages
         )
+        return (*stages, self.temporal.params) if self.temporal else stages
 
     def make_params(self, values: Mapping[str, Any], model: ModelSpec | None) -> tuple[Any, ...]:
         """Parameters of every stage from flat `values` by name; what is missing takes its (model's) default.
@@ -142,6 +148,10 @@ class Analysis:
         ParamsError
             A name is not declared by any stage, or a value is not allowed.
         """
+        return self.all_params(values, model)[: len(self.stages)]
+
+    def all_params(self, values: Mapping[str, Any], model: ModelSpec | None) -> tuple[Any, ...]:
+        """As `make_params`, with the parameters of what follows frames as the last, where there is such a thing."""
         types = self.params_types(model)
         declared = {item.name: item for params_type in types for item in fields_of(params_type)}
         given = {**{k: v for k, v in (model.defaults if model else {}).items() if k in declared}, **values}

@@ -19,6 +19,7 @@ from cvstudio.params import Choices, Doc, Range
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
 from cvstudio.stages import Inputs, NoParams, Stage
+from cvstudio.tracking import following
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def select(inputs: Inputs, params: SelectParams, progress: Progress) -> Iterator
         if unknown:
             raise ParamsError(f"This model has no class '{unknown[0]}'; it has: {', '.join(found.labels)}.")
         shown &= np.isin(found.classes, [found.labels.index(name) for name in params.classes])
-    yield found.take(np.flatnonzero(shown)[: params.max_count])
+    yield dataclasses.replace(found.take(np.flatnonzero(shown)[: params.max_count]), candidates=found)
 
 
 ANALYSES.register(
@@ -112,6 +113,7 @@ ANALYSES.register(
             Stage("suppress", suppress, SuppressParams, where="main"),
             Stage("select", select, SelectParams, where="main"),
         ),
+        temporal=following("suppress"),
         result=Detections,
         order=10,
         task="detect",
@@ -136,6 +138,11 @@ ANALYSES.register(
             "객체 탐지",
             "바운딩 박스",
             "비최대 억제",
+            "tracking",
+            "object tracking",
+            "multi-object tracking",
+            "ByteTrack",
+            "객체 추적",
         ),
     )
 )

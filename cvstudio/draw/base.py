@@ -43,6 +43,11 @@ class Look:
         Range(0, 1, step=0.05),
         Doc("Heat map", "How strongly a heat map covers the picture.", "Try 1 to see the map alone."),
     ] = 0.5
+    colour_by: Annotated[
+        str,
+        Choices(("class", "identity")),
+        Doc("Colour by", "What has a colour of its own in a video.", "identity tells neighbours of one class apart."),
+    ] = "class"
     colour_map: Annotated[
         str,
         Choices(("viridis", "magma", "cividis", "grey")),

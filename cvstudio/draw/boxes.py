@@ -1,4 +1,4 @@
-"""Boxes on the canvas, their labels on top."""
+"""Boxes on the canvas over the trails of what is in them, their labels on top."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, visible_part
+from cvstudio.draw.colours import row_colour
 from cvstudio.draw.labels import Label, place_labels, text_size
 from cvstudio.draw.masks import paint_masks
-from cvstudio.draw.palette import INK, PAPER, RGB, class_colour, text_on
+from cvstudio.draw.palette import INK, PAPER, RGB, text_on
 from cvstudio.draw.text import chip
+from cvstudio.draw.trails import paint_trails
 from cvstudio.results import Detections
 from cvstudio.types import View
 
@@ -30,6 +32,7 @@ def _(result: Detections, canvas: NDArray[np.uint8], view: View, look: Look, emp
     target = shown if look.opacity >= 1 else shown.copy()
     corners = box_corners(result, view.scale)
     paint_masks(result, target, view.scale, look, emphasis, (left, top, right, bottom))
+    paint_trails(result, target, view.scale, look, (left, top))
     _paint_boxes(result, corners - np.array([left, top, left, top]), target, look, emphasis)
     _paint_labels(result, place_labels(result, corners, view.scale, look), target, (left, top), look)
     if look.opacity < 1:
@@ -54,7 +57,7 @@ def _paint_boxes(
     rows.sort(key=lambda row: _rank(int(result.ids[row]), emphasis))
     for row in rows:
         rank = _rank(int(result.ids[row]), emphasis)
-        colour = class_colour(result.label(row))
+        colour = row_colour(result, row, look)
         _outline(canvas, edges[row].tolist(), look.line_width + (rank > 0), colour, chosen=rank >= 2)
 
 
@@ -86,7 +89,7 @@ def _paint_labels(
         right, bottom = min(left + label.width, canvas.shape[1]), min(top + label.height, canvas.shape[0])
         if left >= canvas.shape[1] or top >= canvas.shape[0] or right <= 0 or bottom <= 0:
             continue
-        colour = class_colour(result.label(label.row))
+        colour = row_colour(result, label.row, look)
         shown = chip(label.text, size, text_on(colour), colour)
         canvas[max(top, 0) : bottom, max(left, 0) : right] = shown[
             max(-top, 0) : bottom - top, max(-left, 0) : right - left

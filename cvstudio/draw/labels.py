@@ -38,10 +38,13 @@ def text_size(look: Look) -> int:
 
 
 def label_text(result: Detections, row: int, look: Look) -> str:
-    """Class and score, the score as its kind is usually told: 0.93, 1.35 or 12 (neighbours)."""
+    """Class, identity and score, the score as its kind is usually told: 0.93, 1.35 or 12 (neighbours)."""
     score = float(result.scores[row])
     told = f"{score:.0f}" if result.score_kind == "neighbours" else f"{score:.2f}"
     parts = [result.label(row)] if look.show_labels else []
+    number = result.identity(row)
+    if look.show_labels and number is not None:
+        parts.append(str(number))
     return " ".join(parts + ([told] if look.show_scores else []))
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.draw.base import Emphasis, Look
-from cvstudio.draw.palette import RGB, class_colour
+from cvstudio.draw.colours import row_colour
+from cvstudio.draw.palette import RGB
 from cvstudio.masks import edges
 from cvstudio.results import Detections
 from cvstudio.stages import Cache
@@ -35,7 +36,7 @@ class Shape(NamedTuple):
 def paint_masks(
     result: Detections, canvas: NDArray[np.uint8], scale: float, look: Look, emphasis: Emphasis, part: Part
 ) -> None:
-    """Tint the pixels of each thing with the colour of its class, and line its edge.
+    """Tint the pixels of each thing with its colour, and line its edge.
 
     `canvas` shows `part` (left, top, right, bottom) of the whole picture at `scale`.
     """
@@ -57,7 +58,7 @@ def paint_masks(
         number = int(result.ids[row])
         chosen = number in emphasis.selected or number == emphasis.hovered
         cover = min(1.0, look.mask_opacity + EMPHASISED * chosen)
-        _paint(canvas[y1 - top : y2 - top, x1 - left : x2 - left], shape, class_colour(result.label(row)), cover)
+        _paint(canvas[y1 - top : y2 - top, x1 - left : x2 - left], shape, row_colour(result, row, look), cover)
 
 
 def _shape(result: Detections, row: int, scale: float, part: Part, width: int) -> Shape:

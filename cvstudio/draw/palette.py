@@ -38,6 +38,11 @@ def class_colour(name: str) -> RGB:
     return COLOURS[xxhash.xxh32_intdigest(name.encode(), seed=_SEED) % len(COLOURS)]
 
 
+def identity_colour(number: int) -> RGB:
+    """The colour of an identity by its number; numbers that follow each other are far apart."""
+    return COLOURS[number * 5 % len(COLOURS)]
+
+
 def luminance(colour: RGB) -> float:
     """Relative luminance 0..1, WCAG 2.1."""
     linear = [c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]

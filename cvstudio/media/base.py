@@ -22,6 +22,7 @@ class MediaKind(StrEnum):
     AUDIO = "audio"
     DEPTH = "depth"
     GEOMETRY = "geometry"
+    CAMERA = "camera"
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,11 @@ class Media:
     def file_id(self) -> str:
         """The id without the settings: equal for the same file read in another way."""
         return self.id.partition("+")[0]
+
+    @property
+    def moving(self) -> bool:
+        """Whether it is shown frame by frame."""
+        return self.kind in (MediaKind.VIDEO, MediaKind.CAMERA)
 
     @property
     def has_sound(self) -> bool:

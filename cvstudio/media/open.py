@@ -10,6 +10,7 @@ from typing import Any
 
 from cvstudio.errors import MediaError
 from cvstudio.media.base import Format, Media, MediaKind
+from cvstudio.media.camera import CameraReader
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.identity import HEAD_BYTES, decoding, find_file, media_id, quoted
 from cvstudio.media.settings import with_settings
@@ -66,14 +67,15 @@ def _known() -> str:
 
 
 def open_reader(media: Media) -> Any:
-    """The reader of `media`, for one thread: an ImageReader, DepthReader, VideoReader, AudioReader, GeometryReader …
+    """The reader of `media`, for one thread: an ImageReader, DepthReader, VideoReader, AudioReader, GeometryReader,
+    CameraReader …
 
     Raises
     ------
     MediaError
         The file was removed or changed since `media` was made.
     """
-    return _format(media).reader(media)
+    return CameraReader(media) if media.kind is MediaKind.CAMERA else _format(media).reader(media)
 
 
 def _format(media: Media) -> Format:

@@ -265,7 +265,13 @@ class AnalysisPanel(QScrollArea):
             return
         model = instance.model_spec
         fields: list[Field] = []
-        for params_type in reversed(instance.spec.params_types(model)):
+        types = instance.spec.params_types(model)
+        stages = len(instance.spec.stages)
+        # What comes last in the chain is changed most; what follows frames stands below it, and only where there are.
+        for params_type in reversed(types[:stages]):
+            fields.extend(fields_of(params_type))
+        first = instance.bindings.get(instance.spec.inputs[0].name)
+        for params_type in types[stages:] if first is not None and first.moving else ():
             fields.extend(fields_of(params_type))
         facts = self._controller.facts()
         values = {field.name: instance.value(field.name) for field in fields}

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from cvstudio.types import Rect, Size, View
 from ui import theme
+from ui.views.age_mark import paint_age
 from ui.views.canvas_bar import CanvasBar
 from ui.views.geometry import Placement
 from ui.widgets.keys import claims
@@ -88,6 +89,7 @@ class Canvas(QWidget):
         self._tool: Tool | None = None
         self._stale = False
         self._phase = 0.0
+        self._age_secs = 0.0
         self._timer = QTimer(self)
         self._timer.setInterval(STALE_TICK_MS)
         self._timer.timeout.connect(self._advance)
@@ -134,6 +136,12 @@ class Canvas(QWidget):
             self._stale = stale
             self._phase = 0.0
             self._animate()
+            self.update()
+
+    def set_age(self, secs: float) -> None:
+        """Tell how much older the results are than the picture that they lie on; 0 tells nothing."""
+        if secs != self._age_secs:
+            self._age_secs = secs
             self.update()
 
     def set_overlay_shown(self, shown: bool) -> None:
@@ -387,6 +395,8 @@ class Canvas(QWidget):
                 painter.fillRect(QRectF(corner, self._image.deviceIndependentSize()), dim)
         if self._stale:
             self._paint_stale_line(painter)
+        elif self._age_secs > 0:
+            paint_age(painter, self._age_secs, self.width())
         if self._tool is not None and self._over and self._cursor is not None:
             self._paint_cross_hair(painter, self._cursor)
         painter.end()

@@ -35,10 +35,11 @@ from ui import theme
 from ui.widgets.class_picker import swatch
 from ui.widgets.keys import SLIDER_KEYS, claims
 
-LABEL, SCORE, BOX = range(3)
+LABEL, SCORE, BOX, TRACK = range(4)
 ROW_HEIGHT = 26
 BAR_WIDTH = 32
 SCORE_WIDTH = 96
+TRACK_WIDTH = 56
 NARROWEST_WITH_BOX = 360
 Index = QModelIndex | QPersistentModelIndex
 NO_INDEX = QModelIndex()
@@ -62,11 +63,16 @@ class DetectionsModel(QAbstractTableModel):
         after = detections.ids[order] if detections is not None else np.zeros(0, np.int64)
         if len(before) and np.array_equal(before, after):
             self._order = order
-            self.dataChanged.emit(self.index(0, 0), self.index(len(order) - 1, BOX))
+            self.dataChanged.emit(self.index(0, 0), self.index(len(order) - 1, TRACK))
             return
         self.beginResetModel()
         self._order = order
         self.endResetModel()
+
+    @property
+    def followed(self) -> bool:
+        """Whether the rows have identities."""
+        return self._detections is not None and self._detections.track_ids is not None
 
     def ids(self) -> NDArray[np.int64]:
         """Ids by row; int64 (n,)."""
@@ -84,6 +90,8 @@ class DetectionsModel(QAbstractTableModel):
             keys = ranks[found.classes].astype(np.float64)
         elif self._column == SCORE:
             keys = found.scores.astype(np.float64)
+        elif self._column == TRACK:
+            keys = np.zeros(len(found)) if found.track_ids is None else found.track_ids.astype(np.float64)
         else:
             sides = found.boxes[:, 2:] - found.boxes[:, :2]
             keys = (sides[:, 0] * sides[:, 1]).astype(np.float64)
@@ -99,18 +107,20 @@ class DetectionsModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._order)
 
     def columnCount(self, parent: Index = NO_INDEX) -> int:
-        return 0 if parent.isValid() else 3
+        return 0 if parent.isValid() else 4
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return (self.tr("Class"), self.tr("Score"), self.tr("Box"))[section]
+            return (self.tr("Class"), self.tr("Score"), self.tr("Box"), self.tr("ID"))[section]
+        if role == Qt.ItemDataRole.ToolTipRole and section == TRACK:
+            return self.tr("The number that a thing keeps over the frames")
         if role == Qt.ItemDataRole.ToolTipRole and section == BOX:
             return self.tr("Left, top · width × height in pixels; sorted by area")
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignVCenter | (
-                Qt.AlignmentFlag.AlignRight if section == BOX else Qt.AlignmentFlag.AlignLeft
+                Qt.AlignmentFlag.AlignRight if section in (BOX, TRACK) else Qt.AlignmentFlag.AlignLeft
             )
         return None
 
@@ -124,6 +134,9 @@ class DetectionsModel(QAbstractTableModel):
                 return found.label(row)
             if column == SCORE:
                 return self._score_text(found, row)
+            if column == TRACK:
+                number = found.identity(row)
+                return "" if number is None else str(number)
             return self._box_text(found, row)
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{found.label(row)} {self._score_text(found, row)}\n{self._box_text(found, row)}"
@@ -214,6 +227,10 @@ class ResultsTable(QTableView):
         header.setResizeContentsPrecision(0)
         header.setSectionResizeMode(BOX, QHeaderView.ResizeMode.ResizeToContents)
         header.resizeSection(SCORE, SCORE_WIDTH)
+        header.setSectionResizeMode(TRACK, QHeaderView.ResizeMode.Fixed)
+        header.resizeSection(TRACK, TRACK_WIDTH)
+        header.moveSection(TRACK, SCORE)  # beside the class
+        self.setColumnHidden(TRACK, True)
         self.setSortingEnabled(True)
         self.sortByColumn(SCORE, Qt.SortOrder.DescendingOrder)
         # A reset, by another result or another order, takes the selection away; the view itself resets first.
@@ -228,6 +245,8 @@ class ResultsTable(QTableView):
         """Show other results without a signal. Ids that are chosen stay chosen, also while they are not there."""
         scroll = self.verticalScrollBar().value()
         self._model.set_detections(detections)
+        if self.isColumnHidden(TRACK) is self._model.followed:
+            self.setColumnHidden(TRACK, not self._model.followed)
         self.verticalScrollBar().setValue(scroll)
 
     def set_selected(self, ids: Iterable[int]) -> None:
@@ -249,7 +268,7 @@ class ResultsTable(QTableView):
         wanted = QItemSelection()
         rows = np.flatnonzero(np.isin(self._model.ids(), list(self._chosen))) if self._chosen else ()
         for row in rows:
-            wanted.select(self._model.index(int(row), 0), self._model.index(int(row), BOX))
+            wanted.select(self._model.index(int(row), 0), self._model.index(int(row), TRACK))
         self._telling = False
         self.selectionModel().select(wanted, QItemSelectionModel.SelectionFlag.ClearAndSelect)
         self._telling = True

@@ -14,6 +14,8 @@ from ui.widgets.keys import claims
 from ui.widgets.slider import Slider
 
 SPEEDS = (0.25, 0.5, 1.0, 1.5, 2.0)
+EVERY_FRAME = 0.0
+"""The "speed" at which no frame is left out: as fast as they come."""
 VOLUME = Range(0.0, 1.0, step=0.01)
 
 
@@ -26,7 +28,8 @@ class _Button(QToolButton):
         self.dress(name, text)
 
     def dress(self, name: str, text: str) -> None:
-        self.setIcon(icon(name))
+        if name:
+            self.setIcon(icon(name))
         self.setToolTip(text)
         self.setAccessibleName(text)
 
@@ -43,7 +46,8 @@ class Timeline(QFrame):
     step_requested : frames, -1 or 1
     seek_requested : seconds; many while scrubbing
     loop_changed : start, stop in seconds, or None, None to play once
-    speed_changed : 0.25..2
+    speed_changed : 0.25..2, or `EVERY_FRAME`
+    smooth_toggled : whether it should play smoothly instead of exactly
     volume_changed : 0..1
     mute_toggled : bool
     """
@@ -53,6 +57,7 @@ class Timeline(QFrame):
     seek_requested = Signal(float)
     loop_changed = Signal(object, object)
     speed_changed = Signal(float)
+    smooth_toggled = Signal(bool)
     volume_changed = Signal(float)
     mute_toggled = Signal(bool)
 
@@ -80,6 +85,10 @@ class Timeline(QFrame):
         self.loop.setCheckable(True)
         self.loop.clicked.connect(self._loop_clicked)
         self.speed = self._make_speed()
+        self.smooth = _Button("", self.tr("Smooth or exact"))
+        self.smooth.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        self.smooth.setCheckable(True)
+        self.smooth.clicked.connect(self.smooth_toggled.emit)
         self.mute = _Button("volume-2", self.tr("Mute"))
         self.mute.setCheckable(True)
         self.mute.clicked.connect(self._mute_clicked)
@@ -97,15 +106,20 @@ class Timeline(QFrame):
             layout.addWidget(button)
         layout.addSpacing(4)
         layout.addWidget(self.position)
+        self.live = QLabel(self.tr("Live"))
+        self.live.setObjectName("quiet")
+        self.live.hide()
+        layout.addWidget(self.live, 1)
         layout.addWidget(self.scrubber, 1)
         layout.addWidget(self.duration)
         layout.addSpacing(4)
-        for button in (self.loop, self.speed, self.mute):
+        for button in (self.smooth, self.loop, self.speed, self.mute):
             layout.addWidget(button)
         layout.addWidget(self.volume)
         self.set_duration(0.0)
         self.set_has_sound(False)
         self.set_frame_rate(None)
+        self.set_smooth(False)
 
     def _make_speed(self) -> _Button:
         button = _Button("gauge", self.tr("Speed"))
@@ -120,6 +134,12 @@ class Timeline(QFrame):
             action.triggered.connect(lambda _=False, value=speed: self._speed_chosen(value))
             group.addAction(action)
             self.speeds[speed] = action
+        menu.addSeparator()
+        every = menu.addAction(self.tr("Every frame, as fast as they come"))
+        every.setCheckable(True)
+        every.triggered.connect(lambda _=False: self._speed_chosen(EVERY_FRAME))
+        group.addAction(every)
+        self.speeds[EVERY_FRAME] = every
         button.setMenu(menu)
         button.setText("1×")
         button.setMinimumWidth(button.fontMetrics().horizontalAdvance("0.25×") + 16)
@@ -162,8 +182,34 @@ class Timeline(QFrame):
 
     def set_frame_rate(self, rate: float | None) -> None:
         """Stepping makes sense where there are frames."""
-        self.back.setVisible(rate is not None)
-        self.on.setVisible(rate is not None)
+        for button in (self.back, self.on, self.smooth):
+            button.setVisible(rate is not None)
+        self.speeds[EVERY_FRAME].setVisible(rate is not None)
+
+    def set_live(self, live: bool) -> None:
+        """A camera plays and stops, and has no length."""
+        self.live.setVisible(live)
+        for item in (self.scrubber, self.duration, self.loop, self.speed):
+            item.setVisible(not live)
+        if live:
+            self.back.hide()
+            self.on.hide()
+            self.smooth.show()
+            self.play.setEnabled(True)
+
+    def set_smooth(self, smooth: bool) -> None:
+        """How frames and results go together."""
+        self.smooth.setChecked(smooth)
+        self.smooth.setText(self.tr("Smooth") if smooth else self.tr("Exact"))
+        self.smooth.setToolTip(
+            self.tr("Smooth: the video at its own rate; results that are older than the frame are dimmed")
+            if smooth
+            else self.tr("Exact: only frames together with their own results; others are left out")
+        )
+        widest = max(
+            self.smooth.fontMetrics().horizontalAdvance(text) for text in (self.tr("Smooth"), self.tr("Exact"))
+        )
+        self.smooth.setMinimumWidth(widest + 16)
 
     # What the user wants --------------------------------------------------------------------------------------------
 
@@ -179,7 +225,7 @@ class Timeline(QFrame):
             self.loop_changed.emit(None, None)
 
     def _speed_chosen(self, speed: float) -> None:
-        self.speed.setText(f"{speed:g}×")
+        self.speed.setText(self.tr("every") if speed == EVERY_FRAME else f"{speed:g}×")
         self.speed_changed.emit(speed)
 
     def _mute_clicked(self, muted: bool) -> None:

@@ -1,0 +1,335 @@
+"""Cameras: a device, or a file that pretends to be one. Only the newest frame counts.
+
+A camera is named by its identity alone: `camera:/dev/video0@1280x720` or `camera:file:/clips/street.mp4`.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.errors import MediaError
+from cvstudio.media.base import BaseReader, Media, MediaKind
+from cvstudio.progress import Progress
+from cvstudio.types import Frame, Size
+
+PREFIX = "camera:"
+PRETENDED = "file:"
+SIZES = (Size(640, 480), Size(1280, 720), Size(1920, 1080))
+"""What is offered; a device takes the nearest that it has, and the frames say which."""
+PICTURES_PER_SEC = 10.0
+LOST_SECS = 5.0
+"""A device that sends nothing for so long has been lost."""
+CHECK_SECS = 0.05
+BEHIND_SECS = 0.25
+"""A file that is decoded so much too slowly leaves frames out, as a camera would."""
+_SYSTEM = Path("/sys/class/video4linux")
+
+_started: dict[str, float] = {}
+"""When each camera was first opened: its clock goes on while it is off, so that a frame never has a time of before."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A camera that is connected. `place` is what it is opened by, a path on Linux and a number elsewhere."""
+
+    place: str
+    name: str
+
+
+class Source(Protocol):
+    """Where frames come from; used by the capturing thread only."""
+
+    def read(self) -> NDArray[np.uint8]:
+        """The next frame, RGB uint8 (H, W, 3), at the moment at which it is there. Raises MediaError."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def devices() -> tuple[Device, ...]:
+    """The cameras of this machine. Only Linux tells their names without opening them."""
+    if sys.platform == "linux":
+        found = []
+        for entry in sorted(_SYSTEM.glob("video*"), key=lambda path: (len(path.name), path.name)):
+            # One camera has several nodes; the others than the first hold metadata.
+            if _text(entry / "index", "0") == "0":
+                found.append(Device(f"/dev/{entry.name}", _text(entry / "name", entry.name)))
+        return tuple(found)
+    return tuple(Device(str(number), f"Camera {number + 1}") for number in range(4) if _answers(number))
+
+
+def _text(path: Path, default: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip() or default
+    except OSError:
+        return default
+
+
+def _answers(number: int) -> bool:
+    import cv2
+
+    capture = cv2.VideoCapture(number)
+    opened = bool(capture.isOpened())
+    capture.release()
+    return opened
+
+
+def camera(place: str, size: Size | None = None) -> Media:
+    """The camera at `place`, as a medium; None lets it choose the size. Nothing is opened yet."""
+    identity = f"{PREFIX}{place}" + (f"@{size.width}x{size.height}" if size else "")
+    return _media(identity, Path(place), size, {"device": place})
+
+
+def pretended(path: Path) -> Media:
+    """A video, or a folder of pictures, that is sent in real time again and again as if it were a camera.
+
+    Raises
+    ------
+    MediaError
+        There is neither a video nor a picture.
+    """
+    from cvstudio.media.open import open_media
+
+    if path.is_dir():
+        pictures = _pictures(path)
+        first = open_media(pictures[0], kind=MediaKind.IMAGE)
+    else:
+        first = open_media(path, kind=MediaKind.VIDEO)
+    return _media(f"{PREFIX}{PRETENDED}{path.absolute()}", path.absolute(), first.size, {"pretends": path.name})
+
+
+def camera_from_id(identity: str) -> Media:
+    """The camera that was saved under `identity`. Raises MediaError where a file that pretended to be one is gone."""
+    place = identity.removeprefix(PREFIX)
+    if place.startswith(PRETENDED):
+        return pretended(Path(place.removeprefix(PRETENDED)))
+    place, _, size = place.partition("@")
+    width, _, height = size.partition("x")
+    return camera(place, Size(int(width), int(height)) if height else None)
+
+
+def _media(identity: str, path: Path, size: Size | None, details: dict[str, str]) -> Media:
+    return Media(identity, path, MediaKind.CAMERA, size, details=details)
+
+
+class CameraReader(BaseReader):
+    """Captures in a thread of its own and keeps the newest frame.
+
+    Parameters
+    ----------
+    media : of `camera` or `pretended`
+    open_source : callable (media) -> Source, called by the capturing thread
+    """
+
+    def __init__(self, media: Media, open_source: Callable[[Media], Source] | None = None) -> None:
+        self._media = media
+        self._open_source = open_source or _source
+        self._condition = threading.Condition()
+        self._newest: Frame | None = None
+        self._error: MediaError | None = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._capture, name="cvstudio-camera", daemon=True)
+        self._thread.start()
+
+    @property
+    def name(self) -> str:
+        return self._media.name
+
+    def latest(self, after: float | None = None, timeout_secs: float = LOST_SECS) -> Frame | None:
+        """The newest frame that is later than `after` seconds; None where none came in time.
+
+        `Frame.pts` is when it was captured, in seconds since this camera was first opened.
+
+        Raises
+        ------
+        MediaError
+            The camera is not there, is used by another program, or was unplugged.
+        """
+
+        def there() -> bool:
+            new = self._newest is not None and (after is None or self._newest.pts > after)
+            return new or self._error is not None or self._closed
+
+        with self._condition:
+            self._condition.wait_for(there, timeout_secs)
+            if self._error is not None:
+                raise self._error
+            if self._newest is None or (after is not None and self._newest.pts <= after):
+                return None
+            return self._newest
+
+    def close(self) -> None:
+        """Release the device."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+        self._thread.join(LOST_SECS)
+
+    def _capture(self) -> None:
+        source: Source | None = None
+        try:
+            source = self._open_source(self._media)
+            began = _started.setdefault(self._media.id, time.monotonic())
+            while not self._closed:
+                pixels = source.read()
+                now = time.monotonic() - began
+                with self._condition:
+                    if self._newest is None or now > self._newest.pts:
+                        self._newest = Frame(pixels, pts=now)
+                    self._condition.notify_all()
+        except MediaError as error:
+            with self._condition:
+                self._error = error
+                self._condition.notify_all()
+        finally:
+            if source is not None:
+                source.close()
+
+
+def newest_frame(reader: CameraReader, after: float | None, progress: Progress) -> Frame:
+    """The newest frame of a camera that is later than `after` seconds; waits for it, and can be cancelled.
+
+    Raises
+    ------
+    MediaError
+        The camera is not there or sends nothing any more.
+    """
+    end = time.monotonic() + LOST_SECS
+    while time.monotonic() < end:
+        progress.check()
+        frame = reader.latest(after, CHECK_SECS)
+        if frame is not None:
+            return frame
+    raise MediaError(f"The camera {reader.name} sends no pictures; check its cover and cable, and press play.")
+
+
+def _source(media: Media) -> Source:
+    if "pretends" in media.details:
+        return PictureSource(media) if media.path.is_dir() else FileSource(media)
+    return DeviceSource(media)
+
+
+class DeviceSource:
+    """A camera that OpenCV opens. Raises MediaError where it cannot."""
+
+    def __init__(self, media: Media) -> None:
+        import cv2
+
+        self._place = place = media.details["device"]
+        linux = sys.platform == "linux"
+        if linux and not Path(place).exists():
+            raise MediaError(f"The camera {place} is not connected; plug it in, or choose another one.")
+        target: int | str = place if linux else int(place)
+        self._capture = cv2.VideoCapture(target, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise MediaError(f"The camera {place} cannot be opened; close the program that uses it, and try again.")
+        if media.size is not None:
+            # Uncompressed, most cameras send large pictures slowly.
+            self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, media.size.width)
+            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, media.size.height)
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+
+    def read(self) -> NDArray[np.uint8]:
+        import cv2
+
+        good, frame = self._capture.read()
+        if not good or frame is None:
+            raise MediaError(f"The camera {self._place} does not answer any more; plug it in again and press play.")
+        return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+    def close(self) -> None:
+        self._capture.release()
+
+
+class FileSource:
+    """A video in real time, again and again."""
+
+    def __init__(self, media: Media) -> None:
+        from cvstudio.media.open import open_media
+        from cvstudio.media.video import VideoReader
+
+        self._reader = VideoReader(open_media(media.path, kind=MediaKind.VIDEO))
+        self._began = time.monotonic()
+
+    def read(self) -> NDArray[np.uint8]:
+        frame = self._reader.next()
+        if frame is None:
+            frame, self._began = self._reader.at(0.0), time.monotonic()
+        elif frame.pts == 0.0:
+            self._began = time.monotonic()
+        behind = time.monotonic() - self._began - frame.pts
+        if behind > BEHIND_SECS:
+            frame = self._reader.at(frame.pts + behind)
+        _wait_until(self._began + frame.pts)
+        return frame.rgb8
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+class PictureSource:
+    """The pictures of a folder in the order of their names, each fitted into the size of the first."""
+
+    def __init__(self, media: Media) -> None:
+        self._paths = _pictures(media.path)
+        self._number = 0
+        self._size: Size | None = None
+        self._due = time.monotonic()
+
+    def read(self) -> NDArray[np.uint8]:
+        from cvstudio.media.open import open_media, open_reader
+
+        path = self._paths[self._number % len(self._paths)]
+        self._number += 1
+        with open_reader(open_media(path, kind=MediaKind.IMAGE)) as reader:
+            pixels = reader.read().rgb8
+        if self._size is None:
+            self._size = Size(pixels.shape[1], pixels.shape[0])
+        _wait_until(self._due)
+        self._due = max(self._due, time.monotonic() - 1) + 1 / PICTURES_PER_SEC
+        return fitted(pixels, self._size)
+
+    def close(self) -> None:
+        self._paths = ()
+
+
+def fitted(pixels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """`pixels` as large as they fit into a black picture of `size`, in its middle."""
+    import cv2
+
+    height, width = pixels.shape[:2]
+    if (width, height) == size:
+        return pixels
+    scale = min(size.width / width, size.height / height)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    made = np.zeros((size.height, size.width, 3), np.uint8)
+    left, top = (size.width - inner[0]) // 2, (size.height - inner[1]) // 2
+    made[top : top + inner[1], left : left + inner[0]] = cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA)
+    return made
+
+
+def _wait_until(moment: float) -> None:
+    remaining = moment - time.monotonic()
+    if remaining > 0:
+        time.sleep(remaining)
+
+
+def _pictures(folder: Path) -> tuple[Path, ...]:
+    from cvstudio.folders import kinds_by_suffix
+
+    kinds = kinds_by_suffix()
+    found = tuple(sorted(path for path in folder.iterdir() if kinds.get(path.suffix.lower()) is MediaKind.IMAGE))
+    if not found:
+        raise MediaError(f"The folder '{folder.name}' holds no picture; choose one that does, or a video.")
+    return found

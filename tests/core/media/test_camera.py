@@ -1,0 +1,187 @@
+"""Cameras: the newest frame only, a clock that only goes on, files that pretend, and clear sentences."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image as Pil
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.errors import Cancelled, MediaError
+from cvstudio.media import MediaKind, camera, open_media, open_reader
+from cvstudio.media.camera import CameraReader, Device, PictureSource, camera_from_id, fitted, newest_frame, pretended
+from cvstudio.progress import Progress
+from cvstudio.readers import Readers, read_sample
+from cvstudio.recipe import media_from_json, media_to_json
+from cvstudio.samples import sample_path
+from cvstudio.stages import Cache
+from cvstudio.types import Size
+
+FAKE = camera.camera("/dev/nothing", Size(8, 6))
+
+
+class Counter:
+    """A source whose frames are numbered, sent when the test says so."""
+
+    def __init__(self) -> None:
+        self.go = threading.Semaphore(0)
+        self.number = 0
+        self.closed = False
+        self.lost = False
+
+    def read(self):
+        while not self.go.acquire(timeout=0.02):
+            if self.lost:
+                raise MediaError("The camera went away; plug it in again.")
+        self.number += 1
+        return np.full((6, 8, 3), self.number, np.uint8)
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def source():
+    return Counter()
+
+
+@pytest.fixture
+def reader(source):
+    with CameraReader(FAKE, lambda media: source) as made:
+        yield made
+        source.lost = True
+
+
+def test_only_the_newest_frame_is_kept_and_time_goes_on(reader, source):
+    source.go.release()
+    first = reader.latest(timeout_secs=5)
+    assert first.pixels[0, 0, 0] == 1
+    for _ in range(5):
+        source.go.release()
+    while source.number < 6:
+        time.sleep(0.01)
+    newest = reader.latest(first.pts, timeout_secs=5)
+    while newest.pixels[0, 0, 0] < 6:
+        newest = reader.latest(newest.pts, timeout_secs=5)
+    assert newest.pts > first.pts
+    assert reader.latest(newest.pts, timeout_secs=0.05) is None
+
+
+def test_the_device_is_released(source):
+    with CameraReader(FAKE, lambda media: source) as reader:
+        source.go.release()
+        reader.latest(timeout_secs=5)
+        # The thread looks whether it is wanted after each frame, as a device's read returns.
+        threading.Timer(0.05, source.go.release).start()
+    assert source.closed
+
+
+def test_the_clock_goes_on_while_a_camera_is_off():
+    times = []
+    for _ in range(2):
+        source = Counter()
+        source.go.release()
+        source.go.release()
+        with CameraReader(FAKE, lambda media, source=source: source) as reader:
+            times.append(reader.latest(timeout_secs=5).pts)
+            source.lost = True
+    assert times[1] > times[0]
+
+
+def test_a_camera_that_goes_away_is_told(reader, source):
+    source.go.release()
+    assert reader.latest(timeout_secs=5) is not None
+    source.lost = True
+    with pytest.raises(MediaError, match="plug it in"):
+        newest_frame(reader, 1e9, Progress())
+
+
+def test_waiting_for_a_frame_can_be_cancelled(reader):
+    progress = Progress()
+    threading.Timer(0.1, progress.cancel).start()
+    with pytest.raises(Cancelled):
+        newest_frame(reader, None, progress)
+
+
+def test_a_device_that_is_not_there_is_told_in_one_sentence():
+    with CameraReader(camera.camera("/dev/video97")) as reader, pytest.raises(MediaError) as caught:
+        reader.latest(timeout_secs=20)
+    assert "/dev/video97" in str(caught.value)
+    assert str(caught.value).count(".") == 1
+
+
+def test_devices_have_their_names_and_metadata_is_none(tmp_path, monkeypatch):
+    for node, name, index in (("video0", "Front", "0"), ("video1", "Front", "1"), ("video10", "Desk", "0")):
+        (tmp_path / node).mkdir()
+        (tmp_path / node / "name").write_text(f"{name}\n")
+        (tmp_path / node / "index").write_text(f"{index}\n")
+    monkeypatch.setattr(camera, "_SYSTEM", tmp_path)
+    monkeypatch.setattr(camera.sys, "platform", "linux")
+    assert camera.devices() == (Device("/dev/video0", "Front"), Device("/dev/video10", "Desk"))
+
+
+def test_a_video_pretends_in_real_time():
+    media = pretended(sample_path("clip"))
+    assert media.kind is MediaKind.CAMERA
+    assert media.moving
+    began = time.monotonic()
+    with open_reader(media) as reader:
+        frame = reader.latest(timeout_secs=20)
+        first = frame.pts
+        while frame.pts - first < 0.5:
+            frame = reader.latest(frame.pts, timeout_secs=20)
+    assert time.monotonic() - began >= 0.5
+    assert frame.size == open_media(sample_path("clip")).size == media.size
+
+
+def test_a_folder_of_pictures_is_sent_again_and_again_in_one_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(camera, "PICTURES_PER_SEC", 1000.0)
+    for name, size, colour in (("a.png", (40, 20), 10), ("b.png", (20, 40), 200)):
+        Pil.new("RGB", size, (colour,) * 3).save(tmp_path / name)
+    source = PictureSource(pretended(tmp_path))
+    found = [source.read() for _ in range(4)]
+    assert [picture.shape for picture in found] == [(20, 40, 3)] * 4
+    assert [int(picture[10, 20, 0]) for picture in found] == [10, 200, 10, 200]
+    # The tall one stands in the middle, between black.
+    assert found[1][10, 2].tolist() == [0, 0, 0]
+
+
+def test_fitting_keeps_the_shape():
+    picture = np.full((10, 30, 3), 255, np.uint8)
+    made = fitted(picture, Size(60, 60))
+    rows = np.flatnonzero(made[:, 30, 0])
+    assert (rows.min(), rows.max()) == (20, 39)
+
+
+def test_an_empty_folder_is_no_camera(tmp_path):
+    with pytest.raises(MediaError, match="holds no picture"):
+        pretended(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "media", [FAKE, camera.camera("/dev/video0"), camera.camera("0")], ids=["size", "any", "number"]
+)
+def test_a_camera_is_saved_and_opened_again(media, tmp_path):
+    assert camera_from_id(media.id) == media
+    assert media_from_json(media_to_json(media, tmp_path), tmp_path) == media
+
+
+def test_a_file_that_pretends_is_saved_and_opened_again(tmp_path):
+    media = pretended(sample_path("clip"))
+    assert media_from_json(media_to_json(media, tmp_path), tmp_path) == media
+
+
+def test_what_takes_a_video_takes_a_camera_and_what_listens_does_not():
+    takes = {spec.key for spec, slot in ((spec, spec.inputs[0]) for spec in ANALYSES) if slot.accepts(FAKE)}
+    assert {"detect", "classify"} <= takes
+    assert "spectrogram" not in takes
+
+
+def test_a_moment_that_is_gone_is_not_read_again():
+    with Readers() as readers, pytest.raises(MediaError, match="gone"):
+        read_sample(FAKE, 1.0, readers, Cache())
+    assert list(itertools.islice(Readers()._open, 1)) == []

@@ -1,0 +1,54 @@
+"""Following every frame of a video in the background."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cvstudio.jobs import Work
+from cvstudio.progress import Progress
+from cvstudio.session import AnalysisInstance
+from cvstudio.temporal import Chain
+
+TELL_SECS = 1.0
+"""Between two looks at how far it is."""
+CACHE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class FollowedSoFar:
+    """The frames from the beginning of a video on, without a gap."""
+
+    key: Hashable
+    chain: Chain
+
+
+def follow_all(instance: AnalysisInstance) -> Work:
+    """Follow `instance` through its whole video. Yields a `FollowedSoFar` now and then, and at the end."""
+
+    def work(progress: Progress) -> Iterator[Any]:
+        from cvstudio.api import Runner
+        from cvstudio.stages import Cache
+        from cvstudio.temporal import Followed
+
+        followed = Followed(keep=1)
+        told = time.monotonic()
+        # A cache of its own: every frame of a video would push out what is on screen.
+        with Runner(cache=Cache(budget_bytes=CACHE_BYTES)) as runner:
+            for _ in runner.frames(instance, progress, followed=followed):
+                progress.check()
+                if time.monotonic() - told > TELL_SECS:
+                    told = time.monotonic()
+                    yield _so_far(followed.all())
+            yield _so_far(followed.all())
+
+    return work
+
+
+def _so_far(chains: tuple[tuple[Hashable, Chain], ...]) -> FollowedSoFar | None:
+    if not chains:
+        return None
+    key, chain = chains[0]
+    return FollowedSoFar(key, chain.copied())

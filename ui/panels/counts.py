@@ -1,0 +1,249 @@
+"""The counts panel: how many things of each class there are over the time of a video; a click goes there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cvstudio.counting import Counts, count, write_counts
+from cvstudio.errors import ExportError
+from cvstudio.jobs import Event, Job
+from cvstudio.media import Media, MediaKind
+from cvstudio.progress import Progress
+from cvstudio.results import Detections
+from cvstudio.session import AnalysisInstance
+from ui.controller import Controller
+from ui.counting_job import FollowedSoFar, follow_all
+from ui.icons import icon
+from ui.panels import PANELS
+from ui.panels.base import Panel
+from ui.widgets.choice_rows import Combo
+from ui.widgets.empty_state import EmptyState
+
+if TYPE_CHECKING:
+    from ui.views.counts_plot import CountsPlot
+
+UPDATE_MS = 250
+"""Between two drawings while it plays: a curve need not follow each frame."""
+OWNER = "count"
+
+
+class CountsPanel(QWidget):
+    """Boxes that are shown, or the different identities so far, of each class."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self._counts: Counts | None = None
+        self._drawn: tuple[Any, ...] = ()
+        self._running: AnalysisInstance | None = None
+        self.plot: CountsPlot | None = None
+        self.what = Combo()
+        self.what.setAccessibleName(self.tr("What is counted"))
+        self.what.addItem(self.tr("Boxes in each frame"), "boxes")
+        self.what.addItem(self.tr("Different ones so far"), "identities")
+        self.what.setMinimumContentsLength(20)
+        self.what.activated.connect(lambda _: self._draw())
+        self.compute = QPushButton(icon("activity"), self.tr("Count the whole video"))
+        self.compute.clicked.connect(self.count_all)
+        self._progress = QProgressBar(maximum=1000, textVisible=False)
+        self._progress.setFixedWidth(120)
+        self._cancel = QToolButton()
+        self._cancel.setIcon(icon("x"))
+        self._cancel.setToolTip(self.tr("Stop counting"))
+        self._cancel.setAccessibleName(self._cancel.toolTip())
+        self._cancel.clicked.connect(self.cancel)
+        self._note = QLabel()
+        self._note.setObjectName("quiet")
+        self.save = QPushButton(icon("table"), self.tr("Save as CSV …"))
+        self.save.clicked.connect(self._ask_save)
+        head = QHBoxLayout()
+        head.setSpacing(8)
+        for widget in (self.what, self._note):
+            head.addWidget(widget)
+        head.addStretch(1)
+        for widget in (self._progress, self._cancel, self.compute, self.save):
+            head.addWidget(widget)
+        self._empty = EmptyState("activity", "")
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._empty)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 8, 12, 8)
+        layout.setSpacing(6)
+        layout.addLayout(head)
+        layout.addWidget(self._stack, 1)
+        self._soon = QTimer(self, interval=UPDATE_MS, singleShot=True)
+        self._soon.timeout.connect(self.update_counts)
+        controller.view_changed.connect(lambda _: self._update_soon())
+        controller.state_changed.connect(lambda old, new: self._update_soon())
+        controller.playback.position_changed.connect(self._moved)
+        controller.pipeline.event.connect(self._job_event)
+        self._show_running(False)
+        self.update_counts()
+
+    def sizeHint(self) -> QSize:
+        return QSize(640, 200)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.update_counts()
+
+    # What is shown --------------------------------------------------------------------------------------------------
+
+    def _update_soon(self) -> None:
+        if self.isVisible() and not self._soon.isActive():
+            self._soon.start()
+
+    def _media(self) -> Media | None:
+        return self._controller.session.state.active_media
+
+    def _instance(self) -> AnalysisInstance | None:
+        """The analysis whose boxes are counted."""
+        instance = self._controller.session.state.instance
+        fits = instance is not None and instance.spec.temporal is not None and instance.spec.result is Detections
+        return instance if fits else None
+
+    def update_counts(self) -> None:
+        """Count anew what was followed by now, where it is another."""
+        media, instance, chain = self._media(), self._instance(), self._controller.chain()
+        video = media is not None and media.kind is MediaKind.VIDEO
+        followed = instance is not None and bool(instance.value("track"))
+        self.compute.setEnabled(video and followed and self._running is None)
+        if media is None or not media.moving or instance is None or not followed:
+            self._counts, self._drawn = None, ()
+            text = self.tr("Detect objects in a video: how many there are of each class appears here over its time.")
+            if media is not None and media.moving and instance is not None:
+                text = self.tr("Switch on “Follow over frames” to count over time.")
+            self._say_empty(text)
+            return
+        if chain is None or not len(chain):
+            self._say_empty(self.tr("Play the video, or count the whole of it."))
+            return
+        model = instance.model_spec
+        chosen = {name: instance.value(name) for name in ("score", "classes", "max_count")}
+        drawn = (id(chain), chain.version, tuple(chosen.items()))
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self._counts = count(chain.entries, model.labels if model else (), **chosen)
+            self._draw()
+
+    def _say_empty(self, text: str) -> None:
+        self._counts = None
+        self._empty.set_text(text)
+        self._stack.setCurrentWidget(self._empty)
+        self._note.clear()
+        self.save.setEnabled(False)
+
+    def _draw(self) -> None:
+        counts, media = self._counts, self._media()
+        if counts is None or media is None:
+            return
+        if self.plot is None:
+            from ui.views.counts_plot import CountsPlot
+
+            self.plot = CountsPlot()
+            self.plot.seek_requested.connect(self._controller.playback.seek)
+            self._stack.addWidget(self.plot)
+        self._stack.setCurrentWidget(self.plot)
+        self.save.setEnabled(True)
+        frames = len(counts.times)
+        total = media.frame_count
+        text = self.tr("{done} of {all} frames").format(done=frames, all=total) if total else ""
+        self._note.setText(text)
+        self.plot.show_counts(counts, getattr(counts, self.what.currentData()), media.duration_secs or 0.0)
+        self.plot.set_position(self._controller.playback.position_secs)
+
+    def _moved(self, secs: float) -> None:
+        if self.plot is not None and self.plot.isVisible():
+            self.plot.set_position(secs)
+
+    # Counting everything --------------------------------------------------------------------------------------------
+
+    def count_all(self) -> None:
+        """Follow every frame of the video in the background."""
+        instance, media = self._instance(), self._media()
+        if instance is None or media is None or self._running is not None:
+            return
+        self._running = instance
+        self._show_running(True)
+        title = self.tr("Counting in {name}").format(name=media.name)
+        self._controller.pipeline.submit(OWNER, Job(OWNER, title, follow_all(instance), background=True))
+
+    def cancel(self) -> None:
+        """Stop; what was counted by now stays."""
+        self._controller.pipeline.lanes.cancel(OWNER)
+
+    def _job_event(self, event: Event) -> None:
+        if event.job.owner != OWNER:
+            return
+        if event.kind == "progress" and event.value[0] is not None:
+            self._progress.setValue(round(1000 * event.value[0]))
+        elif event.kind == "output" and isinstance(event.value, FollowedSoFar):
+            self._controller.followed.adopt(event.value.key, event.value.chain)
+            self._update_soon()
+        elif event.kind in ("finished", "failed", "cancelled"):
+            self._running = None
+            self._show_running(False)
+            self._controller.refresh()
+            self.update_counts()
+
+    def _show_running(self, running: bool) -> None:
+        self._progress.setValue(0)
+        self._progress.setVisible(running)
+        self._cancel.setVisible(running)
+        self.compute.setVisible(not running)
+
+    # Saving ---------------------------------------------------------------------------------------------------------
+
+    def _ask_save(self) -> None:
+        media = self._media()
+        if media is None or self._counts is None:
+            return
+        start = str(Path(media.path.parent, f"{media.path.stem}-counts.csv"))
+        name, _ = QFileDialog.getSaveFileName(self, self.tr("Save counts"), start, "CSV (*.csv)")
+        if name:
+            self.write(Path(name))
+
+    def write(self, path: Path) -> None:
+        """Write the curves to `path` on a worker."""
+        counts = self._counts
+        assert counts is not None
+
+        def work(progress: Progress) -> Iterator[Any]:
+            try:
+                write_counts(path, counts)
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+                raise ExportError(f"{path.name} cannot be written ({reason}); choose another folder.") from error
+            yield path
+
+        title = self.tr("Saving {name}").format(name=path.name)
+        self._controller.pipeline.submit("pool", Job(("counts", str(path)), title, work))
+
+
+PANELS.register(
+    Panel(
+        "counts",
+        "Counts",
+        Qt.DockWidgetArea.BottomDockWidgetArea,
+        CountsPanel,
+        order=60,
+        shortcut="Ctrl+Alt+8",
+        shown=False,
+    )
+)

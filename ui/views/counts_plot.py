@@ -1,0 +1,140 @@
+"""The plot inside the counts panel. Importing this file loads pyqtgraph, so it waits until there are counts."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QColor, QPen
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from cvstudio.counting import Counts, with_gaps
+from cvstudio.draw.palette import class_colour
+from ui import theme
+
+GAP_SECS = 0.5
+"""Frames that are further apart are not joined: nobody has looked in between."""
+MAX_CURVES = 8
+
+
+class CountAxis(pg.AxisItem):  # type: ignore[misc]
+    """Whole numbers only."""
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
+        return [(max(1.0, spacing), offset) for spacing, offset in super().tickSpacing(low, high, size)[:1]]
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        return [f"{value:.0f}" for value in values]
+
+
+class CountsPlot(QWidget):
+    """A curve for each class, in its colour, and where the player stands.
+
+    Signals
+    -------
+    seek_requested : seconds
+    """
+
+    seek_requested = Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: Counts | None = None
+        self._values: NDArray[np.int64] = np.zeros((0, 0), np.int64)
+        self._duration = 0.0
+        self._position = 0.0
+        self.legend = QLabel()
+        self.legend.setObjectName("small")
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setWordWrap(True)
+        self.plot = pg.PlotWidget(axisItems={"left": CountAxis("left")}, viewBox=pg.ViewBox(enableMenu=False))
+        self.plot.setFrameShape(self.plot.Shape.NoFrame)
+        self.plot.setMouseEnabled(x=False, y=False)
+        self.plot.hideButtons()
+        # pyqtgraph leaves its own menu, which we do not show, without a parent: it would outlive the window.
+        menu = self.plot.getPlotItem().ctrlMenu
+        menu.setParent(self.plot, menu.windowFlags())
+        self.plot.getAxis("left").setWidth(36)
+        self.plot.getPlotItem().layout.setContentsMargins(0, 4, 8, 0)
+        self.plot.setMinimumHeight(80)
+        self.plot.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.plot.scene().sigMouseClicked.connect(self._clicked)
+        self.cursor_line = pg.InfiniteLine(angle=90)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.legend)
+        layout.addWidget(self.plot, 1)
+
+    def show_counts(self, counts: Counts, values: NDArray[np.int64], duration_secs: float) -> None:
+        """Draw `values`, int64 (classes, times), of `counts`; a duration of 0 shows the times that there are."""
+        self._counts, self._values, self._duration = counts, values, duration_secs
+        self._draw()
+
+    def set_position(self, secs: float) -> None:
+        """Where the player stands."""
+        self._position = secs
+        self.cursor_line.setValue(secs)
+        self._tell()
+
+    def _clicked(self, event: object) -> None:
+        box = self.plot.getPlotItem().vb
+        place = event.scenePos()  # type: ignore[attr-defined]
+        if event.button() == Qt.MouseButton.LeftButton and box.sceneBoundingRect().contains(place):  # type: ignore[attr-defined]
+            self.seek_requested.emit(max(0.0, float(box.mapSceneToView(place).x())))
+
+    def _draw(self) -> None:
+        counts = self._counts
+        if counts is None:
+            return
+        self._dress()
+        self.plot.clear()
+        edge = QPen(theme.colour("window", 0.9), 4)
+        edge.setCosmetic(True)
+        # The most frequent one is drawn last, on top.
+        for row in reversed(range(min(len(counts.labels), MAX_CURVES))):
+            x, y = with_gaps(counts.times, self._values[row], GAP_SECS)
+            pen = QPen(QColor(*class_colour(counts.labels[row])), 2)
+            pen.setCosmetic(True)
+            self.plot.addItem(pg.PlotDataItem(x, y, pen=pen, shadowPen=edge, connect="finite", antialias=True))
+        self.plot.addItem(self.cursor_line)
+        span = (0.0, self._duration) if self._duration else (float(counts.times[0]), float(counts.times[-1]) + 1e-3)
+        top = float(self._values[:MAX_CURVES].max(initial=1))
+        self.plot.setRange(xRange=span, yRange=(0, top * 1.08), padding=0)
+        self._tell()
+
+    def _tell(self) -> None:
+        counts = self._counts
+        if counts is None or not len(counts.times):
+            return
+        # The frame that is on screen is the last one that begins at or before the position.
+        place = max(0, int(np.searchsorted(counts.times, self._position + 1e-6, side="right")) - 1)
+        told = []
+        for row, label in enumerate(counts.labels[:MAX_CURVES]):
+            dot = f'<span style="color:{QColor(*class_colour(label)).name()}">●</span>'
+            told.append(f"{dot}&nbsp;{html.escape(label)}&nbsp;{self._values[row, place]}")
+        rest = len(counts.labels) - MAX_CURVES
+        if rest > 0:
+            told.append(self.tr("and {count} more").format(count=rest))
+        self.legend.setText(" &nbsp; ".join(told))
+
+    def _dress(self) -> None:
+        self.plot.setBackground(theme.colour("panel"))
+        line = QPen(theme.colour("accent"), 1)
+        line.setCosmetic(True)
+        self.cursor_line.setPen(line)
+        for side in ("bottom", "left"):
+            axis = self.plot.getAxis(side)
+            axis.setPen(theme.colour("line"))
+            axis.setTextPen(theme.colour("quiet"))
+            axis.setStyle(tickFont=theme.app_font(theme.SMALL_PX), tickLength=-4)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        # Qt calls this from the constructor of the base class too, before there is anything to draw.
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "cursor_line"):
+            self._draw()
