@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.errors import OwnModelError
+from cvstudio.errors import OwnModelError, WeightsError
 
 
 class Session(Protocol):
@@ -129,7 +129,7 @@ class ScriptSession:
     def __init__(self, path: Path, device: str) -> None:
         import zipfile
 
-        import torch
+        from cvstudio.weights.importing.torchscript import load_program
 
         try:
             with zipfile.ZipFile(path) as archive:
@@ -144,11 +144,10 @@ class ScriptSession:
         self._path = path
         self._device = device
         try:
-            with warnings.catch_warnings():
-                # That TorchScript will be replaced one day is no news for who brings a file.
-                warnings.simplefilter("ignore")
-                self._module: Any = torch.jit.load(str(path), map_location=device).eval()  # type: ignore[no-untyped-call]
-                arguments = self._module.forward.schema.arguments[1:]
+            self._module: Any = load_program(path, device)
+            arguments = self._module.forward.schema.arguments[1:]
+        except WeightsError as error:
+            raise OwnModelError(str(error)) from None
         except (RuntimeError, ValueError, AttributeError) as error:
             raise OwnModelError(
                 f"Expected a TorchScript network in {path.name}, but it cannot be opened ({_reason(error)}); export it "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
+from PySide6.QtWidgets import QDialog, QFileDialog
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.jobs import Event, Job
@@ -23,6 +23,7 @@ from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:
     from cvstudio.weights.importing import Identified
+    from ui.main_window import MainWindow
 
 LANE = "download"
 """Of its own: a slow connection must not hold up what is looked at meanwhile."""
@@ -50,7 +51,7 @@ class Looked:
 class Checkpoints(QObject):
     """Weights of the window: `dialogs` are those that are open."""
 
-    def __init__(self, window: QWidget, controller: Controller, notices: Notices) -> None:
+    def __init__(self, window: MainWindow, controller: Controller, notices: Notices) -> None:
         super().__init__(window)
         self._window = window
         self._controller = controller
@@ -197,6 +198,7 @@ class Checkpoints(QObject):
 
         dialog = ImportDialog(self._window, found)
         dialog.chosen.connect(lambda model: self.use(model, found.path))
+        dialog.declared.connect(lambda: self._window.declare_own_model(found.path))
         self._open(dialog)
 
     def _show_differences(self, path: Path | None, differences: Differences) -> None:

@@ -97,9 +97,11 @@ class ImportDialog(_Dialog):
     Signals
     -------
     chosen : key of the model that it is to be used with
+    declared : it is a network of its own, and is to be told what it takes and answers
     """
 
     chosen = Signal(str)
+    declared = Signal()
 
     def __init__(self, parent: QWidget, found: Identified) -> None:
         super().__init__(parent, found.path.name)
@@ -113,6 +115,10 @@ class ImportDialog(_Dialog):
         else:
             self.card.text(translated(found.verdict()))
             self._nearest()
+        if found.is_network:
+            add = self.button(self.tr("Add as own model …"), QDialogButtonBox.ButtonRole.AcceptRole)
+            add.clicked.connect(self.declared)
+            add.clicked.connect(self.accept)
         self.end(self.tr("Cancel") if found.fitting else self.tr("Close"))
 
     def _head(self) -> None:

@@ -263,7 +263,7 @@ def test_what_would_befall_every_file_stops_at_once(plan, tmp_path):
     with pytest.raises(WeightsError, match="ssdlite320"):
         run(dataclasses.replace(plan, instance=heavy))
     wrong = dataclasses.replace(plan.instance, values={"classes": ("unicorn",)})
-    with pytest.raises(ParamsError, match="no class 'unicorn'"):
+    with pytest.raises(ParamsError, match="no 'unicorn'"):
         run(dataclasses.replace(plan, instance=wrong, out=tmp_path / "other"))
     with pytest.raises(ExportError, match="cannot hold"):
         dataclasses.replace(plan, formats=("npz",))

@@ -75,7 +75,7 @@ def test_what_the_network_is_not_sure_of_stays_empty_and_classes_can_be_chosen(t
     assert (run("segment", thirds, segmenter, certainty=1.0).result.classes[:, 62:66] == -1).any()
     only = run("segment", thirds, segmenter, classes=("green",)).result
     assert set(np.unique(only.classes).tolist()) == {-1, 1}
-    with pytest.raises(ParamsError, match="no class 'black'"):
+    with pytest.raises(ParamsError, match="no 'black'"):
         run("segment", thirds, segmenter, classes=("black",))
 
 

@@ -22,6 +22,7 @@ from cvstudio.results import Detections
 from cvstudio.samples import sample_path
 from cvstudio.weights import hub_folder, load_into, load_state_dict, require_weights
 from ui.main_window import MainWindow
+from ui.own_models.dialog import OwnModelDialog
 from ui.widgets.model_chooser import PLACE
 
 
@@ -312,3 +313,25 @@ class TestFiles:
         monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "a.pth"), ""))
         window.actions_by_key["checkpoint"].trigger()
         assert "a.pth" in texts(dialog())
+
+    def test_a_network_with_its_own_layers_goes_on_to_the_form_of_own_models(self, window, dialog, qtbot, tmp_path):
+        import onnx
+        from onnx import TensorProto, helper
+
+        picture = helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, 3, 32, 32])
+        answer = helper.make_tensor_value_info("answer", TensorProto.FLOAT, [1, 3])
+        nodes = [
+            helper.make_node("GlobalAveragePool", ["picture"], ["pooled"]),
+            helper.make_node("Flatten", ["pooled"], ["answer"]),
+        ]
+        graph = helper.make_graph(nodes, "mean", [picture], [answer])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        onnx.save(model, str(tmp_path / "mean.onnx"))
+        drop(window, tmp_path / "mean.onnx")
+        shown = dialog()
+        (add,) = [button for button in shown.buttons.buttons() if button.text() == "Add as own model …"]
+        add.click()
+        form = window.findChild(OwnModelDialog)
+        assert form is not None
+        assert form.isVisible()
+        form.close()
