@@ -1,8 +1,10 @@
 """Identities over frames: ByteTrack (Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection
-Box", ECCV 2022) as the `trackers` library implements it.
+Box", ECCV 2022) and C-BIoU (Yang et al., "Hard to Track Objects with Irregular Motions and Similar Appearances? Make It
+Easier by Buffering the Matching Space", WACV 2023) as the `trackers` library implements them.
 
 The tracker is given every box that non-maximum suppression left, whatever is shown: what falls below the score slider
-is just what its second association needs, and moving the slider changes no identity.
+is just what its second association needs, and moving the slider changes no identity. Of boxes on the same thing, which
+a crowd has many of, it is given the best: a number that jumps between two boxes of one thing is a number lost.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.params import Doc, Range
+from cvstudio.nms import nms
+from cvstudio.params import Choices, Doc, Range
 from cvstudio.results import Detections, Trails
 from cvstudio.temporal import Temporal
 from cvstudio.types import readonly
@@ -47,6 +50,16 @@ class TrackParams:
         Range(0, 10, step=0.5, unit="s"),
         Doc("Trail", "Draws where each thing was in the last seconds.", "0 draws none."),
     ] = 2.0
+    tracker: Annotated[
+        str,
+        Choices(("ByteTrack", "C-BIoU")),
+        Doc(
+            "Method",
+            "Both follow sure boxes first and then the others; C-BIoU looks a little around each box.",
+            "Try ByteTrack where neighbours exchange their numbers.",
+            more=True,
+        ),
+    ] = "C-BIoU"
     track_high: Annotated[
         float,
         Range(0, 1, step=0.01),
@@ -87,11 +100,21 @@ class TrackParams:
         Range(0.05, 0.9, step=0.01),
         Doc(
             "Overlap over time",
-            "A box continues a thing where it shares at least this part with where the thing is expected.",
+            "ByteTrack: a box continues a thing where it shares at least this part with where the thing is expected.",
             "Lower it for fast things or few frames a second.",
             more=True,
         ),
     ] = 0.2
+    track_apart: Annotated[
+        float,
+        Range(0, 1, step=0.01),
+        Doc(
+            "Same thing from",
+            "Of boxes of a class that share more than this the best is followed; the others get no number.",
+            "Raise it where neighbours stay without a number.",
+            more=True,
+        ),
+    ] = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,23 +159,28 @@ def observe(result: Detections, params: TrackParams) -> Sighting:
     return Sighting(found.boxes[rows], found.scores[rows], found.classes[rows], found.ids[rows], sure[rows])
 
 
-class ByteTrack:
-    """The library's tracker, for boxes of all classes at once; a deep copy is a snapshot.
+class Tracker:
+    """One of the library's trackers, for boxes of all classes at once; a deep copy is a snapshot.
 
     Importing the library takes a fifth of a second, so it is loaded with the first tracker.
     """
 
     def __init__(self, params: TrackParams, rate: float) -> None:
-        from trackers import ByteTrackTracker
+        from trackers import ByteTrackTracker, CBIoUTracker
 
         self._low = params.track_low
-        self._tracker = ByteTrackTracker(
-            lost_track_buffer=round(params.lost_secs * LIBRARY_RATE),
-            frame_rate=rate,
-            track_activation_threshold=params.track_high,
-            high_conf_det_threshold=params.track_high,
-            minimum_consecutive_frames=params.min_hits,
-            minimum_iou_threshold=params.track_iou,
+        self._apart = params.track_apart
+        common: dict[str, Any] = {
+            "lost_track_buffer": round(params.lost_secs * LIBRARY_RATE),
+            "frame_rate": rate,
+            "track_activation_threshold": params.track_high,
+            "high_conf_det_threshold": params.track_high,
+            "minimum_consecutive_frames": params.min_hits,
+        }
+        self._tracker = (
+            CBIoUTracker(instant_first_frame_activation=False, **common)
+            if params.tracker == "C-BIoU"
+            else ByteTrackTracker(minimum_iou_threshold=params.track_iou, **common)
         )
 
     def step(self, seen: Sighting, pts: float) -> Sighting:
@@ -160,6 +188,7 @@ class ByteTrack:
         import supervision
 
         rows = np.flatnonzero(seen.confidences >= self._low)
+        rows = np.sort(rows[nms(seen.boxes[rows], seen.confidences[rows], seen.classes[rows], self._apart)])
         track_ids = np.full(len(seen.boxes), -1, np.int64)
         boxes = seen.boxes[rows].astype(np.float64)
         # Each class lies in a field of its own, far from the others: a box never continues a thing of another class.
@@ -222,7 +251,7 @@ def _runs(values: NDArray[np.int64]) -> tuple[list[int], list[int]]:
     return starts, [*starts[1:], len(values)]
 
 
-def _smoothed(way: NDArray[np.floating]) -> NDArray[np.float64]:
+def _smoothed(way: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """The mean of each point and up to `TRAIL_REACH` neighbours on either side, as many on one as on the other: a
     detector's boxes tremble, and the last point stays where the box is."""
     sums = np.concatenate((np.zeros((1, 2)), np.cumsum(way, axis=0, dtype=np.float64)))
@@ -249,7 +278,7 @@ def following(after: str) -> Temporal:
         identity=_identity,
         reach_secs=lambda params: params.trail_secs,
         observe=observe,
-        start=ByteTrack,
+        start=Tracker,
         step=_step,
         finish=finish,
     )

@@ -5,10 +5,11 @@
 VIDEO are the clips of ../shared/data/video by default. Nobody has labelled them. The reference is an independent
 detector, YOLOX-nano of ../shared/data/weights run by OpenCV, whose boxes (score at least .5) are linked from frame to
 frame where they overlap by half (Hungarian assignment); ways of a second and more count. It sees larger people and
-leaves out many; what it links wrongly would count against us. In each frame its boxes are assigned to ours where they
-overlap by half, and IDSW are the times at which the number of one of its ways is another than the last, as in
-Bernardin and Stiefelhagen, "Evaluating Multiple Object Tracking Performance", 2008. Of the same boxes of ours, "by
-overlap alone" tells what linking them frame by frame without tracker would give. Printed, too, is the time of a step.
+leaves out many; what it links wrongly counts against us. In each frame its boxes are assigned to ours where they
+overlap by half, those that belonged together before first; IDSW are the times at which the number of one of its ways
+is another than the last (Bernardin and Stiefelhagen, "Evaluating Multiple Object Tracking Performance", 2008). Of the
+same boxes of ours, "by overlap alone" tells what linking them frame by frame without a tracker would give. Printed,
+too, is the time of a step.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def compare(
     last: dict[int, int] = {}
     covered = numbered = switches = 0
     for boxes, numbers, mine, ids in zip(reference, ways, ours, told, strict=True):
-        for true, row in pairs(boxes, mine):
+        for true, row in corresponding(boxes, numbers, mine, ids, last):
             covered += 1
             if ids[row] < 0:
                 continue
@@ -110,6 +111,21 @@ def compare(
             switches += way in last and last[way] != ids[row]
             last[way] = ids[row]
     return covered, numbered, switches
+
+
+def corresponding(
+    boxes: np.ndarray, numbers: Sequence[int], mine: np.ndarray, ids: Sequence[int], last: dict[int, int]
+) -> list[tuple[int, int]]:
+    """Rows that belong together: first those that did before and still overlap, then the best of the rest."""
+    places = {int(number): row for row, number in enumerate(ids) if number >= 0}
+    kept = []
+    for true, number in enumerate(numbers):
+        row = places.get(last.get(number, 0))
+        if row is not None and overlaps(boxes[true : true + 1], mine[row : row + 1])[0, 0] >= OVERLAP:
+            kept.append((true, row))
+    free = [true for true in range(len(boxes)) if true not in {pair[0] for pair in kept}]
+    others = [row for row in range(len(mine)) if row not in {pair[1] for pair in kept}]
+    return kept + [(free[true], others[row]) for true, row in pairs(boxes[free], mine[others])]
 
 
 def measure(path: Path) -> None:

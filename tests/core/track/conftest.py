@@ -74,6 +74,12 @@ def crossing() -> World:
 
 
 @pytest.fixture
+def twice() -> World:
+    """One who is found twice, the second time less surely."""
+    return World((Walker(1, (100, 100), (30, 0)), Walker(2, (108, 104), (30, 0), score=lambda time: 0.7)))
+
+
+@pytest.fixture
 def occluded() -> World:
     """One who is hardly seen behind a pillar for half a second, one who is not seen at all for half a second, and
     one who leaves for three seconds and comes back elsewhere."""

@@ -33,8 +33,10 @@ def told(world, times, params=PARAMS, made=None):
     return pairs
 
 
-def test_things_that_cross_keep_their_identity(crossing, accuracy):
-    switches, pairs = accuracy(told(crossing, crossing.frames(3.0)))
+@pytest.mark.parametrize("tracker", ["ByteTrack", "C-BIoU"])
+def test_things_that_cross_keep_their_identity(crossing, accuracy, tracker):
+    params = dataclasses.replace(PARAMS, tracker=tracker)
+    switches, pairs = accuracy(told(crossing, crossing.frames(3.0), params))
     assert switches == 0
     assert len(pairs) == 3
 
@@ -48,8 +50,10 @@ def test_two_classes_on_the_same_place_are_two_things(crossing, accuracy):
     assert {one for one, _ in pairs} == {1, 2, 3}
 
 
-def test_a_low_score_and_a_short_absence_keep_the_identity_and_a_long_one_does_not(occluded, accuracy):
-    switches, pairs = accuracy(told(occluded, occluded.frames(5.0)))
+@pytest.mark.parametrize("tracker", ["ByteTrack", "C-BIoU"])
+def test_a_low_score_and_a_short_absence_keep_the_identity_and_a_long_one_does_not(occluded, accuracy, tracker):
+    params = dataclasses.replace(PARAMS, tracker=tracker)
+    switches, pairs = accuracy(told(occluded, occluded.frames(5.0), params))
     by_thing = {true: {told for one, told in pairs if one == true} for true in (1, 2, 3)}
     assert len(by_thing[1]) == 1
     assert len(by_thing[2]) == 1
@@ -63,6 +67,12 @@ def test_without_the_low_scores_the_second_association_has_nothing_to_go_by(occl
     heard = told(occluded, occluded.frames(1.4))
     assert deaf[-1][1][deaf[-1][0].index(1)] == -1
     assert heard[-1][1][heard[-1][0].index(1)] > 0
+
+
+def test_of_two_boxes_on_one_thing_the_better_has_the_number(twice):
+    assert {tuple(ids) for _, ids in told(twice, twice.frames(1.0))[2:]} == {(1, -1)}
+    both = told(twice, twice.frames(1.0), dataclasses.replace(PARAMS, track_apart=1.0))
+    assert both[-1][1] == [1, 2]
 
 
 def test_a_thing_is_seen_a_few_times_before_it_has_a_number(crossing):
