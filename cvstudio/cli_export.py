@@ -113,7 +113,8 @@ def write_result(
     base = targets[0][1].parent.resolve()
     stack = getattr(options, "stack", ())
     # A picture shows every layer of a recipe; what holds data holds one result's.
-    for layers in dict.fromkeys(stack if exporter.draws else () for exporter, _ in targets):
+    for drawn in sorted({bool(stack) and exporter.draws for exporter, _ in targets}):
+        layers = stack if drawn else ()
         at = None if video else options.time or 0.0
         recipe = make_recipe(instance, base, pts=at, look=look, stack=layers)
         if video:
@@ -126,7 +127,7 @@ def write_result(
             item = runner.export_item(instance, progress, base=base, pts=at, look=look)
             item = with_stack(runner, item, instance, layers, progress, pts=at)
             item = dataclasses.replace(item, recipe=recipe)
-        mine = [target for target in targets if (stack if target[0].draws else ()) == layers]
+        mine = [target for target in targets if (bool(stack) and target[0].draws) == drawn]
         export_all(mine, item, _format_options(options), progress)
     return [path for _, path in targets]
 

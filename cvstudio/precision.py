@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -39,6 +40,8 @@ ENOUGH_SECS, MUCH_SECS = 1.0, 2.0
 """How often, and how long at most, two ways are timed; of a network that takes seconds one run tells enough."""
 
 log = logging.getLogger(__name__)
+
+_measuring = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -89,10 +92,12 @@ def settle(network: Adjustable, spec: ModelSpec, version: str, wanted: Wanted, p
         network.use_precision(Precision(wanted, reason=f"{wanted} was asked for."))
         return
     name = _name(network, spec, version)
-    known = _remembered().get(name)
-    if known is None:
-        known = _measured(network, spec, progress)
-        _remember(name, known)
+    # Networks that are loaded side by side, as a batch does, are to compute in the same way.
+    with _measuring:
+        known = _remembered().get(name)
+        if known is None:
+            known = _measured(network, spec, progress)
+            _remember(name, known)
     network.use_precision(known)
     log.info("%s: %s; %s", spec.title, known, known.reason)
 

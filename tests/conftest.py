@@ -50,6 +50,12 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     return folder
 
 
+@pytest.fixture(autouse=True)
+def one_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks compute in float32: whether bfloat16 is taken depends on how busy this machine is."""
+    monkeypatch.setattr("cvstudio.precision._bfloat16", lambda device: False)
+
+
 @pytest.fixture(scope="session")
 def data() -> Callable[..., Path]:
     """`data(*parts) -> Path` of real test data; skips, saying why, where it is absent."""

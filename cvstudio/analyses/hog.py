@@ -168,7 +168,7 @@ ANALYSES.register(
         samples={"picture": "astronaut"},
         keywords=(
             *("HOG", "histogram of oriented gradients", "Dalal", "Triggs", "descriptor", "feature", "gradient"),
-            *("orientation", "cell", "block", "L2-Hys", "SVM", "pedestrian", "edges"),
+            *("orientation", "cell", "block", "L2-Hys", "edges"),
         ),
     )
 )

@@ -76,7 +76,7 @@ def test_the_topmost_is_listed_first_with_its_model(window, panel):
     assert panel.list.numbers() == [high, low]
     assert panel.list.currentRow() == 0
     assert panel.row(high).title.text() == "Detect objects"
-    assert panel.row(high).model._whole == "HOG + SVM people"
+    assert panel.row(high).model.text() == "HOG + SVM people"
 
 
 def test_both_are_painted_and_the_eye_takes_one_away(window, panel):

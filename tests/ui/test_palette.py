@@ -38,12 +38,12 @@ TERMS = {
         "spectrogram, spectogram, STFT, FFT, Fourier transform, frequency, audio, hop length, Hann, 스펙트로그램, "
         "푸리에 변환, 주파수"
     ),
-    "model:detect/hog": "SVM, pedestrian, histogram of oriented gradients, sliding window, Dalal, 보행자",
+    "model:detect/hog": "SVM, pedestrian, sliding window, 보행자",
     "model:detect/haar-face": "face detection, Haar, Viola-Jones, AdaBoost, integral image, cascade, 얼굴 검출",
     "model:detect/haar-eyes": "eye detection, eyes",
     "model:detect/haar-plate": "number plate, license plate, 번호판",
-    "model:detect/ssdlite": "SSDlite, MobileNet, default boxes",
-    "model:detect/pyramid-5": "instance segmentation, feature pyramid, YOLACT, 인스턴스 분할",
+    "model:detect/ssdlite": "SSDlite",
+    "model:detect/pyramid-5": "instance segmentation, YOLACT, 인스턴스 분할",
     "model:classify/residual-60": "ResNet, skip connection, residual network, Tiny ImageNet, 잔차 신경망",
     "panel:training": (
         "training, transfer learning, fine-tuning, knowledge distillation, data augmentation, pseudo-labels, "

@@ -169,5 +169,5 @@ class MediumPanel(QStackedWidget):
 
 
 PANELS.register(
-    Panel("medium", "Medium", Qt.DockWidgetArea.LeftDockWidgetArea, MediumPanel, order=15, shortcut="Ctrl+Alt+8")
+    Panel("medium", "Medium", Qt.DockWidgetArea.LeftDockWidgetArea, MediumPanel, order=15, shortcut="Ctrl+Alt+9")
 )

@@ -159,7 +159,14 @@ def seeded(builder: str, picture: Tensor) -> dict[str, Tensor]:
     return dict(model.state_dict())
 
 
-@pytest.fixture(scope="module", params=list(BUILDERS))
+QUICK = ("ssd300", "faster-rcnn-mobile-320", "fcos")
+"""One of each kind in every run; the others, which take half a minute each, with `-m long`."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(key, marks=() if key in QUICK else pytest.mark.long) for key in BUILDERS],
+)
 def key(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -307,6 +314,7 @@ def test_pictures_of_every_shape(key: str, network: TorchvisionDetector) -> None
             assert np.isfinite(found.boxes).all()
 
 
+@pytest.mark.parametrize("key", BUILDERS)
 def test_published_facts_are_torchvisions_own(key: str) -> None:
     (weights,) = MODELS[key].weights
     official = get_model_weights(BUILDERS[key])["DEFAULT"]
@@ -367,7 +375,8 @@ def test_one_job_does_not_stop_another_in_another_thread(key: str, network: Torc
             network.predict(Image(STRIP), NoParams(), stopped)
     finally:
         hook.remove()
-    np.testing.assert_array_equal(found[0].scores, expected.scores)
+    # Not to the bit: within another job the library shares its threads out in another way.
+    np.testing.assert_allclose(found[0].scores, expected.scores, atol=1e-4)
 
 
 def test_layouts_and_precisions_agree(network: TorchvisionDetector) -> None:
@@ -401,6 +410,7 @@ def test_parameters_can_be_differentiated_and_memory_is_given_back(key: str, che
     assert gone() is None
 
 
+@pytest.mark.parametrize("key", BUILDERS)
 def test_missing_weights_say_where_to_get_them(key: str, home: Path) -> None:
     with pytest.raises(WeightsError) as caught:
         MODELS[key].load("cpu", None)

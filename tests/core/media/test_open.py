@@ -23,7 +23,7 @@ from cvstudio.media.open import FORMATS
 
 from .conftest import tone, write_media
 
-KINDS = list(MediaKind)
+KINDS = [kind for kind in MediaKind if kind is not MediaKind.CAMERA]
 
 
 def make(kind: MediaKind, folder: Path, stem: str = "file") -> Path:
@@ -260,7 +260,7 @@ def test_a_closed_reader_can_be_closed_again(tmp_path: Path) -> None:
 
 def test_formats_are_declared_once() -> None:
     assert FORMATS.broken == ()
-    assert {entry.kind for entry in FORMATS} == set(MediaKind)
+    assert {entry.kind for entry in FORMATS} == set(KINDS)
     assert len({entry.key for entry in FORMATS}) == len(FORMATS)
     assert all(suffix == suffix.lower() and suffix.startswith(".") for entry in FORMATS for suffix in entry.suffixes)
 
