@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -67,11 +68,13 @@ class Network:
 
     gate: threading.Event
     seen: list[float]
+    least_secs: float = 0.0
 
     def run(self, inputs, params, progress) -> Iterator[Detections]:
         frame = inputs.samples["picture"]
         while not self.gate.wait(0.01):
             progress.check()
+        time.sleep(self.least_secs)
         self.seen.append(inputs.source.pts)
         yield Detections(
             np.array([(10, 10, 60, 60)], np.float32),
@@ -148,10 +151,21 @@ def test_exact_playing_shows_no_frame_without_its_own_result(playing, frames, ne
 def test_a_frame_is_decoded_while_the_network_is_at_the_one_before(playing, frames, network, qtbot):
     network.gate.clear()
     playing.controller.playback.play()
-    # The network does not come to an end, and the decoder goes on.
-    qtbot.waitUntil(lambda: playing.controller.live.in_flight >= 3, timeout=60_000)
+    # The network does not come to an end, and the decoder goes on: one frame is in the network and the newest waits.
+    qtbot.waitUntil(lambda: playing.controller.playback.position_secs > 2.5, timeout=60_000)
     assert {shown.pts for shown in frames} <= {0.0}
+    assert playing.controller.live.in_flight <= 3
     network.gate.set()
+    qtbot.waitUntil(lambda: len({shown.pts for shown in frames}) >= 3, timeout=60_000)
+    # The frame that was in the network came to its end; those that were decoded meanwhile gave way to the newest.
+    assert network.seen[1] < 0.5 < 2.0 < network.seen[2]
+
+
+def test_a_network_that_is_much_slower_than_the_video_is_waited_for(playing, frames, network, qtbot):
+    network.least_secs = 0.6
+    playing.controller.playback.play()
+    qtbot.waitUntil(lambda: len({shown.pts for shown in frames}) >= 4, timeout=60_000)
+    assert all(results(shown)[0].source.pts == shown.pts for shown in frames)
     qtbot.waitUntil(lambda: len({shown.pts for shown in frames}) >= 3, timeout=60_000)
 
 
