@@ -413,7 +413,9 @@ class Controller(QObject):
     def _job_event(self, event: Event) -> None:
         value = event.value
         if event.kind != "output":
-            if event.kind == "failed" and event.job.owner == "sample" and self.playback.shows_frames:
+            if event.kind == "cancelled":
+                self.live.replaced(event.job.tag)
+            elif event.kind == "failed" and event.job.owner == "sample" and self.playback.shows_frames:
                 self.playback.pause()  # such as a camera that was unplugged: what is shown stays
             elif event.kind == "failed" and event.job.tag is None:
                 self._failed(event.job.title, value)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 AHEAD = 4
 """Frames that are decoded and not shown yet, at most, where every frame is wanted."""
-REMEMBERED = 8
-"""By the clock, frames that still may come out of the network; older ones were replaced while they waited."""
+REMEMBERED = 64
+"""By the clock, frames that are on their way at most. Few are: what is replaced while it waits is dropped."""
 
 
 @dataclass(eq=False)
@@ -82,6 +82,12 @@ class Flight:
             return frames
         # What came out of the network half done is finished; of the others only the newest is worth beginning.
         return (*(frame for frame in frames[:-1] if frame.asked), *frames[-1:])
+
+    def replaced(self, key: Hashable) -> None:
+        """The stage `key` was given up for a newer frame's."""
+        for frame in tuple(self._frames):
+            if key in frame.asked:
+                self._frames.remove(frame)
 
     def drop(self, frame: Flying) -> None:
         """`frame` cannot be shown any more."""
@@ -164,6 +170,10 @@ class Live:
             self.refresh()
         elif self._flight.every_frame and not self._flight:
             self._playback.finish()  # nothing comes behind the last frame
+
+    def replaced(self, key: Hashable) -> None:
+        """The stage `key` gave way to a newer frame's while it waited."""
+        self._flight.replaced(key)
 
     def refresh(self, *, changed: bool = False) -> None:
         """Show what is ready and ask for what is next.

@@ -47,7 +47,7 @@ class Playback(QObject):
         self._began_secs = 0.0
         self.frames_shown = 0
         self.every_frame = False
-        self._led_secs: float | None = None  # where the frames have led the clock since it began to follow them
+        self._led_secs = 0.0  # where the clock stands while it follows the frames
         self._timer = QTimer(self, interval=TICK_MS)
         self._timer.timeout.connect(self._tick)
 
@@ -143,10 +143,10 @@ class Playback(QObject):
             return
         playing = self.playing
         self._began_secs, self.frames_shown = secs, 0
-        self._transport.seek(min(max(secs, 0.0), self.duration_secs))
+        self._frame_pts, self._led_secs = None, min(max(secs, 0.0), self.duration_secs)
+        self._transport.seek(self._led_secs)
         if playing and self._player is not None:
             self._player.seek(self.position_secs)
-        self._frame_pts = self._led_secs = None
         self.sought.emit()
         self.position_changed.emit(self.position_secs)
         self.moved.emit(self.position_secs)
@@ -200,7 +200,7 @@ class Playback(QObject):
         if pts is not None and pts != self._frame_pts:
             self.frames_shown += 1
             self._frame_pts = pts
-        if self._transport.playing:
+        if pts is not None and self._transport.playing:
             self._led_secs = pts
 
     def close(self) -> None:
@@ -212,7 +212,7 @@ class Playback(QObject):
     def _start_sound(self) -> None:
         media = self._media
         if self.every_frame:
-            self._led_secs = None
+            self._led_secs = self._transport.position_secs
             self._transport.follow(lambda: self._led_secs)
             return
         if media is None or not media.has_sound or self._silent or self._transport.speed != 1.0:
@@ -249,7 +249,7 @@ class Playback(QObject):
         if self._player is not None and self._player.error is not None:
             self._go_silent(self._player.error)
         loop = self._transport.loop
-        if self.every_frame and loop is not None and (self._led_secs or 0.0) >= loop[1]:
+        if self.every_frame and loop is not None and self._led_secs >= loop[1]:
             self.seek(loop[0])
         before = self.position_secs
         self.position_changed.emit(before)

@@ -4,8 +4,9 @@
 
 VIDEO is `talk_1080p.mp4` of ../shared/data/video by default. "All frames" decodes, finds, suppresses, selects and draws
 every frame at full size, as an export does before it encodes. "In the window" plays the video: a frame is shown
-together with its result or not at all, so no more than the video's own rate can be reached. The ratios say how many
-times as long a frame takes as the slower of decoding and network alone.
+together with its result or not at all, so no more than the video's own rate can be reached. "Every frame" plays it
+without a clock, each frame as soon as its result is there. The shares say which part of the rate of the slower of
+decoding and network alone is reached; at least .8 is wanted.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ FRAMES = 90
 WARM_UP = 10
 PLAY_SECS = 4.0
 LIMIT = 20.0
+SHARE = 0.8
 
 
 def mean_ms(work: Callable[[], object], rounds: int = 30) -> float:
@@ -101,14 +103,15 @@ def all_frames(media: Media) -> float:
     return took
 
 
-def in_the_window(path: Path) -> float:
-    """Frames a second that are shown with their result."""
+def in_the_window(path: Path) -> tuple[float, float]:
+    """Frames a second that are shown with their result, by the clock and without one."""
     window = MainWindow()
     window.resize(1920, 1200)
     window.show()
     QTest.qWaitForWindowExposed(window)
     controller, playback = window.controller, window.controller.playback
     playback.set_muted(True)
+    controller.set_smooth(False)
     controller.open_paths([path])
     end = time.monotonic() + 60
     while controller.detections() is None or controller.pipeline.busy:
@@ -117,12 +120,23 @@ def in_the_window(path: Path) -> float:
     playback.play()
     pause(1000)
     before, began = playback.frames_shown, time.perf_counter()
-    pause(round(1000 * PLAY_SECS))
-    rate = (playback.frames_shown - before) / (time.perf_counter() - began)
+    pause(round(1000 * PLAY_SECS) - 1000)
+    by_the_clock = (playback.frames_shown - before) / (time.perf_counter() - began)
     assert playback.playing, "the video is too short"
     playback.pause()
+    # What was found a moment ago is found anew.
+    controller.pipeline.cache.clear()
+    playback.set_speed(0.0)
+    playback.seek(0.0)
+    playback.play()
+    while playback.frames_shown < WARM_UP:
+        pause(1)
+    before, began = playback.frames_shown, time.perf_counter()
+    while playback.frames_shown < before + FRAMES:
+        pause(1)
+    every = (playback.frames_shown - before) / (time.perf_counter() - began)
     window.close()
-    return rate
+    return by_the_clock, every
 
 
 if __name__ == "__main__":
@@ -130,11 +144,9 @@ if __name__ == "__main__":
     app = make_application()
     media = open_media(path)
     print(f"{media.name}, {media.size}, {media.frame_rate:.1f} frames a second")
-    slower = max(alone(media, make_instance("detect", {"picture": media}).model))
-    took = all_frames(media)
-    print(
-        f"all frames: {1e3 / took:.1f} a second (limit {LIMIT:.0f}), {took:.1f} ms, "
-        f"{took / slower:.2f} times the slower"
-    )
-    rate = in_the_window(path)
-    print(f"in the window: {rate:.1f} a second (limit {LIMIT:.0f}), {1e3 / rate / slower:.2f} times the slower")
+    slower = 1e3 / max(alone(media, make_instance("detect", {"picture": media}).model))
+    rates = {"all frames": 1e3 / all_frames(media)}
+    rates["in the window, by the clock"], rates["in the window, every frame"] = in_the_window(path)
+    for what, rate in rates.items():
+        share = f"{rate / slower:.2f} of the slower alone (limit {SHARE})"
+        print(f"{what}: {rate:.1f} a second (limit {LIMIT:.0f}), {share}")

@@ -88,7 +88,7 @@ class Timeline(QFrame):
         self.smooth = _Button("", self.tr("Smooth or exact"))
         self.smooth.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         self.smooth.setCheckable(True)
-        self.smooth.clicked.connect(self.smooth_toggled.emit)
+        self.smooth.clicked.connect(lambda on: self.smooth_toggled.emit(on))
         self.mute = _Button("volume-2", self.tr("Mute"))
         self.mute.setCheckable(True)
         self.mute.clicked.connect(self._mute_clicked)
