@@ -49,7 +49,7 @@ def _write(path: Path, item: ExportItem, progress: Progress) -> None:
 EXPORTERS.register(
     Exporter(
         "class-mask",
-        "PNG class mask",
+        "Class mask",
         ".png",
         (Segmentation,),
         _write,

@@ -253,7 +253,7 @@ def test_the_command_asks_for_a_file(
     window: MainWindow, detector: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(detector), ""))
-    assert any("ONNX" in entry.words for entry in window.palette_entries() if entry.title == "Add Own Model")
+    assert any("ONNX" in entry.keywords for entry in window.palette_entries() if entry.title == "Add Own Model")
     window.actions_by_key["own-model"].trigger()
     (dialog,) = window.findChildren(OwnModelDialog)
     # Left by Escape while it works: nothing is left behind, and nothing comes back to it.
