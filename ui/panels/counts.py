@@ -243,7 +243,7 @@ PANELS.register(
         Qt.DockWidgetArea.BottomDockWidgetArea,
         CountsPanel,
         order=60,
-        shortcut="Ctrl+Alt+8",
+        shortcut="Ctrl+Alt+0",
         shown=False,
     )
 )
