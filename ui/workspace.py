@@ -22,6 +22,7 @@ from ui.controller import Controller
 from ui.pipeline import DRAW, PAINT
 from ui.shown import Shown, ShownLayer
 from ui.views.canvas import Canvas
+from ui.views.exposure_bar import ExposureBar
 from ui.views.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Workspace(QWidget):
         self.overlay = True
         self.canvas = Canvas()
         self.canvas.set_renderer(self.render)
+        self.exposure = ExposureBar(self.canvas)
         self.spectrogram: SpectrogramView | None = None
         self.model: ModelView | None = None
         self.timeline = Timeline()
@@ -84,6 +86,8 @@ class Workspace(QWidget):
         self.canvas.compare_changed.connect(self.set_original)
         self.canvas.overlay_toggled.connect(self.toggle_overlay)
         self.canvas.space_tapped.connect(playback.toggle)
+        self.exposure.edited.connect(lambda stops, drag: controller.set_look("exposure", stops, dragging=drag))
+        self.exposure.released.connect(controller.end_drag)
         self.canvas.painted.connect(lambda secs: controller.pipeline.timings.record(PAINT, secs))
         self.timeline.play_toggled.connect(playback.toggle)
         self.timeline.seek_requested.connect(playback.seek)
@@ -139,6 +143,7 @@ class Workspace(QWidget):
             self._base = _picture_of(shown.sample)
             size = self._base.size if self._base is not None else None
             self.canvas.set_content_size(size)
+            self._show_exposure()
         self._arrange()
         sounds = [
             layer for layer in shown.layers if isinstance(layer.result, Spectrogram) and layer.layer.instance.visible
@@ -168,6 +173,10 @@ class Workspace(QWidget):
             self.spectrogram.hide()
         self.timeline.setVisible(media is not None and (media.moving or media.kind is MediaKind.AUDIO))
 
+    def _show_exposure(self) -> None:
+        linear = self._base is not None and self._base.transfer == "linear"
+        self.exposure.show_exposure(self._controller.look().exposure if linear else None)
+
     def _drawn(self) -> list[ShownLayer]:
         if self._original or not self.overlay:
             return []
@@ -194,11 +203,12 @@ class Workspace(QWidget):
 
     def picture(self) -> QImage:
         """What canvas and spectrogram show, in pixels of the screen."""
-        bar = self.canvas.bar
-        seen = not bar.isHidden()
-        bar.hide()
+        bars = [bar for bar in (self.canvas.bar, self.exposure) if not bar.isHidden()]
+        for bar in bars:
+            bar.hide()
         image = self.splitter.grab().toImage()
-        bar.setVisible(seen)
+        for bar in bars:
+            bar.show()
         # Other programs take the logical size for the true one where they are told a ratio.
         image.setDevicePixelRatio(1.0)
         return image
@@ -219,6 +229,8 @@ class Workspace(QWidget):
     def _changed(self, look: bool, selection: bool) -> None:
         if look and self.spectrogram is not None:
             self.spectrogram.set_colour_map(self._controller.look().colour_map)
+        if look:
+            self._show_exposure()
         if look or selection:
             self.canvas.refresh()
 

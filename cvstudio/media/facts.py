@@ -14,6 +14,7 @@ _KINDS = {
     MediaKind.AUDIO: "sound",
     MediaKind.DEPTH: "depth map",
     MediaKind.GEOMETRY: "geometry",
+    MediaKind.CAMERA: "camera",
 }
 _DETAILS = {
     "format": "Format",
@@ -63,6 +64,8 @@ def slow_facts(media: Media, sample: Any = None) -> Iterator[tuple[str, str]]:
     """
     if media.format:
         yield from FORMATS[media.format].facts(media, sample)
+    if media.kind is MediaKind.CAMERA:
+        return  # it is no file
     try:
         length = media.path.stat().st_size
     except OSError:

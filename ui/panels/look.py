@@ -43,7 +43,7 @@ class LookPanel(QScrollArea):
             self._show()
 
     def _show(self) -> None:
-        # The exposure is the picture's own: it stands with what is known of the medium.
+        # The exposure has a place on the canvas, where there is light to be exposed.
         fields = tuple(field for field in fields_of(Look) if field.name != "exposure")
         self.form.set_fields(fields, to_mapping(self._controller.look()))
 

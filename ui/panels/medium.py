@@ -1,4 +1,4 @@
-"""What is known of the medium on the canvas, and how it is read: exposure, depth scale, sound track."""
+"""What is known of the medium on the canvas, and how it is read: depth scale, sound track."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from typing import Any
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
-from cvstudio.draw import Look
 from cvstudio.jobs import Event, Job
 from cvstudio.media import Media, MediaKind
 from cvstudio.media.depth import CUSTOM
 from cvstudio.media.facts import quick_facts, slow_facts
 from cvstudio.media.settings import settings_fields
-from cvstudio.params import Field, fields_of
+from cvstudio.params import Field
 from cvstudio.progress import Progress
-from cvstudio.types import Image
 from ui.controller import Controller
 from ui.panels import PANELS
 from ui.panels.base import Panel
@@ -25,7 +23,6 @@ from ui.shown import Shown
 from ui.translate import translated
 from ui.widgets.empty_state import EmptyState
 
-EXPOSURE = tuple(field for field in fields_of(Look) if field.name == "exposure")
 TITLE_WIDTH = 88
 
 
@@ -36,7 +33,6 @@ class MediumPanel(QStackedWidget):
         super().__init__()
         self._controller = controller
         self._media: Media | None = None
-        self._linear = False
         self._asked = ""
         self._slow: tuple[tuple[str, str], ...] = ()
         self.name = QLabel()
@@ -74,7 +70,7 @@ class MediumPanel(QStackedWidget):
         self._update()
 
     def sizeHint(self) -> QSize:
-        return QSize(216, 240)
+        return QSize(320, 300)
 
     def rows(self) -> dict[str, str]:
         """The facts that are shown, by title."""
@@ -96,10 +92,6 @@ class MediumPanel(QStackedWidget):
         self._show_form()
 
     def _view_changed(self, shown: Shown) -> None:
-        linear = isinstance(shown.sample, Image) and shown.sample.transfer == "linear"
-        if linear != self._linear:
-            self._linear = linear
-            self._show_form()
         self._ask(shown.sample)
 
     # Settings -------------------------------------------------------------------------------------------------------
@@ -108,23 +100,19 @@ class MediumPanel(QStackedWidget):
         if self._media is None:
             return ()
         values = self._media.settings
-        found = tuple(
+        return tuple(
             field
             for field in settings_fields(self._media)
             if field.name != "depth_levels" or values.get("depth_scale") in CUSTOM
         )
-        return (*(EXPOSURE if self._linear else ()), *found)
 
     def _show_form(self) -> None:
         fields = self._fields()
         self.form.setVisible(bool(fields))
-        values = dict(self._media.settings) if self._media else {}
-        self.form.set_fields(fields, {**values, "exposure": self._controller.look().exposure})
+        self.form.set_fields(fields, self._media.settings if self._media else {})
 
     def _edited(self, name: str, value: Any, dragging: bool) -> None:
-        if name == "exposure":
-            self._controller.set_look(name, value, dragging=dragging)
-        elif self._media is not None:
+        if self._media is not None:
             self._controller.set_reading(self._media, name, value, dragging=dragging)
 
     # Facts ----------------------------------------------------------------------------------------------------------
@@ -169,5 +157,13 @@ class MediumPanel(QStackedWidget):
 
 
 PANELS.register(
-    Panel("medium", "Medium", Qt.DockWidgetArea.LeftDockWidgetArea, MediumPanel, order=15, shortcut="Ctrl+Alt+9")
+    Panel(
+        "medium",
+        "Medium",
+        Qt.DockWidgetArea.RightDockWidgetArea,
+        MediumPanel,
+        order=25,
+        tabbed_with="results",
+        shortcut="Ctrl+Alt+9",
+    )
 )

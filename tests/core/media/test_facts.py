@@ -12,14 +12,21 @@ import pytest
 import soundfile
 
 from cvstudio.cli import main
-from cvstudio.media import open_media
-from cvstudio.media.facts import byte_size, duration, facts
+from cvstudio.media import Media, MediaKind, open_media
+from cvstudio.media.facts import byte_size, duration, facts, quick_facts, slow_facts
 
 from .conftest import tone, write_media
 
 
 def told(path: Path) -> dict[str, str]:
     return dict(facts(open_media(path)))
+
+
+@pytest.mark.parametrize("kind", list(MediaKind))
+def test_something_is_told_of_every_kind(tmp_path: Path, kind: MediaKind) -> None:
+    media = Media("id", tmp_path / "a", kind)
+    assert len(dict(quick_facts(media))["Kind"]) > 3
+    assert dict(slow_facts(media)).get("Folder", str(tmp_path)) == str(tmp_path)
 
 
 def test_a_picture(tmp_path: Path) -> None:
