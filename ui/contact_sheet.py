@@ -63,6 +63,10 @@ class Sheet:
         self._grab(palette, "8 palette")
         palette.close()
         self._stack()
+        self._features()
+        self._counts()
+        self._model()
+        self._panels()
         window.show_shortcuts()
         sheet = window.findChild(ShortcutsSheet)
         if sheet is not None:
@@ -91,6 +95,65 @@ class Sheet:
         pause(600)
         self.tour.screenshot("9 layers and performance")
         window.docks["performance"].hide()
+
+    def _features(self) -> None:
+        """Why a network says what it says, and what a HOG detector sees."""
+        self.tour.card("grad-cam")
+        self.tour.screenshot("11 Grad-CAM")
+        self.tour.card("hog")
+        self.tour.screenshot("12 HOG")
+
+    def _counts(self) -> None:
+        """Faces followed through the clip, their trail, and how many there are over time."""
+        window = self.window
+        self._open("clip")
+        window.controller.use_analysis("detect")
+        window.controller.set_model("haar-face")
+        window.show_panel("counts")
+        pause(200)
+        panel = window.docks["counts"].widget()
+        panel.count_all()  # type: ignore[attr-defined]
+        self.tour.wait("the counts", lambda: window.controller.pipeline.lanes.idle, 120)
+        window.controller.playback.seek(3.0)
+        self.tour.settled()
+        self.tour.screenshot("13 counts")
+        window.docks["counts"].hide()
+
+    def _model(self) -> None:
+        """A mesh that turns."""
+        import trimesh
+
+        path = self.tour.out / "knot.ply"
+        trimesh.creation.torus(1.0, 0.38, major_sections=96, minor_sections=48).export(path)
+        window = self.window
+        window.open_paths([path])
+        session = window.controller.session
+        self.tour.wait(
+            "the mesh", lambda: session.state.active_media is not None and session.state.active_media.path == path
+        )
+        window.show_panel("medium")
+        pause(1500)
+        self.tour.screenshot("14 a mesh")
+
+    def _panels(self) -> None:
+        """Panels that wait in the menu, and dialogs."""
+        window = self.window
+        self._open("cat")
+        window.controller.use_analysis("detect")
+        window.controller.set_model("pyramid-5")
+        self.tour.settled()
+        for key in ("batch", "training", "look"):
+            window.show_panel(key)
+            pause(400)
+            self.tour.screenshot(f"15 {key}")
+            window.docks[key].hide()
+        export = window.exporting.ask()
+        if export is not None:
+            self._grab(export, "16 export")
+            export.reject()
+        camera = window.camera_dialog()
+        self._grab(camera, "17 camera")
+        camera.reject()
 
     def _weights(self) -> None:
         """What would be downloaded, and what a checkpoint file is good for."""
