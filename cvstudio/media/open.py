@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from cvstudio.errors import MediaError
 from cvstudio.media import audio, depth, image, video
 from cvstudio.media.base import Format, Media, MediaKind
-from cvstudio.media.camera import CameraReader
+from cvstudio.media.camera import CameraReader, pretended
 from cvstudio.media.identity import HEAD_BYTES, decoding, find_file, media_id, quoted
 
 FORMATS: tuple[Format, ...] = tuple(
@@ -23,7 +24,7 @@ def open_media(path: str | os.PathLike[str], *, kind: MediaKind | None = None) -
     ----------
     path : a file; a name in the other Unicode normal form than the one on disk is found, too
     kind : what the user says that it is: a picture of 8 bits can be a disparity map, a depth map can be looked at
-        as a picture, a video as its sound. None lets the content decide.
+        as a picture, a video as its sound, a video or a folder of pictures as a camera. None lets the content decide.
 
     Raises
     ------
@@ -31,6 +32,8 @@ def open_media(path: str | os.PathLike[str], *, kind: MediaKind | None = None) -
         The file is missing, a folder, empty, not readable, damaged, absurdly large, of no known format, or not of
         the kind that was asked for. One sentence.
     """
+    if kind is MediaKind.CAMERA:
+        return pretended(Path(path))
     found = find_file(path)
     with decoding(found), found.open("rb") as file:
         head = file.read(HEAD_BYTES)

@@ -18,12 +18,13 @@ import soundfile
 
 from cvstudio.errors import MediaError
 from cvstudio.media import Media, MediaKind, open_media, open_reader
+from cvstudio.media.open import FORMATS
 from cvstudio.media.audio import AudioReader
 from cvstudio.media.open import FORMATS
 
 from .conftest import tone, write_media
 
-KINDS = list(MediaKind)
+KINDS = [entry.kind for entry in FORMATS]
 
 
 def make(kind: MediaKind, folder: Path, stem: str = "file") -> Path:
