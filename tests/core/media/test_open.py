@@ -18,7 +18,6 @@ import soundfile
 
 from cvstudio.errors import MediaError
 from cvstudio.media import Media, MediaKind, open_media, open_reader
-from cvstudio.media.open import FORMATS
 from cvstudio.media.audio import AudioReader
 from cvstudio.media.open import FORMATS
 
