@@ -99,12 +99,13 @@ def pretended(path: Path) -> Media:
     """
     from cvstudio.media.open import open_media
 
+    path = path.expanduser().absolute()
     if path.is_dir():
         pictures = _pictures(path)
         first = open_media(pictures[0], kind=MediaKind.IMAGE)
     else:
         first = open_media(path, kind=MediaKind.VIDEO)
-    return _media(f"{PREFIX}{PRETENDED}{path.absolute()}", path.absolute(), first.size, {"pretends": path.name})
+    return _media(f"{PREFIX}{PRETENDED}{path}", path, first.size, {"pretends": path.name})
 
 
 def camera_from_id(identity: str) -> Media:

@@ -126,6 +126,7 @@ def test_devices_have_their_names_and_metadata_is_none(tmp_path, monkeypatch):
 
 def test_a_video_pretends_in_real_time():
     media = pretended(sample_path("clip"))
+    assert media == open_media(sample_path("clip"), kind=MediaKind.CAMERA)
     assert media.kind is MediaKind.CAMERA
     assert media.moving
     began = time.monotonic()
