@@ -79,7 +79,8 @@ class Flight:
         """Frames whose stages are to be asked for now, the latest wish last."""
         frames = tuple(self._frames)
         if self.every_frame:
-            return frames
+            # The first may be half done; of the others those that wait need not be looked at again.
+            return (*frames[:1], *(frame for frame in frames[1:] if not frame.asked))
         # What came out of the network half done is finished; of the others only the newest is worth beginning.
         return (*(frame for frame in frames[:-1] if frame.asked), *frames[-1:])
 
