@@ -23,6 +23,7 @@ from cvstudio.params import add_arguments, fields_of, parse_text
 from cvstudio.precision import WANTED
 from cvstudio.progress import Progress
 from cvstudio.terminal import Bar, guarded
+from cvstudio.threads import let_waiting_threads_sleep
 from cvstudio.training.arguments import add_training
 from cvstudio.weights import WeightsNeededError
 from cvstudio.weights.arguments import add_weights
@@ -197,6 +198,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
+    let_waiting_threads_sleep()
     if arguments[0] == "run":
         return _run(arguments[1:])
     if arguments[0] == "info":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from cvstudio.threads import let_waiting_threads_sleep
+
 QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 ALLOCATION_LIMIT_MB = 1024
 
@@ -15,6 +17,7 @@ def prepare() -> None:
     ``import cv2`` points Qt at the plugins and fonts of its own Qt 5, with which PySide6 cannot start. Only those
     two settings are undone: a plugin path that the user set stays.
     """
+    let_waiting_threads_sleep()
     for name in QT_VARIABLES:
         if "cv2" in Path(os.environ.get(name, "")).parts:
             del os.environ[name]
