@@ -119,7 +119,7 @@ def _formats(window: MainWindow) -> list[Entry]:
             (exporter.title, exporter.suffix, exporter.key, *exporter.keywords),
             translated(exporter.summary),
         )
-        for exporter in EXPORTERS
+        for exporter in sorted(EXPORTERS, key=lambda exporter: not exporter.preferred)
     ]
 
 
