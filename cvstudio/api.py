@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cvstudio.ahead import frames_ahead
+from cvstudio.ahead import ahead, frames_ahead
 from cvstudio.analyses import ANALYSES
 from cvstudio.closing import Closing
 from cvstudio.errors import BindingError
@@ -25,11 +25,11 @@ from cvstudio.resolve import make_request
 from cvstudio.session import AnalysisInstance
 from cvstudio.stages import Cache, Providers, run_chain
 from cvstudio.temporal import Followed
-from cvstudio.types import Image
+from cvstudio.types import Frame, Image
 
 
 class Runner(Closing):
-    """Runs analyses in the calling thread; keeps networks, readers and stage outputs between calls."""
+    """Runs analyses in the calling thread, but for the frames of a video, and keeps networks, readers and stage outputs between calls."""
 
     def __init__(self, *, device: str = "auto", precision: Wanted = "auto", cache: Cache | None = None) -> None:
         self.host = Host(device, precision=precision)
@@ -59,9 +59,14 @@ class Runner(Closing):
 
     def results(self, instance: AnalysisInstance, progress: Progress, *, pts: float | None = None) -> Iterator[Any]:
         """Better and better results of `instance`, for the whole medium. Raises UserError."""
+        return self._run(instance, progress, pts, len(instance.spec.stages))
+
+    def _run(self, instance: AnalysisInstance, progress: Progress, pts: float | None, n_stages: int) -> Iterator[Any]:
+        """What the first `n_stages` give."""
         model = instance.model_spec
         network = self.host.network_key(model, instance.weights) if model else ()
         request = make_request(instance, pts=pts, network=network)
+        request = dataclasses.replace(request, stages=request.stages[:n_stages], params=request.params[:n_stages])
         providers = Providers(
             samples=lambda: self.samples(instance, pts),
             network=lambda: self.host.network(model, instance.weights, progress) if model else None,
@@ -102,18 +107,31 @@ class Runner(Closing):
         """Every frame of a video in order, with its result: from the one that is shown at `start_secs` up to what
         begins at `stop_secs`.
 
-        Frames are decoded ahead, in a thread of its own. Identities begin with the first frame, so that the same frames
-        have the same ones, whatever was looked at before; `followed`, where given, is where they are remembered.
+        Decoding, the network and the caller each have a thread: a frame is analysed while the one before is drawn.
+        Identities begin with the first frame, so that the same frames have the same ones, whatever was looked at
+        before; `followed`, where given, is where they are remembered.
         """
         media = instance.bindings[instance.spec.inputs[0].name]
         end_secs = media.duration_secs if stop_secs is None else min(stop_secs, media.duration_secs or stop_secs)
         span_secs = (end_secs or 0) - start_secs
         followed = followed if followed is not None else Followed(keep=1)
-        with frames_ahead(media, start_secs=start_secs, stop_secs=stop_secs) as frames:
-            for number, frame in enumerate(frames):
+
+        stages = instance.spec.stages
+        slow = max((number + 1 for number, stage in enumerate(stages) if stage.uses_network), default=0)
+
+        def analysed() -> Iterator[Frame]:
+            with frames_ahead(media, start_secs=start_secs, stop_secs=stop_secs) as frames:
+                for frame in frames:
+                    self.cache.put(sample_key(media, frame.pts), frame)
+                    if slow:
+                        deque(self._run(instance, Progress(), frame.pts, slow), maxlen=0)
+                    yield frame
+
+        with ahead(analysed(), depth=2) as looked_at:
+            for number, frame in enumerate(looked_at):
                 done = min(max(0.0, frame.pts - start_secs) / span_secs, 1.0) if span_secs > 0 else None
                 progress(done, f"frame {number + 1}")
-                self.cache.put(sample_key(media, frame.pts), frame)
+                # The network's part is in the cache.
                 result = self.result(instance, Progress(), pts=frame.pts)
                 yield frame, self.in_order(instance, result, followed, frame.pts)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,6 +51,7 @@ class Host:
         self._resolved = "" if device == "auto" else device
         self._notice = notice
         self._networks: OrderedDict[tuple[str, ...], Any] = OrderedDict()
+        self._loading = threading.RLock()
 
     @property
     def device(self) -> str:
@@ -107,6 +109,11 @@ class Host:
         WeightsError
             Its checkpoint is missing, damaged or of another network; nothing is kept then.
         """
+        # Layers of a stack may each ask from a thread of their own.
+        with self._loading:
+            return self._loaded(spec, weights_path, progress)
+
+    def _loaded(self, spec: ModelSpec, weights_path: Path | None, progress: Progress) -> Any:
         key = self.network_key(spec, weights_path)
         if key not in self._networks:
             progress(None, f"loading {spec.title}")
