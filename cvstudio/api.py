@@ -29,7 +29,10 @@ from cvstudio.types import Frame, Image
 
 
 class Runner(Closing):
-    """Runs analyses in the calling thread, but for the frames of a video, and keeps networks, readers and stage outputs between calls."""
+    """Runs analyses and keeps networks, readers and stage outputs between calls.
+
+    Everything runs in the calling thread, but for the networks of `frames`, which go on ahead.
+    """
 
     def __init__(self, *, device: str = "auto", precision: Wanted = "auto", cache: Cache | None = None) -> None:
         self.host = Host(device, precision=precision)
