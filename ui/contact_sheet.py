@@ -102,6 +102,9 @@ class Sheet:
         self.tour.screenshot("11 Grad-CAM")
         self.tour.card("hog")
         self.tour.screenshot("12 HOG")
+        for instance in self.window.controller.session.state.instances:
+            if instance.analysis in ("hog", "grad-cam"):
+                self.window.controller.set_visible(instance.id, False)
 
     def _counts(self) -> None:
         """Faces followed through the clip, their trail, and how many there are over time."""

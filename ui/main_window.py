@@ -149,6 +149,9 @@ class MainWindow(QMainWindow):
         left = [self.docks[key] for key in ("media", "layers", "jobs")]
         self.resizeDocks(left, [320, 250, 110], Qt.Orientation.Vertical)
         self.resizeDocks([self.docks["analysis"], self.docks["results"]], [420, 300], Qt.Orientation.Vertical)
+        # Of panels that share a place the one that the others joined is in front.
+        for key in dict.fromkeys(panel.tabbed_with for panel in PANELS if panel.tabbed_with):
+            self.docks[key].raise_()
 
     def _make_menus(self) -> dict[str, QMenu]:
         titles = {
