@@ -491,16 +491,3 @@ def test_a_dense_screen_gets_all_its_pixels_and_a_click_hits_the_same_one(scale,
     assert found["under"] == pixels[row, column].tolist()
     assert f"{column}, {row} · #{bytes(found['under']).hex()}" in found["read_out"]
     assert found["icon"] == round(16 * ratio)
-
-
-def test_results_are_in_front_of_the_panels_that_share_their_place(qtbot):
-    window = MainWindow()
-    window.show()
-    qtbot.waitExposed(window)
-    pause(200)
-    results, medium = window.docks["results"], window.docks["medium"]
-    assert medium in window.tabifiedDockWidgets(results)
-    assert not results.visibleRegion().isEmpty()
-    assert medium.visibleRegion().isEmpty()
-    window.close()
-    window.deleteLater()
