@@ -148,6 +148,7 @@ def run_batch(
     from cvstudio.batch import REPORT, Batch, BatchPlan, cpu_streams
     from cvstudio.exporters import default_exporters
     from cvstudio.media import open_media
+    from cvstudio.media.settings import apply_settings, split_settings
     from cvstudio.models import MODELS
     from cvstudio.session import AnalysisInstance
 
@@ -156,8 +157,9 @@ def run_batch(
     spec = ANALYSES[analysis]
     key = model or spec.first_model
     formats = options.format or [item.key for item in default_exporters(spec.result)]
+    values, reading = split_settings(values)
     bindings = {name: open_media(path, kind=next(iter(spec.slot(name).kinds))) for name, path in others.items()}
-    instance = AnalysisInstance(1, analysis, bindings, key, weights, dict(values))
+    instance = AnalysisInstance(1, analysis, apply_settings(bindings, reading), key, weights, values)
     instance.params()
     plan = BatchPlan(instance, tuple(paths), options.out, tuple(formats), _format_options(options))
     batch = Batch(
