@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cvstudio.models.base import ModelSpec
+from cvstudio.models.base import Architecture, ModelSpec
 from cvstudio.registry import Registry
 
 MODELS: Registry[ModelSpec] = Registry("model", __name__)
@@ -13,4 +13,4 @@ def models_for(task: str) -> list[ModelSpec]:
     return [model for model in MODELS if model.task == task]
 
 
-__all__ = ["MODELS", "ModelSpec", "models_for"]
+__all__ = ["MODELS", "Architecture", "ModelSpec", "models_for"]

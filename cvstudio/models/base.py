@@ -27,6 +27,7 @@ class Weights:
     size_bytes, licence, trained_on, metrics : shown before anything is downloaded
     labels : names of the classes by index
     path : where the file lies, for one that the user has registered; elsewhere it is looked for by its name
+    scores : what was published, by the metric's name, in percent: {"top-1": 69.8} or {"box mAP": 41.5}
     """
 
     key: str
@@ -39,6 +40,29 @@ class Weights:
     metrics: str = ""
     labels: tuple[str, ...] = ()
     path: Path | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The bare network, for what looks at its layers or counts them; no checkpoint is needed.
+
+    Parameters
+    ----------
+    build : callable () -> torch.nn.Module
+        The module that `ModelSpec.load` fills, with random weights, in evaluation mode; also under
+        ``torch.device("meta")``, where it takes no memory.
+    input_size : (height, width) in pixels of the picture that figures refer to
+    call : callable (module, pixels float32 (1, 3, height, width)) -> anything, optional
+        Runs the module up to what it answers, for one that takes something else than the pixels.
+    parameters, macs : as published, `macs` (multiply-adds) for `input_size`; 0 where they are to be counted
+    """
+
+    build: Callable[[], Any]
+    input_size: tuple[int, int]
+    call: Callable[[Any, Any], Any] | None = None
+    parameters: int = 0
+    macs: int = 0
 
 
 class Network(Protocol):
@@ -77,6 +101,7 @@ class ModelSpec:
     labels : the classes, where known before loading
     options : values of a parameter that are this model's own, by name (see `Choices.from_model`)
     revision : another text whenever the same key and weights stand for another network
+    architecture : the bare network, where it runs through torch
     """
 
     key: str
@@ -96,3 +121,4 @@ class ModelSpec:
     keywords: tuple[str, ...] = ()
     summary: str = ""
     revision: str = ""
+    architecture: Architecture | None = None
