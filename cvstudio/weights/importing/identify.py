@@ -20,6 +20,7 @@ MOST_NEAREST = 3
 LEAST_SHARE = 0.2
 """A model that has less than this in common with a checkpoint is not worth a table."""
 
+MOST_BESIDE = 2.5
 ALL_LINES = 10_000
 
 
@@ -130,15 +131,29 @@ def _published_as(found: Checkpoint) -> tuple[ModelSpec, str] | None:
 
 
 def _compare(found: Checkpoint, models: Iterable[ModelSpec], progress: Progress) -> list[Fit]:
-    """Every model that can be asked, the nearest first."""
-    fits = []
-    asked = [model for model in models if model.weights]
+    """The models that can be asked, the nearest first: all of them, unless one fits and others cannot."""
+    fits: list[Fit] = []
+    size = sum(tensor.numel() for tensor in found.tensors.values())
+    asked = sorted((model for model in models if model.weights), key=lambda model: abs(_parameters(model, size) - size))
     for number, model in enumerate(asked):
+        if not _may_fit(_parameters(model, size), size) and any(not fit.differences.rows for fit in fits):
+            continue
         progress(number / len(asked), f"comparing with {model.title}")
         differences = differences_from(model, found)
         if differences is not None:
             fits.append(Fit(model, differences))
     return sorted(fits, key=lambda fit: -fit.differences.share)
+
+
+def _parameters(model: ModelSpec, otherwise: int) -> int:
+    """How many parameters `model` has; `otherwise` where it does not tell."""
+    return (model.architecture.parameters if model.architecture else 0) or otherwise
+
+
+def _may_fit(parameters: int, size: int) -> bool:
+    """Whether a checkpoint of `size` numbers can be of a network with so many parameters: it holds all of them, and
+    beside them running means and what serves training only, which GoogLeNet has as many of."""
+    return parameters <= size <= parameters * MOST_BESIDE
 
 
 def differences_from(model: ModelSpec, found: Checkpoint) -> Differences | None:
