@@ -82,7 +82,10 @@ def test_figures_are_the_published_ones(key: str) -> None:
         (metrics,) = entry.meta["_metrics"].values()
         assert weights.scores == {"top-1": metrics["acc@1"], "top-5": metrics["acc@5"]}
         assert weights.size_bytes == pytest.approx(entry.meta["_file_size"] * 2**20, rel=1e-3)
-        assert (published.cut.mean, published.cut.std) == (tuple(entry.transforms().mean), tuple(entry.transforms().std))
+        assert (published.cut.mean, published.cut.std) == (
+            tuple(entry.transforms().mean),
+            tuple(entry.transforms().std),
+        )
         # Those that learnt from Instagram's pictures have terms of their own.
         assert ("non-commercial" in weights.licence) is ("license" in entry.meta and "SWAG" in entry.name)
     assert spec.architecture is not None
@@ -102,7 +105,11 @@ def test_labels_are_torchvisions_and_no_two_alike() -> None:
 @pytest.mark.parametrize("key", ["squeezenet1-1", "efficientnet-b1", "efficientnet-v2-l", "inception-v3", "swin-v2-t"])
 def test_what_is_seen_is_what_torchvisions_own_transforms_make(key: str, photo: str) -> None:
     network = PhotoClassifier(
-        torch.nn.Conv2d(3, 1, 1), imagenet_labels(), "cpu", table()[key].published[0].cut, layers_of(torch.nn.Identity())
+        torch.nn.Conv2d(3, 1, 1),
+        imagenet_labels(),
+        "cpu",
+        table()[key].published[0].cut,
+        layers_of(torch.nn.Identity()),
     )
     image = read(sample_path(photo))
     by_url = {entry.url: entry for entry in tv.get_model_weights(table()[key].builder)}
