@@ -42,7 +42,7 @@ class ModelChooser(SearchCombo):
             self.setItemData(row, (model.key, model.family, *model.keywords), NAMES)
             self.setItemData(row, f"{translated(model.summary)} {model.paper} {model.year}", WORDS)
         self.tell_terms()
-        self.setItemDelegate(_TwoLines(self))
+        self.setItemDelegate(TwoLines(self))
         # The box is narrow, what is chosen from need not be.
         self.view().setMinimumWidth(LIST_WIDTH)
 
@@ -75,8 +75,8 @@ def terms_texts(found: Terms) -> tuple[str, str]:
     return found.licence, f"{found.size_bytes / 1e6:.1f} MB · {place}" if found.size_bytes else place
 
 
-class _TwoLines(QStyledItemDelegate):
-    """Title, at its right size and place, and the licence under it."""
+class TwoLines(QStyledItemDelegate):
+    """Two lines of a row: the title, and at its right `PLACE`; `LICENCE`, where there is one, and `SCORE` under it."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)

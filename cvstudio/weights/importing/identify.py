@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ LEAST_SHARE = 0.2
 """A model that has less than this in common with a checkpoint is not worth a table."""
 
 MOST_BESIDE = 2.5
+TIMM_NAME = re.compile(r"[a-z0-9_]+\.\w+")
 ALL_LINES = 10_000
 
 
@@ -107,6 +110,8 @@ def identify(path: Path, progress: Progress, *, only: ModelSpec | None = None) -
     if published is not None:
         model, licence = published
         notes += (f"It is the published checkpoint of {model.title}.",)
+    if not only and not published:
+        _ask_timm(found.origin, progress)
     compared = _compare(found, [only] if only else [published[0]] if published else list(MODELS), progress)
     fitting = [fit for fit in compared if not fit.differences.rows]
     nearest = [fit for fit in compared if only or fit.differences.share >= LEAST_SHARE][:MOST_NEAREST]
@@ -128,6 +133,14 @@ def _published_as(found: Checkpoint) -> tuple[ModelSpec, str] | None:
         ),
         None,
     )
+
+
+def _ask_timm(origin: str, progress: Progress) -> None:
+    """Let the model that the configuration of a folder names be registered, where timm has it."""
+    if TIMM_NAME.fullmatch(origin):
+        progress(None, f"asking timm for {origin}")
+        with contextlib.suppress(UserError):
+            _ = MODELS[f"timm-{origin}"]
 
 
 def _compare(found: Checkpoint, models: Iterable[ModelSpec], progress: Progress) -> list[Fit]:
