@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QPushButton, QScrollArea
 
 from cvstudio.models import MODELS
 from cvstudio.results import HeatMap, Labels
@@ -88,6 +88,11 @@ def test_a_file_that_is_dropped_names_the_picture(window, qtbot, checkpoint, dat
     assert not panel.form.row("threshold").label.marked
     qtbot.waitUntil(lambda: results.findChild(Guesses).texts()[0].startswith("Siamese cat 9"), timeout=5_000)
     assert len(results.findChild(Guesses).texts()) == 5
+    # More rows than there is room for are scrolled.
+    window.controller.set_value("count", 20)
+    qtbot.waitUntil(lambda: len(results.findChild(Guesses).texts()) == 20, timeout=5_000)
+    area = results.findChild(QScrollArea)
+    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() > 0, timeout=5_000)
     # The threshold acts at once.
     window.controller.set_value("threshold", 0.99)
     qtbot.waitUntil(lambda: results.findChild(Guesses).texts()[0] == "unknown", timeout=5_000)

@@ -45,6 +45,8 @@ TERMS = {
     "model:detect/ssdlite": "SSDlite",
     "model:detect/pyramid-5": "instance segmentation, YOLACT, 인스턴스 분할",
     "model:classify/residual-60": "ResNet, skip connection, residual network, Tiny ImageNet, 잔차 신경망",
+    "model:classify/timm-legacy_senet154.in1k": "SENet, squeeze-and-excitation, channel attention",
+    "command:timm": "timm, PyTorch Image Models",
     "model:classify/alexnet": "AlexNet, dropout, 알렉스넷",
     "model:classify/vgg11": "VGG, VGGNet",
     "model:classify/googlenet": "GoogLeNet, Inception v1, 1x1 convolution, 구글넷",

@@ -25,6 +25,10 @@ PLACE = Qt.ItemDataRole.UserRole + 2
 SCORE = Qt.ItemDataRole.UserRole + 3
 
 
+READY = {Place.EMBEDDED: 0.0, Place.HERE: 0.1, Place.LIBRARY: 0.2}
+"""Order of what can be used at once."""
+
+
 class ModelChooser(SearchCombo):
     """A combo box whose data are keys of models; a long list begins with those that can be used at once."""
 
@@ -54,8 +58,12 @@ class ModelChooser(SearchCombo):
         for row, model in enumerate(self._models):
             found = terms(model)
             licence, place = terms_texts(found)
-            ready = found.place not in (Place.ABSENT, Place.GONE)
-            section = (0.0, self.tr("Ready to use")) if ready else (began[model.family], translated(model.family))
+            place_in_list = READY.get(found.place)
+            section = (
+                (began[model.family], translated(model.family))
+                if place_in_list is None
+                else (place_in_list, self.tr("Ready to use"))
+            )
             self.setItemData(row, section, SECTION)
             self.setItemData(row, licence, LICENCE)
             self.setItemData(row, place, PLACE)
