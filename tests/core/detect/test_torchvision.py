@@ -401,9 +401,7 @@ def test_layouts_and_precisions_agree(network: TorchvisionDetector) -> None:
 
 
 @pytest.mark.long
-def test_openvino_finds_the_same(
-    network: TorchvisionDetector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_openvino_finds_the_same(network: TorchvisionDetector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cvstudio.engine.user_cache_dir", lambda: tmp_path)
     image, upright = Image(STRIP), Image(STRIP.transpose(1, 0, 2).copy())
     expected = [network.predict(picture, NoParams(), Progress()) for picture in (image, upright)]
