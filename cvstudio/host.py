@@ -173,6 +173,12 @@ class Host:
         found = (str(getattr(network, "precision", "")) for network in tuple(self._networks.values()))
         return tuple(dict.fromkeys(name for name in found if name))
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the kept networks compute as they do: a line for each that tells."""
+        found = ((key[0], getattr(network, "precision", None)) for key, network in tuple(self._networks.items()))
+        return tuple(f"{name}: {way}. {way.reason}" for name, way in found if way is not None)
+
     def __len__(self) -> int:
         return len(self._networks)
 

@@ -104,6 +104,14 @@ def test_a_chain_of_real_networks_stays_within_the_budget_and_computes_as_before
     assert narrow.used_bytes == 0
 
 
+def test_each_network_says_how_it_computes_and_why() -> None:
+    host = Host("cpu", precision="float32")
+    load(host, MODELS["residual-60"])
+    load(host, make_spec())
+    assert host.reasons == ("residual-60: float32, channels last. float32 was asked for.",)
+    assert host.precisions == ("float32, channels last",)
+
+
 def test_the_budget_suits_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cvstudio.memory.physical_bytes", lambda: 16 << 30)
     assert Host("cpu").budget_bytes == 4 << 30
