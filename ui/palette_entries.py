@@ -54,20 +54,29 @@ def _analyses(window: MainWindow) -> list[Entry]:
 
 
 def _models(window: MainWindow) -> list[Entry]:
+    # Of several analyses that a model serves, the first is named.
+    first = {spec.task: spec for spec in reversed(list(ANALYSES)) if spec.task}
     return [
         Entry(
-            f"model:{spec.key}/{model.key}",
+            f"model:{first[model.task].key}/{model.key}",
             model.title,
-            lambda key=spec.key, model=model.key: use_model(window, key, model),
+            lambda task=model.task, model=model.key: use_model(window, _fitting(window, task), model),
             _tr("model"),
-            spec.icon,
+            first[model.task].icon,
             (model.key, model.family, *model.keywords),
             f"{translated(model.summary)} {model.paper}",
         )
-        for spec in ANALYSES
         for model in MODELS
-        if spec.task and model.task == spec.task
+        if model.task in first
     ]
+
+
+def _fitting(window: MainWindow, task: str) -> str:
+    """The analysis that is in use, where it takes models of `task`, or else the first that does."""
+    current = window.controller.session.state.instance
+    if current is not None and current.spec.task == task:
+        return current.analysis
+    return next(spec.key for spec in ANALYSES if spec.task == task)
 
 
 def _titles(spec: Analysis) -> list[str]:

@@ -80,7 +80,7 @@ MODELS.register(
         paper=PAPER,
         year=2015,
         defaults={"score": 0.5, "iou": 0.5},
-        keywords=(*KEYWORDS, "MobileNet"),
+        keywords=(*KEYWORDS, "MobileNet v3 large"),
         summary="Proposes regions, then names them; small enough for live video, with 80 kinds of things.",
     )
 )
@@ -95,7 +95,7 @@ MODELS.register(
         paper=PAPER,
         year=2015,
         defaults={"score": 0.5, "iou": 0.5},
-        keywords=(*KEYWORDS, "MobileNet"),
+        keywords=(*KEYWORDS, "MobileNet v3 large"),
         summary="The mobile Faster R-CNN at full resolution: slower, and better at small things.",
     )
 )

@@ -127,7 +127,8 @@ class ModelCardView(CardView):
                 found = card(spec.key)
             except WeightsError as error:
                 message = str(error)
-        self.head(trained.title if trained is not None else spec.title, found is not None and found.non_commercial)
+        forbidden = terms(spec).non_commercial if trained is None else trained.non_commercial
+        self.head(trained.title if trained is not None else spec.title, forbidden)
         # Of a user's own network neither may be known.
         parts = [spec.paper, str(spec.year) if spec.year and str(spec.year) not in spec.paper else ""]
         if any(parts):
