@@ -54,7 +54,7 @@ class PhotoClassifier(TorchNetwork):
 
     def logits(self, images: Sequence[Image], progress: Progress) -> NDArray[np.float32]:
         """Logits float32 (n, classes) of several pictures at once."""
-        return self._run(images, progress)
+        return self._run(self.forward, images, progress)
 
     def features(self, images: Sequence[Image], progress: Progress) -> NDArray[np.float32]:
         """What the last layer decides by, float32 (n, k): its input, averaged over places where it has some."""
@@ -65,7 +65,7 @@ class PhotoClassifier(TorchNetwork):
 
         hook = self._blocks[-1].register_forward_pre_hook(keep)
         try:
-            self._run(images, progress)
+            self._run(self.model, images, progress)
         finally:
             hook.remove()
         (found,) = kept
@@ -74,7 +74,7 @@ class PhotoClassifier(TorchNetwork):
 
     def predict(self, image: Image, params: NoParams, progress: Progress) -> Logits:
         """What the network says of each class, before temperature and threshold."""
-        return Logits(self._run([image], progress)[0], self.labels, image.size)
+        return Logits(self.logits([image], progress)[0], self.labels, image.size)
 
     def steps(self) -> tuple[Step, ...]:
         """Its feature maps and its head; none where it works on something else."""
@@ -98,11 +98,13 @@ class PhotoClassifier(TorchNetwork):
         pixels = torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2)
         return ((pixels.float() / 255 - self._mean) / self._std).contiguous(memory_format=self.memory_format)
 
-    def _run(self, images: Sequence[Image], progress: Progress) -> NDArray[np.float32]:
+    def _run(
+        self, network: Callable[[Tensor], Any], images: Sequence[Image], progress: Progress
+    ) -> NDArray[np.float32]:
         progress.check()
         pictures = [cut_out(image, self.cut)[0] for image in images]
         with self.computing(), stoppable(self._blocks, progress):
-            found: NDArray[np.float32] = full(self.model(self._normalised(pictures))).cpu().numpy()
+            found: NDArray[np.float32] = full(network(self._normalised(pictures))).cpu().numpy()
         return found
 
 

@@ -18,8 +18,7 @@ class SsdNetwork(TorchvisionDetector):
         from torchvision.ops import clip_boxes_to_image
 
         model = self.model
-        features = list(model.backbone(batch.tensors).values())
-        head = model.head(features)
+        features, head = self.forward(batch.tensors)
         (anchors,) = model.anchor_generator(batch, features)
         scores = full(head["cls_logits"][0]).softmax(dim=-1)
         rows, outputs, found = self._best(scores, FLOOR)

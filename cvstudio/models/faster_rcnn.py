@@ -15,7 +15,7 @@ from cvstudio.models._torch import full
 from cvstudio.models._torchvision import FLOOR, TorchvisionDetector, coco_weights, detector_spec
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 PAPER = "Ren et al., Faster R-CNN: Towards Real-Time Object Detection with Region Proposal Networks, NeurIPS 2015"
 KEYWORDS = (
@@ -32,12 +32,17 @@ class FasterRcnnNetwork(TorchvisionDetector):
     A softmax over the classes and the background scores it.
     """
 
+    def _make_trunk(self) -> nn.Module:
+        from cvstudio.models._trunks import Proposing
+
+        return Proposing(self.model)
+
     def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
         from torchvision.ops import clip_boxes_to_image, remove_small_boxes
 
         heads = self.model.roi_heads
-        features = self.model.backbone(batch.tensors)
-        proposals = self._proposals(batch, features)
+        features, (objectness, deltas) = self.forward(batch.tensors)
+        proposals = self._proposals(batch, features, objectness, deltas)
         pooled = heads.box_roi_pool(features, proposals, batch.image_sizes)
         logits, regression = heads.box_predictor(heads.box_head(pooled))
         rows, outputs, scores = self._best(full(logits).softmax(dim=-1), FLOOR)
@@ -46,7 +51,7 @@ class FasterRcnnNetwork(TorchvisionDetector):
         kept = remove_small_boxes(boxes, SMALLEST)
         return boxes[kept], scores[kept], self._label_of[outputs[kept]]
 
-    def _proposals(self, batch: Any, features: Any) -> list[Tensor]:
+    def _proposals(self, batch: Any, features: Any, objectness: Any, deltas: Any) -> list[Tensor]:
         """The regions worth a second look, as torchvision's own proposal network chooses them.
 
         It is run in its parts, as boxes have to be computed in float32 whatever the convolutions compute in.
@@ -55,7 +60,6 @@ class FasterRcnnNetwork(TorchvisionDetector):
 
         rpn = self.model.rpn
         maps = list(features.values())
-        objectness, deltas = rpn.head(maps)
         anchors = rpn.anchor_generator(batch, maps)
         counts = [level.shape[1] * level.shape[2] * level.shape[3] for level in objectness]
         flat, shifts = concat_box_prediction_layers([full(o) for o in objectness], [full(d) for d in deltas])

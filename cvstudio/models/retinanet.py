@@ -27,8 +27,7 @@ class RetinaNetwork(TorchvisionDetector):
         from torchvision.ops import clip_boxes_to_image
 
         model = self.model
-        features = list(model.backbone(batch.tensors).values())
-        head = model.head(features)
+        features, head = self.forward(batch.tensors)
         (anchors,) = model.anchor_generator(batch, features)
         # Millions of logits: the floor is applied to them, and the sigmoid to what remains.
         rows, outputs, found = self._best(head["cls_logits"][0], math.log(FLOOR / (1 - FLOOR)))
