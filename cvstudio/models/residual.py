@@ -126,7 +126,7 @@ MODELS.register(
         defaults=embedded_defaults(KEY, "temperature", "threshold"),
         labels=LABELS,
         options={"layers": LAYERS},
-        capabilities=frozenset({"gradients", "hooks", "logits"}),
+        capabilities=frozenset({"gradients", "hooks", "logits", "maps"}),
         keywords=(
             "ResNet",
             "residual network",

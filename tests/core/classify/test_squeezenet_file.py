@@ -18,6 +18,7 @@ from cvstudio.cli import main
 from cvstudio.errors import ParamsError
 from cvstudio.media import open_media
 from cvstudio.models import MODELS
+from cvstudio.precision import Precision
 from cvstudio.progress import Progress
 from cvstudio.readers import Readers
 from cvstudio.results import HeatMap
@@ -136,3 +137,13 @@ def test_features_are_what_the_last_layer_takes(checkpoint: Path, dog: Path) -> 
     with torch.inference_mode():
         expected = network.model.features(x).mean(dim=(2, 3)).numpy()
     np.testing.assert_allclose(network.features([image_of(dog)], Progress()), expected, atol=1e-5)
+
+
+def test_an_engine_answers_the_same_and_features_do_not_go_through_it(checkpoint: Path, dog: Path) -> None:
+    pytest.importorskip("openvino")
+    network, photo = MODELS[KEY].load("cpu", checkpoint), image_of(dog)
+    logits, features = network.predict(photo, None, Progress()).values, network.features([photo], Progress())
+    network.use_precision(Precision(engine="openvino"))
+    np.testing.assert_allclose(network.predict(photo, None, Progress()).values, logits, atol=1e-3)
+    assert network._engine is not None
+    np.testing.assert_allclose(network.features([photo], Progress()), features, atol=1e-5)
