@@ -8,7 +8,6 @@ from PySide6.QtCore import QCoreApplication, QTimer
 from PySide6.QtGui import QKeySequence
 
 from cvstudio.analyses import ANALYSES, Analysis
-from cvstudio.models import MODELS
 from cvstudio.params import fields_of
 from ui.palette import Entry
 from ui.panels import PANELS
@@ -65,8 +64,7 @@ def _models(window: MainWindow) -> list[Entry]:
             f"{translated(model.summary)} {model.paper}",
         )
         for spec in ANALYSES
-        for model in MODELS
-        if spec.task and model.task == spec.task
+        for model in spec.models
     ]
 
 

@@ -45,6 +45,8 @@ TERMS = {
     "model:detect/ssdlite": "SSDlite",
     "model:detect/pyramid-5": "instance segmentation, YOLACT, 인스턴스 분할",
     "model:classify/residual-60": "ResNet, skip connection, residual network, Tiny ImageNet, 잔차 신경망",
+    "analysis:attention": "attention, cross-attention, self-attention, attention map, object query, 어텐션",
+    "model:detect/detr-resnet-50": "DETR, detection transformer, bipartite matching",
     "panel:training": (
         "training, transfer learning, fine-tuning, knowledge distillation, data augmentation, pseudo-labels, "
         "self-training, learning curve, 전이 학습, 지식 증류"
@@ -116,7 +118,6 @@ def test_what_is_registered_under_a_name_is_found_by_it_and_else_nothing_is(entr
         "autoencoder",
         "diffusion",
         "LSTM",
-        "self-attention",
         "face recognition",
         "no such thing at all",
         "생성 모델",
