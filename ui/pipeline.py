@@ -222,7 +222,7 @@ class Pipeline(QObject):
                 layer.instance.spec.title,
                 lambda p: self._stage(layer, index, p),
                 key,
-                background=self._long(layer),
+                background=stage.long or self._long(layer),
             )
         )
 

@@ -177,7 +177,7 @@ ANALYSES.register(
         default_model="residual-60",
         samples={"picture": "cat"},
         keywords=(
-            *("Grad-CAM", "CAM", "class activation map", "saliency", "heat map", "explain", "attention", "why"),
+            *("Grad-CAM", "CAM", "class activation map", "saliency", "heat map", "explain", "why"),
             *("gradients", "feature maps", "activations", "interpretability", "visualisation"),
         ),
     )

@@ -163,7 +163,7 @@ def test_the_hubs_cache_is_used_as_it_stands(
     hub_folder_of: Path, photo: Image, network: DetrNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    with pytest.raises(WeightsNeededError, match="166.6 MB, Apache-2.0"):
+    with pytest.raises(WeightsNeededError, match=r"166\.6 MB, Apache-2\.0"):
         MODELS["detr-resnet-50"].load("cpu", None)
     repository = tmp_path / "hf" / "hub" / "models--facebook--detr-resnet-50"
     snapshot = repository / "snapshots" / "abc"
