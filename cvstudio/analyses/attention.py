@@ -148,7 +148,7 @@ ANALYSES.register(
         title="Attention of DETR",
         summary="Shows what an object query of a detection transformer looks at: click on a box.",
         action="See what a transformer looks at",
-        icon="eye",
+        icon="crosshair",
         inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO})),),
         stages=(
             Stage("attend", run_attend, NoParams, where="accelerator", uses_network=True),

@@ -89,7 +89,12 @@ class VoteParams:
     weighting: Annotated[
         str,
         Choices((EQUAL, BY_DISTANCE), titles=("all alike", "by nearness")),
-        Doc("Votes weigh", "All alike, or each by 1 / distance.", "By nearness, a larger number does less harm."),
+        Doc(
+            "Votes weigh",
+            "All alike, or each by 1 / distance.",
+            "By nearness, a larger number does less harm.",
+            more=True,
+        ),
     ] = EQUAL
 
 

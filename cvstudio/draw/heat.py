@@ -96,8 +96,8 @@ def _paint_place(
     import cv2
 
     centre = grid(place[0], view.scale) - origin[0], grid(place[1], view.scale) - origin[1]
-    for colour, width in ((INK, 2 * look.line_width + 2), (PAPER, look.line_width)):
-        cv2.circle(canvas, centre, 4 * look.line_width + 2, colour, width, cv2.LINE_AA)
+    for colour, width in ((INK, look.line_width + 2), (PAPER, look.line_width)):
+        cv2.circle(canvas, centre, 4 * look.line_width, colour, width, cv2.LINE_AA)
 
 
 def _paint_label(result: HeatMap, canvas: NDArray[np.uint8], origin: tuple[int, int], view: View, look: Look) -> None:

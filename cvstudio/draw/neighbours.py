@@ -13,9 +13,12 @@ from cvstudio.neighbours import Neighbours
 from cvstudio.types import Size, View
 
 SHARE = 0.22
-"""Of the picture's height, that a thumbnail takes; within `SMALLEST` and `LARGEST` pixels."""
+"""Of the picture's height, that a thumbnail takes at most; within `SMALLEST` and `LARGEST` pixels."""
 
-SMALLEST, LARGEST = 32, 112
+SMALLEST, LARGEST = 36, 112
+ROOM_FOR = 6
+"""So many neighbours, where there are, are to have room beside each other."""
+
 MARGIN, GAP, PADDING = 8, 6, 6
 EDGE = 3
 """Line in the colour of the class under a thumbnail."""
@@ -54,9 +57,11 @@ def strip_of(result: Neighbours, whole: Size, look: Look) -> tuple[NDArray[np.ui
     not even one does."""
     import cv2
 
-    height = round(min(max(whole.height * SHARE, SMALLEST), LARGEST))
+    room = whole.width - 2 * (MARGIN + PADDING) + GAP
+    height = min(whole.height * SHARE, LARGEST, (room / min(len(result), ROOM_FOR) - GAP) * 3 / 4)
+    height = round(max(height, SMALLEST))
     width = round(height * 4 / 3)
-    count = min(len(result), (whole.width - 2 * MARGIN + GAP) // (width + GAP))
+    count = min(len(result), room // (width + GAP))
     text = text_size(look)
     line = text_mask("0", text).shape[0] if look.show_scores else 0
     tall = height + EDGE + line + 2 * PADDING

@@ -45,6 +45,9 @@ TERMS = {
     "model:detect/ssdlite": "SSDlite",
     "model:detect/pyramid-5": "instance segmentation, YOLACT, 인스턴스 분할",
     "model:classify/residual-60": "ResNet, skip connection, residual network, Tiny ImageNet, 잔차 신경망",
+    "analysis:knn": (
+        "k-NN, nearest neighbor, similar images, image retrieval, L1 distance, cosine similarity, 최근접 이웃"
+    ),
     "analysis:attention": "attention, cross-attention, self-attention, attention map, object query, 어텐션",
     "model:detect/detr-resnet-50": "DETR, detection transformer, bipartite matching",
     "panel:training": (

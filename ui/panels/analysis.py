@@ -283,6 +283,8 @@ class AnalysisPanel(QScrollArea):
                 ranges[field.name] = bounds
             if field.choices is not None:
                 options[field.name] = instance.spec.options(field.choices, model)
+            if field.folder is not None:
+                options[field.name] = self._folders()
             if values[field.name] is None and field.name in facts.values:
                 values[field.name] = facts.values[field.name]
         names = {field.name for field in fields}
@@ -295,6 +297,13 @@ class AnalysisPanel(QScrollArea):
             histograms=facts.histograms,
             defaults={**defaults, **facts.values},
         )
+
+    def _folders(self) -> tuple[str, ...]:
+        """Paths that are at hand: the folder of what is on the canvas, and the open ones."""
+        state = self._controller.session.state
+        media = state.active_media
+        of_media = [media.path.parent] if media is not None and media.path.is_absolute() else []
+        return tuple(dict.fromkeys(str(path) for path in (*of_media, *(item.path for item in state.sets))))
 
     def _show(self, shown: Shown) -> None:
         state = self._controller.session.state
