@@ -15,6 +15,7 @@ from cvstudio.models import MODELS, Architecture, ModelSpec
 from cvstudio.models._coco import LABELS
 from cvstudio.models._detr import DetrParams
 from cvstudio.models.base import Weights
+from cvstudio.params import Range
 
 if TYPE_CHECKING:
     from cvstudio.models._detr import DetrNetwork
@@ -131,6 +132,8 @@ for _variant in VARIANTS:
             load=_loader(_variant),
             weights=_variant.weights(),
             params=DetrParams,
+            # All hundred are kept: there is no floor.
+            ranges={"score": Range(0, 1, step=0.01)},
             # Each object query has a thing of its own: nothing is to be suppressed.
             defaults={"score": 0.7, "iou": 1.0},
             labels=LABELS,
