@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,42 @@ def test_neighbours_are_found_voted_and_opened(qtbot: QtBot, window: MainWindow,
     # The next picture is compared at once, with the same folder.
     qtbot.waitUntil(lambda: controller.current_result() is not None and not controller.pipeline.busy, timeout=20000)
     controller.undo()
+
+
+def test_another_folder_ends_the_describing_of_the_wrong_one(
+    qtbot: QtBot, window: MainWindow, gallery: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cvstudio import gallery as module
+    from cvstudio.analyses import knn
+    from cvstudio.features import Describer
+    from cvstudio.progress import Progress
+
+    ended: list[str] = []
+
+    def slowly(folder: Path, describer: Describer, progress: Progress) -> Iterator[module.Gallery]:
+        if folder.name == "dark":
+            try:
+                while True:
+                    progress(None, "describing")
+                    time.sleep(0.01)
+            finally:
+                ended.append(folder.name)
+        yield from module.open_gallery(folder, describer, progress)
+
+    monkeypatch.setattr(knn, "open_gallery", slowly)
+    use(qtbot, window, "knn", gallery / "bright" / "0.png", Neighbours)
+    controller = window.controller
+    controller.set_value("gallery", str(gallery / "dark"))
+    qtbot.wait(200)
+    assert controller.pipeline.busy
+    # What acts on what is cached waits, and ends nothing.
+    controller.set_value("k", 7)
+    qtbot.wait(100)
+    assert ended == []
+    controller.set_value("gallery", str(gallery))
+    qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=20000)
+    assert ended == ["dark"]
+    assert controller.current_result().folder == gallery
 
 
 def test_a_folder_row_tells_what_was_chosen_and_goes_back(qtbot: QtBot, tmp_path: Path) -> None:
