@@ -68,10 +68,6 @@ QPushButton#card { background: $panel; border: 1px solid $line; border-radius: 8
 QPushButton#card:hover { background: $raised; }
 QPushButton#card:focus { border-color: $accent; }
 QPushButton#value-button { text-align: left; padding: 3px 8px; border-radius: 4px; }
-QPushButton#value-button::menu-indicator {
-    image: url("$chevron_down"); width: 14px; height: 14px;
-    subcontrol-origin: padding; subcontrol-position: center right; right: 4px;
-}
 
 QToolButton { background: transparent; border: 1px solid transparent; border-radius: 5px; padding: 3px; }
 QToolButton:hover { background: $hover; }

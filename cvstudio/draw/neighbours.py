@@ -59,8 +59,8 @@ def strip_of(result: Neighbours, whole: Size, look: Look) -> tuple[NDArray[np.ui
 
     room = whole.width - 2 * (MARGIN + PADDING) + GAP
     height = min(whole.height * SHARE, LARGEST, (room / min(len(result), ROOM_FOR) - GAP) * 3 / 4)
-    height = round(max(height, SMALLEST))
-    width = round(height * 4 / 3)
+    height = int(max(height, SMALLEST))
+    width = height * 4 // 3
     count = min(len(result), room // (width + GAP))
     text = text_size(look)
     line = text_mask("0", text).shape[0] if look.show_scores else 0

@@ -70,7 +70,7 @@ class FolderRow(Row):
         self.menu.clear()
         if self._empty:
             self._add(self._empty, "")
-        for path in self._offers:
+        for path in dict.fromkeys((*self._offers, *filter(None, (self._value,)))):
             self._add(Path(path).name or path, path)
         self.menu.addSeparator()
         choose = self.menu.addAction(icon("folder-open"), self.tr("Choose a folder …"))
