@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -153,6 +154,8 @@ class Runner(Closing):
 
         def analysed() -> Iterator[Frame]:
             with frames_ahead(media, start_secs=start_secs, stop_secs=stop_secs) as frames:
+                # The first one alone: what is made once for all frames is not to be made by two at once.
+                yield from map(analyse, itertools.islice(frames, 1))
                 if streams > 1:
                     with cores_shared():
                         yield from side_by_side(frames, analyse, streams, begin=lambda: share_cores(streams))
@@ -219,8 +222,10 @@ def make_instance(
     values, reading = split_settings(values or {})
     bindings = apply_settings(bindings, reading)
     key = model or spec.first_model
-    if key and spec.task != MODELS[key].task:
-        raise BindingError(f"{spec.title} cannot use the model '{key}'; choose one of `cvstudio list`.")
+    if key and not spec.takes(MODELS[key]):
+        lacking = sorted(spec.needs - MODELS[key].capabilities) if spec.task == MODELS[key].task else []
+        why = f", which offers no {' and no '.join(lacking)}" if lacking else ""
+        raise BindingError(f"{spec.title} cannot use the model '{key}'{why}; choose one of `cvstudio list`.")
     instance = AnalysisInstance(1, spec.key, bindings, key, Path(weights) if weights is not None else None, values)
     spec.check_bindings(bindings)
     instance.params()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import types
 import typing
 from collections.abc import Hashable, Mapping, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 P = TypeVar("P")
 MOST_LISTED = 100
-Kind = Literal["bool", "int", "float", "choice", "choices", "interval", "point"]
+Kind = Literal["bool", "int", "float", "choice", "choices", "interval", "point", "folder"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,13 @@ class Pick:
 
 
 @dataclass(frozen=True)
+class Folder:
+    """A folder of the user's, by its path; no text at all stands for `empty`."""
+
+    empty: str = ""
+
+
+@dataclass(frozen=True)
 class Doc:
     """What is said of a parameter: its title, what it does, and what to try. `more` folds it away."""
 
@@ -90,6 +98,7 @@ class Field:
     choices: Choices | None = None
     pick: Pick | None = None
     optional: bool = False
+    folder: Folder | None = None
 
     @property
     def flag(self) -> str:
@@ -103,6 +112,8 @@ def _kind(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Kind, bool]:
         annotation, optional = rest[0], True
     if any(isinstance(item, Pick) for item in metadata):
         return "point", optional
+    if any(isinstance(item, Folder) for item in metadata):
+        return "folder", optional
     simple: dict[Any, Kind] = {bool: "bool", int: "int", float: "float", str: "choice"}
     if annotation in simple:
         return simple[annotation], optional
@@ -149,6 +160,7 @@ def _fields_of(declared: Hashable) -> tuple[Field, ...]:
                 by_type.get(Choices),
                 by_type.get(Pick),
                 optional,
+                by_type.get(Folder),
             )
         )
     return tuple(found)
@@ -189,6 +201,10 @@ def check_value(field: Field, value: Any, bounds: Range | None = None, options: 
     if field.kind == "bool":
         if not isinstance(value, bool):
             raise ParamsError(f"{field.doc.title} expects true or false, found {value!r}.")
+        return value
+    if field.kind == "folder":
+        if not isinstance(value, str):
+            raise ParamsError(f"{field.doc.title} expects the path of a folder, found {value!r}.")
         return value
     if field.kind == "choice":
         if value == "" and field.choices is not None and field.choices.empty:
@@ -258,6 +274,9 @@ def parse_text(field: Field, text: str) -> Any:
         raise ParamsError(f"{field.flag} expects {expected}, found '{text}'.") from None
     if field.kind == "choices":
         return check_value(field, tuple(part.strip() for part in text.split(",") if part.strip()))
+    if field.kind == "folder" and text:
+        # A recipe has to lead there from every folder.
+        return os.path.abspath(os.path.expanduser(text))
     return check_value(field, text)
 
 
@@ -267,7 +286,8 @@ def add_arguments(parser: argparse._ActionsContainer, params_type: type[Any], *,
     With `prefix` the flags are ``--PREFIX-NAME`` and the values lie under "PREFIX.NAME".
     """
     for field in fields_of(params_type):
-        shape = {"interval": "LOW,HIGH", "point": "X,Y", "choices": "A,B,…", "bool": "true|false"}.get(field.kind)
+        shapes = {"interval": "LOW,HIGH", "point": "X,Y", "choices": "A,B,…", "bool": "true|false", "folder": "FOLDER"}
+        shape = shapes.get(field.kind)
         if field.choices and field.choices.options and field.kind == "choice":
             shape = "|".join(field.choices.options)
         bounds = field.range

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -62,6 +63,7 @@ class Registry(Generic[T]):
         self._entries: dict[str, T] = {}
         self._broken: list[Broken] = []
         self._resolvers: dict[str, Callable[[str], T]] = {}
+        self._modules: dict[str, str] = {}  # by key, which one registered it
         self._discovered = False
 
     def register(self, entry: T) -> T:
@@ -69,6 +71,7 @@ class Registry(Generic[T]):
         if entry.key in self._entries:
             raise ValueError(f"the {self._what} '{entry.key}' is registered twice")
         self._entries[entry.key] = entry
+        self._modules[entry.key] = sys._getframe(1).f_globals.get("__name__", "")
         return entry
 
     def replace(self, entry: T) -> T:
@@ -98,7 +101,8 @@ class Registry(Generic[T]):
             return
         self._discovered = True
         package = importlib.import_module(self._package)
-        for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
+        found = sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name)
+        for info in found:
             # What begins with an underscore is shared by entries, and may import what is heavy.
             if info.name.startswith("_"):
                 continue
@@ -106,6 +110,11 @@ class Registry(Generic[T]):
                 importlib.import_module(f"{self._package}.{info.name}")
             except Exception as error:  # a discovery ends here: the row tells what failed
                 self._broken.append(Broken(info.name, f"{type(error).__name__}: {error}"))
+        # One that was imported by itself before has registered its entries first.
+        places = {f"{self._package}.{info.name}": place for place, info in enumerate(found)}
+        last = len(places)
+        order = sorted(self._entries, key=lambda key: places.get(self._modules.get(key, ""), last))
+        self._entries = {key: self._entries[key] for key in order}
         self._discover_entry_points()
 
     def _discover_entry_points(self) -> None:

@@ -286,6 +286,9 @@ class HeatMap:
     low, high : values that are drawn darkest and brightest
     label, probability : of the answer; empty and NaN where there is none
     about : how it was made, in a few words
+    things : boxes that are drawn with it; None where there are none
+    chosen : id of the one among them that the map is of
+    place : x, y of the place that the map is of, in image pixels; None where it is of none
 
     Raises
     ------
@@ -302,6 +305,9 @@ class HeatMap:
     probability: float = float("nan")
     about: str = ""
     source: Source = Source()
+    things: Detections | None = None
+    chosen: int | None = None
+    place: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.values.dtype != np.float32 or self.values.ndim != 2 or 0 in self.values.shape:

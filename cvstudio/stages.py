@@ -68,6 +68,7 @@ class Stage:
     version : raised whenever the same parameters give another output
     uses_network : the stage runs the model; where it declares no parameters, they are `ModelSpec.params`
     viewed : the output depends on the visible rectangle
+    long : it may take many seconds, and other work may pass between its outputs
     """
 
     name: str
@@ -77,6 +78,7 @@ class Stage:
     version: int = 1
     uses_network: bool = False
     viewed: bool = False
+    long: bool = False
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,10 @@ class Sheet:
         self.tour.screenshot("11 Grad-CAM")
         self.tour.card("hog")
         self.tour.screenshot("12 HOG")
+        self.tour.card("knn")
+        self.tour.screenshot("12 nearest pictures")
         for instance in self.window.controller.session.state.instances:
-            if instance.analysis in ("hog", "grad-cam"):
+            if instance.analysis in ("hog", "grad-cam", "knn"):
                 self.window.controller.set_visible(instance.id, False)
 
     def _counts(self) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QCoreApplication, QTimer
 from PySide6.QtGui import QKeySequence
 
 from cvstudio.analyses import ANALYSES, Analysis
-from cvstudio.models import MODELS
+from cvstudio.models import MODELS, ModelSpec
 from cvstudio.params import fields_of
 from ui.palette import Entry
 from ui.panels import PANELS
@@ -54,29 +54,30 @@ def _analyses(window: MainWindow) -> list[Entry]:
 
 
 def _models(window: MainWindow) -> list[Entry]:
-    # Of several analyses that a model serves, the first is named.
-    first = {spec.task: spec for spec in reversed(list(ANALYSES)) if spec.task}
     return [
         Entry(
-            f"model:{first[model.task].key}/{model.key}",
+            f"model:{spec.key}/{model.key}",
             model.title,
-            lambda task=model.task, model=model.key: use_model(window, _fitting(window, task), model),
+            lambda spec=spec, model=model: use_model(window, _fitting(window, spec, model), model.key),
             _tr("model"),
-            first[model.task].icon,
+            spec.icon,
             (model.key, model.family, *model.keywords),
             f"{translated(model.summary)} {model.paper}",
         )
-        for model in MODELS
-        if model.task in first
+        for model, spec in ((model, _first(model)) for model in MODELS)
+        if spec is not None
     ]
 
 
-def _fitting(window: MainWindow, task: str) -> str:
-    """The analysis that is in use, where it takes models of `task`, or else the first that does."""
+def _first(model: ModelSpec) -> Analysis | None:
+    """Of several analyses that a model serves, the one that is named."""
+    return next((spec for spec in ANALYSES if spec.takes(model)), None)
+
+
+def _fitting(window: MainWindow, first: Analysis, model: ModelSpec) -> str:
+    """The analysis that is in use, where it takes `model`, or else `first`."""
     current = window.controller.session.state.instance
-    if current is not None and current.spec.task == task:
-        return current.analysis
-    return next(spec.key for spec in ANALYSES if spec.task == task)
+    return current.analysis if current is not None and current.spec.takes(model) else first.key
 
 
 def _titles(spec: Analysis) -> list[str]:

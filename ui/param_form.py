@@ -13,6 +13,7 @@ from cvstudio.params import Field, Range
 from ui.icons import icon
 from ui.widgets.choice_rows import BoolRow, ChoiceRow, PointRow
 from ui.widgets.class_picker import ChoicesRow
+from ui.widgets.folder_row import FolderRow
 from ui.widgets.row import Row
 from ui.widgets.slider_row import IntervalRow, SliderRow
 
@@ -26,6 +27,7 @@ ROWS: Mapping[str, type[Row]] = {
     "choices": ChoicesRow,
     "interval": IntervalRow,
     "point": PointRow,
+    "folder": FolderRow,
 }
 
 

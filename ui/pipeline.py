@@ -61,6 +61,7 @@ class Pipeline(QObject):
             },
         )
         self._asked: dict[Any, Any] = {}
+        self._long_params: dict[Any, Any] = {}
         self._failed: dict[Any, Exception] = {}
 
     # Threads of the lanes ---------------------------------------------------------------------------------------
@@ -234,15 +235,20 @@ class Pipeline(QObject):
             owner = (*owner, request.source.pts)
         if self._asked.get(owner) == key or key in self._failed:
             return
-        self._asked[owner] = key
         lane = self.lanes["accelerator" if stage.where == "accelerator" else "pool"]
+        if stage.long and owner in self._asked and self._long_params.get(owner) != request.params[index]:
+            # Nobody waits for a folder that was the wrong one.
+            lane.cancel(owner)
+        self._asked[owner] = key
+        if stage.long:
+            self._long_params[owner] = request.params[index]
         lane.submit(
             Job(
                 owner,
                 layer.instance.spec.title,
                 lambda p: self._stage(layer, index, playing, p),
                 key,
-                background=self._long(layer),
+                background=stage.long or self._long(layer),
             )
         )
 

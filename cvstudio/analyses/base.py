@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cvstudio.errors import BindingError, ParamsError
 from cvstudio.media.base import Media, MediaKind
-from cvstudio.models import models_for
+from cvstudio.models import MODELS
 from cvstudio.models.base import ModelSpec
 from cvstudio.params import Choices, Range, check_value, fields_of
 from cvstudio.stages import NoParams, Stage
@@ -73,6 +73,7 @@ class Analysis:
     inputs : the slots; the first is positional on the command line, the others are flags
     stages : the chain
     task : models of this task can be picked; empty where no model is used
+    needs : capabilities that such a model has to have
     default_model : key of the model that is picked first; empty where no model of the task comes with the program
     samples : slot name -> file name in resources/samples, what the first screen opens
     sample_values : parameters by name that the sample wants other than their defaults
@@ -95,6 +96,7 @@ class Analysis:
     temporal: Temporal | None = None
     order: int = 100
     task: str = ""
+    needs: frozenset[str] = frozenset()
     default_model: str = ""
     samples: Mapping[str, str] | None = None
     sample_values: Mapping[str, Any] = field(default_factory=dict)
@@ -102,12 +104,21 @@ class Analysis:
     facts: Callable[[Any, Mapping[str, Any]], Facts] | None = None
     pick: Callable[[Any, float, float], Mapping[str, Any]] | None = None
 
+    def takes(self, model: ModelSpec) -> bool:
+        """Whether `model` can be picked."""
+        return bool(self.task) and model.task == self.task and self.needs <= model.capabilities
+
+    @property
+    def models(self) -> list[ModelSpec]:
+        """The models that can be picked, in the order of their registration."""
+        return [model for model in MODELS if self.takes(model)]
+
     @property
     def first_model(self) -> str:
         """Key of the model that is picked first; empty where there is none (yet)."""
         if self.default_model or not self.task:
             return self.default_model
-        return next((model.key for model in models_for(self.task)), "")
+        return next((model.key for model in self.models), "")
 
     def slot(self, name: str) -> Slot:
         for slot in self.inputs:

@@ -173,12 +173,13 @@ ANALYSES.register(
             Stage("map", run_map, MapParams, where="main"),
         ),
         result=HeatMap,
+        needs=frozenset({"maps"}),
         order=25,
         task="classify",
         default_model="residual-60",
         samples={"picture": "cat"},
         keywords=(
-            *("Grad-CAM", "CAM", "class activation map", "saliency", "heat map", "explain", "attention", "why"),
+            *("Grad-CAM", "CAM", "class activation map", "saliency", "heat map", "explain", "why"),
             *("gradients", "feature maps", "activations", "interpretability", "visualisation"),
         ),
     )

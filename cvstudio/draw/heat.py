@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,7 @@ from cvstudio.draw.labels import text_size
 from cvstudio.draw.palette import INK, PAPER
 from cvstudio.draw.sound import colour_lut
 from cvstudio.draw.text import chip
-from cvstudio.results import HeatMap
+from cvstudio.results import Detections, HeatMap
 from cvstudio.types import View
 
 MARGIN = 8
@@ -32,8 +34,12 @@ def _(result: HeatMap, canvas: NDArray[np.uint8], view: View, look: Look, emphas
     part = heat_colours(result, x1, y1, x2, y2, scale, look.colour_map)
     place = canvas[y1 - y : y2 - y, x1 - x : x2 - x]
     place[:] = part if cover >= 1 else cv2.addWeighted(part, cover, place, 1 - cover, 0)
-    if look.show_labels and result.label:
+    if result.things is not None:
+        _paint_things(result, result.things, canvas, view, look)
+    elif look.show_labels and result.label:
         _paint_label(result, canvas[top - y : bottom - y, left - x : right - x], (left, top), view, look)
+    if result.place is not None:
+        _paint_place(result.place, canvas[top - y : bottom - y, left - x : right - x], (left, top), view, look)
 
 
 def heat_colours(
@@ -73,6 +79,25 @@ def _between(start: int, stop: int, scale: float, origin: float, extent: float, 
     weights[rows, first] = 1 - share
     weights[rows, np.minimum(first + 1, count - 1)] += share
     return weights
+
+
+def _paint_things(result: HeatMap, things: Detections, canvas: NDArray[np.uint8], view: View, look: Look) -> None:
+    """The box that the map is of with its label, the others as thin lines that leave the map to be seen."""
+    mine = things.ids == result.chosen
+    quiet = dataclasses.replace(look, show_labels=False, show_scores=False, show_masks=False, line_width=1)
+    draw(things.take(~mine), canvas, view, quiet, Emphasis())
+    draw(things.take(mine), canvas, view, look, Emphasis(selected=frozenset(things.ids[mine].tolist())))
+
+
+def _paint_place(
+    place: tuple[float, float], canvas: NDArray[np.uint8], origin: tuple[int, int], view: View, look: Look
+) -> None:
+    """A ring around the place that the map is of."""
+    import cv2
+
+    centre = grid(place[0], view.scale) - origin[0], grid(place[1], view.scale) - origin[1]
+    for colour, width in ((INK, look.line_width + 2), (PAPER, look.line_width)):
+        cv2.circle(canvas, centre, 4 * look.line_width, colour, width, cv2.LINE_AA)
 
 
 def _paint_label(result: HeatMap, canvas: NDArray[np.uint8], origin: tuple[int, int], view: View, look: Look) -> None:

@@ -16,12 +16,13 @@ from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
 from cvstudio.hog import HogCells
 from cvstudio.landmarks import Landmarks
+from cvstudio.neighbours import Neighbours
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, HeatMap, Labels, Picture, Spectrogram
 from cvstudio.segmentation import Segmentation
 from cvstudio.types import Image, Rect, Size, View
 
-DRAWN = (Detections, HeatMap, HogCells, Labels, Landmarks, Picture, Segmentation, Spectrogram)
+DRAWN = (Detections, HeatMap, HogCells, Labels, Landmarks, Neighbours, Picture, Segmentation, Spectrogram)
 MAX_COLUMNS = 8000
 JPEG_QUALITY = 95
 JPEG_MAX_SIDE = 65_535

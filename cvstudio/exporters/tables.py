@@ -15,6 +15,7 @@ import numpy as np
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Combined, Exporter, ExportItem, Piece
 from cvstudio.landmarks import Landmarks
+from cvstudio.neighbours import Neighbours
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Labels
 from cvstudio.segmentation import Segmentation
@@ -96,6 +97,24 @@ def region_rows(result: Segmentation) -> list[Row]:
     return [{"class": number, "label": result.labels[number], "share": share} for number, share in result.shares()]
 
 
+def neighbour_rows(result: Neighbours) -> list[Row]:
+    """One mapping for each neighbour, the nearest first: rank, file below the gallery's folder, distance, its metric,
+    label (empty where it has none) and the part of the votes that this label has."""
+    votes = result.votes
+    part = {votes.label(row): votes.probabilities[row] for row in range(len(votes))} if votes is not None else {}
+    return [
+        {
+            "rank": row + 1,
+            "file": name,
+            "distance": _number(result.distances[row]),
+            "metric": result.metric,
+            "label": result.label(row),
+            "votes": _number(part.get(result.label(row), np.float32(0))),
+        }
+        for row, name in enumerate(result.names)
+    ]
+
+
 FORMS: dict[type[Any], Form] = {
     Detections: Form(
         "cvstudio-detections",
@@ -118,6 +137,15 @@ FORMS: dict[type[Any], Form] = {
         point_rows,
         lambda row: [row["id"], _cell(row["point"]), row["score"], row["x"], row["y"], int(row["believed"])],
     ),
+    Neighbours: Form(
+        "cvstudio-neighbours",
+        "neighbours",
+        ("rank", "file", "distance", "metric", "label", "votes"),
+        neighbour_rows,
+        lambda row: [
+            *(row["rank"], _cell(row["file"]), row["distance"], row["metric"], _cell(row["label"]), row["votes"])
+        ],
+    ),
     Segmentation: Form(
         "cvstudio-regions",
         "classes",
@@ -131,7 +159,7 @@ FORMS: dict[type[Any], Form] = {
 def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
     """Our own forms, version 1.
 
-    format, version : "cvstudio-detections", "cvstudio-labels", "cvstudio-keypoints" or "cvstudio-regions", 1
+    format, version : "cvstudio-detections", "-labels", "-keypoints", "-neighbours" or "-regions", 1
     file, width, height : name and size in pixels of the picture or video
     analysis, model : keys of what found them
     score_kind : "probability", "margin" (of an SVM) or "neighbours" (of a cascade)
@@ -140,7 +168,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
         detections : best first: id, label, score, box [x1, y1, x2, y2] in pixels; (0, 0) is the outer corner of the
             top left pixel; mask where the model tells it (see `rows_of`)
         labels : the likeliest first: label, probability, believed
-        points, classes : see `point_rows` and `region_rows`
+        points, neighbours, classes : see `point_rows`, `neighbour_rows` and `region_rows`
     """
     frames = []
     size, kind, form = item.media.size, "probability", FORMS[Detections]

@@ -20,6 +20,7 @@ from cvstudio.hog import HogCells
 from cvstudio.landmarks import Landmarks
 from cvstudio.media.base import Media
 from cvstudio.media.container import open_container, time_base, video_stream
+from cvstudio.neighbours import Neighbours
 from cvstudio.params import Choices, Doc
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, HeatMap, Labels
@@ -148,7 +149,7 @@ EXPORTERS.register(
         "mp4",
         "MP4 video",
         ".mp4",
-        (Detections, HeatMap, HogCells, Labels, Landmarks, Segmentation),
+        (Detections, HeatMap, HogCells, Labels, Landmarks, Neighbours, Segmentation),
         _write_mp4,
         "The video with its results and its sound, whole or a part of it.",
         video=True,

@@ -106,7 +106,9 @@ def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
     import cv2
 
     if raw.dtype == np.float64:
-        raw = raw.astype(np.float32)
+        # What is beyond float32 is as bright as can be.
+        with np.errstate(over="ignore"):
+            raw = raw.astype(np.float32)
     channels = raw.shape[2] if raw.ndim == 3 else 1
     codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
     if raw.dtype not in (np.uint8, np.uint16, np.float32) or channels not in codes:

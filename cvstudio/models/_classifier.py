@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.models._features import pooled
 from cvstudio.models._imagenet import Cut, cut_out
 from cvstudio.models._torch import TorchNetwork, full, stoppable
 from cvstudio.progress import Progress
@@ -54,23 +55,16 @@ class PhotoClassifier(TorchNetwork):
 
     def logits(self, images: Sequence[Image], progress: Progress) -> NDArray[np.float32]:
         """Logits float32 (n, classes) of several pictures at once."""
-        return self._run(self.forward, images, progress)
+        progress.check()
+        with self.computing(), stoppable(self._blocks, progress):
+            found: NDArray[np.float32] = full(self.forward(self._batch(images))).cpu().numpy()
+        return found
 
-    def features(self, images: Sequence[Image], progress: Progress) -> NDArray[np.float32]:
-        """What the last layer decides by, float32 (n, k): its input, averaged over places where it has some."""
-        kept: list[Tensor] = []
-
-        def keep(module: Any, inputs: tuple[Tensor, ...]) -> None:
-            kept.append(inputs[0])
-
-        hook = self._blocks[-1].register_forward_pre_hook(keep)
-        try:
-            self._run(self.model, images, progress)
-        finally:
-            hook.remove()
-        (found,) = kept
-        pooled: NDArray[np.float32] = full(found.flatten(2).mean(-1) if found.ndim == 4 else found).cpu().numpy()
-        return pooled
+    def features(self, images: Sequence[Image]) -> NDArray[np.float32]:
+        """What the last layer decides by, float32 (n, d), averaged over places where it has some."""
+        with self.computing():
+            found: NDArray[np.float32] = full(pooled(self.model, self._batch(images))).cpu().numpy()
+        return found
 
     def predict(self, image: Image, params: NoParams, progress: Progress) -> Logits:
         """What the network says of each class, before temperature and threshold."""
@@ -92,20 +86,14 @@ class PhotoClassifier(TorchNetwork):
         found: NDArray[np.float32] = self._layers.linear.weight.detach().float().cpu().numpy()
         return found
 
+    def _batch(self, images: Sequence[Image]) -> Tensor:
+        return self._normalised([cut_out(image, self.cut)[0] for image in images])
+
     def _normalised(self, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
         import torch
 
         pixels = torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2)
         return ((pixels.float() / 255 - self._mean) / self._std).contiguous(memory_format=self.memory_format)
-
-    def _run(
-        self, network: Callable[[Tensor], Any], images: Sequence[Image], progress: Progress
-    ) -> NDArray[np.float32]:
-        progress.check()
-        pictures = [cut_out(image, self.cut)[0] for image in images]
-        with self.computing(), stoppable(self._blocks, progress):
-            found: NDArray[np.float32] = full(network(self._normalised(pictures))).cpu().numpy()
-        return found
 
 
 def bare(make: Callable[[], Any]) -> Any:

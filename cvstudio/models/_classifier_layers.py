@@ -32,12 +32,6 @@ def layers_of(model: nn.Module) -> Layers:
     return part(model) if part is not None else Layers()
 
 
-def features_of(model: nn.Module) -> nn.Module | None:
-    """The linear layer whose input is what the network knows of a picture: the last one of its head."""
-    linear = [module for module in model.modules() if type(module) is nn.Linear]
-    return linear[-1] if linear else None
-
-
 def _chain(modules: Iterable[Any]) -> Callable[[Tensor], Tensor]:
     parts = tuple(modules)
 

@@ -63,14 +63,25 @@ class ResidualNetwork(TorchNetwork):
 
     def logits(self, images: Sequence[Image]) -> NDArray[np.float32]:
         """Logits float32 (n, classes) of several pictures at once."""
+        with self.computing():
+            found: NDArray[np.float32] = self.forward(self._batch(images)).float().cpu().numpy()
+        return found
+
+    def features(self, images: Sequence[Image]) -> NDArray[np.float32]:
+        """What the linear layer is given, float32 (n, 320), of several pictures at once."""
+        from cvstudio.models._features import pooled
+
+        with self.computing():
+            found: NDArray[np.float32] = pooled(self.model, self._batch(images)).float().cpu().numpy()
+        return found
+
+    def _batch(self, images: Sequence[Image]) -> Tensor:
         import torch
 
         from cvstudio.models._residual import normalise
 
         pixels = torch.from_numpy(np.stack([prepare(image) for image in images])).to(self.device)
-        with self.computing():
-            found: NDArray[np.float32] = self.forward(normalise(pixels)).float().cpu().numpy()
-        return found
+        return normalise(pixels)
 
     def steps(self) -> tuple[Step, ...]:
         """The stem, the four stages, and the head: global average and linear layer."""
@@ -126,7 +137,7 @@ MODELS.register(
         defaults=embedded_defaults(KEY, "temperature", "threshold"),
         labels=LABELS,
         options={"layers": LAYERS},
-        capabilities=frozenset({"gradients", "hooks", "logits", "maps"}),
+        capabilities=frozenset({"gradients", "hooks", "logits", "maps", "features"}),
         keywords=(
             "ResNet",
             "residual network",

@@ -103,7 +103,7 @@ def spec_of(model: TimmModel) -> ModelSpec:
         defaults={"threshold": 0.0},
         labels=weights.labels,
         options={"layers": (FEATURES,) if model.maps else ()},
-        capabilities=frozenset({"logits"}) | inside,
+        capabilities=frozenset({"logits", "features"}) | inside,
         keywords=(*(("squeeze-and-excitation", "SENet", "channel attention") if senet else ()), "timm", model.name),
         summary=(
             "Names 1000 kinds of things: each block weighs its channels by what the whole picture shows."

@@ -290,7 +290,7 @@ def _spec(family: Family, key: str, title: str) -> ModelSpec:
         defaults={"threshold": 0.0},
         labels=imagenet_labels(),
         options={"layers": listed.layers},
-        capabilities=frozenset({"logits"}) | inside,
+        capabilities=frozenset({"logits", "features"}) | inside,
         keywords=(*family.keywords, listed.builder, "ImageNet", "torchvision"),
         summary=f"Names 1000 kinds of things: {family.known_for}.",
         architecture=Architecture(

@@ -17,7 +17,7 @@ from cvstudio.progress import Progress
 from cvstudio.resources import user_cache_dir
 from cvstudio.weights import hub
 from cvstudio.weights.http import check_url
-from cvstudio.weights.store import cached_path, file_sha256, hub_folder
+from cvstudio.weights.store import cached_path, hub_folder, is_published
 from cvstudio.weights.transfer import Part, Patience, Wanted, fetch
 
 SIZE_TOLERANCE = 0.05
@@ -58,7 +58,7 @@ def download(weights: Weights, progress: Progress, *, patience: Patience | None 
     patience = patience or Patience()
     with _alone(weights.url, progress):
         path = cached_path(weights)
-        if path is not None and file_sha256(path).startswith(weights.sha256):
+        if path is not None and is_published(weights, path):
             return path
         file = hub.parse(weights.url)
         if file is None:
@@ -73,8 +73,13 @@ def download(weights: Weights, progress: Progress, *, patience: Patience | None 
 
 
 def _get(weights: Weights, url: str, target: Path, progress: Progress, patience: Patience) -> None:
+    # The hub's name of a large file is its hash.
+    expected = weights.sha256 or hub.named_sha256(target)
+    if not expected:
+        raise WeightsError(f"Expected the hash of {weights.file_name}, but {url} tells none; choose a local file.")
+
     def is_whole(digest: str) -> bool:
-        return digest.startswith(weights.sha256)
+        return digest.startswith(expected)
 
     def check_size(total: int, missing: int) -> None:
         _check_size(weights, total)
@@ -96,8 +101,8 @@ def _get(weights: Weights, url: str, target: Path, progress: Progress, patience:
         count = part.size
         part.remove()
         raise WeightsError(
-            f"Expected {weights.file_name} with a SHA-256 that begins with {weights.sha256}, but {url} sent {count:,} "
-            f"bytes whose hash begins with {digest[: len(weights.sha256)]}; they were not kept: try again later, or "
+            f"Expected {weights.file_name} with a SHA-256 that begins with {expected}, but {url} sent {count:,} "
+            f"bytes whose hash begins with {digest[: len(expected)]}; they were not kept: try again later, or "
             f"choose a local file."
         )
     part.become(target)

@@ -20,6 +20,7 @@ _URL = re.compile(
     rf"https://(?:{'|'.join(map(re.escape, HOSTS))})/(?P<repo>[\w.-]+(?:/[\w.-]+)?)"
     r"/resolve/(?P<revision>[^/]+)/(?P<path>[^?#]+)"
 )
+_SHA256 = re.compile("[0-9a-f]{64}")
 METADATA_SECS = 15.0
 
 
@@ -51,6 +52,12 @@ def cache_folder() -> Path:
     home = os.environ.get("HF_HOME", os.path.join(cache, "huggingface"))
     older = os.environ.get("HUGGINGFACE_HUB_CACHE", os.path.join(home, "hub"))
     return Path(os.path.expanduser(os.path.expandvars(os.environ.get("HF_HUB_CACHE", older))))
+
+
+def named_sha256(path: Path) -> str:
+    """The SHA-256 by which the hub's cache names a large file; empty where `path` is no such file."""
+    name = Path(os.path.realpath(path)).name
+    return name if _SHA256.fullmatch(name) else ""
 
 
 def cached(file: HubFile) -> Path | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.models.base import Weights
 from cvstudio.weights.download import SPARE_BYTES, keep_folder, part_of
-from cvstudio.weights.store import cached_path, file_sha256
+from cvstudio.weights.store import cached_path, is_published
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,16 @@ class Offer:
             ("learnt from", weights.trained_on),
             *figures,
             ("from", weights.url),
-            ("SHA-256", weights.sha256 if len(weights.sha256) == 64 else f"{weights.sha256}… (its first digits)"),
+            ("SHA-256", _hash_text(weights.sha256)),
             ("kept in", str(self.folder)),
             ("free there", f"{self.free_bytes / 1e9:.1f} GB"),
         )
+
+
+def _hash_text(sha256: str) -> str:
+    if not sha256:
+        return "told by the hub before the first byte, and verified"
+    return sha256 if len(sha256) == 64 else f"{sha256}… (its first digits)"
 
 
 def models_with(weights: Weights) -> tuple[ModelSpec, ...]:
@@ -77,4 +83,4 @@ def make_offer(weights: Weights, title: str = "") -> Offer:
 def is_sound(weights: Weights) -> bool | None:
     """Whether the file that is here is the published one; None where it is not here. Reads all of it."""
     path = cached_path(weights)
-    return None if path is None else file_sha256(path).startswith(weights.sha256)
+    return None if path is None else is_published(weights, path)

@@ -62,15 +62,20 @@ def find_weights(weights: Weights) -> Path | None:
     path = cached_path(weights)
     if path is None:
         return None
-    found = file_sha256(path)
-    if not found.startswith(weights.sha256):
+    found, expected = file_sha256(path), weights.sha256 or hub.named_sha256(path)
+    if not found.startswith(expected):
         raise WeightsNeededError(
-            f"Expected {weights.file_name} with a SHA-256 that begins with {weights.sha256}, but the one in "
-            f"{path.parent} begins with {found[: len(weights.sha256)]}: it is damaged or incomplete; delete it and "
+            f"Expected {weights.file_name} with a SHA-256 that begins with {expected}, but the one in "
+            f"{path.parent} begins with {found[: len(expected)]}: it is damaged or incomplete; delete it and "
             f"get it again from {weights.url}",
             weights,
         )
     return path
+
+
+def is_published(weights: Weights, path: Path) -> bool:
+    """Whether the file at `path` has the hash of `weights`: the one that they state, or that the hub's cache names."""
+    return file_sha256(path).startswith(weights.sha256 or hub.named_sha256(path))
 
 
 def file_sha256(path: Path) -> str:

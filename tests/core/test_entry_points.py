@@ -113,3 +113,19 @@ def test_an_entry_can_be_replaced_and_removed() -> None:
     assert "a" not in things
     things.add_broken("a.yaml", "it is wrong")
     assert [(row.module, row.reason) for row in things.broken] == [("a.yaml", "it is wrong")]
+
+
+ORDER = """
+import cvstudio.models.yolox
+from cvstudio.models import MODELS
+print(*(model.key for model in MODELS))
+"""
+
+
+def test_entries_come_by_the_names_of_their_modules_whichever_was_imported_first() -> None:
+    orders = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+        for code in (ORDER, ORDER.replace("import cvstudio.models.yolox", ""))
+    ]
+    assert orders[0] == orders[1]
+    assert orders[0].index("residual-60") < orders[0].index("resnet18") < orders[0].index("yolox-nano")

@@ -12,6 +12,7 @@ from cvstudio.errors import ParamsError
 from cvstudio.params import (
     Choices,
     Doc,
+    Folder,
     Pick,
     Range,
     add_arguments,
@@ -32,6 +33,7 @@ class Example:
     classes: Annotated[tuple[str, ...], Choices(("cat", "dog")), Doc("Classes")] = ()
     focus: Annotated[tuple[float, float] | None, Range(0, 10, unit="m"), Doc("Focus")] = None
     place: Annotated[tuple[float, float] | None, Pick(), Doc("Place")] = None
+    folder: Annotated[str, Folder("none"), Doc("Folder")] = ""
 
 
 def field(name: str):
@@ -48,6 +50,7 @@ def test_kinds_follow_the_annotation():
         "classes": "choices",
         "focus": "interval",
         "place": "point",
+        "folder": "folder",
     }
 
 
@@ -121,3 +124,12 @@ def test_a_field_without_declaration_is_a_defect():
 
     with pytest.raises(TypeError, match=r"Bare\.x"):
         fields_of(Bare)
+
+
+def test_a_folder_is_a_text_and_absolute_from_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert check_value(field("folder"), "") == ""
+    assert parse_text(field("folder"), "a/../b") == str(tmp_path / "b")
+    assert parse_text(field("folder"), "") == ""
+    with pytest.raises(ParamsError, match="path of a folder"):
+        check_value(field("folder"), 3)

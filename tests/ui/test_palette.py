@@ -62,6 +62,11 @@ TERMS = {
     "model:classify/vit-b-16": "vision transformer, ViT, patch embedding, 비전 트랜스포머",
     "model:classify/swin-t": "Swin transformer, shifted windows",
     "model:classify/convnext-tiny": "ConvNeXt",
+    "analysis:knn": (
+        "k-NN, nearest neighbor, similar images, image retrieval, L1 distance, cosine similarity, 최근접 이웃"
+    ),
+    "analysis:attention": "attention, cross-attention, self-attention, attention map, object query, 어텐션",
+    "model:detect/detr-resnet-50": "DETR, detection transformer, bipartite matching",
     "panel:training": (
         "training, transfer learning, fine-tuning, knowledge distillation, data augmentation, pseudo-labels, "
         "self-training, learning curve, 전이 학습, 지식 증류"

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.models import MODELS, models_for
+from cvstudio.models import MODELS
 from cvstudio.own.store import PREFIX, declaration_of
 from cvstudio.params import Field, fields_of
 from cvstudio.session import AnalysisInstance, State
@@ -147,7 +147,7 @@ class AnalysisPanel(QScrollArea):
     def _build_inputs(self, instance: AnalysisInstance | None, state: State) -> None:
         shape: tuple[Any, ...] = ()
         if instance is not None:
-            models = tuple((model.key, model.title) for model in models_for(instance.spec.task))
+            models = tuple((model.key, model.title) for model in instance.spec.models)
             shape = (instance.id, instance.analysis, tuple(media.id for media in state.media), models)
         if shape != self._shape:
             self._shape = shape
@@ -189,7 +189,7 @@ class AnalysisPanel(QScrollArea):
             self._pickers[slot.name] = picker
             self._inputs.addRow(translated(slot.title), picker)
         if instance.spec.task:
-            self._model = ModelChooser(models_for(instance.spec.task))
+            self._model = ModelChooser(instance.spec.models)
             self._model.setPlaceholderText(self.tr("none yet"))
             self._model.setObjectName("model-picker")
             self._model.activated.connect(lambda _: self._choose_model())
@@ -292,6 +292,8 @@ class AnalysisPanel(QScrollArea):
                 ranges[field.name] = bounds
             if field.choices is not None:
                 options[field.name] = instance.spec.options(field.choices, model)
+            if field.folder is not None:
+                options[field.name] = self._folders()
             if values[field.name] is None and field.name in facts.values:
                 values[field.name] = facts.values[field.name]
         names = {field.name for field in fields}
@@ -304,6 +306,13 @@ class AnalysisPanel(QScrollArea):
             histograms=facts.histograms,
             defaults={**defaults, **facts.values},
         )
+
+    def _folders(self) -> tuple[str, ...]:
+        """Paths that are at hand: the folder of what is on the canvas, and the open ones."""
+        state = self._controller.session.state
+        media = state.active_media
+        of_media = [media.path.parent] if media is not None and media.path.is_absolute() else []
+        return tuple(dict.fromkeys(str(path) for path in (*of_media, *(item.path for item in state.sets))))
 
     def _show(self, shown: Shown) -> None:
         state = self._controller.session.state

@@ -109,8 +109,11 @@ class ResultsPanel(QWidget):
     def _show_in_view(self, result: Any) -> None:
         kind = type(result)
         if kind not in self._views:
-            self._views[kind] = VIEWS[kind]()
-            self._stack.addWidget(self._views[kind])
+            made: Any = VIEWS[kind]()
+            if hasattr(made, "open_requested"):
+                made.open_requested.connect(lambda path: self._controller.open_paths([path]))
+            self._views[kind] = made
+            self._stack.addWidget(made)
         view: Any = self._views[kind]
         chosen = self._controller.session.state.selection
         hovered = self._controller.hovered_id

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from PySide6.QtWidgets import QWidget
 
 from cvstudio.hog import HogCells
+from cvstudio.neighbours import Neighbours
 from cvstudio.results import HeatMap
 
 
@@ -31,5 +32,11 @@ def _hog() -> QWidget:
     return HogView()
 
 
-VIEWS: dict[type[Any], Callable[[], QWidget]] = {HeatMap: _heat, HogCells: _hog}
+def _neighbours() -> QWidget:
+    from ui.views.neighbours_view import NeighboursView
+
+    return NeighboursView()
+
+
+VIEWS: dict[type[Any], Callable[[], QWidget]] = {HeatMap: _heat, HogCells: _hog, Neighbours: _neighbours}
 """Makes the view of a type of result; called when the first of them is to be shown."""

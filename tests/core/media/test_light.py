@@ -190,3 +190,14 @@ def test_a_real_photograph_there_and_back(tmp_path: Path, data: Callable[..., Pa
     light = np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4).astype(np.float32)
     for path in (write(tmp_path / "a.exr", {"RGB": light}),):
         np.testing.assert_array_equal(load(path).rgb8, photo)
+
+
+def test_doubles_beyond_float32_are_as_bright_as_can_be(tmp_path: Path) -> None:
+    values = np.full((4, 5, 3), 0.5)
+    values[0, 0] = 1e300
+    path = tmp_path / "a.tif"
+    cv2.imwrite(str(path), values)
+    image = load(path)
+    assert np.isinf(image.pixels[0, 0]).all()
+    assert (image.rgb8[0, 0] == 255).all()
+    assert image.pixels[1, 1] == pytest.approx(0.5)

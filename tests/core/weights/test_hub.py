@@ -185,3 +185,27 @@ def test_finding_needs_no_library():
         "sys.exit('huggingface_hub' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_where_no_hash_is_stated_the_hubs_name_of_the_file_is_its_hash(hub_server, hostile, get):
+    weights = dataclasses.replace(weights_of(hub_server), sha256="")
+    path = get(weights)
+    assert find_weights(weights) == path
+    assert hub.named_sha256(path) == hostile.SHA256
+    Path(os.path.realpath(path)).write_bytes(b"another content of the same name")
+    with pytest.raises(WeightsError, match=f"begins with {hostile.SHA256}"):
+        find_weights(weights)
+    assert get(weights).read_bytes() == hostile.CONTENT
+
+
+def test_a_file_that_the_hub_names_by_another_hash_is_not_kept(hub_server, hostile, get):
+    hub_server.etag = "0" * 64
+    with pytest.raises(WeightsError, match="begins with 000"):
+        get(dataclasses.replace(weights_of(hub_server), sha256=""))
+    assert cached_path(weights_of(hub_server)) is None
+
+
+def test_a_file_whose_hash_nobody_tells_is_not_got(hub_server, get):
+    hub_server.etag = "abc123"
+    with pytest.raises(WeightsError, match="tells none"):
+        get(dataclasses.replace(weights_of(hub_server), sha256=""))

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from cvstudio.params import Choices, Doc, Pick, Range, fields_of
+from cvstudio.params import Choices, Doc, Folder, Pick, Range, fields_of
 from ui.driving import move_mouse
 from ui.param_form import ROWS, ParamForm
 from ui.widgets.slider_row import SliderRow
@@ -25,6 +25,7 @@ class Select:
     classes: Annotated[tuple[str, ...], Choices(from_model="labels"), Doc("Classes")] = ()
     focus: Annotated[tuple[float, float] | None, Range(0, 10), Doc("In focus")] = None
     point: Annotated[tuple[float, float] | None, Pick("point"), Doc("Focus on")] = None
+    gallery: Annotated[str, Folder("the samples"), Doc("Compare with")] = ""
     seed: Annotated[int, Range(0, 9, step=1), Doc("Seed", more=True)] = 0
 
 
@@ -65,6 +66,7 @@ def test_setting_values_never_emits(form: ParamForm) -> None:
         "classes": ("car",),
         "focus": (1.0, 2.0),
         "point": (3.0, 4.0),
+        "gallery": "/somewhere",
         "seed": 5,
     }
     form.set_fields(FIELDS, values, options={"classes": ("car", "dog")}, ranges={"score": Range(0, 2)})
