@@ -47,7 +47,7 @@ from ui.views.welcome import Welcome
 from ui.widgets.device_picker import DevicePicker
 from ui.widgets.notices import Notices
 from ui.window_commands import window_commands
-from ui.window_places import PanelsAway, rescue
+from ui.window_places import PanelsAway, float_over, rescue
 from ui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ class MainWindow(QMainWindow):
             self.addDockWidget(panel.area, dock)
             if not panel.shown:
                 dock.hide()
+            dock.setFloating(panel.floats)
             docks[panel.key] = dock
             if panel.tabbed_with in docks:
                 self.tabifyDockWidget(docks[panel.tabbed_with], dock)
@@ -301,6 +302,7 @@ class MainWindow(QMainWindow):
     def show_panel(self, key: str) -> None:
         """Bring a panel to the front."""
         self._away.back()
+        float_over(self, self.docks[key])
         self.docks[key].show()
         self.docks[key].raise_()
 
@@ -312,6 +314,7 @@ class MainWindow(QMainWindow):
             dock.setFloating(False)
             self.addDockWidget(panel.area, dock)
             dock.setVisible(panel.shown)
+            dock.setFloating(panel.floats)
             if panel.tabbed_with in self.docks:
                 self.tabifyDockWidget(self.docks[panel.tabbed_with], dock)
         self._default_layout()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect
+from PySide6.QtCore import QPoint, QRect
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+MARGIN = 24
+"""Pixels of the window that stay in sight around a dock that lies over it."""
 
 GRIP = (64, 24)
 """Pixels of a window's top that have to be on a screen, so that one can take hold of it."""
@@ -34,6 +37,20 @@ def rescue(widget: QWidget) -> None:
     found = rescued(place, screens)
     if found != place:
         widget.setGeometry(found)
+
+
+def float_over(window: QMainWindow, dock: QDockWidget) -> None:
+    """Before a floating dock is first shown, lay it over the window, at the size that its content wants."""
+    if not dock.isFloating() or dock.isVisible() or dock.property("placed"):
+        return
+    dock.setProperty("placed", True)
+    if dock.width() >= dock.widget().sizeHint().width() // 2 and dock.pos() != QPoint():
+        return  # it is where the user has left it
+    place = window.frameGeometry()
+    wanted = dock.widget().sizeHint()
+    width, height = min(wanted.width(), place.width() - 2 * MARGIN), min(wanted.height(), place.height() - 2 * MARGIN)
+    left, top = place.center().x() - width // 2, place.center().y() - height // 2
+    dock.setGeometry(QRect(max(0, left), max(0, top), width, height))
 
 
 class PanelsAway:

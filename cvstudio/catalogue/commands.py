@@ -9,6 +9,7 @@ from cvstudio.catalogue.columns import COLUMNS, Column, columns_of, count_text, 
 from cvstudio.catalogue.entries import Entry, Wanted, entries_of, entry_of
 from cvstudio.inspection.kept import inspection_of
 from cvstudio.inspection.layers import Inspection, Layer
+from cvstudio.inspection.words import field_text
 from cvstudio.models import MODELS
 from cvstudio.models.base import ModelSpec
 from cvstudio.progress import Progress
@@ -128,14 +129,6 @@ def tree_lines(found: Inspection, depth: int | None = None) -> Iterator[str]:
 
 def _runs(layer: Layer) -> str:
     return f" (runs {layer.calls} times)" if layer.calls > 1 else ""
-
-
-def field_text(layer: Layer) -> str:
-    """The receptive field; a plus says that the whole picture has a say through gates."""
-    if layer.field is None:
-        return ""
-    text = layer.field.text()
-    return f"{text} +" if text and layer.field.gated and not layer.field.whole else text
 
 
 def _levels(layer: Layer, level: int, depth: int | None) -> Iterator[tuple[int, Layer]]:

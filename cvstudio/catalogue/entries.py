@@ -80,11 +80,11 @@ def entry_of(spec: ModelSpec, device: str, precision: str, speeds: Mapping[str, 
 
 
 def entries_of(specs: Iterable[ModelSpec], device: str = "auto", precision: str = "auto") -> tuple[Entry, ...]:
-    """The models with what is known of each on a device that runs in a precision, in the order of their tasks."""
+    """The models with what is known of each on a device that runs in a precision, by task and family."""
     speeds = known_speeds()
     found = [entry_of(spec, device, precision, speeds) for spec in specs]
     order = {analysis.task: place for place, analysis in enumerate(ANALYSES)}
-    return tuple(sorted(found, key=lambda entry: order.get(entry.spec.task, len(order))))
+    return tuple(sorted(found, key=lambda entry: (order.get(entry.spec.task, len(order)), entry.spec.family)))
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import json
 import logging
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,18 +70,35 @@ def measure(spec: ModelSpec, host: Host, progress: Progress) -> Speed:
     WeightsError
         Its weights are damaged.
     """
+    for _ in measuring(spec, host, progress):
+        pass
+    return known_speeds()[speed_key(spec, host.requested_device, host.precision)]
+
+
+def measuring(spec: ModelSpec, host: Host, progress: Progress) -> Iterator[None]:
+    """As `measure`, with a stop between any two runs so that others may pass; what comes out is remembered."""
     there = terms(spec).place in (Place.EMBEDDED, Place.HERE, Place.LIBRARY)
     if there:
-        found = _as_used(spec, host, progress)
+        run, what = _as_used(spec, host, progress)
     elif spec.architecture is not None:
-        found = Speed(_bare(spec, host.device, progress), "network", "float32")
+        run, what = _bare(spec, host.device, progress), Speed(0.0, "network", "float32")
     else:
         raise SpeedError(f"{spec.title} cannot be measured, as its weights are not here; get them first.")
-    _remember(speed_key(spec, host.requested_device, host.precision), found)
-    return found
+    name = speed_key(spec, host.requested_device, host.precision)
+    run()  # the first one allocates
+    began, taken = time.perf_counter(), []
+    for number in range(RUNS):
+        progress(number / RUNS, f"measuring {spec.title}")
+        start = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - start)
+        yield
+        if time.perf_counter() - began > ENOUGH_SECS:
+            break
+    _remember(name, replace(what, ms=1000 * statistics.median(taken)))
 
 
-def _as_used(spec: ModelSpec, host: Host, progress: Progress) -> Speed:
+def _as_used(spec: ModelSpec, host: Host, progress: Progress) -> tuple[Callable[[], Any], Speed]:
     from cvstudio.media import open_media
     from cvstudio.readers import Readers
     from cvstudio.samples import sample_path
@@ -89,11 +106,11 @@ def _as_used(spec: ModelSpec, host: Host, progress: Progress) -> Speed:
     with Readers() as readers:
         image = readers.get(open_media(sample_path(SAMPLE))).read()
     network, params = host.network(spec, None, progress), spec.params()
-    ms = _median_ms(lambda: network.predict(image, params, progress), progress)
-    return Speed(ms, "model", str(getattr(network, "precision", "")))
+    what = Speed(0.0, "model", str(getattr(network, "precision", "")))
+    return lambda: network.predict(image, params, progress), what
 
 
-def _bare(spec: ModelSpec, device: str, progress: Progress) -> float:
+def _bare(spec: ModelSpec, device: str, progress: Progress) -> Callable[[], Any]:
     import torch
 
     architecture = spec.architecture
@@ -108,22 +125,7 @@ def _bare(spec: ModelSpec, device: str, progress: Progress) -> float:
             if pixels.is_cuda:
                 torch.cuda.synchronize()
 
-    return _median_ms(run, progress)
-
-
-def _median_ms(run: Callable[[], Any], progress: Progress) -> float:
-    progress(None, "measuring")
-    run()  # the first one allocates
-    began, taken = time.perf_counter(), []
-    for number in range(RUNS):
-        progress.check()
-        progress(number / RUNS, "measuring")
-        start = time.perf_counter()
-        run()
-        taken.append(time.perf_counter() - start)
-        if time.perf_counter() - began > ENOUGH_SECS:
-            break
-    return 1000 * statistics.median(taken)
+    return run
 
 
 def _memory() -> Path:
