@@ -119,6 +119,8 @@ class MainWindow(QMainWindow):
         self._default_layout()
         self._laid_out = self.settings.restore_window(self)
         if self._laid_out:
+            for dock in self.docks.values():
+                dock.setProperty("placed", True)
             for widget in (self, *(dock for dock in self.docks.values() if dock.isFloating())):
                 rescue(widget)
         self._state_changed(controller.session.state)
@@ -305,6 +307,11 @@ class MainWindow(QMainWindow):
         float_over(self, self.docks[key])
         self.docks[key].show()
         self.docks[key].raise_()
+
+    def show_catalogue(self, task: str = "") -> None:
+        """Show all models, or those of a task."""
+        self.show_panel("catalogue")
+        self.docks["catalogue"].widget().show_task(task)  # type: ignore[attr-defined]
 
     def reset_layout(self) -> None:
         """Every dock back to where it was at the first start."""

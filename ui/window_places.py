@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRect
+from PySide6.QtCore import QRect
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+SHARE = 0.8
+"""Of the window that a dock which lies over it takes."""
 
 MARGIN = 24
 """Pixels of the window that stay in sight around a dock that lies over it."""
@@ -40,15 +43,16 @@ def rescue(widget: QWidget) -> None:
 
 
 def float_over(window: QMainWindow, dock: QDockWidget) -> None:
-    """Before a floating dock is first shown, lay it over the window, at the size that its content wants."""
+    """Before a floating dock is first shown, lay it over the window, at the size that its content wants at least.
+
+    One with the property "placed" is where the user has left it.
+    """
     if not dock.isFloating() or dock.isVisible() or dock.property("placed"):
         return
     dock.setProperty("placed", True)
-    if dock.width() >= dock.widget().sizeHint().width() // 2 and dock.pos() != QPoint():
-        return  # it is where the user has left it
-    place = window.frameGeometry()
-    wanted = dock.widget().sizeHint()
-    width, height = min(wanted.width(), place.width() - 2 * MARGIN), min(wanted.height(), place.height() - 2 * MARGIN)
+    place, wanted = window.frameGeometry(), dock.widget().sizeHint()
+    width = min(max(wanted.width(), round(SHARE * place.width())), place.width() - 2 * MARGIN)
+    height = min(max(wanted.height(), round(SHARE * place.height())), place.height() - 2 * MARGIN)
     left, top = place.center().x() - width // 2, place.center().y() - height // 2
     dock.setGeometry(QRect(max(0, left), max(0, top), width, height))
 

@@ -63,17 +63,16 @@ def _score_text(entry: Entry) -> str:
 
 
 COLUMNS = (
-    Column("model", "Model", lambda e: e.spec.title, lambda e: e.spec.title.casefold(), width=180),
+    Column("model", "Model", lambda e: e.spec.title, lambda e: e.spec.title.casefold(), width=216),
     Column("key", "Key", lambda e: e.key, lambda e: e.key, doc="What it is called on the command line.", width=130),
     Column("task", "Task", lambda e: e.task_title, lambda e: e.task_title, width=92),
-    Column("family", "Family", lambda e: e.spec.family, lambda e: e.spec.family.casefold() or None, width=92),
-    Column("year", "Year", lambda e: str(e.spec.year or ""), lambda e: e.spec.year or None, True, width=48),
+    Column("family", "Family", lambda e: e.spec.family, lambda e: e.spec.family.casefold() or None, width=112),
+    Column("year", "Year", lambda e: str(e.spec.year or ""), lambda e: e.spec.year or None, True, width=56),
     Column(
         *("score", "Score", _score_text, lambda e: e.score[1] if e.score else None, True),
-        doc="What was published, in percent: top-1 on ImageNet, box mAP on COCO, or what the next column names.",
-        width=54,
+        doc="What was published, in percent: top-1 on ImageNet, box mAP on COCO, or what the column Metric names.",
+        width=60,
     ),
-    Column("metric", "Metric", lambda e: e.score[0] if e.score else "", lambda e: e.score[0] if e.score else None),
     Column(
         "params",
         "Params",
@@ -81,7 +80,7 @@ COLUMNS = (
         lambda e: e.figures.parameters if e.figures else None,
         True,
         "How many numbers the network has learnt.",
-        66,
+        70,
     ),
     Column(
         "macs",
@@ -90,7 +89,7 @@ COLUMNS = (
         lambda e: e.figures.macs if e.figures else None,
         True,
         "Multiplications with their additions for one picture of the network's input size.",
-        66,
+        70,
     ),
     Column(
         "size",
@@ -99,7 +98,7 @@ COLUMNS = (
         lambda e: e.terms.size_bytes or None,
         True,
         "Size of the weights' file.",
-        72,
+        84,
     ),
     Column(
         "ms",
@@ -108,10 +107,17 @@ COLUMNS = (
         lambda e: e.speed.ms if e.speed else None,
         True,
         "Measured on this device, a picture; ≈ is the bare network without its weights.",
-        64,
+        72,
     ),
+    Column("licence", "Licence", lambda e: e.terms.licence, lambda e: e.terms.licence.casefold() or None, width=220),
     Column("status", "Status", lambda e: e.terms.place.value, lambda e: e.terms.place.value, width=136),
-    Column("licence", "Licence", lambda e: e.terms.licence, lambda e: e.terms.licence.casefold() or None, width=170),
+    Column(
+        "metric",
+        "Metric",
+        lambda e: e.score[0] if e.score else "",
+        lambda e: e.score[0] if e.score else None,
+        width=150,
+    ),
     Column("trained", "Learnt from", lambda e: e.trained_on, lambda e: e.trained_on.casefold() or None, width=170),
     Column("paper", "Paper", lambda e: e.spec.paper, lambda e: e.spec.paper.casefold() or None, width=320),
 )

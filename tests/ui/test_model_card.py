@@ -18,7 +18,7 @@ from cvstudio.weights.terms import Place, terms
 from ui.main_window import MainWindow
 from ui.widgets.licence_line import LicenceLine
 from ui.widgets.model_card import CardPopup, ModelCardView
-from ui.widgets.model_chooser import LICENCE, PLACE, ModelChooser
+from ui.widgets.model_chooser import ALL, LICENCE, PLACE, ModelChooser
 
 EMBEDDED = [model.key for model in MODELS if terms(model).place is Place.EMBEDDED]
 
@@ -94,6 +94,8 @@ def test_the_chooser_tells_licence_size_and_place_of_every_model(qtbot):
     chooser = ModelChooser(MODELS)
     qtbot.addWidget(chooser)
     rows = {chooser.itemData(row): row for row in range(chooser.count())}
+    # A line, and the way to the catalogue.
+    assert rows.pop(None) + 1 == rows.pop(ALL) == chooser.count() - 1
     assert set(rows) == {model.key for model in MODELS}
     for model in MODELS:
         licence, place = (chooser.itemData(rows[model.key], role) for role in (LICENCE, PLACE))

@@ -21,10 +21,12 @@ from cvstudio.inspection.layers import Inspection
 from cvstudio.weights.terms import Place
 from ui.catalogue.layer_tree import LayersView
 from ui.icons import icon
+from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.empty_state import EmptyState
-from ui.widgets.model_card import ModelCardView
+from ui.widgets.model_card import ModelCardView, non_commercial_badge
 
-WIDTH = 420
+WIDTH = 400
+LAYERS_WIDTH = 560
 ABOUT, LAYERS = range(2)
 
 
@@ -34,6 +36,7 @@ class CatalogueCard(QWidget):
     Signals
     -------
     use_requested, get_requested, measure_requested, layers_requested : Entry
+    room_wanted : pixels of width that what is shown now asks for
     layer_chosen : (Entry, Layer or None)
     """
 
@@ -41,6 +44,7 @@ class CatalogueCard(QWidget):
     get_requested = Signal(object)
     measure_requested = Signal(object)
     layers_requested = Signal(object)
+    room_wanted = Signal(int)
     layer_chosen = Signal(object, object)
 
     def __init__(self) -> None:
@@ -60,6 +64,13 @@ class CatalogueCard(QWidget):
         self.figures.setObjectName("quiet")
         self.figures.setWordWrap(True)
         self.figures.setTextFormat(Qt.TextFormat.PlainText)
+        self.title = ElidedLabel()
+        self.title.setObjectName("card-title")
+        self.badge = non_commercial_badge()
+        name = QHBoxLayout()
+        name.setSpacing(8)
+        name.addWidget(self.title, 1)
+        name.addWidget(self.badge)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
         for button in (self.use, self.get, self.measure):
@@ -83,8 +94,9 @@ class CatalogueCard(QWidget):
         head = QVBoxLayout()
         head.setContentsMargins(16, 8, 16, 4)
         head.setSpacing(8)
-        head.addLayout(buttons)
+        head.addLayout(name)
         head.addWidget(self.figures)
+        head.addLayout(buttons)
         known = QWidget()
         column = QVBoxLayout(known)
         column.setContentsMargins(0, 0, 0, 0)
@@ -113,6 +125,8 @@ class CatalogueCard(QWidget):
         self._whole.setCurrentIndex(0 if entry is None else 1)
         if entry is None:
             return
+        self.title.setText(entry.spec.title)
+        self.badge.setVisible(entry.terms.non_commercial)
         self.get.setVisible(entry.terms.place is Place.ABSENT)
         can = entry.terms.place is not Place.GONE and (
             entry.terms.place is not Place.ABSENT or entry.spec.architecture is not None
@@ -125,7 +139,7 @@ class CatalogueCard(QWidget):
         )
         self.figures.setText(self._figures(entry))
         if fresh:
-            self._scroll.setWidget(ModelCardView(entry.spec))
+            self._scroll.setWidget(ModelCardView(entry.spec, headed=False))
         if other:
             self._asked = ""
             self._turn()
@@ -141,7 +155,11 @@ class CatalogueCard(QWidget):
 
     def texts(self) -> list[str]:
         """Everything that can be read on the first page."""
-        return [self.figures.text(), *(label.text() for label in self._scroll.widget().findChildren(QLabel))]
+        return [
+            self.title.text(),
+            self.figures.text(),
+            *(label.text() for label in self._scroll.widget().findChildren(QLabel)),
+        ]
 
     def _figures(self, entry: Entry) -> str:
         parts = []
@@ -162,6 +180,7 @@ class CatalogueCard(QWidget):
 
     def _turn(self) -> None:
         self._pages.setCurrentIndex(self.tabs.currentIndex())
+        self.room_wanted.emit(WIDTH if self.tabs.currentIndex() == ABOUT else LAYERS_WIDTH)
         entry = self.entry
         if entry is None or self.tabs.currentIndex() != LAYERS or self._asked == entry.key:
             return

@@ -153,10 +153,8 @@ class SummaryChart(QWidget):
         red, green, blue, _ = theme.colour("panel").getRgb()  # type: ignore[misc]
         colours = [QColor(*colour) for colour in COLOURS if contrast(colour, (red, green, blue)) >= LEAST_CONTRAST]
         families = [name for name, _ in Counter(bubble.entry.spec.family for bubble in self.bubbles).most_common()]
-        return {
-            name: colours[place] if place < len(colours) else theme.colour("edge")
-            for place, name in enumerate(families)
-        }
+        rest = [theme.colour("edge")] * max(0, len(families) - len(colours))
+        return dict(zip(families, [*colours, *rest], strict=False))
 
     def _draw(self) -> None:
         self._dress()
@@ -171,7 +169,7 @@ class SummaryChart(QWidget):
                     "pos": (math.log10(bubble.cost), bubble.score),
                     "size": self._diameter(bubble),
                     "brush": QBrush(fill),
-                    "pen": QPen(colour, 1.25),
+                    "pen": _thin(colour, 1.25),
                     "data": bubble.entry.key,
                 }
             )
@@ -198,7 +196,7 @@ class SummaryChart(QWidget):
                 "pos": (math.log10(bubble.cost), bubble.score),
                 "size": self._diameter(bubble) + 6,
                 "brush": QBrush(Qt.BrushStyle.NoBrush),
-                "pen": QPen(theme.colour("accent"), 2),
+                "pen": _thin(theme.colour("accent"), 2),
             }
             for bubble in self.bubbles
             if bubble.entry.key == self._key
@@ -251,13 +249,12 @@ class SummaryChart(QWidget):
         ]
         others = len(colours) - len(told)
         if others:
-            told.append(
-                f'<span style="color:{grey}">●</span>&nbsp;' + self.tr("{count} other families").format(count=others)
-            )
+            text = self.tr("{count} other families").format(count=others)
+            told.append(f'<span style="color:{grey}">●</span>&nbsp;{text}')
         self.legend.setText(" &nbsp; ".join(told))
 
     def _tell_without(self, without: Sequence[Entry]) -> None:
-        names = ", ".join(entry.spec.title for entry in without)
+        names = " · ".join(entry.spec.title for entry in without)
         self.without.setVisible(bool(without))
         told = self.tr("Not measured here: {names}") if self._cost is Cost.MS else self.tr("No such figures: {names}")
         self.without.setText(told.format(names=names))
@@ -306,15 +303,21 @@ class SummaryChart(QWidget):
             self._draw()
 
 
+def _thin(colour: QColor, width: float) -> QPen:
+    """A line as wide on any bubble, which are drawn at size 1 and enlarged."""
+    pen = QPen(colour, width)
+    pen.setCosmetic(True)
+    return pen
+
+
 def facts_of(entry: Entry, metric: str) -> str:
     """The figures of a model, a line each."""
     lines = [entry.spec.title]
     if metric in entry.scores:
         lines.append(f"{entry.scores[metric]:.1f} % {metric}")
     if entry.figures is not None:
-        lines.append(
-            f"{count_text(entry.figures.parameters)} parameters, {count_text(entry.figures.macs)} multiply-adds"
-        )
+        lines.append(f"{count_text(entry.figures.parameters)} parameters")
+        lines.append(f"{count_text(entry.figures.macs)} multiply-adds")
     if entry.terms.size_bytes:
         lines.append(bytes_text(entry.terms.size_bytes))
     if entry.speed is not None:

@@ -62,6 +62,7 @@ class CatalogueContent(QWidget):
         self.entries: tuple[Entry, ...] = ()
         self._specs: tuple[Any, ...] = ()
         self.chart: SummaryChart | None = None
+        self._task = ""
         self.table = CatalogueTable()
         self.card = CatalogueCard()
         self._make_filters()
@@ -69,13 +70,22 @@ class CatalogueContent(QWidget):
         self._stack.addWidget(self.table)
         self._charts = QVBoxLayout()
         self._charts.setContentsMargins(0, 0, 0, 0)
+        question = QHBoxLayout()
+        question.setContentsMargins(12, 4, 12, 0)
+        question.setSpacing(8)
+        against = QLabel(self.tr("against"))
+        against.setObjectName("quiet")
+        for widget in (self.metric, against, self.cost):
+            question.addWidget(widget)
+        question.addStretch(1)
+        self._charts.addLayout(question)
         place = QWidget()
         place.setLayout(self._charts)
         self._stack.addWidget(place)
         self._empty = EmptyState("search", self.tr("No model fits the search and the filters."), self.tr("Show all"))
         self._empty.triggered.connect(self.clear_filters)
         self._stack.addWidget(self._empty)
-        splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter = self._splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setChildrenCollapsible(False)
         splitter.addWidget(self._stack)
         splitter.addWidget(self.card)
@@ -93,6 +103,7 @@ class CatalogueContent(QWidget):
         self.card.get_requested.connect(lambda entry: controller.weights_wanted.emit(entry.spec.weights[0]))
         self.card.measure_requested.connect(lambda entry: self.measure([entry]))
         self.card.layers_requested.connect(self._ask_layers)
+        self.card.room_wanted.connect(self._make_room)
         controller.pipeline.event.connect(self._job_event)
         controller.weights_changed.connect(self.reload)
         controller.state_changed.connect(lambda old, new: self._look_for_others())
@@ -144,8 +155,7 @@ class CatalogueContent(QWidget):
         for widget in (self.search, self.task, self.family, self.licence, self.status, self.count):
             self._head.addWidget(widget)
         self._head.addStretch(1)
-        for widget in (self.metric, self.cost, self.measure_all):
-            self._head.addWidget(widget)
+        self._head.addWidget(self.measure_all)
         for number, (name, text) in enumerate((("table", self.tr("Table")), ("activity", self.tr("Chart")))):
             button = QPushButton(icon(name), text)
             button.setCheckable(True)
@@ -199,7 +209,8 @@ class CatalogueContent(QWidget):
         self._show()
 
     def show_task(self, task: str) -> None:
-        """Only the models of a task."""
+        """Only the models of a task; of "" all."""
+        self._task = task
         self.task.setCurrentIndex(max(0, self.task.findData(task)))
         self._show()
 
@@ -221,8 +232,6 @@ class CatalogueContent(QWidget):
             for name in names:
                 self.metric.addItem(name, name)
             self.metric.setCurrentIndex(max(0, self.metric.findData(chosen)))
-        for widget in (self.metric, self.cost):
-            widget.setVisible(charted and bool(names))
         self.table.set_entries(found)
         self.table.show_task(not self.task.currentData())
         if not found and self.entries:
@@ -265,7 +274,8 @@ class CatalogueContent(QWidget):
             self.task.addItem(self.tr("Any task"), "")
             for task in tasks:
                 self.task.addItem(translated(task_title(task)), task)
-            self.task.setCurrentIndex(max(0, self.task.findData(chosen)))
+            # What is to be shown may have been told before the rows came.
+            self.task.setCurrentIndex(max(0, self.task.findData(chosen or self._task)))
 
     def _key(self) -> str:
         return self.card.entry.key if self.card.entry is not None else ""
@@ -275,6 +285,13 @@ class CatalogueContent(QWidget):
         self.card.show_entry(next((entry for entry in self.entries if entry.key == key), None))
         if self.chart is not None:
             self.chart.choose(key)
+
+    def _make_room(self, width: int) -> None:
+        """Give the card the width that it wants, half of all at most."""
+        whole = sum(self._splitter.sizes())
+        width = min(width, whole // 2)
+        if whole:
+            self._splitter.setSizes([whole - width, width])
 
     def _clicked(self, key: str) -> None:
         self.table.choose(key)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-GAP = 3.0
+GAP = 4.0
 """Pixels between a bubble and its name."""
 
 # Where a name stands to its bubble, the best first: right, left, above, below, and the corners.

@@ -14,7 +14,7 @@ from ui import theme
 from ui.widgets.empty_state import EmptyState
 
 LAYER, OUTPUT, PARAMS, MACS, SEES = range(5)
-WIDTHS = (190, 104, 62, 62, 96)
+WIDTHS = (190, 132, 66, 66, 100)
 OPENED = 24
 """Rows up to which a tree opens its first levels by itself."""
 
@@ -73,9 +73,7 @@ class LayerModel(QAbstractItemModel):
             titles = (self.tr("Layer"), self.tr("Output"), self.tr("Params"), self.tr("MACs"), self.tr("Sees"))
             return titles[section]
         if role == Qt.ItemDataRole.ToolTipRole and section == SEES:
-            return self.tr(
-                "Receptive field: pixels of the network's input, height × width; + where gates see all of it"
-            )
+            return self.tr("Receptive field in pixels of the input, height × width; + where gates see all of it")
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _side(section)
         return None

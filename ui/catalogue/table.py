@@ -106,7 +106,7 @@ class CatalogueModel(QAbstractTableModel):
             return _side(column)
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._told(entry, column)
-        if role == Qt.ItemDataRole.DecorationRole and column.key == "status":
+        if role == Qt.ItemDataRole.DecorationRole and column.key == "model":
             name, colour = PLACE_ICONS[entry.terms.place]
             return icon(name, 14, colour)
         if role == Qt.ItemDataRole.ForegroundRole and column.key not in ("model", "score"):
@@ -118,9 +118,9 @@ class CatalogueModel(QAbstractTableModel):
     @staticmethod
     def _told(entry: Entry, column: Column) -> str:
         if column.key == "model":
-            return "\n".join(
-                part for part in (entry.spec.title, translated(entry.spec.summary), entry.spec.paper) if part
-            )
+            place = translated(entry.terms.place.value)
+            parts = (entry.spec.title, translated(entry.spec.summary), entry.spec.paper, place)
+            return "\n".join(part for part in parts if part)
         if column.key == "score" and entry.score is not None:
             return f"{entry.score[1]:.1f} % {entry.score[0]}"
         if column.key == "macs" and entry.figures is not None:
@@ -217,8 +217,8 @@ class CatalogueTable(QTableView):
         """Show others; the chosen one stays chosen where it is among them."""
         self._model.set_entries(entries)
 
-    def keys(self) -> list[str]:
-        """Of the models in the order in which they are shown."""
+    def listed(self) -> list[str]:
+        """The models' keys in the order in which they are shown."""
         return [entry.key for entry in self._model.entries]
 
     def key(self) -> str:

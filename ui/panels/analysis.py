@@ -34,7 +34,7 @@ from ui.translate import translated
 from ui.widgets.layer_menu import LayerMenu
 from ui.widgets.licence_line import LicenceLine
 from ui.widgets.model_card import CardPopup, ModelCardView
-from ui.widgets.model_chooser import ModelChooser
+from ui.widgets.model_chooser import ALL, ModelChooser
 
 WIDTH = 300
 """Narrower, and a slider would have no room beside its label and its number."""
@@ -219,7 +219,14 @@ class AnalysisPanel(QScrollArea):
             self._inputs.addRow(self.licence)
 
     def _choose_model(self) -> None:
-        if self._model is not None:
+        if self._model is None:
+            return
+        if self._model.currentData() == ALL:
+            instance = self._controller.session.state.instance
+            self._model.setCurrentIndex(self._model.findData(instance.model) if instance is not None else -1)
+            window: Any = self.window()
+            window.show_catalogue(instance.spec.task if instance is not None else "")
+        else:
             self._controller.set_model(self._model.currentData())
 
     def _weights_changed(self) -> None:

@@ -40,6 +40,11 @@ class CataloguePanel(QWidget):
         else:
             self.content.reload()
 
+    def show_task(self, task: str) -> None:
+        """Show the models of a task; of "" all."""
+        if self.content is not None:
+            self.content.show_task(task)
+
 
 PANELS.register(
     Panel(

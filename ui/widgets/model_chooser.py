@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QPainter, QWheelEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from cvstudio.models import ModelSpec
@@ -18,13 +18,17 @@ ROW_HEIGHT = 44
 LINE_HEIGHT = 28
 """Of a row without a licence."""
 
+SEPARATOR_HEIGHT = 9
 MARGIN = 8
+ALL = "\0all"
+"""The data of the last line, which is no model: the catalogue is wanted."""
+
 LICENCE = Qt.ItemDataRole.UserRole + 1
 PLACE = Qt.ItemDataRole.UserRole + 2
 
 
 class ModelChooser(QComboBox):
-    """A combo box whose data are keys of models."""
+    """A combo box whose data are keys of models; the last line leads to the catalogue."""
 
     def __init__(self, models: Iterable[ModelSpec]) -> None:
         super().__init__()
@@ -35,10 +39,16 @@ class ModelChooser(QComboBox):
         for row, model in enumerate(self._models):
             self.addItem(model.title, model.key)
             self.setItemData(row, translated(model.summary), Qt.ItemDataRole.ToolTipRole)
+        self.insertSeparator(self.count())
+        self.addItem(self.tr("All models …"), ALL)
         self.tell_terms()
         self.setItemDelegate(_TwoLines(self))
         # The box is narrow, what is chosen from need not be.
         self.view().setMinimumWidth(LIST_WIDTH)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        # Scrolling the panel past it must neither load networks nor open the catalogue.
+        event.ignore()
 
     def tell_terms(self) -> None:
         """Tell again what each may be used for and whether it is there: weights may have come."""
@@ -64,11 +74,17 @@ class _TwoLines(QStyledItemDelegate):
         self._small = theme.app_font(theme.SMALL_PX)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        if index.data(Qt.ItemDataRole.UserRole) is None:
+            return QSize(LIST_WIDTH, SEPARATOR_HEIGHT)
         return QSize(LIST_WIDTH, ROW_HEIGHT if index.data(LICENCE) else LINE_HEIGHT)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
+        if index.data(Qt.ItemDataRole.UserRole) is None:
+            line: QRect = option.rect  # type: ignore[attr-defined]
+            painter.fillRect(line.left(), line.center().y(), line.width(), 1, theme.colour("line"))
+            return
         ground = QStyleOptionViewItem(option)
         self.initStyleOption(ground, index)
         ground.text = ""
@@ -89,6 +105,6 @@ class _TwoLines(QStyledItemDelegate):
         for rect, role, font, data, side in lines:
             painter.setFont(font)
             painter.setPen(theme.colour(role))
-            text = painter.fontMetrics().elidedText(index.data(data), Qt.TextElideMode.ElideRight, rect.width())
+            text = painter.fontMetrics().elidedText(index.data(data) or "", Qt.TextElideMode.ElideRight, rect.width())
             painter.drawText(rect, side | Qt.AlignmentFlag.AlignVCenter, text)
         painter.restore()
