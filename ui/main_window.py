@@ -119,8 +119,10 @@ class MainWindow(QMainWindow):
         self._default_layout()
         self._laid_out = self.settings.restore_window(self)
         if self._laid_out:
-            for dock in self.docks.values():
-                dock.setProperty("placed", True)
+            for panel in PANELS:
+                self.docks[panel.key].setProperty("placed", True)
+                if panel.floats:
+                    self.docks[panel.key].hide()  # it was for a moment
             for widget in (self, *(dock for dock in self.docks.values() if dock.isFloating())):
                 rescue(widget)
         self._state_changed(controller.session.state)

@@ -39,10 +39,10 @@ class Column:
 
 def count_text(count: float) -> str:
     """A large number in three figures: "912 k", "25.6 M", "4.09 G"."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if count >= 0.9995 * size:
             value = count / size
-            return f"{value:.0f} {unit}" if value >= 99.95 else f"{value:.3g} {unit}"
+            return f"{value:.0f} {unit}" if value >= 99.95 else f"{value:#.3g} {unit}"
     return f"{count:.0f}"
 
 
@@ -65,7 +65,7 @@ def _score_text(entry: Entry) -> str:
 COLUMNS = (
     Column("model", "Model", lambda e: e.spec.title, lambda e: e.spec.title.casefold(), width=216),
     Column("key", "Key", lambda e: e.key, lambda e: e.key, doc="What it is called on the command line.", width=130),
-    Column("task", "Task", lambda e: e.task_title, lambda e: e.task_title, width=92),
+    Column("task", "Task", lambda e: e.task_title, lambda e: e.task_title, width=104),
     Column("family", "Family", lambda e: e.spec.family, lambda e: e.spec.family.casefold() or None, width=112),
     Column("year", "Year", lambda e: str(e.spec.year or ""), lambda e: e.spec.year or None, True, width=56),
     Column(

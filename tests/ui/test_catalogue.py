@@ -169,6 +169,37 @@ def test_the_card_shows_the_layers_as_a_tree(content, qtbot):
     assert "sees 7 × 7 pixels, every 4 pixels, the first from −3 on" in content.card.layers.detail.text()
 
 
+def test_a_layers_field_is_drawn_around_the_cursor_while_the_catalogue_is_open(window, content, qtbot, data):
+    window.controller.open_paths([data("photos", "dog.jpg")])
+    qtbot.waitUntil(lambda: window.controller.shown.sample is not None, timeout=WAIT_MS)
+    content.table.choose("yolox-nano")
+    content.card.tabs.setCurrentIndex(1)
+    layers = content.card.layers
+    qtbot.waitUntil(lambda: layers.model.rowCount() == 1, timeout=WAIT_MS)
+    how = Qt.MatchFlag.MatchRecursive | Qt.MatchFlag.MatchStartsWith
+    found = layers.model.match(layers.model.index(0, 0), Qt.ItemDataRole.DisplayRole, "stem", -1, how)
+    index = next(index for index in found if layers.model.layer(index).field is not None)
+    field = layers.model.layer(index).field
+    layers.tree.setCurrentIndex(index)
+    canvas, mark = window.workspace.canvas, content.mark
+    assert mark.isVisible()
+    move_mouse(canvas, canvas.rect().center())
+    size = window.controller.shown.sample.size
+    x, y = canvas.image_position(QPointF(canvas.rect().center()))
+    found = mark.rect_shown()
+    scale = max(size) / 416
+    assert found.width == pytest.approx(field.across.size * scale)
+    assert abs(found.x + found.width / 2 - x) <= field.across.stride * scale
+    assert abs(found.y + found.height / 2 - y) <= field.down.stride * scale
+    # What lies outside is dimmed; what it shows inside is the picture.
+    picture = canvas.grab().toImage()
+    window.docks["catalogue"].hide()
+    assert not mark.isVisible()
+    plain = canvas.grab().toImage()
+    corner = QPoint(canvas.width() // 2, canvas.height() // 2 - 100)
+    assert picture.pixelColor(corner) != plain.pixelColor(corner)
+
+
 def test_a_classical_model_says_that_it_has_no_layers_and_another_shows_its_own(content, qtbot):
     content.card.tabs.setCurrentIndex(1)
     content.table.choose("hog")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -23,9 +23,12 @@ from PySide6.QtWidgets import (
 from cvstudio.analyses import ANALYSES
 from cvstudio.catalogue.chart import Cost, metrics
 from cvstudio.catalogue.entries import Entry, Wanted, entry_of, families, task_title
+from cvstudio.inspection.layers import Layer
 from cvstudio.inspection.speed import known_speeds
+from cvstudio.inspection.words import field_text
 from cvstudio.jobs import Event, Job
 from cvstudio.models import MODELS
+from cvstudio.types import Image
 from cvstudio.weights.terms import Place
 from ui.catalogue.card import WIDTH, CatalogueCard
 from ui.catalogue.table import CatalogueTable
@@ -49,8 +52,11 @@ from ui.widgets.empty_state import EmptyState
 
 if TYPE_CHECKING:
     from ui.catalogue.chart import SummaryChart
+    from ui.catalogue.field_mark import FieldMark
 
 TABLE, CHART, NOTHING = range(3)
+LIST_WIDTH = 180
+"""Of what is chosen from, which may be wider than its box."""
 
 
 class CatalogueContent(QWidget):
@@ -62,6 +68,7 @@ class CatalogueContent(QWidget):
         self.entries: tuple[Entry, ...] = ()
         self._specs: tuple[Any, ...] = ()
         self.chart: SummaryChart | None = None
+        self.mark: FieldMark | None = None
         self._task = ""
         self.table = CatalogueTable()
         self.card = CatalogueCard()
@@ -104,6 +111,8 @@ class CatalogueContent(QWidget):
         self.card.measure_requested.connect(lambda entry: self.measure([entry]))
         self.card.layers_requested.connect(self._ask_layers)
         self.card.room_wanted.connect(self._make_room)
+        self.card.layer_chosen.connect(self._mark_layer)
+        controller.view_changed.connect(lambda _: self._tell_mark())
         controller.pipeline.event.connect(self._job_event)
         controller.weights_changed.connect(self.reload)
         controller.state_changed.connect(lambda old, new: self._look_for_others())
@@ -118,8 +127,8 @@ class CatalogueContent(QWidget):
         self.search.setPlaceholderText(self.tr("Search name, family, paper …"))
         self.search.setAccessibleName(self.search.placeholderText())
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(120)
-        self.search.setMaximumWidth(260)
+        self.search.setMinimumWidth(160)
+        self.search.setMaximumWidth(280)
         self.search.textChanged.connect(lambda _: self._show())
         self.task = self._filter(self.tr("Task"))
         self.family = self._filter(self.tr("Family"))
@@ -152,7 +161,8 @@ class CatalogueContent(QWidget):
         self._head = QHBoxLayout()
         self._head.setContentsMargins(12, 8, 12, 0)
         self._head.setSpacing(8)
-        for widget in (self.search, self.task, self.family, self.licence, self.status, self.count):
+        self._head.addWidget(self.search, 2)
+        for widget in (self.task, self.family, self.licence, self.status, self.count):
             self._head.addWidget(widget)
         self._head.addStretch(1)
         self._head.addWidget(self.measure_all)
@@ -168,7 +178,8 @@ class CatalogueContent(QWidget):
         made = Combo()
         made.setAccessibleName(name)
         made.setToolTip(name)
-        made.setSizeAdjustPolicy(Combo.SizeAdjustPolicy.AdjustToContents)
+        made.setMinimumContentsLength(11)
+        made.view().setMinimumWidth(LIST_WIDTH)
         made.activated.connect(lambda _: self._show())
         return made
 
@@ -332,6 +343,34 @@ class CatalogueContent(QWidget):
             self.measure(entries)
         else:
             self._controller.notice.emit("info", self.tr("All shown models that are here were measured already."))
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._mark_layer(None, None)
+
+    def _mark_layer(self, entry: Entry | None, layer: Layer | None) -> None:
+        """Draw what the chosen layer sees around the cursor on the picture."""
+        field = layer.field if layer is not None else None
+        if self.mark is None:
+            if field is None:
+                return
+            from ui.catalogue.field_mark import FieldMark
+
+            window: Any = self._controller.parent()
+            self.mark = FieldMark(window.workspace.canvas)
+            self._tell_mark()
+        architecture = entry.spec.architecture if entry is not None else None
+        if architecture is None or layer is None or field is None:
+            self.mark.show_field("", None, (0, 0), cropped=False)
+            return
+        name = f"{layer.name or layer.kind} · {field_text(layer)}"
+        cropped = entry is not None and entry.spec.task == "classify"
+        self.mark.show_field(name, field, architecture.input_size, cropped=cropped)
+
+    def _tell_mark(self) -> None:
+        sample = self._controller.shown.sample
+        if self.mark is not None:
+            self.mark.set_picture(sample.size if isinstance(sample, Image) else None)
 
     def _ask_layers(self, entry: Entry) -> None:
         self._controller.pipeline.submit(LANE, Job(LAYERS, "", read_layers(entry.spec)))

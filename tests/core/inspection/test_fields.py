@@ -16,6 +16,8 @@ from cvstudio.inspection.fields import (
     field_from_json,
     field_to_json,
 )
+from cvstudio.inspection.place import field_at
+from cvstudio.types import Rect, Size
 
 
 def conv(size: int, stride: int = 1, padding: int | None = None, dilation: int = 1, inputs: int = 3) -> nn.Conv2d:
@@ -268,3 +270,15 @@ def test_a_gate_leaves_the_field_and_says_that_the_whole_picture_has_a_say(looke
     assert (rows, columns) == ((0, 64), (0, 64))
     norm = looked_into(lambda: nn.Sequential(conv(3), nn.GroupNorm(2, 4))).root.field
     assert (norm.text(), norm.gated) == ("3 × 3", True)
+
+
+def test_a_field_lies_on_the_picture_around_the_place():
+    # 11 pixels every 4, the first from -5 on: unit 10 sees 35 to 46 and has its middle at 40.5.
+    field = Field(Span(11, 4, -5), Span(11, 4, -5))
+    fitted = field_at(field, (100, 200), Size(400, 100), 81, 83, cropped=False)
+    assert fitted == Rect(70, 70, 22, 22)
+    # The middle 50 of 100 x 50 pixels, each of which is two of the network's.
+    cropped = field_at(field, (100, 100), Size(100, 50), 25 + 20.25, 20.25, cropped=True)
+    assert cropped == Rect(25 + 17.5, 17.5, 5.5, 5.5)
+    # There is no unit before the first one.
+    assert field_at(field, (100, 100), Size(100, 100), -50, 0, cropped=False).x == -5
