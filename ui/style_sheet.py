@@ -95,6 +95,7 @@ QDoubleSpinBox#value:hover { background: $window; border-color: $edge; }
 QDoubleSpinBox#value:focus { background: $window; border-color: $accent; }
 
 QComboBox { background: $raised; border: 1px solid transparent; border-radius: 6px; padding: 4px 4px 4px 8px; }
+ModelChooser { combobox-popup: 0; }
 QComboBox:hover { background: $hover; }
 QComboBox:focus, QComboBox:on { border-color: $accent; }
 QComboBox:disabled { color: $disabled; }

@@ -66,7 +66,7 @@ COLUMNS = (
     Column("model", "Model", lambda e: e.spec.title, lambda e: e.spec.title.casefold(), width=216),
     Column("key", "Key", lambda e: e.key, lambda e: e.key, doc="What it is called on the command line.", width=130),
     Column("task", "Task", lambda e: e.task_title, lambda e: e.task_title, width=104),
-    Column("family", "Family", lambda e: e.spec.family, lambda e: e.spec.family.casefold() or None, width=112),
+    Column("family", "Family", lambda e: e.spec.family, lambda e: e.spec.family.casefold() or None, width=126),
     Column("year", "Year", lambda e: str(e.spec.year or ""), lambda e: e.spec.year or None, True, width=56),
     Column(
         *("score", "Score", _score_text, lambda e: e.score[1] if e.score else None, True),

@@ -19,7 +19,7 @@ from cvstudio.weights import load_into, load_state_dict
 LARGE = 30_000_000
 """Parameters from which on a network is only built without numbers."""
 
-HEAVY = 2_500_000_000
+HEAVY = 1_000_000_000
 """Multiply-adds from which on running it takes long."""
 
 TORCH_FILES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors")

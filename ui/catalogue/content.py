@@ -363,7 +363,7 @@ class CatalogueContent(QWidget):
         if architecture is None or layer is None or field is None:
             self.mark.show_field("", None, (0, 0), cropped=False)
             return
-        name = f"{layer.name or layer.kind} · {field_text(layer)}"
+        name = f"{layer.name} {layer.kind} · {field_text(layer)} px"
         cropped = entry is not None and entry.spec.task == "classify"
         self.mark.show_field(name, field, architecture.input_size, cropped=cropped)
 

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cvstudio.catalogue.chart import metrics
 from cvstudio.catalogue.columns import COLUMNS, Column, ordered
 from cvstudio.catalogue.entries import Entry
 from cvstudio.weights.terms import Place
@@ -49,6 +50,7 @@ class CatalogueModel(QAbstractTableModel):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._given: tuple[Entry, ...] = ()
+        self._metrics: tuple[str, ...] = ()
         self._rows: list[Entry] = []
         self._column, self._descending = -1, False
 
@@ -59,6 +61,7 @@ class CatalogueModel(QAbstractTableModel):
     def set_entries(self, entries: Sequence[Entry]) -> None:
         """Show others."""
         self._given = tuple(entries)
+        self._metrics = metrics(self._given)
         self._arrange()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -109,11 +112,17 @@ class CatalogueModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DecorationRole and column.key == "model":
             name, colour = PLACE_ICONS[entry.terms.place]
             return icon(name, 14, colour)
-        if role == Qt.ItemDataRole.ForegroundRole and column.key not in ("model", "score"):
+        if role == Qt.ItemDataRole.ForegroundRole and not self._stands_out(entry, column):
             return theme.colour("quiet")
         if role == FORBIDDEN and column.key == "licence":
             return entry.terms.non_commercial
         return None
+
+    def _stands_out(self, entry: Entry, column: Column) -> bool:
+        """Names, and scores that can be compared: one by a metric of its own steps back."""
+        return column.key == "model" or (
+            column.key == "score" and entry.score is not None and entry.score[0] in self._metrics
+        )
 
     @staticmethod
     def _told(entry: Entry, column: Column) -> str:

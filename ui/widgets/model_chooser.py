@@ -19,6 +19,7 @@ LINE_HEIGHT = 28
 """Of a row without a licence."""
 
 SEPARATOR_HEIGHT = 9
+MOST_VISIBLE = 14
 MARGIN = 8
 ALL = "\0all"
 """The data of the last line, which is no model: the catalogue is wanted."""
@@ -35,6 +36,8 @@ class ModelChooser(QComboBox):
         self.setAccessibleName(self.tr("Model"))
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
+        # With a hundred models a list as tall as the screen would be all that one sees.
+        self.setMaxVisibleItems(MOST_VISIBLE)
         self._models = tuple(models)
         for row, model in enumerate(self._models):
             self.addItem(model.title, model.key)
