@@ -110,7 +110,7 @@ COLUMNS = (
         72,
     ),
     Column("licence", "Licence", lambda e: e.terms.licence, lambda e: e.terms.licence.casefold() or None, width=220),
-    Column("status", "Status", lambda e: e.terms.place.value, lambda e: e.terms.place.value, width=136),
+    Column("status", "Status", lambda e: e.terms.place.value, lambda e: e.terms.place.value, width=164),
     Column(
         "metric",
         "Metric",

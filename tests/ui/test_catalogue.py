@@ -272,6 +272,15 @@ def test_names_on_the_chart_cover_neither_each_other_nor_bubbles(content, qtbot,
     theme.apply_theme(qapp, "dark")
 
 
+def test_the_costs_axis_is_in_round_numbers(content):
+    content.show_task("detect")
+    content.show_chart()
+    axis = content.chart.plot.getAxis("bottom")
+    (_, places), *_ = axis.tickValues(8.0, 10.0, 400)
+    assert axis.tickStrings(places, 1, 1) == ["100 M", "200 M", "500 M", "1 G", "2 G", "5 G", "10 G"]
+    assert axis.tickStrings([0.0, np.log10(50), np.log10(0.5)], 1, 1) == ["1", "50", "0.5"]
+
+
 def test_a_hundred_names_find_places_apart(qtbot):
     random = np.random.default_rng(3)
     centres = random.uniform((40, 40), (1160, 640), (120, 2))

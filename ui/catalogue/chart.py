@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -49,7 +50,8 @@ class CostAxis(pg.AxisItem):  # type: ignore[misc]
         return [(1.0, [place for place in places if low <= place <= high])]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        return [count_text(round(10**value, 6)) if value >= 0 else f"{10**value:g}" for value in values]
+        # Round numbers need no decimals.
+        return [re.sub(r"\.0+(?=\D|$)", "", _number(10**value)) for value in values]
 
 
 class SummaryChart(QWidget):
@@ -301,6 +303,10 @@ class SummaryChart(QWidget):
         # Qt calls this from the constructor of the base class too, before there is anything to draw.
         if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_soon"):
             self._draw()
+
+
+def _number(value: float) -> str:
+    return count_text(value) if value >= 999 else f"{value:g}"
 
 
 def _thin(colour: QColor, width: float) -> QPen:
