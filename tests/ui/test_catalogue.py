@@ -54,6 +54,8 @@ def click(widget, place: QPoint | None = None) -> None:
 
 def test_the_last_line_of_the_chooser_opens_it_over_the_window_with_the_models_of_the_task(window, qtbot):
     window.controller.use_analysis("classify")
+    # A panel that floats is a window of its own.
+    window.docks["analysis"].setFloating(True)
     chooser = window.docks["analysis"].widget()._model
     before = chooser.currentData()
     assert chooser.itemData(chooser.count() - 1) == ALL

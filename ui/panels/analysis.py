@@ -224,7 +224,7 @@ class AnalysisPanel(QScrollArea):
         if self._model.currentData() == ALL:
             instance = self._controller.session.state.instance
             self._model.setCurrentIndex(self._model.findData(instance.model) if instance is not None else -1)
-            window: Any = self.window()
+            window: Any = self._controller.parent()  # the panel may float
             window.show_catalogue(instance.spec.task if instance is not None else "")
         else:
             self._controller.set_model(self._model.currentData())
@@ -247,7 +247,7 @@ class AnalysisPanel(QScrollArea):
         """Change the user's own model that is in use, or add one."""
         instance = self._controller.session.state.instance
         declaration = declaration_of(instance.model) if instance is not None else None
-        window: Any = self.window()
+        window: Any = self._controller.parent()  # the panel may float
         if declaration is not None:
             window.declare_own_model(declaration)
         else:
