@@ -1,4 +1,4 @@
-"""`cvstudio run …`, `info …`, `list`, `weights …`, `train …` and `evaluate …`: what can be done without a window.
+"""`cvstudio run …`, `info …`, `models …`, `weights …`, `train …` and more: what can be done without a window.
 
 Exit codes: 0 done, 1 the user has to change something (one sentence on stderr), 2 wrong usage, 130 interrupted.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.catalogue.arguments import add_models
 from cvstudio.cli_export import add_format_options
 from cvstudio.info import add_info, info
 from cvstudio.media.base import MediaKind
@@ -29,7 +30,7 @@ from cvstudio.weights import WeightsNeededError
 from cvstudio.weights.arguments import add_weights
 from cvstudio.weights.terms import terms
 
-COMMANDS = ("run", "info", "list", "weights", "train", "evaluate", "own")
+COMMANDS = ("run", "info", "list", "weights", "train", "evaluate", "own", "models")
 
 
 def _analysis_parser(commands: Any, analysis: Analysis) -> None:
@@ -98,6 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_info(commands)
     add_training(commands)
     add_own(commands)
+    add_models(commands)
     return parser
 
 
@@ -213,6 +215,10 @@ def main(arguments: Sequence[str]) -> int:
         from cvstudio.weights import commands as weights_commands
 
         return weights_commands.run(build_parser().parse_args(arguments))
+    if arguments[0] == "models":
+        from cvstudio.catalogue import commands as models_commands
+
+        return models_commands.run(build_parser().parse_args(arguments))
     if arguments[0] == "list":
         words = build_parser().parse_args(arguments).timm
         if words is None:

@@ -159,6 +159,23 @@ class Sheet:
         camera = window.camera_dialog()
         self._grab(camera, "17 camera")
         camera.reject()
+        self._catalogue()
+
+    def _catalogue(self) -> None:
+        """All models as a table and as a chart, and the layers of one."""
+        window = self.window
+        window.show_catalogue("detect")
+        dock = window.docks["catalogue"]
+        content = dock.widget().content  # type: ignore[attr-defined]
+        self.tour.wait("the models", lambda: bool(content.entries))
+        content.table.choose("ssd300")
+        self._grab(dock, "18 all models")
+        content.card.tabs.setCurrentIndex(1)
+        self.tour.wait("the layers", lambda: content.card.layers.model.rowCount() > 0)
+        self._grab(dock, "18 layers")
+        content.show_chart()
+        self._grab(dock, "18 chart")
+        dock.hide()
 
     def _weights(self) -> None:
         """What would be downloaded, and what a checkpoint file is good for."""

@@ -48,7 +48,7 @@ from ui.views.welcome import Welcome
 from ui.widgets.device_picker import DevicePicker
 from ui.widgets.notices import Notices
 from ui.window_commands import window_commands
-from ui.window_places import PanelsAway, rescue
+from ui.window_places import PanelsAway, float_over, rescue
 from ui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -121,6 +121,10 @@ class MainWindow(QMainWindow):
         self._default_layout()
         self._laid_out = self.settings.restore_window(self)
         if self._laid_out:
+            for panel in PANELS:
+                self.docks[panel.key].setProperty("placed", True)
+                if panel.floats:
+                    self.docks[panel.key].hide()  # it was for a moment
             for widget in (self, *(dock for dock in self.docks.values() if dock.isFloating())):
                 rescue(widget)
         self._state_changed(controller.session.state)
@@ -136,6 +140,7 @@ class MainWindow(QMainWindow):
             self.addDockWidget(panel.area, dock)
             if not panel.shown:
                 dock.hide()
+            dock.setFloating(panel.floats)
             docks[panel.key] = dock
             if panel.tabbed_with in docks:
                 self.tabifyDockWidget(docks[panel.tabbed_with], dock)
@@ -303,8 +308,14 @@ class MainWindow(QMainWindow):
     def show_panel(self, key: str) -> None:
         """Bring a panel to the front."""
         self._away.back()
+        float_over(self, self.docks[key])
         self.docks[key].show()
         self.docks[key].raise_()
+
+    def show_catalogue(self, task: str = "") -> None:
+        """Show all models, or those of a task."""
+        self.show_panel("catalogue")
+        self.docks["catalogue"].widget().show_task(task)  # type: ignore[attr-defined]
 
     def reset_layout(self) -> None:
         """Every dock back to where it was at the first start."""
@@ -314,6 +325,7 @@ class MainWindow(QMainWindow):
             dock.setFloating(False)
             self.addDockWidget(panel.area, dock)
             dock.setVisible(panel.shown)
+            dock.setFloating(panel.floats)
             if panel.tabbed_with in self.docks:
                 self.tabifyDockWidget(self.docks[panel.tabbed_with], dock)
         self._default_layout()

@@ -9,7 +9,7 @@ QMainWindow::separator:hover { background: $accent; }
 QDockWidget > QWidget { background: $panel; }
 QDockWidget::title { background: $panel; padding: 8px 8px 4px 8px; text-align: left; }
 QDockWidget {
-    color: $quiet;
+    color: $quiet; border: 1px solid $edge;
     titlebar-close-icon: url("$x"); titlebar-normal-icon: url("$copy");
 }
 QDockWidget::close-button, QDockWidget::float-button {
@@ -95,6 +95,7 @@ QDoubleSpinBox#value:hover { background: $window; border-color: $edge; }
 QDoubleSpinBox#value:focus { background: $window; border-color: $accent; }
 
 QComboBox { background: $raised; border: 1px solid transparent; border-radius: 6px; padding: 4px 4px 4px 8px; }
+ModelChooser { combobox-popup: 0; }
 QComboBox:hover { background: $hover; }
 QComboBox:focus, QComboBox:on { border-color: $accent; }
 QComboBox:disabled { color: $disabled; }
@@ -108,6 +109,7 @@ QListView#layer-list::item { padding: 0; }
 QAbstractItemView::item:hover { background: $raised; }
 QAbstractItemView::item:selected { background: $selection; color: $text; }
 QTableView::item { padding: 0 8px; }
+QTreeView#layer-tree::item { padding: 2px 8px 2px 2px; }
 QTreeWidget#differences::item { padding: 2px 12px 2px 4px; border-radius: 0; }
 QTableView { gridline-color: transparent; selection-background-color: $selection; selection-color: $text; }
 QHeaderView { background: $panel; }

@@ -6,6 +6,12 @@ from PySide6.QtCore import QRect
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+SHARE = 0.8
+"""Of the window that a dock which lies over it takes."""
+
+MARGIN = 24
+"""Pixels of the window that stay in sight around a dock that lies over it."""
+
 GRIP = (64, 24)
 """Pixels of a window's top that have to be on a screen, so that one can take hold of it."""
 
@@ -34,6 +40,21 @@ def rescue(widget: QWidget) -> None:
     found = rescued(place, screens)
     if found != place:
         widget.setGeometry(found)
+
+
+def float_over(window: QMainWindow, dock: QDockWidget) -> None:
+    """Before a floating dock is first shown, lay it over the window, at the size that its content wants at least.
+
+    One with the property "placed" is where the user has left it.
+    """
+    if not dock.isFloating() or dock.isVisible() or dock.property("placed"):
+        return
+    dock.setProperty("placed", True)
+    place, wanted = window.frameGeometry(), dock.widget().sizeHint()
+    width = min(max(wanted.width(), round(SHARE * place.width())), place.width() - 2 * MARGIN)
+    height = min(max(wanted.height(), round(SHARE * place.height())), place.height() - 2 * MARGIN)
+    left, top = place.center().x() - width // 2, place.center().y() - height // 2
+    dock.setGeometry(QRect(max(0, left), max(0, top), width, height))
 
 
 class PanelsAway:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from cvstudio.models._coco import LABELS, N_OUTPUTS, OUTPUTS
 from cvstudio.models._torch import TorchNetwork, stoppable
-from cvstudio.models.base import MAX_CANDIDATES, ModelSpec, Weights
+from cvstudio.models.base import MAX_CANDIDATES, Architecture, ModelSpec, Weights
 from cvstudio.params import Range
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
@@ -77,6 +77,11 @@ class TorchvisionDetector(TorchNetwork):
                 image.size,
             )
 
+    @staticmethod
+    def heads(model: Any, pixels: Tensor) -> Any:
+        """What `model` answers to normalised pixels (1, 3, h, w), before any box is made of it."""
+        return model.head(list(model.backbone(pixels).values()))
+
     def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
         """Boxes float32 (n, 4) in pixels of the batch, scores float32 (n,), descending, and classes int64 (n,)."""
         raise NotImplementedError
@@ -139,6 +144,7 @@ def coco_weights(file_name: str, mebibytes: float, box_map: float) -> Weights:
         trained_on="COCO 2017 (annotations CC BY 4.0, photographs under Flickr's terms)",
         metrics=f"box mAP {box_map} on COCO val2017",
         labels=LABELS,
+        scores={"box mAP": box_map},
     )
 
 
@@ -155,8 +161,11 @@ def detector_spec(
     key: str,
     title: str,
     builder: str,
-    network: Callable[[Any, str], TorchvisionDetector],
+    network: type[TorchvisionDetector],
     weights: Weights,
+    input_size: tuple[int, int],
+    parameters: int,
+    gmacs: float,
     family: str,
     paper: str,
     year: int,
@@ -167,9 +176,20 @@ def detector_spec(
 ) -> ModelSpec:
     """The declaration of a detector that ``torchvision.models.detection.<builder>`` makes and `network` runs.
 
+    `gmacs` are billions of multiply-adds for a picture of `input_size` and, with two stages, as many regions as are
+    proposed at most. torchvision's own figures are the same but for two things: it counts no `parameters` in
+    normalisations that it freezes, and no region at all for the mobile detectors.
     `norm_eps` is what the checkpoint's normalisations add to their variances, where it is not the builder's value:
     the oldest ones were made with none, which torchvision sets only while it downloads them itself.
     """
+
+    def build() -> nn.Module:
+        from torchvision.models import detection
+
+        model: nn.Module = getattr(detection, builder)(weights=None, weights_backbone=None, num_classes=N_OUTPUTS)
+        if norm_eps is not None:
+            _set_eps(model, norm_eps)
+        return model.eval()
 
     def load(device: str, checkpoint: Path | None) -> TorchvisionDetector:
         """The network with `checkpoint`, or with the published one from torch's cache. Raises WeightsError."""
@@ -177,11 +197,7 @@ def detector_spec(
 
         # Before the network is built: a missing file is told at once.
         state_dict = load_state_dict(require_weights(weights, checkpoint))
-        from torchvision.models import detection
-
-        model = getattr(detection, builder)(weights=None, weights_backbone=None, num_classes=N_OUTPUTS)
-        if norm_eps is not None:
-            _set_eps(model, norm_eps)
+        model = build()
         load_into(model, state_dict, title)
         return network(model, device)
 
@@ -200,4 +216,5 @@ def detector_spec(
         capabilities=frozenset({"gradients", "hooks", "logits"}),
         keywords=(*keywords, "COCO", "torchvision"),
         summary=summary,
+        architecture=Architecture(build, input_size, network.heads, parameters, round(gmacs * 1e9)),
     )

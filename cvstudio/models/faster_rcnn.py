@@ -37,6 +37,18 @@ class FasterRcnnNetwork(TorchvisionDetector):
 
         return Proposing(self.model)
 
+    @staticmethod
+    def heads(model: Any, pixels: Tensor) -> Any:
+        """What the network says of each anchor, and what it says of so many regions as it proposes at most."""
+        features = model.backbone(pixels)
+        rpn, roi = model.rpn, model.roi_heads
+        proposed = rpn.head(list(features.values()))
+        first = next(iter(features.values()))
+        # Which regions there are depends on the picture; what they cost does not.
+        sides = roi.box_roi_pool.output_size
+        regions = first.new_zeros(rpn.post_nms_top_n(), first.shape[1], *sides)
+        return proposed, roi.box_predictor(roi.box_head(regions))
+
     def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
         from torchvision.ops import clip_boxes_to_image, remove_small_boxes
 
@@ -76,6 +88,9 @@ MODELS.register(
         builder="fasterrcnn_mobilenet_v3_large_320_fpn",
         network=FasterRcnnNetwork,
         weights=coco_weights("fasterrcnn_mobilenet_v3_large_320_fpn-907ea3f9.pth", 74.239, 22.8),
+        input_size=(320, 320),
+        parameters=19_410_754,
+        gmacs=2.873,
         family="Two stages",
         paper=PAPER,
         year=2015,
@@ -91,6 +106,9 @@ MODELS.register(
         builder="fasterrcnn_mobilenet_v3_large_fpn",
         network=FasterRcnnNetwork,
         weights=coco_weights("fasterrcnn_mobilenet_v3_large_fpn-fb6a3cc7.pth", 74.239, 32.8),
+        input_size=(800, 800),
+        parameters=19_410_754,
+        gmacs=18.853,
         family="Two stages",
         paper=PAPER,
         year=2015,
@@ -106,6 +124,9 @@ MODELS.register(
         builder="fasterrcnn_resnet50_fpn_v2",
         network=FasterRcnnNetwork,
         weights=coco_weights("fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth", 167.104, 46.7),
+        input_size=(800, 800),
+        parameters=43_712_278,
+        gmacs=280.371,
         family="Two stages",
         paper=PAPER,
         year=2015,
@@ -121,6 +142,9 @@ MODELS.register(
         builder="fasterrcnn_resnet50_fpn",
         network=FasterRcnnNetwork,
         weights=coco_weights("fasterrcnn_resnet50_fpn_coco-258fb6c6.pth", 159.743, 37.0),
+        input_size=(800, 800),
+        parameters=41_808_406,
+        gmacs=134.38,
         family="Two stages",
         paper=PAPER,
         year=2015,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.masks import PrototypeMasks
-from cvstudio.models import MODELS, ModelSpec
+from cvstudio.models import MODELS, Architecture, ModelSpec
 from cvstudio.models._torch import TorchNetwork
 from cvstudio.models.base import MAX_CANDIDATES
 from cvstudio.params import Range
@@ -108,15 +108,20 @@ class PyramidNetwork(TorchNetwork):
         )
 
 
+def build() -> DetectorNet:
+    """The bare network, with random weights."""
+    from cvstudio.models._pyramid import DetectorNet
+
+    return DetectorNet(len(LABELS)).eval()
+
+
 def load(device: str, checkpoint: Path | None) -> PyramidNetwork:
     """The network with `checkpoint`, or with the weights that come with the program. Raises WeightsError."""
     from cvstudio.weights import load_into, load_state_dict
     from cvstudio.weights.embedded import require_embedded
 
     state = load_state_dict(require_embedded(KEY, checkpoint))
-    from cvstudio.models._pyramid import DetectorNet
-
-    model = DetectorNet(len(LABELS))
+    model = build()
     load_into(model, state, "the embedded detector")
     return PyramidNetwork(model, LABELS, device)
 
@@ -130,7 +135,7 @@ MODELS.register(
         paper="Tian et al., FCOS: Fully Convolutional One-Stage Object Detection, ICCV 2019",
         year=2019,
         load=load,
-        weights=embedded_weights(KEY),
+        weights=embedded_weights(KEY, {"box mAP50 of 5 classes": "voc5 mAP50"}),
         ranges={"score": Range(FLOOR, 1, step=0.01)},
         defaults={"score": 0.4, "iou": 0.55, **embedded_defaults(KEY, "score")},
         labels=LABELS,
@@ -147,5 +152,6 @@ MODELS.register(
             "인스턴스 분할",
         ),
         summary="Finds persons, cars, cats, buses and trains, live, and draws around them; comes with the program.",
+        architecture=Architecture(build, (SIZE, SIZE), parameters=4_558_044, macs=2_613_113_152),
     )
 )

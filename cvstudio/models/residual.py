@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.explain import Step
-from cvstudio.models import MODELS, ModelSpec
+from cvstudio.models import MODELS, Architecture, ModelSpec
 from cvstudio.models._torch import TorchNetwork
 from cvstudio.progress import Progress
 from cvstudio.results import Logits
@@ -20,6 +20,8 @@ from cvstudio.weights.embedded import embedded_defaults, embedded_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from cvstudio.models._residual import Classifier
 
 KEY = "residual-60"
 SIZE = 128
@@ -111,15 +113,20 @@ class ResidualNetwork(TorchNetwork):
         return Logits(self.logits([image])[0], self.labels, image.size)
 
 
+def build() -> Classifier:
+    """The bare network, with random weights."""
+    from cvstudio.models._residual import Classifier
+
+    return Classifier(len(LABELS)).eval()
+
+
 def load(device: str, checkpoint: Path | None) -> ResidualNetwork:
     """The network with `checkpoint`, or with the weights that come with the program. Raises WeightsError."""
     from cvstudio.weights import load_into, load_state_dict
     from cvstudio.weights.embedded import require_embedded
 
     state = load_state_dict(require_embedded(KEY, checkpoint))
-    from cvstudio.models._residual import Classifier
-
-    model = Classifier(len(LABELS))
+    model = build()
     load_into(model, state, "the small residual network")
     return ResidualNetwork(model, LABELS, device)
 
@@ -133,7 +140,7 @@ MODELS.register(
         paper="He et al., Deep Residual Learning for Image Recognition, CVPR 2016",
         year=2016,
         load=load,
-        weights=embedded_weights(KEY),
+        weights=embedded_weights(KEY, {"top-1 of 60 classes": "top-1"}),
         defaults=embedded_defaults(KEY, "temperature", "threshold"),
         labels=LABELS,
         options={"layers": LAYERS},
@@ -149,5 +156,6 @@ MODELS.register(
             "잔차 신경망",
         ),
         summary="Names 60 kinds of things, from goldfish to espresso; comes with the program.",
+        architecture=Architecture(build, (SIZE, SIZE), parameters=4_172_892, macs=160_484_096),
     )
 )

@@ -19,7 +19,7 @@ from cvstudio.models._candidates import FLOOR, best_of, decode_grid, to_detectio
 from cvstudio.models._input import Preparation, fit, to_input
 from cvstudio.models._labels import COCO_80
 from cvstudio.models._torch import TorchNetwork, stoppable
-from cvstudio.models.base import Weights
+from cvstudio.models.base import Architecture, Weights
 from cvstudio.params import Range
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
@@ -147,7 +147,17 @@ def _weights(variant: Variant) -> Weights:
         trained_on="COCO 2017",
         metrics=f"box mAP {variant.box_ap} on COCO val2017 at {variant.side} x {variant.side}",
         labels=COCO_80,
+        scores={"box mAP": variant.box_ap},
     )
+
+
+def _builder(variant: Variant) -> Callable[[], YoloxNet]:
+    def build() -> YoloxNet:
+        from cvstudio.models._yolox import Scale, YoloxNet
+
+        return YoloxNet(Scale(variant.depth, variant.width, variant.depthwise), len(COCO_80)).eval()
+
+    return build
 
 
 def _loader(variant: Variant) -> Callable[[str, Path | None], YoloxNetwork]:
@@ -157,9 +167,7 @@ def _loader(variant: Variant) -> Callable[[str, Path | None], YoloxNetwork]:
 
         # Before the network is built: a missing file is told at once.
         state_dict = load_state_dict(require_weights(_weights(variant), checkpoint))
-        from cvstudio.models._yolox import Scale, YoloxNet
-
-        model = YoloxNet(Scale(variant.depth, variant.width, variant.depthwise), len(COCO_80))
+        model = _builder(variant)()
         load_into(model, state_dict, variant.title)
         return YoloxNetwork(model, variant.preparation, device)
 
@@ -185,6 +193,12 @@ for _variant in VARIANTS:
             summary=(
                 f"Finds 80 kinds of everyday things in one look; {_variant.parameters / 1e6:.1f} M parameters, "
                 f"{_variant.gmacs:g} G multiply-adds at {_variant.side} x {_variant.side}."
+            ),
+            architecture=Architecture(
+                _builder(_variant),
+                (_variant.side, _variant.side),
+                parameters=_variant.parameters,
+                macs=round(_variant.gmacs * 1e9),
             ),
         )
     )

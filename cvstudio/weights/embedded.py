@@ -140,8 +140,11 @@ def card(key: str) -> ModelCard | None:
     return None if path is None else load_card(path)
 
 
-def embedded_weights(key: str) -> tuple[Weights, ...]:
+def embedded_weights(key: str, scores: Mapping[str, str] = MappingProxyType({})) -> tuple[Weights, ...]:
     """What a `ModelSpec` states of the weights that come with the program; empty where there are none.
+
+    `scores` names the card's figures (0..1) that are told in percent, and how: on data of its own, a figure is to
+    have another name than what is measured on everybody's.
 
     A damaged card does not keep the program from starting: it is told when the model is loaded.
     """
@@ -162,6 +165,11 @@ def embedded_weights(key: str) -> tuple[Weights, ...]:
             trained_on=", ".join(source.name for source in found.sources),
             metrics="; ".join(f"{metric.name} {metric.value} ({metric.split})" for metric in found.metrics),
             labels=found.labels,
+            scores={
+                name: round(100 * found.figures[figure], 1)
+                for name, figure in scores.items()
+                if figure in found.figures
+            },
         ),
     )
 

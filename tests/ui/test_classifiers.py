@@ -143,7 +143,7 @@ def test_one_of_timm_is_found_and_used(window, qtbot, monkeypatch, tmp_path):
     window.controller.use_analysis("classify")
     panel = window.findChild(AnalysisPanel)
     panel._model.showPopup()
-    (more,) = panel._model.searched.findChildren(QPushButton)
+    (more,) = (b for b in panel._model.searched.findChildren(QPushButton) if "timm" in b.text())
     QTest.mouseClick(more, Qt.MouseButton.LeftButton)
     dialog = window.timm.dialog
     assert not dialog.use.isEnabled()

@@ -72,6 +72,7 @@ TERMS = {
         "self-training, learning curve, 전이 학습, 지식 증류"
     ),
     "panel:layers": "layers, overlay opacity, compare models, 레이어",
+    "panel:catalogue": "all models, model zoo, model catalogue, receptive field, FLOPs, MACs, 수용 영역, 모델 목록",
     "panel:performance": "performance, fps, latency, memory, 성능",
     "panel:look": "line width, viridis, colour map",
     "panel:jobs": "progress",

@@ -193,6 +193,9 @@ class AnalysisPanel(QScrollArea):
             self._model.setPlaceholderText(self.tr("none yet"))
             self._model.setObjectName("model-picker")
             self._model.activated.connect(lambda _: self._choose_model())
+            everything = QAction(self.tr("All models …"), self._model)
+            everything.triggered.connect(self._show_all)
+            self._model.addAction(everything)
             if instance.spec.task == "classify":
                 more = QAction(self.tr("More classifiers, of timm …"), self._model)
                 more.triggered.connect(self._find_in_timm)
@@ -227,8 +230,13 @@ class AnalysisPanel(QScrollArea):
         if self._model is not None:
             self._controller.set_model(self._model.currentData())
 
+    def _show_all(self) -> None:
+        instance = self._controller.session.state.instance
+        window: Any = self._controller.parent()  # the panel may float
+        window.show_catalogue(instance.spec.task if instance is not None else "")
+
     def _find_in_timm(self) -> None:
-        window: Any = self.window()
+        window: Any = self._controller.parent()  # the panel may float
         window.timm.ask()
 
     def _weights_changed(self) -> None:
@@ -249,7 +257,7 @@ class AnalysisPanel(QScrollArea):
         """Change the user's own model that is in use, or add one."""
         instance = self._controller.session.state.instance
         declaration = declaration_of(instance.model) if instance is not None else None
-        window: Any = self.window()
+        window: Any = self._controller.parent()  # the panel may float
         if declaration is not None:
             window.declare_own_model(declaration)
         else:

@@ -17,7 +17,7 @@ class Panel:
 
     `order` sorts the docks of one area from top to bottom; `tabbed_with` names the panel it shares its place with.
     `keywords` are names by which it is searched for. One that is not `shown` waits in the menu. Its content is closed
-    with the window, so that it can end what it runs.
+    with the window, so that it can end what it runs. One that `floats` is a window of its own until the user docks it.
     """
 
     key: str
@@ -28,4 +28,5 @@ class Panel:
     tabbed_with: str = ""
     shortcut: str = ""
     shown: bool = True
+    floats: bool = False
     keywords: tuple[str, ...] = ()

@@ -117,8 +117,11 @@ class RecipeCardView(CardView):
 class ModelCardView(CardView):
     """What is known of a model."""
 
-    def __init__(self, spec: ModelSpec, *, local: Path | None = None, trained: ModelCard | None = None) -> None:
-        """`local` is a checkpoint file that takes the place of the model's own; `trained` a card beside it."""
+    def __init__(
+        self, spec: ModelSpec, *, local: Path | None = None, trained: ModelCard | None = None, headed: bool = True
+    ) -> None:
+        """`local` is a checkpoint file that takes the place of the model's own; `trained` a card beside it. One that
+        is not `headed` stands under its title."""
         super().__init__()
         found = trained
         message = ""
@@ -127,8 +130,9 @@ class ModelCardView(CardView):
                 found = card(spec.key)
             except WeightsError as error:
                 message = str(error)
-        forbidden = terms(spec).non_commercial if trained is None else trained.non_commercial
-        self.head(trained.title if trained is not None else spec.title, forbidden)
+        if headed:
+            forbidden = terms(spec).non_commercial if trained is None else trained.non_commercial
+            self.head(trained.title if trained is not None else spec.title, forbidden)
         # Of a user's own network neither may be known.
         parts = [spec.paper, str(spec.year) if spec.year and str(spec.year) not in spec.paper else ""]
         if any(parts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QPainter, QWheelEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from cvstudio.models import ModelSpec
@@ -20,6 +20,7 @@ LINE_HEIGHT = 28
 """Of a row without a licence."""
 
 MARGIN = 8
+
 LICENCE = Qt.ItemDataRole.UserRole + 1
 PLACE = Qt.ItemDataRole.UserRole + 2
 SCORE = Qt.ItemDataRole.UserRole + 3
@@ -49,6 +50,10 @@ class ModelChooser(SearchCombo):
         self.setItemDelegate(TwoLines(self))
         # The box is narrow, what is chosen from need not be.
         self.view().setMinimumWidth(LIST_WIDTH)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        # Scrolling the panel past it must not load networks.
+        event.ignore()
 
     def tell_terms(self) -> None:
         """Tell again what each may be used for and whether it is there: weights may have come."""
