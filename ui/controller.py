@@ -250,7 +250,8 @@ class Controller(QObject):
         first = self._first_output(instance.id)
         if first is None:
             return Facts()
-        return instance.spec.facts(first, instance.values)
+        model = instance.model_spec
+        return instance.spec.facts(first, {**(model.defaults if model else {}), **instance.values})
 
     def _first_output(self, number: int) -> Any:
         for shown in self.shown.layers:

@@ -66,7 +66,8 @@ def _models(window: MainWindow) -> list[Entry]:
         )
         for spec in ANALYSES
         for model in MODELS
-        if spec.task and model.task == spec.task
+        # Several analyses share the models of a task; the first is what the task is for.
+        if spec.task and model.task == spec.task and spec is next(item for item in ANALYSES if item.task == spec.task)
     ]
 
 

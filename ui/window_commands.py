@@ -11,6 +11,7 @@ from ui.commands import Command
 from ui.hold import Hold
 from ui.panels import PANELS
 from ui.precision import precision_commands
+from ui.stepping import step_commands
 
 if TYPE_CHECKING:
     from ui.main_window import MainWindow
@@ -23,6 +24,7 @@ def window_commands(window: MainWindow) -> list[Command]:
         *_edit(window),
         *_view(window),
         *_playback(window),
+        *step_commands(window.controller),
         *_help(window),
         *_panels(window),
     ]

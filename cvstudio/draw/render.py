@@ -18,6 +18,7 @@ from cvstudio.draw import (  # noqa: F401  (each registers its painter)
     regions,
     sound,
     stack,
+    suppression,
 )
 from cvstudio.draw.base import Emphasis, Look, draw
 from cvstudio.draw.ground import Colour, Ground, plain

@@ -18,6 +18,7 @@ from cvstudio.landmarks import Landmarks
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Labels
 from cvstudio.segmentation import Segmentation
+from cvstudio.suppression import Suppression
 
 Row = dict[str, Any]
 
@@ -96,6 +97,24 @@ def region_rows(result: Segmentation) -> list[Row]:
     return [{"class": number, "label": result.labels[number], "share": share} for number, share in result.shares()]
 
 
+def pair_rows(result: Suppression) -> list[Row]:
+    """One mapping for each pair that is looked at, in order: turn (from 1), ids of the box that is taken and of the
+    other, its label and score, their intersection over union, whether it is dropped. A box that is taken and overlaps
+    nothing has one without another."""
+    found, rows = result.candidates, []
+    for turn in range(len(result.kept)):
+        pairs = result.pairs(turn)
+        assert pairs is not None
+        taken = {"turn": turn + 1, "taken": int(found.ids[pairs.taken]), "label": found.label(pairs.taken)}
+        taken["score"] = _number(found.scores[pairs.taken])
+        if not len(pairs.rows):
+            rows.append({**taken, "other": None, "other_score": None, "iou": None, "dropped": False})
+        for row, share, dropped in zip(pairs.rows.tolist(), pairs.shares, pairs.dropped.tolist(), strict=True):
+            other = {"other": int(found.ids[row]), "other_score": _number(found.scores[row])}
+            rows.append({**taken, **other, "iou": _number(share), "dropped": dropped})
+    return rows
+
+
 FORMS: dict[type[Any], Form] = {
     Detections: Form(
         "cvstudio-detections",
@@ -125,13 +144,23 @@ FORMS: dict[type[Any], Form] = {
         region_rows,
         lambda row: [row["class"], _cell(row["label"]), row["share"]],
     ),
+    Suppression: Form(
+        "cvstudio-suppression",
+        "pairs",
+        ("turn", "taken", "label", "score", "other", "other_score", "iou", "dropped"),
+        pair_rows,
+        lambda row: [
+            *(row["turn"], row["taken"], _cell(row["label"]), row["score"]),
+            *(row["other"], row["other_score"], row["iou"], int(row["dropped"])),
+        ],
+    ),
 }
 
 
 def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
     """Our own forms, version 1.
 
-    format, version : "cvstudio-detections", "cvstudio-labels", "cvstudio-keypoints" or "cvstudio-regions", 1
+    format, version : the form's name, such as "cvstudio-detections" (see `FORMS`), and 1
     file, width, height : name and size in pixels of the picture or video
     analysis, model : keys of what found them
     score_kind : "probability", "margin" (of an SVM) or "neighbours" (of a cascade)
@@ -140,7 +169,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
         detections : best first: id, label, score, box [x1, y1, x2, y2] in pixels; (0, 0) is the outer corner of the
             top left pixel; mask where the model tells it (see `rows_of`)
         labels : the likeliest first: label, probability, believed
-        points, classes : see `point_rows` and `region_rows`
+        points, classes, pairs : see `point_rows`, `region_rows` and `pair_rows`
     """
     frames = []
     size, kind, form = item.media.size, "probability", FORMS[Detections]

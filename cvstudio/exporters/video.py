@@ -24,6 +24,7 @@ from cvstudio.params import Choices, Doc
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, HeatMap, Labels
 from cvstudio.segmentation import Segmentation
+from cvstudio.suppression import Suppression
 from cvstudio.types import View
 
 CRF: Mapping[str, str] = {"high": "18", "good": "23", "small": "28"}
@@ -148,7 +149,7 @@ EXPORTERS.register(
         "mp4",
         "MP4 video",
         ".mp4",
-        (Detections, HeatMap, HogCells, Labels, Landmarks, Segmentation),
+        (Detections, HeatMap, HogCells, Labels, Landmarks, Segmentation, Suppression),
         _write_mp4,
         "The video with its results and its sound, whole or a part of it.",
         video=True,

@@ -24,9 +24,13 @@ def entries(qapp) -> Iterator[list[Entry]]:
 
 TERMS = {
     "analysis:detect": (
-        "object detection, detect, detector, detection, bounding box, NMS, non-maximum suppression, IoU, "
-        "intersection over union, confidence, score threshold, find objects, 객체 검출, 물체검출, 바운딩 박스"
+        "object detection, detect, detector, detection, bounding box, confidence, score threshold, find objects, "
+        "객체 검출, 물체검출, 바운딩 박스"
     ),
+    "analysis:suppression": (
+        "NMS, non-maximum suppression, IoU, intersection over union, step by step, 비최대 억제, duplicates"
+    ),
+    "command:next-step": "next step",
     "analysis:classify": (
         "classification, classify, softmax, logits, top-5, temperature scaling, calibration, open set, "
         "image recognition, 분류, 이미지 분류"

@@ -9,10 +9,14 @@ from PySide6.QtWidgets import QWidget
 
 from cvstudio.hog import HogCells
 from cvstudio.results import HeatMap
+from cvstudio.suppression import Suppression
 
 
 class ResultView(Protocol):
-    """A widget that shows a result, and what of it is pointed at or chosen."""
+    """A widget that shows a result, and what of it is pointed at or chosen.
+
+    It may have the signals `stepped` (how many steps on), `selected` (ids) and `hovered` (id or None).
+    """
 
     def show_result(self, result: Any, pointed: int | None) -> str:
         """Show `result`, with the number of its part that the mouse is on or that is chosen; the headline."""
@@ -31,5 +35,11 @@ def _hog() -> QWidget:
     return HogView()
 
 
-VIEWS: dict[type[Any], Callable[[], QWidget]] = {HeatMap: _heat, HogCells: _hog}
+def _suppression() -> QWidget:
+    from ui.views.suppression_view import SuppressionView
+
+    return SuppressionView()
+
+
+VIEWS: dict[type[Any], Callable[[], QWidget]] = {HeatMap: _heat, HogCells: _hog, Suppression: _suppression}
 """Makes the view of a type of result; called when the first of them is to be shown."""
