@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QStandardPaths, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QWidget
 
+from cvstudio.comparing import Comparison
 from cvstudio.jobs import Event, Job
 from cvstudio.layers import seen_layers
 from cvstudio.media import Media, MediaKind
@@ -125,6 +126,7 @@ class Exporting(QObject):
         assert instance is not None
         look = dict(self._controller.session.state.look)
         stack = seen_layers(self._controller.session.state) if exporter.draws else ()
+        comparison = self._controller.comparing.comparison if exporter.draws else None
         pts = self._controller.shown.pts
         cache, host = self._controller.pipeline.cache, self._controller.pipeline.host
         part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
@@ -138,7 +140,7 @@ class Exporting(QObject):
                 path.parent.mkdir(parents=True, exist_ok=True)
             # Its own networks: the window's belong to the accelerator thread, and the cache saves most runs.
             with Runner(device=host.requested_device, precision=host.precision, cache=cache) as runner:
-                item = _export_item(runner, instance, stack, path, pts, look, part, progress)
+                item = _export_item(runner, instance, comparison or stack, path, pts, look, part, progress)
                 export_all([(exporter, path)], item, {exporter.key: options or {}}, progress)
             yield path
 
@@ -196,27 +198,38 @@ class Exporting(QObject):
 def _export_item(
     runner: Runner,
     instance: AnalysisInstance,
-    stack: tuple[AnalysisInstance, ...],
+    seen: tuple[AnalysisInstance, ...] | Comparison,
     path: Path,
     pts: float | None,
     look: dict[str, Any],
     part: tuple[float, float | None] | None,
     progress: Progress,
 ) -> ExportItem:
+    from cvstudio.comparing import paired_frames, with_pair
     from cvstudio.exporters import ExportItem
     from cvstudio.recipe import make_recipe
     from cvstudio.stacking import is_plain, stacked_frames, with_stack
 
+    frames: Iterable[tuple[Any, Any]]
     base = path.parent.resolve()
-    plain = is_plain(instance, stack)
+    comparison = seen if isinstance(seen, Comparison) else None
+    stack = (comparison.left, comparison.right) if comparison is not None else seen
+    plain = comparison is None and is_plain(instance, stack)
     media = instance.bindings[instance.spec.inputs[0].name]
     recipe = make_recipe(instance, base, pts=pts if part is None else None, look=look, stack=() if plain else stack)
+    if comparison is not None:
+        recipe["comparison"] = {"split": comparison.split}
     if part is None:
         item = runner.export_item(instance, progress, base=base, pts=pts, look=look)
-        item = with_stack(runner, item, instance, stack, progress, pts=pts)
+        if comparison is not None:
+            item = with_pair(runner, item, instance, comparison, progress, pts=pts)
+        else:
+            item = with_stack(runner, item, instance, stack, progress, pts=pts)
         return dataclasses.replace(item, recipe=recipe)
     start, stop = part
-    if plain:
+    if comparison is not None:
+        frames = paired_frames(runner, comparison, progress, start_secs=start, stop_secs=stop)
+    elif plain:
         frames = runner.frames(instance, progress, start_secs=start, stop_secs=stop)
     else:
         frames = stacked_frames(runner, stack, progress, start_secs=start, stop_secs=stop)

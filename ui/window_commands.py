@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 
 from ui.commands import Command
+from ui.compare_commands import compare_commands
 from ui.hold import Hold
 from ui.panels import PANELS
 from ui.precision import precision_commands
@@ -114,6 +115,7 @@ def _view(window: MainWindow) -> list[Command]:
             ("before after", "original", "비교", "원본"),
             hold=compare,
         ),
+        *compare_commands(window),
         Command("masks", tr("Show or Hide Masks"), window.toggle_masks, "view", ("M",), "shapes"),
         Command(
             "full-screen",

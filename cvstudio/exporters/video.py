@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw import render
+from cvstudio.draw import Pair, render
 from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
@@ -84,7 +84,8 @@ def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progr
         for moment in item.moments(progress):
             assert moment.image is not None
             assert moment.pts is not None
-            whole = View.whole(media.size or moment.image.size)
+            compared = moment.result.size if isinstance(moment.result, Pair) else None
+            whole = View.whole(compared or media.size or moment.image.size)
             pixels = _even(render(moment.image, [(moment.result, look)], whole))
             if stream is None:
                 stream = _add_picture(target, pixels, tick, media, options)
