@@ -32,7 +32,7 @@ def compare_commands(window: MainWindow) -> list[Command]:
             "view",
             ("Shift+C",),
             "columns-2",
-            (*words, "compare two models", "compare settings", "agreement"),
+            (*words, "compare models", "compare two models", "compare settings", "agreement"),
         ),
         Command(
             "compare-way",
@@ -58,7 +58,7 @@ def compare_entries(window: MainWindow) -> list[Entry]:
 
     def run(begin: Callable[..., None], *of: Any) -> None:
         begin(*of)
-        window.show_panel("compare")
+        window.show_panel("comparison")
 
     found = [
         Entry(

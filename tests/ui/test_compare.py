@@ -24,7 +24,7 @@ from cvstudio.samples import sample_path
 from ui.compare_commands import choose, compare_entries
 from ui.driving import move_mouse
 from ui.main_window import MainWindow
-from ui.panels.compare import ComparePanel
+from ui.panels.comparison import ComparePanel
 from ui.views.canvas import Canvas
 
 
@@ -98,7 +98,7 @@ def test_two_settings_are_compared_measured_and_ended_with_escape(
     # What one threshold shows, the lower one shows, too.
     assert found.pairs.tolist() == expected.pairs.tolist() == [[row, row] for row in range(len(left))]
     assert len(found.only_right) == len(right) - len(left)
-    panel = cat.docks["compare"].widget()
+    panel = cat.docks["comparison"].widget()
     assert isinstance(panel, ComparePanel)
     assert panel.isVisible()
     qtbot.waitUntil(lambda: ("Found", str(len(left)), str(len(right))) in panel.figures())

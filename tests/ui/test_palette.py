@@ -53,7 +53,7 @@ TERMS = {
         "training, transfer learning, fine-tuning, knowledge distillation, data augmentation, pseudo-labels, "
         "self-training, learning curve, 전이 학습, 지식 증류"
     ),
-    "panel:layers": "layers, overlay opacity, compare models, 레이어",
+    "panel:layers": "layers, overlay opacity, 레이어",
     "panel:performance": "performance, fps, latency, memory, 성능",
     "panel:look": "line width, viridis, colour map",
     "panel:jobs": "progress",
@@ -66,6 +66,8 @@ TERMS = {
     "command:open": "open, 열기",
     "command:undo": "undo, 되돌리기",
     "command:compare": "compare, before after, original, 비교",
+    "command:compare-with": "compare models, compare two models, compare settings, side by side, A/B, 비교하기",
+    "command:compare-way": "split line",
     "command:shortcuts": "shortcuts, keyboard, 단축키",
 }
 

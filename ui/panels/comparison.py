@@ -205,13 +205,13 @@ def _label_lines(left: Labels, right: Labels) -> list[Line]:
 
 PANELS.register(
     Panel(
-        "compare",
+        "comparison",
         "Comparison",
         Qt.DockWidgetArea.RightDockWidgetArea,
         ComparePanel,
         order=22,
         tabbed_with="results",
         shown=False,
-        keywords=("agreement", "KL divergence", "two models", "side by side"),
+        keywords=("agreement", "KL divergence"),
     )
 )
