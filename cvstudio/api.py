@@ -182,7 +182,7 @@ def make_instance(
     values, reading = split_settings(values or {})
     bindings = apply_settings(bindings, reading)
     key = model or spec.first_model
-    if key and spec.task != MODELS[key].task:
+    if key and not spec.takes(MODELS[key]):
         raise BindingError(f"{spec.title} cannot use the model '{key}'; choose one of `cvstudio list`.")
     instance = AnalysisInstance(1, spec.key, bindings, key, Path(weights) if weights is not None else None, values)
     spec.check_bindings(bindings)

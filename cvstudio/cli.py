@@ -46,7 +46,7 @@ def _analysis_parser(commands: Any, analysis: Analysis) -> None:
         parser.add_argument(f"--{slot.name}", type=Path, required=True, help=f"{slot.title.lower()} file")
     _common(parser)
     if analysis.task:
-        models = [model for model in MODELS if model.task == analysis.task]
+        models = analysis.models
         keys = ", ".join(model.key for model in models)
         none = "none yet; see `cvstudio own add`"
         parser.add_argument("--model", default=analysis.first_model, help=f"one of: {keys or none}")
@@ -139,8 +139,8 @@ def _list() -> int:
 
     for analysis in ANALYSES:
         print(f"{analysis.key:<16}{analysis.summary}")
-        for model in MODELS:
-            if analysis.task and model.task == analysis.task:
+        for model in analysis.models:
+            if analysis is next(item for item in ANALYSES if item.takes(model)):
                 print(f"    --model {model.key:<22}{_named(model)}; {terms(model)}")
     for exporter in EXPORTERS:
         print(f"--format {exporter.key:<12}{exporter.suffix or 'a folder':<16}{exporter.summary}")

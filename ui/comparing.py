@@ -13,7 +13,7 @@ from cvstudio.agreement import Agreement, BoxAgreement, agreement
 from cvstudio.comparing import Comparison
 from cvstudio.jobs import Event, Job
 from cvstudio.layers import layers_on, on_canvas, with_copy, with_current, without_layer
-from cvstudio.models import MODELS, ModelSpec, models_for
+from cvstudio.models import MODELS, ModelSpec
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Logits
 from cvstudio.session import AnalysisInstance, Session, State, replace_instance
@@ -89,9 +89,7 @@ class Comparing(QObject):
     def models(self) -> list[ModelSpec]:
         """The other models that the current analysis could use."""
         instance = self._session.state.instance
-        if instance is None or not instance.spec.task:
-            return []
-        return [model for model in models_for(instance.spec.task) if model.key != instance.model]
+        return [] if instance is None else [model for model in instance.spec.models if model.key != instance.model]
 
     # Intents --------------------------------------------------------------------------------------------------------
 

@@ -170,7 +170,7 @@ class Controller(QObject):
         if instance is None or (instance.model == key and instance.weights == weights):
             return
         model = MODELS[key]
-        if model.task != instance.spec.task:
+        if not instance.spec.takes(model):
             return
         changed = with_model(instance, key, weights)
         state = dataclasses.replace(replace_instance(self.session.state, changed), selection=frozenset())

@@ -73,6 +73,7 @@ class Analysis:
     inputs : the slots; the first is positional on the command line, the others are flags
     stages : the chain
     task : models of this task can be picked; empty where no model is used
+    needs : capabilities that a model must have to be picked
     default_model : key of the model that is picked first; empty where no model of the task comes with the program
     samples : slot name -> file name in resources/samples, what the first screen opens
     sample_values : parameters by name that the sample wants other than their defaults
@@ -96,6 +97,7 @@ class Analysis:
     temporal: Temporal | None = None
     order: int = 100
     task: str = ""
+    needs: frozenset[str] = frozenset()
     default_model: str = ""
     samples: Mapping[str, str] | None = None
     sample_values: Mapping[str, Any] = field(default_factory=dict)
@@ -109,7 +111,16 @@ class Analysis:
         """Key of the model that is picked first; empty where there is none (yet)."""
         if self.default_model or not self.task:
             return self.default_model
-        return next((model.key for model in models_for(self.task)), "")
+        return next((model.key for model in self.models), "")
+
+    @property
+    def models(self) -> list[ModelSpec]:
+        """The models that can be picked."""
+        return [model for model in models_for(self.task) if self.takes(model)] if self.task else []
+
+    def takes(self, model: ModelSpec) -> bool:
+        """Whether `model` can be picked."""
+        return model.task == self.task and self.needs <= model.capabilities
 
     def slot(self, name: str) -> Slot:
         for slot in self.inputs:

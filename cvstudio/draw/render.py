@@ -13,6 +13,7 @@ from cvstudio.draw import (  # noqa: F401  (each registers its painter)
     guesses,
     heat,
     hog,
+    inside,
     pair,
     pictures,
     points,

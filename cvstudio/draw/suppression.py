@@ -75,6 +75,7 @@ class _Painter:
         self._result, self._canvas, self._look, self._emphasis = result, canvas, look, emphasis
         height, width = canvas.shape[:2]
         far = 2 * REACH + look.line_width
+        self._whole = edges
         # OpenCV counts in 32 bits.
         self._edges = np.clip(edges, -far, np.array([width, height] * 2) + far)
 
@@ -93,7 +94,7 @@ class _Painter:
             for row, drops in zip(pairs.rows[::-1].tolist(), pairs.dropped[::-1].tolist(), strict=True):
                 if drops:
                     thick = width + self._pointed(row)
-                    dashed(self._canvas, self._edges[row].tolist(), thick, GOES)
+                    dashed(self._canvas, self._whole[row].tolist(), thick, GOES)
                 else:
                     self._box(row, STAYS, max(1, width // 2))
         outline(self._canvas, self._edges[pairs.taken].tolist(), width + 1, TAKEN, chosen=True)
@@ -122,16 +123,22 @@ class _Painter:
 
 
 def dashed(canvas: NDArray[np.uint8], edges: list[int], width: int, colour: RGB) -> None:
-    """A dashed line of `width` px inside the edges (left, top, right, bottom) of a box, on a dark one."""
+    """A dashed line of `width` px inside the edges (left, top, right, bottom) of a box, on a dark one.
+
+    The edges may lie far outside: the dashes are those of the whole box, whatever part of it is visible.
+    """
     left, top, right, bottom = edges
     right, bottom = max(right, left + 1), max(bottom, top + 1)
     step = DASH * max(1, width)
     for ink, first, thick in ((INK, -1, width + 2), (colour, 0, width)):
-        for a, b, horizontal in ((top, bottom, True), (left, right, False)):
-            low, high = (left, right) if horizontal else (top, bottom)
-            for near in (a + first, b - thick - first):
-                for start in range(low, high, 2 * step):
-                    stop = min(start + step, high)
-                    along = slice(max(start + min(first, 0), 0), max(stop - min(first, 0), 0))
-                    across = slice(max(near, 0), max(near + thick, 0))
+        for horizontal in (True, False):
+            (low, high), (near, far) = ((left, right), (top, bottom)) if horizontal else ((top, bottom), (left, right))
+            reach, room = (canvas.shape[1], canvas.shape[0]) if horizontal else canvas.shape[:2]
+            begin = low + max(0, -low // (2 * step)) * 2 * step
+            for side in (near + first, far - thick - first):
+                if side + thick <= 0 or side >= room:
+                    continue
+                across = slice(max(side, 0), side + thick)
+                for start in range(begin, min(high, reach + step), 2 * step):
+                    along = slice(max(start + first, 0), max(min(start + step, high) - first, 0))
                     canvas[(across, along) if horizontal else (along, across)] = ink

@@ -16,6 +16,7 @@ from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Combined, Exporter, ExportItem, Piece
 from cvstudio.landmarks import Landmarks
 from cvstudio.progress import Progress
+from cvstudio.proposals import DetectorInside
 from cvstudio.results import Detections, Labels
 from cvstudio.segmentation import Segmentation
 from cvstudio.suppression import Suppression
@@ -115,6 +116,22 @@ def pair_rows(result: Suppression) -> list[Row]:
     return rows
 
 
+def inside_rows(result: DetectorInside) -> list[Row]:
+    """One mapping for each region that the last step looks at, the most promising first: before (its objectness, or the
+    score of a network without proposals), box before, label and score after, box after; boxes as in `rows_of`."""
+    return [
+        {
+            "region": row,
+            "before": _number(result.promise[row]),
+            "box_before": [_number(value) for value in result.before[row]],
+            "label": result.label(row),
+            "score": _number(result.scores[row]),
+            "box_after": [_number(value) for value in result.after[row]],
+        }
+        for row in range(len(result.before))
+    ]
+
+
 FORMS: dict[type[Any], Form] = {
     Detections: Form(
         "cvstudio-detections",
@@ -144,6 +161,19 @@ FORMS: dict[type[Any], Form] = {
         region_rows,
         lambda row: [row["class"], _cell(row["label"]), row["share"]],
     ),
+    DetectorInside: Form(
+        "cvstudio-regions-of-interest",
+        "regions",
+        (
+            *("region", "before", "x1_before", "y1_before", "x2_before", "y2_before"),
+            *("label", "score", "x1", "y1", "x2", "y2"),
+        ),
+        inside_rows,
+        lambda row: [
+            *(row["region"], row["before"], *row["box_before"]),
+            *(_cell(row["label"]), row["score"], *row["box_after"]),
+        ],
+    ),
     Suppression: Form(
         "cvstudio-suppression",
         "pairs",
@@ -169,7 +199,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
         detections : best first: id, label, score, box [x1, y1, x2, y2] in pixels; (0, 0) is the outer corner of the
             top left pixel; mask where the model tells it (see `rows_of`)
         labels : the likeliest first: label, probability, believed
-        points, classes, pairs : see `point_rows`, `region_rows` and `pair_rows`
+        points, classes, pairs, regions : see `point_rows`, `region_rows`, `pair_rows` and `inside_rows`
     """
     frames = []
     size, kind, form = item.media.size, "probability", FORMS[Detections]

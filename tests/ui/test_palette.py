@@ -30,6 +30,7 @@ TERMS = {
     "analysis:suppression": (
         "NMS, non-maximum suppression, IoU, intersection over union, step by step, 비최대 억제, duplicates"
     ),
+    "analysis:anchors": "anchors, anchor boxes, default boxes, proposals, RPN, region proposals, objectness, 앵커",
     "command:next-step": "next step",
     "analysis:classify": (
         "classification, classify, softmax, logits, top-5, temperature scaling, calibration, open set, "
@@ -87,7 +88,6 @@ MAY_COME = {
     "class activation map": "Grad-CAM",
     "SSD300": "SSD300",
     "Faster R-CNN": "Faster R-CNN",
-    "region proposal network": "Faster R-CNN",
     "RetinaNet": "RetinaNet",
     "focal loss": "RetinaNet",
 }

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.models import MODELS, models_for
+from cvstudio.models import MODELS
 from cvstudio.own.store import PREFIX, declaration_of
 from cvstudio.params import Field, fields_of
 from cvstudio.session import AnalysisInstance, State
@@ -146,7 +146,7 @@ class AnalysisPanel(QScrollArea):
     def _build_inputs(self, instance: AnalysisInstance | None, state: State) -> None:
         shape: tuple[Any, ...] = ()
         if instance is not None:
-            models = tuple((model.key, model.title) for model in models_for(instance.spec.task))
+            models = tuple((model.key, model.title) for model in instance.spec.models)
             shape = (instance.id, instance.analysis, tuple(media.id for media in state.media), models)
         if shape != self._shape:
             self._shape = shape
@@ -188,7 +188,7 @@ class AnalysisPanel(QScrollArea):
             self._pickers[slot.name] = picker
             self._inputs.addRow(translated(slot.title), picker)
         if instance.spec.task:
-            self._model = ModelChooser(models_for(instance.spec.task))
+            self._model = ModelChooser(instance.spec.models)
             self._model.setPlaceholderText(self.tr("none yet"))
             self._model.setObjectName("model-picker")
             self._model.activated.connect(lambda _: self._choose_model())

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from PySide6.QtWidgets import QWidget
 
 from cvstudio.hog import HogCells
+from cvstudio.proposals import DetectorInside
 from cvstudio.results import HeatMap
 from cvstudio.suppression import Suppression
 
@@ -35,11 +36,22 @@ def _hog() -> QWidget:
     return HogView()
 
 
+def _inside() -> QWidget:
+    from ui.views.inside_view import InsideView
+
+    return InsideView()
+
+
 def _suppression() -> QWidget:
     from ui.views.suppression_view import SuppressionView
 
     return SuppressionView()
 
 
-VIEWS: dict[type[Any], Callable[[], QWidget]] = {HeatMap: _heat, HogCells: _hog, Suppression: _suppression}
+VIEWS: dict[type[Any], Callable[[], QWidget]] = {
+    DetectorInside: _inside,
+    HeatMap: _heat,
+    HogCells: _hog,
+    Suppression: _suppression,
+}
 """Makes the view of a type of result; called when the first of them is to be shown."""
