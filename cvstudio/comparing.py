@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.draw import Pair
-from cvstudio.exporters.base import ExportItem
 from cvstudio.params import Field, fields_of
 from cvstudio.progress import Progress
+from cvstudio.recipe import FORMAT, load_stack, make_recipe, read_json
 from cvstudio.session import AnalysisInstance
+from cvstudio.stacking import is_plain, stacked_frames, with_stack
 from cvstudio.types import Image
 
 if TYPE_CHECKING:
     from cvstudio.api import Runner
+    from cvstudio.exporters.base import ExportItem
 
 MOST_SETTINGS = 3
 """In a title; the rest is left out."""
@@ -70,32 +73,62 @@ def _value(field: Field, value: Any) -> str:
     return f"{value:.3g}{unit}" if isinstance(value, float) else f"{value}{unit}"
 
 
-def with_pair(
-    runner: Runner,
-    item: ExportItem,
-    instance: AnalysisInstance,
-    comparison: Comparison,
-    progress: Progress,
-    *,
-    pts: float | None,
+Seen = Sequence[AnalysisInstance] | Comparison
+"""What an exported picture shows: a stack of layers, the lowest first (see `cvstudio.stacking`), or a comparison."""
+
+
+def with_seen(
+    runner: Runner, item: ExportItem, instance: AnalysisInstance, seen: Seen, progress: Progress, *, pts: float | None
 ) -> ExportItem:
-    """`item`, which holds the result of `instance`, one of both sides, showing the comparison."""
+    """`item`, which holds the result of `instance`, showing what is `seen`."""
+    if not isinstance(seen, Comparison):
+        return with_stack(runner, item, instance, seen, progress, pts=pts)
     if item.base is None:
         return item
     left, right = (
-        item.result if side.id == instance.id else runner.result(side, progress, pts=pts)
-        for side in (comparison.left, comparison.right)
+        item.result if side == instance else runner.result(side, progress, pts=pts) for side in (seen.left, seen.right)
     )
-    pair = comparison.pair(left, right, item.base)
+    pair = seen.pair(left, right, item.base)
     return dataclasses.replace(item, base=pair.base_of(item.base), seen=pair)
 
 
-def paired_frames(
+def seen_frames(
+    runner: Runner, instance: AnalysisInstance, seen: Seen, progress: Progress, **span: Any
+) -> Iterator[tuple[Image, Any]]:
+    """Every frame of a video in order, with what is `seen` on it; `span` as `Runner.frames`."""
+    if isinstance(seen, Comparison):
+        yield from _paired_frames(runner, seen, progress, **span)
+    elif is_plain(instance, seen):
+        yield from runner.frames(instance, progress, **span)
+    else:
+        yield from stacked_frames(runner, seen, progress, **span)
+
+
+def _paired_frames(
     runner: Runner, comparison: Comparison, progress: Progress, **span: Any
 ) -> Iterator[tuple[Image, Pair]]:
-    """Every frame of a video in order, with both results; `span` as `Runner.frames`."""
     walks = runner.frames(comparison.left, progress, **span), runner.frames(comparison.right, Progress(), **span)
     for (frame, left), (_, right) in zip(*walks, strict=True):
         progress.check()
         pair = comparison.pair(left, right, frame)
         yield pair.base_of(frame), pair
+
+
+def seen_recipe(
+    instance: AnalysisInstance, base: Path, seen: Seen, *, pts: float | None, look: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The recipe of an export of `instance` that shows what is `seen`; see `make_recipe`."""
+    if isinstance(seen, Comparison):
+        recipe = make_recipe(instance, base, pts=pts, look=look, stack=(seen.left, seen.right))
+        return {**recipe, "comparison": {"split": seen.split}}
+    return make_recipe(instance, base, pts=pts, look=look, stack=() if is_plain(instance, seen) else seen)
+
+
+def load_seen(path: Path) -> Seen:
+    """What the picture shows that a recipe file tells of. Raises UserError, as `load_recipe`."""
+    stack = load_stack(path)
+    told = read_json(path, FORMAT).get("comparison")
+    if not isinstance(told, dict) or len(stack) != 2:
+        return stack
+    split = told.get("split")
+    return Comparison(*stack, min(max(float(split), 0.0), 1.0) if isinstance(split, int | float) else None)

@@ -14,7 +14,7 @@ from cvstudio.proposals import DetectorInside
 from cvstudio.types import View
 
 BEFORE: RGB = (230, 232, 235)
-CLOSEST = 6
+CLOSEST = 10
 """Pixels between places that are drawn as dots; closer ones would hide the picture."""
 
 
@@ -96,9 +96,9 @@ def _paint_places(result: DetectorInside, canvas: NDArray[np.uint8], origin: tup
             x, y = (
                 round(value * scale) - start for value, start in zip(level.middle(row, column), origin, strict=True)
             )
-            if 0 <= x < canvas.shape[1] and 0 <= y < canvas.shape[0]:
-                canvas[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2] = INK
-                canvas[y, x] = level_colour(result.level - 1)
+            if -3 < x < canvas.shape[1] + 2 and -3 < y < canvas.shape[0] + 2:
+                canvas[max(y - 2, 0) : max(y + 3, 0), max(x - 2, 0) : max(x + 3, 0)] = INK
+                canvas[max(y - 1, 0) : max(y + 2, 0), max(x - 1, 0) : max(x + 2, 0)] = level_colour(result.level - 1)
 
 
 def _dot(

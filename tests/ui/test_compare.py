@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from cvstudio.agreement import BoxAgreement, compare_boxes
+from cvstudio.cli import main
 from cvstudio.draw.pair import GAP
 from cvstudio.exporters import EXPORTERS
 from cvstudio.results import Detections
@@ -273,6 +274,9 @@ def test_a_comparison_is_one_picture_in_a_file(
     height, width = plain.shape[:2]
     recipe = json.loads((tmp_path / "both.png.recipe.json").read_text(encoding="utf-8"))
     assert len(recipe["stack"]) == 2
+    again = tmp_path / "again"
+    assert main(["run", "--recipe", str(tmp_path / "both.png.recipe.json"), "-q", "-o", str(again / "both.png")]) == 0
+    assert np.array_equal(np.asarray(Pillow.open(again / "both.png")), found)
     below = slice(40, None)  # the titles
     if beside:
         assert found.shape == (height, 2 * width + GAP, 3)

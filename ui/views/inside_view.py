@@ -26,7 +26,9 @@ class InsideView(QWidget):
         super().__init__()
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
-        self.levels = RowsTable((self.tr("Level"), self.tr("Places"), self.tr("Step"), self.tr("Anchors, px")))
+        self.levels = RowsTable(
+            (self.tr("Level"), self.tr("Places"), self.tr("Stride"), self.tr("Anchors, px")), wide=3
+        )
         self.regions = RowsTable((self.tr("Class"), self.tr("Before"), self.tr("After"), self.tr("IoU")), bars=(3,))
         self.regions.horizontalHeader().resizeSection(3, 82)
         self.regions.selected.connect(self.selected)

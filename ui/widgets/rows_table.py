@@ -96,12 +96,14 @@ class RowsModel(QAbstractTableModel):
 
 
 class RowsTable(QTableView):
-    """Shows `Line`s; the first column takes the room that is left.
+    """Shows `Line`s.
 
     Parameters
     ----------
     titles : of the columns
     bars : columns whose cells have a share
+    empty : what stands there while there is no row
+    wide : the column that takes the room that is left
 
     Signals
     -------
@@ -112,7 +114,7 @@ class RowsTable(QTableView):
     selected = Signal(object)
     hovered = Signal(object)
 
-    def __init__(self, titles: Sequence[str], bars: Iterable[int] = (), empty: str = "") -> None:
+    def __init__(self, titles: Sequence[str], bars: Iterable[int] = (), empty: str = "", wide: int = 0) -> None:
         super().__init__()
         self._empty = empty
         self._telling = True
@@ -135,7 +137,7 @@ class RowsTable(QTableView):
         header.setResizeContentsPrecision(50)
         for column in range(len(titles)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(wide, QHeaderView.ResizeMode.Stretch)
         for column in bars:
             self.setItemDelegateForColumn(column, BarDelegate(self))
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
