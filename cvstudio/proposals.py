@@ -47,7 +47,7 @@ class Level:
 
 
 @dataclass(frozen=True, eq=False)
-class DetectorInside:
+class Proposals:
     """Anchors, and regions before and after the last step, on one picture.
 
     Parameters
@@ -109,7 +109,7 @@ class DetectorInside:
                 raise ValueError(f"expected {name} as {np.dtype(dtype)} {shape}, found {array.dtype} {array.shape}")
             object.__setattr__(self, name, readonly(array))
 
-    def shown(self, **values: Any) -> DetectorInside:
+    def shown(self, **values: Any) -> Proposals:
         """The same, looked at in another way."""
         return dataclasses.replace(self, **values)
 

@@ -15,7 +15,7 @@ from cvstudio.draw import Emphasis, Look, Renderer, faded
 from cvstudio.hog import HogCells
 from cvstudio.layers import on_canvas
 from cvstudio.media import MediaKind
-from cvstudio.proposals import DetectorInside
+from cvstudio.proposals import Proposals
 from cvstudio.results import Detections, Spectrogram
 from cvstudio.suppression import Suppression
 from cvstudio.thumbnails import depth_picture
@@ -305,7 +305,7 @@ class Workspace(QWidget):
         result = self._controller.current_result()
         if isinstance(result, HogCells) and self.overlay:
             return result.cell_at(x, y)
-        if isinstance(result, Suppression | DetectorInside) and self.overlay:
+        if isinstance(result, Suppression | Proposals) and self.overlay:
             return result.part_at(x, y)
         detections = self._controller.detections()
         return _smallest_at(detections, x, y) if detections is not None and self.overlay else None

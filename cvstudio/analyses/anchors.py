@@ -12,7 +12,7 @@ from cvstudio.analyses.base import Analysis, Facts, Slot
 from cvstudio.media.base import MediaKind
 from cvstudio.params import Choices, Doc, Pick, Range
 from cvstudio.progress import Progress
-from cvstudio.proposals import DetectorInside
+from cvstudio.proposals import Proposals
 from cvstudio.stages import Inputs, NoParams, Stage
 
 MOST_LEVELS = 12
@@ -51,26 +51,26 @@ class InsideParams:
     ] = 20
 
 
-def look(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[DetectorInside]:
+def look(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[Proposals]:
     """What the network says on its way, stamped with where it came from."""
-    found: DetectorInside = inputs.network.inside(inputs.samples["picture"], progress)
+    found: Proposals = inputs.network.inside(inputs.samples["picture"], progress)
     yield dataclasses.replace(found, source=inputs.source)
 
 
-def choose(inputs: Inputs, params: InsideParams, progress: Progress) -> Iterator[DetectorInside]:
+def choose(inputs: Inputs, params: InsideParams, progress: Progress) -> Iterator[Proposals]:
     """What of it is shown."""
-    found: DetectorInside = inputs.previous
+    found: Proposals = inputs.previous
     place = params.place or (found.size.width / 2, found.size.height / 2)
     level = min(params.level, len(found.levels))
     yield found.shown(show=params.show, place=place, level=level, count=params.count)
 
 
-def facts(first: DetectorInside, values: Mapping[str, Any]) -> Facts:
+def facts(first: Proposals, values: Mapping[str, Any]) -> Facts:
     """How many levels there are."""
     return Facts(ranges={"level": Range(0, len(first.levels), step=1)})
 
 
-def pick(first: DetectorInside, x: float, y: float) -> Mapping[str, Any]:
+def pick(first: Proposals, x: float, y: float) -> Mapping[str, Any]:
     """A click shows the anchors there."""
     place = min(max(x, 0.0), float(first.size.width)), min(max(y, 0.0), float(first.size.height))
     return {"place": place}
@@ -88,7 +88,7 @@ ANALYSES.register(
             Stage("look", look, NoParams, where="accelerator", uses_network=True),
             Stage("choose", choose, InsideParams, where="main"),
         ),
-        result=DetectorInside,
+        result=Proposals,
         order=62,
         task="detect",
         needs=frozenset({"anchors"}),

@@ -10,7 +10,7 @@ from cvstudio.draw.boxes import REACH, outline, paint_chips
 from cvstudio.draw.labels import MAX_LABELS, place_texts, text_size
 from cvstudio.draw.palette import COLOURS, INK, PAPER, RGB, class_colour
 from cvstudio.draw.suppression import TAKEN, dashed
-from cvstudio.proposals import DetectorInside
+from cvstudio.proposals import Proposals
 from cvstudio.types import View
 
 BEFORE: RGB = (230, 232, 235)
@@ -24,7 +24,7 @@ def level_colour(number: int) -> RGB:
 
 
 @draw.register
-def _(result: DetectorInside, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+def _(result: Proposals, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     import cv2
 
     left, top, right, bottom = visible_part(result.size, view)
@@ -53,7 +53,7 @@ def _on(canvas: NDArray[np.uint8], edges: NDArray[np.int64], origin: tuple[int, 
 
 
 def _paint_anchors(
-    result: DetectorInside,
+    result: Proposals,
     canvas: NDArray[np.uint8],
     origin: tuple[int, int],
     scale: float,
@@ -80,13 +80,13 @@ def _paint_anchors(
         paint_chips(labels, canvas, origin, look, lambda place: level_colour(chosen[place]))
 
 
-def level_name(result: DetectorInside, number: int) -> str:
+def level_name(result: Proposals, number: int) -> str:
     """What a level is called on the picture."""
     level = result.levels[number]
     return f"{number + 1}: {level.columns} × {level.rows}"
 
 
-def _paint_places(result: DetectorInside, canvas: NDArray[np.uint8], origin: tuple[int, int], scale: float) -> None:
+def _paint_places(result: Proposals, canvas: NDArray[np.uint8], origin: tuple[int, int], scale: float) -> None:
     """Every place of the chosen level as a dot, where there is room between them."""
     level = result.levels[result.level - 1]
     if min(level.stride) * scale < CLOSEST:
@@ -117,7 +117,7 @@ def _dot(
 
 
 def _paint_regions(
-    result: DetectorInside,
+    result: Proposals,
     canvas: NDArray[np.uint8],
     origin: tuple[int, int],
     scale: float,
@@ -153,7 +153,7 @@ def _paint_regions(
     paint_chips(labels, canvas, origin, look, lambda row: TAKEN if before else class_colour(result.label(row)))
 
 
-def _named(result: DetectorInside, row: int, look: Look) -> str:
+def _named(result: Proposals, row: int, look: Look) -> str:
     parts = [result.label(row)] if look.show_labels else []
     return " ".join([*parts, *([f"{result.scores[row]:.2f}"] if look.show_scores else [])])
 

@@ -17,14 +17,14 @@ from cvstudio.exporters.base import Exporter, ExportItem
 from cvstudio.hog import HogCells
 from cvstudio.landmarks import Landmarks
 from cvstudio.progress import Progress
-from cvstudio.proposals import DetectorInside
+from cvstudio.proposals import Proposals
 from cvstudio.results import Detections, HeatMap, Labels, Picture, Spectrogram
 from cvstudio.segmentation import Segmentation
 from cvstudio.suppression import Suppression
 from cvstudio.types import Image, Rect, Size, View
 
 DRAWN = (
-    DetectorInside,
+    Proposals,
     Detections,
     HeatMap,
     HogCells,

@@ -16,7 +16,7 @@ from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Combined, Exporter, ExportItem, Piece
 from cvstudio.landmarks import Landmarks
 from cvstudio.progress import Progress
-from cvstudio.proposals import DetectorInside
+from cvstudio.proposals import Proposals
 from cvstudio.results import Detections, Labels
 from cvstudio.segmentation import Segmentation
 from cvstudio.suppression import Suppression
@@ -116,7 +116,7 @@ def pair_rows(result: Suppression) -> list[Row]:
     return rows
 
 
-def inside_rows(result: DetectorInside) -> list[Row]:
+def inside_rows(result: Proposals) -> list[Row]:
     """One mapping for each region that the last step looks at, the most promising first: before (its objectness, or the
     score of a network without proposals), box before, label and score after, box after; boxes as in `rows_of`."""
     return [
@@ -161,7 +161,7 @@ FORMS: dict[type[Any], Form] = {
         region_rows,
         lambda row: [row["class"], _cell(row["label"]), row["share"]],
     ),
-    DetectorInside: Form(
+    Proposals: Form(
         "cvstudio-regions-of-interest",
         "regions",
         (

@@ -22,7 +22,7 @@ from cvstudio.media.base import Media
 from cvstudio.media.container import open_container, time_base, video_stream
 from cvstudio.params import Choices, Doc
 from cvstudio.progress import Progress
-from cvstudio.proposals import DetectorInside
+from cvstudio.proposals import Proposals
 from cvstudio.results import Detections, HeatMap, Labels
 from cvstudio.segmentation import Segmentation
 from cvstudio.suppression import Suppression
@@ -151,7 +151,7 @@ EXPORTERS.register(
         "mp4",
         "MP4 video",
         ".mp4",
-        (DetectorInside, Detections, HeatMap, HogCells, Labels, Landmarks, Segmentation, Suppression),
+        (Proposals, Detections, HeatMap, HogCells, Labels, Landmarks, Segmentation, Suppression),
         _write_mp4,
         "The video with its results and its sound, whole or a part of it.",
         video=True,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cvstudio.models._coco import LABELS
-from cvstudio.proposals import DetectorInside, Level
+from cvstudio.proposals import Level, Proposals
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +46,7 @@ def likeliest(scores: Tensor, label_of: Tensor) -> tuple[Tensor, Tensor]:
 
 def to_picture(
     found: Regions, per_place: Sequence[int], label_of: Tensor, batch_size: tuple[int, int], size: Any
-) -> DetectorInside:
+) -> Proposals:
     """`found` in pixels of a picture of `size`, which is `batch_size` (height, width) large in the batch."""
     across, down = size.width / batch_size[1], size.height / batch_size[0]
 
@@ -60,7 +60,7 @@ def to_picture(
         here = anchors[first : first + rows * columns * count].reshape(rows, columns, count, 4)
         levels.append(Level(rows, columns, count, _middle(here[0, 0, 0]), _stride(here), first))
         first += rows * columns * count
-    return DetectorInside(
+    return Proposals(
         anchors,
         tuple(levels),
         moved(found.before),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from cvstudio.models._inside import Regions
-    from cvstudio.proposals import DetectorInside
+    from cvstudio.proposals import Proposals
 
 FLOOR = 0.01
 """Probability under which a candidate is not kept; the score slider goes no lower."""
@@ -74,7 +74,7 @@ class TorchvisionDetector(TorchNetwork):
                 image.size,
             )
 
-    def inside(self, image: Image, progress: Progress) -> DetectorInside:
+    def inside(self, image: Image, progress: Progress) -> Proposals:
         """The anchors, and regions before and after the last step, at most `MAX_CANDIDATES`.
 
         Raises

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.progress import Progress
-from cvstudio.proposals import DetectorInside, Level
+from cvstudio.proposals import Level, Proposals
 from cvstudio.samples import sample_path
 from cvstudio.types import Image
 from ui.main_window import MainWindow
@@ -27,7 +27,7 @@ class Pretending:
 
     labels = ("cat", "dog")
 
-    def inside(self, image: Image, progress: Progress) -> DetectorInside:
+    def inside(self, image: Image, progress: Progress) -> Proposals:
         levels = (Level(4, 6, 1, (0.0, 0.0), (50.0, 50.0), 0), Level(2, 3, 1, (0.0, 0.0), (100.0, 100.0), 24))
         anchors = []
         for level, side in zip(levels, (30, 80), strict=True):
@@ -36,7 +36,7 @@ class Pretending:
                     x, y = level.middle(row, column)
                     anchors.append([x - side / 2, y - side / 2, x + side / 2, y + side / 2])
         before = np.array([[10, 10, 60, 60], [100, 20, 140, 60], [150, 100, 250, 200]], np.float32)
-        return DetectorInside(
+        return Proposals(
             np.array(anchors, np.float32),
             levels,
             before,
@@ -76,7 +76,7 @@ def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow
 
 
 @pytest.fixture
-def inside(qtbot: QtBot, window: MainWindow) -> Callable[[], DetectorInside]:
+def inside(qtbot: QtBot, window: MainWindow) -> Callable[[], Proposals]:
     controller = window.controller
     window.open_paths([sample_path("cat")])
     qtbot.waitUntil(lambda: controller.session.state.instance is not None, timeout=30_000)
@@ -84,17 +84,17 @@ def inside(qtbot: QtBot, window: MainWindow) -> Callable[[], DetectorInside]:
     controller.set_model(KEY)
     window.show_panel("results")
 
-    def settle() -> DetectorInside:
+    def settle() -> Proposals:
         qtbot.waitUntil(
             lambda: (
-                isinstance(controller.current_result(), DetectorInside)
+                isinstance(controller.current_result(), Proposals)
                 and not controller.pipeline.busy
                 and not controller.shown.layers[-1].stale
             ),
             timeout=60_000,
         )
         result: Any = controller.current_result()
-        assert isinstance(result, DetectorInside)
+        assert isinstance(result, Proposals)
         return result
 
     settle()
@@ -102,7 +102,7 @@ def inside(qtbot: QtBot, window: MainWindow) -> Callable[[], DetectorInside]:
 
 
 def test_a_click_shows_the_anchors_there_and_keys_go_through_the_levels(
-    qtbot: QtBot, window: MainWindow, inside: Callable[[], DetectorInside]
+    qtbot: QtBot, window: MainWindow, inside: Callable[[], Proposals]
 ) -> None:
     canvas, controller = window.workspace.canvas, window.controller
     place = QPoint(canvas.width() // 3, canvas.height() // 2)
@@ -127,7 +127,7 @@ def test_a_click_shows_the_anchors_there_and_keys_go_through_the_levels(
 
 
 def test_regions_tell_how_far_they_moved_and_are_linked_to_the_picture(
-    qtbot: QtBot, window: MainWindow, inside: Callable[[], DetectorInside]
+    qtbot: QtBot, window: MainWindow, inside: Callable[[], Proposals]
 ) -> None:
     controller = window.controller
     controller.set_value("show", "after")
@@ -149,7 +149,7 @@ def test_regions_tell_how_far_they_moved_and_are_linked_to_the_picture(
     assert inside().regions().tolist() == [0, 1]
 
 
-def test_only_models_with_anchors_are_offered(window: MainWindow, inside: Callable[[], DetectorInside]) -> None:
+def test_only_models_with_anchors_are_offered(window: MainWindow, inside: Callable[[], Proposals]) -> None:
     controller = window.controller
     controller.set_model("pyramid-5")
     instance = controller.session.state.instance

@@ -7,7 +7,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from cvstudio.nms import overlaps
-from cvstudio.proposals import DetectorInside
+from cvstudio.proposals import Proposals
 from ui.widgets.rows_table import Cell, Line, RowsTable
 
 
@@ -40,7 +40,7 @@ class InsideView(QWidget):
         layout.addWidget(self.levels, 1)
         layout.addWidget(self.regions, 1)
 
-    def show_result(self, result: DetectorInside, pointed: int | None) -> str:
+    def show_result(self, result: Proposals, pointed: int | None) -> str:
         """Show what is chosen of it; the headline."""
         anchors = result.show == "anchors"
         self.levels.setVisible(anchors)
@@ -61,7 +61,7 @@ class InsideView(QWidget):
         return name.format(count=f"{len(result.before):,}")
 
 
-def _level_lines(result: DetectorInside) -> list[Line]:
+def _level_lines(result: Proposals) -> list[Line]:
     """A row for each map: how many places, how far apart, and the sides of the anchors at one of them."""
     lines = []
     for number, (level, rows) in enumerate(zip(result.levels, result.anchors_at(*result.place), strict=True), 1):
@@ -78,7 +78,7 @@ def _level_lines(result: DetectorInside) -> list[Line]:
     return lines
 
 
-def _region_lines(result: DetectorInside) -> list[Line]:
+def _region_lines(result: Proposals) -> list[Line]:
     lines = []
     for row in result.regions().tolist():
         share = float(overlaps(result.before[row], result.after[row : row + 1])[0])

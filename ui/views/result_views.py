@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from PySide6.QtWidgets import QWidget
 
 from cvstudio.hog import HogCells
-from cvstudio.proposals import DetectorInside
+from cvstudio.proposals import Proposals
 from cvstudio.results import HeatMap
 from cvstudio.suppression import Suppression
 
@@ -49,7 +49,7 @@ def _suppression() -> QWidget:
 
 
 VIEWS: dict[type[Any], Callable[[], QWidget]] = {
-    DetectorInside: _inside,
+    Proposals: _inside,
     HeatMap: _heat,
     HogCells: _hog,
     Suppression: _suppression,

@@ -23,7 +23,7 @@ from cvstudio.models import MODELS
 from cvstudio.models._coco import LABELS, OUTPUTS
 from cvstudio.models._torchvision import TorchvisionDetector
 from cvstudio.progress import Progress
-from cvstudio.proposals import DetectorInside, Level
+from cvstudio.proposals import Level, Proposals
 from cvstudio.types import Image, Rect, Size, View
 
 BUILDERS = {
@@ -67,7 +67,7 @@ def network(key: str, checkpoint: Path) -> TorchvisionDetector:
 
 
 @pytest.fixture(scope="module")
-def inside(network: TorchvisionDetector) -> DetectorInside:
+def inside(network: TorchvisionDetector) -> Proposals:
     return network.inside(Image(PICTURE), Progress())
 
 
@@ -86,7 +86,7 @@ def on_picture(boxes: torch.Tensor, batch: ImageList) -> np.ndarray:
 
 @torch.inference_mode()
 def test_anchors_are_those_of_torchvisions_generator_level_by_level(
-    key: str, reference: Any, network: TorchvisionDetector, inside: DetectorInside
+    key: str, reference: Any, network: TorchvisionDetector, inside: Proposals
 ) -> None:
     batch, features = seen(reference, network)
     maps = list(features.values())
@@ -108,7 +108,7 @@ def test_anchors_are_those_of_torchvisions_generator_level_by_level(
             assert level.nearest(*level.middle(row, column)) == (row, column)
 
 
-def test_a_place_has_the_anchors_whose_middle_is_nearest(inside: DetectorInside) -> None:
+def test_a_place_has_the_anchors_whose_middle_is_nearest(inside: Proposals) -> None:
     x, y = 140.0, 77.0
     middles = (inside.anchors[:, :2] + inside.anchors[:, 2:]) / 2
     for level, rows in zip(inside.levels, inside.anchors_at(x, y), strict=True):
@@ -126,7 +126,7 @@ def test_a_place_has_the_anchors_whose_middle_is_nearest(inside: DetectorInside)
 
 @torch.inference_mode()
 def test_proposals_are_those_of_the_networks_own_proposal_network(
-    key: str, reference: Any, network: TorchvisionDetector, inside: DetectorInside
+    key: str, reference: Any, network: TorchvisionDetector, inside: Proposals
 ) -> None:
     if not hasattr(reference, "rpn"):
         # A single-shot network has none: its last step looks at anchors.
@@ -146,7 +146,7 @@ def test_proposals_are_those_of_the_networks_own_proposal_network(
 
 @torch.inference_mode()
 def test_after_the_head_each_is_where_torchvision_puts_it(
-    key: str, reference: Any, network: TorchvisionDetector, inside: DetectorInside, monkeypatch: pytest.MonkeyPatch
+    key: str, reference: Any, network: TorchvisionDetector, inside: Proposals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = np.argsort(-inside.scores, kind="stable")[:40]
     part = reference.roi_heads if hasattr(reference, "roi_heads") else reference
@@ -173,7 +173,7 @@ def test_after_the_head_each_is_where_torchvision_puts_it(
     assert compared >= 20
 
 
-def test_the_likeliest_class_is_one_that_has_a_name(inside: DetectorInside) -> None:
+def test_the_likeliest_class_is_one_that_has_a_name(inside: Proposals) -> None:
     assert inside.labels == LABELS
     assert 0 <= inside.classes.min() <= inside.classes.max() < len(LABELS)
     assert (inside.scores > 0).all()
@@ -183,7 +183,7 @@ def test_the_likeliest_class_is_one_that_has_a_name(inside: DetectorInside) -> N
 
 
 def test_looking_inside_leaves_nothing_behind_and_says_the_same_again(
-    network: TorchvisionDetector, inside: DetectorInside
+    network: TorchvisionDetector, inside: Proposals
 ) -> None:
     again = network.inside(Image(PICTURE), Progress())
     for name in ("anchors", "before", "promise", "after", "scores", "classes"):
@@ -192,7 +192,7 @@ def test_looking_inside_leaves_nothing_behind_and_says_the_same_again(
 
 
 @pytest.mark.parametrize("show", ["anchors", "before", "after", "both"])
-def test_the_screen_is_a_crop_of_the_file(inside: DetectorInside, show: str) -> None:
+def test_the_screen_is_a_crop_of_the_file(inside: Proposals, show: str) -> None:
     base = Image(PICTURE)
     shown = inside.shown(show=show, place=(100.0, 80.0), level=0, count=12)
     whole = render(base, [(shown, Look())], View.whole(base.size))
@@ -214,7 +214,7 @@ def test_the_analysis_takes_a_place_a_level_and_a_count_and_writes_every_region(
     with Runner() as runner:
         instance = make_instance("anchors", {"picture": picture}, model=key, weights=checkpoint, values=values)
         item = runner.export_item(instance, Progress(), base=tmp_path)
-    result: DetectorInside = item.result
+    result: Proposals = item.result
     assert result.level == len(result.levels)
     assert result.place == (10.0, 20.0)
     rows = result.regions()
@@ -274,7 +274,7 @@ def test_a_picture_too_thin_to_be_seen_is_told() -> None:
 def test_shapes_are_checked() -> None:
     nothing = np.zeros((0, 4), np.float32)
     with pytest.raises(ValueError, match="expected anchors as float32"):
-        DetectorInside(
+        Proposals(
             np.zeros((3, 4), np.float32),
             (Level(1, 1, 2, (0, 0), (1, 1), 0),),
             nothing,
