@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -160,6 +160,23 @@ def test_both_pictures_move_together(cat: MainWindow, settle: Callable[[], None]
     assert first.view().rect == pytest.approx(other.view().rect, abs=1.5)
     other.fit()
     assert first.view().rect == pytest.approx(other.view().rect, abs=1.5)
+
+
+def test_nothing_that_floats_covers_another_in_a_narrow_window(
+    cat: MainWindow, settle: Callable[[], None], qtbot: QtBot
+) -> None:
+    area, comparing = cat.workspace.area, cat.controller.comparing
+    comparing.start_settings()
+    settle()
+    for beside in (True, False):
+        comparing.show_beside(beside)
+        cat.resize(900, 560)
+        qtbot.waitUntil(lambda: cat.width() <= 900)
+        bar = second(cat).bar if beside else cat.workspace.canvas.bar
+        qtbot.waitUntil(bar.isVisible)
+        there = QRect(bar.mapTo(area, QPoint(0, 0)), bar.size())
+        assert not area.bar.geometry().intersects(there)
+        assert not area.titles[0].geometry().intersects(area.titles[1].geometry())
 
 
 def drag(widget: Canvas | object, start: QPoint, stop: QPoint) -> None:

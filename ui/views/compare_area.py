@@ -16,6 +16,7 @@ from ui.icons import icon
 from ui.views.canvas import BAR_MARGIN, Canvas
 from ui.views.split_line import SplitLine
 
+GAP = 8
 RenderSide = Callable[[int, View], NDArray[np.uint8] | None]
 
 
@@ -213,7 +214,14 @@ class CompareArea(QWidget):
         if self.second is not None:
             self.second.bar.setVisible(there and beside)
         self.bar.adjustSize()
-        self.bar.move((self.width() - self.bar.width()) // 2, self.height() - self.bar.height() - BAR_MARGIN)
+        # In the middle, beside the canvas's own bar where that leaves no room there, or else above it.
+        other = self.second if beside and self.second is not None else self._canvas
+        room = other.x() + other.bar.x() - self.bar.width() - GAP if there else self.width()
+        middle, top = (self.width() - self.bar.width()) // 2, self.height() - self.bar.height() - BAR_MARGIN
+        if room < BAR_MARGIN:
+            self.bar.move(max(middle, 0), top - self.bar.height() - GAP)
+        else:
+            self.bar.move(min(middle, room), top)
         for side, title in enumerate(self.titles):
             title.adjustSize()
             left = BAR_MARGIN
