@@ -103,7 +103,7 @@ ANALYSES.register(
         task="detect",
         default_model="pyramid-5",
         samples={"picture": "cat"},
-        sample_values={"score": 0.1, "step": 2},
+        sample_values={"score": 0.3, "step": 2},
         keywords=(
             *("NMS", "non-maximum suppression", "non-max suppression", "IoU", "intersection over union", "greedy"),
             *("step by step", "overlap", "duplicates", "비최대 억제"),
