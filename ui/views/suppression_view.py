@@ -88,7 +88,8 @@ class SuppressionView(QWidget):
         text = self.tr("Drop what shares more than {iou} with {name} {score}: {gone} go, {stay} overlap less and stay.")
         said = text.format(iou=f"{result.iou:.2f}", name=name, score=score, gone=gone, stay=stay)
         if result.ended:
-            said += " " + self.tr("That was the last: {count} boxes remain.").format(count=len(result.kept))
+            text = self.tr("That was the last: {kept} of {count} remain.")
+            said += " " + text.format(kept=len(result.kept), count=len(found))
         return said
 
     def _empty(self, result: Suppression) -> str:
