@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cvstudio.ahead import ahead, frames_ahead
+from cvstudio.ahead import frames_ahead
 from cvstudio.analyses import ANALYSES
 from cvstudio.closing import Closing
 from cvstudio.errors import BindingError
@@ -17,14 +18,16 @@ from cvstudio.host import Host
 from cvstudio.media import Media, open_media
 from cvstudio.media.settings import apply_settings, split_settings
 from cvstudio.models import MODELS
+from cvstudio.overlap import ahead, side_by_side
 from cvstudio.precision import Wanted
 from cvstudio.progress import Progress
-from cvstudio.readers import Readers, read_sample, sample_key
+from cvstudio.readers import Readers, read_sample
 from cvstudio.recipe import make_recipe
 from cvstudio.resolve import make_request
 from cvstudio.session import AnalysisInstance
 from cvstudio.stages import Cache, Providers, run_chain
 from cvstudio.temporal import Followed
+from cvstudio.threads import cores_shared, cpu_streams, share_cores
 from cvstudio.types import Frame, Image
 
 
@@ -38,22 +41,31 @@ class Runner(Closing):
         self.host = Host(device, precision=precision)
         self.cache = cache if cache is not None else Cache()
         self.readers = Readers()
+        self._reading = threading.Lock()
 
     def close(self) -> None:
         """Close the files and drop the networks."""
         self.readers.close()
         self.host.close()
 
-    def samples(self, instance: AnalysisInstance, pts: float | None) -> dict[str, Any]:
-        """What each slot of `instance` holds at `pts` seconds; a streamed slot gets its open reader."""
-        found: dict[str, Any] = {}
+    def samples(
+        self, instance: AnalysisInstance, pts: float | None, *, known: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """What each slot of `instance` holds at `pts` seconds; a streamed slot gets its open reader.
+
+        `known` are those that the caller has.
+        """
+        found = dict(known or {})
         for slot in instance.spec.inputs:
+            if slot.name in found:
+                continue
             media = instance.bindings[slot.name]
             if slot.streamed:
                 found[slot.name] = self.sound(media)
             else:
                 at = pts if media.moving else None
-                found[slot.name] = read_sample(media, at, self.readers, self.cache)
+                with self._reading:
+                    found[slot.name] = read_sample(media, at, self.readers, self.cache)
         return found
 
     def sound(self, media: Media) -> Any:
@@ -62,16 +74,24 @@ class Runner(Closing):
 
     def results(self, instance: AnalysisInstance, progress: Progress, *, pts: float | None = None) -> Iterator[Any]:
         """Better and better results of `instance`, for the whole medium. Raises UserError."""
-        return self._run(instance, progress, pts, len(instance.spec.stages))
+        return self._run(instance, progress, pts)
 
-    def _run(self, instance: AnalysisInstance, progress: Progress, pts: float | None, n_stages: int) -> Iterator[Any]:
-        """What the first `n_stages` give."""
+    def _run(
+        self,
+        instance: AnalysisInstance,
+        progress: Progress,
+        pts: float | None,
+        *,
+        n_stages: int | None = None,
+        known: Mapping[str, Any] | None = None,
+    ) -> Iterator[Any]:
+        """What the first `n_stages` (all by default) give; `known` are samples that the caller has."""
         model = instance.model_spec
         network = self.host.network_key(model, instance.weights) if model else ()
         request = make_request(instance, pts=pts, network=network)
         request = dataclasses.replace(request, stages=request.stages[:n_stages], params=request.params[:n_stages])
         providers = Providers(
-            samples=lambda: self.samples(instance, pts),
+            samples=lambda: self.samples(instance, pts, known=known),
             network=lambda: self.host.network(model, instance.weights, progress) if model else None,
         )
         return self.host.run(lambda: run_chain(request, providers, self.cache, progress))
@@ -106,37 +126,54 @@ class Runner(Closing):
         start_secs: float = 0.0,
         stop_secs: float | None = None,
         followed: Followed | None = None,
+        streams: int | None = None,
     ) -> Iterator[tuple[Image, Any]]:
         """Every frame of a video in order, with its result: from the one that is shown at `start_secs` up to what
         begins at `stop_secs`.
 
         Decoding, the network and the caller each have a thread: a frame is analysed while the one before is drawn.
+        On a CPU the network has `streams` threads, each with a frame of its own and its share of the cores; by
+        default as many as `cpu_streams` says.
         Identities begin with the first frame, so that the same frames have the same ones, whatever was looked at
         before; `followed`, where given, is where they are remembered.
         """
-        media = instance.bindings[instance.spec.inputs[0].name]
+        slot = instance.spec.inputs[0].name
+        media = instance.bindings[slot]
         end_secs = media.duration_secs if stop_secs is None else min(stop_secs, media.duration_secs or stop_secs)
         span_secs = (end_secs or 0) - start_secs
         followed = followed if followed is not None else Followed(keep=1)
-
+        streams = self._streams(instance) if streams is None else streams
         stages = instance.spec.stages
         slow = max((number + 1 for number, stage in enumerate(stages) if stage.uses_network), default=0)
 
+        def analyse(frame: Frame) -> Frame:
+            if slow:
+                deque(self._run(instance, Progress(), frame.pts, n_stages=slow, known={slot: frame}), maxlen=0)
+            return frame
+
         def analysed() -> Iterator[Frame]:
             with frames_ahead(media, start_secs=start_secs, stop_secs=stop_secs) as frames:
-                for frame in frames:
-                    self.cache.put(sample_key(media, frame.pts), frame)
-                    if slow:
-                        deque(self._run(instance, Progress(), frame.pts, slow), maxlen=0)
-                    yield frame
+                if streams > 1:
+                    with cores_shared():
+                        yield from side_by_side(frames, analyse, streams, begin=lambda: share_cores(streams))
+                else:
+                    yield from map(analyse, frames)
 
         with ahead(analysed(), depth=2) as looked_at:
             for number, frame in enumerate(looked_at):
                 done = min(max(0.0, frame.pts - start_secs) / span_secs, 1.0) if span_secs > 0 else None
                 progress(done, f"frame {number + 1}")
                 # The network's part is in the cache.
-                result = self.result(instance, Progress(), pts=frame.pts)
+                result = deque(self._run(instance, Progress(), frame.pts, known={slot: frame}), maxlen=1).pop()
                 yield frame, self.in_order(instance, result, followed, frame.pts)
+
+    def _streams(self, instance: AnalysisInstance) -> int:
+        """How many frames go through the network of `instance` side by side."""
+        model = instance.model_spec
+        # torch's modules can be run by several threads at once; of others it is not known.
+        if model is None or "gradients" not in model.capabilities or self.host.device != "cpu":
+            return 1
+        return cpu_streams(model)
 
     def in_order(self, instance: AnalysisInstance, result: Any, followed: Followed, pts: float) -> Any:
         """`result`, which is of the frame at `pts`, with what the frames that `followed` has seen make of it."""

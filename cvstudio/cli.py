@@ -92,7 +92,8 @@ def build_parser() -> argparse.ArgumentParser:
     for analysis in ANALYSES:
         _analysis_parser(analyses, analysis)
     _common(recipe)
-    commands.add_parser("list", help="what can be run: analyses, models with their licences, formats")
+    lister = commands.add_parser("list", help="what can be run: analyses, models with their licences, formats")
+    lister.add_argument("--timm", metavar="WORDS", help="search timm's classifiers instead, such as 'seresnet 1k'")
     add_weights(commands)
     add_info(commands)
     add_training(commands)
@@ -214,8 +215,13 @@ def main(arguments: Sequence[str]) -> int:
         from cvstudio.weights import commands as weights_commands
 
         return weights_commands.run(build_parser().parse_args(arguments))
-    if arguments[0] == "list" and len(arguments) == 1:
-        return _list()
+    if arguments[0] == "list":
+        words = build_parser().parse_args(arguments).timm
+        if words is None:
+            return _list()
+        from cvstudio.cli_timm import list_timm
+
+        return guarded(lambda progress: list_timm(words, progress), Bar(quiet=False), stopped="stopped.")
     if arguments[0] == "own":
         options = build_parser().parse_args(arguments)
         return guarded(lambda progress: run_own(options, progress), Bar(quiet=False), stopped="stopped.")

@@ -142,12 +142,13 @@ def run_batch(
 ) -> int:
     """Run a batch; 1 where a file failed. Every failure is one line on stderr. Raises UserError, Cancelled."""
     from cvstudio.analyses import ANALYSES
-    from cvstudio.batch import REPORT, Batch, BatchPlan, cpu_streams
+    from cvstudio.batch import REPORT, Batch, BatchPlan
     from cvstudio.exporters import default_exporters
     from cvstudio.media import open_media
     from cvstudio.media.settings import apply_settings, split_settings
     from cvstudio.models import MODELS
     from cvstudio.session import AnalysisInstance
+    from cvstudio.threads import cpu_streams
 
     if options.time is not None or options.start is not None or options.stop is not None:
         raise ParamsError("--time, --from and --to expect one video, found several files; leave them out.")

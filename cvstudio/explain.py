@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.errors import ParamsError
 from cvstudio.progress import Progress
 from cvstudio.types import Image, Rect, readonly
 
@@ -69,14 +70,26 @@ class Activations:
 
 
 def activations(network: Explainable, image: Image, progress: Progress) -> Activations:
-    """Run `network` once, in float32, and keep what each of its steps gives."""
+    """Run `network` once, in float32, and keep what each of its steps gives.
+
+    Raises
+    ------
+    ParamsError
+        It cannot be looked into, as it has no feature maps.
+    """
     import torch
 
+    steps = network.steps() if hasattr(network, "steps") else ()
+    if not steps:
+        raise ParamsError(
+            "Expected a network with feature maps, but this one cannot be looked into or works on something else; "
+            "choose another model."
+        )
     x, rect = network.seen(image)
     maps = {}
     # Not in inference mode: what is kept is differentiated through later.
     with torch.no_grad():
-        for step in network.steps():
+        for step in steps:
             progress.check()
             x = step.run(x)
             maps[step.name] = x

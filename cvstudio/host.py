@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cvstudio.errors import DeviceError
+from cvstudio.memory import network_budget
 from cvstudio.models.base import ModelSpec
 from cvstudio.precision import Precision, Wanted, settle
 from cvstudio.progress import Progress
@@ -33,6 +34,7 @@ class Host:
     precision : "auto", "float32" or "bfloat16", for networks that can be told; see `cvstudio.precision.settle`
         It may be set anew at any time: another precision is another network.
     budget_bytes : memory of all kept networks; the longest unused leave, the newest always stays
+        None takes what suits the device, see `cvstudio.memory.network_budget`.
     notice : callable (sentence), optional
         Told what the user should know, from the thread that uses the host.
     """
@@ -42,10 +44,10 @@ class Host:
         device: str = "auto",
         *,
         precision: Wanted = "auto",
-        budget_bytes: int = 4 << 30,
+        budget_bytes: int | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
-        self.budget_bytes = budget_bytes
+        self._budget_bytes = budget_bytes
         self.precision = precision
         self._requested = device
         self._resolved = "" if device == "auto" else device
@@ -155,6 +157,11 @@ class Host:
         _free_memory()
 
     @property
+    def budget_bytes(self) -> int:
+        """Memory that the kept networks may take together."""
+        return self._budget_bytes if self._budget_bytes is not None else network_budget(self._resolved or "cpu")
+
+    @property
     def used_bytes(self) -> int:
         """Memory of the kept networks, as far as they tell."""
         # Copied in one step, as the window asks while the accelerator's thread loads.
@@ -165,6 +172,12 @@ class Host:
         """In which precisions the kept networks compute, as far as they tell."""
         found = (str(getattr(network, "precision", "")) for network in tuple(self._networks.values()))
         return tuple(dict.fromkeys(name for name in found if name))
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the kept networks compute as they do: a line for each that tells."""
+        found = ((key[0], getattr(network, "precision", None)) for key, network in tuple(self._networks.items()))
+        return tuple(f"{name}: {way}. {way.reason}" for name, way in found if way is not None)
 
     def __len__(self) -> int:
         return len(self._networks)

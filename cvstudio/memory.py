@@ -27,6 +27,24 @@ def _peak_bytes() -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def physical_bytes() -> int | None:
+    """RAM of this machine; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def network_budget(device: str) -> int:
+    """Bytes that loaded networks may take on `device`: half of an accelerator's own memory, else a quarter of the RAM;
+    4 GiB where nothing is known."""
+    accelerator = accelerator_bytes(device)
+    if accelerator is not None:
+        return accelerator[1] // 2
+    ram = physical_bytes()
+    return ram // 4 if ram is not None else 4 << 30
+
+
 def accelerator_bytes(device: str) -> tuple[int, int] | None:
     """Used and total memory of `device` ("cuda", "cuda:1", "mps"); None for the CPU and before anything ran there."""
     torch = sys.modules.get("torch")

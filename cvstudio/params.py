@@ -14,7 +14,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import argparse
 
 P = TypeVar("P")
+MOST_LISTED = 100
 Kind = Literal["bool", "int", "float", "choice", "choices", "interval", "point"]
 
 
@@ -162,6 +163,16 @@ def _number(field: Field, value: Any, bounds: Range | None) -> float:
     return int(value) if field.kind == "int" else float(value)
 
 
+def listed(options: Sequence[str], wanted: Any) -> str:
+    """`options` for a message; of very many those that are most like `wanted`."""
+    if len(options) <= MOST_LISTED:
+        return ", ".join(options)
+    import difflib
+
+    near = difflib.get_close_matches(str(wanted), options, n=5, cutoff=0.4) or options[:3]
+    return f"{', '.join(near)} … ({len(options)} in all)"
+
+
 def check_value(field: Field, value: Any, bounds: Range | None = None, options: tuple[str, ...] = ()) -> Any:
     """Return `value` in its canonical type, or raise ParamsError with one sentence.
 
@@ -183,14 +194,14 @@ def check_value(field: Field, value: Any, bounds: Range | None = None, options: 
         if value == "" and field.choices is not None and field.choices.empty:
             return value
         if not isinstance(value, str) or (options and value not in options):
-            raise ParamsError(f"{field.doc.title} expects one of {', '.join(options)}, found {value!r}.")
+            raise ParamsError(f"{field.doc.title} expects one of {listed(options, value)}, found {value!r}.")
         return value
     if not isinstance(value, list | tuple | set | frozenset):
         raise ParamsError(f"{field.doc.title} expects a list, found {value!r}.")
     if field.kind == "choices":
         unknown = [item for item in value if not isinstance(item, str) or (options and item not in options)]
         if unknown:
-            raise ParamsError(f"{field.doc.title} has no {unknown[0]!r}; there are: {', '.join(options)}.")
+            raise ParamsError(f"{field.doc.title} has no {unknown[0]!r}; there are: {listed(options, unknown[0])}.")
         return tuple(sorted(set(value)))
     pair = tuple(value)
     if len(pair) != 2:

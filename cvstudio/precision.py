@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio import engine
 from cvstudio.atomic import atomic_path
 from cvstudio.models.base import ModelSpec
 from cvstudio.nms import nms
@@ -53,13 +54,17 @@ class Precision:
     dtype : of what convolutions and linear layers compute; parameters are float32 in any case
     channels_last : whether a pixel's channels lie side by side in memory
     reason : one sentence for the user, why it is so
+    engine : what runs it where no gradients are asked for
     """
 
     dtype: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = True
     reason: str = ""
+    engine: Literal["torch", "openvino"] = "torch"
 
     def __str__(self) -> str:
+        if self.engine == "openvino":
+            return f"{self.dtype}, OpenVINO"
         return f"{self.dtype}, channels last" if self.channels_last else self.dtype
 
 
@@ -78,8 +83,9 @@ def settle(network: Adjustable, spec: ModelSpec, version: str, wanted: Wanted, p
     """Let `network` compute as `wanted`.
 
     With "auto" float32 is timed in both layouts, the faster of which is taken, and bfloat16 is taken where it is
-    faster still *and* finds the same on photographs. What was found out is kept in the user's
-    cache, so that the same network computes in the same way tomorrow and is not measured again.
+    faster still *and* finds the same on photographs; then OpenVINO, where it is installed, under the same terms. What
+    was found out is kept in the user's cache, so that the same network computes in the same way tomorrow and is not
+    measured again.
 
     Parameters
     ----------
@@ -104,38 +110,87 @@ def settle(network: Adjustable, spec: ModelSpec, version: str, wanted: Wanted, p
 
 def _measured(network: Adjustable, spec: ModelSpec, progress: Progress) -> Precision:
     progress(None, f"measuring {spec.title}")
-    pictures = _check_pictures()
-    params = spec.params()
+    trial = _Trial(network, spec, progress)
+    single, chosen = _in_torch(trial)
+    if engine.version() and network.device == "cpu" and hasattr(network, "trunk"):
+        progress(None, f"preparing {spec.title} for OpenVINO, once")
+        return _in_openvino(trial, single, chosen)
+    return chosen
 
-    def secs(precision: Precision) -> float:
-        network.use_precision(precision)
+
+@dataclass
+class _Trial:
+    """A network that is tried in several ways."""
+
+    network: Adjustable
+    spec: ModelSpec
+    progress: Progress
+
+    def __post_init__(self) -> None:
+        self.pictures = _check_pictures()
+        self.params = self.spec.params()
+
+    def secs(self, precision: Precision) -> float:
+        """How long it takes for the first picture."""
+        self.network.use_precision(precision)
         began = time.perf_counter()
-        network.predict(pictures[0], params, progress)
+        self.network.predict(self.pictures[0], self.params, self.progress)
         return time.perf_counter() - began
 
+    def found(self, precision: Precision) -> list[Any]:
+        """What it answers for each picture."""
+        self.network.use_precision(precision)
+        return [self.network.predict(picture, self.params, self.progress) for picture in self.pictures]
+
+
+def _in_torch(trial: _Trial) -> tuple[Precision, Precision]:
+    """The faster layout in float32, and the best way of all."""
     # One after the other and again: what else the machine does at a moment then slows all of them.
     wide, last = Precision(channels_last=False), Precision()
-    times = _least_secs([wide, last], secs)
+    times = _least_secs([wide, last], trial.secs)
     single = last if times[last] < times[wide] else wide
     layout = f"channels last take {times[last] / times[wide]:.0%} of the time"
-    if not _bfloat16(network.device):
-        return replace(single, reason=f"This device has no bfloat16; {layout}.")
+    if not _bfloat16(trial.network.device):
+        return single, replace(single, reason=f"This device has no bfloat16; {layout}.")
     half = replace(single, dtype="bfloat16")
     try:
-        times = _least_secs([single, half], secs)
+        times = _least_secs([single, half], trial.secs)
         share = times[half] / times[single]
         if share > WORTH:
-            return replace(single, reason=f"bfloat16 would take {share:.0%} of the time; {layout}.")
-        network.use_precision(half)
-        found = [network.predict(picture, params, progress) for picture in pictures]
+            return single, replace(single, reason=f"bfloat16 would take {share:.0%} of the time; {layout}.")
+        found = trial.found(half)
     except RuntimeError as error:
-        log.info("bfloat16 does not work for %s: %s", spec.title, error)
-        return replace(single, reason=f"bfloat16 does not work here; {layout}.")
-    network.use_precision(single)
-    change = difference(spec, [network.predict(picture, params, progress) for picture in pictures], found)
+        log.info("bfloat16 does not work for %s: %s", trial.spec.title, error)
+        return single, replace(single, reason=f"bfloat16 does not work here; {layout}.")
+    change = difference(trial.spec, trial.found(single), found)
     if change:
-        return replace(single, reason=f"bfloat16 would change what is found ({change}); {layout}.")
-    return replace(half, reason=f"bfloat16 finds the same in {share:.0%} of the time; {layout}.")
+        return single, replace(single, reason=f"bfloat16 would change what is found ({change}); {layout}.")
+    return single, replace(half, reason=f"bfloat16 finds the same in {share:.0%} of the time; {layout}.")
+
+
+def _in_openvino(trial: _Trial, single: Precision, chosen: Precision) -> Precision:
+    """OpenVINO in bfloat16, or else in float32, where it is quicker than what was `chosen` and finds the same."""
+    # Not in turns, as every change would make it anew.
+    secs = _least_secs([chosen], trial.secs)[chosen]
+    reference = trial.found(single)
+    told = ""
+    dtypes: tuple[Literal["float32", "bfloat16"], ...] = ("bfloat16", "float32")
+    for dtype in dtypes if _bfloat16(trial.network.device) else dtypes[1:]:
+        way = Precision(dtype, channels_last=False, engine="openvino")
+        try:
+            trial.secs(way)
+            share = _least_secs([way], trial.secs)[way] / secs
+            change = difference(trial.spec, reference, trial.found(way)) if share <= WORTH else ""
+        except RuntimeError as error:
+            log.info("OpenVINO does not run %s: %s", trial.spec.title, error)
+            return replace(chosen, reason=f"{chosen.reason} OpenVINO does not run it.")
+        if share > WORTH:
+            told += f" OpenVINO in {dtype} would take {share:.0%} of that."
+        elif change:
+            told += f" OpenVINO in {dtype} would change what is found ({change})."
+        else:
+            return replace(way, reason=f"OpenVINO finds the same in {share:.0%} of torch's time.")
+    return replace(chosen, reason=chosen.reason + told)
 
 
 def _least_secs(ways: Sequence[Precision], secs: Callable[[Precision], float]) -> dict[Precision, float]:
@@ -230,7 +285,8 @@ def _name(network: Adjustable, spec: ModelSpec, version: str) -> str:
 
     kind = torch.device(network.device).type
     hardware = torch.cuda.get_device_name(network.device) if kind == "cuda" else kind
-    return f"{spec.key} {version}, {hardware}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    runs = f"torch {torch.__version__}" + (f", OpenVINO {engine.version()}" if engine.version() else "")
+    return f"{spec.key} {version}, {hardware}, {torch.get_num_threads()} threads, {runs}"
 
 
 def _memory() -> Path:

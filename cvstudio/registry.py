@@ -61,6 +61,7 @@ class Registry(Generic[T]):
         self._order = order
         self._entries: dict[str, T] = {}
         self._broken: list[Broken] = []
+        self._resolvers: dict[str, Callable[[str], T]] = {}
         self._discovered = False
 
     def register(self, entry: T) -> T:
@@ -75,6 +76,13 @@ class Registry(Generic[T]):
         self.discover()
         self._entries[entry.key] = entry
         return entry
+
+    def resolve(self, prefix: str, make: Callable[[str], T]) -> None:
+        """Let `make` answer for a key that begins with `prefix` and is not registered: too many are to be listed.
+
+        What it returns is registered until the program ends. It raises UnknownKeyError.
+        """
+        self._resolvers[prefix] = make
 
     def remove(self, key: str) -> None:
         """Take the entry under `key` out. Raises UnknownKeyError."""
@@ -126,6 +134,9 @@ class Registry(Generic[T]):
         try:
             return self._entries[key]
         except KeyError:
+            for prefix, make in self._resolvers.items():
+                if key.startswith(prefix):
+                    return self.register(make(key))
             import difflib
 
             near = difflib.get_close_matches(key, self._entries, n=1, cutoff=0.5)

@@ -52,7 +52,8 @@ def score(found: Findable, query: str) -> float:
     title, names = _phrase(found.title), [_phrase(name) for name in found.keywords]
     text = wanted.joined
     if text == title.joined:
-        return 100.0
+        # "X 1.6GF" and "X 16GF" differ in where their words end only.
+        return 100.0 if wanted.words == title.words else 95.0
     if any(text == name.joined for name in names):
         return 90.0
     if title.joined.startswith(text):

@@ -44,7 +44,10 @@ def stacked_frames(
 ) -> Iterator[tuple[Any, Stack]]:
     """Every frame of a video in order, with all the layers of `stack`, the lowest first; `span` as `Runner.frames`."""
     first, *others = stack
-    # Each layer walks the video by itself, as what follows things from frame to frame has to.
+    # Each layer walks the video by itself, as what follows things from frame to frame has to; their networks run side
+    # by side as they are.
+    if others:
+        span = {**span, "streams": 1}
     walks = [runner.frames(first, progress, **span), *(runner.frames(other, Progress(), **span) for other in others)]
     for found in zip(*walks, strict=True):
         progress.check()

@@ -52,10 +52,14 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     return folder
 
 
-@pytest.fixture(autouse=True)
-def one_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks compute in float32: whether bfloat16 is taken depends on how busy this machine is."""
-    monkeypatch.setattr("cvstudio.precision._bfloat16", lambda device: False)
+@pytest.fixture(autouse=True, scope="session")
+def one_precision() -> Iterator[None]:
+    """Networks compute in float32 and through torch: what else is taken depends on how busy this machine is."""
+    # For the session, as results that several tests share are made before any fixture of a test.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cvstudio.precision._bfloat16", lambda device: False)
+        patch.setattr("cvstudio.engine.version", lambda: "")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ui.pipeline import Pipeline
     from ui.playback import Playback
 
-AHEAD = 4
-"""Frames that are decoded and not shown yet, at most, where every frame is wanted."""
+AHEAD = 6
+"""Frames that are decoded and not shown yet, at most, where every frame is wanted; half of them are asked for again."""
 REMEMBERED = 64
 """By the clock, frames that are on their way at most. Few are: what is replaced while it waits is dropped."""
 
@@ -61,13 +61,13 @@ class Flight:
             self._frames.popleft()
         return True
 
-    def wants_more(self, position_secs: float, frame_secs: float) -> bool:
-        """Whether the decoder should go on: the next frame is due, or there is room for one more ahead."""
+    def wanted(self, position_secs: float, frame_secs: float) -> int:
+        """How many frames the decoder should give now: the next one when it is due, or several to be ahead."""
         if self.newest is None:
-            return True
+            return 1
         if self.every_frame:
-            return len(self._frames) < AHEAD
-        return position_secs >= self.newest + frame_secs
+            return AHEAD - len(self._frames) if len(self._frames) <= AHEAD // 2 else 0
+        return int(position_secs >= self.newest + frame_secs)
 
     def to_show(self) -> Iterable[Flying]:
         """Frames of which the first that is complete is to be shown."""
@@ -156,10 +156,11 @@ class Live:
             return
         if flight.newest is not None and position_secs < flight.newest - frame_secs and not flight.every_frame:
             self.clear()  # the loop began again
-        if self._pipeline.decoding or not flight.wants_more(position_secs, frame_secs):
+        wanted = flight.wanted(position_secs, frame_secs)
+        if self._pipeline.decoding or not wanted:
             return
         if flight.every_frame and flight.newest is not None:
-            self._wanted = self._pipeline.request_next(media, flight.newest)
+            self._wanted = self._pipeline.request_next(media, flight.newest, wanted)
         else:
             self._wanted = self._pipeline.request_sample(media, position_secs)
 
@@ -224,4 +225,4 @@ class Live:
             key = stage_keys(request)[index]
             if key not in frame.asked:
                 frame.asked.add(key)
-                self._pipeline.request_stage(layer, queued=self._flight.every_frame)
+                self._pipeline.request_stage(layer, queued=self._flight.every_frame, playing=True)

@@ -43,6 +43,7 @@ from ui.shown import Shown
 from ui.snapshots import Snapshots
 from ui.status import StatusLine
 from ui.theme import apply_theme
+from ui.timm_search import TimmSearch
 from ui.top_bar import TopBar
 from ui.views.welcome import Welcome
 from ui.widgets.device_picker import DevicePicker
@@ -80,6 +81,7 @@ class MainWindow(QMainWindow):
         self.project = ProjectFiles(self, self.controller, self.settings)
         self.exporting = Exporting(self, self.controller, self.settings, self.notices)
         self.checkpoints = Checkpoints(self, self.controller, self.notices)
+        self.timm = TimmSearch(self, self.controller)
         self.snapshots = Snapshots(self, self.controller)
         self.docks = self._make_docks()
         self.status = StatusLine(self.controller)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QCoreApplication, QTimer
 from PySide6.QtGui import QKeySequence
 
 from cvstudio.analyses import ANALYSES, Analysis
-from cvstudio.models import MODELS
+from cvstudio.models import MODELS, ModelSpec
 from cvstudio.params import fields_of
 from ui.compare_commands import compare_entries
 from ui.palette import Entry
@@ -56,21 +56,29 @@ def _analyses(window: MainWindow) -> list[Entry]:
 
 
 def _models(window: MainWindow) -> list[Entry]:
+    # Of several analyses that a model serves, the first is named.
+    first = {spec.task: spec for spec in reversed(list(ANALYSES)) if spec.task}
     return [
         Entry(
-            f"model:{spec.key}/{model.key}",
+            f"model:{first[model.task].key}/{model.key}",
             model.title,
-            lambda key=spec.key, model=model.key: use_model(window, key, model),
+            lambda model=model: use_model(window, _fitting(window, model), model.key),
             _tr("model"),
-            spec.icon,
+            first[model.task].icon,
             (model.key, model.family, *model.keywords),
             f"{translated(model.summary)} {model.paper}",
         )
-        for spec in ANALYSES
         for model in MODELS
-        # Several analyses share the models of a task; the first is what the task is for.
-        if spec.task and model.task == spec.task and spec is next(item for item in ANALYSES if item.task == spec.task)
+        if model.task in first
     ]
+
+
+def _fitting(window: MainWindow, model: ModelSpec) -> str:
+    """The analysis that is in use, where it takes `model`, or else the first that does."""
+    current = window.controller.session.state.instance
+    if current is not None and current.spec.takes(model):
+        return current.analysis
+    return next(spec.key for spec in ANALYSES if spec.takes(model))
 
 
 def _titles(spec: Analysis) -> list[str]:

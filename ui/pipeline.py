@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -17,8 +18,12 @@ from cvstudio.readers import Readers, read_sample, sample_key
 from cvstudio.resolve import Layer, ViewState
 from cvstudio.session import AnalysisInstance
 from cvstudio.stages import Cache, Inputs, Stage, run_stage, stage_keys
+from cvstudio.threads import leaving_a_core
 from cvstudio.timings import Timings
 from ui.jobs_bridge import JobsBridge
+
+QUICK_SECS = 0.1
+"""A network that takes less than this for a frame gains little by the last core, which the window then lacks."""
 
 DECODE, DRAW, PAINT = "decode", "draw", "paint"
 """Keys of `Pipeline.timings`; those of stages are (instance id, stage name)."""
@@ -90,13 +95,18 @@ class Pipeline(QObject):
                 sample = read_sample(media, None, self._readers(), self.cache)
             yield sample
 
-    def _decode_next(self, media: Media, pts: float, progress: Progress) -> Iterator[Any]:
-        progress.check()
-        frame = self._readers().get(media).step(pts, 1)
-        self.cache.put(sample_key(media, frame.pts), frame)
-        yield frame
+    def _decode_next(self, media: Media, pts: float, count: int, progress: Progress) -> Iterator[Any]:
+        for _ in range(count):
+            progress.check()
+            with self.timings.measure(DECODE):
+                frame = self._readers().get(media).step(pts, 1)
+            self.cache.put(sample_key(media, frame.pts), frame)
+            yield frame
+            if frame.pts == pts:
+                return
+            pts = frame.pts
 
-    def _stage(self, layer: Layer, index: int, progress: Progress) -> Iterator[Any]:
+    def _stage(self, layer: Layer, index: int, playing: bool, progress: Progress) -> Iterator[Any]:
         request, instance = layer.request, layer.instance
         assert request is not None
         stage = request.stages[index]
@@ -123,8 +133,12 @@ class Pipeline(QObject):
             work = run_stage(request, index, inputs, self.cache, progress)
             return self.timings.timed((instance.id, stage.name), work)
 
-        for _ in self.host.run(run) if stage.uses_network else run():
-            yield True
+        in_torch = stage.uses_network and model is not None and model.weights and self.host.device == "cpu"
+        last = self.timings.get((instance.id, stage.name))
+        quick = last is not None and last.last_secs < QUICK_SECS
+        with leaving_a_core() if playing and in_torch and quick else nullcontext():
+            for _ in self.host.run(run) if stage.uses_network else run():
+                yield True
 
     # Main thread --------------------------------------------------------------------------------------------------
 
@@ -176,14 +190,17 @@ class Pipeline(QObject):
         self.lanes["decode"].submit(Job("sample", title, lambda p: self._decode(media, pts, p), tag=key))
         return key
 
-    def request_next(self, media: Media, pts: float) -> Hashable:
-        """Decode the frame behind the one at `pts` seconds; at the end it is that one once more. The tag of the job."""
+    def request_next(self, media: Media, pts: float, count: int) -> Hashable:
+        """Decode the `count` frames behind the one at `pts` seconds; at the end it is the last one once more.
+
+        Several at once, as otherwise each would wait for this thread, which paints meanwhile. The tag of the job.
+        """
         key = ("next", media.id, pts)
         if self.decoding or key in self._failed:
             return key
         self._asked["sample"] = key
         title = self.tr("Reading {name}").format(name=media.name)
-        self.lanes["decode"].submit(Job("sample", title, lambda p: self._decode_next(media, pts, p), tag=key))
+        self.lanes["decode"].submit(Job("sample", title, lambda p: self._decode_next(media, pts, count, p), tag=key))
         return key
 
     def release(self, media: Media) -> None:
@@ -202,8 +219,11 @@ class Pipeline(QObject):
         """Whether a sample is on its way."""
         return "sample" in self._asked
 
-    def request_stage(self, layer: Layer, *, queued: bool = False) -> None:
-        """Run the layer's next stage on its lane; the newest wish of an instance wins, unless they are `queued`."""
+    def request_stage(self, layer: Layer, *, queued: bool = False, playing: bool = False) -> None:
+        """Run the layer's next stage on its lane; the newest wish of an instance wins, unless they are `queued`.
+
+        While it is `playing`, decoding and painting need the processor, too.
+        """
         request, index = layer.request, layer.next_stage
         assert request is not None
         assert index is not None
@@ -220,7 +240,7 @@ class Pipeline(QObject):
             Job(
                 owner,
                 layer.instance.spec.title,
-                lambda p: self._stage(layer, index, p),
+                lambda p: self._stage(layer, index, playing, p),
                 key,
                 background=self._long(layer),
             )

@@ -166,7 +166,7 @@ QStatusBar QLabel { padding: 2px 6px; font-size: ${small_px}px; }
 QFrame#palette, QFrame#popup { background: $raised; border: 1px solid $line; }
 QFrame#popup QPushButton, QFrame#notice QPushButton { background: $hover; }
 QFrame#popup QPushButton:hover, QFrame#notice QPushButton:hover { background: $line; }
-QFrame#palette QListWidget, QFrame#popup QListView { background: transparent; }
+QFrame#palette QListView, QFrame#popup QListView { background: transparent; }
 QFrame#canvas-bar { background: $panel; border: 1px solid $line; border-radius: 8px; }
 QFrame#canvas-bar QLabel { color: $quiet; font-size: ${small_px}px; padding: 0 4px; }
 QPushButton#side-title {

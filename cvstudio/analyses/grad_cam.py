@@ -20,7 +20,7 @@ from cvstudio.analyses.base import Analysis, Slot
 from cvstudio.errors import ParamsError
 from cvstudio.explain import Activations, activations, grad_cam, gradient, weighted
 from cvstudio.media.base import MediaKind
-from cvstudio.params import Choices, Doc
+from cvstudio.params import Choices, Doc, listed
 from cvstudio.progress import Progress
 from cvstudio.results import HeatMap, Logits
 from cvstudio.stages import Inputs, NoParams, Stage
@@ -113,7 +113,8 @@ def run_gradients(inputs: Inputs, params: TargetParams, progress: Progress) -> I
     if layer not in found.maps:
         raise ParamsError(f"This network has no layer '{layer}'; it has: {', '.join(found.maps)}.")
     if params.target and params.target not in network.labels:
-        raise ParamsError(f"This network has no class '{params.target}'; it has: {', '.join(network.labels)}.")
+        known = listed(network.labels, params.target)
+        raise ParamsError(f"This network has no class '{params.target}'; it has: {known}.")
     target = network.labels.index(params.target) if params.target else int(found.logits.argmax())
     activation = found.maps[layer]
     weights = network.class_weights() if layer == list(found.maps)[-1] else None

@@ -5,6 +5,5 @@ from __future__ import annotations
 from cvstudio.batch.plan import BatchPlan
 from cvstudio.batch.queue import BatchError, Outcome, forget
 from cvstudio.batch.run import REPORT, Batch, Summary
-from cvstudio.batch.work import cpu_streams
 
-__all__ = ["REPORT", "Batch", "BatchError", "BatchPlan", "Outcome", "Summary", "cpu_streams", "forget"]
+__all__ = ["REPORT", "Batch", "BatchError", "BatchPlan", "Outcome", "Summary", "forget"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import errno
 import logging
-import os
 import queue
 import threading
 import time
@@ -26,11 +25,11 @@ from cvstudio.exporters.base import Piece, writing
 from cvstudio.media import Media, MediaKind, open_media, open_reader
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.identity import media_id
-from cvstudio.models import ModelSpec
 from cvstudio.overlap import fan_out
 from cvstudio.progress import Progress
 from cvstudio.readers import sample_key
 from cvstudio.stacking import with_stack
+from cvstudio.threads import share_cores
 from cvstudio.types import Image
 
 log = logging.getLogger(__name__)
@@ -42,17 +41,6 @@ STOPPING = (WeightsError, ParamsError, BindingError)
 """What would befall every other file, too."""
 
 DECODED = (MediaKind.IMAGE, MediaKind.DEPTH)
-
-
-def cpu_streams(model: ModelSpec | None) -> int:
-    """How many networks keep all cores of a CPU busy: one for each of few cores, else one for four.
-
-    One picture does not fill two cores: between layers all but one wait.
-    """
-    if model is None or not model.weights:
-        return 1
-    cores = os.cpu_count() or 1
-    return cores if cores <= 4 else min(8, cores // 4)
 
 
 def folder_of(out: Path, exporter: Exporter) -> Path:
@@ -212,9 +200,7 @@ class Workers(Closing):
         if model is None:
             return
         if self._streams > 1 and model.weights and runner.host.device == "cpu":
-            import torch
-
-            torch.set_num_threads(max(1, (os.cpu_count() or 1) // self._streams))
+            share_cores(self._streams)
         runner.host.network(model, instance.weights, self._stop)
 
     def _do(self, runner: Runner, read: _Read) -> None:
@@ -303,7 +289,8 @@ class Workers(Closing):
         def reader(exporter: Exporter, path: Path | None) -> Any:
             return lambda frames: self._write_one(exporter, path, dataclasses.replace(base, frames=frames), pieces)
 
-        fan_out(runner.frames(instance, self._stop), [reader(*target) for target in targets])
+        frames = runner.frames(instance, self._stop, streams=1 if self._streams > 1 else None)
+        fan_out(frames, [reader(*target) for target in targets])
         runner.cache.clear()
         return self._well(read, targets, pieces)
 

@@ -70,12 +70,28 @@ def _card(
             np.zeros((1, 1), np.uint8) if np.isnan(share) or not look.show_scores else text_mask(f"{share:.0%}", size)
             for _, share, _ in rows
         ]
-        width = max(n.shape[1] for n in names) + GAP + max(n.shape[1] for n in numbers) + 2 * PADDING
+        beside = GAP + max(n.shape[1] for n in numbers) + 2 * PADDING
+        if size == SMALLEST_TEXT and look.show_labels:
+            room = width_limit - beside
+            names = [
+                n if n.shape[1] <= room else _shortened(row[0], size, room) for n, row in zip(names, rows, strict=True)
+            ]
+        width = max(n.shape[1] for n in names) + beside
         height = max(max(n.shape[0] for n in names), max(n.shape[0] for n in numbers)) + BAR + 4
         count = min(len(rows), (height_limit - 2 * PADDING) // height)
         if width <= width_limit and count >= 1:
             return _paint(result, rows[:count], names, numbers, width, height)
     return None
+
+
+def _shortened(name: str, size: int, room: int) -> NDArray[np.uint8]:
+    """As much of `name` as there is `room` for in pixels, and dots; one letter at least."""
+    masks = (text_mask(f"{name[:count].rstrip()}…", size) for count in range(len(name) - 1, 0, -1))
+    last = text_mask("…", size)
+    for last in masks:
+        if last.shape[1] <= room:
+            break
+    return last
 
 
 def _paint(

@@ -59,7 +59,7 @@ def is_exr(head: bytes) -> bool:
 
 def _parts(path: Path) -> tuple[Part, ...]:
     """Every flat part, by its header alone. Raises MediaError."""
-    import OpenEXR  # type: ignore[import-not-found]
+    import OpenEXR
 
     found = []
     with decoding(path), OpenEXR.File(str(path), separate_channels=True, header_only=True) as file:

@@ -32,7 +32,7 @@ def _open(path: Path, head: bytes) -> Any:
 
             found: Any = AvifImageFile(data)
         else:
-            import pi_heif  # type: ignore[import-untyped]
+            import pi_heif
 
             found = pi_heif.open_heif(data, convert_hdr_to_8bit=False, hdr_to_16bit=False)
         check_size(path, Size(*found.size))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cvstudio.models._coco import LABELS, OUTPUTS
+from cvstudio.models._imagenet import imagenet_labels
 
 COCO_80 = LABELS
 
@@ -31,18 +32,11 @@ def _coco_90() -> tuple[str, ...]:
     return tuple(names.get(number, "unused") for number in range(1, 91))
 
 
-def _imagenet() -> tuple[str, ...]:
-    # Heavy, so only where it is asked for.
-    from torchvision.models import AlexNet_Weights
-
-    return tuple(AlexNet_Weights.IMAGENET1K_V1.meta["categories"])
-
-
 SETS: dict[str, Callable[[], tuple[str, ...]]] = {
     "coco-80": lambda: COCO_80,
     "coco-90": _coco_90,
     "voc-21": lambda: VOC_21,
-    "imagenet-1000": _imagenet,
+    "imagenet-1000": imagenet_labels,
     "coco-keypoints": lambda: COCO_KEYPOINTS,
 }
 """What a declaration may name instead of writing the labels out."""

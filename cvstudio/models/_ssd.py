@@ -23,8 +23,7 @@ class SsdNetwork(TorchvisionDetector):
         from torchvision.ops import clip_boxes_to_image
 
         model = self.model
-        features = list(model.backbone(batch.tensors).values())
-        head = model.head(features)
+        features, head = self.forward(batch.tensors)
         (anchors,) = model.anchor_generator(batch, features)
         scores = full(head["cls_logits"][0]).softmax(dim=-1)
         rows, outputs, found = self._best(scores, FLOOR)
@@ -37,8 +36,7 @@ class SsdNetwork(TorchvisionDetector):
         from cvstudio.models._inside import Regions, likeliest, map_sizes
 
         model = self.model
-        features = list(model.backbone(batch.tensors).values())
-        head = model.head(features)
+        features, head = self.forward(batch.tensors)
         (anchors,) = model.anchor_generator(batch, features)
         scores, outputs = likeliest(full(head["cls_logits"][0]).softmax(dim=-1), self._label_of)
         best, rows = scores.topk(min(MAX_CANDIDATES, len(scores)))

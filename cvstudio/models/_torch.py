@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from cvstudio.engine import Engine
 from cvstudio.precision import Precision
 from cvstudio.progress import Progress
 
@@ -30,13 +31,40 @@ class TorchNetwork:
         self.labels = labels
         self.device = device
         self.model: Any = model.eval().to(device)
+        self._engine: Engine | None = None
+        self._starting = threading.Lock()
         self.precision = Precision()
         self.use_precision(self.precision)
 
     def use_precision(self, precision: Precision) -> None:
         """Compute in this way from now on. Called by the thread that runs the network, between two runs."""
+        if (precision.engine, precision.dtype) != (self.precision.engine, self.precision.dtype):
+            self._engine = None
         self.precision = precision
         self.model.to(memory_format=self.memory_format)
+
+    def trunk(self) -> nn.Module:
+        """The part that an engine may run instead of torch: it takes pixels and returns tensors, also in tuples, lists
+        and dicts. The whole module by default."""
+        whole: nn.Module = self.model
+        return whole
+
+    def forward(self, pixels: Tensor) -> Any:
+        """What `trunk` returns of pixels float32 (n, 3, h, w), within `computing`.
+
+        Raises
+        ------
+        EngineError
+            The engine that was chosen cannot run the network.
+        """
+        if self.precision.engine == "openvino":
+            with self._starting:
+                if self._engine is None:
+                    self._engine = Engine(self.trunk(), pixels, self.precision.dtype)
+                engine = self._engine
+            if engine.takes(pixels):
+                return engine(pixels)
+        return self.trunk()(pixels.contiguous(memory_format=self.memory_format))
 
     @property
     def memory_format(self) -> torch.memory_format:
@@ -47,8 +75,9 @@ class TorchNetwork:
 
     @property
     def nbytes(self) -> int:
-        """Memory of parameters and buffers in bytes."""
-        return sum(tensor.numel() * tensor.element_size() for tensor in self.model.state_dict().values())
+        """Memory of parameters and buffers in bytes, also of the engine's own."""
+        own: int = sum(tensor.numel() * tensor.element_size() for tensor in self.model.state_dict().values())
+        return own + (self._engine.nbytes if self._engine is not None else 0)
 
     @contextmanager
     def computing(self) -> Iterator[None]:

@@ -43,12 +43,22 @@ class TorchvisionDetector(TorchNetwork):
         import torch
 
         super().__init__(model, LABELS, device)
+        self._trunk = self._make_trunk()
         self._label_of = torch.full((N_OUTPUTS,), -1, device=device)
         self._label_of[list(OUTPUTS)] = torch.arange(len(OUTPUTS), device=device)
         # Each takes a tenth of a second at most on two cores, but for the largest of ResNet-50's at 1333 x 800.
         self._blocks = [
             module for module in self.model.modules() if isinstance(module, torch.nn.Conv2d | torch.nn.Linear)
         ]
+
+    def _make_trunk(self) -> nn.Module:
+        from cvstudio.models._trunks import Dense
+
+        return Dense(self.model)
+
+    def trunk(self) -> nn.Module:
+        """All that looks at the whole picture; what follows chooses among its places."""
+        return self._trunk
 
     def warm_up(self, progress: Progress) -> None:
         """Let the first run's allocations and choices of kernels happen before they are waited for."""
@@ -120,7 +130,7 @@ class TorchvisionDetector(TorchNetwork):
         normalised = transform.normalize(resized / 255)
         tensors = transform.batch_images([normalised], transform.size_divisible)
         height, width = normalised.shape[-2:]
-        return ImageList(tensors.contiguous(memory_format=self.memory_format), [(height, width)])
+        return ImageList(tensors, [(height, width)])
 
     def _best(self, values: Tensor, floor: float) -> tuple[Tensor, Tensor, Tensor]:
         """The best of `values` (places, `N_OUTPUTS`) that are not under `floor`.

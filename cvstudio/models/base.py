@@ -23,7 +23,7 @@ class Weights:
     key : str
     file_name : as its publisher names it, and as torch's hub cache stores it
     url : where it is published; empty for what a dependency carries
-    sha256 : whole hash or, as in torchvision's file names, its first eight digits
+    sha256 : whole hash or, as in torchvision's file names, its first eight or ten digits
     size_bytes, licence, trained_on, metrics : shown before anything is downloaded
     labels : names of the classes by index
     path : where the file lies, for one that the user has registered; elsewhere it is looked for by its name

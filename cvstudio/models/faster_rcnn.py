@@ -15,7 +15,7 @@ from cvstudio.models._torch import full
 from cvstudio.models._torchvision import FLOOR, TorchvisionDetector, coco_weights, detector_spec
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from cvstudio.models._inside import Regions
 
@@ -35,6 +35,11 @@ class FasterRcnnNetwork(TorchvisionDetector):
     """
 
     more_capabilities = frozenset({"anchors"})
+
+    def _make_trunk(self) -> nn.Module:
+        from cvstudio.models._trunks import Proposing
+
+        return Proposing(self.model)
 
     def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
         from torchvision.ops import clip_boxes_to_image, remove_small_boxes
@@ -73,14 +78,16 @@ class FasterRcnnNetwork(TorchvisionDetector):
         """Maps, anchors, proposals with their objectness 0..1, and what the second part says of each proposal: logits
         (m, outputs) and shifts (m, 4 outputs)."""
         heads = self.model.roi_heads
-        features = self.model.backbone(batch.tensors)
+        features, (objectness, deltas) = self.forward(batch.tensors)
         maps = list(features.values())
-        anchors, proposals, objectness = self._proposals(batch, maps)
+        anchors, proposals, promise = self._proposals(batch, maps, objectness, deltas)
         pooled = heads.box_roi_pool(features, proposals, batch.image_sizes)
         logits, regression = heads.box_predictor(heads.box_head(pooled))
-        return maps, anchors, proposals, objectness, logits, regression
+        return maps, anchors, proposals, promise, logits, regression
 
-    def _proposals(self, batch: Any, maps: list[Tensor]) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    def _proposals(
+        self, batch: Any, maps: list[Tensor], objectness: Any, deltas: Any
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Anchors, and the regions worth a second look, as torchvision's own proposal network chooses them.
 
         It is run in its parts, as boxes have to be computed in float32 whatever the convolutions compute in.
@@ -88,7 +95,6 @@ class FasterRcnnNetwork(TorchvisionDetector):
         from torchvision.models.detection.rpn import concat_box_prediction_layers
 
         rpn = self.model.rpn
-        objectness, deltas = rpn.head(maps)
         anchors = rpn.anchor_generator(batch, maps)
         counts = [level.shape[1] * level.shape[2] * level.shape[3] for level in objectness]
         flat, shifts = concat_box_prediction_layers([full(o) for o in objectness], [full(d) for d in deltas])
@@ -108,7 +114,7 @@ MODELS.register(
         paper=PAPER,
         year=2015,
         defaults={"score": 0.5, "iou": 0.5},
-        keywords=(*KEYWORDS, "MobileNet"),
+        keywords=(*KEYWORDS, "MobileNet v3 large"),
         summary="Proposes regions, then names them; small enough for live video, with 80 kinds of things.",
     )
 )
@@ -123,7 +129,7 @@ MODELS.register(
         paper=PAPER,
         year=2015,
         defaults={"score": 0.5, "iou": 0.5},
-        keywords=(*KEYWORDS, "MobileNet"),
+        keywords=(*KEYWORDS, "MobileNet v3 large"),
         summary="The mobile Faster R-CNN at full resolution: slower, and better at small things.",
     )
 )

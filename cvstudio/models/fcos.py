@@ -22,8 +22,7 @@ class FcosNetwork(TorchvisionDetector):
         from torchvision.ops import clip_boxes_to_image
 
         model = self.model
-        features = list(model.backbone(batch.tensors).values())
-        head = model.head(features)
+        features, head = self.forward(batch.tensors)
         (places,) = model.anchor_generator(batch, features)
         of_class, of_centre = full(head["cls_logits"][0]), full(head["bbox_ctrness"][0])
         rows, outputs, found = self._best((of_class.sigmoid() * of_centre.sigmoid()).sqrt(), FLOOR)

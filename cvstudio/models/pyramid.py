@@ -82,7 +82,7 @@ class PyramidNetwork(TorchNetwork):
         height, width = pixels.shape[:2]
         with self.computing():
             seen = normalise(torch.from_numpy(pixels[None]).to(self.device))
-            raw = self.model(seen.contiguous(memory_format=self.memory_format))
+            raw = self.forward(seen)
             scores = raw.logits[0].sigmoid().flatten()
             best = scores.topk(min(MAX_CANDIDATES, len(scores))).indices
             best = best[scores[best] >= FLOOR]

@@ -69,8 +69,7 @@ class ResidualNetwork(TorchNetwork):
 
         pixels = torch.from_numpy(np.stack([prepare(image) for image in images])).to(self.device)
         with self.computing():
-            seen = normalise(pixels).contiguous(memory_format=self.memory_format)
-            found: NDArray[np.float32] = self.model(seen).float().cpu().numpy()
+            found: NDArray[np.float32] = self.forward(normalise(pixels)).float().cpu().numpy()
         return found
 
     def steps(self) -> tuple[Step, ...]:
@@ -127,7 +126,7 @@ MODELS.register(
         defaults=embedded_defaults(KEY, "temperature", "threshold"),
         labels=LABELS,
         options={"layers": LAYERS},
-        capabilities=frozenset({"gradients", "hooks", "logits"}),
+        capabilities=frozenset({"gradients", "hooks", "logits", "maps"}),
         keywords=(
             "ResNet",
             "residual network",

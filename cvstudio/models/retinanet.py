@@ -32,8 +32,7 @@ class RetinaNetwork(TorchvisionDetector):
         from torchvision.ops import clip_boxes_to_image
 
         model = self.model
-        features = list(model.backbone(batch.tensors).values())
-        head = model.head(features)
+        features, head = self.forward(batch.tensors)
         (anchors,) = model.anchor_generator(batch, features)
         # Millions of logits: the floor is applied to them, and the sigmoid to what remains.
         rows, outputs, found = self._best(head["cls_logits"][0], math.log(FLOOR / (1 - FLOOR)))
@@ -46,8 +45,7 @@ class RetinaNetwork(TorchvisionDetector):
         from cvstudio.models._inside import Regions, likeliest, map_sizes
 
         model = self.model
-        features = list(model.backbone(batch.tensors).values())
-        head = model.head(features)
+        features, head = self.forward(batch.tensors)
         (anchors,) = model.anchor_generator(batch, features)
         scores, outputs = likeliest(full(head["cls_logits"][0]).sigmoid(), self._label_of)
         best, rows = scores.topk(min(MAX_CANDIDATES, len(scores)))

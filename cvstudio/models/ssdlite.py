@@ -22,7 +22,16 @@ MODELS.register(
         year=2019,
         defaults={"score": 0.4, "iou": 0.55},
         keywords=(
-            *("SSD", "single shot detector", "SSDlite", "MobileNet", "COCO", "one-stage", "anchors", "default boxes"),
+            *(
+                "SSD",
+                "single shot detector",
+                "SSDlite",
+                "MobileNet v3",
+                "COCO",
+                "one-stage",
+                "anchors",
+                "default boxes",
+            ),
             "torchvision",
         ),
         summary="Finds 80 kinds of everyday things, from people and cars to cups and clocks, with one small network.",

@@ -6,12 +6,10 @@ publish with the checkpoints.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +18,7 @@ from cvstudio.models import MODELS, ModelSpec
 from cvstudio.models._candidates import FLOOR, best_of, decode_grid, to_detections
 from cvstudio.models._input import Preparation, fit, to_input
 from cvstudio.models._labels import COCO_80
+from cvstudio.models._torch import TorchNetwork, stoppable
 from cvstudio.models.base import Weights
 from cvstudio.params import Range
 from cvstudio.progress import Progress
@@ -102,43 +101,16 @@ VARIANTS = (
 )
 
 
-@contextmanager
-def _stoppable(model: Any, progress: Progress) -> Iterator[None]:
-    """Ask `progress` before each large part of the network runs in this thread; the hooks go, whatever happens."""
-    thread = threading.get_ident()
-
-    def check(module: Any, inputs: Any) -> None:
-        if threading.get_ident() == thread:
-            progress.check()
-
-    trunk = [*model.backbone.backbone.children(), *list(model.backbone.children())[1:], *model.head.stems]
-    hooks: list[Any] = []
-    try:
-        hooks.extend(part.register_forward_pre_hook(check) for part in trunk)
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-class YoloxNetwork:
-    """One size on one device, in evaluation mode. `model` is the torch module, its normalisations folded in."""
-
-    labels = COCO_80
+class YoloxNetwork(TorchNetwork):
+    """One size on one device; its normalisations are folded into the convolutions."""
 
     def __init__(self, model: YoloxNet, preparation: Preparation, device: str) -> None:
-        import torch
-
         from cvstudio.models._residual import fuse
 
+        super().__init__(fuse(model), COCO_80, device)
         self.preparation = preparation
-        self._device = device
-        self.model: Any = fuse(model).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of parameters and buffers in bytes."""
-        return sum(tensor.numel() * tensor.element_size() for tensor in self.model.state_dict().values())
+        net = self.model
+        self._parts = [*net.backbone.backbone.children(), *list(net.backbone.children())[1:], *net.head.stems]
 
     def warm_up(self, progress: Progress) -> None:
         """Let the first run's allocations and choices of kernels happen before they are waited for."""
@@ -150,9 +122,9 @@ class YoloxNetwork:
         import torch
 
         progress.check()
-        with torch.inference_mode(), _stoppable(self.model, progress):
-            x = torch.from_numpy(pixels).to(self._device).contiguous(memory_format=torch.channels_last)
-            found: NDArray[np.float32] = self.model(x)[0].float().cpu().numpy()
+        with self.computing(), stoppable(self._parts, progress):
+            x = torch.from_numpy(pixels).to(self.device)
+            found: NDArray[np.float32] = self.forward(x)[0].float().cpu().numpy()
         return found
 
     def predict(self, image: Image, params: NoParams, progress: Progress) -> Detections:

@@ -42,7 +42,7 @@ def run_own(options: argparse.Namespace, progress: Progress) -> int:
     file: Path = options.file
     declaration = file if file.suffix.lower() in SUFFIXES else declaration_path(file)
     if options.action == "show":
-        import yaml  # type: ignore[import-untyped]
+        import yaml
 
         model = read_declaration(declaration) if declaration is not None else guess(file, progress)
         text = to_mapping(model, model.file.parent)

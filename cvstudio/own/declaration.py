@@ -309,7 +309,7 @@ def from_mapping(values: Any, folder: Path, where: str) -> OwnModel:
 
 def read_declaration(path: Path) -> OwnModel:
     """The declaration in a YAML file. Raises OwnModelError."""
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     try:
         if path.stat().st_size > LARGEST_BYTES:

@@ -67,7 +67,7 @@ class OnnxSession:
     """Through ONNX Runtime, on CUDA where its build has it and on the CPU otherwise."""
 
     def __init__(self, path: Path, device: str) -> None:
-        import onnxruntime  # type: ignore[import-untyped]
+        import onnxruntime
 
         state = onnxruntime.capi.onnxruntime_pybind11_state
         # They share no base but Exception.

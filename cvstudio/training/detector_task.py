@@ -31,6 +31,7 @@ WEIGHT_DECAY = 0.03
 EMA_DECAY = 0.9985
 BOX_WEIGHT, MASK_WEIGHT = 2.0, 1.0
 VALIDATE_EVERY = 4
+PERSON = LABELS.index("person")
 VALIDATION_SIZE = 416
 FILES = (
     "voc5/images",
@@ -80,6 +81,9 @@ class DetectorTask:
         for number, photo in enumerate(photos):
             progress(number / len(photos), "the teacher looks at photographs")
             self.photos.append(detector_data.pseudo_labels(teacher(photo.pixels), photo.pixels))
+        known = [sample for sample in (*self.labelled, *self.photos) if (sample.weights > 0).any()]
+        self.people = [sample for sample in known if (sample.weights[sample.classes == PERSON] > 0).any()]
+        self.known = known
         small = sets.tiny_imagenet(data, progress, limit=limit)
         tiny = detector_data.tiny_samples(small, teacher, folder / "tiny-labels.npz", progress, limit=limit)
         self.tiny = [sample for sample in tiny if not (sample.weights > 0).any()]
@@ -104,7 +108,12 @@ class DetectorTask:
         views = []
         for row in rows:
             draw = rng.random()
-            if whole or draw < 0.4:
+            if draw < 0.16:
+                # People are far away in most of these pictures, and near in those that users have.
+                pool = self.people if self.people and rng.random() < 0.6 else self.known
+                wanted = PERSON if pool is self.people else int(rng.integers(len(LABELS)))
+                views.append(detector_views.zoom(rng, pool[int(rng.integers(len(pool)))], size, wanted))
+            elif whole or draw < 0.4:
                 views.append(detector_views.single(rng, self.labelled[row], size))
             elif draw < 0.45:
                 views.append(detector_views.single(rng, self.photos[int(rng.integers(len(self.photos)))], size))

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MASK_STRIDE = 4
+MOST_ZOOM = 6.0
+"""More, and nothing but blur would be left."""
+
 LEAST_SIDE = 4.0
 """A box narrower than this many pixels teaches nothing, but is not background either."""
 
@@ -55,6 +58,27 @@ def single(rng: np.random.Generator, sample: Sample, size: int) -> tuple[Pixels,
     move = move.then(augment.translation(*(rng.uniform(np.minimum(room, 0), np.maximum(room, 0)))))
     canvas = np.full((size, size, 3), GREY, np.uint8)
     return _draw(rng, canvas, [(sample, move, (0, 0, size, size))], size)
+
+
+def zoom(rng: np.random.Generator, sample: Sample, size: int, wanted: int) -> tuple[Pixels, Target]:
+    """The surroundings of one thing, enlarged until it fills much of the view: a set whose people are far away would
+    never show one that is near.
+
+    A thing of the class `wanted` is taken where there is one. Raises ValueError where `sample` has no box.
+    """
+    learnt = np.flatnonzero(sample.weights > 0)
+    if not len(learnt):
+        raise ValueError("expected a picture with a box, found none")
+    fitting = learnt[sample.classes[learnt] == wanted]
+    box = sample.boxes[rng.choice(fitting if len(fitting) else learnt)]
+    sides = np.maximum(box[2:] - box[:2], 1)
+    scale = min(float(rng.uniform(0.35, 1.15)) * size / float(sides.max()), MOST_ZOOM)
+    move = augment.scaling(scale * rng.uniform(0.9, 1.1), scale * rng.uniform(0.9, 1.1))
+    (placed,) = move.boxes(box[None])
+    room = size - (placed[2:] - placed[:2])
+    corner = rng.uniform(np.minimum(room, 0) - 0.1 * size, np.maximum(room, 0) + 0.1 * size)
+    move = move.then(augment.translation(*(corner - placed[:2])))
+    return _draw(rng, np.full((size, size, 3), GREY, np.uint8), [(sample, move, (0, 0, size, size))], size)
 
 
 def mosaic(rng: np.random.Generator, draw: Draw, size: int) -> tuple[Pixels, Target]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cvstudio.weights.differences import Differences, MismatchError, compare, shape_text
 
@@ -60,14 +61,18 @@ def load_into(module: nn.Module, state_dict: Mapping[str, Tensor], what: str) ->
     MismatchError
         Names or shapes differ. One sentence, followed by a table of the first differences. `module` is unchanged.
     """
-    expected = {name: shape_text(tensor) for name, tensor in module.state_dict().items()}
+    own = module.state_dict()
+    expected = {name: shape_text(tensor) for name, tensor in own.items()}
     fitted = aligned(state_dict, expected)
     differences = compare(expected, {name: shape_text(tensor) for name, tensor in fitted.items()}, what)
     if _probed.get() is not None:
         raise ProbedError(differences)
     if differences.rows:
         raise MismatchError(differences)
-    module.load_state_dict(dict(fitted), strict=False)
+    taken: Any = OrderedDict(fitted)
+    # The notes of versions that torch keeps beside the tensors: some layers refuse what has none.
+    taken._metadata = getattr(own, "_metadata", None)
+    module.load_state_dict(taken, strict=False)
 
 
 def aligned(state_dict: Mapping[str, Tensor], expected: Mapping[str, object]) -> Mapping[str, Tensor]:

@@ -52,4 +52,4 @@ def terms(model: ModelSpec) -> Terms:
         forbidden = known is not None and known.non_commercial
         return Terms(weights.licence, forbidden, weights.size_bytes, Place.EMBEDDED)
     place = Place.HERE if cached_path(weights) else Place.ABSENT
-    return Terms(weights.licence, False, weights.size_bytes, place)
+    return Terms(weights.licence, "non-commercial" in weights.licence, weights.size_bytes, place)

@@ -19,11 +19,12 @@ from pathlib import Path
 import psutil
 
 from cvstudio.api import make_instance
-from cvstudio.batch import Batch, BatchPlan, cpu_streams
+from cvstudio.batch import Batch, BatchPlan
 from cvstudio.media import open_media, open_reader
 from cvstudio.models import MODELS
 from cvstudio.progress import Progress
 from cvstudio.stages import NoParams
+from cvstudio.threads import cpu_streams
 
 KEY = "pyramid-5"
 ALONE = 150

@@ -7,15 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from cvstudio.errors import Cancelled, WeightsError
 from cvstudio.host import Host
+from cvstudio.models import MODELS
 from cvstudio.models.base import ModelSpec, Weights
 from cvstudio.progress import Progress
+from cvstudio.types import Image
 from cvstudio.weights import hub_folder
 
+PICTURE = Image(np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8))
 WEIGHTS = Weights("one", "one-00.pth", "https://example.org/one-00.pth", "", 10, "MIT", "nothing")
 
 
@@ -81,6 +85,42 @@ def test_the_longest_unused_leaves() -> None:
     assert len(host) == 2
     assert load(host, specs[0]) is a
     assert load(host, specs[1]) is not b
+
+
+def test_a_chain_of_real_networks_stays_within_the_budget_and_computes_as_before() -> None:
+    """The embedded networks and one of torchvision's size, in turns: memory is bounded, answers are the same."""
+    keys = ("pyramid-5", "residual-60", "hog", "pyramid-5", "residual-60")
+    wide = Host("cpu", precision="float32")
+    answers = [load(wide, MODELS[key]).predict(PICTURE, MODELS[key].params(), Progress()) for key in keys]
+    most = max(load(wide, MODELS[key]).nbytes for key in ("pyramid-5", "residual-60"))
+    assert wide.used_bytes > most
+    narrow = Host("cpu", precision="float32", budget_bytes=most)
+    for key, expected in zip(keys, answers, strict=True):
+        found = load(narrow, MODELS[key]).predict(PICTURE, MODELS[key].params(), Progress())
+        assert narrow.used_bytes <= most
+        values = "values" if hasattr(expected, "values") else "scores"
+        assert np.array_equal(getattr(found, values), getattr(expected, values))
+    narrow.close()
+    assert narrow.used_bytes == 0
+
+
+def test_each_network_says_how_it_computes_and_why() -> None:
+    host = Host("cpu", precision="float32")
+    load(host, MODELS["residual-60"])
+    load(host, make_spec())
+    assert host.reasons == ("residual-60: float32, channels last. float32 was asked for.",)
+    assert host.precisions == ("float32, channels last",)
+
+
+def test_the_budget_suits_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cvstudio.memory.physical_bytes", lambda: 16 << 30)
+    assert Host("cpu").budget_bytes == 4 << 30
+    monkeypatch.setattr("cvstudio.memory.accelerator_bytes", lambda device: (1 << 30, 80 << 30))
+    assert Host("cuda").budget_bytes == 40 << 30
+    monkeypatch.setattr("cvstudio.memory.accelerator_bytes", lambda device: None)
+    monkeypatch.setattr("cvstudio.memory.physical_bytes", lambda: None)
+    assert Host("cpu").budget_bytes == 4 << 30
+    assert Host("cpu", budget_bytes=7).budget_bytes == 7
 
 
 def test_the_newest_stays_whatever_the_budget() -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
+import torch
+
+from cvstudio.threads import cores_shared, leaving_a_core, share_cores
 
 ASK = "import {module}, os; {call}; print(os.environ.get('OMP_WAIT_POLICY'))"
 WAYS = {
@@ -24,3 +28,38 @@ def test_waiting_threads_sleep_unless_the_user_wants_it_otherwise(way: str, give
         [sys.executable, "-c", WAYS[way]], env=environment, capture_output=True, text=True, check=True
     )
     assert said.stdout.splitlines()[-1] == found
+
+
+def test_a_core_is_left_while_it_is_asked_for() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        with leaving_a_core():
+            assert torch.get_num_threads() == 2
+            with leaving_a_core(), leaving_a_core():
+                assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_threads_that_come_after_the_cores_were_shared_have_all_of_them() -> None:
+    def asked(found: list[int]) -> None:
+        thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+
+    before = torch.get_num_threads()
+    meanwhile: list[int] = []
+    afterwards: list[int] = []
+    try:
+        torch.set_num_threads(3)
+        with cores_shared():
+            worker = threading.Thread(target=lambda: share_cores(os.cpu_count() or 1))
+            worker.start()
+            worker.join()
+            asked(meanwhile)
+        asked(afterwards)
+    finally:
+        torch.set_num_threads(before)
+    assert (meanwhile, afterwards) == ([1], [3])

@@ -38,10 +38,10 @@ def test_by_the_clock_the_newest_frame_is_asked_for_and_shown_first():
 
 def test_by_the_clock_a_frame_is_wanted_when_it_is_due():
     flight = Flight()
-    assert flight.wants_more(0.0, 0.04)
+    assert flight.wanted(0.0, 0.04) == 1
     flight.add(1.0)
-    assert not flight.wants_more(1.02, 0.04)
-    assert flight.wants_more(1.04, 0.04)
+    assert flight.wanted(1.02, 0.04) == 0
+    assert flight.wanted(1.04, 0.04) == 1
     for number in range(2 * REMEMBERED):
         flight.add(2.0 + number)
     assert len(flight) == REMEMBERED
@@ -50,16 +50,23 @@ def test_by_the_clock_a_frame_is_wanted_when_it_is_due():
 def test_every_frame_is_shown_in_its_order_and_only_so_many_are_decoded_ahead():
     flight = Flight()
     flight.every_frame = True
-    for number in range(AHEAD):
-        assert flight.wants_more(0.0, 0.04)
+    assert flight.wanted(0.0, 0.04) == 1
+    flight.add(0.0)
+    # Several at once, and no more before half of them are shown.
+    assert flight.wanted(0.0, 0.04) == AHEAD - 1
+    for number in range(1, AHEAD):
         flight.add(number / 25)
-    assert not flight.wants_more(10.0, 0.04)
+    assert flight.wanted(10.0, 0.04) == 0
     first = next(iter(flight.to_show()))
     assert first.pts == 0.0
     assert len(list(flight.to_show())) == 1
     assert len(list(flight.to_ask())) == AHEAD
     flight.shown(first)
     assert next(iter(flight.to_show())).pts == 1 / 25
+    assert flight.wanted(0.0, 0.04) == 0
+    while len(flight) > AHEAD // 2:
+        flight.shown(next(iter(flight.to_show())))
+    assert flight.wanted(0.0, 0.04) == AHEAD - AHEAD // 2
 
 
 @dataclass

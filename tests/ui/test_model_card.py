@@ -109,10 +109,9 @@ def test_the_list_has_room_for_the_second_line(qtbot):
     qtbot.addWidget(chooser)
     chooser.show()
     chooser.showPopup()
-    view = chooser.view()
-    heights = {
-        chooser.itemData(row): view.visualRect(view.model().index(row, 0)).height() for row in range(chooser.count())
-    }
+    view = chooser.searched.list
+    indexes = [view.model().index(row, 0) for row in range(view.model().rowCount())]
+    heights = {index.data(Qt.ItemDataRole.UserRole): view.visualRect(index).height() for index in indexes}
     chooser.hidePopup()
     line = view.fontMetrics().height()
     assert heights["ssdlite"] >= 2 * line

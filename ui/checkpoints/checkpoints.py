@@ -15,6 +15,7 @@ from cvstudio.jobs import Event, Job
 from cvstudio.models import MODELS
 from cvstudio.models.base import Weights
 from cvstudio.progress import Progress
+from cvstudio.session import State
 from cvstudio.weights import WeightsNeededError, cached_path
 from cvstudio.weights.differences import Differences, MismatchError
 from ui.controller import Controller
@@ -57,10 +58,12 @@ class Checkpoints(QObject):
         self._controller = controller
         self._notices = notices
         self._getting: dict[tuple[str, str], Weights] = {}
+        self._missing: dict[str, Weights] = {}  # by the notice that tells it
         self.dialogs: list[QDialog] = []
         controller.pipeline.failed.connect(self._failed)
         controller.pipeline.event.connect(self._event)
         controller.weights_wanted.connect(self.offer)
+        controller.state_changed.connect(self._withdraw)
 
     # Missing weights ------------------------------------------------------------------------------------------------
 
@@ -126,9 +129,11 @@ class Checkpoints(QObject):
                 if damaged
                 else self.tr("{title} needs its weights ({size}, {licence}), which are not on this machine.")
             )
+            text = text.format(title=name, size=size, licence=weights.licence)
+            self._missing[text] = weights
             self._notices.post(
                 "error",
-                text.format(title=name, size=size, licence=weights.licence),
+                text,
                 action=self.tr("Get {title} …").format(title=name),
                 run=lambda: self.offer(weights),
                 instead_of=told,
@@ -144,6 +149,14 @@ class Checkpoints(QObject):
                 run=lambda: self._show_differences(path, differences),
                 instead_of=told,
             )
+
+    def _withdraw(self, old: State, new: State) -> None:
+        """What nobody needs any more need not be got: another model or another file was chosen."""
+        models = [item.model_spec for item in new.instances if item.weights is None]
+        needed = [weights for model in models if model is not None for weights in model.weights]
+        for text in [text for text, weights in self._missing.items() if weights not in needed]:
+            del self._missing[text]
+            self._notices.withdraw(text)
 
     # Files of the user's --------------------------------------------------------------------------------------------
 

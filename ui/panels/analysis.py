@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -192,6 +193,10 @@ class AnalysisPanel(QScrollArea):
             self._model.setPlaceholderText(self.tr("none yet"))
             self._model.setObjectName("model-picker")
             self._model.activated.connect(lambda _: self._choose_model())
+            if instance.spec.task == "classify":
+                more = QAction(self.tr("More classifiers, of timm …"), self._model)
+                more.triggered.connect(self._find_in_timm)
+                self._model.addAction(more)
             load = QToolButton()
             load.setObjectName("weights-button")
             load.setIcon(icon("folder-open"))
@@ -221,6 +226,10 @@ class AnalysisPanel(QScrollArea):
     def _choose_model(self) -> None:
         if self._model is not None:
             self._controller.set_model(self._model.currentData())
+
+    def _find_in_timm(self) -> None:
+        window: Any = self.window()
+        window.timm.ask()
 
     def _weights_changed(self) -> None:
         instance = self._controller.session.state.instance

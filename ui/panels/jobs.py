@@ -7,7 +7,7 @@ import time
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
-from cvstudio.jobs import Event
+from cvstudio.jobs import Event, Job
 from cvstudio.progress import TimeLeft, duration_text
 from ui.controller import Controller
 from ui.icons import icon
@@ -76,6 +76,7 @@ class JobsPanel(QWidget):
         self.setObjectName("jobs-panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._controller = controller
+        self._reports: dict[int, tuple[float | None, str]] = {}  # the newest of each running job
         self._rows: dict[int, JobRow] = {}
         self._empty = QLabel(self.tr("Nothing is running."))
         self._empty.setObjectName("quiet")
@@ -91,31 +92,36 @@ class JobsPanel(QWidget):
 
     def _event(self, event: Event) -> None:
         job = event.job
-        row = self._rows.get(job.number)
         if event.kind == "started" and job.title:
-            row = JobRow(job.title)
-            row.hide()
-            row.cancel.clicked.connect(lambda: self._controller.pipeline.lanes.cancel(job.owner))
-            self._rows[job.number] = row
-            self._layout.insertWidget(self._layout.count() - 1, row)
-            # Not with the first report: an import of torch reports once and then keeps silent for seconds.
-            QTimer.singleShot(SHOW_AFTER_MS, row, lambda: self._reveal(job.number))
-        elif event.kind == "progress" and row is not None:
-            row.report(*event.value)
-        elif event.kind in ("finished", "failed", "cancelled") and row is not None:
-            del self._rows[job.number]
-            self._layout.removeWidget(row)
-            row.hide()
-            row.deleteLater()
+            # Not with the first report: an import of torch reports once and then keeps silent for seconds. And no row
+            # for what is shorter: while a video plays that is a job for each frame.
+            self._reports[job.number] = (None, "")
+            QTimer.singleShot(SHOW_AFTER_MS, self, lambda: self._reveal(job))
+        elif event.kind == "progress" and job.number in self._reports:
+            self._reports[job.number] = event.value
+            if job.number in self._rows:
+                self._rows[job.number].report(*event.value)
+        elif event.kind in ("finished", "failed", "cancelled"):
+            self._reports.pop(job.number, None)
+            row = self._rows.pop(job.number, None)
+            if row is not None:
+                self._layout.removeWidget(row)
+                row.hide()
+                row.deleteLater()
+                self._update_empty()
+
+    def _reveal(self, job: Job) -> None:
+        if job.number not in self._reports:
+            return
+        row = JobRow(job.title)
+        row.cancel.clicked.connect(lambda: self._controller.pipeline.lanes.cancel(job.owner))
+        self._rows[job.number] = row
+        self._layout.insertWidget(self._layout.count() - 1, row)
+        row.report(*self._reports[job.number])
         self._update_empty()
 
-    def _reveal(self, number: int) -> None:
-        if number in self._rows:
-            self._rows[number].show()
-            self._update_empty()
-
     def _update_empty(self) -> None:
-        self._empty.setVisible(all(row.isHidden() for row in self._rows.values()))
+        self._empty.setVisible(not self._rows)
 
 
 PANELS.register(

@@ -76,6 +76,7 @@ class PerformancePanel(QScrollArea):
             grid.addWidget(name, row, 0)
             grid.addWidget(value, row, 1)
             self.facts[key] = value
+        self._device_tip = self.facts["device"].toolTip()
         self._gpu_title = grid.itemAtPosition(grid.rowCount() - 2, 0).widget()
         self.table = QTreeWidget()
         self.table.setObjectName("timings")
@@ -122,6 +123,7 @@ class PerformancePanel(QScrollArea):
         host, cache = pipeline.host, pipeline.cache
         precision = ", ".join(host.precisions)
         self.facts["device"].setText(f"{host.device_name} · {precision}" if precision else host.device_name)
+        self.facts["device"].setToolTip("\n".join([self._device_tip, *host.reasons]))
         resident = resident_bytes()
         self.facts["memory"].setText(size_text(resident) if resident is not None else "—")
         of = self.tr("{used} of {all}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from cvstudio.draw.palette import class_colour
 from cvstudio.landmarks import Landmarks
@@ -21,6 +21,7 @@ from ui.stepping import step
 from ui.views.guesses import Guesses
 from ui.views.result_views import VIEWS
 from ui.views.results_table import ResultsTable
+from ui.widgets.elided_label import ElidedLabel
 
 TABLE_DELAY_MS = 60
 
@@ -31,7 +32,7 @@ class ResultsPanel(QWidget):
     def __init__(self, controller: Controller) -> None:
         super().__init__()
         self._controller = controller
-        self._summary = QLabel()
+        self._summary = ElidedLabel()
         self._summary.setTextFormat(Qt.TextFormat.PlainText)
         self._export = QPushButton(icon("share"), self.tr("Export …"))
         self._export.setObjectName("export-button")
@@ -48,7 +49,12 @@ class ResultsPanel(QWidget):
         self._stack.addWidget(self.table)
         self._stack.addWidget(self._facts)
         self.guesses = Guesses()
-        self._stack.addWidget(self.guesses)
+        self._rows = QScrollArea()
+        self._rows.setWidgetResizable(True)
+        self._rows.setFrameShape(QScrollArea.Shape.NoFrame)
+        self._rows.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._rows.setWidget(self.guesses)
+        self._stack.addWidget(self._rows)
         self._views: dict[type[Any], QWidget] = {}
         head = QHBoxLayout()
         head.addWidget(self._summary, 1)
@@ -85,7 +91,7 @@ class ResultsPanel(QWidget):
             named = self.tr("unknown") if result.unknown else result.label(0)
             self._summary.setText(named)
             self.guesses.set_labels(result)
-            self._stack.setCurrentWidget(self.guesses)
+            self._stack.setCurrentWidget(self._rows)
             return
         if type(result) in VIEWS:
             self._show_in_view(result)

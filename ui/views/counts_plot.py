@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QPen
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from cvstudio.counting import Counts, with_gaps
 from cvstudio.draw.palette import class_colour
 from ui import theme
+from ui.views.curve_widget import CurveWidget
 
 GAP_SECS = 0.5
 """Frames that are further apart are not joined: nobody has looked in between."""
 MAX_CURVES = 8
 
 
-class CountAxis(pg.AxisItem):  # type: ignore[misc]
-    """Whole numbers only."""
-
-    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
-        return [(max(1.0, spacing), offset) for spacing, offset in super().tickSpacing(low, high, size)[:1]]
-
-    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        return [f"{value:.0f}" for value in values]
-
-
-class CountsPlot(QWidget):
+class CountsPlot(CurveWidget):
     """A curve for each class, in its colour, and where the player stands.
 
     Signals
@@ -42,38 +31,19 @@ class CountsPlot(QWidget):
     seek_requested = Signal(float)
 
     def __init__(self) -> None:
-        super().__init__()
         self._counts: Counts | None = None
         self._values: NDArray[np.int64] = np.zeros((0, 0), np.int64)
         self._duration = 0.0
         self._position = 0.0
-        self.legend = QLabel()
-        self.legend.setObjectName("small")
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.legend.setWordWrap(True)
-        self.plot = pg.PlotWidget(axisItems={"left": CountAxis("left")}, viewBox=pg.ViewBox(enableMenu=False))
-        self.plot.setFrameShape(self.plot.Shape.NoFrame)
-        self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.hideButtons()
-        # pyqtgraph leaves its own menu, which we do not show, without a parent: it would outlive the window.
-        menu = self.plot.getPlotItem().ctrlMenu
-        menu.setParent(self.plot, menu.windowFlags())
-        self.plot.getAxis("left").setWidth(36)
-        self.plot.getPlotItem().layout.setContentsMargins(0, 4, 8, 0)
-        self.plot.setMinimumHeight(80)
+        self.cursor_line = pg.InfiniteLine(angle=90)
+        super().__init__(whole="left", axis_width=36, least_height=80)
         self.plot.setCursor(Qt.CursorShape.PointingHandCursor)
         self.plot.scene().sigMouseClicked.connect(self._clicked)
-        self.cursor_line = pg.InfiniteLine(angle=90)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.legend)
-        layout.addWidget(self.plot, 1)
 
     def show_counts(self, counts: Counts, values: NDArray[np.int64], duration_secs: float) -> None:
         """Draw `values`, int64 (classes, times), of `counts`; a duration of 0 shows the times that there are."""
         self._counts, self._values, self._duration = counts, values, duration_secs
-        self._draw()
+        self.redraw()
 
     def set_position(self, secs: float) -> None:
         """Where the player stands."""
@@ -87,11 +57,11 @@ class CountsPlot(QWidget):
         if event.button() == Qt.MouseButton.LeftButton and box.sceneBoundingRect().contains(place):  # type: ignore[attr-defined]
             self.seek_requested.emit(max(0.0, float(box.mapSceneToView(place).x())))
 
-    def _draw(self) -> None:
+    def redraw(self) -> None:
         counts = self._counts
         if counts is None:
             return
-        self._dress()
+        self.dress()
         self.plot.clear()
         edge = QPen(theme.colour("window", 0.9), 4)
         edge.setCosmetic(True)
@@ -122,19 +92,8 @@ class CountsPlot(QWidget):
             told.append(self.tr("and {count} more").format(count=rest))
         self.legend.setText(" &nbsp; ".join(told))
 
-    def _dress(self) -> None:
-        self.plot.setBackground(theme.colour("panel"))
+    def dress(self) -> None:
+        super().dress()
         line = QPen(theme.colour("accent"), 1)
         line.setCosmetic(True)
         self.cursor_line.setPen(line)
-        for side in ("bottom", "left"):
-            axis = self.plot.getAxis(side)
-            axis.setPen(theme.colour("line"))
-            axis.setTextPen(theme.colour("quiet"))
-            axis.setStyle(tickFont=theme.app_font(theme.SMALL_PX), tickLength=-4)
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        # Qt calls this from the constructor of the base class too, before there is anything to draw.
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "cursor_line"):
-            self._draw()

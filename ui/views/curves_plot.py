@@ -7,14 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPen, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QWidget
 
 from cvstudio.draw.palette import COLOURS, contrast
 from cvstudio.training.runs import Curve, CurveGroup
 from ui import theme
 from ui.translate import translated
+from ui.views.curve_widget import CurveWidget
 
 LEAST_CONTRAST = 2.95
 STEPS_ALPHA = 0.2
@@ -36,54 +37,25 @@ def series_colours() -> list[QColor]:
     return [QColor(*colour) for colour in COLOURS if contrast(colour, ground) >= LEAST_CONTRAST]
 
 
-class EpochAxis(pg.AxisItem):  # type: ignore[misc]
-    """Whole epochs only."""
-
-    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
-        return [(max(1.0, spacing), offset) for spacing, offset in super().tickSpacing(low, high, size)[:1]]
-
-    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        return [f"{value:.0f}" for value in values]
-
-
-class FigurePlot(QWidget):
+class FigurePlot(CurveWidget):
     """The curves of one group: single steps faint, whole epochs strong, another run's whole epochs dashed."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._group: CurveGroup | None = None
         self._other: CurveGroup | None = None
         self._epochs = 1
-        self.legend = QLabel()
-        self.legend.setObjectName("small")
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.legend.setWordWrap(True)
-        self.plot = pg.PlotWidget(axisItems={"bottom": EpochAxis("bottom")}, viewBox=pg.ViewBox(enableMenu=False))
-        self.plot.setFrameShape(self.plot.Shape.NoFrame)
-        self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.hideButtons()
-        # pyqtgraph leaves its own menu, which we do not show, without a parent: it would outlive the window.
-        menu = self.plot.getPlotItem().ctrlMenu
-        menu.setParent(self.plot, menu.windowFlags())
-        self.plot.getAxis("left").setWidth(44)
-        self.plot.getPlotItem().layout.setContentsMargins(0, 4, 8, 0)
-        self.plot.setMinimumHeight(96)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.legend)
-        layout.addWidget(self.plot, 1)
+        super().__init__(whole="bottom", axis_width=44, least_height=96)
 
     def show_group(self, group: CurveGroup, other: CurveGroup | None, epochs: int) -> None:
         """Draw `group` over the curves of the same names in `other`."""
         self._group, self._other, self._epochs = group, other, epochs
-        self._draw()
+        self.redraw()
 
-    def _draw(self) -> None:
+    def redraw(self) -> None:
         group = self._group
         if group is None:
             return
-        self._dress_axes()
+        self.dress()
         self.plot.clear()
         colours = series_colours()
         others = {curve.name: curve for curve in self._other.curves} if self._other is not None else {}
@@ -137,20 +109,6 @@ class FigurePlot(QWidget):
         low, high = min(values), max(values)
         room = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
         self.plot.setRange(xRange=(0, max(1, self._epochs)), yRange=(low - room, high + room), padding=0)
-
-    def _dress_axes(self) -> None:
-        self.plot.setBackground(theme.colour("panel"))
-        for side in ("bottom", "left"):
-            axis = self.plot.getAxis(side)
-            axis.setPen(theme.colour("line"))
-            axis.setTextPen(theme.colour("quiet"))
-            axis.setStyle(tickFont=theme.app_font(theme.SMALL_PX), tickLength=-4)
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        # Qt calls this from the constructor of the base class too, before there is anything to draw.
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "plot"):
-            self._draw()
 
 
 class CurvesPlots(QWidget):

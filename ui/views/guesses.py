@@ -27,7 +27,8 @@ class Guesses(QWidget):
     def set_labels(self, result: Labels | None) -> None:
         self._result = result
         self.setAccessibleName(", ".join(self.texts()))
-        self.updateGeometry()
+        # Where there is less room than rows, they are scrolled.
+        self.setMinimumHeight(self.sizeHint().height())
         self.update()
 
     def texts(self) -> list[str]:

@@ -15,6 +15,7 @@ from ui.icons import icon
 from ui.translate import translated
 from ui.widgets.keys import SLIDER_KEYS, claims
 from ui.widgets.row import ROW_HEIGHT, Row
+from ui.widgets.search_combo import SearchCombo
 
 PRESS_KEYS = frozenset((Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter))
 
@@ -78,7 +79,7 @@ class BoolRow(Row):
         self.switch.setChecked(bool(value))
 
 
-class Combo(QComboBox):
+class Combo(SearchCombo):
     """Scrolling a panel past it changes nothing, and its keys win over the window's shortcuts."""
 
     def __init__(self) -> None:

@@ -127,7 +127,8 @@ class ModelCardView(CardView):
                 found = card(spec.key)
             except WeightsError as error:
                 message = str(error)
-        self.head(trained.title if trained is not None else spec.title, found is not None and found.non_commercial)
+        forbidden = terms(spec).non_commercial if trained is None else trained.non_commercial
+        self.head(trained.title if trained is not None else spec.title, forbidden)
         # Of a user's own network neither may be known.
         parts = [spec.paper, str(spec.year) if spec.year and str(spec.year) not in spec.paper else ""]
         if any(parts):
@@ -167,17 +168,22 @@ class ModelCardView(CardView):
         )
 
     def _weights(self, spec: ModelSpec) -> None:
-        for weights in spec.weights:
-            self.heading(self.tr("Licence"))
-            self.text(weights.licence)
-            if weights.trained_on:
-                self.heading(self.tr("Learnt from"))
-                self.text(weights.trained_on)
-            if weights.metrics:
-                self.heading(self.tr("Measured by its publisher"))
-                self.text(weights.metrics)
-            self.heading(self.tr("File"))
-            self.pairs(self._file(spec, weights))
+        weights, *others = spec.weights
+        self.heading(self.tr("Licence"))
+        self.text(weights.licence)
+        if weights.trained_on:
+            self.heading(self.tr("Learnt from"))
+            self.text(weights.trained_on)
+        if weights.metrics:
+            self.heading(self.tr("Measured by its publisher"))
+            self.text(weights.metrics)
+        self.heading(self.tr("File"))
+        self.pairs(self._file(spec, weights))
+        if others:
+            self.heading(self.tr("Other files of it that can be used"))
+            for other in others:
+                self.text(other.file_name)
+                self.text(f"{other.metrics} · {other.licence}", "quiet")
 
     def _file(self, spec: ModelSpec, weights: Weights) -> list[tuple[str, str]]:
         place = terms(spec).place

@@ -123,8 +123,8 @@ class Notices(QObject):
         KeyError
             The level is another.
         """
-        for old in [item for item in self._shown if instead_of and item.text == instead_of]:
-            self._remove(old)
+        if instead_of:
+            self.withdraw(instead_of)
         for old in self._shown:
             if (old.level, old.text) == (level, text):
                 old.count_down()
@@ -142,6 +142,11 @@ class Notices(QObject):
         notice.raise_()
         self._arrange(animate=True)
         QAccessible.updateAccessibility(QAccessibleEvent(notice, QAccessible.Event.Alert))
+
+    def withdraw(self, text: str) -> None:
+        """Take a message away: it no longer holds."""
+        for notice in [item for item in self._shown if item.text == text]:
+            self._remove(notice)
 
     def dismiss_newest(self) -> bool:
         """Take the newest away; False where there is none."""

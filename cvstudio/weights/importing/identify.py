@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,8 @@ MOST_NEAREST = 3
 LEAST_SHARE = 0.2
 """A model that has less than this in common with a checkpoint is not worth a table."""
 
+MOST_BESIDE = 2.5
+TIMM_NAME = re.compile(r"[a-z0-9_]+\.\w+")
 ALL_LINES = 10_000
 
 
@@ -106,6 +110,8 @@ def identify(path: Path, progress: Progress, *, only: ModelSpec | None = None) -
     if published is not None:
         model, licence = published
         notes += (f"It is the published checkpoint of {model.title}.",)
+    if not only and not published:
+        _ask_timm(found.origin, progress)
     compared = _compare(found, [only] if only else [published[0]] if published else list(MODELS), progress)
     fitting = [fit for fit in compared if not fit.differences.rows]
     nearest = [fit for fit in compared if only or fit.differences.share >= LEAST_SHARE][:MOST_NEAREST]
@@ -129,16 +135,38 @@ def _published_as(found: Checkpoint) -> tuple[ModelSpec, str] | None:
     )
 
 
+def _ask_timm(origin: str, progress: Progress) -> None:
+    """Let the model that the configuration of a folder names be registered, where timm has it."""
+    if TIMM_NAME.fullmatch(origin):
+        progress(None, f"asking timm for {origin}")
+        with contextlib.suppress(UserError):
+            _ = MODELS[f"timm-{origin}"]
+
+
 def _compare(found: Checkpoint, models: Iterable[ModelSpec], progress: Progress) -> list[Fit]:
-    """Every model that can be asked, the nearest first."""
-    fits = []
-    asked = [model for model in models if model.weights]
+    """The models that can be asked, the nearest first: all of them, unless one fits and others cannot."""
+    fits: list[Fit] = []
+    size = sum(tensor.numel() for tensor in found.tensors.values())
+    asked = sorted((model for model in models if model.weights), key=lambda model: abs(_parameters(model, size) - size))
     for number, model in enumerate(asked):
+        if not _may_fit(_parameters(model, size), size) and any(not fit.differences.rows for fit in fits):
+            continue
         progress(number / len(asked), f"comparing with {model.title}")
         differences = differences_from(model, found)
         if differences is not None:
             fits.append(Fit(model, differences))
     return sorted(fits, key=lambda fit: -fit.differences.share)
+
+
+def _parameters(model: ModelSpec, otherwise: int) -> int:
+    """How many parameters `model` has; `otherwise` where it does not tell."""
+    return (model.architecture.parameters if model.architecture else 0) or otherwise
+
+
+def _may_fit(parameters: int, size: int) -> bool:
+    """Whether a checkpoint of `size` numbers can be of a network with so many parameters: it holds all of them, and
+    beside them running means and what serves training only, which GoogLeNet has as many of."""
+    return parameters <= size <= parameters * MOST_BESIDE
 
 
 def differences_from(model: ModelSpec, found: Checkpoint) -> Differences | None:

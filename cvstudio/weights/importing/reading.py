@@ -232,7 +232,7 @@ def _shards(folder: Path, name: str) -> list[Path]:
 
 
 def _architecture(folder: Path) -> str:
-    """What config.json calls the network: by the class of transformers, or by the name of timm."""
+    """What config.json calls the network: by the class of transformers, or by the name of timm with its tag."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -241,4 +241,7 @@ def _architecture(folder: Path) -> str:
         return ""
     classes = config.get("architectures")
     named = classes[0] if isinstance(classes, list) and classes else config.get("architecture")
+    cut = config.get("pretrained_cfg")
+    if named and isinstance(cut, dict) and cut.get("tag"):
+        named = f"{named}.{cut['tag']}"
     return str(named or config.get("model_type") or "")

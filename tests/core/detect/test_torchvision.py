@@ -400,6 +400,21 @@ def test_layouts_and_precisions_agree(network: TorchvisionDetector) -> None:
     assert next(network.model.parameters()).dtype == torch.float32
 
 
+@pytest.mark.long
+def test_openvino_finds_the_same(network: TorchvisionDetector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cvstudio.engine.user_cache_dir", lambda: tmp_path)
+    image, upright = Image(STRIP), Image(STRIP.transpose(1, 0, 2).copy())
+    expected = [network.predict(picture, NoParams(), Progress()) for picture in (image, upright)]
+    try:
+        network.use_precision(Precision(channels_last=False, engine="openvino"))
+        found = [network.predict(picture, NoParams(), Progress()) for picture in (image, upright)]
+        assert network._engine is not None
+    finally:
+        network.use_precision(Precision())
+    for ours, theirs in zip(expected, found, strict=True):
+        np.testing.assert_allclose(theirs.scores[:50], ours.scores[:50], atol=2e-3)
+
+
 def test_parameters_can_be_differentiated_and_memory_is_given_back(key: str, checkpoint: Path) -> None:
     network = MODELS[key].load("cpu", checkpoint)
     assert not any(parameter.is_inference() for parameter in network.model.parameters())

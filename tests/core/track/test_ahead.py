@@ -77,3 +77,22 @@ def test_exports_have_the_same_identities_each_time_and_say_so_in_every_frame(cl
     assert found[0] == found[1]
     ((_, chain),) = followed.all()
     assert len(chain) in (5, 6)
+
+
+def test_frames_that_go_through_the_network_side_by_side_come_in_order_and_are_the_same(clip):
+    instance = make_instance("detect", {"picture": clip}, values={"score": 0.2})
+    found = {}
+    with Runner(device="cpu", precision="float32") as runner:
+        for streams in (1, 2):
+            runner.cache.clear()
+            walk = runner.frames(instance, Progress(), stop_secs=0.5, streams=streams)
+            found[streams] = [(frame.pts, result) for frame, result in walk]
+    assert [pts for pts, _ in found[1]] == sorted(pts for pts, _ in found[1])
+    assert len(found[1]) > 5
+    for (one_pts, one), (other_pts, other) in zip(found[1], found[2], strict=True):
+        assert one_pts == other_pts
+        assert np.array_equal(one.classes, other.classes)
+        # One thread or two sum up in another order.
+        assert np.allclose(one.boxes, other.boxes, atol=0.05)
+        assert np.allclose(one.scores, other.scores, atol=1e-3)
+    assert sum(len(result) for _, result in found[1])

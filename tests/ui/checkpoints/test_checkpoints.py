@@ -130,6 +130,13 @@ class TestConsent:
         assert window.checkpoints.dialogs == []
         assert server.log.paths == []
 
+    def test_the_notice_goes_when_another_model_is_chosen(self, window, missing, qtbot):
+        assert len(notices(window)) == 1
+        window.controller.set_model("hog")
+        assert notices(window) == []
+        window.controller.set_model(missing.key)
+        qtbot.waitUntil(lambda: len(notices(window)) == 1, timeout=20_000)
+
     def test_got_and_the_analysis_starts_by_itself(self, window, missing, server, hostile, content, dialog, qtbot):
         server.plays(hostile.honest(content))
         press(window)

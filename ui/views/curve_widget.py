@@ -1,0 +1,72 @@
+"""What plots of curves have in common. Importing this file loads pyqtgraph, so it waits until there are curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from ui import theme
+
+
+class WholeAxis(pg.AxisItem):  # type: ignore[misc]
+    """Whole numbers only."""
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
+        return [(max(1.0, spacing), offset) for spacing, offset in super().tickSpacing(low, high, size)[:1]]
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        return [f"{value:.0f}" for value in values]
+
+
+class CurveWidget(QWidget):
+    """A plot that stands still under a legend of its own, in the colours of the theme.
+
+    Parameters
+    ----------
+    whole : the axis of whole numbers, "left" or "bottom"
+    axis_width, least_height : pixels
+    """
+
+    def __init__(self, *, whole: str, axis_width: int, least_height: int) -> None:
+        super().__init__()
+        self.legend = QLabel()
+        self.legend.setObjectName("small")
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setWordWrap(True)
+        self.plot = pg.PlotWidget(axisItems={whole: WholeAxis(whole)}, viewBox=pg.ViewBox(enableMenu=False))
+        self.plot.setFrameShape(self.plot.Shape.NoFrame)
+        self.plot.setMouseEnabled(x=False, y=False)
+        self.plot.hideButtons()
+        # pyqtgraph leaves its own menu, which we do not show, without a parent: it would outlive the window.
+        menu = self.plot.getPlotItem().ctrlMenu
+        menu.setParent(self.plot, menu.windowFlags())
+        self.plot.getAxis("left").setWidth(axis_width)
+        self.plot.getPlotItem().layout.setContentsMargins(0, 4, 8, 0)
+        self.plot.setMinimumHeight(least_height)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.legend)
+        layout.addWidget(self.plot, 1)
+
+    def redraw(self) -> None:
+        """Draw anew: the theme changed."""
+        raise NotImplementedError
+
+    def dress(self) -> None:
+        """Take the colours and the font of the theme."""
+        self.plot.setBackground(theme.colour("panel"))
+        for side in ("bottom", "left"):
+            axis = self.plot.getAxis(side)
+            axis.setPen(theme.colour("line"))
+            axis.setTextPen(theme.colour("quiet"))
+            axis.setStyle(tickFont=theme.app_font(theme.SMALL_PX), tickLength=-4)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        # Qt calls this from the constructor of the base class too, before there is anything to draw.
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "plot"):
+            self.redraw()
