@@ -143,7 +143,8 @@ def _list() -> int:
     for analysis in ANALYSES:
         print(f"{analysis.key:<16}{analysis.summary}")
         for model in analysis.models:
-            print(f"    --model {model.key:<22}{_named(model)}; {terms(model)}")
+            if analysis is next(item for item in ANALYSES if item.takes(model)):
+                print(f"    --model {model.key:<22}{_named(model)}; {terms(model)}")
     for exporter in EXPORTERS:
         print(f"--format {exporter.key:<12}{exporter.suffix or 'a folder':<16}{exporter.summary}")
     for broken in (*ANALYSES.broken, *MODELS.broken, *EXPORTERS.broken):
@@ -154,7 +155,8 @@ def _list() -> int:
 def _run(arguments: Sequence[str]) -> int:
     from cvstudio.api import Runner, make_instance
     from cvstudio.cli_export import run_batch, spread, take_export, write_result
-    from cvstudio.recipe import load_recipe, load_stack
+    from cvstudio.comparing import load_seen
+    from cvstudio.recipe import load_recipe
 
     recipe = any(item == "--recipe" or item.startswith("--recipe=") for item in arguments)
     options = _recipe_parser().parse_args(arguments) if recipe else build_parser().parse_args(["run", *arguments])
@@ -185,7 +187,7 @@ def _run(arguments: Sequence[str]) -> int:
             if recipe:
                 instance, time_secs, options.look = load_recipe(options.recipe)
                 take_export(options, options.recipe)
-                options.stack = load_stack(options.recipe)
+                options.seen = load_seen(options.recipe)
                 if options.time is None:
                     options.time = time_secs
             else:

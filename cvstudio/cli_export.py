@@ -17,6 +17,7 @@ from cvstudio.progress import Progress
 
 if TYPE_CHECKING:
     from cvstudio.api import Runner
+    from cvstudio.comparing import Seen
     from cvstudio.session import AnalysisInstance
     from cvstudio.terminal import Bar
 
@@ -94,11 +95,10 @@ def write_result(
     runner: Runner, instance: AnalysisInstance, options: argparse.Namespace, progress: Progress
 ) -> list[Path]:
     """Run `instance` and write it as the options say; the written files and folders. Raises UserError."""
+    from cvstudio.comparing import seen_frames, seen_recipe, with_seen
     from cvstudio.exporters import ExportItem
     from cvstudio.exporting import export_all
     from cvstudio.media import MediaKind
-    from cvstudio.recipe import make_recipe
-    from cvstudio.stacking import stacked_frames, with_stack
 
     spec = instance.spec
     media = instance.bindings[spec.inputs[0].name]
@@ -111,23 +111,20 @@ def write_result(
     for _, path in targets:
         path.parent.mkdir(parents=True, exist_ok=True)
     base = targets[0][1].parent.resolve()
-    stack = getattr(options, "stack", ())
+    whole_picture: Seen = getattr(options, "seen", ())
     # A picture shows every layer of a recipe; what holds data holds one result's.
-    for drawn in sorted({bool(stack) and exporter.draws for exporter, _ in targets}):
-        layers = stack if drawn else ()
+    for drawn in sorted({bool(whole_picture) and exporter.draws for exporter, _ in targets}):
+        seen: Seen = whole_picture if drawn else ()
         at = None if video else options.time or 0.0
-        recipe = make_recipe(instance, base, pts=at, look=look, stack=layers)
+        recipe = seen_recipe(instance, base, seen, pts=at, look=look)
         if video:
-            if layers:
-                frames = stacked_frames(runner, layers, progress, start_secs=start, stop_secs=stop)
-            else:
-                frames = runner.frames(instance, progress, start_secs=start, stop_secs=stop)
+            frames = seen_frames(runner, instance, seen, progress, start_secs=start, stop_secs=stop)
             item = ExportItem(media, None, None, look, recipe, frames, start_secs=start, stop_secs=stop)
         else:
             item = runner.export_item(instance, progress, base=base, pts=at, look=look)
-            item = with_stack(runner, item, instance, layers, progress, pts=at)
+            item = with_seen(runner, item, instance, seen, progress, pts=at)
             item = dataclasses.replace(item, recipe=recipe)
-        mine = [target for target in targets if (bool(stack) and target[0].draws) == drawn]
+        mine = [target for target in targets if (bool(whole_picture) and target[0].draws) == drawn]
         export_all(mine, item, _format_options(options), progress)
     return [path for _, path in targets]
 

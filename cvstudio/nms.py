@@ -119,12 +119,35 @@ def _alive_by_blocks(sides: _Sides, threshold: np.float32) -> NDArray[np.bool_]:
     return alive
 
 
+def overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Intersection over union of `box` (4,) with each of `others` (n, 4), float32 (n,): the numbers that `nms`
+    compares, to the last bit. Two empty boxes share nothing."""
+    x1, y1, x2, y2 = np.ascontiguousarray(others.T)
+    sides = np.stack((x1, y1, x2, y2, (x2 - x1) * (y2 - y1)))
+    left, top, right, bottom = box
+    own = np.array([left, top, right, bottom, (right - left) * (bottom - top)], np.float32)[:, None]
+    # A negative width, clipped, is what an intersection without area has.
+    return np.maximum(np.nan_to_num(_shares(own, sides), nan=0.0), 0)
+
+
+def is_above(shares: NDArray[np.float32], iou: float) -> NDArray[np.bool_]:
+    """Which of `shares` make the worse box go where `nms` is told `iou`, bool."""
+    above: NDArray[np.bool_] = shares > _below(iou) if iou < 1 else np.zeros(shares.shape, bool)
+    return above
+
+
 def _overlapping(one: _Sides, other: _Sides, threshold: np.float32) -> NDArray[np.bool_]:
-    """Whether intersection over union is above `threshold`; the shapes after the first axis broadcast.
+    """Whether intersection over union is above `threshold`; the shapes after the first axis broadcast."""
+    above: NDArray[np.bool_] = np.greater(_shares(one, other), threshold)
+    return above
+
+
+def _shares(one: _Sides, other: _Sides) -> NDArray[np.float32]:
+    """Intersection over union, negative or NaN where there is none; the shapes after the first axis broadcast.
 
     Float32 throughout and in this order of operations, for the same rounding as torchvision's.
     """
-    width = np.minimum(one[2], other[2])
+    width: NDArray[np.float32] = np.minimum(one[2], other[2])
     spare = np.maximum(one[0], other[0])
     width -= spare
     # One clipped factor is enough: a negative product is above no threshold.
@@ -137,8 +160,7 @@ def _overlapping(one: _Sides, other: _Sides, threshold: np.float32) -> NDArray[n
     spare -= width
     with np.errstate(invalid="ignore", divide="ignore"):  # two empty boxes: 0 / 0 is above nothing
         width /= spare
-    above: NDArray[np.bool_] = np.greater(width, threshold)
-    return above
+    return width
 
 
 def _greedy(overlapping: NDArray[np.bool_]) -> list[int]:

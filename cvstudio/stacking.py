@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.draw import Stack
-from cvstudio.exporters.base import ExportItem
 from cvstudio.progress import Progress
 from cvstudio.session import AnalysisInstance
 
 if TYPE_CHECKING:
     from cvstudio.api import Runner
+    from cvstudio.exporters.base import ExportItem
 
 
 def is_plain(instance: AnalysisInstance, stack: Sequence[AnalysisInstance]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.errors import UserError
-from cvstudio.layers import layers_on, with_inserted
+from cvstudio.layers import layers_on, with_copy, with_inserted
 from cvstudio.media import Media
 from cvstudio.media.settings import with_settings
 from cvstudio.models import MODELS
@@ -150,3 +150,11 @@ def with_model(instance: AnalysisInstance, key: str, weights: Path | None) -> An
     except UserError:
         return dataclasses.replace(changed, values={})
     return changed
+
+
+def with_rival(state: State, number: int, model: str, next_id: Callable[[], int]) -> State:
+    """`state` with a copy of one layer right above it, which works with another model. Raises UnknownKeyError."""
+    copied = with_copy(state, number, next_id)
+    made = copied.instance
+    assert made is not None
+    return replace_instance(copied, with_model(made, model, None))

@@ -65,6 +65,7 @@ class Sheet:
         self._stack()
         self._features()
         self._counts()
+        self._compare()
         self._model()
         self._panels()
         window.show_shortcuts()
@@ -123,6 +124,24 @@ class Sheet:
         self.tour.settled()
         self.tour.screenshot("13 counts")
         window.docks["counts"].hide()
+
+    def _compare(self) -> None:
+        """A suppression being followed, and two settings beside each other and under a line."""
+        window, comparing = self.window, self.window.controller.comparing
+        self.tour.card("suppression")
+        self.tour.screenshot("15 suppression")
+        window.controller.use_analysis("detect")
+        self.tour.settled()
+        comparing.start_settings()
+        window.controller.set_value("score", 0.1)
+        window.show_panel("comparison")
+        self.tour.settled()
+        pause(300)
+        self.tour.screenshot("16 compared")
+        comparing.show_beside(False)
+        self.tour.screenshot("17 under a line")
+        comparing.end()
+        window.docks["comparison"].hide()
 
     def _model(self) -> None:
         """A mesh that turns."""

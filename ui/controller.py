@@ -28,6 +28,7 @@ from cvstudio.temporal import Chain, Followed
 from cvstudio.transitions import with_analysis, with_model, with_reading, with_sample, without_media
 from cvstudio.types import View
 from ui import opening
+from ui.comparing import Comparing
 from ui.layers import Layers
 from ui.library.library import Library
 from ui.live import Live
@@ -69,6 +70,7 @@ class Controller(QObject):
         self.playback = Playback(self)
         self.library = Library(self.session, self.pipeline, self)
         self.layers = Layers(self.session, self)
+        self.comparing = Comparing(self.session, self.pipeline, self)
         self.view: View | None = None
         self.shown: Shown = Shown(None, None, ())
         self.hovered_id: int | None = None
@@ -77,6 +79,7 @@ class Controller(QObject):
         self._refresh_soon = QTimer(self, interval=0, singleShot=True)
         self._refresh_soon.timeout.connect(lambda: self.refresh(changed=False))
         self.session.listen(self._state_changed)
+        self.view_changed.connect(self.comparing.look_at)
         self.pipeline.changed.connect(self._refresh_soon.start)
         self.pipeline.event.connect(self._job_event)
         self.pipeline.failed.connect(self._failed)
@@ -250,7 +253,8 @@ class Controller(QObject):
         first = self._first_output(instance.id)
         if first is None:
             return Facts()
-        return instance.spec.facts(first, instance.values)
+        model = instance.model_spec
+        return instance.spec.facts(first, {**(model.defaults if model else {}), **instance.values})
 
     def _first_output(self, number: int) -> Any:
         for shown in self.shown.layers:

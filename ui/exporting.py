@@ -23,6 +23,7 @@ from ui.widgets.notices import Notices
 if TYPE_CHECKING:
     from cvstudio.api import Runner
     from cvstudio.batch import Summary
+    from cvstudio.comparing import Seen
     from cvstudio.exporters import Exporter, ExportItem
     from ui.export_dialog import ExportDialog, Wish
 
@@ -124,7 +125,9 @@ class Exporting(QObject):
         instance = self._controller.session.state.instance
         assert instance is not None
         look = dict(self._controller.session.state.look)
-        stack = seen_layers(self._controller.session.state) if exporter.draws else ()
+        seen: Seen = ()
+        if exporter.draws:
+            seen = self._controller.comparing.comparison or seen_layers(self._controller.session.state)
         pts = self._controller.shown.pts
         cache, host = self._controller.pipeline.cache, self._controller.pipeline.host
         part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
@@ -138,7 +141,7 @@ class Exporting(QObject):
                 path.parent.mkdir(parents=True, exist_ok=True)
             # Its own networks: the window's belong to the accelerator thread, and the cache saves most runs.
             with Runner(device=host.requested_device, precision=host.precision, cache=cache) as runner:
-                item = _export_item(runner, instance, stack, path, pts, look, part, progress)
+                item = _export_item(runner, instance, seen, path, pts, look, part, progress)
                 export_all([(exporter, path)], item, {exporter.key: options or {}}, progress)
             yield path
 
@@ -196,28 +199,23 @@ class Exporting(QObject):
 def _export_item(
     runner: Runner,
     instance: AnalysisInstance,
-    stack: tuple[AnalysisInstance, ...],
+    seen: Seen,
     path: Path,
     pts: float | None,
     look: dict[str, Any],
     part: tuple[float, float | None] | None,
     progress: Progress,
 ) -> ExportItem:
+    from cvstudio.comparing import seen_frames, seen_recipe, with_seen
     from cvstudio.exporters import ExportItem
-    from cvstudio.recipe import make_recipe
-    from cvstudio.stacking import is_plain, stacked_frames, with_stack
 
     base = path.parent.resolve()
-    plain = is_plain(instance, stack)
     media = instance.bindings[instance.spec.inputs[0].name]
-    recipe = make_recipe(instance, base, pts=pts if part is None else None, look=look, stack=() if plain else stack)
+    recipe = seen_recipe(instance, base, seen, pts=pts if part is None else None, look=look)
     if part is None:
         item = runner.export_item(instance, progress, base=base, pts=pts, look=look)
-        item = with_stack(runner, item, instance, stack, progress, pts=pts)
+        item = with_seen(runner, item, instance, seen, progress, pts=pts)
         return dataclasses.replace(item, recipe=recipe)
     start, stop = part
-    if plain:
-        frames = runner.frames(instance, progress, start_secs=start, stop_secs=stop)
-    else:
-        frames = stacked_frames(runner, stack, progress, start_secs=start, stop_secs=stop)
+    frames = seen_frames(runner, instance, seen, progress, start_secs=start, stop_secs=stop)
     return ExportItem(media, None, None, look, recipe, frames, start_secs=start, stop_secs=stop)

@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 from cvstudio.session import State
 from ui.checkpoints.checkpoints import Checkpoints
 from ui.commands import install
+from ui.compare_commands import choose
 from ui.controller import Controller
 from ui.exporting import Exporting
 from ui.library.intake import Intake
@@ -117,6 +118,7 @@ class MainWindow(QMainWindow):
         self.welcome.open_requested.connect(self.open_dialog)
         self.welcome.sample_requested.connect(controller.open_sample)
         self.workspace.read_out.connect(self.status.set_read_out)
+        self.workspace.area.export.connect(self.exporting.ask)
         self._last_messages: tuple[str, ...] = ()
         self._default_layout()
         self._laid_out = self.settings.restore_window(self)
@@ -333,6 +335,10 @@ class MainWindow(QMainWindow):
     def toggle_masks(self) -> None:
         self.controller.set_look("show_masks", not self.controller.look().show_masks)
 
+    def compare(self) -> None:
+        """Ask what to compare with what is on the canvas."""
+        choose(self)
+
     def show_welcome(self) -> None:
         self._centre.setCurrentWidget(self.welcome)
 
@@ -366,7 +372,7 @@ class MainWindow(QMainWindow):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() != Qt.Key.Key_Escape:
             super().keyPressEvent(event)
-        elif not self.notices.dismiss_newest() and self.isFullScreen():
+        elif not (self.notices.dismiss_newest() or self.controller.comparing.end()) and self.isFullScreen():
             self.toggle_full_screen()
 
     def closeEvent(self, event: QCloseEvent) -> None:

@@ -10,6 +10,7 @@ from PySide6.QtGui import QKeySequence
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.params import fields_of
+from ui.compare_commands import compare_entries
 from ui.palette import Entry
 from ui.panels import PANELS
 from ui.translate import translated
@@ -32,6 +33,7 @@ def palette_entries(window: MainWindow) -> list[Entry]:
         *_formats(window),
         *_recipes(window),
         *_layers(window),
+        *compare_entries(window),
         *_media(window),
     ]
 

@@ -171,6 +171,11 @@ QFrame#popup QPushButton:hover, QFrame#notice QPushButton:hover { background: $l
 QFrame#palette QListView, QFrame#popup QListView { background: transparent; }
 QFrame#canvas-bar { background: $panel; border: 1px solid $line; border-radius: 8px; }
 QFrame#canvas-bar QLabel { color: $quiet; font-size: ${small_px}px; padding: 0 4px; }
+QPushButton#side-title {
+    background: $panel; color: $quiet; border: 1px solid $line; padding: 3px 10px; font-size: ${small_px}px;
+}
+QPushButton#side-title:hover { color: $text; }
+QPushButton#side-title:checked { color: $text; border-color: $accent; }
 QFrame#notice { background: $raised; border: 1px solid $line; border-radius: 8px; }
 QFrame#timeline { background: $panel; }
 QLabel#duration { color: $quiet; }

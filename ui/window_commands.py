@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 
 from ui.commands import Command
+from ui.compare_commands import compare_commands
 from ui.hold import Hold
 from ui.panels import PANELS
 from ui.precision import precision_commands
+from ui.stepping import step_commands
 
 if TYPE_CHECKING:
     from ui.main_window import MainWindow
@@ -23,6 +25,7 @@ def window_commands(window: MainWindow) -> list[Command]:
         *_edit(window),
         *_view(window),
         *_playback(window),
+        *step_commands(window.controller),
         *_help(window),
         *_panels(window),
     ]
@@ -121,6 +124,7 @@ def _view(window: MainWindow) -> list[Command]:
             ("before after", "original", "비교", "원본"),
             hold=compare,
         ),
+        *compare_commands(window),
         Command("masks", tr("Show or Hide Masks"), window.toggle_masks, "view", ("M",), "shapes"),
         Command(
             "full-screen",

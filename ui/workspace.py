@@ -15,19 +15,36 @@ from cvstudio.draw import Emphasis, Look, Renderer, faded
 from cvstudio.hog import HogCells
 from cvstudio.layers import on_canvas
 from cvstudio.media import MediaKind
+from cvstudio.proposals import Proposals
 from cvstudio.results import Detections, Spectrogram
+from cvstudio.suppression import Suppression
 from cvstudio.thumbnails import depth_picture
 from cvstudio.types import DepthMap, Image, PointCloud, TriangleMesh, View
+from ui.comparing import Comparing
 from ui.controller import Controller
 from ui.pipeline import DRAW, PAINT
 from ui.shown import Shown, ShownLayer
+from ui.translate import translated
 from ui.views.canvas import Canvas
+from ui.views.compare_area import CompareArea
 from ui.views.exposure_bar import ExposureBar
 from ui.views.timeline import Timeline
 
 if TYPE_CHECKING:
     from ui.views.model_view import ModelView
     from ui.views.spectrogram_view import SpectrogramView
+
+
+def side_titles(comparing: Comparing) -> tuple[str, str]:
+    """What both sides are called, and how long their networks take."""
+    found = comparing.comparison
+    if found is None:
+        return ("", "")
+    texts = []
+    for side, title in enumerate(found.titles):
+        secs = comparing.network_secs(side)
+        texts.append(translated(title) if secs is None else f"{translated(title)} · {secs * 1000:,.0f} ms")
+    return texts[0], texts[1]
 
 
 OLD_OPACITY = 0.6
@@ -49,6 +66,7 @@ class Workspace(QWidget):
         super().__init__()
         self._controller = controller
         self._renderer = Renderer()
+        self._second = Renderer()
         self._shown = controller.shown
         self._base: Image | None = None
         self._base_of: Any = None
@@ -57,12 +75,14 @@ class Workspace(QWidget):
         self.canvas = Canvas()
         self.canvas.set_renderer(self.render)
         self.exposure = ExposureBar(self.canvas)
+        self.area = CompareArea(self.canvas, controller.comparing, self._render_side)
+        self.area.made.connect(self._use_second)
         self.spectrogram: SpectrogramView | None = None
         self.model: ModelView | None = None
         self.timeline = Timeline()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setChildrenCollapsible(False)
-        self.splitter.addWidget(self.canvas)
+        self.splitter.addWidget(self.area)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -77,7 +97,8 @@ class Workspace(QWidget):
         controller.state_changed.connect(
             lambda old, new: self._changed(old.look != new.look, old.selection != new.selection)
         )
-        controller.emphasis_changed.connect(self.canvas.refresh)
+        controller.emphasis_changed.connect(self.refresh)
+        controller.comparing.changed.connect(lambda: self._show(controller.shown))
         controller.pick_started.connect(lambda _: self.canvas.set_tool("point"))
         self.canvas.view_changed.connect(lambda: controller.set_view(self.canvas.view()))
         self.canvas.hovered.connect(self._hovered)
@@ -152,8 +173,8 @@ class Workspace(QWidget):
             self._make_spectrogram().show_result(sounds[-1].result)
         ages = [layer.age_secs for layer in shown.layers if layer.layer.instance.visible and layer.result is not None]
         self.canvas.set_age(max(ages, default=0.0))
-        self.canvas.set_stale(any(layer.stale and layer.layer.instance.visible for layer in shown.layers))
-        self.canvas.refresh()
+        self._show_stale()
+        self.area.refresh(self._base.size if self._base is not None else None)
 
     def _arrange(self) -> None:
         media = self._controller.session.state.active_media
@@ -165,7 +186,7 @@ class Workspace(QWidget):
             for item in self._controller.session.state.instances
         )
         only_sound = media is not None and media.kind is MediaKind.AUDIO
-        self.canvas.setVisible(media is None or media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY))
+        self.area.setVisible(media is None or media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY))
         self._show_model(self._shown.sample if isinstance(self._shown.sample, TriangleMesh | PointCloud) else None)
         if heard or only_sound:
             self._make_spectrogram().show()
@@ -186,24 +207,53 @@ class Workspace(QWidget):
             if layer.result is not None and layer.layer.instance.visible and on_canvas(layer.layer.instance.spec)
         ]
 
+    def _show_stale(self) -> None:
+        if not self.area.active:
+            self.area.set_stale(any(item.stale and item.layer.instance.visible for item in self._shown.layers), False)
+            return
+        comparing = self._controller.comparing
+        left, right = (side is None or side.stale for side in comparing.shown)
+        self.area.set_stale(left, right)
+        self.area.show_titles(side_titles(comparing), comparing.current_side or 0)
+
     def render(self, view: View) -> NDArray[np.uint8] | None:
         """What the canvas paints for `view`: the picture with its visible results; None where nothing is open."""
+        return self.area.render(view) if self.area.active else self._render(self._drawn(), view, self._renderer)
+
+    def _render_side(self, side: int, view: View) -> NDArray[np.uint8] | None:
+        """One side of the comparison, 0 or 1."""
+        comparing = self._controller.comparing
+        sides = comparing.sides
+        drawn = [layer for layer in self._drawn() if sides is not None and layer.layer.instance.id == sides[side].id]
+        # Each canvas has a part of its own; under a line both sides share one.
+        renderer = self._second if side and comparing.beside else self._renderer
+        pointed = self._controller.hovered_id
+        if side != comparing.current_side and pointed is not None:
+            pointed = comparing.partner(pointed, of_left=side == 1)
+        return self._render(drawn, view, renderer, pointed)
+
+    def _render(
+        self, drawn: list[ShownLayer], view: View, renderer: Renderer, partner: int | None = None
+    ) -> NDArray[np.uint8] | None:
         if self._base is None:
             return None
-        state, drawn = self._controller.session.state, self._drawn()
+        state = self._controller.session.state
         look = dense(self._controller.look(), self.canvas.devicePixelRatioF())
         places = [place for place, layer in enumerate(drawn) if layer.layer.instance.id == state.current]
-        emphasis = Emphasis(state.selection, self._controller.hovered_id, layer=places[0]) if places else None
+        if places:
+            emphasis = Emphasis(state.selection, self._controller.hovered_id, layer=places[0])
+        else:
+            emphasis = Emphasis(hovered=partner)
         layers = [
             (layer.result, faded(look, layer.layer.instance.opacity * (OLD_OPACITY if layer.age_secs > 0 else 1)))
             for layer in drawn
         ]
         with self._controller.pipeline.timings.measure(DRAW):
-            return self._renderer.render(self._base, layers, view, emphasis=emphasis, exposure_ev=look.exposure)
+            return renderer.render(self._base, layers, view, emphasis=emphasis, exposure_ev=look.exposure)
 
     def picture(self) -> QImage:
         """What canvas and spectrogram show, in pixels of the screen."""
-        bars = [bar for bar in (self.canvas.bar, self.exposure) if not bar.isHidden()]
+        bars = [*self.area.floating(), *([] if self.exposure.isHidden() else [self.exposure])]
         for bar in bars:
             bar.hide()
         image = self.splitter.grab().toImage()
@@ -213,18 +263,33 @@ class Workspace(QWidget):
         image.setDevicePixelRatio(1.0)
         return image
 
+    def _use_second(self, canvas: Canvas) -> None:
+        """What the user does on the right side of a comparison."""
+        canvas.hovered.connect(lambda x, y: self._hovered(x, y, side=1))
+        canvas.left.connect(lambda: self._hovered(None, None))
+        canvas.clicked.connect(lambda x, y, keys: self._clicked(x, y, keys, side=1))
+        canvas.compare_changed.connect(self.set_original)
+        canvas.overlay_toggled.connect(self.toggle_overlay)
+        canvas.space_tapped.connect(self._controller.playback.toggle)
+
+    def refresh(self) -> None:
+        """Paint again."""
+        self.area.refresh(self._base.size if self._base is not None else None)
+
     def set_original(self, original: bool) -> None:
         """Show the picture alone while the user compares."""
         self._original = original
-        self.canvas.refresh()
+        self.refresh()
 
     def toggle_original(self) -> None:
         self.set_original(not self._original)
 
     def toggle_overlay(self) -> None:
         self.overlay = not self.overlay
-        self.canvas.set_overlay_shown(self.overlay)
-        self.canvas.refresh()
+        for canvas in (self.canvas, self.area.second):
+            if canvas is not None:
+                canvas.set_overlay_shown(self.overlay)
+        self.refresh()
 
     def _changed(self, look: bool, selection: bool) -> None:
         if look and self.spectrogram is not None:
@@ -232,7 +297,7 @@ class Workspace(QWidget):
         if look:
             self._show_exposure()
         if look or selection:
-            self.canvas.refresh()
+            self.refresh()
 
     # Mouse ----------------------------------------------------------------------------------------------------------
 
@@ -240,15 +305,19 @@ class Workspace(QWidget):
         result = self._controller.current_result()
         if isinstance(result, HogCells) and self.overlay:
             return result.cell_at(x, y)
+        if isinstance(result, Suppression | Proposals) and self.overlay:
+            return result.part_at(x, y)
         detections = self._controller.detections()
         return _smallest_at(detections, x, y) if detections is not None and self.overlay else None
 
-    def _hovered(self, x: float | None, y: float | None) -> None:
+    def _hovered(self, x: float | None, y: float | None, *, side: int = 0) -> None:
         if x is None or y is None or self._base is None:
             self._controller.hover(None)
             self.read_out.emit("")
             return
-        self._controller.hover(self._at(x, y))
+        self._controller.hover(
+            self._at(x, y) if self._side_at(x, side) == self._controller.comparing.current_side else None
+        )
         size = self._base.size
         column, row = int(x), int(y)
         text = f"{size.width} × {size.height}"
@@ -261,8 +330,17 @@ class Workspace(QWidget):
             text += f" · {column}, {row} · {value}"
         self.read_out.emit(text)
 
-    def _clicked(self, x: float, y: float, modifiers: Any) -> None:
+    def _side_at(self, x: float, side: int) -> int | None:
+        """Which side of the comparison is at column `x` of the picture on canvas `side`; None without a comparison."""
+        if not self.area.active or self._base is None:
+            return None
+        return int(x >= self._controller.comparing.split * self._base.size.width) if self.area.splitting else side
+
+    def _clicked(self, x: float, y: float, modifiers: Any, *, side: int = 0) -> None:
         self.canvas.set_tool(None)
+        there = self._side_at(x, side)
+        if there is not None:
+            self._controller.comparing.choose_side(there)
         instance = self._controller.session.state.instance
         if instance is not None and instance.spec.pick is not None:
             self._controller.pick(x, y)

@@ -83,6 +83,7 @@ class Analysis:
     keywords : names from the course that lead here
     facts : callable (output of the first stage, values by name) -> Facts, where controls depend on the input
     pick : callable (output of the first stage, x, y) -> values by name, what a click on the picture sets
+    walk : name of the whole number that the keys for the next and the previous step change; empty without steps
     """
 
     key: str
@@ -103,6 +104,7 @@ class Analysis:
     keywords: tuple[str, ...] = ()
     facts: Callable[[Any, Mapping[str, Any]], Facts] | None = None
     pick: Callable[[Any, float, float], Mapping[str, Any]] | None = None
+    walk: str = ""
 
     def takes(self, model: ModelSpec) -> bool:
         """Whether `model` can be picked."""

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from cvstudio.draw.base import Emphasis, Look, draw
+from cvstudio.draw.pair import Pair
 from cvstudio.draw.render import Renderer, render
 from cvstudio.draw.stack import Stack, faded
 
-__all__ = ["Emphasis", "Look", "Renderer", "Stack", "draw", "faded", "render"]
+__all__ = ["Emphasis", "Look", "Pair", "Renderer", "Stack", "draw", "faded", "render"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +36,8 @@ def _(result: Detections, canvas: NDArray[np.uint8], view: View, look: Look, emp
     paint_masks(result, target, view.scale, look, emphasis, (left, top, right, bottom))
     paint_trails(result, target, view.scale, look, (left, top))
     _paint_boxes(result, corners - np.array([left, top, left, top]), target, look, emphasis)
-    _paint_labels(result, place_labels(result, corners, view.scale, look), target, (left, top), look)
+    labels = place_labels(result, corners, view.scale, look)
+    paint_chips(labels, target, (left, top), look, lambda row: row_colour(result, row, look))
     if look.opacity < 1:
         shown[:] = cv2.addWeighted(target, look.opacity, shown, 1 - look.opacity, 0)
 
@@ -58,14 +61,14 @@ def _paint_boxes(
     for row in rows:
         rank = _rank(int(result.ids[row]), emphasis)
         colour = row_colour(result, row, look)
-        _outline(canvas, edges[row].tolist(), look.line_width + (rank > 0), colour, chosen=rank >= 2)
+        outline(canvas, edges[row].tolist(), look.line_width + (rank > 0), colour, chosen=rank >= 2)
 
 
 def _rank(number: int, emphasis: Emphasis) -> int:
     return 2 * (number in emphasis.selected) + (number == emphasis.hovered)
 
 
-def _outline(canvas: NDArray[np.uint8], edges: list[int], width: int, colour: RGB, *, chosen: bool) -> None:
+def outline(canvas: NDArray[np.uint8], edges: list[int], width: int, colour: RGB, *, chosen: bool) -> None:
     """A line of `width` px inside the box's edges and a dark hairline around it; a white one inside where chosen."""
     import cv2
 
@@ -79,9 +82,15 @@ def _outline(canvas: NDArray[np.uint8], edges: list[int], width: int, colour: RG
             cv2.rectangle(canvas, (x1, y1), (max(x1, x2), max(y1, y2)), ink, 1)
 
 
-def _paint_labels(
-    result: Detections, labels: list[Label], canvas: NDArray[np.uint8], origin: tuple[int, int], look: Look
+def paint_chips(
+    labels: Sequence[Label],
+    canvas: NDArray[np.uint8],
+    origin: tuple[int, int],
+    look: Look,
+    colour_of: Callable[[int], RGB],
 ) -> None:
+    """Write `labels`, which have their places on the whole picture, on the part that begins at `origin`, each on the
+    colour of its row."""
     size = text_size(look)
     # The best is drawn last, on top.
     for label in reversed(labels):
@@ -89,7 +98,7 @@ def _paint_labels(
         right, bottom = min(left + label.width, canvas.shape[1]), min(top + label.height, canvas.shape[0])
         if left >= canvas.shape[1] or top >= canvas.shape[0] or right <= 0 or bottom <= 0:
             continue
-        colour = row_colour(result, label.row, look)
+        colour = colour_of(label.row)
         shown = chip(label.text, size, text_on(colour), colour)
         canvas[max(top, 0) : bottom, max(left, 0) : right] = shown[
             max(-top, 0) : bottom - top, max(-left, 0) : right - left

@@ -6,6 +6,7 @@ agree, and labels stand still while the picture is moved.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,41 +52,64 @@ def label_text(result: Detections, row: int, look: Look) -> str:
 def place_labels(result: Detections, corners: NDArray[np.int64], scale: float, look: Look) -> list[Label]:
     """Places for the labels of the best boxes, the best first.
 
-    Above the box, else below it, else inside at its top or bottom; at its left, else at its right. The first place
-    that no better label covers is taken; where there is none, the first one, and the better label covers it.
-
     Parameters
     ----------
     result : Detections, best first
     corners : int64 (n, 4), left, top, right and bottom of the boxes in output pixels
     scale : output pixels for each image pixel
     """
-    whole = grid_size(result.size, scale)
-    count = min(len(result), MAX_LABELS)
-    # Left, top, right, bottom of what is taken, in its first `len(labels)` rows.
-    taken = np.zeros((count, 4), np.int64)
+    texts = ((row, label_text(result, row, look)) for row in range(min(len(result), MAX_LABELS)))
+    return place_texts(texts, corners, grid_size(result.size, scale), text_size(look))
+
+
+def place_texts(
+    texts: Iterable[tuple[int, str]], corners: NDArray[np.int64], whole: Size, size: int, *, covering: bool = True
+) -> list[Label]:
+    """Places for texts beside their boxes, the most important first.
+
+    Above the box, else below it, else inside at its top or bottom; at its left, else at its right. The first place
+    that no more important text covers is taken; where there is none, the first one, and the other text covers it.
+
+    Parameters
+    ----------
+    texts : (row of the box, text); empty texts have no place
+    corners : int64 (n, 4), left, top, right and bottom of the boxes in output pixels
+    whole : size of the whole picture in output pixels
+    size : of the face in pixels
+    covering : False leaves out a text that would be covered, and looks for room along the sides of its box first
+    """
+    # Left, top, right, bottom of what is taken.
+    taken = np.zeros((0, 4), np.int64)
     labels: list[Label] = []
-    for row in range(count):
-        text = label_text(result, row, look)
+    for row, text in texts:
         if not text:
             continue
-        width, height = chip_size(text, text_size(look))
-        spots = _spots(corners[row].tolist(), width, height, whole)
-        covered = _covered(spots, width, height, taken[: len(labels)])
-        left, top = spots[int(np.argmin(covered))].tolist()
-        taken[len(labels)] = (left, top, left + width, top + height)
+        width, height = chip_size(text, size)
+        spots = _spots(corners[row].tolist(), width, height, whole, along=not covering)
+        covered = _covered(spots, width, height, taken)
+        place = int(np.argmin(covered))
+        if covered[place] and not covering:
+            continue
+        left, top = spots[place].tolist()
+        taken = np.concatenate((taken, [[left, top, left + width, top + height]]))
         labels.append(Label(row, text, left, top, width, height))
     return labels
 
 
-def _spots(box: list[int], width: int, height: int, whole: Size) -> NDArray[np.int64]:
-    """Corners (left, top) of the places within the picture, the best first, int64 (n, 2) with n >= 1."""
+def _spots(box: list[int], width: int, height: int, whole: Size, *, along: bool) -> NDArray[np.int64]:
+    """Corners (left, top) of the places within the picture, the best first, int64 (n, 2) with n >= 1; `along` the sides
+    of the box, too."""
     left, top, right, bottom = box
     furthest = max(whole.width - width, 0)
     lefts = (min(max(left, 0), furthest), min(max(right - width, 0), furthest))
     lowest = max(whole.height - height, 0)
     tops = [y for y in (top - height, bottom, top, bottom - height) if 0 <= y <= lowest]
-    return np.array([(x, y) for y in tops or [min(max(top, 0), lowest)] for x in lefts], np.int64)
+    spots = [(x, y) for y in tops or [min(max(top, 0), lowest)] for x in lefts]
+    if along:
+        beside = range(min(max(top, 0), lowest), min(bottom - height, lowest) + 1, height)
+        spots += [(x, y) for y in beside for x in (*lefts, left - width, right) if 0 <= x <= furthest]
+        spots += [(x, y) for y in tops for x in range(lefts[0], lefts[1] + 1, width)]
+    return np.array(spots, np.int64)
 
 
 def _covered(spots: NDArray[np.int64], width: int, height: int, taken: NDArray[np.int64]) -> NDArray[np.bool_]:

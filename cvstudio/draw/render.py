@@ -13,12 +13,15 @@ from cvstudio.draw import (  # noqa: F401  (each registers its painter)
     guesses,
     heat,
     hog,
+    inside,
     neighbours,
+    pair,
     pictures,
     points,
     regions,
     sound,
     stack,
+    suppression,
 )
 from cvstudio.draw.base import Emphasis, Look, draw
 from cvstudio.draw.ground import Colour, Ground, plain

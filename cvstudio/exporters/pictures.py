@@ -18,11 +18,25 @@ from cvstudio.hog import HogCells
 from cvstudio.landmarks import Landmarks
 from cvstudio.neighbours import Neighbours
 from cvstudio.progress import Progress
+from cvstudio.proposals import Proposals
 from cvstudio.results import Detections, HeatMap, Labels, Picture, Spectrogram
 from cvstudio.segmentation import Segmentation
+from cvstudio.suppression import Suppression
 from cvstudio.types import Image, Rect, Size, View
 
-DRAWN = (Detections, HeatMap, HogCells, Labels, Landmarks, Neighbours, Picture, Segmentation, Spectrogram)
+DRAWN = (
+    Proposals,
+    Detections,
+    HeatMap,
+    HogCells,
+    Labels,
+    Landmarks,
+    Neighbours,
+    Picture,
+    Segmentation,
+    Spectrogram,
+    Suppression,
+)
 MAX_COLUMNS = 8000
 JPEG_QUALITY = 95
 JPEG_MAX_SIDE = 65_535

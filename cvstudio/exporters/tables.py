@@ -17,8 +17,10 @@ from cvstudio.exporters.base import Combined, Exporter, ExportItem, Piece
 from cvstudio.landmarks import Landmarks
 from cvstudio.neighbours import Neighbours
 from cvstudio.progress import Progress
+from cvstudio.proposals import Proposals
 from cvstudio.results import Detections, Labels
 from cvstudio.segmentation import Segmentation
+from cvstudio.suppression import Suppression
 
 Row = dict[str, Any]
 
@@ -115,6 +117,40 @@ def neighbour_rows(result: Neighbours) -> list[Row]:
     ]
 
 
+def pair_rows(result: Suppression) -> list[Row]:
+    """One mapping for each pair that is looked at, in order: turn (from 1), ids of the box that is taken and of the
+    other, its label and score, their intersection over union, whether it is dropped. A box that is taken and overlaps
+    nothing has one without another."""
+    found, rows = result.candidates, []
+    for turn in range(len(result.kept)):
+        pairs = result.pairs(turn)
+        assert pairs is not None
+        taken = {"turn": turn + 1, "taken": int(found.ids[pairs.taken]), "label": found.label(pairs.taken)}
+        taken["score"] = _number(found.scores[pairs.taken])
+        if not len(pairs.rows):
+            rows.append({**taken, "other": None, "other_score": None, "iou": None, "dropped": False})
+        for row, share, dropped in zip(pairs.rows.tolist(), pairs.shares, pairs.dropped.tolist(), strict=True):
+            other = {"other": int(found.ids[row]), "other_score": _number(found.scores[row])}
+            rows.append({**taken, **other, "iou": _number(share), "dropped": dropped})
+    return rows
+
+
+def inside_rows(result: Proposals) -> list[Row]:
+    """One mapping for each region that the last step looks at, the most promising first: before (its objectness, or the
+    score of a network without proposals), box before, label and score after, box after; boxes as in `rows_of`."""
+    return [
+        {
+            "region": row,
+            "before": _number(result.promise[row]),
+            "box_before": [_number(value) for value in result.before[row]],
+            "label": result.label(row),
+            "score": _number(result.scores[row]),
+            "box_after": [_number(value) for value in result.after[row]],
+        }
+        for row in range(len(result.before))
+    ]
+
+
 FORMS: dict[type[Any], Form] = {
     Detections: Form(
         "cvstudio-detections",
@@ -153,13 +189,36 @@ FORMS: dict[type[Any], Form] = {
         region_rows,
         lambda row: [row["class"], _cell(row["label"]), row["share"]],
     ),
+    Proposals: Form(
+        "cvstudio-regions-of-interest",
+        "regions",
+        (
+            *("region", "before", "x1_before", "y1_before", "x2_before", "y2_before"),
+            *("label", "score", "x1", "y1", "x2", "y2"),
+        ),
+        inside_rows,
+        lambda row: [
+            *(row["region"], row["before"], *row["box_before"]),
+            *(_cell(row["label"]), row["score"], *row["box_after"]),
+        ],
+    ),
+    Suppression: Form(
+        "cvstudio-suppression",
+        "pairs",
+        ("turn", "taken", "label", "score", "other", "other_score", "iou", "dropped"),
+        pair_rows,
+        lambda row: [
+            *(row["turn"], row["taken"], _cell(row["label"]), row["score"]),
+            *(row["other"], row["other_score"], row["iou"], int(row["dropped"])),
+        ],
+    ),
 }
 
 
 def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
     """Our own forms, version 1.
 
-    format, version : "cvstudio-detections", "-labels", "-keypoints", "-neighbours" or "-regions", 1
+    format, version : the form's name, such as "cvstudio-detections" (see `FORMS`), and 1
     file, width, height : name and size in pixels of the picture or video
     analysis, model : keys of what found them
     score_kind : "probability", "margin" (of an SVM) or "neighbours" (of a cascade)
@@ -168,7 +227,8 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
         detections : best first: id, label, score, box [x1, y1, x2, y2] in pixels; (0, 0) is the outer corner of the
             top left pixel; mask where the model tells it (see `rows_of`)
         labels : the likeliest first: label, probability, believed
-        points, neighbours, classes : see `point_rows`, `neighbour_rows` and `region_rows`
+        points, neighbours, classes, pairs, regions : see `point_rows`, `neighbour_rows`, `region_rows`, `pair_rows` and
+            `inside_rows`
     """
     frames = []
     size, kind, form = item.media.size, "probability", FORMS[Detections]

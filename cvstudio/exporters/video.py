@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw import render
+from cvstudio.draw import Pair, render
 from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem
@@ -23,8 +23,10 @@ from cvstudio.media.container import open_container, time_base, video_stream
 from cvstudio.neighbours import Neighbours
 from cvstudio.params import Choices, Doc
 from cvstudio.progress import Progress
+from cvstudio.proposals import Proposals
 from cvstudio.results import Detections, HeatMap, Labels
 from cvstudio.segmentation import Segmentation
+from cvstudio.suppression import Suppression
 from cvstudio.types import View
 
 CRF: Mapping[str, str] = {"high": "18", "good": "23", "small": "28"}
@@ -84,7 +86,8 @@ def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progr
         for moment in item.moments(progress):
             assert moment.image is not None
             assert moment.pts is not None
-            whole = View.whole(media.size or moment.image.size)
+            compared = moment.result.size if isinstance(moment.result, Pair) else None
+            whole = View.whole(compared or media.size or moment.image.size)
             pixels = _even(render(moment.image, [(moment.result, look)], whole))
             if stream is None:
                 stream = _add_picture(target, pixels, tick, media, options)
@@ -149,7 +152,7 @@ EXPORTERS.register(
         "mp4",
         "MP4 video",
         ".mp4",
-        (Detections, HeatMap, HogCells, Labels, Landmarks, Neighbours, Segmentation),
+        (Proposals, Detections, HeatMap, HogCells, Labels, Landmarks, Neighbours, Segmentation, Suppression),
         _write_mp4,
         "The video with its results and its sound, whole or a part of it.",
         video=True,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from cvstudio.errors import MediaError
 from cvstudio.models._coco import LABELS, N_OUTPUTS, OUTPUTS
 from cvstudio.models._torch import TorchNetwork, stoppable
 from cvstudio.models.base import MAX_CANDIDATES, Architecture, ModelSpec, Weights
@@ -20,6 +21,9 @@ from cvstudio.types import Image
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from cvstudio.models._inside import Regions
+    from cvstudio.proposals import Proposals
+
 FLOOR = 0.01
 """Probability under which a candidate is not kept; the score slider goes no lower."""
 
@@ -29,8 +33,11 @@ URL = "https://download.pytorch.org/models/"
 class TorchvisionDetector(TorchNetwork):
     """A detector of torchvision, run up to its candidates; a family says how they come from the features.
 
-    `predict` holds no lock and keeps nothing between two pictures.
+    `predict` holds no lock and keeps nothing between two pictures. A family with anchors has `_regions`, and says so in
+    `more_capabilities`.
     """
+
+    more_capabilities: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, model: nn.Module, device: str) -> None:
         import torch
@@ -81,6 +88,31 @@ class TorchvisionDetector(TorchNetwork):
     def heads(model: Any, pixels: Tensor) -> Any:
         """What `model` answers to normalised pixels (1, 3, h, w), before any box is made of it."""
         return model.head(list(model.backbone(pixels).values()))
+
+    def inside(self, image: Image, progress: Progress) -> Proposals:
+        """The anchors, and regions before and after the last step, at most `MAX_CANDIDATES`.
+
+        Raises
+        ------
+        MediaError
+            The picture is so thin that nothing of it is left in the network's input.
+        """
+        from cvstudio.models._inside import to_picture
+
+        progress.check()
+        with self.computing():
+            batch = self._batch(image)
+            if batch is None:
+                raise MediaError("The network sees nothing of a picture this thin; open one with longer sides.")
+            with stoppable(self._blocks, progress):
+                found = self._regions(batch)
+            generator = getattr(self.model, "anchor_generator", None) or self.model.rpn.anchor_generator
+            per_place = generator.num_anchors_per_location()
+            return to_picture(found, per_place, self._label_of, batch.image_sizes[0], image.size)
+
+    def _regions(self, batch: Any) -> Regions:
+        """The anchors and the regions of a batch of one picture."""
+        raise NotImplementedError
 
     def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
         """Boxes float32 (n, 4) in pixels of the batch, scores float32 (n,), descending, and classes int64 (n,)."""
@@ -213,7 +245,7 @@ def detector_spec(
         ranges={"score": Range(FLOOR, 1, step=0.01)},
         defaults=defaults,
         labels=LABELS,
-        capabilities=frozenset({"gradients", "hooks", "logits"}),
+        capabilities=frozenset({"gradients", "hooks", "logits"}) | network.more_capabilities,
         keywords=(*keywords, "COCO", "torchvision"),
         summary=summary,
         architecture=Architecture(build, input_size, network.heads, parameters, round(gmacs * 1e9)),

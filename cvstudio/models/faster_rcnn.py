@@ -17,6 +17,8 @@ from cvstudio.models._torchvision import FLOOR, TorchvisionDetector, coco_weight
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from cvstudio.models._inside import Regions
+
 PAPER = "Ren et al., Faster R-CNN: Towards Real-Time Object Detection with Region Proposal Networks, NeurIPS 2015"
 KEYWORDS = (
     *("Faster R-CNN", "R-CNN", "RPN", "region proposal network", "proposals", "RoI pooling", "RoI align"),
@@ -31,6 +33,8 @@ class FasterRcnnNetwork(TorchvisionDetector):
 
     A softmax over the classes and the background scores it.
     """
+
+    more_capabilities = frozenset({"anchors"})
 
     def _make_trunk(self) -> nn.Module:
         from cvstudio.models._trunks import Proposing
@@ -52,33 +56,63 @@ class FasterRcnnNetwork(TorchvisionDetector):
     def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
         from torchvision.ops import clip_boxes_to_image, remove_small_boxes
 
-        heads = self.model.roi_heads
-        features, (objectness, deltas) = self.forward(batch.tensors)
-        proposals = self._proposals(batch, features, objectness, deltas)
-        pooled = heads.box_roi_pool(features, proposals, batch.image_sizes)
-        logits, regression = heads.box_predictor(heads.box_head(pooled))
+        _, _, proposals, _, logits, regression = self._both_stages(batch)
         rows, outputs, scores = self._best(full(logits).softmax(dim=-1), FLOOR)
-        boxes = heads.box_coder.decode(full(regression), proposals)[rows, outputs]
+        boxes = self.model.roi_heads.box_coder.decode(full(regression), proposals)[rows, outputs]
         boxes = clip_boxes_to_image(boxes, batch.image_sizes[0])
         kept = remove_small_boxes(boxes, SMALLEST)
         return boxes[kept], scores[kept], self._label_of[outputs[kept]]
 
-    def _proposals(self, batch: Any, features: Any, objectness: Any, deltas: Any) -> list[Tensor]:
-        """The regions worth a second look, as torchvision's own proposal network chooses them.
+    def _regions(self, batch: Any) -> Regions:
+        import torch
+        from torchvision.ops import clip_boxes_to_image
+
+        from cvstudio.models._inside import Regions, likeliest, map_sizes
+
+        maps, anchors, proposals, objectness, logits, regression = self._both_stages(batch)
+        scores, outputs = likeliest(full(logits).softmax(dim=-1), self._label_of)
+        rows = torch.arange(len(outputs), device=outputs.device)
+        boxes = self.model.roi_heads.box_coder.decode(full(regression), proposals)[rows, outputs]
+        after = clip_boxes_to_image(boxes, batch.image_sizes[0])
+        order = objectness[0].argsort(descending=True, stable=True)
+        return Regions(
+            anchors[0],
+            map_sizes(maps),
+            proposals[0][order],
+            objectness[0][order],
+            after[order],
+            scores[order],
+            outputs[order],
+            two_stages=True,
+        )
+
+    def _both_stages(self, batch: Any) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor], Tensor, Tensor]:
+        """Maps, anchors, proposals with their objectness 0..1, and what the second part says of each proposal: logits
+        (m, outputs) and shifts (m, 4 outputs)."""
+        heads = self.model.roi_heads
+        features, (objectness, deltas) = self.forward(batch.tensors)
+        maps = list(features.values())
+        anchors, proposals, promise = self._proposals(batch, maps, objectness, deltas)
+        pooled = heads.box_roi_pool(features, proposals, batch.image_sizes)
+        logits, regression = heads.box_predictor(heads.box_head(pooled))
+        return maps, anchors, proposals, promise, logits, regression
+
+    def _proposals(
+        self, batch: Any, maps: list[Tensor], objectness: Any, deltas: Any
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Anchors, and the regions worth a second look, as torchvision's own proposal network chooses them.
 
         It is run in its parts, as boxes have to be computed in float32 whatever the convolutions compute in.
         """
         from torchvision.models.detection.rpn import concat_box_prediction_layers
 
         rpn = self.model.rpn
-        maps = list(features.values())
         anchors = rpn.anchor_generator(batch, maps)
         counts = [level.shape[1] * level.shape[2] * level.shape[3] for level in objectness]
         flat, shifts = concat_box_prediction_layers([full(o) for o in objectness], [full(d) for d in deltas])
         boxes = rpn.box_coder.decode(shifts, anchors).view(1, -1, 4)
-        proposals, _ = rpn.filter_proposals(boxes, flat, batch.image_sizes, counts)
-        found: list[Tensor] = proposals
-        return found
+        proposals, scores = rpn.filter_proposals(boxes, flat, batch.image_sizes, counts)
+        return anchors, proposals, scores
 
 
 MODELS.register(

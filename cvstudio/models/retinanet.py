@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 from cvstudio.models import MODELS
 from cvstudio.models._torch import full
 from cvstudio.models._torchvision import FLOOR, TorchvisionDetector, coco_weights, detector_spec
+from cvstudio.models.base import MAX_CANDIDATES
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from cvstudio.models._inside import Regions
 
 PAPER = "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017"
 KEYWORDS = ("RetinaNet", "focal loss", "FPN", "feature pyramid", "one-stage", "anchors", "ResNet-50")
@@ -22,6 +25,8 @@ KEYWORDS = ("RetinaNet", "focal loss", "FPN", "feature pyramid", "one-stage", "a
 
 class RetinaNetwork(TorchvisionDetector):
     """Every anchor is a candidate for each class; a sigmoid for each class scores it."""
+
+    more_capabilities = frozenset({"anchors"})
 
     def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
         from torchvision.ops import clip_boxes_to_image
@@ -33,6 +38,20 @@ class RetinaNetwork(TorchvisionDetector):
         rows, outputs, found = self._best(head["cls_logits"][0], math.log(FLOOR / (1 - FLOOR)))
         boxes = model.box_coder.decode_single(full(head["bbox_regression"][0][rows]), anchors[rows])
         return clip_boxes_to_image(boxes, batch.image_sizes[0]), full(found).sigmoid(), self._label_of[outputs]
+
+    def _regions(self, batch: Any) -> Regions:
+        from torchvision.ops import clip_boxes_to_image
+
+        from cvstudio.models._inside import Regions, likeliest, map_sizes
+
+        model = self.model
+        features, head = self.forward(batch.tensors)
+        (anchors,) = model.anchor_generator(batch, features)
+        scores, outputs = likeliest(full(head["cls_logits"][0]).sigmoid(), self._label_of)
+        best, rows = scores.topk(min(MAX_CANDIDATES, len(scores)))
+        boxes = model.box_coder.decode_single(full(head["bbox_regression"][0][rows]), anchors[rows])
+        after = clip_boxes_to_image(boxes, batch.image_sizes[0])
+        return Regions(anchors, map_sizes(features), anchors[rows], best, after, best, outputs[rows], two_stages=False)
 
 
 MODELS.register(

@@ -24,9 +24,14 @@ def entries(qapp) -> Iterator[list[Entry]]:
 
 TERMS = {
     "analysis:detect": (
-        "object detection, detect, detector, detection, bounding box, NMS, non-maximum suppression, IoU, "
-        "intersection over union, confidence, score threshold, find objects, 객체 검출, 물체검출, 바운딩 박스"
+        "object detection, detect, detector, detection, bounding box, confidence, score threshold, find objects, "
+        "객체 검출, 물체검출, 바운딩 박스"
     ),
+    "analysis:suppression": (
+        "NMS, non-maximum suppression, IoU, intersection over union, step by step, 비최대 억제, duplicates"
+    ),
+    "analysis:anchors": "anchors, anchor boxes, default boxes, proposals, RPN, region proposals, objectness, 앵커",
+    "command:next-step": "next step",
     "analysis:classify": (
         "classification, classify, softmax, logits, top-5, temperature scaling, calibration, open set, "
         "image recognition, 분류, 이미지 분류"
@@ -71,7 +76,7 @@ TERMS = {
         "training, transfer learning, fine-tuning, knowledge distillation, data augmentation, pseudo-labels, "
         "self-training, learning curve, 전이 학습, 지식 증류"
     ),
-    "panel:layers": "layers, overlay opacity, compare models, 레이어",
+    "panel:layers": "layers, overlay opacity, 레이어",
     "panel:catalogue": "all models, model zoo, model catalogue, receptive field, FLOPs, MACs, 수용 영역, 모델 목록",
     "panel:performance": "performance, fps, latency, memory, 성능",
     "panel:look": "line width, viridis, colour map",
@@ -85,6 +90,8 @@ TERMS = {
     "command:open": "open, 열기",
     "command:undo": "undo, 되돌리기",
     "command:compare": "compare, before after, original, 비교",
+    "command:compare-with": "compare models, compare two models, compare settings, side by side, A/B, 비교하기",
+    "command:compare-way": "split line",
     "command:shortcuts": "shortcuts, keyboard, 단축키",
 }
 
@@ -104,7 +111,6 @@ MAY_COME = {
     "class activation map": "Grad-CAM",
     "SSD300": "SSD300",
     "Faster R-CNN": "Faster R-CNN",
-    "region proposal network": "Faster R-CNN",
     "RetinaNet": "RetinaNet",
     "focal loss": "RetinaNet",
 }

@@ -269,7 +269,6 @@ PANELS.register(
             "stack",
             "blend",
             "visibility",
-            "compare models",
             "레이어",
             "겹쳐 보기",
             "투명도",

@@ -17,6 +17,7 @@ from ui.controller import Controller
 from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
+from ui.stepping import step
 from ui.views.guesses import Guesses
 from ui.views.result_views import VIEWS
 from ui.views.results_table import ResultsTable
@@ -109,11 +110,9 @@ class ResultsPanel(QWidget):
     def _show_in_view(self, result: Any) -> None:
         kind = type(result)
         if kind not in self._views:
-            made: Any = VIEWS[kind]()
-            if hasattr(made, "open_requested"):
-                made.open_requested.connect(lambda path: self._controller.open_paths([path]))
-            self._views[kind] = made
-            self._stack.addWidget(made)
+            self._views[kind] = VIEWS[kind]()
+            self._stack.addWidget(self._views[kind])
+            self._listen(self._views[kind])
         view: Any = self._views[kind]
         chosen = self._controller.session.state.selection
         hovered = self._controller.hovered_id
@@ -122,6 +121,17 @@ class ResultsPanel(QWidget):
             view.colour_map = self._controller.look().colour_map
         self._summary.setText(view.show_result(result, pointed))
         self._stack.setCurrentWidget(view)
+
+    def _listen(self, view: Any) -> None:
+        """Do what the user wants in a view."""
+        if hasattr(view, "stepped"):
+            view.stepped.connect(lambda steps: step(self._controller, steps))
+        if hasattr(view, "selected"):
+            view.selected.connect(lambda ids: self._controller.select(frozenset(ids)))
+        if hasattr(view, "hovered"):
+            view.hovered.connect(self._controller.hover)
+        if hasattr(view, "open_requested"):
+            view.open_requested.connect(lambda path: self._controller.open_paths([path]))
 
     def _show_pointed(self) -> None:
         if type(self._controller.current_result()) in VIEWS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -117,7 +118,7 @@ class Canvas(QWidget):
 
     def set_content_size(self, size: Size | None) -> None:
         """Size of the picture in pixels; another one is shown as a whole, the same one keeps the view."""
-        if size == (self._place.content if self._place else None):
+        if size == self.content_size:
             return
         self._place = Placement(size, self._viewport()) if size is not None else None
         self._fitting = True
@@ -153,6 +154,16 @@ class Canvas(QWidget):
         self._tool = tool
         self._show_cursor()
         self.update()
+
+    @property
+    def content_size(self) -> Size | None:
+        """Size of the picture in pixels; None without one."""
+        return self._place.content if self._place else None
+
+    @property
+    def picture_left(self) -> int:
+        """Where the visible part of the picture begins, in device pixels of the widget."""
+        return self._place.visible()[0] if self._place else 0
 
     @property
     def tool(self) -> Tool | None:
@@ -196,6 +207,16 @@ class Canvas(QWidget):
             return None
         ratio = self.devicePixelRatioF()
         return self._place.image_point(point.x() * ratio, point.y() * ratio)
+
+    def match(self, other: Canvas) -> None:
+        """Show the same part of the same picture at the same scale as `other`, around the same middle."""
+        theirs, mine = other._place, self._place
+        if theirs is None or mine is None or theirs.content != mine.content:
+            return
+        self._fitting = other._fitting
+        moved = replace(mine, scale=theirs.scale, left=theirs.left, top=theirs.top, viewport=theirs.viewport)
+        self._place = moved.resized(self._viewport())
+        self._settle()
 
     def _settle(self) -> None:
         """After anything that moves the picture: fit where wanted, and tell where the view is another."""

@@ -9,11 +9,16 @@ from PySide6.QtWidgets import QWidget
 
 from cvstudio.hog import HogCells
 from cvstudio.neighbours import Neighbours
+from cvstudio.proposals import Proposals
 from cvstudio.results import HeatMap
+from cvstudio.suppression import Suppression
 
 
 class ResultView(Protocol):
-    """A widget that shows a result, and what of it is pointed at or chosen."""
+    """A widget that shows a result, and what of it is pointed at or chosen.
+
+    It may have the signals `stepped` (how many steps on), `selected` (ids) and `hovered` (id or None).
+    """
 
     def show_result(self, result: Any, pointed: int | None) -> str:
         """Show `result`, with the number of its part that the mouse is on or that is chosen; the headline."""
@@ -38,5 +43,23 @@ def _neighbours() -> QWidget:
     return NeighboursView()
 
 
-VIEWS: dict[type[Any], Callable[[], QWidget]] = {HeatMap: _heat, HogCells: _hog, Neighbours: _neighbours}
+def _inside() -> QWidget:
+    from ui.views.inside_view import InsideView
+
+    return InsideView()
+
+
+def _suppression() -> QWidget:
+    from ui.views.suppression_view import SuppressionView
+
+    return SuppressionView()
+
+
+VIEWS: dict[type[Any], Callable[[], QWidget]] = {
+    Proposals: _inside,
+    HeatMap: _heat,
+    HogCells: _hog,
+    Neighbours: _neighbours,
+    Suppression: _suppression,
+}
 """Makes the view of a type of result; called when the first of them is to be shown."""

@@ -163,12 +163,14 @@ class DetectionsModel(QAbstractTableModel):
         return f"{score:.0f}" if found.score_kind == "neighbours" else f"{score:.2f}"
 
 
-class _ScoreDelegate(QStyledItemDelegate):
-    """The score as a short bar before its number."""
+class BarDelegate(QStyledItemDelegate):
+    """A share 0..1, the item's user data, as a short bar before its number."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         super().paint(painter, option, index)
         share = index.data(Qt.ItemDataRole.UserRole)
+        if share is None:
+            return
         area: QRect = option.rect
         bar = QRectF(area.left() + 8, area.center().y() - 2, BAR_WIDTH, 4)
         painter.save()
@@ -213,7 +215,7 @@ class ResultsTable(QTableView):
         self.setWordWrap(False)
         self.setMouseTracking(True)
         self.setTabKeyNavigation(False)
-        self.setItemDelegateForColumn(SCORE, _ScoreDelegate(self))
+        self.setItemDelegateForColumn(SCORE, BarDelegate(self))
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)

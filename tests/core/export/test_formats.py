@@ -249,11 +249,7 @@ def test_a_format_that_cannot_hold_the_result_says_so(tmp_path, item, found, sou
     frames = [(Frame(picture.pixels), found)]
     for key, given, words in (
         ("npz", item(found), "expects spectrogram, found detections"),
-        (
-            "csv",
-            item(sound, None),
-            "expects detections or labels or landmarks or neighbours or segmentation, found spectrogram",
-        ),
+        ("csv", item(sound, None), "segmentation or proposals or suppression, found spectrogram"),
         ("mp4", item(found), "expects a whole video"),
         ("png", item(None, None, frames), "expects one moment"),
     ):

@@ -1,0 +1,100 @@
+"""Two results on the same picture, compared: beside each other, or on both sides of a line."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.draw.base import Emphasis, Look, draw, grid, grid_origin, grid_size
+from cvstudio.draw.labels import text_size
+from cvstudio.draw.palette import INK, PAPER
+from cvstudio.draw.text import chip
+from cvstudio.types import Image, Size, View, readonly
+
+P = TypeVar("P", bound=Image)
+
+GAP = 8
+"""Pixels between the two pictures."""
+MARGIN = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two results and how they are shown.
+
+    Parameters
+    ----------
+    left, right : results on pictures of `picture` pixels
+    picture : size of one picture
+    split : 0..1 of the width, where the line is; None shows two pictures beside each other, and what it is drawn on
+        is `base_of` that picture
+    titles : written at the top of both sides; empty for none
+    """
+
+    left: Any
+    right: Any
+    picture: Size
+    split: float | None = None
+    titles: tuple[str, str] = ("", "")
+
+    @property
+    def size(self) -> Size:
+        """Of what it is drawn on."""
+        width, height = self.picture
+        return self.picture if self.split is not None else Size(2 * width + GAP, height)
+
+    def base_of(self, image: P) -> P:
+        """What it is drawn on: the picture itself, or twice beside each other."""
+        if self.split is not None:
+            return image
+
+        def twice(array: NDArray[Any]) -> NDArray[Any]:
+            gap = np.zeros((array.shape[0], GAP, *array.shape[2:]), array.dtype)
+            return readonly(np.concatenate((array, gap, array), axis=1))
+
+        alpha = None if image.alpha is None else twice(image.alpha)
+        return dataclasses.replace(image, pixels=twice(image.pixels), alpha=alpha)
+
+
+@draw.register
+def _(result: Pair, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+    x, y = grid_origin(view)
+    if result.split is None:
+        offset = result.picture.width + GAP
+        right_view = View(view.rect._replace(x=view.rect.x - offset), view.scale)
+        draw(result.left, canvas, view, look, emphasis)
+        draw(result.right, canvas, right_view, look, emphasis)
+        right = grid(offset, view.scale) + MARGIN
+    else:
+        column = grid(result.split * result.picture.width, view.scale)
+        place = min(max(column - x, 0), canvas.shape[1])
+        left = canvas.copy()
+        draw(result.left, left, view, look, emphasis)
+        draw(result.right, canvas, view, look, emphasis)
+        canvas[:, :place] = left[:, :place]
+        split_line(canvas, column - x, look.line_width)
+        right = grid_size(result.size, view.scale).width - MARGIN
+    size = text_size(look)
+    for title, edge in zip(result.titles, (MARGIN, right), strict=True):
+        if title:
+            shown = chip(title, size, PAPER, INK)
+            ends_there = result.split is not None and edge == right
+            _paste(canvas, shown, edge - shown.shape[1] * ends_there - x, MARGIN - y)
+
+
+def split_line(canvas: NDArray[np.uint8], column: int, width: int) -> None:
+    """A bright line within a dark one from top to bottom, its middle before `column`."""
+    for ink, half in ((INK, width // 2 + 2), (PAPER, (width + 1) // 2)):
+        canvas[:, max(column - half, 0) : max(column + half, 0)] = ink
+
+
+def _paste(canvas: NDArray[np.uint8], shown: NDArray[np.uint8], left: int, top: int) -> None:
+    height, width = shown.shape[:2]
+    x1, y1 = max(left, 0), max(top, 0)
+    x2, y2 = min(left + width, canvas.shape[1]), min(top + height, canvas.shape[0])
+    if x1 < x2 and y1 < y2:
+        canvas[y1:y2, x1:x2] = shown[y1 - top : y2 - top, x1 - left : x2 - left]

@@ -1,0 +1,144 @@
+"""A step of a suppression: what was taken, what goes because of it, and what still waits; what went is not there."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, grid_size, visible_part
+from cvstudio.draw.boxes import REACH, box_corners, outline, paint_chips
+from cvstudio.draw.labels import MAX_LABELS, Label, label_text, place_texts, text_size
+from cvstudio.draw.palette import INK, RGB, class_colour
+from cvstudio.suppression import Pairs, Suppression
+from cvstudio.types import View
+
+TAKEN: RGB = (76, 141, 255)
+GOES: RGB = (213, 94, 0)
+STAYS: RGB = (230, 232, 235)
+DASH = 5
+"""Pixels of a dash and of the gap behind it, for a line of 2."""
+
+
+@draw.register
+def _(result: Suppression, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+    import cv2
+
+    left, top, right, bottom = visible_part(result.size, view)
+    if not len(result.candidates) or look.opacity <= 0 or right <= left or bottom <= top:
+        return
+    x, y = grid_origin(view)
+    shown = canvas[top - y : bottom - y, left - x : right - x]
+    target = shown if look.opacity >= 1 else shown.copy()
+    corners = box_corners(result.candidates, view.scale)
+    painter = _Painter(result, target, corners - np.array([left, top, left, top]), look, emphasis)
+    pairs = result.pairs()
+    painter.boxes(pairs)
+    labels = place_texts(
+        _texts(result, pairs, look, emphasis),
+        corners,
+        grid_size(result.size, view.scale),
+        text_size(look),
+        covering=False,
+    )
+    painter.texts(labels, pairs, (left, top))
+    if look.opacity < 1:
+        shown[:] = cv2.addWeighted(target, look.opacity, shown, 1 - look.opacity, 0)
+
+
+def _texts(result: Suppression, pairs: Pairs | None, look: Look, emphasis: Emphasis) -> list[tuple[int, str]]:
+    """Row and text of what is written, the most important first."""
+    found = result.candidates
+    if pairs is None:
+        return [(row, label_text(found, row, look)) for row in range(min(len(found), MAX_LABELS))]
+    texts = [(pairs.taken, label_text(found, pairs.taken, look))]
+    if result.dropping:
+        told = [(row, f"{share:.2f}") for row, share in zip(pairs.rows.tolist(), pairs.shares.tolist(), strict=True)]
+        # What is pointed at is written whatever else there is; the nearest to being dropped or kept comes first.
+        pointed = {emphasis.hovered, *emphasis.selected}
+        texts += [pair for pair in told if int(found.ids[pair[0]]) in pointed]
+        texts += [pair for pair in told if int(found.ids[pair[0]]) not in pointed]
+    texts += [(int(row), label_text(found, int(row), look)) for row in result.stays()[:-1][::-1]]
+    return texts[:MAX_LABELS]
+
+
+class _Painter:
+    """The boxes of one step on one canvas."""
+
+    def __init__(
+        self,
+        result: Suppression,
+        canvas: NDArray[np.uint8],
+        edges: NDArray[np.int64],
+        look: Look,
+        emphasis: Emphasis,
+    ) -> None:
+        self._result, self._canvas, self._look, self._emphasis = result, canvas, look, emphasis
+        height, width = canvas.shape[:2]
+        far = 2 * REACH + look.line_width
+        self._whole = edges
+        # OpenCV counts in 32 bits.
+        self._edges = np.clip(edges, -far, np.array([width, height] * 2) + far)
+
+    def boxes(self, pairs: Pairs | None) -> None:
+        """From the least important to the most, which lies on top."""
+        result, width = self._result, self._look.line_width
+        concerned = set() if pairs is None else {pairs.taken, *pairs.rows.tolist()}
+        for row in result.waiting()[::-1].tolist():
+            if not (result.dropping and row in concerned):
+                self._box(row, self._colour(row), max(1, width // 2))
+        for row in result.stays()[::-1].tolist():
+            self._box(row, self._colour(row), width)
+        if pairs is None:
+            return
+        if result.dropping:
+            for row, drops in zip(pairs.rows[::-1].tolist(), pairs.dropped[::-1].tolist(), strict=True):
+                if drops:
+                    thick = width + self._pointed(row)
+                    dashed(self._canvas, self._whole[row].tolist(), thick, GOES)
+                else:
+                    self._box(row, STAYS, max(1, width // 2))
+        outline(self._canvas, self._edges[pairs.taken].tolist(), width + 1, TAKEN, chosen=True)
+
+    def _box(self, row: int, colour: RGB, width: int) -> None:
+        outline(self._canvas, self._edges[row].tolist(), width + self._pointed(row), colour, chosen=False)
+
+    def _pointed(self, row: int) -> int:
+        number = int(self._result.candidates.ids[row])
+        return 2 * (number == self._emphasis.hovered or number in self._emphasis.selected)
+
+    def _colour(self, row: int) -> RGB:
+        return class_colour(self._result.candidates.label(row))
+
+    def texts(self, labels: list[Label], pairs: Pairs | None, origin: tuple[int, int]) -> None:
+        dropped = {} if pairs is None else dict(zip(pairs.rows.tolist(), pairs.dropped.tolist(), strict=True))
+
+        def colour(row: int) -> RGB:
+            if pairs is not None and row == pairs.taken:
+                return TAKEN
+            if self._result.dropping and row in dropped:
+                return GOES if dropped[row] else STAYS
+            return self._colour(row)
+
+        paint_chips(labels, self._canvas, origin, self._look, colour)
+
+
+def dashed(canvas: NDArray[np.uint8], edges: list[int], width: int, colour: RGB) -> None:
+    """A dashed line of `width` px inside the edges (left, top, right, bottom) of a box, on a dark one.
+
+    The edges may lie far outside: the dashes are those of the whole box, whatever part of it is visible.
+    """
+    left, top, right, bottom = edges
+    right, bottom = max(right, left + 1), max(bottom, top + 1)
+    step = DASH * max(1, width)
+    for ink, first, thick in ((INK, -1, width + 2), (colour, 0, width)):
+        for horizontal in (True, False):
+            (low, high), (near, far) = ((left, right), (top, bottom)) if horizontal else ((top, bottom), (left, right))
+            reach, room = (canvas.shape[1], canvas.shape[0]) if horizontal else canvas.shape[:2]
+            begin = low + max(0, -low // (2 * step)) * 2 * step
+            for side in (near + first, far - thick - first):
+                if side + thick <= 0 or side >= room:
+                    continue
+                across = slice(max(side, 0), side + thick)
+                for start in range(begin, min(high, reach + step), 2 * step):
+                    along = slice(max(start + first, 0), max(min(start + step, high) - first, 0))
+                    canvas[(across, along) if horizontal else (along, across)] = ink

@@ -1,0 +1,199 @@
+"""A small table of given cells, whose rows are linked to the canvas by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+from ui import theme
+from ui.views.results_table import ROW_HEIGHT, SCORE_WIDTH, BarDelegate
+from ui.widgets.class_picker import swatch
+from ui.widgets.keys import SLIDER_KEYS, claims
+
+Index = QModelIndex | QPersistentModelIndex
+NO_INDEX = QModelIndex()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A text; `share` 0..1 is a bar before it, `tone` a colour of the theme, `label` a class whose colour stands by."""
+
+    text: str
+    share: float | None = None
+    tone: str = "text"
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row: `number` is the id of what it is about, None where nothing can be pointed at."""
+
+    number: int | None
+    cells: tuple[Cell, ...]
+    tip: str = ""
+
+
+class RowsModel(QAbstractTableModel):
+    """Rows in the given order."""
+
+    def __init__(self, titles: Sequence[str]) -> None:
+        super().__init__()
+        self._titles = tuple(titles)
+        self.lines: tuple[Line, ...] = ()
+
+    def set_lines(self, lines: Sequence[Line]) -> bool:
+        """Show others; False where they are the same."""
+        if tuple(lines) == self.lines:
+            return False
+        self.beginResetModel()
+        self.lines = tuple(lines)
+        self.endResetModel()
+        return True
+
+    def rowCount(self, parent: Index = NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(self.lines)
+
+    def columnCount(self, parent: Index = NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(self._titles)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return self._titles[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        line = self.lines[index.row()]
+        cell = line.cells[index.column()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return cell.text
+        if role == Qt.ItemDataRole.UserRole:
+            return cell.share
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return theme.colour(cell.tone)
+        if role == Qt.ItemDataRole.DecorationRole and cell.label:
+            return swatch(cell.label)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return line.tip or cell.text
+        if role == Qt.ItemDataRole.TextAlignmentRole and cell.share is not None:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+
+class RowsTable(QTableView):
+    """Shows `Line`s.
+
+    Parameters
+    ----------
+    titles : of the columns
+    bars : columns whose cells have a share
+    empty : what stands there while there is no row
+    wide : the column that takes the room that is left
+
+    Signals
+    -------
+    selected : ids (tuple of int) that the user chose
+    hovered : the id under the cursor, or None
+    """
+
+    selected = Signal(object)
+    hovered = Signal(object)
+
+    def __init__(self, titles: Sequence[str], bars: Iterable[int] = (), empty: str = "", wide: int = 0) -> None:
+        super().__init__()
+        self._empty = empty
+        self._telling = True
+        self._under: int | None = None
+        self.rows = RowsModel(titles)
+        self.setModel(self.rows)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setMouseTracking(True)
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(44)
+        header.setResizeContentsPrecision(50)
+        for column in range(len(titles)):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(wide, QHeaderView.ResizeMode.Stretch)
+        for column in bars:
+            self.setItemDelegateForColumn(column, BarDelegate(self))
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(column, SCORE_WIDTH)
+
+    def set_empty_text(self, text: str) -> None:
+        """What stands there while there is no row."""
+        self._empty = text
+        self.viewport().update()
+
+    def set_lines(self, lines: Sequence[Line]) -> None:
+        """Show other rows without a signal."""
+        self._telling = False
+        self.rows.set_lines(lines)
+        self._telling = True
+
+    def set_selected(self, ids: Iterable[int]) -> None:
+        """Choose rows by id without a signal, and bring the first of them into sight."""
+        chosen = set(ids)
+        wanted = QItemSelection()
+        places = [row for row, line in enumerate(self.rows.lines) if line.number in chosen]
+        for row in places:
+            wanted.select(self.rows.index(row, 0), self.rows.index(row, self.rows.columnCount() - 1))
+        self._telling = False
+        self.selectionModel().select(wanted, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        self._telling = True
+        if places:
+            self.scrollTo(self.rows.index(places[0], 0))
+
+    def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
+        super().selectionChanged(selected, deselected)
+        if self._telling:
+            rows = (self.rows.lines[index.row()].number for index in self.selectionModel().selectedRows())
+            self.selected.emit(tuple(sorted(number for number in rows if number is not None)))
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Leave:
+            self._point(None)
+        elif isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseMove:
+            row = self.indexAt(event.position().toPoint()).row()
+            self._point(self.rows.lines[row].number if row >= 0 else None)
+        return super().viewportEvent(event)
+
+    def _point(self, number: int | None) -> None:
+        if number != self._under:
+            self._under = number
+            self.hovered.emit(number)
+
+    def event(self, event: QEvent) -> bool:
+        return claims(event, SLIDER_KEYS) or super().event(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self.rows.lines and self._empty:
+            painter = QPainter(self.viewport())
+            painter.setPen(theme.colour("quiet"))
+            area = self.viewport().rect().adjusted(16, 16, -16, -16)
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._empty)
+            painter.end()
