@@ -120,7 +120,6 @@ ANALYSES.register(
         default_model="pyramid-5",
         samples={"picture": "cat"},
         # The cat is too near for the embedded detector to be sure of it.
-        sample_values={"score": 0.3},
         keywords=(
             "object detection",
             "detection",

@@ -212,6 +212,10 @@ def test_the_lock_holds_what_the_project_asks_for() -> None:
     from packaging.requirements import Requirement
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for text in (*project["dependencies"], *project["optional-dependencies"]["dev"]):
+    extras = project["optional-dependencies"]
+    for text in (*project["dependencies"], *(wanted for extra in extras.values() for wanted in extra)):
         wanted = Requirement(text)
+        if wanted.name == project["name"]:
+            assert wanted.extras <= set(extras)
+            continue
         assert locked()[wanted.name.lower().replace("_", "-")] in wanted.specifier, text

@@ -191,7 +191,7 @@ def test_the_embedded_detector_finds_the_cat_of_its_sample(detect: Callable[...,
     assert DETECT.default_model == "pyramid-5"
     assert DETECT.samples is not None
     with open_reader(open_media(sample_path(DETECT.samples["picture"]))) as reader:
-        found = detect(reader.read(), DETECT.default_model, **DETECT.sample_values)
+        found = detect(reader.read(), DETECT.default_model)
     assert [found.label(row) for row in range(len(found))] == ["cat"]
     # By hand: the cat reaches from the left edge of its fur to its ear on the right, and beyond the picture below.
     mine, theirs = np.array([18, 0, 378, 300]), found.boxes[0]
