@@ -1,11 +1,16 @@
-"""Every panel in use, in two sizes and both themes: `python -m ui.contact_sheet out/screenshots`."""
+"""Every panel in use, in two sizes and both themes: `python -m ui.contact_sheet out/screenshots`.
+
+Where $CVSTUDIO_DATA names a folder with real files, what is best judged on photographs and films is shown on those.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from pathlib import Path
 
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, QSettings
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
@@ -67,6 +72,7 @@ class Sheet:
         self._counts()
         self._compare()
         self._model()
+        self._real()
         self._panels()
         window.show_shortcuts()
         sheet = window.findChild(ShortcutsSheet)
@@ -131,9 +137,10 @@ class Sheet:
         self.tour.card("suppression")
         self.tour.screenshot("15 suppression")
         window.controller.use_analysis("detect")
+        window.controller.set_model("pyramid-5")
         self.tour.settled()
         comparing.start_settings()
-        window.controller.set_value("score", 0.1)
+        window.controller.set_value("score", 0.3)
         window.show_panel("comparison")
         self.tour.settled()
         pause(300)
@@ -142,6 +149,50 @@ class Sheet:
         self.tour.screenshot("17 under a line")
         comparing.end()
         window.docks["comparison"].hide()
+
+    def _real(self) -> None:
+        """Photographs and a film as users have them."""
+        data = Path(os.environ.get("CVSTUDIO_DATA", ""))
+        if not data.is_absolute() or not (data / "photos").is_dir():
+            return
+        window, controller = self.window, self.window.controller
+        window.show_panel("results")
+        self._open_file(data / "photos" / "bus.jpg")
+        for instance in controller.session.state.instances:
+            controller.set_visible(instance.id, False)
+        controller.use_analysis("detect")
+        controller.set_model("pyramid-5")
+        self.tour.settled()
+        self.tour.screenshot("20 bus")
+        controller.comparing.start_settings()
+        controller.set_value("score", 0.25)
+        window.show_panel("comparison")
+        self.tour.settled()
+        self.tour.screenshot("21 bus compared")
+        controller.comparing.end()
+        window.docks["comparison"].hide()
+        controller.use_analysis("suppression")
+        self.tour.settled()
+        self.tour.screenshot("22 bus suppressed")
+        self._open_file(data / "photos" / "dog.jpg")
+        controller.use_analysis("knn")
+        controller.set_value("gallery", str(data / "imagenet_samples"))
+        self.tour.settled()
+        self.tour.screenshot("23 pictures like it")
+        controller.use_analysis("classify")
+        controller.set_model("squeezenet1-1", data / "weights" / "squeezenet1_1_imagenet.pth")
+        self.tour.settled()
+        self.tour.screenshot("24 one of a thousand")
+        controller.use_analysis("grad-cam")
+        controller.set_model("squeezenet1-1", data / "weights" / "squeezenet1_1_imagenet.pth")
+        self.tour.settled()
+        self.tour.screenshot("25 why")
+        self._open_file(data / "video" / "faces_1080p.mp4")
+        controller.use_analysis("detect")
+        controller.set_model("haar-face")
+        controller.playback.seek(2.0)
+        self.tour.settled()
+        self.tour.screenshot("26 a film")
 
     def _model(self) -> None:
         """A mesh that turns."""
@@ -213,10 +264,13 @@ class Sheet:
     def _open(self, sample: str) -> None:
         from cvstudio.samples import sample_path
 
-        path, session = sample_path(sample), self.window.controller.session
+        self._open_file(sample_path(sample))
+
+    def _open_file(self, path: Path) -> None:
+        session = self.window.controller.session
         self.window.open_paths([path])
         self.tour.wait(
-            f"the sample {sample}",
+            path.name,
             lambda: session.state.active_media is not None and session.state.active_media.path == path,
         )
         self.tour.settled()
@@ -266,6 +320,9 @@ def main(arguments: list[str]) -> int:
         for theme in THEMES:
             folder = out / f"{width}x{height} {theme}"
             folder.mkdir(parents=True, exist_ok=True)
+            # As at the first start, whatever the user has moved.
+            settings = tempfile.TemporaryDirectory()
+            QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, settings.name)
             window = MainWindow()
             window.set_theme(theme)
             window.resize(width, height)
@@ -280,6 +337,7 @@ def main(arguments: list[str]) -> int:
                 window.close()
                 window.deleteLater()
                 app.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+                settings.cleanup()
             target = out / f"sheet {width}x{height} {theme}.png"
             compose(files, target)
             print(target)

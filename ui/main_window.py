@@ -49,7 +49,7 @@ from ui.views.welcome import Welcome
 from ui.widgets.device_picker import DevicePicker
 from ui.widgets.notices import Notices
 from ui.window_commands import window_commands
-from ui.window_places import PanelsAway, float_over, rescue
+from ui.window_places import PanelsAway, Shares, float_over, rescue
 from ui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class MainWindow(QMainWindow):
         self.top = TopBar(keys, DevicePicker(self.controller, self.settings))
         self.setMenuWidget(self.top)
         self._away = PanelsAway(self, self.docks)
+        self._shares = Shares(self, self.docks, self.docks["analysis"], self.docks["results"])
         self._menus = self._make_menus()
         self.commands = window_commands(self)
         self.actions_by_key = install(self, self.commands, self._menus)
@@ -106,6 +107,7 @@ class MainWindow(QMainWindow):
 
         controller = self.controller
         controller.state_changed.connect(lambda old, new: self._state_changed(new))
+        controller.comparing.changed.connect(self._compared)
         controller.notice.connect(self.notice)
         controller.library.opened.connect(lambda paths: self.settings.add_recent(*map(str, paths)))
         self.recent_menu.chosen.connect(lambda path: self.open_paths([path]))
@@ -310,6 +312,7 @@ class MainWindow(QMainWindow):
     def show_panel(self, key: str) -> None:
         """Bring a panel to the front."""
         self._away.back()
+        self._shares.keep(key)
         float_over(self, self.docks[key])
         self.docks[key].show()
         self.docks[key].raise_()
@@ -334,6 +337,10 @@ class MainWindow(QMainWindow):
 
     def toggle_masks(self) -> None:
         self.controller.set_look("show_masks", not self.controller.look().show_masks)
+
+    def _compared(self) -> None:
+        if self.controller.comparing.comparison is None:
+            self.docks["comparison"].hide()
 
     def compare(self) -> None:
         """Ask what to compare with what is on the canvas."""

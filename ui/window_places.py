@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect
+from PySide6.QtCore import QRect, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from ui.panels import PANELS
+from ui.panels.base import Panel
 
 SHARE = 0.8
 """Of the window that a dock which lies over it takes."""
@@ -55,6 +58,43 @@ def float_over(window: QMainWindow, dock: QDockWidget) -> None:
     height = min(max(wanted.height(), round(SHARE * place.height())), place.height() - 2 * MARGIN)
     left, top = place.center().x() - width // 2, place.center().y() - height // 2
     dock.setGeometry(QRect(max(0, left), max(0, top), width, height))
+
+
+class Shares:
+    """What the other panels do when one goes: `upper` and `lower` get the heights back that they had before one came
+    under the picture, and of those that share a place the one that the others joined comes to the front."""
+
+    def __init__(
+        self, window: QMainWindow, docks: dict[str, QDockWidget], upper: QDockWidget, lower: QDockWidget
+    ) -> None:
+        self._window = window
+        self._docks = docks
+        self._column = [upper, lower]
+        self._heights: list[int] = []
+        for panel in PANELS:
+            docks[panel.key].visibilityChanged.connect(lambda _, panel=panel: self._changed(panel))
+
+    def keep(self, key: str) -> None:
+        """The panel `key` is about to be shown."""
+        if self._docks[key].isHidden():
+            upper, lower = self._column
+            # The lower place ends with its tabs.
+            self._heights = [upper.height(), self._window.statusBar().y() - lower.y()]
+
+    def _changed(self, panel: Panel) -> None:
+        dock = self._docks[panel.key]
+        # One behind another tab is invisible, too, but not hidden; with the window all of them go.
+        if not dock.isHidden() or not self._window.isVisible():
+            return
+        joined = self._docks.get(panel.tabbed_with)
+        if joined is not None and not joined.isHidden():
+            joined.raise_()
+        if panel.area == Qt.DockWidgetArea.BottomDockWidgetArea and self._heights:
+            # When the rest has taken the room.
+            QTimer.singleShot(0, self._window, self._give_back)
+
+    def _give_back(self) -> None:
+        self._window.resizeDocks(self._column, self._heights, Qt.Orientation.Vertical)
 
 
 class PanelsAway:
