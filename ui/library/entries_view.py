@@ -116,6 +116,8 @@ class EntriesView(QListView):
                 self.clearSelection()
                 self.setCurrentIndex(QModelIndex())
             elif row != self.currentIndex().row() or not self.selectionModel().hasSelection():
+                # It may have come just now: rows without a place cannot be scrolled to.
+                self.executeDelayedItemsLayout()
                 self.setCurrentIndex(self._entries.index(row))
         finally:
             self._following = False

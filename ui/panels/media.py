@@ -52,6 +52,7 @@ class MediaPanel(QWidget):
         library.place_changed.connect(self._follow)
         library.listed.connect(self._listed)
         controller.state_changed.connect(self._state_changed)
+        self._current: Path | None = None
         self._show_rows()
 
     def sizeHint(self) -> QSize:
@@ -129,6 +130,11 @@ class MediaPanel(QWidget):
         self.entries.show_rows(media_set, library.rows if media_set is not None else library.files)
         self.filter_bar.show_listing(library.listing)
         self._show_source()
+        # The list stays where it is unless another file was opened, which is to be seen in it.
+        row, _ = library.place
+        current = self.entries.path(row) if row is not None else None
+        if current != self._current:
+            anchor = None
         self._follow(anchored=anchor is not None)
         self.view.restore(anchor)
 
@@ -181,6 +187,7 @@ class MediaPanel(QWidget):
 
     def _follow(self, *, anchored: bool = False) -> None:
         row, _ = self._library.place
+        self._current = self.entries.path(row) if row is not None else None
         bar = self.view.verticalScrollBar()
         before = bar.value()
         self.view.follow(row)

@@ -386,3 +386,19 @@ def test_a_press_alone_opens_nothing(panel, library, stand, some, ready, gate):
     ready()
     assert gate.asked == []
     QTest.mouseRelease(panel.view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(-50, -50))
+
+
+def test_a_file_that_is_opened_below_the_others_is_in_view(panel, library, ready, pictures, tmp_path, qtbot):
+    files = sorted(pictures(tmp_path / "one by one", *(f"{number}.png" for number in range(10, 30))).glob("*.png"))
+    for file in files:
+        library.open([file])
+        ready()
+    row, count = library.place
+    assert (row, count) == (len(files) - 1, len(files))
+    assert row in geometric_rows(panel.view)
+    panel.view.verticalScrollBar().setValue(0)
+    qtbot.wait(20)
+    assert row not in geometric_rows(panel.view)
+    library.open([files[10]])
+    ready()
+    assert 10 in geometric_rows(panel.view)
