@@ -112,16 +112,20 @@ class TwoLines(QStyledItemDelegate):
             upper.setHeight(whole.height() // 2)
         lower.setTop(upper.bottom() + 1)
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
+        # What stands at the right is short; what begins at the left gives way to it.
         lines = (
-            (upper, "text", theme.app_font(), Qt.ItemDataRole.DisplayRole, left),
             (upper, "quiet", self._small, PLACE, right),
-            (lower, "quiet", self._small, LICENCE, left),
+            (upper, "text", theme.app_font(), Qt.ItemDataRole.DisplayRole, left),
             (lower, "quiet", self._small, SCORE, right),
+            (lower, "quiet", self._small, LICENCE, left),
         )
         painter.save()
         for rect, role, font, data, side in lines:
             painter.setFont(font)
             painter.setPen(theme.colour(role))
-            text = painter.fontMetrics().elidedText(index.data(data) or "", Qt.TextElideMode.ElideRight, rect.width())
+            metrics = painter.fontMetrics()
+            text = metrics.elidedText(index.data(data) or "", Qt.TextElideMode.ElideRight, rect.width())
             painter.drawText(rect, side | Qt.AlignmentFlag.AlignVCenter, text)
+            if side == right and text:
+                rect.setRight(rect.right() - metrics.horizontalAdvance(text) - MARGIN)
         painter.restore()
