@@ -1,7 +1,7 @@
-"""What a batch costs over its network: `python tests/benchmarks/bench_batch.py [PICTURES]` (1000).
+"""What a batch costs over its network: `python tests/benchmarks/bench_batch.py [PICTURES [PRECISION]]` (1000, auto).
 
 A folder of photographs goes through the embedded detector into COCO JSON, with and without annotated pictures. The
-network alone is `predict` on the same pictures, already decoded, in the same process and as torch runs it by default.
+network alone is `predict` on the same pictures, already decoded, in the same process and computing in the same way.
 Memory is that of the process, sampled while the batch runs: its last quarter against its second.
 """
 
@@ -20,8 +20,10 @@ import psutil
 
 from cvstudio.api import make_instance
 from cvstudio.batch import Batch, BatchPlan
+from cvstudio.host import Host
 from cvstudio.media import open_media, open_reader
 from cvstudio.models import MODELS
+from cvstudio.precision import WANTED
 from cvstudio.progress import Progress
 from cvstudio.stages import NoParams
 from cvstudio.threads import cpu_streams
@@ -90,9 +92,12 @@ def main() -> None:
     try:
         (base / "in").mkdir()
         files = gather(data, count, base / "in")
-        network = MODELS[KEY].load("cpu", None)
+        wanted = next(name for name in WANTED if name == (sys.argv[2] if len(sys.argv) > 2 else "auto"))
+        network = Host("cpu", precision=wanted).network(MODELS[KEY], None, Progress())
         step = max(1, count // ALONE)
-        print(f"{count} pictures, {threads} threads, {cpu_streams(MODELS[KEY])} networks side by side")
+        print(
+            f"{network.precision}: {count} pictures, {threads} threads, {cpu_streams(MODELS[KEY])} networks side by side"
+        )
         for number, formats in enumerate(FORMATS):
             torch.set_num_threads(threads)
             before = network_alone(network, files[::step])
@@ -101,7 +106,7 @@ def main() -> None:
             memory = Memory()
             memory.start()
             began = time.perf_counter()
-            batch = Batch(plan, device="cpu", streams=cpu_streams(MODELS[KEY]))
+            batch = Batch(plan, device="cpu", precision=wanted, streams=cpu_streams(MODELS[KEY]))
             for _ in batch.run(Progress()):
                 pass
             each = (time.perf_counter() - began) / count

@@ -1,12 +1,14 @@
 """Live detection of 1080p video with masks, end to end: frames a second, the stages, and what each costs alone.
 
-    .setup/with-display --virtual .venv/bin/python tests/benchmarks/bench_live_detection.py [VIDEO]
+    .setup/with-display --virtual .venv/bin/python tests/benchmarks/bench_live_detection.py [PRECISION [VIDEO]]
 
-VIDEO is `talk_1080p.mp4` of ../shared/data/video by default. "All frames" decodes, finds, suppresses, selects and draws
-every frame at full size, as an export does before it encodes. "In the window" plays the video: a frame is shown
-together with its result or not at all, so no more than the video's own rate can be reached. "Every frame" plays it
-without a clock, each frame as soon as its result is there. The shares say which part of the rate of the slower of
-decoding and network alone is reached; at least .8 is wanted. On a machine that is busy otherwise set
+PRECISION is "float32", "bfloat16" or "auto" (the default), which may take OpenVINO; what is compared computes in the
+same way. VIDEO is `talk_1080p.mp4` of ../shared/data/video by default. "All frames" decodes, finds, suppresses, selects
+and draws every frame at full size, as an export does before it encodes. "In the window" plays the video: a frame is
+shown together with its result or not at all, so no more than the video's own rate can be reached. "Every frame" plays
+it without a clock, each frame as soon as its result is there. The shares say which part of the rate of the slower of
+decoding and network alone is reached; at least .8 is wanted. On two cores a network that takes little more than
+decoding and drawing cannot reach it, as alone it has both cores. On a machine that is busy otherwise set
 OMP_WAIT_POLICY=PASSIVE: threads of a network that spin while they wait for each other make it many times slower.
 """
 
@@ -25,9 +27,11 @@ from PySide6.QtTest import QTest
 from cvstudio.analyses.detect import SelectParams, SuppressParams, select, suppress
 from cvstudio.api import Runner, make_instance
 from cvstudio.draw import Look, Renderer
+from cvstudio.host import Host
 from cvstudio.masks import PrototypeMasks
 from cvstudio.media import Media, open_media
 from cvstudio.models import MODELS
+from cvstudio.precision import WANTED, Wanted
 from cvstudio.progress import Progress
 from cvstudio.readers import Readers, iterate_frames
 from cvstudio.results import Detections
@@ -55,7 +59,7 @@ def mean_ms(work: Callable[[], object], rounds: int = 30) -> float:
     return 1e3 * float(np.mean(took))
 
 
-def alone(media: Media, model: str) -> tuple[float, float]:
+def alone(media: Media, model: str, precision: Wanted) -> tuple[float, float]:
     """Milliseconds a frame for decoding and for the network; those of the other stages are printed."""
     with Readers() as readers:
         reader = readers.get(media)
@@ -63,7 +67,7 @@ def alone(media: Media, model: str) -> tuple[float, float]:
         began = time.perf_counter()
         count = sum(1 for _ in itertools.islice(iterate_frames(media, readers), FRAMES))
         decode = 1e3 * (time.perf_counter() - began) / count
-    network = MODELS[model].load("cpu", None)
+    network = Host("cpu", precision=precision).network(MODELS[model], None, Progress())
     found = network.predict(frame, NoParams(), Progress())
     defaults = MODELS[model].defaults
     suppressing, selecting = SuppressParams(iou=defaults["iou"]), SelectParams(score=defaults["score"])
@@ -74,7 +78,7 @@ def alone(media: Media, model: str) -> tuple[float, float]:
         Renderer().render(frame, [(as_new(shown), Look())], View.whole(frame.size))
 
     predict = mean_ms(lambda: network.predict(frame, NoParams(), Progress()))
-    print(f"alone: decode {decode:.1f} ms, predict {predict:.1f} ms", end="")
+    print(f"{network.precision}; alone: decode {decode:.1f} ms, predict {predict:.1f} ms", end="")
     print(f", suppress {mean_ms(lambda: list(suppress(Inputs({}, found), suppressing, Progress()))):.1f} ms", end="")
     print(f", select {mean_ms(lambda: list(select(Inputs({}, kept), selecting, Progress()))):.1f} ms", end="")
     print(f", draw {mean_ms(draw):.1f} ms ({len(shown)} boxes)")
@@ -87,11 +91,11 @@ def as_new(found: Detections) -> Detections:
     return dataclasses.replace(found, masks=dataclasses.replace(found.masks, token=object()))
 
 
-def all_frames(media: Media) -> float:
+def all_frames(media: Media, precision: Wanted) -> float:
     """Milliseconds a frame, from file to picture."""
     instance = make_instance("detect", {"picture": media})
     renderer, look = Renderer(), Look()
-    with Runner(device="cpu") as runner:
+    with Runner(device="cpu", precision=precision) as runner:
         frames = runner.frames(instance, Progress())
         for number, (frame, found) in enumerate(frames):
             renderer.render(frame, [(found, look)], View.whole(frame.size))
@@ -104,13 +108,14 @@ def all_frames(media: Media) -> float:
     return took
 
 
-def in_the_window(path: Path) -> tuple[float, float]:
+def in_the_window(path: Path, precision: Wanted) -> tuple[float, float]:
     """Frames a second that are shown with their result, by the clock and without one."""
     window = MainWindow()
     window.resize(1920, 1200)
     window.show()
     QTest.qWaitForWindowExposed(window)
     controller, playback = window.controller, window.controller.playback
+    controller.pipeline.host.precision = precision
     playback.set_muted(True)
     controller.set_smooth(False)
     controller.open_paths([path])
@@ -141,13 +146,14 @@ def in_the_window(path: Path) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else VIDEO
+    precision = next(wanted for wanted in WANTED if wanted == (sys.argv[1] if len(sys.argv) > 1 else "auto"))
+    path = Path(sys.argv[2]) if len(sys.argv) > 2 else VIDEO
     app = make_application()
     media = open_media(path)
     print(f"{media.name}, {media.size}, {media.frame_rate:.1f} frames a second")
-    slower = 1e3 / max(alone(media, make_instance("detect", {"picture": media}).model))
-    rates = {"all frames": 1e3 / all_frames(media)}
-    rates["in the window, by the clock"], rates["in the window, every frame"] = in_the_window(path)
+    slower = 1e3 / max(alone(media, make_instance("detect", {"picture": media}).model, precision))
+    rates = {"all frames": 1e3 / all_frames(media, precision)}
+    rates["in the window, by the clock"], rates["in the window, every frame"] = in_the_window(path, precision)
     for what, rate in rates.items():
         share = f"{rate / slower:.2f} of the slower alone (limit {SHARE})"
         print(f"{what}: {rate:.1f} a second (limit {LIMIT:.0f}), {share}")
