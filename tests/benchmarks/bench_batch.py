@@ -96,7 +96,8 @@ def main() -> None:
         network = Host("cpu", precision=wanted).network(MODELS[KEY], None, Progress())
         step = max(1, count // ALONE)
         print(
-            f"{network.precision}: {count} pictures, {threads} threads, {cpu_streams(MODELS[KEY])} networks side by side"
+            f"{network.precision}: {count} pictures, {threads} threads, "
+            f"{cpu_streams(MODELS[KEY])} networks side by side"
         )
         for number, formats in enumerate(FORMATS):
             torch.set_num_threads(threads)
