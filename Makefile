@@ -13,7 +13,13 @@ run: ## set up whatever is missing, then open the window (without a display: a g
 test: ## set up, check the style and the types, run every test on a display of its own
 	@.setup/install --virtual
 	@$(MAKE) --no-print-directory check
+ifeq ($(strip $(PYTEST_ARGS)),)
+	@# Windows share one keyboard, so they are tested one by one; the rest takes all cores.
+	@.setup/with-display --virtual $(PYTHON_BIN) -m pytest -n auto --maxprocesses 4 --ignore tests/ui tests
+	@.setup/with-display --virtual $(PYTHON_BIN) -m pytest tests/ui
+else
 	@.setup/with-display --virtual $(PYTHON_BIN) -m pytest $(PYTEST_ARGS)
+endif
 
 lint: ## set up, then ruff and mypy only
 	@.setup/install

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -27,19 +27,6 @@ from ui.driving import move_mouse
 from ui.main_window import MainWindow
 from ui.panels.comparison import ComparePanel
 from ui.views.canvas import Canvas
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    made = MainWindow()
-    made.resize(1280, 800)
-    made.show()
-    made.activateWindow()
-    with qtbot.waitActive(made):
-        pass
-    yield made
-    made.close()
-    made.deleteLater()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -12,17 +10,6 @@ from pytestqt.qtbot import QtBot
 from cvstudio.samples import sample_path
 from ui.driving import pause
 from ui.main_window import MainWindow
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    window = MainWindow()
-    window.show()
-    qtbot.waitExposed(window)
-    pause(200)
-    yield window
-    window.close()
-    window.deleteLater()
 
 
 def test_results_are_in_front_of_the_panels_that_share_their_place(window: MainWindow) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -50,8 +50,9 @@ class Pretending:
         )
 
 
-@pytest.fixture
-def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
+@pytest.fixture(autouse=True)
+def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A detector with known insides, there before the window is."""
     assert len(MODELS)
     spec = ModelSpec(
         key=KEY,
@@ -65,14 +66,6 @@ def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow
         capabilities=frozenset({"anchors"}),
     )
     monkeypatch.setitem(MODELS._entries, KEY, spec)
-    made = MainWindow()
-    made.show()
-    made.activateWindow()
-    with qtbot.waitActive(made):
-        pass
-    yield made
-    made.close()
-    made.deleteLater()
 
 
 @pytest.fixture

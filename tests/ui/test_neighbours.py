@@ -30,16 +30,6 @@ NO_KEYS = Qt.KeyboardModifier.NoModifier
 
 
 @pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    window = MainWindow()
-    window.resize(1280, 800)
-    window.show()
-    yield window
-    window.close()
-    window.deleteLater()
-
-
-@pytest.fixture
 def gallery(tmp_path: Path) -> Path:
     root = tmp_path / "그림 & 사진"
     for number, kind in enumerate(("dark", "bright")):

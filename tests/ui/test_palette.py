@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from pytestqt.qtbot import QtBot
 
 from cvstudio.search import ranked
 from ui.main_window import MainWindow
@@ -163,18 +162,6 @@ def test_every_entry_is_found_first_by_its_own_title_and_has_a_key_of_its_own(en
 
 
 # In the window -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    made = MainWindow()
-    made.show()
-    made.activateWindow()
-    with qtbot.waitActive(made):
-        pass
-    yield made
-    made.close()
-    made.deleteLater()
 
 
 def test_a_click_on_the_search_opens_the_palette_and_enter_runs_the_first(window, qtbot):

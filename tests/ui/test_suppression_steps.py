@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import Qt
@@ -14,18 +14,6 @@ from cvstudio.suppression import Suppression
 from ui.main_window import MainWindow
 from ui.panels.results import ResultsPanel
 from ui.views.suppression_view import SuppressionView
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    made = MainWindow()
-    made.show()
-    made.activateWindow()
-    with qtbot.waitActive(made):
-        pass
-    yield made
-    made.close()
-    made.deleteLater()
 
 
 @pytest.fixture

@@ -1,0 +1,24 @@
+"""What tests of the whole window share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from ui.main_window import MainWindow
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> Iterator[MainWindow]:
+    """The window at its usual size, on screen and active."""
+    made = MainWindow()
+    made.resize(1280, 800)
+    made.show()
+    made.activateWindow()
+    with qtbot.waitActive(made):
+        pass
+    yield made
+    made.close()
+    made.deleteLater()
