@@ -16,6 +16,7 @@ import pytest
 import skimage.data
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 from torchvision.models import detection
 from torchvision.models._api import WeightsEnum, get_model_weights
 from torchvision.ops import box_iou
@@ -401,18 +402,32 @@ def test_layouts_and_precisions_agree(network: TorchvisionDetector) -> None:
 
 
 @pytest.mark.long
-def test_openvino_finds_the_same(network: TorchvisionDetector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openvino_says_the_same_of_every_place_and_finds_the_same(
+    network: TorchvisionDetector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("cvstudio.engine.user_cache_dir", lambda: tmp_path)
-    image, upright = Image(STRIP), Image(STRIP.transpose(1, 0, 2).copy())
-    expected = [network.predict(picture, NoParams(), Progress()) for picture in (image, upright)]
+    pictures = [Image(STRIP), Image(STRIP.transpose(1, 0, 2).copy())]
+
+    def answers() -> list[tuple[list[Tensor], Detections]]:
+        said = []
+        for picture in pictures:
+            with network.computing():
+                places = tree_leaves(network.forward(network._batch(picture).tensors))
+            said.append((places, network.predict(picture, NoParams(), Progress())))
+        return said
+
+    expected = answers()
     try:
         network.use_precision(Precision(channels_last=False, engine="openvino"))
-        found = [network.predict(picture, NoParams(), Progress()) for picture in (image, upright)]
+        found = answers()
         assert network._engine is not None
     finally:
         network.use_precision(Precision())
-    for ours, theirs in zip(expected, found, strict=True):
-        np.testing.assert_allclose(theirs.scores[:50], ours.scores[:50], atol=2e-3)
+    for (ours, kept), (theirs, chosen) in zip(expected, found, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            assert (one - other).abs().max() < 1e-3 * one.abs().max()
+        # Of two stages the seeded proposals are near ties further down the list: others come to be looked at.
+        np.testing.assert_allclose(chosen.scores[:20], kept.scores[:20], atol=2e-3)
 
 
 def test_parameters_can_be_differentiated_and_memory_is_given_back(key: str, checkpoint: Path) -> None:
