@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -203,6 +204,17 @@ def _run(arguments: Sequence[str]) -> int:
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     let_waiting_threads_sleep()
+    try:
+        code = _command(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Who read has enough, such as `head`. What is left is not to fail once more at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _command(arguments: Sequence[str]) -> int:
     if arguments[0] == "run":
         return _run(arguments[1:])
     if arguments[0] == "info":

@@ -218,3 +218,19 @@ def test_a_part_that_makes_no_sense_is_one_sentence(part, words, picture, tmp_pa
     source = picture if "video" in words else sample_path("clip")
     assert main(["run", "detect", str(source), "--model", "haar-face", "-q", *part, "-o", str(tmp_path)]) == 1
     assert words in capsys.readouterr().err
+
+
+def test_a_list_that_is_not_read_to_its_end_is_no_failure() -> None:
+    # More than fits into a pipe, so that writing fails while the list is being written.
+    code = "import sys, cvstudio.cli as cli; sys.exit(cli.main(['models', '--columns', *sys.argv[1:]]))"
+    columns = ",".join(["key", "model", "paper"] * 40)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, columns], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline().startswith("Key")
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 0
+    process.stderr.close()
