@@ -17,8 +17,11 @@ def window(qtbot: QtBot) -> Iterator[MainWindow]:
     made.resize(1280, 800)
     made.show()
     made.activateWindow()
+    # Shortcuts only reach an active window.
     with qtbot.waitActive(made):
         pass
     yield made
+    # Without a project closing asks nothing.
+    made.project.path = None
     made.close()
     made.deleteLater()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,19 +18,6 @@ from cvstudio.samples import sample_path
 from ui.export_dialog import FOLDER, MEDIA, PART, WHOLE, ExportDialog
 from ui.main_window import MainWindow
 from ui.panels.batch import BatchContent, BatchPanel
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    made = MainWindow()
-    made.show()
-    made.activateWindow()
-    with qtbot.waitActive(made):
-        pass
-    yield made
-    made.project.path = None
-    made.close()
-    made.deleteLater()
 
 
 @pytest.fixture

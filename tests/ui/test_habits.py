@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,19 +29,6 @@ from ui.shortcuts_sheet import ShortcutsSheet
 from ui.window_places import rescue, rescued
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    made = MainWindow()
-    made.show()
-    made.activateWindow()
-    with qtbot.waitActive(made):
-        pass
-    yield made
-    made.project.path = None
-    made.close()
-    made.deleteLater()
 
 
 @pytest.fixture

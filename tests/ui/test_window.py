@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,20 +27,6 @@ from ui.main_window import MainWindow
 from ui.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    made = MainWindow()
-    made.show()
-    made.activateWindow()
-    # Shortcuts only reach an active window.
-    with qtbot.waitActive(made):
-        pass
-    yield made
-    made.project.path = None
-    made.close()
-    made.deleteLater()
 
 
 @pytest.fixture
