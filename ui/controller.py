@@ -86,7 +86,8 @@ class Controller(QObject):
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.library.notice.connect(self.notice)
         self.followed = Followed()
-        self.live = Live(self.pipeline, self.playback, self._resolve_at, self._complete, self._publish)
+        soon = self._refresh_soon.start
+        self.live = Live(self.pipeline, self.playback, self._resolve_at, self._complete, self._publish, soon)
         self.playback.moved.connect(self._moved)
         self.playback.sought.connect(self.live.clear)
         self.playback.playing_changed.connect(self._playing_changed)

@@ -114,6 +114,7 @@ class Live:
     complete : callable (ViewState) -> whether sample and results are there and final
     publish : callable (ViewState, results) that puts a frame on screen; `results` is the ViewState that the results
         are taken from, the same one or an older one
+    again : callable () that has `refresh` called soon
     """
 
     def __init__(
@@ -123,12 +124,14 @@ class Live:
         resolve_at: Callable[[float], ViewState],
         complete: Callable[[ViewState], bool],
         publish: Callable[[ViewState, ViewState], None],
+        again: Callable[[], None],
     ) -> None:
         self._pipeline = pipeline
         self._playback = playback
         self._resolve_at = resolve_at
         self._complete = complete
         self._publish = publish
+        self._again = again
         self._flight = Flight()
         self._results: ViewState | None = None
         self._wanted: Hashable = None  # what the decoder was asked for last; anything else is of before
@@ -197,6 +200,9 @@ class Live:
         if not self.smooth or self._flight.every_frame:
             if done is not None:
                 self._publish(done[1], done[1])
+                if self._flight.every_frame and len(self._flight):
+                    # The next one may be complete, too: after a pause several are, and nothing else would tell.
+                    self._again()
         elif newest is not None:
             view = self._resolve_at(newest)
             if view.sample is not None:
