@@ -99,7 +99,7 @@ class Chain:
             return self._notes(pts - reach_secs, place + 1)
         seen = self._entries[place].seen if there else self._temporal.observe(result, self._params)
         before = self._tight_before(place)
-        state = self._state_at(before)
+        state = self._state_at(before, keep=keep)
         loose = self._entries[before + 1 : place] if place - before - 1 <= CATCH_UP else []
         caught = [(entry, self._temporal.step(state, entry.seen, entry.pts)) for entry in loose]
         note = self._temporal.step(state, seen, pts)
@@ -145,7 +145,7 @@ class Chain:
         self._entries = [*head, *other._entries, *tail]
         self._times = [entry.pts for entry in self._entries]
         self._snapshots = dict(other._snapshots)
-        self._state, self._head = other._state, other._head
+        self._state, self._head = copy.deepcopy(other._state), other._head
         self.version += 1
 
     def _notes(self, since: float, stop: int) -> list[tuple[float, Any]]:
@@ -159,12 +159,16 @@ class Chain:
                 return index
         return -1
 
-    def _state_at(self, index: int) -> Any:
-        """A state to go on with behind the frame at `index`."""
+    def _state_at(self, index: int, *, keep: bool) -> Any:
+        """A state to go on with behind the frame at `index`; where it is to be kept, the head gives its own away."""
         if index < 0:
             return self._temporal.start(self._params, self._rate)
         if self._head == self._times[index]:
-            return copy.deepcopy(self._state)
+            if not keep:
+                return copy.deepcopy(self._state)
+            # A step that fails leaves it half changed, so it is no frame's until the step is done.
+            state, self._state, self._head = self._state, None, None
+            return state
         first = index
         while first >= 0 and self._times[first] not in self._snapshots:
             first -= 1

@@ -226,20 +226,14 @@ def _trails(
     wanted = wanted[wanted >= 0]
     if secs <= 0 or not len(wanted):
         return None
-    points, ages, ids = [], [], []
-    for time, note in reversed(notes):
-        if time < pts - secs:
-            break
-        assert note.track_ids is not None
-        rows = np.flatnonzero(np.isin(note.track_ids, wanted))
-        boxes = note.boxes[rows]
-        points.append((boxes[:, :2] + boxes[:, 2:]) / 2)
-        ages.append(np.full(len(rows), pts - time, np.float32))
-        ids.append(note.track_ids[rows])
-    every = np.concatenate(ids)
-    age = np.concatenate(ages)
+    recent = [(time, note) for time, note in notes if time >= pts - secs]
+    ids = np.concatenate([note.track_ids for _, note in recent])
+    rows = np.flatnonzero(np.isin(ids, wanted))
+    boxes = np.concatenate([note.boxes for _, note in recent])[rows]
+    ages = np.repeat(np.array([pts - time for time, _ in recent], np.float32), [len(note.ids) for _, note in recent])
+    every, age = ids[rows], ages[rows]
     order = np.lexsort((-age, every))
-    places, owners = np.concatenate(points)[order], every[order]
+    places, owners = ((boxes[:, :2] + boxes[:, 2:]) / 2)[order], every[order]
     for start, stop in zip(*_runs(owners), strict=True):
         places[start:stop] = _smoothed(places[start:stop])
     return Trails(places.astype(np.float32), age[order], owners)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton
 
@@ -9,6 +11,7 @@ from cvstudio.jobs import Event, Job
 from ui.controller import Controller
 from ui.icons import icon
 from ui.translate import translated
+from ui.widgets.steady_label import SteadyLabel
 
 SHOW_AFTER_MS = 300
 """What is shorter would only flicker."""
@@ -20,12 +23,13 @@ class StatusLine(QStatusBar):
     def __init__(self, controller: Controller) -> None:
         super().__init__()
         self._controller = controller
-        self._running: dict[int, Job] = {}
+        self._running: dict[int, tuple[Job, float]] = {}  # the time.monotonic() of its beginning
+        self._shown: dict[int, Job] = {}
         self.setSizeGripEnabled(False)
         self._read_out = QLabel()
-        self._timing = QLabel()
-        self._frames = QLabel()
-        self._jobs = QLabel()
+        self._timing = SteadyLabel()
+        self._frames = SteadyLabel()
+        self._jobs = SteadyLabel()
         for label in (self._read_out, self._frames, self._timing, self._jobs):
             label.setObjectName("quiet")
             label.setTextFormat(Qt.TextFormat.PlainText)
@@ -58,10 +62,10 @@ class StatusLine(QStatusBar):
     def _event(self, event: Event) -> None:
         job = event.job
         if event.kind == "started" and job.title:
-            self._running[job.number] = job
+            self._running[job.number] = job, time.monotonic()
             if not self._soon.isActive():
                 self._soon.start()
-        elif event.kind == "progress" and job.number in self._running and not self._bar.isHidden():
+        elif event.kind == "progress" and job.number in self._shown:
             fraction = event.value[0]
             self._bar.setMaximum(0 if fraction is None else 1000)
             if fraction is not None:
@@ -69,23 +73,27 @@ class StatusLine(QStatusBar):
         elif event.kind in ("finished", "failed", "cancelled") and self._running.pop(job.number, None) is not None:
             if event.kind == "finished" and isinstance(job.owner, tuple) and job.owner[0] == "stage":
                 self._timing.setText(f"{translated(job.title)} {event.elapsed_secs * 1000:.1f} ms")
-            if not self._running:
-                self._soon.stop()
-                self._show_jobs()
-            elif not self._bar.isHidden():
+            if job.number in self._shown:
                 self._show_jobs()
 
     def _show_jobs(self) -> None:
-        count = len(self._running)
+        now = time.monotonic()
+        # Each for itself: while a video plays something is always running, and none of it for long.
+        self._shown = {
+            number: job for number, (job, began) in self._running.items() if 1e3 * (now - began) >= SHOW_AFTER_MS
+        }
+        if len(self._shown) < len(self._running):
+            self._soon.start()
+        count = len(self._shown)
         text = self.tr("1 job") if count == 1 else self.tr("{count} jobs").format(count=count)
         self._jobs.setText(text if count else "")
         self._bar.setMaximum(0)
-        titles = "\n".join(translated(job.title) for job in self._running.values())
+        titles = "\n".join(translated(job.title) for job in self._shown.values())
         for widget in (self._jobs, self._bar, self.cancel):
             widget.setVisible(bool(count))
             widget.setToolTip(titles)
         self.cancel.setToolTip(self.tr("Cancel: {what}").format(what=titles))
 
     def _cancel(self) -> None:
-        for job in tuple(self._running.values()):
+        for job in self._shown.values():
             self._controller.pipeline.lanes.cancel(job.owner)

@@ -54,6 +54,9 @@ class Pyramid:
         if scale == 1:
             return self._levels[0][top:bottom, left:right].copy()
         source, rest = self._level(scale)
+        height, width = source.shape[:2]
+        if (left, top, right, bottom) == (0, 0, round(width * rest), round(height * rest)) and rest < 1:
+            return _shrunk(source, rest)
         across, start_x = _part(left, right, rest, source.shape[1])
         down, start_y = _part(top, bottom, rest, source.shape[0])
         return _warp(source[down, across], rest, start_x, start_y, (right - left, bottom - top), pixelated)
@@ -85,13 +88,28 @@ def _part(start: int, stop: int, scale: float, length: int) -> tuple[slice, floa
     return slice(first, last), (start + 0.5) / scale - 0.5 - first
 
 
+def _shrunk(source: NDArray[Any], scale: float) -> NDArray[Any]:
+    """All of `source`, as `_warp` makes a part of it, in less time: this is what a video that plays shows."""
+    import cv2
+
+    shrunk = cv2.resize(_smoothed(source, scale), None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+    return shrunk.astype(source.dtype, copy=False)
+
+
+def _smoothed(part: NDArray[Any], scale: float) -> NDArray[Any]:
+    import cv2
+
+    if scale >= SMOOTHED_BELOW:
+        return part
+    return cv2.GaussianBlur(part, (3, 3), 0.5).astype(part.dtype, copy=False)
+
+
 def _warp(
     part: NDArray[Any], scale: float, start_x: float, start_y: float, size: tuple[int, int], pixelated: bool
 ) -> NDArray[Any]:
     import cv2
 
-    if scale < SMOOTHED_BELOW:
-        part = cv2.GaussianBlur(part, (3, 3), 0.5).astype(part.dtype, copy=False)
+    part = _smoothed(part, scale)
     matrix = np.array([[1 / scale, 0, start_x], [0, 1 / scale, start_y]])
     way = cv2.INTER_NEAREST if pixelated else cv2.INTER_LINEAR
     flags = way | cv2.WARP_INVERSE_MAP

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from PySide6.QtCore import QEvent, QObject
 from pytestqt.qtbot import QtBot
 
 from cvstudio.analyses import ANALYSES
@@ -201,6 +202,24 @@ def test_every_frame_is_shown_and_it_stops_at_the_end(playing, frames, network, 
     assert playback.position_secs == playback.duration_secs
 
 
+def test_frames_that_became_complete_during_a_pause_of_the_window_are_all_shown(playing, frames, network, qtbot):
+    playback = playing.controller.playback
+    playback.set_speed(0.0)
+    playback.play()
+    qtbot.waitUntil(lambda: playback.frames_shown >= 3, timeout=60_000)
+    # Several are decoded, and the window stands still while they go through the network: it looks at all of them once.
+    network.gate.clear()
+    live, pipeline = playing.controller.live, playing.controller.pipeline
+    qtbot.waitUntil(lambda: live.in_flight > AHEAD // 2 + 1 and not pipeline.decoding, timeout=20_000)
+    network.gate.set()
+    end = time.monotonic() + 20
+    while not pipeline.lanes.idle:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    before = playback.frames_shown
+    qtbot.waitUntil(lambda: playback.frames_shown >= before + 2 * AHEAD, timeout=20_000)
+
+
 def test_a_slider_moves_what_is_on_screen_without_waiting_for_the_network(playing, frames, network, qtbot):
     controller = playing.controller
     controller.playback.play()
@@ -326,3 +345,42 @@ def test_tracking_has_no_controls_on_a_still_picture(window, network, qtbot):
     window.controller.open_paths([sample_path("clip")])
     qtbot.waitUntil(lambda: window.controller.session.state.active_media.kind is MediaKind.VIDEO, timeout=60_000)
     assert form.row("track").value() is True
+
+
+class Layouts(QObject):
+    """Counts how often a window is laid out anew."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self.count = 0
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.count += event.type() == QEvent.Type.LayoutRequest
+        return False
+
+
+def test_frames_that_play_do_not_lay_out_the_window_anew(playing, frames, network, qtbot):
+    playback = playing.controller.playback
+    playback.set_speed(0.0)
+    playback.play()
+    qtbot.waitUntil(lambda: playback.frames_shown >= 20, timeout=60_000)
+    layouts, before = Layouts(playing), playback.frames_shown
+    qtbot.waitUntil(lambda: playback.frames_shown >= before + 40, timeout=60_000)
+    # A number that gets another digit may.
+    assert layouts.count <= 4
+
+
+def test_only_what_takes_long_is_shown_as_running(playing, frames, network, qtbot):
+    playback, status = playing.controller.playback, playing.status
+    playback.set_speed(0.0)
+    playback.play()
+    shown: list[bool] = []
+    playing.controller.view_changed.connect(lambda _: shown.append(not status.cancel.isHidden()))
+    qtbot.waitUntil(lambda: playback.frames_shown >= 40, timeout=60_000)
+    assert set(shown) == {False}
+    network.gate.clear()
+    qtbot.waitUntil(status.cancel.isVisible, timeout=5000)
+    assert "Detect objects" in status.cancel.toolTip()
+    network.gate.set()
+    qtbot.waitUntil(status.cancel.isHidden, timeout=5000)

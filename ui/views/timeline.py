@@ -12,6 +12,7 @@ from ui.views.scrubber import Scrubber, clock
 from ui.widgets.choice_rows import PRESS_KEYS
 from ui.widgets.keys import claims
 from ui.widgets.slider import Slider
+from ui.widgets.steady_label import SteadyLabel
 
 SPEEDS = (0.25, 0.5, 1.0, 1.5, 2.0)
 EVERY_FRAME = 0.0
@@ -73,7 +74,7 @@ class Timeline(QFrame):
         self.on = _Button("step-forward", self.tr("Next frame (Right)"))
         self.on.setAutoRepeat(True)
         self.on.clicked.connect(lambda: self.step_requested.emit(1))
-        self.position = QLabel()
+        self.position = SteadyLabel()
         self.position.setAccessibleName(self.tr("Position"))
         self.duration = QLabel()
         self.duration.setObjectName("duration")
@@ -155,8 +156,9 @@ class Timeline(QFrame):
         self.scrubber.set_loop(None)
         self.scrubber.set_duration(secs)
         self.duration.setText(clock(secs))
-        widest = self.position.fontMetrics().horizontalAdvance(self._clock(secs).replace("1", "0"))
-        self.position.setMinimumWidth(widest + 2)
+        self.position.clear()
+        # As wide as it will become, so that it never grows while it plays.
+        self.position.setText(self._clock(secs).replace("1", "0"))
         self.set_position(0.0)
         for button in (self.play, self.back, self.on, self.loop):
             button.setEnabled(secs > 0)

@@ -216,3 +216,32 @@ def test_a_still_picture_has_no_identities(crossing):
     found, _ = crossing.seen(0.0)
     request = Request("detect", spec.stages, (("picture", "one", None),), params[:-1])
     assert Followed().result(spec.temporal, params[-1], request, found, None) is found
+
+
+def test_a_step_that_fails_loses_no_identity(crossing):
+    times = [number / 25 for number in range(60)]
+    expected = told(crossing, times)
+
+    def failing(state, seen, pts):
+        FOLLOW.step(state, seen, pts)
+        raise ValueError("no step")
+
+    made = chain()
+    half = told(crossing, times[:41], made=made)
+    found, _ = crossing.seen(times[41])
+    made._temporal = dataclasses.replace(FOLLOW, step=failing)
+    with pytest.raises(ValueError, match="no step"):
+        made.follow(times[41], found)
+    made._temporal = FOLLOW
+    assert half + told(crossing, times[41:], made=made) == expected
+
+
+def test_a_chain_that_was_taken_over_goes_on_alone(crossing):
+    times = [number / 25 for number in range(60)]
+    expected = told(crossing, times)
+    part, whole = chain(), chain()
+    head = told(crossing, times[:30], made=part)
+    whole.adopt(part)
+    # Both go on from the same frame, and neither is in the other's way.
+    assert head + told(crossing, times[30:], made=part) == expected
+    assert head + told(crossing, times[30:], made=whole) == expected
