@@ -9,7 +9,8 @@ from cvstudio.weights.offer import Offer
 from ui.translate import translated
 from ui.widgets.model_card import CardView
 
-WIDTH = 520
+WIDTH = 660
+"""Of a SHA-256 in one line: it has no place to break at, and is to be copied as it is."""
 
 
 class ConsentDialog(QDialog):
@@ -37,10 +38,6 @@ class ConsentDialog(QDialog):
         card.head(self.tr("Get the weights of {title}").format(title=offer.title), False)
         card.text(self.tr("The program downloads nothing by itself. This is what it would get."), "quiet")
         self._facts = card.pairs([*offer.facts()])
-        for name, value in self._facts:
-            if name.text() == "SHA-256":
-                # Room for all digits, so that nothing moves when they come.
-                value.setMinimumHeight(2 * value.fontMetrics().lineSpacing())
         self._message = QLabel()
         self._message.setObjectName("message")
         self._message.setWordWrap(True)
@@ -53,8 +50,8 @@ class ConsentDialog(QDialog):
         self.download = QPushButton()
         self.again = QPushButton(self.tr("Ask again"))
         choose = QPushButton(self.tr("Choose a file …"))
-        cancel = QPushButton(self.tr("Cancel"))
-        for button in (choose, cancel):
+        cancel = self._cancel = QPushButton(self.tr("Cancel"))
+        for button in (self.download, self.again, choose, cancel):
             button.setAutoDefault(False)
         buttons.addButton(self.download, QDialogButtonBox.ButtonRole.AcceptRole)
         buttons.addButton(self.again, QDialogButtonBox.ButtonRole.AcceptRole)
@@ -89,7 +86,9 @@ class ConsentDialog(QDialog):
         self.download.setVisible(not offer.problem)
         self.download.setEnabled(offer.has_room and not offer.asks_hub)
         self.again.setVisible(bool(offer.problem))
-        (self.again if offer.problem else self.download).setDefault(True)
+        wanted = self.again if offer.problem else self.download
+        wanted.setDefault(True)
+        (wanted if wanted.isEnabled() else self._cancel).setFocus()
         # What wraps is as high as its width makes it; more would be left as gaps between the lines.
         card = self._card.layout()
         card.invalidate()
