@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.catalogue.chart import Cost, metrics
-from cvstudio.catalogue.entries import Entry, Wanted, entry_of, families, task_title
+from cvstudio.catalogue.entries import Entry, Wanted, entry_of, families, task_title, tasks_of
 from cvstudio.inspection.layers import Layer
 from cvstudio.inspection.speed import known_speeds
 from cvstudio.inspection.words import field_text
@@ -277,7 +277,7 @@ class CatalogueContent(QWidget):
         combo.setCurrentIndex(max(0, combo.findData(chosen)))
 
     def _fill_tasks(self) -> None:
-        tasks = list(dict.fromkeys(entry.spec.task for entry in self.entries))
+        tasks = list(tasks_of(self.entries))
         known = [self.task.itemData(row) for row in range(1, self.task.count())]
         if tasks != known:
             chosen = self.task.currentData()
