@@ -55,7 +55,8 @@ class CostAxis(pg.AxisItem):  # type: ignore[misc]
 
 
 class SummaryChart(QWidget):
-    """Bubbles with their names; the wheel zooms, a double click shows all again.
+    """Bubbles with their names; the wheel zooms, a double click shows all again. `bubbles` are the models that are
+    shown, `lacking` those that have not all figures.
 
     Signals
     -------
@@ -67,6 +68,7 @@ class SummaryChart(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.bubbles: tuple[Bubble, ...] = ()
+        self.lacking: tuple[Entry, ...] = ()
         self._entries: tuple[Entry, ...] = ()
         self._metric, self._cost, self._key = "", Cost.MACS, ""
         self.legend = QLabel()
@@ -102,13 +104,22 @@ class SummaryChart(QWidget):
         layout.addWidget(self.plot, 1)
         layout.addWidget(self.without)
 
+    @property
+    def metric(self) -> str:
+        """What the vertical axis is."""
+        return self._metric
+
+    def title(self) -> str:
+        """What is shown against what."""
+        return self.tr("{metric} against {cost}").format(metric=self._metric, cost=translated(self._cost.value).lower())
+
     def show_entries(self, entries: Sequence[Entry], metric: str, cost: Cost) -> None:
         """Draw the models that have figures; the view stays where it is while the question does."""
         another = (metric, cost) != (self._metric, self._cost) or not self.bubbles
         before = {bubble.entry.key for bubble in self.bubbles}
         self._entries, self._metric, self._cost = tuple(entries), metric, cost
-        self.bubbles, without = bubbles(self._entries, metric, cost)
-        self._tell_without(without)
+        self.bubbles, self.lacking = bubbles(self._entries, metric, cost)
+        self._tell_without(self.lacking)
         self._draw()
         if another or before != {bubble.entry.key for bubble in self.bubbles}:
             self.fit()

@@ -31,6 +31,7 @@ from cvstudio.models import MODELS
 from cvstudio.types import Image
 from cvstudio.weights.terms import Place
 from ui.catalogue.card import WIDTH, CatalogueCard
+from ui.catalogue.chart_tools import ChartTools
 from ui.catalogue.table import CatalogueTable
 from ui.catalogue.work import (
     LANE,
@@ -85,6 +86,8 @@ class CatalogueContent(QWidget):
         for widget in (self.metric, against, self.cost):
             question.addWidget(widget)
         question.addStretch(1)
+        self.chart_tools = ChartTools(controller, self, lambda: self.chart)
+        question.addWidget(self.chart_tools)
         self._charts.addLayout(question)
         place = QWidget()
         place.setLayout(self._charts)
