@@ -29,6 +29,9 @@ from ui.widgets.elided_label import ElidedLabel
 LARGEST, SMALLEST = 46.0, 8.0
 """Pixels across of the largest bubble, and of any at least."""
 
+RING = 3
+"""Pixels from a bubble to the ring around it."""
+
 LEAST_CONTRAST = 1.6
 """Of a bubble against the ground; its outline has more."""
 
@@ -207,7 +210,7 @@ class SummaryChart(QWidget):
         ring = [
             {
                 "pos": (math.log10(bubble.cost), bubble.score),
-                "size": self._diameter(bubble) + 6,
+                "size": self._diameter(bubble) + 2 * RING,
                 "brush": QBrush(Qt.BrushStyle.NoBrush),
                 "pen": _thin(theme.colour("accent"), 2),
             }
@@ -225,7 +228,7 @@ class SummaryChart(QWidget):
         centres = np.array([(place.x(), place.y()) for place in places])
         metrics = QFontMetricsF(theme.app_font(theme.SMALL_PX))
         sizes = np.array([(metrics.horizontalAdvance(b.entry.spec.title) + 1, metrics.height()) for b in self.bubbles])
-        radii = np.array([self._diameter(bubble) / 2 for bubble in self.bubbles])
+        radii = np.array([self._diameter(b) / 2 + (RING if b.entry.key == self._key else 0) for b in self.bubbles])
         inside = (
             (centres[:, 0] > area.left())
             & (centres[:, 0] < area.right())
