@@ -11,6 +11,7 @@ from typing import Any
 from cvstudio.atomic import atomic_path
 from cvstudio.errors import MediaError, ProjectError, UserError
 from cvstudio.folders import MediaSet
+from cvstudio.models import MODELS
 from cvstudio.recipe import (
     VERSION,
     instance_from_json,
@@ -70,6 +71,17 @@ def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> Non
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ProjectError(f"{path.name} cannot be saved ({error.strerror}); choose another folder.") from None
+
+
+def models_to_ask_for(path: Path) -> tuple[str, ...]:
+    """The models of a project that have to be asked for before it is loaded, since that may take seconds: on a worker,
+    `MODELS[key]` of each does it. None of a file that is no project; `load_project` says so."""
+    try:
+        saved = read_json(path, FORMAT)
+        found = dict.fromkeys(str(item.get("model") or "") for item in saved["instances"])
+    except (ProjectError, KeyError, TypeError, AttributeError):
+        return ()
+    return tuple(key for key in found if MODELS.has_to_ask(key))
 
 
 def load_project(path: Path, *, moved: Mapping[str, Path] | None = None) -> tuple[State, float]:

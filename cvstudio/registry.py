@@ -83,9 +83,14 @@ class Registry(Generic[T]):
     def resolve(self, prefix: str, make: Callable[[str], T]) -> None:
         """Let `make` answer for a key that begins with `prefix` and is not registered: too many are to be listed.
 
-        What it returns is registered until the program ends. It raises UnknownKeyError.
+        What it returns is registered until the program ends. It raises UnknownKeyError. It may take seconds: whoever
+        must not wait asks `has_to_ask` first.
         """
         self._resolvers[prefix] = make
+
+    def has_to_ask(self, key: str) -> bool:
+        """Whether `key` is not registered, but begins as one that somebody answers for, which may take seconds."""
+        return key not in self and key.startswith(tuple(self._resolvers))
 
     def remove(self, key: str) -> None:
         """Take the entry under `key` out. Raises UnknownKeyError."""
@@ -145,7 +150,8 @@ class Registry(Generic[T]):
         except KeyError:
             for prefix, make in self._resolvers.items():
                 if key.startswith(prefix):
-                    return self.register(make(key))
+                    # Two threads may ask at a time; what was first stays.
+                    return self._entries.setdefault(key, make(key))
             import difflib
 
             near = difflib.get_close_matches(key, self._entries, n=1, cutoff=0.5)

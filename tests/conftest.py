@@ -115,6 +115,15 @@ def server(hostile: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any
 
 
 @pytest.fixture
+def hub_server(server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """`server` as an endpoint of the Hugging Face hub: it answers HEAD as the hub does, and GET by its script."""
+    server.become_hub()
+    monkeypatch.setenv("HF_ENDPOINT", server.base)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    return server
+
+
+@pytest.fixture
 def digits(fake: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the digits; their recipe and model are registered, and runs are kept under the test's folder."""
     from cvstudio.models import MODELS

@@ -24,6 +24,9 @@ CONTENT = np.random.default_rng(7).integers(0, 256, 1_000_000, np.uint8).tobytes
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 QUICK = Patience(stall_secs=0.4, attempts=3, backoff_secs=0.01, longest_secs=0.05)
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+HUB_URL = "https://huggingface.co/some-one/a.network/resolve/main/folder/model.safetensors"
+
 Behaviour = Callable[["Handler"], None]
 
 
@@ -78,8 +81,8 @@ class Server:
         self.log = Log()
         self.stop = threading.Event()
         self.script: list[Behaviour] = [honest()]
-        kind = type("Bound", (Handler,), {"script": self.script, "log": self.log, "stop": self.stop})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+        self._kind: Any = type("Bound", (Handler,), {"script": self.script, "log": self.log, "stop": self.stop})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._kind)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
@@ -110,6 +113,29 @@ class Server:
             "trained_on": "noise",
         }
         return Weights(**{**facts, **changes})
+
+    def become_hub(self) -> None:
+        """Answer HEAD as the Hugging Face hub does, with what `head_status`, `etag` and `head_size` say from then on; a
+        `silent` one takes the question and says nothing. `heads` are the paths that were asked for."""
+        self.head_status, self.etag, self.head_size = 200, SHA256, len(CONTENT)
+        self.silent = False
+        self.heads: list[str] = []
+
+        def head(handler: Handler) -> None:
+            handler.close_connection = True
+            self.heads.append(handler.path)
+            if self.silent:
+                handler.stop.wait(20)
+                return
+            told = {"X_Repo_Commit": COMMIT, "X_Linked_ETag": f'"{self.etag}"', "X_Linked_Size": str(self.head_size)}
+            with contextlib.suppress(OSError):
+                handler.begin(self.head_status, Content_Length="0", **(told if self.head_status == 200 else {}))
+
+        self._kind.do_HEAD = head
+
+    def hub_weights(self, **changes: Any) -> Weights:
+        """Weights on the hub, of which nothing states a hash."""
+        return self.weights(**{"url": HUB_URL, "file_name": "model.safetensors", "sha256": "", **changes})
 
     def close(self) -> None:
         self.stop.set()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QStandardPaths, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from cvstudio.errors import UserError
+from cvstudio.jobs import Event, Job
+from cvstudio.models import MODELS
+from cvstudio.progress import Progress
 from ui.controller import Controller
 from ui.settings import Settings
 
@@ -17,6 +22,15 @@ if TYPE_CHECKING:
 
 
 SUFFIX = ".cvstudio"
+LANE = "projects"
+
+
+@dataclass(frozen=True)
+class Known:
+    """Every model of a project is registered by now."""
+
+    path: Path
+    moved: dict[str, Path] | None
 
 
 class ProjectFiles(QObject):
@@ -35,6 +49,8 @@ class ProjectFiles(QObject):
         self._controller = controller
         self._settings = settings
         self.path: Path | None = None
+        self._awaited: Path | None = None  # a project whose models are being found out
+        controller.pipeline.event.connect(self._job_event)
 
     @property
     def _folder(self) -> str:
@@ -54,8 +70,12 @@ class ProjectFiles(QObject):
     def open(self, path: Path, moved: dict[str, Path] | None = None) -> None:
         """Open a project; asks where its files are now if they have moved. What is open stays if that fails."""
         # Imported with the first project: the window must not wait for it.
-        from cvstudio.project import MissingMediaError, load_project
+        from cvstudio.project import MissingMediaError, load_project, models_to_ask_for
 
+        self._awaited = None
+        if unknown := models_to_ask_for(path):
+            self._ask_for(unknown, path, moved)
+            return
         try:
             state, position_secs = load_project(path, moved=moved)
         except MissingMediaError as error:
@@ -72,6 +92,25 @@ class ProjectFiles(QObject):
             self._settings.add_recent(str(path))
             self._controller.session.load(state)
             self._controller.playback.seek(position_secs)
+
+    def _ask_for(self, models: Sequence[str], path: Path, moved: dict[str, Path] | None) -> None:
+        """Let `models` be found out on a worker, as a library that takes seconds to import has to be asked; the project
+        opens then, unless another one was opened meanwhile."""
+        self._awaited = path
+
+        def work(progress: Progress) -> Iterator[Any]:
+            for key in models:
+                progress(None, f"asking for {key}")
+                _ = MODELS[key]
+            yield Known(path, moved)
+
+        title = self.tr("Opening {name}").format(name=path.name)
+        self._controller.pipeline.submit(LANE, Job("open project", title, work))
+
+    def _job_event(self, event: Event) -> None:
+        value = event.value
+        if event.kind == "output" and isinstance(value, Known) and value.path == self._awaited:
+            self.open(value.path, value.moved)
 
     def _relocate(self, error: MissingMediaError, path: Path, found: dict[str, Path]) -> dict[str, Path] | None:
         for old in error.paths:

@@ -63,6 +63,7 @@ QPushButton:disabled { color: $disabled; }
 QPushButton#primary, QPushButton:default { background: $accent; color: $on_accent; }
 QPushButton#primary { font-weight: bold; padding: 7px 16px; }
 QPushButton#primary:hover, QPushButton:default:hover { background: $link; color: $window; }
+QPushButton#primary:disabled, QPushButton:default:disabled { background: $raised; color: $disabled; }
 QPushButton#primary:focus { border-color: $text; }
 QPushButton#card { background: $panel; border: 1px solid $line; border-radius: 8px; text-align: left; }
 QPushButton#card:hover { background: $raised; }

@@ -80,11 +80,31 @@ def entry_of(spec: ModelSpec, device: str, precision: str, speeds: Mapping[str, 
 
 
 def entries_of(specs: Iterable[ModelSpec], device: str = "auto", precision: str = "auto") -> tuple[Entry, ...]:
-    """The models with what is known of each on a device that runs in a precision, by task and family."""
+    """The models with what is known of each on a device that runs in a precision.
+
+    First what was published figures of and is ready at once: it comes with the program or is on the disk. Then the
+    user's own and whatever else is on the disk, what can be got, and at last that of which nothing was measured.
+    Within each the order is that of the tasks and families.
+    """
     speeds = known_speeds()
     found = [entry_of(spec, device, precision, speeds) for spec in specs]
+    order = {task: place for place, task in enumerate(tasks_of(found))}
+    return tuple(sorted(found, key=lambda entry: (_rank(entry), order[entry.spec.task], entry.spec.family.casefold())))
+
+
+def _rank(entry: Entry) -> int:
+    ready = entry.terms.place in (Place.EMBEDDED, Place.HERE)
+    if entry.terms.place is Place.GONE:
+        return 4
+    if ready:
+        return 0 if entry.scores else 1
+    return 2 if entry.scores else 3
+
+
+def tasks_of(entries: Iterable[Entry]) -> tuple[str, ...]:
+    """The tasks that there are, in the order of the analyses."""
     order = {analysis.task: place for place, analysis in enumerate(ANALYSES)}
-    return tuple(sorted(found, key=lambda entry: (order.get(entry.spec.task, len(order)), entry.spec.family)))
+    return tuple(sorted({entry.spec.task for entry in entries}, key=lambda task: (order.get(task, len(order)), task)))
 
 
 @dataclass(frozen=True)

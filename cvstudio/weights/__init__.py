@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cvstudio.weights.checks import load_into
 from cvstudio.weights.store import (
+    ChangedError,
     WeightsNeededError,
     cached_path,
     find_weights,
@@ -13,6 +14,7 @@ from cvstudio.weights.store import (
 )
 
 __all__ = [
+    "ChangedError",
     "WeightsNeededError",
     "cached_path",
     "find_weights",

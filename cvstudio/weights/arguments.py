@@ -12,13 +12,17 @@ def add_weights(commands: Any) -> None:
         "weights", help="the networks' weights: list, get, verify, find", description="The networks' weights."
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="every model: size, licence, and whether its weights are here")
+    lister = actions.add_parser("list", help="every model, or every file of some: size, licence, whether it is here")
+    lister.add_argument("model", nargs="*", metavar="MODEL", help="list the files of these models")
     getter = actions.add_parser(
         "get",
         help="download the weights of models",
         description="Shows size, licence, source and hash, then downloads, or goes on where it stopped.",
     )
     getter.add_argument("model", nargs="+", metavar="MODEL", help="key of a model; see `cvstudio weights list`")
+    which = getter.add_mutually_exclusive_group()
+    which.add_argument("--file", metavar="NAME", help="another file than the model's first; see `weights list MODEL`")
+    which.add_argument("--all", action="store_true", help="every file of the models")
     getter.add_argument("-q", "--quiet", action="store_true", help="no facts and no progress on stderr")
     checker = actions.add_parser("verify", help="compare the hash of what is here with the published one")
     checker.add_argument("model", nargs="*", metavar="MODEL", help="without one, all that are here")

@@ -5,6 +5,7 @@ A file has its final name only once its content is proved to be the published on
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ from cvstudio.models.base import Weights
 from cvstudio.progress import Progress
 from cvstudio.resources import user_cache_dir
 from cvstudio.weights import hub
+from cvstudio.weights.digests import Digest
 from cvstudio.weights.http import check_url
-from cvstudio.weights.store import cached_path, hub_folder, is_published
+from cvstudio.weights.store import ChangedError, cached_path, has_digest, hub_folder, is_published
 from cvstudio.weights.transfer import Part, Patience, Wanted, fetch
 
 SIZE_TOLERANCE = 0.05
@@ -34,19 +36,52 @@ def keep_folder(weights: Weights) -> Path:
     return hub_folder() if file is None else file.folder
 
 
-def part_of(weights: Weights) -> int:
-    """Bytes that an interrupted download has brought; 0 for the hub, whose name of the part is not known yet."""
+def part_of(weights: Weights, remote: hub.Remote | None = None) -> int:
+    """Bytes that an interrupted download has brought; 0 for the hub before its answer names the part."""
+    if remote is not None:
+        return Part(remote.blob).size
     return Part(hub_folder() / weights.file_name).size if hub.parse(weights.url) is None else 0
 
 
-def download(weights: Weights, progress: Progress, *, patience: Patience | None = None) -> Path:
-    """Get published weights, or go on with getting them, and return the verified file.
-
-    Where they are there already nothing is got; a damaged file is replaced. Two processes that want the same file
-    get it once. A cancel keeps what has come, for the next time.
+def ask_hub(weights: Weights, progress: Progress) -> hub.Remote | None:
+    """What the Hugging Face hub tells of `weights` before a byte of them comes; None where they are elsewhere.
 
     Raises
     ------
+    WeightsError
+        It cannot be asked, or has another file under this name.
+    """
+    file = hub.parse(weights.url)
+    if file is None:
+        return None
+    remote = hub.look_up(file, progress)
+    if not weights.sha256:
+        return remote
+    if remote.digest.git_bytes is not None:  # another kind of hash: what the model states proves more
+        return dataclasses.replace(remote, digest=Digest(weights.sha256))
+    if not Digest(weights.sha256).fits(remote.digest.text):
+        raise WeightsError(
+            f"Expected {weights.file_name} with a SHA-256 that begins with {weights.sha256}, but the Hugging Face hub "
+            f"has one of {file.repo} whose hash begins with "
+            f"{remote.digest.text[: len(weights.sha256)]}; get the right one from its publisher and choose it as a "
+            f"local file."
+        )
+    return remote
+
+
+def download(
+    weights: Weights, progress: Progress, *, shown: hub.Remote | None = None, patience: Patience | None = None
+) -> Path:
+    """Get published weights, or go on with getting them, and return the verified file.
+
+    Where they are there already nothing is got; a damaged file is replaced. Two processes that want the same file
+    get it once. A cancel keeps what has come, for the next time. `shown` is what `ask_hub` told and the user has
+    agreed to: nothing else is got.
+
+    Raises
+    ------
+    ChangedError
+        The hub tells something else than what was shown.
     WeightsError
         The server refuses or sends something else, the connection does not last, or there is no room.
     """
@@ -58,28 +93,35 @@ def download(weights: Weights, progress: Progress, *, patience: Patience | None 
     patience = patience or Patience()
     with _alone(weights.url, progress):
         path = cached_path(weights)
-        if path is not None and is_published(weights, path):
+        sound = path is not None and is_published(weights, path)
+        if path is not None and sound and (shown is None or has_digest(path, shown.digest)):
             return path
         file = hub.parse(weights.url)
         if file is None:
             target = hub_folder() / weights.file_name
-            _get(weights, weights.url, target, progress, patience)
+            _get(weights, weights.url, Digest(weights.sha256), target, progress, patience)
             return target
-        if path is not None:
+        if path is not None and not sound:
             hub.forget(path)
-        remote = hub.look_up(file, progress)
-        _get(weights, remote.url, remote.blob, progress, patience)
-        return hub.link(file, progress)
+        remote = ask_hub(weights, progress)
+        assert remote is not None
+        if shown is not None and not remote.same_content(shown):
+            raise ChangedError(
+                f"Expected {weights.file_name} with the {shown.digest.kind} that was shown, {shown.digest.text}, but "
+                f"the Hugging Face hub tells another one by now, {remote.digest.text}; look at it and agree anew."
+            )
+        if remote.size_bytes is not None:
+            weights = dataclasses.replace(weights, size_bytes=remote.size_bytes)
+        _get(weights, remote.url, remote.digest, remote.blob, progress, patience)
+        try:
+            return hub.link(file, remote)
+        except OSError as error:
+            raise _no_folder(file.folder, error) from error
 
 
-def _get(weights: Weights, url: str, target: Path, progress: Progress, patience: Patience) -> None:
-    # The hub's name of a large file is its hash.
-    expected = weights.sha256 or hub.named_sha256(target)
-    if not expected:
-        raise WeightsError(f"Expected the hash of {weights.file_name}, but {url} tells none; choose a local file.")
-
-    def is_whole(digest: str) -> bool:
-        return digest.startswith(expected)
+def _get(weights: Weights, url: str, expected: Digest, target: Path, progress: Progress, patience: Patience) -> None:
+    if not expected.text:
+        raise WeightsError(f"Expected the hash of {weights.file_name}, but its model states none; report it.")
 
     def check_size(total: int, missing: int) -> None:
         _check_size(weights, total)
@@ -89,21 +131,21 @@ def _get(weights: Weights, url: str, target: Path, progress: Progress, patience:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _no_folder(target.parent, error) from error
-    part, wanted = Part(target), Wanted(url, weights.file_name, weights.size_bytes, is_whole, check_size)
+    part, wanted = Part(target), Wanted(url, weights.file_name, weights.size_bytes, expected, check_size)
     _check_room(weights, target.parent, weights.size_bytes - part.size)
     resumed = part.size > 0
     digest = fetch(wanted, part, progress, patience)
-    if not is_whole(digest) and resumed:
+    if not expected.fits(digest) and resumed:
         # The part may have been of another version; the whole deserves one try.
         part.remove()
         digest = fetch(wanted, part, progress, patience)
-    if not is_whole(digest):
+    if not expected.fits(digest):
         count = part.size
         part.remove()
         raise WeightsError(
-            f"Expected {weights.file_name} with a SHA-256 that begins with {expected}, but {url} sent {count:,} "
-            f"bytes whose hash begins with {digest[: len(expected)]}; they were not kept: try again later, or "
-            f"choose a local file."
+            f"Expected {weights.file_name} with a {expected.kind} that begins with {expected.text}, but {url} sent "
+            f"{count:,} bytes whose hash begins with {digest[: len(expected.text)]}; they were not kept: try again "
+            f"later, or choose a local file."
         )
     part.become(target)
 

@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from cvstudio.atomic import atomic_path
 from cvstudio.errors import WeightsError
 from cvstudio.progress import Progress
+from cvstudio.weights.digests import Digest, digest_of_name
 
 HOSTS = ("huggingface.co", "hf.co")
 _URL = re.compile(
     rf"https://(?:{'|'.join(map(re.escape, HOSTS))})/(?P<repo>[\w.-]+(?:/[\w.-]+)?)"
     r"/resolve/(?P<revision>[^/]+)/(?P<path>[^?#]+)"
 )
-_SHA256 = re.compile("[0-9a-f]{64}")
+_COMMIT = re.compile("[0-9a-f]{40}")
+_ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 METADATA_SECS = 15.0
 
 
@@ -54,10 +57,9 @@ def cache_folder() -> Path:
     return Path(os.path.expanduser(os.path.expandvars(os.environ.get("HF_HUB_CACHE", older))))
 
 
-def named_sha256(path: Path) -> str:
-    """The SHA-256 by which the hub's cache names a large file; empty where `path` is no such file."""
-    name = Path(os.path.realpath(path)).name
-    return name if _SHA256.fullmatch(name) else ""
+def named_digest(path: Path) -> Digest | None:
+    """The hash by which the hub's cache names a file; None where `path` is no such file."""
+    return digest_of_name(Path(os.path.realpath(path)).name, path.stat().st_size)
 
 
 def cached(file: HubFile) -> Path | None:
@@ -72,59 +74,87 @@ def cached(file: HubFile) -> Path | None:
 
 @dataclass(frozen=True)
 class Remote:
-    """What the hub says of a file: where its content is, and under which name the cache keeps it."""
+    """What the hub says of a file.
+
+    Parameters
+    ----------
+    url : where its content is
+    digest : of the content
+    size_bytes : None where it is not told
+    commit : the version that was asked for
+    blob : where the cache keeps the content
+    """
 
     url: str
+    digest: Digest
+    size_bytes: int | None
+    commit: str
     blob: Path
+
+    def same_content(self, other: Remote) -> bool:
+        """Whether another answer tells of the same content."""
+        return (self.digest, self.size_bytes) == (other.digest, other.size_bytes)
 
 
 def look_up(file: HubFile, progress: Progress) -> Remote:
-    """Ask the hub for `file`. Raises WeightsError where it does not know it or cannot be reached."""
-    from cvstudio.weights.http import call
+    """Ask the hub for `file`.
+
+    Raises
+    ------
+    WeightsError
+        It does not know the file, tells no hash of it, cannot be reached, or may not be asked.
+    """
+    from cvstudio.weights.http import call, check_url
 
     progress(None, "asking the Hugging Face hub")
+    endpoint = _endpoint()
+    if endpoint is not None:
+        check_url(endpoint)
 
     def ask() -> Any:
-        from huggingface_hub import get_hf_file_metadata, hf_hub_url
+        from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 
-        url = hf_hub_url(file.repo, file.path, revision=file.revision, endpoint=_endpoint())
-        return url, get_hf_file_metadata(url, timeout=METADATA_SECS, endpoint=_endpoint(), retry_on_errors=False)
+        # Otherwise the library gets a list of its own first, and tells the hub what is installed here.
+        constants.HF_HUB_DISABLE_TELEMETRY = True
+        url = hf_hub_url(file.repo, file.path, revision=file.revision, endpoint=endpoint)
+        return url, get_hf_file_metadata(url, timeout=METADATA_SECS, endpoint=endpoint, retry_on_errors=False)
 
+    expected = f"Expected {file.path} of {file.repo} on the Hugging Face hub, but"
     try:
         url, metadata = call(ask, progress)
     except Exception as error:  # the library has no common base for what it raises
-        raise WeightsError(
-            f"Expected {file.path} of {file.repo} on the Hugging Face hub, but {_reason(error)}; try again later, or "
-            f"choose a local file."
-        ) from error
-    etag = metadata.etag
-    if not etag or not metadata.commit_hash or PurePosixPath(etag).name != etag:
-        raise WeightsError(
-            f"Expected {file.path} of {file.repo} on the Hugging Face hub, but what answers is no hub; look at the "
-            f"proxy and at $HF_ENDPOINT."
-        )
-    return Remote(url, file.folder / "blobs" / etag)
+        raise WeightsError(f"{expected} {_reason(error)}; {_remedy(error)}, or choose a local file.") from error
+    etag, commit = metadata.etag or "", metadata.commit_hash or ""
+    if not etag or PurePosixPath(etag).name != etag or not _COMMIT.fullmatch(commit):
+        raise WeightsError(f"{expected} what answers is no hub; look at the proxy and at $HF_ENDPOINT.")
+    digest = digest_of_name(etag, metadata.size)
+    if digest is None:
+        raise WeightsError(f"{expected} it tells no hash by which to know it; choose a local file.")
+    return Remote(url, digest, metadata.size, commit, file.folder / "blobs" / etag)
 
 
-def link(file: HubFile, progress: Progress) -> Path:
-    """Make the snapshot and the ref of a file whose blob is there, as the hub's library does."""
-    from cvstudio.weights.http import call
+def link(file: HubFile, remote: Remote) -> Path:
+    """Make the snapshot and the ref of a file whose blob is there, as the hub's library does, without asking again.
 
-    def ask() -> str:
-        from huggingface_hub import hf_hub_download
-
-        return str(
-            hf_hub_download(
-                file.repo, file.path, revision=file.revision, cache_dir=cache_folder(), endpoint=_endpoint()
-            )
-        )
-
+    Raises
+    ------
+    OSError
+        The folder cannot be written.
+    """
+    path = file.folder / "snapshots" / remote.commit / file.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
     try:
-        return Path(call(ask, progress))
-    except Exception as error:  # as above
-        raise WeightsError(
-            f"Expected to put {file.path} into {file.folder}, but {_reason(error)}; try again later."
-        ) from error
+        path.symlink_to(os.path.relpath(remote.blob, path.parent))
+    except OSError:
+        # Windows lets not everybody make links; the hub's library lets the file itself take the place then.
+        os.replace(remote.blob, path)
+    if file.revision != remote.commit:
+        ref = file.folder / "refs" / file.revision
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(ref) as temporary:
+            temporary.write_text(remote.commit, encoding="ascii")
+    return path
 
 
 def forget(path: Path) -> None:
@@ -138,7 +168,19 @@ def _endpoint() -> str | None:
     return os.environ.get("HF_ENDPOINT") or None
 
 
+def _is_forbidden(error: Exception) -> bool:
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    return isinstance(error, OfflineModeIsEnabled)
+
+
+def _remedy(error: Exception) -> str:
+    return "allow it" if _is_forbidden(error) else "try again later"
+
+
 def _reason(error: Exception) -> str:
+    if _is_forbidden(error):
+        return "$HF_HUB_OFFLINE or $TRANSFORMERS_OFFLINE forbids asking it"
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
     if status in (401, 403):
@@ -147,5 +189,5 @@ def _reason(error: Exception) -> str:
         return "it is not there (404)"
     if status is not None:
         return f"it answers {status}"
-    text = str(error).strip().splitlines()
+    text = _ERROR_NUMBER.sub("", str(error).strip()).splitlines()
     return f"it cannot be reached ({text[0] if text else type(error).__name__})"

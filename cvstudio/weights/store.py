@@ -11,6 +11,7 @@ from cvstudio.errors import WeightsError
 from cvstudio.models.base import Weights
 from cvstudio.resources import resource
 from cvstudio.weights import hub
+from cvstudio.weights.digests import Digest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +23,10 @@ class WeightsNeededError(WeightsError):
     def __init__(self, text: str, weights: Weights) -> None:
         super().__init__(text)
         self.weights = weights
+
+
+class ChangedError(WeightsError):
+    """What is to be got is not any more what the user has agreed to."""
 
 
 def hub_folder() -> Path:
@@ -62,11 +67,12 @@ def find_weights(weights: Weights) -> Path | None:
     path = cached_path(weights)
     if path is None:
         return None
-    found, expected = file_sha256(path), weights.sha256 or hub.named_sha256(path)
-    if not found.startswith(expected):
+    expected = published_digest(weights, path)
+    found = _file_hash(path, expected)
+    if not expected.fits(found):
         raise WeightsNeededError(
-            f"Expected {weights.file_name} with a SHA-256 that begins with {expected}, but the one in "
-            f"{path.parent} begins with {found[: len(expected)]}: it is damaged or incomplete; delete it and "
+            f"Expected {weights.file_name} with a {expected.kind} that begins with {expected.text}, but the one in "
+            f"{path.parent} begins with {found[: len(expected.text)]}: it is damaged or incomplete; delete it and "
             f"get it again from {weights.url}",
             weights,
         )
@@ -75,22 +81,42 @@ def find_weights(weights: Weights) -> Path | None:
 
 def is_published(weights: Weights, path: Path) -> bool:
     """Whether the file at `path` has the hash of `weights`: the one that they state, or that the hub's cache names."""
-    return file_sha256(path).startswith(weights.sha256 or hub.named_sha256(path))
+    return has_digest(path, published_digest(weights, path))
+
+
+def published_digest(weights: Weights, path: Path) -> Digest:
+    """What the file at `path` has to have: the hash that `weights` state, or that the hub's cache names.
+
+    Without symbolic links that cache names none, and what lies in it was proved when it came: any hash fits then.
+    """
+    return Digest(weights.sha256) if weights.sha256 else hub.named_digest(path) or Digest("")
+
+
+def has_digest(path: Path, digest: Digest) -> bool:
+    """Whether the file at `path` has a hash; what was read once is remembered."""
+    return digest.fits(_file_hash(path, digest))
 
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's content in hexadecimal; remembered until its size or time changes."""
+    return _file_hash(path, Digest(""))
+
+
+def _file_hash(path: Path, like: Digest) -> str:
+    """Hash of a file's content of the kind of `like`."""
     status = path.stat()
-    return _sha256(path, status.st_size, status.st_mtime_ns)
+    # Git's hash begins with the length that the file has, whichever was expected.
+    size = None if like.git_bytes is None else status.st_size
+    return _read_hash(path, Digest("", size), status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=256)
-def _sha256(path: Path, size: int, mtime_ns: int) -> str:
+def _read_hash(path: Path, like: Digest, size: int, mtime_ns: int) -> str:
     """Hash of the file's content; size and time make a changed file a new question."""
     import hashlib
 
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, like.hasher).hexdigest()
 
 
 def require_weights(weights: Weights, given: Path | None) -> Path:

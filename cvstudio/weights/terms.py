@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cvstudio.errors import WeightsError
-from cvstudio.models.base import ModelSpec
+from cvstudio.models.base import ModelSpec, Weights
 from cvstudio.weights.embedded import card
 from cvstudio.weights.store import cached_path
 
@@ -38,9 +38,11 @@ class Terms:
 
 def terms(model: ModelSpec) -> Terms:
     """The terms of a model's default weights; cheap, and without torch."""
-    if not model.weights:
-        return Terms("", False, 0, Place.LIBRARY)
-    weights = model.weights[0]
+    return file_terms(model, model.weights[0]) if model.weights else Terms("", False, 0, Place.LIBRARY)
+
+
+def file_terms(model: ModelSpec, weights: Weights) -> Terms:
+    """The terms of one of a model's files."""
     if weights.path is not None:
         place = Place.HERE if cached_path(weights) else Place.GONE
         return Terms(weights.licence, False, weights.size_bytes, place)

@@ -7,7 +7,6 @@ What has come is kept in a "part" beside the place of the whole file, with a not
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import re
@@ -20,6 +19,7 @@ from typing import Any
 
 from cvstudio.errors import WeightsError
 from cvstudio.progress import Progress
+from cvstudio.weights.digests import Digest
 from cvstudio.weights.http import TRANSPORT_ERRORS, Head, Stream
 
 REPORT_SECS = 0.2
@@ -58,14 +58,14 @@ class Wanted:
     ----------
     url, name : where it is, and how it is called in messages
     about_bytes : how long it is published to be, about
-    is_whole : callable (sha256 in hexadecimal) -> whether the content is the published one
+    digest : of the published content
     check_size : callable (bytes of the whole, bytes still to come); raises WeightsError where that cannot be right
     """
 
     url: str
     name: str
     about_bytes: int
-    is_whole: Callable[[str], bool]
+    digest: Digest
     check_size: Callable[[int, int], None]
 
 
@@ -112,7 +112,7 @@ class _BrokenError(Exception):
 
 
 def fetch(wanted: Wanted, part: Part, progress: Progress, patience: Patience) -> str:
-    """Bring `part` to its end and return its SHA-256 in hexadecimal, unjudged.
+    """Bring `part` to its end and return its hash, of the kind of `wanted.digest` in hexadecimal, unjudged.
 
     Raises
     ------
@@ -163,9 +163,10 @@ def _attempt(wanted: Wanted, part: Part, progress: Progress, patience: Patience)
         except TRANSPORT_ERRORS as error:
             raise _BrokenError(_reason(error)) from error
         offset, total = _judge(head, offset, notes, wanted, part)
-        digest = _hash_of(part.path, offset, progress) if offset else hashlib.sha256()
+        digest = _hash_of(part.path, offset, wanted.digest, progress) if offset else wanted.digest.hasher()
         if head.status == 416:  # nothing is left to come
-            return digest.hexdigest()
+            found: str = digest.hexdigest()
+            return found
         if total is not None:
             wanted.check_size(total, total - offset)
         part.path.parent.mkdir(parents=True, exist_ok=True)
@@ -198,7 +199,7 @@ def _receive(
     found: str = digest.hexdigest()
     # A server that is wrong about the length but right about the content has given what was wanted.
     whole = wanted.about_bytes * SHORT if total is None else total
-    if done < whole and not wanted.is_whole(found):
+    if done < whole and not wanted.digest.fits(found):
         raise _BrokenError(f"the connection ended after {done:,} of {round(whole):,} bytes")
     return found
 
@@ -254,9 +255,9 @@ def _validator(head: Head) -> str:
     return etag if etag.startswith('"') else head.headers.get("Last-Modified", "")
 
 
-def _hash_of(path: Path, length: int, progress: Progress) -> Any:
-    """SHA-256 of the first `length` bytes of `path`, to be gone on with."""
-    digest = hashlib.sha256()
+def _hash_of(path: Path, length: int, wanted: Digest, progress: Progress) -> Any:
+    """Hash of the first `length` bytes of `path`, to be gone on with."""
+    digest = wanted.hasher()
     with path.open("rb") as file:
         left = length
         while left and (chunk := file.read(min(left, 1 << 22))):

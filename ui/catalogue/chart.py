@@ -29,6 +29,9 @@ from ui.widgets.elided_label import ElidedLabel
 LARGEST, SMALLEST = 46.0, 8.0
 """Pixels across of the largest bubble, and of any at least."""
 
+RING = 3
+"""Pixels from a bubble to the ring around it."""
+
 LEAST_CONTRAST = 1.6
 """Of a bubble against the ground; its outline has more."""
 
@@ -55,7 +58,8 @@ class CostAxis(pg.AxisItem):  # type: ignore[misc]
 
 
 class SummaryChart(QWidget):
-    """Bubbles with their names; the wheel zooms, a double click shows all again.
+    """Bubbles with their names; the wheel zooms, a double click shows all again. `bubbles` are the models that are
+    shown, `lacking` those that have not all figures.
 
     Signals
     -------
@@ -67,6 +71,7 @@ class SummaryChart(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.bubbles: tuple[Bubble, ...] = ()
+        self.lacking: tuple[Entry, ...] = ()
         self._entries: tuple[Entry, ...] = ()
         self._metric, self._cost, self._key = "", Cost.MACS, ""
         self.legend = QLabel()
@@ -102,13 +107,22 @@ class SummaryChart(QWidget):
         layout.addWidget(self.plot, 1)
         layout.addWidget(self.without)
 
+    @property
+    def metric(self) -> str:
+        """What the vertical axis is."""
+        return self._metric
+
+    def title(self) -> str:
+        """What is shown against what."""
+        return self.tr("{metric} against {cost}").format(metric=self._metric, cost=translated(self._cost.value).lower())
+
     def show_entries(self, entries: Sequence[Entry], metric: str, cost: Cost) -> None:
         """Draw the models that have figures; the view stays where it is while the question does."""
         another = (metric, cost) != (self._metric, self._cost) or not self.bubbles
         before = {bubble.entry.key for bubble in self.bubbles}
         self._entries, self._metric, self._cost = tuple(entries), metric, cost
-        self.bubbles, without = bubbles(self._entries, metric, cost)
-        self._tell_without(without)
+        self.bubbles, self.lacking = bubbles(self._entries, metric, cost)
+        self._tell_without(self.lacking)
         self._draw()
         if another or before != {bubble.entry.key for bubble in self.bubbles}:
             self.fit()
@@ -196,7 +210,7 @@ class SummaryChart(QWidget):
         ring = [
             {
                 "pos": (math.log10(bubble.cost), bubble.score),
-                "size": self._diameter(bubble) + 6,
+                "size": self._diameter(bubble) + 2 * RING,
                 "brush": QBrush(Qt.BrushStyle.NoBrush),
                 "pen": _thin(theme.colour("accent"), 2),
             }
@@ -214,7 +228,7 @@ class SummaryChart(QWidget):
         centres = np.array([(place.x(), place.y()) for place in places])
         metrics = QFontMetricsF(theme.app_font(theme.SMALL_PX))
         sizes = np.array([(metrics.horizontalAdvance(b.entry.spec.title) + 1, metrics.height()) for b in self.bubbles])
-        radii = np.array([self._diameter(bubble) / 2 for bubble in self.bubbles])
+        radii = np.array([self._diameter(b) / 2 + (RING if b.entry.key == self._key else 0) for b in self.bubbles])
         inside = (
             (centres[:, 0] > area.left())
             & (centres[:, 0] < area.right())

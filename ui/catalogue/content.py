@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.catalogue.chart import Cost, metrics
-from cvstudio.catalogue.entries import Entry, Wanted, entry_of, families, task_title
+from cvstudio.catalogue.entries import Entry, Wanted, entry_of, families, task_title, tasks_of
 from cvstudio.inspection.layers import Layer
 from cvstudio.inspection.speed import known_speeds
 from cvstudio.inspection.words import field_text
@@ -31,6 +31,7 @@ from cvstudio.models import MODELS
 from cvstudio.types import Image
 from cvstudio.weights.terms import Place
 from ui.catalogue.card import WIDTH, CatalogueCard
+from ui.catalogue.chart_tools import ChartTools
 from ui.catalogue.table import CatalogueTable
 from ui.catalogue.work import (
     LANE,
@@ -85,6 +86,8 @@ class CatalogueContent(QWidget):
         for widget in (self.metric, against, self.cost):
             question.addWidget(widget)
         question.addStretch(1)
+        self.chart_tools = ChartTools(controller, self, lambda: self.chart)
+        question.addWidget(self.chart_tools)
         self._charts.addLayout(question)
         place = QWidget()
         place.setLayout(self._charts)
@@ -277,7 +280,7 @@ class CatalogueContent(QWidget):
         combo.setCurrentIndex(max(0, combo.findData(chosen)))
 
     def _fill_tasks(self) -> None:
-        tasks = list(dict.fromkeys(entry.spec.task for entry in self.entries))
+        tasks = list(tasks_of(self.entries))
         known = [self.task.itemData(row) for row in range(1, self.task.count())]
         if tasks != known:
             chosen = self.task.currentData()

@@ -65,7 +65,7 @@ class CatalogueModel(QAbstractTableModel):
         self._arrange()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """By a column; -1 is by task and family."""
+        """By a column; -1 is the order in which they were given."""
         self._column, self._descending = column, order == Qt.SortOrder.DescendingOrder
         self._arrange()
 

@@ -11,23 +11,29 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QDialog, QFileDialog
 
 from cvstudio.analyses import ANALYSES
+from cvstudio.errors import WeightsError
 from cvstudio.jobs import Event, Job
 from cvstudio.models import MODELS
 from cvstudio.models.base import Weights
 from cvstudio.progress import Progress
 from cvstudio.session import State
-from cvstudio.weights import WeightsNeededError, cached_path
+from cvstudio.weights import ChangedError, WeightsNeededError, cached_path
 from cvstudio.weights.differences import Differences, MismatchError
 from ui.controller import Controller
 from ui.translate import translated
 from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:
+    from cvstudio.weights.hub import Remote
     from cvstudio.weights.importing import Identified
+    from ui.checkpoints.consent import ConsentDialog
     from ui.main_window import MainWindow
 
 LANE = "download"
 """Of its own: a slow connection must not hold up what is looked at meanwhile."""
+
+HUB_LANE = "hub"
+"""Of its own: a question of seconds must not wait for a download."""
 
 LOOKING_LANE = "checkpoints"
 MOST_LOOKED_AT = 20
@@ -40,6 +46,15 @@ class Got:
 
     weights: Weights
     path: Path
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The hub has answered what it has for `weights`; `problem` is why it has not."""
+
+    weights: Weights
+    remote: Remote | None
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,7 @@ class Checkpoints(QObject):
         self._window = window
         self._controller = controller
         self._notices = notices
-        self._getting: dict[tuple[str, str], Weights] = {}
+        self._getting: dict[tuple[str, str], tuple[Weights, Remote | None]] = {}
         self._missing: dict[str, Weights] = {}  # by the notice that tells it
         self.dialogs: list[QDialog] = []
         controller.pipeline.failed.connect(self._failed)
@@ -75,22 +90,60 @@ class Checkpoints(QObject):
 
         if self._owner(weights) in self._getting:
             return
-        dialog = ConsentDialog(self._window, make_offer(weights, self._title(weights)))
-        dialog.agreed.connect(lambda: self.get(weights))
+        if (standing := self._asking_for(weights)) is not None:
+            standing.raise_()
+            standing.activateWindow()
+            return
+        offer = make_offer(weights, self._title(weights))
+        dialog = ConsentDialog(self._window, offer)
+        dialog.agreed.connect(lambda remote: self.get(weights, remote))
         dialog.file_wanted.connect(lambda: self._choose_for(weights))
+        dialog.asked_again.connect(lambda: self._ask_hub(weights))
+        dialog.finished.connect(lambda _: self._controller.pipeline.lanes.cancel(self._asker(weights)))
         self._open(dialog)
+        if offer.asks_hub:
+            self._ask_hub(weights)
 
-    def get(self, weights: Weights) -> None:
-        """Download on a worker; it is in the list of jobs, with progress and cancel."""
+    def _ask_hub(self, weights: Weights) -> None:
+        """Let the hub tell size and hash, on a worker; the dialog says so meanwhile, and closing it is the cancel."""
+        self._tell(Asked(weights, None))
+
+        def work(progress: Progress) -> Iterator[Any]:
+            from cvstudio.weights.download import ask_hub
+
+            try:
+                yield Asked(weights, ask_hub(weights, progress))
+            except WeightsError as error:
+                yield Asked(weights, None, str(error))
+
+        self._controller.pipeline.submit(HUB_LANE, Job(self._asker(weights), "", work))
+
+    def _tell(self, asked: Asked) -> None:
+        from cvstudio.weights.offer import make_offer
+
+        dialog = self._asking_for(asked.weights)
+        if dialog is not None:
+            title = self._title(asked.weights)
+            dialog.show_offer(make_offer(asked.weights, title, remote=asked.remote, problem=asked.problem))
+
+    def _asking_for(self, weights: Weights) -> ConsentDialog | None:
+        """The dialog that asks whether to get `weights`, where it is open."""
+        from ui.checkpoints.consent import ConsentDialog
+
+        consents = (dialog for dialog in self.dialogs if isinstance(dialog, ConsentDialog))
+        return next((dialog for dialog in consents if dialog.offer.weights == weights), None)
+
+    def get(self, weights: Weights, shown: Remote | None = None) -> None:
+        """Download on a worker; it is in the list of jobs, with progress and cancel. `shown` is what was agreed to."""
         owner = self._owner(weights)
         if owner in self._getting:
             return
-        self._getting[owner] = weights
+        self._getting[owner] = (weights, shown)
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.weights.download import download
 
-            yield Got(weights, download(weights, progress))
+            yield Got(weights, download(weights, progress, shown=shown))
 
         title = self.tr("Getting {title}").format(title=self._title(weights))
         self._controller.pipeline.submit(LANE, Job(owner, title, work))
@@ -102,20 +155,32 @@ class Checkpoints(QObject):
             self._controller.weights_changed.emit()
             self._notices.post("info", self.tr("{title} is here.").format(title=self._title(value.weights)))
             self._controller.refresh()
+        elif event.kind == "output" and isinstance(value, Asked):
+            self._tell(value)
         elif event.kind == "output" and isinstance(value, Looked):
             self._show(value.found)
         elif event.kind in ("finished", "failed", "cancelled") and event.job.owner in self._getting:
-            weights = self._getting.pop(event.job.owner)  # type: ignore[arg-type]
+            weights, shown = self._getting.pop(event.job.owner)  # type: ignore[arg-type]
             if event.kind == "failed":
-                self._offer_again("error", str(value), weights)
+                self._offer_again("error", str(value), weights, shown, changed=isinstance(value, ChangedError))
             elif event.kind == "cancelled":
                 text = self.tr("{title} was not got to the end; what has come is kept.")
-                self._offer_again("warning", text.format(title=self._title(weights)), weights)
+                self._offer_again("warning", text.format(title=self._title(weights)), weights, shown)
 
-    def _offer_again(self, level: str, text: str, weights: Weights) -> None:
-        self._notices.post(
-            level, translated(text), action=self.tr("Go on"), run=lambda: self.get(weights), instead_of=translated(text)
-        )
+    def _offer_again(
+        self, level: str, text: str, weights: Weights, shown: Remote | None, *, changed: bool = False
+    ) -> None:
+        """Go on with what was agreed to; where it is something else by now, that is to be agreed to first."""
+        text = translated(text)
+        action = self.tr("Look at it …") if changed else self.tr("Go on")
+
+        def run() -> None:
+            if changed:
+                self.offer(weights)
+            else:
+                self.get(weights, shown)
+
+        self._notices.post(level, text, action=action, run=run, instead_of=text)
 
     def _failed(self, title: str, error: Exception) -> None:
         """Where the remedy is a press of a button, the notice has the button."""
@@ -236,6 +301,10 @@ class Checkpoints(QObject):
     @staticmethod
     def _owner(weights: Weights) -> tuple[str, str]:
         return ("weights", weights.url)
+
+    @staticmethod
+    def _asker(weights: Weights) -> tuple[str, str]:
+        return ("ask hub", weights.url)
 
     @staticmethod
     def _title(weights: Weights) -> str:

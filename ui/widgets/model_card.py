@@ -62,8 +62,9 @@ class CardView(QWidget):
         label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._layout.addWidget(label)
 
-    def pairs(self, pairs: list[tuple[str, str]]) -> None:
-        """Names on the left, values that may be long on the right."""
+    def pairs(self, pairs: list[tuple[str, str]]) -> list[tuple[QLabel, QLabel]]:
+        """Names on the left, values that may be long on the right; the labels of each."""
+        labels = []
         grid = QGridLayout()
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(2)
@@ -76,7 +77,9 @@ class CardView(QWidget):
             right.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             grid.addWidget(left, row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(right, row, 1)
+            labels.append((left, right))
         self._layout.addLayout(grid)
+        return labels
 
     def add(self, widget: QWidget) -> None:
         """Any control."""

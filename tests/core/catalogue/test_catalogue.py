@@ -8,7 +8,7 @@ import pytest
 
 from cvstudio.catalogue.chart import Cost, bubbles, cost_of, metrics
 from cvstudio.catalogue.columns import BY_KEY, COLUMNS, ColumnError, columns_of, count_text, ordered
-from cvstudio.catalogue.entries import Entry, Wanted, entries_of, families, licence_kind
+from cvstudio.catalogue.entries import Entry, Wanted, entries_of, families, licence_kind, tasks_of
 from cvstudio.host import Host
 from cvstudio.inspection.kept import Figures
 from cvstudio.inspection.speed import Speed, SpeedError, known_speeds, measure, speed_key
@@ -53,9 +53,48 @@ def test_every_model_is_a_row_with_what_it_states(entries):
             assert (column.value(entry) is None) <= (column.text(entry) == ""), column.key
 
 
-def test_models_of_a_task_stand_together_with_what_was_published(entries):
-    tasks = [entry.spec.task for entry in entries]
-    assert len(set(tasks)) == sum(one != other for one, other in zip(tasks, [None, *tasks], strict=False))
+def placed(entry: Entry, place: Place, task: str = "detect") -> Entry:
+    spec = dataclasses.replace(entry.spec, task=task)
+    return dataclasses.replace(entry, spec=spec, terms=dataclasses.replace(entry.terms, place=place))
+
+
+def test_what_is_ready_and_was_measured_by_its_publisher_comes_first(monkeypatch):
+    rows = {
+        "haar": placed(toy("haar", family="A"), Place.LIBRARY),
+        "gone": placed(toy("gone", score=9, family="A"), Place.GONE),
+        "far": placed(toy("far", score=40, family="A"), Place.ABSENT),
+        "far-classifier": placed(toy("far-classifier", score=40, family="A"), Place.ABSENT, "classify"),
+        "unmeasured": placed(toy("unmeasured", family="A"), Place.ABSENT),
+        "own": placed(toy("own", family="A"), Place.HERE),
+        "got": placed(toy("got", score=20, family="b"), Place.HERE),
+        "embedded": placed(toy("embedded", score=10, family="C"), Place.EMBEDDED),
+    }
+    monkeypatch.setattr("cvstudio.catalogue.entries.entry_of", lambda spec, *_: rows[spec.key])
+    found = [entry.key for entry in entries_of([entry.spec for entry in rows.values()])]
+    assert found == ["got", "embedded", "own", "far-classifier", "far", "haar", "unmeasured", "gone"]
+
+
+def test_a_newcomer_meets_figures_first(entries):
+    first = entries[0]
+    assert first.scores
+    assert first.terms.place is Place.EMBEDDED
+    assert all(entry.scores for entry in entries[:40])
+    measured = [bool(entry.scores) for entry in entries]
+    assert measured == sorted(measured, reverse=True)
+    # Those of a task that are to be got stand together.
+    absent = [entry.spec.task for entry in entries if entry.scores and entry.terms.place is Place.ABSENT]
+    assert len(set(absent)) == sum(one != other for one, other in zip(absent, [None, *absent], strict=False))
+    assert tasks_of(entries) == tasks_of(tuple(reversed(entries)))
+
+
+@pytest.mark.parametrize("descending", [False, True], ids=["ascending", "descending"])
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.key)
+def test_what_nothing_is_known_of_comes_last_by_any_column_in_either_order(entries, column, descending):
+    told = [column.text(entry) != "" for entry in ordered(entries, column, descending=descending)]
+    assert told == sorted(told, reverse=True)
+
+
+def test_what_was_published(entries):
     assert of(entries, "yolox-s").score == ("box mAP", 40.5)
     assert of(entries, "faster-rcnn-r50-v2").score == ("box mAP", 46.7)
     # On data of its own a figure has a name of its own, so that nobody compares it.

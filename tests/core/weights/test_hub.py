@@ -16,29 +16,10 @@ import pytest
 from cvstudio.errors import Cancelled, WeightsError
 from cvstudio.progress import Progress
 from cvstudio.weights import cached_path, find_weights, hub, require_weights
+from cvstudio.weights.digests import Digest
 from cvstudio.weights.download import keep_folder
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 URL = "https://huggingface.co/some-one/a.network/resolve/main/folder/model.safetensors"
-
-
-@pytest.fixture
-def hub_server(server: Any, hostile: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """`server` as an endpoint of the hub: it answers HEAD as the hub does, and GET by its script."""
-    serve = hostile.Handler.do_GET
-
-    def head(handler: Any) -> None:
-        handler.close_connection = True
-        status = server.head_status
-        extra = {"X_Repo_Commit": COMMIT, "ETag": f'"{server.etag}"', "Content_Length": str(len(hostile.CONTENT))}
-        handler.begin(status, **(extra if status == 200 else {"Content_Length": "0"}))
-
-    server.head_status, server.etag = 200, hostile.SHA256
-    monkeypatch.setattr(hostile.Handler, "do_HEAD", head)
-    monkeypatch.setattr(hostile.Handler, "do_GET", serve)
-    monkeypatch.setenv("HF_ENDPOINT", server.base)
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    return server
 
 
 def weights_of(server: Any) -> Any:
@@ -99,7 +80,7 @@ def test_what_is_got_is_found_by_the_library(hub_server, hostile, get):
     path = get(weights)
     assert path == cached_path(weights) == find_weights(weights) == require_weights(weights, None)
     assert Path(library_finds()) == path
-    assert Path(library_finds(COMMIT)) == path
+    assert Path(library_finds(hostile.COMMIT)) == path
     assert path.read_bytes() == hostile.CONTENT
     # Once on disk: the snapshot links to the blob.
     blob = hub.cache_folder() / "models--some-one--a.network" / "blobs" / hostile.SHA256
@@ -191,7 +172,7 @@ def test_where_no_hash_is_stated_the_hubs_name_of_the_file_is_its_hash(hub_serve
     weights = dataclasses.replace(weights_of(hub_server), sha256="")
     path = get(weights)
     assert find_weights(weights) == path
-    assert hub.named_sha256(path) == hostile.SHA256
+    assert hub.named_digest(path) == Digest(hostile.SHA256)
     Path(os.path.realpath(path)).write_bytes(b"another content of the same name")
     with pytest.raises(WeightsError, match=f"begins with {hostile.SHA256}"):
         find_weights(weights)
@@ -207,5 +188,5 @@ def test_a_file_that_the_hub_names_by_another_hash_is_not_kept(hub_server, hosti
 
 def test_a_file_whose_hash_nobody_tells_is_not_got(hub_server, get):
     hub_server.etag = "abc123"
-    with pytest.raises(WeightsError, match="tells none"):
+    with pytest.raises(WeightsError, match="tells no hash"):
         get(dataclasses.replace(weights_of(hub_server), sha256=""))
