@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 KEPT = 24
 """Converted networks in the cache; the longest unused leave."""
 
+_making = threading.Lock()
+
 log = logging.getLogger(__name__)
 
 
@@ -68,9 +70,11 @@ class Engine:
             example = pixels.detach().clone(memory_format=torch.contiguous_format).float()
             leaves, self._form = _pytree.tree_flatten(trunk(example))
             try:
-                openvino = _library()
-                core = openvino.Core()
-                converted = core.read_model(_converted(trunk, example) / "network.xml")
+                # Neither torch's export nor the import of the library can be done by two threads at once.
+                with _making:
+                    openvino = _library()
+                    core = openvino.Core()
+                    converted = core.read_model(_converted(trunk, example) / "network.xml")
                 hint = {"float32": "f32", "bfloat16": "bf16"}[dtype]
                 options = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
                 self._network: Any = core.compile_model(converted, "CPU", options)

@@ -266,3 +266,23 @@ def test_that_it_is_used_is_told_to_nobody(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     said = subprocess.run([sys.executable, "-c", USED], env=environment, capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]", said.stdout
+
+
+AT_ONCE = """
+import os, sys, torch
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from cvstudio.engine import Engine
+ready = Barrier(4)
+def make(number):
+    ready.wait()
+    return Engine(torch.nn.Conv2d(3, 4 + number, 3).eval(), torch.rand(1, 3, 16, 16), "float32")
+with ThreadPoolExecutor(4) as pool:
+    print(len(list(pool.map(make, range(4)))), [name for name in sys.modules if name.startswith("openvino_telemetry")])
+"""
+
+
+def test_several_networks_may_be_the_first_at_once(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    said = subprocess.run([sys.executable, "-c", AT_ONCE], env=environment, capture_output=True, text=True, check=False)
+    assert said.stdout.strip() == "4 []", said.stderr[-2000:]
