@@ -83,7 +83,8 @@ class Engine:
             except Exception as error:  # the library's errors have no class in common: torch goes on
                 raise EngineError(f"OpenVINO cannot run it: {error}") from error
         self._shape: Any = openvino.PartialShape
-        self._threads = threading.local()
+        self._request: Any = self._network.create_infer_request()
+        self._running = threading.Lock()
         self.nbytes: int = sum(tensor.numel() * tensor.element_size() for tensor in trunk.state_dict().values())
 
     def takes(self, pixels: Tensor) -> bool:
@@ -96,10 +97,10 @@ class Engine:
         import torch
         from torch.utils import _pytree
 
-        if not hasattr(self._threads, "request"):
-            self._threads.request = self._network.create_infer_request()
         given = pixels.float().contiguous().numpy()
-        outputs = self._threads.request.infer([given], share_inputs=True).values()
+        # A second one would take turns with the first at every layer, and both would spin meanwhile.
+        with self._running:
+            outputs = self._request.infer([given], share_inputs=True).values()
         return _pytree.tree_unflatten([torch.from_numpy(output) for output in outputs], self._form)
 
 
