@@ -14,7 +14,7 @@ import numpy as np
 from cvstudio.attention import Attended, Projections
 from cvstudio.errors import WeightsError
 from cvstudio.models._coco import LABELS, N_OUTPUTS, OUTPUTS
-from cvstudio.models._torch import TorchNetwork, full, stoppable
+from cvstudio.models._torch import TorchNetwork, full, in_this_thread, stoppable
 from cvstudio.params import Doc, Range
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
@@ -161,8 +161,8 @@ class DetrNetwork(TorchNetwork):
 
 @contextmanager
 def _kept(layers: Any, attention: str) -> Iterator[list[dict[str, Any]]]:
-    """For each of `layers`, what the query and key projections of its `attention` give, float32 (n, d), by their name;
-    the hooks are gone afterwards, whatever happens."""
+    """For each of `layers`, what the query and key projections of its `attention` give in this thread, float32 (n, d),
+    by their name; the hooks are gone afterwards, whatever happens."""
     kept: list[dict[str, Any]] = [{} for _ in layers]
     hooks: list[Any] = []
 
@@ -170,7 +170,7 @@ def _kept(layers: Any, attention: str) -> Iterator[list[dict[str, Any]]]:
         def hook(module: Any, inputs: Any, output: Tensor) -> None:
             place[name] = output[0].float().cpu().numpy()
 
-        return hook
+        return in_this_thread(hook)
 
     try:
         for place, layer in zip(kept, layers, strict=True):
