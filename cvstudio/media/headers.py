@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cvstudio.media.identity import check_size, damaged, decoding
+from cvstudio.media.pnm import FULL
 from cvstudio.types import Size
 
 # TIFF 6.0: width, height, bits per sample, orientation, samples per pixel, sample format.
@@ -26,7 +27,8 @@ class Header:
 
     `stored` is the size as stored; `orientation` is EXIF's 1..8; `channels` may be 0 where the format leaves
     it to the content; `whole` is False where the file ends before the picture does; `animated` says that it holds
-    more than one picture, to be shown one after another.
+    more than one picture, to be shown one after another; `white` is what white is where the format lets the file choose
+    it and it is not the largest number of its bits, else 0.
     """
 
     format: str
@@ -37,6 +39,7 @@ class Header:
     orientation: int = 1
     whole: bool = True
     animated: bool = False
+    white: int = 0
 
     @property
     def size(self) -> Size:
@@ -178,8 +181,13 @@ def _pnm(file: BinaryIO, length: int) -> Header:
     kind, *numbers = text.split()[:4]
     digit = int(kind[1:2])
     width, height = int(numbers[0]), int(numbers[1])
-    highest = int(numbers[2]) if digit not in (1, 4) else 1
-    return Header("PNM", Size(width, height), 3 if digit in (3, 6) else 1, 16 if highest > 255 else 8)
+    highest = int(numbers[2]) if digit not in (1, 4) else 255
+    if not 0 < highest < 1 << 16:
+        raise ValueError("no number that white could be")
+    white = highest if highest not in FULL else 0
+    return Header(
+        "PNM", Size(width, height), 3 if digit in (3, 6) else 1, 16 if highest > 255 else 8, white=white
+    )
 
 
 def _tiff(file: BinaryIO, length: int) -> Header:

@@ -39,6 +39,27 @@ def imread(path: Path) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB))
 
 
+@pytest.mark.parametrize("white", [1, 100, 1023, 4095, 60000])
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("kind", ["grey", "colour"])
+def test_white_is_what_the_file_says(tmp_path: Path, white: int, plain: bool, kind: str) -> None:
+    shape = (3, 5, 3) if kind == "colour" else (3, 5)
+    levels = np.random.default_rng(white).integers(0, white + 1, shape)
+    levels.flat[:2] = 0, white
+    magic = {("grey", True): 2, ("colour", True): 3, ("grey", False): 5, ("colour", False): 6}[kind, plain]
+    dtype = np.uint8 if white <= 255 else np.dtype(">u2")
+    body = " ".join(map(str, levels.flat)).encode() if plain else levels.astype(dtype).tobytes()
+    path = tmp_path / "a.pnm"
+    path.write_bytes(f"P{magic}\n# by hand\n5 3\n{white}\n".encode() + body)
+    found = load(path, kind=MediaKind.IMAGE)
+    top = 255 if white <= 255 else 65535
+    assert found.pixels.dtype == (np.uint8 if top == 255 else np.uint16)
+    expected = np.floor(levels / white * top + 0.5)
+    assert np.abs(found.pixels - (expected if kind == "colour" else expected[..., None])).max() <= 1
+    assert found.pixels.flat[0] == 0
+    assert found.pixels.max() == top
+
+
 @pytest.mark.parametrize(
     ("name", "mode", "options"),
     [
