@@ -64,7 +64,7 @@ def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str,
 def instance_to_json(instance: AnalysisInstance, base: Path) -> dict[str, Any]:
     """One analysis with every parameter written out, so that a later default does not change it."""
     values: dict[str, Any] = {}
-    for params in instance.params():
+    for params in instance.chosen_params():
         values.update(to_mapping(params))
     return {
         "analysis": instance.analysis,
@@ -98,7 +98,7 @@ def instance_from_json(
         visible=bool(saved.get("visible", True)),
         opacity=check_opacity(saved.get("opacity", 1.0)),
     )
-    instance.params()
+    instance.chosen_params()
     return instance
 
 
