@@ -18,6 +18,7 @@ from cvstudio.progress import Progress
 from cvstudio.readers import Readers, read_sample
 from cvstudio.recipe import media_from_json, media_to_json
 from cvstudio.samples import sample_path
+from cvstudio.session import State, add_media
 from cvstudio.stages import Cache
 from cvstudio.types import Size
 
@@ -174,6 +175,16 @@ def test_a_camera_is_saved_and_opened_again(media, tmp_path):
 def test_a_file_that_pretends_is_saved_and_opened_again(tmp_path):
     media = pretended(sample_path("clip"))
     assert media_from_json(media_to_json(media, tmp_path), tmp_path) == media
+
+
+def test_two_files_that_begin_alike_before_a_plus_are_two_cameras(tmp_path):
+    pair = []
+    for name in ("day+rain", "day+snow"):
+        (tmp_path / name).mkdir()
+        Pil.fromarray(np.zeros((6, 8, 3), np.uint8)).save(tmp_path / name / "1.png")
+        pair.append(pretended(tmp_path / name))
+    state = add_media(add_media(State(), pair[0]), pair[1])
+    assert state.media == tuple(pair)
 
 
 def test_what_takes_a_video_takes_a_camera_and_what_listens_does_not():
