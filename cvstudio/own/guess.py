@@ -29,6 +29,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 MOST_QUERIES = 1000
 """Places of a transformer are few; grids have thousands."""
 
+COCO_FROM_ONE = "coco-90"
+"""The set whose first label is COCO's number 1."""
+
 _POINT_COUNTS = (17, 16, 21, 68, 98, 106, 133)
 """Of key points in the usual sets; a segmenter with as many classes is rarer."""
 
@@ -60,6 +63,8 @@ def guess(path: Path, progress: Progress | None = None) -> OwnModel:
     names = _names(session.metadata)
     form = _form(outputs, size, len(names), session.metadata.get("task", ""))
     labels, label_set = _labels(form, names)
+    # Its head tells numbers, not scores of each class, and names for them are not in the file.
+    counts_from_one = label_set == COCO_FROM_ONE and form.decoder == "ssd" and not form.count
     return OwnModel(
         file=path.resolve(),
         task=form.task,
@@ -70,6 +75,7 @@ def guess(path: Path, progress: Progress | None = None) -> OwnModel:
         title=path.stem.replace("_", " "),
         licence=session.metadata.get("license", ""),
         coordinates="normalised" if form.coordinates == "normalised" else "pixels",
+        first_label=1 if counts_from_one else 0,
         skeleton=COCO_SKELETON if labels == COCO_KEYPOINTS else (),
         regions="pyramid-5" if form.task == "keypoints" and labels == COCO_KEYPOINTS else "",
         label_set=label_set,
@@ -186,7 +192,7 @@ def _labels(form: _Form, names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
         return names, ""
     sets = {count: name for name, count in SIZES.items() if (name == "coco-keypoints") == (form.task == "keypoints")}
     # A head of no size of its own is most often one of torchvision's, which counts COCO's numbers from 1.
-    known = sets.get(form.count or {"ssd": 90, "rows": 80}.get(form.decoder, 21))
+    known = sets.get(form.count or {"ssd": SIZES[COCO_FROM_ONE], "rows": 80}.get(form.decoder, 21))
     if known:
         return SETS[known](), known
     word = "point" if form.task == "keypoints" else "class"
