@@ -253,12 +253,12 @@ def run_chain(request: Request, providers: Providers, cache: Cache, progress: Pr
     """
     keys = stage_keys(request)
     start = first_missing(keys, cache)
-    if start == len(keys):
-        entry = cache.get(keys[-1])
-        assert entry is not None
-        yield entry.value
-        return
     before = cache.get(keys[start - 1]) if start else None
+    if before is None:
+        start = 0  # another thread's output may have pushed it out meanwhile
+    elif start == len(keys):
+        yield before.value
+        return
     samples = providers.samples()
     network = providers.network() if any(stage.uses_network for stage in request.stages[start:]) else None
     inputs = Inputs(samples, before.value if before else None, network)
