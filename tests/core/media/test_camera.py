@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import threading
 import time
 
@@ -157,6 +158,36 @@ def test_fitting_keeps_the_shape():
     made = fitted(picture, Size(60, 60))
     rows = np.flatnonzero(made[:, 30, 0])
     assert (rows.min(), rows.max()) == (20, 39)
+
+
+def test_pictures_come_as_a_person_counts_them_and_hidden_ones_do_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(camera, "PICTURES_PER_SEC", 1000.0)
+    for number in (10, 9, 1):
+        Pil.fromarray(np.full((6, 8, 3), number, np.uint8)).save(tmp_path / f"frame{number}.png")
+    # What macOS puts beside a picture on a foreign disk.
+    (tmp_path / "._frame1.png").write_bytes(b"\0\5\x16\7")
+    source = PictureSource(pretended(tmp_path))
+    assert [source.read()[0, 0, 0] for _ in range(4)] == [1, 9, 10, 1]
+
+
+def test_a_folder_that_goes_away_is_told(tmp_path):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    Pil.fromarray(np.zeros((6, 8, 3), np.uint8)).save(folder / "1.png")
+    media = pretended(folder)
+    shutil.rmtree(folder)
+    with pytest.raises(MediaError):
+        PictureSource(media)
+
+
+def test_a_driver_that_fails_is_told_instead_of_waited_for(source, caplog):
+    def broken():
+        raise RuntimeError("the driver gave up")
+
+    source.read = broken
+    with CameraReader(FAKE, lambda media: source) as reader, pytest.raises(MediaError, match="the driver gave up"):
+        reader.latest(timeout_secs=20)
+    assert source.closed
 
 
 def test_an_empty_folder_is_no_camera(tmp_path):
