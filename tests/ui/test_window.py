@@ -194,6 +194,14 @@ def test_a_project_saved_with_the_keyboard_reopens_equal(window, settle, tmp_pat
     assert window.controller.session.state == state
 
 
+def test_a_project_that_cannot_be_saved_elsewhere_stays_where_it_is(window, tmp_path, monkeypatch):
+    window.project.path = here = tmp_path / "p.cvstudio"
+    assert window.project.save()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "gone" / "p.cvstudio"), ""))
+    assert not window.project.save_as()
+    assert window.project.path == here
+
+
 def test_a_picture_from_the_clipboard_opens(window, settle, qtbot):
     picture = QImage(64, 48, QImage.Format.Format_RGB888)
     picture.fill(Qt.GlobalColor.darkGreen)
