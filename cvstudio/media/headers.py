@@ -185,9 +185,7 @@ def _pnm(file: BinaryIO, length: int) -> Header:
     if not 0 < highest < 1 << 16:
         raise ValueError("no number that white could be")
     white = highest if highest not in FULL else 0
-    return Header(
-        "PNM", Size(width, height), 3 if digit in (3, 6) else 1, 16 if highest > 255 else 8, white=white
-    )
+    return Header("PNM", Size(width, height), 3 if digit in (3, 6) else 1, 16 if highest > 255 else 8, white=white)
 
 
 def _tiff(file: BinaryIO, length: int) -> Header:

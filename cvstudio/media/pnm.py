@@ -1,9 +1,10 @@
-"""Netpbm files whose white is another number than 255 or 65535: OpenCV stretches some of them and leaves others dark."""
+"""Netpbm files whose white is another number than 255 or 65535: OpenCV stretches some and leaves others dark."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,8 @@ FULL = (255, 65535)
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _HEADER = re.compile(rb"P([2356])" + _GAP.join((b"", rb"(\d{1,9})", rb"(\d{1,9})", rb"(\d{1,5})")) + rb"\s")
 
-Levels = NDArray[np.uint8] | NDArray[np.uint16]
 
-
-def odd_levels(path: Path, data: bytes) -> tuple[Levels, int] | None:
+def odd_levels(path: Path, data: bytes) -> tuple[NDArray[Any], int] | None:
     """The numbers of a file and the one that is white, as the Netpbm manual's ppm(5) and pgm(5) have it.
 
     Returns
@@ -46,8 +45,7 @@ def odd_levels(path: Path, data: bytes) -> tuple[Levels, int] | None:
         return np.clip(levels, 0, white).astype(dtype).reshape(shape), white
 
 
-def stretched(levels: Levels, white: int) -> Levels:
-    """`levels` with `white` as the largest number of their type, rounded."""
+def stretched(levels: NDArray[Any], white: int) -> NDArray[Any]:
+    """`levels` with `white` as the largest number of their type, uint8 or uint16, rounded."""
     top = np.iinfo(levels.dtype).max
-    found: Levels = ((levels.astype(np.uint32) * top + white // 2) // white).astype(levels.dtype)
-    return found
+    return ((levels.astype(np.uint32) * top + white // 2) // white).astype(levels.dtype)
