@@ -288,7 +288,8 @@ def test_a_broken_settings_file_never_stops_the_start(content, qtbot):
     path.write_bytes(content)
     window = MainWindow()
     window.show()
-    qtbot.waitExposed(window)
+    with qtbot.waitExposed(window):
+        pass
     assert window.settings.recent == []
     window.close()
     window.deleteLater()
