@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cvstudio.errors import OwnModelError
 from cvstudio.models._candidates import grid_count
+from cvstudio.models._imagenet import MEAN, STD
 from cvstudio.models._input import Layout, Preparation
 from cvstudio.models._labels import COCO_KEYPOINTS, COCO_SKELETON, SETS, SIZES
 from cvstudio.own.declaration import OwnModel, Task, slug
@@ -24,8 +25,6 @@ from cvstudio.progress import Progress
 USUAL_SIDES = (640, 416, 224, 320, 512, 256)
 """Tried in turn where the file leaves the size free."""
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 MOST_QUERIES = 1000
 """Places of a transformer are few; grids have thousands."""
 
@@ -209,5 +208,5 @@ def _input(form: _Form, size: tuple[int, int], layout: Layout, session: Session)
         return dataclasses.replace(scaled, resize="stretch" if form.decoder == "ssd" else "letterbox")
     usual = dataclasses.replace(scaled, resize="stretch", interpolation="area")
     if session.input_dtype != np.uint8:
-        usual = dataclasses.replace(usual, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+        usual = dataclasses.replace(usual, mean=MEAN, std=STD)
     return dataclasses.replace(usual, resize="crop", crop=0.875) if form.task == "classify" else usual
