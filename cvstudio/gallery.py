@@ -246,7 +246,7 @@ def times_of(folder: Path) -> tuple[int, ...]:
     found: list[int] = []
     with suppress(OSError), os.scandir(folder) as entries:
         inside = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-        found = [os.stat(path).st_mtime_ns for path in (folder, *sorted(inside))]
+        found = [os.stat(path).st_mtime_ns for path in [str(folder), *sorted(inside)]]
     with _opening:
         _times[folder] = now, tuple(found)
         _times.move_to_end(folder)
