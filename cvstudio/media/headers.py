@@ -28,7 +28,7 @@ class Header:
     `stored` is the size as stored; `orientation` is EXIF's 1..8; `channels` may be 0 where the format leaves
     it to the content; `whole` is False where the file ends before the picture does; `animated` says that it holds
     more than one picture, to be shown one after another; `white` is what white is where the format lets the file choose
-    it and it is not the largest number of its bits, else 0.
+    it and it is not the largest number of its bits, else 0; `clear` is the grey that is transparent, None for none.
     """
 
     format: str
@@ -40,6 +40,7 @@ class Header:
     whole: bool = True
     animated: bool = False
     white: int = 0
+    clear: int | None = None
 
     @property
     def size(self) -> Size:
@@ -106,7 +107,7 @@ def _png(file: BinaryIO, length: int) -> Header:
     """Chunks up to IEND (PNG, third edition, section 5)."""
     file.seek(16)
     width, height, bits, colour = _take(file, ">IIBB")
-    orientation, position, whole, frames = 1, 8, False, 1
+    orientation, position, whole, frames, clear = 1, 8, False, 1, None
     while position + 12 <= length and not whole:
         file.seek(position)
         count, name = struct.unpack(">I4s", file.read(8))
@@ -114,11 +115,13 @@ def _png(file: BinaryIO, length: int) -> Header:
             orientation = _exif_orientation(file.read(count))
         elif name == b"acTL":
             (frames,) = _take(file, ">I")
+        elif name == b"tRNS" and colour == 0:
+            (clear,) = _take(file, ">H")
         position += 12 + count
         whole = name == b"IEND"
     # An alpha channel does not make a grey picture a depth map.
     channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}[colour]
-    return Header("PNG", Size(width, height), channels, bits, False, orientation, whole, frames > 1)
+    return Header("PNG", Size(width, height), channels, bits, False, orientation, whole, frames > 1, clear=clear)
 
 
 def _webp(file: BinaryIO, length: int) -> Header:

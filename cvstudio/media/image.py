@@ -129,6 +129,11 @@ def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
         mirror, turns = _TURNS[header.orientation]
         raw = np.ascontiguousarray(np.rot90(raw[:, ::-1] if mirror else raw, turns))
     alpha = raw[:, :, 3] if channels == 4 else None
+    if header.clear is not None and channels == 1:
+        # OpenCV makes the colours that a PNG calls transparent so, but leaves its greys as they are.
+        top = np.iinfo(raw.dtype).max
+        clear = header.clear * top // ((1 << header.bits) - 1)
+        alpha = np.where(raw == clear, 0, top).astype(raw.dtype)
     return Image(cv2.cvtColor(raw, codes[channels]), alpha, "linear" if raw.dtype == np.float32 else "srgb")
 
 
