@@ -41,7 +41,6 @@ from cvstudio.models._input import Channels, Interpolation, Layout, Preparation,
 VERSION = 1
 MARK = "cvstudio-model"
 SUFFIXES = (".yaml", ".yml")
-MODEL_SUFFIXES = (".onnx", ".torchscript", ".ptc", ".pt", ".pth")
 LARGEST_BYTES = 4 << 20
 """Of a YAML file; a longer one is not a declaration."""
 
