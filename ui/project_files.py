@@ -94,6 +94,7 @@ class ProjectFiles(QObject):
         except UserError as error:
             self._controller.notice.emit("error", str(error))
             return False
+        self._settings.add_recent(str(self.path))
         self._controller.session.mark_saved()
         self.saved.emit()
         return True

@@ -200,6 +200,7 @@ def test_a_project_that_cannot_be_saved_elsewhere_stays_where_it_is(window, tmp_
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "gone" / "p.cvstudio"), ""))
     assert not window.project.save_as()
     assert window.project.path == here
+    assert window.settings.recent == [str(here)]
 
 
 def test_a_picture_from_the_clipboard_opens(window, settle, qtbot):
