@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 import cvstudio
 from cvstudio.analyses import ANALYSES
+from cvstudio.draw.base import Look
 from cvstudio.errors import ProjectError, UserError
 from cvstudio.layers import check_opacity
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.camera import camera_from_id
-from cvstudio.params import to_mapping
+from cvstudio.params import from_mapping, to_mapping
 from cvstudio.session import AnalysisInstance
 
 FORMAT = "cvstudio-recipe"
@@ -106,6 +107,12 @@ def _canonical(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
+def checked_look(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of `Look` from a file. Raises ParamsError: painting would find it out at every frame."""
+    from_mapping(Look, saved)
+    return dict(saved)
+
+
 def make_recipe(
     instance: AnalysisInstance,
     base: Path,
@@ -156,7 +163,7 @@ def load_recipe(path: Path) -> tuple[AnalysisInstance, float | None, dict[str, A
         lambda saved: (
             instance_from_json(saved, path.parent, number=1),
             saved.get("time_secs"),
-            dict(saved.get("look", {})),
+            checked_look(saved.get("look", {})),
         ),
     )
 

@@ -111,6 +111,17 @@ def test_an_analysis_that_waits_for_a_network_keeps_no_project_from_being_saved(
         waiting.params()
 
 
+@pytest.mark.parametrize("look", [{"line_width": "thick"}, {"colour": 3}, {"opacity": 7}])
+def test_a_look_that_cannot_be_drawn_is_told_before_it_is_drawn(state, tmp_path, look):
+    save_project(tmp_path / "p.cvstudio", dataclasses.replace(state, look=look))
+    with pytest.raises(UserError, match=r"parameter 'colour'|expects"):
+        load_project(tmp_path / "p.cvstudio")
+    path = tmp_path / "r.recipe.json"
+    path.write_text(json.dumps(make_recipe(state.instances[0], tmp_path, pts=None, look=look)), encoding="utf-8")
+    with pytest.raises(UserError, match=r"parameter 'colour'|expects"):
+        load_recipe(path)
+
+
 def test_a_number_beyond_all_bounds_is_one_sentence(state, tmp_path):
     path = tmp_path / "p.cvstudio"
     save_project(path, state)
