@@ -278,10 +278,3 @@ def run(
     with Runner(device=device, precision=precision) as runner:
         at = time_secs if time_secs is not None else 0.0
         return runner.result(instance, progress, pts=at)
-
-
-def with_values(instance: AnalysisInstance, **values: Any) -> AnalysisInstance:
-    """`instance` with other parameters. Raises ParamsError."""
-    changed = dataclasses.replace(instance, values={**instance.values, **values})
-    changed.params()
-    return changed

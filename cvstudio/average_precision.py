@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.agreement import shares_of
+
 MAX_DETECTIONS = 100
 """Of a picture and class that are counted, the best first."""
 
@@ -26,22 +28,12 @@ class Boxes:
     scores: NDArray[np.float32]
 
 
-def pairwise_iou(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union (n, m) of boxes (n, 4) and (m, 4)."""
-    low = np.maximum(one[:, None, :2], other[None, :, :2])
-    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    common = np.maximum(high - low, 0).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (one, other)]
-    overlap: NDArray[np.float32] = common / np.maximum(areas[0][:, None] + areas[1][None] - common, 1e-9)
-    return overlap
-
-
 def match(boxes: NDArray[np.float32], truth: NDArray[np.float32], iou: float) -> NDArray[np.int64]:
     """Row of `truth` that each of `boxes` (best score first) finds, -1 for none; each is found once.
 
     A box takes the one that it overlaps most among those still free, if by `iou` or more.
     """
-    overlap = pairwise_iou(boxes, truth)
+    overlap = shares_of(boxes, truth)
     free = np.ones(len(truth), bool)
     rows = np.full(len(boxes), -1, np.int64)
     for number in range(len(boxes)):

@@ -107,6 +107,8 @@ def seen_frames(
 def _paired_frames(
     runner: Runner, comparison: Comparison, progress: Progress, **span: Any
 ) -> Iterator[tuple[Image, Pair]]:
+    # The networks of both sides run side by side as they are.
+    span = {**span, "streams": 1}
     walks = runner.frames(comparison.left, progress, **span), runner.frames(comparison.right, Progress(), **span)
     for (frame, left), (_, right) in zip(*walks, strict=True):
         progress.check()

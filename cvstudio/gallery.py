@@ -229,10 +229,37 @@ def open_gallery(folder: Path, describer: Describer, progress: Progress) -> Iter
             _open.popitem(last=False)
 
 
+_times: OrderedDict[Path, tuple[float, tuple[int, ...]]] = OrderedDict()
+"""When each folder was last asked, by the steady clock, and what it told."""
+
+
+def times_of(folder: Path) -> tuple[int, ...]:
+    """When pictures last came to or went from the folder and those in it, in ns; nothing for one that is gone.
+
+    It asks the disk every `LIST_SECS` at most.
+    """
+    now = time.monotonic()
+    with _opening:
+        kept = _times.get(folder)
+        if kept is not None and now - kept[0] < LIST_SECS:
+            return kept[1]
+    found: list[int] = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        inside = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        found = [os.stat(path).st_mtime_ns for path in [str(folder), *sorted(inside)]]
+    with _opening:
+        _times[folder] = now, tuple(found)
+        _times.move_to_end(folder)
+        while len(_times) > MOST_OPEN:
+            _times.popitem(last=False)
+    return tuple(found)
+
+
 def forget_galleries() -> None:
     """Drop what is in memory; what is on disk stays."""
     with _opening:
         _open.clear()
+        _times.clear()
 
 
 def _described(

@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from cvstudio.errors import DeviceError
 from cvstudio.memory import network_budget
@@ -122,7 +122,8 @@ class Host:
             # What a dependency carries runs on the CPU, and torch need not be imported to know it.
             network = spec.load(self.device if spec.weights else "cpu", weights_path)
             if hasattr(network, "use_precision"):
-                settle(network, spec, key[2], self.precision, progress)
+                # As the key says: the user may have chosen another meanwhile, which is another network.
+                settle(network, spec, key[2], cast(Wanted, key[4]) or "auto", progress)
             if hasattr(network, "warm_up"):
                 progress(None, f"warming up {spec.title}")
                 network.warm_up(progress)

@@ -127,13 +127,19 @@ class Lane:
         self._thread.join(timeout_secs)
         return not self._thread.is_alive()
 
-    def _take(self, *, interactive_only: bool) -> Job | None:
+    def _take(self, *, interactive_only: bool) -> tuple[Job, Progress] | None:
+        """The next job, which runs from now on: between waiting and running a cancel would not find it."""
         with self._condition:
-            for owner, job in self._pending.items():
+            for owner, job in () if self._closing else self._pending.items():
                 if not (interactive_only and job.background):
                     del self._pending[owner]
-                    return job
+                    taken = job, Progress(self._reporter(job))
+                    self._running.append(taken)
+                    return taken
             return None
+
+    def _reporter(self, job: Job) -> Callable[[float | None, str], None]:
+        return lambda fraction, message: self._listener(Event("progress", job, (fraction, message)))
 
     @staticmethod
     def _step_back() -> None:
@@ -152,30 +158,26 @@ class Lane:
                         self._condition.wait()
                     if self._closing:
                         return
-                job = self._take(interactive_only=False)
-                if job is not None:
-                    self._run(job)
+                taken = self._take(interactive_only=False)
+                if taken is not None:
+                    self._run(*taken)
         finally:
             if self._on_close is not None:
                 self._on_close()
 
-    def _run(self, job: Job) -> None:
-        progress = Progress(lambda fraction, message: self._listener(Event("progress", job, (fraction, message))))
-        with self._condition:
-            if self._closing:
-                return
-            self._running.append((job, progress))
+    def _run(self, job: Job, progress: Progress) -> None:
         began = time.perf_counter()
         self._listener(Event("started", job))
         last: Event
         try:
+            progress.check()
             for output in job.work(progress):
                 if output is not None:
                     self._listener(Event("output", job, output, time.perf_counter() - began))
                 progress.check()
                 if job.background:
                     while (urgent := self._take(interactive_only=True)) is not None:
-                        self._run(urgent)
+                        self._run(*urgent)
             last = Event("finished", job, None, time.perf_counter() - began)
         except Cancelled:
             last = Event("cancelled", job, None, time.perf_counter() - began)

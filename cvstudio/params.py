@@ -166,9 +166,16 @@ def _fields_of(declared: Hashable) -> tuple[Field, ...]:
     return tuple(found)
 
 
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
+
+
 def _number(field: Field, value: Any, bounds: Range | None) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ParamsError(f"{field.doc.title} expects a number, found {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
+        raise ParamsError(f"{field.doc.title} expects a number, found {value!r:.40}.")
     if bounds and not bounds.low <= value <= bounds.high:
         unit = f" {bounds.unit}" if bounds.unit else ""
         raise ParamsError(f"{field.doc.title} expects {bounds.low:g} to {bounds.high:g}{unit}, found {value:g}.")

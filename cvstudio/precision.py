@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvstudio import engine
 from cvstudio.atomic import atomic_path
 from cvstudio.models.base import ModelSpec
-from cvstudio.nms import nms
+from cvstudio.nms import nms, overlaps
 from cvstudio.progress import Progress
 from cvstudio.resources import user_cache_dir
 from cvstudio.results import Detections, Logits
@@ -232,23 +231,13 @@ def _detections_differ(one: Detections, other: Detections, score: float, iou: fl
     for here, there in ((kept, found), (found, kept)):
         for row in np.flatnonzero(here.scores >= score):
             same = np.flatnonzero(there.classes == here.classes[row])
-            overlaps = _ious(here.boxes[row], there.boxes[same])
-            near = same[overlaps > MIN_IOU]
+            near = same[overlaps(here.boxes[row], there.boxes[same]) > MIN_IOU]
             if not near.size:
                 return f"a {here.label(int(row))} is missing or moved"
             change = float(np.abs(there.scores[near] - here.scores[row]).min())
             if change > MAX_SCORE_CHANGE:
                 return f"a score changes by {change:.2f}"
     return ""
-
-
-def _ious(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of one box with each of `boxes` (n, 4)."""
-    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
-    shared = np.prod(np.maximum(sides, 0), axis=1)
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(box[2:] - box[:2])
-    ratios: NDArray[np.float32] = (shared / np.maximum(areas - shared, np.finfo(np.float32).tiny)).astype(np.float32)
-    return ratios
 
 
 def _logits_differ(one: Logits, other: Logits) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from cvstudio.folders import MediaSet
 from cvstudio.models import MODELS
 from cvstudio.recipe import (
     VERSION,
+    checked_look,
     instance_from_json,
     instance_to_json,
     media_from_json,
@@ -116,9 +118,10 @@ def load_project(path: Path, *, moved: Mapping[str, Path] | None = None) -> tupl
             browsed=media[browsed].id if browsed is not None else "",
             instances=tuple(instances),
             current=int(saved["current"]),
-            look=dict(saved["look"]),
+            look=checked_look(saved["look"]),
         )
-        return state, float(saved.get("position_secs", 0.0))
+        position_secs = float(saved.get("position_secs", 0.0))
+        return state, position_secs if math.isfinite(position_secs) else 0.0
     except UserError:
         raise
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:

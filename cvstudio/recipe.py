@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 import cvstudio
 from cvstudio.analyses import ANALYSES
+from cvstudio.draw.base import Look
 from cvstudio.errors import ProjectError, UserError
 from cvstudio.layers import check_opacity
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.camera import camera_from_id
-from cvstudio.params import to_mapping
+from cvstudio.params import from_mapping, to_mapping
 from cvstudio.session import AnalysisInstance
 
 FORMAT = "cvstudio-recipe"
@@ -64,7 +65,7 @@ def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str,
 def instance_to_json(instance: AnalysisInstance, base: Path) -> dict[str, Any]:
     """One analysis with every parameter written out, so that a later default does not change it."""
     values: dict[str, Any] = {}
-    for params in instance.params():
+    for params in instance.chosen_params():
         values.update(to_mapping(params))
     return {
         "analysis": instance.analysis,
@@ -98,12 +99,18 @@ def instance_from_json(
         visible=bool(saved.get("visible", True)),
         opacity=check_opacity(saved.get("opacity", 1.0)),
     )
-    instance.params()
+    instance.chosen_params()
     return instance
 
 
 def _canonical(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def checked_look(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of `Look` from a file. Raises ParamsError: painting would find it out at every frame."""
+    from_mapping(Look, saved)
+    return dict(saved)
 
 
 def make_recipe(
@@ -156,7 +163,7 @@ def load_recipe(path: Path) -> tuple[AnalysisInstance, float | None, dict[str, A
         lambda saved: (
             instance_from_json(saved, path.parent, number=1),
             saved.get("time_secs"),
-            dict(saved.get("look", {})),
+            checked_look(saved.get("look", {})),
         ),
     )
 

@@ -5,7 +5,6 @@ The controller resolves after every change and compares with what is on screen; 
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,8 +109,3 @@ def _layer(
         return Layer(instance, request, entry.value if entry else None, None)
     partial = cache.get(keys[-1])
     return Layer(instance, request, partial.value if partial else None, start)
-
-
-def without_view(request: Request) -> Request:
-    """The same request for the whole medium, as an export asks for it."""
-    return dataclasses.replace(request, view=None)

@@ -37,13 +37,6 @@ def user_cache_dir() -> Path:
     return user_cache_path(APP_NAME, appauthor=False)
 
 
-def user_config_dir() -> Path:
-    """Folder for settings; not created here."""
-    from platformdirs import user_config_path
-
-    return user_config_path(APP_NAME, appauthor=False)
-
-
 def user_data_dir() -> Path:
     """Folder for what the user has put in, such as the list of own models; not created here."""
     from platformdirs import user_data_path

@@ -315,6 +315,3 @@ class HeatMap:
         if not np.isfinite(self.values).all():
             raise ValueError("expected finite values, found some that are not")
         object.__setattr__(self, "values", readonly(self.values))
-
-
-Result = Detections | Picture | Spectrogram | Labels | HeatMap

@@ -141,6 +141,7 @@ def sample_path(key: str, progress: Progress | None = None) -> Path:
     path = user_cache_dir() / "samples" / VERSION / item.file
     if not path.exists():
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             _GENERATORS[key](path.parent, progress or Progress())
         except OSError as error:
             raise MediaError(

@@ -71,6 +71,10 @@ class AnalysisInstance:
                 f"{self.spec.title} needs a network, and none comes with the program; add your own: "
                 f"an ONNX or TorchScript file."
             )
+        return self.chosen_params()
+
+    def chosen_params(self) -> tuple[Any, ...]:
+        """The same, also where there is no model yet: what a project keeps of it. Raises ParamsError."""
         return self.spec.all_params(self.values, self.model_spec)
 
     def value(self, name: str) -> Any:

@@ -1,8 +1,8 @@
 """The chain: an analysis is a short row of stages, and a change reruns only what comes after it.
 
 Every stage's output is cached under a key: the key of the stage before, its own version, its parameters, the
-network where it uses one and the view where it depends on it. Keys are plain nested tuples of hashable values,
-so two equal requests meet in the cache whoever made them.
+network where it uses one, the view where it depends on it, and what else it looks at. Keys are plain nested tuples of
+hashable values, so two equal requests meet in the cache whoever made them.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ class Stage:
     uses_network : the stage runs the model; where it declares no parameters, they are `ModelSpec.params`
     viewed : the output depends on the visible rectangle
     long : it may take many seconds, and other work may pass between its outputs
+    besides : callable (params) -> hashable, for a stage that looks at more than its inputs, such as a folder: something
+        else once that has changed. It is asked at every change, from any thread: it takes microseconds.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Stage:
     uses_network: bool = False
     viewed: bool = False
     long: bool = False
+    besides: Callable[[Any], Hashable] | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,8 @@ def stage_keys(request: Request) -> tuple[Key, ...]:
     for stage, params in zip(request.stages, request.params, strict=True):
         network = request.network if stage.uses_network else ()
         view = request.view if stage.viewed else None
-        key = (key, stage.name, stage.version, params, network, view)
+        besides = stage.besides(params) if stage.besides else None
+        key = (key, stage.name, stage.version, params, network, view, besides)
         keys.append(key)
     return tuple(keys)
 
@@ -253,12 +257,12 @@ def run_chain(request: Request, providers: Providers, cache: Cache, progress: Pr
     """
     keys = stage_keys(request)
     start = first_missing(keys, cache)
-    if start == len(keys):
-        entry = cache.get(keys[-1])
-        assert entry is not None
-        yield entry.value
-        return
     before = cache.get(keys[start - 1]) if start else None
+    if before is None:
+        start = 0  # another thread's output may have pushed it out meanwhile
+    elif start == len(keys):
+        yield before.value
+        return
     samples = providers.samples()
     network = providers.network() if any(stage.uses_network for stage in request.stages[start:]) else None
     inputs = Inputs(samples, before.value if before else None, network)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvstudio.jobs import Work
+from cvstudio.precision import Wanted
 from cvstudio.progress import Progress
 from cvstudio.session import AnalysisInstance
 from cvstudio.temporal import Chain
@@ -25,8 +26,9 @@ class FollowedSoFar:
     chain: Chain
 
 
-def follow_all(instance: AnalysisInstance) -> Work:
-    """Follow `instance` through its whole video. Yields a `FollowedSoFar` now and then, and at the end."""
+def follow_all(instance: AnalysisInstance, *, device: str, precision: Wanted) -> Work:
+    """Follow `instance` through its whole video, where and how the window computes: what is counted is found again by
+    that. Yields a `FollowedSoFar` now and then, and at the end."""
 
     def work(progress: Progress) -> Iterator[Any]:
         from cvstudio.api import Runner
@@ -36,7 +38,7 @@ def follow_all(instance: AnalysisInstance) -> Work:
         followed = Followed(keep=1)
         told = time.monotonic()
         # A cache of its own: every frame of a video would push out what is on screen.
-        with Runner(cache=Cache(budget_bytes=CACHE_BYTES)) as runner:
+        with Runner(device=device, precision=precision, cache=Cache(budget_bytes=CACHE_BYTES)) as runner:
             for _ in runner.frames(instance, progress, followed=followed):
                 progress.check()
                 if time.monotonic() - told > TELL_SECS:

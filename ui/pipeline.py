@@ -123,6 +123,8 @@ class Pipeline(QObject):
             for slot in instance.spec.inputs
         }
         model = instance.model_spec
+        if stage.uses_network and self.network_key(instance) != request.network:
+            return  # another precision, device or checkpoint by now: its output is not what was asked for
         before = self.cache.get(stage_keys(request)[index - 1]) if index else None
         if index and before is None:
             return  # it left the cache meanwhile: resolving again begins where it has to
@@ -144,7 +146,10 @@ class Pipeline(QObject):
     # Main thread --------------------------------------------------------------------------------------------------
 
     def network_key(self, instance: AnalysisInstance) -> tuple[str, ...]:
-        """What identifies the network of `instance`: another one as soon as its checkpoint is there or is another."""
+        """What identifies the network of `instance`: another one as soon as its checkpoint is there or is another.
+
+        May be asked from every thread.
+        """
         model = instance.model_spec
         return self.host.network_key(model, instance.weights) if model else ()
 

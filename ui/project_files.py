@@ -133,6 +133,7 @@ class ProjectFiles(QObject):
         except UserError as error:
             self._controller.notice.emit("error", str(error))
             return False
+        self._settings.add_recent(str(self.path))
         self._controller.session.mark_saved()
         self.saved.emit()
         return True
@@ -142,10 +143,13 @@ class ProjectFiles(QObject):
         name, _ = QFileDialog.getSaveFileName(self._window, self.tr("Save project"), self._folder, self._kinds)
         if not name:
             return False
-        path = Path(name)
+        path, before = Path(name), self.path
         self.path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+        if not self.save():
+            self.path = before
+            return False
         self._settings.set("project-folder", str(path.parent))
-        return self.save()
+        return True
 
     def may_close(self) -> bool:
         """Whether the window may close: asks first where a project would lose changes."""

@@ -40,7 +40,10 @@ class Snapshots(QObject):
         if not isinstance(frame, Frame) or media is None:
             self._controller.notice.emit("info", self.tr("There is no frame to keep; open a video or a camera first."))
             return
-        folder = user_cache_dir() / "snapshots"
+        import xxhash
+
+        # Below a name of its content: another video may be called the same, and a camera's clock begins anew.
+        folder = user_cache_dir() / "snapshots" / xxhash.xxh3_64_hexdigest(frame.rgb8)
         path = folder / f"{media.path.stem} {frame.pts:.3f} s.png"
         title = self.tr("Keeping {name}").format(name=path.name)
         self._controller.pipeline.submit("pool", Job(("snapshot", str(path)), title, _work(frame, path)))
@@ -57,10 +60,11 @@ def _work(frame: Frame, path: Path) -> Any:
     def work(progress: Progress) -> Iterator[Any]:
         from PIL import Image
 
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            # A quick level: a 4K frame would hold up the lane for a second otherwise.
-            Image.fromarray(frame.rgb8).save(temporary, format="PNG", compress_level=3)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(path) as temporary:
+                # A quick level: a 4K frame would hold up the lane for a second otherwise.
+                Image.fromarray(frame.rgb8).save(temporary, format="PNG", compress_level=3)
         yield Kept(open_media(path))
 
     return work

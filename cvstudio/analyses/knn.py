@@ -7,7 +7,7 @@ neighbours act on what is cached.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.base import Analysis, Slot
 from cvstudio.errors import MediaError
 from cvstudio.features import Describer, by_network, by_pixels, unit_length
-from cvstudio.gallery import Gallery, open_gallery
+from cvstudio.gallery import Gallery, open_gallery, times_of
 from cvstudio.media.base import MediaKind
 from cvstudio.neighbour_thumbnails import thumbnails_of
 from cvstudio.neighbours import BY_DISTANCE, EQUAL, METRICS, Neighbours, distances_to, nearest, shares
@@ -126,6 +126,11 @@ def describe(inputs: Inputs, params: GalleryParams, progress: Progress) -> Itera
         yield Described(query, gallery, image.size)
 
 
+def folder_state(params: GalleryParams) -> Hashable:
+    """Another one once pictures came or went; the sample pictures stay."""
+    return times_of(Path(params.gallery)) if params.gallery else None
+
+
 def compare(inputs: Inputs, params: DistanceParams, progress: Progress) -> Iterator[Neighbours]:
     """Stage: features -> the nearest `MOST` with their thumbnails, before anybody votes. Raises MediaError."""
     found: Described = inputs.previous
@@ -188,7 +193,15 @@ ANALYSES.register(
         icon="images",
         inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO})),),
         stages=(
-            Stage("describe", describe, GalleryParams, where="accelerator", uses_network=True, long=True),
+            Stage(
+                "describe",
+                describe,
+                GalleryParams,
+                where="accelerator",
+                uses_network=True,
+                long=True,
+                besides=folder_state,
+            ),
             Stage("compare", compare, DistanceParams),
             Stage("vote", vote, VoteParams, where="main"),
         ),

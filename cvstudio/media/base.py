@@ -88,7 +88,8 @@ class Media:
     @property
     def file_id(self) -> str:
         """The id without the settings: equal for the same file read in another way."""
-        return self.id.partition("+")[0]
+        # Without settings nothing is behind a "+"; the path of a file that pretends to be a camera may hold one.
+        return self.id.partition("+")[0] if self.settings else self.id
 
     @property
     def moving(self) -> bool:

@@ -5,6 +5,7 @@ A camera is named by its identity alone: `camera:/dev/video0@1280x720` or `camer
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
@@ -32,6 +33,8 @@ CHECK_SECS = 0.05
 BEHIND_SECS = 0.25
 """A file that is decoded so much too slowly leaves frames out, as a camera would."""
 _SYSTEM = Path("/sys/class/video4linux")
+
+log = logging.getLogger(__name__)
 
 _started: dict[str, float] = {}
 """When each camera was first opened: its clock goes on while it is off, so that a frame never has a time of before."""
@@ -187,13 +190,19 @@ class CameraReader(BaseReader):
                     if self._newest is None or now > self._newest.pts:
                         self._newest = Frame(pixels, pts=now)
                     self._condition.notify_all()
-        except MediaError as error:
+        except Exception as error:  # the thread ends here: whoever waits for a frame gets it
             with self._condition:
-                self._error = error
+                self._error = error if isinstance(error, MediaError) else _stopped(self.name, error)
                 self._condition.notify_all()
         finally:
             if source is not None:
                 source.close()
+
+
+def _stopped(name: str, error: Exception) -> MediaError:
+    log.error("the camera %s stopped", name, exc_info=error)
+    reason = str(error).strip().rstrip(".") or type(error).__name__
+    return MediaError(f"The camera {name} stopped ({reason}); check that it is still there, and press play.")
 
 
 def newest_frame(reader: CameraReader, after: float | None, progress: Progress) -> Frame:
@@ -280,7 +289,7 @@ class FileSource:
 
 
 class PictureSource:
-    """The pictures of a folder in the order of their names, each fitted into the size of the first."""
+    """The pictures of a folder in the order in which a person counts them, each fitted into the size of the first."""
 
     def __init__(self, media: Media) -> None:
         self._paths = _pictures(media.path)
@@ -327,10 +336,11 @@ def _wait_until(moment: float) -> None:
 
 
 def _pictures(folder: Path) -> tuple[Path, ...]:
-    from cvstudio.folders import kinds_by_suffix
+    """The pictures of a folder in natural order. Raises MediaError where there are none or it cannot be read."""
+    from cvstudio.folders import MediaSet, list_set
 
-    kinds = kinds_by_suffix()
-    found = tuple(sorted(path for path in folder.iterdir() if kinds.get(path.suffix.lower()) is MediaKind.IMAGE))
+    (*_, listing) = list_set(MediaSet(folder), Progress())
+    found = tuple(folder / file.name for file in listing.files if file.kind is MediaKind.IMAGE)
     if not found:
         raise MediaError(f"The folder '{folder.name}' holds no picture; choose one that does, or a video.")
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cvstudio.media.identity import check_size, damaged, decoding
+from cvstudio.media.pnm import FULL
 from cvstudio.types import Size
 
 # TIFF 6.0: width, height, bits per sample, orientation, samples per pixel, sample format.
@@ -26,7 +27,8 @@ class Header:
 
     `stored` is the size as stored; `orientation` is EXIF's 1..8; `channels` may be 0 where the format leaves
     it to the content; `whole` is False where the file ends before the picture does; `animated` says that it holds
-    more than one picture, to be shown one after another.
+    more than one picture, to be shown one after another; `white` is what white is where the format lets the file choose
+    it and it is not the largest number of its bits, else 0; `clear` is the grey that is transparent, None for none.
     """
 
     format: str
@@ -37,6 +39,8 @@ class Header:
     orientation: int = 1
     whole: bool = True
     animated: bool = False
+    white: int = 0
+    clear: int | None = None
 
     @property
     def size(self) -> Size:
@@ -103,7 +107,7 @@ def _png(file: BinaryIO, length: int) -> Header:
     """Chunks up to IEND (PNG, third edition, section 5)."""
     file.seek(16)
     width, height, bits, colour = _take(file, ">IIBB")
-    orientation, position, whole, frames = 1, 8, False, 1
+    orientation, position, whole, frames, clear = 1, 8, False, 1, None
     while position + 12 <= length and not whole:
         file.seek(position)
         count, name = struct.unpack(">I4s", file.read(8))
@@ -111,11 +115,13 @@ def _png(file: BinaryIO, length: int) -> Header:
             orientation = _exif_orientation(file.read(count))
         elif name == b"acTL":
             (frames,) = _take(file, ">I")
+        elif name == b"tRNS" and colour == 0:
+            (clear,) = _take(file, ">H")
         position += 12 + count
         whole = name == b"IEND"
     # An alpha channel does not make a grey picture a depth map.
     channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}[colour]
-    return Header("PNG", Size(width, height), channels, bits, False, orientation, whole, frames > 1)
+    return Header("PNG", Size(width, height), channels, bits, False, orientation, whole, frames > 1, clear=clear)
 
 
 def _webp(file: BinaryIO, length: int) -> Header:
@@ -178,8 +184,11 @@ def _pnm(file: BinaryIO, length: int) -> Header:
     kind, *numbers = text.split()[:4]
     digit = int(kind[1:2])
     width, height = int(numbers[0]), int(numbers[1])
-    highest = int(numbers[2]) if digit not in (1, 4) else 1
-    return Header("PNM", Size(width, height), 3 if digit in (3, 6) else 1, 16 if highest > 255 else 8)
+    highest = int(numbers[2]) if digit not in (1, 4) else 255
+    if not 0 < highest < 1 << 16:
+        raise ValueError("no number that white could be")
+    white = highest if highest not in FULL else 0
+    return Header("PNM", Size(width, height), 3 if digit in (3, 6) else 1, 16 if highest > 255 else 8, white=white)
 
 
 def _tiff(file: BinaryIO, length: int) -> Header:

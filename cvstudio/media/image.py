@@ -14,6 +14,7 @@ from cvstudio.media.base import BaseReader, Format, Media, MediaKind
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.headers import Header, read_header
 from cvstudio.media.identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
+from cvstudio.media.pnm import odd_levels, stretched
 from cvstudio.types import Image
 
 # EXIF orientation -> (mirror columns first, then turn this often by 90 degrees counterclockwise).
@@ -26,7 +27,7 @@ def decode(path: Path, *, shown: bool) -> NDArray[Any]:
     Parameters
     ----------
     shown : True gives BGR at 8 bits with the EXIF orientation applied, as ``cv2.imread`` does;
-        False gives the channels and depth of the file.
+        False gives the channels and depth of the file, and its numbers as they are.
 
     Raises
     ------
@@ -39,8 +40,11 @@ def decode(path: Path, *, shown: bool) -> NDArray[Any]:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     with decoding(path):
         # Read by Python: on Windows cv2.imread cannot open a name outside the code page.
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR if shown else cv2.IMREAD_UNCHANGED)
+        data = path.read_bytes()
+        if not shown and (odd := odd_levels(path, data)):
+            return odd[0][..., ::-1] if odd[0].ndim == 3 else odd[0]
+        flag = cv2.IMREAD_COLOR if shown else cv2.IMREAD_UNCHANGED
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     if pixels is None:
         raise damaged(path)
     return np.asarray(pixels)
@@ -65,7 +69,8 @@ class ImageReader(BaseReader):
         Returns
         -------
         Image
-            RGB, upright. 8 and 16 bit as in the file, TIFF floats as linear light, alpha where there is one.
+            RGB, upright. 8 and 16 bit as in the file, whose white is the largest number; TIFF floats as linear light,
+            alpha where there is one.
             A JPEG equals ``cv2.imread`` to the pixel.
 
         Raises
@@ -85,7 +90,10 @@ class ImageReader(BaseReader):
             return Image(cv2.cvtColor(decode(self._path, shown=True), cv2.COLOR_BGR2RGB))
         if header.format == "TIFF" and header.channels in (2, 4) and header.bits == 8:
             return _tiff_with_alpha(self._path)
-        return _to_image(self._path, header, decode(self._path, shown=False))
+        raw = decode(self._path, shown=False)
+        if header.white:
+            raw = stretched(raw, header.white)
+        return _to_image(self._path, header, raw)
 
 
 def _tiff_with_alpha(path: Path) -> Image:
@@ -121,6 +129,11 @@ def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
         mirror, turns = _TURNS[header.orientation]
         raw = np.ascontiguousarray(np.rot90(raw[:, ::-1] if mirror else raw, turns))
     alpha = raw[:, :, 3] if channels == 4 else None
+    if header.clear is not None and channels == 1:
+        # OpenCV makes the colours that a PNG calls transparent so, but leaves its greys as they are.
+        top = np.iinfo(raw.dtype).max
+        clear = header.clear * top // ((1 << header.bits) - 1)
+        alpha = np.where(raw == clear, 0, top).astype(raw.dtype)
     return Image(cv2.cvtColor(raw, codes[channels]), alpha, "linear" if raw.dtype == np.float32 else "srgb")
 
 

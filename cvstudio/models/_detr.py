@@ -13,8 +13,10 @@ import numpy as np
 
 from cvstudio.attention import Attended, Projections
 from cvstudio.errors import WeightsError
+from cvstudio.models._candidates import corners
 from cvstudio.models._coco import LABELS, N_OUTPUTS, OUTPUTS
-from cvstudio.models._torch import TorchNetwork, full, stoppable
+from cvstudio.models._imagenet import MEAN, STD
+from cvstudio.models._torch import TorchNetwork, full, in_this_thread, stoppable
 from cvstudio.params import Doc, Range
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
 SIDE, LONGEST = 800, 1333
 """The shorter side that a picture is brought to, and what the longer one may have then."""
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,8 @@ class DetrNetwork(TorchNetwork):
         # The last output stands for "no object".
         scores, classes = full(outputs.logits[0]).softmax(-1)[:, :-1].max(-1)
         centres = full(outputs.pred_boxes[0]).cpu().numpy()
-        half = centres[:, 2:] / 2
         size = np.array([*image.size, *image.size], np.float32)
-        boxes = np.concatenate([centres[:, :2] - half, centres[:, :2] + half], axis=1) * size
+        boxes = corners(centres) * size
         found, labels = scores.cpu().numpy(), self._label_of[classes.cpu().numpy()]
         # Eleven of COCO's numbers stand for nothing.
         rows = np.argsort(-found, kind="stable")
@@ -161,8 +160,8 @@ class DetrNetwork(TorchNetwork):
 
 @contextmanager
 def _kept(layers: Any, attention: str) -> Iterator[list[dict[str, Any]]]:
-    """For each of `layers`, what the query and key projections of its `attention` give, float32 (n, d), by their name;
-    the hooks are gone afterwards, whatever happens."""
+    """For each of `layers`, what the query and key projections of its `attention` give in this thread, float32 (n, d),
+    by their name; the hooks are gone afterwards, whatever happens."""
     kept: list[dict[str, Any]] = [{} for _ in layers]
     hooks: list[Any] = []
 
@@ -170,7 +169,7 @@ def _kept(layers: Any, attention: str) -> Iterator[list[dict[str, Any]]]:
         def hook(module: Any, inputs: Any, output: Tensor) -> None:
             place[name] = output[0].float().cpu().numpy()
 
-        return hook
+        return in_this_thread(hook)
 
     try:
         for place, layer in zip(kept, layers, strict=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cvstudio.models._torch import in_this_thread
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -31,7 +33,8 @@ def pooled(model: nn.Module, pixels: Tensor, layer: nn.Module | None = None) -> 
     themselves.
     """
     given: list[Tensor] = []
-    hook = (layer or last_layer(model)).register_forward_pre_hook(lambda part, inputs: given.append(inputs[0]))
+    keep = in_this_thread(lambda part, inputs: given.append(inputs[0]))
+    hook = (layer or last_layer(model)).register_forward_pre_hook(keep)
     try:
         model(pixels)
     finally:

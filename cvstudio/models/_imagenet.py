@@ -16,6 +16,9 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 """Of ImageNet's RGB pixels in 0..1."""
 
+GREY = (124, 116, 104)
+"""`MEAN` in 0..255: what is filled in where a picture ends, as it is zero for a network that takes the mean off."""
+
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 MOST_OBLONG = 8
 """Of a longer picture only its middle is resized: a strip of a million pixels would be enlarged whole."""

@@ -13,17 +13,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from cvstudio.models._imagenet import MEAN, STD
+
 WIDTHS = (32, 64, 128, 320)
 BLOCKS = (1, 2, 3, 2)
 STRIDES = (4, 8, 16, 32)
 """Of the four stages, in input pixels."""
-
-MEAN = (0.485, 0.456, 0.406)
-GREY = (124, 116, 104)
-"""`MEAN` in 0..255: what is filled in where a picture ends, as it is zero for the trunk."""
-
-STD = (0.229, 0.224, 0.225)
-"""Of ImageNet's RGB pixels in 0..1; what the trunk expects to be taken off and divided by."""
 
 
 def conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:

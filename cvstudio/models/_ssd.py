@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cvstudio.models._candidates import FLOOR
 from cvstudio.models._torch import full
-from cvstudio.models._torchvision import FLOOR, TorchvisionDetector
+from cvstudio.models._torchvision import TorchvisionDetector
 from cvstudio.models.base import MAX_CANDIDATES
 
 if TYPE_CHECKING:

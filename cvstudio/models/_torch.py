@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -97,16 +97,21 @@ def full(tensor: Tensor) -> Tensor:
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
+def in_this_thread(hook: Callable[..., None]) -> Callable[..., None]:
+    """`hook` for a module, deaf to other threads: the same network may run in one for another picture."""
+    thread = threading.get_ident()
+
+    def called(*told: Any) -> None:
+        if threading.get_ident() == thread:
+            hook(*told)
+
+    return called
+
+
 @contextmanager
 def stoppable(blocks: Iterable[nn.Module], progress: Progress) -> Iterator[None]:
     """Ask `progress` before each of `blocks` runs in this thread; the hooks are gone afterwards, whatever happens."""
-    thread = threading.get_ident()
-
-    def check(module: Any, inputs: Any) -> None:
-        # The same network may run in another thread for another job.
-        if threading.get_ident() == thread:
-            progress.check()
-
+    check = in_this_thread(lambda module, inputs: progress.check())
     hooks: list[Any] = []
     try:
         hooks.extend(block.register_forward_pre_hook(check) for block in blocks)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from cvstudio.errors import MediaError
+from cvstudio.models._candidates import FLOOR
 from cvstudio.models._coco import LABELS, N_OUTPUTS, OUTPUTS
 from cvstudio.models._torch import TorchNetwork, stoppable
 from cvstudio.models.base import MAX_CANDIDATES, Architecture, ModelSpec, Weights
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
     from cvstudio.models._inside import Regions
     from cvstudio.proposals import Proposals
-
-FLOOR = 0.01
-"""Probability under which a candidate is not kept; the score slider goes no lower."""
 
 URL = "https://download.pytorch.org/models/"
 

@@ -5,6 +5,7 @@ Source: Viola and Jones, "Rapid Object Detection using a Boosted Cascade of Simp
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,23 +52,27 @@ class HaarParams:
 
 
 class CascadeNetwork:
-    """One cascade; scores count the windows that agreed."""
+    """One cascade; scores count the windows that agreed. Threads may share it: they take turns."""
 
     def __init__(self, path: Path, label: str) -> None:
         self.labels = (label,)
         self._cascade = _read_cascade(path)
+        # OpenCV keeps the picture that it searches in the cascade itself.
+        self._turn = threading.Lock()
 
     def predict(self, image: Image, params: HaarParams, progress: Progress) -> Detections:
         """What the cascade finds in `image`; nothing where it is smaller than the cascade's window."""
         import cv2
 
         progress.check()
-        rects, neighbours = self._cascade.detectMultiScale2(
-            cv2.cvtColor(image.rgb8, cv2.COLOR_RGB2GRAY),
-            scaleFactor=params.scale_factor,
-            minNeighbors=params.min_neighbors,
-            minSize=(params.min_size, params.min_size),
-        )
+        grey = cv2.cvtColor(image.rgb8, cv2.COLOR_RGB2GRAY)
+        with self._turn:
+            rects, neighbours = self._cascade.detectMultiScale2(
+                grey,
+                scaleFactor=params.scale_factor,
+                minNeighbors=params.min_neighbors,
+                minSize=(params.min_size, params.min_size),
+            )
         return from_rects(np.reshape(rects, (-1, 4)), np.ravel(neighbours), self.labels, image.size, "neighbours")
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from cvstudio.masks import PrototypeMasks
 from cvstudio.models import MODELS, Architecture, ModelSpec
+from cvstudio.models._candidates import FLOOR
+from cvstudio.models._imagenet import GREY
 from cvstudio.models._torch import TorchNetwork
 from cvstudio.models.base import MAX_CANDIDATES
 from cvstudio.params import Range
@@ -27,9 +29,6 @@ LABELS = ("person", "car", "cat", "bus", "train")
 SIZE = 416
 """Pixels of the picture's longer side as the network sees it."""
 
-FLOOR = 0.01
-"""Probability under which a candidate is not kept; the score slider goes no lower."""
-
 
 def prepare(image: Image) -> tuple[NDArray[np.uint8], tuple[float, float]]:
     """What the network sees of a picture.
@@ -40,8 +39,6 @@ def prepare(image: Image) -> tuple[NDArray[np.uint8], tuple[float, float]]:
     pixels make one of the picture, by x and y
     """
     import cv2
-
-    from cvstudio.models._residual import GREY
 
     pixels = image.rgb8
     height, width = pixels.shape[:2]

@@ -10,8 +10,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.models import MODELS
+from cvstudio.models._candidates import FLOOR
 from cvstudio.models._torch import full
-from cvstudio.models._torchvision import FLOOR, TorchvisionDetector, coco_weights, detector_spec
+from cvstudio.models._torchvision import TorchvisionDetector, coco_weights, detector_spec
 from cvstudio.models.base import MAX_CANDIDATES
 
 if TYPE_CHECKING:

@@ -41,7 +41,6 @@ from cvstudio.models._input import Channels, Interpolation, Layout, Preparation,
 VERSION = 1
 MARK = "cvstudio-model"
 SUFFIXES = (".yaml", ".yml")
-MODEL_SUFFIXES = (".onnx", ".torchscript", ".ptc", ".pt", ".pth")
 LARGEST_BYTES = 4 << 20
 """Of a YAML file; a longer one is not a declaration."""
 
@@ -113,6 +112,14 @@ def declaration_path(file: Path) -> Path | None:
     return next((path for path in beside if path.is_file()), None)
 
 
+LARGEST = 1e12
+"""Of any number; beyond it, nothing is meant."""
+
+
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float) and -LARGEST <= value <= LARGEST
+
+
 class _Reader:
     """Takes values out of a mapping, each checked; what is left over is a mistake."""
 
@@ -156,7 +163,7 @@ class _Reader:
     def numbers(self, name: str, default: tuple[float, ...]) -> tuple[float, ...]:
         found = self.take(name, list(default))
         usable = isinstance(found, list | tuple) and len(found) == len(default)
-        if not usable or any(isinstance(item, bool) or not isinstance(item, int | float) for item in found):
+        if not usable or not all(_is_number(item) for item in found):
             raise self.wrong(name, f"{len(default)} numbers", found)
         return tuple(float(item) for item in found)
 
@@ -266,7 +273,7 @@ def from_mapping(values: Any, folder: Path, where: str) -> OwnModel:
             f"{where}: expected '{MARK}: {VERSION}', found {version!r}; update the program or correct the line."
         )
     file = reader.text("file")
-    if not file:
+    if not file or "\0" in file:
         raise reader.wrong("file", "the name of an ONNX or TorchScript file", file)
     task = reader.choice("task", get_args(Task), "")
     decoder = reader.choice("decoder", tuple(item.key for item in DECODERS.values() if item.task == task), "")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cvstudio.errors import OwnModelError
 from cvstudio.models._candidates import grid_count
+from cvstudio.models._imagenet import MEAN, STD
 from cvstudio.models._input import Layout, Preparation
 from cvstudio.models._labels import COCO_KEYPOINTS, COCO_SKELETON, SETS, SIZES
 from cvstudio.own.declaration import OwnModel, Task, slug
@@ -24,10 +25,11 @@ from cvstudio.progress import Progress
 USUAL_SIDES = (640, 416, 224, 320, 512, 256)
 """Tried in turn where the file leaves the size free."""
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 MOST_QUERIES = 1000
 """Places of a transformer are few; grids have thousands."""
+
+COCO_FROM_ONE = "coco-90"
+"""The set whose first label is COCO's number 1."""
 
 _POINT_COUNTS = (17, 16, 21, 68, 98, 106, 133)
 """Of key points in the usual sets; a segmenter with as many classes is rarer."""
@@ -60,6 +62,8 @@ def guess(path: Path, progress: Progress | None = None) -> OwnModel:
     names = _names(session.metadata)
     form = _form(outputs, size, len(names), session.metadata.get("task", ""))
     labels, label_set = _labels(form, names)
+    # Its head tells numbers, not scores of each class, and names for them are not in the file.
+    counts_from_one = label_set == COCO_FROM_ONE and form.decoder == "ssd" and not form.count
     return OwnModel(
         file=path.resolve(),
         task=form.task,
@@ -70,6 +74,7 @@ def guess(path: Path, progress: Progress | None = None) -> OwnModel:
         title=path.stem.replace("_", " "),
         licence=session.metadata.get("license", ""),
         coordinates="normalised" if form.coordinates == "normalised" else "pixels",
+        first_label=1 if counts_from_one else 0,
         skeleton=COCO_SKELETON if labels == COCO_KEYPOINTS else (),
         regions="pyramid-5" if form.task == "keypoints" and labels == COCO_KEYPOINTS else "",
         label_set=label_set,
@@ -186,7 +191,7 @@ def _labels(form: _Form, names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
         return names, ""
     sets = {count: name for name, count in SIZES.items() if (name == "coco-keypoints") == (form.task == "keypoints")}
     # A head of no size of its own is most often one of torchvision's, which counts COCO's numbers from 1.
-    known = sets.get(form.count or {"ssd": 90, "rows": 80}.get(form.decoder, 21))
+    known = sets.get(form.count or {"ssd": SIZES[COCO_FROM_ONE], "rows": 80}.get(form.decoder, 21))
     if known:
         return SETS[known](), known
     word = "point" if form.task == "keypoints" else "class"
@@ -203,5 +208,5 @@ def _input(form: _Form, size: tuple[int, int], layout: Layout, session: Session)
         return dataclasses.replace(scaled, resize="stretch" if form.decoder == "ssd" else "letterbox")
     usual = dataclasses.replace(scaled, resize="stretch", interpolation="area")
     if session.input_dtype != np.uint8:
-        usual = dataclasses.replace(usual, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+        usual = dataclasses.replace(usual, mean=MEAN, std=STD)
     return dataclasses.replace(usual, resize="crop", crop=0.875) if form.task == "classify" else usual

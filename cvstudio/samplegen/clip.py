@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.atomic import atomic_path
 from cvstudio.progress import Progress
 from cvstudio.resources import resource
-from cvstudio.samplegen.store import beside
 from cvstudio.types import Size
 
 SIZE = Size(1280, 720)
@@ -121,7 +121,7 @@ def write_clip(target: Path, photo: Path, progress: Progress) -> None:
     ----------
     photo : the portrait, at least 512 x 300 pixels
     """
-    with beside(target) as path:
+    with atomic_path(target) as path:
         _encode(path, _Painter(photo), progress)
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.atomic import atomic_path
 from cvstudio.progress import Progress
 from cvstudio.samplegen import patterns
 from cvstudio.samplegen.geometry import Box, Floats, Plane, Solid, Sphere, nearest
 from cvstudio.samplegen.light import Surface, shade, to_srgb8
-from cvstudio.samplegen.store import beside
 from cvstudio.types import Size
 
 PICTURE_SIZE = Size(1600, 1067)
@@ -162,7 +162,7 @@ def write_scene(picture: Path, depth: Path, progress: Progress) -> None:
     millimetres = np.rint(render_depth() * 1000).astype(np.uint16)
     progress(None, "Writing the still life")
     # The picture comes last: where it is, the depth is too.
-    with beside(depth) as path:
+    with atomic_path(depth) as path:
         Image.fromarray(millimetres).save(path)
-    with beside(picture) as path:
+    with atomic_path(picture) as path:
         Image.fromarray(pixels).save(path, compress_level=6)

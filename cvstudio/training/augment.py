@@ -18,10 +18,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from cvstudio.models._imagenet import GREY
 
-GREY = (124, 116, 104)
-"""What is filled in where a picture ends: ImageNet's mean, zero for a network that takes it off."""
+Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)

@@ -173,9 +173,10 @@ class DetectorTask:
     def validate(self, epoch: int, progress: Progress) -> Mapping[str, float]:
         import torch
 
+        from cvstudio.models._imagenet import GREY
         from cvstudio.models._pyramid import decode, places
         from cvstudio.models._residual import normalise
-        from cvstudio.training.augment import GREY, scaling
+        from cvstudio.training.augment import scaling
 
         if (epoch + 1) % VALIDATE_EVERY and epoch + 1 < self.epochs:
             return {}

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.models._imagenet import GREY
 from cvstudio.training import augment
-from cvstudio.training.augment import GREY, Affine, Pixels
+from cvstudio.training.augment import Affine, Pixels
 from cvstudio.training.detector_data import Sample
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -110,6 +111,21 @@ def test_each_network_says_how_it_computes_and_why() -> None:
     load(host, make_spec())
     assert host.reasons == ("residual-60: float32, channels last. float32 was asked for.",)
     assert host.precisions == ("float32, channels last",)
+
+
+def test_a_precision_that_is_chosen_while_a_network_loads_is_that_of_the_next() -> None:
+    host, embedded = Host("cpu", precision="float32"), MODELS["residual-60"]
+
+    def slowly(device: str, path: Path | None) -> Any:
+        host.precision = "bfloat16"
+        return embedded.load(device, path)
+
+    spec = dataclasses.replace(embedded, load=slowly)
+    first = load(host, spec)
+    assert first.precision.dtype == "float32"
+    assert load(host, spec).precision.dtype == "bfloat16"
+    host.precision = "float32"
+    assert load(host, spec) is first
 
 
 def test_the_budget_suits_the_device(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,29 @@ def test_cancel_stops_what_runs_and_drops_what_waits(lane):
     assert lane.idle
 
 
+def test_a_job_that_is_cancelled_just_as_it_begins_does_not_run():
+    """Between the waiting room and its first step."""
+    events: queue.Queue[Event] = queue.Queue()
+
+    class Slow(Lane):
+        def _run(self, *taken: Any) -> None:
+            self.cancel("a")
+            super()._run(*taken)
+
+    lane: Any = Slow("test", events.put)
+    lane.events = events
+    ran = threading.Event()
+
+    def work(progress: Progress) -> Iterator[Any]:
+        ran.set()
+        yield 1
+
+    lane.submit(Job("a", "", work))
+    until(lane, "cancelled", "a")
+    assert not ran.is_set()
+    assert lane.close()
+
+
 def test_an_interactive_job_passes_between_the_outputs_of_a_long_one(lane):
     order: list[str] = []
     first, go = threading.Event(), threading.Event()

@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from cvstudio import resources
-from cvstudio.resources import resource, user_cache_dir, user_config_dir, user_log_dir
+from cvstudio.resources import resource, user_cache_dir, user_log_dir
 
 FONTS = ("CVStudioSans-Regular.otf", "CVStudioSans-Bold.otf")
 ICONS = sorted(path for path in resource("icons").glob("*.svg") if path.stem != "cvstudio")
@@ -58,7 +58,6 @@ def test_folders_of_the_user_follow_xdg(monkeypatch: pytest.MonkeyPatch, tmp_pat
     for name in ("CACHE", "CONFIG", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
     assert user_cache_dir() == tmp_path / "cache" / "cvstudio"
-    assert user_config_dir() == tmp_path / "config" / "cvstudio"
     assert user_log_dir() == tmp_path / "state" / "cvstudio" / "log"
     assert not list(tmp_path.iterdir()), "asking for a folder must not make it"
 

@@ -101,6 +101,35 @@ def test_a_project_reopens_equal(state, tmp_path):
     assert load_project(path) == (state, 1.25)
 
 
+def test_an_analysis_that_waits_for_a_network_keeps_no_project_from_being_saved(state, tmp_path):
+    """No network for key points comes with the program: the analysis is open, and its sliders are set, without one."""
+    waiting = AnalysisInstance(2, "keypoints", {"picture": state.media[0]}, values={"certainty": 0.6})
+    both = dataclasses.replace(state, instances=(*state.instances, waiting), current=2)
+    save_project(tmp_path / "p.cvstudio", both)
+    assert load_project(tmp_path / "p.cvstudio") == (both, 0.0)
+    with pytest.raises(UserError, match="needs a network"):
+        waiting.params()
+
+
+@pytest.mark.parametrize("look", [{"line_width": "thick"}, {"colour": 3}, {"opacity": 7}])
+def test_a_look_that_cannot_be_drawn_is_told_before_it_is_drawn(state, tmp_path, look):
+    save_project(tmp_path / "p.cvstudio", dataclasses.replace(state, look=look))
+    with pytest.raises(UserError, match=r"parameter 'colour'|expects"):
+        load_project(tmp_path / "p.cvstudio")
+    path = tmp_path / "r.recipe.json"
+    path.write_text(json.dumps(make_recipe(state.instances[0], tmp_path, pts=None, look=look)), encoding="utf-8")
+    with pytest.raises(UserError, match=r"parameter 'colour'|expects"):
+        load_recipe(path)
+
+
+def test_a_number_beyond_all_bounds_is_one_sentence(state, tmp_path):
+    path = tmp_path / "p.cvstudio"
+    save_project(path, state)
+    path.write_text(path.read_text(encoding="utf-8").replace('"score": 0.5', f'"score": {10**400}'), encoding="utf-8")
+    with pytest.raises(UserError, match="Score expects"):
+        load_project(path)
+
+
 def test_a_project_moved_with_its_files_reopens(state, tmp_path, picture):
     save_project(tmp_path / "p.cvstudio", state)
     target = tmp_path / "moved"

@@ -81,6 +81,28 @@ def test_nothing_runs_for_an_equal_request(chain):
     assert counter.calls == ["scale", "shift"]
 
 
+@pytest.mark.parametrize("index", [0, 1])
+def test_what_leaves_the_cache_just_before_it_is_taken_is_made_again(chain, index):
+    _, request = chain
+
+    class Crowded(Cache):
+        """Another thread puts something large between two looks at one output."""
+
+        looks = 0
+
+        def get(self, key: Any) -> Any:
+            if key == stage_keys(request)[index]:
+                self.looks += 1
+                if self.looks == 2:
+                    self.clear()
+            return super().get(key)
+
+    cache = Crowded()
+    for key, value in zip(stage_keys(request)[: index + 1], (6.0, (6.0, None)), strict=False):
+        cache.put(key, value)
+    assert run(request, cache) == (6.0, None)
+
+
 def test_the_view_and_the_network_count_only_where_they_are_used(chain):
     _, request = chain
     keys = stage_keys(request)

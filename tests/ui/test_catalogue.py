@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,17 +25,6 @@ from ui.driving import move_mouse
 from ui.main_window import MainWindow
 
 WAIT_MS = 30_000
-
-
-@pytest.fixture
-def window(qtbot: QtBot, data: Callable[..., Path]) -> Iterator[MainWindow]:
-    made = MainWindow()
-    made.resize(1280, 800)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.close()
-    made.deleteLater()
 
 
 @pytest.fixture

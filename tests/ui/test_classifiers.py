@@ -24,18 +24,11 @@ from ui.widgets.choice_rows import ChoiceRow
 KEY = "squeezenet1-1"
 
 
-@pytest.fixture
-def window(qtbot: Any) -> Iterator[MainWindow]:
+@pytest.fixture(autouse=True)
+def models_of_before() -> Iterator[None]:
     assert len(MODELS)
     before = dict(MODELS._entries)
-    made = MainWindow()
-    made.resize(1280, 800)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.project.path = None
-    made.close()
-    made.deleteLater()
+    yield
     MODELS._entries = before
 
 

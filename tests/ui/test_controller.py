@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from PIL import Image as Pillow
 from pytestqt.qtbot import QtBot
 
 from cvstudio.draw import render
+from cvstudio.jobs import Job
 from cvstudio.results import Detections, Picture, Spectrogram
 from cvstudio.samples import sample_path
+from cvstudio.stages import stage_keys
 from cvstudio.types import DepthMap, Rect, View
 from ui.controller import Controller
 
@@ -64,9 +67,10 @@ def test_an_opened_picture_is_detected_and_equals_opencv(faces):
 
 
 def test_a_slider_acts_at_once_and_keeps_ids(controller, faces, settle):
-    controller.set_value("min_neighbours", 0)
+    controller.set_value("min_neighbors", 0)
     settle(Detections)
     before = controller.detections()
+    assert len(before) > len(faces)
     middle = float(np.median(before.scores))
     controller.set_value("score", middle, dragging=True)
     after = controller.detections()
@@ -220,6 +224,19 @@ def test_a_checkpoint_of_another_network_is_told_and_what_was_open_stays(control
     controller.undo()
     qtbot.waitUntil(lambda: controller.detections() is not None, timeout=60_000)
     assert np.array_equal(controller.detections().ids, faces.ids)
+
+
+def test_what_a_network_of_another_precision_finds_is_not_kept_as_what_was_asked_for(controller, settle, qtbot):
+    held = threading.Event()
+    controller.pipeline.submit("accelerator", Job("hold", "", lambda progress: iter([held.wait(30)])))
+    controller.open_paths([sample_path("astronaut")])
+    qtbot.waitUntil(lambda: controller.pipeline.lanes["accelerator"].counts == (1, 1), timeout=20_000)
+    asked = controller.shown.layers[0].layer.request
+    controller.pipeline.host.precision = "float32"
+    held.set()
+    settle(Detections)
+    assert controller.pipeline.cache.get(stage_keys(asked)[0]) is None
+    assert controller.shown.layers[0].layer.request.network[-1] == "float32"
 
 
 def test_the_result_of_one_model_is_never_shown_for_another(controller, faces, qtbot):

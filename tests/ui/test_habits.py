@@ -368,7 +368,8 @@ def test_settings_that_are_a_folder_or_cannot_be_written_do_not_stop_the_start(q
     path.mkdir(parents=True)
     window = MainWindow()
     window.show()
-    qtbot.waitExposed(window)
+    with qtbot.waitExposed(window):
+        pass
     window.settings.add_recent("x")
     window.close()
     window.deleteLater()

@@ -107,7 +107,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
 
 
 @pytest.fixture
-def window(qtbot: QtBot, network: Network, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
+def silence(monkeypatch: pytest.MonkeyPatch) -> None:
     class Silent:
         error = None
 
@@ -115,14 +115,13 @@ def window(qtbot: QtBot, network: Network, monkeypatch: pytest.MonkeyPatch) -> I
             raise playback_module.UserError("no sound")
 
     monkeypatch.setattr(playback_module, "Player", Silent)
-    made = MainWindow()
-    made.resize(1000, 700)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.project.path = None
-    made.close()
-    made.deleteLater()
+
+
+@pytest.fixture
+def window(network: Network, silence: None, window: MainWindow) -> MainWindow:
+    """The window, silent and with the network of the test: they are there first."""
+    window.resize(1000, 700)
+    return window
 
 
 @pytest.fixture

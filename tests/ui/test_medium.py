@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,18 +26,6 @@ from ui.driving import move_mouse, pause
 from ui.main_window import MainWindow
 from ui.panels.medium import MediumPanel
 from ui.views.model_view import ModelView
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    made = MainWindow()
-    made.show()
-    with qtbot.waitActive(made):
-        pass
-    yield made
-    made.project.path = None
-    made.close()
-    made.deleteLater()
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QToolButton
-from pytestqt.qtbot import QtBot
 
 from cvstudio.errors import WeightsError
 from cvstudio.models import MODELS
@@ -24,14 +22,10 @@ EMBEDDED = [model.key for model in MODELS if terms(model).place is Place.EMBEDDE
 
 
 @pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    made = MainWindow()
-    made.show()
-    qtbot.waitExposed(made)
-    made.controller.use_analysis("detect")
-    yield made
-    made.close()
-    made.deleteLater()
+def window(window: MainWindow) -> MainWindow:
+    """The window with the detectors to choose from."""
+    window.controller.use_analysis("detect")
+    return window
 
 
 def test_some_models_are_embedded():

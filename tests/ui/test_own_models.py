@@ -79,16 +79,11 @@ def picture(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def window(qtbot: QtBot, picture: Path) -> Iterator[MainWindow]:
-    made = MainWindow()
-    made.show()
-    qtbot.waitExposed(made)
-    made.controller.open_paths([picture])
-    qtbot.waitUntil(lambda: made.controller.shown.sample is not None, timeout=WAIT_MS)
-    yield made
-    made.project.may_close = lambda: True
-    made.close()
-    made.deleteLater()
+def window(window: MainWindow, picture: Path, qtbot: QtBot) -> MainWindow:
+    """The window with a picture."""
+    window.controller.open_paths([picture])
+    qtbot.waitUntil(lambda: window.controller.shown.sample is not None, timeout=WAIT_MS)
+    return window
 
 
 @pytest.fixture

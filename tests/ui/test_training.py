@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -13,7 +13,6 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
-from pytestqt.qtbot import QtBot
 
 from cvstudio.training.loop import CURVES
 from cvstudio.training.runs import RunStart, claimed, read_run, run_folder
@@ -27,13 +26,9 @@ WAIT_MS = 60_000
 
 
 @pytest.fixture
-def window(qtbot: QtBot, digits: Path) -> Iterator[MainWindow]:
-    made = MainWindow()
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.close()
-    made.deleteLater()
+def window(digits: Path, window: MainWindow) -> MainWindow:
+    """The window, where the recipe of the digits was there first."""
+    return window
 
 
 @pytest.fixture

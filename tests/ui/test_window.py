@@ -194,6 +194,15 @@ def test_a_project_saved_with_the_keyboard_reopens_equal(window, settle, tmp_pat
     assert window.controller.session.state == state
 
 
+def test_a_project_that_cannot_be_saved_elsewhere_stays_where_it_is(window, tmp_path, monkeypatch):
+    window.project.path = here = tmp_path / "p.cvstudio"
+    assert window.project.save()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "gone" / "p.cvstudio"), ""))
+    assert not window.project.save_as()
+    assert window.project.path == here
+    assert window.settings.recent == [str(here)]
+
+
 def test_a_picture_from_the_clipboard_opens(window, settle, qtbot):
     picture = QImage(64, 48, QImage.Format.Format_RGB888)
     picture.fill(Qt.GlobalColor.darkGreen)
@@ -280,7 +289,8 @@ def test_a_broken_settings_file_never_stops_the_start(content, qtbot):
     path.write_bytes(content)
     window = MainWindow()
     window.show()
-    qtbot.waitExposed(window)
+    with qtbot.waitExposed(window):
+        pass
     assert window.settings.recent == []
     window.close()
     window.deleteLater()

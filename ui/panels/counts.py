@@ -182,7 +182,9 @@ class CountsPanel(QWidget):
         self._running = instance
         self._show_running(True)
         title = self.tr("Counting in {name}").format(name=media.name)
-        self._controller.pipeline.submit(OWNER, Job(OWNER, title, follow_all(instance), background=True))
+        host = self._controller.pipeline.host
+        work = follow_all(instance, device=host.requested_device, precision=host.precision)
+        self._controller.pipeline.submit(OWNER, Job(OWNER, title, work, background=True))
 
     def cancel(self) -> None:
         """Stop; what was counted by now stays."""

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from cvstudio.api import Runner, make_instance, with_values
+from cvstudio.api import Runner, make_instance
 from cvstudio.batch import REPORT, Batch, BatchError, BatchPlan, Outcome
 from cvstudio.batch.plan import find_files, names_of
 from cvstudio.batch.queue import BatchQueue
@@ -140,7 +140,8 @@ def test_a_changed_file_a_lost_output_and_a_new_file_are_done(plan, folder):
 
 def test_another_recipe_begins_anew_and_says_so(plan):
     run(plan)
-    other = dataclasses.replace(plan, instance=with_values(plan.instance, iou=0.9))
+    instance = dataclasses.replace(plan.instance, values={**plan.instance.values, "iou": 0.9})
+    other = dataclasses.replace(plan, instance=instance)
     batch, _ = run(other)
     assert batch.restarted
     assert batch.summary.resumed == 0

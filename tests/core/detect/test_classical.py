@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,22 @@ def test_the_face_of_the_astronaut() -> None:
     assert (np.abs(centres - [224, 110]).max(axis=1) < 25).any()
     assert found.label(0) == "face"
     assert found.score_kind == "neighbours"
+
+
+def test_two_layers_may_search_with_one_cascade_at_once() -> None:
+    network = MODELS["haar-face"].load("cpu", None)
+    whole = skimage.data.astronaut()
+    pictures = [Image(np.ascontiguousarray(whole[row:, row:])) for row in (0, 16, 32, 48)]
+
+    def look(start: int) -> list[list[tuple[float, ...]]]:
+        turned = [*range(start, 4), *range(start)]
+        found = {place: found_rows(network.predict(pictures[place], HaarParams(), Progress())) for place in turned * 2}
+        return [found[place] for place in range(4)]
+
+    expected = look(0)
+    assert all(expected)
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(look, range(3))) == [expected] * 3
 
 
 def test_raw_windows_of_hog_give_suppression_work(detect: Callable[..., Detections]) -> None:

@@ -18,10 +18,11 @@ from torchvision.models.detection._utils import BoxLinearCoder
 import cvstudio
 from cvstudio.errors import Cancelled, WeightsError
 from cvstudio.models import MODELS
+from cvstudio.models._candidates import FLOOR
+from cvstudio.models._imagenet import GREY, MEAN, STD
 from cvstudio.models._pyramid import LEVELS, DetectorNet
-from cvstudio.models._residual import GREY, MEAN, STD
 from cvstudio.models.base import MAX_CANDIDATES
-from cvstudio.models.pyramid import FLOOR, KEY, LABELS, SIZE, PyramidNetwork, prepare
+from cvstudio.models.pyramid import KEY, LABELS, SIZE, PyramidNetwork, prepare
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
 from cvstudio.stages import NoParams

@@ -13,9 +13,9 @@ from torchvision.ops import box_iou
 
 from cvstudio.errors import Cancelled, WeightsError
 from cvstudio.models import MODELS
+from cvstudio.models._candidates import FLOOR
 from cvstudio.models._coco import LABELS, OUTPUTS
 from cvstudio.models._ssd import SsdNetwork
-from cvstudio.models._torchvision import FLOOR
 from cvstudio.models.base import MAX_CANDIDATES
 from cvstudio.progress import Progress
 from cvstudio.results import Detections

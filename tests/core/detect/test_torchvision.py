@@ -24,8 +24,9 @@ from torchvision.ops import box_iou
 from cvstudio.analyses.detect import SelectParams, SuppressParams, select, suppress
 from cvstudio.errors import Cancelled, WeightsError
 from cvstudio.models import MODELS
+from cvstudio.models._candidates import FLOOR
 from cvstudio.models._coco import LABELS, OUTPUTS
-from cvstudio.models._torchvision import FLOOR, TorchvisionDetector
+from cvstudio.models._torchvision import TorchvisionDetector
 from cvstudio.models.base import MAX_CANDIDATES
 from cvstudio.precision import Precision
 from cvstudio.progress import Progress

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,28 @@ def test_every_layer_and_head_as_transformers_tells_them(hub_folder_of: Path, ph
             np.testing.assert_allclose(attended.places[layer].weights(row, 8), places[:, row], atol=1e-5)
     # They are worth comparing only where they differ.
     assert np.ptp(attended.objects[-1].weights(3, 8)) > 0.05
+
+
+def test_another_thread_that_looks_meanwhile_leaves_no_trace(
+    network: DetrNetwork, attended: Attended, photo: Image
+) -> None:
+    """An exported video has a frame of its own in each thread."""
+    other = Image(np.ascontiguousarray(photo.pixels[::-1]))
+    looking = threading.Thread(target=lambda: network.attend(other, SIDE, Progress()))
+
+    def meanwhile(module: Any, inputs: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            looking.start()
+            looking.join()
+            hook.remove()
+
+    # The encoder has told what it compares by now, and the decoder has not.
+    hook = network.model.model.decoder.layers[3].register_forward_pre_hook(meanwhile)
+    found = network.attend(photo, SIDE, Progress())
+    assert looking.ident is not None
+    for one, expected in zip((*found.objects, *found.places), (*attended.objects, *attended.places), strict=True):
+        np.testing.assert_allclose(one.queries, expected.queries, atol=1e-4)
+        np.testing.assert_allclose(one.keys, expected.keys, atol=1e-4)
 
 
 def test_looking_changes_nothing_that_is_found(network: DetrNetwork, attended: Attended, photo: Image) -> None:

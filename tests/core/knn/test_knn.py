@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -188,6 +190,26 @@ def test_the_frames_of_a_video_share_one_gallery(folder: Path, monkeypatch: pyte
     assert len(found) > 3
     assert listed == [folder]
     assert found[0].thumbnails[0] is not None
+
+
+def test_pictures_that_come_and_go_meanwhile_are_noticed(
+    folder: Path, stranger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same request, the same runner: only the folder is another."""
+    monkeypatch.setattr("cvstudio.gallery.LIST_SECS", 0)
+    twin = folder / "noise" / "twin.png"
+    with Runner() as runner:
+        instance = make_instance("knn", {"picture": stranger}, values={"gallery": str(folder), "k": 1})
+        before = runner.result(instance)
+        shutil.copy(stranger, twin)
+        # The same file by content and time would be the picture itself.
+        os.utime(twin, ns=(1, 1))
+        assert runner.result(instance).names == ("noise/twin.png",)
+        twin.unlink()
+        assert runner.result(instance).names == before.names
+        shutil.rmtree(folder)
+        with pytest.raises(MediaError):
+            runner.result(instance)
 
 
 class TestDrawing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,24 @@ def test_features_of_other_endings(model: Any) -> None:
         assert found.shape == (3, 6)
         # Averaging and a linear layer may change places.
         np.testing.assert_allclose(found @ last.weight.flatten(1).T + last.bias, model(pixels), atol=1e-5)
+
+
+def test_features_are_of_this_thread_s_picture() -> None:
+    """An exported video describes a frame in each thread, with one network."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.Linear(5, 2)).eval()
+    pixels, others = torch.rand(1, 3, 2, 2), torch.rand(1, 3, 2, 2)
+    describing = threading.Thread(target=lambda: pooled(model, others))
+
+    def meanwhile(module: Any, inputs: Any, output: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            describing.start()
+            describing.join()
+
+    hook = model[2].register_forward_hook(meanwhile)
+    found = pooled(model, pixels)
+    hook.remove()
+    assert describing.ident is not None
+    assert torch.equal(found, model[1](pixels.flatten(1)))
 
 
 def test_a_network_without_a_last_layer_is_told() -> None:

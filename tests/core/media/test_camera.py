@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import threading
 import time
 
@@ -18,6 +19,7 @@ from cvstudio.progress import Progress
 from cvstudio.readers import Readers, read_sample
 from cvstudio.recipe import media_from_json, media_to_json
 from cvstudio.samples import sample_path
+from cvstudio.session import State, add_media
 from cvstudio.stages import Cache
 from cvstudio.types import Size
 
@@ -158,6 +160,36 @@ def test_fitting_keeps_the_shape():
     assert (rows.min(), rows.max()) == (20, 39)
 
 
+def test_pictures_come_as_a_person_counts_them_and_hidden_ones_do_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(camera, "PICTURES_PER_SEC", 1000.0)
+    for number in (10, 9, 1):
+        Pil.fromarray(np.full((6, 8, 3), number, np.uint8)).save(tmp_path / f"frame{number}.png")
+    # What macOS puts beside a picture on a foreign disk.
+    (tmp_path / "._frame1.png").write_bytes(b"\0\5\x16\7")
+    source = PictureSource(pretended(tmp_path))
+    assert [source.read()[0, 0, 0] for _ in range(4)] == [1, 9, 10, 1]
+
+
+def test_a_folder_that_goes_away_is_told(tmp_path):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    Pil.fromarray(np.zeros((6, 8, 3), np.uint8)).save(folder / "1.png")
+    media = pretended(folder)
+    shutil.rmtree(folder)
+    with pytest.raises(MediaError):
+        PictureSource(media)
+
+
+def test_a_driver_that_fails_is_told_instead_of_waited_for(source, caplog):
+    def broken():
+        raise RuntimeError("the driver gave up")
+
+    source.read = broken
+    with CameraReader(FAKE, lambda media: source) as reader, pytest.raises(MediaError, match="the driver gave up"):
+        reader.latest(timeout_secs=20)
+    assert source.closed
+
+
 def test_an_empty_folder_is_no_camera(tmp_path):
     with pytest.raises(MediaError, match="holds no picture"):
         pretended(tmp_path)
@@ -174,6 +206,16 @@ def test_a_camera_is_saved_and_opened_again(media, tmp_path):
 def test_a_file_that_pretends_is_saved_and_opened_again(tmp_path):
     media = pretended(sample_path("clip"))
     assert media_from_json(media_to_json(media, tmp_path), tmp_path) == media
+
+
+def test_two_files_that_begin_alike_before_a_plus_are_two_cameras(tmp_path):
+    pair = []
+    for name in ("day+rain", "day+snow"):
+        (tmp_path / name).mkdir()
+        Pil.fromarray(np.zeros((6, 8, 3), np.uint8)).save(tmp_path / name / "1.png")
+        pair.append(pretended(tmp_path / name))
+    state = add_media(add_media(State(), pair[0]), pair[1])
+    assert state.media == tuple(pair)
 
 
 def test_what_takes_a_video_takes_a_camera_and_what_listens_does_not():

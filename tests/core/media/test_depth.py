@@ -50,6 +50,14 @@ def test_integers_are_millimetres(tmp_path: Path, name: str) -> None:
     np.testing.assert_array_equal(depth.values, (MILLIMETRES / 1000).astype(np.float32))
 
 
+@pytest.mark.parametrize("header", [b"P5\n2 1\n100\n\x64\x32", b"P2\n2 1\n100\n100 50\n"])
+def test_a_disparity_of_fewer_levels_is_not_stretched(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "a.pgm"
+    path.write_bytes(header)
+    with open_reader(open_media(path, kind=MediaKind.DEPTH)) as reader:
+        assert reader.read().values.tolist() == [[100, 50]]
+
+
 def test_pgm_with_a_lower_maximum_is_not_stretched(tmp_path: Path) -> None:
     path = tmp_path / "a.pgm"
     path.write_bytes(b"P5\n# 12 bits\n3 1\n4095\n" + np.array([0, 1000, 4095], ">u2").tobytes())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,57 @@ def save(path: Path, picture: Any, mode: str = "RGB", **options: Any) -> Path:
 
 def imread(path: Path) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_a_grey_that_a_png_calls_transparent_is(tmp_path: Path, bits: int) -> None:
+    """PNG, third edition, section 11.3.1.1: tRNS holds one grey level, in as many bits as the picture has."""
+    levels = np.array([[1, 0, 1, 0], [0, 1, 1, 1]], np.uint16)
+    rows = levels.astype(">u2").tobytes() if bits == 16 else b""
+    if bits < 16:
+        packed = (levels << np.arange(0, 4)[::-1] * bits).sum(axis=1) << max(0, 8 - 4 * bits)
+        rows = b"".join(int(row).to_bytes(max(1, 4 * bits // 8), "big") for row in packed)
+    stride = len(rows) // 2
+    data = b"".join(b"\0" + rows[row * stride : (row + 1) * stride] for row in range(2))
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", 4, 2, bits, 0, 0, 0, 0)),
+        (b"tRNS", struct.pack(">H", 1)),
+        (b"IDAT", zlib.compress(data)),
+        (b"IEND", b""),
+    )
+    path = tmp_path / "grey.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
+    )
+    found = load(path, kind=MediaKind.IMAGE)
+    top = 65535 if bits == 16 else 255
+    assert found.alpha is not None
+    assert found.alpha.tolist() == np.where(levels == 1, 0, top).tolist()
+    assert found.pixels[..., 0].tolist() == (levels * (1 if bits == 16 else 255 // ((1 << bits) - 1))).tolist()
+    if bits == 8:
+        assert np.array_equal(found.alpha, np.asarray(PIL.Image.open(path).convert("RGBA"))[..., 3])
+
+
+@pytest.mark.parametrize("white", [1, 100, 1023, 4095, 60000])
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("kind", ["grey", "colour"])
+def test_white_is_what_the_file_says(tmp_path: Path, white: int, plain: bool, kind: str) -> None:
+    shape = (3, 5, 3) if kind == "colour" else (3, 5)
+    levels = np.random.default_rng(white).integers(0, white + 1, shape)
+    levels.flat[:2] = 0, white
+    magic = {("grey", True): 2, ("colour", True): 3, ("grey", False): 5, ("colour", False): 6}[kind, plain]
+    dtype = np.uint8 if white <= 255 else np.dtype(">u2")
+    body = " ".join(map(str, levels.flat)).encode() if plain else levels.astype(dtype).tobytes()
+    path = tmp_path / "a.pnm"
+    path.write_bytes(f"P{magic}\n# by hand\n5 3\n{white}\n".encode() + body)
+    found = load(path, kind=MediaKind.IMAGE)
+    top = 255 if white <= 255 else 65535
+    assert found.pixels.dtype == (np.uint8 if top == 255 else np.uint16)
+    expected = np.floor(levels / white * top + 0.5)
+    assert np.abs(found.pixels - (expected if kind == "colour" else expected[..., None])).max() <= 1
+    assert found.pixels.flat[0] == 0
+    assert found.pixels.max() == top
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,9 @@ from onnx import TensorProto
 
 from cvstudio.errors import OwnModelError
 from cvstudio.own.guess import guess
+from cvstudio.own.networks import load
+from cvstudio.progress import Progress
+from cvstudio.types import Image
 
 CELLS = 16 * 16 + 8 * 8 + 4 * 4
 """Places of an input of 128 x 128 at strides 8, 16 and 32."""
@@ -43,6 +46,15 @@ def test_the_form_is_told_by_the_shapes(
     model = guess(constant(outputs, (1, 3, 128, 128)))
     assert (model.task, model.decoder, len(model.labels)) == (task, decoder, count)
     assert model.input.size == (128, 128)
+
+
+def test_numbers_of_torchvision_s_detectors_have_coco_s_names(constant: Callable[..., Path]) -> None:
+    """COCO calls 1 a person and 90 a toothbrush, and torchvision's 0 is the background, which is never told."""
+    boxes = np.array([[0, 0, 8, 8], [8, 8, 64, 64]], np.float32)
+    outputs = {"boxes": boxes, "scores": np.array([0.9, 0.8], np.float32), "labels": np.array([1, 90])}
+    model = guess(constant(outputs, (1, 3, 128, 128)))
+    found = load(model, "cpu").predict(Image(np.zeros((128, 128, 3), np.uint8)), None, Progress())
+    assert [found.label(row) for row in range(2)] == ["person", "toothbrush"]
 
 
 def test_what_ultralytics_writes_into_its_files_is_used(constant: Callable[..., Path]) -> None:

@@ -1,14 +1,12 @@
-"""Average precision against torchvision's IoU, hand-made cases and scikit-learn."""
+"""Average precision against hand-made cases and scikit-learn."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from sklearn.metrics import average_precision_score
-from torchvision.ops import box_iou
 
-from cvstudio.average_precision import Boxes, average_precision, match, pairwise_iou
+from cvstudio.average_precision import Boxes, average_precision, match
 
 
 def boxes(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -23,13 +21,6 @@ def of(rows: np.ndarray, scores: list[float] | None = None, kinds: list[int] | N
         np.array(kinds if kinds is not None else [0] * n, np.int64),
         np.array(scores if scores is not None else [1.0] * n, np.float32),
     )
-
-
-def test_iou_is_torchvisions():
-    rng = np.random.default_rng(1)
-    one, other = boxes(rng, 40), boxes(rng, 30)
-    expected = box_iou(torch.from_numpy(one), torch.from_numpy(other)).numpy()
-    assert np.allclose(pairwise_iou(one, other), expected, atol=1e-6)
 
 
 def test_each_thing_is_found_once_and_by_the_best():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,6 @@ from cvstudio.weights import hub_folder, load_into, load_state_dict, require_wei
 from ui.main_window import MainWindow
 from ui.own_models.dialog import OwnModelDialog
 from ui.widgets.model_chooser import PLACE
-
-
-@pytest.fixture
-def window(qtbot: Any) -> Iterator[MainWindow]:
-    made = MainWindow()
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.project.path = None
-    made.close()
-    made.deleteLater()
 
 
 class Middle:

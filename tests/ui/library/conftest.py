@@ -66,7 +66,8 @@ def panel(stand: Stand, qtbot: QtBot) -> Iterator[MediaPanel]:
     made = MediaPanel(stand)  # type: ignore[arg-type]
     made.resize(230, 500)
     made.show()
-    qtbot.waitExposed(made)
+    with qtbot.waitExposed(made):
+        pass
     yield made
     made.close()
     made.deleteLater()

@@ -14,20 +14,6 @@ from PySide6.QtWidgets import QApplication, QLineEdit
 from ui.library.drop_hint import DropHint
 from ui.library.intake import local_paths
 from ui.library.recent import RecentMenu
-from ui.main_window import MainWindow
-
-
-@pytest.fixture
-def window(qtbot):
-    made = MainWindow()
-    made.show()
-    made.activateWindow()
-    with qtbot.waitActive(made):
-        pass
-    yield made
-    made.project.path = None
-    made.close()
-    made.deleteLater()
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ def chooser(qtbot: Any) -> ModelChooser:
     made = ModelChooser(models_for("classify"))
     qtbot.addWidget(made)
     made.show()
-    qtbot.waitExposed(made)
+    with qtbot.waitExposed(made):
+        pass
     return made
 
 
