@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,16 +39,43 @@ def share_cores(streams: int) -> None:
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // streams))
 
 
-@contextmanager
-def cores_shared() -> Iterator[None]:
-    """Whatever torch is told in the block, threads that first use it afterwards have as many cores as before."""
-    import torch
+class _Sharing:
+    """The blocks that share the cores now, of all threads."""
 
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._cores = 1
+        self._of_thread = threading.local()
+
+    @contextmanager
+    def block(self) -> Iterator[None]:
+        import torch
+
+        depth = getattr(self._of_thread, "depth", 0)
+        with self._lock:
+            if not self._inside:
+                self._cores = torch.get_num_threads()
+            self._inside += 1
+            # What a thread finds while another shares the cores is not what there was before.
+            before = torch.get_num_threads() if depth else self._cores
+        self._of_thread.depth = depth + 1
+        try:
+            yield
+        finally:
+            self._of_thread.depth = depth
+            with self._lock:
+                self._inside -= 1
+                torch.set_num_threads(before)
+
+
+_sharing = _Sharing()
+
+
+def cores_shared() -> AbstractContextManager[None]:
+    """Whatever torch is told in the block, the calling thread, and threads that first use it afterwards, have as many
+    cores as before. Blocks of several threads may overlap."""
+    return _sharing.block()
 
 
 @contextmanager

@@ -63,3 +63,33 @@ def test_threads_that_come_after_the_cores_were_shared_have_all_of_them() -> Non
     finally:
         torch.set_num_threads(before)
     assert (meanwhile, afterwards) == ([1], [3])
+
+
+def test_blocks_of_two_threads_that_overlap_leave_all_cores_to_both() -> None:
+    entered, gone = threading.Event(), threading.Event()
+    found: dict[str, int] = {}
+
+    def other() -> None:
+        with cores_shared():
+            torch.set_num_threads(1)
+            entered.set()
+            gone.wait(10)
+        found["other"] = torch.get_num_threads()
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        thread = threading.Thread(target=other)
+        with cores_shared():
+            torch.set_num_threads(1)
+            thread.start()
+            assert entered.wait(10)
+        found["first"] = torch.get_num_threads()
+        gone.set()
+        thread.join()
+        third = threading.Thread(target=lambda: found.update(third=torch.get_num_threads()))
+        third.start()
+        third.join()
+        assert found == {"first": 3, "other": 3, "third": 3}
+    finally:
+        torch.set_num_threads(before)
