@@ -76,6 +76,10 @@ def _targets(out: Path, stem: str, keys: Sequence[str] | None, result_type: type
     from cvstudio.exporters import EXPORTERS, default_exporters, exporter_for_suffix
 
     if out.suffix and not out.is_dir():
+        if keys and len(keys) > 1:
+            raise ExportError(
+                f"{out.name} expects one --format, found {', '.join(keys)}; give a folder as -o for several."
+            )
         return [(EXPORTERS[keys[0]] if keys else exporter_for_suffix(out.name, result_type, video=video), out)]
     chosen = [EXPORTERS[key] for key in keys] if keys else default_exporters(result_type, video=video)
     # A folder is named after its format, beside which another one may lie.
@@ -107,6 +111,8 @@ def write_result(
     start, stop = _part(options)
     if (start or stop is not None) and not video:
         raise ExportError(f"--from and --to expect a video, found {media.name}; leave them out.")
+    if options.time and media.kind is not MediaKind.VIDEO:
+        raise ExportError(f"--time expects a video, found {media.name}; leave it out.")
     targets = _targets(options.out, f"{media.path.stem}-{spec.key}", options.format, spec.result, video=video)
     for _, path in targets:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -212,11 +212,17 @@ def test_a_part_of_a_video_and_the_recipe_that_gives_it_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("part", "words"), [(["--from", "2", "--to", "1"], "earlier one first"), (["--to", "1"], "expect a video")]
+    ("part", "words"),
+    [
+        (["--from", "2", "--to", "1"], "earlier one first"),
+        (["--to", "1"], "expect a video"),
+        (["--time", "1"], "expects a video"),
+        (["-o", "found.json", "--format", "coco", "--format", "csv"], "one --format, found coco, csv"),
+    ],
 )
 def test_a_part_that_makes_no_sense_is_one_sentence(part, words, picture, tmp_path, capsys):
-    source = picture if "video" in words else sample_path("clip")
-    assert main(["run", "detect", str(source), "--model", "haar-face", "-q", *part, "-o", str(tmp_path)]) == 1
+    source = sample_path("clip") if "earlier" in words else picture
+    assert main(["run", "detect", str(source), "--model", "haar-face", "-q", "-o", str(tmp_path), *part]) == 1
     assert words in capsys.readouterr().err
 
 
