@@ -6,12 +6,18 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton
 
 from cvstudio.jobs import Event, Job
+from cvstudio.session import State
 from ui.controller import Controller
 from ui.icons import icon
 from ui.translate import translated
 
 SHOW_AFTER_MS = 300
 """What is shorter would only flicker."""
+
+
+def took(secs: float) -> str:
+    """A time that was measured, in the unit in which it is easiest to read."""
+    return f"{secs * 1000:.1f} ms" if secs < 1 else f"{secs:.1f} s"
 
 
 class StatusLine(QStatusBar):
@@ -42,10 +48,16 @@ class StatusLine(QStatusBar):
         self._soon.timeout.connect(self._show_jobs)
         self._show_jobs()
         controller.pipeline.event.connect(self._event)
+        controller.state_changed.connect(self._changed)
         controller.playback.position_changed.connect(lambda _: self._count_frames())
 
     def set_read_out(self, text: str) -> None:
         self._read_out.setText(text)
+
+    def _changed(self, old: State, new: State) -> None:
+        # The time that something else took says nothing of this.
+        if (old.active, old.current) != (new.active, new.current):
+            self._timing.clear()
 
     def _count_frames(self) -> None:
         playback = self._controller.playback
@@ -68,7 +80,7 @@ class StatusLine(QStatusBar):
                 self._bar.setValue(round(fraction * 1000))
         elif event.kind in ("finished", "failed", "cancelled") and self._running.pop(job.number, None) is not None:
             if event.kind == "finished" and isinstance(job.owner, tuple) and job.owner[0] == "stage":
-                self._timing.setText(f"{translated(job.title)} {event.elapsed_secs * 1000:.1f} ms")
+                self._timing.setText(f"{translated(job.title)} {took(event.elapsed_secs)}")
             if not self._running:
                 self._soon.stop()
                 self._show_jobs()

@@ -14,7 +14,7 @@ QDockWidget {
 }
 QDockWidget::close-button, QDockWidget::float-button {
     border: none; border-radius: 4px; padding: 0; icon-size: 14px;
-    subcontrol-origin: margin; position: absolute; top: 8px; width: 18px; height: 18px;
+    subcontrol-origin: margin; position: absolute; top: 10px; width: 18px; height: 18px;
 }
 QDockWidget::close-button { right: 8px; }
 QDockWidget::float-button { right: 30px; }
@@ -60,9 +60,9 @@ QPushButton:pressed { background: $line; }
 QPushButton:checked { background: $selection; }
 QPushButton:focus { border-color: $accent; }
 QPushButton:disabled { color: $disabled; }
-QPushButton#primary, QPushButton:default { background: $accent; color: $on_accent; }
+QPushButton#primary:enabled, QPushButton:default:enabled { background: $accent; color: $on_accent; }
 QPushButton#primary { font-weight: bold; padding: 7px 16px; }
-QPushButton#primary:hover, QPushButton:default:hover { background: $link; color: $window; }
+QPushButton#primary:hover:enabled, QPushButton:default:hover:enabled { background: $link; color: $window; }
 QPushButton#primary:focus { border-color: $text; }
 QPushButton#card { background: $panel; border: 1px solid $line; border-radius: 8px; text-align: left; }
 QPushButton#card:hover { background: $raised; }
