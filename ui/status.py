@@ -29,10 +29,10 @@ class StatusLine(QStatusBar):
         self._running: dict[int, Job] = {}
         self.setSizeGripEnabled(False)
         self._read_out = QLabel()
-        self._timing = QLabel()
+        self.timing = QLabel()
         self._frames = QLabel()
         self._jobs = QLabel()
-        for label in (self._read_out, self._frames, self._timing, self._jobs):
+        for label in (self._read_out, self._frames, self.timing, self._jobs):
             label.setObjectName("quiet")
             label.setTextFormat(Qt.TextFormat.PlainText)
         self._bar = QProgressBar(maximum=0, textVisible=False)
@@ -42,7 +42,7 @@ class StatusLine(QStatusBar):
         self.cancel.setAccessibleName(self.tr("Cancel what is running"))
         self.cancel.clicked.connect(self._cancel)
         self.addWidget(self._read_out, 1)
-        for widget in (self._frames, self._timing, self._jobs, self._bar, self.cancel):
+        for widget in (self._frames, self.timing, self._jobs, self._bar, self.cancel):
             self.addPermanentWidget(widget)
         self._soon = QTimer(self, interval=SHOW_AFTER_MS, singleShot=True)
         self._soon.timeout.connect(self._show_jobs)
@@ -57,7 +57,7 @@ class StatusLine(QStatusBar):
     def _changed(self, old: State, new: State) -> None:
         # The time that something else took says nothing of this.
         if (old.active, old.current) != (new.active, new.current):
-            self._timing.clear()
+            self.timing.clear()
 
     def _count_frames(self) -> None:
         playback = self._controller.playback
@@ -80,7 +80,7 @@ class StatusLine(QStatusBar):
                 self._bar.setValue(round(fraction * 1000))
         elif event.kind in ("finished", "failed", "cancelled") and self._running.pop(job.number, None) is not None:
             if event.kind == "finished" and isinstance(job.owner, tuple) and job.owner[0] == "stage":
-                self._timing.setText(f"{translated(job.title)} {took(event.elapsed_secs)}")
+                self.timing.setText(f"{translated(job.title)} {took(event.elapsed_secs)}")
             if not self._running:
                 self._soon.stop()
                 self._show_jobs()

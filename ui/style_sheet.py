@@ -67,6 +67,10 @@ QPushButton#primary:focus { border-color: $text; }
 QPushButton#card { background: $panel; border: 1px solid $line; border-radius: 8px; text-align: left; }
 QPushButton#card:hover { background: $raised; }
 QPushButton#card:focus { border-color: $accent; }
+QPushButton::menu-indicator {
+    image: url("$chevron_down"); width: 14px; height: 14px;
+    subcontrol-origin: padding; subcontrol-position: center right; right: 4px;
+}
 QPushButton#value-button { text-align: left; padding: 3px 8px; border-radius: 4px; }
 
 QToolButton { background: transparent; border: 1px solid transparent; border-radius: 5px; padding: 3px; }
@@ -106,6 +110,7 @@ QComboBox QAbstractItemView { background: $raised; border: 1px solid $line; padd
 QAbstractItemView { background: $panel; border: none; outline: none; alternate-background-color: $panel; }
 QListView::item { padding: 4px 8px; border-radius: 4px; }
 QListView#layer-list::item { padding: 0; }
+QListView#neighbour-list::item { padding: 4px 0; }
 QAbstractItemView::item:hover { background: $raised; }
 QAbstractItemView::item:selected { background: $selection; color: $text; }
 QTableView::item { padding: 0 8px; }

@@ -333,10 +333,20 @@ class AnalysisPanel(QScrollArea):
         for layer in shown.layers:
             if instance is not None and layer.layer.instance.id == instance.id:
                 message = layer.message
+        if not message and instance is not None:
+            message = self._elsewhere(instance, state)
         self._message.setText(message)
         self._message.setVisible(bool(message))
         if instance is not None and instance.spec.facts is not None:
             self._fill_form(instance)
+
+    def _elsewhere(self, instance: AnalysisInstance, state: State) -> str:
+        """What to say where these are controls of something else than what is on the canvas."""
+        bound, media = instance.bindings.get(instance.spec.inputs[0].name), state.active_media
+        if bound is None or media is None or any(item.id == media.id for item in instance.bindings.values()):
+            return ""
+        text = self.tr("This looks at {name}, which is not on the canvas.")
+        return text.format(name=bound.name)
 
 
 def none_takes(media: Media | None) -> bool:
