@@ -38,7 +38,7 @@ from ui.library.intake import Intake
 from ui.library.recent import RecentMenu
 from ui.panels import PANELS
 from ui.project_files import SUFFIX, ProjectFiles
-from ui.settings import Settings
+from ui.settings import Settings, first_folder
 from ui.shown import Shown
 from ui.snapshots import Snapshots
 from ui.status import StatusLine
@@ -218,9 +218,7 @@ class MainWindow(QMainWindow):
 
     def _start_folder(self) -> str:
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
-        places = (self.settings.text("folder", ""), pictures, str(Path.home()))
-        # A dialog that is sent to a folder which is not there puts its name where a file's is asked for.
-        return next((place for place in places if place and Path(place).is_dir()), "")
+        return first_folder(self.settings.text("folder", ""), pictures)
 
     def open_dialog(self) -> None:
         """Choose files."""
