@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
 from cvstudio.models import MODELS
@@ -18,6 +18,7 @@ from cvstudio.weights.store import WeightsNeededError
 from cvstudio.weights.terms import terms
 from ui.compare_commands import compare_entries
 from ui.main_window import MainWindow
+from ui.settings import first_folder
 from ui.status import took
 from ui.widgets.elided_combo import ElidedCombo
 from ui.widgets.model_chooser import READY
@@ -93,6 +94,29 @@ def test_for_what_no_analysis_takes_no_controls_are_shown(detecting: MainWindow,
     detecting.controller.activate(cat)
     qtbot.waitUntil(panel.form.isVisible, timeout=WAIT_MS)
     assert panel.analysis.currentData() == "detect"
+
+
+def test_what_still_lacks_an_input_says_which_and_shows_no_controls(detecting: MainWindow, qtbot: QtBot) -> None:
+    panel = detecting.docks["analysis"].widget()
+    detecting.controller.use_analysis("refocus")
+    qtbot.waitUntil(panel._message.isVisible)
+    assert panel._message.text() == "Refocus a photo needs a depth map (depth); open one and choose it."
+    assert not panel.form.isVisible()
+
+
+def test_a_dialog_begins_in_a_folder_that_is_there(tmp_path: Path) -> None:
+    assert first_folder("", str(tmp_path / "gone"), str(tmp_path)) == str(tmp_path)
+    assert first_folder(str(tmp_path / "gone")) == str(Path.home())
+
+
+def test_a_project_is_proposed_under_the_name_of_what_is_open(
+    detecting: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposed: list[str] = []
+    detecting.settings.set("project-folder", str(tmp_path))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *given: (proposed.append(given[2]), ("", ""))[1])
+    assert not detecting.project.save_as()
+    assert proposed == [str(tmp_path / f"{sample_path('cat').stem}.cvstudio")]
 
 
 def test_controls_of_what_is_not_on_the_canvas_say_so(detecting: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:

@@ -133,7 +133,8 @@ class AnalysisPanel(QScrollArea):
         unfit = none_takes(state.active_media)
         instance = None if unfit else state.instance
         self._visible.setVisible(instance is not None)
-        self.form.setVisible(instance is not None)
+        # Ranges that an input decides mean nothing before that is chosen.
+        self.form.setVisible(instance is not None and (instance.complete or not instance.bindings))
         if instance is None:
             self.analysis.setCurrentIndex(-1)
             self._summary.setText(
