@@ -314,8 +314,11 @@ class MainWindow(QMainWindow):
 
     def toggle_all_panels(self) -> None:
         """Nothing but the picture, and back."""
+        told = self.tr("The panels are away; Tab on the picture, or Ctrl+B, brings them back.")
         if self._away.toggle():
-            self.notice("info", self.tr("The panels are away; Tab on the picture, or Ctrl+B, brings them back."))
+            self.notice("info", told)
+        else:
+            self.notices.withdraw(told)
 
     def show_panel(self, key: str) -> None:
         """Bring a panel to the front."""

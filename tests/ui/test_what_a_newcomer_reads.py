@@ -162,6 +162,13 @@ def test_the_time_that_another_analysis_took_is_not_told_of_this_one(detecting: 
     assert status.timing.text() == ""
 
 
+def test_that_the_panels_are_away_is_not_told_once_they_are_back(window: MainWindow) -> None:
+    window.toggle_all_panels()
+    assert len(window.notices.shown) == 1
+    window.toggle_all_panels()
+    assert window.notices.shown == ()
+
+
 def test_a_long_time_is_told_in_seconds() -> None:
     assert (took(0.0598), took(0.9994), took(4.2678)) == ("59.8 ms", "999.4 ms", "4.3 s")
 
