@@ -22,7 +22,7 @@ OTHER_ALPHA = 0.55
 MARKED = 60
 """Epochs up to which each is a dot."""
 
-SIDE_BY_SIDE = 640
+SIDE_BY_SIDE = 480
 """Pixels of width from which plots stand beside each other."""
 
 OUTLIERS = (1, 99)
