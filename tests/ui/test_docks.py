@@ -8,6 +8,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from cvstudio.samples import sample_path
+from cvstudio.training.runs import Curve, CurveGroup
 from ui.driving import pause
 from ui.main_window import MainWindow
 
@@ -59,6 +60,26 @@ def test_no_panel_takes_the_room_of_controls_and_results(window: MainWindow, key
     pause(100)
     assert not window.docks[key].visibleRegion().isEmpty()
     assert heights(window, "analysis") == before
+
+
+@pytest.mark.parametrize(("width", "beside"), [(580, True), (320, False)])
+def test_the_curves_of_a_run_stand_beside_each_other_under_the_picture(qtbot: QtBot, width: int, beside: bool) -> None:
+    from ui.views.curves_plot import CurvesPlots
+
+    # 580 pixels are what the window of the first start leaves them.
+    plots = CurvesPlots()
+    qtbot.addWidget(plots)
+    curve = Curve("train", "held out loss", (), ((1.0, 2.0), (2.0, 1.0)))
+    plots.show_groups([CurveGroup(key, key, (curve,)) for key in ("loss", "figures", "rate")], [], 2)
+    plots.resize(width, 300)
+    plots.show()
+    qtbot.waitExposed(plots)
+    pause(50)
+    places = [plot.pos() for plot in plots.plots.values()]
+    assert (len({place.y() for place in places}) == 1) is beside
+    assert (len({place.x() for place in places}) == 1) is not beside
+    # A name stays with its dot and its number.
+    assert "held&nbsp;out&nbsp;loss&nbsp;1" in plots.plots["loss"].legend.text()
 
 
 def test_panels_under_the_picture_share_one_place(window: MainWindow) -> None:
