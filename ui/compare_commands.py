@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QCoreApplication
 
 from cvstudio.comparing import side_title
+from cvstudio.weights.terms import terms
 from ui.commands import Command
 from ui.translate import translated
+from ui.widgets.model_chooser import READY
 
 if TYPE_CHECKING:
     from ui.main_window import MainWindow
@@ -81,7 +83,8 @@ def compare_entries(window: MainWindow) -> list[Entry]:
                 "layers",
             )
         )
-    for model in comparing.models():
+    # What can be compared at once comes before what has to be got first.
+    for model in sorted(comparing.models(), key=lambda model: terms(model).place not in READY):
         found.append(
             Entry(
                 f"compare:model/{model.key}",

@@ -6,6 +6,7 @@ Where $CVSTUDIO_DATA names a folder with real files, what is best judged on phot
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -22,8 +23,10 @@ from ui.driving import pause
 from ui.main_window import MainWindow
 from ui.shortcuts_sheet import ShortcutsSheet
 from ui.tour import Tour
+from ui.widgets.model_chooser import ModelChooser
 
 SIZES = ((1280, 800), (1920, 1200))
+SMALL = (1024, 700)
 THEMES = ("dark", "light")
 COLUMNS = 3
 
@@ -66,6 +69,8 @@ class Sheet:
         palette = window.show_palette()
         palette.search.setText("face")
         self._grab(palette, "8 palette")
+        palette.search.setText("얼굴")
+        self._grab(palette, "8 palette in Korean")
         palette.close()
         self._stack()
         self._features()
@@ -108,12 +113,21 @@ class Sheet:
         self.tour.card("grad-cam")
         self.tour.screenshot("11 Grad-CAM")
         self.tour.card("hog")
+        cells = self.window.controller.current_result()
+        # Of the edge of the helmet.
+        self.window.controller.select(frozenset({cells.cell_at(330, 380)}))
         self.tour.screenshot("12 HOG")
         self.tour.card("knn")
         self.tour.screenshot("12 nearest pictures")
         for instance in self.window.controller.session.state.instances:
             if instance.analysis in ("hog", "grad-cam", "knn"):
                 self.window.controller.set_visible(instance.id, False)
+
+    def _alone(self) -> None:
+        """No layer is left of what was shown before."""
+        layers = self.window.controller.layers
+        for instance in self.window.controller.session.state.instances:
+            layers.remove(instance.id)
 
     def _counts(self) -> None:
         """Faces followed through the clip, their trail, and how many there are over time."""
@@ -157,15 +171,14 @@ class Sheet:
             return
         window, controller = self.window, self.window.controller
         window.show_panel("results")
+        self._alone()
         self._open_file(data / "photos" / "bus.jpg")
-        for instance in controller.session.state.instances:
-            controller.set_visible(instance.id, False)
         controller.use_analysis("detect")
         controller.set_model("pyramid-5")
         self.tour.settled()
         self.tour.screenshot("20 bus")
         controller.comparing.start_settings()
-        controller.set_value("score", 0.25)
+        controller.set_value("score", 0.3)
         window.show_panel("comparison")
         self.tour.settled()
         self.tour.screenshot("21 bus compared")
@@ -174,11 +187,13 @@ class Sheet:
         controller.use_analysis("suppression")
         self.tour.settled()
         self.tour.screenshot("22 bus suppressed")
+        self._alone()
         self._open_file(data / "photos" / "dog.jpg")
         controller.use_analysis("knn")
         controller.set_value("gallery", str(data / "imagenet_samples"))
         self.tour.settled()
         self.tour.screenshot("23 pictures like it")
+        self._alone()
         controller.use_analysis("classify")
         controller.set_model("squeezenet1-1", data / "weights" / "squeezenet1_1_imagenet.pth")
         self.tour.settled()
@@ -187,12 +202,68 @@ class Sheet:
         controller.set_model("squeezenet1-1", data / "weights" / "squeezenet1_1_imagenet.pth")
         self.tour.settled()
         self.tour.screenshot("25 why")
+        self._alone()
         self._open_file(data / "video" / "faces_1080p.mp4")
         controller.use_analysis("detect")
         controller.set_model("haar-face")
         controller.playback.seek(2.0)
         self.tour.settled()
         self.tour.screenshot("26 a film")
+        self._small("27 a film in a small window")
+        export = window.exporting.ask()
+        if export is not None:
+            self._grab(export, "28 export of a film")
+            export.reject()
+        self._own(data / "weights" / "yolox_nano_coco.onnx")
+        self._queue(data / "coco128")
+        self._open_file(data / "photos" / "kite.jpg")
+        controller.use_analysis("refocus")
+        pause(300)
+        self.tour.screenshot("31 what an analysis lacks")
+        controller.use_analysis("detect")
+
+    def _small(self, name: str) -> None:
+        size = self.window.size()
+        self.window.resize(*SMALL)
+        pause(300)
+        self.tour.screenshot(name)
+        self.window.resize(size)
+        pause(100)
+
+    def _own(self, network: Path) -> None:
+        """The form for a user's own network, filled in from its file, with what it finds."""
+        dialog = self.window.declare_own_model(network)
+        self.tour.wait("what the network is", lambda: dialog.form.isEnabled())
+        dialog.try_it()
+        self.tour.wait("what it finds", lambda: " ms" in dialog.found.text())
+        pause(300)
+        self._grab(dialog, "29 own model")
+        dialog.reject()
+
+    def _queue(self, files: Path) -> None:
+        """A folder that is worked through, with one file that fails, and what runs meanwhile."""
+        window = self.window
+        folder = self.tour.out / "batch"
+        pictures = sorted(files.rglob("*.jpg"))[:24]
+        folder.mkdir(exist_ok=True)
+        for picture in pictures:
+            shutil.copy(picture, folder / picture.name)
+        (folder / "torn.jpg").write_bytes(pictures[0].read_bytes()[:500])
+        self._open_file(pictures[0])
+        window.controller.set_model("pyramid-5")
+        self.tour.settled()
+        window.show_panel("batch")
+        content = window.docks["batch"].widget().content  # type: ignore[attr-defined]
+        content.set_folders(folder, self.tour.out / "batch results")
+        content.start()
+        self.tour.wait("some of the batch", lambda: content.table.outcomes.rowCount() > 5)
+        self.tour.screenshot("30 batch running")
+        self.tour.wait("the batch", lambda: content.state != "running")
+        pause(300)
+        self.tour.screenshot("30 batch done")
+        window.docks["batch"].hide()
+        for made in (folder, self.tour.out / "batch results"):
+            shutil.rmtree(made)
 
     def _model(self) -> None:
         """A mesh that turns."""
@@ -246,6 +317,26 @@ class Sheet:
         content.show_chart()
         self._grab(dock, "18 chart")
         dock.hide()
+        self._choosing()
+
+    def _choosing(self) -> None:
+        """The list of models under its box, the card of one, and timm's long list."""
+        panel = self.window.docks["analysis"].widget()
+        chooser = panel.findChild(ModelChooser)
+        chooser.showPopup()
+        self._grab(chooser.searched, "19 list of models")
+        chooser.hidePopup()
+        card = panel.show_card(chooser)  # type: ignore[attr-defined]
+        self._grab(card, "19 card")
+        card.close()
+        timm = self.window.timm
+        timm.ask()
+        dialog = timm.dialog
+        if dialog is not None:
+            self.tour.wait("timm's list", lambda: dialog.list.model().rowCount() > 0)
+            pause(500)
+            self._grab(dialog, "19 timm")
+            dialog.reject()
 
     def _weights(self) -> None:
         """What would be downloaded, and what a checkpoint file is good for."""

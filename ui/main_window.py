@@ -38,7 +38,7 @@ from ui.library.intake import Intake
 from ui.library.recent import RecentMenu
 from ui.panels import PANELS
 from ui.project_files import SUFFIX, ProjectFiles
-from ui.settings import Settings
+from ui.settings import Settings, first_folder
 from ui.shown import Shown
 from ui.snapshots import Snapshots
 from ui.status import StatusLine
@@ -56,6 +56,9 @@ if TYPE_CHECKING:
     from ui.camera_dialog import CameraDialog
     from ui.own_models.dialog import OwnModelDialog
     from ui.palette import Entry, Palette
+
+LEFT_COLUMN = ("media", "layers", "jobs")
+"""Keys of the panels at the left, from the top, which give way to one that comes under the picture."""
 
 
 class MainWindow(QMainWindow):
@@ -90,7 +93,7 @@ class MainWindow(QMainWindow):
         self.top = TopBar(keys, DevicePicker(self.controller, self.settings))
         self.setMenuWidget(self.top)
         self._away = PanelsAway(self, self.docks)
-        self._shares = Shares(self, self.docks, self.docks["analysis"], self.docks["results"])
+        self._shares = Shares(self, self.docks, [self.docks[key] for key in LEFT_COLUMN])
         self._menus = self._make_menus()
         self.commands = window_commands(self)
         self.actions_by_key = install(self, self.commands, self._menus)
@@ -136,11 +139,16 @@ class MainWindow(QMainWindow):
     # Building -------------------------------------------------------------------------------------------------------
 
     def _make_docks(self) -> dict[str, QDockWidget]:
+        # What comes under the picture must not take the room of the controls and the results.
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         docks = {}
         for panel in sorted(PANELS, key=lambda panel: panel.order):
             dock = QDockWidget(self.tr(panel.title), self)
             dock.setObjectName(f"dock-{panel.key}")
-            dock.setWidget(panel.create(self.controller))
+            content = panel.create(self.controller)
+            # Else the window would show through it, with hairlines where docks have met before.
+            content.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+            dock.setWidget(content)
             self.addDockWidget(panel.area, dock)
             if not panel.shown:
                 dock.hide()
@@ -157,7 +165,7 @@ class MainWindow(QMainWindow):
     def _divide(self) -> None:
         """Give the docks their shares of the window."""
         self.resizeDocks([self.docks["media"], self.docks["analysis"]], [232, 320], Qt.Orientation.Horizontal)
-        left = [self.docks[key] for key in ("media", "layers", "jobs")]
+        left = [self.docks[key] for key in LEFT_COLUMN]
         self.resizeDocks(left, [320, 250, 110], Qt.Orientation.Vertical)
         self.resizeDocks([self.docks["analysis"], self.docks["results"]], [420, 300], Qt.Orientation.Vertical)
         # Of panels that share a place the one that the others joined is in front.
@@ -209,8 +217,8 @@ class MainWindow(QMainWindow):
     # Opening --------------------------------------------------------------------------------------------------------
 
     def _start_folder(self) -> str:
-        kept = self.settings.text("folder", "")
-        return kept or QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
+        pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
+        return first_folder(self.settings.text("folder", ""), pictures)
 
     def open_dialog(self) -> None:
         """Choose files."""
@@ -306,8 +314,11 @@ class MainWindow(QMainWindow):
 
     def toggle_all_panels(self) -> None:
         """Nothing but the picture, and back."""
+        told = self.tr("The panels are away; Tab on the picture, or Ctrl+B, brings them back.")
         if self._away.toggle():
-            self.notice("info", self.tr("The panels are away; Tab on the picture, or Ctrl+B, brings them back."))
+            self.notice("info", told)
+        else:
+            self.notices.withdraw(told)
 
     def show_panel(self, key: str) -> None:
         """Bring a panel to the front."""

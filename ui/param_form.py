@@ -102,9 +102,7 @@ class ParamForm(QWidget):
             default = (defaults or {}).get(field.name, field.default)
             value = values.get(field.name, default)
             row.set_value(value, value if default is None and field.kind != "point" else default)
-        width = max((row.value_width for row in self._rows.values()), default=0)
-        for row in self._rows.values():
-            row.set_value_width(width)
+        self._align()
 
     def _build(self, fields: tuple[Field, ...]) -> None:
         for row in self._rows.values():
@@ -126,9 +124,16 @@ class ParamForm(QWidget):
         folded = any(field.doc.more for field in fields)
         self._fold.setVisible(folded)
         self._more.setVisible(folded and self._unfolded)
-        widths = [row.label.sizeHint().width() for row in self._rows.values() if not isinstance(row, BoolRow)]
+
+    def _align(self) -> None:
+        """Labels, sliders and numbers in columns; what is folded away takes no room from what is seen."""
+        seen = [self._rows[field.name] for field in self._fields if self._unfolded or not field.doc.more]
+        labels = (row.label.sizeHint().width() for row in seen if not isinstance(row, BoolRow))
+        label_width = min(max(labels, default=0), WIDEST_LABEL)
+        value_width = max((row.value_width for row in seen), default=0)
         for row in self._rows.values():
-            row.set_label_width(min(max(widths, default=0), WIDEST_LABEL))
+            row.set_label_width(label_width)
+            row.set_value_width(max(value_width, row.value_width))
 
     def _make(self, field: Field) -> Row:
         row = ROWS[field.kind](field)
@@ -145,3 +150,4 @@ class ParamForm(QWidget):
         self._fold.setIcon(icon("chevron-down" if unfolded else "chevron-right"))
         self._fold.setText(self.tr("Less") if unfolded else self.tr("More"))
         self._more.setVisible(unfolded and any(field.doc.more for field in self._fields))
+        self._align()

@@ -138,9 +138,15 @@ class ProjectFiles(QObject):
         self.saved.emit()
         return True
 
+    def _proposed(self) -> str:
+        """A file named after what is on the canvas, or where the project was saved before."""
+        media = self._controller.session.state.active_media
+        name = media.path.stem if media is not None else "project"
+        return str(self.path or Path(self._folder, name + SUFFIX))
+
     def save_as(self) -> bool:
         """Choose a file and save. Whether it was saved."""
-        name, _ = QFileDialog.getSaveFileName(self._window, self.tr("Save project"), self._folder, self._kinds)
+        name, _ = QFileDialog.getSaveFileName(self._window, self.tr("Save project"), self._proposed(), self._kinds)
         if not name:
             return False
         path, before = Path(name), self.path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings
@@ -76,3 +77,9 @@ class Settings:
         except Exception:  # Qt cannot decode the entry: the file was edited or torn
             log.warning("the setting '%s' cannot be read", key)
             return None
+
+
+def first_folder(*places: str) -> str:
+    """The first of `places` that is a folder, else the user's own: a dialog that is sent to one that is not there
+    takes its name for that of a file."""
+    return next((place for place in places if place and Path(place).is_dir()), str(Path.home()))

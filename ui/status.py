@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton
 
 from cvstudio.jobs import Event, Job
+from cvstudio.session import State
 from ui.controller import Controller
 from ui.icons import icon
 from ui.translate import translated
@@ -15,6 +16,11 @@ from ui.widgets.steady_label import SteadyLabel
 
 SHOW_AFTER_MS = 300
 """What is shorter would only flicker."""
+
+
+def took(secs: float) -> str:
+    """A time that was measured, in the unit in which it is easiest to read."""
+    return f"{secs * 1000:.1f} ms" if secs < 1 else f"{secs:.1f} s"
 
 
 class StatusLine(QStatusBar):
@@ -27,10 +33,10 @@ class StatusLine(QStatusBar):
         self._shown: dict[int, Job] = {}
         self.setSizeGripEnabled(False)
         self._read_out = QLabel()
-        self._timing = SteadyLabel()
+        self.timing = SteadyLabel()
         self._frames = SteadyLabel()
         self._jobs = SteadyLabel()
-        for label in (self._read_out, self._frames, self._timing, self._jobs):
+        for label in (self._read_out, self._frames, self.timing, self._jobs):
             label.setObjectName("quiet")
             label.setTextFormat(Qt.TextFormat.PlainText)
         self._bar = QProgressBar(maximum=0, textVisible=False)
@@ -40,16 +46,22 @@ class StatusLine(QStatusBar):
         self.cancel.setAccessibleName(self.tr("Cancel what is running"))
         self.cancel.clicked.connect(self._cancel)
         self.addWidget(self._read_out, 1)
-        for widget in (self._frames, self._timing, self._jobs, self._bar, self.cancel):
+        for widget in (self._frames, self.timing, self._jobs, self._bar, self.cancel):
             self.addPermanentWidget(widget)
         self._soon = QTimer(self, interval=SHOW_AFTER_MS, singleShot=True)
         self._soon.timeout.connect(self._show_jobs)
         self._show_jobs()
         controller.pipeline.event.connect(self._event)
+        controller.state_changed.connect(self._changed)
         controller.playback.position_changed.connect(lambda _: self._count_frames())
 
     def set_read_out(self, text: str) -> None:
         self._read_out.setText(text)
+
+    def _changed(self, old: State, new: State) -> None:
+        # The time that something else took says nothing of this.
+        if (old.active, old.current) != (new.active, new.current):
+            self.timing.clear()
 
     def _count_frames(self) -> None:
         playback = self._controller.playback
@@ -72,7 +84,7 @@ class StatusLine(QStatusBar):
                 self._bar.setValue(round(fraction * 1000))
         elif event.kind in ("finished", "failed", "cancelled") and self._running.pop(job.number, None) is not None:
             if event.kind == "finished" and isinstance(job.owner, tuple) and job.owner[0] == "stage":
-                self._timing.setText(f"{translated(job.title)} {event.elapsed_secs * 1000:.1f} ms")
+                self.timing.setText(f"{translated(job.title)} {took(event.elapsed_secs)}")
             if job.number in self._shown:
                 self._show_jobs()
 

@@ -14,7 +14,7 @@ QDockWidget {
 }
 QDockWidget::close-button, QDockWidget::float-button {
     border: none; border-radius: 4px; padding: 0; icon-size: 14px;
-    subcontrol-origin: margin; position: absolute; top: 8px; width: 18px; height: 18px;
+    subcontrol-origin: margin; position: absolute; top: 10px; width: 18px; height: 18px;
 }
 QDockWidget::close-button { right: 8px; }
 QDockWidget::float-button { right: 30px; }
@@ -60,14 +60,17 @@ QPushButton:pressed { background: $line; }
 QPushButton:checked { background: $selection; }
 QPushButton:focus { border-color: $accent; }
 QPushButton:disabled { color: $disabled; }
-QPushButton#primary, QPushButton:default { background: $accent; color: $on_accent; }
+QPushButton#primary:enabled, QPushButton:default:enabled { background: $accent; color: $on_accent; }
 QPushButton#primary { font-weight: bold; padding: 7px 16px; }
-QPushButton#primary:hover, QPushButton:default:hover { background: $link; color: $window; }
-QPushButton#primary:disabled, QPushButton:default:disabled { background: $raised; color: $disabled; }
+QPushButton#primary:hover:enabled, QPushButton:default:hover:enabled { background: $link; color: $window; }
 QPushButton#primary:focus { border-color: $text; }
 QPushButton#card { background: $panel; border: 1px solid $line; border-radius: 8px; text-align: left; }
 QPushButton#card:hover { background: $raised; }
 QPushButton#card:focus { border-color: $accent; }
+QPushButton::menu-indicator {
+    image: url("$chevron_down"); width: 14px; height: 14px;
+    subcontrol-origin: padding; subcontrol-position: center right; right: 4px;
+}
 QPushButton#value-button { text-align: left; padding: 3px 8px; border-radius: 4px; }
 
 QToolButton { background: transparent; border: 1px solid transparent; border-radius: 5px; padding: 3px; }
@@ -107,6 +110,7 @@ QComboBox QAbstractItemView { background: $raised; border: 1px solid $line; padd
 QAbstractItemView { background: $panel; border: none; outline: none; alternate-background-color: $panel; }
 QListView::item { padding: 4px 8px; border-radius: 4px; }
 QListView#layer-list::item { padding: 0; }
+QListView#neighbour-list::item { padding: 4px 0; }
 QAbstractItemView::item:hover { background: $raised; }
 QAbstractItemView::item:selected { background: $selection; color: $text; }
 QTableView::item { padding: 0 8px; }

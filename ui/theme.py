@@ -21,6 +21,10 @@ ThemeName = Literal["dark", "light", "system"]
 TEXT_PX = 13
 SMALL_PX = 12
 
+WHOLE_ICON = "0 0 24 24"
+DOCK_ICONS = {"x": "5 5 14 14", "copy": "1 1 22 22"}
+"""The part of an icon that the title of a dock shows: Qt gives it 10 pixels and no more, so nothing around it."""
+
 
 @dataclass(frozen=True)
 class Palette:
@@ -232,17 +236,20 @@ def _arrows() -> QTemporaryDir:
     return QTemporaryDir()
 
 
-def _arrow(name: str, value: str) -> str:
+def _arrow(name: str, value: str, view: str = WHOLE_ICON) -> str:
     path = Path(_arrows().path(), f"{name}-{value[1:]}.svg")
     if not path.exists():
         text = resource("icons", f"{name}.svg").read_text(encoding="utf-8")
-        path.write_text(text.replace("currentColor", value), encoding="utf-8")
+        text = text.replace("currentColor", value).replace(f'viewBox="{WHOLE_ICON}"', f'viewBox="{view}"')
+        path.write_text(text, encoding="utf-8")
     return path.as_posix()
 
 
 def style_sheet(palette: Palette) -> str:
     """The application's style sheet in the colours of `palette`."""
     values = {key: str(value) for key, value in asdict(palette).items()}
-    for name in ("chevron-down", "chevron-up", "chevron-right", "check", "x", "copy"):
+    for name in ("chevron-down", "chevron-up", "chevron-right", "check"):
         values[name.replace("-", "_")] = _arrow(name, palette.quiet if name != "check" else palette.on_accent)
+    for name, view in DOCK_ICONS.items():
+        values[name] = _arrow(name, palette.quiet, view)
     return Template(STYLE_SHEET).substitute(values, small_px=SMALL_PX, text_px=TEXT_PX)

@@ -61,15 +61,13 @@ def float_over(window: QMainWindow, dock: QDockWidget) -> None:
 
 
 class Shares:
-    """What the other panels do when one goes: `upper` and `lower` get the heights back that they had before one came
+    """What the other panels do when one goes: those of `column` get the heights back that they had before one came
     under the picture, and of those that share a place the one that the others joined comes to the front."""
 
-    def __init__(
-        self, window: QMainWindow, docks: dict[str, QDockWidget], upper: QDockWidget, lower: QDockWidget
-    ) -> None:
+    def __init__(self, window: QMainWindow, docks: dict[str, QDockWidget], column: list[QDockWidget]) -> None:
         self._window = window
         self._docks = docks
-        self._column = [upper, lower]
+        self._column = column
         self._heights: list[int] = []
         for panel in PANELS:
             docks[panel.key].visibilityChanged.connect(lambda _, panel=panel: self._changed(panel))
@@ -77,9 +75,7 @@ class Shares:
     def keep(self, key: str) -> None:
         """The panel `key` is about to be shown."""
         if self._docks[key].isHidden():
-            upper, lower = self._column
-            # The lower place ends with its tabs.
-            self._heights = [upper.height(), self._window.statusBar().y() - lower.y()]
+            self._heights = [dock.height() for dock in self._column]
 
     def _changed(self, panel: Panel) -> None:
         dock = self._docks[panel.key]

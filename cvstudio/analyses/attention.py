@@ -122,7 +122,7 @@ def run_show(inputs: Inputs, params: LookParams, progress: Progress) -> Iterator
         float(values.max()),
         label,
         probability,
-        f"Attention of {what}, layer {params.layer} of the {part}, {heads}, {columns} x {rows} places",
+        f"Attention of {what}, layer {params.layer} of the {part}, {heads}, {columns} × {rows} places",
         inputs.source,
         shown,
         chosen,

@@ -136,7 +136,7 @@ class Analysis:
             wanted = " or ".join(sorted(slot.kinds))
             media = bindings.get(slot.name)
             if media is None:
-                raise BindingError(f"{self.title} needs {slot.title.lower()} ({wanted}); open one and choose it.")
+                raise BindingError(f"{self.title} needs a {slot.title.lower()} ({wanted}); open one and choose it.")
             if not slot.accepts(media):
                 found = f"{media.kind} without sound" if slot.wants_sound and media.kind in slot.kinds else media.kind
                 raise BindingError(

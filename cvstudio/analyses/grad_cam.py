@@ -154,7 +154,7 @@ def run_map(inputs: Inputs, params: MapParams, progress: Progress) -> Iterator[H
         high,
         aimed.label,
         aimed.probability,
-        f"{params.method}, {aimed.layer}, {width} x {height} places",
+        f"{params.method}, {aimed.layer}, {width} × {height} places",
         inputs.source,
     )
 

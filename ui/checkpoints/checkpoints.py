@@ -187,6 +187,10 @@ class Checkpoints(QObject):
         told = translated(str(error))
         if isinstance(error, WeightsNeededError):
             weights = error.weights
+            if weights not in self._needed(self._controller.session.state):
+                # Another model was chosen before this one had failed.
+                self._notices.withdraw(told)
+                return
             name, size = self._title(weights), f"{weights.size_bytes / 1e6:.1f} MB"
             damaged = cached_path(weights) is not None
             text = (
@@ -217,11 +221,16 @@ class Checkpoints(QObject):
 
     def _withdraw(self, old: State, new: State) -> None:
         """What nobody needs any more need not be got: another model or another file was chosen."""
-        models = [item.model_spec for item in new.instances if item.weights is None]
-        needed = [weights for model in models if model is not None for weights in model.weights]
+        needed = self._needed(new)
         for text in [text for text, weights in self._missing.items() if weights not in needed]:
             del self._missing[text]
             self._notices.withdraw(text)
+
+    @staticmethod
+    def _needed(state: State) -> list[Weights]:
+        """Published weights of every model that is in use."""
+        models = [item.model_spec for item in state.instances if item.weights is None]
+        return [weights for model in models if model is not None for weights in model.weights]
 
     # Files of the user's --------------------------------------------------------------------------------------------
 

@@ -102,7 +102,7 @@ class OwnModelForm(QWidget):
         line = QHBoxLayout(size)
         line.setContentsMargins(0, 0, 0, 0)
         line.addWidget(self.width_px, 1)
-        line.addWidget(QLabel("x"))
+        line.addWidget(QLabel("×"))
         line.addWidget(self.height_px, 1)
         self.layout_order = Choice([(name, name) for name in ("NCHW", "NHWC", "CHW", "HWC")], tr("Axes"))
         self.channels = Choice([("RGB", "RGB"), ("BGR", "BGR")], tr("Colours"))

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.analyses import ANALYSES
+from cvstudio.media import Media
 from cvstudio.models import MODELS
 from cvstudio.own.store import PREFIX, declaration_of
 from cvstudio.params import Field, fields_of
@@ -32,6 +33,7 @@ from ui.panels.base import Panel
 from ui.param_form import ParamForm
 from ui.shown import Shown
 from ui.translate import translated
+from ui.widgets.elided_combo import ElidedCombo
 from ui.widgets.layer_menu import LayerMenu
 from ui.widgets.licence_line import LicenceLine
 from ui.widgets.model_card import CardPopup, ModelCardView
@@ -57,7 +59,7 @@ class AnalysisPanel(QScrollArea):
         self._layout.setSpacing(12)
         self.setWidget(body)
 
-        self.analysis = QComboBox()
+        self.analysis = ElidedCombo()
         self.analysis.setObjectName("analysis-picker")
         self.analysis.setAccessibleName(self.tr("Analysis"))
         self.analysis.setPlaceholderText(self.tr("What do you want to do?"))
@@ -97,7 +99,7 @@ class AnalysisPanel(QScrollArea):
         self._inputs.setContentsMargins(0, 0, 0, 0)
         self._inputs.setSpacing(8)
         self._layout.addLayout(self._inputs)
-        self._pickers: dict[str, QComboBox] = {}
+        self._pickers: dict[str, ElidedCombo] = {}
         self._model: ModelChooser | None = None
         self._shape: tuple[Any, ...] = ()
 
@@ -128,12 +130,18 @@ class AnalysisPanel(QScrollArea):
             self._controller.set_visible(current.id, not current.visible)
 
     def _update(self, state: State) -> None:
-        instance = state.instance
+        unfit = none_takes(state.active_media)
+        instance = None if unfit else state.instance
         self._visible.setVisible(instance is not None)
-        self.form.setVisible(instance is not None)
+        # Ranges that an input decides mean nothing before that is chosen.
+        self.form.setVisible(instance is not None and (instance.complete or not instance.bindings))
         if instance is None:
             self.analysis.setCurrentIndex(-1)
-            self._summary.setText(self.tr("Choose what to do, or open a file: the fitting analysis starts by itself."))
+            self._summary.setText(
+                self.tr("Turn it with the mouse; the Medium panel tells its facts. There is no analysis for it yet.")
+                if unfit
+                else self.tr("Choose what to do, or open a file: the fitting analysis starts by itself.")
+            )
             self._build_inputs(None, state)
             self._message.hide()
             return
@@ -173,7 +181,7 @@ class AnalysisPanel(QScrollArea):
 
     def _add_pickers(self, instance: AnalysisInstance, state: State) -> None:
         for slot in instance.spec.inputs:
-            picker = QComboBox()
+            picker = ElidedCombo()
             picker.setObjectName(f"slot-{slot.name}")
             picker.setAccessibleName(translated(slot.title))
             picker.setPlaceholderText(self.tr("open or choose {what}").format(what=translated(slot.title).lower()))
@@ -200,12 +208,10 @@ class AnalysisPanel(QScrollArea):
                 more = QAction(self.tr("More classifiers, of timm …"), self._model)
                 more.triggered.connect(self._find_in_timm)
                 self._model.addAction(more)
-            load = QToolButton()
-            load.setObjectName("weights-button")
-            load.setIcon(icon("folder-open"))
-            load.setToolTip(self.tr("Use a checkpoint file for this model"))
-            load.setAccessibleName(load.toolTip())
-            load.clicked.connect(self._choose_weights)
+            checkpoint = QAction(self.tr("Use a checkpoint file …"), self._model)
+            checkpoint.setToolTip(self.tr("Give the model in use the weights of a file of yours"))
+            checkpoint.triggered.connect(self._choose_weights)
+            self._model.addAction(checkpoint)
             about = QToolButton()
             about.setObjectName("about-model-button")
             about.setIcon(icon("info"))
@@ -216,7 +222,6 @@ class AnalysisPanel(QScrollArea):
             row.setContentsMargins(0, 0, 0, 0)
             row.addWidget(self._model, 1)
             row.addWidget(about)
-            row.addWidget(load)
             self._own = QToolButton()
             self._own.setObjectName("own-model-button")
             self._own.clicked.connect(self._own_model)
@@ -324,15 +329,30 @@ class AnalysisPanel(QScrollArea):
 
     def _show(self, shown: Shown) -> None:
         state = self._controller.session.state
-        instance = state.instance
+        instance = None if none_takes(state.active_media) else state.instance
         message = ""
         for layer in shown.layers:
-            if layer.layer.instance.id == state.current:
+            if instance is not None and layer.layer.instance.id == instance.id:
                 message = layer.message
+        if not message and instance is not None:
+            message = self._elsewhere(instance, state)
         self._message.setText(message)
         self._message.setVisible(bool(message))
         if instance is not None and instance.spec.facts is not None:
             self._fill_form(instance)
+
+    def _elsewhere(self, instance: AnalysisInstance, state: State) -> str:
+        """What to say where these are controls of something else than what is on the canvas."""
+        bound, media = instance.bindings.get(instance.spec.inputs[0].name), state.active_media
+        if bound is None or media is None or any(item.id == media.id for item in instance.bindings.values()):
+            return ""
+        text = self.tr("This looks at {name}, which is not on the canvas.")
+        return text.format(name=bound.name)
+
+
+def none_takes(media: Media | None) -> bool:
+    """Whether `media` is of a kind that no analysis looks at."""
+    return media is not None and not any(slot.accepts(media) for spec in ANALYSES for slot in spec.inputs)
 
 
 PANELS.register(

@@ -335,6 +335,7 @@ PANELS.register(
         Qt.DockWidgetArea.BottomDockWidgetArea,
         BatchPanel,
         order=62,
+        tabbed_with="counts",
         shortcut="Ctrl+Alt+B",
         shown=False,
     )

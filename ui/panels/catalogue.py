@@ -22,7 +22,6 @@ class CataloguePanel(QWidget):
     def __init__(self, controller: Controller) -> None:
         super().__init__()
         self.setObjectName("catalogue-panel")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._controller = controller
         self._stack = QStackedLayout(self)
         self.content: CatalogueContent | None = None

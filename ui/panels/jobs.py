@@ -73,8 +73,6 @@ class JobsPanel(QWidget):
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
-        self.setObjectName("jobs-panel")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._controller = controller
         self._reports: dict[int, tuple[float | None, str]] = {}  # the newest of each running job
         self._rows: dict[int, JobRow] = {}

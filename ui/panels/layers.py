@@ -239,7 +239,7 @@ class LayersPanel(QWidget):
         self.list.setCurrentRow(places[0] if places else -1)
         self.list.blockSignals(False)
         self.stack.setCurrentIndex(1 if layers else 0)
-        self.add.setVisible(state.active_media is not None)
+        self.add.setVisible(bool(self._controller.layers.choices()))
 
     def _rebuild(self, layers: tuple[AnalysisInstance, ...]) -> None:
         self.list.blockSignals(True)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QSt
 
 from cvstudio.draw.palette import class_colour
 from cvstudio.landmarks import Landmarks
+from cvstudio.params import fields_of
 from cvstudio.results import Detections, Labels, Picture, Spectrogram
 from cvstudio.segmentation import Segmentation
 from ui.controller import Controller
@@ -22,6 +23,7 @@ from ui.views.guesses import Guesses
 from ui.views.result_views import VIEWS
 from ui.views.results_table import ResultsTable
 from ui.widgets.elided_label import ElidedLabel
+from ui.widgets.empty_state import EmptyState
 
 TABLE_DELAY_MS = 60
 
@@ -36,7 +38,7 @@ class ResultsPanel(QWidget):
         self._summary.setTextFormat(Qt.TextFormat.PlainText)
         self._export = QPushButton(icon("share"), self.tr("Export …"))
         self._export.setObjectName("export-button")
-        self._export.clicked.connect(lambda: self.window().exporting.ask())  # type: ignore[attr-defined]
+        self._export.clicked.connect(self._ask)
         self.table = ResultsTable()
         self.table.selected.connect(lambda ids: controller.select(frozenset(ids)))
         self.table.hovered.connect(controller.hover)
@@ -55,6 +57,8 @@ class ResultsPanel(QWidget):
         self._rows.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._rows.setWidget(self.guesses)
         self._stack.addWidget(self._rows)
+        self.empty = EmptyState("list", self.tr("What an analysis finds is listed here."))
+        self._stack.addWidget(self.empty)
         self._views: dict[type[Any], QWidget] = {}
         head = QHBoxLayout()
         head.addWidget(self._summary, 1)
@@ -78,15 +82,35 @@ class ResultsPanel(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(312, 300)
 
+    def _ask(self) -> None:
+        window: Any = self._controller.parent()  # the panel may float
+        window.exporting.ask()
+
+    def _nothing_found(self) -> str:
+        """What to try; a score that hides nothing cannot be lowered."""
+        instance = self._controller.session.state.instance
+        if instance is not None:
+            for field in (field for params in instance.params() for field in fields_of(type(params))):
+                bounds = instance.spec.bounds(field.range, instance.model_spec)
+                if field.name == "score" and bounds is not None and instance.value("score") <= bounds.low:
+                    return self.tr("Nothing found, though no score hides anything. Try another model.")
+        return self.tr("Nothing found. Lower the score to see more.")
+
     def _show(self) -> None:
         result = self._controller.current_result()
         self._export.setEnabled(result is not None)
         if isinstance(result, Detections):
             self._summary.setText(self.tr("{count} found").format(count=len(result)))
+            if not len(result):
+                self.table.set_empty_text(self._nothing_found())
             self.table.set_detections(result)
             self._stack.setCurrentWidget(self.table)
             return
         self.table.set_detections(None)
+        if result is None:
+            self._summary.clear()
+            self._stack.setCurrentWidget(self.empty)
+            return
         if isinstance(result, Labels):
             named = self.tr("unknown") if result.unknown else result.label(0)
             self._summary.setText(named)
@@ -156,7 +180,7 @@ class ResultsPanel(QWidget):
         if isinstance(result, Picture):
             sharp = f"{result.mask.mean():.0%}" if result.mask is not None else "—"
             return self.tr("{share} of the visible part is in focus.").format(share=sharp)
-        return self.tr("Results appear here.")
+        return ""
 
 
 def legend(result: Segmentation) -> str:

@@ -55,7 +55,6 @@ class TrainingPanel(QWidget):
     def __init__(self, controller: Controller) -> None:
         super().__init__()
         self.setObjectName("training-panel")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._controller = controller
         self._stack = QStackedLayout(self)
         self.content: TrainingContent | None = None
@@ -337,7 +336,8 @@ PANELS.register(
         "Training",
         Qt.DockWidgetArea.BottomDockWidgetArea,
         TrainingPanel,
-        order=60,
+        order=61,
+        tabbed_with="counts",
         shortcut="Ctrl+Alt+5",
         shown=False,
         keywords=(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
@@ -13,7 +11,8 @@ from PySide6.QtGui import QColor, QPen
 from cvstudio.counting import Counts, with_gaps
 from cvstudio.draw.palette import class_colour
 from ui import theme
-from ui.views.curve_widget import CurveWidget
+from ui.views.curve_widget import CurveWidget, unbroken
+from ui.views.spectrogram_plot import TimeAxis
 
 GAP_SECS = 0.5
 """Frames that are further apart are not joined: nobody has looked in between."""
@@ -37,6 +36,7 @@ class CountsPlot(CurveWidget):
         self._position = 0.0
         self.cursor_line = pg.InfiniteLine(angle=90)
         super().__init__(whole="left", axis_width=36, least_height=80)
+        self.plot.setAxisItems({"bottom": TimeAxis("bottom")})
         self.plot.setCursor(Qt.CursorShape.PointingHandCursor)
         self.plot.scene().sigMouseClicked.connect(self._clicked)
 
@@ -86,7 +86,7 @@ class CountsPlot(CurveWidget):
         told = []
         for row, label in enumerate(counts.labels[:MAX_CURVES]):
             dot = f'<span style="color:{QColor(*class_colour(label)).name()}">●</span>'
-            told.append(f"{dot}&nbsp;{html.escape(label)}&nbsp;{self._values[row, place]}")
+            told.append(f"{dot}&nbsp;{unbroken(label)}&nbsp;{self._values[row, place]}")
         rest = len(counts.labels) - MAX_CURVES
         if rest > 0:
             told.append(self.tr("and {count} more").format(count=rest))

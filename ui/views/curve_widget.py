@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
 import pyqtgraph as pg
@@ -19,6 +20,11 @@ class WholeAxis(pg.AxisItem):  # type: ignore[misc]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         return [f"{value:.0f}" for value in values]
+
+
+def unbroken(text: str) -> str:
+    """`text` as rich text that a line never ends in."""
+    return html.escape(text).replace(" ", "&nbsp;")
 
 
 class CurveWidget(QWidget):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +14,7 @@ from cvstudio.draw.palette import COLOURS, contrast
 from cvstudio.training.runs import Curve, CurveGroup
 from ui import theme
 from ui.translate import translated
-from ui.views.curve_widget import CurveWidget
+from ui.views.curve_widget import CurveWidget, unbroken
 
 LEAST_CONTRAST = 2.95
 STEPS_ALPHA = 0.2
@@ -23,7 +22,7 @@ OTHER_ALPHA = 0.55
 MARKED = 60
 """Epochs up to which each is a dot."""
 
-SIDE_BY_SIDE = 640
+SIDE_BY_SIDE = 480
 """Pixels of width from which plots stand beside each other."""
 
 OUTLIERS = (1, 99)
@@ -59,7 +58,7 @@ class FigurePlot(CurveWidget):
         self.plot.clear()
         colours = series_colours()
         others = {curve.name: curve for curve in self._other.curves} if self._other is not None else {}
-        told = [f"<b>{html.escape(translated(group.title))}</b>"]
+        told = [f"<b>{unbroken(translated(group.title))}</b> {self.tr('by epoch')}"]
         for number, curve in enumerate(group.curves):
             colour = colours[number % len(colours)]
             other = others.get(curve.name)
@@ -68,7 +67,7 @@ class FigurePlot(CurveWidget):
             self._curve(curve, colour)
             against = f"&nbsp;({other.last:.3g})" if other is not None else ""
             dot = f'<span style="color:{colour.name()}">●</span>'
-            told.append(f"{dot}&nbsp;{html.escape(curve.name)}&nbsp;{curve.last:.3g}{against}")
+            told.append(f"{dot}&nbsp;{unbroken(curve.name)}&nbsp;{curve.last:.3g}{against}")
         self.legend.setText(" &nbsp; ".join(told))
         self.setAccessibleName(
             f"{translated(group.title)}: " + ", ".join(f"{curve.name} {curve.last:.3g}" for curve in group.curves)

@@ -41,6 +41,7 @@ class NeighboursView(QWidget):
         self.about.setWordWrap(True)
         self.list = QListWidget()
         self.list.setAccessibleName(self.tr("Nearest pictures"))
+        self.list.setObjectName("neighbour-list")
         self.list.setIconSize(PICTURE)
         self.list.setUniformItemSizes(True)
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)

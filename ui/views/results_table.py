@@ -238,8 +238,13 @@ class ResultsTable(QTableView):
         # A reset, by another result or another order, takes the selection away; the view itself resets first.
         self._model.modelReset.connect(self._restore_selection)
 
-    def set_empty_text(self, text: str) -> None:
+    @property
+    def empty_text(self) -> str:
         """What stands there while there is no row."""
+        return self._empty
+
+    def set_empty_text(self, text: str) -> None:
+        """Change what stands there while there is no row."""
         self._empty = text
         self.viewport().update()
 

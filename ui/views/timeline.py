@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton
 
 from cvstudio.params import Range
@@ -18,6 +18,10 @@ SPEEDS = (0.25, 0.5, 1.0, 1.5, 2.0)
 EVERY_FRAME = 0.0
 """The "speed" at which no frame is left out: as fast as they come."""
 VOLUME = Range(0.0, 1.0, step=0.01)
+ROOMY = 600
+"""Pixels of width from which the whole length and the volume stand there, too."""
+
+LEAST_WIDTH = 360
 
 
 class _Button(QToolButton):
@@ -66,6 +70,8 @@ class Timeline(QFrame):
         super().__init__()
         self.setObjectName("timeline")
         self._duration = 0.0
+        self._has_sound = False
+        self._live = False
         self.back = _Button("step-back", self.tr("Previous frame (Left)"))
         self.back.setAutoRepeat(True)
         self.back.clicked.connect(lambda: self.step_requested.emit(-1))
@@ -103,6 +109,7 @@ class Timeline(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 4)
         layout.setSpacing(4)
+        layout.setSizeConstraint(QHBoxLayout.SizeConstraint.SetNoConstraint)
         for button in (self.back, self.play, self.on):
             layout.addWidget(button)
         layout.addSpacing(4)
@@ -179,8 +186,22 @@ class Timeline(QFrame):
 
     def set_has_sound(self, has_sound: bool) -> None:
         """Volume and mute stand there only where there is sound."""
+        self._has_sound = has_sound
         self.mute.setVisible(has_sound)
-        self.volume.setVisible(has_sound)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Where there is little room the scrubber gets it."""
+        roomy = self.width() >= ROOMY
+        self.duration.setVisible(roomy and not self._live)
+        self.volume.setVisible(roomy and self._has_sound)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(LEAST_WIDTH, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def set_frame_rate(self, rate: float | None) -> None:
         """Stepping makes sense where there are frames."""
@@ -190,9 +211,11 @@ class Timeline(QFrame):
 
     def set_live(self, live: bool) -> None:
         """A camera plays and stops, and has no length."""
+        self._live = live
         self.live.setVisible(live)
-        for item in (self.scrubber, self.duration, self.loop, self.speed):
+        for item in (self.scrubber, self.loop, self.speed):
             item.setVisible(not live)
+        self._fit()
         if live:
             self.back.hide()
             self.on.hide()

@@ -21,8 +21,8 @@ from ui.icons import icon
 from ui.translate import translated
 from ui.widgets.icon_label import IconLabel
 
-CARD = QSize(232, 152)
-GAP = 16
+CARD = QSize(224, 152)
+GAP = 12
 
 
 class Card(QPushButton):
@@ -43,7 +43,7 @@ class Card(QPushButton):
         what.setObjectName("quiet")
         what.setWordWrap(True)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 16, 16, 12)
+        layout.setContentsMargins(12, 16, 12, 12)
         layout.setSpacing(8)
         layout.addWidget(picture)
         layout.addWidget(title)
@@ -71,7 +71,9 @@ class Welcome(QFrame):
         title = QLabel(self.tr("What do you want to see?"))
         title.setObjectName("welcome-title")
         title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        hint = QLabel(self.tr("Drop a picture, a video, a sound or a depth map anywhere in this window."))
+        hint = QLabel(
+            self.tr("Drop a picture, a video, a sound, a depth map, a 3D model or a folder anywhere in this window.")
+        )
         hint.setObjectName("quiet")
         hint.setWordWrap(True)
         hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
-from PySide6.QtWidgets import QHeaderView, QTableView
+from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
 from cvstudio.batch.queue import Outcome
 from ui import theme
@@ -92,6 +92,14 @@ class OutcomesModel(QAbstractTableModel):
         return None
 
 
+class _Sentence(QStyledItemDelegate):
+    """What does not fit is missing at its end, not in its middle as of a file's name."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideRight  # type: ignore[attr-defined]
+
+
 class OutcomesTable(QTableView):
     """The table; it stays at its end while the user has not scrolled away from it.
 
@@ -112,13 +120,14 @@ class OutcomesTable(QTableView):
         self.setShowGrid(False)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setWordWrap(False)
+        self.setItemDelegateForColumn(ERROR, _Sentence(self))
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(28)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for column, width in ((FILE, 220), (STATE, 100), (SECS, 80)):
+        for column, width in ((FILE, 184), (STATE, 80), (SECS, 76)):
             header.resizeSection(column, width)
         self.activated.connect(lambda index: self.opened.emit(self.outcomes.outcome(index.row()).file))
 

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from cvstudio.search import ranked
 from ui import theme
+from ui.widgets.elided_combo import ElidedCombo
 
 MANY = 15
 """Rows from which on the list can be searched."""
@@ -68,7 +69,7 @@ def _choice(combo: QComboBox, row: int) -> _Choice:
     )
 
 
-class SearchCombo(QComboBox):
+class SearchCombo(ElidedCombo):
     """A combo box; the actions of the widget are buttons under its list, where the list is long."""
 
     def __init__(self) -> None:

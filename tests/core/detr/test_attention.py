@@ -106,7 +106,7 @@ def test_the_map_is_that_of_the_box(attended: Attended) -> None:
     one = shown(attended, score=0.0, at=(float(x1 + x2) / 2, float(y1 + y2) / 2), layer=2, head="3")
     again = attended.objects[1].weights(int(found.ids[chosen]), 8)[2]
     np.testing.assert_allclose(one.values.ravel(), again, atol=1e-7)
-    assert "layer 2 of the decoder, head 3, 8 x 6 places" in one.about
+    assert "layer 2 of the decoder, head 3, 8 × 6 places" in one.about
 
 
 def test_a_click_means_the_smallest_box_around_it_or_the_nearest() -> None:

@@ -124,7 +124,7 @@ class TestAnalysis:
         assert found.probability == pytest.approx(named.probabilities[0], abs=0.02)
         assert found.values.min() >= 0
         assert (found.low, found.high) == (0, found.values.max())
-        assert found.about == "Grad-CAM, stage 4, 4 x 4 places"
+        assert found.about == "Grad-CAM, stage 4, 4 × 4 places"
 
     def test_methods_agree_at_the_last_layer(self) -> None:
         one = cvstudio.run("grad-cam", sample_path("cat"), target="teapot", positive=False)

@@ -126,3 +126,19 @@ def test_the_read_out_does_not_push_its_neighbours(timeline: Timeline) -> None:
         timeline.set_position(secs)
         timeline.layout().activate()
         assert timeline.scrubber.geometry() == before
+
+
+def test_in_a_narrow_window_everything_stays_on_it_and_the_scrubber_has_the_room(timeline: Timeline) -> None:
+    assert timeline.volume.isVisible()
+    assert timeline.duration.isVisible()
+    timeline.resize(500, timeline.height())
+    QTest.qWait(20)
+    assert timeline.width() == 500
+    for widget in (timeline.play, timeline.scrubber, timeline.speed, timeline.mute):
+        assert widget.isVisible()
+        assert widget.geometry().right() < 500
+    assert timeline.scrubber.width() >= 100
+    timeline.set_has_sound(True)
+    assert not timeline.volume.isVisible()
+    timeline.resize(900, timeline.height())
+    assert timeline.volume.isVisible()
