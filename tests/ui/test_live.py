@@ -208,8 +208,9 @@ def test_frames_that_became_complete_during_a_pause_of_the_window_are_all_shown(
     qtbot.waitUntil(lambda: playback.frames_shown >= 3, timeout=60_000)
     # Several are decoded, and the window stands still while they go through the network: it looks at all of them once.
     network.gate.clear()
+    playback.seek(2.0)
     live, pipeline = playing.controller.live, playing.controller.pipeline
-    qtbot.waitUntil(lambda: live.in_flight > AHEAD // 2 + 1 and not pipeline.decoding, timeout=20_000)
+    qtbot.waitUntil(lambda: live.in_flight == AHEAD and not pipeline.decoding, timeout=20_000)
     network.gate.set()
     end = time.monotonic() + 20
     while not pipeline.lanes.idle:

@@ -19,9 +19,9 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.models import models_for
+from cvstudio.models._imagenet import MEAN, STD
 from cvstudio.own.declaration import MARK, TASKS, VERSION, OwnModel, from_mapping
 from cvstudio.own.decoders import DECODERS
-from cvstudio.own.guess import IMAGENET_MEAN, IMAGENET_STD
 from ui.own_models.fields import Choice, LabelsField, Numbers
 from ui.translate import translated
 
@@ -30,7 +30,7 @@ VALUES = {
     "bytes": (1.0, PLAIN_MEAN, PLAIN_STD),
     "unit": (1 / 255, PLAIN_MEAN, PLAIN_STD),
     "signed": (1 / 127.5, (1.0, 1.0, 1.0), PLAIN_STD),
-    "imagenet": (1 / 255, IMAGENET_MEAN, IMAGENET_STD),
+    "imagenet": (1 / 255, MEAN, STD),
 }
 """Usual ways to scale pixels: scale, mean, std."""
 
