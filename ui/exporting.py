@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from ui.export_dialog import ExportDialog, Wish
 
 
+def shown_stack(controller: Controller) -> tuple[AnalysisInstance, ...]:
+    """The layers that pictures of a batch show, the lowest first; none where two are compared, as a batch is of one."""
+    return () if controller.comparing.comparison is not None else seen_layers(controller.session.state)
+
+
 class Exporting(QObject):
     """Writes results of the current analysis. `written` are the files and folders of this session."""
 
@@ -156,12 +161,13 @@ class Exporting(QObject):
         opened = tuple(item.path for item in state.media if instance.spec.inputs[0].accepts(item))
         paths = opened if wish.source is None else (wish.source,)
         host = self._controller.pipeline.host
+        stack = shown_stack(self._controller)
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.batch import Batch, BatchPlan
 
             options = {wish.format: wish.options}
-            plan = BatchPlan(instance, paths, wish.folder, (wish.format,), options, look)
+            plan = BatchPlan(instance, paths, wish.folder, (wish.format,), options, look, stack)
             batch = Batch(plan, device=host.requested_device, precision=host.precision)
             for _ in batch.run(progress):
                 yield None

@@ -136,7 +136,7 @@ class Batch:
             progress.check()
             with writing(out):
                 if exporter.combined is not None:
-                    options = self.plan.options.get(exporter.key, {})
+                    options = self.plan.option_values(exporter.key)
                     with atomic_path(out / f"{self.plan.instance.analysis}{exporter.suffix}") as temporary:
                         pieces = done.pieces(exporter.key, files)
                         exporter.combined.write(temporary, pieces, options, progress)

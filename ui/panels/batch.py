@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QMenu,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QStackedLayout,
     QVBoxLayout,
     QWidget,
@@ -27,6 +28,7 @@ from cvstudio.jobs import Event, Job
 from cvstudio.progress import Progress, TimeLeft, duration_text
 from cvstudio.session import AnalysisInstance
 from ui.controller import Controller
+from ui.exporting import shown_stack
 from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
@@ -117,6 +119,10 @@ class BatchContent(QWidget):
         for row, (title, widget) in enumerate(rows):
             form.addWidget(QLabel(title), row, 0)
             form.addWidget(widget, row, 1)
+        from ui.widgets.format_options import FormatOptions
+
+        self.options = FormatOptions(self._settings, "batch/options", titled=True)
+        self.options.edited.connect(self.options.remember)
         self.start_button = QPushButton(icon("play"), "")
         self.start_button.clicked.connect(self.start)
         self.pause_button = QPushButton(icon("pause"), self.tr("Pause"))
@@ -137,17 +143,28 @@ class BatchContent(QWidget):
         self.message.setTextFormat(Qt.TextFormat.PlainText)
         self.only_failed = QPushButton(self.tr("Show failed"), checkable=True)
         self.only_failed.toggled.connect(self.table.outcomes.set_only_failed)
+        chosen = QWidget()
+        upper = QVBoxLayout(chosen)
+        upper.setContentsMargins(0, 0, 8, 0)
+        upper.setSpacing(8)
+        upper.addWidget(self.analysis)
+        upper.addLayout(form)
+        upper.addWidget(self.options)
+        upper.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(chosen)
         controls = QWidget()
         controls.setFixedWidth(CONTROLS_WIDTH)
         layout = QVBoxLayout(controls)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(self.analysis)
-        layout.addLayout(form)
+        layout.addWidget(scroll, 1)
         layout.addLayout(buttons)
         layout.addWidget(self.bar)
         layout.addWidget(self.message)
-        layout.addStretch(1)
         layout.addWidget(self.only_failed, 0, Qt.AlignmentFlag.AlignLeft)
         return controls
 
@@ -221,13 +238,20 @@ class BatchContent(QWidget):
         running = self.state == "running"
         model = instance.model_spec if instance is not None else None
         title = translated(instance.spec.title) if instance is not None else self.tr("No analysis is chosen")
-        self.analysis.setText(title + (f" · {model.title}" if model else ""))
+        title += f" · {model.title}" if model else ""
+        layers = [translated(item.spec.title) for item in shown_stack(self._controller)]
+        if len(layers) > 1:
+            title += "\n" + self.tr("Pictures show {layers}").format(layers=", ".join(layers))
+        self.analysis.setText(title)
         for button, text in ((self.source, self._source), (self.out, self._out)):
             button.setText(Path(text).name)
             button.setToolTip(text)
             button.setEnabled(not running)
-        self.formats.setText(", ".join(translated(item.title) for item in self._chosen(instance)) if instance else "")
+        exporters = self._chosen(instance) if instance is not None else []
+        self.formats.setText(", ".join(translated(item.title) for item in exporters))
         self.formats.setEnabled(not running and instance is not None)
+        self.options.set_formats(exporters)
+        self.options.setEnabled(not running)
         self.start_button.setText(self.tr("Resume") if self.state == "paused" else self.tr("Start"))
         self.start_button.setEnabled(not running and instance is not None)
         self.pause_button.setEnabled(running)
@@ -242,7 +266,10 @@ class BatchContent(QWidget):
         if instance is None or self.state == "running":
             return
         look = dict(self._controller.session.state.look)
-        formats = tuple(item.key for item in self._chosen(instance))
+        exporters = self._chosen(instance)
+        formats = tuple(item.key for item in exporters)
+        options = {item.key: self.options.values(item) for item in exporters}
+        stack = shown_stack(self._controller)
         source, out = Path(self._source), Path(self._out)
         self.table.outcomes.clear()
         self._left = TimeLeft()
@@ -255,7 +282,7 @@ class BatchContent(QWidget):
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.batch import Batch, BatchPlan
 
-            batch = Batch(BatchPlan(instance, (source,), out, formats, look=look))
+            batch = Batch(BatchPlan(instance, (source,), out, formats, options, look, stack))
             ended: list[Any] = []
             told = time.monotonic()
             for outcome in batch.run(progress):
