@@ -37,6 +37,7 @@ from ui.translate import translated
 from ui.widgets.empty_state import EmptyState
 
 CONTROLS_WIDTH = 320
+OPTIONS_WIDTH = 300
 OWNER = ("batch",)
 LANE = "batch"
 TELL_EVERY_SECS = 0.1
@@ -69,6 +70,7 @@ class BatchContent(QWidget):
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
+        from ui.widgets.format_options import FormatOptions
         from ui.widgets.outcomes_table import OutcomesTable
 
         self._controller = controller
@@ -80,13 +82,17 @@ class BatchContent(QWidget):
         self._cancelling = False
         self._summary: Any = None
         self.state = "idle"
+        self.options = FormatOptions(self._settings, "batch/options", titled=True)
+        self.options.edited.connect(self.options.remember)
         self.table = OutcomesTable()
         self.table.opened.connect(lambda file: controller.open_paths([Path(file)]))
         work = QWidget()
         sides = QHBoxLayout(work)
         sides.setContentsMargins(12, 8, 12, 12)
         sides.setSpacing(16)
+        self._options_side = self._make_options()
         sides.addWidget(self._make_controls())
+        sides.addWidget(self._options_side)
         sides.addWidget(self.table, 1)
         self.empty = EmptyState(
             "images",
@@ -119,10 +125,6 @@ class BatchContent(QWidget):
         for row, (title, widget) in enumerate(rows):
             form.addWidget(QLabel(title), row, 0)
             form.addWidget(widget, row, 1)
-        from ui.widgets.format_options import FormatOptions
-
-        self.options = FormatOptions(self._settings, "batch/options", titled=True)
-        self.options.edited.connect(self.options.remember)
         self.start_button = QPushButton(icon("play"), "")
         self.start_button.clicked.connect(self.start)
         self.pause_button = QPushButton(icon("pause"), self.tr("Pause"))
@@ -143,30 +145,34 @@ class BatchContent(QWidget):
         self.message.setTextFormat(Qt.TextFormat.PlainText)
         self.only_failed = QPushButton(self.tr("Show failed"), checkable=True)
         self.only_failed.toggled.connect(self.table.outcomes.set_only_failed)
-        chosen = QWidget()
-        upper = QVBoxLayout(chosen)
-        upper.setContentsMargins(0, 0, 8, 0)
-        upper.setSpacing(8)
-        upper.addWidget(self.analysis)
-        upper.addLayout(form)
-        upper.addWidget(self.options)
-        upper.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(chosen)
         controls = QWidget()
         controls.setFixedWidth(CONTROLS_WIDTH)
         layout = QVBoxLayout(controls)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(scroll, 1)
+        layout.addWidget(self.analysis)
+        layout.addLayout(form)
         layout.addLayout(buttons)
         layout.addWidget(self.bar)
         layout.addWidget(self.message)
+        layout.addStretch(1)
         layout.addWidget(self.only_failed, 0, Qt.AlignmentFlag.AlignLeft)
         return controls
+
+    def _make_options(self) -> QScrollArea:
+        """Beside the controls, not under them: the panel is wide and low."""
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 8, 0)
+        column.addWidget(self.options)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setFixedWidth(OPTIONS_WIDTH)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inner)
+        return scroll
 
     def _folder_button(self, name: str, choose: Any) -> QPushButton:
         button = QPushButton(icon("folder-open"), "")
@@ -252,6 +258,7 @@ class BatchContent(QWidget):
         self.formats.setEnabled(not running and instance is not None)
         self.options.set_formats(exporters)
         self.options.setEnabled(not running)
+        self._options_side.setHidden(self.options.isHidden())
         self.start_button.setText(self.tr("Resume") if self.state == "paused" else self.tr("Start"))
         self.start_button.setEnabled(not running and instance is not None)
         self.pause_button.setEnabled(running)
