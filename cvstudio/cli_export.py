@@ -117,14 +117,19 @@ def write_result(
     # A picture shows every layer of a recipe; what holds data holds one result's.
     for drawn in sorted({layered and exporter.draws for exporter, _ in targets}):
         seen: Seen = whole_picture if drawn else ()
-        at = None if video else options.time or 0.0
-        recipe = seen_recipe(instance, base, seen, pts=at, look=look)
+        at = options.time or 0.0
+
+        def computed(layer: AnalysisInstance) -> dict[str, Any] | None:
+            return runner.computed(layer, progress)
+
         if video:
+            recipe = seen_recipe(instance, base, seen, pts=None, look=look, computed=computed)
             frames = seen_frames(runner, instance, seen, progress, start_secs=start, stop_secs=stop)
             item = ExportItem(media, None, None, look, recipe, frames, start_secs=start, stop_secs=stop)
         else:
             item = runner.export_item(instance, progress, base=base, pts=at, look=look)
             item = with_seen(runner, item, instance, seen, progress, pts=at)
+            recipe = seen_recipe(instance, base, seen, pts=at, look=look, computed=computed)
             item = dataclasses.replace(item, recipe=recipe)
         mine = [target for target in targets if (layered and target[0].draws) == drawn]
         export_all(mine, item, _format_options(options), progress)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.batch.queue import BatchError
+from cvstudio.computed import Told
 from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS, Exporter
 from cvstudio.exporters._files import safe_name
@@ -80,7 +81,7 @@ class BatchPlan:
         """Every option of the format `key`, checked. Raises ParamsError."""
         return to_mapping(from_mapping(EXPORTERS[key].params, self.options.get(key, {})))
 
-    def recipe(self) -> dict[str, Any]:
+    def recipe(self, computed: Told | None = None) -> dict[str, Any]:
         """All that the outputs depend on, but for the files. Raises ParamsError."""
         alone = is_plain(self.template, self.layers)
         stack = () if alone else self.layers
@@ -89,7 +90,7 @@ class BatchPlan:
         # The checkpoint itself may be another one under the same name.
         networks = [list(host.network_key(model, weights)[:3]) if model else [] for model, weights in models]
         return {
-            **make_recipe(self.template, self.out.resolve(), pts=None, look=self.look, stack=stack),
+            **make_recipe(self.template, self.out.resolve(), pts=None, look=self.look, stack=stack, computed=computed),
             "network": networks[0],
             **({"networks": networks[1:]} if stack else {}),
             "formats": sorted(self.formats),

@@ -66,16 +66,25 @@ class Workers(Closing):
     ----------
     done : what was done before; it is told what is done now
     runner : makes the runner of a thread, in that thread
+    loaded : told by each thread when its runner has loaded the networks
     """
 
     def __init__(
-        self, plan: BatchPlan, tasks: list[Task], done: BatchQueue, *, runner: Callable[[], Runner], streams: int
+        self,
+        plan: BatchPlan,
+        tasks: list[Task],
+        done: BatchQueue,
+        *,
+        runner: Callable[[], Runner],
+        loaded: Callable[[Runner], None],
+        streams: int,
     ) -> None:
         self._plan = plan
         self._tasks = iter(tasks)
         self._n_tasks = len(tasks)
         self._done = done
         self._runner = runner
+        self._loaded = loaded
         self._streams = streams
         self._recipe = plan.recipe()
         kinds = plan.instance.spec.inputs[0].kinds
@@ -184,6 +193,7 @@ class Workers(Closing):
         try:
             with self._runner() as runner:
                 self._load(runner)
+                self._loaded(runner)
                 while (future := self._next()) is not None:
                     self._stop.check()
                     read = future.result()
