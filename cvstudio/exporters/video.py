@@ -110,6 +110,8 @@ def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progr
 
 def _tick(media: Media) -> Fraction:
     """The clock of the source, on which its presentation times are whole numbers."""
+    if media.format == "webp":
+        return DEFAULT_TIME_BASE  # FFmpeg does not know its times, which are whole milliseconds
     with open_container(media.path) as container:
         picture = video_stream(container)
         found = time_base(picture) if picture else DEFAULT_TIME_BASE

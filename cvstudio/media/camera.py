@@ -257,10 +257,9 @@ class FileSource:
     """A video in real time, again and again."""
 
     def __init__(self, media: Media) -> None:
-        from cvstudio.media.open import open_media
-        from cvstudio.media.video import VideoReader
+        from cvstudio.media.open import open_media, open_reader
 
-        self._reader = VideoReader(open_media(media.path, kind=MediaKind.VIDEO))
+        self._reader = open_reader(open_media(media.path, kind=MediaKind.VIDEO))
         self._began = time.monotonic()
 
     def read(self) -> NDArray[np.uint8]:
@@ -273,7 +272,8 @@ class FileSource:
         if behind > BEHIND_SECS:
             frame = self._reader.at(frame.pts + behind)
         _wait_until(self._began + frame.pts)
-        return frame.rgb8
+        pixels: NDArray[np.uint8] = frame.rgb8
+        return pixels
 
     def close(self) -> None:
         self._reader.close()
