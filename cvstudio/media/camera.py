@@ -5,6 +5,9 @@ A camera is named by its identity alone: `camera:/dev/video0@1280x720` or `camer
 
 from __future__ import annotations
 
+import errno
+import logging
+import os
 import sys
 import threading
 import time
@@ -18,6 +21,7 @@ from numpy.typing import NDArray
 
 from cvstudio.errors import MediaError
 from cvstudio.media.base import BaseReader, Media, MediaKind
+from cvstudio.media.tap import new_source, tap_of
 from cvstudio.progress import Progress
 from cvstudio.types import Frame, Size
 
@@ -32,6 +36,8 @@ CHECK_SECS = 0.05
 BEHIND_SECS = 0.25
 """A file that is decoded so much too slowly leaves frames out, as a camera would."""
 _SYSTEM = Path("/sys/class/video4linux")
+
+log = logging.getLogger(__name__)
 
 _started: dict[str, float] = {}
 """When each camera was first opened: its clock goes on while it is off, so that a frame never has a time of before."""
@@ -138,6 +144,7 @@ class CameraReader(BaseReader):
         self._newest: Frame | None = None
         self._error: MediaError | None = None
         self._closed = False
+        self._number = new_source()
         self._thread = threading.Thread(target=self._capture, name="cvstudio-camera", daemon=True)
         self._thread.start()
 
@@ -181,19 +188,29 @@ class CameraReader(BaseReader):
             source = self._open_source(self._media)
             began = _started.setdefault(self._media.id, time.monotonic())
             while not self._closed:
-                pixels = source.read()
-                now = time.monotonic() - began
+                frame = Frame(source.read(), pts=time.monotonic() - began)
                 with self._condition:
-                    if self._newest is None or now > self._newest.pts:
-                        self._newest = Frame(pixels, pts=now)
+                    if self._newest is None or frame.pts > self._newest.pts:
+                        self._newest = frame
                     self._condition.notify_all()
-        except MediaError as error:
+                if (tap := tap_of(self._media.id)) is not None:
+                    tap.put(self._number, frame)
+        except Exception as error:  # the thread ends here, and who waits for a frame is told
+            told = error if isinstance(error, MediaError) else _stopped(self.name, error)
             with self._condition:
-                self._error = error
+                self._error = told
                 self._condition.notify_all()
         finally:
             if source is not None:
                 source.close()
+            if (tap := tap_of(self._media.id)) is not None:
+                tap.end(self._number, self._error)
+
+
+def _stopped(name: str, error: Exception) -> MediaError:
+    """What is said where a driver or a library fails in a way of its own."""
+    log.error("the camera %s failed", name, exc_info=error)
+    return MediaError(f"The camera {name} stopped ({type(error).__name__}); press play to try again.")
 
 
 def newest_frame(reader: CameraReader, after: float | None, progress: Progress) -> Frame:
@@ -226,14 +243,15 @@ class DeviceSource:
         import cv2
 
         self._place = place = media.details["device"]
+        self._answered = False
         linux = sys.platform == "linux"
-        if linux and not Path(place).exists():
-            raise MediaError(f"The camera {place} is not connected; plug it in, or choose another one.")
+        if linux:
+            _check_device(place)
         target: int | str = place if linux else int(place)
         self._capture = cv2.VideoCapture(target, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
         if not self._capture.isOpened():
             self._capture.release()
-            raise MediaError(f"The camera {place} cannot be opened; close the program that uses it, and try again.")
+            raise MediaError(f"The camera {place} {_BUSY if linux else _BUSY_OR_FORBIDDEN}")
         if media.size is not None:
             # Uncompressed, most cameras send large pictures slowly.
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
@@ -246,11 +264,43 @@ class DeviceSource:
 
         good, frame = self._capture.read()
         if not good or frame is None:
-            raise MediaError(f"The camera {self._place} does not answer any more; plug it in again and press play.")
+            raise MediaError(f"The camera {self._place} {self._lost()}")
+        self._answered = True
         return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+    def _lost(self) -> str:
+        linux = sys.platform == "linux"
+        if linux and not Path(self._place).exists():
+            return "was unplugged; plug it in again and press play."
+        if not self._answered:
+            # Two programs may open a camera; only to the first one it sends pictures.
+            return _BUSY if linux else _BUSY_OR_FORBIDDEN
+        return "does not answer any more; plug it in again and press play."
 
     def close(self) -> None:
         self._capture.release()
+
+
+_BUSY = "is used by another program; close that, and press play."
+_BUSY_OR_FORBIDDEN = (
+    "cannot be opened; close the program that uses it, allow this one to use cameras in the settings of the system, "
+    "and press play."
+)
+_REASONS = {
+    errno.EACCES: "must not be used by this user; join the group that its permissions name (often 'video'), log in "
+    "again, and press play.",
+    errno.EPERM: "must not be used by this user; allow it in the settings of the system, and press play.",
+    errno.EBUSY: _BUSY,
+}
+
+
+def _check_device(place: str) -> None:
+    """Say in one sentence why a camera cannot be opened, which OpenCV does not tell. Raises MediaError."""
+    try:
+        os.close(os.open(place, os.O_RDWR | os.O_NONBLOCK))
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0, "is not connected; plug it in, or choose another one.")
+        raise MediaError(f"The camera {place} {reason}") from error
 
 
 class FileSource:
