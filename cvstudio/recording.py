@@ -20,6 +20,8 @@ from cvstudio.types import Size
 
 TICK = Fraction(1, 90_000)
 USUAL_RATE = Fraction(30)
+ENCODER = {"crf": CRF["high"], "preset": "ultrafast"}
+"""A larger file, and room for a network and the window beside it: a camera does not wait."""
 RESERVE_BYTES = 200 << 20
 """Room on the disk that is left: recording ends before, so that what was recorded can be finished."""
 LOOK_SECS = 0.5
@@ -82,7 +84,7 @@ def _write(path: Path, target: Any, tap: Tap, progress: Progress) -> Recorded:
         if stream is None:
             size, began = frame.size, frame.pts
             pixels = even_sides(frame.rgb8)
-            stream = add_picture(target, pixels, TICK, USUAL_RATE, CRF["high"])
+            stream = add_picture(target, pixels, TICK, USUAL_RATE, ENCODER)
         ticks = round((frame.pts - began) / TICK)
         if ticks <= last:
             continue  # MP4 has one frame at a time

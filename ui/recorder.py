@@ -52,6 +52,7 @@ class Recorder(QObject):
         self._controller = controller
         self._notices = notices
         self._tap: Tap | None = None
+        self._ending = False
         self._done = threading.Event()
         self.folder = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation))
         controller.pipeline.event.connect(self._job_event)
@@ -105,8 +106,11 @@ class Recorder(QObject):
 
     def stop(self) -> None:
         """End, and keep what was recorded."""
-        if self._tap is not None:
+        if self._tap is not None and not self._ending:
+            self._ending = True
             self._tap.close()
+            # What waits is written yet.
+            self.changed.emit(self.tr("Saving …"))
 
     def discard(self) -> None:
         """End, and keep nothing."""
@@ -122,12 +126,12 @@ class Recorder(QObject):
     def _job_event(self, event: Event) -> None:
         if event.job.owner != OWNER:
             return
-        if event.kind == "progress" and self._tap is not None and event.value[1]:
+        if event.kind == "progress" and event.value[1] and not self._ending:
             self.changed.emit(event.value[1])
         elif event.kind == "output":
             self._keep(event.value)
         elif event.kind in ("finished", "failed", "cancelled"):
-            self._tap = None
+            self._tap, self._ending = None, False
             self.changed.emit(None)
             if event.kind == "cancelled":
                 self._notices.post("info", self.tr("The recording was discarded."))

@@ -105,7 +105,8 @@ def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progr
             pixels = even_sides(render(moment.image, [(moment.result, look)], whole))
             if stream is None:
                 rate = Fraction(media.frame_rate or 30).limit_denominator(1001)
-                stream = add_picture(target, pixels, tick, rate, CRF[options.quality])
+                encoder = {"crf": CRF[options.quality], "preset": PRESET}
+                stream = add_picture(target, pixels, tick, rate, encoder)
                 if options.sound:
                     sound = SoundTrack.add(target, media, start_secs=item.start_secs, stop_secs=item.stop_secs)
             time_secs = max(0.0, moment.pts - item.start_secs)
@@ -134,12 +135,14 @@ def _tick(media: Media) -> Fraction:
     return found if found.denominator <= MAX_TICKS_PER_SEC else DEFAULT_TIME_BASE
 
 
-def add_picture(target: Any, pixels: NDArray[np.uint8], tick: Fraction, rate: Fraction, crf: str) -> Any:
+def add_picture(
+    target: Any, pixels: NDArray[np.uint8], tick: Fraction, rate: Fraction, options: Mapping[str, str]
+) -> Any:
     """A stream of pictures like `pixels` in the container `target`, whose times are whole `tick` seconds.
 
-    `rate` is what the file says, and what the encoder plans by; `crf` is one of `CRF`.
+    `rate` is what the file says, and what the encoder plans by; `options` are the encoder's.
     """
-    stream = target.add_stream("libx264", rate=rate, options={"crf": crf, "preset": PRESET})
+    stream = target.add_stream("libx264", rate=rate, options=dict(options))
     stream.height, stream.width = pixels.shape[:2]
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context

@@ -11,7 +11,7 @@ from cvstudio.closing import Closing
 from cvstudio.errors import MediaError
 from cvstudio.types import Frame
 
-WAITING_BYTES = 128 << 20
+WAITING_BYTES = 256 << 20
 """Frames that wait to be written, at most; what comes then is left out and counted."""
 LEAST_WAITING = 4
 POLL_SECS = 0.1

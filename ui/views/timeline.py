@@ -213,7 +213,11 @@ class Timeline(QFrame):
             self.record.setText(self.tr("Record"))
         else:
             self.record.dress("square", self.tr("End recording, and keep it (Ctrl+R)"))
+            self.record.setIcon(icon("square", role="error"))
             self.record.setText(elapsed)
+        texts = (self.tr("Record"), "0:00:00", self.record.text())
+        widest = max(self.record.fontMetrics().horizontalAdvance(text) for text in texts)
+        self.record.setMinimumWidth(widest + 36)
 
     def set_smooth(self, smooth: bool) -> None:
         """How frames and results go together."""
