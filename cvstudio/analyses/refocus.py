@@ -84,7 +84,7 @@ class Aligned:
 
 @dataclass(frozen=True, eq=False)
 class Blurred:
-    """`aligned` and its whole picture sharp and blurred, RGB (H, W, 3): uint8, or float32 of a picture in linear light."""
+    """`aligned`, and its whole picture sharp and blurred: RGB (H, W, 3), uint8, or float32 in linear light."""
 
     aligned: Aligned
     sharp: NDArray[Any]
