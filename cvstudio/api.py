@@ -6,13 +6,14 @@ import dataclasses
 import itertools
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cvstudio.ahead import frames_ahead
 from cvstudio.analyses import ANALYSES
 from cvstudio.closing import Closing
+from cvstudio.computed import Ways, to_json
 from cvstudio.errors import BindingError
 from cvstudio.exporters import ExportItem
 from cvstudio.host import Host
@@ -38,8 +39,17 @@ class Runner(Closing):
     Everything runs in the calling thread, but for the networks of `frames`, which go on ahead.
     """
 
-    def __init__(self, *, device: str = "auto", precision: Wanted = "auto", cache: Cache | None = None) -> None:
-        self.host = Host(device, precision=precision)
+    def __init__(
+        self,
+        *,
+        device: str = "auto",
+        precision: Wanted = "auto",
+        ways: Ways | None = None,
+        cache: Cache | None = None,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        """`device`, `precision`, `ways` and `notice` are those of `cvstudio.host.Host`."""
+        self.host = Host(device, precision=precision, ways=ways, notice=notice)
         self.cache = cache if cache is not None else Cache()
         self.readers = Readers()
         self._reading = threading.Lock()
@@ -110,14 +120,36 @@ class Runner(Closing):
         base: Path,
         pts: float | None = None,
         look: Mapping[str, Any] | None = None,
+        other: Host | None = None,
     ) -> ExportItem:
-        """The result of `instance` with what an exporter needs; `base` is the folder that it will be written to."""
+        """The result of `instance` with what an exporter needs.
+
+        `base` is the folder that it will be written to; `other` is that of `computed`.
+        """
         result = self.result(instance, progress, pts=pts)
         media = instance.bindings[instance.spec.inputs[0].name]
-        recipe = make_recipe(instance, base, pts=pts, look=look or {})
+        recipe = make_recipe(
+            instance, base, pts=pts, look=look or {}, computed=lambda layer: self.computed(layer, progress, other=other)
+        )
         picture = None if instance.spec.inputs[0].streamed else self.samples(instance, pts)
         image = picture[instance.spec.inputs[0].name] if picture else None
         return ExportItem(media, image if isinstance(image, Image) else None, result, dict(look or {}), recipe)
+
+    def computed(
+        self, instance: AnalysisInstance, progress: Progress, *, other: Host | None = None
+    ) -> dict[str, Any] | None:
+        """What a recipe says of how `instance` is computed; None where it has no network.
+
+        Asks the loaded network, or that of the `other` host, whose results this runner shares. Where none is loaded
+        yet, it is loaded. Raises UserError.
+        """
+        model, weights = instance.model_spec, instance.weights
+        if model is None:
+            return None
+        host = other if other is not None and other.has(model, weights) else self.host
+        if not host.has(model, weights):
+            host.network(model, weights, progress)
+        return to_json(host.device if model.weights else "cpu", host.how(model, weights))
 
     def frames(
         self,

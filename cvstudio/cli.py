@@ -108,6 +108,8 @@ def _recipe_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cvstudio run --recipe FILE")
     parser.add_argument("--recipe", type=Path, required=True, metavar="FILE")
     _common(parser)
+    # Nothing said is as the recipe says, which another computer may not offer.
+    parser.set_defaults(device=None, precision=None)
     return parser
 
 
@@ -157,6 +159,8 @@ def _run(arguments: Sequence[str]) -> int:
     from cvstudio.api import Runner, make_instance
     from cvstudio.cli_export import run_batch, spread, take_export, write_result
     from cvstudio.comparing import load_seen
+    from cvstudio.computed import Ways, load_computed
+    from cvstudio.host import is_there
     from cvstudio.recipe import load_recipe
 
     recipe = any(item == "--recipe" or item.startswith("--recipe=") for item in arguments)
@@ -184,7 +188,18 @@ def _run(arguments: Sequence[str]) -> int:
             files = spread(getattr(options, first))
             if len(files) > 1 or files[0].is_dir():
                 return run_batch(spec.key, files, inputs, key, weights, values, options, bar, progress)
-        with Runner(device=options.device, precision=options.precision) as runner:
+        device, precision = options.device, options.precision
+        ways: Ways = {}
+        if recipe:
+            # What was not asked for is as it was.
+            told = load_computed(options.recipe)
+            ways = told.ways if precision is None else {}
+            if device is None and told.device and not is_there(told.device):
+                bar.note(f"It was computed on {told.device.upper()}, which is not here; it runs on what is.")
+            elif device is None:
+                device = told.device
+        made = Runner(device=device or "auto", precision=precision or "auto", ways=ways, notice=bar.note)
+        with made as runner:
             if recipe:
                 instance, time_secs, options.look = load_recipe(options.recipe)
                 take_export(options, options.recipe)

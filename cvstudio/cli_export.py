@@ -99,10 +99,11 @@ def write_result(
     runner: Runner, instance: AnalysisInstance, options: argparse.Namespace, progress: Progress
 ) -> list[Path]:
     """Run `instance` and write it as the options say; the written files and folders. Raises UserError."""
-    from cvstudio.comparing import seen_frames, seen_recipe, with_seen
+    from cvstudio.comparing import Comparison, seen_frames, seen_recipe, with_seen
     from cvstudio.exporters import ExportItem
     from cvstudio.exporting import export_all
     from cvstudio.media import MediaKind
+    from cvstudio.stacking import is_plain
 
     spec = instance.spec
     media = instance.bindings[spec.inputs[0].name]
@@ -117,20 +118,26 @@ def write_result(
     for _, path in targets:
         path.parent.mkdir(parents=True, exist_ok=True)
     base = targets[0][1].parent.resolve()
-    whole_picture: Seen = getattr(options, "seen", ())
+    whole_picture: Seen = getattr(options, "seen", ()) or (instance,)
+    layered = isinstance(whole_picture, Comparison) or not is_plain(instance, whole_picture)
     # A picture shows every layer of a recipe; what holds data holds one result's.
-    for drawn in sorted({bool(whole_picture) and exporter.draws for exporter, _ in targets}):
+    for drawn in sorted({layered and exporter.draws for exporter, _ in targets}):
         seen: Seen = whole_picture if drawn else ()
-        at = None if video else options.time or 0.0
-        recipe = seen_recipe(instance, base, seen, pts=at, look=look)
+        at = options.time or 0.0
+
+        def computed(layer: AnalysisInstance) -> dict[str, Any] | None:
+            return runner.computed(layer, progress)
+
         if video:
+            recipe = seen_recipe(instance, base, seen, pts=None, look=look, computed=computed)
             frames = seen_frames(runner, instance, seen, progress, start_secs=start, stop_secs=stop)
             item = ExportItem(media, None, None, look, recipe, frames, start_secs=start, stop_secs=stop)
         else:
             item = runner.export_item(instance, progress, base=base, pts=at, look=look)
             item = with_seen(runner, item, instance, seen, progress, pts=at)
+            recipe = seen_recipe(instance, base, seen, pts=at, look=look, computed=computed)
             item = dataclasses.replace(item, recipe=recipe)
-        mine = [target for target in targets if (bool(whole_picture) and target[0].draws) == drawn]
+        mine = [target for target in targets if (layered and target[0].draws) == drawn]
         export_all(mine, item, _format_options(options), progress)
     return [path for _, path in targets]
 

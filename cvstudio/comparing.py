@@ -18,6 +18,7 @@ from cvstudio.types import Image
 
 if TYPE_CHECKING:
     from cvstudio.api import Runner
+    from cvstudio.computed import Told
     from cvstudio.exporters.base import ExportItem
 
 MOST_SETTINGS = 3
@@ -117,13 +118,20 @@ def _paired_frames(
 
 
 def seen_recipe(
-    instance: AnalysisInstance, base: Path, seen: Seen, *, pts: float | None, look: Mapping[str, Any]
+    instance: AnalysisInstance,
+    base: Path,
+    seen: Seen,
+    *,
+    pts: float | None,
+    look: Mapping[str, Any],
+    computed: Told | None = None,
 ) -> dict[str, Any]:
     """The recipe of an export of `instance` that shows what is `seen`; see `make_recipe`."""
     if isinstance(seen, Comparison):
-        recipe = make_recipe(instance, base, pts=pts, look=look, stack=(seen.left, seen.right))
+        recipe = make_recipe(instance, base, pts=pts, look=look, stack=(seen.left, seen.right), computed=computed)
         return {**recipe, "comparison": {"split": seen.split}}
-    return make_recipe(instance, base, pts=pts, look=look, stack=() if is_plain(instance, seen) else seen)
+    stack = () if is_plain(instance, seen) else seen
+    return make_recipe(instance, base, pts=pts, look=look, stack=stack, computed=computed)
 
 
 def load_seen(path: Path) -> Seen:

@@ -10,14 +10,14 @@ import gc
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from cvstudio.errors import DeviceError
 from cvstudio.memory import network_budget
 from cvstudio.models.base import ModelSpec
-from cvstudio.precision import Precision, Wanted, settle
+from cvstudio.precision import Precision, Wanted, settle, settle_exactly
 from cvstudio.progress import Progress
 from cvstudio.weights import cached_path
 
@@ -33,6 +33,8 @@ class Host:
         "auto" takes the best one that there is, when a network first needs one.
     precision : "auto", "float32" or "bfloat16", for networks that can be told; see `cvstudio.precision.settle`
         It may be set anew at any time: another precision is another network.
+    ways : how certain networks are to compute instead, by model and path of a checkpoint that the user chose
+        As a recipe tells it. Where that is not possible here, `notice` is told what is done instead.
     budget_bytes : memory of all kept networks; the longest unused leave, the newest always stays
         None takes what suits the device, see `cvstudio.memory.network_budget`.
     notice : callable (sentence), optional
@@ -44,11 +46,13 @@ class Host:
         device: str = "auto",
         *,
         precision: Wanted = "auto",
+        ways: Mapping[tuple[str, str], Precision] | None = None,
         budget_bytes: int | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
         self._budget_bytes = budget_bytes
         self.precision = precision
+        self._ways = dict(ways or {})
         self._requested = device
         self._resolved = "" if device == "auto" else device
         self._notice = notice
@@ -90,11 +94,23 @@ class Host:
         so that a file that is put there later is another key. Device and precision are the requested ones: what "auto"
         stands for does not change while the program runs.
         """
+        return self._key(spec, weights_path, self._wanted(spec, weights_path))
+
+    def _key(self, spec: ModelSpec, weights_path: Path | None, wanted: Wanted | Precision) -> tuple[str, ...]:
         path = weights_path
         if path is None and spec.weights:
             path = cached_path(spec.weights[0])
-        device, precision = (self._requested, self.precision) if spec.weights else ("cpu", "")
+        # A way that was asked for to the letter is not what "float32" alone stands for.
+        told = f"exactly {wanted}" if isinstance(wanted, Precision) else wanted
+        device, precision = (self._requested, told) if spec.weights else ("cpu", "")
         return (spec.key + spec.revision, str(path or ""), _version(path), device, precision)
+
+    def has(self, spec: ModelSpec, weights_path: Path | None = None) -> bool:
+        """Whether the network of `spec` is loaded. May be asked from everywhere."""
+        return self.network_key(spec, weights_path) in self._networks
+
+    def _wanted(self, spec: ModelSpec, weights_path: Path | None) -> Wanted | Precision:
+        return self._ways.get((spec.key, str(weights_path or "")), self.precision)
 
     def how(self, spec: ModelSpec, weights_path: Path | None = None) -> Precision | None:
         """How the loaded network of `spec` computes and why; None where it is not loaded or cannot be told.
@@ -116,14 +132,15 @@ class Host:
             return self._loaded(spec, weights_path, progress)
 
     def _loaded(self, spec: ModelSpec, weights_path: Path | None, progress: Progress) -> Any:
-        key = self.network_key(spec, weights_path)
+        # Once for all: the user may choose another meanwhile, which is another network.
+        wanted = self._wanted(spec, weights_path)
+        key = self._key(spec, weights_path, wanted)
         if key not in self._networks:
             progress(None, f"loading {spec.title}")
             # What a dependency carries runs on the CPU, and torch need not be imported to know it.
             network = spec.load(self.device if spec.weights else "cpu", weights_path)
             if hasattr(network, "use_precision"):
-                # As the key says: the user may have chosen another meanwhile, which is another network.
-                settle(network, spec, key[2], cast(Wanted, key[4]) or "auto", progress)
+                self._settle(network, spec, wanted, key[2], progress)
             if hasattr(network, "warm_up"):
                 progress(None, f"warming up {spec.title}")
                 network.warm_up(progress)
@@ -131,6 +148,16 @@ class Host:
         self._networks.move_to_end(key)
         self._evict()
         return self._networks[key]
+
+    def _settle(
+        self, network: Any, spec: ModelSpec, wanted: Wanted | Precision, version: str, progress: Progress
+    ) -> None:
+        if not isinstance(wanted, Precision):
+            settle(network, spec, version, wanted, progress)
+            return
+        instead = settle_exactly(network, wanted, progress)
+        if instead and self._notice is not None:
+            self._notice(f"{spec.title} was computed in {wanted}; {instead}")
 
     def run(self, work: Callable[[], Iterator[T]]) -> Iterator[T]:
         """What `work` yields; where the accelerator runs out of memory, what it yields once more on the CPU.
@@ -209,14 +236,20 @@ def _best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _checked_device(device: str) -> str:
+def is_there(device: str) -> bool:
+    """Whether networks can run on `device` here. Imports torch, unless it is the CPU."""
+    if device == "cpu":
+        return True
     import torch
 
     kind, _, number = device.partition(":")
-    there = (kind == "mps" and torch.backends.mps.is_available()) or (
+    return (kind == "mps" and torch.backends.mps.is_available()) or (
         kind == "cuda" and torch.cuda.is_available() and int(number or 0) < torch.cuda.device_count()
     )
-    if not there:
+
+
+def _checked_device(device: str) -> str:
+    if not is_there(device):
         raise DeviceError(
             f"Networks were to run on {device.upper()}, which is not there; choose CPU or auto as device."
         )

@@ -107,6 +107,40 @@ def settle(network: Adjustable, spec: ModelSpec, version: str, wanted: Wanted, p
     log.info("%s: %s; %s", spec.title, known, known.reason)
 
 
+def settle_exactly(network: Adjustable, way: Precision, progress: Progress) -> str:
+    """Let `network` compute in this very way, or in the nearest that there is here.
+
+    Returns
+    -------
+    the second half of a sentence that says what is done instead, and why; empty where it computes as wanted
+    """
+    instead = ""
+    if way.dtype == "bfloat16" and not _bfloat16(network.device):
+        instead, way = "this device has no bfloat16, so that float32 is taken.", replace(way, dtype="float32")
+    if way.engine == "openvino":
+        without = replace(way, engine="torch", channels_last=True)
+        if not engine.version() or network.device != "cpu" or not hasattr(network, "trunk"):
+            what = "is not installed" if not engine.version() else "does not run it on this device"
+            told = f"OpenVINO {what}, so that torch takes its place."
+        else:
+            told = _refusal(network, way, progress)
+        if told:
+            instead, way = f"{instead[:-1]}, and {told}" if instead else told, without
+    network.use_precision(way)
+    return instead
+
+
+def _refusal(network: Any, way: Precision, progress: Progress) -> str:
+    """Why OpenVINO does not run `network`, as `settle_exactly` says it; empty where it does."""
+    network.use_precision(way)
+    try:
+        network.warm_up(progress)
+    except RuntimeError as error:
+        log.info("OpenVINO does not run it: %s", error)
+        return "OpenVINO does not run it here, so that torch takes its place."
+    return ""
+
+
 def _measured(network: Adjustable, spec: ModelSpec, progress: Progress) -> Precision:
     progress(None, f"measuring {spec.title}")
     trial = _Trial(network, spec, progress)

@@ -120,19 +120,26 @@ def make_recipe(
     pts: float | None,
     look: Mapping[str, Any],
     stack: Sequence[AnalysisInstance] = (),
+    computed: Callable[[AnalysisInstance], Mapping[str, Any] | None] | None = None,
 ) -> dict[str, Any]:
     """The recipe of one export, written to the folder `base`.
 
     `stack` are all the layers that a picture shows, the lowest first; empty where it shows `instance` alone.
+    `computed` says how each of them was computed, see `cvstudio.computed`.
     """
+
+    def told(layer: AnalysisInstance) -> dict[str, Any]:
+        how = computed(layer) if computed is not None else None
+        return {**instance_to_json(layer, base), **({"computed": dict(how)} if how else {})}
+
     return {
         "format": FORMAT,
         "version": VERSION,
         "cvstudio": cvstudio.__version__,
-        **instance_to_json(instance, base),
+        **told(instance),
         "time_secs": pts,
         "look": dict(look),
-        "stack": [instance_to_json(layer, base) for layer in stack],
+        "stack": [told(layer) for layer in stack],
     }
 
 

@@ -43,7 +43,36 @@ def stacked_frames(
     runner: Runner, stack: Sequence[AnalysisInstance], progress: Progress, **span: Any
 ) -> Iterator[tuple[Any, Stack]]:
     """Every frame of a video in order, with all the layers of `stack`, the lowest first; `span` as `Runner.frames`."""
-    first, *others = stack
+    for frame, results in _side_by_side(runner, stack, progress, **span):
+        yield frame, _stacked(results, stack)
+
+
+def shown_frames(
+    runner: Runner,
+    instance: AnalysisInstance,
+    stack: Sequence[AnalysisInstance],
+    progress: Progress,
+    **span: Any,
+) -> Iterator[tuple[Any, Any, Any]]:
+    """Every frame of a video in order, with the result of `instance` and with what the picture shows: all the layers
+    of `stack`, the lowest first. For formats of both kinds at once; `span` as `Runner.frames`."""
+    if is_plain(instance, stack):
+        yield from ((frame, result, result) for frame, result in runner.frames(instance, progress, **span))
+        return
+    place = stack.index(instance) if instance in stack else len(stack)
+    walked = (*stack, instance) if place == len(stack) else stack
+    for frame, results in _side_by_side(runner, walked, progress, **span):
+        yield frame, results[place], _stacked(results[: len(stack)], stack)
+
+
+def _stacked(results: Sequence[Any], stack: Sequence[AnalysisInstance]) -> Stack:
+    return Stack(tuple((result, layer.opacity) for result, layer in zip(results, stack, strict=True)))
+
+
+def _side_by_side(
+    runner: Runner, layers: Sequence[AnalysisInstance], progress: Progress, **span: Any
+) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    first, *others = layers
     # Each layer walks the video by itself, as what follows things from frame to frame has to; their networks run side
     # by side as they are.
     if others:
@@ -51,5 +80,4 @@ def stacked_frames(
     walks = [runner.frames(first, progress, **span), *(runner.frames(other, Progress(), **span) for other in others)]
     for found in zip(*walks, strict=True):
         progress.check()
-        layers = tuple((result, layer.opacity) for (_, result), layer in zip(found, stack, strict=True))
-        yield found[0][0], Stack(layers)
+        yield found[0][0], tuple(result for _, result in found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,13 +29,13 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.exporters import EXPORTERS, Exporter, exporters_for
-from cvstudio.params import fields_of, from_mapping, to_mapping
 from ui import theme
 from ui.icons import icon
 from ui.param_form import ParamForm
 from ui.settings import Settings
 from ui.translate import translated
 from ui.widgets.choice_rows import Combo
+from ui.widgets.format_options import FormatOptions
 
 MOMENT, PART, WHOLE, MEDIA, FOLDER = "moment", "part", "whole", "media", "folder"
 REPLACE, KEEP = "replace", "keep"
@@ -157,7 +156,6 @@ class ExportDialog(QDialog):
         self.resize(760, 520)
         self._subject = subject
         self._settings = settings
-        self._values: dict[str, dict[str, Any]] = {}
         self._named = False
         self._source = Path(settings.text("export/source", ""))
         self._build(folder)
@@ -184,13 +182,12 @@ class ExportDialog(QDialog):
         self._about = QLabel()
         self._about.setObjectName("quiet")
         self._about.setWordWrap(True)
-        self.form = ParamForm()
-        self.form.edited.connect(lambda name, value, _: self._set_option(name, value))
+        self.options = FormatOptions(self._settings, "export/options")
         right = QWidget()
         column = QVBoxLayout(right)
         column.setContentsMargins(4, 4, 8, 4)
         column.setSpacing(8)
-        for widget in (self._title, self._about, self.form):
+        for widget in (self._title, self._about, self.options):
             column.addWidget(widget)
         column.addStretch(1)
         scroll = QScrollArea()
@@ -310,6 +307,11 @@ class ExportDialog(QDialog):
             raise ValueError(f"the format '{key}' is not offered")
 
     @property
+    def form(self) -> ParamForm:
+        """The options of the chosen format; raises KeyError where it has none."""
+        return self.options.form(self.exporter.key)
+
+    @property
     def exporter(self) -> Exporter:
         """The chosen format."""
         key: str = self.formats.currentItem().data(Qt.ItemDataRole.UserRole)
@@ -329,20 +331,13 @@ class ExportDialog(QDialog):
         exporter = self.exporter
         self._title.setText(translated(exporter.title))
         self._about.setText(translated(exporter.summary))
-        if exporter.key not in self._values:
-            self._values[exporter.key] = _remembered(self._settings, exporter)
-        fields = fields_of(exporter.params)
-        self.form.set_fields(fields, self._values[exporter.key])
-        self.form.setVisible(bool(fields))
+        self.options.set_formats([exporter])
         if not self._named:
             ending = f"-{exporter.key}" if exporter.folder else exporter.suffix
             self.name.setText(self._subject.stem + ending)
         else:
             self.name.setText(_stem(self.name.text(), *(item.suffix for item in EXPORTERS)) + exporter.suffix)
         self._update()
-
-    def _set_option(self, name: str, value: Any) -> None:
-        self._values[self.exporter.key][name] = value
 
     def _name_edited(self, text: str) -> None:
         self._named = bool(text)
@@ -365,7 +360,7 @@ class ExportDialog(QDialog):
             scope,
             Path(self.folder.text()).expanduser(),
             "" if scope in (MEDIA, FOLDER) else name,
-            dict(self._values.get(exporter.key, {})),
+            self.options.values(exporter),
             self.policy.currentData() == KEEP,
             self._source if scope == FOLDER else None,
             self._subject.part if scope == PART else None,
@@ -399,18 +394,9 @@ class ExportDialog(QDialog):
         self._settings.set("export/policy", KEEP if wish.keep else REPLACE)
         self._settings.set("export/source", str(wish.source or ""))
         self._settings.set("export-folder", str(wish.folder))
-        self._settings.set(f"export/options/{wish.format}", json.dumps(wish.options))
+        self.options.remember(wish.format)
         super().accept()
         self.wished.emit(wish)
-
-
-def _remembered(settings: Settings, exporter: Exporter) -> dict[str, Any]:
-    """The options of the last time; their defaults where those are not allowed any more."""
-    try:
-        kept = json.loads(settings.text(f"export/options/{exporter.key}", "{}"))
-        return to_mapping(from_mapping(exporter.params, kept))
-    except (ValueError, TypeError, AttributeError):  # edited by hand, or of another version
-        return to_mapping(exporter.params())
 
 
 def _stem(name: str, *suffixes: str) -> str:

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from cvstudio.batch import Summary
     from cvstudio.comparing import Seen
     from cvstudio.exporters import Exporter, ExportItem
+    from cvstudio.host import Host
     from ui.export_dialog import ExportDialog, Wish
+
+
+def shown_stack(controller: Controller) -> tuple[AnalysisInstance, ...]:
+    """The layers that pictures of a batch show, the lowest first; none where two are compared, as a batch is of one."""
+    return () if controller.comparing.comparison is not None else seen_layers(controller.session.state)
 
 
 class Exporting(QObject):
@@ -141,7 +147,7 @@ class Exporting(QObject):
                 path.parent.mkdir(parents=True, exist_ok=True)
             # Its own networks: the window's belong to the accelerator thread, and the cache saves most runs.
             with Runner(device=host.requested_device, precision=host.precision, cache=cache) as runner:
-                item = _export_item(runner, instance, seen, path, pts, look, part, progress)
+                item = _export_item(runner, host, instance, seen, path, pts, look, part, progress)
                 export_all([(exporter, path)], item, {exporter.key: options or {}}, progress)
             yield path
 
@@ -156,12 +162,13 @@ class Exporting(QObject):
         opened = tuple(item.path for item in state.media if instance.spec.inputs[0].accepts(item))
         paths = opened if wish.source is None else (wish.source,)
         host = self._controller.pipeline.host
+        stack = shown_stack(self._controller)
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.batch import Batch, BatchPlan
 
             options = {wish.format: wish.options}
-            plan = BatchPlan(instance, paths, wish.folder, (wish.format,), options, look)
+            plan = BatchPlan(instance, paths, wish.folder, (wish.format,), options, look, stack)
             batch = Batch(plan, device=host.requested_device, precision=host.precision)
             for _ in batch.run(progress):
                 yield None
@@ -198,6 +205,7 @@ class Exporting(QObject):
 
 def _export_item(
     runner: Runner,
+    host: Host,
     instance: AnalysisInstance,
     seen: Seen,
     path: Path,
@@ -211,11 +219,16 @@ def _export_item(
 
     base = path.parent.resolve()
     media = instance.bindings[instance.spec.inputs[0].name]
-    recipe = seen_recipe(instance, base, seen, pts=pts if part is None else None, look=look)
+
+    def computed(layer: AnalysisInstance) -> dict[str, Any] | None:
+        return runner.computed(layer, progress, other=host)
+
     if part is None:
-        item = runner.export_item(instance, progress, base=base, pts=pts, look=look)
+        item = runner.export_item(instance, progress, base=base, pts=pts, look=look, other=host)
         item = with_seen(runner, item, instance, seen, progress, pts=pts)
+        recipe = seen_recipe(instance, base, seen, pts=pts, look=look, computed=computed)
         return dataclasses.replace(item, recipe=recipe)
     start, stop = part
+    recipe = seen_recipe(instance, base, seen, pts=None, look=look, computed=computed)
     frames = seen_frames(runner, instance, seen, progress, start_secs=start, stop_secs=stop)
     return ExportItem(media, None, None, look, recipe, frames, start_secs=start, stop_secs=stop)

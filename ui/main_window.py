@@ -38,6 +38,7 @@ from ui.library.intake import Intake
 from ui.library.recent import RecentMenu
 from ui.panels import PANELS
 from ui.project_files import SUFFIX, ProjectFiles
+from ui.recorder import Recorder
 from ui.settings import Settings, first_folder
 from ui.shown import Shown
 from ui.snapshots import Snapshots
@@ -86,6 +87,9 @@ class MainWindow(QMainWindow):
         self.checkpoints = Checkpoints(self, self.controller, self.notices)
         self.timm = TimmSearch(self, self.controller)
         self.snapshots = Snapshots(self, self.controller)
+        self.recorder = Recorder(self, self.controller, self.notices)
+        self.recorder.changed.connect(self.workspace.timeline.set_recording)
+        self.workspace.timeline.record_toggled.connect(self.recorder.toggle)
         self.docks = self._make_docks()
         self.status = StatusLine(self.controller)
         self.setStatusBar(self.status)
@@ -404,5 +408,6 @@ class MainWindow(QMainWindow):
         self.settings.save_window(self)
         for dock in self.docks.values():
             dock.widget().close()
+        self.recorder.close()
         self.controller.close()
         event.accept()

@@ -202,6 +202,16 @@ def _playback(window: MainWindow) -> list[Command]:
         Command("step-back", tr("Previous Frame"), step(-1), "play", ("Left",), "step-back", repeats=True),
         Command("smooth", tr("Smooth or Exact Playing"), smooth, "play", (), "", ("dropped frames", "real time")),
         Command("snapshot", tr("Keep Frame as Picture"), window.snapshots.keep, "play", ("Ctrl+Shift+K",), "camera"),
+        Command(
+            "record",
+            tr("Record the Camera, or End It"),
+            window.recorder.toggle,
+            "play",
+            ("Ctrl+R",),
+            "circle-dot",
+            ("capture", "webcam video", "녹화"),
+        ),
+        Command("record-discard", tr("Discard the Recording"), window.recorder.discard, keywords=("cancel", "stop")),
         Command("start", tr("To the Beginning"), lambda: player.seek(0.0), "play", ("Home",), "skip-back"),
         Command("end", tr("To the End"), lambda: player.seek(player.duration_secs), "play", ("End",), "skip-forward"),
     ]

@@ -3,6 +3,7 @@
 The recipe of the course's notes: pixels whose depth lies in ``D_min..D_max`` are taken from the picture, the others
 from ``cv2.blur(picture, (20, 20))``; a mask joins the two. The blurred picture and what of both is visible are
 cached, so that a tick of the range slider only compares depths and copies the pixels on screen.
+Of a picture in linear light it is the light that is blurred, as a lens does it; the exposure acts on what comes out.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from numpy.typing import NDArray
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.base import Analysis, Facts, Histogram, Slot
 from cvstudio.errors import BindingError, MediaError
+from cvstudio.light_picture import LightPicture, light_of
 from cvstudio.media.base import MediaKind
 from cvstudio.params import Doc, Pick, Range
 from cvstudio.progress import Progress
 from cvstudio.results import Picture
 from cvstudio.stages import Inputs, NoParams, Stage
+from cvstudio.tone import srgb8
 from cvstudio.types import DepthMap, Image, Rect, Size, View, readonly
 
 BINS = 256
@@ -81,10 +84,11 @@ class Aligned:
 
 @dataclass(frozen=True, eq=False)
 class Blurred:
-    """`aligned` and its whole picture blurred, uint8 RGB (H, W, 3)."""
+    """`aligned`, and its whole picture sharp and blurred: RGB (H, W, 3), uint8, or float32 in linear light."""
 
     aligned: Aligned
-    pixels: NDArray[np.uint8]
+    sharp: NDArray[Any]
+    pixels: NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +103,7 @@ class Crop:
     rect : whole image pixels that they show
     scale : output pixels for each of them
     aligned : where they come from
+    light : of sharp and blurred, float32 RGB (h, w, 3), where the picture is in linear light
     """
 
     sharp: NDArray[np.uint8]
@@ -108,6 +113,7 @@ class Crop:
     rect: Rect
     scale: float
     aligned: Aligned
+    light: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
 
 def align(image: Image, depth: DepthMap) -> Aligned:
@@ -212,7 +218,9 @@ def blur(aligned: Aligned, side: int) -> Blurred:
     """Average every pixel of the picture over a square of `side` pixels (``cv2.blur``, mirrored at the edges)."""
     import cv2
 
-    return Blurred(aligned, readonly(cv2.blur(aligned.image.rgb8, (side, side))))
+    light = light_of(aligned.image)
+    sharp: NDArray[Any] = aligned.image.rgb8 if light is None else light
+    return Blurred(aligned, readonly(sharp), readonly(cv2.blur(sharp, (side, side))))
 
 
 def crop(blurred: Blurred, view: View | None) -> Crop:
@@ -224,9 +232,9 @@ def crop(blurred: Blurred, view: View | None) -> Crop:
     import cv2
 
     aligned = blurred.aligned
-    planes: tuple[Any, Any, Any, Any] = (aligned.image.rgb8, blurred.pixels, aligned.depth.values, aligned.valid)
+    planes: tuple[Any, Any, Any, Any] = (blurred.sharp, blurred.pixels, aligned.depth.values, aligned.valid)
     if view is None:
-        return Crop(*planes, View.whole(aligned.image.size).rect, 1.0, aligned)
+        return _crop(*planes, View.whole(aligned.image.size).rect, 1.0, aligned)
     rect, scale = _whole_pixels(view, aligned.image.size)
     left, top, right, bottom = (round(edge) for edge in (rect.x, rect.y, rect.right, rect.bottom))
     size = View(rect, scale).size
@@ -241,7 +249,23 @@ def crop(blurred: Blurred, view: View | None) -> Crop:
     smooth = cv2.INTER_AREA if scale < 1 else enlarge
     ways = (smooth, smooth, cv2.INTER_NEAREST_EXACT, cv2.INTER_NEAREST_EXACT)
     sharp, soft, depth, valid = (shown(plane, way) for plane, way in zip(planes, ways, strict=True))
-    return Crop(sharp, soft, depth, valid, rect, scale, aligned)
+    return _crop(sharp, soft, depth, valid, rect, scale, aligned)
+
+
+def _crop(
+    sharp: NDArray[Any],
+    soft: NDArray[Any],
+    depth: NDArray[np.float32],
+    valid: NDArray[np.uint8],
+    rect: Rect,
+    scale: float,
+    aligned: Aligned,
+) -> Crop:
+    """The crop; what is light is told beside what it looks like at an exposure of 0."""
+    if sharp.dtype != np.float32:
+        return Crop(sharp, soft, depth, valid, rect, scale, aligned)
+    shown, blurred = readonly(srgb8(sharp)), readonly(srgb8(soft))
+    return Crop(shown, blurred, depth, valid, rect, scale, aligned, (sharp, soft))
 
 
 def _whole_pixels(view: View, size: Size) -> tuple[Rect, float]:
@@ -255,7 +279,8 @@ def _whole_pixels(view: View, size: Size) -> tuple[Rect, float]:
 def blend(seen: Crop, focus: tuple[float, float], *, invert: bool = False) -> Picture:
     """Join sharp and blurred pixels: sharp where the depth is measured and lies in `focus` (both ends included).
 
-    With `invert`, sharp where it is measured and lies outside. `Picture.mask` is True where it is sharp.
+    With `invert`, sharp where it is measured and lies outside. `Picture.mask` is True where it is sharp. It is a
+    `LightPicture` where the picture is in linear light.
     """
     import cv2
 
@@ -265,7 +290,13 @@ def blend(seen: Crop, focus: tuple[float, float], *, invert: bool = False) -> Pi
     cv2.bitwise_and(mask, seen.valid, mask)
     pixels = seen.blurred.copy()
     cv2.copyTo(seen.sharp, mask, pixels)
-    return Picture(pixels, seen.rect, seen.scale, seen.aligned.image.size, mask.astype(bool))
+    found = Picture(pixels, seen.rect, seen.scale, seen.aligned.image.size, mask.astype(bool))
+    if seen.light is None:
+        return found
+    sharp, soft = seen.light
+    light = soft.copy()
+    cv2.copyTo(sharp, mask, light)
+    return LightPicture(found.pixels, found.rect, found.scale, found.size, found.mask, light=light)
 
 
 def run_align(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[Aligned]:
@@ -321,7 +352,7 @@ ANALYSES.register(
         ),
         stages=(
             Stage("align", run_align),
-            Stage("blur", run_blur, BlurParams),
+            Stage("blur", run_blur, BlurParams, version=2),
             Stage("crop", run_crop, viewed=True),
             # Its rectangle comes with the crop; it is declared all the same, as the stage that draws.
             Stage("blend", run_blend, FocusParams, where="main", viewed=True),

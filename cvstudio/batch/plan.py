@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.batch.queue import BatchError
+from cvstudio.computed import Told
 from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS, Exporter
 from cvstudio.exporters._files import safe_name
 from cvstudio.host import Host
+from cvstudio.media import Media
+from cvstudio.params import from_mapping, to_mapping
 from cvstudio.recipe import make_recipe
 from cvstudio.session import AnalysisInstance
+from cvstudio.stacking import is_plain
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class BatchPlan:
     formats : keys
     options : of the formats, by key and name
     look : values of `Look` by name
+    stack : layers that formats which draw show, the lowest first; empty shows the result of `instance` alone
     """
 
     instance: AnalysisInstance
@@ -39,6 +44,7 @@ class BatchPlan:
     formats: tuple[str, ...]
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     look: Mapping[str, Any] = field(default_factory=dict)
+    stack: tuple[AnalysisInstance, ...] = ()
 
     def __post_init__(self) -> None:
         spec = self.instance.spec
@@ -55,20 +61,53 @@ class BatchPlan:
     @property
     def template(self) -> AnalysisInstance:
         """The instance without its first input."""
-        first = self.instance.spec.inputs[0].name
-        others = {slot: media for slot, media in self.instance.bindings.items() if slot != first}
-        return dataclasses.replace(self.instance, bindings=others)
+        return _unbound(self.instance)
 
-    def recipe(self) -> dict[str, Any]:
-        """All that the outputs depend on, but for the files."""
-        model = self.instance.model_spec
+    @property
+    def layers(self) -> tuple[AnalysisInstance, ...]:
+        """What formats that draw show, the lowest first, each without its first input. A layer with a second input
+        stays behind, as that belongs to its own picture."""
+        return tuple(
+            _unbound(layer) for layer in self.stack if layer == self.instance or len(layer.spec.inputs) == 1
+        ) or (self.template,)
+
+    def on(self, media: Media) -> tuple[AnalysisInstance, tuple[AnalysisInstance, ...]]:
+        """The instance with `media` as its first input, and the layers that can be shown on it likewise."""
+        taken = (layer for layer in self.layers if layer.spec.inputs[0].accepts(media))
+        instance = _bound(self.template, media)
+        return instance, tuple(_bound(layer, media) for layer in taken) or (instance,)
+
+    def option_values(self, key: str) -> dict[str, Any]:
+        """Every option of the format `key`, checked. Raises ParamsError."""
+        return to_mapping(from_mapping(EXPORTERS[key].params, self.options.get(key, {})))
+
+    def recipe(self, computed: Told | None = None) -> dict[str, Any]:
+        """All that the outputs depend on, but for the files. Raises ParamsError."""
+        alone = is_plain(self.template, self.layers)
+        stack = () if alone else self.layers
+        host = Host()
+        models = [(layer.model_spec, layer.weights) for layer in (self.template, *stack)]
+        # The checkpoint itself may be another one under the same name.
+        networks = [list(host.network_key(model, weights)[:3]) if model else [] for model, weights in models]
         return {
-            **make_recipe(self.template, self.out.resolve(), pts=None, look=self.look),
-            # The checkpoint itself may be another one under the same name.
-            "network": list(Host().network_key(model, self.instance.weights)[:3]) if model else [],
+            **make_recipe(self.template, self.out.resolve(), pts=None, look=self.look, stack=stack, computed=computed),
+            "network": networks[0],
+            **({"networks": networks[1:]} if stack else {}),
             "formats": sorted(self.formats),
-            "options": {key: dict(values) for key, values in sorted(self.options.items()) if key in self.formats},
+            # Written out, so that a later default does not change what is half done.
+            "options": {key: values for key in sorted(self.formats) if (values := self.option_values(key))},
         }
+
+
+def _unbound(instance: AnalysisInstance) -> AnalysisInstance:
+    first = instance.spec.inputs[0].name
+    others = {slot: media for slot, media in instance.bindings.items() if slot != first}
+    return dataclasses.replace(instance, bindings=others)
+
+
+def _bound(template: AnalysisInstance, media: Media) -> AnalysisInstance:
+    first = template.spec.inputs[0].name
+    return dataclasses.replace(template, bindings={**template.bindings, first: media})
 
 
 @dataclass(frozen=True)

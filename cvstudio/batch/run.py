@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,6 +75,8 @@ class Batch:
         self.summary = Summary()
         self._device, self._precision = device, precision
         self._streams = streams
+        self._telling = threading.Lock()
+        self._told = False
 
     def run(self, progress: Progress) -> Iterator[Outcome]:
         """Do what is not done yet, and yield what became of each file as it ends; then write what all files share, and
@@ -90,7 +93,7 @@ class Batch:
         found = find_files(plan.paths, plan.out)
         if not found:
             raise BatchError("A batch expects files, found none; choose a folder that holds some.")
-        recipe = plan.recipe()
+        recipe = {**plan.recipe(), "precision": self._precision}
         with writing(plan.out):
             plan.out.mkdir(parents=True, exist_ok=True)
             done = BatchQueue(plan.out, recipe)
@@ -112,10 +115,18 @@ class Batch:
         cache = Cache(budget_bytes=CACHE_BYTES, max_entries=16)
         return Runner(device=self._device, precision=self._precision, cache=cache)
 
+    def _loaded(self, runner: Runner) -> None:
+        """Tell in the recipe how the networks compute, which is known now; all that run side by side do alike."""
+        with self._telling, writing(self.plan.out):
+            if not self._told:
+                recipe = self.plan.recipe(lambda layer: runner.computed(layer, Progress()))
+                write_recipe(self.plan.out / RECIPE, {**recipe, "precision": self._precision})
+                self._told = True
+
     def _outcomes(self, tasks: list[Task], done: BatchQueue, progress: Progress) -> Iterator[Outcome]:
         began = time.monotonic()
         outcomes: dict[str, Outcome] = {}
-        workers = Workers(self.plan, tasks, done, runner=self._runner, streams=self._streams)
+        workers = Workers(self.plan, tasks, done, runner=self._runner, loaded=self._loaded, streams=self._streams)
         try:
             for outcome in workers.run(progress):
                 outcomes[outcome.file] = outcome
@@ -136,7 +147,7 @@ class Batch:
             progress.check()
             with writing(out):
                 if exporter.combined is not None:
-                    options = self.plan.options.get(exporter.key, {})
+                    options = self.plan.option_values(exporter.key)
                     with atomic_path(out / f"{self.plan.instance.analysis}{exporter.suffix}") as temporary:
                         pieces = done.pieces(exporter.key, files)
                         exporter.combined.write(temporary, pieces, options, progress)

@@ -28,7 +28,8 @@ from cvstudio.media.identity import media_id
 from cvstudio.overlap import fan_out
 from cvstudio.progress import Progress
 from cvstudio.readers import sample_key
-from cvstudio.stacking import with_stack
+from cvstudio.session import AnalysisInstance
+from cvstudio.stacking import shown_frames, with_stack
 from cvstudio.threads import share_cores
 from cvstudio.types import Image
 
@@ -65,16 +66,25 @@ class Workers(Closing):
     ----------
     done : what was done before; it is told what is done now
     runner : makes the runner of a thread, in that thread
+    loaded : told by each thread when its runner has loaded the networks
     """
 
     def __init__(
-        self, plan: BatchPlan, tasks: list[Task], done: BatchQueue, *, runner: Callable[[], Runner], streams: int
+        self,
+        plan: BatchPlan,
+        tasks: list[Task],
+        done: BatchQueue,
+        *,
+        runner: Callable[[], Runner],
+        loaded: Callable[[Runner], None],
+        streams: int,
     ) -> None:
         self._plan = plan
         self._tasks = iter(tasks)
         self._n_tasks = len(tasks)
         self._done = done
         self._runner = runner
+        self._loaded = loaded
         self._streams = streams
         self._recipe = plan.recipe()
         kinds = plan.instance.spec.inputs[0].kinds
@@ -183,6 +193,7 @@ class Workers(Closing):
         try:
             with self._runner() as runner:
                 self._load(runner)
+                self._loaded(runner)
                 while (future := self._next()) is not None:
                     self._stop.check()
                     read = future.result()
@@ -195,34 +206,35 @@ class Workers(Closing):
 
     def _load(self, runner: Runner) -> None:
         """Load the network before the first picture: what is missing is missing for all."""
-        instance = self._plan.instance
-        model = instance.model_spec
-        if model is None:
-            return
-        if self._streams > 1 and model.weights and runner.host.device == "cpu":
-            share_cores(self._streams)
-        runner.host.network(model, instance.weights, self._stop)
+        used = {(layer.model, layer.weights): layer for layer in (*self._plan.layers, self._plan.template)}
+        for layer in used.values():
+            model = layer.model_spec
+            if model is None:
+                continue
+            if self._streams > 1 and model.weights and runner.host.device == "cpu":
+                share_cores(self._streams)
+            runner.host.network(model, layer.weights, self._stop)
 
     def _do(self, runner: Runner, read: _Read) -> None:
         spec = self._plan.instance.spec
         slot = spec.inputs[0]
-        template = self._plan.template
-        instance = dataclasses.replace(template, bindings={**template.bindings, slot.name: read.media})
+        instance, layers = self._plan.on(read.media)
         base = ExportItem(read.media, None, None, self._plan.look, self._recipe, stem=read.task.name)
         video = read.media.kind is MediaKind.VIDEO and not slot.streamed
         try:
             targets = self._targets(read.task, video=video)
             if video:
-                outcome = self._video(runner, instance, base, read, targets)
+                outcome = self._video(runner, instance, layers, base, read, targets)
                 self._tell(outcome)
                 return
             if read.sample is not None:
                 runner.cache.put(sample_key(read.media, None), read.sample)
             result = runner.result(instance, self._stop)
-            runner.cache.clear()
             image = read.sample if isinstance(read.sample, Image) else None
             item = dataclasses.replace(base, base=image, result=result)
-            item = with_stack(runner, item, instance, (instance,), self._stop, pts=None)
+            if any(exporter.draws for exporter, _ in targets):
+                item = with_stack(runner, item, instance, layers, self._stop, pts=None)
+            runner.cache.clear()
         except STOPPING:
             raise
         except Exception as error:  # the batch goes on with the next file
@@ -265,7 +277,7 @@ class Workers(Closing):
     def _write_one(
         self, exporter: Exporter, path: Path | None, item: ExportItem, pieces: dict[str, list[Piece]]
     ) -> None:
-        item = dataclasses.replace(item, options=self._plan.options.get(exporter.key, {}))
+        item = dataclasses.replace(item, options=self._plan.option_values(exporter.key))
         if path is None:
             assert exporter.combined is not None
             exporter.check(item)
@@ -278,7 +290,8 @@ class Workers(Closing):
     def _video(
         self,
         runner: Runner,
-        instance: Any,
+        instance: AnalysisInstance,
+        layers: tuple[AnalysisInstance, ...],
         base: ExportItem,
         read: _Read,
         targets: list[tuple[Exporter, Path | None]],
@@ -287,9 +300,15 @@ class Workers(Closing):
         pieces: dict[str, list[Piece]] = {}
 
         def reader(exporter: Exporter, path: Path | None) -> Any:
-            return lambda frames: self._write_one(exporter, path, dataclasses.replace(base, frames=frames), pieces)
+            def write(frames: Iterator[tuple[Any, Any, Any]]) -> None:
+                wanted = ((frame, shown if exporter.draws else result) for frame, result, shown in frames)
+                self._write_one(exporter, path, dataclasses.replace(base, frames=wanted), pieces)
 
-        frames = runner.frames(instance, self._stop, streams=1 if self._streams > 1 else None)
+            return write
+
+        if not any(exporter.draws for exporter, _ in targets):
+            layers = ()
+        frames = shown_frames(runner, instance, layers, self._stop, streams=1 if self._streams > 1 else None)
         fan_out(frames, [reader(*target) for target in targets])
         runner.cache.clear()
         return self._well(read, targets, pieces)

@@ -46,8 +46,9 @@ def _number(value: np.float32) -> float | None:
 
 
 def rows_of(result: Detections) -> list[Row]:
-    """One mapping for each box: id, label, score, box (x1, y1, x2, y2 in image pixels), and the mask where there is
-    one, as COCO's uncompressed run-length code: size [height, width], counts."""
+    """One mapping for each box: id, label, score, box (x1, y1, x2, y2 in image pixels); track_id where things are
+    followed, None for one that is not; and the mask where there is one, as COCO's uncompressed run-length code: size
+    [height, width], counts."""
     rows: list[Row] = [
         {
             "id": int(result.ids[row]),
@@ -57,6 +58,9 @@ def rows_of(result: Detections) -> list[Row]:
         }
         for row in range(len(result))
     ]
+    if result.track_ids is not None:
+        for number, row in enumerate(rows):
+            row["track_id"] = result.identity(number)
     if result.masks is not None:
         for number, row in enumerate(rows):
             counts = result.masks.counts(number, result.boxes[number], result.size)
@@ -155,9 +159,9 @@ FORMS: dict[type[Any], Form] = {
     Detections: Form(
         "cvstudio-detections",
         "detections",
-        ("id", "label", "score", "x1", "y1", "x2", "y2"),
+        ("id", "label", "score", "x1", "y1", "x2", "y2", "track_id"),
         rows_of,
-        lambda row: [row["id"], _cell(row["label"]), row["score"], *row["box"]],
+        lambda row: [row["id"], _cell(row["label"]), row["score"], *row["box"], row.get("track_id")],
     ),
     Labels: Form(
         "cvstudio-labels",
@@ -225,7 +229,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
     frames : one entry for a picture, one for each frame of a video:
         time_secs : presentation time from the first frame, null for a picture
         detections : best first: id, label, score, box [x1, y1, x2, y2] in pixels; (0, 0) is the outer corner of the
-            top left pixel; mask where the model tells it (see `rows_of`)
+            top left pixel; track_id of what is followed; mask where the model tells it (see `rows_of`)
         labels : the likeliest first: label, probability, believed
         points, neighbours, classes, pairs, regions : see `point_rows`, `neighbour_rows`, `region_rows`, `pair_rows` and
             `inside_rows`
@@ -310,7 +314,7 @@ EXPORTERS.register(
         ".csv",
         tuple(FORMS),
         _write_csv,
-        "Boxes, classes and scores, for a spreadsheet.",
+        "Boxes, classes, scores and identities, for a spreadsheet.",
         either=True,
         keywords=("spreadsheet", "Excel", "표"),
         combined=Combined(_csv_pieces, _write_many_csv),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -64,17 +65,30 @@ def _write_mp4(path: Path, item: ExportItem, progress: Progress) -> None:
     OSError
         The file cannot be written.
     """
+    with mp4_file(path, item.media.name, movflags="+faststart") as target:
+        _write(target, item, item.options_as(VideoOptions), progress)
+
+
+@contextmanager
+def mp4_file(path: Path, name: str, **options: str) -> Iterator[Any]:
+    """A new MP4 at `path`; `options` are the muxer's, and `name` is what an error calls it.
+
+    Raises
+    ------
+    ExportError
+        The encoder refuses what it is given.
+    OSError
+        The file cannot be written.
+    """
     import av
 
     try:
-        with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as target:
-            _write(target, item, item.options_as(VideoOptions), progress)
+        with av.open(str(path), "w", format="mp4", options=options) as target:
+            yield target
     except av.FFmpegError as error:
         if isinstance(error, OSError) and error.errno and not isinstance(error, av.error.InvalidDataError):
             raise OSError(error.errno, error.strerror) from error
-        raise ExportError(
-            f"{item.media.name} cannot be written as MP4 ({error.strerror}); export its data instead."
-        ) from None
+        raise ExportError(f"{name} cannot be written as MP4 ({error.strerror}); export its data instead.") from None
 
 
 def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progress) -> None:
@@ -88,13 +102,15 @@ def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progr
             assert moment.pts is not None
             compared = moment.result.size if isinstance(moment.result, Pair) else None
             whole = View.whole(compared or media.size or moment.image.size)
-            pixels = _even(render(moment.image, [(moment.result, look)], whole))
+            pixels = even_sides(render(moment.image, [(moment.result, look)], whole))
             if stream is None:
-                stream = _add_picture(target, pixels, tick, media, options)
+                rate = Fraction(media.frame_rate or 30).limit_denominator(1001)
+                encoder = {"crf": CRF[options.quality], "preset": PRESET}
+                stream = add_picture(target, pixels, tick, rate, encoder)
                 if options.sound:
                     sound = SoundTrack.add(target, media, start_secs=item.start_secs, stop_secs=item.stop_secs)
             time_secs = max(0.0, moment.pts - item.start_secs)
-            target.mux(stream.encode(_encoded_form(pixels, time_secs, tick)))
+            target.mux(stream.encode(encoded_form(pixels, time_secs, tick)))
             if sound is not None:
                 # Sound goes between the frames that it belongs to, so that players can read on.
                 sound.write(time_secs, progress)
@@ -110,6 +126,8 @@ def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progr
 
 def _tick(media: Media) -> Fraction:
     """The clock of the source, on which its presentation times are whole numbers."""
+    if media.format == "webp":
+        return DEFAULT_TIME_BASE  # FFmpeg does not know its times, which are whole milliseconds
     with open_container(media.path) as container:
         picture = video_stream(container)
         found = time_base(picture) if picture else DEFAULT_TIME_BASE
@@ -117,9 +135,14 @@ def _tick(media: Media) -> Fraction:
     return found if found.denominator <= MAX_TICKS_PER_SEC else DEFAULT_TIME_BASE
 
 
-def _add_picture(target: Any, pixels: NDArray[np.uint8], tick: Fraction, media: Media, options: VideoOptions) -> Any:
-    rate = Fraction(media.frame_rate or 30).limit_denominator(1001)
-    stream = target.add_stream("libx264", rate=rate, options={"crf": CRF[options.quality], "preset": PRESET})
+def add_picture(
+    target: Any, pixels: NDArray[np.uint8], tick: Fraction, rate: Fraction, options: Mapping[str, str]
+) -> Any:
+    """A stream of pictures like `pixels` in the container `target`, whose times are whole `tick` seconds.
+
+    `rate` is what the file says, and what the encoder plans by; `options` are the encoder's.
+    """
+    stream = target.add_stream("libx264", rate=rate, options=dict(options))
     stream.height, stream.width = pixels.shape[:2]
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
@@ -130,7 +153,7 @@ def _add_picture(target: Any, pixels: NDArray[np.uint8], tick: Fraction, media: 
     return stream
 
 
-def _encoded_form(pixels: NDArray[np.uint8], pts: float, tick: Fraction) -> Any:
+def encoded_form(pixels: NDArray[np.uint8], pts: float, tick: Fraction) -> Any:
     """`pixels` as a YUV frame (BT.709, limited range) at `pts` seconds."""
     import av
 
@@ -141,7 +164,7 @@ def _encoded_form(pixels: NDArray[np.uint8], pts: float, tick: Fraction) -> Any:
     return encoded
 
 
-def _even(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def even_sides(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """H.264 with 4:2:0 colour wants even sides: the last row or column is repeated."""
     height, width = pixels.shape[:2]
     return np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

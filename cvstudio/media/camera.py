@@ -5,7 +5,9 @@ A camera is named by its identity alone: `camera:/dev/video0@1280x720` or `camer
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sys
 import threading
 import time
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 
 from cvstudio.errors import MediaError
 from cvstudio.media.base import BaseReader, Media, MediaKind
+from cvstudio.media.tap import new_source, tap_of
 from cvstudio.progress import Progress
 from cvstudio.types import Frame, Size
 
@@ -141,6 +144,7 @@ class CameraReader(BaseReader):
         self._newest: Frame | None = None
         self._error: MediaError | None = None
         self._closed = False
+        self._number = new_source()
         self._thread = threading.Thread(target=self._capture, name="cvstudio-camera", daemon=True)
         self._thread.start()
 
@@ -184,19 +188,23 @@ class CameraReader(BaseReader):
             source = self._open_source(self._media)
             began = _started.setdefault(self._media.id, time.monotonic())
             while not self._closed:
-                pixels = source.read()
-                now = time.monotonic() - began
+                frame = Frame(source.read(), pts=time.monotonic() - began)
                 with self._condition:
-                    if self._newest is None or now > self._newest.pts:
-                        self._newest = Frame(pixels, pts=now)
+                    if self._newest is None or frame.pts > self._newest.pts:
+                        self._newest = frame
                     self._condition.notify_all()
-        except Exception as error:  # the thread ends here: whoever waits for a frame gets it
+                if (tap := tap_of(self._media.id)) is not None:
+                    tap.put(self._number, frame)
+        except Exception as error:  # the thread ends here, and who waits for a frame is told
+            told = error if isinstance(error, MediaError) else _stopped(self.name, error)
             with self._condition:
-                self._error = error if isinstance(error, MediaError) else _stopped(self.name, error)
+                self._error = told
                 self._condition.notify_all()
         finally:
             if source is not None:
                 source.close()
+            if (tap := tap_of(self._media.id)) is not None:
+                tap.end(self._number, self._error)
 
 
 def _stopped(name: str, error: Exception) -> MediaError:
@@ -235,14 +243,15 @@ class DeviceSource:
         import cv2
 
         self._place = place = media.details["device"]
+        self._answered = False
         linux = sys.platform == "linux"
-        if linux and not Path(place).exists():
-            raise MediaError(f"The camera {place} is not connected; plug it in, or choose another one.")
+        if linux:
+            _check_device(place)
         target: int | str = place if linux else int(place)
         self._capture = cv2.VideoCapture(target, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
         if not self._capture.isOpened():
             self._capture.release()
-            raise MediaError(f"The camera {place} cannot be opened; close the program that uses it, and try again.")
+            raise MediaError(f"The camera {place} {_BUSY if linux else _BUSY_OR_FORBIDDEN}")
         if media.size is not None:
             # Uncompressed, most cameras send large pictures slowly.
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
@@ -255,21 +264,52 @@ class DeviceSource:
 
         good, frame = self._capture.read()
         if not good or frame is None:
-            raise MediaError(f"The camera {self._place} does not answer any more; plug it in again and press play.")
+            raise MediaError(f"The camera {self._place} {self._lost()}")
+        self._answered = True
         return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+    def _lost(self) -> str:
+        linux = sys.platform == "linux"
+        if linux and not Path(self._place).exists():
+            return "was unplugged; plug it in again and press play."
+        if not self._answered:
+            # Two programs may open a camera; only to the first one it sends pictures.
+            return _BUSY if linux else _BUSY_OR_FORBIDDEN
+        return "does not answer any more; plug it in again and press play."
 
     def close(self) -> None:
         self._capture.release()
+
+
+_BUSY = "is used by another program; close that, and press play."
+_BUSY_OR_FORBIDDEN = (
+    "cannot be opened; close the program that uses it, allow this one to use cameras in the settings of the system, "
+    "and press play."
+)
+_REASONS = {
+    errno.EACCES: "must not be used by this user; join the group that its permissions name (often 'video'), log in "
+    "again, and press play.",
+    errno.EPERM: "must not be used by this user; allow it in the settings of the system, and press play.",
+    errno.EBUSY: _BUSY,
+}
+
+
+def _check_device(place: str) -> None:
+    """Say in one sentence why a camera cannot be opened, which OpenCV does not tell. Raises MediaError."""
+    try:
+        os.close(os.open(place, os.O_RDWR | os.O_NONBLOCK))
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0, "is not connected; plug it in, or choose another one.")
+        raise MediaError(f"The camera {place} {reason}") from error
 
 
 class FileSource:
     """A video in real time, again and again."""
 
     def __init__(self, media: Media) -> None:
-        from cvstudio.media.open import open_media
-        from cvstudio.media.video import VideoReader
+        from cvstudio.media.open import open_media, open_reader
 
-        self._reader = VideoReader(open_media(media.path, kind=MediaKind.VIDEO))
+        self._reader = open_reader(open_media(media.path, kind=MediaKind.VIDEO))
         self._began = time.monotonic()
 
     def read(self) -> NDArray[np.uint8]:
@@ -282,7 +322,8 @@ class FileSource:
         if behind > BEHIND_SECS:
             frame = self._reader.at(frame.pts + behind)
         _wait_until(self._began + frame.pts)
-        return frame.rgb8
+        pixels: NDArray[np.uint8] = frame.rgb8
+        return pixels
 
     def close(self) -> None:
         self._reader.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -137,14 +137,23 @@ def _webp(file: BinaryIO, length: int) -> Header:
     else:
         width, height = struct.unpack("<HH", body[6:10])
         size = Size(width & 0x3FFF, height & 0x3FFF)
-    orientation, position = 1, 12
+    orientation, pictures = 1, 0
+    for name, position, count in webp_chunks(file, length):
+        pictures += name == b"ANMF"
+        if name == b"EXIF" and position + count <= length:
+            file.seek(position)
+            orientation = _exif_orientation(file.read(count).removeprefix(b"Exif\0\0"))
+    return Header("WebP", size, orientation=orientation, whole=riff + 8 <= length, animated=pictures > 1)
+
+
+def webp_chunks(file: BinaryIO, length: int) -> Iterator[tuple[bytes, int, int]]:
+    """The outermost chunks of a WebP of `length` bytes (RFC 9649, 2.3): name, where its content begins, its length."""
+    position = 12
     while position + 8 <= length:
         file.seek(position)
         name, count = struct.unpack("<4sI", file.read(8))
-        if name == b"EXIF" and position + 8 + count <= length:
-            orientation = _exif_orientation(file.read(count).removeprefix(b"Exif\0\0"))
+        yield name, position + 8, count
         position += 8 + count + count % 2
-    return Header("WebP", size, orientation=orientation, whole=riff + 8 <= length)
 
 
 def _gif(file: BinaryIO, length: int) -> Header:

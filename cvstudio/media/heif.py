@@ -1,4 +1,4 @@
-"""HEIC and HEIF through libheif, AVIF through Pillow."""
+"""HEIC and HEIF through libheif, AVIF through Pillow, or through OpenCV where it has more than 8 bits."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.errors import MediaError
 from cvstudio.media.base import Format, Media, MediaKind
 from cvstudio.media.container import check_whole
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.headers import is_heif
 from cvstudio.media.identity import HEAD_BYTES, check_size, decoding
+from cvstudio.media.image import decode, upright
 from cvstudio.media.whole import WholeReader
 from cvstudio.types import Image, Size
 
 # The brands, major and compatible, are the first box (ISO/IEC 14496-12, 4.3).
+_AV1_BOX = re.compile(rb"av1C\x81.(.)", re.DOTALL)
+_HIGH_DEPTH, _TWELVE_BITS, _ORIENTATION = 0x40, 0x20, 274
+
 _AV1 = re.compile(rb".{4}ftyp(?:.{4}){0,16}?avi[fs]", re.DOTALL)
 
 
@@ -50,8 +55,8 @@ def read_heif(path: Path) -> Image:
     Returns
     -------
     Image
-        RGB, upright: the turns and mirrors of the file are applied. uint8, or uint16 where HEIC holds 10 or 12 bits;
-        AVIF is given as 8 bits. Alpha where there is one.
+        RGB, upright: the turns and mirrors of the file are applied. uint8, or uint16 where it holds 10 or 12 bits.
+        Alpha where there is one.
 
     Raises
     ------
@@ -68,9 +73,35 @@ def read_heif(path: Path) -> Image:
         from PIL.ImageOps import exif_transpose
 
         with found:
-            upright = exif_transpose(found)
-            alpha = upright.has_transparency_data
-            return _from_planes(np.asarray(upright.convert("RGBA" if alpha else "RGB")), 8, False)
+            bits = _av1_bits(path)
+            deep = _deep(path, found.getexif().get(_ORIENTATION, 1)) if bits > 8 else None
+            if deep is not None:
+                return _from_planes(deep, bits, False)
+            turned = exif_transpose(found)
+            alpha = turned.has_transparency_data
+            return _from_planes(np.asarray(turned.convert("RGBA" if alpha else "RGB")), 8, False)
+
+
+def _av1_bits(path: Path) -> int:
+    """Bits of a channel, as the codec's configuration of the main picture says (AV1 in ISOBMFF, 2.3)."""
+    with decoding(path):
+        box = _AV1_BOX.search(path.read_bytes())
+    if box is None or not box[1][0] & _HIGH_DEPTH:
+        return 8
+    return 12 if box[1][0] & _TWELVE_BITS else 10
+
+
+def _deep(path: Path, orientation: int) -> NDArray[np.uint16] | None:
+    """Every bit of an AVIF, upright, which Pillow does not give; None where this OpenCV cannot read it."""
+    try:
+        found = decode(path, shown=False)
+    except MediaError:
+        return None
+    if found.dtype != np.uint16:
+        return None
+    if found.ndim == 3:
+        found = found[..., [2, 1, 0, 3][: found.shape[2]]]
+    return upright(found, orientation)
 
 
 def _from_planes(planes: NDArray[Any], bits: int, premultiplied: bool) -> Image:
@@ -92,7 +123,7 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         return None
     found = _open(path, head)
     av1 = _AV1.match(head) is not None
-    bits = 8 if av1 else int(found.info.get("bit_depth", 8))
+    bits = _av1_bits(path) if av1 else int(found.info.get("bit_depth", 8))
     alpha = found.has_transparency_data if av1 else found.has_alpha
     details = {"format": "AVIF" if av1 else "HEIC", "bits": str(bits), "channels": "RGBA" if alpha else "RGB"}
     return Media(identity, path, MediaKind.IMAGE, read_heif(path).size if av1 else Size(*found.size), details=details)

@@ -96,6 +96,14 @@ class ImageReader(BaseReader):
         return _to_image(self._path, header, raw)
 
 
+def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """`pixels` (H, W, …) turned and mirrored as an EXIF orientation 1..8 says."""
+    if orientation not in _TURNS:
+        return pixels
+    mirror, turns = _TURNS[orientation]
+    return np.ascontiguousarray(np.rot90(pixels[:, ::-1] if mirror else pixels, turns))
+
+
 def _tiff_with_alpha(path: Path) -> Image:
     """Through Pillow, for OpenCV multiplies the colours of an 8-bit TIFF by its alpha."""
     from PIL.TiffImagePlugin import TiffImageFile
@@ -125,9 +133,8 @@ def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
             "floats, so convert it first."
         )
     # OpenCV turns a TIFF upright even where it is asked for the file as it is.
-    if header.format != "TIFF" and header.orientation in _TURNS:
-        mirror, turns = _TURNS[header.orientation]
-        raw = np.ascontiguousarray(np.rot90(raw[:, ::-1] if mirror else raw, turns))
+    if header.format != "TIFF":
+        raw = upright(raw, header.orientation)
     alpha = raw[:, :, 3] if channels == 4 else None
     if header.clear is not None and channels == 1:
         # OpenCV makes the colours that a PNG calls transparent so, but leaves its greys as they are.

@@ -223,7 +223,7 @@ def _quarter_turns(frame: VideoFrame) -> int:
 
 
 def _is_animation(path: Path, head: bytes) -> bool:
-    """Whether it is a GIF or PNG that moves. FFmpeg has no decoder for a WebP that does."""
+    """Whether it is a GIF or PNG that moves. For a WebP that does see `cvstudio.media.webp`."""
     header = read_header(path, head) if head.startswith((b"GIF8", b"\x89PNG")) else None
     return header is not None and header.animated
 

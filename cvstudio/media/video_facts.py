@@ -34,13 +34,17 @@ def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
         stream = video_stream(container)
         even = stream is None or _even(container, stream)
     if media.frame_rate:
-        rate = f"{media.frame_rate:.5g} fps"
-        yield "Frame rate", rate if even else f"variable, {rate} on average"
+        yield "Frame rate", rate_text(media.frame_rate, even=even)
     if turned:
         yield "Rotation", f"{turned}° (shown upright)"
     yield "Pixels", pixels
     if bit_rate:
         yield "Bit rate", f"{bit_rate / 1e6:.3g} Mbit/s"
+
+
+def rate_text(rate: float, *, even: bool) -> str:
+    """Frames per second; `even` says whether they follow each other at equal distances."""
+    return f"{rate:.5g} fps" if even else f"variable, {rate:.5g} fps on average"
 
 
 def _even(container: InputContainer, stream: VideoStream) -> bool:

@@ -200,3 +200,51 @@ def test_a_panel_that_nobody_opens_is_empty(window):
     panel = window.docks["batch"].widget()
     assert panel.content is None
     assert not panel.findChildren(QPushButton)
+
+
+def test_the_panel_shows_the_options_of_every_chosen_format_and_keeps_them(batch, window, qtbot, folder, tmp_path):
+    batch.set_formats({"yolo", "voc", "png"})
+    assert batch.options.form("yolo").isVisibleTo(batch)
+    assert batch.options.form("voc").isVisibleTo(batch)
+    with pytest.raises(KeyError):
+        batch.options.form("png")  # it declares none
+    batch.options.form("yolo").row("scores").edit(True, dragging=False)
+    batch.start()
+    assert not batch.options.isEnabled()
+    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
+    line = (tmp_path / "results" / "yolo" / "labels" / "0.txt").read_text().split("\n")[0]
+    assert len(line.split()) == 6
+    # The same folder another day: the options are there again, so that the queue goes on.
+    again = BatchContent(window.controller)
+    qtbot.addWidget(again)
+    assert again.options.form("yolo").row("scores").value() is True
+    again.start()
+    qtbot.waitUntil(lambda: again.state == "ended", timeout=60_000)
+    assert "5 done (5 before)" in again.message.text()
+    # What a single export was told last is another matter.
+    dialog = opened(window)
+    dialog.choose("yolo")
+    assert dialog.form.row("scores").value() is False
+    dialog.reject()
+    batch.set_formats({"png"})
+    assert not batch.options.isVisibleTo(batch)
+
+
+def test_a_batch_from_the_window_draws_every_visible_layer_as_it_is_seen(batch, window, show, qtbot, tmp_path):
+    import numpy as np
+
+    controller = window.controller
+    first = controller.session.state.instance
+    assert first is not None
+    controller.layers.set_opacity(first.id, 0.25)
+    qtbot.waitUntil(lambda: controller.session.state.instance.opacity == 0.25)
+    batch.set_formats({"png"})
+    batch.start()
+    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
+    dialog = opened(window)
+    dialog.choose("png")
+    dialog.folder.setText(str(tmp_path / "single"))
+    dialog.accept()
+    qtbot.waitUntil(lambda: bool(window.exporting.written), timeout=60_000)
+    one = np.asarray(Pillow.open(window.exporting.written[0]))
+    assert np.array_equal(one, np.asarray(Pillow.open(tmp_path / "results" / "png" / "0.png")))

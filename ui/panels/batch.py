@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QMenu,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QStackedLayout,
     QVBoxLayout,
     QWidget,
@@ -27,6 +28,7 @@ from cvstudio.jobs import Event, Job
 from cvstudio.progress import Progress, TimeLeft, duration_text
 from cvstudio.session import AnalysisInstance
 from ui.controller import Controller
+from ui.exporting import shown_stack
 from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
@@ -35,6 +37,7 @@ from ui.translate import translated
 from ui.widgets.empty_state import EmptyState
 
 CONTROLS_WIDTH = 320
+OPTIONS_WIDTH = 300
 OWNER = ("batch",)
 LANE = "batch"
 TELL_EVERY_SECS = 0.1
@@ -67,6 +70,7 @@ class BatchContent(QWidget):
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
+        from ui.widgets.format_options import FormatOptions
         from ui.widgets.outcomes_table import OutcomesTable
 
         self._controller = controller
@@ -78,13 +82,17 @@ class BatchContent(QWidget):
         self._cancelling = False
         self._summary: Any = None
         self.state = "idle"
+        self.options = FormatOptions(self._settings, "batch/options", titled=True)
+        self.options.edited.connect(self.options.remember)
         self.table = OutcomesTable()
         self.table.opened.connect(lambda file: controller.open_paths([Path(file)]))
         work = QWidget()
         sides = QHBoxLayout(work)
         sides.setContentsMargins(12, 8, 12, 12)
         sides.setSpacing(16)
+        self._options_side = self._make_options()
         sides.addWidget(self._make_controls())
+        sides.addWidget(self._options_side)
         sides.addWidget(self.table, 1)
         self.empty = EmptyState(
             "images",
@@ -150,6 +158,21 @@ class BatchContent(QWidget):
         layout.addStretch(1)
         layout.addWidget(self.only_failed, 0, Qt.AlignmentFlag.AlignLeft)
         return controls
+
+    def _make_options(self) -> QScrollArea:
+        """Beside the controls, not under them: the panel is wide and low."""
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 8, 0)
+        column.addWidget(self.options)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setFixedWidth(OPTIONS_WIDTH)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inner)
+        return scroll
 
     def _folder_button(self, name: str, choose: Any) -> QPushButton:
         button = QPushButton(icon("folder-open"), "")
@@ -221,13 +244,21 @@ class BatchContent(QWidget):
         running = self.state == "running"
         model = instance.model_spec if instance is not None else None
         title = translated(instance.spec.title) if instance is not None else self.tr("No analysis is chosen")
-        self.analysis.setText(title + (f" · {model.title}" if model else ""))
+        title += f" · {model.title}" if model else ""
+        layers = [translated(item.spec.title) for item in shown_stack(self._controller)]
+        if len(layers) > 1:
+            title += "\n" + self.tr("Pictures show {layers}").format(layers=", ".join(layers))
+        self.analysis.setText(title)
         for button, text in ((self.source, self._source), (self.out, self._out)):
             button.setText(Path(text).name)
             button.setToolTip(text)
             button.setEnabled(not running)
-        self.formats.setText(", ".join(translated(item.title) for item in self._chosen(instance)) if instance else "")
+        exporters = self._chosen(instance) if instance is not None else []
+        self.formats.setText(", ".join(translated(item.title) for item in exporters))
         self.formats.setEnabled(not running and instance is not None)
+        self.options.set_formats(exporters)
+        self.options.setEnabled(not running)
+        self._options_side.setHidden(self.options.isHidden())
         self.start_button.setText(self.tr("Resume") if self.state == "paused" else self.tr("Start"))
         self.start_button.setEnabled(not running and instance is not None)
         self.pause_button.setEnabled(running)
@@ -242,7 +273,10 @@ class BatchContent(QWidget):
         if instance is None or self.state == "running":
             return
         look = dict(self._controller.session.state.look)
-        formats = tuple(item.key for item in self._chosen(instance))
+        exporters = self._chosen(instance)
+        formats = tuple(item.key for item in exporters)
+        options = {item.key: self.options.values(item) for item in exporters}
+        stack = shown_stack(self._controller)
         source, out = Path(self._source), Path(self._out)
         self.table.outcomes.clear()
         self._left = TimeLeft()
@@ -255,7 +289,7 @@ class BatchContent(QWidget):
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.batch import Batch, BatchPlan
 
-            batch = Batch(BatchPlan(instance, (source,), out, formats, look=look))
+            batch = Batch(BatchPlan(instance, (source,), out, formats, options, look, stack))
             ended: list[Any] = []
             told = time.monotonic()
             for outcome in batch.run(progress):

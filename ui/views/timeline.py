@@ -55,6 +55,7 @@ class Timeline(QFrame):
     smooth_toggled : whether it should play smoothly instead of exactly
     volume_changed : 0..1
     mute_toggled : bool
+    record_toggled : begin or end recording
     """
 
     play_toggled = Signal()
@@ -65,6 +66,7 @@ class Timeline(QFrame):
     smooth_toggled = Signal(bool)
     volume_changed = Signal(float)
     mute_toggled = Signal(bool)
+    record_toggled = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,6 +120,10 @@ class Timeline(QFrame):
         self.live.setObjectName("quiet")
         self.live.hide()
         layout.addWidget(self.live, 1)
+        self.record = _Button("circle-dot", "")
+        self.record.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.record.clicked.connect(lambda: self.record_toggled.emit())
+        layout.addWidget(self.record)
         layout.addWidget(self.scrubber, 1)
         layout.addWidget(self.duration)
         layout.addSpacing(4)
@@ -128,6 +134,8 @@ class Timeline(QFrame):
         self.set_has_sound(False)
         self.set_frame_rate(None)
         self.set_smooth(False)
+        self.set_recording(None)
+        self.record.hide()
 
     def _make_speed(self) -> _Button:
         button = _Button("gauge", self.tr("Speed"))
@@ -213,6 +221,7 @@ class Timeline(QFrame):
         """A camera plays and stops, and has no length."""
         self._live = live
         self.live.setVisible(live)
+        self.record.setVisible(live)
         for item in (self.scrubber, self.loop, self.speed):
             item.setVisible(not live)
         self._fit()
@@ -221,6 +230,19 @@ class Timeline(QFrame):
             self.on.hide()
             self.smooth.show()
             self.play.setEnabled(True)
+
+    def set_recording(self, elapsed: str | None) -> None:
+        """How long it has been recording; None where it is not."""
+        if elapsed is None:
+            self.record.dress("circle-dot", self.tr("Record what the camera sends (Ctrl+R)"))
+            self.record.setText(self.tr("Record"))
+        else:
+            self.record.dress("square", self.tr("End recording, and keep it (Ctrl+R)"))
+            self.record.setIcon(icon("square", role="error"))
+            self.record.setText(elapsed)
+        texts = (self.tr("Record"), "0:00:00", self.record.text())
+        widest = max(self.record.fontMetrics().horizontalAdvance(text) for text in texts)
+        self.record.setMinimumWidth(widest + 36)
 
     def set_smooth(self, smooth: bool) -> None:
         """How frames and results go together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import dataclasses
 import io
 import json
@@ -376,3 +377,29 @@ def test_a_folder_format_needs_a_folder(put, masked, tmp_path):
     with pytest.raises(ExportError, match="is to be a folder, found a file"):
         put("cutouts", masked)
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_identities_are_the_same_in_every_format_that_holds_them(put, masked, picture):
+    tracked = dataclasses.replace(masked, track_ids=np.array([5, -1, 6]))
+    frames = [(Frame(picture.pixels, pts=n / 25), tracked.take(range(n))) for n in range(4)]
+    wanted = [(0.04, 5), (0.08, 5), (0.08, None), (0.12, 5), (0.12, None), (0.12, 6)]
+
+    table = csv.DictReader(put("csv", None, "a.csv", frames).read_text(encoding="utf-8-sig").splitlines())
+    rows = list(table)
+    assert [(float(row["time_secs"]), int(row["track_id"]) if row["track_id"] else None) for row in rows] == wanted
+
+    told = json.loads(put("json", None, "a.json", frames).read_text())
+    entries = [(frame["time_secs"], row["track_id"]) for frame in told["frames"] for row in frame["detections"]]
+    assert entries == wanted
+
+    read = read_coco(put("coco", None, "a.coco.json", frames))
+    times = {image["id"]: image["time_secs"] for image in read.dataset["images"]}
+    annotations = read.loadAnns(read.getAnnIds())
+    assert [(times[entry["image_id"]], entry.get("track_id")) for entry in annotations] == wanted
+
+
+def test_a_table_of_what_is_not_followed_has_an_empty_column_and_json_no_key(put, masked):
+    rows = list(csv.DictReader(put("csv", masked, "a.csv").read_text(encoding="utf-8-sig").splitlines()))
+    assert [row["track_id"] for row in rows] == ["", "", ""]
+    (frame,) = json.loads(put("json", masked, "a.json").read_text())["frames"]
+    assert all("track_id" not in row for row in frame["detections"])

@@ -141,6 +141,7 @@ MAKERS: dict[str, Maker] = {
     "hdr": _hdr,
     "moving gif": _moving("GIF"),
     "moving png": _moving("PNG"),
+    "moving webp": _moving("WEBP"),
     "text ply": _mesh("ply", encoding="ascii"),
     "binary ply": _mesh("ply"),
     "stl": _mesh("stl"),

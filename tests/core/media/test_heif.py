@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import av
+import cv2
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
@@ -99,6 +101,70 @@ def test_avif(tmp_path: Path) -> None:
         if image.alpha is not None:
             np.testing.assert_array_equal(image.alpha, expected[..., 3])
         assert open_media(path).details["format"] == "AVIF"
+
+
+def deep_avif(path: Path, bits: int, *, alpha: bool = False, orientation: int = 1) -> np.ndarray:
+    """A picture of `bits` bits without loss, written by OpenCV; what it holds, uint16 RGB(A) 0..2**bits - 1."""
+    top = 2**bits - 1
+    y, x = np.mgrid[:60, :90]
+    planes = [x * top // 89, y * top // 59, (x + y) * top // 148] + ([(90 - x) * top // 90] if alpha else [])
+    values = np.dstack(planes).astype(np.uint16)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    order = [2, 1, 0, 3][: values.shape[2]]
+    options = [cv2.IMWRITE_AVIF_DEPTH, bits, cv2.IMWRITE_AVIF_QUALITY, 100]
+    told = [np.frombuffer(exif.tobytes(), np.uint8)]
+    assert cv2.imwriteWithMetadata(str(path), values[..., order], [cv2.IMAGE_METADATA_EXIF], told, options)
+    return values
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("bits", [10, 12])
+def test_an_avif_keeps_all_its_bits(bits: int, alpha: bool, tmp_path: Path) -> None:
+    path = tmp_path / "깊은.avif"
+    values = deep_avif(path, bits, alpha=alpha)
+    with av.open(str(path)) as container:
+        # Another decoder, dav1d, says the same.
+        frame = next(container.decode(video=0))
+        assert frame.format.name == f"gbrp{bits}le"
+        green = np.frombuffer(frame.planes[0], np.uint16).reshape(60, -1)[:, :90]
+        np.testing.assert_array_equal(green, values[..., 1])
+    media = open_media(path)
+    assert media.details["bits"] == str(bits)
+    image = load(path)
+    assert image.pixels.dtype == np.uint16
+    scaled = np.round(values * (65535 / (2**bits - 1)))
+    assert np.abs(image.pixels - scaled[..., :3]).max() <= 1
+    assert image.pixels.min() == 0
+    assert image.pixels.max() == 65535
+    assert (image.alpha is not None) == alpha
+    if image.alpha is not None:
+        assert np.abs(image.alpha - scaled[..., 3]).max() <= 1
+    with PIL.Image.open(path) as opened:
+        assert np.abs(image.rgb8.astype(int) - np.asarray(opened.convert("RGB"))).max() <= 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_deep_avif_is_turned_and_mirrored(orientation: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.avif"
+    deep_avif(path, 10, orientation=orientation)
+    with PIL.Image.open(path) as opened:
+        expected = np.asarray(PIL.ImageOps.exif_transpose(opened).convert("RGB"))
+        assert opened.getexif().get(0x0112, 1) == orientation
+    image = load(path)
+    assert image.pixels.dtype == np.uint16
+    assert image.rgb8.shape == expected.shape == ((60, 90, 3) if orientation < 5 else (90, 60, 3))
+    assert np.abs(image.rgb8.astype(int) - expected).max() <= 1
+    assert open_media(path).size == image.size
+
+
+def test_a_deep_avif_is_opened_in_8_bits_where_opencv_lacks_the_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.avif"
+    deep_avif(path, 10)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
+    assert load(path).pixels.dtype == np.uint8
 
 
 @pytest.mark.parametrize("suffix", ["heic", "avif"])

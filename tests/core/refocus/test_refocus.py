@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -20,7 +21,11 @@ from cvstudio.analyses.refocus import (
     focus_at,
     pick,
 )
+from cvstudio.draw import Look, render
 from cvstudio.errors import BindingError, MediaError, ParamsError
+from cvstudio.exporters import EXPORTERS, ExportItem, export
+from cvstudio.light_picture import LightPicture
+from cvstudio.media import Media, MediaKind
 from cvstudio.progress import Progress
 from cvstudio.results import Picture
 from cvstudio.stages import Cache, NoParams, Providers, Request, first_missing, run_chain, stage_keys
@@ -300,10 +305,70 @@ def test_one_pixel_is_a_picture(depth):
 
 def test_float_pictures_are_blended_as_they_are_shown(depth):
     pixels = np.random.default_rng(6).random((HEIGHT, WIDTH, 3)).astype(np.float32)
-    image = Image(pixels, transfer="linear")
+    image = Image(pixels)
     np.testing.assert_array_equal(
         run(image, depth, make_request(focus=(1, 2))).pixels, plain_recipe(image, depth, (1, 2))
     )
+
+
+def srgb(light: np.ndarray) -> np.ndarray:
+    """IEC 61966-2-1, as it stands there."""
+    light = np.clip(light.astype(np.float64), 0, 1)
+    codes = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return codes * 255
+
+
+@pytest.fixture
+def hdr() -> Image:
+    """Light of which some is brighter than white, and some is no number."""
+    light = np.random.default_rng(7).gamma(0.6, 0.8, (HEIGHT, WIDTH, 3)).astype(np.float32)
+    light[5, 5], light[60, 80], light[90, 3] = np.nan, np.inf, -1
+    return Image(light, transfer="linear")
+
+
+def lens(image: Image, depth: DepthMap, focus: tuple[float, float], side: int = 20) -> np.ndarray:
+    """The recipe upon light: what is out of focus is averaged before it is exposed."""
+    light = np.nan_to_num(np.clip(image.pixels, 0, 65536), nan=0.0)
+    good = (depth.values >= focus[0]) & (depth.values <= focus[1]) & ~depth.invalid
+    return np.where(good[..., None], light, cv2.blur(light, (side, side)))
+
+
+@pytest.mark.parametrize("exposure", [0.0, 2.0, -3.5])
+def test_light_is_blurred_as_light_and_exposed_as_the_slider_says(exposure, hdr, depth):
+    result = run(hdr, depth, make_request(focus=(1, 2)))
+    drawn = render(hdr, [(result, Look(exposure=exposure))], View.whole(hdr.size), exposure_ev=exposure)
+    wanted = srgb(lens(hdr, depth, (1, 2)) * 2.0**exposure)
+    assert np.abs(drawn - wanted).max() < 0.6
+    assert result.mask is not None
+    assert 0.1 < result.mask.mean() < 0.9
+    # What is in focus is the picture itself, as it is shown without an analysis.
+    alone = render(hdr, [], View.whole(hdr.size), exposure_ev=exposure)
+    np.testing.assert_array_equal(drawn[result.mask], alone[result.mask])
+    plain = render(hdr, [(result, Look())], View.whole(hdr.size))
+    assert np.array_equal(drawn, plain) == (exposure == 0)
+
+
+def test_the_exposure_of_a_part_is_that_of_the_whole(hdr, depth):
+    view = View(Rect(20, 10, 90, 70), 1.0)
+    part = run(hdr, depth, make_request(view, focus=(2, 3)))
+    whole = run(hdr, depth, make_request(focus=(2, 3)))
+    look = Look(exposure=1.5)
+    drawn = render(hdr, [(part, look)], view, exposure_ev=1.5)
+    all_of_it = render(hdr, [(whole, look)], View.whole(hdr.size), exposure_ev=1.5)
+    np.testing.assert_array_equal(drawn, all_of_it[10:80, 20:110])
+
+
+def test_an_export_of_a_refocused_hdr_has_the_exposure(hdr, depth, tmp_path):
+    result = run(hdr, depth, make_request(focus=(1, 2)))
+    item = ExportItem(Media("id", Path("a.exr"), MediaKind.IMAGE, hdr.size), hdr, result, {"exposure": 1.0}, {})
+    export(EXPORTERS["png"], tmp_path / "a.png", item, Progress())
+    written = cv2.imread(str(tmp_path / "a.png"))[..., ::-1]
+    assert np.abs(written - srgb(lens(hdr, depth, (1, 2)) * 2)).max() < 0.6
+
+
+def test_a_picture_of_light_says_what_it_expects():
+    with pytest.raises(ValueError, match=r"expected float32 \(2, 3, 3\), found float64 \(2, 3, 3\)"):
+        LightPicture(np.zeros((2, 3, 3), np.uint8), Rect(0, 0, 3, 2), 1.0, Size(3, 2), light=np.zeros((2, 3, 3)))
 
 
 def test_values_are_checked_by_the_declaration():
