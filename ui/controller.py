@@ -6,14 +6,13 @@ import dataclasses
 import logging
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.base import Facts
 from cvstudio.browsing import with_shown
-from cvstudio.draw import Look
 from cvstudio.errors import UserError
 from cvstudio.jobs import Event, Job
 from cvstudio.media import Media, MediaKind
@@ -37,6 +36,9 @@ from ui.pipeline import Pipeline
 from ui.playback import Playback
 from ui.shown import Shown, ShownLayer
 from ui.translate import translated
+
+if TYPE_CHECKING:
+    from cvstudio.draw import Look
 
 log = logging.getLogger(__name__)
 
@@ -445,6 +447,8 @@ class Controller(QObject):
 
     def look(self) -> Look:
         """How results are drawn."""
+        from cvstudio.draw import Look
+
         return from_mapping(Look, self.session.state.look)
 
     def current_result(self) -> Any:

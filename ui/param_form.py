@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
@@ -11,24 +12,23 @@ from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
 from cvstudio.analyses.base import Histogram
 from cvstudio.params import Field, Range
 from ui.icons import icon
-from ui.widgets.choice_rows import BoolRow, ChoiceRow, PointRow
-from ui.widgets.class_picker import ChoicesRow
-from ui.widgets.folder_row import FolderRow
-from ui.widgets.row import Row
-from ui.widgets.slider_row import IntervalRow, SliderRow
+
+if TYPE_CHECKING:
+    from ui.widgets.row import Row
 
 WIDEST_LABEL = 120
 
-ROWS: Mapping[str, type[Row]] = {
-    "bool": BoolRow,
-    "int": SliderRow,
-    "float": SliderRow,
-    "choice": ChoiceRow,
-    "choices": ChoicesRow,
-    "interval": IntervalRow,
-    "point": PointRow,
-    "folder": FolderRow,
+ROWS: Mapping[str, str] = {
+    "bool": "choice_rows.BoolRow",
+    "int": "slider_row.SliderRow",
+    "float": "slider_row.SliderRow",
+    "choice": "choice_rows.ChoiceRow",
+    "choices": "class_picker.ChoicesRow",
+    "interval": "slider_row.IntervalRow",
+    "point": "choice_rows.PointRow",
+    "folder": "folder_row.FolderRow",
 }
+"""The row of each kind of parameter, in `ui.widgets`; it is imported with the first of its kind."""
 
 
 class ParamForm(QWidget):
@@ -126,16 +126,17 @@ class ParamForm(QWidget):
         folded = any(field.doc.more for field in fields)
         self._fold.setVisible(folded)
         self._more.setVisible(folded and self._unfolded)
-        widths = [row.label.sizeHint().width() for row in self._rows.values() if not isinstance(row, BoolRow)]
+        widths = [row.label.sizeHint().width() for row in self._rows.values() if row.field.kind != "bool"]
         for row in self._rows.values():
             row.set_label_width(min(max(widths, default=0), WIDEST_LABEL))
 
     def _make(self, field: Field) -> Row:
-        row = ROWS[field.kind](field)
+        module, _, name = ROWS[field.kind].partition(".")
+        row: Row = getattr(importlib.import_module(f"ui.widgets.{module}"), name)(field)
         name = field.name
         row.changed.connect(lambda value, dragging: self.edited.emit(name, value, dragging))
         row.released.connect(lambda _: self.released.emit(name))
-        if isinstance(row, PointRow):
+        if field.kind == "point":
             row.pick_requested.connect(lambda: self.pick_requested.emit(name))
         return row
 
