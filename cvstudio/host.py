@@ -19,7 +19,6 @@ from cvstudio.memory import network_budget
 from cvstudio.models.base import ModelSpec
 from cvstudio.precision import Precision, Wanted, settle
 from cvstudio.progress import Progress
-from cvstudio.weights import cached_path
 
 T = TypeVar("T")
 
@@ -90,6 +89,8 @@ class Host:
         so that a file that is put there later is another key. Device and precision are the requested ones: what "auto"
         stands for does not change while the program runs.
         """
+        from cvstudio.weights import cached_path
+
         path = weights_path
         if path is None and spec.weights:
             path = cached_path(spec.weights[0])
