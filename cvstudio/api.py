@@ -20,7 +20,7 @@ from cvstudio.media import Media, open_media
 from cvstudio.media.settings import apply_settings, split_settings
 from cvstudio.models import MODELS
 from cvstudio.overlap import ahead, side_by_side
-from cvstudio.precision import Wanted
+from cvstudio.precision import Precision, Wanted
 from cvstudio.progress import Progress
 from cvstudio.readers import Readers, read_sample
 from cvstudio.recipe import make_recipe
@@ -36,10 +36,23 @@ class Runner(Closing):
     """Runs analyses and keeps networks, readers and stage outputs between calls.
 
     Everything runs in the calling thread, but for the networks of `frames`, which go on ahead.
+
+    Parameters
+    ----------
+    device, precision, measure, ways : see `Host`; one result is not worth a measurement
+    cache : of stage outputs; None makes one
     """
 
-    def __init__(self, *, device: str = "auto", precision: Wanted = "auto", cache: Cache | None = None) -> None:
-        self.host = Host(device, precision=precision)
+    def __init__(
+        self,
+        *,
+        device: str = "auto",
+        precision: Wanted = "auto",
+        cache: Cache | None = None,
+        measure: bool = True,
+        ways: Mapping[tuple[str, ...], Precision] | None = None,
+    ) -> None:
+        self.host = Host(device, precision=precision, measure=measure, ways=ways)
         self.cache = cache if cache is not None else Cache()
         self.readers = Readers()
         self._reading = threading.Lock()
@@ -88,6 +101,8 @@ class Runner(Closing):
     ) -> Iterator[Any]:
         """What the first `n_stages` (all by default) give; `known` are samples that the caller has."""
         model = instance.model_spec
+        if any(stage.long for stage in instance.spec.stages):
+            self.host.measure = True  # it goes over many files
         network = self.host.network_key(model, instance.weights) if model else ()
         request = make_request(instance, pts=pts, network=network)
         request = dataclasses.replace(request, stages=request.stages[:n_stages], params=request.params[:n_stages])
@@ -138,6 +153,7 @@ class Runner(Closing):
         Identities begin with the first frame, so that the same frames have the same ones, whatever was looked at
         before; `followed`, where given, is where they are remembered.
         """
+        self.host.measure = True  # many frames are worth it
         slot = instance.spec.inputs[0].name
         media = instance.bindings[slot]
         end_secs = media.duration_secs if stop_secs is None else min(stop_secs, media.duration_secs or stop_secs)
@@ -275,7 +291,7 @@ def run(
         raise BindingError(f"{spec.title} expects {len(spec.inputs)} file(s) ({wanted}), found {len(files)}.")
     inputs = dict(zip((slot.name for slot in spec.inputs), files, strict=True))
     instance = make_instance(analysis, inputs, model=model, weights=weights, values=values)
-    with Runner(device=device, precision=precision) as runner:
+    with Runner(device=device, precision=precision, measure=False) as runner:
         at = time_secs if time_secs is not None else 0.0
         return runner.result(instance, progress, pts=at)
 

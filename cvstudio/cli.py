@@ -184,7 +184,7 @@ def _run(arguments: Sequence[str]) -> int:
             files = spread(getattr(options, first))
             if len(files) > 1 or files[0].is_dir():
                 return run_batch(spec.key, files, inputs, key, weights, values, options, bar, progress)
-        with Runner(device=options.device, precision=options.precision) as runner:
+        with Runner(device=options.device, precision=options.precision, measure=False) as runner:
             if recipe:
                 instance, time_secs, options.look = load_recipe(options.recipe)
                 take_export(options, options.recipe)

@@ -10,14 +10,14 @@ import gc
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cvstudio.errors import DeviceError
 from cvstudio.memory import network_budget
 from cvstudio.models.base import ModelSpec
-from cvstudio.precision import Precision, Wanted, settle
+from cvstudio.precision import UNMEASURED, Precision, Wanted, choice, settle
 from cvstudio.progress import Progress
 
 T = TypeVar("T")
@@ -34,6 +34,9 @@ class Host:
         It may be set anew at any time: another precision is another network.
     budget_bytes : memory of all kept networks; the longest unused leave, the newest always stays
         None takes what suits the device, see `cvstudio.memory.network_budget`.
+    measure : whether a network whose quickest way is not known is measured when it is loaded, which takes seconds;
+        else it computes in torch's usual way and is one of `unmeasured`. It may be set anew at any time
+    ways : how networks compute, by their key, whatever is measured or remembered; as `ways` of another host
     notice : callable (sentence), optional
         Told what the user should know, from the thread that uses the host.
     """
@@ -44,6 +47,8 @@ class Host:
         *,
         precision: Wanted = "auto",
         budget_bytes: int | None = None,
+        measure: bool = True,
+        ways: Mapping[tuple[str, ...], Precision] | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
         self._budget_bytes = budget_bytes
@@ -51,6 +56,10 @@ class Host:
         self._requested = device
         self._resolved = "" if device == "auto" else device
         self._notice = notice
+        self.measure = measure
+        self._ways = dict(ways or {})
+        self._found: dict[tuple[str, ...], Precision] = {}
+        self._unmeasured: dict[tuple[str, ...], tuple[ModelSpec, Path | None]] = {}
         self._networks: OrderedDict[tuple[str, ...], Any] = OrderedDict()
         self._loading = threading.RLock()
 
@@ -87,8 +96,13 @@ class Host:
 
         Cheap and without torch: it is asked at every change. A checkpoint that is not there is part of the key,
         so that a file that is put there later is another key. Device and precision are the requested ones: what "auto"
-        stands for does not change while the program runs.
+        stands for does not change while the program runs, but by `adopt`: then the key tells it.
         """
+        asked = self._asked(spec, weights_path)
+        way = self._ways.get(asked, UNMEASURED)
+        return asked if way == UNMEASURED else (*asked[:-1], f"{asked[-1]}: {way}")
+
+    def _asked(self, spec: ModelSpec, weights_path: Path | None) -> tuple[str, ...]:
         from cvstudio.weights import cached_path
 
         path = weights_path
@@ -104,6 +118,32 @@ class Host:
         """
         return getattr(self._networks.get(self.network_key(spec, weights_path)), "precision", None)
 
+    @property
+    def ways(self) -> dict[tuple[str, ...], Precision]:
+        """How networks compute that were loaded without being measured, by their key; another host can do the same."""
+        return dict(self._ways)
+
+    @property
+    def unmeasured(self) -> tuple[tuple[ModelSpec, Path | None], ...]:
+        """Model and own checkpoint of networks that might compute quicker than they do."""
+        return tuple(self._unmeasured.values())
+
+    def measured(self, spec: ModelSpec, weights_path: Path | None, way: Precision) -> None:
+        """Say how a network computes quickest; it does so from the next `adopt` on. Every thread may call it."""
+        self._found[self._asked(spec, weights_path)] = way
+
+    def forget_unmeasured(self, spec: ModelSpec, weights_path: Path | None) -> None:
+        """Take a network out of `unmeasured`."""
+        self._unmeasured.pop(self._asked(spec, weights_path), None)
+
+    def adopt(self) -> None:
+        """Let networks compute in the ways that were `measured`, which makes other keys of them.
+
+        Called between two things that are looked at, so that nothing on the canvas changes by itself.
+        """
+        self._ways.update(self._found)
+        self._found.clear()
+
     def network(self, spec: ModelSpec, weights_path: Path | None, progress: Progress) -> Any:
         """The loaded network of `spec`; a first use reports "loading …" and "warming up …".
 
@@ -117,13 +157,16 @@ class Host:
             return self._loaded(spec, weights_path, progress)
 
     def _loaded(self, spec: ModelSpec, weights_path: Path | None, progress: Progress) -> Any:
-        key = self.network_key(spec, weights_path)
+        key, asked = self.network_key(spec, weights_path), self._asked(spec, weights_path)
         if key not in self._networks:
             progress(None, f"loading {spec.title}")
-            # What a dependency carries runs on the CPU, and torch need not be imported to know it.
-            network = spec.load(self.device if spec.weights else "cpu", weights_path)
+            # In its other way it is wanted no more.
+            network = self._networks.pop(asked, None)
+            if network is None:
+                # What a dependency carries runs on the CPU, and torch need not be imported to know it.
+                network = spec.load(self.device if spec.weights else "cpu", weights_path)
             if hasattr(network, "use_precision"):
-                settle(network, spec, key[2], self.precision, progress)
+                self._settle(network, spec, weights_path, asked, progress)
             if hasattr(network, "warm_up"):
                 progress(None, f"warming up {spec.title}")
                 network.warm_up(progress)
@@ -131,6 +174,18 @@ class Host:
         self._networks.move_to_end(key)
         self._evict()
         return self._networks[key]
+
+    def _settle(
+        self, network: Any, spec: ModelSpec, weights_path: Path | None, asked: tuple[str, ...], progress: Progress
+    ) -> None:
+        if asked in self._ways:
+            network.use_precision(self._ways[asked])
+            return
+        settle(network, spec, asked[2], self.precision, progress, measure=self.measure)
+        if network.precision == UNMEASURED:
+            self._ways[asked] = UNMEASURED
+            if choice(network):
+                self._unmeasured[asked] = (spec, weights_path)
 
     def run(self, work: Callable[[], Iterator[T]]) -> Iterator[T]:
         """What `work` yields; where the accelerator runs out of memory, what it yields once more on the CPU.

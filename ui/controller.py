@@ -31,6 +31,7 @@ from ui.comparing import Comparing
 from ui.layers import Layers
 from ui.library.library import Library
 from ui.live import Live
+from ui.measuring import Measuring
 from ui.opening import SampleReady
 from ui.pipeline import Pipeline
 from ui.playback import Playback
@@ -89,6 +90,7 @@ class Controller(QObject):
         self.library.notice.connect(self.notice)
         self.followed = Followed()
         self.live = Live(self.pipeline, self.playback, self._resolve_at, self._complete, self._publish)
+        self.measuring = Measuring(self.pipeline, lambda: self.playback.playing, self)
         self.playback.moved.connect(self._moved)
         self.playback.sought.connect(self.live.clear)
         self.playback.playing_changed.connect(self._playing_changed)
@@ -291,6 +293,7 @@ class Controller(QObject):
                 self.pipeline.cancel_instance(instance.id)
                 self.pipeline.forget_failures()
         if new.active != old.active:
+            self.pipeline.host.adopt()
             self.pipeline.forget_failures()
             self._pts = None
             self._last.clear()
@@ -394,6 +397,8 @@ class Controller(QObject):
     def _playing_changed(self, playing: bool) -> None:
         self.live.clear()
         self.pipeline.forget_failures()
+        if playing:
+            self.pipeline.host.adopt()
         media = self.playback.media
         if not playing and media is not None and media.kind is MediaKind.CAMERA:
             self.pipeline.release(media)
@@ -464,6 +469,7 @@ class Controller(QObject):
 
     def close(self) -> bool:
         """Stop playing and join every thread; False where one did not end in time."""
+        self.measuring.close()
         self.playback.close()
         self.library.close()
         return self.pipeline.close()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cvstudio.jobs import Work
+from cvstudio.precision import Precision
 from cvstudio.progress import Progress
 from cvstudio.session import AnalysisInstance
 from cvstudio.temporal import Chain
@@ -25,8 +26,9 @@ class FollowedSoFar:
     chain: Chain
 
 
-def follow_all(instance: AnalysisInstance) -> Work:
-    """Follow `instance` through its whole video. Yields a `FollowedSoFar` now and then, and at the end."""
+def follow_all(instance: AnalysisInstance, ways: Mapping[tuple[str, ...], Precision]) -> Work:
+    """Follow `instance` through its whole video, its network computing as `ways` of the window's host say. Yields a
+    `FollowedSoFar` now and then, and at the end."""
 
     def work(progress: Progress) -> Iterator[Any]:
         from cvstudio.api import Runner
@@ -36,7 +38,7 @@ def follow_all(instance: AnalysisInstance) -> Work:
         followed = Followed(keep=1)
         told = time.monotonic()
         # A cache of its own: every frame of a video would push out what is on screen.
-        with Runner(cache=Cache(budget_bytes=CACHE_BYTES)) as runner:
+        with Runner(cache=Cache(budget_bytes=CACHE_BYTES), ways=ways) as runner:
             for _ in runner.frames(instance, progress, followed=followed):
                 progress.check()
                 if time.monotonic() - told > TELL_SECS:

@@ -183,7 +183,8 @@ class CountsPanel(QWidget):
         self._running = instance
         self._show_running(True)
         title = self.tr("Counting in {name}").format(name=media.name)
-        self._controller.pipeline.submit(OWNER, Job(OWNER, title, follow_all(instance), background=True))
+        ways = self._controller.pipeline.host.ways
+        self._controller.pipeline.submit(OWNER, Job(OWNER, title, follow_all(instance, ways), background=True))
 
     def cancel(self) -> None:
         """Stop; what was counted by now stays."""
