@@ -31,7 +31,7 @@ from cvstudio.training.runs import Run, read_run, run_folder
 from ui.controller import Controller
 from ui.icons import icon
 from ui.settings import Settings
-from ui.training_process import TrainingProcess
+from ui.training.process import TrainingProcess
 from ui.translate import translated
 from ui.views.run_view import RunView
 from ui.widgets.choice_rows import Combo
