@@ -26,17 +26,20 @@ class Measuring(QObject):
         super().__init__(parent)
         self._pipeline = pipeline
         self._busy = busy
+        self._closed = False
         self._running: tuple[ModelSpec, Path | None] | None = None
         self._soon = QTimer(self, interval=IDLE_MS, singleShot=True)
         self._soon.timeout.connect(self._look)
         pipeline.event.connect(self._event)
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Begin nothing more; calling it again is harmless."""
+        self._closed = True
         self._soon.stop()
-        self._pipeline.event.disconnect(self._event)
 
     def _event(self, event: Event) -> None:
+        if self._closed:
+            return
         if event.job.owner != OWNER:
             if self._running is None and self._pipeline.host.unmeasured:
                 self._soon.start()  # anew with each event: it has to become quiet first
