@@ -21,7 +21,7 @@ from cvstudio.media import Media, open_media
 from cvstudio.media.settings import apply_settings, split_settings
 from cvstudio.models import MODELS
 from cvstudio.overlap import ahead, side_by_side
-from cvstudio.precision import Wanted
+from cvstudio.precision import Precision, Wanted
 from cvstudio.progress import Progress
 from cvstudio.readers import Readers, read_sample
 from cvstudio.recipe import make_recipe
@@ -37,6 +37,11 @@ class Runner(Closing):
     """Runs analyses and keeps networks, readers and stage outputs between calls.
 
     Everything runs in the calling thread, but for the networks of `frames`, which go on ahead.
+
+    Parameters
+    ----------
+    device, precision, exactly, measure, ways, notice : see `Host`; one result is not worth a measurement
+    cache : of stage outputs; None makes one
     """
 
     def __init__(
@@ -44,12 +49,13 @@ class Runner(Closing):
         *,
         device: str = "auto",
         precision: Wanted = "auto",
-        ways: Ways | None = None,
+        exactly: Ways | None = None,
+        measure: bool = True,
+        ways: Mapping[tuple[str, ...], Precision] | None = None,
         cache: Cache | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
-        """`device`, `precision`, `ways` and `notice` are those of `cvstudio.host.Host`."""
-        self.host = Host(device, precision=precision, ways=ways, notice=notice)
+        self.host = Host(device, precision=precision, exactly=exactly, measure=measure, ways=ways, notice=notice)
         self.cache = cache if cache is not None else Cache()
         self.readers = Readers()
         self._reading = threading.Lock()
@@ -98,6 +104,8 @@ class Runner(Closing):
     ) -> Iterator[Any]:
         """What the first `n_stages` (all by default) give; `known` are samples that the caller has."""
         model = instance.model_spec
+        if any(stage.long for stage in instance.spec.stages):
+            self.host.measure = True  # it goes over many files
         network = self.host.network_key(model, instance.weights) if model else ()
         request = make_request(instance, pts=pts, network=network)
         request = dataclasses.replace(request, stages=request.stages[:n_stages], params=request.params[:n_stages])
@@ -170,6 +178,7 @@ class Runner(Closing):
         Identities begin with the first frame, so that the same frames have the same ones, whatever was looked at
         before; `followed`, where given, is where they are remembered.
         """
+        self.host.measure = True  # many frames are worth it
         slot = instance.spec.inputs[0].name
         media = instance.bindings[slot]
         end_secs = media.duration_secs if stop_secs is None else min(stop_secs, media.duration_secs or stop_secs)
@@ -307,6 +316,6 @@ def run(
         raise BindingError(f"{spec.title} expects {len(spec.inputs)} file(s) ({wanted}), found {len(files)}.")
     inputs = dict(zip((slot.name for slot in spec.inputs), files, strict=True))
     instance = make_instance(analysis, inputs, model=model, weights=weights, values=values)
-    with Runner(device=device, precision=precision) as runner:
+    with Runner(device=device, precision=precision, measure=False) as runner:
         at = time_secs if time_secs is not None else 0.0
         return runner.result(instance, progress, pts=at)

@@ -189,16 +189,18 @@ def _run(arguments: Sequence[str]) -> int:
             if len(files) > 1 or files[0].is_dir():
                 return run_batch(spec.key, files, inputs, key, weights, values, options, bar, progress)
         device, precision = options.device, options.precision
-        ways: Ways = {}
+        exactly: Ways = {}
         if recipe:
             # What was not asked for is as it was.
             told = load_computed(options.recipe)
-            ways = told.ways if precision is None else {}
+            exactly = told.ways if precision is None else {}
             if device is None and told.device and not is_there(told.device):
                 bar.note(f"It was computed on {told.device.upper()}, which is not here; it runs on what is.")
             elif device is None:
                 device = told.device
-        made = Runner(device=device or "auto", precision=precision or "auto", ways=ways, notice=bar.note)
+        made = Runner(
+            device=device or "auto", precision=precision or "auto", exactly=exactly, measure=False, notice=bar.note
+        )
         with made as runner:
             if recipe:
                 instance, time_secs, options.look = load_recipe(options.recipe)

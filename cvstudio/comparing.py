@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cvstudio.draw import Pair
 from cvstudio.params import Field, fields_of
 from cvstudio.progress import Progress
 from cvstudio.recipe import FORMAT, load_stack, make_recipe, read_json
@@ -19,6 +18,7 @@ from cvstudio.types import Image
 if TYPE_CHECKING:
     from cvstudio.api import Runner
     from cvstudio.computed import Told
+    from cvstudio.draw import Pair
     from cvstudio.exporters.base import ExportItem
 
 MOST_SETTINGS = 3
@@ -44,6 +44,8 @@ class Comparison:
 
     def pair(self, left: Any, right: Any, image: Image) -> Pair:
         """The results of both sides on `image`."""
+        from cvstudio.draw import Pair
+
         return Pair(left, right, image.size, self.split, self.titles)
 
 

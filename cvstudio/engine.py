@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -39,6 +38,8 @@ class EngineError(RuntimeError):
 @cache
 def version() -> str:
     """Of OpenVINO; empty where it is not installed. It is not imported."""
+    from importlib import metadata
+
     try:
         return metadata.version("openvino")
     except metadata.PackageNotFoundError:

@@ -17,9 +17,8 @@ from typing import Any, TypeVar
 from cvstudio.errors import DeviceError
 from cvstudio.memory import network_budget
 from cvstudio.models.base import ModelSpec
-from cvstudio.precision import Precision, Wanted, settle, settle_exactly
+from cvstudio.precision import UNMEASURED, Precision, Wanted, choice, settle, settle_exactly
 from cvstudio.progress import Progress
-from cvstudio.weights import cached_path
 
 T = TypeVar("T")
 
@@ -33,10 +32,13 @@ class Host:
         "auto" takes the best one that there is, when a network first needs one.
     precision : "auto", "float32" or "bfloat16", for networks that can be told; see `cvstudio.precision.settle`
         It may be set anew at any time: another precision is another network.
-    ways : how certain networks are to compute instead, by model and path of a checkpoint that the user chose
+    exactly : how certain networks are to compute instead, by model and path of a checkpoint that the user chose
         As a recipe tells it. Where that is not possible here, `notice` is told what is done instead.
     budget_bytes : memory of all kept networks; the longest unused leave, the newest always stays
         None takes what suits the device, see `cvstudio.memory.network_budget`.
+    measure : whether a network whose quickest way is not known is measured when it is loaded, which takes seconds;
+        else it computes in torch's usual way and is one of `unmeasured`. It may be set anew at any time
+    ways : how networks compute, by their key, whatever is measured or remembered; as `ways` of another host
     notice : callable (sentence), optional
         Told what the user should know, from the thread that uses the host.
     """
@@ -46,16 +48,22 @@ class Host:
         device: str = "auto",
         *,
         precision: Wanted = "auto",
-        ways: Mapping[tuple[str, str], Precision] | None = None,
+        exactly: Mapping[tuple[str, str], Precision] | None = None,
         budget_bytes: int | None = None,
+        measure: bool = True,
+        ways: Mapping[tuple[str, ...], Precision] | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
         self._budget_bytes = budget_bytes
         self.precision = precision
-        self._ways = dict(ways or {})
+        self._exactly = dict(exactly or {})
         self._requested = device
         self._resolved = "" if device == "auto" else device
         self._notice = notice
+        self.measure = measure
+        self._ways = dict(ways or {})
+        self._found: dict[tuple[str, ...], Precision] = {}
+        self._unmeasured: dict[tuple[str, ...], tuple[ModelSpec, Path | None]] = {}
         self._networks: OrderedDict[tuple[str, ...], Any] = OrderedDict()
         self._loading = threading.RLock()
 
@@ -92,11 +100,20 @@ class Host:
 
         Cheap and without torch: it is asked at every change. A checkpoint that is not there is part of the key,
         so that a file that is put there later is another key. Device and precision are the requested ones: what "auto"
-        stands for does not change while the program runs.
+        stands for does not change while the program runs, but by `adopt`: then the key tells it.
         """
+        return self._telling(self._asked(spec, weights_path))
+
+    def _telling(self, asked: tuple[str, ...]) -> tuple[str, ...]:
+        way = self._ways.get(asked, UNMEASURED)
+        return asked if way == UNMEASURED else (*asked[:-1], f"{asked[-1]}: {way}")
+
+    def _asked(self, spec: ModelSpec, weights_path: Path | None) -> tuple[str, ...]:
         return self._key(spec, weights_path, self._wanted(spec, weights_path))
 
     def _key(self, spec: ModelSpec, weights_path: Path | None, wanted: Wanted | Precision) -> tuple[str, ...]:
+        from cvstudio.weights import cached_path
+
         path = weights_path
         if path is None and spec.weights:
             path = cached_path(spec.weights[0])
@@ -110,7 +127,7 @@ class Host:
         return self.network_key(spec, weights_path) in self._networks
 
     def _wanted(self, spec: ModelSpec, weights_path: Path | None) -> Wanted | Precision:
-        return self._ways.get((spec.key, str(weights_path or "")), self.precision)
+        return self._exactly.get((spec.key, str(weights_path or "")), self.precision)
 
     def how(self, spec: ModelSpec, weights_path: Path | None = None) -> Precision | None:
         """How the loaded network of `spec` computes and why; None where it is not loaded or cannot be told.
@@ -118,6 +135,32 @@ class Host:
         May be asked from everywhere.
         """
         return getattr(self._networks.get(self.network_key(spec, weights_path)), "precision", None)
+
+    @property
+    def ways(self) -> dict[tuple[str, ...], Precision]:
+        """How networks compute that were loaded without being measured, by their key; another host can do the same."""
+        return dict(self._ways)
+
+    @property
+    def unmeasured(self) -> tuple[tuple[ModelSpec, Path | None], ...]:
+        """Model and own checkpoint of networks that might compute quicker than they do."""
+        return tuple(self._unmeasured.values())
+
+    def measured(self, spec: ModelSpec, weights_path: Path | None, way: Precision) -> None:
+        """Say how a network computes quickest; it does so from the next `adopt` on. Every thread may call it."""
+        self._found[self._asked(spec, weights_path)] = way
+
+    def forget_unmeasured(self, spec: ModelSpec, weights_path: Path | None) -> None:
+        """Take a network out of `unmeasured`."""
+        self._unmeasured.pop(self._asked(spec, weights_path), None)
+
+    def adopt(self) -> None:
+        """Let networks compute in the ways that were `measured`, which makes other keys of them.
+
+        Called between two things that are looked at, so that nothing on the canvas changes by itself.
+        """
+        self._ways.update(self._found)
+        self._found.clear()
 
     def network(self, spec: ModelSpec, weights_path: Path | None, progress: Progress) -> Any:
         """The loaded network of `spec`; a first use reports "loading …" and "warming up …".
@@ -134,13 +177,17 @@ class Host:
     def _loaded(self, spec: ModelSpec, weights_path: Path | None, progress: Progress) -> Any:
         # Once for all: the user may choose another meanwhile, which is another network.
         wanted = self._wanted(spec, weights_path)
-        key = self._key(spec, weights_path, wanted)
+        asked = self._key(spec, weights_path, wanted)
+        key = self._telling(asked)
         if key not in self._networks:
             progress(None, f"loading {spec.title}")
-            # What a dependency carries runs on the CPU, and torch need not be imported to know it.
-            network = spec.load(self.device if spec.weights else "cpu", weights_path)
+            # In its other way it is wanted no more.
+            network = self._networks.pop(asked, None)
+            if network is None:
+                # What a dependency carries runs on the CPU, and torch need not be imported to know it.
+                network = spec.load(self.device if spec.weights else "cpu", weights_path)
             if hasattr(network, "use_precision"):
-                self._settle(network, spec, wanted, key[2], progress)
+                self._settle(network, spec, weights_path, wanted, asked, progress)
             if hasattr(network, "warm_up"):
                 progress(None, f"warming up {spec.title}")
                 network.warm_up(progress)
@@ -150,14 +197,26 @@ class Host:
         return self._networks[key]
 
     def _settle(
-        self, network: Any, spec: ModelSpec, wanted: Wanted | Precision, version: str, progress: Progress
+        self,
+        network: Any,
+        spec: ModelSpec,
+        weights_path: Path | None,
+        wanted: Wanted | Precision,
+        asked: tuple[str, ...],
+        progress: Progress,
     ) -> None:
-        if not isinstance(wanted, Precision):
-            settle(network, spec, version, wanted, progress)
-            return
-        instead = settle_exactly(network, wanted, progress)
-        if instead and self._notice is not None:
-            self._notice(f"{spec.title} was computed in {wanted}; {instead}")
+        if asked in self._ways:
+            network.use_precision(self._ways[asked])
+        elif isinstance(wanted, Precision):
+            instead = settle_exactly(network, wanted, progress)
+            if instead and self._notice is not None:
+                self._notice(f"{spec.title} was computed in {wanted}; {instead}")
+        else:
+            settle(network, spec, asked[2], wanted, progress, measure=self.measure)
+            if network.precision == UNMEASURED:
+                self._ways[asked] = UNMEASURED
+                if choice(network):
+                    self._unmeasured[asked] = (spec, weights_path)
 
     def run(self, work: Callable[[], Iterator[T]]) -> Iterator[T]:
         """What `work` yields; where the accelerator runs out of memory, what it yields once more on the CPU.

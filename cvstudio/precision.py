@@ -67,6 +67,10 @@ class Precision:
         return f"{self.dtype}, channels last" if self.channels_last else self.dtype
 
 
+UNMEASURED = Precision(reason="It computes in torch's usual way, as no other was tried on this machine yet.")
+"""Of a network that has to answer at once."""
+
+
 class Adjustable(Protocol):
     """A network whose precision can be chosen; what it answers is Detections or Logits."""
 
@@ -78,7 +82,15 @@ class Adjustable(Protocol):
     def predict(self, image: Image, params: Any, progress: Progress) -> Any: ...
 
 
-def settle(network: Adjustable, spec: ModelSpec, version: str, wanted: Wanted, progress: Progress) -> None:
+def settle(
+    network: Adjustable,
+    spec: ModelSpec,
+    version: str,
+    wanted: Wanted,
+    progress: Progress,
+    *,
+    measure: bool = True,
+) -> None:
     """Let `network` compute as `wanted`.
 
     With "auto" float32 is timed in both layouts, the faster of which is taken, and bfloat16 is taken where it is
@@ -92,6 +104,7 @@ def settle(network: Adjustable, spec: ModelSpec, version: str, wanted: Wanted, p
     version : identifies its checkpoint
     wanted : "auto", "float32" or "bfloat16"; the last without a check
     progress : able to cancel it
+    measure : whether what is not known yet is found out now, which takes seconds; else `network` is left `UNMEASURED`
     """
     if wanted != "auto":
         network.use_precision(Precision(wanted, reason=f"{wanted} was asked for."))
@@ -100,7 +113,9 @@ def settle(network: Adjustable, spec: ModelSpec, version: str, wanted: Wanted, p
     # Networks that are loaded side by side, as a batch does, are to compute in the same way.
     with _measuring:
         known = _remembered().get(name)
-        if known is None:
+        if known is None and not measure:
+            known = UNMEASURED
+        elif known is None:
             known = _measured(network, spec, progress)
             _remember(name, known)
     network.use_precision(known)
@@ -139,6 +154,12 @@ def _refusal(network: Any, way: Precision, progress: Progress) -> str:
         log.info("OpenVINO does not run it: %s", error)
         return "OpenVINO does not run it here, so that torch takes its place."
     return ""
+
+
+def choice(network: Adjustable) -> bool:
+    """Whether there is more than torch's usual way for `network` to compute here."""
+    with_engine = bool(engine.version()) and network.device == "cpu" and hasattr(network, "trunk")
+    return with_engine or _bfloat16(network.device)
 
 
 def _measured(network: Adjustable, spec: ModelSpec, progress: Progress) -> Precision:

@@ -9,7 +9,6 @@ from typing import Any
 from cvstudio.closing import Closing
 from cvstudio.errors import MediaError
 from cvstudio.media import Media, MediaKind, open_reader
-from cvstudio.media.audio import AudioReader
 from cvstudio.stages import Cache
 from cvstudio.types import Image, Sample
 
@@ -25,6 +24,8 @@ class Readers(Closing):
         """The open reader of `media`, or of its sound. Raises MediaError."""
         key = (media.id, sound)
         if key not in self._open:
+            from cvstudio.media.audio import AudioReader
+
             self._open[key] = AudioReader(media) if sound else open_reader(media)
             while len(self._open) > self._keep:
                 self._open.popitem(last=False)[1].close()

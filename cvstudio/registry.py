@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from cvstudio.errors import UnknownKeyError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints, SelectableGroups
 
 
 class Keyed(Protocol):
@@ -21,6 +25,14 @@ class Keyed(Protocol):
 
 
 T = TypeVar("T", bound=Keyed)
+
+
+@functools.cache
+def _entry_points() -> SelectableGroups | EntryPoints:
+    """Those of all packages: every one has a file to be read for it, so all registries share one look."""
+    from importlib.metadata import entry_points
+
+    return entry_points()
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,8 @@ class Registry(Generic[T]):
         Dotted name of the package whose modules register entries.
     order : callable, optional
         Key by which entries are listed; otherwise they come by the names of their modules.
+    open_to_packages : bool
+        Whether other packages may add entries.
 
     Notes
     -----
@@ -56,10 +70,13 @@ class Registry(Generic[T]):
     a `Broken` row and takes nothing else with it.
     """
 
-    def __init__(self, what: str, package: str, *, order: Callable[[T], int] | None = None) -> None:
+    def __init__(
+        self, what: str, package: str, *, order: Callable[[T], int] | None = None, open_to_packages: bool = True
+    ) -> None:
         self._what = what
         self._package = package
         self._order = order
+        self._open_to_packages = open_to_packages
         self._entries: dict[str, T] = {}
         self._broken: list[Broken] = []
         self._resolvers: dict[str, Callable[[str], T]] = {}
@@ -120,12 +137,11 @@ class Registry(Generic[T]):
         last = len(places)
         order = sorted(self._entries, key=lambda key: places.get(self._modules.get(key, ""), last))
         self._entries = {key: self._entries[key] for key in order}
-        self._discover_entry_points()
+        if self._open_to_packages:
+            self._discover_entry_points()
 
     def _discover_entry_points(self) -> None:
-        from importlib.metadata import entry_points
-
-        for point in sorted(entry_points(group=self._package), key=lambda point: point.name):
+        for point in sorted(_entry_points().select(group=self._package), key=lambda point: point.name):
             came_with = f" of {point.dist.name}" if point.dist else ""
             try:
                 self._take(point.load())

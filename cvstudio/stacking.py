@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cvstudio.draw import Stack
 from cvstudio.progress import Progress
 from cvstudio.session import AnalysisInstance
 
 if TYPE_CHECKING:
     from cvstudio.api import Runner
+    from cvstudio.draw import Stack
     from cvstudio.exporters.base import ExportItem
 
 
@@ -32,6 +32,8 @@ def with_stack(
     """`item`, which holds the result of `instance`, showing all the layers of `stack`, the lowest first."""
     if is_plain(instance, stack):
         return item
+    from cvstudio.draw import Stack
+
     layers = tuple(
         (item.result if layer == instance else runner.result(layer, progress, pts=pts), layer.opacity)
         for layer in stack

@@ -10,6 +10,8 @@ from pathlib import Path
 from ui import environment
 
 environment.prepare()
+# Nothing that is imported or built for the window is garbage, and looking for some costs a tenth of the start.
+gc.disable()
 
 from PySide6.QtCore import QTimer  # noqa: E402  (the environment has to be prepared first)
 from PySide6.QtGui import QIcon  # noqa: E402
@@ -17,18 +19,21 @@ from PySide6.QtWidgets import QApplication  # noqa: E402
 
 from cvstudio.resources import resource  # noqa: E402
 
+STARTED_MS = 1000
+"""By then the window is there and complete."""
+
 
 def make_application(arguments: Sequence[str] = ()) -> QApplication:
     """The QApplication, set up as the window and the tests need it."""
     from ui.settings import Settings
     from ui.theme import apply_theme
 
-    # Nothing that is imported or built for the window is garbage, and looking for some costs a tenth of the start.
-    gc.disable()
     # A worker's Python code may hold the interpreter for one interval: less is a shorter wait for the window.
     sys.setswitchinterval(0.001)
     existing = QApplication.instance()
-    app = existing if isinstance(existing, QApplication) else QApplication([sys.argv[0], *arguments])
+    # The style is chosen here, as asking for one makes a class with hundreds of names that the start can do without.
+    given = [sys.argv[0], "-style", "fusion", *arguments]
+    app = existing if isinstance(existing, QApplication) else QApplication(given)
     app.setApplicationName("cvstudio")
     app.setApplicationDisplayName("cvstudio")
     app.setOrganizationName("cvstudio")
@@ -36,7 +41,7 @@ def make_application(arguments: Sequence[str] = ()) -> QApplication:
     app.setWindowIcon(QIcon(str(resource("icons", "cvstudio.svg"))))
     environment.after_application()
     apply_theme(app, Settings().text("theme", "system"))
-    QTimer.singleShot(0, app, gc.enable)
+    QTimer.singleShot(STARTED_MS, app, gc.enable)
     return app
 
 
@@ -54,13 +59,17 @@ def run_window(arguments: Sequence[str]) -> int:
 
     crash = CrashLog()
     crash.start()
-    window = MainWindow()
+    window = MainWindow(late=True)
+
+    def begin() -> None:
+        window.controller.warm_up()
+        if options.files:
+            window.open_paths(options.files)
+        if crash.previous is not None:
+            window.offer_log(crash.previous)
+
+    window.completed.connect(begin)
     window.show()
-    QTimer.singleShot(0, window, window.controller.warm_up)
-    if options.files:
-        window.open_paths(options.files)
-    if crash.previous is not None:
-        QTimer.singleShot(0, window, lambda: window.offer_log(crash.previous))
     code = app.exec()
     crash.end()
     return code

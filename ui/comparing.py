@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from cvstudio.agreement import Agreement, BoxAgreement, agreement
-from cvstudio.comparing import Comparison
 from cvstudio.jobs import Event, Job
 from cvstudio.layers import layers_on, on_canvas, with_copy, with_current, without_layer
 from cvstudio.models import MODELS, ModelSpec
@@ -21,6 +20,9 @@ from cvstudio.stages import stage_keys
 from cvstudio.transitions import with_rival
 from ui.pipeline import Pipeline
 from ui.shown import Shown, ShownLayer
+
+if TYPE_CHECKING:
+    from cvstudio.comparing import Comparison
 
 OWNER = "agreement"
 
@@ -64,6 +66,8 @@ class Comparing(QObject):
     @property
     def comparison(self) -> Comparison | None:
         """What an export shows; None where nothing is compared."""
+        from cvstudio.comparing import Comparison
+
         sides = self.sides
         return None if sides is None else Comparison(*sides, None if self.beside else self.split)
 

@@ -6,14 +6,13 @@ import dataclasses
 import logging
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.base import Facts
 from cvstudio.browsing import with_shown
-from cvstudio.draw import Look
 from cvstudio.errors import UserError
 from cvstudio.jobs import Event, Job
 from cvstudio.media import Media, MediaKind
@@ -32,11 +31,15 @@ from ui.comparing import Comparing
 from ui.layers import Layers
 from ui.library.library import Library
 from ui.live import Live
+from ui.measuring import Measuring
 from ui.opening import SampleReady
 from ui.pipeline import Pipeline
 from ui.playback import Playback
 from ui.shown import Shown, ShownLayer
 from ui.translate import translated
+
+if TYPE_CHECKING:
+    from cvstudio.draw import Look
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +91,7 @@ class Controller(QObject):
         self.followed = Followed()
         soon = self._refresh_soon.start
         self.live = Live(self.pipeline, self.playback, self._resolve_at, self._complete, self._publish, soon)
+        self.measuring = Measuring(self.pipeline, lambda: self.playback.playing, self)
         self.playback.moved.connect(self._moved)
         self.playback.sought.connect(self.live.clear)
         self.playback.playing_changed.connect(self._playing_changed)
@@ -290,6 +294,7 @@ class Controller(QObject):
                 self.pipeline.cancel_instance(instance.id)
                 self.pipeline.forget_failures()
         if new.active != old.active:
+            self.pipeline.host.adopt()
             self.pipeline.forget_failures()
             self._pts = None
             self._last.clear()
@@ -393,6 +398,8 @@ class Controller(QObject):
     def _playing_changed(self, playing: bool) -> None:
         self.live.clear()
         self.pipeline.forget_failures()
+        if playing:
+            self.pipeline.host.adopt()
         media = self.playback.media
         if not playing and media is not None and media.kind is MediaKind.CAMERA:
             self.pipeline.release(media)
@@ -446,6 +453,8 @@ class Controller(QObject):
 
     def look(self) -> Look:
         """How results are drawn."""
+        from cvstudio.draw import Look
+
         return from_mapping(Look, self.session.state.look)
 
     def current_result(self) -> Any:
@@ -461,6 +470,7 @@ class Controller(QObject):
 
     def close(self) -> bool:
         """Stop playing and join every thread; False where one did not end in time."""
+        self.measuring.close()
         self.playback.close()
         self.library.close()
         return self.pipeline.close()

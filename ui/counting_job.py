@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cvstudio.jobs import Work
-from cvstudio.precision import Wanted
+from cvstudio.precision import Precision, Wanted
 from cvstudio.progress import Progress
 from cvstudio.session import AnalysisInstance
 from cvstudio.temporal import Chain
@@ -26,9 +26,11 @@ class FollowedSoFar:
     chain: Chain
 
 
-def follow_all(instance: AnalysisInstance, *, device: str, precision: Wanted) -> Work:
-    """Follow `instance` through its whole video, where and how the window computes: what is counted is found again by
-    that. Yields a `FollowedSoFar` now and then, and at the end."""
+def follow_all(
+    instance: AnalysisInstance, *, device: str, precision: Wanted, ways: Mapping[tuple[str, ...], Precision]
+) -> Work:
+    """Follow `instance` through its whole video, where and how the window's host computes: what is counted is found
+    again by that. Yields a `FollowedSoFar` now and then, and at the end."""
 
     def work(progress: Progress) -> Iterator[Any]:
         from cvstudio.api import Runner
@@ -38,7 +40,8 @@ def follow_all(instance: AnalysisInstance, *, device: str, precision: Wanted) ->
         followed = Followed(keep=1)
         told = time.monotonic()
         # A cache of its own: every frame of a video would push out what is on screen.
-        with Runner(device=device, precision=precision, cache=Cache(budget_bytes=CACHE_BYTES)) as runner:
+        cache = Cache(budget_bytes=CACHE_BYTES)
+        with Runner(device=device, precision=precision, ways=ways, cache=cache) as runner:
             for _ in runner.frames(instance, progress, followed=followed):
                 progress.check()
                 if time.monotonic() - told > TELL_SECS:

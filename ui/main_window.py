@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QStandardPaths, Qt, QTimer, QUrl
+from PySide6.QtCore import QStandardPaths, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
@@ -26,32 +26,21 @@ from PySide6.QtWidgets import (
     QMenu,
     QSizePolicy,
     QStackedWidget,
+    QWidget,
 )
 
 from cvstudio.session import State
-from ui.checkpoints.checkpoints import Checkpoints
-from ui.commands import install
-from ui.compare_commands import choose
 from ui.controller import Controller
-from ui.exporting import Exporting
-from ui.library.intake import Intake
-from ui.library.recent import RecentMenu
+from ui.first_picture import FirstPicture
 from ui.panels import PANELS
-from ui.project_files import SUFFIX, ProjectFiles
-from ui.recorder import Recorder
+from ui.panels.base import Panel
 from ui.settings import Settings, first_folder
 from ui.shown import Shown
-from ui.snapshots import Snapshots
 from ui.status import StatusLine
 from ui.theme import apply_theme
-from ui.timm_search import TimmSearch
 from ui.top_bar import TopBar
-from ui.views.welcome import Welcome
 from ui.widgets.device_picker import DevicePicker
-from ui.widgets.notices import Notices
-from ui.window_commands import window_commands
 from ui.window_places import PanelsAway, Shares, float_over, rescue
-from ui.workspace import Workspace
 
 if TYPE_CHECKING:
     from ui.camera_dialog import CameraDialog
@@ -63,56 +52,118 @@ LEFT_COLUMN = ("media", "layers", "jobs")
 
 
 class MainWindow(QMainWindow):
-    """cvstudio's window."""
+    """cvstudio's window.
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    Parameters
+    ----------
+    settings : what is remembered; None takes the user's
+    late : whether what the window's first picture does without is made once that is on the screen; see `complete`
+
+    Signals
+    -------
+    completed : everything is there
+    """
+
+    completed = Signal()
+
+    def __init__(self, settings: Settings | None = None, *, late: bool = False) -> None:
         super().__init__()
         self.settings = settings or Settings()
         self.controller = Controller(self)
-        self.setAcceptDrops(True)
+        self._complete = False
         self.setDockNestingEnabled(True)
         self.setMinimumSize(720, 480)
-
-        self.welcome = Welcome()
-        self.workspace = Workspace(self.controller)
         self._centre = QStackedWidget()
-        self._centre.addWidget(self.welcome)
-        self._centre.addWidget(self.workspace)
+        self._centre.setObjectName("centre")
         # Room that becomes free goes to the picture, not to the panels.
         self._centre.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setCentralWidget(self._centre)
-        self.notices = Notices(self._centre)
-        self.project = ProjectFiles(self, self.controller, self.settings)
-        self.exporting = Exporting(self, self.controller, self.settings, self.notices)
-        self.checkpoints = Checkpoints(self, self.controller, self.notices)
-        self.timm = TimmSearch(self, self.controller)
-        self.snapshots = Snapshots(self, self.controller)
-        self.recorder = Recorder(self, self.controller, self.notices)
-        self.recorder.changed.connect(self.workspace.timeline.set_recording)
-        self.workspace.timeline.record_toggled.connect(self.recorder.toggle)
         self.docks = self._make_docks()
         self.status = StatusLine(self.controller)
         self.setStatusBar(self.status)
         keys = QKeySequence("Ctrl+Shift+P").toString(QKeySequence.SequenceFormat.NativeText)
         self.top = TopBar(keys, DevicePicker(self.controller, self.settings))
         self.setMenuWidget(self.top)
+        self._menus = self._make_menus()
+        self._default_layout()
+        self._laid_out = self.settings.restore_window(self)
+        if self._laid_out:
+            for panel in PANELS:
+                self.docks[panel.key].setProperty("placed", True)
+                if panel.floats:
+                    self.docks[panel.key].hide()  # it was for a moment
+                if not self.docks[panel.key].isHidden():
+                    self._fill(panel)
+            for widget in (self, *(dock for dock in self.docks.values() if dock.isFloating())):
+                rescue(widget)
+        if late:
+            FirstPicture(self).seen.connect(self.complete)
+        else:
+            self.complete()
+
+    def complete(self) -> None:
+        """Make what the window's first picture does without. Nothing can be opened before, nor is there anything after.
+
+        What only it needs is imported here.
+        """
+        if self._complete:
+            return
+        self._complete = True
+        from ui.checkpoints.checkpoints import Checkpoints
+        from ui.commands import install
+        from ui.exporting import Exporting
+        from ui.library.intake import Intake
+        from ui.library.recent import RecentMenu
+        from ui.project_files import ProjectFiles
+        from ui.recorder import Recorder
+        from ui.snapshots import Snapshots
+        from ui.timm_search import TimmSearch
+        from ui.views.welcome import Welcome
+        from ui.widgets.notices import Notices
+        from ui.window_commands import window_commands
+        from ui.workspace import Workspace
+
+        controller = self.controller
+        self.welcome = Welcome()
+        self.workspace = Workspace(controller)
+        self._centre.addWidget(self.welcome)
+        self._centre.addWidget(self.workspace)
+        for panel in PANELS:
+            self._fill(panel)
+        for dock in self.docks.values():
+            if hasattr(dock.widget(), "complete"):
+                dock.widget().complete()  # type: ignore[attr-defined]
+        self.notices = Notices(self._centre)
+        self.project = ProjectFiles(self, controller, self.settings)
+        self.exporting = Exporting(self, controller, self.settings, self.notices)
+        self.checkpoints = Checkpoints(self, controller, self.notices)
+        self.timm = TimmSearch(self, controller)
+        self.snapshots = Snapshots(self, controller)
+        self.recorder = Recorder(self, controller, self.notices)
+        self.recorder.changed.connect(self.workspace.timeline.set_recording)
+        self.workspace.timeline.record_toggled.connect(self.recorder.toggle)
         self._away = PanelsAway(self, self.docks)
         self._shares = Shares(self, self.docks, [self.docks[key] for key in LEFT_COLUMN])
-        self._menus = self._make_menus()
         self.commands = window_commands(self)
         self.actions_by_key = install(self, self.commands, self._menus)
         # In a photo editor Tab does it; elsewhere in the window Tab goes to the next control.
         away = QShortcut(QKeySequence(Qt.Key.Key_Tab), self.workspace.canvas)
         away.setContext(Qt.ShortcutContext.WidgetShortcut)
         away.activated.connect(self.toggle_all_panels)
-        self.recent_menu = RecentMenu(self, self.settings, self.controller.pipeline)
+        self.recent_menu = RecentMenu(self, self.settings, controller.pipeline)
         self._menus["file"].insertMenu(self.actions_by_key["project-open"], self.recent_menu)
-        self.intake = Intake(self, self.controller.pipeline)
+        self.intake = Intake(self, controller.pipeline)
+        self.setAcceptDrops(True)
         self.top.set_open_menu(self.recent_menu)
+        self._last_messages: tuple[str, ...] = ()
+        self._connect()
+        self._state_changed(controller.session.state)
+        self.completed.emit()
+
+    def _connect(self) -> None:
+        controller = self.controller
         self.top.open.clicked.connect(self.open_dialog)
         self.top.search.pressed.connect(self.show_palette)
-
-        controller = self.controller
         controller.state_changed.connect(lambda old, new: self._state_changed(new))
         controller.comparing.changed.connect(self._compared)
         controller.notice.connect(self.notice)
@@ -128,31 +179,18 @@ class MainWindow(QMainWindow):
         self.welcome.sample_requested.connect(controller.open_sample)
         self.workspace.read_out.connect(self.status.set_read_out)
         self.workspace.area.export.connect(self.exporting.ask)
-        self._last_messages: tuple[str, ...] = ()
-        self._default_layout()
-        self._laid_out = self.settings.restore_window(self)
-        if self._laid_out:
-            for panel in PANELS:
-                self.docks[panel.key].setProperty("placed", True)
-                if panel.floats:
-                    self.docks[panel.key].hide()  # it was for a moment
-            for widget in (self, *(dock for dock in self.docks.values() if dock.isFloating())):
-                rescue(widget)
-        self._state_changed(controller.session.state)
 
     # Building -------------------------------------------------------------------------------------------------------
 
     def _make_docks(self) -> dict[str, QDockWidget]:
         # What comes under the picture must not take the room of the controls and the results.
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-        docks = {}
+        docks: dict[str, QDockWidget] = {}
         for panel in sorted(PANELS, key=lambda panel: panel.order):
             dock = QDockWidget(self.tr(panel.title), self)
             dock.setObjectName(f"dock-{panel.key}")
-            content = panel.create(self.controller)
-            # Else the window would show through it, with hairlines where docks have met before.
-            content.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-            dock.setWidget(content)
+            if panel.shown:
+                dock.setWidget(self._content(panel))
             self.addDockWidget(panel.area, dock)
             if not panel.shown:
                 dock.hide()
@@ -161,6 +199,18 @@ class MainWindow(QMainWindow):
             if panel.tabbed_with in docks:
                 self.tabifyDockWidget(docks[panel.tabbed_with], dock)
         return docks
+
+    def _fill(self, panel: Panel) -> None:
+        """Make the content of a panel that has none yet."""
+        dock = self.docks[panel.key]
+        if dock.widget() is None:
+            dock.setWidget(self._content(panel))
+
+    def _content(self, panel: Panel) -> QWidget:
+        content = panel.create(self.controller)
+        # Else the window would show through it, with hairlines where docks have met before.
+        content.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        return content
 
     def _default_layout(self) -> None:
         self.resize(1280, 800)
@@ -247,6 +297,8 @@ class MainWindow(QMainWindow):
 
     def open_paths(self, paths: list[Path]) -> None:
         """Open files, folders, projects and checkpoints."""
+        from ui.project_files import SUFFIX
+
         paths = self.checkpoints.take(paths)
         if paths:
             self.settings.set("folder", str(paths[0].parent))
@@ -359,6 +411,8 @@ class MainWindow(QMainWindow):
 
     def compare(self) -> None:
         """Ask what to compare with what is on the canvas."""
+        from ui.compare_commands import choose
+
         choose(self)
 
     def show_welcome(self) -> None:
@@ -392,12 +446,13 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self, self._divide)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() != Qt.Key.Key_Escape:
+        if event.key() != Qt.Key.Key_Escape or not self._complete:
             super().keyPressEvent(event)
         elif not (self.notices.dismiss_newest() or self.controller.comparing.end()) and self.isFullScreen():
             self.toggle_full_screen()
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        self.complete()
         if not self.project.may_close():
             event.ignore()
             return

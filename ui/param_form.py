@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
@@ -11,24 +12,23 @@ from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
 from cvstudio.analyses.base import Histogram
 from cvstudio.params import Field, Range
 from ui.icons import icon
-from ui.widgets.choice_rows import BoolRow, ChoiceRow, PointRow
-from ui.widgets.class_picker import ChoicesRow
-from ui.widgets.folder_row import FolderRow
-from ui.widgets.row import Row
-from ui.widgets.slider_row import IntervalRow, SliderRow
+
+if TYPE_CHECKING:
+    from ui.widgets.row import Row
 
 WIDEST_LABEL = 120
 
-ROWS: Mapping[str, type[Row]] = {
-    "bool": BoolRow,
-    "int": SliderRow,
-    "float": SliderRow,
-    "choice": ChoiceRow,
-    "choices": ChoicesRow,
-    "interval": IntervalRow,
-    "point": PointRow,
-    "folder": FolderRow,
+ROWS: Mapping[str, str] = {
+    "bool": "choice_rows.BoolRow",
+    "int": "slider_row.SliderRow",
+    "float": "slider_row.SliderRow",
+    "choice": "choice_rows.ChoiceRow",
+    "choices": "class_picker.ChoicesRow",
+    "interval": "slider_row.IntervalRow",
+    "point": "choice_rows.PointRow",
+    "folder": "folder_row.FolderRow",
 }
+"""The row of each kind of parameter, in `ui.widgets`; it is imported with the first of its kind."""
 
 
 class ParamForm(QWidget):
@@ -128,7 +128,7 @@ class ParamForm(QWidget):
     def _align(self) -> None:
         """Labels, sliders and numbers in columns; what is folded away takes no room from what is seen."""
         seen = [self._rows[field.name] for field in self._fields if self._unfolded or not field.doc.more]
-        labels = (row.label.sizeHint().width() for row in seen if not isinstance(row, BoolRow))
+        labels = (row.label.sizeHint().width() for row in seen if row.field.kind != "bool")
         label_width = min(max(labels, default=0), WIDEST_LABEL)
         value_width = max((row.value_width for row in seen), default=0)
         for row in self._rows.values():
@@ -136,11 +136,12 @@ class ParamForm(QWidget):
             row.set_value_width(max(value_width, row.value_width))
 
     def _make(self, field: Field) -> Row:
-        row = ROWS[field.kind](field)
+        module, _, name = ROWS[field.kind].partition(".")
+        row: Row = getattr(importlib.import_module(f"ui.widgets.{module}"), name)(field)
         name = field.name
         row.changed.connect(lambda value, dragging: self.edited.emit(name, value, dragging))
         row.released.connect(lambda _: self.released.emit(name))
-        if isinstance(row, PointRow):
+        if field.kind == "point":
             row.pick_requested.connect(lambda: self.pick_requested.emit(name))
         return row
 

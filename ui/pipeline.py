@@ -49,7 +49,7 @@ class Pipeline(QObject):
         super().__init__(parent)
         self.cache = Cache()
         self.timings = Timings()
-        self.host = Host(notice=self.noticed.emit)
+        self.host = Host(notice=self.noticed.emit, measure=False)
         self._bridge = JobsBridge(self._handle, self)
         self._local = threading.local()
         self.lanes = Lanes(
@@ -111,6 +111,8 @@ class Pipeline(QObject):
         request, instance = layer.request, layer.instance
         assert request is not None
         stage = request.stages[index]
+        if stage.uses_network and request.network != self.network_key(instance):
+            return  # it computes in another way now: resolving again asks for that
         readers = self._readers()
         times = {slot: pts for slot, _, pts in request.sources}
         cameras = (slot.name for slot in instance.spec.inputs if instance.bindings[slot.name].kind is MediaKind.CAMERA)

@@ -20,7 +20,7 @@ QDockWidget::close-button { right: 8px; }
 QDockWidget::float-button { right: 30px; }
 QDockWidget::close-button:hover, QDockWidget::float-button:hover { background: $hover; }
 QScrollArea, QScrollArea > QWidget > QWidget { background: transparent; }
-QFrame#welcome { background: $window; }
+QFrame#welcome, QStackedWidget#centre { background: $window; }
 
 QLabel { background: transparent; }
 QLabel#quiet, QLabel#facts { color: $quiet; }

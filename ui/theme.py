@@ -12,7 +12,6 @@ from PySide6.QtCore import Qt, QTemporaryDir
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
 
-from cvstudio.draw import palette as colours
 from cvstudio.resources import resource
 from ui.style_sheet import STYLE_SHEET
 
@@ -103,6 +102,9 @@ LIGHT = Palette(
 
 def contrast(one: str, other: str) -> float:
     """Contrast ratio of two "#rrggbb" colours, 1 to 21 (WCAG 2.1, relative luminance)."""
+    # Everything that draws comes with it; the window's first picture does without.
+    from cvstudio.draw import palette as colours
+
     first, second = (cast(colours.RGB, QColor(colour).getRgb()[:3]) for colour in (one, other))  # type: ignore[index]
     return colours.contrast(first, second)
 
@@ -191,8 +193,6 @@ def _follow() -> None:
 
 def _dress(app: QApplication, palette: Palette) -> None:
     _State.palette = palette
-    if app.style().name() != "fusion" and not app.styleSheet():
-        app.setStyle("Fusion")
     app.setFont(app_font())
     app.setPalette(_qt_palette(palette))
     app.setStyleSheet(style_sheet(palette))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from cvstudio import registry
 from cvstudio.registry import Registry
 
 PLUGIN = """
@@ -49,6 +51,7 @@ analysis = plug_analysis
 format = plug_models:FORMAT
 """
 ASK = """
+import importlib.metadata
 import json
 from cvstudio.analyses import ANALYSES
 from cvstudio.exporters import EXPORTERS
@@ -129,3 +132,23 @@ def test_entries_come_by_the_names_of_their_modules_whichever_was_imported_first
     ]
     assert orders[0] == orders[1]
     assert orders[0].index("residual-60") < orders[0].index("resnet18") < orders[0].index("yolox-nano")
+
+
+def test_all_registries_share_one_look_at_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+
+    def entry_points() -> Any:
+        looks.append(1)
+        return importlib.metadata.EntryPoints()
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
+    registry._entry_points.cache_clear()
+    try:
+        closed: Registry[Any] = Registry("thing", "cvstudio.samplegen", open_to_packages=False)
+        assert len(closed) == 0
+        assert looks == []
+        for _ in range(2):
+            assert len(Registry("thing", "cvstudio.samplegen")) == 0
+        assert looks == [1]
+    finally:
+        registry._entry_points.cache_clear()

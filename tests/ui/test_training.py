@@ -19,8 +19,8 @@ from cvstudio.training.runs import RunStart, claimed, read_run, run_folder
 from ui import theme
 from ui.driving import pause
 from ui.main_window import MainWindow
-from ui.panels.training import DATA_SETTING, TrainingContent
 from ui.settings import Settings
+from ui.training.content import DATA_SETTING, TrainingContent
 
 WAIT_MS = 60_000
 

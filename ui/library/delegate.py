@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QObject, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPainterPath, QPen, QPixmap
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from ui import theme
 from ui.icons import tinted
 from ui.library.entries import Entries, Index
 from ui.library.kinds import kind_icon
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QStyle
 
 LINE_PICTURE = QSize(56, 42)
 CELL_PICTURE = QSize(84, 63)
@@ -39,7 +42,7 @@ class EntryDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         # PySide does not type what the option carries.
-        rect, state = cast(QRect, option.rect), cast(QStyle.StateFlag, option.state)  # type: ignore[attr-defined]
+        rect, state = cast(QRect, option.rect), cast("QStyle.StateFlag", option.state)  # type: ignore[attr-defined]
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -52,6 +55,9 @@ class EntryDelegate(QStyledItemDelegate):
 
     @staticmethod
     def _ground(painter: QPainter, rect: QRect, state: QStyle.StateFlag) -> None:
+        # Hundreds of names, which the window's first picture does without.
+        from PySide6.QtWidgets import QStyle
+
         chosen = bool(state & QStyle.StateFlag.State_Selected)
         if chosen or state & QStyle.StateFlag.State_MouseOver:
             painter.setPen(Qt.PenStyle.NoPen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
@@ -23,7 +23,6 @@ from PySide6.QtWidgets import (
 from cvstudio.analyses import ANALYSES
 from cvstudio.media import Media
 from cvstudio.models import MODELS
-from cvstudio.own.store import PREFIX, declaration_of
 from cvstudio.params import Field, fields_of
 from cvstudio.session import AnalysisInstance, State
 from ui.controller import Controller
@@ -35,9 +34,10 @@ from ui.shown import Shown
 from ui.translate import translated
 from ui.widgets.elided_combo import ElidedCombo
 from ui.widgets.layer_menu import LayerMenu
-from ui.widgets.licence_line import LicenceLine
-from ui.widgets.model_card import CardPopup, ModelCardView
-from ui.widgets.model_chooser import ModelChooser
+
+if TYPE_CHECKING:
+    from ui.widgets.model_card import CardPopup
+    from ui.widgets.model_chooser import ModelChooser
 
 WIDTH = 300
 """Narrower, and a slider would have no room beside its label and its number."""
@@ -63,10 +63,6 @@ class AnalysisPanel(QScrollArea):
         self.analysis.setObjectName("analysis-picker")
         self.analysis.setAccessibleName(self.tr("Analysis"))
         self.analysis.setPlaceholderText(self.tr("What do you want to do?"))
-        for spec in ANALYSES:
-            self.analysis.addItem(icon(spec.icon), translated(spec.title), spec.key)
-            self.analysis.setItemData(self.analysis.count() - 1, translated(spec.summary), Qt.ItemDataRole.ToolTipRole)
-        self.analysis.setCurrentIndex(-1)
         self.analysis.activated.connect(lambda _: controller.use_analysis(self.analysis.currentData()))
         self._visible = QToolButton()
         self._visible.setObjectName("visible-button")
@@ -124,6 +120,14 @@ class AnalysisPanel(QScrollArea):
     def sizeHint(self) -> QSize:
         return QSize(WIDTH + 12, 420)
 
+    def complete(self) -> None:
+        """List what can be done: all analyses are imported for it, which the window does not wait for."""
+        for spec in ANALYSES:
+            self.analysis.addItem(icon(spec.icon), translated(spec.title), spec.key)
+            self.analysis.setItemData(self.analysis.count() - 1, translated(spec.summary), Qt.ItemDataRole.ToolTipRole)
+        instance = self._controller.session.state.instance
+        self.analysis.setCurrentIndex(self.analysis.findData(instance.analysis) if instance else -1)
+
     def _toggle_visible(self) -> None:
         current = self._controller.session.state.instance
         if current is not None:
@@ -174,6 +178,8 @@ class AnalysisPanel(QScrollArea):
             self._model.setCurrentIndex(self._model.findData(instance.model))
             self._model.setToolTip(self._model.currentText())
             self.licence.show_terms(instance.model_spec, instance.weights)
+            from cvstudio.own.store import PREFIX
+
             own = instance.model.startswith(PREFIX)
             self._own.setIcon(icon("settings" if own else "plus"))
             self._own.setToolTip(self.tr("Change or remove this model") if own else self.tr("Add a model of your own"))
@@ -197,6 +203,9 @@ class AnalysisPanel(QScrollArea):
             self._pickers[slot.name] = picker
             self._inputs.addRow(translated(slot.title), picker)
         if instance.spec.task:
+            from ui.widgets.licence_line import LicenceLine
+            from ui.widgets.model_chooser import ModelChooser
+
             self._model = ModelChooser(instance.spec.models)
             self._model.setPlaceholderText(self.tr("none yet"))
             self._model.setObjectName("model-picker")
@@ -256,10 +265,14 @@ class AnalysisPanel(QScrollArea):
         spec = instance.model_spec if instance is not None else None
         if instance is None or spec is None:
             return None
+        from ui.widgets.model_card import CardPopup, ModelCardView
+
         return CardPopup(anchor, ModelCardView(spec, local=instance.weights))
 
     def _own_model(self) -> None:
         """Change the user's own model that is in use, or add one."""
+        from cvstudio.own.store import declaration_of
+
         instance = self._controller.session.state.instance
         declaration = declaration_of(instance.model) if instance is not None else None
         window: Any = self._controller.parent()  # the panel may float

@@ -13,7 +13,10 @@ from ui.controller import Controller
 
 @dataclass(frozen=True)
 class Panel:
-    """A dock: `create(controller)` makes its content when the window is built.
+    """A dock: `create(controller)` makes its content.
+
+    It is made with the window where it is seen at once, and else when the window's first picture is on the screen. A
+    content with a method `complete` is called then, too: what imports much belongs there.
 
     `order` sorts the docks of one area from top to bottom; `tabbed_with` names the panel it shares its place with.
     `keywords` are names by which it is searched for. One that is not `shown` waits in the menu. Its content is closed

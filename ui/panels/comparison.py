@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QGridLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
@@ -14,7 +14,9 @@ from ui.panels import PANELS
 from ui.panels.base import Panel
 from ui.translate import translated
 from ui.widgets.empty_state import EmptyState
-from ui.widgets.rows_table import Cell, Line, RowsTable
+
+if TYPE_CHECKING:
+    from ui.widgets.rows_table import Cell, Line
 
 Figure = tuple[str, str, str | None]
 """A title with one value for each side, or with one for both and None."""
@@ -49,6 +51,8 @@ class ComparePanel(QWidget):
             head.setObjectName("section")
             head.setAlignment(RIGHT)
             self._figures.addWidget(head, 0, side + 1)
+        from ui.widgets.rows_table import RowsTable
+
         self.table = RowsTable(
             (self.tr("Thing"), self.tr("Left"), self.tr("Right"), self.tr("IoU")), bars=(3,), empty=""
         )
@@ -140,6 +144,8 @@ class ComparePanel(QWidget):
                     self._figures.addWidget(number, row, column, 1, 1 if values[1] is not None else 2)
 
     def _lines(self) -> list[Line]:
+        from ui.widgets.rows_table import Cell, Line
+
         found = self._comparing.agreement
         left, right = (None if side is None else side.result for side in self._comparing.shown)
         if isinstance(found, BoxAgreement) and isinstance(left, Detections) and isinstance(right, Detections):
@@ -156,6 +162,8 @@ class ComparePanel(QWidget):
 
     def _box_lines(self, found: BoxAgreement, left: Detections, right: Detections) -> list[Line]:
         """Pairs, then what was named differently, then what only one side has."""
+        from ui.widgets.rows_table import Cell, Line
+
         if max(_last(found, 0), _last(found, 1)) >= max(len(left), len(right), 1):
             return []  # of the results before; the agreement with these is on its way
         current = self._comparing.current_side
@@ -190,6 +198,8 @@ def _last(found: BoxAgreement, side: int) -> int:
 
 def _label_lines(left: Labels, right: Labels) -> list[Line]:
     """Every class that one of both names, the likeliest of either first."""
+    from ui.widgets.rows_table import Cell, Line
+
     sides: list[dict[str, float]] = [
         {found.label(row): float(found.probabilities[row]) for row in range(len(found))} for found in (left, right)
     ]

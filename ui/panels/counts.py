@@ -32,7 +32,6 @@ from ui.counting_job import FollowedSoFar, follow_all
 from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
-from ui.widgets.choice_rows import Combo
 from ui.widgets.empty_state import EmptyState
 
 if TYPE_CHECKING:
@@ -48,6 +47,8 @@ class CountsPanel(QWidget):
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
+        from ui.widgets.choice_rows import Combo
+
         self._controller = controller
         self._counts: Counts | None = None
         self._drawn: tuple[Any, ...] = ()
@@ -183,7 +184,7 @@ class CountsPanel(QWidget):
         self._show_running(True)
         title = self.tr("Counting in {name}").format(name=media.name)
         host = self._controller.pipeline.host
-        work = follow_all(instance, device=host.requested_device, precision=host.precision)
+        work = follow_all(instance, device=host.requested_device, precision=host.precision, ways=host.ways)
         self._controller.pipeline.submit(OWNER, Job(OWNER, title, work, background=True))
 
     def cancel(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
-from cvstudio.draw import Look
 from cvstudio.params import fields_of, to_mapping
 from cvstudio.session import State
 from ui.controller import Controller
@@ -43,6 +42,8 @@ class LookPanel(QScrollArea):
             self._show()
 
     def _show(self) -> None:
+        from cvstudio.draw import Look
+
         # The exposure has a place on the canvas, where there is light to be exposed.
         fields = tuple(field for field in fields_of(Look) if field.name != "exposure")
         self.form.set_fields(fields, to_mapping(self._controller.look()))

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QScrollArea, QSizePolicy, QSt
 
 from cvstudio.jobs import Event, Job
 from cvstudio.media import Media, MediaKind
-from cvstudio.media.depth import CUSTOM
 from cvstudio.media.facts import quick_facts, slow_facts
 from cvstudio.media.settings import settings_fields
 from cvstudio.params import Field
@@ -99,6 +98,8 @@ class MediumPanel(QStackedWidget):
     def _fields(self) -> tuple[Field, ...]:
         if self._media is None:
             return ()
+        from cvstudio.media.depth import CUSTOM
+
         values = self._media.settings
         return tuple(
             field

@@ -7,19 +7,17 @@ from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from cvstudio.draw.palette import class_colour
 from cvstudio.landmarks import Landmarks
 from cvstudio.params import fields_of
-from cvstudio.results import Detections, Labels, Picture, Spectrogram
+from cvstudio.results import Detections, Picture, Spectrogram
 from cvstudio.segmentation import Segmentation
 from ui.controller import Controller
 from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
 from ui.stepping import step
-from ui.views.guesses import Guesses
 from ui.views.result_views import VIEWS
 from ui.views.results_table import ResultsTable
 from ui.widgets.elided_label import ElidedLabel
@@ -50,13 +48,6 @@ class ResultsPanel(QWidget):
         self._stack = QStackedWidget()
         self._stack.addWidget(self.table)
         self._stack.addWidget(self._facts)
-        self.guesses = Guesses()
-        self._rows = QScrollArea()
-        self._rows.setWidgetResizable(True)
-        self._rows.setFrameShape(QScrollArea.Shape.NoFrame)
-        self._rows.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._rows.setWidget(self.guesses)
-        self._stack.addWidget(self._rows)
         self.empty = EmptyState("list", self.tr("What an analysis finds is listed here."))
         self._stack.addWidget(self.empty)
         self._views: dict[type[Any], QWidget] = {}
@@ -110,12 +101,6 @@ class ResultsPanel(QWidget):
         if result is None:
             self._summary.clear()
             self._stack.setCurrentWidget(self.empty)
-            return
-        if isinstance(result, Labels):
-            named = self.tr("unknown") if result.unknown else result.label(0)
-            self._summary.setText(named)
-            self.guesses.set_labels(result)
-            self._stack.setCurrentWidget(self._rows)
             return
         if type(result) in VIEWS:
             self._show_in_view(result)
@@ -185,6 +170,8 @@ class ResultsPanel(QWidget):
 
 def legend(result: Segmentation) -> str:
     """One line of rich text for each class: the colour in which it is drawn, its name, its share of the picture."""
+    from cvstudio.draw.palette import class_colour
+
     lines = []
     for number, share in result.shares():
         name = result.labels[number]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QScrollArea, QSizePolicy, QWidget
 
 from cvstudio.draw.guesses import UNKNOWN, rows_of
 from cvstudio.draw.palette import class_colour
@@ -63,3 +63,20 @@ class Guesses(QWidget):
             painter.drawRoundedRect(bar, 2, 2)
             painter.setBrush(QColor(*class_colour(name)) if strong else QColor(colours.quiet))
             painter.drawRoundedRect(QRect(bar.left(), bar.top(), round(bar.width() * share), bar.height()), 2, 2)
+
+
+class GuessesView(QScrollArea):
+    """The rows of a `Labels`, scrolled where there is less room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.guesses = Guesses()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(self.guesses)
+
+    def show_result(self, result: Labels, pointed: int | None) -> str:
+        """Show `result`; its name is the headline."""
+        self.guesses.set_labels(result)
+        return self.tr("unknown") if result.unknown else result.label(0)

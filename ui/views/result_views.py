@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from cvstudio.hog import HogCells
 from cvstudio.neighbours import Neighbours
 from cvstudio.proposals import Proposals
-from cvstudio.results import HeatMap
+from cvstudio.results import HeatMap, Labels
 from cvstudio.suppression import Suppression
 
 
@@ -55,9 +55,16 @@ def _suppression() -> QWidget:
     return SuppressionView()
 
 
+def _guesses() -> QWidget:
+    from ui.views.guesses import GuessesView
+
+    return GuessesView()
+
+
 VIEWS: dict[type[Any], Callable[[], QWidget]] = {
     Proposals: _inside,
     HeatMap: _heat,
+    Labels: _guesses,
     HogCells: _hog,
     Neighbours: _neighbours,
     Suppression: _suppression,

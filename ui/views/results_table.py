@@ -32,8 +32,8 @@ from PySide6.QtWidgets import (
 
 from cvstudio.results import Detections
 from ui import theme
-from ui.widgets.class_picker import swatch
 from ui.widgets.keys import SLIDER_KEYS, claims
+from ui.widgets.swatch import swatch
 
 LABEL, SCORE, BOX, TRACK = range(4)
 ROW_HEIGHT = 26

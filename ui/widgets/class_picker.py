@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
     QIcon,
     QKeyEvent,
     QPainter,
     QPaintEvent,
-    QPen,
-    QPixmap,
     QStandardItem,
     QStandardItemModel,
 )
@@ -29,30 +26,15 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.analyses.base import Histogram
-from cvstudio.draw.palette import class_colour
 from cvstudio.params import Field, Range
 from ui import theme
 from ui.widgets.choice_rows import PRESS_KEYS
 from ui.widgets.keys import claims
 from ui.widgets.row import ROW_HEIGHT, Row
+from ui.widgets.swatch import swatch
 
 DOT = 8
 CHECKED = Qt.CheckState.Checked
-
-
-def swatch(name: str, size: int = 12, ratio: float = 2.0) -> QPixmap:
-    """A dot in the colour that boxes of the class `name` have."""
-    made = QPixmap(round(size * ratio), round(size * ratio))
-    made.setDevicePixelRatio(ratio)
-    made.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(made)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    # A hairline holds yellow together on a light ground and blue on a dark one.
-    painter.setPen(QPen(QColor(128, 128, 128, 160), 0.75))
-    painter.setBrush(QColor(*class_colour(name)))
-    painter.drawEllipse(QRectF(0.5, 0.5, size - 1, size - 1))
-    painter.end()
-    return made
 
 
 class ClassPopup(QFrame):

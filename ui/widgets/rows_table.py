@@ -21,8 +21,8 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from ui import theme
 from ui.views.results_table import ROW_HEIGHT, SCORE_WIDTH, BarDelegate
-from ui.widgets.class_picker import swatch
 from ui.widgets.keys import SLIDER_KEYS, claims
+from ui.widgets.swatch import swatch
 
 Index = QModelIndex | QPersistentModelIndex
 NO_INDEX = QModelIndex()

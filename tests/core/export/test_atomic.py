@@ -38,14 +38,27 @@ while True:
 """
 
 
-def kill_while_writing(target: Path, *, safe: bool, wait_secs: float) -> None:
-    """Start a writer and kill it after it has been writing for `wait_secs`."""
+def kill_while_writing(target: Path, *, safe: bool, files: int, wait_secs: float) -> None:
+    """Start a writer and kill it `wait_secs` after its file number `files` was seen at `target`, 0 for none.
+
+    Counted in files and not only in time, of which a busy machine may give a writer none.
+    """
     command = [sys.executable, "-S", "-c", WRITER, str(ROOT), str(target), str(SIZE), "safe" if safe else "torn"]
+    target.write_bytes(b"\0" * SIZE)
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
+        while first_byte(target) < files:
+            assert process.poll() is None
+            time.sleep(0.0005)
         time.sleep(wait_secs)
         process.kill()
+
+
+def first_byte(path: Path) -> int:
+    """-1 where there is none."""
+    with open(path, "rb") as file:
+        return next(iter(file.read(1)), -1)
 
 
 def is_whole(path: Path) -> bool:
@@ -55,14 +68,13 @@ def is_whole(path: Path) -> bool:
 
 def test_a_hundred_kills_leave_the_old_file_or_the_new_one(tmp_path):
     target = tmp_path / "결과 of it.bin"
-    target.write_bytes(b"\0" * SIZE)
-    waits = random.Random(5)
+    chance = random.Random(5)
     seen, interrupted = set(), 0
     for number in range(400):
         # On a busy machine fewer kills fall into a write: then there are more of them.
-        if number >= 100 and len(seen) > 5 and interrupted > 5:
+        if number >= 100 and interrupted > 5:
             break
-        kill_while_writing(target, safe=True, wait_secs=waits.uniform(0, 0.02))
+        kill_while_writing(target, safe=True, files=chance.randrange(10), wait_secs=chance.uniform(0, 0.01))
         assert is_whole(target)
         seen.add(target.read_bytes()[0])
         left = [path for path in tmp_path.iterdir() if path != target]
@@ -79,10 +91,9 @@ def test_a_hundred_kills_leave_the_old_file_or_the_new_one(tmp_path):
 
 def test_the_kills_would_find_a_torn_file(tmp_path):
     target = tmp_path / "torn.bin"
-    target.write_bytes(b"\0" * SIZE)
-    waits = random.Random(5)
+    chance = random.Random(5)
     for _ in range(100):
-        kill_while_writing(target, safe=False, wait_secs=waits.uniform(0, 0.02))
+        kill_while_writing(target, safe=False, files=chance.randrange(10), wait_secs=chance.uniform(0, 0.01))
         if not is_whole(target):
             return
     pytest.fail("no kill fell into a write: the test above shows nothing")

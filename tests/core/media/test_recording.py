@@ -180,9 +180,7 @@ def test_a_camera_that_is_switched_off_ends_the_recording(recorded):
 def test_what_a_driver_throws_is_told_and_what_was_sent_is_kept(recorded, caplog):
     reader, _, wait = recorded(Source(last=cv2.error("select timeout"), count=4))
     assert wait().frames == 4
-    with pytest.raises(
-        MediaError, match=r"The camera nothing stopped \(select timeout\)"
-    ):
+    with pytest.raises(MediaError, match=r"The camera nothing stopped \(select timeout\)"):
         newest_frame(reader, 1e9, Progress())
 
 
