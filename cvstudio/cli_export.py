@@ -159,9 +159,7 @@ def run_batch(
     from cvstudio.exporters import default_exporters
     from cvstudio.media import open_media
     from cvstudio.media.settings import apply_settings, split_settings
-    from cvstudio.models import MODELS
     from cvstudio.session import AnalysisInstance
-    from cvstudio.threads import cpu_streams
 
     if options.time is not None or options.start is not None or options.stop is not None:
         raise ParamsError("--time, --from and --to expect one video, found several files; leave them out.")
@@ -173,9 +171,7 @@ def run_batch(
     instance = AnalysisInstance(1, analysis, apply_settings(bindings, reading), key, weights, values)
     instance.params()
     plan = BatchPlan(instance, tuple(paths), options.out, tuple(formats), _format_options(options))
-    batch = Batch(
-        plan, device=options.device, precision=options.precision, streams=cpu_streams(MODELS[key] if key else None)
-    )
+    batch = Batch(plan, device=options.device, precision=options.precision)
     told = False
     for outcome in batch.run(progress):
         if batch.restarted and not told:

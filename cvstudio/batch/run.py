@@ -16,6 +16,7 @@ from cvstudio.exporters.base import write_recipe, writing
 from cvstudio.precision import Wanted
 from cvstudio.progress import Progress
 from cvstudio.stages import Cache
+from cvstudio.threads import cpu_streams
 
 REPORT = "batch-report.csv"
 RECIPE = "batch.recipe.json"
@@ -61,7 +62,7 @@ class Batch:
     ----------
     device, precision : see `cvstudio.host.Host`
     streams : networks that run side by side, each on its share of the processor's cores
-        More than one helps on a CPU only, and takes the cores from everything else.
+        More than one helps on a CPU only; None takes what `cpu_streams` says of one, else one.
 
     Attributes
     ----------
@@ -69,7 +70,9 @@ class Batch:
     summary : how many files ended how, so far
     """
 
-    def __init__(self, plan: BatchPlan, *, device: str = "auto", precision: Wanted = "auto", streams: int = 1) -> None:
+    def __init__(
+        self, plan: BatchPlan, *, device: str = "auto", precision: Wanted = "auto", streams: int | None = None
+    ) -> None:
         self.plan = plan
         self.restarted = False
         self.summary = Summary()
@@ -115,6 +118,13 @@ class Batch:
         cache = Cache(budget_bytes=CACHE_BYTES, max_entries=16)
         return Runner(device=self._device, precision=self._precision, cache=cache)
 
+    def _usual_streams(self) -> int:
+        model = self.plan.instance.model_spec
+        if model is None or not model.weights:
+            return 1
+        with self._runner() as runner:
+            return cpu_streams(model) if runner.host.device == "cpu" else 1
+
     def _loaded(self, runner: Runner) -> None:
         """Tell in the recipe how the networks compute, which is known now; all that run side by side do alike."""
         with self._telling, writing(self.plan.out):
@@ -126,7 +136,8 @@ class Batch:
     def _outcomes(self, tasks: list[Task], done: BatchQueue, progress: Progress) -> Iterator[Outcome]:
         began = time.monotonic()
         outcomes: dict[str, Outcome] = {}
-        workers = Workers(self.plan, tasks, done, runner=self._runner, loaded=self._loaded, streams=self._streams)
+        streams = self._streams if self._streams is not None else self._usual_streams()
+        workers = Workers(self.plan, tasks, done, runner=self._runner, loaded=self._loaded, streams=streams)
         try:
             for outcome in workers.run(progress):
                 outcomes[outcome.file] = outcome

@@ -107,7 +107,7 @@ def main() -> None:
             memory = Memory()
             memory.start()
             began = time.perf_counter()
-            batch = Batch(plan, device="cpu", precision=wanted, streams=cpu_streams(MODELS[KEY]))
+            batch = Batch(plan, device="cpu", precision=wanted)
             for _ in batch.run(Progress()):
                 pass
             each = (time.perf_counter() - began) / count

@@ -276,7 +276,7 @@ class BatchContent(QWidget):
         exporters = self._chosen(instance)
         formats = tuple(item.key for item in exporters)
         options = {item.key: self.options.values(item) for item in exporters}
-        stack = shown_stack(self._controller)
+        stack, host = shown_stack(self._controller), self._controller.pipeline.host
         source, out = Path(self._source), Path(self._out)
         self.table.outcomes.clear()
         self._left = TimeLeft()
@@ -289,7 +289,8 @@ class BatchContent(QWidget):
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.batch import Batch, BatchPlan
 
-            batch = Batch(BatchPlan(instance, (source,), out, formats, options, look, stack))
+            plan = BatchPlan(instance, (source,), out, formats, options, look, stack)
+            batch = Batch(plan, device=host.requested_device, precision=host.precision)
             ended: list[Any] = []
             told = time.monotonic()
             for outcome in batch.run(progress):
