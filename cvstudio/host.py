@@ -240,7 +240,8 @@ class Host:
 
     def close(self) -> None:
         """Drop all networks and give their memory back. The host stays usable."""
-        self._networks.clear()
+        with self._loading:
+            self._networks.clear()
         _free_memory()
 
     @property

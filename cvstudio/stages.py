@@ -180,6 +180,15 @@ class Cache:
             while len(self._entries) > 1 and (self._bytes > self.budget_bytes or len(self._entries) > self.max_entries):
                 self._drop(self._entries.popitem(last=False)[1])
 
+    def finish(self, key: Key, value: Any) -> None:
+        """`value`, which was put under `key`, was the last and best one."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None and entry.value is value:
+                self._entries[key] = dataclasses.replace(entry, complete=True)
+                return
+        self.put(key, value)  # something pushed it out meanwhile
+
     def _hold(self, entry: Entry) -> None:
         for block, size in entry.buffers.items():
             self._bytes += 0 if self._holders[block] else size
@@ -238,7 +247,7 @@ def run_stage(request: Request, index: int, inputs: Inputs, cache: Cache, progre
         yield value
     if not found:
         raise RuntimeError(f"the stage '{stage.name}' of '{request.analysis}' yielded nothing")
-    cache.put(key, value)
+    cache.finish(key, value)
 
 
 @dataclass

@@ -79,8 +79,8 @@ def cores_shared() -> AbstractContextManager[None]:
 
 
 @contextmanager
-def leaving_a_core() -> Iterator[None]:
-    """What torch computes in the calling thread uses a core less than it may.
+def leaving_a_core(streams: int = 1) -> Iterator[None]:
+    """What torch computes in the calling thread uses a core less than it may, of which `streams` have a share each.
 
     A network shares its work out evenly and waits for its last thread: on two cores, one of which also paints a
     window, it takes half as long again with two threads as with one.
@@ -88,5 +88,5 @@ def leaving_a_core() -> Iterator[None]:
     import torch
 
     with cores_shared():
-        torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+        torch.set_num_threads(max(1, (torch.get_num_threads() - 1) // streams))
         yield

@@ -28,6 +28,9 @@ QUICK_SECS = 0.1
 DECODE, DRAW, PAINT = "decode", "draw", "paint"
 """Keys of `Pipeline.timings`; those of stages are (instance id, stage name)."""
 
+BESIDE = "beside"
+"""A second lane for networks on the CPU, where every frame of a video is wanted."""
+
 
 class Pipeline(QObject):
     """Owns lanes, host and cache. All methods run on the main thread.
@@ -56,6 +59,7 @@ class Pipeline(QObject):
             self._bridge,
             {
                 "accelerator": self._close_accelerator,
+                BESIDE: self._close_readers,
                 "decode": self._close_readers,
                 "pool": self._close_readers,
             },
@@ -107,12 +111,10 @@ class Pipeline(QObject):
                 return
             pts = frame.pts
 
-    def _stage(self, layer: Layer, index: int, playing: bool, progress: Progress) -> Iterator[Any]:
+    def _stage(self, layer: Layer, index: int, playing: bool, streams: int, progress: Progress) -> Iterator[Any]:
         request, instance = layer.request, layer.instance
         assert request is not None
         stage = request.stages[index]
-        if stage.uses_network and request.network != self.network_key(instance):
-            return  # it computes in another way now: resolving again asks for that
         readers = self._readers()
         times = {slot: pts for slot, _, pts in request.sources}
         cameras = (slot.name for slot in instance.spec.inputs if instance.bindings[slot.name].kind is MediaKind.CAMERA)
@@ -126,7 +128,7 @@ class Pipeline(QObject):
         }
         model = instance.model_spec
         if stage.uses_network and self.network_key(instance) != request.network:
-            return  # another precision, device or checkpoint by now: its output is not what was asked for
+            return  # another way to compute, device or checkpoint by now: resolving again asks for that
         before = self.cache.get(stage_keys(request)[index - 1]) if index else None
         if index and before is None:
             return  # it left the cache meanwhile: resolving again begins where it has to
@@ -141,7 +143,7 @@ class Pipeline(QObject):
         in_torch = stage.uses_network and model is not None and model.weights and self.host.device == "cpu"
         last = self.timings.get((instance.id, stage.name))
         quick = last is not None and last.last_secs < QUICK_SECS
-        with leaving_a_core() if playing and in_torch and quick else nullcontext():
+        with leaving_a_core(streams) if playing and in_torch and quick else nullcontext():
             for _ in self.host.run(run) if stage.uses_network else run():
                 yield True
 
@@ -242,7 +244,11 @@ class Pipeline(QObject):
             owner = (*owner, request.source.pts)
         if self._asked.get(owner) == key or key in self._failed:
             return
-        lane = self.lanes["accelerator" if stage.where == "accelerator" else "pool"]
+        streams = 2 if queued and stage.uses_network and self._side_by_side(layer.instance) else 1
+        name = "accelerator" if stage.where == "accelerator" else "pool"
+        if streams > 1 and sum(self.lanes[BESIDE].counts) < sum(self.lanes[name].counts):
+            name = BESIDE
+        lane = self.lanes[name]
         if stage.long and owner in self._asked and self._long_params.get(owner) != request.params[index]:
             # Nobody waits for a folder that was the wrong one.
             lane.cancel(owner)
@@ -253,11 +259,20 @@ class Pipeline(QObject):
             Job(
                 owner,
                 layer.instance.spec.title,
-                lambda p: self._stage(layer, index, playing, p),
+                lambda p: self._stage(layer, index, playing, streams, p),
                 key,
                 background=stage.long or self._long(layer),
             )
         )
+
+    def _side_by_side(self, instance: AnalysisInstance) -> bool:
+        """Whether two frames may go through the network of `instance` at once, as one alone does not fill two cores.
+
+        It has to be there already, so that it is not loaded twice.
+        """
+        model, host = instance.model_spec, self.host
+        on_cpu = model is not None and "gradients" in model.capabilities and host.device_name == "CPU"
+        return on_cpu and model is not None and host.has(model, instance.weights)
 
     @staticmethod
     def _long(layer: Layer) -> bool:
