@@ -9,7 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+_FIRST = 16
 _BLOCK = 64
+"""Rows that are looked at together, at first and at most; one row of a block is 64 bits."""
 _FEW_PAIRS = 100_000
 """Up to so many, looking at the pairs one by one is faster than blocks of all; measured at 2,000 boxes."""
 
@@ -106,16 +108,19 @@ def _alive_by_blocks(sides: _Sides, threshold: np.float32) -> NDArray[np.bool_]:
     """Which of the boxes (best first, one class) survive.
 
     Works through them in blocks: what a block's survivors overlap leaves before the next block is formed, so that
-    clusters cost little, and one numpy call serves a whole block.
+    clusters cost little, and one numpy call serves a whole block. The first ones are small, as the best boxes of a
+    cluster take most of it with them.
     """
     rows = np.arange(sides.shape[1])
     alive = np.zeros(len(rows), bool)
+    block = _FIRST
     while len(rows):
-        overlapping = _overlapping(sides[:, :_BLOCK, None], sides[:, None], threshold)
-        survivors = _greedy(overlapping[:, :_BLOCK])
+        overlapping = _overlapping(sides[:, :block, None], sides[:, None], threshold)
+        survivors = _greedy(overlapping[:, :block])
         alive[rows[survivors]] = True
-        rest = np.flatnonzero(~overlapping[survivors, _BLOCK:].any(axis=0)) + _BLOCK
+        rest = np.flatnonzero(~overlapping[survivors, block:].any(axis=0)) + block
         rows, sides = rows[rest], sides[:, rest]
+        block = min(2 * block, _BLOCK)
     return alive
 
 
@@ -164,12 +169,15 @@ def _shares(one: _Sides, other: _Sides) -> NDArray[np.float32]:
 
 
 def _greedy(overlapping: NDArray[np.bool_]) -> list[int]:
-    """Rows that no kept earlier row overlaps; rows are integers, one bit a column, as loops over arrays are slow."""
+    """Rows, of `_BLOCK` at most, that no kept earlier row overlaps; rows are integers, one bit a column, as loops over
+    arrays are slow."""
     packed = np.packbits(overlapping, axis=1, bitorder="little")
+    whole = np.zeros((len(packed), _BLOCK // 8), np.uint8)
+    whole[:, : packed.shape[1]] = packed
     removed = 0
     kept = []
-    for row, data in enumerate(packed):
+    for row, worse in enumerate(whole.view("<u8")[:, 0].tolist()):
         if not removed >> row & 1:
             kept.append(row)
-            removed |= int.from_bytes(data.tobytes(), "little")
+            removed |= worse
     return kept
