@@ -68,6 +68,8 @@ def shown_frames(
 
 
 def _stacked(results: Sequence[Any], stack: Sequence[AnalysisInstance]) -> Stack:
+    from cvstudio.draw import Stack
+
     return Stack(tuple((result, layer.opacity) for result, layer in zip(results, stack, strict=True)))
 
 
