@@ -18,6 +18,7 @@ from cvstudio.progress import Progress
 from cvstudio.session import AnalysisInstance
 from ui.controller import Controller
 from ui.settings import Settings
+from ui.shown import shown_stack
 from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
     from cvstudio.exporters import Exporter, ExportItem
     from cvstudio.host import Host
     from ui.export_dialog import ExportDialog, Wish
-
-
-def shown_stack(controller: Controller) -> tuple[AnalysisInstance, ...]:
-    """The layers that pictures of a batch show, the lowest first; none where two are compared, as a batch is of one."""
-    return () if controller.comparing.comparison is not None else seen_layers(controller.session.state)
 
 
 class Exporting(QObject):

@@ -26,7 +26,8 @@ class Layers(QObject):
     def choices(self) -> list[Analysis]:
         """The analyses that can be added to what is on the canvas."""
         media = self._session.state.active_media
-        return [spec for spec in ANALYSES if media is not None and spec.inputs[0].accepts(media)]
+        # Without a medium nobody is asked what there is: the first picture of the window does not wait for that.
+        return [spec for spec in ANALYSES if spec.inputs[0].accepts(media)] if media is not None else []
 
     def add(self, key: str) -> None:
         """Lay an analysis on what is seen, and show its controls."""

@@ -28,11 +28,11 @@ from cvstudio.jobs import Event, Job
 from cvstudio.progress import Progress, TimeLeft, duration_text
 from cvstudio.session import AnalysisInstance
 from ui.controller import Controller
-from ui.exporting import shown_stack
 from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel
 from ui.settings import Settings
+from ui.shown import shown_stack
 from ui.translate import translated
 from ui.widgets.empty_state import EmptyState
 
