@@ -14,8 +14,8 @@ from cvstudio.media.identity import check_size, damaged, decoding
 from cvstudio.media.pnm import FULL
 from cvstudio.types import Size
 
-# TIFF 6.0: width, height, bits per sample, orientation, samples per pixel, sample format.
-_TIFF_TAGS = frozenset({256, 257, 258, 274, 277, 339})
+# TIFF 6.0: width, height, bits per sample, orientation, samples per pixel, planar configuration, sample format.
+_TIFF_TAGS = frozenset({256, 257, 258, 274, 277, 284, 339})
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _ORIENTATION = 274
 _HEIF = re.compile(rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1|avi[fs])", re.DOTALL)
@@ -28,7 +28,8 @@ class Header:
     `stored` is the size as stored; `orientation` is EXIF's 1..8; `channels` may be 0 where the format leaves
     it to the content; `whole` is False where the file ends before the picture does; `animated` says that it holds
     more than one picture, to be shown one after another; `white` is what white is where the format lets the file choose
-    it and it is not the largest number of its bits, else 0; `clear` is the grey that is transparent, None for none.
+    it and it is not the largest number of its bits, else 0; `clear` is the grey that is transparent, None for none;
+    `planar` says that the channels lie one after another.
     """
 
     format: str
@@ -41,6 +42,7 @@ class Header:
     animated: bool = False
     white: int = 0
     clear: int | None = None
+    planar: bool = False
 
     @property
     def size(self) -> Size:
@@ -205,7 +207,8 @@ def _tiff(file: BinaryIO, length: int) -> Header:
     channels, bits, sample = tags.get(277, 1), tags.get(258, 1), tags.get(339, 1)
     turned = tags.get(_ORIENTATION, 1)
     size = Size(tags[256], tags[257])
-    return Header("TIFF", size, channels, bits, sample == 3, turned if 1 <= turned <= 8 else 1)
+    planar = channels > 1 and tags.get(284, 1) == 2
+    return Header("TIFF", size, channels, bits, sample == 3, turned if 1 <= turned <= 8 else 1, planar=planar)
 
 
 def _exif_orientation(data: bytes) -> int:

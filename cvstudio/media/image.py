@@ -90,6 +90,8 @@ class ImageReader(BaseReader):
             return Image(cv2.cvtColor(decode(self._path, shown=True), cv2.COLOR_BGR2RGB))
         if header.format == "TIFF" and header.channels in (2, 4) and header.bits == 8:
             return _tiff_with_alpha(self._path)
+        if header.planar and header.bits > 8:
+            return _to_image(self._path, header, _planes(self._path, header))
         raw = decode(self._path, shown=False)
         if header.white:
             raw = stretched(raw, header.white)
@@ -118,12 +120,36 @@ def _tiff_with_alpha(path: Path) -> Image:
     return Image(pixels[:, :, :3], pixels[:, :, 3])
 
 
+def _planes(path: Path, header: Header) -> NDArray[Any]:
+    """A TIFF whose channels lie one after another, as `decode` gives others: OpenCV takes them for pixels.
+
+    Raises
+    ------
+    MediaError
+        It is packed in a way that tifffile does not unpack.
+    """
+    import tifffile
+
+    with decoding(path):
+        try:
+            with tifffile.TiffFile(path) as file:
+                planes = np.asarray(file.pages[0].asarray())
+        except (ValueError, tifffile.TiffFileError):
+            raise MediaError(
+                f"{quoted(path)} is packed in a way that is not read where the channels lie one after another; save it "
+                "with the channels of a pixel together."
+            ) from None
+    pixels = np.moveaxis(planes, 0, -1)
+    order = [2, 1, 0, *range(3, pixels.shape[-1])] if pixels.shape[-1] >= 3 else [0]
+    return upright(pixels[..., order], header.orientation)
+
+
 def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
     import cv2
 
     if raw.dtype == np.float64:
-        # What is beyond float32 is as bright as can be.
-        with np.errstate(over="ignore"):
+        # What is beyond float32 is as bright as can be, and what is no number stays none.
+        with np.errstate(over="ignore", invalid="ignore"):
             raw = raw.astype(np.float32)
     channels = raw.shape[2] if raw.ndim == 3 else 1
     codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}

@@ -280,3 +280,39 @@ def test_real_photos_equal_imread(data: Callable[..., Path]) -> None:
         np.testing.assert_array_equal(image.pixels, imread(path))
         with PIL.Image.open(path) as opened:
             assert image.size == PIL.ImageOps.exif_transpose(opened).size
+
+
+@pytest.mark.parametrize("packed", [None, "zlib"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_a_tiff_whose_channels_lie_one_after_another(tmp_path: Path, dtype: type, packed: str | None) -> None:
+    import tifffile
+
+    path = tmp_path / "planes.tif"
+    made = (np.random.default_rng(3).random((3, 20, 30)) * (200 if np.dtype(dtype).kind == "u" else 1)).astype(dtype)
+    tifffile.imwrite(path, made, photometric="rgb", planarconfig="separate", compression=packed)
+    image = load(path)
+    # 64 bits are shown with 32.
+    np.testing.assert_array_equal(image.pixels, np.moveaxis(made, 0, -1).astype(image.pixels.dtype))
+    assert image.transfer == ("linear" if np.dtype(dtype).kind == "f" else "srgb")
+
+
+def test_the_first_page_of_a_double_precision_tiff_is_what_tifffile_reads() -> None:
+    import skimage
+    import tifffile
+
+    path = Path(skimage.__file__).parent / "data" / "multipage_rgb.tif"
+    expected = np.moveaxis(tifffile.imread(path, key=0), 0, -1).astype(np.float32)
+    np.testing.assert_array_equal(load(path).pixels, expected)
+
+
+def test_planes_that_nobody_unpacks_here_are_told(tmp_path: Path) -> None:
+    import tifffile
+
+    path = tmp_path / "planes.tif"
+    tifffile.imwrite(path, np.ones((3, 20, 30), np.uint16), photometric="rgb", planarconfig="separate")
+    data = bytearray(path.read_bytes())
+    place = data.find(struct.pack("<HHI", 259, 3, 1))
+    data[place + 8 : place + 10] = struct.pack("<H", 5)
+    path.write_bytes(data)
+    with pytest.raises(MediaError, match="planes.tif"):
+        load(path)
