@@ -314,5 +314,5 @@ def test_planes_that_nobody_unpacks_here_are_told(tmp_path: Path) -> None:
     place = data.find(struct.pack("<HHI", 259, 3, 1))
     data[place + 8 : place + 10] = struct.pack("<H", 5)
     path.write_bytes(data)
-    with pytest.raises(MediaError, match="planes.tif"):
+    with pytest.raises(MediaError, match=r"planes\.tif"):
         load(path)
