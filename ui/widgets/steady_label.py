@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSize
+from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QLabel
-
-MARGIN = 2
-"""Pixels by which it is wider than what it says: of digits of one width the kerning differs a little."""
 
 
 class SteadyLabel(QLabel):
@@ -19,10 +16,12 @@ class SteadyLabel(QLabel):
         if text == self.text():
             return
         super().setText(text)
-        # Nothing takes no room, and what comes after it is something else.
-        size = self._needed().expandedTo(self.minimumSize()) if text else QSize(0, self._needed().height())
-        if size != self.minimumSize():
-            self.setFixedSize(size)
+        if not text:
+            # Nothing takes no room, and what comes after it is something else.
+            self.setFixedWidth(0)
+        elif self.sizeHint() != self.minimumSize():
+            # The hint is never less than the size that was fixed.
+            self.setFixedSize(self.sizeHint())
 
     def clear(self) -> None:
         self.setText("")
@@ -30,9 +29,5 @@ class SteadyLabel(QLabel):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and self.text():
-            self.setFixedSize(self._needed())
-
-    def _needed(self) -> QSize:
-        # Not the size hint, which is never less than the size that was fixed.
-        metrics = self.fontMetrics()
-        return QSize(metrics.horizontalAdvance(self.text()) + MARGIN, metrics.height() + MARGIN)
+            self.setMinimumSize(0, 0)
+            self.setFixedSize(self.sizeHint())

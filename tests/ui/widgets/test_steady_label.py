@@ -40,3 +40,14 @@ def test_a_larger_font_makes_it_larger(qtbot: QtBot):
     label.setFont(font)
     assert label.width() > 1.5 * before
     assert label.width() >= label.fontMetrics().horizontalAdvance(label.text())
+
+
+def test_what_a_style_puts_around_it_is_beside_the_text(qtbot: QtBot):
+    label, usual = SteadyLabel(), QLabel("Detect objects 568.0 ms")
+    for widget in (label, usual):
+        qtbot.addWidget(widget)
+        widget.setStyleSheet("padding: 0 8px")
+    for number in range(60):
+        label.setText(f"Detect objects {number:03}.0 ms")
+    label.setText(usual.text())
+    assert usual.sizeHint().width() <= label.width() <= usual.sizeHint().width() + 4
