@@ -286,7 +286,8 @@ class ExportDialog(QDialog):
     def _fill_formats(self, wanted: str) -> None:
         self.formats.blockSignals(True)
         self.formats.clear()
-        for exporter in self._offered():
+        # What shows the picture stands first: most come for that.
+        for exporter in sorted(self._offered(), key=lambda exporter: not exporter.draws):
             item = QListWidgetItem(translated(exporter.title))
             item.setData(Qt.ItemDataRole.UserRole, exporter.key)
             item.setToolTip(translated(exporter.summary))

@@ -76,6 +76,18 @@ def test_formats_follow_what_is_exported(window, show, tmp_path):
     dialog.reject()
 
 
+def test_formats_that_show_the_picture_stand_first(window, show):
+    from cvstudio.exporters import EXPORTERS
+
+    show(sample_path("astronaut"))
+    dialog = opened(window)
+    rows = range(dialog.formats.count())
+    draws = [EXPORTERS[dialog.formats.item(row).data(Qt.ItemDataRole.UserRole)].draws for row in rows]
+    assert len(set(draws)) == 2
+    assert draws == sorted(draws, reverse=True)
+    dialog.reject()
+
+
 def test_the_loop_of_the_timeline_is_a_part_to_export(window, show, qtbot, tmp_path):
     import av
 
