@@ -63,6 +63,12 @@ def drop(window: MainWindow, path: Path) -> None:
     window.dropEvent(QDropEvent(QPointF(200, 200), action, data, button, keys))
 
 
+def texts(results: ResultsPanel) -> list[str]:
+    """The rows of the guesses; none before they are first shown."""
+    guesses = results.findChild(Guesses)
+    return guesses.texts() if guesses is not None else []
+
+
 def test_a_file_that_is_dropped_names_the_picture(window, qtbot, checkpoint, data):
     opened(window, qtbot, data("imagenet_samples", "0284_n02123597_Siamese_cat.jpg"))
     window.controller.use_analysis("classify")
@@ -79,16 +85,16 @@ def test_a_file_that_is_dropped_names_the_picture(window, qtbot, checkpoint, dat
     panel, results = window.findChild(AnalysisPanel), window.findChild(ResultsPanel)
     assert panel.form.row("threshold").value() == 0
     assert not panel.form.row("threshold").label.marked
-    qtbot.waitUntil(lambda: "".join(results.findChild(Guesses).texts()).startswith("Siamese cat 9"), timeout=5_000)
-    assert len(results.findChild(Guesses).texts()) == 5
+    qtbot.waitUntil(lambda: "".join(texts(results)).startswith("Siamese cat 9"), timeout=5_000)
+    assert len(texts(results)) == 5
     # More rows than there is room for are scrolled.
     window.controller.set_value("count", 20)
-    qtbot.waitUntil(lambda: len(results.findChild(Guesses).texts()) == 20, timeout=5_000)
+    qtbot.waitUntil(lambda: len(texts(results)) == 20, timeout=5_000)
     area = results.findChild(QScrollArea)
     qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() > 0, timeout=5_000)
     # The threshold acts at once.
     window.controller.set_value("threshold", 0.99)
-    qtbot.waitUntil(lambda: results.findChild(Guesses).texts()[0] == "unknown", timeout=5_000)
+    qtbot.waitUntil(lambda: texts(results)[:1] == ["unknown"], timeout=5_000)
 
 
 def test_every_frame_of_a_video_is_named_while_it_plays(window, qtbot, checkpoint):
