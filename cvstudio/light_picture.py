@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw
 from cvstudio.results import Picture
 from cvstudio.tone import srgb8
-from cvstudio.types import Image, View, readonly
+from cvstudio.types import Image, readonly
 
 MOST_LIGHT = 65536.0
 """White at every exposure on offer."""
@@ -47,8 +45,3 @@ def light_of(image: Image) -> NDArray[np.float32] | None:
         return None
     light: NDArray[np.float32] = np.nan_to_num(np.clip(image.pixels, 0, MOST_LIGHT), nan=0.0)
     return light
-
-
-@draw.register
-def _(result: LightPicture, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
-    draw(result.exposed(look.exposure), canvas, view, dataclasses.replace(look, exposure=0.0), emphasis)

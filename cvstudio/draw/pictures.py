@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.draw.base import Emphasis, Look, draw, grid, grid_origin
 from cvstudio.draw.resample import PIXELATED_FROM, Pyramid
+from cvstudio.light_picture import LightPicture
 from cvstudio.results import Picture
 from cvstudio.types import View
 
@@ -36,6 +39,11 @@ def _(result: Picture, canvas: NDArray[np.uint8], view: View, look: Look, emphas
         )
     place = canvas[y1:y2, x1:x2]
     place[:] = part if look.opacity >= 1 else cv2.addWeighted(part, look.opacity, place, 1 - look.opacity, 0)
+
+
+@draw.register
+def _(result: LightPicture, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+    draw(result.exposed(look.exposure), canvas, view, dataclasses.replace(look, exposure=0.0), emphasis)
 
 
 def _placed(pixels: NDArray[np.uint8], left: int, top: int, right: int, bottom: int) -> NDArray[np.uint8]:
