@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMainWindow
 
 log = logging.getLogger(__name__)
 MAX_RECENT = 16
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 
 
 class Settings:
