@@ -7,7 +7,9 @@ import importlib
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -15,6 +17,7 @@ from cvstudio.errors import UnknownKeyError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints, SelectableGroups
+    from types import ModuleType
 
 
 class Keyed(Protocol):
@@ -51,15 +54,22 @@ class Registry(Generic[T]):
     what : str
         The noun used in messages, e.g. "analysis".
     package : str
-        Dotted name of the package whose modules register entries.
+        Dotted name of the package whose modules, and those of its sub-packages, register entries.
     order : callable, optional
-        Key by which entries are listed; otherwise they come by the names of their modules.
+        Key by which entries are listed; otherwise they come by the dotted names of their modules.
     open_to_packages : bool
         Whether other packages may add entries.
+    group : str, optional
+        Name of the entry points of other packages; otherwise it is that of `package`.
+    folders : callable () -> folder names, optional
+        The sub-packages directly under `package` that are looked into, where the others hold no entries. Those that are
+        not there are passed over.
 
     Notes
     -----
-    Other packages add entries through an entry point of the group that is named as `package`, for example in their
+    Modules and sub-packages whose names begin with an underscore are never imported by a registry: entries share them.
+
+    Other packages add entries through an entry point of the registry's `group`, for example in their
     ``pyproject.toml``::
 
         [project.entry-points."cvstudio.models"]
@@ -68,34 +78,70 @@ class Registry(Generic[T]):
     The object is an entry, a collection of entries, or a module that registers its own when it is imported. It is
     imported when the registry is first asked, so what is heavy belongs into `load` there, too. One that fails becomes
     a `Broken` row and takes nothing else with it.
+
+    Every thread may ask; those that ask during the discovery wait until it is complete. A module may register entries
+    while it is imported, but asks no registry then: another thread's discovery may be waiting for that import.
     """
 
     def __init__(
-        self, what: str, package: str, *, order: Callable[[T], int] | None = None, open_to_packages: bool = True
+        self,
+        what: str,
+        package: str,
+        *,
+        order: Callable[[T], int] | None = None,
+        open_to_packages: bool = True,
+        group: str = "",
+        folders: Callable[[], Iterable[str]] | None = None,
     ) -> None:
         self._what = what
         self._package = package
         self._order = order
         self._open_to_packages = open_to_packages
+        self._group = group or package
+        self._folders = folders
         self._entries: dict[str, T] = {}
         self._broken: list[Broken] = []
         self._resolvers: dict[str, Callable[[str], T]] = {}
         self._modules: dict[str, str] = {}  # by key, which one registered it
         self._discovered = False
+        self._discovering = False
+        self._discovery = threading.RLock()
+        # Not the lock of the discovery: a module that another thread imports registers its entries while the discovery
+        # waits for that import.
+        self._writing = threading.Lock()
 
     def register(self, entry: T) -> T:
         """Add `entry` and return it. Raises ValueError where its key is taken."""
-        if entry.key in self._entries:
-            raise ValueError(f"the {self._what} '{entry.key}' is registered twice")
-        self._entries[entry.key] = entry
-        self._modules[entry.key] = sys._getframe(1).f_globals.get("__name__", "")
+        with self._writing:
+            if entry.key in self._entries:
+                raise ValueError(f"the {self._what} '{entry.key}' is registered twice")
+            self._entries[entry.key] = entry
+            self._modules[entry.key] = sys._getframe(1).f_globals.get("__name__", "")
         return entry
 
     def replace(self, entry: T) -> T:
         """Add `entry`, in the place of the one that had its key, and return it."""
         self.discover()
-        self._entries[entry.key] = entry
+        with self._writing:
+            self._entries[entry.key] = entry
         return entry
+
+    @contextmanager
+    def lend(self, *entries: T) -> Iterator[None]:
+        """Add `entries` for the time of a ``with`` block, each in the place of the one that had its key.
+
+        Afterwards the registry holds what it held before: what else was registered, replaced or removed in the block,
+        and rows that were added as broken, go as well.
+        """
+        self.discover()
+        with self._writing:
+            before, broken = dict(self._entries), list(self._broken)
+            self._entries.update((entry.key, entry) for entry in entries)
+        try:
+            yield
+        finally:
+            with self._writing:
+                self._entries, self._broken = before, broken
 
     def resolve(self, prefix: str, make: Callable[[str], T]) -> None:
         """Let `make` answer for a key that begins with `prefix` and is not registered: too many are to be listed.
@@ -111,7 +157,9 @@ class Registry(Generic[T]):
 
     def remove(self, key: str) -> None:
         """Take the entry under `key` out. Raises UnknownKeyError."""
-        del self._entries[self[key].key]
+        found = self[key]
+        with self._writing:
+            del self._entries[found.key]
 
     def add_broken(self, name: str, reason: str) -> None:
         """Show that something could not be registered, without stopping at it."""
@@ -121,32 +169,55 @@ class Registry(Generic[T]):
         """Import every module of the package and every entry point once; a failing one becomes a `Broken` row."""
         if self._discovered:
             return
-        self._discovered = True
-        package = importlib.import_module(self._package)
-        found = sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name)
-        for info in found:
-            # What begins with an underscore is shared by entries, and may import what is heavy.
-            if info.name.startswith("_"):
-                continue
+        with self._discovery:
+            # A module that is being imported by this very thread may ask: it gets what there is so far.
+            if self._discovered or self._discovering:
+                return
+            self._discovering = True
             try:
-                importlib.import_module(f"{self._package}.{info.name}")
-            except Exception as error:  # a discovery ends here: the row tells what failed
-                self._broken.append(Broken(info.name, f"{type(error).__name__}: {error}"))
-        # One that was imported by itself before has registered its entries first.
-        places = {f"{self._package}.{info.name}": place for place, info in enumerate(found)}
+                self._discover()
+                self._discovered = True
+            finally:
+                self._discovering = False
+
+    def _discover(self) -> None:
+        package = importlib.import_module(self._package)
+        folders = None if self._folders is None else frozenset(self._folders())
+        places = {name: place for place, name in enumerate(self._import_all(package, folders))}
         last = len(places)
-        order = sorted(self._entries, key=lambda key: places.get(self._modules.get(key, ""), last))
-        self._entries = {key: self._entries[key] for key in order}
+        with self._writing:
+            # One that was imported by itself before has registered its entries first.
+            order = sorted(self._entries, key=lambda key: places.get(self._modules.get(key, ""), last))
+            self._entries = {key: self._entries[key] for key in order}
         if self._open_to_packages:
             self._discover_entry_points()
 
+    def _import_all(self, package: ModuleType, folders: frozenset[str] | None = None) -> Iterator[str]:
+        """Import the modules under `package` and yield their dotted names, ordered by these."""
+        for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
+            # What begins with an underscore is shared by entries, and may import what is heavy.
+            if info.name.startswith("_") or (info.ispkg and folders is not None and info.name not in folders):
+                continue
+            name = f"{package.__name__}.{info.name}"
+            try:
+                module = importlib.import_module(name)
+            except Exception as error:  # a discovery ends here: the row tells what failed
+                self._add_broken(name.removeprefix(f"{self._package}."), error)
+                continue
+            yield name
+            if info.ispkg:
+                yield from self._import_all(module)
+
     def _discover_entry_points(self) -> None:
-        for point in sorted(_entry_points().select(group=self._package), key=lambda point: point.name):
+        for point in sorted(_entry_points().select(group=self._group), key=lambda point: point.name):
             came_with = f" of {point.dist.name}" if point.dist else ""
             try:
                 self._take(point.load())
             except Exception as error:  # a discovery ends here: the row tells what failed
-                self._broken.append(Broken(f"{point.name}{came_with}", f"{type(error).__name__}: {error}"))
+                self._add_broken(f"{point.name}{came_with}", error)
+
+    def _add_broken(self, name: str, error: Exception) -> None:
+        self.add_broken(name, f"{type(error).__name__}: {error}")
 
     def _take(self, found: Any) -> None:
         """Register what an entry point names: an entry, or several; a module has registered its own by now."""
@@ -167,7 +238,9 @@ class Registry(Generic[T]):
             for prefix, make in self._resolvers.items():
                 if key.startswith(prefix):
                     # Two threads may ask at a time; what was first stays.
-                    return self._entries.setdefault(key, make(key))
+                    made = make(key)
+                    with self._writing:
+                        return self._entries.setdefault(key, made)
             import difflib
 
             near = difflib.get_close_matches(key, self._entries, n=1, cutoff=0.5)
@@ -176,7 +249,8 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         self.discover()
-        entries = list(self._entries.values())
+        with self._writing:
+            entries = list(self._entries.values())
         return iter(entries if self._order is None else sorted(entries, key=self._order))
 
     def __len__(self) -> int:

@@ -124,19 +124,15 @@ def hub_server(server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 @pytest.fixture
-def digits(fake: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def digits(fake: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with the digits; their recipe and model are registered, and runs are kept under the test's folder."""
     from cvstudio.models import MODELS
     from cvstudio.training import RECIPES
 
-    assert len(RECIPES)
-    assert len(MODELS)
-    monkeypatch.setitem(RECIPES._entries, fake.KEY, fake.RECIPE)
-    monkeypatch.setitem(MODELS._entries, fake.MODEL, fake.SPEC)
     monkeypatch.setenv("CVSTUDIO_TRAINING", str(tmp_path / "runs"))
     monkeypatch.delenv("CVSTUDIO_DATA", raising=False)
-    folder: Path = fake.write_data(tmp_path / "data")
-    return folder
+    with RECIPES.lend(fake.RECIPE), MODELS.lend(fake.SPEC):
+        yield fake.write_data(tmp_path / "data")
 
 
 @pytest.fixture(scope="session")

@@ -296,8 +296,8 @@ def test_a_bubble_without_room_has_no_name():
     assert not np.isfinite(found).any()
 
 
-def test_an_added_model_appears(window, content, qtbot, monkeypatch):
+def test_an_added_model_appears(window, content, qtbot):
     spec = dataclasses.replace(MODELS["hog"], key="hog-2", title="HOG again")
-    monkeypatch.setitem(MODELS._entries, "hog-2", spec)
-    window.controller.state_changed.emit(window.controller.session.state, window.controller.session.state)
-    qtbot.waitUntil(lambda: "hog-2" in content.table.listed(), timeout=WAIT_MS)
+    with MODELS.lend(spec):
+        window.controller.state_changed.emit(window.controller.session.state, window.controller.session.state)
+        qtbot.waitUntil(lambda: "hog-2" in content.table.listed(), timeout=WAIT_MS)

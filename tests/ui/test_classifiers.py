@@ -26,10 +26,8 @@ KEY = "squeezenet1-1"
 
 @pytest.fixture(autouse=True)
 def models_of_before() -> Iterator[None]:
-    assert len(MODELS)
-    before = dict(MODELS._entries)
-    yield
-    MODELS._entries = before
+    with MODELS.lend():
+        yield
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -51,9 +51,8 @@ class Pretending:
 
 
 @pytest.fixture(autouse=True)
-def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
+def pretended() -> Iterator[None]:
     """A detector with known insides, there before the window is."""
-    assert len(MODELS)
     spec = ModelSpec(
         key=KEY,
         title="Pretended",
@@ -65,7 +64,8 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
         labels=Pretending.labels,
         capabilities=frozenset({"anchors"}),
     )
-    monkeypatch.setitem(MODELS._entries, KEY, spec)
+    with MODELS.lend(spec):
+        yield
 
 
 @pytest.fixture

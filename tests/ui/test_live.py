@@ -96,14 +96,14 @@ class Network:
 
 
 @pytest.fixture
-def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+def network() -> Iterator[Network]:
     """In the place of the detector's first stage."""
     made = Network(threading.Event(), [])
     made.gate.set()
     spec = ANALYSES["detect"]
     stage = Stage("predict", made.run, spec.stages[0].params, where="accelerator")
-    monkeypatch.setitem(ANALYSES._entries, "detect", dataclasses.replace(spec, stages=(stage, *spec.stages[1:])))
-    return made
+    with ANALYSES.lend(dataclasses.replace(spec, stages=(stage, *spec.stages[1:]))):
+        yield made
 
 
 @pytest.fixture

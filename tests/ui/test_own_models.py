@@ -38,10 +38,8 @@ WAIT_MS = 30_000
 @pytest.fixture(autouse=True)
 def forget_own_models() -> Iterator[None]:
     """The registry outlives a test, its own models do not."""
-    assert len(MODELS)
-    before = dict(MODELS._entries)
-    yield
-    MODELS._entries = before
+    with MODELS.lend():
+        yield
 
 
 def write(path: Path, outputs: dict[str, np.ndarray], shape: tuple[int, ...] = (1, 3, 64, 64)) -> Path:

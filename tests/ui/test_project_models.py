@@ -38,12 +38,11 @@ class Answering:
 
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
-    assert len(MODELS)
     made = Answering()
     monkeypatch.setitem(MODELS._resolvers, "slow-", made)
-    yield made
-    made.gate.set()
-    MODELS._entries.pop(KEY, None)
+    with MODELS.lend():
+        yield made
+        made.gate.set()
 
 
 @pytest.fixture

@@ -45,10 +45,8 @@ SMALL = (
 @pytest.fixture(autouse=True)
 def registry() -> Iterator[None]:
     """What a test registers is gone after it."""
-    assert len(MODELS)
-    before = dict(MODELS._entries)
-    yield
-    MODELS._entries = before
+    with MODELS.lend():
+        yield
 
 
 def read(path: Path) -> Image:

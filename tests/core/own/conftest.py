@@ -79,8 +79,7 @@ def declare(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(autouse=True)
 def forget_own_models() -> Any:
     """The registry outlives a test, its own models do not."""
-    assert len(MODELS)
-    before = dict(MODELS._entries), list(MODELS._broken)
-    yield
-    assert not [model.key for model in MODELS if model.family == FAMILY and model.key in before[0]]
-    MODELS._entries, MODELS._broken = before
+    before = {model.key for model in MODELS}
+    with MODELS.lend():
+        yield
+        assert not [model.key for model in MODELS if model.family == FAMILY and model.key in before]

@@ -158,7 +158,7 @@ def test_a_folder_is_one_runs_and_one_training_at_a_time(digits, tmp_path, capsy
     assert "a training is running there" in capsys.readouterr().err
 
 
-def test_an_export_that_is_stopped_leaves_the_older_one(fake, digits, tmp_path, capsys, monkeypatch):
+def test_an_export_that_is_stopped_leaves_the_older_one(fake, digits, tmp_path, capsys):
     import dataclasses
 
     from cvstudio.errors import Cancelled
@@ -172,8 +172,8 @@ def test_an_export_that_is_stopped_leaves_the_older_one(fake, digits, tmp_path, 
     def stop(*_):
         raise Cancelled
 
-    monkeypatch.setitem(RECIPES._entries, "digits", dataclasses.replace(fake.RECIPE, evaluate=stop))
-    assert main([*command, "--seed", "1"]) == 130
+    with RECIPES.lend(dataclasses.replace(fake.RECIPE, evaluate=stop)):
+        assert main([*command, "--seed", "1"]) == 130
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     capsys.readouterr()
 

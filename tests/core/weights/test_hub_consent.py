@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -279,14 +280,14 @@ class TestNoAnswer:
 
 class TestCommandLine:
     @pytest.fixture
-    def model(self, hub_server: Any, hostile: Any, monkeypatch: pytest.MonkeyPatch) -> ModelSpec:
+    def model(self, hub_server: Any, hostile: Any) -> Iterator[ModelSpec]:
         """A model with a file on the hub and two elsewhere."""
         second = hub_server.weights(key="old", file_name="old-1.pth", url=f"{hub_server.base}/old-1.pth")
         third = hub_server.weights(key="older", file_name="older-1.pth", url=f"{hub_server.base}/older-1.pth")
         files = (hub_server.hub_weights(key="hub"), second, third)
         spec = dataclasses.replace(MODELS["ssdlite"], key="three", title="Three", weights=files)
-        monkeypatch.setitem(MODELS._entries, "three", spec)
-        return spec
+        with MODELS.lend(spec):
+            yield spec
 
     def test_hash_and_size_are_told_before_the_first_byte(self, model, hub_server, hostile, capsys):
         asked: list[str] = []

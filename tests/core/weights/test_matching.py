@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,9 @@ def spec(key: str, build: Callable[[], torch.nn.Module], *, task: str = "classif
 
 
 @pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    def register(*specs: ModelSpec) -> None:
-        assert len(MODELS)
-        for entry in specs:
-            monkeypatch.setitem(MODELS._entries, entry.key, entry)
-
-    return register
+def models() -> Iterator[Callable[..., None]]:
+    with ExitStack() as lent:
+        yield lambda *specs: lent.enter_context(MODELS.lend(*specs))
 
 
 def small(classes: int = 5) -> torch.nn.Module:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Middle:
 
 
 @pytest.fixture
-def middle(server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModelSpec:
+def middle(server: Any, tmp_path: Path) -> Iterator[ModelSpec]:
     """A registered detector whose weights are to be got from `server`."""
     torch.save({"weight": torch.full((1, 1), 0.75)}, tmp_path / "published.pth")
     content = (tmp_path / "published.pth").read_bytes()
@@ -56,8 +56,8 @@ def middle(server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Mode
     spec = dataclasses.replace(
         MODELS["ssdlite"], key="middle", title="Middle", weights=(weights,), load=load, labels=("middle",), defaults={}
     )
-    monkeypatch.setitem(MODELS._entries, "middle", spec)
-    return spec
+    with MODELS.lend(spec):
+        yield spec
 
 
 @pytest.fixture

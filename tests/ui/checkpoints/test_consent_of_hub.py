@@ -34,12 +34,12 @@ def window(qtbot: Any) -> Iterator[MainWindow]:
 
 
 @pytest.fixture
-def weights(hub_server: Any, monkeypatch: pytest.MonkeyPatch) -> Weights:
+def weights(hub_server: Any) -> Iterator[Weights]:
     """Of a registered model; their size is a guess."""
     found: Weights = hub_server.hub_weights(size_bytes=2_000_000)
     spec = dataclasses.replace(MODELS["ssdlite"], key="far", title="Far", weights=(found,))
-    monkeypatch.setitem(MODELS._entries, "far", spec)
-    return found
+    with MODELS.lend(spec):
+        yield found
 
 
 @pytest.fixture
