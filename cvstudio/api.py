@@ -29,7 +29,7 @@ from cvstudio.resolve import make_request
 from cvstudio.session import AnalysisInstance
 from cvstudio.stages import Cache, Providers, run_chain
 from cvstudio.temporal import Followed
-from cvstudio.threads import cores_shared, cpu_streams, share_cores
+from cvstudio.threads import cores_shared, frames_at_once, share_cores
 from cvstudio.types import Frame, Image
 
 
@@ -174,7 +174,7 @@ class Runner(Closing):
 
         Decoding, the network and the caller each have a thread: a frame is analysed while the one before is drawn.
         On a CPU the network has `streams` threads, each with a frame of its own and its share of the cores; by
-        default as many as `cpu_streams` says.
+        default as many as `frames_at_once` says.
         Identities begin with the first frame, so that the same frames have the same ones, whatever was looked at
         before; `followed`, where given, is where they are remembered.
         """
@@ -184,7 +184,7 @@ class Runner(Closing):
         end_secs = media.duration_secs if stop_secs is None else min(stop_secs, media.duration_secs or stop_secs)
         span_secs = (end_secs or 0) - start_secs
         followed = followed if followed is not None else Followed(keep=1)
-        streams = self._streams(instance) if streams is None else streams
+        streams = frames_at_once(instance.model_spec, self.host) if streams is None else streams
         stages = instance.spec.stages
         slow = max((number + 1 for number, stage in enumerate(stages) if stage.uses_network), default=0)
 
@@ -210,14 +210,6 @@ class Runner(Closing):
                 # The network's part is in the cache.
                 result = deque(self._run(instance, Progress(), frame.pts, known={slot: frame}), maxlen=1).pop()
                 yield frame, self.in_order(instance, result, followed, frame.pts)
-
-    def _streams(self, instance: AnalysisInstance) -> int:
-        """How many frames go through the network of `instance` side by side."""
-        model = instance.model_spec
-        # torch's modules can be run by several threads at once; of others it is not known.
-        if model is None or "gradients" not in model.capabilities or self.host.device != "cpu":
-            return 1
-        return cpu_streams(model)
 
     def in_order(self, instance: AnalysisInstance, result: Any, followed: Followed, pts: float) -> Any:
         """`result`, which is of the frame at `pts`, with what the frames that `followed` has seen make of it."""

@@ -1,7 +1,9 @@
 """The owner of the accelerator: loaded networks, within a budget of memory.
 
-A host is used by one thread only, the accelerator lane's; `network_key`, `use` and the figures for display may be asked
-from everywhere.
+Every thread may ask a host. Loading is serialised: who asks for a network waits for the one that another thread loads.
+What is wanted (`use`, `measured`, `adopt`) may be changed meanwhile without waiting, and counts for the networks that
+are asked for from then on. Keys and the figures for display may be read anywhere. `close` only when no lane runs a
+network of this host.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ class Host:
         else it computes in torch's usual way and is one of `unmeasured`. It may be set anew at any time
     ways : how networks compute, by their key, whatever is measured or remembered; as `ways` of another host
     notice : callable (sentence), optional
-        Told what the user should know, from the thread that uses the host.
+        Told what the user should know, from the thread that loads or runs the network.
     """
 
     def __init__(
@@ -65,20 +67,33 @@ class Host:
         self._found: dict[tuple[str, ...], Precision] = {}
         self._unmeasured: dict[tuple[str, ...], tuple[ModelSpec, Path | None]] = {}
         self._networks: OrderedDict[tuple[str, ...], Any] = OrderedDict()
+        # Held for seconds, while a network is loaded.
         self._loading = threading.RLock()
+        # Held for moments: device, precisions and networks to be measured, which the window's thread changes, too.
+        self._choices = threading.RLock()
 
     @property
     def device(self) -> str:
         """Where networks run. Unless it is the CPU, the first call imports torch to find out.
+
+        Never waits for a network that is being loaded.
 
         Raises
         ------
         DeviceError
             The device that was asked for is not there.
         """
-        if not self._resolved:
-            self._resolved = _best_device() if self._requested == "auto" else _checked_device(self._requested)
-        return self._resolved
+        with self._choices:
+            requested, resolved = self._requested, self._resolved
+        return resolved or self._resolve(requested)
+
+    def _resolve(self, requested: str) -> str:
+        """The device that `requested` stands for, which is kept unless another is wanted meanwhile."""
+        resolved = _best_device() if requested == "auto" else _checked_device(requested)
+        with self._choices:
+            if self._requested == requested and not self._resolved:
+                self._resolved = resolved
+        return resolved
 
     @property
     def requested_device(self) -> str:
@@ -86,9 +101,10 @@ class Host:
         return self._requested
 
     def use(self, device: str) -> None:
-        """Ask for another device: networks that are loaded from now on run there. Every thread may call it."""
-        self._requested = device
-        self._resolved = "cpu" if device == "cpu" else ""
+        """Ask for another device: networks that are asked for from now on run there."""
+        with self._choices:
+            self._requested = device
+            self._resolved = "cpu" if device == "cpu" else ""
 
     @property
     def device_name(self) -> str:
@@ -123,44 +139,47 @@ class Host:
         return (spec.key + spec.revision, str(path or ""), _version(path), device, precision)
 
     def has(self, spec: ModelSpec, weights_path: Path | None = None) -> bool:
-        """Whether the network of `spec` is loaded. May be asked from everywhere."""
+        """Whether the network of `spec` is loaded."""
         return self.network_key(spec, weights_path) in self._networks
 
     def _wanted(self, spec: ModelSpec, weights_path: Path | None) -> Wanted | Precision:
         return self._exactly.get((spec.key, str(weights_path or "")), self.precision)
 
     def how(self, spec: ModelSpec, weights_path: Path | None = None) -> Precision | None:
-        """How the loaded network of `spec` computes and why; None where it is not loaded or cannot be told.
-
-        May be asked from everywhere.
-        """
+        """How the loaded network of `spec` computes and why; None where it is not loaded or cannot be told."""
         return getattr(self._networks.get(self.network_key(spec, weights_path)), "precision", None)
 
     @property
     def ways(self) -> dict[tuple[str, ...], Precision]:
         """How networks compute that were loaded without being measured, by their key; another host can do the same."""
-        return dict(self._ways)
+        with self._choices:
+            return dict(self._ways)
 
     @property
     def unmeasured(self) -> tuple[tuple[ModelSpec, Path | None], ...]:
         """Model and own checkpoint of networks that might compute quicker than they do."""
-        return tuple(self._unmeasured.values())
+        with self._choices:
+            return tuple(self._unmeasured.values())
 
     def measured(self, spec: ModelSpec, weights_path: Path | None, way: Precision) -> None:
-        """Say how a network computes quickest; it does so from the next `adopt` on. Every thread may call it."""
-        self._found[self._asked(spec, weights_path)] = way
+        """Store the fastest precision found for a network; it takes effect at the next `adopt`."""
+        with self._choices:
+            self._found[self._asked(spec, weights_path)] = way
 
     def forget_unmeasured(self, spec: ModelSpec, weights_path: Path | None) -> None:
         """Take a network out of `unmeasured`."""
-        self._unmeasured.pop(self._asked(spec, weights_path), None)
+        with self._choices:
+            self._unmeasured.pop(self._asked(spec, weights_path), None)
 
     def adopt(self) -> None:
         """Let networks compute in the ways that were `measured`, which makes other keys of them.
 
-        Called between two things that are looked at, so that nothing on the canvas changes by itself.
+        Called between two things that are looked at, so that nothing on the canvas changes by itself. A network that is
+        being loaded is completed in the way in which it was asked for.
         """
-        self._ways.update(self._found)
-        self._found.clear()
+        with self._choices:
+            self._ways.update(self._found)
+            self._found.clear()
 
     def network(self, spec: ModelSpec, weights_path: Path | None, progress: Progress) -> Any:
         """The loaded network of `spec`; a first use reports "loading …" and "warming up …".
@@ -170,24 +189,25 @@ class Host:
         WeightsError
             Its checkpoint is missing, damaged or of another network; nothing is kept then.
         """
-        # Layers of a stack may each ask from a thread of their own.
         with self._loading:
             return self._loaded(spec, weights_path, progress)
 
     def _loaded(self, spec: ModelSpec, weights_path: Path | None, progress: Progress) -> Any:
         # Once for all: the user may choose another meanwhile, which is another network.
-        wanted = self._wanted(spec, weights_path)
-        asked = self._key(spec, weights_path, wanted)
-        key = self._telling(asked)
+        with self._choices:
+            wanted = self._wanted(spec, weights_path)
+            asked = self._key(spec, weights_path, wanted)
+            key, way = self._telling(asked), self._ways.get(asked)
+            requested, resolved = self._requested, self._resolved
         if key not in self._networks:
             progress(None, f"loading {spec.title}")
             # In its other way it is wanted no more.
             network = self._networks.pop(asked, None)
             if network is None:
                 # What a dependency carries runs on the CPU, and torch need not be imported to know it.
-                network = spec.load(self.device if spec.weights else "cpu", weights_path)
+                network = spec.load((resolved or self._resolve(requested)) if spec.weights else "cpu", weights_path)
             if hasattr(network, "use_precision"):
-                self._settle(network, spec, weights_path, wanted, asked, progress)
+                self._settle(network, spec, weights_path, way, wanted, asked, progress)
             if hasattr(network, "warm_up"):
                 progress(None, f"warming up {spec.title}")
                 network.warm_up(progress)
@@ -201,12 +221,13 @@ class Host:
         network: Any,
         spec: ModelSpec,
         weights_path: Path | None,
+        way: Precision | None,
         wanted: Wanted | Precision,
         asked: tuple[str, ...],
         progress: Progress,
     ) -> None:
-        if asked in self._ways:
-            network.use_precision(self._ways[asked])
+        if way is not None:
+            network.use_precision(way)
         elif isinstance(wanted, Precision):
             instead = settle_exactly(network, wanted, progress)
             if instead and self._notice is not None:
@@ -214,9 +235,11 @@ class Host:
         else:
             settle(network, spec, asked[2], wanted, progress, measure=self.measure)
             if network.precision == UNMEASURED:
-                self._ways[asked] = UNMEASURED
-                if choice(network):
-                    self._unmeasured[asked] = (spec, weights_path)
+                measurable = choice(network)
+                with self._choices:
+                    self._ways.setdefault(asked, UNMEASURED)
+                    if measurable:
+                        self._unmeasured[asked] = (spec, weights_path)
 
     def run(self, work: Callable[[], Iterator[T]]) -> Iterator[T]:
         """What `work` yields; where the accelerator runs out of memory, what it yields once more on the CPU.
@@ -233,7 +256,8 @@ class Host:
         # Outside of the handler: the error's traceback holds the tensors that have to go.
         lost = self._resolved
         self.close()
-        self._resolved = "cpu"
+        with self._choices:
+            self._resolved = "cpu"
         if self._notice is not None:
             self._notice(f"The memory of {lost} is full: this and what follows runs on the CPU, slower but the same.")
         yield from work()

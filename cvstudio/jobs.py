@@ -57,7 +57,11 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """What became of a job. `value` is the output, the error, or (fraction, message)."""
+    """What became of a job. `value` is the output, the error, or (fraction, message).
+
+    Those of a job come in the order queued, started, progress and output, and one of finished, failed and cancelled.
+    One that is dropped while it waits is never started.
+    """
 
     kind: EventKind
     job: Job
@@ -87,11 +91,15 @@ class Lane:
         with self._condition:
             if self._closing:
                 return
+        # Before it can be taken: the events of a job come as queued, started, outputs, and its end.
+        self._listener(Event("queued", job))
+        with self._condition:
+            if self._closing:
+                return
             replaced = self._pending.get(job.owner)
             # The owner keeps its place in the queue, so that a busy slider cannot push others back.
             self._pending[job.owner] = job
             self._condition.notify()
-        self._listener(Event("queued", job))
         if replaced is not None:
             self._listener(Event("cancelled", replaced))
 

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cvstudio.host import Host
     from cvstudio.models.base import ModelSpec
 
 
@@ -30,6 +31,20 @@ def cpu_streams(model: ModelSpec | None) -> int:
         return 1
     cores = os.cpu_count() or 1
     return cores if cores <= 4 else min(8, cores // 4)
+
+
+def frames_at_once(model: ModelSpec | None, host: Host, *, streams: int | None = None) -> int:
+    """How many frames may go through the network of `model` side by side: 1 unless it is `reentrant`, on a CPU.
+
+    An accelerator is filled by one. Imports torch where the device of `host` is not known yet.
+
+    Parameters
+    ----------
+    streams : as many as there are then; None takes what `cpu_streams` says
+    """
+    if model is None or "reentrant" not in model.capabilities or host.device != "cpu":
+        return 1
+    return cpu_streams(model) if streams is None else streams
 
 
 def share_cores(streams: int) -> None:

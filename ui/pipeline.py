@@ -18,7 +18,7 @@ from cvstudio.readers import Readers, read_sample, sample_key
 from cvstudio.resolve import Layer, ViewState
 from cvstudio.session import AnalysisInstance
 from cvstudio.stages import Cache, Inputs, Stage, run_stage, stage_keys
-from cvstudio.threads import leaving_a_core
+from cvstudio.threads import frames_at_once, leaving_a_core
 from cvstudio.timings import Timings
 from ui.jobs_bridge import JobsBridge
 
@@ -244,7 +244,7 @@ class Pipeline(QObject):
             owner = (*owner, request.source.pts)
         if self._asked.get(owner) == key or key in self._failed:
             return
-        streams = 2 if queued and stage.uses_network and self._side_by_side(layer.instance) else 1
+        streams = self._streams(layer.instance) if queued and stage.uses_network else 1
         name = "accelerator" if stage.where == "accelerator" else "pool"
         if streams > 1 and sum(self.lanes[BESIDE].counts) < sum(self.lanes[name].counts):
             name = BESIDE
@@ -265,14 +265,14 @@ class Pipeline(QObject):
             )
         )
 
-    def _side_by_side(self, instance: AnalysisInstance) -> bool:
-        """Whether two frames may go through the network of `instance` at once, as one alone does not fill two cores.
+    def _streams(self, instance: AnalysisInstance) -> int:
+        """How many frames go through the network of `instance` at once: two, as one alone does not fill two cores.
 
-        It has to be there already, so that it is not loaded twice.
+        It has to be there already: two lanes would wait for its loading, and its device is known without torch.
         """
-        model, host = instance.model_spec, self.host
-        on_cpu = model is not None and "gradients" in model.capabilities and host.device_name == "CPU"
-        return on_cpu and model is not None and host.has(model, instance.weights)
+        model = instance.model_spec
+        there = model is not None and self.host.has(model, instance.weights)
+        return frames_at_once(model, self.host, streams=2) if there else 1
 
     @staticmethod
     def _long(layer: Layer) -> bool:

@@ -243,7 +243,7 @@ def detector_spec(
         ranges={"score": Range(FLOOR, 1, step=0.01)},
         defaults=defaults,
         labels=LABELS,
-        capabilities=frozenset({"gradients", "hooks", "logits"}) | network.more_capabilities,
+        capabilities=frozenset({"gradients", "hooks", "reentrant", "logits"}) | network.more_capabilities,
         keywords=(*keywords, "COCO", "torchvision"),
         summary=summary,
         architecture=Architecture(build, input_size, network.heads, parameters, round(gmacs * 1e9)),

@@ -102,6 +102,9 @@ class ModelSpec:
     defaults : values of later stages' parameters that suit this model, by name
     labels : the classes, where known before loading
     options : values of a parameter that are this model's own, by name (see `Choices.from_model`)
+    capabilities : what analyses may ask of the network: "gradients" and "hooks" (a torch module that can be looked
+        into), "logits", "maps", "features", "anchors", "attention"; and "reentrant": several threads may run it at
+        once, as it keeps nothing from one call to the next
     revision : another text whenever the same key and weights stand for another network
     architecture : the bare network, where it runs through torch
     """

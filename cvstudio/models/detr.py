@@ -137,7 +137,7 @@ for _variant in VARIANTS:
             # Each object query has a thing of its own: nothing is to be suppressed.
             defaults={"score": 0.7, "iou": 1.0},
             labels=LABELS,
-            capabilities=frozenset({"gradients", "hooks", "logits", "attention"}),
+            capabilities=frozenset({"gradients", "hooks", "reentrant", "logits", "attention"}),
             keywords=(
                 *("DETR", "detection transformer", "transformer", "object query", "set prediction"),
                 *("Hungarian matching", "bipartite matching", "encoder-decoder", "COCO", "트랜스포머"),

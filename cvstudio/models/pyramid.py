@@ -136,7 +136,7 @@ MODELS.register(
         ranges={"score": Range(FLOOR, 1, step=0.01)},
         defaults={"score": 0.4, "iou": 0.55, **embedded_defaults(KEY, "score")},
         labels=LABELS,
-        capabilities=frozenset({"gradients", "hooks", "logits"}),
+        capabilities=frozenset({"gradients", "hooks", "reentrant", "logits"}),
         keywords=(
             "FPN",
             "feature pyramid network",

@@ -144,7 +144,7 @@ MODELS.register(
         defaults=embedded_defaults(KEY, "temperature", "threshold"),
         labels=LABELS,
         options={"layers": LAYERS},
-        capabilities=frozenset({"gradients", "hooks", "logits", "maps", "features"}),
+        capabilities=frozenset({"gradients", "hooks", "reentrant", "logits", "maps", "features"}),
         keywords=(
             "ResNet",
             "residual network",

@@ -90,7 +90,7 @@ def spec_of(model: TimmModel) -> ModelSpec:
         return PhotoClassifier(network, names_of_classes(model.labels), device, model.cut, _layers(network, model))
 
     senet = model.name in TITLES
-    inside = frozenset({"gradients", "hooks", "maps"}) if model.maps else frozenset()
+    inside = frozenset({"gradients", "hooks", "maps", "reentrant"}) if model.maps else frozenset()
     return ModelSpec(
         key=PREFIX + model.name,
         title=TITLES.get(model.name, model.name),

@@ -276,7 +276,7 @@ def _spec(family: Family, key: str, title: str) -> ModelSpec:
         load_into(model, state, title)
         return PhotoClassifier(model, imagenet_labels(), device, cut_for(listed, checkpoint), layers_of(model))
 
-    inside = frozenset({"gradients", "hooks", "maps"}) if listed.layers else frozenset()
+    inside = frozenset({"gradients", "hooks", "maps", "reentrant"}) if listed.layers else frozenset()
     return ModelSpec(
         key=key,
         title=title,

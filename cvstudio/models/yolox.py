@@ -188,7 +188,7 @@ for _variant in VARIANTS:
             ranges={"score": Range(FLOOR, 1, step=0.01)},
             defaults={"score": 0.3, "iou": 0.45},
             labels=COCO_80,
-            capabilities=frozenset({"gradients", "hooks", "logits"}),
+            capabilities=frozenset({"gradients", "hooks", "reentrant", "logits"}),
             keywords=("YOLO", "YOLOX", "anchor-free", "one-stage", "decoupled head", "CSPDarknet", "PAFPN", "COCO"),
             summary=(
                 f"Finds 80 kinds of everyday things in one look; {_variant.parameters / 1e6:.1f} M parameters, "

@@ -4,7 +4,9 @@ import dataclasses
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from cvstudio.errors import Cancelled, WeightsError
 from cvstudio.host import Host
 from cvstudio.models import MODELS
 from cvstudio.models.base import ModelSpec, Weights
+from cvstudio.precision import Precision
 from cvstudio.progress import Progress
 from cvstudio.types import Image
 from cvstudio.weights import hub_folder
@@ -286,3 +289,75 @@ def test_close_drops_all_and_the_host_can_go_on() -> None:
     assert isinstance(load(host, make_spec()), FakeNetwork)
     host.close()
     host.close()
+
+
+def test_another_device_while_a_network_loads_is_that_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cvstudio.host._best_device", lambda: "mps")
+    host, spec = Host("auto"), make_spec()
+    key = host.network_key(spec)
+    first = load(host, spec, progress=Progress(lambda fraction, message: host.use("cpu")))
+    # Its key tells where it runs, whatever was chosen after it had been asked for.
+    assert first.device == "mps"
+    assert host.network_key(spec) != key
+    assert load(host, spec).device == "cpu"
+    host.use("auto")
+    assert load(host, spec) is first
+
+
+def test_what_is_wanted_changes_and_figures_are_read_while_another_thread_loads() -> None:
+    entered, go = threading.Event(), threading.Event()
+
+    def slow(device: str, path: Path | None) -> FakeNetwork:
+        entered.set()
+        assert go.wait(30)
+        return FakeNetwork(device, 100)
+
+    host, spec, other = Host("cpu"), dataclasses.replace(make_spec("slow"), load=slow), make_spec("other")
+    with ThreadPoolExecutor(3) as pool:
+        loading = [pool.submit(load, host, spec) for _ in range(2)]
+        assert entered.wait(30)
+        # The window's thread: were these to wait for the loading, it would stand still for as long.
+        changes = pool.submit(lambda: (host.measured(other, None, Precision()), host.adopt(), host.use("cpu")))
+        changes.result(30)
+        assert not host.has(spec)
+        assert (host.used_bytes, host.reasons, host.unmeasured) == (0, (), ())
+        assert host.ways == {host._asked(other, None): Precision()}
+        go.set()
+        first, second = (job.result(30) for job in loading)
+    # Loading is serialised: it is there once.
+    assert first is second
+    assert len(host) == 1
+
+
+def test_figures_can_be_read_while_threads_load_measure_and_adopt() -> None:
+    host, stop = Host("cpu", budget_bytes=500), threading.Event()
+    specs = [make_spec(f"n{number}") for number in range(40)]
+
+    def reads() -> int:
+        count = 0
+        while not stop.is_set():
+            assert 0 <= host.used_bytes <= 600
+            assert (host.precisions, host.reasons, host.unmeasured) == ((), (), ())
+            assert len(host.ways) <= len(specs)
+            count += 1
+        return count
+
+    def measures() -> None:
+        for _ in range(20):
+            for spec in specs:
+                host.measured(spec, None, Precision())
+            host.adopt()
+
+    def loads() -> None:
+        for spec in specs:
+            load(host, spec)
+
+    with ThreadPoolExecutor(4) as pool:
+        reading = pool.submit(reads)
+        try:
+            for job in [pool.submit(work) for work in (measures, loads, loads)]:
+                job.result(60)
+        finally:
+            stop.set()
+        assert reading.result(60) > 0
+    assert len(host) == 5

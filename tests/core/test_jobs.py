@@ -46,6 +46,25 @@ def test_outputs_arrive_in_order_and_then_the_end(lane):
     assert [event.kind for event in events][:2] == ["queued", "started"]
 
 
+def test_a_job_is_told_as_queued_before_it_can_begin():
+    events: list[str] = []
+    ended = threading.Event()
+
+    def slow_listener(event: Event) -> None:
+        if event.kind == "queued":
+            # Time enough for the lane's thread to run it, were it in the queue by now.
+            ended.wait(0.3)
+        events.append(event.kind)
+        if event.kind == "finished":
+            ended.set()
+
+    lane = Lane("order", slow_listener)
+    lane.submit(Job("a", "A", values([1, 2])))
+    assert ended.wait(5)
+    assert lane.close()
+    assert events == ["queued", "started", "output", "output", "finished"]
+
+
 def test_the_newest_wish_replaces_the_waiting_one_but_not_the_running_one(lane):
     release = threading.Event()
 

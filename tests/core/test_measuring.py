@@ -174,3 +174,20 @@ def test_the_real_process_measures_and_remembers(monkeypatch: pytest.MonkeyPatch
     assert found.reason.endswith(".")
     remembered = json.loads((tmp_path / "cvstudio" / "precision.json").read_text(encoding="utf-8"))
     assert [Precision(**entry) for entry in remembered.values()] == [found]
+
+
+def test_a_network_that_is_being_loaded_is_completed_as_it_was_asked_for(choosing: list[str]) -> None:
+    host = Host("cpu", measure=False)
+    key = host.network_key(SPEC)
+
+    def adopts(fraction: float | None, message: str) -> None:
+        if message.startswith("loading"):
+            host.measured(SPEC, None, WIDE)
+            host.adopt()
+
+    network = host.network(SPEC, None, Progress(adopts))
+    assert network.precision == UNMEASURED
+    assert host.network_key(SPEC) != key
+    assert host.network(SPEC, None, Progress()) is network
+    assert network.precision == host.how(SPEC) == WIDE
+    host.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import threading
 import pytest
 import torch
 
-from cvstudio.threads import cores_shared, leaving_a_core, share_cores
+from cvstudio.host import Host
+from cvstudio.models import MODELS
+from cvstudio.threads import cores_shared, frames_at_once, leaving_a_core, share_cores
 
 ASK = "import {module}, os; {call}; print(os.environ.get('OMP_WAIT_POLICY'))"
 WAYS = {
@@ -28,6 +31,26 @@ def test_waiting_threads_sleep_unless_the_user_wants_it_otherwise(way: str, give
         [sys.executable, "-c", WAYS[way]], env=environment, capture_output=True, text=True, check=True
     )
     assert said.stdout.splitlines()[-1] == found
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "device", "expected"),
+    [({"reentrant"}, "cpu", 3), ({"gradients", "hooks"}, "cpu", 1), ({"reentrant"}, "mps", 1)],
+)
+def test_frames_go_side_by_side_through_a_network_that_is_reentrant(
+    capabilities: set[str], device: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cvstudio.threads.cpu_streams", lambda model: 3)
+    monkeypatch.setattr("cvstudio.host.is_there", lambda device: True)
+    spec = dataclasses.replace(MODELS["ssdlite"], capabilities=frozenset(capabilities))
+    assert frames_at_once(spec, Host(device)) == expected
+    assert frames_at_once(spec, Host(device), streams=2) == min(expected, 2)
+    assert frames_at_once(None, Host(device)) == 1
+
+
+def test_the_networks_in_torch_are_reentrant_and_those_of_others_are_not_known_to_be() -> None:
+    for spec in MODELS:
+        assert ("reentrant" in spec.capabilities) == ("gradients" in spec.capabilities), spec.key
 
 
 def test_a_core_is_left_while_it_is_asked_for() -> None:
