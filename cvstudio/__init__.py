@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from cvstudio.version import __version__
+
 # OpenCV reads this once, when it is imported, and nothing here imports it earlier than this.
 os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "open_media", "run"]
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from cvstudio.progress import Progress
 from cvstudio.terminal import Bar, guarded
 from cvstudio.threads import let_waiting_threads_sleep
 from cvstudio.training.arguments import add_training
-from cvstudio.weights import WeightsNeededError
 from cvstudio.weights.arguments import add_weights
+from cvstudio.weights.store import WeightsNeededError
 from cvstudio.weights.terms import terms
 
 COMMANDS = ("run", "info", "list", "weights", "train", "evaluate", "own", "models")

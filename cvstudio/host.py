@@ -128,7 +128,7 @@ class Host:
         return self._key(spec, weights_path, self._wanted(spec, weights_path))
 
     def _key(self, spec: ModelSpec, weights_path: Path | None, wanted: Wanted | Precision) -> tuple[str, ...]:
-        from cvstudio.weights import cached_path
+        from cvstudio.weights.store import cached_path
 
         path = weights_path
         if path is None and spec.weights:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cvstudio
 from cvstudio.analyses import ANALYSES
 from cvstudio.draw.base import Look
 from cvstudio.errors import ProjectError, UserError
@@ -18,6 +17,7 @@ from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.camera import camera_from_id
 from cvstudio.params import from_mapping, to_mapping
 from cvstudio.session import AnalysisInstance
+from cvstudio.version import __version__
 
 FORMAT = "cvstudio-recipe"
 VERSION = 1
@@ -135,7 +135,7 @@ def make_recipe(
     return {
         "format": FORMAT,
         "version": VERSION,
-        "cvstudio": cvstudio.__version__,
+        "cvstudio": __version__,
         **told(instance),
         "time_secs": pts,
         "look": dict(look),

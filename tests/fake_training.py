@@ -20,7 +20,7 @@ from cvstudio.models import MODELS, ModelSpec
 from cvstudio.progress import Progress
 from cvstudio.training import RECIPES, Settings, Source, TrainingRecipe
 from cvstudio.training.base import Report
-from cvstudio.weights import load_state_dict
+from cvstudio.weights.store import load_state_dict
 
 FILE = "digits.csv"
 KEY = "digits"

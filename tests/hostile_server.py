@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from cvstudio.models.base import Weights
+from cvstudio.weights.declaration import Weights
 from cvstudio.weights.transfer import Patience
 
 CONTENT = np.random.default_rng(7).integers(0, 256, 1_000_000, np.uint8).tobytes()

@@ -24,8 +24,9 @@ from cvstudio.resources import resource
 from cvstudio.samples import SAMPLES, sample_path
 from cvstudio.training import RECIPES
 from cvstudio.types import Rect, View
-from cvstudio.weights import cached_path, hub
+from cvstudio.weights import hub
 from cvstudio.weights.embedded import card
+from cvstudio.weights.store import cached_path
 
 ANALYSIS_KEYS = [analysis.key for analysis in ANALYSES]
 MODEL_KEYS = [model.key for model in MODELS]

@@ -12,12 +12,13 @@ from cvstudio.errors import MediaError
 from cvstudio.models._candidates import FLOOR
 from cvstudio.models._coco import LABELS, N_OUTPUTS, OUTPUTS
 from cvstudio.models._torch import TorchNetwork, stoppable
-from cvstudio.models.base import MAX_CANDIDATES, Architecture, ModelSpec, Weights
+from cvstudio.models.base import MAX_CANDIDATES, Architecture, ModelSpec
 from cvstudio.params import Range
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
 from cvstudio.stages import NoParams
 from cvstudio.types import Image
+from cvstudio.weights.declaration import Weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -223,7 +224,8 @@ def detector_spec(
 
     def load(device: str, checkpoint: Path | None) -> TorchvisionDetector:
         """The network with `checkpoint`, or with the published one from torch's cache. Raises WeightsError."""
-        from cvstudio.weights import load_into, load_state_dict, require_weights
+        from cvstudio.weights.checks import load_into
+        from cvstudio.weights.store import load_state_dict, require_weights
 
         # Before the network is built: a missing file is told at once.
         state_dict = load_state_dict(require_weights(weights, checkpoint))

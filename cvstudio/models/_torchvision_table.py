@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.models._imagenet import Cut, imagenet_labels
-from cvstudio.models.base import Weights
 from cvstudio.resources import resource
+from cvstudio.weights.declaration import Weights
 
 NAME = ("classifiers", "torchvision.json")
 

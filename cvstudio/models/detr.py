@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from cvstudio.models import MODELS, Architecture, ModelSpec
 from cvstudio.models._coco import LABELS
 from cvstudio.models._detr import DetrParams
-from cvstudio.models.base import Weights
 from cvstudio.params import Range
+from cvstudio.weights.declaration import Weights
 
 if TYPE_CHECKING:
     from cvstudio.models._detr import DetrNetwork
@@ -104,7 +104,8 @@ def _loader(variant: Variant) -> Callable[[str, Path | None], DetrNetwork]:
         """
         from cvstudio.models._detr import DetrNetwork, check_dilation
         from cvstudio.models._detr_names import unified
-        from cvstudio.weights import find_weights, load_into, load_state_dict, require_weights
+        from cvstudio.weights.checks import load_into
+        from cvstudio.weights.store import find_weights, load_state_dict, require_weights
 
         hub, authors = variant.weights()
         if checkpoint is None and find_weights(hub) is None:

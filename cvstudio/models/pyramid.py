@@ -114,8 +114,9 @@ def build() -> DetectorNet:
 
 def load(device: str, checkpoint: Path | None) -> PyramidNetwork:
     """The network with `checkpoint`, or with the weights that come with the program. Raises WeightsError."""
-    from cvstudio.weights import load_into, load_state_dict
+    from cvstudio.weights.checks import load_into
     from cvstudio.weights.embedded import require_embedded
+    from cvstudio.weights.store import load_state_dict
 
     state = load_state_dict(require_embedded(KEY, checkpoint))
     model = build()

@@ -18,8 +18,8 @@ from cvstudio.errors import UnknownKeyError, WeightsError
 from cvstudio.models import MODELS, Architecture, ModelSpec
 from cvstudio.models._imagenet import imagenet_labels
 from cvstudio.models._timm import TimmModel, build, describe
-from cvstudio.models.base import Weights
 from cvstudio.resources import resource, user_data_dir
+from cvstudio.weights.declaration import Weights
 
 if TYPE_CHECKING:
     from cvstudio.models._classifier import PhotoClassifier
@@ -79,7 +79,8 @@ def spec_of(model: TimmModel) -> ModelSpec:
 
     def load(device: str, checkpoint: Path | None) -> PhotoClassifier:
         """The network with `checkpoint`, or with the published one from a cache. Raises WeightsError."""
-        from cvstudio.weights import load_into, load_state_dict, require_weights
+        from cvstudio.weights.checks import load_into
+        from cvstudio.weights.store import load_state_dict, require_weights
 
         state = load_state_dict(require_weights(weights, checkpoint))
         from cvstudio.models._classifier import PhotoClassifier

@@ -266,7 +266,8 @@ def _spec(family: Family, key: str, title: str) -> ModelSpec:
 
     def load(device: str, checkpoint: Path | None) -> PhotoClassifier:
         """The network with `checkpoint`, or with the published one from torch's cache. Raises WeightsError."""
-        from cvstudio.weights import load_into, load_state_dict, require_weights
+        from cvstudio.weights.checks import load_into
+        from cvstudio.weights.store import load_state_dict, require_weights
 
         state = adapted(load_state_dict(require_weights(first.weights, checkpoint)))
         from cvstudio.models._classifier import PhotoClassifier

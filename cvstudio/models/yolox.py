@@ -19,12 +19,13 @@ from cvstudio.models._candidates import FLOOR, best_of, decode_grid, to_detectio
 from cvstudio.models._input import Preparation, fit, to_input
 from cvstudio.models._labels import COCO_80
 from cvstudio.models._torch import TorchNetwork, stoppable
-from cvstudio.models.base import Architecture, Weights
+from cvstudio.models.base import Architecture
 from cvstudio.params import Range
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
 from cvstudio.stages import NoParams
 from cvstudio.types import Image
+from cvstudio.weights.declaration import Weights
 
 if TYPE_CHECKING:
     from cvstudio.models._yolox import YoloxNet
@@ -163,7 +164,8 @@ def _builder(variant: Variant) -> Callable[[], YoloxNet]:
 def _loader(variant: Variant) -> Callable[[str, Path | None], YoloxNetwork]:
     def load(device: str, checkpoint: Path | None) -> YoloxNetwork:
         """The network with `checkpoint`, or with the published one from torch's cache. Raises WeightsError."""
-        from cvstudio.weights import load_into, load_state_dict, require_weights
+        from cvstudio.weights.checks import load_into
+        from cvstudio.weights.store import load_state_dict, require_weights
 
         # Before the network is built: a missing file is told at once.
         state_dict = load_state_dict(require_weights(_weights(variant), checkpoint))

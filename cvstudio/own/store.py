@@ -11,10 +11,11 @@ import xxhash
 
 from cvstudio.atomic import atomic_path
 from cvstudio.errors import OwnModelError
-from cvstudio.models.base import ModelSpec, Weights
+from cvstudio.models.base import ModelSpec
 from cvstudio.own.declaration import OwnModel, read_declaration, slug, write_declaration
 from cvstudio.params import Range
 from cvstudio.resources import user_data_dir
+from cvstudio.weights.declaration import Weights
 
 FORMAT = "cvstudio-own-models"
 VERSION = 1

@@ -120,7 +120,8 @@ def squeezenet(path: Path, device: str) -> Any:
     """The published teacher: SqueezeNet 1.1 with its 1000 classes."""
     from torchvision.models import squeezenet1_1
 
-    from cvstudio.weights import load_into, load_state_dict
+    from cvstudio.weights.checks import load_into
+    from cvstudio.weights.store import load_state_dict
 
     network = squeezenet1_1()
     load_into(network, load_state_dict(path), "SqueezeNet 1.1")

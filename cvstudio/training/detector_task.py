@@ -232,8 +232,9 @@ def _best(boxes: np.ndarray[Any, Any], scores: np.ndarray[Any, Any], floor: floa
 def _start_from_classifier(network: Any) -> None:
     """The trunk as the embedded classifier learnt it."""
     from cvstudio.errors import UserError
-    from cvstudio.weights import load_into, load_state_dict
+    from cvstudio.weights.checks import load_into
     from cvstudio.weights.embedded import embedded_path
+    from cvstudio.weights.store import load_state_dict
 
     path = embedded_path("residual-60")
     if path is None:

@@ -28,7 +28,7 @@ def load_trunk(trunk: nn.Module, state_dict: Mapping[str, Tensor], *, prefix: st
         Nothing has that prefix, or names or shapes differ. `trunk` is unchanged.
     """
     from cvstudio.errors import WeightsError
-    from cvstudio.weights import load_into
+    from cvstudio.weights.checks import load_into
 
     start = f"{prefix}." if prefix else ""
     found = {name.removeprefix(start): tensor for name, tensor in state_dict.items() if name.startswith(start)}

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cvstudio.errors import UserError
 from cvstudio.models import MODELS, ModelSpec
-from cvstudio.models.base import Weights
 from cvstudio.progress import Progress
 from cvstudio.terminal import Bar, guarded
+from cvstudio.weights.declaration import Weights
 from cvstudio.weights.download import ask_hub, download, keep_folder
 from cvstudio.weights.offer import is_sound, make_offer, models_with
 from cvstudio.weights.store import WeightsNeededError, cached_path, is_published
@@ -123,7 +123,7 @@ def _where(options: argparse.Namespace, progress: Progress) -> int:
 
 
 def _identify(options: argparse.Namespace, progress: Progress) -> int:
-    from cvstudio.weights.importing import identify
+    from cvstudio.weights.importing.identify import identify
 
     found = identify(options.file, progress, only=MODELS[options.model] if options.model else None)
     print(found.text())

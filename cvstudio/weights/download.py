@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cvstudio.errors import WeightsError
-from cvstudio.models.base import Weights
 from cvstudio.progress import Progress
 from cvstudio.resources import user_cache_dir
 from cvstudio.weights import hub
+from cvstudio.weights.declaration import Weights
 from cvstudio.weights.digests import Digest
 from cvstudio.weights.http import check_url
 from cvstudio.weights.store import ChangedError, cached_path, has_digest, hub_folder, is_published

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 from cvstudio.errors import WeightsError
-from cvstudio.models.base import Weights
 from cvstudio.resources import resource
+from cvstudio.weights.declaration import Weights
 
 FOLDER = "models"
 SHA256 = re.compile("[0-9a-f]{64}")

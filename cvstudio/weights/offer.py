@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvstudio.models import MODELS, ModelSpec
-from cvstudio.models.base import Weights
 from cvstudio.weights import hub
+from cvstudio.weights.declaration import Weights
 from cvstudio.weights.digests import Digest
 from cvstudio.weights.download import SPARE_BYTES, keep_folder, part_of
 from cvstudio.weights.store import cached_path, is_published

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvstudio.errors import WeightsError
-from cvstudio.models.base import Weights
 from cvstudio.resources import resource
 from cvstudio.weights import hub
+from cvstudio.weights.declaration import Weights
 from cvstudio.weights.digests import Digest
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cvstudio.errors import WeightsError
-from cvstudio.models.base import ModelSpec, Weights
+from cvstudio.models.base import ModelSpec
+from cvstudio.weights.declaration import Weights
 from cvstudio.weights.embedded import card
 from cvstudio.weights.store import cached_path
 

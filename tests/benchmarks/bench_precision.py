@@ -29,7 +29,7 @@ from cvstudio.readers import Readers
 from cvstudio.samples import sample_path
 from cvstudio.training.detector_evaluation import Labelled, coco128
 from cvstudio.types import Image
-from cvstudio.weights import cached_path
+from cvstudio.weights.store import cached_path
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 WAYS = (Precision(channels_last=False), Precision(), Precision("bfloat16"))

@@ -14,7 +14,8 @@ from torch.utils._pytree import tree_leaves
 from cvstudio.inspection.trace import build_without_numbers, inspect
 from cvstudio.models import MODELS, Architecture, ModelSpec
 from cvstudio.own.store import PREFIX
-from cvstudio.weights import load_into, load_state_dict
+from cvstudio.weights.checks import load_into
+from cvstudio.weights.store import load_state_dict
 
 LARGE = 30_000_000
 """Parameters from which on a network is only built without numbers."""

@@ -17,11 +17,12 @@ import torch
 from cvstudio.errors import Cancelled, WeightsError
 from cvstudio.host import Host
 from cvstudio.models import MODELS
-from cvstudio.models.base import ModelSpec, Weights
+from cvstudio.models.base import ModelSpec
 from cvstudio.precision import Precision
 from cvstudio.progress import Progress
 from cvstudio.types import Image
-from cvstudio.weights import hub_folder
+from cvstudio.weights.declaration import Weights
+from cvstudio.weights.store import hub_folder
 
 PICTURE = Image(np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8))
 WEIGHTS = Weights("one", "one-00.pth", "https://example.org/one-00.pth", "", 10, "MIT", "nothing")

@@ -13,12 +13,13 @@ from cvstudio import precision as module
 from cvstudio.errors import Cancelled
 from cvstudio.host import Host
 from cvstudio.models import MODELS
-from cvstudio.models.base import ModelSpec, Weights
+from cvstudio.models.base import ModelSpec
 from cvstudio.precision import Precision, difference, settle
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Logits
 from cvstudio.stages import NoParams
 from cvstudio.types import Image, Size
+from cvstudio.weights.declaration import Weights
 
 LABELS = ("cat", "dog")
 SIZE = Size(100, 100)

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from importlib.metadata import PathDistribution
 from pathlib import Path
@@ -309,3 +310,11 @@ def test_two_set_ups_at_once_go_one_after_the_other(machine: Machine) -> None:
         assert machine.calls == []
     assert machine.call().returncode == 0
     assert any("pip install" in call for call in machine.calls)
+
+
+def test_the_program_tells_the_version_of_the_package() -> None:
+    import cvstudio
+    from cvstudio.version import __version__
+
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert cvstudio.__version__ == __version__ == declared

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from cvstudio.catalogue.chart import Cost
 from cvstudio.inspection.kept import inspection_of
 from cvstudio.models import MODELS
-from cvstudio.weights import hub_folder
+from cvstudio.weights.store import hub_folder
 from cvstudio.weights.terms import Place
 from ui import theme
 from ui.catalogue.content import CatalogueContent

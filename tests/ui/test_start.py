@@ -21,7 +21,6 @@ LATE = (
     "cvstudio.exporters.",
     "cvstudio.own",
     "cvstudio.training",
-    "cvstudio.weights",
     "email",
     "importlib.metadata",
     "ui.checkpoints",
@@ -81,10 +80,10 @@ def test_the_first_picture_waits_for_nothing_that_it_does_without(started: dict[
     assert started["broken"] == []
 
 
-def test_neither_analyses_nor_models_are_imported_for_the_first_picture(started: dict[str, list[str]]) -> None:
-    for package in ("cvstudio.analyses.", "cvstudio.models."):
-        early = {name for name in started["seen"] if name.startswith(package)}
-        assert early == {package + "base"}
+def test_neither_analyses_nor_models_nor_checkpoints_are_imported_for_the_first_picture(started: dict[str, list[str]]) -> None:
+    for package, module in (("analyses", "base"), ("models", "base"), ("weights", "declaration")):
+        early = {name for name in started["seen"] if name.startswith(f"cvstudio.{package}.")}
+        assert early == {f"cvstudio.{package}.{module}"}
     assert any(name.startswith("cvstudio.analyses.d") for name in started["then"])
 
 

@@ -14,18 +14,18 @@ from cvstudio.analyses import ANALYSES
 from cvstudio.errors import WeightsError
 from cvstudio.jobs import Event, Job
 from cvstudio.models import MODELS
-from cvstudio.models.base import Weights
 from cvstudio.progress import Progress
 from cvstudio.session import State
-from cvstudio.weights import ChangedError, WeightsNeededError, cached_path
+from cvstudio.weights.declaration import Weights
 from cvstudio.weights.differences import Differences, MismatchError
+from cvstudio.weights.store import ChangedError, WeightsNeededError, cached_path
 from ui.controller import Controller
 from ui.translate import translated
 from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:
     from cvstudio.weights.hub import Remote
-    from cvstudio.weights.importing import Identified
+    from cvstudio.weights.importing.identify import Identified
     from ui.checkpoints.consent import ConsentDialog
     from ui.main_window import MainWindow
 
@@ -253,7 +253,7 @@ class Checkpoints(QObject):
         """Read `path` on a worker, compare it with the models, and show what came out."""
 
         def work(progress: Progress) -> Iterator[Any]:
-            from cvstudio.weights.importing import identify
+            from cvstudio.weights.importing.identify import identify
 
             yield Looked(identify(path, progress))
 

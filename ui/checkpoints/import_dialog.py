@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.weights.differences import Differences
-from cvstudio.weights.importing import Identified
+from cvstudio.weights.importing.identify import Identified
 from ui.checkpoints.differences_view import DifferencesView
 from ui.translate import translated
 from ui.widgets.model_card import CardView

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollA
 
 from cvstudio.errors import WeightsError
 from cvstudio.models import ModelSpec
-from cvstudio.models.base import Weights
 from cvstudio.training import TrainingRecipe
+from cvstudio.weights.declaration import Weights
 from cvstudio.weights.embedded import ModelCard, card
 from cvstudio.weights.terms import Place, terms
 from ui.translate import translated

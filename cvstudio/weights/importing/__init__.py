@@ -1,9 +1,8 @@
-"""Checkpoints of others: what a file holds, read without running any of it, and which models it fits."""
+"""Checkpoints of others: what a file holds, read without running any of it."""
 
 from __future__ import annotations
 
-from cvstudio.weights.importing.identify import Identified, identify
 from cvstudio.weights.importing.kinds import Kind, is_checkpoint, recognise
 from cvstudio.weights.importing.reading import Checkpoint, read_checkpoint
 
-__all__ = ["Checkpoint", "Identified", "Kind", "identify", "is_checkpoint", "read_checkpoint", "recognise"]
+__all__ = ["Checkpoint", "Kind", "is_checkpoint", "read_checkpoint", "recognise"]

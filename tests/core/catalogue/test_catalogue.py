@@ -13,9 +13,9 @@ from cvstudio.host import Host
 from cvstudio.inspection.kept import Figures
 from cvstudio.inspection.speed import Speed, SpeedError, known_speeds, measure, speed_key
 from cvstudio.models import MODELS, ModelSpec
-from cvstudio.models.base import Weights
 from cvstudio.progress import Progress
-from cvstudio.weights import cached_path, hub_folder
+from cvstudio.weights.declaration import Weights
+from cvstudio.weights.store import cached_path, hub_folder
 from cvstudio.weights.terms import Place, Terms
 
 

@@ -31,8 +31,8 @@ from cvstudio.readers import Readers
 from cvstudio.resources import resource
 from cvstudio.samples import sample_path
 from cvstudio.types import Image
-from cvstudio.weights import WeightsNeededError
-from cvstudio.weights.importing import identify
+from cvstudio.weights.importing.identify import identify
+from cvstudio.weights.store import WeightsNeededError
 
 SMALL = (
     "legacy_seresnet18.in1k",

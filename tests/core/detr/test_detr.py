@@ -22,8 +22,8 @@ from cvstudio.models._detr_names import unified
 from cvstudio.models.detr import VARIANTS
 from cvstudio.progress import Progress
 from cvstudio.types import Image
-from cvstudio.weights import WeightsNeededError
 from cvstudio.weights.differences import MismatchError
+from cvstudio.weights.store import WeightsNeededError
 
 SIDE = DetrParams(side=192)
 KEYS = [variant.name for variant in VARIANTS]

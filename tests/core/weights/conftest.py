@@ -11,8 +11,8 @@ import pytest
 
 from cvstudio.errors import WeightsError
 from cvstudio.progress import Progress
-from cvstudio.weights import hub_folder
 from cvstudio.weights.download import download
+from cvstudio.weights.store import hub_folder
 
 
 @pytest.fixture

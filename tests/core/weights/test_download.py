@@ -19,8 +19,8 @@ import pytest
 from cvstudio.errors import Cancelled, WeightsError
 from cvstudio.progress import Progress
 from cvstudio.resources import user_cache_dir
-from cvstudio.weights import find_weights, hub_folder
 from cvstudio.weights.download import download
+from cvstudio.weights.store import find_weights, hub_folder
 from cvstudio.weights.transfer import Patience
 
 ROOT = Path(__file__).parents[3]
@@ -372,7 +372,7 @@ class TestDisk:
 
 GET = """
 import sys
-from cvstudio.models.base import Weights
+from cvstudio.weights.declaration import Weights
 from cvstudio.progress import Progress
 from cvstudio.weights.download import download
 url, digest = sys.argv[1:]

@@ -15,9 +15,10 @@ import pytest
 
 from cvstudio.errors import Cancelled, WeightsError
 from cvstudio.progress import Progress
-from cvstudio.weights import cached_path, find_weights, hub, require_weights
+from cvstudio.weights import hub
 from cvstudio.weights.digests import Digest
 from cvstudio.weights.download import keep_folder
+from cvstudio.weights.store import cached_path, find_weights, require_weights
 
 URL = "https://huggingface.co/some-one/a.network/resolve/main/folder/model.safetensors"
 

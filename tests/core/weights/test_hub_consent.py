@@ -20,10 +20,11 @@ from cvstudio.cli import main
 from cvstudio.errors import Cancelled, WeightsError
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.progress import Progress
-from cvstudio.weights import ChangedError, cached_path, find_weights, hub, hub_folder
+from cvstudio.weights import hub
 from cvstudio.weights.digests import Digest
 from cvstudio.weights.download import ask_hub, download
 from cvstudio.weights.offer import make_offer
+from cvstudio.weights.store import ChangedError, cached_path, find_weights, hub_folder
 
 SMALL = b'{"image_mean": [0.485, 0.456, 0.406]}\n'
 

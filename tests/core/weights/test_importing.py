@@ -23,9 +23,11 @@ from safetensors.torch import save_file
 
 from cvstudio.errors import WeightsError
 from cvstudio.progress import Progress
-from cvstudio.weights import load_into, load_state_dict
-from cvstudio.weights.importing import Kind, identify, is_checkpoint, read_checkpoint, recognise
+from cvstudio.weights.checks import load_into
+from cvstudio.weights.importing import Kind, is_checkpoint, read_checkpoint, recognise
+from cvstudio.weights.importing.identify import identify
 from cvstudio.weights.importing.torchscript import load_program
+from cvstudio.weights.store import load_state_dict
 
 TENSORS = {"first.weight": torch.arange(6.0).reshape(2, 3), "first.bias": torch.tensor([1.5, -2.0])}
 

@@ -14,12 +14,13 @@ import torch
 
 from cvstudio.cli import main
 from cvstudio.models import MODELS, ModelSpec
-from cvstudio.models.base import Weights
 from cvstudio.progress import Progress
 from cvstudio.resources import resource
-from cvstudio.weights import hub_folder, load_into, load_state_dict
+from cvstudio.weights.checks import load_into
+from cvstudio.weights.declaration import Weights
 from cvstudio.weights.differences import MismatchError, compare
-from cvstudio.weights.importing import identify
+from cvstudio.weights.importing.identify import identify
+from cvstudio.weights.store import hub_folder, load_state_dict
 
 
 class Evil:
@@ -33,7 +34,7 @@ def spec(key: str, build: Callable[[], torch.nn.Module], *, task: str = "classif
     weights = Weights(key, f"{key}.pth", f"https://example.org/{key}.pth", "0" * 64, 1000, "MIT", "noise", **changes)
 
     def load(device: str, checkpoint: Path | None) -> Any:
-        from cvstudio.weights import require_weights
+        from cvstudio.weights.store import require_weights
 
         state = load_state_dict(require_weights(weights, checkpoint))
         model = build()

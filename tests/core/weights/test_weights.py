@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from cvstudio.errors import WeightsError
-from cvstudio.models.base import Weights
-from cvstudio.weights import cached_path, find_weights, hub_folder, load_into, load_state_dict, require_weights
+from cvstudio.weights.checks import load_into
+from cvstudio.weights.declaration import Weights
+from cvstudio.weights.store import cached_path, find_weights, hub_folder, load_state_dict, require_weights
 
 CONTENT = b"not really weights"
 WEIGHTS = Weights(
@@ -110,7 +111,7 @@ class TestCache:
 
     def test_without_torch(self) -> None:
         code = (
-            "import sys\nfrom cvstudio.models import MODELS\nfrom cvstudio.weights import find_weights\n"
+            "import sys\nfrom cvstudio.models import MODELS\nfrom cvstudio.weights.store import find_weights\n"
             "[find_weights(w) for spec in MODELS for w in spec.weights]\nsys.exit('torch' in sys.modules)"
         )
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -20,7 +20,8 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QToolButton
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.results import Detections
 from cvstudio.samples import sample_path
-from cvstudio.weights import hub_folder, load_into, load_state_dict, require_weights
+from cvstudio.weights.checks import load_into
+from cvstudio.weights.store import hub_folder, load_state_dict, require_weights
 from ui.main_window import MainWindow
 from ui.own_models.dialog import OwnModelDialog
 from ui.widgets.model_chooser import PLACE

@@ -15,9 +15,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
 from cvstudio.models import MODELS
-from cvstudio.models.base import Weights
-from cvstudio.weights import cached_path, hub
+from cvstudio.weights import hub
+from cvstudio.weights.declaration import Weights
 from cvstudio.weights.offer import ASKING
+from cvstudio.weights.store import cached_path
 from ui.checkpoints.consent import ConsentDialog
 from ui.main_window import MainWindow
 
