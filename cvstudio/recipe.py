@@ -14,7 +14,7 @@ from cvstudio.draw.base import Look
 from cvstudio.errors import ProjectError, UserError
 from cvstudio.layers import check_opacity
 from cvstudio.media import Media, MediaKind, open_media
-from cvstudio.media.camera import camera_from_id
+from cvstudio.media.simulated_camera import camera_from_id, simulated_camera
 from cvstudio.params import from_mapping, to_mapping
 from cvstudio.session import AnalysisInstance
 from cvstudio.version import __version__
@@ -53,7 +53,7 @@ def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str,
     kind, settings = MediaKind(saved["kind"]), saved.get("settings")
     if kind is MediaKind.CAMERA:
         found = moved.get(saved["path"]) if moved else None
-        return open_media(found, kind=kind) if found else camera_from_id(saved["id"])
+        return simulated_camera(found) if found else camera_from_id(saved["id"])
     if moved and saved["path"] in moved:
         return open_media(moved[saved["path"]], kind=kind, settings=settings)
     relative = saved.get("relative")

@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.errors import UserError
-from cvstudio.media.camera import SIZES, camera, devices, pretended
+from cvstudio.media.camera import SIZES, camera, devices
+from cvstudio.media.simulated_camera import simulated_camera
 from ui.icons import icon
 from ui.translate import translated
 from ui.widgets.choice_rows import Combo
@@ -107,7 +108,7 @@ class CameraDialog(QDialog):
     def pretend(self, path: Path) -> None:
         """Let `path` be the camera; says why where it cannot be one."""
         try:
-            found = pretended(path)
+            found = simulated_camera(path)
         except UserError as error:
             self.message.setText(translated(str(error)))
             return

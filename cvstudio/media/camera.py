@@ -1,6 +1,7 @@
-"""Cameras: a device, or a file that pretends to be one. Only the newest frame counts.
+"""Cameras, of which only the newest frame counts.
 
-A camera is named by its identity alone: `camera:/dev/video0@1280x720` or `camera:file:/clips/street.mp4`.
+A camera is named by its identity alone: `camera:/dev/video0@1280x720`. Files that are sent as if they were one are in
+`cvstudio.media.simulated_camera`.
 """
 
 from __future__ import annotations
@@ -20,21 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.errors import MediaError
-from cvstudio.media.base import BaseReader, Media, MediaKind
+from cvstudio.media.base import BaseReader, Format, Media, MediaKind
+from cvstudio.media.formats import FORMATS
 from cvstudio.media.tap import new_source, tap_of
 from cvstudio.progress import Progress
 from cvstudio.types import Frame, Size
 
 PREFIX = "camera:"
-PRETENDED = "file:"
 SIZES = (Size(640, 480), Size(1280, 720), Size(1920, 1080))
 """What is offered; a device takes the nearest that it has, and the frames say which."""
-PICTURES_PER_SEC = 10.0
 LOST_SECS = 5.0
 """A device that sends nothing for so long has been lost."""
 CHECK_SECS = 0.05
-BEHIND_SECS = 0.25
-"""A file that is decoded so much too slowly leaves frames out, as a camera would."""
 _SYSTEM = Path("/sys/class/video4linux")
 
 log = logging.getLogger(__name__)
@@ -92,40 +90,7 @@ def _answers(number: int) -> bool:
 def camera(place: str, size: Size | None = None) -> Media:
     """The camera at `place`, as a medium; None lets it choose the size. Nothing is opened yet."""
     identity = f"{PREFIX}{place}" + (f"@{size.width}x{size.height}" if size else "")
-    return _media(identity, Path(place), size, {"device": place})
-
-
-def pretended(path: Path) -> Media:
-    """A video, or a folder of pictures, that is sent in real time again and again as if it were a camera.
-
-    Raises
-    ------
-    MediaError
-        There is neither a video nor a picture.
-    """
-    from cvstudio.media.open import open_media
-
-    path = path.expanduser().absolute()
-    if path.is_dir():
-        pictures = _pictures(path)
-        first = open_media(pictures[0], kind=MediaKind.IMAGE)
-    else:
-        first = open_media(path, kind=MediaKind.VIDEO)
-    return _media(f"{PREFIX}{PRETENDED}{path}", path, first.size, {"pretends": path.name})
-
-
-def camera_from_id(identity: str) -> Media:
-    """The camera that was saved under `identity`. Raises MediaError where a file that pretended to be one is gone."""
-    place = identity.removeprefix(PREFIX)
-    if place.startswith(PRETENDED):
-        return pretended(Path(place.removeprefix(PRETENDED)))
-    place, _, size = place.partition("@")
-    width, _, height = size.partition("x")
-    return camera(place, Size(int(width), int(height)) if height else None)
-
-
-def _media(identity: str, path: Path, size: Size | None, details: dict[str, str]) -> Media:
-    return Media(identity, path, MediaKind.CAMERA, size, details=details)
+    return Media(identity, Path(place), MediaKind.CAMERA, size, details={"device": place}, format="camera")
 
 
 class CameraReader(BaseReader):
@@ -133,13 +98,13 @@ class CameraReader(BaseReader):
 
     Parameters
     ----------
-    media : of `camera` or `pretended`
+    media : of `camera` or `simulated_camera.simulated_camera`
     open_source : callable (media) -> Source, called by the capturing thread
     """
 
-    def __init__(self, media: Media, open_source: Callable[[Media], Source] | None = None) -> None:
+    def __init__(self, media: Media, open_source: Callable[[Media], Source]) -> None:
         self._media = media
-        self._open_source = open_source or _source
+        self._open_source = open_source
         self._condition = threading.Condition()
         self._newest: Frame | None = None
         self._error: MediaError | None = None
@@ -230,12 +195,6 @@ def newest_frame(reader: CameraReader, after: float | None, progress: Progress) 
     raise MediaError(f"The camera {reader.name} sends no pictures; check its cover and cable, and press play.")
 
 
-def _source(media: Media) -> Source:
-    if "pretends" in media.details:
-        return PictureSource(media) if media.path.is_dir() else FileSource(media)
-    return DeviceSource(media)
-
-
 class DeviceSource:
     """A camera that OpenCV opens. Raises MediaError where it cannot."""
 
@@ -303,58 +262,6 @@ def _check_device(place: str) -> None:
         raise MediaError(f"The camera {place} {reason}") from error
 
 
-class FileSource:
-    """A video in real time, again and again."""
-
-    def __init__(self, media: Media) -> None:
-        from cvstudio.media.open import open_media, open_reader
-
-        self._reader = open_reader(open_media(media.path, kind=MediaKind.VIDEO))
-        self._began = time.monotonic()
-
-    def read(self) -> NDArray[np.uint8]:
-        frame = self._reader.next()
-        if frame is None:
-            frame, self._began = self._reader.at(0.0), time.monotonic()
-        elif frame.pts == 0.0:
-            self._began = time.monotonic()
-        behind = time.monotonic() - self._began - frame.pts
-        if behind > BEHIND_SECS:
-            frame = self._reader.at(frame.pts + behind)
-        _wait_until(self._began + frame.pts)
-        pixels: NDArray[np.uint8] = frame.rgb8
-        return pixels
-
-    def close(self) -> None:
-        self._reader.close()
-
-
-class PictureSource:
-    """The pictures of a folder in the order in which a person counts them, each fitted into the size of the first."""
-
-    def __init__(self, media: Media) -> None:
-        self._paths = _pictures(media.path)
-        self._number = 0
-        self._size: Size | None = None
-        self._due = time.monotonic()
-
-    def read(self) -> NDArray[np.uint8]:
-        from cvstudio.media.open import open_media, open_reader
-
-        path = self._paths[self._number % len(self._paths)]
-        self._number += 1
-        with open_reader(open_media(path, kind=MediaKind.IMAGE)) as reader:
-            pixels = reader.read().rgb8
-        if self._size is None:
-            self._size = Size(pixels.shape[1], pixels.shape[0])
-        _wait_until(self._due)
-        self._due = max(self._due, time.monotonic() - 1) + 1 / PICTURES_PER_SEC
-        return fitted(pixels, self._size)
-
-    def close(self) -> None:
-        self._paths = ()
-
-
 def fitted(pixels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
     """`pixels` as large as they fit into a black picture of `size`, in its middle."""
     import cv2
@@ -370,18 +277,19 @@ def fitted(pixels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
     return made
 
 
-def _wait_until(moment: float) -> None:
-    remaining = moment - time.monotonic()
-    if remaining > 0:
-        time.sleep(remaining)
+def not_a_file(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
+    """No file is recognised as a camera: `Format.probe` of cameras."""
+    return None
 
 
-def _pictures(folder: Path) -> tuple[Path, ...]:
-    """The pictures of a folder in natural order. Raises MediaError where there are none or it cannot be read."""
-    from cvstudio.folders import MediaSet, list_set
-
-    (*_, listing) = list_set(MediaSet(folder), Progress())
-    found = tuple(folder / file.name for file in listing.files if file.kind is MediaKind.IMAGE)
-    if not found:
-        raise MediaError(f"The folder '{folder.name}' holds no picture; choose one that does, or a video.")
-    return found
+FORMATS.register(
+    Format(
+        key="camera",
+        kind=MediaKind.CAMERA,
+        title="camera",
+        suffixes=(),
+        probe=not_a_file,
+        reader=lambda media: CameraReader(media, DeviceSource),
+        order=90,
+    )
+)

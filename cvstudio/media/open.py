@@ -10,7 +10,6 @@ from typing import Any
 
 from cvstudio.errors import MediaError
 from cvstudio.media.base import Format, Media, MediaKind
-from cvstudio.media.camera import CameraReader, pretended
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.identity import HEAD_BYTES, decoding, find_file, media_id, quoted
 from cvstudio.media.settings import with_settings
@@ -25,7 +24,7 @@ def open_media(
     ----------
     path : a file; a name in the other Unicode normal form than the one on disk is found, too
     kind : what the user says that it is: a picture of 8 bits can be a disparity map, a depth map can be looked at
-        as a picture, a video as its sound, a video or a folder of pictures as a camera. None lets the content decide.
+        as a picture, a video as its sound. None lets the content decide.
     settings : how it is to be read, by name; see `cvstudio.media.settings`
 
     Raises
@@ -36,8 +35,6 @@ def open_media(
     ParamsError
         It has no such setting.
     """
-    if kind is MediaKind.CAMERA:
-        return pretended(Path(path))
     found = find_file(path)
     with decoding(found), found.open("rb") as file:
         head = file.read(HEAD_BYTES)
@@ -64,6 +61,8 @@ def _recognise(path: Path, head: bytes, kind: MediaKind | None) -> Media | None:
 def _known() -> str:
     suffixes: dict[str, list[str]] = {}
     for entry in FORMATS:
+        if not entry.suffixes:
+            continue  # a camera is no file
         suffixes.setdefault(entry.title, []).extend(entry.suffixes)
     return "; ".join(f"{title}s ({' '.join(dict.fromkeys(found))})" for title, found in suffixes.items())
 
@@ -77,7 +76,7 @@ def open_reader(media: Media) -> Any:
     MediaError
         The file was removed or changed since `media` was made.
     """
-    return CameraReader(media) if media.kind is MediaKind.CAMERA else _format(media).reader(media)
+    return _format(media).reader(media)
 
 
 def _format(media: Media) -> Format:

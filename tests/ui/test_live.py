@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.media import MediaKind, camera
+from cvstudio.media.simulated_camera import simulated_camera
 from cvstudio.results import Detections
 from cvstudio.samples import sample_path
 from cvstudio.stages import Stage
@@ -329,7 +330,7 @@ def test_a_camera_that_is_not_there_is_told_once_and_playing_stops(window, qtbot
 
 
 def test_closing_the_window_releases_the_camera(window, network, qtbot):
-    window.controller.open_camera(camera.pretended(sample_path("clip")))
+    window.controller.open_camera(simulated_camera(sample_path("clip")))
     alive: Callable[[], bool] = lambda: "cvstudio-camera" in [t.name for t in threading.enumerate()]  # noqa: E731
     qtbot.waitUntil(alive, timeout=20_000)
     window.close()

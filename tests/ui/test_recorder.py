@@ -38,7 +38,7 @@ class Source:
 @pytest.fixture
 def there(window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MainWindow:
     """The window looking through a camera; recordings go to the test's folder."""
-    monkeypatch.setattr(camera, "_source", lambda media: Source())
+    monkeypatch.setattr(camera, "DeviceSource", lambda media: Source())
     monkeypatch.setattr(Source, "lost", "")
     window.recorder.folder = tmp_path / "Videos"
     window.controller.open_camera(camera.camera("/dev/video5"))

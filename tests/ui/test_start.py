@@ -80,7 +80,9 @@ def test_the_first_picture_waits_for_nothing_that_it_does_without(started: dict[
     assert started["broken"] == []
 
 
-def test_neither_analyses_nor_models_nor_checkpoints_are_imported_for_the_first_picture(started: dict[str, list[str]]) -> None:
+def test_no_analysis_model_or_checkpoint_is_imported_for_the_first_picture(
+    started: dict[str, list[str]],
+) -> None:
     for package, module in (("analyses", "base"), ("models", "base"), ("weights", "declaration")):
         early = {name for name in started["seen"] if name.startswith(f"cvstudio.{package}.")}
         assert early == {f"cvstudio.{package}.{module}"}

@@ -14,7 +14,9 @@ from PIL import Image as Pil
 from cvstudio.analyses import ANALYSES
 from cvstudio.errors import Cancelled, MediaError
 from cvstudio.media import MediaKind, camera, open_media, open_reader
-from cvstudio.media.camera import CameraReader, Device, PictureSource, camera_from_id, fitted, newest_frame, pretended
+from cvstudio.media import simulated_camera as simulated
+from cvstudio.media.camera import CameraReader, Device, fitted, newest_frame
+from cvstudio.media.simulated_camera import PictureSource, camera_from_id, simulated_camera
 from cvstudio.progress import Progress
 from cvstudio.readers import Readers, read_sample
 from cvstudio.recipe import media_from_json, media_to_json
@@ -110,7 +112,7 @@ def test_waiting_for_a_frame_can_be_cancelled(reader):
 
 
 def test_a_device_that_is_not_there_is_told_in_one_sentence():
-    with CameraReader(camera.camera("/dev/video97")) as reader, pytest.raises(MediaError) as caught:
+    with open_reader(camera.camera("/dev/video97")) as reader, pytest.raises(MediaError) as caught:
         reader.latest(timeout_secs=20)
     assert "/dev/video97" in str(caught.value)
     assert str(caught.value).count(".") == 1
@@ -127,8 +129,9 @@ def test_devices_have_their_names_and_metadata_is_none(tmp_path, monkeypatch):
 
 
 def test_a_video_pretends_in_real_time():
-    media = pretended(sample_path("clip"))
-    assert media == open_media(sample_path("clip"), kind=MediaKind.CAMERA)
+    media = simulated_camera(sample_path("clip"))
+    with pytest.raises(MediaError, match="a camera is needed"):
+        open_media(sample_path("clip"), kind=MediaKind.CAMERA)
     assert media.kind is MediaKind.CAMERA
     assert media.moving
     began = time.monotonic()
@@ -142,10 +145,10 @@ def test_a_video_pretends_in_real_time():
 
 
 def test_a_folder_of_pictures_is_sent_again_and_again_in_one_size(tmp_path, monkeypatch):
-    monkeypatch.setattr(camera, "PICTURES_PER_SEC", 1000.0)
+    monkeypatch.setattr(simulated, "PICTURES_PER_SEC", 1000.0)
     for name, size, colour in (("a.png", (40, 20), 10), ("b.png", (20, 40), 200)):
         Pil.new("RGB", size, (colour,) * 3).save(tmp_path / name)
-    source = PictureSource(pretended(tmp_path))
+    source = PictureSource(simulated_camera(tmp_path))
     found = [source.read() for _ in range(4)]
     assert [picture.shape for picture in found] == [(20, 40, 3)] * 4
     assert [int(picture[10, 20, 0]) for picture in found] == [10, 200, 10, 200]
@@ -161,12 +164,12 @@ def test_fitting_keeps_the_shape():
 
 
 def test_pictures_come_as_a_person_counts_them_and_hidden_ones_do_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(camera, "PICTURES_PER_SEC", 1000.0)
+    monkeypatch.setattr(simulated, "PICTURES_PER_SEC", 1000.0)
     for number in (10, 9, 1):
         Pil.fromarray(np.full((6, 8, 3), number, np.uint8)).save(tmp_path / f"frame{number}.png")
     # What macOS puts beside a picture on a foreign disk.
     (tmp_path / "._frame1.png").write_bytes(b"\0\5\x16\7")
-    source = PictureSource(pretended(tmp_path))
+    source = PictureSource(simulated_camera(tmp_path))
     assert [source.read()[0, 0, 0] for _ in range(4)] == [1, 9, 10, 1]
 
 
@@ -174,7 +177,7 @@ def test_a_folder_that_goes_away_is_told(tmp_path):
     folder = tmp_path / "gone"
     folder.mkdir()
     Pil.fromarray(np.zeros((6, 8, 3), np.uint8)).save(folder / "1.png")
-    media = pretended(folder)
+    media = simulated_camera(folder)
     shutil.rmtree(folder)
     with pytest.raises(MediaError):
         PictureSource(media)
@@ -192,7 +195,7 @@ def test_a_driver_that_fails_is_told_instead_of_waited_for(source, caplog):
 
 def test_an_empty_folder_is_no_camera(tmp_path):
     with pytest.raises(MediaError, match="holds no picture"):
-        pretended(tmp_path)
+        simulated_camera(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +207,7 @@ def test_a_camera_is_saved_and_opened_again(media, tmp_path):
 
 
 def test_a_file_that_pretends_is_saved_and_opened_again(tmp_path):
-    media = pretended(sample_path("clip"))
+    media = simulated_camera(sample_path("clip"))
     assert media_from_json(media_to_json(media, tmp_path), tmp_path) == media
 
 
@@ -213,7 +216,7 @@ def test_two_files_that_begin_alike_before_a_plus_are_two_cameras(tmp_path):
     for name in ("day+rain", "day+snow"):
         (tmp_path / name).mkdir()
         Pil.fromarray(np.zeros((6, 8, 3), np.uint8)).save(tmp_path / name / "1.png")
-        pair.append(pretended(tmp_path / name))
+        pair.append(simulated_camera(tmp_path / name))
     state = add_media(add_media(State(), pair[0]), pair[1])
     assert state.media == tuple(pair)
 

@@ -260,7 +260,7 @@ def test_a_closed_reader_can_be_closed_again(tmp_path: Path) -> None:
 
 def test_formats_are_declared_once() -> None:
     assert FORMATS.broken == ()
-    assert {entry.kind for entry in FORMATS} == set(KINDS)
+    assert {entry.kind for entry in FORMATS} == set(MediaKind)
     assert len({entry.key for entry in FORMATS}) == len(FORMATS)
     assert all(suffix == suffix.lower() and suffix.startswith(".") for entry in FORMATS for suffix in entry.suffixes)
 

@@ -20,9 +20,10 @@ import pytest
 
 from cvstudio import recording
 from cvstudio.errors import Cancelled, ExportError, MediaError
-from cvstudio.media import camera, open_media
+from cvstudio.media import camera, open_media, open_reader
 from cvstudio.media import tap as taps
-from cvstudio.media.camera import CameraReader, DeviceSource, newest_frame, pretended
+from cvstudio.media.camera import CameraReader, DeviceSource, newest_frame
+from cvstudio.media.simulated_camera import simulated_camera
 from cvstudio.media.tap import Tap
 from cvstudio.progress import Progress
 from cvstudio.recording import Recorded, record
@@ -276,9 +277,9 @@ def test_a_reader_that_is_about_to_close_is_none_of_a_recording_that_waits_for_a
 
 
 def test_a_file_that_pretends_is_recorded(tmp_path):
-    media = pretended(sample_path("clip"))
+    media = simulated_camera(sample_path("clip"))
     tap = Tap(media.id)
-    with CameraReader(media) as reader:
+    with open_reader(media) as reader:
         thread = threading.Timer(0.8, tap.close)
         thread.start()
         found = record(tmp_path / "a.mp4", tap, Progress())
