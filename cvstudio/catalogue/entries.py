@@ -7,19 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from cvstudio.analyses import ANALYSES
 from cvstudio.inspection.kept import Figures, known_figures
 from cvstudio.inspection.speed import Speed, known_speeds, speed_key
 from cvstudio.models.base import ModelSpec
+from cvstudio.tasks import TASKS
 from cvstudio.weights.terms import Place, Terms, terms
-
-TASKS = {
-    "detect": "Detection",
-    "classify": "Classification",
-    "segment": "Segmentation",
-    "keypoints": "Key points",
-}
-"""What tasks are called; one that is not here is called by its analysis."""
 
 LicenceKind = Literal["", "free", "non-commercial", "library"]
 
@@ -67,10 +59,8 @@ class Entry:
 
 
 def task_title(task: str) -> str:
-    """What a task is called."""
-    if task in TASKS:
-        return TASKS[task]
-    return next((analysis.title for analysis in ANALYSES if analysis.task == task), task)
+    """What a task is called; one of another package that is not declared here goes by its key."""
+    return TASKS[task].title if task in TASKS else task
 
 
 def entry_of(spec: ModelSpec, device: str, precision: str, speeds: Mapping[str, Speed] | None = None) -> Entry:
@@ -102,9 +92,10 @@ def _rank(entry: Entry) -> int:
 
 
 def tasks_of(entries: Iterable[Entry]) -> tuple[str, ...]:
-    """The tasks that there are, in the order of the analyses."""
-    order = {analysis.task: place for place, analysis in enumerate(ANALYSES)}
-    return tuple(sorted({entry.spec.task for entry in entries}, key=lambda task: (order.get(task, len(order)), task)))
+    """The tasks that there are, in their order; at last those of other packages that are not declared here."""
+    last = max(task.order for task in TASKS.values()) + 1
+    found = {entry.spec.task for entry in entries}
+    return tuple(sorted(found, key=lambda key: (TASKS[key].order if key in TASKS else last, key)))
 
 
 @dataclass(frozen=True)

@@ -31,74 +31,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from cvstudio.errors import OwnModelError
 from cvstudio.models._input import Channels, Interpolation, Layout, Preparation, Resize
+from cvstudio.own.model import Activation, Coordinates, OwnModel
 
 VERSION = 1
 MARK = "cvstudio-model"
 SUFFIXES = (".yaml", ".yml")
 LARGEST_BYTES = 4 << 20
 """Of a YAML file; a longer one is not a declaration."""
-
-Task = Literal["detect", "classify", "segment", "keypoints"]
-Activation = Literal["", "none", "sigmoid", "softmax"]
-Coordinates = Literal["pixels", "normalised"]
-
-TASKS: dict[str, str] = {
-    "detect": "Detector",
-    "classify": "Classifier",
-    "segment": "Segmenter",
-    "keypoints": "Key points",
-}
-
-
-@dataclass(frozen=True)
-class OwnModel:
-    """A declared network.
-
-    Parameters
-    ----------
-    file : the network, absolute
-    task, decoder : what its answer is, and how it is read
-    input : what it takes
-    labels : names of the classes or points by index
-    key : under which it is registered
-    activation : "" leaves it to the decoder
-    coordinates, first_label : of decoder ssd
-    score, iou : where the sliders of a detector begin
-    skeleton : pairs of points that a line joins
-    regions : key of the detector whose boxes are looked at one by one; empty looks at the whole picture
-    region_label, region_margin : which of its boxes, and how much larger than the box the cut-out is
-    """
-
-    file: Path
-    task: Task
-    decoder: str
-    input: Preparation
-    labels: tuple[str, ...]
-    key: str
-    title: str
-    licence: str = ""
-    summary: str = ""
-    paper: str = ""
-    year: int = 0
-    source: str = ""
-    trained_on: str = ""
-    metrics: str = ""
-    activation: Activation = ""
-    coordinates: Coordinates = "pixels"
-    first_label: int = 0
-    score: float = 0.3
-    iou: float = 0.45
-    skeleton: tuple[tuple[int, int], ...] = ()
-    regions: str = ""
-    region_label: str = "person"
-    region_margin: float = 1.25
-    label_set: str = field(default="", compare=False)
 
 
 def slug(text: str) -> str:
@@ -262,7 +206,7 @@ def from_mapping(values: Any, folder: Path, where: str) -> OwnModel:
     OwnModelError
         One sentence: what was expected, what was found.
     """
-    from cvstudio.own.decoders import DECODERS, decoder_of
+    from cvstudio.own.decoders import DECODERS, decoder_of, readable_tasks
 
     if not isinstance(values, Mapping) or MARK not in values:
         raise OwnModelError(f"{where}: expected a declaration that begins with '{MARK}: {VERSION}'; add that line.")
@@ -275,7 +219,7 @@ def from_mapping(values: Any, folder: Path, where: str) -> OwnModel:
     file = reader.text("file")
     if not file or "\0" in file:
         raise reader.wrong("file", "the name of an ONNX or TorchScript file", file)
-    task = reader.choice("task", get_args(Task), "")
+    task = reader.choice("task", tuple(task.key for task in readable_tasks()), "")
     decoder = reader.choice("decoder", tuple(item.key for item in DECODERS.values() if item.task == task), "")
     how = _input_of(reader.take("input"), where)
     labels, label_set = labels_of(reader.take("labels"), folder, where)

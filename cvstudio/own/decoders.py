@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from cvstudio.errors import OwnModelError
 from cvstudio.models._candidates import Found, best_of, corners, decode_grid, grid_count
+from cvstudio.tasks import TASKS, Task
 
 if TYPE_CHECKING:
-    from cvstudio.own.declaration import OwnModel
+    from cvstudio.own.model import OwnModel
 
 Outputs = Mapping[str, NDArray[Any]]
 STRIDES = (8, 16, 32)
@@ -42,6 +43,12 @@ class Decoder:
 
 
 DECODERS: dict[str, Decoder] = {}
+
+
+def readable_tasks() -> tuple[Task, ...]:
+    """The tasks for which there is a decoder, in the order of `TASKS`."""
+    readable = {decoder.task for decoder in DECODERS.values()}
+    return tuple(task for task in TASKS.values() if task.key in readable)
 
 
 def decoder_of(model: OwnModel) -> Decoder:

@@ -17,8 +17,9 @@ from cvstudio.models._candidates import grid_count
 from cvstudio.models._imagenet import MEAN, STD
 from cvstudio.models._input import Layout, Preparation
 from cvstudio.models._labels import COCO_KEYPOINTS, COCO_SKELETON, SETS, SIZES
-from cvstudio.own.declaration import OwnModel, Task, slug
+from cvstudio.own.declaration import slug
 from cvstudio.own.decoders import STRIDES, Outputs
+from cvstudio.own.model import OwnModel
 from cvstudio.own.sessions import Session, open_session
 from cvstudio.progress import Progress
 
@@ -39,7 +40,7 @@ _POINT_COUNTS = (17, 16, 21, 68, 98, 106, 133)
 class _Form:
     """What the shapes of the outputs tell; `count` is the number of labels, 0 where they do not tell it."""
 
-    task: Task
+    task: str
     decoder: str
     count: int
     coordinates: str = "pixels"

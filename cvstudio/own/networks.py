@@ -12,8 +12,8 @@ from cvstudio.landmarks import Landmarks
 from cvstudio.models._candidates import to_detections
 from cvstudio.models._input import Placement, fit, to_input
 from cvstudio.nms import nms
-from cvstudio.own.declaration import OwnModel
 from cvstudio.own.decoders import decode
+from cvstudio.own.model import OwnModel
 from cvstudio.own.sessions import Session, open_session
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Logits

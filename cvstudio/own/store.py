@@ -12,7 +12,8 @@ import xxhash
 from cvstudio.atomic import atomic_path
 from cvstudio.errors import OwnModelError
 from cvstudio.models.base import ModelSpec
-from cvstudio.own.declaration import OwnModel, read_declaration, slug, write_declaration
+from cvstudio.own.declaration import read_declaration, slug, write_declaration
+from cvstudio.own.model import OwnModel
 from cvstudio.params import Range
 from cvstudio.resources import user_data_dir
 from cvstudio.weights.declaration import Weights

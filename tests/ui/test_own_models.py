@@ -22,7 +22,7 @@ from pytestqt.qtbot import QtBot
 from cvstudio.draw.palette import class_colour
 from cvstudio.models import MODELS
 from cvstudio.models._input import Preparation
-from cvstudio.own.declaration import OwnModel
+from cvstudio.own.model import OwnModel
 from cvstudio.own.store import registered
 from cvstudio.segmentation import Segmentation
 from cvstudio.types import Size

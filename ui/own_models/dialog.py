@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from cvstudio.errors import UserError
 from cvstudio.jobs import Event, Job
-from cvstudio.own.declaration import OwnModel
+from cvstudio.own.model import OwnModel
 from cvstudio.own.store import PREFIX, add, declaration_of, remove, save, spec_of
 from cvstudio.types import Image, Size
 from ui import theme

@@ -20,8 +20,9 @@ from PySide6.QtWidgets import (
 
 from cvstudio.models import models_for
 from cvstudio.models._imagenet import MEAN, STD
-from cvstudio.own.declaration import MARK, TASKS, VERSION, OwnModel, from_mapping
-from cvstudio.own.decoders import DECODERS
+from cvstudio.own.declaration import MARK, VERSION, from_mapping
+from cvstudio.own.decoders import DECODERS, readable_tasks
+from cvstudio.own.model import OwnModel
 from ui.own_models.fields import Choice, LabelsField, Numbers
 from ui.translate import translated
 
@@ -82,7 +83,7 @@ class OwnModelForm(QWidget):
         tr = self.tr
         form = self._section(tr("What it is"))
         self.title = QLineEdit()
-        self.task = Choice([(key, translated(title)) for key, title in TASKS.items()], tr("Task"))
+        self.task = Choice([(task.key, translated(task.noun)) for task in readable_tasks()], tr("Task"))
         self.decoder = Choice([("", "")], tr("Answer"))
         self.labels = LabelsField()
         self.title.textEdited.connect(self._edited)

@@ -15,7 +15,8 @@ from cvstudio.analyses import ANALYSES
 from cvstudio.errors import UserError
 from cvstudio.landmarks import Landmarks
 from cvstudio.models import ModelSpec
-from cvstudio.own.declaration import SUFFIXES, OwnModel, declaration_path, read_declaration
+from cvstudio.own.declaration import SUFFIXES, declaration_path, read_declaration
+from cvstudio.own.model import OwnModel
 from cvstudio.own.sessions import is_program
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Labels

@@ -8,7 +8,8 @@ import yaml
 
 from cvstudio.errors import OwnModelError
 from cvstudio.models._input import Preparation
-from cvstudio.own.declaration import OwnModel, from_mapping, read_declaration, slug, to_mapping, write_declaration
+from cvstudio.own.declaration import from_mapping, read_declaration, slug, to_mapping, write_declaration
+from cvstudio.own.model import OwnModel
 
 PLAIN: dict[str, Any] = {
     "cvstudio-model": 1,

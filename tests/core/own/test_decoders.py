@@ -11,8 +11,8 @@ from cvstudio.errors import OwnModelError
 from cvstudio.models._candidates import FLOOR, Found, to_detections
 from cvstudio.models._input import Placement, Preparation
 from cvstudio.models.base import MAX_CANDIDATES
-from cvstudio.own.declaration import OwnModel
 from cvstudio.own.decoders import DECODERS, decode
+from cvstudio.own.model import OwnModel
 from cvstudio.types import Size
 
 DETECTOR = OwnModel(Path("net.onnx"), "detect", "yolov5", Preparation((64, 64)), ("cat", "dog"), "net", "Net")

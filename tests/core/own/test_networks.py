@@ -12,8 +12,9 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
 from cvstudio.errors import OwnModelError
 from cvstudio.media import open_media
-from cvstudio.own.declaration import OwnModel, read_declaration
+from cvstudio.own.declaration import read_declaration
 from cvstudio.own.guess import guess
+from cvstudio.own.model import OwnModel
 from cvstudio.own.networks import cut_out, load, peaks
 from cvstudio.own.sessions import open_session
 from cvstudio.progress import Progress
