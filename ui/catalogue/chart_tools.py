@@ -76,7 +76,7 @@ class ChartTools(QWidget):
             return
         from ui.catalogue.chart_export import SUFFIXES
 
-        settings: Any = self._controller.parent().settings  # type: ignore[attr-defined]
+        settings: Any = self._controller.parent().settings  # type: ignore[union-attr]
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         start = str(Path(settings.text("export-folder", pictures), f"{chart.title()}.png"))
         kinds = {
