@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class RecentMenu(QMenu):
         self.missing.clear()
         for name in self._settings.recent:
             path = Path(name)
-            action = self.addAction(icon(_icon_of(path)), _title(path), lambda path=path: self.chosen.emit(path))
+            action = self.addAction(icon(_icon_of(path)), _title(path), partial(self.chosen.emit, path))
             action.setToolTip(name)
             self.entries[path] = action
         if not self.entries:
