@@ -75,8 +75,8 @@ class CountsPanel(QWidget):
         self.save.clicked.connect(self._ask_save)
         head = QHBoxLayout()
         head.setSpacing(8)
-        for widget in (self.what, self._note):
-            head.addWidget(widget)
+        head.addWidget(self.what)
+        head.addWidget(self._note)
         head.addStretch(1)
         for widget in (self._progress, self._cancel, self.compute, self.save):
             head.addWidget(widget)
