@@ -316,8 +316,12 @@ class Pipeline(QObject):
         self.host.use(device)
         if len(self.host):
             # Networks belong to the accelerator's thread: it gives the memory of the old device back.
-            self.submit("accelerator", Job("device", "", lambda _: iter([self.host.close()])))
+            self.submit("accelerator", Job("device", "", self._close_networks))
         self.changed.emit()
+
+    def _close_networks(self, _: Progress) -> Iterator[None]:
+        self.host.close()
+        yield
 
     def submit(self, lane: str, job: Job) -> None:
         """Run other work, such as an export, on a lane."""
