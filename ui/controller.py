@@ -84,7 +84,7 @@ class Controller(QObject):
         self.session.listen(self._state_changed)
         self.view_changed.connect(self.comparing.look_at)
         self.pipeline.changed.connect(self._refresh_soon.start)
-        self.pipeline.event.connect(self._job_event)
+        self.pipeline.job_event.connect(self._job_event)
         self.pipeline.failed.connect(self._failed)
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.library.notice.connect(self.notice)

@@ -32,7 +32,7 @@ class Snapshots(QObject):
     def __init__(self, parent: QObject, controller: Controller) -> None:
         super().__init__(parent)
         self._controller = controller
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
 
     def keep(self) -> None:
         """Keep what is on screen."""

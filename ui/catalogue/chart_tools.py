@@ -39,7 +39,7 @@ class ChartTools(QWidget):
         layout.addWidget(self.copy_button)
         layout.addWidget(self.save_button)
         around.installEventFilter(self)
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
 
     def _button(self, name: str, text: str, told: str) -> QToolButton:
         made = QToolButton()

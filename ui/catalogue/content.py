@@ -116,7 +116,7 @@ class CatalogueContent(QWidget):
         self.card.room_wanted.connect(self._make_room)
         self.card.layer_chosen.connect(self._mark_layer)
         controller.view_changed.connect(lambda _: self._tell_mark())
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
         controller.weights_changed.connect(self.reload)
         controller.state_changed.connect(lambda old, new: self._look_for_others())
         find = QShortcut(QKeySequence.StandardKey.Find, self)

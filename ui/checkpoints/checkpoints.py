@@ -76,7 +76,7 @@ class Checkpoints(QObject):
         self._missing: dict[str, Weights] = {}  # by the notice that tells it
         self.dialogs: list[QDialog] = []
         controller.pipeline.failed.connect(self._failed)
-        controller.pipeline.event.connect(self._event)
+        controller.pipeline.job_event.connect(self._event)
         controller.weights_wanted.connect(self.offer)
         controller.state_changed.connect(self._withdraw)
 

@@ -42,7 +42,7 @@ class RecentMenu(QMenu):
         self.missing: set[Path] = set()
         self._tidy: QAction | None = None
         self.aboutToShow.connect(self.fill)
-        pipeline.event.connect(self._job_event)
+        pipeline.job_event.connect(self._job_event)
 
     def fill(self) -> None:
         """List what was opened last, the newest first."""

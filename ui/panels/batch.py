@@ -104,7 +104,7 @@ class BatchContent(QWidget):
         self._stack.addWidget(self.empty)
         self._stack.addWidget(work)
         controller.state_changed.connect(lambda old, new: self._update())
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
         self._update()
 
     # Building -------------------------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ class CountsPanel(QWidget):
         controller.view_changed.connect(lambda _: self._update_soon())
         controller.state_changed.connect(lambda old, new: self._update_soon())
         controller.playback.position_changed.connect(self._moved)
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
         self._show_running(False)
         self.update_counts()
 

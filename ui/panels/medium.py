@@ -65,7 +65,7 @@ class MediumPanel(QStackedWidget):
         self.addWidget(scroll)
         controller.state_changed.connect(lambda old, new: self._update())
         controller.view_changed.connect(self._view_changed)
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
         self._update()
 
     def sizeHint(self) -> QSize:

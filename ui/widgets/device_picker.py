@@ -41,7 +41,7 @@ class DevicePicker(QToolButton):
         self.setMenu(menu)
         self._group = QActionGroup(self)
         self._pipeline.set_device(settings.text(SETTING, "auto"))
-        self._pipeline.event.connect(self._event)
+        self._pipeline.job_event.connect(self._event)
         self.fill()
 
     def choose(self, device: str) -> None:
