@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QCoreApplication
@@ -78,7 +79,7 @@ def compare_entries(window: MainWindow) -> list[Entry]:
             Entry(
                 f"compare:layer/{layer.id}",
                 title,
-                lambda number=layer.id: run(comparing.start_layer, number),
+                partial(run, comparing.start_layer, layer.id),
                 note,
                 "layers",
             )
@@ -89,7 +90,7 @@ def compare_entries(window: MainWindow) -> list[Entry]:
             Entry(
                 f"compare:model/{model.key}",
                 _tr("Compare with {model}").format(model=model.title),
-                lambda key=model.key: run(comparing.start_model, key),
+                partial(run, comparing.start_model, model.key),
                 note,
                 "columns-2",
                 words=f"{model.key} {model.family}",

@@ -51,7 +51,7 @@ class Comparing(QObject):
         self._seen: Shown = Shown(None, None, ())
         self.agreement: Agreement | None = None
         session.listen(lambda old, new: self._state_changed(new))
-        pipeline.event.connect(self._job_event)
+        pipeline.job_event.connect(self._job_event)
 
     # What is compared -----------------------------------------------------------------------------------------------
 

@@ -21,6 +21,11 @@ from cvstudio.resources import resource
 from ui.app import make_application
 from ui.driving import pause
 from ui.main_window import MainWindow
+from ui.panels.analysis import AnalysisPanel
+from ui.panels.batch import BatchPanel
+from ui.panels.catalogue import CataloguePanel
+from ui.panels.counts import CountsPanel
+from ui.panels.media import MediaPanel
 from ui.shortcuts_sheet import ShortcutsSheet
 from ui.tour import Tour
 from ui.widgets.model_chooser import ModelChooser
@@ -138,7 +143,8 @@ class Sheet:
         window.show_panel("counts")
         pause(200)
         panel = window.docks["counts"].widget()
-        panel.count_all()  # type: ignore[attr-defined]
+        assert isinstance(panel, CountsPanel)
+        panel.count_all()
         self.tour.wait("the counts", lambda: window.controller.pipeline.lanes.idle, 120)
         window.controller.playback.seek(3.0)
         self.tour.settled()
@@ -253,7 +259,10 @@ class Sheet:
         window.controller.set_model("pyramid-5")
         self.tour.settled()
         window.show_panel("batch")
-        content = window.docks["batch"].widget().content  # type: ignore[attr-defined]
+        batch = window.docks["batch"].widget()
+        assert isinstance(batch, BatchPanel)
+        content = batch.content
+        assert content is not None
         content.set_folders(folder, self.tour.out / "batch results")
         content.start()
         self.tour.wait("some of the batch", lambda: content.table.outcomes.rowCount() > 5)
@@ -307,7 +316,10 @@ class Sheet:
         window = self.window
         window.show_catalogue("detect")
         dock = window.docks["catalogue"]
-        content = dock.widget().content  # type: ignore[attr-defined]
+        panel = dock.widget()
+        assert isinstance(panel, CataloguePanel)
+        content = panel.content
+        assert content is not None
         self.tour.wait("the models", lambda: bool(content.entries))
         content.table.choose("ssd300")
         self._grab(dock, "18 all models")
@@ -322,11 +334,15 @@ class Sheet:
     def _choosing(self) -> None:
         """The list of models under its box, the card of one, and timm's long list."""
         panel = self.window.docks["analysis"].widget()
+        assert isinstance(panel, AnalysisPanel)
         chooser = panel.findChild(ModelChooser)
+        assert chooser is not None
         chooser.showPopup()
+        assert chooser.searched is not None
         self._grab(chooser.searched, "19 list of models")
         chooser.hidePopup()
-        card = panel.show_card(chooser)  # type: ignore[attr-defined]
+        card = panel.show_card(chooser)
+        assert card is not None
         self._grab(card, "19 card")
         card.close()
         timm = self.window.timm
@@ -370,12 +386,13 @@ class Sheet:
         from cvstudio.samples import sample_path
 
         window, panel = self.window, self.window.docks["media"].widget()
+        assert isinstance(panel, MediaPanel)
         window.open_paths([sample_path("astronaut").parent])
         self.tour.wait("the folder of samples", lambda: len(window.controller.library.rows) > 1)
         self.tour.settled()
         window.controller.library.step(2)
         self.tour.settled()
-        self.tour.wait("thumbnails", lambda: panel.thumbnails.idle)  # type: ignore[attr-defined]
+        self.tour.wait("thumbnails", lambda: panel.thumbnails.idle)
         self.tour.screenshot("9 a folder")
 
     def _video(self) -> None:

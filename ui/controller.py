@@ -84,7 +84,7 @@ class Controller(QObject):
         self.session.listen(self._state_changed)
         self.view_changed.connect(self.comparing.look_at)
         self.pipeline.changed.connect(self._refresh_soon.start)
-        self.pipeline.event.connect(self._job_event)
+        self.pipeline.job_event.connect(self._job_event)
         self.pipeline.failed.connect(self._failed)
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.library.notice.connect(self.notice)
@@ -439,8 +439,8 @@ class Controller(QObject):
             state = with_sample(state, value.spec, value.bindings, self.session.next_id)
             self.session.change(translated(value.spec.action), state)
         elif hasattr(value, "pts") and event.job.owner == "sample":
-            media = self.session.state.active_media
-            if media is not None and self.pipeline.cache.get(sample_key(media, value.pts)) is not None:
+            active = self.session.state.active_media
+            if active is not None and self.pipeline.cache.get(sample_key(active, value.pts)) is not None:
                 self.show_frame(value.pts, event.job.tag)
 
     def _failed(self, title: str, error: Exception) -> None:

@@ -114,8 +114,8 @@ class _FormatDelegate(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         painter.save()
-        rect: QRect = option.rect.adjusted(2, 1, -2, -1)  # type: ignore[attr-defined]
-        state = option.state  # type: ignore[attr-defined]
+        rect: QRect = option.rect.adjusted(2, 1, -2, -1)
+        state = option.state
         chosen, hovered = state & QStyle.StateFlag.State_Selected, state & QStyle.StateFlag.State_MouseOver
         if chosen or hovered:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -123,7 +123,7 @@ class _FormatDelegate(QStyledItemDelegate):
             painter.setBrush(theme.colour("selection" if chosen else "raised"))
             painter.drawRoundedRect(rect, 4, 4)
         inner = rect.adjusted(8, 4, -8, -4)
-        font = QFont(option.font)  # type: ignore[attr-defined]
+        font = QFont(option.font)
         painter.setFont(font)
         painter.setPen(theme.colour("text"))
         top = QRect(inner.left(), inner.top(), inner.width(), inner.height() // 2)

@@ -41,7 +41,7 @@ class Exporting(QObject):
         self._notices = notices
         self.written: list[Path] = []
         self.last: Wish | None = None
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
 
     @property
     def _current(self) -> tuple[AnalysisInstance, Media] | None:

@@ -189,10 +189,10 @@ class Live:
         if done is not None:
             self._flight.shown(done[0])
             self._results = done[1]
-        elif changed and self._results is not None and self._results.pts is not None:
-            view = self._inline(self._results.pts)
+        elif changed and self._results is not None and (pts := self._results.pts) is not None:
+            view = self._inline(pts)
             if self._complete(view):
-                self._results, done = view, (Flying(self._results.pts), view)
+                self._results, done = view, (Flying(pts), view)
         # The network goes on before anything is painted.
         for frame in self._flight.to_ask():
             self._ask(frame)

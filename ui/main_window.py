@@ -33,7 +33,7 @@ from cvstudio.session import State
 from ui.controller import Controller
 from ui.first_picture import FirstPicture
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Completed, Panel
 from ui.settings import Settings, first_folder
 from ui.shown import Shown
 from ui.status import StatusLine
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ui.camera_dialog import CameraDialog
     from ui.own_models.dialog import OwnModelDialog
     from ui.palette import Entry, Palette
+    from ui.panels.media import MediaPanel
 
 LEFT_COLUMN = ("media", "layers", "jobs")
 """Keys of the panels at the left, from the top, which give way to one that comes under the picture."""
@@ -131,8 +132,9 @@ class MainWindow(QMainWindow):
         for panel in PANELS:
             self._fill(panel)
         for dock in self.docks.values():
-            if hasattr(dock.widget(), "complete"):
-                dock.widget().complete()  # type: ignore[attr-defined]
+            content = dock.widget()
+            if isinstance(content, Completed):
+                content.complete()
         self.notices = Notices(self._centre)
         self.project = ProjectFiles(self, controller, self.settings)
         self.exporting = Exporting(self, controller, self.settings, self.notices)
@@ -337,10 +339,17 @@ class MainWindow(QMainWindow):
     def search_folder(self) -> None:
         """Go to the search of the media panel."""
         self.docks["media"].show()
-        self.docks["media"].widget().search()  # type: ignore[attr-defined]
+        self._media_panel().search()
 
     def toggle_media_grid(self) -> None:
-        self.docks["media"].widget().toggle_grid()  # type: ignore[attr-defined]
+        self._media_panel().toggle_grid()
+
+    def _media_panel(self) -> MediaPanel:
+        from ui.panels.media import MediaPanel
+
+        panel = self.docks["media"].widget()
+        assert isinstance(panel, MediaPanel)
+        return panel
 
     # Window ---------------------------------------------------------------------------------------------------------
 
@@ -387,7 +396,11 @@ class MainWindow(QMainWindow):
     def show_catalogue(self, task: str = "") -> None:
         """Show all models, or those of a task."""
         self.show_panel("catalogue")
-        self.docks["catalogue"].widget().show_task(task)  # type: ignore[attr-defined]
+        from ui.panels.catalogue import CataloguePanel
+
+        panel = self.docks["catalogue"].widget()
+        assert isinstance(panel, CataloguePanel)
+        panel.show_task(task)
 
     def reset_layout(self) -> None:
         """Every dock back to where it was at the first start."""

@@ -30,7 +30,7 @@ class Measuring(QObject):
         self._running: tuple[ModelSpec, Path | None] | None = None
         self._soon = QTimer(self, interval=IDLE_MS, singleShot=True)
         self._soon.timeout.connect(self._look)
-        pipeline.event.connect(self._event)
+        pipeline.job_event.connect(self._event)
 
     def close(self) -> None:
         """Begin nothing more; calling it again is harmless."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QTimer
@@ -45,7 +46,7 @@ def _analyses(window: MainWindow) -> list[Entry]:
             Entry(
                 f"analysis:{spec.key}",
                 translated(spec.title),
-                lambda key=spec.key: use_analysis(window, key),
+                partial(use_analysis, window, spec.key),
                 _tr("analysis"),
                 spec.icon,
                 (spec.key, spec.action, *spec.keywords),
@@ -60,7 +61,7 @@ def _models(window: MainWindow) -> list[Entry]:
         Entry(
             f"model:{spec.key}/{model.key}",
             model.title,
-            lambda spec=spec, model=model: use_model(window, _fitting(window, spec, model), model.key),
+            partial(_use_fitting, window, spec, model),
             _tr("model"),
             spec.icon,
             (model.key, model.family, *model.keywords),
@@ -82,6 +83,10 @@ def _fitting(window: MainWindow, first: Analysis, model: ModelSpec) -> str:
     return current.analysis if current is not None and current.spec.takes(model) else first.key
 
 
+def _use_fitting(window: MainWindow, first: Analysis, model: ModelSpec) -> None:
+    use_model(window, _fitting(window, first, model), model.key)
+
+
 def _titles(spec: Analysis) -> list[str]:
     """What the controls of an analysis are called."""
     return [translated(field.doc.title) for stage in spec.stages for field in fields_of(stage.params)]
@@ -92,7 +97,7 @@ def _panels(window: MainWindow) -> list[Entry]:
         Entry(
             f"panel:{panel.key}",
             window.docks[panel.key].windowTitle(),
-            lambda key=panel.key: window.show_panel(key),
+            partial(window.show_panel, panel.key),
             _tr("panel"),
             "panel-right",
             (panel.key, *panel.keywords),
@@ -158,7 +163,7 @@ def _layers(window: MainWindow) -> list[Entry]:
         Entry(
             f"layer:{spec.key}",
             _tr("Add layer: {analysis}").format(analysis=translated(spec.title)),
-            lambda key=spec.key: layers.add(key),
+            partial(layers.add, spec.key),
             _tr("layer"),
             "layers",
         )
@@ -172,13 +177,11 @@ def _media(window: MainWindow) -> list[Entry]:
     show = controller.library.show_set
     return [
         *(
-            Entry(
-                f"media:{media.path}", media.name, lambda media=media: controller.activate(media), _tr("open"), "image"
-            )
+            Entry(f"media:{media.path}", media.name, partial(controller.activate, media), _tr("open"), "image")
             for media in state.media
         ),
         *(
-            Entry(f"folder:{item.path}", item.name, lambda path=item.path: show(path), _tr("folder"), "folder")
+            Entry(f"folder:{item.path}", item.name, partial(show, item.path), _tr("folder"), "folder")
             for item in state.sets
         ),
     ]

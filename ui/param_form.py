@@ -142,6 +142,9 @@ class ParamForm(QWidget):
         row.changed.connect(lambda value, dragging: self.edited.emit(name, value, dragging))
         row.released.connect(lambda _: self.released.emit(name))
         if field.kind == "point":
+            from ui.widgets.choice_rows import PointRow
+
+            assert isinstance(row, PointRow)
             row.pick_requested.connect(lambda: self.pick_requested.emit(name))
         return row
 

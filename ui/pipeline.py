@@ -38,13 +38,13 @@ class Pipeline(QObject):
     Signals
     -------
     changed : something new is in the cache; resolve again
-    event : every job event, for the jobs panel
+    job_event : every job event, for the jobs panel
     failed : (title, error) for what the user must know
     noticed : a sentence from a worker that is no error
     """
 
     changed = Signal()
-    event = Signal(object)
+    job_event = Signal(object)
     failed = Signal(str, object)
     noticed = Signal(str)
 
@@ -316,8 +316,12 @@ class Pipeline(QObject):
         self.host.use(device)
         if len(self.host):
             # Networks belong to the accelerator's thread: it gives the memory of the old device back.
-            self.submit("accelerator", Job("device", "", lambda _: iter([self.host.close()])))
+            self.submit("accelerator", Job("device", "", self._close_networks))
         self.changed.emit()
+
+    def _close_networks(self, _: Progress) -> Iterator[None]:
+        self.host.close()
+        yield
 
     def submit(self, lane: str, job: Job) -> None:
         """Run other work, such as an export, on a lane."""
@@ -340,6 +344,6 @@ class Pipeline(QObject):
         if event.kind == "failed" and job.tag is not None:
             self._failed[job.tag] = event.value
             self.failed.emit(job.title, event.value)
-        self.event.emit(event)
+        self.job_event.emit(event)
         if event.kind in ("output", "finished", "failed"):
             self.changed.emit()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QCoreApplication
 
 from cvstudio.precision import WANTED, Wanted
@@ -31,6 +33,6 @@ def precision_commands(controller: Controller, settings: Settings) -> list[Comma
     }
     words = ("bf16", "half precision", "mixed precision", "channels last", "autocast", "speed")
     return [
-        Command(f"precision-{wanted}", titles[wanted], lambda wanted=wanted: use(wanted), icon="gauge", keywords=words)
+        Command(f"precision-{wanted}", titles[wanted], partial(use, wanted), icon="gauge", keywords=words)
         for wanted in WANTED
     ]

@@ -50,7 +50,7 @@ class ProjectFiles(QObject):
         self._settings = settings
         self.path: Path | None = None
         self._awaited: Path | None = None  # a project whose models are being found out
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
 
     @property
     def _folder(self) -> str:

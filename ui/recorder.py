@@ -55,7 +55,7 @@ class Recorder(QObject):
         self._ending = False
         self._done = threading.Event()
         self.folder = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation))
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
 
     @property
     def recording(self) -> bool:

@@ -32,7 +32,7 @@ class Snapshots(QObject):
     def __init__(self, parent: QObject, controller: Controller) -> None:
         super().__init__(parent)
         self._controller = controller
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
 
     def keep(self) -> None:
         """Keep what is on screen."""
@@ -43,7 +43,7 @@ class Snapshots(QObject):
         import xxhash
 
         # Below a name of its content: another video may be called the same, and a camera's clock begins anew.
-        folder = user_cache_dir() / "snapshots" / xxhash.xxh3_64_hexdigest(frame.rgb8)
+        folder = user_cache_dir() / "snapshots" / xxhash.xxh3_64_hexdigest(frame.rgb8.data)
         path = folder / f"{media.path.stem} {frame.pts:.3f} s.png"
         title = self.tr("Keeping {name}").format(name=path.name)
         self._controller.pipeline.submit("pool", Job(("snapshot", str(path)), title, _work(frame, path)))

@@ -51,7 +51,7 @@ class StatusLine(QStatusBar):
         self._soon = QTimer(self, interval=SHOW_AFTER_MS, singleShot=True)
         self._soon.timeout.connect(self._show_jobs)
         self._show_jobs()
-        controller.pipeline.event.connect(self._event)
+        controller.pipeline.job_event.connect(self._event)
         controller.state_changed.connect(self._changed)
         controller.playback.position_changed.connect(lambda _: self._count_frames())
 

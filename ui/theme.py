@@ -100,13 +100,17 @@ LIGHT = Palette(
 )
 
 
+def rgb(colour: QColor) -> tuple[int, int, int]:
+    """Red, green and blue of a colour, 0 to 255."""
+    return colour.red(), colour.green(), colour.blue()
+
+
 def contrast(one: str, other: str) -> float:
     """Contrast ratio of two "#rrggbb" colours, 1 to 21 (WCAG 2.1, relative luminance)."""
     # Everything that draws comes with it; the window's first picture does without.
     from cvstudio.draw import palette as colours
 
-    first, second = (cast(colours.RGB, QColor(colour).getRgb()[:3]) for colour in (one, other))  # type: ignore[index]
-    return colours.contrast(first, second)
+    return colours.contrast(rgb(QColor(one)), rgb(QColor(other)))
 
 
 class _State:

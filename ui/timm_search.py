@@ -49,7 +49,7 @@ class TimmSearch(QObject):
         self._controller = controller
         self._entries: tuple[Entry, ...] = ()
         self.dialog: TimmDialog | None = None
-        controller.pipeline.event.connect(self._event)
+        controller.pipeline.job_event.connect(self._event)
 
     def ask(self) -> None:
         """Open the list; where it was not read yet, it comes after a few seconds."""

@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPoint, Qt
@@ -22,6 +23,8 @@ from cvstudio.results import Detections, Picture, Spectrogram
 from ui.app import make_application
 from ui.driving import move_mouse, pause
 from ui.main_window import MainWindow
+from ui.panels.analysis import AnalysisPanel
+from ui.widgets.slider_row import SliderRow
 
 
 class TourError(Exception):
@@ -97,8 +100,11 @@ class Tour:
             path = self.out / f"{instance.analysis}{exporter.suffix}"
             before = len(self.window.exporting.written)
             self.window.exporting.export(exporter, path)
-            self.wait(f"the file {path.name}", lambda count=before: len(self.window.exporting.written) > count)
+            self.wait(f"the file {path.name}", partial(self._wrote_more_than, before))
             self.files += [path, path.with_name(path.name + ".recipe.json")]
+
+    def _wrote_more_than(self, count: int) -> bool:
+        return len(self.window.exporting.written) > count
 
     def detect(self) -> None:
         self.card("detect")
@@ -109,7 +115,10 @@ class Tour:
         self.screenshot("detect")
         self.export()
         panel = self.window.docks["analysis"].widget()
-        slider = panel.form.row("score").slider  # type: ignore[attr-defined]
+        assert isinstance(panel, AnalysisPanel)
+        row = panel.form.row("score")
+        assert isinstance(row, SliderRow)
+        slider = row.slider
         middle = slider.height() // 2
         self.drag(slider, QPoint(slider.width() // 4, middle), QPoint(slider.width() - 1, middle))
         self.settled()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -232,7 +233,7 @@ def _panels(window: MainWindow) -> list[Command]:
         Command(
             f"panel-{panel.key}",
             window.tr("Show Panel: {panel}").format(panel=window.tr(panel.title)),
-            lambda key=panel.key: window.toggle_panel(key),
+            partial(window.toggle_panel, panel.key),
             "view",
             (panel.shortcut,) if panel.shortcut else (),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, Qt, QTimer
+from PySide6.QtCore import QByteArray, QRect, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
@@ -100,7 +100,7 @@ class PanelsAway:
         self._window = window
         self._docks = docks
         self._hidden: list[QDockWidget] = []
-        self._layout: object = None
+        self._layout = QByteArray()
 
     @property
     def away(self) -> bool:

@@ -73,7 +73,7 @@ class Workspace(QWidget):
         self._original = False
         self.overlay = True
         self.canvas = Canvas()
-        self.canvas.set_renderer(self.render)
+        self.canvas.set_renderer(self.render_view)
         self.exposure = ExposureBar(self.canvas)
         self.area = CompareArea(self.canvas, controller.comparing, self._render_side)
         self.area.made.connect(self._use_second)
@@ -150,7 +150,7 @@ class Workspace(QWidget):
             from ui.views.model_view import ModelView
 
             self.model = ModelView(lambda job: self._controller.pipeline.submit("preview", job))
-            self._controller.pipeline.event.connect(self.model.job_event)
+            self._controller.pipeline.job_event.connect(self.model.job_event)
             self.splitter.insertWidget(1, self.model)
         self.model.show()
         self.model.show_model(sample, z_up=media.details.get("up") == "z")
@@ -216,9 +216,9 @@ class Workspace(QWidget):
         self.area.set_stale(left, right)
         self.area.show_titles(side_titles(comparing), comparing.current_side or 0)
 
-    def render(self, view: View) -> NDArray[np.uint8] | None:
+    def render_view(self, view: View) -> NDArray[np.uint8] | None:
         """What the canvas paints for `view`: the picture with its visible results; None where nothing is open."""
-        return self.area.render(view) if self.area.active else self._render(self._drawn(), view, self._renderer)
+        return self.area.render_view(view) if self.area.active else self._render(self._drawn(), view, self._renderer)
 
     def _render_side(self, side: int, view: View) -> NDArray[np.uint8] | None:
         """One side of the comparison, 0 or 1."""

@@ -34,7 +34,7 @@ def main(picture: Path) -> None:
     pause(100)
     ratio = canvas.devicePixelRatioF()
     view = canvas.view()
-    rendered = window.workspace.render(view)
+    rendered = window.workspace.render_view(view)
     read: list[str] = []
     window.workspace.read_out.connect(read.append)
     clicked: list[tuple[float, float]] = []

@@ -70,6 +70,13 @@ def test_every_model_stands_in_the_table_with_its_status_and_licence(content):
     assert model.index(keys.index("hog"), column_at("params")).data() == ""
 
 
+def test_it_tells_the_resolution_of_its_screen(content):
+    # Qt asks a widget's `metric` for it: an attribute of that name ended the program.
+    screen = content.screen()
+    assert content.logicalDpiX() == round(screen.logicalDotsPerInchX())
+    assert content.devicePixelRatio() == round(screen.devicePixelRatio())
+
+
 def test_search_and_filters_leave_what_fits_and_say_how_much(content):
     QTest.keyClicks(content.search, "yolox")
     assert {key.partition("-")[0] for key in content.table.listed()} == {"yolox"}
@@ -228,7 +235,7 @@ def test_the_chart_names_what_lacks_figures_and_follows_the_filters(content, qtb
     content.show_task("detect")
     content.show_chart()
     assert "HOG" in content.chart.without.text()
-    assert content.metric.currentData() == "box mAP"
+    assert content.score.currentData() == "box mAP"
     content.search.setText("yolox")
     assert {bubble.entry.key for bubble in content.chart.bubbles} == {
         f"yolox-{size}" for size in ("nano", "tiny", "s", "m", "l", "x")

@@ -185,7 +185,7 @@ def test_the_line_parts_the_picture_where_it_is_dragged_to(
     view = canvas.view()
     plain = cat.workspace._render([], view, cat.workspace._second)
     left = cat.workspace._render_side(0, view)
-    shown = cat.workspace.render(view)
+    shown = cat.workspace.render_view(view)
     assert plain is not None
     assert left is not None
     assert shown is not None
@@ -197,7 +197,7 @@ def test_the_line_parts_the_picture_where_it_is_dragged_to(
     x = area.line.width() // 2
     drag(area.line, QPoint(x, 50), QPoint(x + 120, 50))
     assert area.line.middle == pytest.approx(column + canvas.picture_left + 120, abs=1)
-    moved = cat.workspace.render(view)
+    moved = cat.workspace.render_view(view)
     assert moved is not None
     assert np.array_equal(moved[:, : column + 119], left[:, : column + 119])
     place = area.line.share

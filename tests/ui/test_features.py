@@ -74,12 +74,12 @@ def test_hog_cells_are_pointed_at_and_chosen(qtbot: QtBot, window: MainWindow) -
     values = found.histogram(number)
     assert view.bars.texts()[0] == f"10° {values[0]:.2f}"
     assert "Cell 12, 7" in view.cell_line.text()
-    before = window.workspace.render(window.workspace.canvas.view())
+    before = window.workspace.render_view(window.workspace.canvas.view())
     window.workspace._clicked(300.0, 200.0, NO_KEYS)
     assert controller.session.state.selection == {found.cell_at(300, 200)}
     window.workspace._hovered(None, None)
     qtbot.waitUntil(lambda: "Cell 37, 25" in view.cell_line.text(), timeout=5000)
-    after = window.workspace.render(window.workspace.canvas.view())
+    after = window.workspace.render_view(window.workspace.canvas.view())
     assert not np.array_equal(before, after)
     # Larger cells: what was chosen is another place now, or none; nothing breaks.
     controller.set_value("cell", 64)

@@ -48,7 +48,7 @@ def portrait(window: MainWindow, qtbot: QtBot) -> MainWindow:
 
 
 def shown(window: MainWindow) -> np.ndarray:
-    return window.workspace.render(View.whole(window.controller.shown.sample.size)).copy()
+    return window.workspace.render_view(View.whole(window.controller.shown.sample.size)).copy()
 
 
 def plain(window: MainWindow) -> bool:
@@ -184,7 +184,7 @@ def test_copying_the_view_holds_what_is_seen_without_the_buttons_over_it(portrai
     assert (copied.width(), copied.height()) == (round(canvas.width() * ratio), round(canvas.height() * ratio))
     corner = canvas.bar.geometry().center()
     view = canvas.view()
-    pixels = portrait.workspace.render(view)
+    pixels = portrait.workspace.render_view(view)
     expected = pixels[corner.y(), corner.x()] if corner.y() < pixels.shape[0] else None
     found = copied.pixelColor(corner)
     assert expected is None or (found.red(), found.green(), found.blue()) == tuple(int(value) for value in expected)

@@ -56,7 +56,7 @@ def numbers(window: MainWindow) -> list[int]:
 
 
 def shown(window: MainWindow) -> np.ndarray:
-    return window.workspace.render(View.whole(window.controller.shown.sample.size)).copy()
+    return window.workspace.render_view(View.whole(window.controller.shown.sample.size)).copy()
 
 
 def test_the_topmost_is_listed_first_with_its_model(window, panel):

@@ -163,7 +163,7 @@ def test_another_sound_track_goes_on_where_the_video_is(qtbot, window, show, pan
 
 def canvas_pixels(window: MainWindow) -> np.ndarray:
     canvas = window.workspace.canvas
-    pixels = window.workspace.render(canvas.view())
+    pixels = window.workspace.render_view(canvas.view())
     assert pixels is not None
     return pixels
 

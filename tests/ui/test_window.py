@@ -172,7 +172,7 @@ def test_what_is_painted_at_scale_one_is_what_is_exported(window, settle, qtbot,
     canvas.actual_size()
     view = canvas.view()
     assert view.scale == 1
-    seen = window.workspace.render(view)
+    seen = window.workspace.render_view(view)
     x, y = int(view.rect.x), int(view.rect.y)
     left, top = max(-x, 0), max(-y, 0)
     part = whole[max(y, 0) : y + seen.shape[0], max(x, 0) : x + seen.shape[1]]

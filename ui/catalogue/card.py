@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal, SignalInstance
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -158,7 +158,7 @@ class CatalogueCard(QWidget):
         return [
             self.title.text(),
             self.figures.text(),
-            *(label.text() for label in self._scroll.widget().findChildren(QLabel)),
+            *(label.text() for label in self._scroll.findChildren(QLabel)),
         ]
 
     def _figures(self, entry: Entry) -> str:
@@ -191,6 +191,6 @@ class CatalogueCard(QWidget):
         self.layers.say(self.tr("Looking into the network …"))
         self.layers_requested.emit(entry)
 
-    def _emit(self, signal: Signal) -> None:
+    def _emit(self, signal: SignalInstance) -> None:
         if self.entry is not None:
-            signal.emit(self.entry)  # type: ignore[attr-defined]
+            signal.emit(self.entry)

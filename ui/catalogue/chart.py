@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
@@ -26,6 +27,9 @@ from ui.catalogue.labels import place_labels
 from ui.translate import translated
 from ui.widgets.elided_label import ElidedLabel
 
+if TYPE_CHECKING:
+    from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
+
 LARGEST, SMALLEST = 46.0, 8.0
 """Pixels across of the largest bubble, and of any at least."""
 
@@ -40,7 +44,7 @@ AIR = 0.08
 """Part of the range that stays free at each side."""
 
 
-class CostAxis(pg.AxisItem):  # type: ignore[misc]
+class CostAxis(pg.AxisItem):
     """Powers of ten and what lies at 2 and 5 of them, of values that are logarithms."""
 
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
@@ -108,7 +112,7 @@ class SummaryChart(QWidget):
         layout.addWidget(self.without)
 
     @property
-    def metric(self) -> str:
+    def score_name(self) -> str:
         """What the vertical axis is."""
         return self._metric
 
@@ -166,8 +170,8 @@ class SummaryChart(QWidget):
 
     def _colours(self) -> dict[str, QColor]:
         """A colour for each family, the most frequent first; when they run out, grey."""
-        red, green, blue, _ = theme.colour("panel").getRgb()  # type: ignore[misc]
-        colours = [QColor(*colour) for colour in COLOURS if contrast(colour, (red, green, blue)) >= LEAST_CONTRAST]
+        ground = theme.rgb(theme.colour("panel"))
+        colours = [QColor(*colour) for colour in COLOURS if contrast(colour, ground) >= LEAST_CONTRAST]
         families = [name for name, _ in Counter(bubble.entry.spec.family for bubble in self.bubbles).most_common()]
         rest = [theme.colour("edge")] * max(0, len(families) - len(colours))
         return dict(zip(families, [*colours, *rest], strict=False))
@@ -289,13 +293,13 @@ class SummaryChart(QWidget):
                 found = bubble
         return found
 
-    def _clicked(self, event: object) -> None:
-        if event.button() != Qt.MouseButton.LeftButton:  # type: ignore[attr-defined]
+    def _clicked(self, event: MouseClickEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
             return
-        if event.double():  # type: ignore[attr-defined]
+        if event.double():
             self.fit()
             return
-        bubble = self._at(event.scenePos())  # type: ignore[attr-defined]
+        bubble = self._at(event.scenePos())
         if bubble is not None:
             self.chosen.emit(bubble.entry.key)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QTextDocument
+from PySide6.QtGui import QImage, QImageWriter, QPainter, QTextDocument
 
 from cvstudio.atomic import atomic_path
 from cvstudio.catalogue.saving import write_rows
@@ -71,7 +71,7 @@ def saving(chart: SummaryChart, path: Path) -> Work:
     The drawing is made now, as only the main thread may; a worker makes the file.
     """
     suffix = path.suffix.lower()
-    entries, metric = (*(bubble.entry for bubble in chart.bubbles), *chart.lacking), chart.metric
+    entries, metric = (*(bubble.entry for bubble in chart.bubbles), *chart.lacking), chart.score_name
     image = picture(chart) if suffix == ".png" else None
     content = drawing(chart) if suffix == ".svg" else b""
 
@@ -94,7 +94,7 @@ def _png(image: QImage) -> bytes:
     content = QByteArray()
     device = QBuffer(content)
     device.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(device, "PNG")
+    QImageWriter(device, b"png").write(image)
     device.close()
     return bytes(content.data())
 

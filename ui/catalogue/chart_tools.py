@@ -39,7 +39,7 @@ class ChartTools(QWidget):
         layout.addWidget(self.copy_button)
         layout.addWidget(self.save_button)
         around.installEventFilter(self)
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
 
     def _button(self, name: str, text: str, told: str) -> QToolButton:
         made = QToolButton()
@@ -76,7 +76,7 @@ class ChartTools(QWidget):
             return
         from ui.catalogue.chart_export import SUFFIXES
 
-        settings: Any = self._controller.parent().settings  # type: ignore[attr-defined]
+        settings: Any = self._controller.parent().settings  # type: ignore[union-attr]
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         start = str(Path(settings.text("export-folder", pictures), f"{chart.title()}.png"))
         kinds = {

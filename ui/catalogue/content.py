@@ -83,7 +83,7 @@ class CatalogueContent(QWidget):
         question.setSpacing(8)
         against = QLabel(self.tr("against"))
         against.setObjectName("quiet")
-        for widget in (self.metric, against, self.cost):
+        for widget in (self.score, against, self.cost):
             question.addWidget(widget)
         question.addStretch(1)
         self.chart_tools = ChartTools(controller, self, lambda: self.chart)
@@ -116,7 +116,7 @@ class CatalogueContent(QWidget):
         self.card.room_wanted.connect(self._make_room)
         self.card.layer_chosen.connect(self._mark_layer)
         controller.view_changed.connect(lambda _: self._tell_mark())
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
         controller.weights_changed.connect(self.reload)
         controller.state_changed.connect(lambda old, new: self._look_for_others())
         find = QShortcut(QKeySequence.StandardKey.Find, self)
@@ -149,7 +149,7 @@ class CatalogueContent(QWidget):
             self.status.addItem(translated(place.value), place)
         self.count = QLabel()
         self.count.setObjectName("small")
-        self.metric = self._filter(self.tr("Metric"))
+        self.score = self._filter(self.tr("Metric"))
         self.cost = self._filter(self.tr("Cost"))
         for cost in Cost:
             self.cost.addItem(translated(cost.value), cost)
@@ -239,13 +239,13 @@ class CatalogueContent(QWidget):
         charted = self._views.checkedId() == CHART
         self.count.setText(self.tr("{shown} of {all}").format(shown=len(found), all=len(self.entries)))
         names = metrics(found)
-        known = [self.metric.itemData(row) for row in range(self.metric.count())]
+        known = [self.score.itemData(row) for row in range(self.score.count())]
         if list(names) != known:
-            chosen = self.metric.currentData()
-            self.metric.clear()
+            chosen = self.score.currentData()
+            self.score.clear()
             for name in names:
-                self.metric.addItem(name, name)
-            self.metric.setCurrentIndex(max(0, self.metric.findData(chosen)))
+                self.score.addItem(name, name)
+            self.score.setCurrentIndex(max(0, self.score.findData(chosen)))
         self.table.set_entries(found)
         self.table.show_task(not self.task.currentData())
         if not found and self.entries:
@@ -264,7 +264,7 @@ class CatalogueContent(QWidget):
             self.chart = SummaryChart()
             self.chart.chosen.connect(self._clicked)
             self._charts.addWidget(self.chart)
-        self.chart.show_entries(found, self.metric.currentData() or "", self.cost.currentData())
+        self.chart.show_entries(found, self.score.currentData() or "", self.cost.currentData())
         self.chart.choose(self._key())
 
     @staticmethod

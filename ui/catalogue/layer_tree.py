@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QStackedWidget, QTreeView, QVBoxLayout, QWidget
 
 from cvstudio.catalogue.columns import count_text
@@ -52,7 +52,15 @@ class LayerModel(QAbstractItemModel):
         found = self._root if above is None else above.children[row]
         return self.createIndex(row, column, found)
 
-    def parent(self, index: Index = NO_INDEX) -> QModelIndex:  # type: ignore[override]
+    @overload
+    def parent(self) -> QObject | None: ...
+
+    @overload
+    def parent(self, index: Index) -> QModelIndex: ...
+
+    def parent(self, index: Index | None = None) -> QObject | QModelIndex | None:
+        if index is None:
+            return super().parent()
         layer = self.layer(index)
         above = self._above[id(layer)][0] if layer is not None else None
         return QModelIndex() if above is None else self.createIndex(self._above[id(above)][1], 0, above)
@@ -145,11 +153,11 @@ class LayersView(QWidget):
         self.detail.setTextFormat(Qt.TextFormat.PlainText)
         self.detail.setContentsMargins(12, 4, 12, 8)
         shown = QWidget()
-        column = QVBoxLayout(shown)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.tree, 1)
-        column.addWidget(self.detail)
+        rows = QVBoxLayout(shown)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        rows.addWidget(self.tree, 1)
+        rows.addWidget(self.detail)
         self.empty = EmptyState("layers", "")
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)

@@ -160,7 +160,7 @@ class _LicenceDelegate(QStyledItemDelegate):
         style = ground.widget.style() if ground.widget else QApplication.style()
         style.drawControl(QStyle.ControlElement.CE_ItemViewItem, ground, painter, ground.widget)
         word = self.tr("non-commercial")
-        area: QRect = option.rect.adjusted(10, 0, -8, 0)  # type: ignore[attr-defined]
+        area: QRect = option.rect.adjusted(10, 0, -8, 0)
         painter.save()
         painter.setFont(theme.app_font(theme.SMALL_PX))
         metrics = painter.fontMetrics()

@@ -76,7 +76,7 @@ class Checkpoints(QObject):
         self._missing: dict[str, Weights] = {}  # by the notice that tells it
         self.dialogs: list[QDialog] = []
         controller.pipeline.failed.connect(self._failed)
-        controller.pipeline.event.connect(self._event)
+        controller.pipeline.job_event.connect(self._event)
         controller.weights_wanted.connect(self.offer)
         controller.state_changed.connect(self._withdraw)
 
@@ -160,7 +160,7 @@ class Checkpoints(QObject):
         elif event.kind == "output" and isinstance(value, Looked):
             self._show(value.found)
         elif event.kind in ("finished", "failed", "cancelled") and event.job.owner in self._getting:
-            weights, shown = self._getting.pop(event.job.owner)  # type: ignore[arg-type]
+            weights, shown = self._getting.pop(event.job.owner)
             if event.kind == "failed":
                 self._offer_again("error", str(value), weights, shown, changed=isinstance(value, ChangedError))
             elif event.kind == "cancelled":

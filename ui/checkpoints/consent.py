@@ -91,6 +91,7 @@ class ConsentDialog(QDialog):
         (wanted if wanted.isEnabled() else self._cancel).setFocus()
         # What wraps is as high as its width makes it; more would be left as gaps between the lines.
         card = self._card.layout()
+        assert card is not None  # a card lays itself out
         card.invalidate()
         self.setFixedSize(WIDTH, card.heightForWidth(WIDTH) + self._buttons.sizeHint().height())
 

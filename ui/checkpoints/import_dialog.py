@@ -51,7 +51,9 @@ class _Dialog(QDialog):
         self.body.addWidget(self.buttons)
         if self.table is None:
             # What wraps is as high as its width makes it; more would be left as gaps between the lines.
-            height = self.card.layout().heightForWidth(WIDTH) + self.buttons.sizeHint().height()
+            card = self.card.layout()
+            assert card is not None  # a card lays itself out
+            height = card.heightForWidth(WIDTH) + self.buttons.sizeHint().height()
             self.setFixedSize(WIDTH, height)
 
     def button(self, title: str, role: QDialogButtonBox.ButtonRole) -> QPushButton:
@@ -149,7 +151,9 @@ class ImportDialog(_Dialog):
         self.use.clicked.connect(self._chosen)
 
     def _chosen(self) -> None:
-        self.chosen.emit(self.choices.checkedButton().property("model"))
+        checked = self.choices.checkedButton()
+        assert checked is not None  # the first one is, until another is
+        self.chosen.emit(checked.property("model"))
         self.accept()
 
     def _nearest(self) -> None:

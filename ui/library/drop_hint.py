@@ -33,14 +33,19 @@ class DropHint(QWidget):
         else:
             self.text = self.tr("Drop to open {count} items").format(count=len(paths))
         self.setAccessibleName(self.text)
-        self.setGeometry(self.parentWidget().rect())
+        self._cover()
         self.raise_()
         self.show()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and self.isVisible():
-            self.setGeometry(self.parentWidget().rect())
+            self._cover()
         return False
+
+    def _cover(self) -> None:
+        covered = self.parentWidget()
+        assert covered is not None
+        self.setGeometry(covered.rect())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -9,7 +9,7 @@ from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QResizeEven
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
 from ui.library.delegate import EntryDelegate
-from ui.library.entries import Entries
+from ui.library.entries import Entries, Index
 
 # Keys that the window has a use for as well: they move in the list while it has the focus and can move there.
 _ENDS = (Qt.Key.Key_Home, Qt.Key.Key_End)
@@ -138,7 +138,7 @@ class EntriesView(QListView):
             bar.setValue(bar.value() + self.visualRect(self._entries.index(row)).y() - anchor[1])
         self._moved()
 
-    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
+    def currentChanged(self, current: Index, previous: Index) -> None:
         super().currentChanged(current, previous)
         if current.isValid() and not self._following and not self._pressing:
             self.chosen.emit(current.row())

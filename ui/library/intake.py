@@ -70,7 +70,7 @@ class Intake(QObject):
         self._pipeline = pipeline
         self._hint: DropHint | None = None
         self._deaf: list[QLineEdit] = []
-        pipeline.event.connect(self._job_event)
+        pipeline.job_event.connect(self._job_event)
 
     # Drops ----------------------------------------------------------------------------------------------------------
 

@@ -108,7 +108,7 @@ class Library(QObject):
         self._watcher: QFileSystemWatcher | None = None
         self._changed = QTimer(self, interval=CHANGED_MS, singleShot=True)
         self._changed.timeout.connect(self.refresh)
-        pipeline.event.connect(self._job_event)
+        pipeline.job_event.connect(self._job_event)
 
     # Opening --------------------------------------------------------------------------------------------------------
 

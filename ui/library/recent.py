@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class RecentMenu(QMenu):
         self.missing: set[Path] = set()
         self._tidy: QAction | None = None
         self.aboutToShow.connect(self.fill)
-        pipeline.event.connect(self._job_event)
+        pipeline.job_event.connect(self._job_event)
 
     def fill(self) -> None:
         """List what was opened last, the newest first."""
@@ -50,7 +51,7 @@ class RecentMenu(QMenu):
         self.missing.clear()
         for name in self._settings.recent:
             path = Path(name)
-            action = self.addAction(icon(_icon_of(path)), _title(path), lambda path=path: self.chosen.emit(path))
+            action = self.addAction(icon(_icon_of(path)), _title(path), partial(self.chosen.emit, path))
             action.setToolTip(name)
             self.entries[path] = action
         if not self.entries:

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,7 @@ class Thumbnails(QObject):
             free = [number for number in range(self._threads()) if number not in self._working][: len(missing)]
             self._working.update(free)
         for number in free:
-            self._lane(number).submit(Job(number, "", lambda progress, number=number: self._work(number, progress)))
+            self._lane(number).submit(Job(number, "", partial(self._work, number)))
 
     def check_again(self) -> None:
         """Files may have changed: look at each again when it is next wanted, and show the old one until then."""

@@ -112,7 +112,7 @@ class OwnModelDialog(QDialog):
         self._arrange()
         self._soon = QTimer(self, interval=TRY_AFTER_MS, singleShot=True)
         self._soon.timeout.connect(self.try_it)
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
         controller.view_changed.connect(self._picture_changed)
         self._picture: Image | None = None
         self.form.setEnabled(False)
@@ -266,7 +266,7 @@ class OwnModelDialog(QDialog):
         if not self._ended:
             self._ended = True
             self._soon.stop()
-            self._controller.pipeline.event.disconnect(self._job_event)
+            self._controller.pipeline.job_event.disconnect(self._job_event)
             self._controller.view_changed.disconnect(self._picture_changed)
             self._controller.pipeline.lanes.cancel(self._owner)
         super().done(result)

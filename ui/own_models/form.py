@@ -323,5 +323,5 @@ class OwnModelForm(QWidget):
 
 def _alike(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
     """Whether two (scale, mean, std) are the same to five digits."""
-    flat = [np.hstack([np.ravel(part) for part in numbers]) for numbers in (one, other)]
-    return bool(np.allclose(*flat, atol=1e-5))
+    first, second = (np.hstack([np.ravel(part) for part in numbers]) for numbers in (one, other))
+    return bool(np.allclose(first, second, atol=1e-5))

@@ -111,5 +111,7 @@ def facts(result: Any) -> tuple[Any, ...]:
         return len(shares), tuple((result.labels[number], share) for number, share in shares[:TOLD])
     assert isinstance(result, Landmarks)
     believed = int(result.believed().sum())
-    best = np.argsort(-result.scores[0])[:TOLD] if len(result) else []
+    if not len(result):
+        return believed, ()
+    best = np.argsort(-result.scores[0])[:TOLD]
     return believed, tuple((result.labels[index], float(result.scores[0, index])) for index in best)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from ui.controller import Controller
+
+
+@runtime_checkable
+class Completed(Protocol):
+    """The content of a dock that is filled when the window's first picture is on the screen."""
+
+    def complete(self) -> None:
+        """Make what imports much."""
 
 
 @dataclass(frozen=True)

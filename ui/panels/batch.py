@@ -104,7 +104,7 @@ class BatchContent(QWidget):
         self._stack.addWidget(self.empty)
         self._stack.addWidget(work)
         controller.state_changed.connect(lambda old, new: self._update())
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
         self._update()
 
     # Building -------------------------------------------------------------------------------------------------------
@@ -143,7 +143,8 @@ class BatchContent(QWidget):
         self.message.setObjectName("quiet")
         self.message.setWordWrap(True)
         self.message.setTextFormat(Qt.TextFormat.PlainText)
-        self.only_failed = QPushButton(self.tr("Show failed"), checkable=True)
+        self.only_failed = QPushButton(self.tr("Show failed"))
+        self.only_failed.setCheckable(True)
         self.only_failed.toggled.connect(self.table.outcomes.set_only_failed)
         controls = QWidget()
         controls.setFixedWidth(CONTROLS_WIDTH)

@@ -75,8 +75,8 @@ class CountsPanel(QWidget):
         self.save.clicked.connect(self._ask_save)
         head = QHBoxLayout()
         head.setSpacing(8)
-        for widget in (self.what, self._note):
-            head.addWidget(widget)
+        head.addWidget(self.what)
+        head.addWidget(self._note)
         head.addStretch(1)
         for widget in (self._progress, self._cancel, self.compute, self.save):
             head.addWidget(widget)
@@ -93,7 +93,7 @@ class CountsPanel(QWidget):
         controller.view_changed.connect(lambda _: self._update_soon())
         controller.state_changed.connect(lambda old, new: self._update_soon())
         controller.playback.position_changed.connect(self._moved)
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
         self._show_running(False)
         self.update_counts()
 

@@ -83,7 +83,7 @@ class JobsPanel(QWidget):
         self._layout.setContentsMargins(0, 4, 0, 4)
         self._layout.addWidget(self._empty)
         self._layout.addStretch(1)
-        controller.pipeline.event.connect(self._event)
+        controller.pipeline.job_event.connect(self._event)
 
     def sizeHint(self) -> QSize:
         return QSize(216, 120)

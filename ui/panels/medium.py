@@ -65,7 +65,7 @@ class MediumPanel(QStackedWidget):
         self.addWidget(scroll)
         controller.state_changed.connect(lambda old, new: self._update())
         controller.view_changed.connect(self._view_changed)
-        controller.pipeline.event.connect(self._job_event)
+        controller.pipeline.job_event.connect(self._job_event)
         self._update()
 
     def sizeHint(self) -> QSize:
@@ -75,9 +75,10 @@ class MediumPanel(QStackedWidget):
         """The facts that are shown, by title."""
         found = {}
         for row in range(self._grid.rowCount()):
-            title, text = self._grid.itemAtPosition(row, 0), self._grid.itemAtPosition(row, 1)
-            if title is not None and text is not None:
-                found[title.widget().text()] = text.widget().text()  # type: ignore[attr-defined]
+            items = self._grid.itemAtPosition(row, 0), self._grid.itemAtPosition(row, 1)
+            title, text = (item.widget() if item is not None else None for item in items)
+            if isinstance(title, QLabel) and isinstance(text, QLabel):
+                found[title.text()] = text.text()
         return found
 
     def _update(self) -> None:
@@ -138,7 +139,9 @@ class MediumPanel(QStackedWidget):
 
     def _show_facts(self) -> None:
         while (item := self._grid.takeAt(0)) is not None:
-            item.widget().deleteLater()
+            widget = item.widget()
+            assert widget is not None  # nothing but labels is in the grid
+            widget.deleteLater()
         media = self._media
         self.name.setText(media.name if media else "")
         if media is None:

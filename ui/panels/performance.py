@@ -76,8 +76,10 @@ class PerformancePanel(QScrollArea):
             grid.addWidget(name, row, 0)
             grid.addWidget(value, row, 1)
             self.facts[key] = value
+            if key == "gpu":
+                self._gpu_title = name
         self._device_tip = self.facts["device"].toolTip()
-        self._gpu_title = grid.itemAtPosition(grid.rowCount() - 2, 0).widget()
+        self._groups: list[tuple[QTreeWidgetItem, list[QTreeWidgetItem]]] = []
         self.table = QTreeWidget()
         self.table.setObjectName("timings")
         self.table.setAccessibleName(self.tr("Duration of each stage"))
@@ -172,15 +174,10 @@ class PerformancePanel(QScrollArea):
             stages = [(stage.name, timings.get((instance.id, stage.name))) for stage in instance.spec.stages]
             groups.append((title, stages))
         shape = [(title, len(rows)) for title, rows in groups]
-        if shape != [
-            (item.text(0), item.childCount())
-            for item in (self.table.topLevelItem(row) for row in range(self.table.topLevelItemCount()))
-        ]:
+        if shape != [(group.text(0), len(lines)) for group, lines in self._groups]:
             self._build(groups)
-        for row, (_, rows) in enumerate(groups):
-            group = self.table.topLevelItem(row)
-            for place, (name, timing) in enumerate(rows):
-                item = group.child(place)
+        for (_, rows), (_, lines) in zip(groups, self._groups, strict=True):
+            for (name, timing), item in zip(rows, lines, strict=True):
                 item.setText(0, name)
                 values = (timing.last_secs, timing.median_secs, timing.p95_secs) if timing else ()
                 for column in (1, 2, 3):
@@ -188,6 +185,7 @@ class PerformancePanel(QScrollArea):
 
     def _build(self, groups: list[tuple[str, list[tuple[str, Timing | None]]]]) -> None:
         self.table.clear()
+        self._groups = []
         for title, rows in groups:
             group = QTreeWidgetItem([title])
             group.setToolTip(0, title)
@@ -196,12 +194,13 @@ class PerformancePanel(QScrollArea):
             group.setFont(0, font)
             self.table.addTopLevelItem(group)
             group.setFirstColumnSpanned(True)
-            for _ in rows:
-                item = QTreeWidgetItem()
+            lines = [QTreeWidgetItem() for _ in rows]
+            for item in lines:
                 for column in (1, 2, 3):
                     item.setTextAlignment(column, RIGHT)
                 group.addChild(item)
             group.setExpanded(True)
+            self._groups.append((group, lines))
 
 
 PANELS.register(

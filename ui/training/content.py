@@ -103,7 +103,8 @@ class TrainingContent(QWidget):
         self.device = Combo()
         for name, title in (("auto", self.tr("automatic")), ("cpu", "CPU"), ("cuda", "CUDA"), ("mps", "Metal")):
             self.device.addItem(title, name)
-        self.seed = QSpinBox(maximum=MOST_SEED, buttonSymbols=QSpinBox.ButtonSymbols.NoButtons)
+        self.seed = QSpinBox(maximum=MOST_SEED)
+        self.seed.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.seed.setToolTip(self.tr("Everything drawn by chance follows from it; another seed makes another run"))
         self.seed.valueChanged.connect(lambda _: self._update())
         form = QGridLayout()

@@ -126,7 +126,7 @@ class CompareArea(QWidget):
         bars = [canvas.bar for canvas in (self._canvas, self.second) if canvas is not None]
         return [widget for widget in (*bars, self.bar) if not widget.isHidden()]
 
-    def render(self, view: View) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render_view(self, view: View) -> NDArray[np.uint8] | None:
         """What the first canvas shows of a comparison: the left side, or both under a line."""
         left = self._render_side(0, view)
         if left is None or not self.splitting:

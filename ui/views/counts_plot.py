@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
@@ -13,6 +15,9 @@ from cvstudio.draw.palette import class_colour
 from ui import theme
 from ui.views.curve_widget import CurveWidget, unbroken
 from ui.views.spectrogram_plot import TimeAxis
+
+if TYPE_CHECKING:
+    from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 
 GAP_SECS = 0.5
 """Frames that are further apart are not joined: nobody has looked in between."""
@@ -51,10 +56,10 @@ class CountsPlot(CurveWidget):
         self.cursor_line.setValue(secs)
         self._tell()
 
-    def _clicked(self, event: object) -> None:
+    def _clicked(self, event: MouseClickEvent) -> None:
         box = self.plot.getPlotItem().vb
-        place = event.scenePos()  # type: ignore[attr-defined]
-        if event.button() == Qt.MouseButton.LeftButton and box.sceneBoundingRect().contains(place):  # type: ignore[attr-defined]
+        place = event.scenePos()
+        if event.button() == Qt.MouseButton.LeftButton and box.sceneBoundingRect().contains(place):
             self.seek_requested.emit(max(0.0, float(box.mapSceneToView(place).x())))
 
     def redraw(self) -> None:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from ui import theme
 
 
-class WholeAxis(pg.AxisItem):  # type: ignore[misc]
+class WholeAxis(pg.AxisItem):
     """Whole numbers only."""
 
     def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:

@@ -31,8 +31,7 @@ OUTLIERS = (1, 99)
 
 def series_colours() -> list[QColor]:
     """Colours for lines that are told apart by colour-blind eyes and stand out from the ground of the theme."""
-    red, green, blue, _ = theme.colour("window").getRgb()  # type: ignore[misc]
-    ground = (red, green, blue)
+    ground = theme.rgb(theme.colour("window"))
     return [QColor(*colour) for colour in COLOURS if contrast(colour, ground) >= LEAST_CONTRAST]
 
 

@@ -55,6 +55,7 @@ class ExposureBar(QFrame):
 
     def _place(self) -> None:
         canvas = self.parentWidget()
+        assert canvas is not None
         height = self.sizeHint().height()
         width = min(WIDTH, max(1, canvas.width() - 2 * MARGIN))
         beside = canvas.width() >= width + ROOM_FOR_OTHERS + 3 * MARGIN

@@ -22,7 +22,7 @@ NARROWEST_HZ = 50.0
 FOLLOW_SHARE = 0.1
 
 
-class TimeAxis(pg.AxisItem):  # type: ignore[misc]
+class TimeAxis(pg.AxisItem):
     """Seconds, and minutes where there are any."""
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
@@ -37,14 +37,14 @@ class TimeAxis(pg.AxisItem):  # type: ignore[misc]
         return f"{minutes:.0f}:{rest:0{3 + decimals if decimals else 2}.{decimals}f}"
 
 
-class FrequencyAxis(pg.AxisItem):  # type: ignore[misc]
+class FrequencyAxis(pg.AxisItem):
     """Hz, from 1000 on kHz."""
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         return [f"{value / 1000:g} kHz" if value >= 1000 else f"{value:g} Hz" for value in values]
 
 
-class TimeViewBox(pg.ViewBox):  # type: ignore[misc]
+class TimeViewBox(pg.ViewBox):
     """The wheel zooms time; with Shift, or over the frequency axis, frequency."""
 
     def wheelEvent(self, event: Any, axis: int | None = None) -> None:
@@ -53,7 +53,7 @@ class TimeViewBox(pg.ViewBox):  # type: ignore[misc]
         super().wheelEvent(event, axis)
 
 
-class SpectrogramPlot(pg.PlotWidget):  # type: ignore[misc]
+class SpectrogramPlot(pg.PlotWidget):
     """Only what is visible is reduced to the pixels of the widget and handed to Qt, as bytes with a colour table.
 
     Signals

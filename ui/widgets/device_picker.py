@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -40,7 +41,7 @@ class DevicePicker(QToolButton):
         self.setMenu(menu)
         self._group = QActionGroup(self)
         self._pipeline.set_device(settings.text(SETTING, "auto"))
-        self._pipeline.event.connect(self._event)
+        self._pipeline.job_event.connect(self._event)
         self.fill()
 
     def choose(self, device: str) -> None:
@@ -57,7 +58,7 @@ class DevicePicker(QToolButton):
         if wanted not in dict(choices):
             choices.append((wanted, wanted.upper()))
         for device, title in choices:
-            action = self.menu().addAction(title, lambda device=device: self.choose(device))
+            action = self.menu().addAction(title, partial(self.choose, device))
             action.setData(device)
             action.setCheckable(True)
             action.setChecked(device == wanted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtWidgets import QMenu, QWidget
 
 from ui.icons import icon
@@ -21,7 +23,7 @@ class LayerMenu(QMenu):
     def fill(self) -> None:
         self.clear()
         for spec in self._layers.choices():
-            action = self.addAction(icon(spec.icon), translated(spec.title), lambda key=spec.key: self._layers.add(key))
+            action = self.addAction(icon(spec.icon), translated(spec.title), partial(self._layers.add, spec.key))
             action.setToolTip(translated(spec.summary))
         if self.isEmpty():
             self.addAction(self.tr("Open a picture, a video or a sound first")).setEnabled(False)

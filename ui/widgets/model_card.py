@@ -232,7 +232,9 @@ class CardPopup(QFrame):
     def _place(self, anchor: QWidget) -> None:
         screen = anchor.screen().availableGeometry()
         self.view.ensurePolished()
-        wanted = self.view.layout().heightForWidth(WIDTH - 2) + 2
+        layout = self.view.layout()
+        assert layout is not None  # a card lays itself out
+        wanted = layout.heightForWidth(WIDTH - 2) + 2
         height = min(HEIGHT, wanted, screen.height() - 2 * GAP)
         below = anchor.mapToGlobal(QPoint(0, anchor.height() + GAP))
         place = QRect(below.x() + anchor.width() - WIDTH, below.y(), WIDTH, height)

@@ -106,7 +106,7 @@ class TwoLines(QStyledItemDelegate):
         ground.text = ""
         style = ground.widget.style() if ground.widget else QApplication.style()
         style.drawControl(QStyle.ControlElement.CE_ItemViewItem, ground, painter, ground.widget)
-        whole: QRect = option.rect.adjusted(MARGIN, 4, -MARGIN, -4)  # type: ignore[attr-defined]
+        whole: QRect = option.rect.adjusted(MARGIN, 4, -MARGIN, -4)
         upper, lower = QRect(whole), QRect(whole)
         if index.data(LICENCE):
             upper.setHeight(whole.height() // 2)

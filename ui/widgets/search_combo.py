@@ -64,7 +64,7 @@ def _choice(combo: QComboBox, row: int) -> _Choice:
         combo.itemText(row),
         tuple(data.get(NAMES) or ()),
         str(data.get(WORDS) or ""),
-        tuple(data.get(SECTION) or (0.0, "")),  # type: ignore[arg-type]
+        tuple(data.get(SECTION) or (0.0, "")),
         data,
     )
 
@@ -260,9 +260,12 @@ class _WithHeadings(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         if not index.data(_HEADING):
-            (self._rows or super()).paint(painter, option, index)
+            if self._rows is not None:
+                self._rows.paint(painter, option, index)
+            else:
+                super().paint(painter, option, index)
             return
-        place: QRect = option.rect.adjusted(8, 6, -8, -2)  # type: ignore[attr-defined]
+        place: QRect = option.rect.adjusted(8, 6, -8, -2)
         painter.save()
         painter.setFont(self._small)
         painter.setPen(theme.colour("quiet"))
