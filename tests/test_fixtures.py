@@ -106,7 +106,7 @@ def test_a_project_opens_as_it_was(user: Path) -> None:
 def test_a_project_is_saved_again_with_the_same_content(user: Path) -> None:
     from cvstudio.project import load_project, save_project
 
-    path = user / "work/studio.cvstudio"
+    path = user / "files/studio.cvstudio"
     state, position_secs = load_project(path)
     before = json.loads(path.read_text(encoding="utf-8"))
     save_project(path, state, position_secs=position_secs)
@@ -128,7 +128,7 @@ def test_a_recipe_makes_the_same_again(user: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", observe.BATCHES)
 def test_a_batch_that_is_half_done_goes_on(user: Path, name: str) -> None:
-    out = user / f"work/batch {name}"
+    out = user / f"files/batch {name}"
     mark = out / "json" / "01.json"
     mark.write_text("not done again", encoding="utf-8")
     assert not differences(observe.batch(user, name), EXPECTED["batches"][name])
@@ -294,7 +294,7 @@ def test_kept_thumbnails_are_taken(user: Path) -> None:
     from cvstudio.thumbnail_cache import ThumbnailCache
 
     def thumbnail(name: str) -> Any:
-        path = user / "work" / name
+        path = user / "files" / name
         status = path.stat()
         with ThumbnailCache() as kept:
             return kept.thumbnail(path, (status.st_size, status.st_mtime_ns))
@@ -305,7 +305,7 @@ def test_kept_thumbnails_are_taken(user: Path) -> None:
     sound = thumbnail("media/voice.flac")
     assert (sound.kind, sound.pixels, sound.duration_secs) == ("audio", None, 1.0)
     # One that is not the same file any more is looked at.
-    os.utime(user / "work/media/portrait.jpg")
+    os.utime(user / "files/media/portrait.jpg")
     assert np.ptp(thumbnail("media/portrait.jpg").pixels) > 200
 
 

@@ -89,7 +89,7 @@ def test_recent_files_are_offered_and_a_project_opens_in_the_window(
     texts = " ".join(action.text() for action in started.recent_menu.actions())
     for name in EXPECTED["window"]["recent"]:
         assert name in texts
-    started.project.open(user / "work/studio.cvstudio")
+    started.project.open(user / "files/studio.cvstudio")
     controller = started.controller
     assert len(controller.session.state.instances) == len(observe.LAYERS)
     qtbot.waitUntil(lambda: not controller.pipeline.busy and controller.current_result() is not None, timeout=60_000)
