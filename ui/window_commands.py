@@ -194,7 +194,7 @@ def _playback(window: MainWindow) -> list[Command]:
         return lambda: player.step(frames)
 
     def smooth() -> None:
-        window.controller.set_smooth(not window.controller.live.smooth)
+        window.controller.set_smooth(not window.controller.presenter.live.smooth)
 
     return [
         Command("play", tr("Play or Pause"), player.toggle, "play", ("Space",), "play", play),

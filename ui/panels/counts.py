@@ -121,7 +121,7 @@ class CountsPanel(QWidget):
 
     def update_counts(self) -> None:
         """Count anew what was followed by now, where it is another."""
-        media, instance, chain = self._media(), self._instance(), self._controller.chain()
+        media, instance, chain = self._media(), self._instance(), self._controller.presenter.chain()
         video = media is not None and media.kind is MediaKind.VIDEO
         followed = instance is not None and bool(instance.value("track"))
         self.compute.setEnabled(video and followed and self._running is None)
@@ -197,7 +197,7 @@ class CountsPanel(QWidget):
         if event.kind == "progress" and event.value[0] is not None:
             self._progress.setValue(round(1000 * event.value[0]))
         elif event.kind == "output" and isinstance(event.value, FollowedSoFar):
-            self._controller.followed.adopt(event.value.key, event.value.chain)
+            self._controller.presenter.followed.adopt(event.value.key, event.value.chain)
             self._update_soon()
         elif event.kind in ("finished", "failed", "cancelled"):
             self._running = None
