@@ -35,12 +35,12 @@ def _file(window: MainWindow) -> list[Command]:
     tr, project = window.tr, window.project
     export = ("save result", "내보내기")
     return [
-        Command("open", tr("Open …"), window.open_dialog, "file", ("Ctrl+O",), "folder-open", ("load", "열기")),
-        Command("open-folder", tr("Open Folder …"), window.open_folder_dialog, "file", ("Ctrl+Shift+O",), "images"),
+        Command("open", tr("Open …"), window.opener.ask_files, "file", ("Ctrl+O",), "folder-open", ("load", "열기")),
+        Command("open-folder", tr("Open Folder …"), window.opener.ask_folder, "file", ("Ctrl+Shift+O",), "images"),
         Command(
             "open-camera",
             tr("Open Camera …"),
-            window.camera_dialog,
+            window.opener.ask_camera,
             "file",
             (),
             "camera",
@@ -49,7 +49,7 @@ def _file(window: MainWindow) -> list[Command]:
         Command(
             "own-model",
             tr("Add Own Model …"),
-            window.add_own_model,
+            window.opener.ask_own_model,
             "file",
             (),
             "plus",
@@ -73,7 +73,7 @@ def _file(window: MainWindow) -> list[Command]:
             "search",
             ("timm", "PyTorch Image Models", "pretrained", "more models"),
         ),
-        Command("paste", tr("Paste Picture or Files"), window.paste, "file", ("Ctrl+V",), "clipboard-paste"),
+        Command("paste", tr("Paste Picture or Files"), window.opener.paste, "file", ("Ctrl+V",), "clipboard-paste"),
         Command("project-open", tr("Open Project …"), project.ask_open, "file", (), "", (), True),
         Command("project-save", tr("Save Project"), project.save, "file", ("Ctrl+S",), "save", ("저장",)),
         Command("project-save-as", tr("Save Project As …"), project.save_as, "file", ("Ctrl+Shift+S",)),

@@ -298,7 +298,7 @@ def test_the_whole_video_is_counted_in_the_background(playing, network, qtbot):
 
 def test_a_camera_that_a_file_pretends_to_be_is_looked_through_stopped_and_kept(window, frames, network, qtbot):
     controller = window.controller
-    dialog = window.camera_dialog()
+    dialog = window.opener.ask_camera()
     dialog.pretend(sample_path("clip"))
     media = controller.session.state.active_media
     assert media.kind is MediaKind.CAMERA

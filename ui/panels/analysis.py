@@ -279,7 +279,7 @@ class AnalysisPanel(QScrollArea):
         if declaration is not None:
             window.declare_own_model(declaration)
         else:
-            window.add_own_model()
+            window.opener.ask_own_model()
 
     def _choose_weights(self) -> None:
         instance = self._controller.session.state.instance

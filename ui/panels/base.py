@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from ui.controller import Controller
+
+
+@runtime_checkable
+class Late(Protocol):
+    """A content of which a part is made when the window's first picture is on the screen."""
+
+    def complete(self) -> None:
+        """Make the rest; what imports much belongs here."""
 
 
 @dataclass(frozen=True)

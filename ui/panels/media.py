@@ -110,7 +110,7 @@ class MediaPanel(QWidget):
         empty = EmptyState(
             "images", self.tr("Nothing is open. Drop files or a folder here, or open one."), self.tr("Open …")
         )
-        empty.triggered.connect(lambda: self.window().open_dialog())  # type: ignore[attr-defined]
+        empty.triggered.connect(lambda: self.window().opener.ask_files())  # type: ignore[attr-defined]
         self._stack = QStackedLayout(self)
         self._stack.addWidget(empty)
         self._stack.addWidget(body)
@@ -253,7 +253,7 @@ class MediaPanel(QWidget):
             self._add_source(media_set.name, media_set, "folder")
         menu.addSeparator()
         window = self.window()
-        menu.addAction(icon("folder-open"), self.tr("Open Folder …"), lambda: window.open_folder_dialog())  # type: ignore[attr-defined]
+        menu.addAction(icon("folder-open"), self.tr("Open Folder …"), lambda: window.opener.ask_folder())  # type: ignore[attr-defined]
         if library.current is not None:
             menu.addAction(icon("rotate-ccw"), self.tr("List Again"), library.refresh)
             menu.addAction(icon("x"), self.tr("Close Folder"), self._close_set)
