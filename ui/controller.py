@@ -33,6 +33,7 @@ from ui.playback import Playback
 from ui.presenter import Presenter
 from ui.shown import Shown
 from ui.translate import translated
+from ui.window_requests import WindowRequests
 
 if TYPE_CHECKING:
     from cvstudio.draw import Look
@@ -62,6 +63,7 @@ class Controller(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.requests = WindowRequests(self)
         self.session = Session()
         self.pipeline = Pipeline(self)
         self.playback = Playback(self)
@@ -109,6 +111,19 @@ class Controller(QObject):
     def open_camera(self, media: Media) -> None:
         """Put a camera into the session and look through it."""
         self.activate(media)
+
+    def keep(self, title: str, media: Media) -> None:
+        """Put a file that the program has written, such as a recording, into the list of media; what is shown stays."""
+        self.session.change(title, add_media(self.session.state, media))
+
+    def load(self, state: State, position_secs: float) -> None:
+        """Show the state of a project, at a moment of its medium; there is nothing to undo."""
+        self.session.load(state)
+        self.playback.seek(position_secs)
+
+    def mark_saved(self) -> None:
+        """A project's file now holds the session."""
+        self.session.mark_saved()
 
     def close_media(self, media: Media) -> None:
         """Take a medium out of the session."""

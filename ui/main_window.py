@@ -12,16 +12,12 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
-    QGuiApplication,
     QKeyEvent,
     QKeySequence,
     QShortcut,
     QShowEvent,
 )
 from PySide6.QtWidgets import (
-    QApplication,
-    QDockWidget,
-    QMainWindow,
     QMenu,
     QSizePolicy,
     QStackedWidget,
@@ -31,22 +27,22 @@ from PySide6.QtWidgets import (
 from cvstudio.session import State
 from ui.controller import Controller
 from ui.first_picture import FirstPicture
-from ui.panels.base import Panel
+from ui.panels.base import Panel, PanelContext
 from ui.settings import Settings
 from ui.shown import Shown
 from ui.status import StatusLine
-from ui.theme import apply_theme
 from ui.top_bar import TopBar
 from ui.widgets.device_picker import DevicePicker
+from ui.window_base import Window
 from ui.window_places import DockLayout, rescue
+from ui.window_requests import WindowRequests
 
 if TYPE_CHECKING:
-    from ui.own_models.dialog import OwnModelDialog
     from ui.palette import Entry, Palette
 
 
-class MainWindow(QMainWindow):
-    """cvstudio's window.
+class MainWindow(Window):
+    """cvstudio's window: makes its parts and connects them.
 
     Parameters
     ----------
@@ -67,11 +63,11 @@ class MainWindow(QMainWindow):
         self._complete = False
         self.setDockNestingEnabled(True)
         self.setMinimumSize(720, 480)
-        self._centre = QStackedWidget()
-        self._centre.setObjectName("centre")
+        self.centre = QStackedWidget()
+        self.centre.setObjectName("centre")
         # Room that becomes free goes to the picture, not to the panels.
-        self._centre.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setCentralWidget(self._centre)
+        self.centre.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setCentralWidget(self.centre)
         self.dock_layout = DockLayout(self, self._content)
         self.status = StatusLine(self.controller)
         self.setStatusBar(self.status)
@@ -79,7 +75,7 @@ class MainWindow(QMainWindow):
         self.top = TopBar(keys, DevicePicker(self.controller, self.settings))
         self.setMenuWidget(self.top)
         self._menus = self._make_menus()
-        self._default_size()
+        self.default_size()
         self._laid_out = self.settings.restore_window(self)
         if self._laid_out:
             self.dock_layout.restored()
@@ -113,10 +109,10 @@ class MainWindow(QMainWindow):
         controller = self.controller
         self.welcome = Welcome()
         self.workspace = Workspace(controller)
-        self._centre.addWidget(self.welcome)
-        self._centre.addWidget(self.workspace)
+        self.centre.addWidget(self.welcome)
+        self.centre.addWidget(self.workspace)
         self.dock_layout.complete()
-        self.notices = Notices(self._centre)
+        self.notices = Notices(self.centre)
         self.project = ProjectFiles(self, controller, self.settings)
         self.exporting = Exporting(self, controller, self.settings, self.notices)
         self.checkpoints = Checkpoints(self, controller, self.notices)
@@ -148,7 +144,6 @@ class MainWindow(QMainWindow):
         controller.comparing.changed.connect(self._compared)
         controller.notice.connect(self.notice)
         controller.library.opened.connect(lambda paths: self.settings.add_recent(*map(str, paths)))
-        self.opener.own_model.connect(self.declare_own_model)
         controller.view_changed.connect(self._view_changed)
         controller.set_smooth(self.settings.text("playing", "exact") == "smooth")
         controller.smooth_changed.connect(lambda on: self.settings.set("playing", "smooth" if on else "exact"))
@@ -157,20 +152,28 @@ class MainWindow(QMainWindow):
         self.welcome.sample_requested.connect(controller.open_sample)
         self.workspace.read_out.connect(self.status.set_read_out)
         self.workspace.area.export.connect(self.exporting.ask)
+        self._answer(controller.requests)
+
+    def _answer(self, requests: WindowRequests) -> None:
+        """Do what panels and dialogs ask for."""
+        from ui.compare_commands import choose
+
+        requests.open_files.connect(self.opener.ask_files)
+        requests.open_folder.connect(self.opener.ask_folder)
+        requests.export.connect(self.exporting.ask)
+        requests.compare.connect(lambda: choose(self))
+        requests.catalogue.connect(self.show_catalogue)
+        requests.use_model.connect(self.use_model)
+        requests.own_model.connect(lambda path: self.declare_own_model(path) if path else self.opener.ask_own_model())
+        requests.timm_search.connect(self.timm.ask)
+        requests.status.connect(self.status.say_now)
 
     # Building -------------------------------------------------------------------------------------------------------
 
-    @property
-    def docks(self) -> dict[str, QDockWidget]:
-        """The docks by the keys of their panels."""
-        return self.dock_layout.docks
-
     def _content(self, panel: Panel) -> QWidget:
-        return panel.create(self.controller)
-
-    def _default_size(self) -> None:
-        self.resize(1280, 800)
-        self.dock_layout.divide()
+        requests = self.controller.requests
+        # The canvas is made later than the panels that are seen at once.
+        return panel.create(PanelContext(self.controller, requests, self.settings, lambda: self.workspace.canvas))
 
     def _make_menus(self) -> dict[str, QMenu]:
         titles = {
@@ -185,7 +188,7 @@ class MainWindow(QMainWindow):
     # State ----------------------------------------------------------------------------------------------------------
 
     def _state_changed(self, state: State) -> None:
-        self._centre.setCurrentWidget(self.workspace if state.media or state.sets else self.welcome)
+        self.centre.setCurrentWidget(self.workspace if state.media or state.sets else self.welcome)
         undo, redo = self.controller.session.undo_title, self.controller.session.redo_title
         self.actions_by_key["undo"].setText(self.tr("Undo {what}").format(what=undo) if undo else self.tr("Undo"))
         self.actions_by_key["redo"].setText(self.tr("Redo {what}").format(what=redo) if redo else self.tr("Redo"))
@@ -201,10 +204,6 @@ class MainWindow(QMainWindow):
         for key in ("export", "export-again"):
             self.actions_by_key[key].setEnabled(self.controller.current_result() is not None)
 
-    def notice(self, level: str, text: str) -> None:
-        """Say something to the user, in the one place where notices appear."""
-        self.notices.post(level, text)
-
     def offer_log(self, path: Path) -> None:
         """The run before ended badly: offer to show what it wrote."""
         self.notices.post(
@@ -213,16 +212,6 @@ class MainWindow(QMainWindow):
             action=self.tr("Show the log"),
             run=lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))),
         )
-
-    def open_paths(self, paths: list[Path]) -> None:
-        """Open files, folders, projects and checkpoints."""
-        self.opener.open_paths(paths)
-
-    def declare_own_model(self, path: Path) -> OwnModelDialog:
-        """Show the form for a network's file or declaration."""
-        from ui.own_models.dialog import OwnModelDialog
-
-        return OwnModelDialog(self, self.controller, path)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         self.opener.intake.drag_entered(event)
@@ -233,95 +222,17 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         self.opener.intake.dropped(event)
 
-    # Panels ---------------------------------------------------------------------------------------------------------
-
-    def toggle_all_panels(self) -> None:
-        """Nothing but the picture, and back."""
-        told = self.tr("The panels are away; Tab on the picture, or Ctrl+B, brings them back.")
-        if self.dock_layout.toggle_all():
-            self.notice("info", told)
-        else:
-            self.notices.withdraw(told)
-
-    def toggle_panel(self, key: str) -> None:
-        self.dock_layout.toggle(key)
-
-    def show_panel(self, key: str) -> None:
-        """Bring a panel to the front."""
-        self.dock_layout.show(key)
-
-    def show_catalogue(self, task: str = "") -> None:
-        """Show all models, or those of a task."""
-        from ui.panels.catalogue import CataloguePanel
-
-        self.show_panel("catalogue")
-        self.dock_layout.content(CataloguePanel).show_task(task)
-
-    def search_folder(self) -> None:
-        """Go to the search of the media panel."""
-        from ui.panels.media import MediaPanel
-
-        self.docks["media"].show()
-        self.dock_layout.content(MediaPanel).search()
-
-    def toggle_media_grid(self) -> None:
-        from ui.panels.media import MediaPanel
-
-        self.dock_layout.content(MediaPanel).toggle_grid()
-
-    def reset_layout(self) -> None:
-        """Every dock back to where it was at the first start."""
-        self.dock_layout.reset()
-        self._default_size()
-
     # Window ---------------------------------------------------------------------------------------------------------
-
-    def copy_view(self) -> None:
-        """Put what the canvas shows on the clipboard, with every pixel of the screen and without what floats on it."""
-        QGuiApplication.clipboard().setImage(self.workspace.picture())
-        self.notice("info", self.tr("The view is on the clipboard."))
-
-    # Window ---------------------------------------------------------------------------------------------------------
-
-    def set_theme(self, name: str) -> None:
-        """Use "dark", "light" or "system", now and at the next start."""
-        app = QApplication.instance()
-        assert isinstance(app, QApplication)
-        apply_theme(app, name)
-        self.settings.set("theme", name)
-
-    def toggle_full_screen(self) -> None:
-        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
-
-    def toggle_masks(self) -> None:
-        self.controller.set_look("show_masks", not self.controller.look().show_masks)
 
     def _compared(self) -> None:
         if self.controller.comparing.comparison is None:
             self.docks["comparison"].hide()
 
-    def compare(self) -> None:
-        """Ask what to compare with what is on the canvas."""
-        from ui.compare_commands import choose
-
-        choose(self)
-
-    def show_welcome(self) -> None:
-        self._centre.setCurrentWidget(self.welcome)
-
-    def show_shortcuts(self) -> None:
-        from ui.shortcuts_sheet import ShortcutsSheet
-
-        ShortcutsSheet(self, self.commands)
-
     def show_palette(self) -> Palette:
         """Search for commands, analyses, models, panels, formats and open media."""
-        from ui.palette import Palette
+        from ui.palette_entries import show_palette
 
-        box = self.top.search
-        palette = Palette(self, self.palette_entries(), self.settings.recent_commands, box.place())
-        palette.used.connect(self.settings.add_recent_command)
-        return palette
+        return show_palette(self)
 
     def palette_entries(self) -> list[Entry]:
         """Everything that the palette offers."""

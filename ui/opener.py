@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QStandardPaths, Qt, Signal
+from PySide6.QtCore import QObject, QStandardPaths, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
@@ -28,13 +28,7 @@ class Opener(QObject):
     window : the window that is opened in
     controller, settings, project : of that window
     take : callable (paths) -> those that are no checkpoints; what is one is dealt with
-
-    Signals
-    -------
-    own_model : path of a network's file, for which a declaration is wanted
     """
-
-    own_model = Signal(object)
 
     def __init__(
         self,
@@ -86,7 +80,7 @@ class Opener(QObject):
         kinds = self.tr("Networks (*.onnx *.pt *.pth *.torchscript *.yaml *.yml);;All files (*)")
         name, _ = QFileDialog.getOpenFileName(self._window, self.tr("Own model"), self._start_folder(), kinds)
         if name:
-            self.own_model.emit(Path(name))
+            self._controller.requests.own_model.emit(Path(name))
 
     def paste(self) -> None:
         """Open the picture or the files on the clipboard."""

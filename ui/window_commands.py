@@ -12,13 +12,13 @@ from ui.compare_commands import compare_commands
 from ui.hold import Hold
 from ui.panels import PANELS
 from ui.precision import precision_commands
-from ui.stepping import step_commands
+from ui.step_commands import step_commands
 
 if TYPE_CHECKING:
-    from ui.main_window import MainWindow
+    from ui.window_base import Window
 
 
-def window_commands(window: MainWindow) -> list[Command]:
+def window_commands(window: Window) -> list[Command]:
     """The commands in the order of their menus."""
     return [
         *_file(window),
@@ -31,7 +31,7 @@ def window_commands(window: MainWindow) -> list[Command]:
     ]
 
 
-def _file(window: MainWindow) -> list[Command]:
+def _file(window: Window) -> list[Command]:
     tr, project = window.tr, window.project
     export = ("save result", "내보내기")
     return [
@@ -83,7 +83,7 @@ def _file(window: MainWindow) -> list[Command]:
     ]
 
 
-def _edit(window: MainWindow) -> list[Command]:
+def _edit(window: Window) -> list[Command]:
     tr, controller = window.tr, window.controller
     undo, redo, copy = ("되돌리기",), ("다시 실행",), ("screenshot", "복사")
     again = ("Ctrl+Shift+Z", "Ctrl+Y")
@@ -94,7 +94,7 @@ def _edit(window: MainWindow) -> list[Command]:
     ]
 
 
-def _view(window: MainWindow) -> list[Command]:
+def _view(window: Window) -> list[Command]:
     tr, workspace = window.tr, window.workspace
     # A tap of V stays; what is hidden or shown while it is held is so for that long only.
     peek = Hold(
@@ -171,7 +171,7 @@ def _view(window: MainWindow) -> list[Command]:
     ]
 
 
-def _files(window: MainWindow) -> list[Command]:
+def _files(window: Window) -> list[Command]:
     tr, library = window.tr, window.controller.library
 
     def step(files: int) -> Callable[[], None]:
@@ -186,7 +186,7 @@ def _files(window: MainWindow) -> list[Command]:
     ]
 
 
-def _playback(window: MainWindow) -> list[Command]:
+def _playback(window: Window) -> list[Command]:
     tr, player = window.tr, window.controller.playback
     play = ("start", "stop", "재생")
 
@@ -217,17 +217,24 @@ def _playback(window: MainWindow) -> list[Command]:
     ]
 
 
-def _help(window: MainWindow) -> list[Command]:
+def _help(window: Window) -> list[Command]:
     tr = window.tr
     keys = ("hotkeys", "key bindings", "단축키")
+
+    def palette() -> None:
+        # Imported with the first search: the window must not wait for it.
+        from ui.palette_entries import show_palette
+
+        show_palette(window)
+
     return [
-        Command("palette", tr("Command Palette …"), window.show_palette, "help", ("Ctrl+Shift+P",), "search"),
+        Command("palette", tr("Command Palette …"), palette, "help", ("Ctrl+Shift+P",), "search"),
         Command("shortcuts", tr("Keyboard Shortcuts"), window.show_shortcuts, "help", ("F1",), "keyboard", keys),
         Command("welcome", tr("First Screen"), window.show_welcome, "help"),
     ]
 
 
-def _panels(window: MainWindow) -> list[Command]:
+def _panels(window: Window) -> list[Command]:
     return [
         Command(
             f"panel-{panel.key}",

@@ -27,11 +27,10 @@ from cvstudio.media import Media, MediaKind
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
 from cvstudio.session import AnalysisInstance
-from ui.controller import Controller
 from ui.counting_job import FollowedSoFar, follow_all
 from ui.icons import icon
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Panel, PanelContext
 from ui.widgets.empty_state import EmptyState
 
 if TYPE_CHECKING:
@@ -45,11 +44,11 @@ OWNER = "count"
 class CountsPanel(QWidget):
     """Boxes that are shown, or the different identities so far, of each class."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
         from ui.widgets.choice_rows import Combo
 
-        self._controller = controller
+        controller = self._controller = context.controller
         self._counts: Counts | None = None
         self._drawn: tuple[Any, ...] = ()
         self._running: AnalysisInstance | None = None
