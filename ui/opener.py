@@ -92,7 +92,9 @@ class Opener(QObject):
         if paths:
             self._settings.set("folder", str(paths[0].parent))
         projects = [path for path in paths if path.suffix == SUFFIX]
+        others = [path for path in paths if path.suffix != SUFFIX]
         if projects:
             # It replaces what is open; everything else that came with it joins it.
-            self._project.open(projects[0])
-        self._controller.open_paths([path for path in paths if path.suffix != SUFFIX])
+            self._project.open(projects[0], joining=others)
+        else:
+            self._controller.open_paths(others)
