@@ -12,6 +12,7 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
+    QGuiApplication,
     QKeyEvent,
     QKeySequence,
     QShortcut,
@@ -39,6 +40,7 @@ from ui.window_requests import WindowRequests
 
 if TYPE_CHECKING:
     from ui.palette import Entry, Palette
+    from ui.uncaught import Uncaught, UncaughtErrors
 
 
 class MainWindow(Window):
@@ -211,6 +213,24 @@ class MainWindow(Window):
             self.tr("cvstudio did not end as it should last time."),
             action=self.tr("Show the log"),
             run=lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))),
+        )
+
+    def tell_uncaught(self, errors: UncaughtErrors) -> None:
+        """Tell the user of each error that nobody has caught, and go on."""
+        # Queued: it may have happened in another thread, or while something is painted.
+        errors.happened.connect(self._tell_uncaught, Qt.ConnectionType.QueuedConnection)
+
+    def _tell_uncaught(self, uncaught: Uncaught) -> None:
+        if not self._complete:
+            # There is nowhere to say it yet; the log has it.
+            self.completed.connect(lambda: self._tell_uncaught(uncaught))
+            return
+        text = self.tr("Something went wrong: {error}. The program goes on; save your work, and report what happened.")
+        self.notices.post(
+            "error",
+            text.format(error=uncaught.summary),
+            action=self.tr("Copy details"),
+            run=lambda: QGuiApplication.clipboard().setText(uncaught.details),
         )
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
