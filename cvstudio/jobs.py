@@ -168,10 +168,18 @@ class Lane:
                         return
                 taken = self._take(interactive_only=False)
                 if taken is not None:
-                    self._run(*taken)
+                    self._run_and_go_on(*taken)
         finally:
             if self._on_close is not None:
                 self._on_close()
+
+    def _run_and_go_on(self, job: Job, progress: Progress) -> None:
+        """Run a job; where a listener raises, that is told as of any thread, and the lane goes on."""
+        try:
+            self._run(job, progress)
+        except Exception as error:
+            current = threading.current_thread()
+            threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, current)))
 
     def _run(self, job: Job, progress: Progress) -> None:
         began = time.perf_counter()

@@ -13,6 +13,7 @@ from cvstudio.atomic import atomic_path
 from cvstudio.errors import MediaError, ProjectError, UserError
 from cvstudio.folders import MediaSet
 from cvstudio.models import MODELS
+from cvstudio.progress import Progress
 from cvstudio.recipe import (
     VERSION,
     checked_look,
@@ -86,24 +87,40 @@ def models_to_ask_for(path: Path) -> tuple[str, ...]:
     return tuple(key for key in found if MODELS.has_to_ask(key))
 
 
-def load_project(path: Path, *, moved: Mapping[str, Path] | None = None) -> tuple[State, float]:
-    """The saved state and the position in seconds.
+def load_project(
+    path: Path, *, moved: Mapping[str, Path] | None = None, progress: Progress | None = None
+) -> tuple[State, float]:
+    """The saved state and the position in seconds. Every file of the project is opened, which can take long.
 
     Raises
     ------
+    Cancelled
+        Through `progress`.
     MissingMediaError
         Files are not where they were; ask the user and call again with `moved` (saved path -> new path).
     ProjectError, UserError
     """
     saved = read_json(path, FORMAT)
     base = path.parent
+    progress = progress or Progress()
     try:
-        missing = tuple(dict.fromkeys(item["path"] for item in _all_media(saved) if not _is_there(item, base, moved)))
+        items = _all_media(saved)
+        missing: dict[str, None] = {}
+        # Each is opened twice: to know all that are missing at once, and to have it.
+        for number, item in enumerate(items):
+            progress(number / len(items) / 2, Path(item["path"]).name)
+            if not _is_there(item, base, moved):
+                missing[item["path"]] = None
         if missing:
-            raise MissingMediaError(missing)
-        media = tuple(media_from_json(item, base, moved=moved) for item in saved["media"])
+            raise MissingMediaError(tuple(missing))
+        opened = []
+        for number, item in enumerate(saved["media"]):
+            progress((1 + number / len(items)) / 2, Path(item["path"]).name)
+            opened.append(media_from_json(item, base, moved=moved))
+        media = tuple(opened)
         instances = []
         for item in saved["instances"]:
+            progress.check()
             # Only what the user had set is set again, so that a change of model still brings its defaults.
             chosen = {**item, "values": {name: item["values"][name] for name in item["set"]}}
             instances.append(instance_from_json(chosen, base, number=int(item["id"]), moved=moved))

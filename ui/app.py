@@ -56,10 +56,14 @@ def run_window(arguments: Sequence[str]) -> int:
 
     from ui.crash_log import CrashLog
     from ui.main_window import MainWindow
+    from ui.uncaught import UncaughtErrors
 
     crash = CrashLog()
     crash.start()
+    errors = UncaughtErrors()
+    errors.install()
     window = MainWindow(late=True)
+    window.tell_uncaught(errors)
 
     def begin() -> None:
         window.controller.warm_up()
@@ -71,5 +75,6 @@ def run_window(arguments: Sequence[str]) -> int:
     window.completed.connect(begin)
     window.show()
     code = app.exec()
+    errors.uninstall()
     crash.end()
     return code

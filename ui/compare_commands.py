@@ -15,15 +15,15 @@ from ui.translate import translated
 from ui.widgets.model_chooser import READY
 
 if TYPE_CHECKING:
-    from ui.main_window import MainWindow
     from ui.palette import Entry, Palette
+    from ui.window_base import Window
 
 
 def _tr(text: str) -> str:
     return QCoreApplication.translate("Compare", text)
 
 
-def compare_commands(window: MainWindow) -> list[Command]:
+def compare_commands(window: Window) -> list[Command]:
     """The commands for two layers against each other."""
     comparing = window.controller.comparing
     words = ("A/B", "side by side", "split view", "two models", "비교하기")
@@ -49,7 +49,7 @@ def compare_commands(window: MainWindow) -> list[Command]:
     ]
 
 
-def compare_entries(window: MainWindow) -> list[Entry]:
+def compare_entries(window: Window) -> list[Entry]:
     """A line for each thing that what is on the canvas can be compared with: other settings, layers, models."""
     from ui.palette import Entry
 
@@ -99,7 +99,7 @@ def compare_entries(window: MainWindow) -> list[Entry]:
     return found
 
 
-def choose(window: MainWindow) -> Palette | None:
+def choose(window: Window) -> Palette | None:
     """Ask what to compare with; says so where there is nothing to compare."""
     # Imported when it is first asked for, as the window's own palette is.
     from ui.palette import Palette

@@ -306,7 +306,7 @@ class Sheet:
         if export is not None:
             self._grab(export, "16 export")
             export.reject()
-        camera = window.camera_dialog()
+        camera = window.opener.ask_camera()
         self._grab(camera, "17 camera")
         camera.reject()
         self._catalogue()

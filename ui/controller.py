@@ -1,14 +1,14 @@
-"""The only writer of the session: turns intents into changes, and changes into what is seen."""
+"""The only writer of the session: turns intents into changes; the presenter makes of these what is seen."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.base import Facts
@@ -18,25 +18,22 @@ from cvstudio.jobs import Event, Job
 from cvstudio.media import Media, MediaKind
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.params import from_mapping
-from cvstudio.readers import sample_key
-from cvstudio.resolve import Layer, ViewState, resolve
 from cvstudio.results import Detections
 from cvstudio.session import Session, State, add_media, replace_instance
-from cvstudio.stages import stage_keys
-from cvstudio.temporal import Chain, Followed
 from cvstudio.transitions import with_analysis, with_model, with_reading, with_sample, without_media
 from cvstudio.types import View
 from ui import opening
 from ui.comparing import Comparing
 from ui.layers import Layers
 from ui.library.library import Library
-from ui.live import Live
 from ui.measuring import Measuring
 from ui.opening import SampleReady
 from ui.pipeline import Pipeline
 from ui.playback import Playback
-from ui.shown import Shown, ShownLayer
+from ui.presenter import Presenter
+from ui.shown import Shown
 from ui.translate import translated
+from ui.window_requests import WindowRequests
 
 if TYPE_CHECKING:
     from cvstudio.draw import Look
@@ -45,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 class Controller(QObject):
-    """State in, view out.
+    """Intents in, changes of the session out.
 
     Signals
     -------
@@ -58,43 +55,33 @@ class Controller(QObject):
     """
 
     state_changed = Signal(object, object)
-    view_changed = Signal(object)
     notice = Signal(str, str)
     emphasis_changed = Signal()
-    smooth_changed = Signal(bool)
     pick_started = Signal(str)
     weights_wanted = Signal(object)
     weights_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.requests = WindowRequests(self)
         self.session = Session()
         self.pipeline = Pipeline(self)
         self.playback = Playback(self)
         self.library = Library(self.session, self.pipeline, self)
         self.layers = Layers(self.session, self)
         self.comparing = Comparing(self.session, self.pipeline, self)
-        self.view: View | None = None
-        self.shown: Shown = Shown(None, None, ())
+        self.presenter = Presenter(self.session, self.pipeline, self.playback, self)
+        # The presenter's own signals, not passed on: a slider's tick goes through them.
+        self.view_changed = self.presenter.view_changed
+        self.smooth_changed = self.presenter.smooth_changed
         self.hovered_id: int | None = None
-        self._pts: float | None = None
-        self._last: dict[int, tuple[Any, Any]] = {}
-        self._refresh_soon = QTimer(self, interval=0, singleShot=True)
-        self._refresh_soon.timeout.connect(lambda: self.refresh(changed=False))
         self.session.listen(self._state_changed)
         self.view_changed.connect(self.comparing.look_at)
-        self.pipeline.changed.connect(self._refresh_soon.start)
         self.pipeline.job_event.connect(self._job_event)
         self.pipeline.failed.connect(self._failed)
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.library.notice.connect(self.notice)
-        self.followed = Followed()
-        soon = self._refresh_soon.start
-        self.live = Live(self.pipeline, self.playback, self._resolve_at, self._complete, self._publish, soon)
         self.measuring = Measuring(self.pipeline, lambda: self.playback.playing, self)
-        self.playback.moved.connect(self._moved)
-        self.playback.sought.connect(self.live.clear)
-        self.playback.playing_changed.connect(self._playing_changed)
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
 
     def warm_up(self) -> None:
@@ -124,6 +111,19 @@ class Controller(QObject):
     def open_camera(self, media: Media) -> None:
         """Put a camera into the session and look through it."""
         self.activate(media)
+
+    def keep(self, title: str, media: Media) -> None:
+        """Put a file that the program has written, such as a recording, into the list of media; what is shown stays."""
+        self.session.change(title, add_media(self.session.state, media))
+
+    def load(self, state: State, position_secs: float) -> None:
+        """Show the state of a project, at a moment of its medium; there is nothing to undo."""
+        self.session.load(state)
+        self.playback.seek(position_secs)
+
+    def mark_saved(self) -> None:
+        """A project's file now holds the session."""
+        self.session.mark_saved()
 
     def close_media(self, media: Media) -> None:
         """Take a medium out of the session."""
@@ -244,7 +244,7 @@ class Controller(QObject):
         instance = self.session.state.instance
         if instance is None or instance.spec.pick is None:
             return
-        first = self._first_output(instance.id)
+        first = self.presenter.first_output(instance.id)
         if first is None:
             return
         for name, value in instance.spec.pick(first, x, y).items():
@@ -255,19 +255,11 @@ class Controller(QObject):
         instance = self.session.state.instance
         if instance is None or instance.spec.facts is None:
             return Facts()
-        first = self._first_output(instance.id)
+        first = self.presenter.first_output(instance.id)
         if first is None:
             return Facts()
         model = instance.model_spec
         return instance.spec.facts(first, {**(model.defaults if model else {}), **instance.values})
-
-    def _first_output(self, number: int) -> Any:
-        for shown in self.shown.layers:
-            request = shown.layer.request
-            if shown.layer.instance.id == number and request is not None:
-                entry = self.pipeline.cache.get(stage_keys(request)[0])
-                return entry.value if entry else None
-        return None
 
     def undo(self) -> None:
         self.session.undo()
@@ -275,173 +267,49 @@ class Controller(QObject):
     def redo(self) -> None:
         self.session.redo()
 
-    def set_view(self, view: View) -> None:
-        """What the canvas shows has changed."""
-        self.view = view
-        self.refresh()
-
     # State to view --------------------------------------------------------------------------------------------------
 
     def _state_changed(self, old: State, new: State) -> None:
-        before = {item.id: item for item in old.instances}
-        for instance in new.instances:
-            previous = before.get(instance.id)
-            if previous is not None and (
-                previous.bindings != instance.bindings
-                or previous.model != instance.model
-                or previous.weights != instance.weights
-            ):
-                self.pipeline.cancel_instance(instance.id)
-                self.pipeline.forget_failures()
-        if new.active != old.active:
-            self.pipeline.host.adopt()
-            self.pipeline.forget_failures()
-            self._pts = None
-            self._last.clear()
-            self.live.clear()
-            before_media = old.active_media
-            # The same file read in another way goes on where it is.
-            same = before_media and new.active_media and before_media.file_id == new.active_media.file_id
-            self.playback.set_media(new.active_media, going_on=bool(same))
+        self.presenter.follow(old, new)
         self.library.state_changed(old, new)
         self.state_changed.emit(old, new)
-        self.refresh()
+        self.presenter.refresh()
 
-    def _resolve_at(self, pts: float | None) -> ViewState:
-        state = self.session.state
-        networks = {item.id: self.pipeline.network_key(item) for item in state.instances}
-        return resolve(state, self.pipeline.cache, pts=pts, view=self.view, network_of=networks)
-
-    def refresh(self, *, changed: bool = True) -> None:
-        """Resolve, run what may run here, ask for the rest, and show what there is.
-
-        `changed` is off where only something new is in the cache.
-        """
-        media = self.session.state.active_media
-        if media is not None and self.playback.shows_frames and self.shown.sample is not None:
-            self.live.refresh(changed=changed)
-            return
-        view = self._resolve_at(self._pts)
-        if media is not None and media.kind is MediaKind.CAMERA and view.sample is None and not self.playback.playing:
-            return  # it is off: what it has shown stays
-        if media is not None and media.kind is not MediaKind.AUDIO and view.sample is None:
-            self.pipeline.request_sample(media, self.playback.position_secs if view.pts is None else view.pts)
-            if media.moving and self._pts is None:
-                return
-        ran = [self.pipeline.run_inline(layer) for layer in view.layers]
-        if any(ran):
-            view = self._resolve_at(self._pts)
-        self.pipeline.request_layers(view)
-        self._publish(view, view)
-
-    def _publish(self, view: ViewState, results: ViewState) -> None:
-        """Show the frame of `view` with the results of `results`, which may be of an older frame."""
-        layers = []
-        age_secs = (view.pts or 0.0) - (results.pts or 0.0)
-        for layer in results.layers:
-            result = self.pipeline.partial_result(layer)
-            error = self.pipeline.error_of(layer)
-            # An old result may stay only on the very picture and of the very model that made it.
-            origin = (layer.request.sources, layer.request.network) if layer.request else None
-            if result is None and error is None and origin is not None:
-                kept_origin, kept = self._last.get(layer.instance.id, (None, None))
-                result = kept if kept_origin == origin else None
-            elif result is not None and layer.next_stage is None:
-                result = self._in_order(layer, result)
-            if result is not None:
-                self._last[layer.instance.id] = (origin, result)
-            stale = layer.next_stage is not None and error is None and not layer.missing
-            layers.append(ShownLayer(layer, result, stale, layer.missing, age_secs))
-        self._pts = view.pts
-        self.shown = Shown(view.sample, view.pts, tuple(layers))
-        self.view_changed.emit(self.shown)
-        self.playback.shown(view.pts)
-
-    def _in_order(self, layer: Layer, result: Any) -> Any:
-        """`result` with what its place among the frames says, such as identities."""
-        temporal, request = layer.instance.spec.temporal, layer.request
-        if temporal is None or request is None or request.source.pts is None:
-            return result
-        media = layer.instance.bindings[layer.instance.spec.inputs[0].name]
-        params = layer.instance.params()[-1]
-        return self.followed.result(
-            temporal, params, request, result, media.frame_rate, keep=self.playback.shows_frames
-        )
-
-    def chain(self) -> Chain | None:
-        """The frames in which the current analysis was followed, on the medium that is open."""
-        for shown in self.shown.layers:
-            instance, request = shown.layer.instance, shown.layer.request
-            if instance.id == self.session.state.current and request is not None and instance.spec.temporal:
-                return self.followed.find(instance.spec.temporal, instance.params()[-1], request)
-        return None
-
-    def _complete(self, view: ViewState) -> bool:
-        return view.sample is not None and all(
-            layer.next_stage is None
-            or layer.missing
-            or self.pipeline.error_of(layer) is not None
-            or any(slot.streamed for slot in layer.instance.spec.inputs)
-            for layer in view.layers
-            if layer.instance.visible
-        )
-
-    def _moved(self, position_secs: float) -> None:
-        media = self.session.state.active_media
-        if media is None or not media.moving:
-            return
-        if self.playback.shows_frames and self.shown.sample is not None:
-            self.live.moved(media, position_secs)
-        else:
-            self.pipeline.request_sample(media, position_secs)
-
-    def _playing_changed(self, playing: bool) -> None:
-        self.live.clear()
-        self.pipeline.forget_failures()
-        if playing:
-            self.pipeline.host.adopt()
-        media = self.playback.media
-        if not playing and media is not None and media.kind is MediaKind.CAMERA:
-            self.pipeline.release(media)
-        if not playing:
-            # What was on its way is not shown any more, and a change of a slider is of the frame on screen.
-            self.refresh()
+    def set_view(self, view: View) -> None:
+        """What the canvas shows has changed."""
+        self.presenter.set_view(view)
 
     def set_smooth(self, smooth: bool) -> None:
         """Play at the video's own rate with the newest results that there are, or only frames with their results."""
-        if smooth != self.live.smooth:
-            self.live.smooth = smooth
-            self.smooth_changed.emit(smooth)
-            self.refresh()
+        self.presenter.set_smooth(smooth)
 
-    def show_frame(self, pts: float, tag: Hashable = None) -> None:
-        """Go to the frame whose presentation time is `pts`, which is decoded; `tag` is that of the decoder's job."""
-        if self.playback.shows_frames and self.shown.sample is not None:
-            self.live.decoded(pts, tag)
-        elif pts != self._pts:
-            self._pts = pts
-            self.refresh()
+    def refresh(self) -> None:
+        """Resolve again: something that is no part of the state has changed."""
+        self.presenter.refresh()
+
+    @property
+    def shown(self) -> Shown:
+        """What is on screen."""
+        return self.presenter.shown
+
+    def current_result(self) -> Any:
+        """The result of the current analysis that is on screen."""
+        return self.presenter.current_result()
+
+    def detections(self) -> Detections | None:
+        result = self.current_result()
+        return result if isinstance(result, Detections) else None
 
     def _job_event(self, event: Event) -> None:
         value = event.value
-        if event.kind != "output":
-            if event.kind == "cancelled":
-                self.live.replaced(event.job.tag)
-            elif event.kind == "failed" and event.job.owner == "sample" and self.playback.shows_frames:
-                self.playback.pause()  # such as a camera that was unplugged: what is shown stays
-            elif event.kind == "failed" and event.job.tag is None:
-                self._failed(event.job.title, value)
-            return
-        if isinstance(value, SampleReady):
+        if event.kind == "failed" and event.job.tag is None:
+            self._failed(event.job.title, value)
+        elif event.kind == "output" and isinstance(value, SampleReady):
             state = self.session.state
             for media in value.bindings.values():
                 state = add_media(state, media)
             state = with_sample(state, value.spec, value.bindings, self.session.next_id)
             self.session.change(translated(value.spec.action), state)
-        elif hasattr(value, "pts") and event.job.owner == "sample":
-            active = self.session.state.active_media
-            if active is not None and self.pipeline.cache.get(sample_key(active, value.pts)) is not None:
-                self.show_frame(value.pts, event.job.tag)
 
     def _failed(self, title: str, error: Exception) -> None:
         if isinstance(error, UserError):
@@ -456,17 +324,6 @@ class Controller(QObject):
         from cvstudio.draw import Look
 
         return from_mapping(Look, self.session.state.look)
-
-    def current_result(self) -> Any:
-        """The result of the current analysis that is on screen."""
-        for layer in self.shown.layers:
-            if layer.layer.instance.id == self.session.state.current:
-                return layer.result
-        return None
-
-    def detections(self) -> Detections | None:
-        result = self.current_result()
-        return result if isinstance(result, Detections) else None
 
     def close(self) -> bool:
         """Stop playing and join every thread; False where one did not end in time."""

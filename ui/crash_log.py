@@ -5,15 +5,10 @@ from __future__ import annotations
 import faulthandler
 import logging
 import logging.handlers
-import sys
-import threading
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 from cvstudio.resources import user_log_dir
-
-log = logging.getLogger("cvstudio")
 
 
 class CrashLog:
@@ -48,18 +43,9 @@ class CrashLog:
         self._faults = self.path.open("a", encoding="utf-8")
         faulthandler.enable(self._faults)
         self._marker.write_text("", encoding="utf-8")
-        sys.excepthook = self._uncaught
-        threading.excepthook = lambda args: self._uncaught(args.exc_type, args.exc_value, args.exc_traceback)
-
-    @staticmethod
-    def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
-        log.critical("uncaught error", exc_info=(kind, error or kind(), trace))
-        sys.__excepthook__(kind, error or kind(), trace)
 
     def end(self) -> None:
         """The program ends as it should."""
-        sys.excepthook = sys.__excepthook__
-        threading.excepthook = threading.__excepthook__
         faulthandler.disable()
         if self._faults is not None:
             self._faults.close()

@@ -17,8 +17,8 @@ from cvstudio.media import Media, MediaKind
 from cvstudio.progress import Progress
 from cvstudio.session import AnalysisInstance
 from ui.controller import Controller
+from ui.exported_layers import shown_stack
 from ui.settings import Settings
-from ui.shown import shown_stack
 from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:

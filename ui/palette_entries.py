@@ -5,26 +5,26 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QTimer
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QKeySequence
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.params import fields_of
 from ui.compare_commands import compare_entries
-from ui.palette import Entry
+from ui.palette import Entry, Palette
 from ui.panels import PANELS
 from ui.translate import translated
 
 if TYPE_CHECKING:
-    from ui.main_window import MainWindow
+    from ui.window_base import Window
 
 
 def _tr(text: str) -> str:
     return QCoreApplication.translate("Palette", text)
 
 
-def palette_entries(window: MainWindow) -> list[Entry]:
+def palette_entries(window: Window) -> list[Entry]:
     """The lines of the palette in the order that counts among equals: what one wants to see before how."""
     return [
         *_analyses(window),
@@ -39,14 +39,14 @@ def palette_entries(window: MainWindow) -> list[Entry]:
     ]
 
 
-def _analyses(window: MainWindow) -> list[Entry]:
+def _analyses(window: Window) -> list[Entry]:
     found = []
     for spec in ANALYSES:
         found.append(
             Entry(
                 f"analysis:{spec.key}",
                 translated(spec.title),
-                partial(use_analysis, window, spec.key),
+                partial(window.use_analysis, spec.key),
                 _tr("analysis"),
                 spec.icon,
                 (spec.key, spec.action, *spec.keywords),
@@ -56,7 +56,7 @@ def _analyses(window: MainWindow) -> list[Entry]:
     return found
 
 
-def _models(window: MainWindow) -> list[Entry]:
+def _models(window: Window) -> list[Entry]:
     return [
         Entry(
             f"model:{spec.key}/{model.key}",
@@ -77,14 +77,14 @@ def _first(model: ModelSpec) -> Analysis | None:
     return next((spec for spec in ANALYSES if spec.takes(model)), None)
 
 
-def _fitting(window: MainWindow, first: Analysis, model: ModelSpec) -> str:
+def _fitting(window: Window, first: Analysis, model: ModelSpec) -> str:
     """The analysis that is in use, where it takes `model`, or else `first`."""
     current = window.controller.session.state.instance
     return current.analysis if current is not None and current.spec.takes(model) else first.key
 
 
-def _use_fitting(window: MainWindow, first: Analysis, model: ModelSpec) -> None:
-    use_model(window, _fitting(window, first, model), model.key)
+def _use_fitting(window: Window, first: Analysis, model: ModelSpec) -> None:
+    window.use_model(_fitting(window, first, model), model.key)
 
 
 def _titles(spec: Analysis) -> list[str]:
@@ -92,7 +92,7 @@ def _titles(spec: Analysis) -> list[str]:
     return [translated(field.doc.title) for stage in spec.stages for field in fields_of(stage.params)]
 
 
-def _panels(window: MainWindow) -> list[Entry]:
+def _panels(window: Window) -> list[Entry]:
     return [
         Entry(
             f"panel:{panel.key}",
@@ -107,7 +107,7 @@ def _panels(window: MainWindow) -> list[Entry]:
     ]
 
 
-def _commands(window: MainWindow) -> list[Entry]:
+def _commands(window: Window) -> list[Entry]:
     return [
         Entry(
             f"command:{command.key}",
@@ -123,7 +123,7 @@ def _commands(window: MainWindow) -> list[Entry]:
     ]
 
 
-def _formats(window: MainWindow) -> list[Entry]:
+def _formats(window: Window) -> list[Entry]:
     from cvstudio.exporters import EXPORTERS
 
     return [
@@ -140,7 +140,7 @@ def _formats(window: MainWindow) -> list[Entry]:
     ]
 
 
-def _recipes(window: MainWindow) -> list[Entry]:
+def _recipes(window: Window) -> list[Entry]:
     from cvstudio.training import RECIPES
 
     return [
@@ -157,13 +157,13 @@ def _recipes(window: MainWindow) -> list[Entry]:
     ]
 
 
-def _layers(window: MainWindow) -> list[Entry]:
+def _layers(window: Window) -> list[Entry]:
     layers = window.controller.layers
     return [
         Entry(
             f"layer:{spec.key}",
             _tr("Add layer: {analysis}").format(analysis=translated(spec.title)),
-            partial(layers.add, spec.key),
+            lambda key=spec.key: layers.add(key),
             _tr("layer"),
             "layers",
         )
@@ -171,17 +171,19 @@ def _layers(window: MainWindow) -> list[Entry]:
     ]
 
 
-def _media(window: MainWindow) -> list[Entry]:
+def _media(window: Window) -> list[Entry]:
     controller = window.controller
     state = controller.session.state
     show = controller.library.show_set
     return [
         *(
-            Entry(f"media:{media.path}", media.name, partial(controller.activate, media), _tr("open"), "image")
+            Entry(
+                f"media:{media.path}", media.name, lambda media=media: controller.activate(media), _tr("open"), "image"
+            )
             for media in state.media
         ),
         *(
-            Entry(f"folder:{item.path}", item.name, partial(show, item.path), _tr("folder"), "folder")
+            Entry(f"folder:{item.path}", item.name, lambda path=item.path: show(path), _tr("folder"), "folder")
             for item in state.sets
         ),
     ]
@@ -192,23 +194,8 @@ def _keys(*shortcuts: str) -> str:
     return ", ".join(QKeySequence(keys).toString(native) for keys in shortcuts if keys)
 
 
-def use_analysis(window: MainWindow, key: str) -> None:
-    """Change to an analysis; one that nothing open fits begins on its sample."""
-    state = window.controller.session.state
-    if any(ANALYSES[key].inputs[0].accepts(media) for media in state.media):
-        window.controller.use_analysis(key)
-    else:
-        window.controller.open_sample(key)
-    window.show_panel("analysis")
-
-
-def use_model(window: MainWindow, analysis: str, model: str) -> None:
-    """Change to an analysis with a model."""
-    use_analysis(window, analysis)
-    controller = window.controller
-    current = controller.session.state.instance
-    if current is not None and current.analysis == analysis:
-        controller.set_model(model)
-    else:
-        # The sample is still being opened.
-        QTimer.singleShot(200, window, lambda: controller.set_model(model))
+def show_palette(window: Window) -> Palette:
+    """Open the palette over the window."""
+    palette = Palette(window, palette_entries(window), window.settings.recent_commands, window.top.search.place())
+    palette.used.connect(window.settings.add_recent_command)
+    return palette

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from cvstudio.errors import UserError
 from cvstudio.jobs import Event, Job
 from cvstudio.models import MODELS
 from cvstudio.progress import Progress
+from cvstudio.session import State
 from ui.controller import Controller
 from ui.settings import Settings
 
@@ -22,15 +24,34 @@ if TYPE_CHECKING:
 
 
 SUFFIX = ".cvstudio"
-LANE = "projects"
+OWNER = "open project"
+LANES = ("projects", "other projects")
 
 
 @dataclass(frozen=True)
-class Known:
-    """Every model of a project is registered by now."""
+class _Opening:
+    """A project that is being opened, where its files are now (saved path -> new path), and what is to join it."""
 
     path: Path
-    moved: dict[str, Path] | None
+    moved: Mapping[str, Path]
+    joining: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """The state that a project holds."""
+
+    opening: _Opening
+    state: State
+    position_secs: float
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """Files of a project are not where they were."""
+
+    opening: _Opening
+    error: MissingMediaError
 
 
 class ProjectFiles(QObject):
@@ -49,7 +70,8 @@ class ProjectFiles(QObject):
         self._controller = controller
         self._settings = settings
         self.path: Path | None = None
-        self._awaited: Path | None = None  # a project whose models are being found out
+        self._job: Job | None = None  # opens a project
+        self._joining: tuple[Path, ...] = ()
         controller.pipeline.job_event.connect(self._job_event)
 
     @property
@@ -67,50 +89,62 @@ class ProjectFiles(QObject):
         if name:
             self.open(Path(name))
 
-    def open(self, path: Path, moved: dict[str, Path] | None = None) -> None:
-        """Open a project; asks where its files are now if they have moved. What is open stays if that fails."""
-        # Imported with the first project: the window must not wait for it.
-        from cvstudio.project import MissingMediaError, load_project, models_to_ask_for
+    def open(self, path: Path, *, joining: Sequence[Path] = ()) -> None:
+        """Open a project on a worker, and what is `joining` it then, whatever has come of the project.
 
-        self._awaited = None
-        if unknown := models_to_ask_for(path):
-            self._ask_for(unknown, path, moved)
-            return
-        try:
-            state, position_secs = load_project(path, moved=moved)
-        except MissingMediaError as error:
-            found = self._relocate(error, path, dict(moved or {}))
-            if found is None:
-                self._controller.notice.emit("error", str(error))
-            else:
-                self.open(path, found)
-        except UserError as error:
-            self._controller.notice.emit("error", str(error))
-        else:
-            self.path = path
-            self._settings.set("project-folder", str(path.parent))
-            self._settings.add_recent(str(path))
-            self._controller.session.load(state)
-            self._controller.playback.seek(position_secs)
+        Asks where its files are now if they have moved. What is open stays if that fails, and until then. Of projects
+        that are opened one after the other the last one counts.
+        """
+        self._begin(_Opening(path, {}, tuple(joining)))
 
-    def _ask_for(self, models: Sequence[str], path: Path, moved: dict[str, Path] | None) -> None:
-        """Let `models` be found out on a worker, as a library that takes seconds to import has to be asked; the project
-        opens then, unless another one was opened meanwhile."""
-        self._awaited = path
-
+    def _begin(self, opening: _Opening) -> None:
         def work(progress: Progress) -> Iterator[Any]:
-            for key in models:
+            # Imported with the first project: the window must not wait for it.
+            from cvstudio.project import MissingMediaError, load_project, models_to_ask_for
+
+            # A library that takes seconds to import may have to be asked for a model.
+            for key in models_to_ask_for(opening.path):
                 progress(None, f"asking for {key}")
                 _ = MODELS[key]
-            yield Known(path, moved)
+            try:
+                yield _Loaded(opening, *load_project(opening.path, moved=opening.moved, progress=progress))
+            except MissingMediaError as error:
+                yield _Missing(opening, error)
 
-        title = self.tr("Opening {name}").format(name=path.name)
-        self._controller.pipeline.submit(LANE, Job("open project", title, work))
+        pipeline = self._controller.pipeline
+        pipeline.lanes.cancel(OWNER)
+        # One that hangs, as its files are on a drive that does not answer, does not hold up another.
+        lane = next((name for name in LANES if pipeline.lanes[name].idle), LANES[0])
+        title = self.tr("Opening {name}").format(name=opening.path.name)
+        self._job = Job(OWNER, title, work)
+        self._joining = opening.joining
+        pipeline.submit(lane, self._job)
 
     def _job_event(self, event: Event) -> None:
+        if event.job is not self._job:
+            return
         value = event.value
-        if event.kind == "output" and isinstance(value, Known) and value.path == self._awaited:
-            self.open(value.path, value.moved)
+        if event.kind == "output" and isinstance(value, _Loaded):
+            self._show(value)
+        elif event.kind == "output" and isinstance(value, _Missing):
+            self._ask_where(value)
+        elif event.kind in ("finished", "failed", "cancelled"):
+            self._job = None
+            self._controller.open_paths(self._joining)
+
+    def _show(self, loaded: _Loaded) -> None:
+        path = loaded.opening.path
+        self.path = path
+        self._settings.set("project-folder", str(path.parent))
+        self._settings.add_recent(str(path))
+        self._controller.load(loaded.state, loaded.position_secs)
+
+    def _ask_where(self, missing: _Missing) -> None:
+        moved = self._relocate(missing.error, missing.opening.path, dict(missing.opening.moved))
+        if moved is None:
+            self._controller.notice.emit("error", str(missing.error))
+        else:
+            self._begin(dataclasses.replace(missing.opening, moved=moved))
 
     def _relocate(self, error: MissingMediaError, path: Path, found: dict[str, Path]) -> dict[str, Path] | None:
         for old in error.paths:
@@ -134,7 +168,7 @@ class ProjectFiles(QObject):
             self._controller.notice.emit("error", str(error))
             return False
         self._settings.add_recent(str(self.path))
-        self._controller.session.mark_saved()
+        self._controller.mark_saved()
         self.saved.emit()
         return True
 

@@ -16,7 +16,6 @@ from cvstudio.jobs import Event, Job
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.tap import Tap
 from cvstudio.progress import Progress
-from cvstudio.session import add_media
 from ui.controller import Controller
 from ui.widgets.notices import Notices
 
@@ -137,9 +136,8 @@ class Recorder(QObject):
                 self._notices.post("info", self.tr("The recording was discarded."))
 
     def _keep(self, kept: Kept) -> None:
-        session, recorded = self._controller.session, kept.recorded
-        title = self.tr("Record {name}").format(name=kept.media.name)
-        session.change(title, add_media(session.state, kept.media))
+        recorded = kept.recorded
+        self._controller.keep(self.tr("Record {name}").format(name=kept.media.name), kept.media)
         texts = {
             "stopped": self.tr("{name} is recorded, and in the list of media."),
             "camera": self.tr("{name} holds what was recorded until the camera stopped."),

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cvstudio.layers import seen_layers
 from cvstudio.resolve import Layer
-from cvstudio.session import AnalysisInstance
-
-if TYPE_CHECKING:
-    from ui.controller import Controller
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +29,3 @@ class Shown:
     sample: Any
     pts: float | None
     layers: tuple[ShownLayer, ...]
-
-
-def shown_stack(controller: Controller) -> tuple[AnalysisInstance, ...]:
-    """The layers that pictures of a batch show, the lowest first; none where two are compared, as a batch is of one."""
-    return () if controller.comparing.comparison is not None else seen_layers(controller.session.state)

@@ -14,7 +14,6 @@ from cvstudio.jobs import Event, Job
 from cvstudio.media import Media, open_media
 from cvstudio.progress import Progress
 from cvstudio.resources import user_cache_dir
-from cvstudio.session import add_media
 from cvstudio.types import Frame
 from ui.controller import Controller
 
@@ -50,9 +49,8 @@ class Snapshots(QObject):
 
     def _job_event(self, event: Event) -> None:
         if event.kind == "output" and isinstance(event.value, Kept):
-            media, session = event.value.media, self._controller.session
-            title = self.tr("Keep {name}").format(name=media.name)
-            session.change(title, add_media(session.state, media))
+            media = event.value.media
+            self._controller.keep(self.tr("Keep {name}").format(name=media.name), media)
             self._controller.notice.emit("info", self.tr("{name} is in the list of media.").format(name=media.name))
 
 

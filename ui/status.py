@@ -58,6 +58,11 @@ class StatusLine(QStatusBar):
     def set_read_out(self, text: str) -> None:
         self._read_out.setText(text)
 
+    def say_now(self, text: str) -> None:
+        """Show a text that is on the screen when this returns, as what comes next holds up the window."""
+        self.showMessage(text)
+        self.repaint()
+
     def _changed(self, old: State, new: State) -> None:
         # The time that something else took says nothing of this.
         if (old.active, old.current) != (new.active, new.current):

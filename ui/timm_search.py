@@ -18,7 +18,6 @@ from ui.widgets.model_chooser import LICENCE, PLACE, SCORE, TwoLines
 
 if TYPE_CHECKING:
     from cvstudio.models._timm import Entry, TimmModel
-    from ui.main_window import MainWindow
 
 LANE = "timm"
 SIZE = (560, 560)
@@ -43,7 +42,7 @@ class Described:
 class TimmSearch(QObject):
     """Reads timm's list on a worker, shows it, and uses what is chosen. `dialog` is the one that is open."""
 
-    def __init__(self, window: MainWindow, controller: Controller) -> None:
+    def __init__(self, window: QWidget, controller: Controller) -> None:
         super().__init__(window)
         self._window = window
         self._controller = controller

@@ -13,13 +13,13 @@ from ui.compare_commands import compare_commands
 from ui.hold import Hold
 from ui.panels import PANELS
 from ui.precision import precision_commands
-from ui.stepping import step_commands
+from ui.step_commands import step_commands
 
 if TYPE_CHECKING:
-    from ui.main_window import MainWindow
+    from ui.window_base import Window
 
 
-def window_commands(window: MainWindow) -> list[Command]:
+def window_commands(window: Window) -> list[Command]:
     """The commands in the order of their menus."""
     return [
         *_file(window),
@@ -32,16 +32,16 @@ def window_commands(window: MainWindow) -> list[Command]:
     ]
 
 
-def _file(window: MainWindow) -> list[Command]:
+def _file(window: Window) -> list[Command]:
     tr, project = window.tr, window.project
     export = ("save result", "내보내기")
     return [
-        Command("open", tr("Open …"), window.open_dialog, "file", ("Ctrl+O",), "folder-open", ("load", "열기")),
-        Command("open-folder", tr("Open Folder …"), window.open_folder_dialog, "file", ("Ctrl+Shift+O",), "images"),
+        Command("open", tr("Open …"), window.opener.ask_files, "file", ("Ctrl+O",), "folder-open", ("load", "열기")),
+        Command("open-folder", tr("Open Folder …"), window.opener.ask_folder, "file", ("Ctrl+Shift+O",), "images"),
         Command(
             "open-camera",
             tr("Open Camera …"),
-            window.camera_dialog,
+            window.opener.ask_camera,
             "file",
             (),
             "camera",
@@ -50,7 +50,7 @@ def _file(window: MainWindow) -> list[Command]:
         Command(
             "own-model",
             tr("Add Own Model …"),
-            window.add_own_model,
+            window.opener.ask_own_model,
             "file",
             (),
             "plus",
@@ -74,7 +74,7 @@ def _file(window: MainWindow) -> list[Command]:
             "search",
             ("timm", "PyTorch Image Models", "pretrained", "more models"),
         ),
-        Command("paste", tr("Paste Picture or Files"), window.paste, "file", ("Ctrl+V",), "clipboard-paste"),
+        Command("paste", tr("Paste Picture or Files"), window.opener.paste, "file", ("Ctrl+V",), "clipboard-paste"),
         Command("project-open", tr("Open Project …"), project.ask_open, "file", (), "", (), True),
         Command("project-save", tr("Save Project"), project.save, "file", ("Ctrl+S",), "save", ("저장",)),
         Command("project-save-as", tr("Save Project As …"), project.save_as, "file", ("Ctrl+Shift+S",)),
@@ -84,7 +84,7 @@ def _file(window: MainWindow) -> list[Command]:
     ]
 
 
-def _edit(window: MainWindow) -> list[Command]:
+def _edit(window: Window) -> list[Command]:
     tr, controller = window.tr, window.controller
     undo, redo, copy = ("되돌리기",), ("다시 실행",), ("screenshot", "복사")
     again = ("Ctrl+Shift+Z", "Ctrl+Y")
@@ -95,7 +95,7 @@ def _edit(window: MainWindow) -> list[Command]:
     ]
 
 
-def _view(window: MainWindow) -> list[Command]:
+def _view(window: Window) -> list[Command]:
     tr, workspace = window.tr, window.workspace
     # A tap of V stays; what is hidden or shown while it is held is so for that long only.
     peek = Hold(
@@ -172,7 +172,7 @@ def _view(window: MainWindow) -> list[Command]:
     ]
 
 
-def _files(window: MainWindow) -> list[Command]:
+def _files(window: Window) -> list[Command]:
     tr, library = window.tr, window.controller.library
 
     def step(files: int) -> Callable[[], None]:
@@ -187,7 +187,7 @@ def _files(window: MainWindow) -> list[Command]:
     ]
 
 
-def _playback(window: MainWindow) -> list[Command]:
+def _playback(window: Window) -> list[Command]:
     tr, player = window.tr, window.controller.playback
     play = ("start", "stop", "재생")
 
@@ -195,7 +195,7 @@ def _playback(window: MainWindow) -> list[Command]:
         return lambda: player.step(frames)
 
     def smooth() -> None:
-        window.controller.set_smooth(not window.controller.live.smooth)
+        window.controller.set_smooth(not window.controller.presenter.live.smooth)
 
     return [
         Command("play", tr("Play or Pause"), player.toggle, "play", ("Space",), "play", play),
@@ -218,17 +218,24 @@ def _playback(window: MainWindow) -> list[Command]:
     ]
 
 
-def _help(window: MainWindow) -> list[Command]:
+def _help(window: Window) -> list[Command]:
     tr = window.tr
     keys = ("hotkeys", "key bindings", "단축키")
+
+    def palette() -> None:
+        # Imported with the first search: the window must not wait for it.
+        from ui.palette_entries import show_palette
+
+        show_palette(window)
+
     return [
-        Command("palette", tr("Command Palette …"), window.show_palette, "help", ("Ctrl+Shift+P",), "search"),
+        Command("palette", tr("Command Palette …"), palette, "help", ("Ctrl+Shift+P",), "search"),
         Command("shortcuts", tr("Keyboard Shortcuts"), window.show_shortcuts, "help", ("F1",), "keyboard", keys),
         Command("welcome", tr("First Screen"), window.show_welcome, "help"),
     ]
 
 
-def _panels(window: MainWindow) -> list[Command]:
+def _panels(window: Window) -> list[Command]:
     return [
         Command(
             f"panel-{panel.key}",

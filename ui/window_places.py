@@ -1,13 +1,21 @@
-"""Where windows and docks stand: on a screen that is there, and all panels away and back."""
+"""Where windows and docks stand: each dock at its place, all panels away and back, all on a screen that is there."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
 
 from PySide6.QtCore import QByteArray, QRect, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Late, Panel
+
+Content = TypeVar("Content", bound=QWidget)
+
+LEFT_COLUMN = ("media", "layers", "jobs")
+"""Keys of the panels at the left, from the top, which give way to one that comes under the picture."""
 
 SHARE = 0.8
 """Of the window that a dock which lies over it takes."""
@@ -123,3 +131,124 @@ class PanelsAway:
             return
         self._hidden = []
         self._window.restoreState(self._layout)
+
+
+class DockLayout:
+    """Makes the dock of each panel, and says where it stands; `docks` has them by the keys of the panels.
+
+    Parameters
+    ----------
+    window : the window they belong to
+    create : callable (panel) -> its content
+    """
+
+    def __init__(self, window: QMainWindow, create: Callable[[Panel], QWidget]) -> None:
+        self._window = window
+        self._create = create
+        # What comes under the picture must not take the room of the controls and the results.
+        window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        self.docks: dict[str, QDockWidget] = {}
+        for panel in self._in_order():
+            dock = QDockWidget(window.tr(panel.title), window)
+            dock.setObjectName(f"dock-{panel.key}")
+            self.docks[panel.key] = dock
+            if panel.shown:
+                self._fill(panel)
+            window.addDockWidget(panel.area, dock)
+            if not panel.shown:
+                dock.hide()
+            dock.setFloating(panel.floats)
+            if panel.tabbed_with in self.docks:
+                window.tabifyDockWidget(self.docks[panel.tabbed_with], dock)
+        self._away = PanelsAway(window, self.docks)
+        self._shares = Shares(window, self.docks, [self.docks[key] for key in LEFT_COLUMN])
+
+    @staticmethod
+    def _in_order() -> list[Panel]:
+        return sorted(PANELS, key=lambda panel: panel.order)
+
+    def _fill(self, panel: Panel) -> None:
+        """Make the content of a panel that has none yet."""
+        dock = self.docks[panel.key]
+        if dock.widget() is None:
+            content = self._create(panel)
+            # Else the window would show through it, with hairlines where docks have met before.
+            content.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+            dock.setWidget(content)
+
+    def restored(self) -> None:
+        """The window has its places of before back: fill what is seen, and bring back what is on no screen."""
+        for panel in PANELS:
+            dock = self.docks[panel.key]
+            dock.setProperty("placed", True)
+            if panel.floats:
+                dock.hide()  # it was for a moment
+            if not dock.isHidden():
+                self._fill(panel)
+        for dock in self.docks.values():
+            if dock.isFloating():
+                rescue(dock)
+
+    def complete(self) -> None:
+        """Make the contents that the window's first picture did without."""
+        for panel in PANELS:
+            self._fill(panel)
+        for dock in self.docks.values():
+            content = dock.widget()
+            if isinstance(content, Late):
+                content.complete()
+
+    def content(self, kind: type[Content]) -> Content:
+        """The content of the one panel that is of class `kind`."""
+        return next(content for dock in self.docks.values() if isinstance(content := dock.widget(), kind))
+
+    def divide(self) -> None:
+        """Give the docks their shares of the window."""
+        window, docks = self._window, self.docks
+        window.resizeDocks([docks["media"], docks["analysis"]], [232, 320], Qt.Orientation.Horizontal)
+        window.resizeDocks([docks[key] for key in LEFT_COLUMN], [320, 250, 110], Qt.Orientation.Vertical)
+        window.resizeDocks([docks["analysis"], docks["results"]], [420, 300], Qt.Orientation.Vertical)
+        # Of panels that share a place the one that the others joined is in front.
+        for key in dict.fromkeys(panel.tabbed_with for panel in PANELS if panel.tabbed_with):
+            docks[key].raise_()
+
+    def toggle(self, key: str) -> None:
+        """Hide a panel, or show it."""
+        # One that lies behind another tab is brought to the front first.
+        if self.docks[key].visibleRegion().isEmpty():
+            self.show(key)
+        else:
+            self.docks[key].hide()
+
+    def show(self, key: str) -> None:
+        """Bring a panel to the front."""
+        self._away.back()
+        self._shares.keep(key)
+        float_over(self._window, self.docks[key])
+        self.docks[key].show()
+        self.docks[key].raise_()
+
+    def toggle_all(self) -> bool:
+        """Hide what is shown, or bring it back; whether the panels are away now."""
+        return self._away.toggle()
+
+    def back(self) -> None:
+        """Bring back what `toggle_all` has hidden."""
+        self._away.back()
+
+    def reset(self) -> None:
+        """Every dock back to where it was at the first start, but for the sizes; see `divide`."""
+        self._away.back()
+        for panel in self._in_order():
+            dock = self.docks[panel.key]
+            dock.setFloating(False)
+            self._window.addDockWidget(panel.area, dock)
+            dock.setVisible(panel.shown)
+            dock.setFloating(panel.floats)
+            if panel.tabbed_with in self.docks:
+                self._window.tabifyDockWidget(self.docks[panel.tabbed_with], dock)
+
+    def close(self) -> None:
+        """Close the contents, which end what they run."""
+        for dock in self.docks.values():
+            dock.widget().close()

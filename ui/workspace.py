@@ -75,7 +75,7 @@ class Workspace(QWidget):
         self.canvas = Canvas()
         self.canvas.set_renderer(self.render_view)
         self.exposure = ExposureBar(self.canvas)
-        self.area = CompareArea(self.canvas, controller.comparing, self._render_side)
+        self.area = CompareArea(self.canvas, self._render_side)
         self.area.made.connect(self._use_second)
         self.spectrogram: SpectrogramView | None = None
         self.model: ModelView | None = None
@@ -98,7 +98,13 @@ class Workspace(QWidget):
             lambda old, new: self._changed(old.look != new.look, old.selection != new.selection)
         )
         controller.emphasis_changed.connect(self.refresh)
-        controller.comparing.changed.connect(lambda: self._show(controller.shown))
+        comparing = controller.comparing
+        comparing.changed.connect(self._show_comparison)
+        self.area.beside.connect(comparing.show_beside)
+        self.area.chosen.connect(self._choose_side)
+        self.area.split.connect(comparing.set_split)
+        self.area.swap.connect(comparing.swap)
+        self.area.end.connect(comparing.end)
         controller.pick_started.connect(lambda _: self.canvas.set_tool("point"))
         self.canvas.view_changed.connect(lambda: controller.set_view(self.canvas.view()))
         self.canvas.hovered.connect(self._hovered)
@@ -206,6 +212,16 @@ class Workspace(QWidget):
             for layer in self._shown.layers
             if layer.result is not None and layer.layer.instance.visible and on_canvas(layer.layer.instance.spec)
         ]
+
+    def _show_comparison(self) -> None:
+        comparing = self._controller.comparing
+        self.area.show_comparison(active=comparing.sides is not None, beside=comparing.beside)
+        self._show(self._controller.shown)
+
+    def _choose_side(self, side: int) -> None:
+        comparing = self._controller.comparing
+        comparing.choose_side(side)
+        self.area.set_current_side(comparing.current_side)
 
     def _show_stale(self) -> None:
         if not self.area.active:

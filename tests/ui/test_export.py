@@ -227,7 +227,7 @@ def test_the_panel_shows_the_options_of_every_chosen_format_and_keeps_them(batch
     line = (tmp_path / "results" / "yolo" / "labels" / "0.txt").read_text().split("\n")[0]
     assert len(line.split()) == 6
     # The same folder another day: the options are there again, so that the queue goes on.
-    again = BatchContent(window.controller)
+    again = BatchContent(window.controller, window.settings)
     qtbot.addWidget(again)
     assert again.options.form("yolo").row("scores").value() is True
     again.start()

@@ -162,7 +162,7 @@ def test_a_frame_is_decoded_while_the_network_is_at_the_one_before(playing, fram
     # The network does not come to an end, and the decoder goes on: one frame is in the network and the newest waits.
     qtbot.waitUntil(lambda: playing.controller.playback.position_secs > 2.5, timeout=60_000)
     assert {shown.pts for shown in frames} <= {0.0}
-    assert playing.controller.live.in_flight <= 3
+    assert playing.controller.presenter.live.in_flight <= 3
     network.gate.set()
     qtbot.waitUntil(lambda: len({shown.pts for shown in frames}) >= 3, timeout=60_000)
     # The frame that was in the network came to its end; those that were decoded meanwhile gave way to the newest.
@@ -210,7 +210,7 @@ def test_frames_that_became_complete_during_a_pause_of_the_window_are_all_shown(
     # Several are decoded, and the window stands still while they go through the network: it looks at all of them once.
     network.gate.clear()
     playback.seek(2.0)
-    live, pipeline = playing.controller.live, playing.controller.pipeline
+    live, pipeline = playing.controller.presenter.live, playing.controller.pipeline
     qtbot.waitUntil(lambda: live.in_flight == AHEAD and not pipeline.decoding, timeout=20_000)
     network.gate.set()
     end = time.monotonic() + 20
@@ -262,9 +262,9 @@ def test_every_frame_can_be_sought_and_looped(playing, frames, network, qtbot):
 
 def test_the_choice_of_smooth_is_remembered(window, qtbot):
     window.workspace.timeline.smooth.click()
-    assert window.controller.live.smooth
+    assert window.controller.presenter.live.smooth
     other = MainWindow()
-    assert other.controller.live.smooth
+    assert other.controller.presenter.live.smooth
     other.close()
     other.deleteLater()
 
@@ -299,7 +299,7 @@ def test_the_whole_video_is_counted_in_the_background(playing, network, qtbot):
 
 def test_a_camera_that_a_file_pretends_to_be_is_looked_through_stopped_and_kept(window, frames, network, qtbot):
     controller = window.controller
-    dialog = window.camera_dialog()
+    dialog = window.opener.ask_camera()
     dialog.pretend(sample_path("clip"))
     media = controller.session.state.active_media
     assert media.kind is MediaKind.CAMERA

@@ -100,7 +100,9 @@ def test_another_project_that_was_opened_meanwhile_stays(window, project, answer
     window.open_paths([slow])
     qtbot.waitUntil(lambda: bool(answering.asked), timeout=WAIT_MS)
     window.open_paths([other])
-    assert models(window) == ["haar-face"]
+    # It does not wait for the one before.
+    qtbot.waitUntil(lambda: models(window) == ["haar-face"], timeout=WAIT_MS)
+    assert not answering.gate.is_set()
     answering.gate.set()
     qtbot.waitUntil(lambda: KEY in MODELS, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: window.controller.pipeline.lanes["projects"].idle, timeout=WAIT_MS)

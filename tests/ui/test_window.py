@@ -191,7 +191,8 @@ def test_a_project_saved_with_the_keyboard_reopens_equal(window, settle, tmp_pat
     window.controller.set_value("score", 5.0)
     assert window.isWindowModified()
     drop(window, path)
-    assert window.controller.session.state == state
+    qtbot.waitUntil(lambda: window.controller.session.state == state, timeout=30_000)
+    assert not window.isWindowModified()
 
 
 def test_a_project_that_cannot_be_saved_elsewhere_stays_where_it_is(window, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QStandardPaths, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QToolButton, QWidget
 from cvstudio.jobs import Event, Job
 from ui.controller import Controller
 from ui.icons import icon
+from ui.settings import Settings
 
 if TYPE_CHECKING:
     from ui.catalogue.chart import SummaryChart
@@ -24,9 +25,12 @@ class ChartTools(QWidget):
     """Two buttons. `chart` gives what is shown, or None; while it is, Ctrl+C within `around` copies it and not the
     picture behind the catalogue."""
 
-    def __init__(self, controller: Controller, around: QWidget, chart: Callable[[], SummaryChart | None]) -> None:
+    def __init__(
+        self, controller: Controller, settings: Settings, around: QWidget, chart: Callable[[], SummaryChart | None]
+    ) -> None:
         super().__init__()
         self._controller = controller
+        self._settings = settings
         self._chart = chart
         self.copy_button = self._button("copy", self.tr("Copy chart"), self.tr("Copy the chart as a picture (Ctrl+C)"))
         self.copy_button.clicked.connect(self.copy)
@@ -76,7 +80,7 @@ class ChartTools(QWidget):
             return
         from ui.catalogue.chart_export import SUFFIXES
 
-        settings: Any = self._controller.parent().settings  # type: ignore[union-attr]
+        settings = self._settings
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         start = str(Path(settings.text("export-folder", pictures), f"{chart.title()}.png"))
         kinds = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QDockWidget,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -47,6 +48,7 @@ from ui.catalogue.work import (
 )
 from ui.controller import Controller
 from ui.icons import icon
+from ui.settings import Settings
 from ui.translate import translated
 from ui.widgets.choice_rows import Combo
 from ui.widgets.empty_state import EmptyState
@@ -54,6 +56,7 @@ from ui.widgets.empty_state import EmptyState
 if TYPE_CHECKING:
     from ui.catalogue.chart import SummaryChart
     from ui.catalogue.field_mark import FieldMark
+    from ui.views.canvas import Canvas
 
 TABLE, CHART, NOTHING = range(3)
 LIST_WIDTH = 180
@@ -63,9 +66,10 @@ LIST_WIDTH = 180
 class CatalogueContent(QWidget):
     """Asks workers for what is known and shows it; knows nothing itself."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, settings: Settings, canvas: Callable[[], Canvas]) -> None:
         super().__init__()
         self._controller = controller
+        self._canvas = canvas
         self.entries: tuple[Entry, ...] = ()
         self._specs: tuple[Any, ...] = ()
         self.chart: SummaryChart | None = None
@@ -86,7 +90,7 @@ class CatalogueContent(QWidget):
         for widget in (self.score, against, self.cost):
             question.addWidget(widget)
         question.addStretch(1)
-        self.chart_tools = ChartTools(controller, self, lambda: self.chart)
+        self.chart_tools = ChartTools(controller, settings, self, lambda: self.chart)
         question.addWidget(self.chart_tools)
         self._charts.addLayout(question)
         place = QWidget()
@@ -315,16 +319,14 @@ class CatalogueContent(QWidget):
 
     def use(self, key: str) -> None:
         """Analyse what is open with a model; a catalogue that lies over the window makes way."""
-        from ui.palette_entries import use_model
-
         task = MODELS[key].task
         current = self._controller.session.state.instance
         fitting = [analysis.key for analysis in ANALYSES if analysis.task == task]
         if not fitting:
             return
         analysis = current.analysis if current is not None and current.analysis in fitting else fitting[0]
-        use_model(self._controller.parent(), analysis, key)  # type: ignore[arg-type]
-        if self.window().isWindow() and self.window() is not self._controller.parent():
+        self._controller.requests.use_model.emit(analysis, key)
+        if isinstance(self.window(), QDockWidget):
             self.window().hide()
 
     def measure(self, entries: Sequence[Entry]) -> None:
@@ -359,8 +361,7 @@ class CatalogueContent(QWidget):
                 return
             from ui.catalogue.field_mark import FieldMark
 
-            window: Any = self._controller.parent()
-            self.mark = FieldMark(window.workspace.canvas)
+            self.mark = FieldMark(self._canvas())
             self._tell_mark()
         architecture = entry.spec.architecture if entry is not None else None
         if architecture is None or layer is None or field is None:

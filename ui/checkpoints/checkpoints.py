@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QDialog, QFileDialog
+from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.errors import WeightsError
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from cvstudio.weights.hub import Remote
     from cvstudio.weights.importing.identify import Identified
     from ui.checkpoints.consent import ConsentDialog
-    from ui.main_window import MainWindow
 
 LANE = "download"
 """Of its own: a slow connection must not hold up what is looked at meanwhile."""
@@ -67,7 +66,7 @@ class Looked:
 class Checkpoints(QObject):
     """Weights of the window: `dialogs` are those that are open."""
 
-    def __init__(self, window: MainWindow, controller: Controller, notices: Notices) -> None:
+    def __init__(self, window: QWidget, controller: Controller, notices: Notices) -> None:
         super().__init__(window)
         self._window = window
         self._controller = controller
@@ -285,7 +284,7 @@ class Checkpoints(QObject):
 
         dialog = ImportDialog(self._window, found)
         dialog.chosen.connect(lambda model: self.use(model, found.path))
-        dialog.declared.connect(lambda: self._window.declare_own_model(found.path))
+        dialog.declared.connect(lambda: self._controller.requests.own_model.emit(found.path))
         self._open(dialog)
 
     def _show_differences(self, path: Path | None, differences: Differences) -> None:

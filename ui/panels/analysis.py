@@ -25,10 +25,9 @@ from cvstudio.media import Media
 from cvstudio.models import MODELS
 from cvstudio.params import Field, fields_of
 from cvstudio.session import AnalysisInstance, State
-from ui.controller import Controller
 from ui.icons import icon
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Panel, PanelContext
 from ui.param_form import ParamForm
 from ui.shown import Shown
 from ui.translate import translated
@@ -46,9 +45,9 @@ WIDTH = 300
 class AnalysisPanel(QScrollArea):
     """Controls of the current analysis, and the others that lie on the picture."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
-        self._controller = controller
+        controller = self._controller = context.controller
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -246,12 +245,10 @@ class AnalysisPanel(QScrollArea):
 
     def _show_all(self) -> None:
         instance = self._controller.session.state.instance
-        window: Any = self._controller.parent()  # the panel may float
-        window.show_catalogue(instance.spec.task if instance is not None else "")
+        self._controller.requests.catalogue.emit(instance.spec.task if instance is not None else "")
 
     def _find_in_timm(self) -> None:
-        window: Any = self._controller.parent()  # the panel may float
-        window.timm.ask()
+        self._controller.requests.timm_search.emit()
 
     def _weights_changed(self) -> None:
         instance = self._controller.session.state.instance
@@ -275,11 +272,7 @@ class AnalysisPanel(QScrollArea):
 
         instance = self._controller.session.state.instance
         declaration = declaration_of(instance.model) if instance is not None else None
-        window: Any = self._controller.parent()  # the panel may float
-        if declaration is not None:
-            window.declare_own_model(declaration)
-        else:
-            window.add_own_model()
+        self._controller.requests.own_model.emit(declaration)
 
     def _choose_weights(self) -> None:
         instance = self._controller.session.state.instance

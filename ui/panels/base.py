@@ -4,25 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from ui.controller import Controller
+from ui.settings import Settings
+from ui.window_requests import WindowRequests
+
+if TYPE_CHECKING:
+    from ui.views.canvas import Canvas
+
+
+@dataclass(frozen=True)
+class PanelContext:
+    """What a panel is made with.
+
+    `requests` asks the window for what only it can do; `canvas` gives the first canvas, once the window is complete.
+    """
+
+    controller: Controller
+    requests: WindowRequests
+    settings: Settings
+    canvas: Callable[[], Canvas]
 
 
 @runtime_checkable
-class Completed(Protocol):
-    """The content of a dock that is filled when the window's first picture is on the screen."""
+class Late(Protocol):
+    """A content of which a part is made when the window's first picture is on the screen."""
 
     def complete(self) -> None:
-        """Make what imports much."""
+        """Make the rest; what imports much belongs here."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A dock: `create(controller)` makes its content.
+    """A dock: `create(context)` makes its content.
 
     It is made with the window where it is seen at once, and else when the window's first picture is on the screen. A
     content with a method `complete` is called then, too: what imports much belongs there.
@@ -35,7 +53,7 @@ class Panel:
     key: str
     title: str
     area: Qt.DockWidgetArea
-    create: Callable[[Controller], QWidget]
+    create: Callable[[PanelContext], QWidget]
     order: int = 50
     tabbed_with: str = ""
     shortcut: str = ""

@@ -28,11 +28,11 @@ from cvstudio.jobs import Event, Job
 from cvstudio.progress import Progress, TimeLeft, duration_text
 from cvstudio.session import AnalysisInstance
 from ui.controller import Controller
+from ui.exported_layers import shown_stack
 from ui.icons import icon
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Panel, PanelContext
 from ui.settings import Settings
-from ui.shown import shown_stack
 from ui.translate import translated
 from ui.widgets.empty_state import EmptyState
 
@@ -47,11 +47,11 @@ TELL_EVERY_SECS = 0.1
 class BatchPanel(QWidget):
     """Makes its content when it is first shown."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
         self.setObjectName("batch-panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._controller = controller
+        self._context = context
         self._stack = QStackedLayout(self)
         self.content: BatchContent | None = None
 
@@ -61,20 +61,20 @@ class BatchPanel(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if self.content is None:
-            self.content = BatchContent(self._controller)
+            self.content = BatchContent(self._context.controller, self._context.settings)
             self._stack.addWidget(self.content)
 
 
 class BatchContent(QWidget):
     """Controls on one side, the files on the other. `state` is "idle", "running", "paused" or "ended"."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, settings: Settings) -> None:
         super().__init__()
         from ui.widgets.format_options import FormatOptions
         from ui.widgets.outcomes_table import OutcomesTable
 
         self._controller = controller
-        self._settings = Settings()
+        self._settings = settings
         self._left = TimeLeft()
         self._source = self._settings.text("batch/source", "")
         self._out = self._settings.text("batch/out", "")

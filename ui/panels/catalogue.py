@@ -8,9 +8,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
-from ui.controller import Controller
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Panel, PanelContext
 
 if TYPE_CHECKING:
     from ui.catalogue.content import CatalogueContent
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
 class CataloguePanel(QWidget):
     """Makes its content when it is first shown: the window must not wait for it."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
         self.setObjectName("catalogue-panel")
-        self._controller = controller
+        self._context = context
         self._stack = QStackedLayout(self)
         self.content: CatalogueContent | None = None
 
@@ -34,7 +33,8 @@ class CataloguePanel(QWidget):
         if self.content is None:
             from ui.catalogue.content import CatalogueContent
 
-            self.content = CatalogueContent(self._controller)
+            context = self._context
+            self.content = CatalogueContent(context.controller, context.settings, context.canvas)
             self._stack.addWidget(self.content)
         else:
             self.content.reload()

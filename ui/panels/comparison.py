@@ -9,9 +9,8 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QStackedWidget, QVBoxLayout, 
 
 from cvstudio.agreement import BoxAgreement, LabelAgreement, RegionAgreement, told
 from cvstudio.results import Detections, Labels
-from ui.controller import Controller
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Panel, PanelContext
 from ui.translate import translated
 from ui.widgets.empty_state import EmptyState
 
@@ -35,9 +34,9 @@ def ms_text(secs: float) -> str:
 class ComparePanel(QWidget):
     """Heads, figures and a table of pairs; nothing where nothing is compared."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
-        self._controller = controller
+        controller = self._controller = context.controller
         self._comparing = controller.comparing
         self.heads = (QLabel(self.tr("Left")), QLabel(self.tr("Right")))
         self._texts: list[Figure] = []
@@ -61,7 +60,7 @@ class ComparePanel(QWidget):
         self.table.hovered.connect(controller.hover)
         text = self.tr("Two models or two settings on the same picture, and how far they agree.")
         empty = EmptyState("columns-2", text, self.tr("Compare with …"))
-        empty.triggered.connect(lambda: self.window().compare())  # type: ignore[attr-defined]
+        empty.triggered.connect(context.requests.compare)
         body = QWidget()
         inner = QVBoxLayout(body)
         inner.setContentsMargins(12, 8, 12, 8)

@@ -27,11 +27,10 @@ from cvstudio.media import Media, MediaKind
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
 from cvstudio.session import AnalysisInstance
-from ui.controller import Controller
 from ui.counting_job import FollowedSoFar, follow_all
 from ui.icons import icon
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Panel, PanelContext
 from ui.widgets.empty_state import EmptyState
 
 if TYPE_CHECKING:
@@ -45,11 +44,11 @@ OWNER = "count"
 class CountsPanel(QWidget):
     """Boxes that are shown, or the different identities so far, of each class."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
         from ui.widgets.choice_rows import Combo
 
-        self._controller = controller
+        controller = self._controller = context.controller
         self._counts: Counts | None = None
         self._drawn: tuple[Any, ...] = ()
         self._running: AnalysisInstance | None = None
@@ -121,7 +120,7 @@ class CountsPanel(QWidget):
 
     def update_counts(self) -> None:
         """Count anew what was followed by now, where it is another."""
-        media, instance, chain = self._media(), self._instance(), self._controller.chain()
+        media, instance, chain = self._media(), self._instance(), self._controller.presenter.chain()
         video = media is not None and media.kind is MediaKind.VIDEO
         followed = instance is not None and bool(instance.value("track"))
         self.compute.setEnabled(video and followed and self._running is None)
@@ -197,7 +196,7 @@ class CountsPanel(QWidget):
         if event.kind == "progress" and event.value[0] is not None:
             self._progress.setValue(round(1000 * event.value[0]))
         elif event.kind == "output" and isinstance(event.value, FollowedSoFar):
-            self._controller.followed.adopt(event.value.key, event.value.chain)
+            self._controller.presenter.followed.adopt(event.value.key, event.value.chain)
             self._update_soon()
         elif event.kind in ("finished", "failed", "cancelled"):
             self._running = None

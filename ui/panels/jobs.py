@@ -9,10 +9,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QV
 
 from cvstudio.jobs import Event, Job
 from cvstudio.progress import TimeLeft, duration_text
-from ui.controller import Controller
 from ui.icons import icon
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Panel, PanelContext
 from ui.widgets.elided_label import ElidedLabel
 
 SHOW_AFTER_MS = 300
@@ -71,9 +70,9 @@ class JobRow(QWidget):
 class JobsPanel(QWidget):
     """All jobs that take long enough to be seen."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
-        self._controller = controller
+        controller = self._controller = context.controller
         self._reports: dict[int, tuple[float | None, str]] = {}  # the newest of each running job
         self._rows: dict[int, JobRow] = {}
         self._empty = QLabel(self.tr("Nothing is running."))

@@ -22,7 +22,7 @@ from cvstudio.session import AnalysisInstance, State
 from ui.controller import Controller
 from ui.icons import icon
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Panel, PanelContext
 from ui.translate import translated
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.empty_state import EmptyState
@@ -170,9 +170,9 @@ class LayerList(QListWidget):
 class LayersPanel(QWidget):
     """The stack on the medium on the canvas."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
-        self._controller = controller
+        controller = self._controller = context.controller
         self._rows: dict[int, LayerRow] = {}
         self.setMinimumWidth(WIDTH)
         self.list = LayerList(controller)

@@ -7,18 +7,17 @@ from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from cvstudio.params import fields_of, to_mapping
 from cvstudio.session import State
-from ui.controller import Controller
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Panel, PanelContext
 from ui.param_form import ParamForm
 
 
 class LookPanel(QScrollArea):
     """A control for everything that `Look` declares."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
-        self._controller = controller
+        controller = self._controller = context.controller
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QStackedL
 
 from cvstudio.folders import MediaSet
 from cvstudio.session import State
-from ui.controller import Controller
 from ui.icons import icon
 from ui.library.entries import Entries
 from ui.library.entries_view import EntriesView
@@ -18,8 +17,7 @@ from ui.library.filter_bar import FilterBar, mark_checked
 from ui.library.show_in_folder import show_in_folder
 from ui.library.thumbnails import Thumbnails
 from ui.panels import PANELS
-from ui.panels.base import Panel
-from ui.settings import Settings
+from ui.panels.base import Panel, PanelContext
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.icon_label import IconLabel
 
@@ -27,11 +25,12 @@ from ui.widgets.icon_label import IconLabel
 class MediaPanel(QWidget):
     """One source at a time (the open files, or a folder), and a button that names it and changes it."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
-        self._controller = controller
+        controller = self._controller = context.controller
         self._library = controller.library
-        self._settings = Settings()
+        self._settings = context.settings
+        self._requests = context.requests
         self.thumbnails = Thumbnails(self)
         self.entries = Entries(self.thumbnails, self)
         self.view = EntriesView(self.entries)
@@ -110,7 +109,7 @@ class MediaPanel(QWidget):
         empty = EmptyState(
             "images", self.tr("Nothing is open. Drop files or a folder here, or open one."), self.tr("Open …")
         )
-        empty.triggered.connect(lambda: self.window().open_dialog())  # type: ignore[attr-defined]
+        empty.triggered.connect(self._requests.open_files)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(empty)
         self._stack.addWidget(body)
@@ -252,8 +251,7 @@ class MediaPanel(QWidget):
         for media_set in state.sets:
             self._add_source(media_set.name, media_set, "folder")
         menu.addSeparator()
-        window = self.window()
-        menu.addAction(icon("folder-open"), self.tr("Open Folder …"), lambda: window.open_folder_dialog())  # type: ignore[attr-defined]
+        menu.addAction(icon("folder-open"), self.tr("Open Folder …"), self._requests.open_folder.emit)
         if library.current is not None:
             menu.addAction(icon("rotate-ccw"), self.tr("List Again"), library.refresh)
             menu.addAction(icon("x"), self.tr("Close Folder"), self._close_set)

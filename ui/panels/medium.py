@@ -14,9 +14,8 @@ from cvstudio.media.facts import quick_facts, slow_facts
 from cvstudio.media.settings import settings_fields
 from cvstudio.params import Field
 from cvstudio.progress import Progress
-from ui.controller import Controller
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Panel, PanelContext
 from ui.param_form import ParamForm
 from ui.shown import Shown
 from ui.translate import translated
@@ -28,9 +27,9 @@ TITLE_WIDTH = 88
 class MediumPanel(QStackedWidget):
     """Facts and settings of the active medium. What takes reading is found on a worker."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
-        self._controller = controller
+        controller = self._controller = context.controller
         self._media: Media | None = None
         self._asked = ""
         self._slow: tuple[tuple[str, str], ...] = ()

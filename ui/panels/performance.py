@@ -19,9 +19,8 @@ from PySide6.QtWidgets import (
 
 from cvstudio.memory import accelerator_bytes, resident_bytes
 from cvstudio.timings import KEPT, Timing
-from ui.controller import Controller
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Panel, PanelContext
 from ui.pipeline import DECODE, DRAW, PAINT
 from ui.translate import translated
 
@@ -44,9 +43,9 @@ def ms_text(secs: float) -> str:
 class PerformancePanel(QScrollArea):
     """Figures of the moment; they are asked for only while the panel is seen."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
-        self._controller = controller
+        self._controller = context.controller
         self._frames: tuple[float, int, int] | None = None
         self.setMinimumWidth(280)
         self.setWidgetResizable(True)

@@ -13,10 +13,9 @@ from cvstudio.landmarks import Landmarks
 from cvstudio.params import fields_of
 from cvstudio.results import Detections, Picture, Spectrogram
 from cvstudio.segmentation import Segmentation
-from ui.controller import Controller
 from ui.icons import icon
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Panel, PanelContext
 from ui.stepping import step
 from ui.views.result_views import VIEWS
 from ui.views.results_table import ResultsTable
@@ -29,14 +28,14 @@ TABLE_DELAY_MS = 60
 class ResultsPanel(QWidget):
     """Table and canvas are linked both ways by the ids of the results."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
-        self._controller = controller
+        controller = self._controller = context.controller
         self._summary = ElidedLabel()
         self._summary.setTextFormat(Qt.TextFormat.PlainText)
         self._export = QPushButton(icon("share"), self.tr("Export …"))
         self._export.setObjectName("export-button")
-        self._export.clicked.connect(self._ask)
+        self._export.clicked.connect(context.requests.export)
         self.table = ResultsTable()
         self.table.selected.connect(lambda ids: controller.select(frozenset(ids)))
         self.table.hovered.connect(controller.hover)
@@ -72,10 +71,6 @@ class ResultsPanel(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(312, 300)
-
-    def _ask(self) -> None:
-        window: Any = self._controller.parent()  # the panel may float
-        window.exporting.ask()
 
     def _nothing_found(self) -> str:
         """What to try; a score that hides nothing cannot be lowered."""

@@ -8,9 +8,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
-from ui.controller import Controller
 from ui.panels import PANELS
-from ui.panels.base import Panel
+from ui.panels.base import Panel, PanelContext
 
 if TYPE_CHECKING:
     from ui.training.content import TrainingContent
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
 class TrainingPanel(QWidget):
     """Makes its content when it is first shown: most windows never train."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, context: PanelContext) -> None:
         super().__init__()
         self.setObjectName("training-panel")
-        self._controller = controller
+        self._context = context
         self._stack = QStackedLayout(self)
         self.content: TrainingContent | None = None
 
@@ -34,7 +33,7 @@ class TrainingPanel(QWidget):
         if self.content is None:
             from ui.training.content import TrainingContent
 
-            self.content = TrainingContent(self._controller)
+            self.content = TrainingContent(self._context.controller, self._context.settings)
             self._stack.addWidget(self.content)
 
     def closeEvent(self, event: QCloseEvent) -> None:

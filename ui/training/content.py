@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QMainWindow,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -50,10 +49,10 @@ MOST_SEED = 999_999
 class TrainingContent(QWidget):
     """Controls on one side, the curves on the other."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, settings: Settings) -> None:
         super().__init__()
         self._controller = controller
-        self._settings = Settings()
+        self._settings = settings
         self._left = TimeLeft()
         self.process = TrainingProcess(self)
         self.process.progressed.connect(self._progressed)
@@ -296,9 +295,7 @@ class TrainingContent(QWidget):
 
     def end(self) -> None:
         """The window closes: the training stops, its last whole epoch is kept."""
-        window = self.window()
-        if self.process.running and isinstance(window, QMainWindow):
-            window.statusBar().showMessage(self.tr("Stopping the training; its last whole epoch is kept …"))
-            window.statusBar().repaint()
+        if self.process.running:
+            self._controller.requests.status.emit(self.tr("Stopping the training; its last whole epoch is kept …"))
         self.process.close()
         self.view.stop_following()

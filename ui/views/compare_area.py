@@ -11,7 +11,6 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
 from cvstudio.types import Size, View
-from ui.comparing import Comparing
 from ui.icons import icon
 from ui.views.canvas import BAR_MARGIN, Canvas
 from ui.views.split_line import SplitLine
@@ -66,7 +65,7 @@ class CompareBar(QFrame):
 
 
 class CompareArea(QWidget):
-    """Lays out what is compared.
+    """Lays out what is compared; `show_comparison` says whether something is, and how.
 
     Parameters
     ----------
@@ -76,17 +75,28 @@ class CompareArea(QWidget):
     Signals
     -------
     made : the second canvas, when it is first needed
-    export : the user wants a file
+    beside : True for beside each other, False for under a line
+    chosen : 0 or 1, the side whose controls the user wants
+    split : where the line is that is drawn, 0..1 of the picture's width
+    swap, export, end : the user asks for it
     """
 
     made = Signal(object)
+    beside = Signal(bool)
+    chosen = Signal(int)
+    split = Signal(float)
+    swap = Signal()
     export = Signal()
+    end = Signal()
 
-    def __init__(self, canvas: Canvas, comparing: Comparing, render_side: RenderSide) -> None:
+    def __init__(self, canvas: Canvas, render_side: RenderSide) -> None:
         super().__init__()
         self._canvas = canvas
-        self._comparing = comparing
         self._render_side = render_side
+        self._beside = True
+        self._current: int | None = None
+        self._split: float | None = None
+        self.active = False
         self._matching = False
         self.second: Canvas | None = None
         self.bar = CompareBar(self)
@@ -102,24 +112,30 @@ class CompareArea(QWidget):
             title.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             title.setToolTip(self.tr("Show the controls of this side"))
             title.clicked.connect(lambda _=False, side=side: self._choose(side))
-        self.bar.beside.connect(comparing.show_beside)
-        self.bar.swap.connect(comparing.swap)
-        self.bar.end.connect(comparing.end)
+        self.bar.beside.connect(self.beside)
+        self.bar.swap.connect(self.swap)
+        self.bar.end.connect(self.end)
         self.bar.export.connect(self.export)
         self.line.moved.connect(lambda _: canvas.refresh())
         canvas.view_changed.connect(lambda: self._match(canvas, self.second))
         canvas.installEventFilter(self)
-        comparing.changed.connect(self.arrange)
-        self.arrange()
+        self._arrange()
 
-    @property
-    def active(self) -> bool:
-        return self._comparing.sides is not None
+    def show_comparison(self, *, active: bool, beside: bool) -> None:
+        """Whether two results are compared, and whether beside each other or under a line."""
+        self.active, self._beside = active, beside
+        self._arrange()
+
+    def set_current_side(self, side: int | None) -> None:
+        """Mark the side whose controls are shown; None where nothing is compared."""
+        self._current = side
+        for number, title in enumerate(self.titles):
+            title.setChecked(number == side)
 
     @property
     def splitting(self) -> bool:
         """Whether both sides are on the first canvas."""
-        return self.active and not self._comparing.beside
+        return self.active and not self._beside
 
     def floating(self) -> list[QWidget]:
         """What lies over the picture and is no part of it."""
@@ -140,9 +156,14 @@ class CompareArea(QWidget):
         # Where the line is in the picture is what a file shows.
         whole = self._canvas.content_size
         if whole is not None:
-            self._comparing.set_split((view.rect.x + column / view.scale) / whole.width)
+            self._tell_split((view.rect.x + column / view.scale) / whole.width)
         right[:, :column] = left[:, :column]
         return right
+
+    def _tell_split(self, share: float) -> None:
+        if share != self._split:
+            self._split = share
+            self.split.emit(share)
 
     def refresh(self, size: Size | None) -> None:
         """Render again; `size` is that of the picture."""
@@ -154,23 +175,23 @@ class CompareArea(QWidget):
 
     def set_stale(self, left: bool, right: bool) -> None:
         """Mark what is out of date."""
-        self._canvas.set_stale(left or (right and not (self.active and self._comparing.beside)))
+        self._canvas.set_stale(left or (right and not (self.active and self._beside)))
         if self.second is not None:
             self.second.set_stale(right)
 
     def show_titles(self, texts: tuple[str, str], current: int) -> None:
         """Name both sides; the one whose controls are shown is bright."""
-        for side, (title, text) in enumerate(zip(self.titles, texts, strict=True)):
+        for title, text in zip(self.titles, texts, strict=True):
             room = max(80, (self.width() if self.splitting else self._canvas.width() * 2) // 2 - 3 * BAR_MARGIN)
             metrics = title.fontMetrics()
             title.setText(metrics.elidedText(text, Qt.TextElideMode.ElideRight, room - 24).replace("&", "&&"))
             title.setAccessibleName(text)
-            title.setChecked(side == current)
+        self.set_current_side(current)
         self._place_bars()
 
-    def arrange(self) -> None:
+    def _arrange(self) -> None:
         """Show as many canvases as there are to be, and what floats on them."""
-        beside = self.active and self._comparing.beside
+        beside = self.active and self._beside
         if beside and self.second is None:
             self.second = Canvas()
             self.second.set_renderer(lambda view: self._render_side(1, view) if self.active else None)
@@ -187,17 +208,16 @@ class CompareArea(QWidget):
             widget.setVisible(self.active)
         self.line.setVisible(self.splitting)
         self.line.place(self.line.share)
-        self.bar.show_way(self._comparing.beside)
+        self.bar.show_way(self._beside)
         self._row.activate()
         self._match(self._canvas, self.second if beside else None)
         self._place_bars()
         self._canvas.refresh()
 
     def _choose(self, side: int) -> None:
-        self._comparing.choose_side(side)
-        current = self._comparing.current_side
-        for number, title in enumerate(self.titles):
-            title.setChecked(number == current)
+        self.chosen.emit(side)
+        # A click has turned the button round, whatever came of it.
+        self.set_current_side(self._current)
 
     def _match(self, moved: Canvas, other: Canvas | None) -> None:
         """Both canvases show the same part."""
@@ -208,7 +228,7 @@ class CompareArea(QWidget):
         self._matching = False
 
     def _place_bars(self) -> None:
-        beside = self.active and self._comparing.beside
+        beside = self.active and self._beside
         there = self._canvas.content_size is not None
         self._canvas.bar.setVisible(there and not beside)
         if self.second is not None:

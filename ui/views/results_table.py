@@ -12,11 +12,6 @@ from PySide6.QtCore import (
     QEvent,
     QItemSelection,
     QItemSelectionModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    QRect,
-    QRectF,
-    QSize,
     Qt,
     Signal,
 )
@@ -24,25 +19,19 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEv
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QTableView,
     QWidget,
 )
 
 from cvstudio.results import Detections
 from ui import theme
+from ui.widgets.bar_delegate import NO_INDEX, ROW_HEIGHT, SCORE_WIDTH, BarDelegate, Index
 from ui.widgets.keys import SLIDER_KEYS, claims
 from ui.widgets.swatch import swatch
 
 LABEL, SCORE, BOX, TRACK = range(4)
-ROW_HEIGHT = 26
-BAR_WIDTH = 32
-SCORE_WIDTH = 96
 TRACK_WIDTH = 56
 NARROWEST_WITH_BOX = 360
-Index = QModelIndex | QPersistentModelIndex
-NO_INDEX = QModelIndex()
 
 
 class DetectionsModel(QAbstractTableModel):
@@ -161,29 +150,6 @@ class DetectionsModel(QAbstractTableModel):
     def _score_text(found: Detections, row: int) -> str:
         score = float(found.scores[row])
         return f"{score:.0f}" if found.score_kind == "neighbours" else f"{score:.2f}"
-
-
-class BarDelegate(QStyledItemDelegate):
-    """A share 0..1, the item's user data, as a short bar before its number."""
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        super().paint(painter, option, index)
-        share = index.data(Qt.ItemDataRole.UserRole)
-        if share is None:
-            return
-        area: QRect = option.rect
-        bar = QRectF(area.left() + 8, area.center().y() - 2, BAR_WIDTH, 4)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.colour("edge", 0.35))
-        painter.drawRoundedRect(bar, 2, 2)
-        painter.setBrush(theme.colour("accent"))
-        painter.drawRoundedRect(QRectF(bar.left(), bar.top(), bar.width() * share, bar.height()), 2, 2)
-        painter.restore()
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(SCORE_WIDTH, ROW_HEIGHT)
 
 
 class ResultsTable(QTableView):

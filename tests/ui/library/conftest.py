@@ -19,8 +19,12 @@ from cvstudio.media import Media
 from cvstudio.session import Session
 from ui.library import library as library_module
 from ui.library.library import Library
+from ui.panels.base import PanelContext
 from ui.panels.media import MediaPanel
 from ui.pipeline import Pipeline
+from ui.settings import Settings
+from ui.views.canvas import Canvas
+from ui.window_requests import WindowRequests
 
 
 class Stand(QObject):
@@ -63,7 +67,8 @@ def library(stand: Stand) -> Library:
 
 @pytest.fixture
 def panel(stand: Stand, qtbot: QtBot) -> Iterator[MediaPanel]:
-    made = MediaPanel(stand)  # type: ignore[arg-type]
+    # Nothing of what it stands on here draws on a canvas.
+    made = MediaPanel(PanelContext(stand, WindowRequests(stand), Settings(), Canvas))  # type: ignore[arg-type]
     made.resize(230, 500)
     made.show()
     with qtbot.waitExposed(made):

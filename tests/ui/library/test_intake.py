@@ -208,7 +208,7 @@ def test_recent_files_folders_and_projects(window, folder, wait_for, qtbot, tmp_
     assert window.project.save()
     window.settings.add_recent(str(project))
     window.settings.add_recent(str(tmp_path / "gone.png"))
-    menu = window.recent_menu
+    menu = window.opener.recent_menu
     menu.aboutToShow.emit()
     qtbot.waitUntil(lambda: bool(menu.missing), timeout=20_000)
     qtbot.waitUntil(lambda: window.controller.pipeline.lanes["recent"].idle)
@@ -242,10 +242,10 @@ def test_the_recent_menu_does_not_wait_for_a_drive_that_does_not_answer(window, 
     window.settings.add_recent(str(tmp_path / "a.png"))
     monkeypatch.setattr(Path, "exists", slow(exists))
     monkeypatch.setattr(Path, "is_dir", slow(is_dir))
-    window.recent_menu.aboutToShow.emit()
-    assert [action.text() for action in window.recent_menu.entries.values()] == ["a.png"]
+    window.opener.recent_menu.aboutToShow.emit()
+    assert [action.text() for action in window.opener.recent_menu.entries.values()] == ["a.png"]
     answer.set()
-    qtbot.waitUntil(lambda: bool(window.recent_menu.missing), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(window.opener.recent_menu.missing), timeout=20_000)
 
 
 def test_a_path_appears_once_in_the_list_and_the_list_is_short(window):
@@ -255,7 +255,7 @@ def test_a_path_appears_once_in_the_list_and_the_list_is_short(window):
     settings.add_recent("/30", "/39")
     assert settings.recent[:4] == ["/30", "/39", "/38", "/37"]
     assert len(settings.recent) == len(set(settings.recent)) == 16
-    assert isinstance(window.recent_menu, RecentMenu)
+    assert isinstance(window.opener.recent_menu, RecentMenu)
 
 
 # Arguments and keys -------------------------------------------------------------------------------------------------

@@ -1,0 +1,38 @@
+"""A bar before a number in a table."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
+
+from ui import theme
+
+ROW_HEIGHT = 26
+BAR_WIDTH = 32
+SCORE_WIDTH = 96
+Index = QModelIndex | QPersistentModelIndex
+NO_INDEX = QModelIndex()
+
+
+class BarDelegate(QStyledItemDelegate):
+    """A share 0..1, the item's user data, as a short bar before its number."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        super().paint(painter, option, index)
+        share = index.data(Qt.ItemDataRole.UserRole)
+        if share is None:
+            return
+        area: QRect = option.rect
+        bar = QRectF(area.left() + 8, area.center().y() - 2, BAR_WIDTH, 4)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.colour("edge", 0.35))
+        painter.drawRoundedRect(bar, 2, 2)
+        painter.setBrush(theme.colour("accent"))
+        painter.drawRoundedRect(QRectF(bar.left(), bar.top(), bar.width() * share, bar.height()), 2, 2)
+        painter.restore()
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(SCORE_WIDTH, ROW_HEIGHT)
