@@ -200,14 +200,13 @@ def _compare_labels(left: Labels, right: Labels, logits: tuple[Any, Any]) -> Lab
 def divergence_bits(left: Logits, right: Logits) -> tuple[float, float] | None:
     """Kullback-Leibler divergences KL(left || right) and KL(right || left) of two classifiers' distributions, in bits;
     None where their classes are not the same ones."""
+    from scipy.special import log_softmax
+
     if sorted(left.labels) != sorted(right.labels) or len(set(left.labels)) < len(left.labels):
         return None
     place = {name: number for number, name in enumerate(right.labels)}
     order = [place[name] for name in left.labels]
-    logs = []
-    for values in (left.values.astype(np.float64), right.values.astype(np.float64)[order]):
-        shifted = values - values.max()
-        logs.append(shifted - np.log(np.exp(shifted).sum()))
+    logs = [log_softmax(left.values.astype(np.float64)), log_softmax(right.values.astype(np.float64)[order])]
     found = [float((np.exp(p) * (p - q)).sum() / np.log(2)) for p, q in ((logs[0], logs[1]), (logs[1], logs[0]))]
     return max(found[0], 0.0), max(found[1], 0.0)
 

@@ -224,9 +224,9 @@ class Logits:
 
     def probabilities(self, temperature: float = 1.0) -> NDArray[np.float32]:
         """Float32 (classes,) that sum to 1: the softmax of the logits divided by `temperature`."""
-        scaled = self.values.astype(np.float64) / temperature
-        power = np.exp(scaled - scaled.max())
-        found: NDArray[np.float32] = (power / power.sum()).astype(np.float32)
+        from scipy.special import softmax
+
+        found: NDArray[np.float32] = softmax(self.values.astype(np.float64) / temperature).astype(np.float32)
         return found
 
 
