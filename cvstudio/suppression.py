@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.nms import is_above, nms, overlaps
 from cvstudio.results import Detections, Source
-from cvstudio.types import Size, readonly
+from cvstudio.types import Size, check_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +64,7 @@ class Suppression:
 
     def __post_init__(self) -> None:
         n, k = len(self.candidates), len(self.kept)
-        expected: dict[str, tuple[Any, tuple[int, ...]]] = {"kept": (np.int64, (k,)), "fate": (np.int64, (n,))}
-        for name, (dtype, shape) in expected.items():
-            array = getattr(self, name)
-            if array.dtype != dtype or array.shape != shape:
-                raise ValueError(f"expected {name} as {np.dtype(dtype)} {shape}, found {array.dtype} {array.shape}")
-            object.__setattr__(self, name, readonly(array))
+        check_arrays(self, {"kept": (np.int64, (k,)), "fate": (np.int64, (n,))})
         if not 0 <= self.step <= self.last_step:
             raise ValueError(f"expected a step of 0..{self.last_step}, found {self.step}")
 
