@@ -135,6 +135,15 @@ def overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[n
     return np.maximum(np.nan_to_num(_shares(own, sides), nan=0.0), 0)
 
 
+def smallest_at(boxes: NDArray[np.float32], x: float, y: float) -> int | None:
+    """Row of the smallest of `boxes` (n, 4) around (x, y), of equal ones the first; None where there is none."""
+    inside = np.flatnonzero((boxes[:, 0] <= x) & (x < boxes[:, 2]) & (boxes[:, 1] <= y) & (y < boxes[:, 3]))
+    if not inside.size:
+        return None
+    around = boxes[inside]
+    return int(inside[np.argmin(np.prod(around[:, 2:] - around[:, :2], axis=1))])
+
+
 def is_above(shares: NDArray[np.float32], iou: float) -> NDArray[np.bool_]:
     """Which of `shares` make the worse box go where `nms` is told `iou`, bool."""
     above: NDArray[np.bool_] = shares > _below(iou) if iou < 1 else np.zeros(shares.shape, bool)

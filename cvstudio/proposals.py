@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.nms import smallest_at
 from cvstudio.results import Source
 from cvstudio.types import Size, check_arrays
 
@@ -134,6 +135,5 @@ class Proposals:
             return None
         rows = self.regions()
         boxes = (self.before if self.show == "before" else self.after)[rows]
-        inside = (boxes[:, 0] <= x) & (x < boxes[:, 2]) & (boxes[:, 1] <= y) & (y < boxes[:, 3])
-        areas = np.where(inside, np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), np.inf)
-        return int(rows[int(np.argmin(areas))]) if inside.any() else None
+        row = smallest_at(boxes, x, y)
+        return None if row is None else int(rows[row])

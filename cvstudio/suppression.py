@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.nms import is_above, nms, overlaps
+from cvstudio.nms import is_above, nms, overlaps, smallest_at
 from cvstudio.results import Detections, Source
 from cvstudio.types import Size, check_arrays
 
@@ -136,10 +136,8 @@ class Suppression:
         return self._smallest([*self.waiting(), *self.stays()], x, y) if number is None else number
 
     def _smallest(self, rows: list[int], x: float, y: float) -> int | None:
-        boxes = self.candidates.boxes[rows]
-        inside = (boxes[:, 0] <= x) & (x < boxes[:, 2]) & (boxes[:, 1] <= y) & (y < boxes[:, 3])
-        areas = np.where(inside, np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), np.inf)
-        return int(self.candidates.ids[rows[int(np.argmin(areas))]]) if inside.any() else None
+        row = smallest_at(self.candidates.boxes[rows], x, y)
+        return None if row is None else int(self.candidates.ids[rows[row]])
 
 
 def suppression(candidates: Detections, iou: float, *, class_wise: bool) -> Suppression:
