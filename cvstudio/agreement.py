@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.nms import pairwise_overlaps
 from cvstudio.results import Detections, HeatMap, Labels, Logits
 from cvstudio.segmentation import Segmentation
 from cvstudio.types import readonly
@@ -127,13 +128,7 @@ def agreement(left: Any, right: Any, *, iou: float = SAME, logits: tuple[Any, An
 
 def shares_of(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
     """Intersection over union of every box of `left` (n, 4) with every one of `right` (m, 4): float64 (n, m)."""
-    one, other = left.astype(np.float64)[:, None], right.astype(np.float64)[None]
-    sides = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
-    common = np.prod(np.maximum(sides, 0), axis=2)
-    areas = [np.prod(boxes[..., 2:] - boxes[..., :2], axis=2) for boxes in (one, other)]
-    union = areas[0] + areas[1] - common
-    found: NDArray[np.float64] = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
-    return found
+    return pairwise_overlaps(left.astype(np.float64), right.astype(np.float64))
 
 
 def match(shares: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
