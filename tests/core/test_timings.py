@@ -13,7 +13,7 @@ import pytest
 from cvstudio import memory
 from cvstudio.errors import DeviceError
 from cvstudio.host import Host, devices
-from cvstudio.timings import KEPT, MOST_KEYS, Timings
+from cvstudio.timings import KEPT, MOST_KEYS, Timings, ms_text
 
 
 def test_the_figures_are_those_of_the_newest_hundred():
@@ -126,3 +126,8 @@ def test_another_device_is_another_key_and_one_that_is_not_there_is_told():
     names = [device for device, _ in devices()]
     assert names[0] == "cpu"
     assert len([name for name in names if name.startswith("cuda")]) == torch.cuda.device_count()
+
+
+def test_milliseconds_are_told_in_three_figures():
+    assert [ms_text(secs) for secs in (0.0, 0.00123, 0.0996, 0.09995, 1.2345)] == ["0.0", "1.2", "99.6", "100", "1,234"]
+    assert [ms_text(secs, decimals=2) for secs in (0.00123, 0.009996, 0.0123, 0.123)] == ["1.23", "10.0", "12.3", "123"]

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.memory import accelerator_bytes, resident_bytes
-from cvstudio.timings import KEPT, Timing
+from cvstudio.timings import KEPT, Timing, ms_text
 from ui.controller import Controller
 from ui.panels import PANELS
 from ui.panels.base import Panel
@@ -33,12 +33,6 @@ RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 def size_text(count: int) -> str:
     """Bytes for reading, in MB up to a thousand of them and in GB above (powers of ten, as disks are sold)."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
-
-
-def ms_text(secs: float) -> str:
-    """Milliseconds with three figures, the unit being in the heading."""
-    ms = secs * 1000
-    return f"{ms:.2f}" if ms < 9.995 else f"{ms:.1f}" if ms < 99.95 else f"{ms:,.0f}"
 
 
 class PerformancePanel(QScrollArea):
@@ -183,7 +177,7 @@ class PerformancePanel(QScrollArea):
                 item.setText(0, name)
                 values = (timing.last_secs, timing.median_secs, timing.p95_secs) if timing else ()
                 for column in (1, 2, 3):
-                    item.setText(column, ms_text(values[column - 1]) if values else "—")
+                    item.setText(column, ms_text(values[column - 1], decimals=2) if values else "—")
 
     def _build(self, groups: list[tuple[str, list[tuple[str, Timing | None]]]]) -> None:
         self.table.clear()
