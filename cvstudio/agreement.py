@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.nms import pairwise_overlaps
 from cvstudio.results import Detections, HeatMap, Labels, Logits
 from cvstudio.segmentation import Segmentation
 from cvstudio.types import readonly
@@ -127,13 +128,7 @@ def agreement(left: Any, right: Any, *, iou: float = SAME, logits: tuple[Any, An
 
 def shares_of(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
     """Intersection over union of every box of `left` (n, 4) with every one of `right` (m, 4): float64 (n, m)."""
-    one, other = left.astype(np.float64)[:, None], right.astype(np.float64)[None]
-    sides = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
-    common = np.prod(np.maximum(sides, 0), axis=2)
-    areas = [np.prod(boxes[..., 2:] - boxes[..., :2], axis=2) for boxes in (one, other)]
-    union = areas[0] + areas[1] - common
-    found: NDArray[np.float64] = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
-    return found
+    return pairwise_overlaps(left.astype(np.float64), right.astype(np.float64))
 
 
 def match(shares: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -200,14 +195,13 @@ def _compare_labels(left: Labels, right: Labels, logits: tuple[Any, Any]) -> Lab
 def divergence_bits(left: Logits, right: Logits) -> tuple[float, float] | None:
     """Kullback-Leibler divergences KL(left || right) and KL(right || left) of two classifiers' distributions, in bits;
     None where their classes are not the same ones."""
+    from scipy.special import log_softmax
+
     if sorted(left.labels) != sorted(right.labels) or len(set(left.labels)) < len(left.labels):
         return None
     place = {name: number for number, name in enumerate(right.labels)}
     order = [place[name] for name in left.labels]
-    logs = []
-    for values in (left.values.astype(np.float64), right.values.astype(np.float64)[order]):
-        shifted = values - values.max()
-        logs.append(shifted - np.log(np.exp(shifted).sum()))
+    logs = [log_softmax(left.values.astype(np.float64)), log_softmax(right.values.astype(np.float64)[order])]
     found = [float((np.exp(p) * (p - q)).sum() / np.log(2)) for p, q in ((logs[0], logs[1]), (logs[1], logs[0]))]
     return max(found[0], 0.0), max(found[1], 0.0)
 

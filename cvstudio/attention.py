@@ -37,11 +37,12 @@ class Projections:
 
     def weights(self, row: int, heads: int) -> NDArray[np.float32]:
         """How strongly the query `row` attends to each key: float32 (heads, places); each head's sum to 1."""
+        from scipy.special import softmax
+
         query = self.queries[row].reshape(heads, -1)
         keys = self.keys.reshape(len(self.keys), heads, -1)
         scores = np.einsum("hd,phd->hp", query, keys, dtype=np.float32) / np.float32(np.sqrt(query.shape[1]))
-        power = np.exp(scores - scores.max(axis=1, keepdims=True))
-        found: NDArray[np.float32] = (power / power.sum(axis=1, keepdims=True)).astype(np.float32)
+        found: NDArray[np.float32] = softmax(scores, axis=1)
         return found
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from cvstudio.results import Source
-from cvstudio.types import Size, readonly
+from cvstudio.types import Size, check_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,19 +41,14 @@ class Landmarks:
 
     def __post_init__(self) -> None:
         n, k = len(self.points), len(self.labels)
-        expected: dict[str, tuple[Any, tuple[int, ...]]] = {
+        expected: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
             "points": (np.float32, (n, k, 2)),
             "scores": (np.float32, (n, k)),
             "ids": (np.int64, (n,)),
         }
         if self.boxes is not None:
             expected["boxes"] = (np.float32, (n, 4))
-        for name, (dtype, shape) in expected.items():
-            array = getattr(self, name)
-            if array.dtype != dtype or array.shape != shape:
-                wanted = f"{np.dtype(dtype)} {shape}"
-                raise ValueError(f"expected {name} as {wanted}, found {array.dtype} {array.shape}")
-            object.__setattr__(self, name, readonly(array))
+        check_arrays(self, expected)
 
     def __len__(self) -> int:
         return len(self.points)

@@ -1,48 +1,32 @@
-"""Memory of this process and of the accelerator, without a library for it."""
+"""Memory of this process and of the accelerator."""
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
-
-STATM = Path("/proc/self/statm")
 
 
-def resident_bytes() -> int | None:
-    """Memory of this process that is in RAM; its peak where the system tells no more, None where it tells nothing."""
-    try:
-        return int(STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return _peak_bytes()
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM."""
+    import psutil
+
+    resident: int = psutil.Process().memory_info().rss
+    return resident
 
 
-def _peak_bytes() -> int | None:
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # macOS counts bytes, the others kibibytes.
-    return peak if sys.platform == "darwin" else peak * 1024
+def physical_bytes() -> int:
+    """RAM of this machine."""
+    import psutil
 
-
-def physical_bytes() -> int | None:
-    """RAM of this machine; None where the system does not tell."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, AttributeError):
-        return None
+    total: int = psutil.virtual_memory().total
+    return total
 
 
 def network_budget(device: str) -> int:
-    """Bytes that loaded networks may take on `device`: half of an accelerator's own memory, else a quarter of the RAM;
-    4 GiB where nothing is known."""
+    """Bytes that loaded networks may take on `device`: half of an accelerator's own, else a quarter of the RAM."""
     accelerator = accelerator_bytes(device)
     if accelerator is not None:
         return accelerator[1] // 2
-    ram = physical_bytes()
-    return ram // 4 if ram is not None else 4 << 30
+    return physical_bytes() // 4
 
 
 def accelerator_bytes(device: str) -> tuple[int, int] | None:

@@ -6,8 +6,12 @@ Source: the greedy rule of Felzenszwalb et al., "Object Detection with Discrimin
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
+
+F = TypeVar("F", np.float32, np.float64)
 
 _FIRST = 16
 _BLOCK = 64
@@ -45,8 +49,8 @@ def nms(
     if iou >= 1 or len(order) < 2:
         return order
     threshold = _below(iou)
-    x1, y1, x2, y2 = np.ascontiguousarray(boxes[order].T)
-    sides = np.stack((x1, y1, x2, y2, (x2 - x1) * (y2 - y1)))
+    sides = _sides(boxes[order])
+    x1 = sides[0]
     group = np.zeros(len(order), np.int64) if classes is None else np.unique(classes[order], return_inverse=True)[1]
     alive = np.ones(len(order), bool)
     by_left = np.lexsort((x1, group))
@@ -127,12 +131,24 @@ def _alive_by_blocks(sides: _Sides, threshold: np.float32) -> NDArray[np.bool_]:
 def overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
     """Intersection over union of `box` (4,) with each of `others` (n, 4), float32 (n,): the numbers that `nms`
     compares, to the last bit. Two empty boxes share nothing."""
-    x1, y1, x2, y2 = np.ascontiguousarray(others.T)
-    sides = np.stack((x1, y1, x2, y2, (x2 - x1) * (y2 - y1)))
-    left, top, right, bottom = box
-    own = np.array([left, top, right, bottom, (right - left) * (bottom - top)], np.float32)[:, None]
+    found: NDArray[np.float32] = pairwise_overlaps(box[None], others)[0]
+    return found
+
+
+def pairwise_overlaps(boxes: NDArray[F], others: NDArray[F]) -> NDArray[F]:
+    """Intersection over union of each of `boxes` (n, 4) with each of `others` (m, 4): (n, m), as exact as they are.
+    Two empty boxes share nothing."""
     # A negative width, clipped, is what an intersection without area has.
-    return np.maximum(np.nan_to_num(_shares(own, sides), nan=0.0), 0)
+    return np.maximum(np.nan_to_num(_shares(_sides(boxes)[:, :, None], _sides(others)[:, None]), nan=0.0), 0)
+
+
+def smallest_at(boxes: NDArray[np.float32], x: float, y: float) -> int | None:
+    """Row of the smallest of `boxes` (n, 4) around (x, y), of equal ones the first; None where there is none."""
+    inside = np.flatnonzero((boxes[:, 0] <= x) & (x < boxes[:, 2]) & (boxes[:, 1] <= y) & (y < boxes[:, 3]))
+    if not inside.size:
+        return None
+    around = boxes[inside]
+    return int(inside[np.argmin(np.prod(around[:, 2:] - around[:, :2], axis=1))])
 
 
 def is_above(shares: NDArray[np.float32], iou: float) -> NDArray[np.bool_]:
@@ -147,12 +163,18 @@ def _overlapping(one: _Sides, other: _Sides, threshold: np.float32) -> NDArray[n
     return above
 
 
-def _shares(one: _Sides, other: _Sides) -> NDArray[np.float32]:
+def _sides(boxes: NDArray[F]) -> NDArray[F]:
+    """x1, y1, x2, y2 and area of `boxes` (n, 4), one a row: (5, n)."""
+    x1, y1, x2, y2 = np.ascontiguousarray(boxes.T)
+    return np.stack((x1, y1, x2, y2, (x2 - x1) * (y2 - y1)))
+
+
+def _shares(one: NDArray[F], other: NDArray[F]) -> NDArray[F]:
     """Intersection over union, negative or NaN where there is none; the shapes after the first axis broadcast.
 
-    Float32 throughout and in this order of operations, for the same rounding as torchvision's.
+    In this order of operations, and in float32 for boxes in it, for the same rounding as torchvision's.
     """
-    width: NDArray[np.float32] = np.minimum(one[2], other[2])
+    width: NDArray[F] = np.minimum(one[2], other[2])
     spare = np.maximum(one[0], other[0])
     width -= spare
     # One clipped factor is enough: a negative product is above no threshold.

@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.nms import smallest_at
 from cvstudio.results import Source
-from cvstudio.types import Size, readonly
+from cvstudio.types import Size, check_arrays
 
 Shows = Literal["anchors", "before", "after", "both"]
 
@@ -95,19 +96,17 @@ class Proposals:
 
     def __post_init__(self) -> None:
         n, m = sum(level.count for level in self.levels), len(self.before)
-        expected: dict[str, tuple[Any, tuple[int, ...]]] = {
-            "anchors": (np.float32, (n, 4)),
-            "before": (np.float32, (m, 4)),
-            "promise": (np.float32, (m,)),
-            "after": (np.float32, (m, 4)),
-            "scores": (np.float32, (m,)),
-            "classes": (np.int64, (m,)),
-        }
-        for name, (dtype, shape) in expected.items():
-            array = getattr(self, name)
-            if array.dtype != dtype or array.shape != shape:
-                raise ValueError(f"expected {name} as {np.dtype(dtype)} {shape}, found {array.dtype} {array.shape}")
-            object.__setattr__(self, name, readonly(array))
+        check_arrays(
+            self,
+            {
+                "anchors": (np.float32, (n, 4)),
+                "before": (np.float32, (m, 4)),
+                "promise": (np.float32, (m,)),
+                "after": (np.float32, (m, 4)),
+                "scores": (np.float32, (m,)),
+                "classes": (np.int64, (m,)),
+            },
+        )
 
     def shown(self, **values: Any) -> Proposals:
         """The same, looked at in another way."""
@@ -136,6 +135,5 @@ class Proposals:
             return None
         rows = self.regions()
         boxes = (self.before if self.show == "before" else self.after)[rows]
-        inside = (boxes[:, 0] <= x) & (x < boxes[:, 2]) & (boxes[:, 1] <= y) & (y < boxes[:, 3])
-        areas = np.where(inside, np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), np.inf)
-        return int(rows[int(np.argmin(areas))]) if inside.any() else None
+        row = smallest_at(boxes, x, y)
+        return None if row is None else int(rows[row])

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from cvstudio.masks import Masks
-from cvstudio.types import Rect, Size, readonly
+from cvstudio.types import Rect, Size, check_arrays, readonly
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Detections:
         n = len(self.boxes)
         if self.masks is not None and len(self.masks) != n:
             raise ValueError(f"expected {n} masks, found {len(self.masks)}")
-        expected: dict[str, tuple[Any, tuple[int, ...]]] = {
+        expected: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
             "boxes": (np.float32, (n, 4)),
             "scores": (np.float32, (n,)),
             "classes": (np.int64, (n,)),
@@ -102,12 +102,7 @@ class Detections:
         }
         if self.track_ids is not None:
             expected["track_ids"] = (np.int64, (n,))
-        for name, (dtype, shape) in expected.items():
-            array = getattr(self, name)
-            if array.dtype != dtype or array.shape != shape:
-                wanted = f"{np.dtype(dtype)} {shape}"
-                raise ValueError(f"expected {name} as {wanted}, found {array.dtype} {array.shape}")
-            object.__setattr__(self, name, readonly(array))
+        check_arrays(self, expected)
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -224,9 +219,9 @@ class Logits:
 
     def probabilities(self, temperature: float = 1.0) -> NDArray[np.float32]:
         """Float32 (classes,) that sum to 1: the softmax of the logits divided by `temperature`."""
-        scaled = self.values.astype(np.float64) / temperature
-        power = np.exp(scaled - scaled.max())
-        found: NDArray[np.float32] = (power / power.sum()).astype(np.float32)
+        from scipy.special import softmax
+
+        found: NDArray[np.float32] = softmax(self.values.astype(np.float64) / temperature).astype(np.float32)
         return found
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.nms import is_above, nms, overlaps
+from cvstudio.nms import is_above, nms, overlaps, smallest_at
 from cvstudio.results import Detections, Source
-from cvstudio.types import Size, readonly
+from cvstudio.types import Size, check_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +64,7 @@ class Suppression:
 
     def __post_init__(self) -> None:
         n, k = len(self.candidates), len(self.kept)
-        expected: dict[str, tuple[Any, tuple[int, ...]]] = {"kept": (np.int64, (k,)), "fate": (np.int64, (n,))}
-        for name, (dtype, shape) in expected.items():
-            array = getattr(self, name)
-            if array.dtype != dtype or array.shape != shape:
-                raise ValueError(f"expected {name} as {np.dtype(dtype)} {shape}, found {array.dtype} {array.shape}")
-            object.__setattr__(self, name, readonly(array))
+        check_arrays(self, {"kept": (np.int64, (k,)), "fate": (np.int64, (n,))})
         if not 0 <= self.step <= self.last_step:
             raise ValueError(f"expected a step of 0..{self.last_step}, found {self.step}")
 
@@ -142,10 +136,8 @@ class Suppression:
         return self._smallest([*self.waiting(), *self.stays()], x, y) if number is None else number
 
     def _smallest(self, rows: list[int], x: float, y: float) -> int | None:
-        boxes = self.candidates.boxes[rows]
-        inside = (boxes[:, 0] <= x) & (x < boxes[:, 2]) & (boxes[:, 1] <= y) & (y < boxes[:, 3])
-        areas = np.where(inside, np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), np.inf)
-        return int(self.candidates.ids[rows[int(np.argmin(areas))]]) if inside.any() else None
+        row = smallest_at(self.candidates.boxes[rows], x, y)
+        return None if row is None else int(self.candidates.ids[rows[row]])
 
 
 def suppression(candidates: Detections, iou: float, *, class_wise: bool) -> Suppression:

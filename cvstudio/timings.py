@@ -17,6 +17,14 @@ KEPT = 100
 MOST_KEYS = 256
 
 
+def ms_text(secs: float, decimals: int = 1) -> str:
+    """Milliseconds, without their unit, in three figures of which up to `decimals`, 1 or 2, stand behind the point."""
+    ms = secs * 1000
+    if decimals > 1 and ms < 9.995:
+        return f"{ms:.2f}"
+    return f"{ms:.1f}" if ms < 99.95 else f"{ms:,.0f}"
+
+
 @dataclass(frozen=True)
 class Timing:
     """Durations in seconds of the newest `count` runs of one thing, at most `KEPT`.

@@ -48,29 +48,24 @@ def extent(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
 def is_watertight(mesh: TriangleMesh) -> bool:
     """Whether every edge belongs to exactly two triangles. Vertices at the same place count as one, for files split
     them where textures or normals have a seam."""
-    if not len(mesh.triangles):
-        return False
+    from trimesh import graph
+
     edges = _edges(_welded(mesh))
-    _, counts = np.unique(edges[:, 0] * (len(mesh.vertices) + 1) + edges[:, 1], return_counts=True)
-    return bool((counts == 2).all())
+    return bool(len(edges)) and graph.is_watertight(edges, edges)[0]
 
 
 def count_components(mesh: TriangleMesh) -> int:
     """How many pieces hang together by vertices, those at the same place being one; lone vertices are none."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    from trimesh import graph
 
-    if not len(mesh.triangles):
-        return 0
-    triangles = _welded(mesh)
-    n = int(triangles.max()) + 1
-    edges = _edges(triangles)
-    _, labels = connected_components(coo_array((np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])), (n, n)))
-    return len(np.unique(labels[np.unique(triangles)]))
+    edges = _edges(_welded(mesh))
+    # Numbers of lone places have labels, too: only those of edges count.
+    return len(np.unique(graph.connected_component_labels(edges)[edges])) if len(edges) else 0
 
 
 def _welded(mesh: TriangleMesh) -> NDArray[np.int64]:
-    """The triangles as numbers of places instead of vertices; those without an area are left out."""
+    """The triangles as numbers of places instead of vertices; those without an area are left out. trimesh's own
+    welding rounds places to 1e-8, however small the mesh is."""
     found = merge_equal(mesh.vertices)[1][mesh.triangles]
     a, b, c = found.T
     return np.asarray(found[(a != b) & (b != c) & (a != c)])

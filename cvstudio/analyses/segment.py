@@ -97,11 +97,11 @@ def decide(inputs: Inputs, params: RegionParams, progress: Progress) -> Iterator
 def _likeliest(maps: ClassMaps, size: Size, certainty: float, progress: Progress) -> NDArray[np.int16]:
     """Class int16 (h, w) at `size`, -1 where its probability is below `certainty`. One class at a time: all of them
     at the size of the picture would be gigabytes."""
-    power = np.exp(maps.logits - maps.logits.max(axis=0, keepdims=True))
-    power /= power.sum(axis=0, keepdims=True)
+    from scipy.special import softmax
+
     highest = np.full((size.height, size.width), -1, np.float32)
     best = np.zeros((size.height, size.width), np.int16)
-    for index, shares in enumerate(power):
+    for index, shares in enumerate(softmax(maps.logits, axis=0)):
         progress.check()
         here = _enlarged(np.ascontiguousarray(shares, np.float32), maps.window, size, smooth=True)
         better = here > highest

@@ -8,6 +8,7 @@ from typing import Any
 
 from cvstudio.catalogue.entries import Entry
 from cvstudio.errors import UserError
+from cvstudio.timings import ms_text
 
 
 class ColumnError(UserError):
@@ -50,12 +51,11 @@ def bytes_text(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count else ""
 
 
-def ms_text(entry: Entry) -> str:
+def speed_text(entry: Entry) -> str:
     """Milliseconds; with a sign before them where only the bare network was measured."""
     if entry.speed is None:
         return ""
-    ms = entry.speed.ms
-    return ("≈ " if entry.speed.what == "network" else "") + (f"{ms:.0f}" if ms >= 99.5 else f"{ms:.1f}")
+    return ("≈ " if entry.speed.what == "network" else "") + ms_text(entry.speed.ms / 1000)
 
 
 def _score_text(entry: Entry) -> str:
@@ -103,7 +103,7 @@ COLUMNS = (
     Column(
         "ms",
         "ms here",
-        ms_text,
+        speed_text,
         lambda e: e.speed.ms if e.speed else None,
         True,
         "Measured on this device, a picture; ≈ is the bare network without its weights.",

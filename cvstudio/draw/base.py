@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +73,22 @@ class Emphasis:
     layer: int | None = None
 
 
+class Ground(NamedTuple):
+    """The visible part of a picture, to be painted on.
+
+    Parameters
+    ----------
+    pixels : uint8 RGB (bottom - top, right - left, 3)
+    left, top, right, bottom : where it lies on the grid
+    """
+
+    pixels: NDArray[np.uint8]
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
 def grid(value: float, scale: float) -> int:
     """The edge between output pixels that is nearest to the image coordinate `value`.
 
@@ -96,6 +114,29 @@ def visible_part(size: Size, view: View) -> tuple[int, int, int, int]:
     x, y = grid_origin(view)
     whole, shown = grid_size(size, view.scale), view.size
     return max(x, 0), max(y, 0), min(x + shown.width, whole.width), min(y + shown.height, whole.height)
+
+
+@contextlib.contextmanager
+def painted_over(size: Size, canvas: NDArray[np.uint8], view: View, look: Look) -> Iterator[Ground | None]:
+    """Paint over a picture of `size` as strongly as `look` says.
+
+    Yields
+    ------
+    What to paint on; it covers what is below once the block ends. None where nothing of it would be seen.
+    """
+    left, top, right, bottom = visible_part(size, view)
+    if look.opacity <= 0 or right <= left or bottom <= top:
+        yield None
+        return
+    x, y = grid_origin(view)
+    # Beyond the picture nothing is painted, as a file has nothing there.
+    shown = canvas[top - y : bottom - y, left - x : right - x]
+    target = shown if look.opacity >= 1 else shown.copy()
+    yield Ground(target, left, top, right, bottom)
+    if look.opacity < 1:
+        import cv2
+
+        shown[:] = cv2.addWeighted(target, look.opacity, shown, 1 - look.opacity, 0)
 
 
 @functools.singledispatch

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, visible_part
+from cvstudio.draw.base import Emphasis, Look, draw, painted_over
 from cvstudio.draw.colours import row_colour
 from cvstudio.draw.labels import Label, place_labels, text_size
 from cvstudio.draw.masks import paint_masks
@@ -23,23 +23,18 @@ REACH = 4
 
 @draw.register
 def _(result: Detections, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
-    import cv2
-
-    left, top, right, bottom = visible_part(result.size, view)
-    if not len(result) or look.opacity <= 0 or right <= left or bottom <= top:
+    if not len(result):
         return
-    x, y = grid_origin(view)
-    # Beyond the picture nothing is painted, as a file has nothing there.
-    shown = canvas[top - y : bottom - y, left - x : right - x]
-    target = shown if look.opacity >= 1 else shown.copy()
-    corners = box_corners(result, view.scale)
-    paint_masks(result, target, view.scale, look, emphasis, (left, top, right, bottom))
-    paint_trails(result, target, view.scale, look, (left, top))
-    _paint_boxes(result, corners - np.array([left, top, left, top]), target, look, emphasis)
-    labels = place_labels(result, corners, view.scale, look)
-    paint_chips(labels, target, (left, top), look, lambda row: row_colour(result, row, look))
-    if look.opacity < 1:
-        shown[:] = cv2.addWeighted(target, look.opacity, shown, 1 - look.opacity, 0)
+    with painted_over(result.size, canvas, view, look) as ground:
+        if ground is None:
+            return
+        target, left, top, right, bottom = ground
+        corners = box_corners(result, view.scale)
+        paint_masks(result, target, view.scale, look, emphasis, (left, top, right, bottom))
+        paint_trails(result, target, view.scale, look, (left, top))
+        _paint_boxes(result, corners - np.array([left, top, left, top]), target, look, emphasis)
+        labels = place_labels(result, corners, view.scale, look)
+        paint_chips(labels, target, (left, top), look, lambda row: row_colour(result, row, look))
 
 
 def box_corners(result: Detections, scale: float) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, grid_size, visible_part
+from cvstudio.draw.base import Emphasis, Look, draw, grid_size, painted_over
 from cvstudio.draw.boxes import REACH, outline, paint_chips
 from cvstudio.draw.labels import MAX_LABELS, place_texts, text_size
 from cvstudio.draw.palette import COLOURS, INK, PAPER, RGB, class_colour
@@ -25,18 +25,10 @@ def level_colour(number: int) -> RGB:
 
 @draw.register
 def _(result: Proposals, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
-    import cv2
-
-    left, top, right, bottom = visible_part(result.size, view)
-    if look.opacity <= 0 or right <= left or bottom <= top:
-        return
-    x, y = grid_origin(view)
-    shown = canvas[top - y : bottom - y, left - x : right - x]
-    target = shown if look.opacity >= 1 else shown.copy()
     paint = _paint_anchors if result.show == "anchors" else _paint_regions
-    paint(result, target, (left, top), view.scale, look, emphasis)
-    if look.opacity < 1:
-        shown[:] = cv2.addWeighted(target, look.opacity, shown, 1 - look.opacity, 0)
+    with painted_over(result.size, canvas, view, look) as ground:
+        if ground is not None:
+            paint(result, ground.pixels, (ground.left, ground.top), view.scale, look, emphasis)
 
 
 def _edges(boxes: NDArray[np.float32], scale: float) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, visible_part
+from cvstudio.draw.base import Emphasis, Look, draw, painted_over
 from cvstudio.draw.palette import INK, PAPER, RGB, class_colour
 from cvstudio.draw.text import chip
 from cvstudio.landmarks import Landmarks
@@ -28,24 +28,21 @@ NAMES_UP_TO = 3
 
 @draw.register
 def _(result: Landmarks, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
-    import cv2
-
-    left, top, right, bottom = visible_part(result.size, view)
-    if not len(result) or look.opacity <= 0 or right <= left or bottom <= top:
+    if not len(result):
         return
-    x, y = grid_origin(view)
-    shown = canvas[top - y : bottom - y, left - x : right - x]
-    target = shown if look.opacity >= 1 else shown.copy()
-    target = np.ascontiguousarray(target)
-    places = result.points.astype(np.float64) * view.scale - np.array([left, top])
-    believed = result.believed()
-    for row in range(len(result)):
-        number = int(result.ids[row])
-        chosen = number in emphasis.selected or number == emphasis.hovered
-        _paint_whole(target, result, places[row], believed[row], look.line_width + chosen)
-        if look.show_labels and chosen and len(result) <= NAMES_UP_TO:
-            _name(target, result, places[row], believed[row], 9 + 2 * look.line_width)
-    shown[:] = target if look.opacity >= 1 else cv2.addWeighted(target, look.opacity, shown, 1 - look.opacity, 0)
+    with painted_over(result.size, canvas, view, look) as ground:
+        if ground is None:
+            return
+        target = np.ascontiguousarray(ground.pixels)
+        places = result.points.astype(np.float64) * view.scale - np.array([ground.left, ground.top])
+        believed = result.believed()
+        for row in range(len(result)):
+            number = int(result.ids[row])
+            chosen = number in emphasis.selected or number == emphasis.hovered
+            _paint_whole(target, result, places[row], believed[row], look.line_width + chosen)
+            if look.show_labels and chosen and len(result) <= NAMES_UP_TO:
+                _name(target, result, places[row], believed[row], 9 + 2 * look.line_width)
+        ground.pixels[:] = target
 
 
 def side_colour(name: str) -> RGB:

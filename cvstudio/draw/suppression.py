@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, grid_size, visible_part
+from cvstudio.draw.base import Emphasis, Look, draw, grid_size, painted_over
 from cvstudio.draw.boxes import REACH, box_corners, outline, paint_chips
 from cvstudio.draw.labels import MAX_LABELS, Label, label_text, place_texts, text_size
 from cvstudio.draw.palette import INK, RGB, class_colour
@@ -21,28 +21,24 @@ DASH = 5
 
 @draw.register
 def _(result: Suppression, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
-    import cv2
-
-    left, top, right, bottom = visible_part(result.size, view)
-    if not len(result.candidates) or look.opacity <= 0 or right <= left or bottom <= top:
+    if not len(result.candidates):
         return
-    x, y = grid_origin(view)
-    shown = canvas[top - y : bottom - y, left - x : right - x]
-    target = shown if look.opacity >= 1 else shown.copy()
-    corners = box_corners(result.candidates, view.scale)
-    painter = _Painter(result, target, corners - np.array([left, top, left, top]), look, emphasis)
-    pairs = result.pairs()
-    painter.boxes(pairs)
-    labels = place_texts(
-        _texts(result, pairs, look, emphasis),
-        corners,
-        grid_size(result.size, view.scale),
-        text_size(look),
-        covering=False,
-    )
-    painter.texts(labels, pairs, (left, top))
-    if look.opacity < 1:
-        shown[:] = cv2.addWeighted(target, look.opacity, shown, 1 - look.opacity, 0)
+    with painted_over(result.size, canvas, view, look) as ground:
+        if ground is None:
+            return
+        left, top = ground.left, ground.top
+        corners = box_corners(result.candidates, view.scale)
+        painter = _Painter(result, ground.pixels, corners - np.array([left, top, left, top]), look, emphasis)
+        pairs = result.pairs()
+        painter.boxes(pairs)
+        labels = place_texts(
+            _texts(result, pairs, look, emphasis),
+            corners,
+            grid_size(result.size, view.scale),
+            text_size(look),
+            covering=False,
+        )
+        painter.texts(labels, pairs, (left, top))
 
 
 def _texts(result: Suppression, pairs: Pairs | None, look: Look, emphasis: Emphasis) -> list[tuple[int, str]]:

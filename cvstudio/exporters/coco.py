@@ -33,19 +33,12 @@ class CocoOptions:
 
 
 def compressed(counts: list[int]) -> str:
-    """COCO's compact form of run lengths: from the third on the difference to the one before the last, in groups of
-    five bits, the lowest first; a sixth bit says that more follow, and 48 makes a character of it."""
-    characters = []
-    for index, count in enumerate(counts):
-        value = count - counts[index - 2] if index > 2 else count
-        more = True
-        while more:
-            group = value & 31
-            value >>= 5
-            # What is left is only the sign, which the highest of the five bits tells, too.
-            more = value != (-1 if group & 16 else 0)
-            characters.append(chr(48 + (group | 32 if more else group)))
-    return "".join(characters)
+    """COCO's compact form of run lengths."""
+    from pycocotools import mask
+
+    # The form does not hold the size, which only comes back beside it.
+    coded: bytes = mask.frPyObjects({"size": [1, sum(counts)], "counts": counts}, 1, sum(counts))["counts"]
+    return coded.decode("ascii")
 
 
 def _segmentation(found: Detections, row: int, options: CocoOptions) -> tuple[Any, float | None]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from cvstudio.closing import Closing
 from cvstudio.params import Field
-from cvstudio.types import Size
+from cvstudio.types import Frame, Size
 
 
 class MediaKind(StrEnum):
@@ -108,6 +108,27 @@ class Media:
 
 class BaseReader(Closing):
     """Reads one medium. Used by one thread only: each lane opens its own."""
+
+
+class MovingReader(BaseReader):
+    """Reads moving pictures."""
+
+    def step(self, pts: float, direction: int) -> Frame:
+        """The picture after (+1) or before (-1) the one that is shown at `pts`; at either end, that one itself.
+
+        Raises
+        ------
+        MediaError
+            The file is damaged, or was removed or changed since.
+        ValueError
+            `direction` is neither 1 nor -1.
+        """
+        if direction not in (1, -1):
+            raise ValueError(f"expected a direction of 1 or -1, found {direction}")
+        return self._beside(pts, direction)
+
+    def _beside(self, pts: float, direction: int) -> Frame:
+        raise NotImplementedError
 
 
 def _no_settings(media: Media) -> tuple[Field, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cvstudio.errors import MediaError
-from cvstudio.media.base import BaseReader, Format, Media, MediaKind
+from cvstudio.media.base import Format, Media, MediaKind, MovingReader
 from cvstudio.media.container import (
     check_whole,
     decode_video,
@@ -46,7 +46,7 @@ _KEPT_BYTES = 64 << 20
 _KEPT_FRAMES = 4
 
 
-class VideoReader(BaseReader):
+class VideoReader(MovingReader):
     """Reads the frames of one video.
 
     Times are seconds from its first frame, which is at 0.0 whatever the file says. Going forward never seeks.
@@ -93,18 +93,7 @@ class VideoReader(BaseReader):
         found = self._find(self._origin) if self._shown is None else self._after(self._shown[0])
         return None if found is None else self._show(found)
 
-    def step(self, pts: float, direction: int) -> Frame:
-        """The frame after (+1) or before (-1) the one that is shown at `pts`; at either end, that one itself.
-
-        Raises
-        ------
-        MediaError
-            The file is damaged, or was removed or changed since.
-        ValueError
-            `direction` is neither 1 nor -1.
-        """
-        if direction not in (1, -1):
-            raise ValueError(f"expected a direction of 1 or -1, found {direction}")
+    def _beside(self, pts: float, direction: int) -> Frame:
         here = self._find(self._ticks(pts))
         if direction < 0:
             return self._show(self._find(here[0] - 1))

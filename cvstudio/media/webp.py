@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from cvstudio.media.base import BaseReader, Format, Media, MediaKind
+from cvstudio.media.base import Format, Media, MediaKind, MovingReader
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.headers import read_header, webp_chunks
 from cvstudio.media.identity import HEAD_BYTES, FileGuard, damaged, decoding
@@ -40,7 +40,7 @@ def _delays(path: Path) -> tuple[int, ...]:
     return tuple(found)
 
 
-class WebPReader(BaseReader):
+class WebPReader(MovingReader):
     """Reads the pictures of one WebP that moves; it is used as a `VideoReader`.
 
     A picture is only what changes in the one before, so that going back further than what is kept means decoding from
@@ -88,18 +88,7 @@ class WebPReader(BaseReader):
         number = 0 if self._shown is None else self._shown + 1
         return self._show(number) if number < len(self._starts) else None
 
-    def step(self, pts: float, direction: int) -> Frame:
-        """The picture after (+1) or before (-1) the one that is shown at `pts`; at either end, that one itself.
-
-        Raises
-        ------
-        MediaError
-            The file is damaged, or was removed or changed since.
-        ValueError
-            `direction` is neither 1 nor -1.
-        """
-        if direction not in (1, -1):
-            raise ValueError(f"expected a direction of 1 or -1, found {direction}")
+    def _beside(self, pts: float, direction: int) -> Frame:
         return self._show(min(max(0, self._number_at(pts) + direction), len(self._starts) - 1))
 
     def close(self) -> None:

@@ -92,8 +92,9 @@ def _activated(scores: NDArray[Any], model: OwnModel, axis: int = -1) -> NDArray
     if kind == "sigmoid":
         return np.asarray(1 / (1 + np.exp(-np.clip(scores, -80, 80))), np.float32)
     if kind == "softmax":
-        power = np.exp(scores - scores.max(axis=axis, keepdims=True))
-        return np.asarray(power / power.sum(axis=axis, keepdims=True), np.float32)
+        from scipy.special import softmax
+
+        return np.asarray(softmax(scores, axis=axis), np.float32)
     return scores
 
 

@@ -63,6 +63,41 @@ class Task(Protocol):
         ...
 
 
+class Evaluation(Protocol):
+    """How a recipe's network is measured; a module of two functions is one. See `TrainingRecipe`."""
+
+    def calibrate(self, data: Path, weights: Path, progress: Progress) -> Mapping[str, Any]: ...
+
+    def evaluate(
+        self,
+        data: Path,
+        weights: Path | None,
+        settings: Mapping[str, Any] | None,
+        limit: int | None,
+        progress: Progress,
+    ) -> Mapping[str, float]: ...
+
+
+@dataclass(frozen=True)
+class LateEvaluation:
+    """An evaluation that `load` imports when it is used: recipes are listed without torch."""
+
+    load: Callable[[], Evaluation]
+
+    def calibrate(self, data: Path, weights: Path, progress: Progress) -> Mapping[str, Any]:
+        return self.load().calibrate(data, weights, progress)
+
+    def evaluate(
+        self,
+        data: Path,
+        weights: Path | None,
+        settings: Mapping[str, Any] | None,
+        limit: int | None,
+        progress: Progress,
+    ) -> Mapping[str, float]:
+        return self.load().evaluate(data, weights, settings, limit, progress)
+
+
 @dataclass(frozen=True)
 class Source:
     """A set of data that a model was trained on."""

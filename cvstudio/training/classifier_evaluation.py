@@ -30,9 +30,9 @@ BATCH = 100
 
 def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
     """Probabilities (n, classes) of logits divided by the temperature."""
-    scaled = logits.astype(np.float64) / temperature
-    power = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    probabilities: NDArray[np.float64] = power / power.sum(axis=1, keepdims=True)
+    from scipy import special
+
+    probabilities: NDArray[np.float64] = special.softmax(logits.astype(np.float64) / temperature, axis=1)
     return probabilities
 
 

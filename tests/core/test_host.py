@@ -138,8 +138,8 @@ def test_the_budget_suits_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cvstudio.memory.accelerator_bytes", lambda device: (1 << 30, 80 << 30))
     assert Host("cuda").budget_bytes == 40 << 30
     monkeypatch.setattr("cvstudio.memory.accelerator_bytes", lambda device: None)
-    monkeypatch.setattr("cvstudio.memory.physical_bytes", lambda: None)
-    assert Host("cpu").budget_bytes == 4 << 30
+    monkeypatch.setattr("cvstudio.memory.physical_bytes", lambda: 32 << 30)
+    assert Host("cpu").budget_bytes == 8 << 30
     assert Host("cpu", budget_bytes=7).budget_bytes == 7
 
 

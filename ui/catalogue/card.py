@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cvstudio.catalogue.columns import count_text, ms_text
+from cvstudio.catalogue.columns import count_text, speed_text
 from cvstudio.catalogue.entries import Entry
 from cvstudio.inspection.layers import Inspection
 from cvstudio.weights.terms import Place
@@ -175,7 +175,7 @@ class CatalogueCard(QWidget):
             )
         if entry.speed is not None:
             where = self.tr("{ms} ms here") if entry.speed.what == "model" else self.tr("{ms} ms here, network alone")
-            parts.append(where.format(ms=ms_text(entry).removeprefix("≈ ")))
+            parts.append(where.format(ms=speed_text(entry).removeprefix("≈ ")))
         return " · ".join(parts)
 
     def _turn(self) -> None:

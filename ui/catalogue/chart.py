@@ -19,7 +19,7 @@ from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPen, QResizeEvent
 from PySide6.QtWidgets import QLabel, QToolTip, QVBoxLayout, QWidget
 
 from cvstudio.catalogue.chart import Bubble, Cost, bubbles
-from cvstudio.catalogue.columns import bytes_text, count_text, ms_text
+from cvstudio.catalogue.columns import bytes_text, count_text, speed_text
 from cvstudio.catalogue.entries import Entry
 from cvstudio.draw.palette import COLOURS, contrast
 from ui import theme
@@ -345,5 +345,5 @@ def facts_of(entry: Entry, metric: str) -> str:
     if entry.terms.size_bytes:
         lines.append(bytes_text(entry.terms.size_bytes))
     if entry.speed is not None:
-        lines.append(f"{ms_text(entry)} ms")
+        lines.append(f"{speed_text(entry)} ms")
     return "\n".join(lines)

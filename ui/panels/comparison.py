@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QStackedWidget, QVBoxLayout, 
 
 from cvstudio.agreement import BoxAgreement, LabelAgreement, RegionAgreement, told
 from cvstudio.results import Detections, Labels
+from cvstudio.timings import ms_text
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.translate import translated
@@ -24,11 +25,6 @@ DELAY_MS = 80
 MOST = 500
 """Rows."""
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-
-
-def ms_text(secs: float) -> str:
-    """Milliseconds with unit."""
-    return f"{secs * 1000:.1f} ms" if secs < 0.1 else f"{secs * 1000:,.0f} ms"
 
 
 class ComparePanel(QWidget):
@@ -112,7 +108,7 @@ class ComparePanel(QWidget):
             if found.unknown_left or found.unknown_right:
                 lines.append((self.tr("… unknown there"), str(found.unknown_left), str(found.unknown_right)))
         secs = [self._comparing.network_secs(side) for side in (0, 1)]
-        times = [self.tr("from cache") if item is None else ms_text(item) for item in secs]
+        times = [self.tr("from cache") if item is None else f"{ms_text(item)} ms" for item in secs]
         return [*lines, (self.tr("Time"), times[0], times[1])]
 
     def _agreement(self) -> list[Figure]:

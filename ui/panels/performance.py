@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.memory import accelerator_bytes, resident_bytes
-from cvstudio.timings import KEPT, Timing
+from cvstudio.timings import KEPT, Timing, ms_text
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.pipeline import DECODE, DRAW, PAINT
@@ -32,12 +32,6 @@ RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 def size_text(count: int) -> str:
     """Bytes for reading, in MB up to a thousand of them and in GB above (powers of ten, as disks are sold)."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
-
-
-def ms_text(secs: float) -> str:
-    """Milliseconds with three figures, the unit being in the heading."""
-    ms = secs * 1000
-    return f"{ms:.2f}" if ms < 9.995 else f"{ms:.1f}" if ms < 99.95 else f"{ms:,.0f}"
 
 
 class PerformancePanel(QScrollArea):
@@ -125,8 +119,7 @@ class PerformancePanel(QScrollArea):
         precision = ", ".join(host.precisions)
         self.facts["device"].setText(f"{host.device_name} · {precision}" if precision else host.device_name)
         self.facts["device"].setToolTip("\n".join([self._device_tip, *host.reasons]))
-        resident = resident_bytes()
-        self.facts["memory"].setText(size_text(resident) if resident is not None else "—")
+        self.facts["memory"].setText(size_text(resident_bytes()))
         of = self.tr("{used} of {all}")
         self.facts["cache"].setText(of.format(used=size_text(cache.used_bytes), all=size_text(cache.budget_bytes)))
         self.facts["networks"].setText(of.format(used=size_text(host.used_bytes), all=size_text(host.budget_bytes)))
@@ -180,7 +173,7 @@ class PerformancePanel(QScrollArea):
                 item.setText(0, name)
                 values = (timing.last_secs, timing.median_secs, timing.p95_secs) if timing else ()
                 for column in (1, 2, 3):
-                    item.setText(column, ms_text(values[column - 1]) if values else "—")
+                    item.setText(column, ms_text(values[column - 1], decimals=2) if values else "—")
 
     def _build(self, groups: list[tuple[str, list[tuple[str, Timing | None]]]]) -> None:
         self.table.clear()

@@ -13,9 +13,9 @@ from cvstudio.analyses.base import Histogram
 from cvstudio.params import Range
 from ui import theme
 from ui.widgets.keys import SLIDER_KEYS, claims
+from ui.widgets.slider_input import press_key, turn_wheel
 from ui.widgets.track import HANDLE_RADIUS, Scale, number, paint_groove, paint_handle, snapped, step_of
 
-PAGE_STEPS = 10
 PLAIN_HEIGHT = 24
 HISTOGRAM_HEIGHT = 64
 REACH = 10.0
@@ -178,13 +178,7 @@ class RangeSlider(QWidget):
         self._set_hover(None)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        notches = round(event.angleDelta().y() / 120)
-        if not self.hasFocus():
-            event.ignore()
-            return
-        if notches:
-            self._step(notches)
-        event.accept()
+        turn_wheel(self, event)
 
     # Keyboard -------------------------------------------------------------------------------------------------------
 
@@ -211,28 +205,14 @@ class RangeSlider(QWidget):
         self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = {
-            Qt.Key.Key_Left: -1,
-            Qt.Key.Key_Down: -1,
-            Qt.Key.Key_Right: 1,
-            Qt.Key.Key_Up: 1,
-            Qt.Key.Key_PageDown: -PAGE_STEPS,
-            Qt.Key.Key_PageUp: PAGE_STEPS,
-        }
-        ends = {Qt.Key.Key_Home: self._range.low, Qt.Key.Key_End: self._range.high}
-        key = event.key()
-        if key in steps:
-            self._step(steps[Qt.Key(key)])
-        elif key in ends:
-            self._move_end(self._focused, ends[Qt.Key(key)], dragging=False)
-        elif key == Qt.Key.Key_Backspace:
-            self.reset_requested.emit()
-        else:
-            event.ignore()
+        press_key(self, self._range, event)
 
-    def _step(self, count: int) -> None:
+    def step_by(self, count: int) -> None:
         value = self._interval[0 if self._focused == "low" else 1] + count * step_of(self._range)
-        self._move_end(self._focused, snapped(value, self._range), dragging=False)
+        self.go_to(snapped(value, self._range))
+
+    def go_to(self, value: float) -> None:
+        self._move_end(self._focused, value, dragging=False)
 
     # Painting -------------------------------------------------------------------------------------------------------
 

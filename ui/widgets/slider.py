@@ -8,9 +8,8 @@ from PySide6.QtWidgets import QSizePolicy, QSlider, QWidget
 
 from cvstudio.params import Range
 from ui.widgets.keys import SLIDER_KEYS, claims
+from ui.widgets.slider_input import PAGE_STEPS, press_key, turn_wheel
 from ui.widgets.track import HANDLE_RADIUS, Scale, number, paint_groove, paint_handle, snapped, step_of
-
-PAGE_STEPS = 10
 
 
 class Slider(QSlider):
@@ -107,37 +106,16 @@ class Slider(QSlider):
             self.reset_requested.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = event.key()
-        steps = {
-            Qt.Key.Key_Left: -1,
-            Qt.Key.Key_Down: -1,
-            Qt.Key.Key_Right: 1,
-            Qt.Key.Key_Up: 1,
-            Qt.Key.Key_PageDown: -PAGE_STEPS,
-            Qt.Key.Key_PageUp: PAGE_STEPS,
-        }
-        ends = {Qt.Key.Key_Home: self._range.low, Qt.Key.Key_End: self._range.high}
-        if key in steps:
-            self._step(steps[Qt.Key(key)])
-        elif key in ends:
-            self._move_to(ends[Qt.Key(key)], dragging=False)
-        elif key == Qt.Key.Key_Backspace:
-            self.reset_requested.emit()
-        else:
-            event.ignore()
+        press_key(self, self._range, event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        if not self.hasFocus():
-            # The panel scrolls under the mouse; a value must not change by the way.
-            event.ignore()
-            return
-        notches = round(event.angleDelta().y() / 120)
-        if notches:
-            self._step(notches)
-        event.accept()
+        turn_wheel(self, event)
 
-    def _step(self, count: int) -> None:
+    def step_by(self, count: int) -> None:
         self._move_to(snapped(self._number + count * step_of(self._range), self._range), dragging=False)
+
+    def go_to(self, value: float) -> None:
+        self._move_to(value, dragging=False)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         scale = self._scale()

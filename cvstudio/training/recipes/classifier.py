@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-from cvstudio.progress import Progress
 from cvstudio.training import RECIPES, Settings, Source, Task, TrainingRecipe
+from cvstudio.training.base import Evaluation, LateEvaluation
 
 
 def _make(settings: Settings) -> Task:
@@ -16,18 +14,10 @@ def _make(settings: Settings) -> Task:
     return ClassifierTask(settings)
 
 
-def _calibrate(data: Path, weights: Path, progress: Progress) -> Mapping[str, Any]:
-    from cvstudio.training.classifier_evaluation import calibrate
+def _evaluation() -> Evaluation:
+    from cvstudio.training import classifier_evaluation
 
-    return calibrate(data, weights, progress)
-
-
-def _evaluate(
-    data: Path, weights: Path | None, settings: Mapping[str, Any] | None, limit: int | None, progress: Progress
-) -> Mapping[str, float]:
-    from cvstudio.training.classifier_evaluation import evaluate
-
-    return evaluate(data, weights, settings, limit, progress)
+    return classifier_evaluation
 
 
 def _describe(figures: Mapping[str, float]) -> tuple[tuple[str, str, str], ...]:
@@ -59,8 +49,8 @@ RECIPES.register(
         licence="ImageNet terms: non-commercial research and education",
         non_commercial=True,
         make=_make,
-        calibrate=_calibrate,
-        evaluate=_evaluate,
+        calibrate=LateEvaluation(_evaluation).calibrate,
+        evaluate=LateEvaluation(_evaluation).evaluate,
         describe=_describe,
         not_for=(
             "It knows 60 kinds of things only; what is none of them should come out as unknown, and does not always.",

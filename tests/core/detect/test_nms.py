@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cvstudio import nms as nms_module
 from cvstudio.models.base import MAX_CANDIDATES
-from cvstudio.nms import nms
+from cvstudio.nms import nms, smallest_at
 
 
 def clustered(
@@ -99,3 +99,16 @@ def test_changes_nothing() -> None:
     for array in (boxes, scores, classes):
         array.flags.writeable = False
     nms(boxes, scores, classes, 0.5)
+
+
+def test_the_smallest_box_around_a_place() -> None:
+    boxes = np.array([[0, 0, 10, 10], [2, 2, 6, 6], [2, 2, 6, 6], [4, 0, 9, 2]], np.float32)
+    assert [smallest_at(boxes, x, y) for x, y in ((1, 1), (2, 2), (6, 6), (5, 1), (9, 1), (10, 5))] == [
+        0,
+        1,  # of equal ones the first
+        0,  # the right and the lower edge are outside
+        3,
+        0,
+        None,
+    ]
+    assert smallest_at(np.zeros((0, 4), np.float32), 1, 1) is None

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from cvstudio.errors import ExportError
@@ -100,6 +102,26 @@ def test_compact_run_lengths_are_pycocotools_own():
         turns = np.flatnonzero(np.diff(np.concatenate([[0], flat])))
         counts = np.diff(np.concatenate([[0], turns, [flat.size]])).tolist()
         assert compressed(counts) == tools.encode(mask)["counts"].decode()
+
+
+def compact(counts: list[int]) -> str:
+    """The compact form after its description in the comments of COCO's maskApi.c: from the third count on the
+    difference to the one before the last, in groups of five bits, the lowest first; a sixth says that more follow."""
+    characters = []
+    for index, count in enumerate(counts):
+        value = count - counts[index - 2] if index > 2 else count
+        more = True
+        while more:
+            group = value & 31
+            value >>= 5
+            more = value != (-1 if group & 16 else 0)
+            characters.append(chr(48 + (group | 32 if more else group)))
+    return "".join(characters)
+
+
+@given(st.lists(st.integers(0, 10**7), min_size=1, max_size=40))
+def test_compact_run_lengths_are_what_their_description_says(counts):
+    assert compressed(counts) == compact(counts)
 
 
 def test_coco_agrees_with_pycocotools_box_by_box_and_pixel_by_pixel(put, masked):

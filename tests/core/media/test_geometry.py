@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -263,8 +265,30 @@ def test_topology_by_hand() -> None:
     two = TriangleMesh(np.vstack([corners, corners + 9]), np.vstack([faces, faces + 4]).astype(np.int32))
     assert count_components(two) == 2
     assert is_watertight(two)
+    # A vertex that no triangle uses is no piece, whatever its number; a mesh of lines alone has none.
+    unused = np.vstack([corners[:2], [[9, 9, 9]], corners[2:]])
+    assert count_components(TriangleMesh(unused, np.where(faces >= 2, faces + 1, faces).astype(np.int32))) == 1
+    flat = TriangleMesh(corners, np.array([[0, 1, 1]], np.int32))
+    assert (is_watertight(flat), count_components(flat)) == (False, 0)
     kept, place = merge_equal(np.array([[1, 2, 3], [0, 0, 0], [1, 2, 3], [0, -0.0, 0]], float))
     assert (kept.tolist(), place.tolist()) == ([0, 1], [0, 1, 0, 1])
+
+
+def test_the_pieces_of_random_meshes_are_those_that_a_walk_finds() -> None:
+    for _ in range(100):
+        n = RNG.integers(3, 12)
+        mesh = TriangleMesh(
+            RNG.integers(0, 3, (n, 3)).astype(float), RNG.integers(0, n, (RNG.integers(0, 14), 3)).astype(np.int32)
+        )
+        corners = [{tuple(mesh.vertices[vertex]) for vertex in triangle} for triangle in mesh.triangles]
+        corners = [triangle for triangle in corners if len(triangle) == 3]
+        sides = Counter(frozenset(pair) for triangle in corners for pair in itertools.combinations(triangle, 2))
+        assert is_watertight(mesh) is (bool(sides) and set(sides.values()) == {2})
+        pieces: list[set[tuple[float, ...]]] = []
+        for triangle in corners:
+            touching = [piece for piece in pieces if piece & triangle]
+            pieces = [piece for piece in pieces if not piece & triangle] + [triangle.union(*touching)]
+        assert count_components(mesh) == len(pieces)
 
 
 def test_samples_are_checked() -> None:
