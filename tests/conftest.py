@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -24,13 +26,27 @@ XDG = ("CONFIG", "CACHE", "DATA", "STATE")
 SESSION_HOME = Path(tempfile.mkdtemp(prefix="cvstudio-tests-"))
 
 
+def _module(name: str) -> ModuleType:
+    """The module `tests/NAME.py`; its `__file__` is a program."""
+    path = ROOT / "tests" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 def _environment_of(home: Path) -> dict[str, str]:
     folders = {f"XDG_{name}_HOME": str(home / name.lower()) for name in XDG}
     return {"HOME": str(home), "USERPROFILE": str(home), "TORCH_HOME": str(home / "torch"), **folders}
 
 
-os.environ.update(_environment_of(SESSION_HOME))
-os.environ.setdefault("QT_QPA_PLATFORM", "xcb" if os.environ.get("DISPLAY") else "offscreen")
+os.environ.update(_environment_of(SESSION_HOME), XDG_RUNTIME_DIR=str(SESSION_HOME / "runtime"))
+(SESSION_HOME / "runtime").mkdir(mode=0o700)
+displays = _module("displays")
+displays.use_none()
 # As the program itself does: without it tests that run beside each other take many times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -74,21 +90,6 @@ def data() -> Callable[..., Path]:
         return path
 
     return find
-
-
-def _module(name: str) -> ModuleType:
-    """The module `tests/NAME.py`; its `__file__` is a program."""
-    import importlib.util
-    import sys
-
-    path = ROOT / "tests" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +141,21 @@ def digits(fake: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture(scope="session")
-def qapp() -> QApplication:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run share; what one makes there under a lock, the others find."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def display(run_folder: Path) -> None:
+    """A display of this process's own; where that cannot be had, windows open nowhere."""
+    if displays.is_possible():
+        displays.use(displays.start(run_folder / "display.lock"))
+
+
+@pytest.fixture(scope="session")
+def qapp(display: None) -> QApplication:
     """The application as the program makes it; pytest-qt's own would lack theme and translation."""
     from ui import environment
 
