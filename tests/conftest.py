@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -52,7 +53,31 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pytest_unconfigure() -> None:
+    # Else libraries that count what they made say at the end that it leaked.
+    gc.unfreeze()
     shutil.rmtree(SESSION_HOME, ignore_errors=True)
+
+
+def pytest_collection_finish() -> None:
+    _keep_what_is_imported()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    yield
+    if len(sys.modules) > _kept[-1] + 100:
+        _keep_what_is_imported()
+
+
+def _keep_what_is_imported() -> None:
+    """Modules stay, so collecting garbage need not look through them: with torch's that is half a second each time,
+    and it is done whenever a network is dropped, which is after most tests."""
+    gc.collect()
+    gc.freeze()
+    _kept.append(len(sys.modules))
+
+
+_kept: list[int] = []
 
 
 @pytest.fixture(autouse=True)
@@ -145,6 +170,34 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that all processes of this run share; what one makes there under a lock, the others find."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(autouse=True, scope="session")
+def samples_once(run_folder: Path) -> Iterator[None]:
+    """Samples are made once a run: the process that needs one first makes it, and the others find it."""
+    from cvstudio import samples
+
+    kept = run_folder / "samples"
+    kept.mkdir(exist_ok=True)
+    own = SESSION_HOME / "cache" / "cvstudio" / "samples"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.symlink_to(kept, target_is_directory=True)
+
+    def once(file: str, make: Callable[[Path, Any], None]) -> Callable[[Path, Any], None]:
+        def made(folder: Path, progress: Any) -> None:
+            if folder.resolve().parent != kept:
+                make(folder, progress)
+                return
+            with FileLock(kept / "lock"):
+                if not (folder / file).exists():
+                    make(folder, progress)
+
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        for key, make in samples._GENERATORS.items():
+            patch.setitem(samples._GENERATORS, key, once(samples.sample(key).file, make))
+        yield
 
 
 @pytest.fixture(scope="session")
