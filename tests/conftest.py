@@ -58,6 +58,12 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(SESSION_HOME, ignore_errors=True)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, as tests of windows wait much of their time; each takes up to 3 GB."""
+    return min((os.cpu_count() or 1) + 1, 8)
+
+
 def pytest_collection_finish() -> None:
     _keep_what_is_imported()
 
