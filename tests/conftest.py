@@ -50,6 +50,10 @@ displays = _module("displays")
 displays.use_none()
 # As the program itself does: without it tests that run beside each other take many times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Processes beside each other share the cores out, or each would compute on all of them.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    share = max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+    os.environ.update(OMP_NUM_THREADS=str(share), OPENBLAS_NUM_THREADS=str(share))
 
 
 def pytest_unconfigure() -> None:
