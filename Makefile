@@ -10,16 +10,11 @@ run: ## set up whatever is missing, then open the window (without a display: a g
 	@.setup/install
 	@.setup/run $(ARGS)
 
-test: ## set up, check the style and the types, run every test on a display of its own
+test: ## set up, check the style and the types, run every test, on displays of their own
 	@.setup/install --virtual
 	@$(MAKE) --no-print-directory check
-ifeq ($(strip $(PYTEST_ARGS)),)
-	@# Windows share one keyboard, so they are tested one by one; the rest takes all cores.
-	@.setup/with-display --virtual $(PYTHON_BIN) -m pytest -n auto --maxprocesses 4 --ignore tests/ui tests
-	@.setup/with-display --virtual $(PYTHON_BIN) -m pytest tests/ui
-else
-	@.setup/with-display --virtual $(PYTHON_BIN) -m pytest $(PYTEST_ARGS)
-endif
+	@# Each process takes a display of its own; tests of a file share what it makes, so they mostly stay together.
+	@$(PYTHON_BIN) -m pytest $(or $(strip $(PYTEST_ARGS)),-n auto --dist worksteal)
 
 lint: ## set up, then ruff and mypy only
 	@.setup/install

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -14,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -24,19 +27,67 @@ XDG = ("CONFIG", "CACHE", "DATA", "STATE")
 SESSION_HOME = Path(tempfile.mkdtemp(prefix="cvstudio-tests-"))
 
 
+def _module(name: str) -> ModuleType:
+    """The module `tests/NAME.py`; its `__file__` is a program."""
+    path = ROOT / "tests" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 def _environment_of(home: Path) -> dict[str, str]:
     folders = {f"XDG_{name}_HOME": str(home / name.lower()) for name in XDG}
     return {"HOME": str(home), "USERPROFILE": str(home), "TORCH_HOME": str(home / "torch"), **folders}
 
 
-os.environ.update(_environment_of(SESSION_HOME))
-os.environ.setdefault("QT_QPA_PLATFORM", "xcb" if os.environ.get("DISPLAY") else "offscreen")
+os.environ.update(_environment_of(SESSION_HOME), XDG_RUNTIME_DIR=str(SESSION_HOME / "runtime"))
+(SESSION_HOME / "runtime").mkdir(mode=0o700)
+displays = _module("displays")
+displays.use_none()
 # As the program itself does: without it tests that run beside each other take many times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Processes beside each other share the cores out, or each would compute on all of them.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    share = max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+    os.environ.update(OMP_NUM_THREADS=str(share), OPENBLAS_NUM_THREADS=str(share))
 
 
 def pytest_unconfigure() -> None:
+    # Else libraries that count what they made say at the end that it leaked.
+    gc.unfreeze()
     shutil.rmtree(SESSION_HOME, ignore_errors=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, as tests of windows wait much of their time; each takes up to 3 GB."""
+    return min((os.cpu_count() or 1) + 1, 8)
+
+
+def pytest_collection_finish() -> None:
+    _keep_what_is_imported()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    yield
+    if len(sys.modules) > _kept[-1] + 100:
+        _keep_what_is_imported()
+
+
+def _keep_what_is_imported() -> None:
+    """Modules stay, so collecting garbage need not look through them: with torch's that is half a second each time,
+    and it is done whenever a network is dropped, which is after most tests."""
+    gc.collect()
+    gc.freeze()
+    _kept.append(len(sys.modules))
+
+
+_kept: list[int] = []
 
 
 @pytest.fixture(autouse=True)
@@ -74,21 +125,6 @@ def data() -> Callable[..., Path]:
         return path
 
     return find
-
-
-def _module(name: str) -> ModuleType:
-    """The module `tests/NAME.py`; its `__file__` is a program."""
-    import importlib.util
-    import sys
-
-    path = ROOT / "tests" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")
@@ -136,7 +172,49 @@ def digits(fake: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture(scope="session")
-def qapp() -> QApplication:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run share; what one makes there under a lock, the others find."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(autouse=True, scope="session")
+def samples_once(run_folder: Path) -> Iterator[None]:
+    """Samples are made once a run: the process that needs one first makes it, and the others find it."""
+    from cvstudio import samples
+
+    kept = run_folder / "samples"
+    kept.mkdir(exist_ok=True)
+    own = SESSION_HOME / "cache" / "cvstudio" / "samples"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.symlink_to(kept, target_is_directory=True)
+
+    def once(file: str, make: Callable[[Path, Any], None]) -> Callable[[Path, Any], None]:
+        def made(folder: Path, progress: Any) -> None:
+            if folder.resolve().parent != kept:
+                make(folder, progress)
+                return
+            with FileLock(kept / "lock"):
+                if not (folder / file).exists():
+                    make(folder, progress)
+
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        for key, make in samples._GENERATORS.items():
+            patch.setitem(samples._GENERATORS, key, once(samples.sample(key).file, make))
+        yield
+
+
+@pytest.fixture(scope="session")
+def display(run_folder: Path) -> None:
+    """A display of this process's own; where that cannot be had, windows open nowhere."""
+    if displays.is_possible():
+        displays.use(displays.start(run_folder / "display.lock"))
+
+
+@pytest.fixture(scope="session")
+def qapp(display: None) -> QApplication:
     """The application as the program makes it; pytest-qt's own would lack theme and translation."""
     from ui import environment
 

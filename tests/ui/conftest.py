@@ -10,6 +10,11 @@ from pytestqt.qtbot import QtBot
 from ui.main_window import MainWindow
 
 
+@pytest.fixture(autouse=True, scope="session")
+def on_its_own_display(display: None) -> None:
+    """Also for what a test starts before it asks for the application."""
+
+
 @pytest.fixture
 def window(qtbot: QtBot) -> Iterator[MainWindow]:
     """The window at its usual size, on screen and active."""

@@ -179,6 +179,8 @@ def test_a_network_that_is_much_slower_than_the_video_is_waited_for(playing, fra
 
 def test_smooth_playing_goes_on_with_results_that_tell_their_age(playing, frames, network, qtbot):
     playing.controller.set_smooth(True)
+    # Slow enough for a busy machine to show one between the first result and where it is too old to be shown.
+    playing.controller.playback.set_speed(0.25)
     playing.controller.playback.play()
     qtbot.waitUntil(lambda: any(results(shown) for shown in frames), timeout=60_000)
     network.gate.clear()

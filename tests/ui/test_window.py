@@ -308,6 +308,7 @@ def test_memory_and_threads_stay_flat_over_two_hundred_files(window, settle, tmp
         Pillow.fromarray(rng.integers(0, 255, (240, 320, 3), np.uint8)).save(path)
         paths.append(path)
     window.controller.pipeline.cache.budget_bytes = 8 << 20
+    n_before = process.num_fds() if hasattr(process, "num_fds") else 0
     sizes = []
     for turn in range(5):
         for path in paths:
@@ -323,7 +324,8 @@ def test_memory_and_threads_stay_flat_over_two_hundred_files(window, settle, tmp
         assert not window.controller.session.state.media
         sizes.append(process.memory_info().rss)
         assert turn < 2 or sizes[-1] - sizes[1] < 40 << 20, [size >> 20 for size in sizes]
-    assert process.num_fds() < 200 if hasattr(process, "num_fds") else True
+    # Other tests may have left some to libraries; here none comes with a file.
+    assert process.num_fds() < n_before + 40 if hasattr(process, "num_fds") else True
 
 
 def test_ten_thousand_ticks_leave_memory_flat(window, settle):
