@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, grid_size, visible_part
+from cvstudio.draw.base import Emphasis, Look, grid_origin, grid_size, paints, visible_part
 from cvstudio.draw.boxes import REACH, outline, paint_chips
 from cvstudio.draw.labels import MAX_LABELS, place_texts, text_size
 from cvstudio.draw.palette import COLOURS, INK, PAPER, RGB, class_colour
@@ -23,8 +23,8 @@ def level_colour(number: int) -> RGB:
     return COLOURS[number % len(COLOURS)]
 
 
-@draw.register
-def _(result: Proposals, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(Proposals)
+def paint_proposals(result: Proposals, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     import cv2
 
     left, top, right, bottom = visible_part(result.size, view)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, grid_size, visible_part
+from cvstudio.draw.base import Emphasis, Look, grid_origin, grid_size, paints, visible_part
 from cvstudio.draw.palette import class_colour
 from cvstudio.segmentation import Segmentation
 from cvstudio.types import View
@@ -14,8 +14,10 @@ COVER = 1.5
 """Of the look's opacity for masks: a region has no box that says where it is."""
 
 
-@draw.register
-def _(result: Segmentation, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(Segmentation)
+def paint_segmentation(
+    result: Segmentation, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis
+) -> None:
     import cv2
 
     left, top, right, bottom = visible_part(result.size, view)
