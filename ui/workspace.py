@@ -12,12 +12,9 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from cvstudio.draw import Emphasis, Look, Renderer, faded
-from cvstudio.hog import HogCells
 from cvstudio.layers import on_canvas
 from cvstudio.media import MediaKind
-from cvstudio.proposals import Proposals
-from cvstudio.results import Detections, Spectrogram
-from cvstudio.suppression import Suppression
+from cvstudio.results import Spectrogram
 from cvstudio.thumbnails import depth_picture
 from cvstudio.types import DepthMap, Image, PointCloud, TriangleMesh, View
 from ui.comparing import Comparing
@@ -303,12 +300,7 @@ class Workspace(QWidget):
 
     def _at(self, x: float, y: float) -> int | None:
         result = self._controller.current_result()
-        if isinstance(result, HogCells) and self.overlay:
-            return result.cell_at(x, y)
-        if isinstance(result, Suppression | Proposals) and self.overlay:
-            return result.part_at(x, y)
-        detections = self._controller.detections()
-        return _smallest_at(detections, x, y) if detections is not None and self.overlay else None
+        return result.part_at(x, y) if result is not None and self.overlay else None
 
     def _hovered(self, x: float | None, y: float | None, *, side: int = 0) -> None:
         if x is None or y is None or self._base is None:
@@ -383,12 +375,3 @@ def _picture_of(sample: Any) -> Image | None:
     if isinstance(sample, DepthMap):
         return Image(depth_picture(sample))
     return sample if isinstance(sample, Image) else None
-
-
-def _smallest_at(detections: Detections, x: float, y: float) -> int | None:
-    boxes = detections.boxes
-    inside = np.flatnonzero((boxes[:, 0] <= x) & (x < boxes[:, 2]) & (boxes[:, 1] <= y) & (y < boxes[:, 3]))
-    if inside.size == 0:
-        return None
-    areas = (boxes[inside, 2] - boxes[inside, 0]) * (boxes[inside, 3] - boxes[inside, 1])
-    return int(detections.ids[inside[np.argmin(areas)]])

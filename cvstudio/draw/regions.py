@@ -41,7 +41,10 @@ def paint_segmentation(
     strong = min(1.0, cover + 0.35)
     line = cv2.addWeighted(colours, strong, place, 1 - strong, 0)
     cv2.copyTo(mixed, drawn.view(np.uint8), place)
-    cv2.copyTo(line, (drawn & edge).view(np.uint8), place)
+    # What is chosen or pointed at stands out as a whole, not just by its line.
+    pointed = emphasis.selected if emphasis.hovered is None else emphasis.selected | {emphasis.hovered}
+    outlined = edge | np.isin(inside, list(pointed)) if pointed else edge
+    cv2.copyTo(line, (drawn & outlined).view(np.uint8), place)
 
 
 def _classes_at(result: Segmentation, width: int, height: int, part: tuple[int, int, int, int]) -> NDArray[np.int16]:
