@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.nms import pairwise_overlaps
-from cvstudio.results import Detections, HeatMap, Labels, Logits
-from cvstudio.segmentation import Segmentation
 from cvstudio.types import readonly
 
 SAME = 0.5
@@ -20,8 +19,86 @@ SAME = 0.5
 TOP = 5
 
 
+class Boxes(Protocol):
+    """What is compared of detections: their boxes (n, 4), scores, ids and names by row."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def boxes(self) -> NDArray[np.float32]: ...
+
+    @property
+    def scores(self) -> NDArray[np.float32]: ...
+
+    @property
+    def ids(self) -> NDArray[np.int64]: ...
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+    def label(self, row: int) -> str: ...
+
+
+class Distribution(Protocol):
+    """What a classifier says of every class: `values` float32 (classes,), by index into `labels`."""
+
+    @property
+    def values(self) -> NDArray[np.float32]: ...
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True)
+class ComparedRow:
+    """One line of a comparison.
+
+    Parameters
+    ----------
+    name : what it is about; left, right : what either side says of it, None where it says nothing
+    iou : 0..1, how far both lie on each other; None where that has no meaning
+    label : the class whose colour stands for it; empty for none
+    ids : numbers of the part on the left and on the right (`Result.part_at`); None where there is none
+    contradicts : whether both sides name it differently
+    """
+
+    name: str
+    left: str | None = None
+    right: str | None = None
+    iou: float | None = None
+    label: str = ""
+    ids: tuple[int | None, int | None] = (None, None)
+    contradicts: bool = False
+
+
+class Agreement(ABC):
+    """How far two results agree: figures for both, figures of each side, and a line for each part."""
+
+    @property
+    @abstractmethod
+    def degree(self) -> float | None:
+        """How far both say the same, 1 where they say the very same; None where it cannot be told."""
+
+    @abstractmethod
+    def summary_lines(self) -> list[tuple[str, str]]:
+        """Titles and values that hold for both."""
+
+    def side_lines(self) -> list[tuple[str, str, str]]:
+        """Titles with the value of the left and of the right side."""
+        return []
+
+    def rows(self) -> Sequence[ComparedRow]:
+        """What either side says of each part, the most important first."""
+        return ()
+
+    def partner_of(self, number: int, *, of_left: bool) -> int | None:
+        """The number of the part on the other side that is the same thing as part `number`; None where none is."""
+        side = 0 if of_left else 1
+        return next((row.ids[1 - side] for row in self.rows() if row.ids[side] == number), None)
+
+
 @dataclass(frozen=True, eq=False)
-class BoxAgreement:
+class BoxAgreement(Agreement):
     """Two sets of boxes.
 
     Parameters
@@ -34,6 +111,7 @@ class BoxAgreement:
     unknown_left, unknown_right : how many of these are of a class that the other side's model does not know
     iou : 0..1, from which two boxes are of the same thing
     correlation : of the scores of the pairs (Pearson), -1..1; None for fewer than three or without any spread
+    compared : the rows of the comparison: pairs, then what was named differently, then what only one side has
     """
 
     pairs: NDArray[np.int64]
@@ -45,6 +123,7 @@ class BoxAgreement:
     unknown_right: int
     iou: float
     correlation: float | None
+    compared: tuple[ComparedRow, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("pairs", "shares", "renamed", "only_left", "only_right"):
@@ -68,24 +147,71 @@ class BoxAgreement:
         found = both[both[:, 0 if of_left else 1] == row]
         return int(found[0, 1 if of_left else 0]) if len(found) else None
 
+    @property
+    def degree(self) -> float:
+        return self.share
+
+    def summary_lines(self) -> list[tuple[str, str]]:
+        renamed = [("Named differently", str(len(self.renamed)))] if len(self.renamed) else []
+        return [
+            ("Agreement", f"{self.share:.0%}"),
+            ("Found by both", str(len(self.pairs))),
+            *renamed,
+            ("Mean IoU", _number(self.mean_iou)),
+            ("Scores' correlation", _number(self.correlation)),
+        ]
+
+    def side_lines(self) -> list[tuple[str, str, str]]:
+        both = len(self.pairs) + len(self.renamed)
+        lines = [
+            ("Found", f"{both + len(self.only_left):,}", f"{both + len(self.only_right):,}"),
+            ("Only here", f"{len(self.only_left):,}", f"{len(self.only_right):,}"),
+        ]
+        if self.unknown_left or self.unknown_right:
+            lines.append(("… unknown there", str(self.unknown_left), str(self.unknown_right)))
+        return lines
+
+    def rows(self) -> Sequence[ComparedRow]:
+        return self.compared
+
 
 @dataclass(frozen=True)
-class LabelAgreement:
+class LabelAgreement(Agreement):
     """Two guesses at what a picture shows.
 
     same : whether the likeliest class is the same; shared : names among the `top` likeliest of both; top : how many
     were looked at; divergence_bits : Kullback-Leibler divergence of the right distribution from the left one, in
-    bits, and the other way round; None where the classes differ or the distributions are not known
+    bits, and the other way round; None where the classes differ or the distributions are not known; compared : every
+    class that one of both names, the likeliest of either first
     """
 
     same: bool
     shared: tuple[str, ...]
     top: int
     divergence_bits: tuple[float, float] | None
+    compared: tuple[ComparedRow, ...] = ()
+
+    @property
+    def degree(self) -> float | None:
+        """The shared part of the likeliest names; None where there are none."""
+        return len(self.shared) / self.top if self.top else None
+
+    def summary_lines(self) -> list[tuple[str, str]]:
+        lines = [
+            ("Likeliest class", "the same" if self.same else "another"),
+            (f"Shared of the top {self.top}", str(len(self.shared))),
+        ]
+        if self.divergence_bits is not None:
+            lines += [("KL left to right", f"{self.divergence_bits[0]:.3f} bit")]
+            lines += [("KL right to left", f"{self.divergence_bits[1]:.3f} bit")]
+        return lines
+
+    def rows(self) -> Sequence[ComparedRow]:
+        return self.compared
 
 
 @dataclass(frozen=True)
-class RegionAgreement:
+class RegionAgreement(Agreement):
     """Two maps of classes: share 0..1 of the picture where both say the same, and the mean over all classes of their
     intersections over unions (`mean_iou`); `by_class` has it by name, the largest union first."""
 
@@ -93,37 +219,29 @@ class RegionAgreement:
     mean_iou: float
     by_class: tuple[tuple[str, float], ...]
 
+    @property
+    def degree(self) -> float:
+        return self.share
+
+    def summary_lines(self) -> list[tuple[str, str]]:
+        return [("Same class", f"{self.share:.1%}"), ("Mean IoU", _number(self.mean_iou))]
+
+    def rows(self) -> Sequence[ComparedRow]:
+        return [ComparedRow(name, iou=iou, label=name) for name, iou in self.by_class]
+
 
 @dataclass(frozen=True)
-class HeatAgreement:
+class HeatAgreement(Agreement):
     """Two heat maps: the correlation of their values (Pearson), -1..1; None where one of them is flat."""
 
     correlation: float | None
 
+    @property
+    def degree(self) -> float | None:
+        return self.correlation
 
-Agreement = BoxAgreement | LabelAgreement | RegionAgreement | HeatAgreement
-
-
-def agreement(left: Any, right: Any, *, iou: float = SAME, logits: tuple[Any, Any] = (None, None)) -> Agreement | None:
-    """How far two results agree; None where they cannot be compared.
-
-    Parameters
-    ----------
-    left, right : results of the same type on the same picture
-    iou : 0..1, from which two boxes are of the same thing
-    logits : what two classifiers said before anything was decided (`Logits`), where it is known
-    """
-    if type(left) is not type(right) or left.size != right.size:
-        return None
-    if isinstance(left, Detections):
-        return compare_boxes(left, right, iou)
-    if isinstance(left, Labels):
-        return _compare_labels(left, right, logits)
-    if isinstance(left, Segmentation):
-        return _compare_regions(left, right)
-    if isinstance(left, HeatMap):
-        return _compare_heat(left, right)
-    return None
+    def summary_lines(self) -> list[tuple[str, str]]:
+        return [("Correlation", _number(self.correlation))]
 
 
 def shares_of(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -148,7 +266,7 @@ def match(shares: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np
     return np.stack((rows[kept], columns[kept]), axis=1).astype(np.int64)
 
 
-def compare_boxes(left: Detections, right: Detections, iou: float = SAME) -> BoxAgreement:
+def compare_boxes(left: Boxes, right: Boxes, iou: float = SAME) -> BoxAgreement:
     """Pair the boxes of the same name first; of what is left, those that lie on each other were named differently."""
     shares = shares_of(left.boxes, right.boxes)
     near = shares >= iou
@@ -161,6 +279,12 @@ def compare_boxes(left: Detections, right: Detections, iou: float = SAME) -> Box
     renamed = match(shares, free)
     both = np.concatenate((pairs, renamed))
     only = [np.setdiff1d(np.arange(len(found)), both[:, side]) for side, found in enumerate((left, right))]
+    compared = [
+        *(_box_row(left, right, one, other, float(shares[one, other])) for one, other in pairs.tolist()),
+        *(_box_row(left, right, one, other, None) for one, other in renamed.tolist()),
+        *(_box_row(left, right, row, None, None) for row in only[0].tolist()),
+        *(_box_row(left, right, None, row, None) for row in only[1].tolist()),
+    ]
     return BoxAgreement(
         pairs,
         shares[pairs[:, 0], pairs[:, 1]].astype(np.float32),
@@ -171,6 +295,21 @@ def compare_boxes(left: Detections, right: Detections, iou: float = SAME) -> Box
         sum(name not in left.labels for name in names[1][only[1]]),
         iou,
         _correlation(left.scores[pairs[:, 0]], right.scores[pairs[:, 1]]) if len(pairs) >= 3 else None,
+        tuple(compared),
+    )
+
+
+def _box_row(left: Boxes, right: Boxes, one: int | None, other: int | None, iou: float | None) -> ComparedRow:
+    sides = [(boxes, row) for boxes, row in ((left, one), (right, other)) if row is not None]
+    names = list(dict.fromkeys(boxes.label(row) for boxes, row in sides))
+    return ComparedRow(
+        " / ".join(names),
+        None if one is None else f"{left.scores[one]:.2f}",
+        None if other is None else f"{right.scores[other]:.2f}",
+        iou,
+        names[0],
+        (None if one is None else int(left.ids[one]), None if other is None else int(right.ids[other])),
+        contradicts=len(names) > 1,
     )
 
 
@@ -182,17 +321,25 @@ def _correlation(one: NDArray[Any], other: NDArray[Any]) -> float | None:
     return float((x * y).sum() / length) if length > tiny else None
 
 
-def _compare_labels(left: Labels, right: Labels, logits: tuple[Any, Any]) -> LabelAgreement:
+def compare_labels(
+    left: Mapping[str, float],
+    right: Mapping[str, float],
+    distributions: tuple[Distribution | None, Distribution | None] = (None, None),
+) -> LabelAgreement:
+    """Compare names with their probabilities 0..1, the likeliest first; and, where they are known, the distributions
+    over all classes."""
     top = min(TOP, len(left), len(right))
-    likely = [[found.label(row) for row in range(top)] for found in (left, right)]
+    likely = [list(side)[:top] for side in (left, right)]
     shared = tuple(name for name in likely[0] if name in likely[1])
-    divergence = None
-    if isinstance(logits[0], Logits) and isinstance(logits[1], Logits):
-        divergence = divergence_bits(*logits)
-    return LabelAgreement(left.label(0) == right.label(0), shared, top, divergence)
+    one, other = distributions
+    divergence = divergence_bits(one, other) if one is not None and other is not None else None
+    names = sorted({**left, **right}, key=lambda name: -max(left.get(name, 0.0), right.get(name, 0.0)))
+    said = [{name: f"{share:.1%}" for name, share in side.items()} for side in (left, right)]
+    compared = tuple(ComparedRow(name, said[0].get(name), said[1].get(name), label=name) for name in names)
+    return LabelAgreement(likely[0][:1] == likely[1][:1], shared, top, divergence, compared)
 
 
-def divergence_bits(left: Logits, right: Logits) -> tuple[float, float] | None:
+def divergence_bits(left: Distribution, right: Distribution) -> tuple[float, float] | None:
     """Kullback-Leibler divergences KL(left || right) and KL(right || left) of two classifiers' distributions, in bits;
     None where their classes are not the same ones."""
     from scipy.special import log_softmax
@@ -206,16 +353,20 @@ def divergence_bits(left: Logits, right: Logits) -> tuple[float, float] | None:
     return max(found[0], 0.0), max(found[1], 0.0)
 
 
-def _compare_regions(left: Segmentation, right: Segmentation) -> RegionAgreement:
-    height, width = (max(left.classes.shape[side], right.classes.shape[side]) for side in (0, 1))
-    names = tuple(dict.fromkeys((*left.labels, *right.labels)))
+def compare_regions(
+    left: NDArray[np.int16], left_names: Sequence[str], right: NDArray[np.int16], right_names: Sequence[str]
+) -> RegionAgreement:
+    """Compare two maps of classes over the same picture: int16 (h, w), indices into their names, -1 for no class. A
+    coarser one is enlarged."""
+    height, width = (max(left.shape[side], right.shape[side]) for side in (0, 1))
+    names = tuple(dict.fromkeys((*left_names, *right_names)))
     number = {name: index + 1 for index, name in enumerate(names)}
     maps = []
-    for found in (left, right):
-        table = np.array([0, *(number[name] for name in found.labels)])
-        rows = (np.arange(height) * found.classes.shape[0]) // height
-        columns = (np.arange(width) * found.classes.shape[1]) // width
-        maps.append(table[found.classes[np.ix_(rows, columns)] + 1])
+    for classes, known in ((left, left_names), (right, right_names)):
+        table = np.array([0, *(number[name] for name in known)])
+        rows = (np.arange(height) * classes.shape[0]) // height
+        columns = (np.arange(width) * classes.shape[1]) // width
+        maps.append(table[classes[np.ix_(rows, columns)] + 1])
     count = len(names) + 1
     table = np.bincount((maps[0] * count + maps[1]).ravel(), minlength=count * count).reshape(count, count)
     common = np.diag(table)
@@ -227,55 +378,14 @@ def _compare_regions(left: Segmentation, right: Segmentation) -> RegionAgreement
     return RegionAgreement(float(common.sum() / table.sum()), mean, by_class)
 
 
-def _compare_heat(left: HeatMap, right: HeatMap) -> HeatAgreement | None:
+def compare_heat(left: NDArray[np.float32], right: NDArray[np.float32]) -> HeatAgreement:
+    """Compare two maps (h, w) of the same part of a picture; a coarser one is enlarged."""
     import cv2
 
-    if left.rect != right.rect:
-        return None
-    height, width = (max(left.values.shape[side], right.values.shape[side]) for side in (0, 1))
-    maps = [cv2.resize(found.values, (width, height), interpolation=cv2.INTER_LINEAR) for found in (left, right)]
+    height, width = (max(left.shape[side], right.shape[side]) for side in (0, 1))
+    maps = [cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR) for values in (left, right)]
     return HeatAgreement(_correlation(maps[0], maps[1]))
-
-
-@functools.singledispatch
-def told(found: Any) -> list[tuple[str, str]]:
-    """`found` as titles and values that are read; empty where nothing was compared."""
-    return []
 
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
-
-
-@told.register
-def _(found: BoxAgreement) -> list[tuple[str, str]]:
-    renamed = [("Named differently", str(len(found.renamed)))] if len(found.renamed) else []
-    return [
-        ("Agreement", f"{found.share:.0%}"),
-        ("Found by both", str(len(found.pairs))),
-        *renamed,
-        ("Mean IoU", _number(found.mean_iou)),
-        ("Scores' correlation", _number(found.correlation)),
-    ]
-
-
-@told.register
-def _(found: LabelAgreement) -> list[tuple[str, str]]:
-    lines = [
-        ("Likeliest class", "the same" if found.same else "another"),
-        (f"Shared of the top {found.top}", str(len(found.shared))),
-    ]
-    if found.divergence_bits is not None:
-        lines += [("KL left to right", f"{found.divergence_bits[0]:.3f} bit")]
-        lines += [("KL right to left", f"{found.divergence_bits[1]:.3f} bit")]
-    return lines
-
-
-@told.register
-def _(found: RegionAgreement) -> list[tuple[str, str]]:
-    return [("Same class", f"{found.share:.1%}"), ("Mean IoU", _number(found.mean_iou))]
-
-
-@told.register
-def _(found: HeatAgreement) -> list[tuple[str, str]]:
-    return [("Correlation", _number(found.correlation))]

@@ -27,7 +27,7 @@ def add_format_options(parser: argparse.ArgumentParser, result_type: type[Any]) 
     from cvstudio.exporters import EXPORTERS
 
     for exporter in EXPORTERS:
-        if issubclass(result_type, exporter.accepts) and fields_of(exporter.params):
+        if exporter.accepts(result_type) and fields_of(exporter.params):
             add_arguments(parser.add_argument_group(f"format {exporter.key}"), exporter.params, prefix=exporter.key)
 
 

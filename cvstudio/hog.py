@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.result import Result
 from cvstudio.results import Source
 from cvstudio.types import Size, readonly
 
@@ -20,7 +21,7 @@ EPSILON = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
-class HogCells:
+class HogCells(Result):
     """A HOG descriptor of a picture.
 
     Parameters
@@ -70,6 +71,12 @@ class HogCells:
         rows, columns = self.cells.shape[:2]
         row, column = int(y // self.cell), int(x // self.cell)
         return row * columns + column if 0 <= row < rows and 0 <= column < columns else None
+
+    def part_at(self, x: float, y: float) -> int | None:
+        return self.cell_at(x, y)
+
+    def headline(self) -> str:
+        return f"{self.descriptor.size:,} numbers"
 
     def histogram(self, number: int) -> NDArray[np.float32] | None:
         """The histogram (bins,) of a cell by its number; None where there is no such cell."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cvstudio.analyses import Analysis
 from cvstudio.media import Media
 from cvstudio.params import Doc, Range, check_value, fields_of
-from cvstudio.results import Picture, Spectrogram
+from cvstudio.result import Placement
 from cvstudio.session import AnalysisInstance, State, replace_instance
 
 
@@ -50,7 +50,7 @@ def layers_on(state: State) -> tuple[AnalysisInstance, ...]:
 
 def on_canvas(spec: Analysis) -> bool:
     """Whether a result lies on the picture; a spectrogram has a view of its own."""
-    return not issubclass(spec.result, Spectrogram)
+    return spec.result.placement is not Placement.OWN_VIEW
 
 
 def seen_layers(state: State) -> tuple[AnalysisInstance, ...]:
@@ -65,8 +65,8 @@ def with_inserted(state: State, instance: AnalysisInstance) -> State:
     """`state` with a new instance on top of the others; a computed picture, which hides what lies below it, goes
     beneath what annotates the picture."""
     place = len(state.instances)
-    if issubclass(instance.spec.result, Picture):
-        notes = (n for n, item in enumerate(state.instances) if not issubclass(item.spec.result, Picture))
+    if instance.spec.result.placement is Placement.BASE:
+        notes = (n for n, item in enumerate(state.instances) if item.spec.result.placement is not Placement.BASE)
         place = next(notes, place)
     instances = (*state.instances[:place], instance, *state.instances[place:])
     return dataclasses.replace(state, instances=instances)

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.result import Result
 from cvstudio.results import Labels, Source
+from cvstudio.table import Column, Table, number
 from cvstudio.types import Size, readonly
 
 COSINE, L2, L1 = "cosine", "L2", "L1"
@@ -23,7 +25,7 @@ _BLOCK = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbours:
+class Neighbours(Result):
     """The nearest pictures of a gallery, the nearest first.
 
     Parameters
@@ -76,6 +78,37 @@ class Neighbours:
 
     def path(self, row: int) -> Path:
         return self.folder / self.names[row]
+
+    def headline(self) -> str:
+        if self.votes is not None:
+            return f"{self.votes.label(0)} {self.votes.probabilities[0]:.0%}"
+        return f"{len(self)} nearest"
+
+    def table(self) -> Table:
+        """One row for each neighbour, the nearest first: rank, file below the gallery's folder, distance, its metric,
+        label (empty where it has none) and the part of the votes that this label has."""
+        columns = (
+            Column("rank", "Rank"),
+            Column("file", "File", kind="text"),
+            Column("distance", "Distance"),
+            Column("metric", "Metric", kind="text"),
+            Column("label", "Class", kind="label"),
+            Column("votes", "Votes", "%", kind="fraction"),
+        )
+        votes = self.votes
+        part = {votes.label(row): votes.probabilities[row] for row in range(len(votes))} if votes is not None else {}
+        rows = [
+            (
+                row + 1,
+                name,
+                number(self.distances[row]),
+                self.metric,
+                self.label(row),
+                number(part.get(self.label(row), np.float32(0))),
+            )
+            for row, name in enumerate(self.names)
+        ]
+        return Table("cvstudio-neighbours", "neighbours", columns, rows)
 
 
 def distances_to(query: NDArray[np.float32], vectors: NDArray[np.float32], metric: str) -> NDArray[np.float32]:

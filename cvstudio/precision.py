@@ -11,23 +11,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import numpy as np
-
 from cvstudio import engine
 from cvstudio.atomic import atomic_path
 from cvstudio.models.base import ModelSpec
-from cvstudio.nms import nms, overlaps
 from cvstudio.progress import Progress
 from cvstudio.resources import user_cache_dir
-from cvstudio.results import Detections, Logits
+from cvstudio.result import Result, Tolerance
 from cvstudio.types import Image
 
 Wanted = Literal["auto", "float32", "bfloat16"]
 WANTED: tuple[Wanted, ...] = ("auto", "float32", "bfloat16")
-
-MIN_IOU = 0.9
-MAX_SCORE_CHANGE = 0.05
-"""How far a detection may move, and its score (or a class's probability) change, and still be the same."""
 
 CHECKED_FROM = 0.5
 """Of the working score: what is a little below it may be above it on the next picture."""
@@ -72,7 +65,7 @@ UNMEASURED = Precision(reason="It computes in torch's usual way, as no other was
 
 
 class Adjustable(Protocol):
-    """A network whose precision can be chosen; what it answers is Detections or Logits."""
+    """A network whose precision can be chosen; what it answers is a `Result`, which says whether another differs."""
 
     device: str
     precision: Precision
@@ -263,44 +256,23 @@ def _least_secs(ways: Sequence[Precision], secs: Callable[[Precision], float]) -
 def difference(spec: ModelSpec, reference: Sequence[Any], other: Sequence[Any], *, share: float = CHECKED_FROM) -> str:
     """What `other` says differently from `reference`, picture by picture, from `share` of the working score on.
 
-    Detections are the same where each has its like: same class, overlap above `MIN_IOU`, score within
-    `MAX_SCORE_CHANGE`; logits where the likeliest class is the same and no probability changes by more than that.
+    The answers say it themselves (`Result.differs_from`); those that cannot are taken to differ, as nobody could tell.
 
     Returns
     -------
     a part of a sentence; empty where nothing differs
     """
-    if isinstance(reference[0], Logits):
-        changes = (_logits_differ(ours, theirs) for ours, theirs in zip(reference, other, strict=True))
-        return next((change for change in changes if change), "")
-    score, iou = share * spec.defaults.get("score", 0.5), spec.defaults.get("iou", 0.5)
-    if not any((found.scores >= score).any() for found in reference):
+    if not all(isinstance(answer, Result) for answer in (*reference, *other)):
+        return f"answers such as {type(reference[0]).__name__} cannot be compared"
+    defaults = spec.defaults
+    tolerance = Tolerance(score=share * defaults.get("score", 0.5), suppression_iou=defaults.get("iou", 0.5))
+    if not any(answer.is_conclusive(tolerance) for answer in reference):
         return "nothing was found on the photographs that would show it"
-    changes = (_detections_differ(ours, theirs, score, iou) for ours, theirs in zip(reference, other, strict=True))
+    changes = (
+        ours.differs_from(theirs, tolerance) if type(ours) is type(theirs) else "the answer is of another kind"
+        for ours, theirs in zip(reference, other, strict=True)
+    )
     return next((change for change in changes if change), "")
-
-
-def _detections_differ(one: Detections, other: Detections, score: float, iou: float) -> str:
-    kept, found = (item.take(nms(item.boxes, item.scores, item.classes, iou)) for item in (one, other))
-    # Whatever is above the threshold on one side needs its like on the other, which may be a little below it.
-    for here, there in ((kept, found), (found, kept)):
-        for row in np.flatnonzero(here.scores >= score):
-            same = np.flatnonzero(there.classes == here.classes[row])
-            near = same[overlaps(here.boxes[row], there.boxes[same]) > MIN_IOU]
-            if not near.size:
-                return f"a {here.label(int(row))} is missing or moved"
-            change = float(np.abs(there.scores[near] - here.scores[row]).min())
-            if change > MAX_SCORE_CHANGE:
-                return f"a score changes by {change:.2f}"
-    return ""
-
-
-def _logits_differ(one: Logits, other: Logits) -> str:
-    ours, theirs = one.probabilities(), other.probabilities()
-    if ours.argmax() != theirs.argmax():
-        return f"{one.labels[int(ours.argmax())]} becomes {other.labels[int(theirs.argmax())]}"
-    change = float(np.abs(ours - theirs).max())
-    return f"a probability changes by {change:.2f}" if change > MAX_SCORE_CHANGE else ""
 
 
 def _check_pictures() -> list[Image]:

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.nms import smallest_at
+from cvstudio.result import Result
 from cvstudio.results import Source
+from cvstudio.table import Column, Table, number
 from cvstudio.types import Size, check_arrays
 
 Shows = Literal["anchors", "before", "after", "both"]
@@ -48,7 +50,7 @@ class Level:
 
 
 @dataclass(frozen=True, eq=False)
-class Proposals:
+class Proposals(Result):
     """Anchors, and regions before and after the last step, on one picture.
 
     Parameters
@@ -135,5 +137,36 @@ class Proposals:
             return None
         rows = self.regions()
         boxes = (self.before if self.show == "before" else self.after)[rows]
-        row = smallest_at(boxes, x, y)
-        return None if row is None else int(rows[row])
+        place = smallest_at(boxes, x, y)
+        return None if place is None else int(rows[place])
+
+    def headline(self) -> str:
+        if self.show == "anchors":
+            return f"{len(self.anchors):,} anchors"
+        return f"{len(self.before):,} {'proposals' if self.two_stages else 'best places'}"
+
+    def table(self) -> Table:
+        """One row for each region that the last step looks at, the most promising first: before (its objectness, or
+        the score of a network without proposals), box before, label and score after, box after."""
+        columns = (
+            Column("region", "Region"),
+            Column("before", "Before", kind="fraction"),
+            Column(
+                "box_before", "Box before", "px", kind="box", csv=("x1_before", "y1_before", "x2_before", "y2_before")
+            ),
+            Column("label", "Class", kind="label"),
+            Column("score", "After", kind="fraction"),
+            Column("box_after", "Box after", "px", kind="box", csv=("x1", "y1", "x2", "y2")),
+        )
+        rows = [
+            (
+                row,
+                number(self.promise[row]),
+                [number(value) for value in self.before[row]],
+                self.label(row),
+                number(self.scores[row]),
+                [number(value) for value in self.after[row]],
+            )
+            for row in range(len(self.before))
+        ]
+        return Table("cvstudio-regions-of-interest", "regions", columns, rows, range(len(rows)))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from cvstudio.agreement import BoxAgreement, HeatAgreement, LabelAgreement, compare_boxes, compare_heat, compare_labels
 from cvstudio.masks import Masks
+from cvstudio.nms import nms, overlaps, smallest_at
+from cvstudio.result import Placement, Result, Tolerance
+from cvstudio.table import ABSENT, Column, Table, number
 from cvstudio.types import Rect, Size, check_arrays, readonly
 
 
@@ -49,7 +54,7 @@ class Trails:
 
 
 @dataclass(frozen=True, eq=False)
-class Detections:
+class Detections(Result):
     """Boxes with scores.
 
     Parameters
@@ -134,14 +139,78 @@ class Detections:
             return None
         return int(self.track_ids[row])
 
+    def headline(self) -> str:
+        return f"{len(self)} found"
+
+    def table(self) -> Table:
+        """One row for each box, the best first.
+
+        The track is None for a box that has no identity yet. The mask is COCO's uncompressed run-length code: size
+        [height, width], counts.
+        """
+        columns = (
+            Column("id", "Id", shown=False),
+            Column("label", "Class", kind="label"),
+            Column("score", "Score", kind="fraction" if self.score_kind == "probability" else "number"),
+            Column("box", "Box", "px", kind="box", csv=("x1", "y1", "x2", "y2")),
+            Column("track_id", "Track", shown=self.track_ids is not None),
+            Column("mask", "Mask", kind="data", csv=(), shown=False),
+        )
+        rows = [
+            (
+                int(self.ids[row]),
+                self.label(row),
+                number(self.scores[row]),
+                [number(value) for value in self.boxes[row]],
+                ABSENT if self.track_ids is None else self.identity(row),
+                ABSENT if self.masks is None else functools.partial(self._mask_code, row),
+            )
+            for row in range(len(self))
+        ]
+        return Table("cvstudio-detections", "detections", columns, rows, self.ids.tolist())
+
+    def _mask_code(self, row: int) -> dict[str, Any]:
+        assert self.masks is not None
+        counts = self.masks.counts(row, self.boxes[row], self.size)
+        return {"size": [self.size.height, self.size.width], "counts": counts}
+
+    def part_at(self, x: float, y: float) -> int | None:
+        row = smallest_at(self.boxes, x, y)
+        return None if row is None else int(self.ids[row])
+
+    def agreement(self, other: Self) -> BoxAgreement:
+        return compare_boxes(self, other)
+
+    def differs_from(self, other: Self, tolerance: Tolerance) -> str:
+        """Each box needs its like: the same class, an overlap above `min_iou`, a score within `score_change`."""
+        kept = [
+            item.take(nms(item.boxes, item.scores, item.classes, tolerance.suppression_iou)) for item in (self, other)
+        ]
+        # Whatever is above the threshold on one side needs its like on the other, which may be a little below it.
+        for here, there in (kept, kept[::-1]):
+            for row in np.flatnonzero(here.scores >= tolerance.score):
+                same = np.flatnonzero(there.classes == here.classes[row])
+                near = same[overlaps(here.boxes[row], there.boxes[same]) > tolerance.min_iou]
+                if not near.size:
+                    return f"a {here.label(int(row))} is missing or moved"
+                change = float(np.abs(there.scores[near] - here.scores[row]).min())
+                if change > tolerance.score_change:
+                    return f"a score changes by {change:.2f}"
+        return ""
+
+    def is_conclusive(self, tolerance: Tolerance) -> bool:
+        return bool((self.scores >= tolerance.score).any())
+
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class Picture(Result):
     """A picture computed from a picture.
 
     `pixels` is uint8 RGB (h, w, 3) and shows `rect` (image pixels) of a source of `size`; `scale` is output
     pixels for each image pixel. `mask` bool (h, w), optional, marks the pixels that are in focus.
     """
+
+    placement: ClassVar[Placement] = Placement.BASE
 
     pixels: NDArray[np.uint8]
     rect: Rect
@@ -157,9 +226,12 @@ class Picture:
         if self.mask is not None:
             object.__setattr__(self, "mask", readonly(self.mask))
 
+    def headline(self) -> str:
+        return f"{self.size.width} × {self.size.height}"
+
 
 @dataclass(frozen=True, eq=False)
-class Spectrogram:
+class Spectrogram(Result):
     """Loudness over time and frequency.
 
     Parameters
@@ -171,6 +243,8 @@ class Spectrogram:
     columns_done : columns that are computed and stay as they are; the rest is still to come
     show_low_db, show_high_db : what is drawn darkest and brightest; the levels stay as they are
     """
+
+    placement: ClassVar[Placement] = Placement.OWN_VIEW
 
     levels: NDArray[np.uint8]
     rate_hz: int
@@ -191,6 +265,14 @@ class Spectrogram:
         object.__setattr__(self, "levels", view)
 
     @property
+    def size(self) -> Size:
+        """Columns and bins: of the picture that is one pixel for each."""
+        return Size(self.levels.shape[1], self.levels.shape[0])
+
+    def headline(self) -> str:
+        return f"{self.duration_secs:.2f} s"
+
+    @property
     def duration_secs(self) -> float:
         return float(self.levels.shape[1] * self.hop / self.rate_hz)
 
@@ -200,11 +282,13 @@ class Spectrogram:
 
 
 @dataclass(frozen=True, eq=False)
-class Logits:
+class Logits(Result):
     """What a classifier says before anything is decided.
 
     values : float32 (classes,), by index into `labels`; size : of the picture
     """
+
+    placement: ClassVar[Placement] = Placement.INTERMEDIATE
 
     values: NDArray[np.float32]
     labels: tuple[str, ...]
@@ -224,9 +308,20 @@ class Logits:
         found: NDArray[np.float32] = softmax(self.values.astype(np.float64) / temperature).astype(np.float32)
         return found
 
+    def headline(self) -> str:
+        return self.labels[int(self.values.argmax())] if self.labels else ""
+
+    def differs_from(self, other: Self, tolerance: Tolerance) -> str:
+        """The likeliest class is the same, and no probability changes by more than `score_change`."""
+        ours, theirs = self.probabilities(), other.probabilities()
+        if ours.argmax() != theirs.argmax():
+            return f"{self.labels[int(ours.argmax())]} becomes {other.labels[int(theirs.argmax())]}"
+        change = float(np.abs(ours - theirs).max())
+        return f"a probability changes by {change:.2f}" if change > tolerance.score_change else ""
+
 
 @dataclass(frozen=True, eq=False)
-class Labels:
+class Labels(Result):
     """What a whole picture shows, by a classifier.
 
     Parameters
@@ -238,6 +333,7 @@ class Labels:
     labels : names of all classes that the model knows
     size : of the picture
     threshold : the likeliest is believed from this probability on
+    logits : what this was decided from, divided by the temperature; None where it is not known
     """
 
     classes: NDArray[np.int64]
@@ -246,6 +342,7 @@ class Labels:
     size: Size
     threshold: float = 0.0
     source: Source = Source()
+    logits: Logits | None = None
 
     def __post_init__(self) -> None:
         if self.classes.dtype != np.int64 or self.classes.ndim != 1 or not len(self.classes):
@@ -267,9 +364,30 @@ class Labels:
     def label(self, row: int) -> str:
         return self.labels[int(self.classes[row])]
 
+    def headline(self) -> str:
+        return "unknown" if self.unknown else f"{self.label(0)} {self.probabilities[0]:.0%}"
+
+    def table(self) -> Table:
+        """One row for each class, the likeliest first."""
+        columns = (
+            Column("label", "Class", kind="label"),
+            Column("probability", "Probability", "%", kind="fraction"),
+            Column("believed", "Believed", kind="flag"),
+        )
+        believed = (self.probabilities >= self.threshold).tolist()
+        rows = [(self.label(row), number(self.probabilities[row]), believed[row]) for row in range(len(self))]
+        quiet = frozenset(row for row in range(len(self)) if not believed[row])
+        return Table("cvstudio-labels", "labels", columns, rows, quiet=quiet)
+
+    def agreement(self, other: Self) -> LabelAgreement:
+        sides = [
+            {found.label(row): float(found.probabilities[row]) for row in range(len(found))} for found in (self, other)
+        ]
+        return compare_labels(sides[0], sides[1], (self.logits, other.logits))
+
 
 @dataclass(frozen=True, eq=False)
-class HeatMap:
+class HeatMap(Result):
     """How much each place of a picture matters for an answer.
 
     Parameters
@@ -310,3 +428,13 @@ class HeatMap:
         if not np.isfinite(self.values).all():
             raise ValueError("expected finite values, found some that are not")
         object.__setattr__(self, "values", readonly(self.values))
+
+    def headline(self) -> str:
+        return f"{self.label} {self.probability:.1%}" if np.isfinite(self.probability) else self.label
+
+    def part_at(self, x: float, y: float) -> int | None:
+        """The id of the smallest of `things` around (x, y)."""
+        return self.things.part_at(x, y) if self.things is not None else None
+
+    def agreement(self, other: Self) -> HeatAgreement | None:
+        return compare_heat(self.values, other.values) if self.rect == other.rect else None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.nms import is_above, nms, overlaps, smallest_at
+from cvstudio.result import Result
 from cvstudio.results import Detections, Source
+from cvstudio.table import Column, Table, number
 from cvstudio.types import Size, check_arrays
 
 
@@ -32,7 +35,7 @@ class Pairs:
 
 
 @dataclass(frozen=True, eq=False)
-class Suppression:
+class Suppression(Result):
     """All steps of a suppression, and the one that is looked at.
 
     Step 0 shows every candidate. Then each box that stays has two: in the odd one it is taken, as the best that is
@@ -136,8 +139,40 @@ class Suppression:
         return self._smallest([*self.waiting(), *self.stays()], x, y) if number is None else number
 
     def _smallest(self, rows: list[int], x: float, y: float) -> int | None:
-        row = smallest_at(self.candidates.boxes[rows], x, y)
-        return None if row is None else int(self.candidates.ids[rows[row]])
+        place = smallest_at(self.candidates.boxes[rows], x, y)
+        return None if place is None else int(self.candidates.ids[rows[place]])
+
+    def headline(self) -> str:
+        return f"Step {self.step} of {self.last_step}"
+
+    def table(self) -> Table:
+        """One row for each pair that is looked at, in order: turn (from 1), ids of the box that is taken and of the
+        other, its label and score, their intersection over union, whether it is dropped. A box that is taken and
+        overlaps nothing has one without another."""
+        columns = (
+            Column("turn", "Turn"),
+            Column("taken", "Taken", shown=False),
+            Column("label", "Class", kind="label"),
+            Column("score", "Score"),
+            Column("other", "Other", shown=False),
+            Column("other_score", "Other's score"),
+            Column("iou", "IoU", kind="fraction"),
+            Column("dropped", "Dropped", kind="flag"),
+        )
+        found, ids = self.candidates, list[int]()
+        rows: list[tuple[Any, ...]] = []
+        for turn in range(len(self.kept)):
+            pairs = self.pairs(turn)
+            assert pairs is not None
+            taken = turn + 1, int(found.ids[pairs.taken]), found.label(pairs.taken), number(found.scores[pairs.taken])
+            if not len(pairs.rows):
+                rows.append((*taken, None, None, None, False))
+                ids.append(taken[1])
+            for row, share, dropped in zip(pairs.rows.tolist(), pairs.shares, pairs.dropped.tolist(), strict=True):
+                other = int(found.ids[row])
+                rows.append((*taken, other, number(found.scores[row]), number(share), dropped))
+                ids.append(other)
+        return Table("cvstudio-suppression", "pairs", columns, rows, ids)
 
 
 def suppression(candidates: Detections, iou: float, *, class_wise: bool) -> Suppression:

@@ -6,17 +6,15 @@ import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from cvstudio.agreement import Agreement, BoxAgreement, agreement
+from cvstudio.agreement import Agreement
 from cvstudio.jobs import Event, Job
 from cvstudio.layers import layers_on, on_canvas, with_copy, with_current, without_layer
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.progress import Progress
-from cvstudio.results import Detections, Logits
+from cvstudio.result import agreement
 from cvstudio.session import AnalysisInstance, Session, State, replace_instance
-from cvstudio.stages import stage_keys
 from cvstudio.transitions import with_rival
 from ui.pipeline import Pipeline
 from ui.shown import Shown, ShownLayer
@@ -186,14 +184,8 @@ class Comparing(QObject):
         return (by_id.get(self._ids[0]), by_id.get(self._ids[1])) if self._ids is not None else (None, None)
 
     def partner(self, number: int, *, of_left: bool) -> int | None:
-        """The id on the other side of what is the same thing as the box with id `number`; None where none is."""
-        found, sides = self.agreement, self._compared
-        if not isinstance(found, BoxAgreement) or not all(isinstance(side, Detections) for side in sides):
-            return None
-        mine, theirs = sides if of_left else sides[::-1]
-        rows = [row for row, known in enumerate(mine.ids.tolist()) if known == number]
-        other = found.partner(rows[0], of_left=of_left) if rows else None
-        return None if other is None or other >= len(theirs) else int(theirs.ids[other])
+        """The id on the other side of what is the same thing as the part with id `number`; None where none is."""
+        return None if self.agreement is None else self.agreement.partner_of(number, of_left=of_left)
 
     def secs(self, side: int) -> dict[str, float]:
         """By stage, how long the last runs of one side took (median); what always came from the cache is not there."""
@@ -232,22 +224,12 @@ class Comparing(QObject):
         ):
             return
         self._compared = results
-        logits = tuple(self._logits(side) for side in (one, other))
 
         def work(progress: Progress) -> Iterator[Any]:
             progress.check()
-            yield (agreement(*results, logits=(logits[0], logits[1])),)
+            yield (agreement(*results),)
 
         self._pipeline.submit("pool", Job(OWNER, "", work, tag=results))
-
-    def _logits(self, side: ShownLayer) -> Any:
-        """What a classifier said, as the temperature of that side has it; None for anything else."""
-        request = side.layer.request
-        entry = self._pipeline.cache.get(stage_keys(request)[0]) if request is not None else None
-        if entry is None or request is None or not isinstance(entry.value, Logits):
-            return None
-        temperature = next((item.temperature for item in request.params if hasattr(item, "temperature")), 1.0)
-        return dataclasses.replace(entry.value, values=entry.value.values / np.float32(temperature))
 
     def _job_event(self, event: Event) -> None:
         if event.job.owner == OWNER and event.kind == "output" and event.job.tag is self._compared:

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.exporters import EXPORTERS, Exporter, exporters_for
+from cvstudio.result import Placement
 from ui import theme
 from ui.icons import icon
 from ui.param_form import ParamForm
@@ -265,7 +266,7 @@ class ExportDialog(QDialog):
         if subject.count > 1:
             choices.append((self.tr("All {count} open media").format(count=subject.count), MEDIA))
         choices.append((self.tr("A folder …"), FOLDER))
-        if not subject.video and subject.result_type.__name__ == "Spectrogram":
+        if not subject.video and subject.result_type.placement is Placement.OWN_VIEW:
             choices[0] = (self.tr("This sound"), MOMENT)
         for title, key in choices:
             self.scope.addItem(title, key)

@@ -90,7 +90,7 @@ class Exporting(QObject):
             return
         instance, media = current
         part = self._controller.playback.loop
-        fits = wish is not None and issubclass(instance.spec.result, wish.exporter.accepts)
+        fits = wish is not None and wish.exporter.accepts(instance.spec.result)
         if wish is None or not fits or (wish.scope == PART and part is None):
             self.ask()
             return

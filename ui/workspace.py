@@ -12,13 +12,9 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from cvstudio.draw import Emphasis, Look, Renderer, faded
-from cvstudio.hog import HogCells
 from cvstudio.layers import on_canvas
 from cvstudio.media import MediaKind
-from cvstudio.nms import smallest_at
-from cvstudio.proposals import Proposals
 from cvstudio.results import Spectrogram
-from cvstudio.suppression import Suppression
 from cvstudio.thumbnails import depth_picture
 from cvstudio.types import DepthMap, Image, PointCloud, TriangleMesh, View
 from ui.comparing import Comparing
@@ -320,13 +316,7 @@ class Workspace(QWidget):
 
     def _at(self, x: float, y: float) -> int | None:
         result = self._controller.current_result()
-        if isinstance(result, HogCells) and self.overlay:
-            return result.cell_at(x, y)
-        if isinstance(result, Suppression | Proposals) and self.overlay:
-            return result.part_at(x, y)
-        detections = self._controller.detections()
-        row = smallest_at(detections.boxes, x, y) if detections is not None and self.overlay else None
-        return None if row is None else int(detections.ids[row])
+        return result.part_at(x, y) if result is not None and self.overlay else None
 
     def _hovered(self, x: float | None, y: float | None, *, side: int = 0) -> None:
         if x is None or y is None or self._base is None:

@@ -62,7 +62,10 @@ def answer(inputs: Inputs, params: AnswerParams, progress: Progress) -> Iterator
     found: Logits = inputs.previous
     probabilities = found.probabilities(params.temperature)
     best = np.argsort(-probabilities, kind="stable")[: params.count]
-    yield Labels(best.astype(np.int64), probabilities[best], found.labels, found.size, params.threshold, found.source)
+    scaled = dataclasses.replace(found, values=found.values / np.float32(params.temperature))
+    yield Labels(
+        best.astype(np.int64), probabilities[best], found.labels, found.size, params.threshold, found.source, scaled
+    )
 
 
 ANALYSES.register(

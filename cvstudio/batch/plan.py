@@ -51,7 +51,7 @@ class BatchPlan:
         if not self.formats:
             raise BatchError("A batch expects at least one format, found none; choose one.")
         for exporter in self.exporters:
-            if not issubclass(spec.result, exporter.accepts):
+            if not exporter.accepts(spec.result):
                 raise ExportError(f"{exporter.title} cannot hold what '{spec.title}' finds; choose another format.")
 
     @property

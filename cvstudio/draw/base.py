@@ -1,10 +1,9 @@
-"""The look of a result, the grid that everything is drawn on, and the function that each painter adds itself to."""
+"""The look of a result, the grid that everything is drawn on, and the registry of painters."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.params import Choices, Doc, Range
+from cvstudio.registry import Registry
 from cvstudio.types import Size, View
 
 
@@ -139,13 +139,59 @@ def painted_over(size: Size, canvas: NDArray[np.uint8], view: View, look: Look) 
         shown[:] = cv2.addWeighted(target, look.opacity, shown, 1 - look.opacity, 0)
 
 
-@functools.singledispatch
+Paint = Callable[[Any, NDArray[np.uint8], View, Look, Emphasis], None]
+"""Paints a result on a canvas in place; the parameters are those of `draw`."""
+
+Whole = Callable[[Any, Look, int], NDArray[np.uint8]]
+"""Makes the picture of a result that lies on none: (result, look, widest in pixels) -> uint8 RGB (h, w, 3)."""
+
+
+@dataclass(frozen=True)
+class Painter:
+    """How results of one type, and of those that derive from it, are drawn.
+
+    Parameters
+    ----------
+    result_type : the type
+    paint : paints one
+    whole : for a type with a view of its own, makes its picture for a file; None draws it pixel for pixel
+    """
+
+    result_type: type[Any]
+    paint: Paint
+    whole: Whole | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.result_type.__module__}.{self.result_type.__qualname__}"
+
+
+PAINTERS: Registry[Painter] = Registry("painter", "cvstudio.draw")
+"""Filled by the modules of this package, and of others that name `cvstudio.draw` as an entry point."""
+
+
+def paints(result_type: type[Any], *, whole: Whole | None = None) -> Callable[[Paint], Paint]:
+    """Register the decorated function as the painter of `result_type`."""
+
+    def register(paint: Paint) -> Paint:
+        PAINTERS.register(Painter(result_type, paint, whole))
+        return paint
+
+    return register
+
+
+def painter_of(result_type: type[Any]) -> Painter | None:
+    """Who draws results of this type: the painter of the type itself, or of the nearest one that it derives from."""
+    painters = {painter.result_type: painter for painter in PAINTERS}
+    return next((painters[base] for base in result_type.__mro__ if base in painters), None)
+
+
 def draw(result: Any, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     """Paint `result` on `canvas` in place.
 
     Parameters
     ----------
-    result : Detections, Picture, Spectrogram, Labels, HeatMap or Stack
+    result : of a type that has a painter
     canvas : uint8 RGB (h, w, 3) of `view.size`, the renderer's own buffer
     view : what `canvas` shows
     look, emphasis : how it is drawn
@@ -155,4 +201,7 @@ def draw(result: Any, canvas: NDArray[np.uint8], view: View, look: Look, emphasi
     TypeError
         No painter is known for the type of `result`.
     """
-    raise TypeError(f"there is no painter for {type(result).__name__}")
+    painter = painter_of(type(result))
+    if painter is None:
+        raise TypeError(f"there is no painter for {type(result).__name__}")
+    painter.paint(result, canvas, view, look, emphasis)

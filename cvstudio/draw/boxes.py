@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, painted_over
+from cvstudio.draw.base import Emphasis, Look, painted_over, paints
 from cvstudio.draw.colours import row_colour
 from cvstudio.draw.labels import Label, place_labels, text_size
 from cvstudio.draw.masks import paint_masks
@@ -21,8 +21,8 @@ REACH = 4
 """Pixels that a line may reach outside of its box."""
 
 
-@draw.register
-def _(result: Detections, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(Detections)
+def paint_detections(result: Detections, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     if not len(result):
         return
     with painted_over(result.size, canvas, view, look) as ground:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, grid_size, visible_part
+from cvstudio.draw.base import Emphasis, Look, grid_origin, grid_size, paints, visible_part
 from cvstudio.draw.labels import text_size
 from cvstudio.draw.palette import INK, PAPER, RGB, class_colour
 from cvstudio.draw.text import text_mask
@@ -27,8 +27,8 @@ UNKNOWN = "unknown"
 SMALLEST_TEXT = 9
 
 
-@draw.register
-def _(result: Labels, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(Labels)
+def paint_labels(result: Labels, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     import cv2
 
     left, top, right, bottom = visible_part(result.size, view)

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid, grid_origin, visible_part
+from cvstudio.draw.base import Emphasis, Look, draw, grid, grid_origin, paints, visible_part
 from cvstudio.draw.labels import text_size
 from cvstudio.draw.palette import INK, PAPER
 from cvstudio.draw.sound import colour_lut
@@ -18,8 +18,8 @@ from cvstudio.types import View
 MARGIN = 8
 
 
-@draw.register
-def _(result: HeatMap, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(HeatMap)
+def paint_heat_map(result: HeatMap, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     import cv2
 
     left, top, right, bottom = visible_part(result.size, view)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, visible_part
+from cvstudio.draw.base import Emphasis, Look, grid_origin, paints, visible_part
 from cvstudio.draw.palette import RGB
 from cvstudio.hog import HogCells
 from cvstudio.types import Rect, View
@@ -33,8 +33,8 @@ SUBPIXEL = 4
 """Bits behind the point that OpenCV is told coordinates with."""
 
 
-@draw.register
-def _(result: HogCells, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(HogCells)
+def paint_hog_cells(result: HogCells, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     import cv2
 
     left, top, right, bottom = visible_part(result.size, view)

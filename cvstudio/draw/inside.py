@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid_size, painted_over
+from cvstudio.draw.base import Emphasis, Look, grid_size, painted_over, paints
 from cvstudio.draw.boxes import REACH, outline, paint_chips
 from cvstudio.draw.labels import MAX_LABELS, place_texts, text_size
 from cvstudio.draw.palette import COLOURS, INK, PAPER, RGB, class_colour
@@ -23,8 +23,8 @@ def level_colour(number: int) -> RGB:
     return COLOURS[number % len(COLOURS)]
 
 
-@draw.register
-def _(result: Proposals, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(Proposals)
+def paint_proposals(result: Proposals, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     paint = _paint_anchors if result.show == "anchors" else _paint_regions
     with painted_over(result.size, canvas, view, look) as ground:
         if ground is not None:

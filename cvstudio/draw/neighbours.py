@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, grid_size, visible_part
+from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, grid_size, paints, visible_part
 from cvstudio.draw.labels import text_size
 from cvstudio.draw.palette import INK, PAPER, class_colour
 from cvstudio.draw.text import text_mask
@@ -27,8 +27,8 @@ COVER = 0.78
 EMPTY = (52, 57, 66)
 
 
-@draw.register
-def _(result: Neighbours, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(Neighbours)
+def paint_neighbours(result: Neighbours, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     import cv2
 
     left, top, right, bottom = visible_part(result.size, view)

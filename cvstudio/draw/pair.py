@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid, grid_origin, grid_size
+from cvstudio.draw.base import Emphasis, Look, draw, grid, grid_origin, grid_size, paints
 from cvstudio.draw.labels import text_size
 from cvstudio.draw.palette import INK, PAPER
 from cvstudio.draw.text import chip
+from cvstudio.result import Result
+from cvstudio.results import Source
 from cvstudio.types import Image, Size, View, readonly
 
 P = TypeVar("P", bound=Image)
@@ -23,7 +25,7 @@ MARGIN = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class Pair(Result):
     """Two results and how they are shown.
 
     Parameters
@@ -35,8 +37,8 @@ class Pair:
     titles : written at the top of both sides; empty for none
     """
 
-    left: Any
-    right: Any
+    left: Result
+    right: Result
     picture: Size
     split: float | None = None
     titles: tuple[str, str] = ("", "")
@@ -46,6 +48,16 @@ class Pair:
         """Of what it is drawn on."""
         width, height = self.picture
         return self.picture if self.split is not None else Size(2 * width + GAP, height)
+
+    @property
+    def source(self) -> Source:
+        return self.left.source
+
+    def canvas_size(self, picture: Size) -> Size:
+        return self.size
+
+    def headline(self) -> str:
+        return f"{self.left.headline()} | {self.right.headline()}"
 
     def base_of(self, image: P) -> P:
         """What it is drawn on: the picture itself, or twice beside each other."""
@@ -60,8 +72,8 @@ class Pair:
         return dataclasses.replace(image, pixels=twice(image.pixels), alpha=alpha)
 
 
-@draw.register
-def _(result: Pair, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(Pair)
+def paint_pair(result: Pair, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     x, y = grid_origin(view)
     if result.split is None:
         offset = result.picture.width + GAP

@@ -7,15 +7,15 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid, grid_origin
+from cvstudio.draw.base import Emphasis, Look, draw, grid, grid_origin, paints
 from cvstudio.draw.resample import PIXELATED_FROM, Pyramid
 from cvstudio.light_picture import LightPicture
 from cvstudio.results import Picture
 from cvstudio.types import View
 
 
-@draw.register
-def _(result: Picture, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(Picture)
+def paint_picture(result: Picture, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     import cv2
 
     x, y = grid_origin(view)
@@ -41,8 +41,10 @@ def _(result: Picture, canvas: NDArray[np.uint8], view: View, look: Look, emphas
     place[:] = part if look.opacity >= 1 else cv2.addWeighted(part, look.opacity, place, 1 - look.opacity, 0)
 
 
-@draw.register
-def _(result: LightPicture, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(LightPicture)
+def paint_light_picture(
+    result: LightPicture, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis
+) -> None:
     draw(result.exposed(look.exposure), canvas, view, dataclasses.replace(look, exposure=0.0), emphasis)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, painted_over
+from cvstudio.draw.base import Emphasis, Look, painted_over, paints
 from cvstudio.draw.palette import INK, PAPER, RGB, class_colour
 from cvstudio.draw.text import chip
 from cvstudio.landmarks import Landmarks
@@ -26,8 +26,8 @@ NAMES_UP_TO = 3
 """Things whose points are named; more names would hide the picture."""
 
 
-@draw.register
-def _(result: Landmarks, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(Landmarks)
+def paint_landmarks(result: Landmarks, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     if not len(result):
         return
     with painted_over(result.size, canvas, view, look) as ground:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, grid_size, visible_part
+from cvstudio.draw.base import Emphasis, Look, grid_origin, grid_size, paints, visible_part
 from cvstudio.draw.palette import class_colour
 from cvstudio.segmentation import Segmentation
 from cvstudio.types import View
@@ -14,8 +14,10 @@ COVER = 1.5
 """Of the look's opacity for masks: a region has no box that says where it is."""
 
 
-@draw.register
-def _(result: Segmentation, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(Segmentation)
+def paint_segmentation(
+    result: Segmentation, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis
+) -> None:
     import cv2
 
     left, top, right, bottom = visible_part(result.size, view)
@@ -39,7 +41,10 @@ def _(result: Segmentation, canvas: NDArray[np.uint8], view: View, look: Look, e
     strong = min(1.0, cover + 0.35)
     line = cv2.addWeighted(colours, strong, place, 1 - strong, 0)
     cv2.copyTo(mixed, drawn.view(np.uint8), place)
-    cv2.copyTo(line, (drawn & edge).view(np.uint8), place)
+    # What is chosen or pointed at stands out as a whole, not just by its line.
+    pointed = emphasis.selected if emphasis.hovered is None else emphasis.selected | {emphasis.hovered}
+    outlined = edge | np.isin(inside, list(pointed)) if pointed else edge
+    cv2.copyTo(line, (drawn & outlined).view(np.uint8), place)
 
 
 def _classes_at(result: Segmentation, width: int, height: int, part: tuple[int, int, int, int]) -> NDArray[np.int16]:

@@ -8,22 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw import (  # noqa: F401  (each registers its painter)
-    boxes,
-    guesses,
-    heat,
-    hog,
-    inside,
-    neighbours,
-    pair,
-    pictures,
-    points,
-    regions,
-    sound,
-    stack,
-    suppression,
-)
-from cvstudio.draw.base import Emphasis, Look, draw
+from cvstudio.draw.base import Emphasis, Look, draw, painter_of
 from cvstudio.draw.ground import Colour, Ground, plain
 from cvstudio.types import Image, View
 
@@ -64,6 +49,15 @@ def render(
     canvas = Ground(base).sample(view, background, exposure_ev) if base else plain(view, background)
     _draw_layers(canvas, layers, view, emphasis)
     return canvas
+
+
+def render_alone(result: Any, look: Look, widest: int) -> NDArray[np.uint8]:
+    """The picture of a result that lies on none, such as a spectrogram: uint8 RGB (h, w, 3), at most `widest` pixels
+    wide where its painter knows how to be shorter. Raises TypeError, as `render`."""
+    painter = painter_of(type(result))
+    if painter is not None and painter.whole is not None:
+        return painter.whole(result, look, widest)
+    return render(None, [(result, look)], View.whole(result.size), exposure_ev=look.exposure)
 
 
 class Renderer:

@@ -7,7 +7,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid_origin
+from cvstudio.draw.base import Emphasis, Look, grid_origin, paints
 from cvstudio.results import Spectrogram
 from cvstudio.spectrum import render_levels
 from cvstudio.types import Rect, Size, View, readonly
@@ -46,8 +46,19 @@ def spectrogram_picture(result: Spectrogram, rect: Rect, size: Size, colour_map:
     return np.asarray(colour_lut(colour_map)[render_levels(result, times, tones, size)])
 
 
-@draw.register
-def _(result: Spectrogram, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+def whole_spectrogram(result: Spectrogram, look: Look, widest: int) -> NDArray[np.uint8]:
+    """What is computed of it, one pixel a column and a bin, uint8 RGB (bins, at most `widest`, 3); a long one has fewer
+    columns, each the loudest of those it stands for, so that other programs can open it."""
+    size = spectrogram_size(result)
+    columns = max(1, result.columns_done)
+    whole = Rect(0, 0, columns, size.height)
+    return spectrogram_picture(result, whole, Size(min(columns, widest), size.height), look.colour_map)
+
+
+@paints(Spectrogram, whole=whole_spectrogram)
+def paint_spectrogram(
+    result: Spectrogram, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis
+) -> None:
     import cv2
 
     x, y = grid_origin(view)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw
-from cvstudio.types import View
+from cvstudio.draw.base import Emphasis, Look, draw, paints
+from cvstudio.result import Result
+from cvstudio.results import Source
+from cvstudio.types import Size, View
 
 
 @dataclass(frozen=True, eq=False)
-class Stack:
+class Stack(Result):
     """Results on the same picture.
 
     Parameters
@@ -22,12 +23,19 @@ class Stack:
     layers : (result, opacity 0..1), the lowest first
     """
 
-    layers: tuple[tuple[Any, float], ...]
+    layers: tuple[tuple[Result, float], ...]
 
     @property
-    def size(self) -> Any:
+    def size(self) -> Size:
         """Size of the picture that they are results of."""
         return self.layers[0][0].size
+
+    @property
+    def source(self) -> Source:
+        return self.layers[0][0].source
+
+    def headline(self) -> str:
+        return ", ".join(result.headline() for result, _ in self.layers)
 
 
 def faded(look: Look, opacity: float) -> Look:
@@ -35,7 +43,7 @@ def faded(look: Look, opacity: float) -> Look:
     return look if opacity >= 1 else dataclasses.replace(look, opacity=look.opacity * opacity)
 
 
-@draw.register
-def _(result: Stack, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(Stack)
+def paint_stack(result: Stack, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     for layer, opacity in result.layers:
         draw(layer, canvas, view, faded(look, opacity), emphasis)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw.base import Emphasis, Look, draw, grid_size, painted_over
+from cvstudio.draw.base import Emphasis, Look, grid_size, painted_over, paints
 from cvstudio.draw.boxes import REACH, box_corners, outline, paint_chips
 from cvstudio.draw.labels import MAX_LABELS, Label, label_text, place_texts, text_size
 from cvstudio.draw.palette import INK, RGB, class_colour
@@ -19,8 +19,10 @@ DASH = 5
 """Pixels of a dash and of the gap behind it, for a line of 2."""
 
 
-@draw.register
-def _(result: Suppression, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(Suppression)
+def paint_suppression(
+    result: Suppression, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis
+) -> None:
     if not len(result.candidates):
         return
     with painted_over(result.size, canvas, view, look) as ground:

@@ -6,7 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.errors import ExportError
-from cvstudio.exporters.base import Combined, Exporter, ExportItem, Moment, Piece, export, recipe_path
+from cvstudio.exporters.base import (
+    Accepts,
+    Combined,
+    Exporter,
+    ExportItem,
+    Moment,
+    Piece,
+    drawable,
+    export,
+    of,
+    on_a_picture,
+    recipe_path,
+    tabular,
+)
 from cvstudio.registry import Registry
 
 ALIASES = {".jpeg": ".jpg", ".m4v": ".mp4"}
@@ -18,9 +31,7 @@ EXPORTERS: Registry[Exporter] = Registry("format", __name__)
 def exporters_for(result_type: type[Any], *, video: bool = False) -> list[Exporter]:
     """The formats that take one result of this type, or with `video` those that take every frame of a video."""
     found = [
-        item
-        for item in EXPORTERS
-        if issubclass(result_type, item.accepts) and (item.takes_video if video else not item.video)
+        item for item in EXPORTERS if item.accepts(result_type) and (item.takes_video if video else not item.video)
     ]
     return sorted(found, key=lambda item: (item.video != video, not item.preferred, item.title))
 
@@ -47,14 +58,19 @@ def exporter_for_suffix(name: str, result_type: type[Any], *, video: bool = Fals
 
 __all__ = [
     "EXPORTERS",
+    "Accepts",
     "Combined",
     "ExportItem",
     "Exporter",
     "Moment",
     "Piece",
     "default_exporters",
+    "drawable",
     "export",
     "exporter_for_suffix",
     "exporters_for",
+    "of",
+    "on_a_picture",
     "recipe_path",
+    "tabular",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cvstudio.exporters import EXPORTERS
-from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
 
@@ -54,7 +54,7 @@ EXPORTERS.register(
         "npz-boxes",
         "NumPy boxes and masks",
         ".npz",
-        (Detections,),
+        of(Detections),
         _write_npz,
         "Boxes, scores, classes and the pixels of each thing for numpy.load.",
     )

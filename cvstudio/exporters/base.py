@@ -11,15 +11,53 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from cvstudio.atomic import atomic_path
-from cvstudio.draw.base import Look
+from cvstudio.draw.base import Look, painter_of
 from cvstudio.errors import ExportError
 from cvstudio.media.base import Media
 from cvstudio.params import from_mapping
 from cvstudio.progress import Progress
+from cvstudio.result import Placement, Result
 from cvstudio.stages import NoParams
 from cvstudio.types import Image
 
 P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class Accepts:
+    """Which results a format can hold.
+
+    Parameters
+    ----------
+    words : what it expects, as an error says it: "CSV expects WORDS, found ..."
+    fits : callable (type of a result) -> whether it can hold one
+    """
+
+    words: str
+    fits: Callable[[type[Any]], bool]
+
+    def __call__(self, result_type: type[Any]) -> bool:
+        return self.fits(result_type)
+
+
+def of(*result_types: type[Any]) -> Accepts:
+    """Results of these types, and of those that derive from them."""
+    words = " or ".join(accepted.__name__.lower() for accepted in result_types)
+    return Accepts(words, lambda result_type: issubclass(result_type, result_types))
+
+
+def _has_table(result_type: type[Any]) -> bool:
+    return issubclass(result_type, Result) and result_type.table is not Result.table
+
+
+def _lies_on_a_picture(result_type: type[Any]) -> bool:
+    return result_type.placement is Placement.OVERLAY and painter_of(result_type) is not None
+
+
+drawable = Accepts("a result that can be drawn", lambda result_type: painter_of(result_type) is not None)
+on_a_picture = Accepts("a result that lies on the picture", _lies_on_a_picture)
+tabular = Accepts("a result with a table", _has_table)
+
 Piece = dict[str, Any]
 """What a combined file holds of one picture or frame; JSON-ready, so that it can wait on disk."""
 
@@ -116,7 +154,7 @@ class Exporter:
     ----------
     key, title, summary
     suffix : with its dot; empty for a folder
-    accepts : result types
+    accepts : which results it can hold: `drawable`, `on_a_picture`, `tabular`, or `of` some types
     write : callable (path, item, progress)
         The path is a temporary one beside the target; of a `folder` it is the folder itself, in which each file is
         written through `atomic_path` and files of other pictures are left alone.
@@ -134,7 +172,7 @@ class Exporter:
     key: str
     title: str
     suffix: str
-    accepts: tuple[type[Any], ...]
+    accepts: Accepts
     write: Callable[[Path, ExportItem, Progress], None]
     summary: str = ""
     video: bool = False
@@ -154,7 +192,6 @@ class Exporter:
 
     def check(self, item: ExportItem) -> None:
         """Raise ExportError where this format cannot hold `item`."""
-        names = " or ".join(accepted.__name__.lower() for accepted in self.accepts)
         if item.frames is None and self.video:
             raise ExportError(f"{self.title} expects a whole video, found one picture; choose another format.")
         if item.frames is not None and not self.takes_video:
@@ -162,9 +199,9 @@ class Exporter:
                 f"{self.title} expects one moment, found a whole video; say which (--time SECS) or choose MP4."
             )
         item.options_as(self.params)
-        if item.frames is None and not isinstance(item.result, self.accepts):
+        if item.frames is None and not self.accepts(type(item.result)):
             found = type(item.result).__name__.lower()
-            raise ExportError(f"{self.title} expects {names}, found {found}; choose another format.")
+            raise ExportError(f"{self.title} expects {self.accepts.words}, found {found}; choose another format.")
 
 
 def recipe_path(path: Path) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 from cvstudio.draw.palette import class_colour
 from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
-from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.progress import Progress
 from cvstudio.segmentation import Segmentation
 
@@ -51,7 +51,7 @@ EXPORTERS.register(
         "class-mask",
         "Class mask",
         ".png",
-        (Segmentation,),
+        of(Segmentation),
         _write,
         "The number of each pixel's class as an indexed PNG, 255 where none is believed.",
     )

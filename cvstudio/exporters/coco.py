@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters._things import Tolerance, corner_and_extent, polygons_of, within
-from cvstudio.exporters.base import Combined, Exporter, ExportItem, Piece
+from cvstudio.exporters.base import Combined, Exporter, ExportItem, Piece, of
 from cvstudio.params import Choices, Doc, from_mapping
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
@@ -129,7 +129,7 @@ EXPORTERS.register(
         "coco",
         "COCO JSON",
         ".coco.json",
-        (Detections,),
+        of(Detections),
         _write,
         "Boxes, masks and scores in one file for pycocotools and most tools for training.",
         either=True,

@@ -14,7 +14,7 @@ from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters._files import encoded, opaque, safe_name
 from cvstudio.exporters._things import within
-from cvstudio.exporters.base import Exporter, ExportItem, Moment
+from cvstudio.exporters.base import Exporter, ExportItem, Moment, of
 from cvstudio.masks import edges
 from cvstudio.params import Doc, Range
 from cvstudio.progress import Progress
@@ -78,7 +78,7 @@ EXPORTERS.register(
         "cutouts",
         "Cut-outs",
         "",
-        (Detections,),
+        of(Detections),
         _write,
         "A folder with each thing as a PNG of its own, transparent around it where the model tells its mask.",
         either=True,

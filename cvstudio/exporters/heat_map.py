@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cvstudio.exporters import EXPORTERS
-from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.progress import Progress
 from cvstudio.results import HeatMap
 
@@ -44,12 +44,12 @@ EXPORTERS.register(
         "npz-heat",
         "NumPy heat map",
         ".npz",
-        (HeatMap,),
+        of(HeatMap),
         _write_npz,
         "The map's values, where in the picture they lie, and what they are of, for numpy.load.",
         preferred=True,
     )
 )
 EXPORTERS.register(
-    Exporter("npy-heat", "NumPy array", ".npy", (HeatMap,), _write_npy, "The map's values alone, for numpy.load.")
+    Exporter("npy-heat", "NumPy array", ".npy", of(HeatMap), _write_npy, "The map's values alone, for numpy.load.")
 )

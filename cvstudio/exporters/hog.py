@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cvstudio.exporters import EXPORTERS
-from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.hog import HogCells
 from cvstudio.progress import Progress
 
@@ -30,7 +30,7 @@ EXPORTERS.register(
         "npz-hog",
         "NumPy descriptor",
         ".npz",
-        (HogCells,),
+        of(HogCells),
         _write,
         "The normalised blocks, which in one row are the descriptor, for numpy.load.",
         preferred=True,

@@ -13,7 +13,7 @@ from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters._files import encoded
 from cvstudio.exporters._things import Tolerance, polygons_of, within
-from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.media.base import MediaKind
 from cvstudio.params import Choices, Doc
 from cvstudio.progress import Progress
@@ -101,7 +101,7 @@ EXPORTERS.register(
         "labelme",
         "LabelMe JSON",
         ".labelme.json",
-        (Detections,),
+        of(Detections),
         _write,
         "Boxes or outlines beside the picture, to be corrected by hand in LabelMe.",
         params=LabelMeOptions,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters._things import corner_and_extent, within
-from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
 
@@ -57,7 +57,7 @@ EXPORTERS.register(
         "mot",
         "MOT text",
         ".txt",
-        (Detections,),
+        of(Detections),
         _write,
         "Which thing is where in each frame, for tools that evaluate tracking.",
         video=True,

@@ -9,34 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw import render
-from cvstudio.draw.sound import spectrogram_picture, spectrogram_size
+from cvstudio.draw import render, render_alone
 from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
-from cvstudio.exporters.base import Exporter, ExportItem
-from cvstudio.hog import HogCells
-from cvstudio.landmarks import Landmarks
-from cvstudio.neighbours import Neighbours
+from cvstudio.exporters.base import Exporter, ExportItem, drawable
 from cvstudio.progress import Progress
-from cvstudio.proposals import Proposals
-from cvstudio.results import Detections, HeatMap, Labels, Picture, Spectrogram
-from cvstudio.segmentation import Segmentation
-from cvstudio.suppression import Suppression
-from cvstudio.types import Image, Rect, Size, View
+from cvstudio.result import Placement
+from cvstudio.types import Image, View
 
-DRAWN = (
-    Proposals,
-    Detections,
-    HeatMap,
-    HogCells,
-    Labels,
-    Landmarks,
-    Neighbours,
-    Picture,
-    Segmentation,
-    Spectrogram,
-    Suppression,
-)
 MAX_COLUMNS = 8000
 JPEG_QUALITY = 95
 JPEG_MAX_SIDE = 65_535
@@ -46,16 +26,11 @@ PNG_COMPRESSION = 3
 def annotated(item: ExportItem) -> NDArray[np.uint8]:
     """The picture with its result, uint8 RGB (H, W, 3), as it is drawn on screen at scale 1.
 
-    A spectrogram is one pixel a column and a bin; a long one has fewer columns, each the loudest of those it stands
-    for, so that other programs can open it.
+    A result with a view of its own, such as a spectrogram, stands alone, at most `MAX_COLUMNS` pixels wide.
     """
     look = item.drawn_as()
-    if isinstance(item.result, Spectrogram):
-        size = spectrogram_size(item.result)
-        whole = Rect(0, 0, max(1, item.result.columns_done), size.height)
-        return spectrogram_picture(
-            item.result, whole, Size(min(int(whole.width), MAX_COLUMNS), size.height), look.colour_map
-        )
+    if item.result.placement is Placement.OWN_VIEW:
+        return render_alone(item.result, look, MAX_COLUMNS)
     size = item.base.size if item.base is not None else item.result.size
     base = on_paper(item.base) if item.base is not None else None
     return render(base, [(item.shown, look)], View.whole(size), exposure_ev=look.exposure)
@@ -111,7 +86,7 @@ def _encode(path: Path, suffix: str, pixels: NDArray[np.uint8], options: list[in
 def _register(
     key: str, title: str, suffix: str, write: Callable[[Path, ExportItem, Progress], None], summary: str, **more: Any
 ) -> None:
-    EXPORTERS.register(Exporter(key, title, suffix, DRAWN, write, summary, draws=True, **more))
+    EXPORTERS.register(Exporter(key, title, suffix, drawable, write, summary, draws=True, **more))
 
 
 _register(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.exporters import EXPORTERS
-from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.progress import Progress
 from cvstudio.results import Spectrogram
 
@@ -58,7 +58,7 @@ EXPORTERS.register(
         "npz",
         "NumPy numbers",
         ".npz",
-        (Spectrogram,),
+        of(Spectrogram),
         _write_npz,
         "Levels (0..255 for low_db..high_db), times and frequencies for numpy.load.",
         preferred=True,

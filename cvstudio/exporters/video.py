@@ -12,22 +12,15 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.draw import Pair, render
+from cvstudio.draw import render
 from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
-from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.exporters.base import Exporter, ExportItem, on_a_picture
 from cvstudio.exporters.video_sound import SoundTrack
-from cvstudio.hog import HogCells
-from cvstudio.landmarks import Landmarks
 from cvstudio.media.base import Media
 from cvstudio.media.container import open_container, time_base, video_stream
-from cvstudio.neighbours import Neighbours
 from cvstudio.params import Choices, Doc
 from cvstudio.progress import Progress
-from cvstudio.proposals import Proposals
-from cvstudio.results import Detections, HeatMap, Labels
-from cvstudio.segmentation import Segmentation
-from cvstudio.suppression import Suppression
 from cvstudio.types import View
 
 CRF: Mapping[str, str] = {"high": "18", "good": "23", "small": "28"}
@@ -100,8 +93,7 @@ def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progr
         for moment in item.moments(progress):
             assert moment.image is not None
             assert moment.pts is not None
-            compared = moment.result.size if isinstance(moment.result, Pair) else None
-            whole = View.whole(compared or media.size or moment.image.size)
+            whole = View.whole(moment.result.canvas_size(media.size or moment.image.size))
             pixels = even_sides(render(moment.image, [(moment.result, look)], whole))
             if stream is None:
                 rate = Fraction(media.frame_rate or 30).limit_denominator(1001)
@@ -175,7 +167,7 @@ EXPORTERS.register(
         "mp4",
         "MP4 video",
         ".mp4",
-        (Proposals, Detections, HeatMap, HogCells, Labels, Landmarks, Neighbours, Segmentation, Suppression),
+        on_a_picture,
         _write_mp4,
         "The video with its results and its sound, whole or a part of it.",
         video=True,

@@ -11,7 +11,7 @@ from cvstudio.atomic import atomic_path
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters._files import put_picture, safe_name
 from cvstudio.exporters._things import within
-from cvstudio.exporters.base import Exporter, ExportItem, Moment
+from cvstudio.exporters.base import Exporter, ExportItem, Moment, of
 from cvstudio.masks import edges
 from cvstudio.params import Doc
 from cvstudio.progress import Progress
@@ -104,7 +104,7 @@ EXPORTERS.register(
         "voc",
         "Pascal VOC data set",
         "",
-        (Detections,),
+        of(Detections),
         _write,
         "A folder with an XML file for each picture, for tools that read Pascal VOC.",
         either=True,

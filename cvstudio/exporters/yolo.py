@@ -15,7 +15,7 @@ from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters._files import put_picture, safe_name
 from cvstudio.exporters._outlines import joined
 from cvstudio.exporters._things import Tolerance, polygons_of, within
-from cvstudio.exporters.base import Exporter, ExportItem
+from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.params import Choices, Doc
 from cvstudio.progress import Progress
 from cvstudio.results import Detections
@@ -105,7 +105,7 @@ EXPORTERS.register(
         "yolo",
         "YOLO data set",
         "",
-        (Detections,),
+        of(Detections),
         _write,
         "A folder with a text file for each picture and data.yaml, for training YOLO.",
         either=True,

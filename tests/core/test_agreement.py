@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -18,13 +19,12 @@ from cvstudio.agreement import (
     HeatAgreement,
     LabelAgreement,
     RegionAgreement,
-    agreement,
     compare_boxes,
     divergence_bits,
     match,
     shares_of,
-    told,
 )
+from cvstudio.result import agreement
 from cvstudio.results import Detections, HeatMap, Labels, Logits
 from cvstudio.segmentation import Segmentation
 from cvstudio.types import Rect, Size
@@ -78,7 +78,7 @@ def test_boxes_agree_as_worked_out_by_hand() -> None:
     assert found.partner(1, of_left=True) == 1
     assert found.partner(2, of_left=False) == 2
     assert found.partner(3, of_left=True) is None
-    assert dict(told(found))["Agreement"] == "44%"
+    assert dict(found.summary_lines())["Agreement"] == "44%"
     stricter = compare_boxes(left, right, 0.65)
     assert stricter.pairs.tolist() == [[0, 0]]
     assert stricter.only_left.tolist() == [1, 3, 4]
@@ -158,7 +158,8 @@ def test_guesses_agree_by_name_and_by_how_likely() -> None:
     # KL of (1/2, 1/4, 1/4) from (1/4, 1/4, 1/2): 1/2 lb 2 + 1/4 lb 1/2 = 1/4 bit, the same the other way round.
     one = Logits(np.log(np.array([0.5, 0.25, 0.25], np.float32)), ("x", "y", "z"), SIZE)
     other = Logits(np.log(np.array([0.25, 0.5, 0.25], np.float32)) + 3, ("y", "z", "x"), SIZE)
-    found = agreement(left, right, logits=(one, other))
+    assert agreement(left, right).divergence_bits is None
+    found = agreement(dataclasses.replace(left, logits=one), dataclasses.replace(right, logits=other))
     assert isinstance(found, LabelAgreement)
     assert (found.same, found.shared, found.top) == (False, ("a", "b"), 3)
     assert found.divergence_bits == pytest.approx((0.25, 0.25), abs=1e-6)
@@ -210,4 +211,3 @@ def test_what_is_of_two_kinds_or_two_pictures_is_not_compared() -> None:
     assert agreement(one, labels(["a"], [1.0])) is None
     assert agreement(one, other) is None
     assert isinstance(agreement(one, one), BoxAgreement)
-    assert told(None) == []

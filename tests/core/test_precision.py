@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from cvstudio import precision as module
 from cvstudio.errors import Cancelled
 from cvstudio.host import Host
 from cvstudio.models import MODELS
+from cvstudio.models._torch import TorchNetwork
 from cvstudio.models.base import ModelSpec
 from cvstudio.precision import Precision, difference, settle
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, Logits
+from cvstudio.segmentation import ClassMaps
 from cvstudio.stages import NoParams
 from cvstudio.types import Image, Size
 from cvstudio.weights.declaration import Weights
@@ -214,6 +218,62 @@ def test_classifiers() -> None:
     assert difference(SPEC, logits(2, 1), logits(2.05, 1)) == ""
     assert "cat becomes dog" in difference(SPEC, logits(1.01, 1), logits(1, 1.01))
     assert "a probability changes by" in difference(SPEC, logits(2, 1), logits(2.5, 1))
+
+
+class TorchSegmenter(TorchNetwork):
+    """One convolution that tells bright places from dark ones; what it answers is made by `answer`."""
+
+    def __init__(self, answer: Callable[[Any], Any]) -> None:
+        convolution = torch.nn.Conv2d(3, 2, 1)
+        with torch.no_grad():
+            convolution.weight[:] = torch.tensor([1.0, -1.0])[:, None, None, None]
+            convolution.bias[:] = torch.tensor([-1.5, 1.5])
+        super().__init__(convolution, LABELS, "cpu")
+        self.answer = answer
+
+    def predict(self, image: Image, params: NoParams, progress: Progress) -> Any:
+        pixels = torch.from_numpy(image.rgb8 / np.float32(255)).permute(2, 0, 1)[None]
+        with self.computing():
+            return self.answer(self.forward(pixels)[0].float().cpu().numpy())
+
+
+def class_maps(logits: np.ndarray) -> ClassMaps:
+    return ClassMaps(logits, LABELS, (0, 0, logits.shape[2], logits.shape[1]), SIZE)
+
+
+class Unknown:
+    """An answer of a type that the program knows nothing of."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [(class_maps, ""), (lambda logits: Unknown(), "answers such as Unknown cannot be compared")],
+    ids=["class maps", "unknown"],
+)
+def test_a_network_of_torch_may_answer_anything(
+    answer: Callable[[Any], Any], told: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.engine, "version", lambda: "")
+    # Each way that is tried is twice as fast as the one before.
+    monkeypatch.setattr(module, "_least_secs", lambda ways, secs: {way: 0.5**n for n, way in enumerate(ways)})
+    network = TorchSegmenter(answer)
+    settle(network, SPEC, "1", "auto", Progress())
+    assert network.precision.dtype == ("float32" if told else "bfloat16")
+    assert told in network.precision.reason
+
+
+def test_class_maps_that_change_are_refused(clock: Clock) -> None:
+    values: list[Any] = [[[[1, 0]], [[0, 1]]], [[[1, 1]], [[0, 0]]]]
+    maps = [class_maps(np.array(item, np.float32)) for item in values]
+    chosen, _ = settled(clock, 0.010, 0.008, 0.004, wide=maps[0], float32=maps[0], bfloat16=maps[1])
+    assert chosen.dtype == "float32"
+    assert "50.0% of the picture become another class" in chosen.reason
+
+
+def test_an_answer_of_another_kind_is_refused(clock: Clock) -> None:
+    logits = Logits(np.array([2, 1], np.float32), LABELS, SIZE)
+    chosen, _ = settled(clock, 0.010, 0.008, 0.004, bfloat16=logits)
+    assert "the answer is of another kind" in chosen.reason
 
 
 class TestHost:

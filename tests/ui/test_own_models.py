@@ -14,12 +14,10 @@ import pytest
 import yaml
 from onnx import TensorProto, helper, numpy_helper
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
-from cvstudio.draw.palette import class_colour
 from cvstudio.models import MODELS
 from cvstudio.models._input import Preparation
 from cvstudio.own.model import OwnModel
@@ -29,7 +27,7 @@ from cvstudio.types import Size
 from ui.main_window import MainWindow
 from ui.own_models.dialog import OwnModelDialog
 from ui.own_models.form import OwnModelForm
-from ui.panels.results import legend
+from ui.views.result_rows import lines_of
 from ui.widgets.model_card import ModelCardView
 
 WAIT_MS = 30_000
@@ -232,14 +230,14 @@ def test_a_program_is_added_with_a_warning_and_its_card_tells_where_it_is(
     assert len(window.controller.current_result().labels) == 3
 
 
-def test_the_legend_of_regions_has_their_colours_and_names_as_they_are() -> None:
+def test_the_rows_of_regions_have_their_colours_and_names_as_they_are() -> None:
     classes = np.array([[0, 1], [1, 1]], np.int16)
-    told = legend(Segmentation(classes, ("background", "<b>car"), Size(2, 2), background=0))
-    first, second = told.split("<br>")
-    assert QColor(*class_colour("<b>car")).name() in first
-    assert "&lt;b&gt;car" in first
-    assert "75.0%" in first
-    assert "transparent" in second
+    first, second = lines_of(Segmentation(classes, ("background", "<b>car"), Size(2, 2), background=0).table())
+    name, share = first.cells
+    # The colour in which the class is drawn.
+    assert (name.text, name.label, first.number) == ("<b>car", "<b>car", 1)
+    assert (share.text, share.share) == ("75.0%", 0.75)
+    assert (second.cells[0].text, second.cells[0].label) == ("background", "")
 
 
 def test_the_command_asks_for_a_file(

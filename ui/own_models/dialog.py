@@ -228,9 +228,9 @@ class OwnModelDialog(QDialog):
 
     def _tried(self, found: Tried) -> None:
         self.preview.show_pixels(found.pixels)
-        count, first = found.facts
-        names = ", ".join(f"{name} {share:.2f}" for name, share in first)
-        told = self.tr("{count} found in {ms} ms").format(count=count, ms=f"{found.elapsed_secs * 1000:.0f}")
+        names = ", ".join(f"{name} {share:.2f}" for name, share in found.first)
+        text = self.tr("{headline} in {ms} ms")
+        told = text.format(headline=translated(found.headline), ms=f"{found.elapsed_secs * 1000:.0f}")
         self._say(f"{told}: {names}" if names else told)
 
     def _say(self, text: str, *, warning: bool = False) -> None:

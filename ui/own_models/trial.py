@@ -13,16 +13,14 @@ from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.errors import UserError
-from cvstudio.landmarks import Landmarks
 from cvstudio.models import ModelSpec
 from cvstudio.own.declaration import SUFFIXES, declaration_path, read_declaration
 from cvstudio.own.model import OwnModel
 from cvstudio.own.sessions import is_program
 from cvstudio.progress import Progress
-from cvstudio.results import Detections, Labels
-from cvstudio.segmentation import Segmentation
 from cvstudio.stages import Inputs
 from cvstudio.types import Image, Rect, Size, View
+from ui.views.result_rows import named_fractions
 
 TOLD = 3
 """Of the things that were found are named."""
@@ -39,10 +37,12 @@ class Declared:
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """What a declaration finds: the picture with it, uint8 RGB (h, w, 3), in words, and how long the network took."""
+    """What a declaration finds: the picture with it, uint8 RGB (h, w, 3), in words, the likeliest of it with their
+    scores or shares 0..1, and how long the network took."""
 
     pixels: NDArray[np.uint8]
-    facts: tuple[Any, ...]
+    headline: str
+    first: tuple[tuple[str, float], ...]
     elapsed_secs: float
 
 
@@ -94,24 +94,6 @@ def attempt(model: OwnModel, spec: ModelSpec, image: Image, size: Size, progress
         *_, found = stage.run(Inputs({}, found), values, progress)
     scale = min(size.width / image.size.width, size.height / image.size.height, 2.0)
     whole = View(Rect(0.0, 0.0, float(image.size.width), float(image.size.height)), scale)
-    yield Tried(render(image, [(found, Look())], whole), facts(found), elapsed_secs)
-
-
-def facts(result: Any) -> tuple[Any, ...]:
-    """How much was found, and the first of it: (count, ((name, share 0..1), …))."""
-    rows: list[tuple[str, float]] = []
-    if isinstance(result, Detections):
-        rows = [(result.label(row), float(result.scores[row])) for row in range(min(len(result), TOLD))]
-        return len(result), tuple(rows)
-    if isinstance(result, Labels):
-        rows = [(result.label(row), float(result.probabilities[row])) for row in range(min(len(result), TOLD))]
-        return len(result), tuple(rows)
-    if isinstance(result, Segmentation):
-        shares = result.shares()
-        return len(shares), tuple((result.labels[number], share) for number, share in shares[:TOLD])
-    assert isinstance(result, Landmarks)
-    believed = int(result.believed().sum())
-    if not len(result):
-        return believed, ()
-    best = np.argsort(-result.scores[0])[:TOLD]
-    return believed, tuple((result.labels[index], float(result.scores[0, index])) for index in best)
+    table = found.table()
+    first = () if table is None else tuple(named_fractions(table, TOLD))
+    yield Tried(render(image, [(found, Look())], whole), found.headline(), first, elapsed_secs)

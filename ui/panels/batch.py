@@ -213,7 +213,7 @@ class BatchContent(QWidget):
         """The formats that the analysis has and the user wants; the usual ones where there is none."""
         from cvstudio.exporters import EXPORTERS, default_exporters
 
-        fitting = [item for item in EXPORTERS if issubclass(instance.spec.result, item.accepts)]
+        fitting = [item for item in EXPORTERS if item.accepts(instance.spec.result)]
         return [item for item in fitting if item.key in self._wanted] or default_exporters(instance.spec.result)
 
     def _show_formats(self) -> None:
@@ -227,7 +227,7 @@ class BatchContent(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.setToolTipsVisible(True)
         for exporter in EXPORTERS:
-            if issubclass(instance.spec.result, exporter.accepts):
+            if exporter.accepts(instance.spec.result):
                 action = menu.addAction(translated(exporter.title))
                 action.setCheckable(True)
                 action.setChecked(exporter.key in chosen)

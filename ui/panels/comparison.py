@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QGridLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
-from cvstudio.agreement import BoxAgreement, LabelAgreement, RegionAgreement, told
-from cvstudio.results import Detections, Labels
+from cvstudio.agreement import ComparedRow
 from cvstudio.timings import ms_text
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
@@ -16,7 +15,7 @@ from ui.translate import translated
 from ui.widgets.empty_state import EmptyState
 
 if TYPE_CHECKING:
-    from ui.widgets.rows_table import Cell, Line
+    from ui.widgets.rows_table import Line
 
 Figure = tuple[str, str, str | None]
 """A title with one value for each side, or with one for both and None."""
@@ -94,19 +93,12 @@ class ComparePanel(QWidget):
         lines = self._lines()
         self.table.setVisible(bool(lines))
         self.table.set_lines(lines[:MOST])
-        boxes = isinstance(self._comparing.agreement, BoxAgreement)
-        self.table.setColumnHidden(3, not boxes and not isinstance(self._comparing.agreement, RegionAgreement))
+        self.table.setColumnHidden(3, all(line.cells[3].share is None for line in lines))
 
     def _of_sides(self) -> list[Figure]:
         """What each side says by itself, and how long it takes."""
-        found, lines = self._comparing.agreement, []
-        left, right = (None if side is None else side.result for side in self._comparing.shown)
-        if isinstance(left, Detections) and isinstance(right, Detections):
-            lines.append((self.tr("Found"), f"{len(left):,}", f"{len(right):,}"))
-        if isinstance(found, BoxAgreement):
-            lines.append((self.tr("Only here"), f"{len(found.only_left):,}", f"{len(found.only_right):,}"))
-            if found.unknown_left or found.unknown_right:
-                lines.append((self.tr("… unknown there"), str(found.unknown_left), str(found.unknown_right)))
+        found = self._comparing.agreement
+        lines = [] if found is None else [(translated(title), *sides) for title, *sides in found.side_lines()]
         secs = [self._comparing.network_secs(side) for side in (0, 1)]
         times = [self.tr("from cache") if item is None else f"{ms_text(item)} ms" for item in secs]
         return [*lines, (self.tr("Time"), times[0], times[1])]
@@ -115,7 +107,8 @@ class ComparePanel(QWidget):
         found = self._comparing.agreement
         if found is None and all(side is not None and side.result is not None for side in self._comparing.shown):
             return [(self.tr("Agreement"), self.tr("not measured for these"), None)]
-        return [(translated(title), translated(value), None) for title, value in told(found)]
+        lines = [] if found is None else found.summary_lines()
+        return [(translated(title), translated(value), None) for title, value in lines]
 
     def _set_figures(self, lines: list[Figure]) -> None:
         if lines == self._texts:
@@ -139,73 +132,18 @@ class ComparePanel(QWidget):
                     self._figures.addWidget(number, row, column, 1, 1 if values[1] is not None else 2)
 
     def _lines(self) -> list[Line]:
-        from ui.widgets.rows_table import Cell, Line
-
-        found = self._comparing.agreement
-        left, right = (None if side is None else side.result for side in self._comparing.shown)
-        if isinstance(found, BoxAgreement) and isinstance(left, Detections) and isinstance(right, Detections):
-            return self._box_lines(found, left, right)
-        if isinstance(found, LabelAgreement) and isinstance(left, Labels) and isinstance(right, Labels):
-            return _label_lines(left, right)
-        if isinstance(found, RegionAgreement):
-            dash = Cell("–", tone="quiet")
-            return [
-                Line(None, (Cell(name, label=name), dash, dash, Cell(f"{share:.2f}", share)))
-                for name, share in found.by_class
-            ]
-        return []
-
-    def _box_lines(self, found: BoxAgreement, left: Detections, right: Detections) -> list[Line]:
-        """Pairs, then what was named differently, then what only one side has."""
-        from ui.widgets.rows_table import Cell, Line
-
-        if max(_last(found, 0), _last(found, 1)) >= max(len(left), len(right), 1):
-            return []  # of the results before; the agreement with these is on its way
-        current = self._comparing.current_side
-
-        def line(one: int | None, other: int | None, share: float | None) -> Line:
-            names = [side.label(row) for side, row in ((left, one), (right, other)) if row is not None]
-            rows = ((left, one), (right, other))
-            scores = [Cell("–", tone="quiet") if row is None else Cell(f"{side.scores[row]:.2f}") for side, row in rows]
-            title = names[0] if len(set(names)) == 1 else " / ".join(names)
-            tone = "warning" if len(set(names)) > 1 else "text"
-            side, row = rows[current or 0]
-            last = Cell("", None) if share is None else Cell(f"{share:.2f}", share)
-            return Line(
-                None if row is None else int(side.ids[row]), (Cell(title, tone=tone, label=names[0]), *scores, last)
-            )
-
-        lines = [
-            line(one, other, float(share))
-            for (one, other), share in zip(found.pairs.tolist(), found.shares, strict=True)
-        ]
-        lines += [line(one, other, None) for one, other in found.renamed.tolist()]
-        lines += [line(row, None, None) for row in found.only_left.tolist()]
-        lines += [line(None, row, None) for row in found.only_right.tolist()]
-        return lines
+        found, side = self._comparing.agreement, self._comparing.current_side or 0
+        return [] if found is None else [_line(row, side) for row in found.rows()]
 
 
-def _last(found: BoxAgreement, side: int) -> int:
-    """The largest row on one side."""
-    only = (found.only_left, found.only_right)[side]
-    return max([*found.pairs[:, side].tolist(), *found.renamed[:, side].tolist(), *only.tolist()], default=-1)
-
-
-def _label_lines(left: Labels, right: Labels) -> list[Line]:
-    """Every class that one of both names, the likeliest of either first."""
+def _line(row: ComparedRow, side: int) -> Line:
+    """A row, which points at its part on one side, 0 or 1."""
     from ui.widgets.rows_table import Cell, Line
 
-    sides: list[dict[str, float]] = [
-        {found.label(row): float(found.probabilities[row]) for row in range(len(found))} for found in (left, right)
-    ]
-    names = sorted({*sides[0], *sides[1]}, key=lambda name: -max(side.get(name, 0.0) for side in sides))
-
-    def cell(side: Any, name: str) -> Cell:
-        return Cell(f"{side[name]:.1%}") if name in side else Cell("–", tone="quiet")
-
-    return [
-        Line(None, (Cell(name, label=name), cell(sides[0], name), cell(sides[1], name), Cell(""))) for name in names
-    ]
+    said = [Cell("–", tone="quiet") if text is None else Cell(text) for text in (row.left, row.right)]
+    name = Cell(row.name, tone="warning" if row.contradicts else "text", label=row.label)
+    iou = Cell("") if row.iou is None else Cell(f"{row.iou:.2f}", row.iou)
+    return Line(row.ids[side], (name, *said, iou))
 
 
 PANELS.register(

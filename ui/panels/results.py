@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import html
-from typing import Any
+from collections.abc import Sized
+from typing import Any, TypeVar
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QTableView, QVBoxLayout, QWidget
 
-from cvstudio.landmarks import Landmarks
 from cvstudio.params import fields_of
-from cvstudio.results import Detections, Picture, Spectrogram
-from cvstudio.segmentation import Segmentation
+from cvstudio.table import Column, Table
 from ui.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.stepping import step
-from ui.views.result_views import VIEWS
-from ui.views.results_table import ResultsTable
+from ui.translate import translated
+from ui.views.result_rows import lines_of, table_for
+from ui.views.result_views import ResultViewSpec, view_of
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.empty_state import EmptyState
+from ui.widgets.rows_table import RowsTable
+
+W = TypeVar("W", bound=QWidget)
 
 TABLE_DELAY_MS = 60
 
 
 class ResultsPanel(QWidget):
-    """Table and canvas are linked both ways by the ids of the results."""
+    """Shows the headline and the table of any result, or the view that is registered for its type; linked with the
+    canvas both ways by the ids of its parts."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -36,20 +38,13 @@ class ResultsPanel(QWidget):
         self._export = QPushButton(icon("share"), self.tr("Export …"))
         self._export.setObjectName("export-button")
         self._export.clicked.connect(context.requests.export)
-        self.table = ResultsTable()
-        self.table.selected.connect(lambda ids: controller.select(frozenset(ids)))
-        self.table.hovered.connect(controller.hover)
-        self._facts = QLabel()
-        self._facts.setObjectName("facts")
-        self._facts.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self._facts.setWordWrap(True)
-        self._facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._stack = QStackedWidget()
-        self._stack.addWidget(self.table)
-        self._stack.addWidget(self._facts)
         self.empty = EmptyState("list", self.tr("What an analysis finds is listed here."))
         self._stack.addWidget(self.empty)
-        self._views: dict[type[Any], QWidget] = {}
+        self._nothing = QWidget()
+        self._stack.addWidget(self._nothing)
+        self._views: dict[str, QWidget] = {}
+        self._tables: dict[tuple[Any, ...], RowsTable] = {}
         head = QHBoxLayout()
         head.addWidget(self._summary, 1)
         head.addWidget(self._export)
@@ -64,7 +59,7 @@ class ResultsPanel(QWidget):
         self._soon.setInterval(TABLE_DELAY_MS)
         self._soon.timeout.connect(self._show)
         controller.view_changed.connect(lambda _: self._soon.isActive() or self._soon.start())
-        controller.state_changed.connect(lambda old, new: self.table.set_selected(new.selection))
+        controller.state_changed.connect(lambda old, new: self._show_selected(new.selection))
         controller.state_changed.connect(lambda old, new: self._show_pointed())
         controller.emphasis_changed.connect(self._show_pointed)
         self._show()
@@ -85,49 +80,54 @@ class ResultsPanel(QWidget):
     def _show(self) -> None:
         result = self._controller.current_result()
         self._export.setEnabled(result is not None)
-        if isinstance(result, Detections):
-            self._summary.setText(self.tr("{count} found").format(count=len(result)))
-            if not len(result):
-                self.table.set_empty_text(self._nothing_found())
-            self.table.set_detections(result)
-            self._stack.setCurrentWidget(self.table)
-            return
-        self.table.set_detections(None)
         if result is None:
             self._summary.clear()
-            self._stack.setCurrentWidget(self.empty)
+            self._bring(self.empty)
             return
-        if type(result) in VIEWS:
-            self._show_in_view(result)
+        spec = view_of(type(result))
+        if spec is not None:
+            self._show_in_view(spec, result)
             return
-        self._summary.setText(self._summarise(result))
-        self._facts.setText(self._describe(result))
-        self._stack.setCurrentWidget(self._facts)
+        table = result.table()
+        self._summary.setText(translated(result.headline()))
+        if table is None:
+            self._bring(self._nothing)
+            return
+        widget = self._table_widget(table)
+        widget.set_lines(lines_of(table))
+        widget.set_selected(self._pointed())
+        if not len(table):
+            widget.set_empty_text(self._nothing_found())
+        self._bring(widget)
 
-    def _summarise(self, result: Any) -> str:
-        if isinstance(result, Landmarks):
-            return self.tr("{count} points").format(count=int(result.believed().sum()))
-        if isinstance(result, Segmentation):
-            return self.tr("{count} classes").format(count=len(result.shares()))
-        return ""
+    @property
+    def table(self) -> QTableView:
+        """The rows of the result that is shown; an empty table where there are none."""
+        shown = self._stack.currentWidget()
+        return shown if isinstance(shown, QTableView) else self._table_widget(Table("", "", (Column("", ""),), ()))
 
-    def _show_in_view(self, result: Any) -> None:
-        kind = type(result)
-        if kind not in self._views:
-            self._views[kind] = VIEWS[kind]()
-            self._stack.addWidget(self._views[kind])
-            self._listen(self._views[kind])
-        view: Any = self._views[kind]
-        chosen = self._controller.session.state.selection
-        hovered = self._controller.hovered_id
-        pointed = hovered if hovered is not None or len(chosen) != 1 else next(iter(chosen))
+    def _table_widget(self, table: Table) -> RowsTable:
+        kind = table.form, tuple(column for column in table.columns if column.shown)
+        if kind not in self._tables:
+            self._tables[kind] = self._add(table_for(table))
+        return self._tables[kind]
+
+    def _show_in_view(self, spec: ResultViewSpec, result: Any) -> None:
+        if spec.key not in self._views:
+            self._views[spec.key] = self._add(spec.create())
+        view: Any = self._views[spec.key]
+        pointed = self._pointed()
         if hasattr(view, "colour_map"):
             view.colour_map = self._controller.look().colour_map
-        self._summary.setText(view.show_result(result, pointed))
-        self._stack.setCurrentWidget(view)
+        if hasattr(view, "set_empty_text") and isinstance(result, Sized) and not len(result):
+            view.set_empty_text(self._nothing_found())
+        self._summary.setText(view.show_result(result, next(iter(pointed)) if len(pointed) == 1 else None))
+        self._bring(view)
 
-    def _listen(self, view: Any) -> None:
-        """Do what the user wants in a view."""
+    def _add(self, widget: W) -> W:
+        """Add a view to the stack, and do what the user wants in it."""
+        self._stack.addWidget(widget)
+        view: Any = widget
         if hasattr(view, "stepped"):
             view.stepped.connect(lambda steps: step(self._controller, steps))
         if hasattr(view, "selected"):
@@ -136,56 +136,32 @@ class ResultsPanel(QWidget):
             view.hovered.connect(self._controller.hover)
         if hasattr(view, "open_requested"):
             view.open_requested.connect(lambda path: self._controller.open_paths([path]))
+        if hasattr(view, "set_selected"):
+            view.set_selected(self._controller.session.state.selection)
+        return widget
+
+    def _bring(self, view: QWidget) -> None:
+        before: Any = self._stack.currentWidget()
+        self._stack.setCurrentWidget(view)
+        if before is not view and hasattr(before, "forget"):
+            before.forget()
+
+    def _pointed(self) -> frozenset[int]:
+        """Ids of the part that the mouse is on, or else of those that are chosen."""
+        hovered = self._controller.hovered_id
+        return self._controller.session.state.selection if hovered is None else frozenset({hovered})
+
+    def _show_selected(self, selection: frozenset[int]) -> None:
+        view: Any = self._stack.currentWidget()
+        if hasattr(view, "set_selected"):
+            view.set_selected(selection)
 
     def _show_pointed(self) -> None:
-        if type(self._controller.current_result()) in VIEWS:
+        view: Any = self._stack.currentWidget()
+        if isinstance(view, RowsTable):
+            view.set_selected(self._pointed())
+        elif not hasattr(view, "set_selected") and view is not self.empty:
             self._soon.start()
-
-    def _describe(self, result: Any) -> str:
-        if isinstance(result, Landmarks):
-            return "\n".join(point_lines(result))
-        if isinstance(result, Segmentation):
-            return legend(result)
-        if isinstance(result, Spectrogram):
-            resolution = result.rate_hz / result.window
-            lines = (
-                self.tr("Duration {secs} s").format(secs=f"{result.duration_secs:.2f}"),
-                self.tr("{rate} samples per second").format(rate=f"{result.rate_hz:,}"),
-                self.tr("{bins} bands of {hz} Hz").format(bins=result.levels.shape[0], hz=f"{resolution:.1f}"),
-                self.tr("{columns} columns, one each {ms} ms").format(
-                    columns=f"{result.levels.shape[1]:,}", ms=f"{result.hop / result.rate_hz * 1000:.1f}"
-                ),
-            )
-            return "\n".join(lines)
-        if isinstance(result, Picture):
-            sharp = f"{result.mask.mean():.0%}" if result.mask is not None else "—"
-            return self.tr("{share} of the visible part is in focus.").format(share=sharp)
-        return ""
-
-
-def legend(result: Segmentation) -> str:
-    """One line of rich text for each class: the colour in which it is drawn, its name, its share of the picture."""
-    from cvstudio.draw.palette import class_colour
-
-    lines = []
-    for number, share in result.shares():
-        name = result.labels[number]
-        colour = "transparent" if number == result.background else QColor(*class_colour(name)).name()
-        dot = f'<span style="color: {colour}">\u25a0</span>'
-        lines.append(f"{dot} {html.escape(name)}&nbsp;&nbsp; {share:.1%}")
-    return "<br>".join(lines)
-
-
-def point_lines(result: Landmarks) -> list[str]:
-    """One line for each point of the first things: name, place in pixels, score; quiet ones are left out."""
-    believed = result.believed()
-    return [
-        f"{name}   {result.points[row, index, 0]:.0f}, {result.points[row, index, 1]:.0f}   "
-        f"{result.scores[row, index]:.2f}"
-        for row in range(min(len(result), 3))
-        for index, name in enumerate(result.labels)
-        if believed[row, index]
-    ]
 
 
 PANELS.register(

@@ -10,6 +10,7 @@ from cvstudio.draw.guesses import UNKNOWN, rows_of
 from cvstudio.draw.palette import class_colour
 from cvstudio.results import Labels
 from ui import theme
+from ui.views.result_views import RESULT_VIEWS, ResultViewSpec
 
 ROW_HEIGHT = 32
 BAR_HEIGHT = 4
@@ -80,3 +81,6 @@ class GuessesView(QScrollArea):
         """Show `result`; its name is the headline."""
         self.guesses.set_labels(result)
         return self.tr("unknown") if result.unknown else result.label(0)
+
+
+RESULT_VIEWS.register(ResultViewSpec(Labels, GuessesView))

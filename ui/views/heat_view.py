@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 from cvstudio.draw.sound import colour_lut
 from cvstudio.results import HeatMap
 from ui import theme
+from ui.views.result_views import RESULT_VIEWS, ResultViewSpec
 
 BAR_HEIGHT = 10
 
@@ -68,3 +69,6 @@ class HeatView(QWidget):
         self.scale.set_scale(result.low, result.high, self.colour_map)
         has_probability = bool(np.isfinite(result.probability))
         return f"{result.label} {result.probability:.1%}" if has_probability else result.label
+
+
+RESULT_VIEWS.register(ResultViewSpec(HeatMap, HeatView))

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from cvstudio.hog import HogCells
 from ui import theme
+from ui.views.result_views import RESULT_VIEWS, ResultViewSpec
 
 HEIGHT = 132
 GAP = 2
@@ -111,3 +112,6 @@ class HogView(QWidget):
             self.cell_line.setText("")
         self.bars.set_histogram(values, result.degrees)
         return self.tr("{count} numbers").format(count=f"{result.descriptor.size:,}")
+
+
+RESULT_VIEWS.register(ResultViewSpec(HogCells, HogView))

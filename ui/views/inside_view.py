@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from cvstudio.nms import overlaps
 from cvstudio.proposals import Proposals
+from ui.views.result_views import RESULT_VIEWS, ResultViewSpec
 from ui.widgets.rows_table import Cell, Line, RowsTable
 
 
@@ -91,3 +92,6 @@ def _region_lines(result: Proposals) -> list[Line]:
         )
         lines.append(Line(row, cells))
     return lines
+
+
+RESULT_VIEWS.register(ResultViewSpec(Proposals, InsideView))

@@ -16,6 +16,7 @@ from cvstudio.neighbours import Neighbours
 from cvstudio.results import Labels
 from cvstudio.samples import sample_path
 from ui.views.guesses import Guesses
+from ui.views.result_views import RESULT_VIEWS, ResultViewSpec
 
 PICTURE = QSize(64, 48)
 ROW_HEIGHT = 56
@@ -121,3 +122,6 @@ def _pixmap(picture: NDArray[np.uint8] | None, ratio: float) -> QPixmap:
     pixmap = QPixmap.fromImage(image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, smooth))
     pixmap.setDevicePixelRatio(ratio)
     return pixmap
+
+
+RESULT_VIEWS.register(ResultViewSpec(Neighbours, NeighboursView))

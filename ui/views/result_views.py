@@ -1,23 +1,25 @@
-"""What the results panel shows for each type of result that is no table: one widget for each, found by the type."""
+"""What the results panel shows for a type of result whose table is not enough: one widget for each, found by the type.
+
+A view is one file that registers itself (`RESULT_VIEWS.register`); a type without one is shown as its `table()`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from PySide6.QtWidgets import QWidget
 
-from cvstudio.hog import HogCells
-from cvstudio.neighbours import Neighbours
-from cvstudio.proposals import Proposals
-from cvstudio.results import HeatMap, Labels
-from cvstudio.suppression import Suppression
+from cvstudio.registry import Registry
 
 
 class ResultView(Protocol):
     """A widget that shows a result, and what of it is pointed at or chosen.
 
-    It may have the signals `stepped` (how many steps on), `selected` (ids) and `hovered` (id or None).
+    It may have the signals `stepped` (how many steps on), `selected` (ids), `hovered` (id or None) and
+    `open_requested` (path); the methods `set_selected(ids)`, `set_empty_text(text)` for a result without a part, and
+    `forget()`, called when another view takes its place; and the attribute `colour_map`, set before a result is shown.
     """
 
     def show_result(self, result: Any, pointed: int | None) -> str:
@@ -25,48 +27,22 @@ class ResultView(Protocol):
         ...
 
 
-def _heat() -> QWidget:
-    from ui.views.heat_view import HeatView
+@dataclass(frozen=True)
+class ResultViewSpec:
+    """The view of one type of result, and of those that derive from it; `create` makes the widget, a `ResultView`."""
 
-    return HeatView()
+    result_type: type[Any]
+    create: Callable[[], QWidget]
 
-
-def _hog() -> QWidget:
-    from ui.views.hog_view import HogView
-
-    return HogView()
-
-
-def _neighbours() -> QWidget:
-    from ui.views.neighbours_view import NeighboursView
-
-    return NeighboursView()
+    @property
+    def key(self) -> str:
+        return f"{self.result_type.__module__}.{self.result_type.__qualname__}"
 
 
-def _inside() -> QWidget:
-    from ui.views.inside_view import InsideView
-
-    return InsideView()
+RESULT_VIEWS: Registry[ResultViewSpec] = Registry("view of a result", "ui.views.results", open_to_packages=False)
 
 
-def _suppression() -> QWidget:
-    from ui.views.suppression_view import SuppressionView
-
-    return SuppressionView()
-
-
-def _guesses() -> QWidget:
-    from ui.views.guesses import GuessesView
-
-    return GuessesView()
-
-
-VIEWS: dict[type[Any], Callable[[], QWidget]] = {
-    Proposals: _inside,
-    HeatMap: _heat,
-    Labels: _guesses,
-    HogCells: _hog,
-    Neighbours: _neighbours,
-    Suppression: _suppression,
-}
-"""Makes the view of a type of result; called when the first of them is to be shown."""
+def view_of(result_type: type[Any]) -> ResultViewSpec | None:
+    """The view of a type of result; None where its table is enough."""
+    views = {view.result_type: view for view in RESULT_VIEWS}
+    return next((views[base] for base in result_type.__mro__ if base in views), None)

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from cvstudio.results import Detections
 from ui import theme
+from ui.views.result_views import RESULT_VIEWS, ResultViewSpec
 from ui.widgets.bar_delegate import NO_INDEX, ROW_HEIGHT, SCORE_WIDTH, BarDelegate, Index
 from ui.widgets.keys import SLIDER_KEYS, claims
 from ui.widgets.swatch import swatch
@@ -222,6 +223,15 @@ class ResultsTable(QTableView):
             self.setColumnHidden(TRACK, not self._model.followed)
         self.verticalScrollBar().setValue(scroll)
 
+    def show_result(self, result: Detections, pointed: int | None) -> str:
+        """Show `result`; how many there are is the headline."""
+        self.set_detections(result)
+        return self.tr("{count} found").format(count=len(result))
+
+    def forget(self) -> None:
+        """Show nothing."""
+        self.set_detections(None)
+
     def set_selected(self, ids: Iterable[int]) -> None:
         """Choose rows by id without a signal, and bring the first of them into sight."""
         chosen = frozenset(ids)
@@ -283,3 +293,6 @@ class ResultsTable(QTableView):
             area = self.viewport().rect().adjusted(16, 16, -16, -16)
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._empty)
             painter.end()
+
+
+RESULT_VIEWS.register(ResultViewSpec(Detections, ResultsTable))

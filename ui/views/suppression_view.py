@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWi
 
 from cvstudio.suppression import Suppression
 from ui.icons import icon
+from ui.views.result_views import RESULT_VIEWS, ResultViewSpec
 from ui.widgets.rows_table import Cell, Line, RowsTable
 
 ALL = 1_000_000
@@ -126,3 +127,6 @@ class SuppressionView(QWidget):
         name = found.label(row)
         cells = (Cell(name, label=name), Cell(f"{found.scores[row]:.2f}"), Cell(told, share), Cell(word, tone=tone))
         return Line(int(found.ids[row]), cells)
+
+
+RESULT_VIEWS.register(ResultViewSpec(Suppression, SuppressionView))

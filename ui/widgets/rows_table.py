@@ -138,6 +138,15 @@ class RowsTable(QTableView):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, SCORE_WIDTH)
 
+    @property
+    def empty_text(self) -> str:
+        """What stands there while there is no row."""
+        return self._empty
+
+    def row_ids(self) -> tuple[int | None, ...]:
+        """Ids from the top row down; None for a row that cannot be pointed at."""
+        return tuple(line.number for line in self.rows.lines)
+
     def set_empty_text(self, text: str) -> None:
         """What stands there while there is no row."""
         self._empty = text

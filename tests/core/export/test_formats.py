@@ -20,6 +20,7 @@ from cvstudio.exporters import (
     export,
     exporter_for_suffix,
     exporters_for,
+    of,
     recipe_path,
 )
 from cvstudio.progress import Progress
@@ -214,7 +215,7 @@ def test_what_goes_wrong_is_one_sentence_and_the_old_file_stays(number, words, t
 
     path = tmp_path / "a.bin"
     path.write_text("old")
-    exporter = Exporter("fail", "Fail", ".bin", (Detections,), fail)
+    exporter = Exporter("fail", "Fail", ".bin", of(Detections), fail)
     with pytest.raises(ExportError, match=words) as caught:
         export(exporter, path, item(found), Progress())
     assert str(caught.value).startswith("a.bin cannot be written: ")
@@ -237,7 +238,7 @@ def test_cancelling_leaves_nothing(key, tmp_path, item, found, sound, picture):
     progress = Progress()
     progress.cancel()
     exporter = EXPORTERS[key]
-    result = sound if Spectrogram in exporter.accepts else found
+    result = found if exporter.accepts(Detections) else sound
     frames = [(Frame(picture.pixels), found)] if exporter.video else None
     given = item(None if exporter.video else result, None if result is sound else picture, frames)
     with pytest.raises(Cancelled):
@@ -249,7 +250,7 @@ def test_a_format_that_cannot_hold_the_result_says_so(tmp_path, item, found, sou
     frames = [(Frame(picture.pixels), found)]
     for key, given, words in (
         ("npz", item(found), "expects spectrogram, found detections"),
-        ("csv", item(sound, None), "segmentation or proposals or suppression, found spectrogram"),
+        ("csv", item(sound, None), "CSV table expects a result with a table, found spectrogram"),
         ("mp4", item(found), "expects a whole video"),
         ("png", item(None, None, frames), "expects one moment"),
     ):
@@ -289,5 +290,5 @@ def test_every_format_is_declared_in_full():
     for exporter in EXPORTERS:
         assert exporter.suffix == "" if exporter.folder else exporter.suffix.startswith(".")
         assert exporter.summary.endswith(".")
-        assert exporter.accepts
+        assert exporter.accepts.words
         assert exporter.title

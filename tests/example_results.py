@@ -1,0 +1,165 @@
+"""One small result of each type, made by hand, for tests that go over all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cvstudio.hog import HogCells
+from cvstudio.landmarks import Landmarks
+from cvstudio.light_picture import LightPicture
+from cvstudio.masks import PrototypeMasks
+from cvstudio.neighbours import Neighbours
+from cvstudio.proposals import Level, Proposals
+from cvstudio.results import Detections, HeatMap, Labels, Logits, Picture, Spectrogram
+from cvstudio.segmentation import ClassMaps, Segmentation
+from cvstudio.suppression import suppression
+from cvstudio.types import Rect, Size
+
+SIZE = Size(160, 120)
+WHOLE = Rect(0.0, 0.0, 160.0, 120.0)
+NAMES = ('=사람, "a"', "person", "-cat")
+
+
+def detections(*, masks: bool = False, followed: bool = False) -> Detections:
+    """Three boxes, of which two overlap."""
+    boxes = np.array([[10.25, 20.5, 60.1, 90.7], [12, 22, 62, 88], [70, 30, 150, 110]], np.float32)
+    ellipse = 1.5 - np.hypot(*np.mgrid[-2:2:12j, -2:2:16j])[None]
+    inside = PrototypeMasks(ellipse.astype(np.float32), np.ones((3, 1), np.float32), (0.1, 0.1)) if masks else None
+    return Detections(
+        boxes,
+        np.array([0.93, 0.5, 0.1], np.float32),
+        np.array([1, 1, 0]),
+        NAMES,
+        np.array([41, 3, 7]),
+        SIZE,
+        masks=inside,
+        track_ids=np.array([5, -1, 2]) if followed else None,
+    )
+
+
+def labels(threshold: float = 0.2) -> Labels:
+    """Three guesses, of which one is believed."""
+    return Labels(np.array([2, 0, 1]), np.array([0.71, 0.15, 0.1], np.float32), NAMES, SIZE, threshold)
+
+
+def landmarks() -> Landmarks:
+    """Two things of three points, one of which is not believed."""
+    points = np.array([[[20, 20], [40.5, 20], [30, 60]], [[100, 30], [120, 30], [110, 70]]], np.float32)
+    scores = np.array([[0.9, 0.8, 0.1], [0.7, 0.95, 0.6]], np.float32)
+    return Landmarks(points, scores, ("left eye", "right eye", "=nose"), np.array([4, 9]), SIZE, threshold=0.3)
+
+
+def neighbours() -> Neighbours:
+    """Three neighbours, of which one has no class."""
+    return Neighbours(
+        np.array([0.1, 0.25, 0.5], np.float32),
+        np.array([1, -1, 0]),
+        NAMES,
+        Path("gallery"),
+        ("person/a.png", "=b.png", "c.png"),
+        (np.zeros((4, 4, 3), np.uint8), None, None),
+        "cosine",
+        Labels(np.array([1, 0]), np.array([0.75, 0.25], np.float32), NAMES, SIZE),
+        SIZE,
+        3,
+        5,
+        1,
+    )
+
+
+def segmentation() -> Segmentation:
+    """Three classes in a map of 3 x 4, and a cell where none is believed."""
+    classes = np.array([[0, 0, 1, 1], [0, 2, 1, 1], [0, 2, -1, 1]], np.int16)
+    return Segmentation(classes, ("background", "person", "=sky"), SIZE, background=0)
+
+
+def class_maps() -> ClassMaps:
+    """Logits of three classes at 3 x 4 places."""
+    logits = np.random.default_rng(3).normal(0, 3, (3, 3, 4)).astype(np.float32)
+    return ClassMaps(logits, ("background", "person", "=sky"), (0.0, 0.0, 4.0, 3.0), SIZE)
+
+
+def proposals(show: str = "before") -> Proposals:
+    """Two regions of a network with two levels."""
+    levels = (Level(2, 2, 1, (40.0, 30.0), (80.0, 60.0), 0), Level(1, 1, 1, (80.0, 60.0), (160.0, 120.0), 4))
+    middles = [(40, 30), (120, 30), (40, 90), (120, 90), (80, 60)]
+    anchors = np.array([[x - 20, y - 20, x + 20, y + 20] for x, y in middles], np.float32)
+    return Proposals(
+        anchors,
+        levels,
+        np.array([[10, 20, 60, 90], [70, 30, 150, 110]], np.float32),
+        np.array([0.8, 0.4], np.float32),
+        np.array([[12, 22, 58, 88], [72, 34, 148, 108]], np.float32),
+        np.array([0.6, 0.9], np.float32),
+        np.array([1, 0]),
+        NAMES,
+        SIZE,
+        True,
+        show,  # type: ignore[arg-type]
+        (40.0, 30.0),
+    )
+
+
+def hog_cells() -> HogCells:
+    """12 x 15 cells of 9 directions."""
+    random = np.random.default_rng(5)
+    blocks = random.uniform(0, 1, (11, 14, 2, 2, 9)).astype(np.float32)
+    return HogCells(blocks, random.uniform(0, 1, (12, 15, 9)).astype(np.float32), 10, False, SIZE)
+
+
+def heat_map() -> HeatMap:
+    """A map of 3 x 4 with one bright place."""
+    values = np.zeros((3, 4), np.float32)
+    values[1, 2] = 1
+    return HeatMap(values, WHOLE, SIZE, 0.0, 1.0, "cat", 0.8, "Grad-CAM")
+
+
+def picture() -> Picture:
+    """Grey, of which the upper half is in focus."""
+    mask = np.zeros((120, 160), bool)
+    mask[:60] = True
+    return Picture(np.full((120, 160, 3), 90, np.uint8), WHOLE, 1.0, SIZE, mask)
+
+
+def light_picture() -> LightPicture:
+    """The same in linear light."""
+    shown = picture()
+    return LightPicture(shown.pixels, WHOLE, 1.0, SIZE, shown.mask, light=np.full((120, 160, 3), 0.1, np.float32))
+
+
+def spectrogram() -> Spectrogram:
+    """Noise of 300 columns, of which 250 are computed."""
+    levels = np.random.default_rng(1).integers(0, 256, (65, 300), np.uint8)
+    return Spectrogram(levels, 16_000, 32, 128, -120.0, 0.0, 250)
+
+
+def logits() -> Logits:
+    """Of three classes."""
+    return Logits(np.array([0.5, 2.0, -1.0], np.float32), NAMES, SIZE)
+
+
+EXAMPLES: dict[str, Any] = {
+    "detections": detections(),
+    "detections-followed": detections(followed=True),
+    "detections-masks": detections(masks=True),
+    "detections-nothing": detections().take([]),
+    "labels": labels(),
+    "labels-unknown": labels(0.9),
+    "landmarks": landmarks(),
+    "neighbours": neighbours(),
+    "segmentation": segmentation(),
+    "class-maps": class_maps(),
+    "proposals": proposals(),
+    "proposals-anchors": proposals("anchors"),
+    "suppression": suppression(detections(), 0.5, class_wise=True),
+    "suppression-dropping": suppression(detections(), 0.5, class_wise=True).at(2),
+    "hog-cells": hog_cells(),
+    "heat-map": heat_map(),
+    "picture": picture(),
+    "light-picture": light_picture(),
+    "spectrogram": spectrogram(),
+    "logits": logits(),
+}

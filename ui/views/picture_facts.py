@@ -1,0 +1,20 @@
+"""A computed picture in the results panel: how much of it is in focus."""
+
+from __future__ import annotations
+
+from cvstudio.results import Picture
+from ui.views.result_views import RESULT_VIEWS, ResultViewSpec
+from ui.widgets.facts_label import FactsLabel
+
+
+class PictureFacts(FactsLabel):
+    """One sentence."""
+
+    def show_result(self, result: Picture, pointed: int | None) -> str:
+        """Show `result`; without a headline."""
+        sharp = f"{result.mask.mean():.0%}" if result.mask is not None else "—"
+        self.setText(self.tr("{share} of the visible part is in focus.").format(share=sharp))
+        return ""
+
+
+RESULT_VIEWS.register(ResultViewSpec(Picture, PictureFacts))

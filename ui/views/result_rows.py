@@ -1,0 +1,96 @@
+"""The table of any result, as rows of the results panel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication
+
+from cvstudio.table import ABSENT, Column, Table
+from ui.translate import translated
+from ui.widgets.rows_table import Cell, Line, RowsTable
+
+MOST = 1000
+"""Rows; nobody reads more, and files have all."""
+NUMBER_WIDTH = 82
+
+
+def shown_columns(table: Table) -> list[int]:
+    """Places of the columns that the panel has."""
+    return [place for place, column in enumerate(table.columns) if column.shown and column.kind != "data"]
+
+
+def table_for(table: Table) -> RowsTable:
+    """An empty widget with the columns of `table`."""
+    columns = [table.columns[place] for place in shown_columns(table)]
+    units = [column.unit if column.kind != "fraction" else "" for column in columns]
+    titles = [
+        translated(column.title) + (f" ({unit})" if unit else "") for column, unit in zip(columns, units, strict=True)
+    ]
+    bars = [place for place, column in enumerate(columns) if column.kind == "fraction"]
+    wide = next((place for place, column in enumerate(columns) if column.kind in ("label", "text")), 0)
+    made = RowsTable(titles, bars, wide=wide)
+    for place in bars:
+        made.horizontalHeader().resizeSection(place, NUMBER_WIDTH)
+    return made
+
+
+def lines_of(table: Table) -> list[Line]:
+    """The first rows of `table`, as the widget of `table_for` shows them."""
+    places = shown_columns(table)
+    return [
+        Line(
+            table.ids[number] if len(table.ids) else None,
+            tuple(_cell(table.columns[place], row[place], quiet=number in table.quiet) for place in places),
+        )
+        for number, row in enumerate(table.rows[:MOST])
+    ]
+
+
+def named_fractions(table: Table, most: int) -> list[tuple[str, float]]:
+    """Name and fraction 0..1 of the rows with the highest, at most `most`; empty where it has no such columns."""
+    kinds: Sequence[str] = [column.kind for column in table.columns]
+    name = next((place for place, kind in enumerate(kinds) if kind in ("label", "text")), None)
+    fraction = next((place for place, kind in enumerate(kinds) if kind == "fraction"), None)
+    if name is None or fraction is None:
+        return []
+    pairs = [(str(row[name]), float(row[fraction])) for row in table.rows if row[fraction] is not None]
+    return sorted(pairs, key=lambda pair: -pair[1])[:most]
+
+
+def _cell(column: Column, value: Any, *, quiet: bool) -> Cell:
+    if value is None or value is ABSENT:
+        return Cell("–", tone="quiet")
+    tone = "quiet" if quiet else "text"
+    if column.kind == "fraction":
+        return Cell(f"{value:.1%}" if column.unit == "%" else f"{value:.2f}", min(max(value, 0.0), 1.0), tone)
+    if column.kind == "label":
+        return Cell(value, tone=tone, label="" if quiet else value)
+    if column.kind == "flag":
+        return Cell(_yes() if value else _no(), tone=tone)
+    if column.kind == "box":
+        return Cell(_box_text(value), tone=tone)
+    return Cell(value if isinstance(value, str) else _number_text(value), tone=tone)
+
+
+def _box_text(sides: Sequence[float | None]) -> str:
+    if any(side is None for side in sides):
+        return "–"
+    x1, y1, x2, y2 = (round(side or 0.0) for side in sides)
+    return f"{x1}, {y1} · {x2 - x1} × {y2 - y1}"
+
+
+def _number_text(value: float) -> str:
+    """Whole numbers in full, others to the precision that one reads."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _yes() -> str:
+    return QCoreApplication.translate("ResultRows", "yes")
+
+
+def _no() -> str:
+    return QCoreApplication.translate("ResultRows", "no")

@@ -1,0 +1,28 @@
+"""A spectrogram in the results panel: how long it is, and how fine."""
+
+from __future__ import annotations
+
+from cvstudio.results import Spectrogram
+from ui.views.result_views import RESULT_VIEWS, ResultViewSpec
+from ui.widgets.facts_label import FactsLabel
+
+
+class SpectrogramFacts(FactsLabel):
+    """Duration, sampling rate, bands and columns."""
+
+    def show_result(self, result: Spectrogram, pointed: int | None) -> str:
+        """Show `result`; no headline, as the lines tell everything."""
+        resolution = result.rate_hz / result.window
+        lines = (
+            self.tr("Duration {secs} s").format(secs=f"{result.duration_secs:.2f}"),
+            self.tr("{rate} samples per second").format(rate=f"{result.rate_hz:,}"),
+            self.tr("{bins} bands of {hz} Hz").format(bins=result.levels.shape[0], hz=f"{resolution:.1f}"),
+            self.tr("{columns} columns, one each {ms} ms").format(
+                columns=f"{result.levels.shape[1]:,}", ms=f"{result.hop / result.rate_hz * 1000:.1f}"
+            ),
+        )
+        self.setText("\n".join(lines))
+        return ""
+
+
+RESULT_VIEWS.register(ResultViewSpec(Spectrogram, SpectrogramFacts))
