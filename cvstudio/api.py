@@ -135,12 +135,13 @@ class Runner(Closing):
         `base` is the folder that it will be written to; `other` is that of `computed`.
         """
         result = self.result(instance, progress, pts=pts)
-        media = instance.bindings[instance.spec.inputs[0].name]
+        media, canvas = instance.canvas_media, instance.spec.canvas
         recipe = make_recipe(
             instance, base, pts=pts, look=look or {}, computed=lambda layer: self.computed(layer, progress, other=other)
         )
-        picture = None if instance.spec.inputs[0].streamed else self.samples(instance, pts)
-        image = picture[instance.spec.inputs[0].name] if picture else None
+        image = None
+        if media is not None and canvas is not None and not canvas.streamed:
+            image = self.samples(instance, pts)[canvas.name]
         return ExportItem(media, image if isinstance(image, Image) else None, result, dict(look or {}), recipe)
 
     def computed(
@@ -179,8 +180,9 @@ class Runner(Closing):
         before; `followed`, where given, is where they are remembered.
         """
         self.host.measure = True  # many frames are worth it
-        slot = instance.spec.inputs[0].name
-        media = instance.bindings[slot]
+        slot, media = instance.spec.canvas_slot, instance.canvas_media
+        assert slot is not None
+        assert media is not None
         end_secs = media.duration_secs if stop_secs is None else min(stop_secs, media.duration_secs or stop_secs)
         span_secs = (end_secs or 0) - start_secs
         followed = followed if followed is not None else Followed(keep=1)
@@ -227,7 +229,8 @@ class Runner(Closing):
         model = instance.model_spec
         network = self.host.network_key(model, instance.weights) if model else ()
         request = make_request(instance, pts=pts, network=network)
-        rate = instance.bindings[instance.spec.inputs[0].name].frame_rate
+        media = instance.canvas_media
+        rate = media.frame_rate if media is not None else None
         return followed.result(temporal, instance.params()[-1], request, result, rate)
 
 

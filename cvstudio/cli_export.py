@@ -106,15 +106,16 @@ def write_result(
     from cvstudio.stacking import is_plain
 
     spec = instance.spec
-    media = instance.bindings[spec.inputs[0].name]
+    media = instance.canvas_media
+    name = media.name if media is not None else spec.title
     look = getattr(options, "look", {})
-    video = media.kind is MediaKind.VIDEO and not spec.inputs[0].streamed and options.time is None
+    video = spec.goes_by_frame(media) and options.time is None
     start, stop = _part(options)
     if (start or stop is not None) and not video:
-        raise ExportError(f"--from and --to expect a video, found {media.name}; leave them out.")
-    if options.time and media.kind is not MediaKind.VIDEO:
-        raise ExportError(f"--time expects a video, found {media.name}; leave it out.")
-    targets = _targets(options.out, f"{media.path.stem}-{spec.key}", options.format, spec.result, video=video)
+        raise ExportError(f"--from and --to expect a video, found {name}; leave them out.")
+    if options.time and (media is None or media.kind is not MediaKind.VIDEO):
+        raise ExportError(f"--time expects a video, found {name}; leave it out.")
+    targets = _targets(options.out, instance.file_stem, options.format, spec.result, video=video)
     for _, path in targets:
         path.parent.mkdir(parents=True, exist_ok=True)
     base = targets[0][1].parent.resolve()

@@ -31,9 +31,9 @@ def check_opacity(value: Any) -> float:
 
 
 def belongs_to(instance: AnalysisInstance, media: Media) -> bool:
-    """Whether a result of `instance` is a result on `media`: the one in its first slot, or that slot is still empty."""
-    bound = instance.bindings.get(instance.spec.inputs[0].name)
-    return bound is None or bound.id == media.id
+    """Whether a result of `instance` is a result on `media`: the one in its canvas slot, or that is still empty."""
+    bound = instance.canvas_media
+    return instance.spec.canvas_slot is not None and (bound is None or bound.id == media.id)
 
 
 def layers_on(state: State) -> tuple[AnalysisInstance, ...]:
@@ -44,7 +44,7 @@ def layers_on(state: State) -> tuple[AnalysisInstance, ...]:
     return tuple(
         item
         for item in state.instances
-        if belongs_to(item, media) and (item.id == state.current or item.spec.inputs[0].accepts(media))
+        if belongs_to(item, media) and (item.id == state.current or item.spec.shows(media))
     )
 
 
@@ -75,8 +75,8 @@ def with_inserted(state: State, instance: AnalysisInstance) -> State:
 def with_layer(state: State, spec: Analysis, next_id: Callable[[], int]) -> State:
     """`state` with `spec` once more as the current layer on the medium on the canvas; everything else stays seen."""
     media = state.active_media
-    slot = spec.inputs[0]
-    bindings = {slot.name: media} if media is not None and slot.accepts(media) else {}
+    slot = spec.canvas
+    bindings = {slot.name: media} if slot is not None and media is not None and slot.takes(media) else {}
     made = AnalysisInstance(next_id(), spec.key, bindings, spec.first_model)
     return dataclasses.replace(with_inserted(state, made), current=made.id, selection=frozenset())
 

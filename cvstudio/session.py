@@ -57,6 +57,18 @@ class AnalysisInstance:
         return bool(self.spec.task) and not self.model
 
     @property
+    def canvas_media(self) -> Media | None:
+        """The medium that the canvas shows under the result; None where there is none, or none yet."""
+        slot = self.spec.canvas_slot
+        return self.bindings.get(slot) if slot is not None else None
+
+    @property
+    def file_stem(self) -> str:
+        """How files with its result are called, without ending: after its medium, where there is one, and itself."""
+        media = self.canvas_media
+        return f"{media.path.stem}-{self.analysis}" if media is not None else self.analysis
+
+    @property
     def complete(self) -> bool:
         """Whether every slot has its medium."""
         return all(slot.name in self.bindings for slot in self.spec.inputs)
@@ -236,13 +248,12 @@ def activate(state: State, media: Media) -> State:
     instance = state.instance
     if instance is None:
         return state
-    slots = instance.spec.inputs
-    slot = next((slot for slot in slots if slot.accepts(media)), None)
+    slot = next((slot for slot in instance.spec.inputs if slot.takes(media)), None)
     if slot is None:
         return state
-    before = instance.bindings.get(slot.name)
+    before = instance.canvas_media
     state = replace_instance(state, dataclasses.replace(instance, bindings={**instance.bindings, slot.name: media}))
-    return _followed(state, before, media) if slot is slots[0] else state
+    return _followed(state, before, media) if slot.name == instance.spec.canvas_slot else state
 
 
 def _followed(state: State, before: Media | None, media: Media) -> State:
@@ -250,10 +261,9 @@ def _followed(state: State, before: Media | None, media: Media) -> State:
     picture. What has a second input stays: a depth map belongs to its own picture."""
 
     def follow(item: AnalysisInstance) -> AnalysisInstance:
-        slot = item.spec.inputs[0]
-        bound = item.bindings.get(slot.name)
-        if len(item.spec.inputs) > 1 or bound is None or before is None or bound.id != before.id:
+        slot, bound = item.spec.canvas, item.canvas_media
+        if len(item.spec.inputs) > 1 or slot is None or bound is None or before is None or bound.id != before.id:
             return item
-        return dataclasses.replace(item, bindings={slot.name: media}) if slot.accepts(media) else item
+        return dataclasses.replace(item, bindings={slot.name: media}) if slot.takes(media) else item
 
     return dataclasses.replace(state, instances=tuple(follow(item) for item in state.instances))

@@ -27,20 +27,20 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
     media = next((item for item in state.media if item.file_id == media.file_id), media)
     instance = state.instance
     spec = instance.spec if instance else None
-    if spec is None or not any(slot.accepts(media) for slot in spec.inputs):
+    if spec is None or not any(slot.takes(media) for slot in spec.inputs):
         # What was seen on such a medium before comes back, its stack with it.
-        seen = [item for item in state.instances if item.visible and item.spec.inputs[0].accepts(media)]
+        seen = [item for item in state.instances if item.visible and item.spec.shows(media)]
         if seen:
             state, spec = dataclasses.replace(state, current=seen[-1].id), seen[-1].spec
         else:
-            spec = next((item for item in ANALYSES if item.inputs[0].accepts(media)), None) or next(
-                (item for item in ANALYSES if any(slot.accepts(media) for slot in item.inputs)), None
+            spec = next((item for item in ANALYSES if item.shows(media)), None) or next(
+                (item for item in ANALYSES if any(slot.takes(media) for slot in item.inputs)), None
             )
             if spec is None:
                 return dataclasses.replace(state, active=media.id)
             state = with_instance(state, spec, next_id, keep=True)
-    slot = next(slot for slot in spec.inputs if slot.accepts(media))
-    if slot is spec.inputs[0] or not state.active:
+    slot = next(slot for slot in spec.inputs if slot.takes(media))
+    if slot.name == spec.canvas_slot or not state.active:
         return activate(state, media)
     current = state.instance
     assert current is not None
@@ -77,16 +77,17 @@ def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
     assert instance is not None
     bindings = dict(instance.bindings)
     for slot in spec.inputs:
-        if media is not None and slot.accepts(media):
+        if media is not None and slot.takes(media):
             bindings[slot.name] = media
             break
-    if bindings.get(spec.inputs[0].name) is None and media is not None:
-        other = next((item for item in state.media if spec.inputs[0].accepts(item)), None)
+    if spec.canvas_slot is not None and spec.canvas_slot not in bindings and media is not None:
+        other = next((item for item in state.media if spec.shows(item)), None)
         if other is not None:
-            bindings[spec.inputs[0].name] = other
-    first = bindings.get(spec.inputs[0].name)
-    state = replace_instance(state, dataclasses.replace(instance, bindings=bindings))
-    return state if first is None else dataclasses.replace(state, active=first.id)
+            bindings[spec.canvas_slot] = other
+    instance = dataclasses.replace(instance, bindings=bindings)
+    state = replace_instance(state, instance)
+    shown = instance.canvas_media
+    return state if shown is None else dataclasses.replace(state, active=shown.id)
 
 
 def with_sample(state: State, spec: Analysis, bindings: Mapping[str, Media], next_id: NextId) -> State:
@@ -95,8 +96,9 @@ def with_sample(state: State, spec: Analysis, bindings: Mapping[str, Media], nex
     instance = state.instance
     assert instance is not None
     values = {**instance.values, **spec.sample_values}
-    state = replace_instance(state, dataclasses.replace(instance, bindings=bindings, values=values))
-    return dataclasses.replace(state, active=bindings[spec.inputs[0].name].id)
+    instance = dataclasses.replace(instance, bindings=bindings, values=values)
+    shown = instance.canvas_media
+    return dataclasses.replace(replace_instance(state, instance), active=shown.id if shown is not None else "")
 
 
 def without_media(state: State, media: Media, next_id: NextId) -> State:

@@ -144,7 +144,7 @@ class Controller(QObject):
         state = replace_instance(
             self.session.state, dataclasses.replace(instance, bindings={**instance.bindings, slot: media})
         )
-        if slot == instance.spec.inputs[0].name:
+        if slot == instance.spec.canvas_slot:
             state = dataclasses.replace(state, active=media.id, selection=frozenset())
         self.session.change(self.tr("Choose {name}").format(name=media.name), state)
 
@@ -362,10 +362,10 @@ class Controller(QObject):
         temporal, request = layer.instance.spec.temporal, layer.request
         if temporal is None or request is None or request.source.pts is None:
             return result
-        media = layer.instance.bindings[layer.instance.spec.inputs[0].name]
+        media = layer.instance.canvas_media
         params = layer.instance.params()[-1]
         return self.followed.result(
-            temporal, params, request, result, media.frame_rate, keep=self.playback.shows_frames
+            temporal, params, request, result, media.frame_rate if media else None, keep=self.playback.shows_frames
         )
 
     def chain(self) -> Chain | None:

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 
 from cvstudio.jobs import Event, Job
 from cvstudio.layers import seen_layers
-from cvstudio.media import Media, MediaKind
+from cvstudio.media import Media
 from cvstudio.progress import Progress
 from cvstudio.session import AnalysisInstance
 from ui.controller import Controller
@@ -61,14 +61,14 @@ class Exporting(QObject):
         from ui.export_dialog import ExportDialog, Subject
 
         instance, media = current
-        video = media.kind is MediaKind.VIDEO and not instance.spec.inputs[0].streamed
+        video = instance.spec.goes_by_frame(media)
         subject = Subject(
             instance.spec.result,
             self._stem(instance, media),
             instance.analysis,
             video,
             self._controller.playback.loop,
-            sum(1 for item in self._controller.session.state.media if instance.spec.inputs[0].accepts(item)),
+            sum(1 for item in self._controller.session.state.media if instance.spec.shows(item)),
         )
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         folder = Path(self._settings.text("export-folder", pictures))
@@ -156,7 +156,7 @@ class Exporting(QObject):
         state = self._controller.session.state
         assert state.instance is not None
         instance, look = state.instance, dict(state.look)
-        opened = tuple(item.path for item in state.media if instance.spec.inputs[0].accepts(item))
+        opened = tuple(item.path for item in state.media if instance.spec.shows(item))
         paths = opened if wish.source is None else (wish.source,)
         host = self._controller.pipeline.host
         stack = shown_stack(self._controller)
@@ -215,7 +215,7 @@ def _export_item(
     from cvstudio.exporters import ExportItem
 
     base = path.parent.resolve()
-    media = instance.bindings[instance.spec.inputs[0].name]
+    media = instance.canvas_media
 
     def computed(layer: AnalysisInstance) -> dict[str, Any] | None:
         return runner.computed(layer, progress, other=host)

@@ -22,16 +22,20 @@ from cvstudio.temporal import Temporal
 class Slot:
     """An input of an analysis.
 
-    `kinds` are the media that fit. A `streamed` slot hands the stage an open reader instead of a sample.
-    The first slot of an analysis is the one that the canvas shows.
+    `accepts` are the kinds of media that fit. A `streamed` slot hands the stage an open reader instead of a sample.
     """
 
     name: str
     title: str
-    kinds: frozenset[MediaKind]
+    accepts: frozenset[MediaKind]
     streamed: bool = False
 
-    def accepts(self, media: Media) -> bool:
+    @property
+    def kinds(self) -> frozenset[MediaKind]:
+        """The kinds of single media that fit."""
+        return self.accepts
+
+    def takes(self, media: Media) -> bool:
         """Whether `media` fits: a camera where a video does; one without sound is no input where sound is wanted."""
         kind = MediaKind.VIDEO if media.kind is MediaKind.CAMERA else media.kind
         return kind in self.kinds and (not self.wants_sound or media.has_sound)
@@ -39,6 +43,10 @@ class Slot:
     @property
     def wants_sound(self) -> bool:
         return MediaKind.AUDIO in self.kinds
+
+
+PICTURE = Slot("picture", "Picture", frozenset({MediaKind.IMAGE}))
+PICTURE_OR_VIDEO = Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +78,9 @@ class Analysis:
     summary : one sentence for the first screen and the command line
     action : what the first screen says one can do, e.g. "Find objects"
     icon : name of an icon in resources/icons
-    inputs : the slots; the first is positional on the command line, the others are flags
+    inputs : the slots, at least one
+    canvas_slot : name of the slot whose medium the canvas shows; "" takes the first slot that takes a medium. None,
+        also where no slot takes one: the result stands alone on an empty canvas
     stages : the chain
     task : models of this task can be picked; empty where no model is used
     needs : capabilities that such a model has to have
@@ -105,6 +115,31 @@ class Analysis:
     facts: Callable[[Any, Mapping[str, Any]], Facts] | None = None
     pick: Callable[[Any, float, float], Mapping[str, Any]] | None = None
     walk: str = ""
+    canvas_slot: str | None = ""
+
+    def __post_init__(self) -> None:
+        if self.canvas_slot == "":
+            object.__setattr__(self, "canvas_slot", next((slot.name for slot in self.inputs if slot.kinds), None))
+
+    @property
+    def canvas(self) -> Slot | None:
+        """The slot whose medium the canvas shows; None where the result stands alone."""
+        return self.slot(self.canvas_slot) if self.canvas_slot is not None else None
+
+    @property
+    def main_slot(self) -> Slot:
+        """The slot that a batch fills with one thing after the other, and that is positional on the command line: the
+        one on the canvas, or else the first."""
+        return self.canvas or self.inputs[0]
+
+    def shows(self, media: Media) -> bool:
+        """Whether `media` can be what the canvas shows under a result."""
+        return self.canvas is not None and self.canvas.takes(media)
+
+    def goes_by_frame(self, media: Media | None) -> bool:
+        """Whether `media` on the canvas is a video that has a result for each of its frames."""
+        canvas = self.canvas
+        return media is not None and canvas is not None and media.kind is MediaKind.VIDEO and not canvas.streamed
 
     def takes(self, model: ModelSpec) -> bool:
         """Whether `model` can be picked."""
@@ -137,7 +172,7 @@ class Analysis:
             media = bindings.get(slot.name)
             if media is None:
                 raise BindingError(f"{self.title} needs a {slot.title.lower()} ({wanted}); open one and choose it.")
-            if not slot.accepts(media):
+            if not slot.takes(media):
                 found = f"{media.kind} without sound" if slot.wants_sound and media.kind in slot.kinds else media.kind
                 raise BindingError(
                     f"{self.title} expects {wanted} as {slot.title.lower()}, but {media.name} is {found}; "

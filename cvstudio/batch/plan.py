@@ -73,7 +73,7 @@ class BatchPlan:
 
     def on(self, media: Media) -> tuple[AnalysisInstance, tuple[AnalysisInstance, ...]]:
         """The instance with `media` as its first input, and the layers that can be shown on it likewise."""
-        taken = (layer for layer in self.layers if layer.spec.inputs[0].accepts(media))
+        taken = (layer for layer in self.layers if layer.spec.shows(media))
         instance = _bound(self.template, media)
         return instance, tuple(_bound(layer, media) for layer in taken) or (instance,)
 
@@ -100,13 +100,13 @@ class BatchPlan:
 
 
 def _unbound(instance: AnalysisInstance) -> AnalysisInstance:
-    first = instance.spec.inputs[0].name
+    first = instance.spec.main_slot.name
     others = {slot: media for slot, media in instance.bindings.items() if slot != first}
     return dataclasses.replace(instance, bindings=others)
 
 
 def _bound(template: AnalysisInstance, media: Media) -> AnalysisInstance:
-    first = template.spec.inputs[0].name
+    first = template.spec.main_slot.name
     return dataclasses.replace(template, bindings={**template.bindings, first: media})
 
 

@@ -87,7 +87,7 @@ class Workers(Closing):
         self._loaded = loaded
         self._streams = streams
         self._recipe = plan.recipe()
-        kinds = plan.instance.spec.inputs[0].kinds
+        kinds = plan.instance.spec.main_slot.kinds
         self._suffixes = {suffix for entry in FORMATS if entry.kind in kinds for suffix in entry.suffixes}
         self._stop = Progress()
         self._outcomes: queue.Queue[Outcome | BaseException] = queue.Queue()
@@ -148,10 +148,10 @@ class Workers(Closing):
                 return before
             media = self._open(task)
             if media is None:
-                wanted = self._plan.instance.spec.inputs[0].title.lower()
+                wanted = self._plan.instance.spec.main_slot.title.lower()
                 return Outcome(str(task.file), "left out", error=f"It is no {wanted}.")
             sample = None
-            if media.kind in DECODED and not self._plan.instance.spec.inputs[0].streamed:
+            if media.kind in DECODED and not self._plan.instance.spec.main_slot.streamed:
                 with open_reader(media) as reader:
                     sample = reader.read()
                 if isinstance(sample, Image):
@@ -172,7 +172,7 @@ class Workers(Closing):
 
     def _open(self, task: Task) -> Media | None:
         """The recognised file; None for one that only lay beside the others."""
-        slot = self._plan.instance.spec.inputs[0]
+        slot = self._plan.instance.spec.main_slot
         only = next(iter(slot.kinds)) if len(slot.kinds) == 1 else None
         try:
             media = open_media(task.file, kind=only)
@@ -181,7 +181,7 @@ class Workers(Closing):
             if task.asked or task.file.suffix.lower() in self._suffixes:
                 raise
             return None
-        if slot.accepts(media):
+        if slot.takes(media):
             return media
         if task.asked:
             self._plan.instance.spec.check_bindings({**self._plan.template.bindings, slot.name: media})
@@ -217,10 +217,9 @@ class Workers(Closing):
 
     def _do(self, runner: Runner, read: _Read) -> None:
         spec = self._plan.instance.spec
-        slot = spec.inputs[0]
         instance, layers = self._plan.on(read.media)
         base = ExportItem(read.media, None, None, self._plan.look, self._recipe, stem=read.task.name)
-        video = read.media.kind is MediaKind.VIDEO and not slot.streamed
+        video = spec.goes_by_frame(read.media)
         try:
             targets = self._targets(read.task, video=video)
             if video:

@@ -235,7 +235,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
             `inside_rows`
     """
     frames = []
-    size, kind, form = item.media.size, "probability", FORMS[Detections]
+    size, kind, form = item.media.size if item.media else None, "probability", FORMS[Detections]
     for moment in item.moments(progress):
         result = moment.result
         form = FORMS[type(result)]
@@ -245,7 +245,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
     head = {
         "format": form.name,
         "version": 1,
-        "file": item.media.name,
+        "file": item.name,
         "width": size.width if size else None,
         "height": size.height if size else None,
         "analysis": item.recipe.get("analysis"),
@@ -271,7 +271,7 @@ def _csv_pieces(item: ExportItem, progress: Progress) -> Iterator[Piece]:
         form = FORMS[type(moment.result)]
         time = "" if moment.pts is None else f"{moment.pts:.6f}"
         rows = [[time, *form.cells(row)] for row in form.rows(moment.result)]
-        yield {"file": item.media.name, "columns": ["time_secs", *form.columns], "rows": rows}
+        yield {"file": item.name, "columns": ["time_secs", *form.columns], "rows": rows}
 
 
 def _write_csv(path: Path, item: ExportItem, progress: Progress) -> None:

@@ -194,7 +194,7 @@ class AnalysisPanel(QScrollArea):
             picker.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             picker.setMinimumContentsLength(8)
             picker.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            fitting = {media.id: media for media in state.media if slot.accepts(media)}
+            fitting = {media.id: media for media in state.media if slot.takes(media)}
             for media in fitting.values():
                 picker.addItem(media.name, media.id)
             picker.activated.connect(
@@ -305,8 +305,8 @@ class AnalysisPanel(QScrollArea):
         # What comes last in the chain is changed most; what follows frames stands below it, and only where there are.
         for params_type in reversed(types[:stages]):
             fields.extend(fields_of(params_type))
-        first = instance.bindings.get(instance.spec.inputs[0].name)
-        for params_type in types[stages:] if first is not None and first.moving else ():
+        media = instance.canvas_media
+        for params_type in types[stages:] if media is not None and media.moving else ():
             fields.extend(fields_of(params_type))
         facts = self._controller.facts()
         values = {field.name: instance.value(field.name) for field in fields}
@@ -356,7 +356,7 @@ class AnalysisPanel(QScrollArea):
 
     def _elsewhere(self, instance: AnalysisInstance, state: State) -> str:
         """What to say where these are controls of something else than what is on the canvas."""
-        bound, media = instance.bindings.get(instance.spec.inputs[0].name), state.active_media
+        bound, media = instance.canvas_media, state.active_media
         if bound is None or media is None or any(item.id == media.id for item in instance.bindings.values()):
             return ""
         text = self.tr("This looks at {name}, which is not on the canvas.")
@@ -365,7 +365,7 @@ class AnalysisPanel(QScrollArea):
 
 def none_takes(media: Media | None) -> bool:
     """Whether `media` is of a kind that no analysis looks at."""
-    return media is not None and not any(slot.accepts(media) for spec in ANALYSES for slot in spec.inputs)
+    return media is not None and not any(slot.takes(media) for spec in ANALYSES for slot in spec.inputs)
 
 
 PANELS.register(
