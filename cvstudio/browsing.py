@@ -71,12 +71,15 @@ def with_browsed(state: State, media: Media, next_id: NextId) -> State:
 
 
 def _second_inputs(instance: AnalysisInstance) -> list[Media]:
-    return [media for slot, media in instance.bindings.items() if slot != instance.spec.canvas_slot]
+    return [
+        bound
+        for slot, bound in instance.bindings.items()
+        if slot != instance.spec.canvas_slot and isinstance(bound, Media)
+    ]
 
 
 def _moved_on(instance: AnalysisInstance, old: str, media: Media) -> AnalysisInstance:
     slot, bound = instance.spec.canvas, instance.canvas_media
     if slot is None or bound is None or bound.id != old:
         return instance
-    rest = {name: value for name, value in instance.bindings.items() if name != slot.name}
-    return dataclasses.replace(instance, bindings={slot.name: media, **rest} if slot.takes(media) else rest)
+    return instance.with_binding(slot.name, media if slot.takes(media) else None)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.bindings import Binding, ResultOf
 from cvstudio.errors import UserError
 from cvstudio.layers import layers_on, with_copy, with_inserted
 from cvstudio.media import Media
@@ -44,7 +45,7 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
         return activate(state, media)
     current = state.instance
     assert current is not None
-    return replace_instance(state, dataclasses.replace(current, bindings={**current.bindings, slot.name: media}))
+    return replace_instance(state, current.with_binding(slot.name, media))
 
 
 def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool = False) -> State:
@@ -71,8 +72,10 @@ def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool =
 
 def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
     """`state` with `spec` as the current analysis, on the medium on the canvas or, where that does not fit, on an
-    open one that does."""
-    state = with_instance(state, spec, next_id)
+    open one that does. What takes the result of another begins with that of the layer before, or with the topmost one
+    that fits; what shows no medium has a canvas of its own, and hides nothing."""
+    before = sorted(layers_on(state), key=lambda item: item.id == state.current)
+    state = with_instance(state, spec, next_id, keep=spec.canvas_slot is None)
     instance, media = state.instance, state.active_media
     assert instance is not None
     bindings = dict(instance.bindings)
@@ -80,17 +83,23 @@ def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
         if media is not None and slot.takes(media):
             bindings[slot.name] = media
             break
-    if spec.canvas_slot is not None and spec.canvas_slot not in bindings and media is not None:
+    for slot in spec.inputs:
+        fits = [item for item in before if item.id != instance.id and issubclass(item.spec.result, slot.results)]
+        if slot.name not in bindings and not slot.optional and fits and not state.depends(fits[-1], instance.id):
+            bindings[slot.name] = ResultOf(fits[-1].id)
+    if spec.canvas_slot is not None and spec.canvas_slot not in bindings:
         other = next((item for item in state.media if spec.shows(item)), None)
         if other is not None:
             bindings[spec.canvas_slot] = other
     instance = dataclasses.replace(instance, bindings=bindings)
     state = replace_instance(state, instance)
+    if spec.canvas_slot is None:
+        return dataclasses.replace(state, active="")
     shown = instance.canvas_media
     return state if shown is None else dataclasses.replace(state, active=shown.id)
 
 
-def with_sample(state: State, spec: Analysis, bindings: Mapping[str, Media], next_id: NextId) -> State:
+def with_sample(state: State, spec: Analysis, bindings: Mapping[str, Binding], next_id: NextId) -> State:
     """`state` with `spec` on its own sample, which is open."""
     state = with_instance(state, spec, next_id)
     instance = state.instance
@@ -112,7 +121,12 @@ def without_all(state: State, media: Iterable[Media], next_id: NextId) -> State:
     rest = tuple(item for item in state.media if item.id not in gone)
     instances = tuple(
         dataclasses.replace(
-            item, bindings={slot: bound for slot, bound in item.bindings.items() if bound.id not in gone}
+            item,
+            bindings={
+                slot: bound
+                for slot, bound in item.bindings.items()
+                if not (isinstance(bound, Media) and bound.id in gone)
+            },
         )
         for item in state.instances
     )
@@ -129,8 +143,11 @@ def with_reading(state: State, media: Media, name: str, value: object) -> State:
     def exchange(item: Media) -> Media:
         return changed if item.id == media.id else item
 
+    def exchanged(bound: Binding) -> Binding:
+        return exchange(bound) if isinstance(bound, Media) else bound
+
     instances = tuple(
-        dataclasses.replace(item, bindings={slot: exchange(bound) for slot, bound in item.bindings.items()})
+        dataclasses.replace(item, bindings={slot: exchanged(bound) for slot, bound in item.bindings.items()})
         for item in state.instances
     )
     active = changed.id if state.active == media.id else state.active

@@ -97,6 +97,18 @@ def fake() -> ModuleType:
     return _module("fake_training")
 
 
+@pytest.fixture
+def new_inputs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module `tests/new_inputs.py`, its analyses registered for this test."""
+    from cvstudio.analyses import ANALYSES
+
+    module = _module("new_inputs")
+    assert len(ANALYSES)
+    for analysis in module.ALL:
+        monkeypatch.setitem(ANALYSES._entries, analysis.key, analysis)
+    return module
+
+
 @pytest.fixture(scope="session")
 def hostile() -> ModuleType:
     """The module `tests/hostile_server.py`: what a server may do to a download."""
