@@ -326,7 +326,10 @@ def make_instance(
         why = f", which offers no {' and no '.join(lacking)}" if lacking else ""
         raise BindingError(f"{spec.title} cannot use the model '{key}'{why}; choose one of `cvstudio list`.")
     instance = AnalysisInstance(1, spec.key, bindings, key, Path(weights) if weights is not None else None, values)
-    spec.check_bindings(bindings)
+    if instance.canvas_media is not None:
+        # What it takes results of, and has no medium yet, lies on the same one.
+        instance = instance.on(None).on(instance.canvas_media)
+    spec.check_bindings(instance.bindings)
     instance.params()
     return instance
 
