@@ -41,12 +41,12 @@ def belongs_to(instance: AnalysisInstance, media: Media | None) -> bool:
 
 def layers_on(state: State) -> tuple[AnalysisInstance, ...]:
     """The stack on the medium on the canvas, the lowest first; hidden layers are among them. What shows no medium is
-    on a canvas of its own, alone."""
+    on an empty canvas."""
     media = state.active_media
     return tuple(
         item
         for item in state.instances
-        if belongs_to(item, media) and (item.id == state.current or (media is not None and item.spec.shows(media)))
+        if belongs_to(item, media) and (item.id == state.current or media is None or item.spec.shows(media))
     )
 
 

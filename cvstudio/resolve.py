@@ -119,7 +119,7 @@ def resolve(
         _layer(state.linked(instance), cache, at, view, network_of)
         for instance in state.instances
         if instance.id == state.current or instance.visible
-        if belongs_to(instance, media) and (media is not None or instance.id == state.current)
+        if belongs_to(instance, media)
     )
     return ViewState(entry.value if entry else None, at, layers)
 

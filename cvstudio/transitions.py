@@ -73,7 +73,7 @@ def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool =
 def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
     """`state` with `spec` as the current analysis, on the medium on the canvas or, where that does not fit, on an
     open one that does. What takes the result of another begins with that of the layer before, or with the topmost one
-    that fits; what shows no medium has a canvas of its own, and hides nothing."""
+    that fits; what shows no medium takes the place of what was on the empty canvas, and hides no other."""
     before = sorted(layers_on(state), key=lambda item: item.id == state.current)
     state = with_instance(state, spec, next_id, keep=spec.canvas_slot is None)
     instance, media = state.instance, state.active_media
@@ -94,6 +94,9 @@ def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
     instance = dataclasses.replace(instance, bindings=bindings)
     state = replace_instance(state, instance)
     if spec.canvas_slot is None:
+        rest = (item for item in state.instances if item.spec.canvas_slot is None and item.id != instance.id)
+        for item in rest:
+            state = replace_instance(state, dataclasses.replace(item, visible=False))
         return dataclasses.replace(state, active="")
     shown = instance.canvas_media
     return state if shown is None else dataclasses.replace(state, active=shown.id)

@@ -109,6 +109,19 @@ def new_inputs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with three pictures of one colour each, and a text."""
+    from PIL import Image
+
+    folder = tmp_path / "그림들"
+    folder.mkdir()
+    for name, colour in (("1.png", (200, 0, 0)), ("2.png", (0, 200, 0)), ("10.png", (0, 0, 200))):
+        Image.new("RGB", (40, 24), colour).save(folder / name)
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def hostile() -> ModuleType:
     """The module `tests/hostile_server.py`: what a server may do to a download."""

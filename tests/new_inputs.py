@@ -6,18 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import cv2
 import numpy as np
 
 from cvstudio.analyses.base import PICTURE_OR_VIDEO, Analysis, Slot
+from cvstudio.api import make_instance
 from cvstudio.bindings import Several, Text
 from cvstudio.media import MediaKind
 from cvstudio.params import Doc, Range
 from cvstudio.results import Detections, Labels, Picture
+from cvstudio.samples import sample_path
+from cvstudio.session import AnalysisInstance
 from cvstudio.stages import Inputs, Stage
 from cvstudio.types import Rect, Size
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 TILE = 32
+MODEL = "haar-face"
 
 
 @dataclass(frozen=True)
@@ -144,3 +149,23 @@ SHEET = Analysis(
     keywords=("contact sheet",),
 )
 ALL = (PAINT, ASK, CROP, SHEET)
+
+
+def faces(values: dict[str, Any] | None = None) -> AnalysisInstance:
+    """The detector of faces on the astronaut."""
+    return make_instance("detect", {"picture": sample_path("astronaut")}, model=MODEL, values=values)
+
+
+def crop(detect: AnalysisInstance | None = None, **values: Any) -> AnalysisInstance:
+    """A crop of what `detect`, by default `faces`, finds there."""
+    given = {"picture": sample_path("astronaut"), "detections": detect or faces()}
+    return make_instance("crop", given, values=values)
+
+
+def face_pixels() -> np.ndarray:
+    """The best face that OpenCV itself finds, cut out of the picture."""
+    picture = cv2.imread(str(sample_path("astronaut")))
+    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    boxes, counts = cascade.detectMultiScale2(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
+    x, y, width, height = boxes[int(np.argmax(counts))]
+    return np.asarray(picture[y : y + height, x : x + width, ::-1])

@@ -9,10 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from PIL import Image as Pillow
 
 import cvstudio
 from cvstudio.analyses import ANALYSES
@@ -32,41 +30,10 @@ from cvstudio.session import AnalysisInstance, Session, State, replace_instance,
 from cvstudio.stages import Cache
 from cvstudio.transitions import with_active, with_analysis
 
-MODEL = "haar-face"
-
 
 @pytest.fixture(autouse=True)
 def analyses(new_inputs: ModuleType) -> ModuleType:
     return new_inputs
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """A folder with three pictures of one colour each, and a text."""
-    folder = tmp_path / "그림들"
-    folder.mkdir()
-    for name, colour in (("1.png", (200, 0, 0)), ("2.png", (0, 200, 0)), ("10.png", (0, 0, 200))):
-        Pillow.fromarray(np.full((24, 40, 3), colour, np.uint8)).save(folder / name)
-    (folder / "notes.txt").write_text("no picture")
-    return folder
-
-
-def faces(values: dict[str, Any] | None = None) -> AnalysisInstance:
-    return make_instance("detect", {"picture": sample_path("astronaut")}, model=MODEL, values=values)
-
-
-def crop(detect: AnalysisInstance | None = None, **values: Any) -> AnalysisInstance:
-    given = {"picture": sample_path("astronaut"), "detections": detect or faces()}
-    return make_instance("crop", given, values=values)
-
-
-def face_pixels() -> np.ndarray:
-    """The best face that OpenCV itself finds, cut out of the picture."""
-    picture = cv2.imread(str(sample_path("astronaut")))
-    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
-    boxes, counts = cascade.detectMultiScale2(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
-    x, y, width, height = boxes[int(np.argmax(counts))]
-    return np.asarray(picture[y : y + height, x : x + width, ::-1])
 
 
 # Python -------------------------------------------------------------------------------------------------------------
@@ -85,24 +52,24 @@ def test_a_picture_and_a_question_give_a_text(pictures):
     assert cvstudio.run("ask", pictures / "2.png", "Why?").label(0) == "4 characters"
 
 
-def test_a_detection_gives_its_crop():
+def test_a_detection_gives_its_crop(analyses):
     with Runner() as runner:
-        found = runner.result(crop())
-    assert np.array_equal(found.pixels, face_pixels())
+        found = runner.result(analyses.crop())
+    assert np.array_equal(found.pixels, analyses.face_pixels())
     assert found.source.media_id == open_media(sample_path("astronaut")).id
 
 
-def test_a_crop_follows_what_it_crops():
+def test_a_crop_follows_what_it_crops(analyses):
     with Runner() as runner:
-        one = runner.result(crop())
-        none = runner.result(crop(faces({"score": hiding()})))
+        one = runner.result(analyses.crop())
+        none = runner.result(analyses.crop(analyses.faces({"score": hiding()})))
     assert one.pixels.shape != (1, 1, 3)
     assert none.pixels.shape == (1, 1, 3)
 
 
-def hiding() -> float:
+def hiding(analyses) -> float:
     """A threshold that no face of the picture passes."""
-    model = faces().model_spec
+    model = analyses.faces().model_spec
     assert model is not None
     return ANALYSES["detect"].bounds(_score_field().range, model).high
 
@@ -198,17 +165,17 @@ def test_ground_truth_is_read_by_its_format_once(analyses, monkeypatch, tmp_path
 # Recipes ------------------------------------------------------------------------------------------------------------
 
 
-def instances(pictures: Path) -> dict[str, AnalysisInstance]:
+def instances(pictures: Path, analyses) -> dict[str, AnalysisInstance]:
     return {
         "paint": make_instance("paint", {"prompt": "blue\nred"}),
         "ask": make_instance("ask", {"picture": pictures / "2.png", "question": "Which colour?"}),
-        "crop": crop(),
+        "crop": analyses.crop(),
         "sheet": make_instance("sheet", {"pictures": pictures}),
     }
 
 
 @pytest.mark.parametrize("key", ["paint", "ask", "crop", "sheet"])
-def test_a_recipe_makes_it_again(key, pictures, tmp_path):
+def test_a_recipe_makes_it_again(key, pictures, tmp_path, analyses):
     instance = instances(pictures)[key]
     exporter = EXPORTERS["png"]
     with Runner() as runner:
@@ -226,13 +193,13 @@ def test_a_recipe_makes_it_again(key, pictures, tmp_path):
     assert told["version"] == 2
     if key == "crop":
         nested = told["inputs"]["detections"]["result_of"]
-        assert (nested["analysis"], nested["model"]) == ("detect", MODEL)
+        assert (nested["analysis"], nested["model"]) == ("detect", analyses.MODEL)
         assert nested["computed"]["device"] == "cpu"
 
 
-def test_a_recipe_of_files_only_is_written_as_ever(tmp_path):
+def test_a_recipe_of_files_only_is_written_as_ever(tmp_path, analyses):
     with Runner() as runner:
-        told = runner.export_item(faces(), Progress(), base=tmp_path).recipe
+        told = runner.export_item(analyses.faces(), Progress(), base=tmp_path).recipe
     assert told["version"] == 1
     assert set(told["inputs"]["picture"]) == {"path", "relative", "id", "kind"}
 
@@ -250,13 +217,13 @@ def test_a_damaged_recipe_is_told(tmp_path, pictures):
 # The session --------------------------------------------------------------------------------------------------------
 
 
-def session_of(pictures: Path) -> State:
+def session_of(pictures: Path, analyses) -> State:
     """Detect and crop on the astronaut, a question on it, a painting and a sheet."""
     session = Session()
     state = with_active(session.state, open_media(sample_path("astronaut")), session.next_id)
     detect = state.instance
     assert detect is not None
-    state = replace_instance(state, dataclasses.replace(detect, model=MODEL))
+    state = replace_instance(state, dataclasses.replace(detect, model=analyses.MODEL))
     session.change("open", state)
     for key in ("crop", "ask", "paint", "sheet"):
         session.change(key, with_analysis(session.state, ANALYSES[key], session.next_id))
@@ -279,7 +246,7 @@ def test_an_analysis_begins_with_the_result_of_the_layer_before(pictures):
     assert state.linked(instance_of(state, "crop")).ready
 
 
-def test_a_project_opens_equal(pictures, tmp_path):
+def test_a_project_opens_equal(pictures, tmp_path, analyses):
     state = session_of(pictures)
     save_project(tmp_path / "a.json", state)
     assert json.loads((tmp_path / "a.json").read_text())["version"] == 2
@@ -288,7 +255,7 @@ def test_a_project_opens_equal(pictures, tmp_path):
     assert again.active == ""
     with Runner() as runner:
         found = runner.result(again.linked(instance_of(again, "crop")))
-    assert np.array_equal(found.pixels, face_pixels())
+    assert np.array_equal(found.pixels, analyses.face_pixels())
 
 
 def test_a_project_moves_with_its_folder(pictures, tmp_path):
@@ -344,9 +311,9 @@ def test_a_question_follows_to_the_next_picture_and_so_does_a_crop(pictures):
 
 
 def test_what_shows_no_medium_is_alone_on_the_canvas(pictures):
-    state = session_of(pictures)
-    paint = instance_of(state, "paint")
-    state = dataclasses.replace(state, current=paint.id)
+    session = Session()
+    session.load(session_of(pictures))
+    state = with_analysis(session.state, ANALYSES["paint"], session.next_id)
     (layer,) = view_of(state).layers
     assert (layer.instance.analysis, layer.missing) == ("paint", "")
     on_picture = dataclasses.replace(state, active=state.media[0].id)
@@ -376,163 +343,3 @@ def test_a_layer_waits_for_the_one_before(pictures):
         (layer,) = [item for item in view.layers if item.instance.analysis == "crop"]
         (again,) = layer.to_run()
         assert (again.instance.id, again.next_stage) == (detect.id, len(detect.spec.stages) - 1)
-
-
-# The command line and batches ---------------------------------------------------------------------------------------
-
-
-def run(*arguments: str | Path) -> int:
-    from cvstudio.cli import main
-
-    return main(["run", *map(str, arguments), "-q"])
-
-
-def pixels(path: Path) -> np.ndarray:
-    return np.asarray(Pillow.open(path).convert("RGB"))
-
-
-def test_the_command_line_takes_a_prompt(tmp_path, capsys):
-    assert run("paint", "red and blue", "--side", "20", "-o", tmp_path) == 0
-    assert pixels(tmp_path / "paint.png")[0, [0, 19]].tolist() == [[255, 0, 0], [0, 0, 255]]
-    (tmp_path / "prompt.txt").write_text("green\n")
-    assert run("paint", tmp_path / "prompt.txt", "-o", tmp_path / "b.png") == 0
-    assert pixels(tmp_path / "b.png")[0, 0].tolist() == [0, 255, 0]
-    assert run("--recipe", tmp_path / "b.png.recipe.json", "-o", tmp_path / "c.png") == 0
-    assert (tmp_path / "c.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-
-
-def test_the_command_line_takes_a_question(tmp_path, pictures):
-    assert run("ask", pictures / "1.png", "--question", "Which colour?", "-o", tmp_path / "a.json") == 0
-    told = json.loads((tmp_path / "a.json").read_text())
-    assert told["frames"][0]["labels"][0]["label"] == "red"
-
-
-@pytest.mark.parametrize("by_recipe", [False, True])
-def test_the_command_line_takes_another_analysis(by_recipe, tmp_path):
-    upstream: str | Path = f"detect:{MODEL}"
-    if by_recipe:
-        # The recipe is of another picture, which this one takes the place of.
-        assert run("detect", sample_path("cat"), "--model", MODEL, "-o", tmp_path / "d.json") == 0
-        upstream = tmp_path / "d.json.recipe.json"
-    assert run("crop", sample_path("astronaut"), "--detections", upstream, "-o", tmp_path, "--format", "png") == 0
-    told = json.loads((tmp_path / "astronaut-crop.png.recipe.json").read_text())
-    assert told["inputs"]["detections"]["result_of"]["inputs"]["picture"] == told["inputs"]["picture"]
-    with Runner() as runner:
-        item = runner.export_item(crop(), Progress(), base=tmp_path)
-    export(EXPORTERS["png"], tmp_path / "b.png", item, Progress())
-    assert (pixels(tmp_path / "astronaut-crop.png") == pixels(tmp_path / "b.png")).all()
-
-
-@pytest.mark.parametrize(
-    ("upstream", "words"),
-    [
-        ("detec", "did you mean 'detect'"),
-        ("detect:hgo", "did you mean 'hog'"),
-        ("detect,many", "expects NAME=VALUE behind the first comma, found 'many'"),
-        ("detect,score=many", "expects a number"),
-        ("detect,sore=1", "has no parameter 'sore'"),
-        ("classify", "Classify gives"),
-    ],
-)
-def test_another_analysis_that_makes_no_sense_is_one_sentence(upstream, words, tmp_path, capsys):
-    assert run("crop", sample_path("cat"), "--detections", upstream, "-o", tmp_path) == 1
-    assert words in capsys.readouterr().err
-
-
-def test_a_value_of_another_analysis_may_hold_commas():
-    from cvstudio.cli_inputs import upstream_of
-
-    found = upstream_of("detect:hog,score=0.25,classes=person")
-    assert (found.model, found.values) == ("hog", {"score": 0.25, "classes": ("person",)})
-
-
-def test_the_command_line_takes_a_folder(tmp_path, pictures):
-    assert run("sheet", pictures, "--columns", "3", "-o", tmp_path) == 0
-    assert pixels(tmp_path / "sheet.png").shape == (32, 96, 3)
-    assert run("sheet", pictures / "1.png", pictures / "2.png", "-o", tmp_path / "two.png") == 0
-    assert pixels(tmp_path / "two.png").shape == (32, 64, 3)
-
-
-def test_help_says_how_inputs_are_written(capsys):
-    with pytest.raises(SystemExit):
-        run("crop", "--help")
-    told = " ".join(capsys.readouterr().out.split())
-    assert "ANALYSIS[:MODEL][,NAME=VALUE...], such as detect:" in told
-    assert "PICTURE" in told
-
-
-def test_a_batch_goes_over_prompts(tmp_path, capsys):
-    prompts = tmp_path / "prompts"
-    prompts.mkdir()
-    for word in ("red", "blue"):
-        (prompts / f"{word}.txt").write_text(word)
-    (prompts / "notes.md").write_text("no prompt")
-    out = tmp_path / "out"
-    assert run("paint", f"{prompts}/", "-o", out) == 0
-    assert {path.stem: pixels(path)[0, 0].tolist() for path in (out / "png").iterdir()} == {
-        "red": [255, 0, 0],
-        "blue": [0, 0, 255],
-    }
-    # Only what has changed is done again.
-    (prompts / "red.txt").write_text("green")
-    assert run("paint", prompts / "red.txt", prompts / "blue.txt", "-o", out) == 0
-    assert pixels(out / "png" / "red.png")[0, 0].tolist() == [0, 255, 0]
-    report = (out / "batch-report.csv").read_text()
-    assert report.count("done") == 2
-
-
-def test_a_batch_asks_the_same_of_all_pictures(tmp_path, pictures):
-    out = tmp_path / "out"
-    assert run("ask", pictures, "--question", "Which colour?", "-o", out, "--format", "json") == 0
-    answers = {
-        path.stem: json.loads(path.read_text())["frames"][0]["labels"][0]["label"] for path in (out / "json").iterdir()
-    }
-    assert answers == {"1": "red", "2": "green", "10": "blue"}
-
-
-def test_a_batch_runs_what_comes_before_on_each_picture(tmp_path, pictures):
-    folder = tmp_path / "people"
-    folder.mkdir()
-    (folder / "face.png").write_bytes(Path(sample_path("astronaut")).read_bytes())
-    (folder / "none.png").write_bytes((pictures / "1.png").read_bytes())
-    out = tmp_path / "out"
-    from cvstudio.batch import Batch, BatchPlan
-
-    # As the window asks: the analysis is on one picture, and the other one with it.
-    plan = BatchPlan(crop(), (folder,), out, ("png",))
-    outcomes = {Path(item.file).name: item.state for item in Batch(plan).run(Progress())}
-    assert outcomes == {"face.png": "done", "none.png": "done"}
-    with Runner() as runner:
-        item = runner.export_item(crop(), Progress(), base=tmp_path)
-    export(EXPORTERS["png"], tmp_path / "alone.png", item, Progress())
-    assert (pixels(out / "png" / "face.png") == pixels(tmp_path / "alone.png")).all()
-    told = json.loads((out / "batch.recipe.json").read_text())
-    assert "picture" not in told["inputs"]["detections"]["result_of"]["inputs"]
-
-
-def test_a_batch_makes_a_sheet_of_each_folder(tmp_path, pictures):
-    other = pictures / "more"
-    other.mkdir()
-    (other / "a.png").write_bytes((pictures / "1.png").read_bytes())
-    out = tmp_path / "out"
-    from cvstudio.batch import Batch, BatchPlan
-
-    plan = BatchPlan(make_instance("sheet", {"pictures": pictures}), (pictures,), out, ("png",))
-    assert [item.state for item in Batch(plan).run(Progress())] == ["done", "done"]
-    assert {path.stem: pixels(path).shape for path in (out / "png").iterdir()} == {
-        pictures.name: (64, 64, 3),
-        f"{pictures.name}_more": (32, 32, 3),
-    }
-    assert [item.resumed for item in Batch(plan).run(Progress())] == [True, True]
-
-
-def test_a_video_gives_a_crop_of_each_frame(tmp_path):
-    clip = sample_path("clip")
-    detect = make_instance("detect", {"picture": clip}, model=MODEL)
-    instance = make_instance("crop", {"picture": clip, "detections": detect})
-    with Runner() as runner:
-        walked = [(frame.pts, found.pixels) for frame, found in runner.frames(instance, Progress(), stop_secs=0.2)]
-    with Runner() as runner:
-        alone = [runner.result(instance, pts=pts).pixels for pts, _ in walked]
-    assert len(walked) > 2
-    assert all(np.array_equal(one, other) for (_, one), other in zip(walked, alone, strict=True))

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.base import Facts
+from cvstudio.bindings import Binding
 from cvstudio.browsing import with_shown
 from cvstudio.errors import UserError
 from cvstudio.jobs import Event, Job
@@ -27,6 +28,7 @@ from cvstudio.temporal import Chain, Followed
 from cvstudio.transitions import with_analysis, with_model, with_reading, with_sample, without_media
 from cvstudio.types import View
 from ui import opening
+from ui.binding import Binder
 from ui.comparing import Comparing
 from ui.layers import Layers
 from ui.library.library import Library
@@ -73,6 +75,7 @@ class Controller(QObject):
         self.playback = Playback(self)
         self.library = Library(self.session, self.pipeline, self)
         self.layers = Layers(self.session, self)
+        self.binder = Binder(self.session, self.pipeline, self)
         self.comparing = Comparing(self.session, self.pipeline, self)
         self.view: View | None = None
         self.shown: Shown = Shown(None, None, ())
@@ -88,6 +91,7 @@ class Controller(QObject):
         self.pipeline.failed.connect(self._failed)
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.library.notice.connect(self.notice)
+        self.binder.notice.connect(self.notice)
         self.followed = Followed()
         soon = self._refresh_soon.start
         self.live = Live(self.pipeline, self.playback, self._resolve_at, self._complete, self._publish, soon)
@@ -136,17 +140,9 @@ class Controller(QObject):
         state = with_analysis(self.session.state, spec, self.session.next_id)
         self.session.change(translated(spec.title), state)
 
-    def bind(self, slot: str, media: Media) -> None:
-        """Choose the medium of one slot of the current analysis."""
-        instance = self.session.state.instance
-        if instance is None:
-            return
-        state = replace_instance(
-            self.session.state, dataclasses.replace(instance, bindings={**instance.bindings, slot: media})
-        )
-        if slot == instance.spec.canvas_slot:
-            state = dataclasses.replace(state, active=media.id, selection=frozenset())
-        self.session.change(self.tr("Choose {name}").format(name=media.name), state)
+    def bind(self, slot: str, binding: Binding | None) -> None:
+        """Choose what is in a slot of the current analysis; None empties it."""
+        self.binder.bind(slot, binding)
 
     def set_value(self, name: str, value: Any, *, dragging: bool = False) -> None:
         """Set one parameter of the current analysis; the ticks of a drag are one undo step."""

@@ -192,7 +192,7 @@ def _keys(*shortcuts: str) -> str:
 def use_analysis(window: MainWindow, key: str) -> None:
     """Change to an analysis; one that nothing open fits begins on its sample."""
     state = window.controller.session.state
-    if any(ANALYSES[key].shows(media) for media in state.media):
+    if ANALYSES[key].canvas_slot is None or any(ANALYSES[key].shows(media) for media in state.media):
         window.controller.use_analysis(key)
     else:
         window.controller.open_sample(key)
