@@ -62,12 +62,12 @@ def test_a_detection_gives_its_crop(analyses):
 def test_a_crop_follows_what_it_crops(analyses):
     with Runner() as runner:
         one = runner.result(analyses.crop())
-        none = runner.result(analyses.crop(analyses.faces({"score": hiding()})))
+        none = runner.result(analyses.crop(analyses.faces({"score": hiding(analyses)})))
     assert one.pixels.shape != (1, 1, 3)
     assert none.pixels.shape == (1, 1, 3)
 
 
-def hiding(analyses) -> float:
+def hiding(analyses: ModuleType) -> float:
     """A threshold that no face of the picture passes."""
     model = analyses.faces().model_spec
     assert model is not None
@@ -165,7 +165,7 @@ def test_ground_truth_is_read_by_its_format_once(analyses, monkeypatch, tmp_path
 # Recipes ------------------------------------------------------------------------------------------------------------
 
 
-def instances(pictures: Path, analyses) -> dict[str, AnalysisInstance]:
+def instances(pictures: Path, analyses: ModuleType) -> dict[str, AnalysisInstance]:
     return {
         "paint": make_instance("paint", {"prompt": "blue\nred"}),
         "ask": make_instance("ask", {"picture": pictures / "2.png", "question": "Which colour?"}),
@@ -176,7 +176,7 @@ def instances(pictures: Path, analyses) -> dict[str, AnalysisInstance]:
 
 @pytest.mark.parametrize("key", ["paint", "ask", "crop", "sheet"])
 def test_a_recipe_makes_it_again(key, pictures, tmp_path, analyses):
-    instance = instances(pictures)[key]
+    instance = instances(pictures, analyses)[key]
     exporter = EXPORTERS["png"]
     with Runner() as runner:
         item = runner.export_item(instance, Progress(), base=tmp_path)
@@ -204,9 +204,9 @@ def test_a_recipe_of_files_only_is_written_as_ever(tmp_path, analyses):
     assert set(told["inputs"]["picture"]) == {"path", "relative", "id", "kind"}
 
 
-def test_a_damaged_recipe_is_told(tmp_path, pictures):
+def test_a_damaged_recipe_is_told(tmp_path, pictures, analyses):
     with Runner() as runner:
-        item = runner.export_item(instances(pictures)["paint"], Progress(), base=tmp_path)
+        item = runner.export_item(instances(pictures, analyses)["paint"], Progress(), base=tmp_path)
     path = tmp_path / "a.recipe.json"
     for damage in ({"text": 5}, {"several": 3}, {"result_of": {"model": "hog"}}, "x", 5):
         path.write_text(json.dumps({**item.recipe, "inputs": {"prompt": damage}}))
@@ -217,7 +217,7 @@ def test_a_damaged_recipe_is_told(tmp_path, pictures):
 # The session --------------------------------------------------------------------------------------------------------
 
 
-def session_of(pictures: Path, analyses) -> State:
+def session_of(pictures: Path, analyses: ModuleType) -> State:
     """Detect and crop on the astronaut, a question on it, a painting and a sheet."""
     session = Session()
     state = with_active(session.state, open_media(sample_path("astronaut")), session.next_id)
@@ -239,15 +239,15 @@ def instance_of(state: State, key: str) -> AnalysisInstance:
     return next(item for item in state.instances if item.analysis == key)
 
 
-def test_an_analysis_begins_with_the_result_of_the_layer_before(pictures):
-    state = session_of(pictures)
+def test_an_analysis_begins_with_the_result_of_the_layer_before(pictures, analyses):
+    state = session_of(pictures, analyses)
     assert instance_of(state, "crop").bindings["detections"] == ResultOf(instance_of(state, "detect").id)
     assert state.active == ""  # a sheet shows no medium
     assert state.linked(instance_of(state, "crop")).ready
 
 
 def test_a_project_opens_equal(pictures, tmp_path, analyses):
-    state = session_of(pictures)
+    state = session_of(pictures, analyses)
     save_project(tmp_path / "a.json", state)
     assert json.loads((tmp_path / "a.json").read_text())["version"] == 2
     again, _ = load_project(tmp_path / "a.json")
@@ -258,8 +258,8 @@ def test_a_project_opens_equal(pictures, tmp_path, analyses):
     assert np.array_equal(found.pixels, analyses.face_pixels())
 
 
-def test_a_project_moves_with_its_folder(pictures, tmp_path):
-    state = session_of(pictures)
+def test_a_project_moves_with_its_folder(pictures, tmp_path, analyses):
+    state = session_of(pictures, analyses)
     save_project(tmp_path / "a.json", state)
     there = tmp_path.with_name(f"{tmp_path.name}-moved")
     tmp_path.rename(there)
@@ -269,8 +269,8 @@ def test_a_project_moves_with_its_folder(pictures, tmp_path):
     assert [item.path.parent for item in sheet.media] == [there / pictures.name] * 3
 
 
-def test_without_the_analysis_before_it_says_what_is_missing(pictures):
-    state = session_of(pictures)
+def test_without_the_analysis_before_it_says_what_is_missing(pictures, analyses):
+    state = session_of(pictures, analyses)
     detect, cropped = instance_of(state, "detect"), instance_of(state, "crop")
     left = without_layer(state, detect.id)
     assert not left.linked(cropped).ready
@@ -299,9 +299,9 @@ def test_nothing_depends_on_itself(analyses, monkeypatch, pictures):
         with_bound(state, 1, "prompt", ResultOf(1))
 
 
-def test_a_question_follows_to_the_next_picture_and_so_does_a_crop(pictures):
+def test_a_question_follows_to_the_next_picture_and_so_does_a_crop(pictures, analyses):
     session = Session()
-    session.load(session_of(pictures))
+    session.load(session_of(pictures, analyses))
     first = session.state.media[0]
     state = with_active(session.state, first, session.next_id)
     state = with_active(state, open_media(pictures / "1.png"), session.next_id)
@@ -310,9 +310,9 @@ def test_a_question_follows_to_the_next_picture_and_so_does_a_crop(pictures):
     assert instance_of(state, "crop").canvas_media.name == instance_of(state, "detect").canvas_media.name
 
 
-def test_what_shows_no_medium_is_alone_on_the_canvas(pictures):
+def test_what_shows_no_medium_is_alone_on_the_canvas(pictures, analyses):
     session = Session()
-    session.load(session_of(pictures))
+    session.load(session_of(pictures, analyses))
     state = with_analysis(session.state, ANALYSES["paint"], session.next_id)
     (layer,) = view_of(state).layers
     assert (layer.instance.analysis, layer.missing) == ("paint", "")
@@ -320,8 +320,8 @@ def test_what_shows_no_medium_is_alone_on_the_canvas(pictures):
     assert "paint" not in {item.instance.analysis for item in view_of(on_picture).layers}
 
 
-def test_a_layer_waits_for_the_one_before(pictures):
-    state = session_of(pictures)
+def test_a_layer_waits_for_the_one_before(pictures, analyses):
+    state = session_of(pictures, analyses)
     detect, cropped = instance_of(state, "detect"), instance_of(state, "crop")
     state = dataclasses.replace(state, active=state.media[0].id, current=cropped.id)
     cache = Cache()
@@ -338,7 +338,7 @@ def test_a_layer_waits_for_the_one_before(pictures):
         (layer,) = [item for item in view.layers if item.instance.analysis == "crop"]
         assert [*layer.to_run()] == []
         # The slider of the one before makes the crop old, and nothing else.
-        moved = replace_instance(state, dataclasses.replace(detect, values={"score": hiding()}))
+        moved = replace_instance(state, dataclasses.replace(detect, values={"score": hiding(analyses)}))
         view = resolve(moved, cache, pts=None, view=None, network_of={detect.id: key})
         (layer,) = [item for item in view.layers if item.instance.analysis == "crop"]
         (again,) = layer.to_run()

@@ -98,7 +98,7 @@ def test_help_says_how_inputs_are_written(capsys, analyses):
     with pytest.raises(SystemExit):
         run("crop", "--help")
     told = " ".join(capsys.readouterr().out.split())
-    assert "ANALYSIS[:analyses.MODEL][,NAME=VALUE...], such as detect:" in told
+    assert "ANALYSIS[:MODEL][,NAME=VALUE...], such as detect:" in told
     assert "PICTURE" in told
 
 
