@@ -6,12 +6,23 @@ import dataclasses
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cvstudio.ahead import frames_ahead
 from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.base import Slot
+from cvstudio.bindings import (
+    AnnotationSet,
+    Binding,
+    MediaList,
+    ResultOf,
+    TextInput,
+    open_annotations,
+    open_media_list,
+    read_text,
+)
 from cvstudio.closing import Closing
 from cvstudio.computed import Ways, to_json
 from cvstudio.errors import BindingError
@@ -23,11 +34,11 @@ from cvstudio.models import MODELS
 from cvstudio.overlap import ahead, side_by_side
 from cvstudio.precision import Precision, Wanted
 from cvstudio.progress import Progress
-from cvstudio.readers import Readers, read_sample
+from cvstudio.readers import Readers, read_input, read_sample
 from cvstudio.recipe import make_recipe
 from cvstudio.resolve import make_request
 from cvstudio.session import AnalysisInstance
-from cvstudio.stages import Cache, Providers, run_chain
+from cvstudio.stages import Cache, Providers, Request, run_chain
 from cvstudio.temporal import Followed
 from cvstudio.threads import cores_shared, frames_at_once, share_cores
 from cvstudio.types import Frame, Image
@@ -66,28 +77,32 @@ class Runner(Closing):
         self.host.close()
 
     def samples(
-        self, instance: AnalysisInstance, pts: float | None, *, known: Mapping[str, Any] | None = None
+        self,
+        instance: AnalysisInstance,
+        pts: float | None,
+        progress: Progress | None = None,
+        *,
+        known: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """What each slot of `instance` holds at `pts` seconds; a streamed slot gets its open reader.
+        """What each slot of `instance` holds at `pts` seconds, see `Inputs.samples`; what is the result of another
+        analysis is run.
 
         `known` are those that the caller has.
         """
         found = dict(known or {})
         for slot in instance.spec.inputs:
-            if slot.name in found:
+            bound = instance.bindings.get(slot.name)
+            if slot.name in found or bound is None:
                 continue
-            media = instance.bindings[slot.name]
-            if slot.streamed:
-                found[slot.name] = self.sound(media)
+            if isinstance(bound, ResultOf):
+                before = bound.upstream
+                assert before is not None  # what is not linked has no request
+                frame = _known_of(before, instance, known or {})
+                found[slot.name] = deque(self._run(before, progress or Progress(), pts, known=frame), maxlen=1).pop()
             else:
-                at = pts if media.moving else None
                 with self._reading:
-                    found[slot.name] = read_sample(media, at, self.readers, self.cache)
+                    found[slot.name] = read_input(bound, pts, self.readers, self.cache, streamed=slot.streamed)
         return found
-
-    def sound(self, media: Media) -> Any:
-        """The open reader of the sound of `media`."""
-        return self.readers.get(media, sound=True)
 
     def results(self, instance: AnalysisInstance, progress: Progress, *, pts: float | None = None) -> Iterator[Any]:
         """Better and better results of `instance`, for the whole medium. Raises UserError."""
@@ -106,14 +121,20 @@ class Runner(Closing):
         model = instance.model_spec
         if any(stage.long for stage in instance.spec.stages):
             self.host.measure = True  # it goes over many files
-        network = self.host.network_key(model, instance.weights) if model else ()
-        request = make_request(instance, pts=pts, network=network)
+        request = self._request(instance, pts)
         request = dataclasses.replace(request, stages=request.stages[:n_stages], params=request.params[:n_stages])
         providers = Providers(
-            samples=lambda: self.samples(instance, pts, known=known),
+            samples=lambda: self.samples(instance, pts, progress, known=known),
             network=lambda: self.host.network(model, instance.weights, progress) if model else None,
         )
         return self.host.run(lambda: run_chain(request, providers, self.cache, progress))
+
+    def _request(self, instance: AnalysisInstance, pts: float | None) -> Request:
+        def network_of(item: AnalysisInstance) -> tuple[str, ...]:
+            model = item.model_spec
+            return self.host.network_key(model, item.weights) if model else ()
+
+        return make_request(instance, pts=pts, network=network_of(instance), network_of=network_of)
 
     def result(self, instance: AnalysisInstance, progress: Progress | None = None, *, pts: float | None = None) -> Any:
         """The final result of `instance`. Raises UserError."""
@@ -135,13 +156,16 @@ class Runner(Closing):
         `base` is the folder that it will be written to; `other` is that of `computed`.
         """
         result = self.result(instance, progress, pts=pts)
-        media = instance.bindings[instance.spec.inputs[0].name]
+        media, canvas = instance.canvas_media, instance.spec.canvas
         recipe = make_recipe(
             instance, base, pts=pts, look=look or {}, computed=lambda layer: self.computed(layer, progress, other=other)
         )
-        picture = None if instance.spec.inputs[0].streamed else self.samples(instance, pts)
-        image = picture[instance.spec.inputs[0].name] if picture else None
-        return ExportItem(media, image if isinstance(image, Image) else None, result, dict(look or {}), recipe)
+        image = None
+        if media is not None and canvas is not None and not canvas.streamed:
+            image = read_sample(media, pts if media.moving else None, self.readers, self.cache)
+        base_picture = image if isinstance(image, Image) else None
+        stem = "" if media is not None else instance.file_stem
+        return ExportItem(media, base_picture, result, dict(look or {}), recipe, stem=stem)
 
     def computed(
         self, instance: AnalysisInstance, progress: Progress, *, other: Host | None = None
@@ -179,18 +203,21 @@ class Runner(Closing):
         before; `followed`, where given, is where they are remembered.
         """
         self.host.measure = True  # many frames are worth it
-        slot = instance.spec.inputs[0].name
-        media = instance.bindings[slot]
+        slot, media = instance.spec.canvas_slot, instance.canvas_media
+        assert slot is not None
+        assert media is not None
         end_secs = media.duration_secs if stop_secs is None else min(stop_secs, media.duration_secs or stop_secs)
         span_secs = (end_secs or 0) - start_secs
         followed = followed if followed is not None else Followed(keep=1)
-        streams = frames_at_once(instance.model_spec, self.host) if streams is None else streams
-        stages = instance.spec.stages
-        slow = max((number + 1 for number, stage in enumerate(stages) if stage.uses_network), default=0)
+        if streams is None:
+            models = [layer.model_spec for layer in instance.lineage if layer.model_spec is not None]
+            streams = min((frames_at_once(model, self.host) for model in models), default=1)
+        slow = [(layer, count) for layer in instance.lineage if (count := _slow_stages(layer))]
 
         def analyse(frame: Frame) -> Frame:
-            if slow:
-                deque(self._run(instance, Progress(), frame.pts, n_stages=slow, known={slot: frame}), maxlen=0)
+            for layer, count in slow:
+                known = _known_of(layer, instance, {slot: frame})
+                deque(self._run(layer, Progress(), frame.pts, n_stages=count, known=known), maxlen=0)
             return frame
 
         def analysed() -> Iterator[Frame]:
@@ -216,16 +243,52 @@ class Runner(Closing):
         temporal = instance.spec.temporal
         if temporal is None:
             return result
-        model = instance.model_spec
-        network = self.host.network_key(model, instance.weights) if model else ()
-        request = make_request(instance, pts=pts, network=network)
-        rate = instance.bindings[instance.spec.inputs[0].name].frame_rate
+        request = self._request(instance, pts)
+        media = instance.canvas_media
+        rate = media.frame_rate if media is not None else None
         return followed.result(temporal, instance.params()[-1], request, result, rate)
+
+
+def _slow_stages(instance: AnalysisInstance) -> int:
+    """How many stages there are up to the last one that runs a network."""
+    stages = enumerate(instance.spec.stages, 1)
+    return max((number for number, stage in stages if stage.uses_network), default=0)
+
+
+def _known_of(other: AnalysisInstance, instance: AnalysisInstance, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What is `known` of `instance` as it is called in `other`: the sample of the canvas, where that is the same."""
+    slot, theirs = instance.spec.canvas_slot, other.spec.canvas_slot
+    same = other.canvas_media is not None and other.canvas_media == instance.canvas_media
+    return {theirs: known[slot]} if same and slot is not None and theirs is not None and slot in known else {}
+
+
+Given = Binding | AnalysisInstance | str | Path | Sequence[str | Path]
+"""What a caller may give for a slot: a file, a folder or several files, a text, another analysis, or a binding."""
+
+
+def make_binding(slot: Slot, given: Given, progress: Progress | None = None) -> Binding:
+    """What `given` is in `slot`. Raises UserError where it cannot be opened."""
+    if isinstance(given, AnalysisInstance):
+        return ResultOf(upstream=given)
+    if isinstance(given, Media | MediaList | TextInput | AnnotationSet | ResultOf):
+        return given
+    if isinstance(given, str) and slot.text is not None:
+        return TextInput(given)
+    several = [Path(item) for item in ([given] if isinstance(given, str | Path) else given)]
+    if slot.several is not None and not (slot.kinds and len(several) == 1 and several[0].is_file()):
+        return open_media_list(several, slot.several.kinds, progress or Progress())
+    if AnnotationSet in slot.accepts:
+        return open_annotations(several[0])
+    if not slot.kinds and slot.text is not None:
+        return read_text(several[0])
+    if not slot.kinds:
+        raise BindingError(f"The {slot.title.lower()} is expected to be {slot.wanted}, found {several[0].name}.")
+    return open_media(several[0], kind=next(iter(slot.kinds)) if len(slot.kinds) == 1 else None)
 
 
 def make_instance(
     analysis: str,
-    inputs: Mapping[str, str | Path | Media],
+    inputs: Mapping[str, Given],
     *,
     model: str = "",
     weights: str | Path | None = None,
@@ -236,7 +299,7 @@ def make_instance(
     Parameters
     ----------
     analysis : key, e.g. "detect"
-    inputs : slot name -> file
+    inputs : slot name -> what goes in, such as a file; see `Given`
     model : key; empty takes the analysis's default
     weights : a local checkpoint
     values : parameters by name, also those that say how files are read (`depth_scale`, `sound_track`)
@@ -247,27 +310,27 @@ def make_instance(
         A key, a file, a slot or a value is not usable.
     """
     spec = ANALYSES[analysis]
-    bindings = {}
-    for name, given in inputs.items():
-        slot = spec.slot(name)
-        only = next(iter(slot.kinds)) if len(slot.kinds) == 1 else None
-        bindings[name] = given if isinstance(given, Media) else open_media(given, kind=only)
+    bindings = {name: make_binding(spec.slot(name), given) for name, given in inputs.items()}
     values, reading = split_settings(values or {})
-    bindings = apply_settings(bindings, reading)
+    files = {name: bound for name, bound in bindings.items() if isinstance(bound, Media)}
+    bindings = {**bindings, **apply_settings(files, reading)}
     key = model or spec.first_model
     if key and not spec.takes(MODELS[key]):
         lacking = sorted(spec.needs - MODELS[key].capabilities) if spec.task == MODELS[key].task else []
         why = f", which offers no {' and no '.join(lacking)}" if lacking else ""
         raise BindingError(f"{spec.title} cannot use the model '{key}'{why}; choose one of `cvstudio list`.")
     instance = AnalysisInstance(1, spec.key, bindings, key, Path(weights) if weights is not None else None, values)
-    spec.check_bindings(bindings)
+    if instance.canvas_media is not None:
+        # What it takes results of, and has no medium yet, lies on the same one.
+        instance = instance.on(None).on(instance.canvas_media)
+    spec.check_bindings(instance.bindings)
     instance.params()
     return instance
 
 
 def run(
     analysis: str,
-    *files: str | Path,
+    *inputs: Given,
     model: str = "",
     weights: str | Path | None = None,
     device: str = "auto",
@@ -276,12 +339,14 @@ def run(
     progress: Progress | None = None,
     **values: Any,
 ) -> Any:
-    """Run one analysis on files and return its result.
+    """Run one analysis and return its result.
 
     Parameters
     ----------
     analysis : key, e.g. "detect", "refocus", "spectrogram"
-    files : one for each input, in the order of the analysis's slots
+    inputs : one for each slot of the analysis, in their order; the last ones may be left out where they are optional
+        A file as a path, a text as a str, several media as a folder or a list of paths, and the result of another
+        analysis as what `cvstudio.api.make_instance` gives.
     model, weights : which model, and a local checkpoint for it
     device : "auto", "cpu", "cuda" or "mps"
     precision : "auto" (the fastest that finds the same), "float32" or "bfloat16"
@@ -303,11 +368,13 @@ def run(
     >>> people = cvstudio.run("detect", "street.jpg", model="hog", score=0.5)  # doctest: +SKIP
     """
     spec = ANALYSES[analysis]
-    if len(files) != len(spec.inputs):
+    least = max((number for number, slot in enumerate(spec.inputs, 1) if not slot.optional), default=0)
+    if not least <= len(inputs) <= len(spec.inputs):
         wanted = ", ".join(slot.title.lower() for slot in spec.inputs)
-        raise BindingError(f"{spec.title} expects {len(spec.inputs)} file(s) ({wanted}), found {len(files)}.")
-    inputs = dict(zip((slot.name for slot in spec.inputs), files, strict=True))
-    instance = make_instance(analysis, inputs, model=model, weights=weights, values=values)
+        noun = "file(s)" if all(slot.kinds for slot in spec.inputs) else "input(s)"
+        raise BindingError(f"{spec.title} expects {len(spec.inputs)} {noun} ({wanted}), found {len(inputs)}.")
+    given = dict(zip((slot.name for slot in spec.inputs), inputs, strict=False))
+    instance = make_instance(analysis, given, model=model, weights=weights, values=values)
     with Runner(device=device, precision=precision, measure=False) as runner:
         at = time_secs if time_secs is not None else 0.0
         return runner.result(instance, progress, pts=at)

@@ -47,7 +47,7 @@ def with_opened(state: State, opened: tuple[Media, ...]) -> State:
 
 def with_shown(state: State, media: Media, next_id: NextId) -> State:
     """`state` with an open medium on the canvas. A second input, such as a depth map, is shown alone."""
-    if any(spec.inputs[0].accepts(media) for spec in ANALYSES):
+    if any(spec.shows(media) for spec in ANALYSES):
         return with_active(state, media, next_id)
     return dataclasses.replace(state, active=media.id, selection=frozenset())
 
@@ -71,14 +71,15 @@ def with_browsed(state: State, media: Media, next_id: NextId) -> State:
 
 
 def _second_inputs(instance: AnalysisInstance) -> list[Media]:
-    first = instance.spec.inputs[0].name
-    return [media for slot, media in instance.bindings.items() if slot != first]
+    return [
+        bound
+        for slot, bound in instance.bindings.items()
+        if slot != instance.spec.canvas_slot and isinstance(bound, Media)
+    ]
 
 
 def _moved_on(instance: AnalysisInstance, old: str, media: Media) -> AnalysisInstance:
-    slot = instance.spec.inputs[0]
-    bound = instance.bindings.get(slot.name)
-    if bound is None or bound.id != old:
+    slot, bound = instance.spec.canvas, instance.canvas_media
+    if slot is None or bound is None or bound.id != old:
         return instance
-    rest = {name: value for name, value in instance.bindings.items() if name != slot.name}
-    return dataclasses.replace(instance, bindings={slot.name: media, **rest} if slot.accepts(media) else rest)
+    return instance.with_binding(slot.name, media if slot.takes(media) else None)

@@ -16,6 +16,7 @@ from typing import Any
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.catalogue.arguments import add_models
 from cvstudio.cli_export import add_format_options
+from cvstudio.cli_inputs import add_inputs, given_of, is_batch
 from cvstudio.info import add_info, info
 from cvstudio.media.base import MediaKind
 from cvstudio.media.settings import settings_types
@@ -36,16 +37,7 @@ COMMANDS = ("run", "info", "list", "weights", "train", "evaluate", "own", "model
 
 def _analysis_parser(commands: Any, analysis: Analysis) -> None:
     parser = commands.add_parser(analysis.key, help=analysis.summary, description=analysis.summary)
-    first, *others = analysis.inputs
-    parser.add_argument(
-        first.name,
-        type=Path,
-        nargs="+",
-        metavar=first.name.upper(),
-        help=f"{first.title.lower()} file; several, or a folder, are done as a batch that can be stopped and goes on",
-    )
-    for slot in others:
-        parser.add_argument(f"--{slot.name}", type=Path, required=True, help=f"{slot.title.lower()} file")
+    add_inputs(parser, analysis)
     _common(parser)
     if analysis.task:
         models = analysis.models
@@ -65,7 +57,7 @@ def _analysis_parser(commands: Any, analysis: Analysis) -> None:
     group = parser.add_argument_group("parameters")
     for params_type in analysis.params_types(None):
         add_arguments(group, params_type)
-    for declared in settings_types(frozenset().union(*(slot.kinds for slot in analysis.inputs))):
+    for declared in settings_types(frozenset[MediaKind]().union(*(slot.kinds for slot in analysis.inputs))):
         add_arguments(group, declared)
     add_format_options(parser, analysis.result)
 
@@ -183,11 +175,19 @@ def _run(arguments: Sequence[str]) -> int:
             spec = ANALYSES[options.analysis]
             key, weights = getattr(options, "model", ""), getattr(options, "weights", None)
             values = _values(options, spec, MODELS[key] if key else None)
-            first, *others = (slot.name for slot in spec.inputs)
-            inputs = {name: getattr(options, name) for name in others}
-            files = spread(getattr(options, first))
-            if len(files) > 1 or files[0].is_dir():
+            main, given = spec.main_slot, getattr(options, spec.main_slot.name)
+            inputs = {
+                slot.name: given_of(slot, value)
+                for slot in spec.inputs
+                if slot is not main and (value := getattr(options, slot.name)) is not None
+            }
+            files = [Path(text) for text in given]
+            files = spread(files) if main.kinds or main.several else files
+            if is_batch(main, files if main.kinds else given):
                 return run_batch(spec.key, files, inputs, key, weights, values, options, bar, progress)
+            if files:
+                one = files if main.several and not main.kinds else files[0] if main.kinds else given[0]
+                inputs[main.name] = given_of(main, one)
         device, precision = options.device, options.precision
         exactly: Ways = {}
         if recipe:
@@ -209,7 +209,6 @@ def _run(arguments: Sequence[str]) -> int:
                 if options.time is None:
                     options.time = time_secs
             else:
-                inputs[first] = files[0]
                 instance = make_instance(spec.key, inputs, model=key, weights=weights, values=values)
             written = write_result(runner, instance, options, progress)
         print(*written, sep="\n")

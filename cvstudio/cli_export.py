@@ -16,7 +16,7 @@ from cvstudio.params import add_arguments, fields_of, parse_text
 from cvstudio.progress import Progress
 
 if TYPE_CHECKING:
-    from cvstudio.api import Runner
+    from cvstudio.api import Given, Runner
     from cvstudio.comparing import Seen
     from cvstudio.session import AnalysisInstance
     from cvstudio.terminal import Bar
@@ -106,15 +106,16 @@ def write_result(
     from cvstudio.stacking import is_plain
 
     spec = instance.spec
-    media = instance.bindings[spec.inputs[0].name]
+    media = instance.canvas_media
+    name = media.name if media is not None else spec.title
     look = getattr(options, "look", {})
-    video = media.kind is MediaKind.VIDEO and not spec.inputs[0].streamed and options.time is None
+    video = spec.goes_by_frame(media) and options.time is None
     start, stop = _part(options)
     if (start or stop is not None) and not video:
-        raise ExportError(f"--from and --to expect a video, found {media.name}; leave them out.")
-    if options.time and media.kind is not MediaKind.VIDEO:
-        raise ExportError(f"--time expects a video, found {media.name}; leave it out.")
-    targets = _targets(options.out, f"{media.path.stem}-{spec.key}", options.format, spec.result, video=video)
+        raise ExportError(f"--from and --to expect a video, found {name}; leave them out.")
+    if options.time and (media is None or media.kind is not MediaKind.VIDEO):
+        raise ExportError(f"--time expects a video, found {name}; leave it out.")
+    targets = _targets(options.out, instance.file_stem, options.format, spec.result, video=video)
     for _, path in targets:
         path.parent.mkdir(parents=True, exist_ok=True)
     base = targets[0][1].parent.resolve()
@@ -145,7 +146,7 @@ def write_result(
 def run_batch(
     analysis: str,
     paths: Sequence[Path],
-    others: Mapping[str, Path],
+    others: Mapping[str, Given],
     model: str,
     weights: Path | None,
     values: Mapping[str, Any],
@@ -155,9 +156,10 @@ def run_batch(
 ) -> int:
     """Run a batch; 1 where a file failed. Every failure is one line on stderr. Raises UserError, Cancelled."""
     from cvstudio.analyses import ANALYSES
+    from cvstudio.api import make_binding
     from cvstudio.batch import REPORT, Batch, BatchPlan
     from cvstudio.exporters import default_exporters
-    from cvstudio.media import open_media
+    from cvstudio.media import Media
     from cvstudio.media.settings import apply_settings, split_settings
     from cvstudio.session import AnalysisInstance
 
@@ -167,8 +169,10 @@ def run_batch(
     key = model or spec.first_model
     formats = options.format or [item.key for item in default_exporters(spec.result)]
     values, reading = split_settings(values)
-    bindings = {name: open_media(path, kind=next(iter(spec.slot(name).kinds))) for name, path in others.items()}
-    instance = AnalysisInstance(1, analysis, apply_settings(bindings, reading), key, weights, values)
+    bindings = {name: make_binding(spec.slot(name), given, progress) for name, given in others.items()}
+    files = {name: bound for name, bound in bindings.items() if isinstance(bound, Media)}
+    bindings = {**bindings, **apply_settings(files, reading)}
+    instance = AnalysisInstance(1, analysis, bindings, key, weights, values)
     instance.params()
     plan = BatchPlan(instance, tuple(paths), options.out, tuple(formats), _format_options(options))
     batch = Batch(plan, device=options.device, precision=options.precision)

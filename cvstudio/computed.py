@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from cvstudio.errors import ProjectError
 from cvstudio.precision import Precision
-from cvstudio.recipe import FORMAT, read_json
+from cvstudio.recipe import FORMAT, read_json, upstream_in
 from cvstudio.session import AnalysisInstance
 
 Ways = Mapping[tuple[str, str], Precision]
@@ -45,7 +45,10 @@ def load_computed(path: Path) -> Computed:
     saved = read_json(path, FORMAT)
     device, ways = "", {}
     try:
-        for told in (saved, *saved.get("stack", ())):
+        waiting = [saved, *saved.get("stack", ())]
+        while waiting:
+            told = waiting.pop(0)
+            waiting += upstream_in(told)
             found = told.get("computed")
             if not found:
                 continue

@@ -30,21 +30,23 @@ def check_opacity(value: Any) -> float:
     return float(check_value(fields_of(LayerStyle)[0], value))
 
 
-def belongs_to(instance: AnalysisInstance, media: Media) -> bool:
-    """Whether a result of `instance` is a result on `media`: the one in its first slot, or that slot is still empty."""
-    bound = instance.bindings.get(instance.spec.inputs[0].name)
+def belongs_to(instance: AnalysisInstance, media: Media | None) -> bool:
+    """Whether a result of `instance` is a result on `media`: the one in its canvas slot, or that is still empty; None
+    is the empty canvas of what shows no medium."""
+    if media is None or instance.spec.canvas_slot is None:
+        return media is None and instance.spec.canvas_slot is None
+    bound = instance.canvas_media
     return bound is None or bound.id == media.id
 
 
 def layers_on(state: State) -> tuple[AnalysisInstance, ...]:
-    """The stack on the medium on the canvas, the lowest first; hidden layers are among them."""
+    """The stack on the medium on the canvas, the lowest first; hidden layers are among them. What shows no medium is
+    on an empty canvas."""
     media = state.active_media
-    if media is None:
-        return ()
     return tuple(
         item
         for item in state.instances
-        if belongs_to(item, media) and (item.id == state.current or item.spec.inputs[0].accepts(media))
+        if belongs_to(item, media) and (item.id == state.current or media is None or item.spec.shows(media))
     )
 
 
@@ -55,10 +57,11 @@ def on_canvas(spec: Analysis) -> bool:
 
 def seen_layers(state: State) -> tuple[AnalysisInstance, ...]:
     """The layers that an exported picture shows, the lowest first: the visible ones, or the current one alone where
-    none is visible."""
-    seen = tuple(item for item in layers_on(state) if item.visible and item.complete and on_canvas(item.spec))
+    none is visible. They are linked (see `State.linked`)."""
+    layers = (state.linked(item) for item in layers_on(state) if item.visible and on_canvas(item.spec))
+    seen = tuple(item for item in layers if item.ready)
     current = state.instance
-    return seen or ((current,) if current is not None else ())
+    return seen or ((state.linked(current),) if current is not None else ())
 
 
 def with_inserted(state: State, instance: AnalysisInstance) -> State:
@@ -75,8 +78,8 @@ def with_inserted(state: State, instance: AnalysisInstance) -> State:
 def with_layer(state: State, spec: Analysis, next_id: Callable[[], int]) -> State:
     """`state` with `spec` once more as the current layer on the medium on the canvas; everything else stays seen."""
     media = state.active_media
-    slot = spec.inputs[0]
-    bindings = {slot.name: media} if media is not None and slot.accepts(media) else {}
+    slot = spec.canvas
+    bindings = {slot.name: media} if slot is not None and media is not None and slot.takes(media) else {}
     made = AnalysisInstance(next_id(), spec.key, bindings, spec.first_model)
     return dataclasses.replace(with_inserted(state, made), current=made.id, selection=frozenset())
 

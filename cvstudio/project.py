@@ -15,16 +15,17 @@ from cvstudio.folders import MediaSet
 from cvstudio.models import MODELS
 from cvstudio.progress import Progress
 from cvstudio.recipe import (
-    VERSION,
     checked_look,
     instance_from_json,
     instance_to_json,
     media_from_json,
+    media_in,
     media_to_json,
     path_to_json,
     read_json,
+    version_of,
 )
-from cvstudio.session import State
+from cvstudio.session import State, check_acyclic
 
 FORMAT = "cvstudio-project"
 
@@ -49,7 +50,7 @@ def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> Non
     base = path.parent
     saved = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": version_of(state.instances),
         "media": [media_to_json(media, base) for media in state.media],
         "active": _index(state, state.active),
         "browsed": _index(state, state.browsed),
@@ -137,6 +138,7 @@ def load_project(
             current=int(saved["current"]),
             look=checked_look(saved["look"]),
         )
+        check_acyclic(state)
         position_secs = float(saved.get("position_secs", 0.0))
         return state, position_secs if math.isfinite(position_secs) else 0.0
     except UserError:
@@ -157,10 +159,7 @@ def _folder(item: Mapping[str, Any], base: Path) -> Path:
 
 
 def _all_media(saved: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    found = list(saved["media"])
-    for instance in saved["instances"]:
-        found.extend(instance["inputs"].values())
-    return found
+    return [*saved["media"], *(item for instance in saved["instances"] for item in media_in(instance))]
 
 
 def _is_there(item: Mapping[str, Any], base: Path, moved: Mapping[str, Path] | None) -> bool:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
+from cvstudio.bindings import Binding, MediaList, MediaSamples, ResultOf, TextInput
 from cvstudio.closing import Closing
 from cvstudio.errors import MediaError
 from cvstudio.media import Media, MediaKind, open_reader
@@ -67,6 +68,34 @@ def read_sample(media: Media, pts: float | None, readers: Readers, cache: Cache)
         cache.put(key, value)
         return value  # type: ignore[no-any-return]
     return entry.value  # type: ignore[no-any-return]
+
+
+def read_input(bound: Binding, pts: float | None, readers: Readers, cache: Cache, *, streamed: bool = False) -> Any:
+    """What a stage is given for what is in a slot: see `Inputs.samples`.
+
+    A `streamed` medium is an open reader of its sound. The result of another analysis is not read but run: see
+    `Runner.samples`.
+
+    Raises
+    ------
+    MediaError
+    """
+    if isinstance(bound, Media):
+        if streamed:
+            return readers.get(bound, sound=True)
+        return read_sample(bound, pts if bound.moving else None, readers, cache)
+    if isinstance(bound, TextInput):
+        return bound.text
+    if isinstance(bound, MediaList):
+        return MediaSamples(bound.media)
+    if isinstance(bound, ResultOf):
+        raise TypeError("the result of another analysis is not read from a file")
+    key = ("labels", *bound.key(None))
+    entry = cache.get(key)
+    if entry is None:
+        cache.put(key, labels := bound.read())
+        return labels
+    return entry.value
 
 
 def iterate_frames(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cvstudio.analyses import ANALYSES
+from cvstudio.bindings import AnnotationSet, Binding, MediaList, ResultOf, TextInput
 from cvstudio.draw.base import Look
 from cvstudio.errors import ProjectError, UserError
+from cvstudio.folders import MediaSet
 from cvstudio.layers import check_opacity
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.simulated_camera import camera_from_id, simulated_camera
@@ -20,7 +22,8 @@ from cvstudio.session import AnalysisInstance
 from cvstudio.version import __version__
 
 FORMAT = "cvstudio-recipe"
-VERSION = 1
+VERSION = 2
+"""The newest form that is read. What holds files in its slots only is written as version 1, as it always was."""
 
 T = TypeVar("T")
 
@@ -62,8 +65,80 @@ def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str,
     return open_media(saved["path"], kind=kind, settings=settings)
 
 
-def instance_to_json(instance: AnalysisInstance, base: Path) -> dict[str, Any]:
-    """One analysis with every parameter written out, so that a later default does not change it."""
+def version_of(instances: Iterable[AnalysisInstance]) -> int:
+    """The version in which a file with these analyses is written: an older program reads what it can understand."""
+    plain = all(isinstance(bound, Media) for item in instances for bound in item.bindings.values())
+    return 1 if plain else VERSION
+
+
+More = Callable[[AnalysisInstance], Mapping[str, Any]]
+"""What is to be written of an analysis besides."""
+
+
+def binding_to_json(bound: Binding, base: Path, more: More | None = None) -> dict[str, Any]:
+    """What is in a slot. The result of another analysis is that analysis where it is linked, else its number."""
+    if isinstance(bound, Media):
+        return media_to_json(bound, base)
+    if isinstance(bound, TextInput):
+        return {"text": bound.text}
+    if isinstance(bound, MediaList):
+        folder = bound.folder
+        where = {**path_to_json(folder.path, base), "recursive": folder.recursive} if folder is not None else None
+        return {"several": [media_to_json(item, base) for item in bound.media], "folder": where}
+    if isinstance(bound, AnnotationSet):
+        return {"annotations": {**path_to_json(bound.path, base), "format": bound.format, "id": bound.id}}
+    upstream = bound.upstream
+    return {"result_of": bound.instance_id if upstream is None else instance_to_json(upstream, base, more)}
+
+
+def binding_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str, Path] | None = None) -> Binding:
+    """What `binding_to_json` wrote. Raises UserError, and KeyError or TypeError where it is damaged."""
+    if "text" in saved:
+        if not isinstance(saved["text"], str):
+            raise TypeError("a text is expected")
+        return TextInput(saved["text"])
+    if "several" in saved:
+        media = tuple(media_from_json(item, base, moved=moved) for item in saved["several"])
+        folder = saved.get("folder")
+        return MediaList(media, MediaSet(path_from_json(folder, base), bool(folder["recursive"])) if folder else None)
+    if "annotations" in saved:
+        told = saved["annotations"]
+        return AnnotationSet(path_from_json(told, base), str(told["format"]), str(told["id"]))
+    if "result_of" in saved:
+        other = saved["result_of"]
+        if isinstance(other, int):
+            return ResultOf(other)
+        return ResultOf(upstream=instance_from_json(other, base, number=0, moved=moved))
+    return media_from_json(saved, base, moved=moved)
+
+
+def path_from_json(saved: Mapping[str, Any], base: Path) -> Path:
+    """Where a saved file or folder is: at its place relative to `base` first, so that both can move together."""
+    relative = saved.get("relative")
+    moved = Path(os.path.abspath(base / relative)) if relative else None
+    return moved if moved is not None and moved.exists() else Path(saved["path"])
+
+
+def media_in(saved: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every medium that a saved analysis names in its slots, and in those of the analyses that it depends on."""
+    for bound in saved.get("inputs", {}).values():
+        if "several" in bound:
+            yield from bound["several"]
+        elif "path" in bound:
+            yield bound
+    for before in upstream_in(saved):
+        yield from media_in(before)
+
+
+def upstream_in(saved: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The saved analyses whose results a saved analysis takes."""
+    found = (bound.get("result_of") for bound in saved.get("inputs", {}).values())
+    return [item for item in found if isinstance(item, Mapping)]
+
+
+def instance_to_json(instance: AnalysisInstance, base: Path, more: More | None = None) -> dict[str, Any]:
+    """One analysis with every parameter written out, so that a later default does not change it; `more` of it, and of
+    those that it depends on, stands behind."""
     values: dict[str, Any] = {}
     for params in instance.chosen_params():
         values.update(to_mapping(params))
@@ -72,9 +147,10 @@ def instance_to_json(instance: AnalysisInstance, base: Path) -> dict[str, Any]:
         "stages": {stage.name: stage.version for stage in instance.spec.stages},
         "model": instance.model,
         "weights": str(instance.weights) if instance.weights else None,
-        "inputs": {slot: media_to_json(media, base) for slot, media in sorted(instance.bindings.items())},
+        "inputs": {slot: binding_to_json(bound, base, more) for slot, bound in sorted(instance.bindings.items())},
         "values": values,
         "opacity": instance.opacity,
+        **(more(instance) if more is not None else {}),
     }
 
 
@@ -92,7 +168,7 @@ def instance_from_json(
     instance = AnalysisInstance(
         id=number,
         analysis=analysis.key,
-        bindings={slot: media_from_json(media, base, moved=moved) for slot, media in saved.get("inputs", {}).items()},
+        bindings={slot: binding_from_json(bound, base, moved=moved) for slot, bound in saved.get("inputs", {}).items()},
         model=saved.get("model") or "",
         weights=Path(saved["weights"]) if saved.get("weights") else None,
         values=_canonical(saved.get("values", {})),
@@ -128,13 +204,16 @@ def make_recipe(
     `computed` says how each of them was computed, see `cvstudio.computed`.
     """
 
+    def how(layer: AnalysisInstance) -> dict[str, Any]:
+        found = computed(layer) if computed is not None else None
+        return {"computed": dict(found)} if found else {}
+
     def told(layer: AnalysisInstance) -> dict[str, Any]:
-        how = computed(layer) if computed is not None else None
-        return {**instance_to_json(layer, base), **({"computed": dict(how)} if how else {})}
+        return instance_to_json(layer, base, how)
 
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": version_of(item for layer in (instance, *stack) for item in layer.lineage),
         "cvstudio": __version__,
         **told(instance),
         "time_secs": pts,

@@ -5,9 +5,11 @@ The controller resolves after every change and compares with what is on screen; 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cvstudio.bindings import ResultOf
 from cvstudio.errors import UserError
 from cvstudio.layers import belongs_to
 from cvstudio.readers import sample_key
@@ -26,6 +28,7 @@ class Layer:
     result : the result, or the newest partial one; None where there is nothing yet
     next_stage : index of the stage to run; None where all is there
     missing : what the user has to do before it can run
+    upstream : the analyses whose results it still waits for
     """
 
     instance: AnalysisInstance
@@ -33,6 +36,17 @@ class Layer:
     result: Any
     next_stage: int | None
     missing: str = ""
+    upstream: tuple[Layer, ...] = ()
+
+    def to_run(self) -> Iterator[Layer]:
+        """What can run now: itself, or the analyses that it waits for; nothing where all is there."""
+        if self.next_stage is None:
+            return
+        if self.upstream:
+            for layer in self.upstream:
+                yield from layer.to_run()
+        else:
+            yield self
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +66,16 @@ class ViewState:
 
 
 def make_request(
-    instance: AnalysisInstance, *, pts: float | None, network: tuple[str, ...] = (), view: View | None = None
+    instance: AnalysisInstance,
+    *,
+    pts: float | None,
+    network: tuple[str, ...] = (),
+    view: View | None = None,
+    network_of: Callable[[AnalysisInstance], tuple[str, ...]] = lambda _: (),
 ) -> Request:
-    """The request of one instance.
+    """The request of one instance, which is linked where it takes the results of others (see `State.linked`).
+
+    `network_of` names the network of each of those others.
 
     Raises
     ------
@@ -62,13 +83,21 @@ def make_request(
     """
     spec = instance.spec
     spec.check_bindings(instance.bindings)
-    sources = []
-    for slot in spec.inputs:
-        media = instance.bindings[slot.name]
-        # A video is named with the frame, unless a stage reads all of it.
-        moving = media.moving and not slot.streamed
-        sources.append((slot.name, media.id, pts if moving else None))
-    return Request(spec.key, spec.stages, tuple(sources), instance.params()[: len(spec.stages)], network, view)
+    sources: list[tuple[str, Hashable, float | None]] = []
+    upstream = []
+    for slot in sorted(spec.inputs, key=lambda slot: slot.name != spec.canvas_slot):
+        bound = instance.bindings.get(slot.name)
+        if isinstance(bound, ResultOf):
+            before = bound.upstream
+            assert before is not None  # checked above
+            made = make_request(before, pts=pts, network=network_of(before), network_of=network_of)
+            upstream.append((slot.name, made))
+        elif bound is not None:
+            what, at = bound.key(pts)
+            # A video is named with the frame, unless a stage reads all of it.
+            sources.append((slot.name, what, None if slot.streamed else at))
+    params = instance.params()[: len(spec.stages)]
+    return Request(spec.key, spec.stages, tuple(sources), params, network, view, tuple(upstream))
 
 
 def resolve(
@@ -77,7 +106,7 @@ def resolve(
     *,
     pts: float | None,
     view: View | None,
-    network_of: dict[int, tuple[str, ...]],
+    network_of: Mapping[int, tuple[str, ...]],
 ) -> ViewState:
     """What the canvas shows at `pts` seconds for the visible `view`.
 
@@ -87,25 +116,44 @@ def resolve(
     at = pts if media is not None and media.moving else None
     entry = cache.get(sample_key(media, at)) if media is not None else None
     layers = tuple(
-        _layer(instance, cache, at, view, network_of.get(instance.id, ()))
+        _layer(state.linked(instance), cache, at, view, network_of)
         for instance in state.instances
-        if media is not None and (instance.id == state.current or instance.visible)
+        if instance.id == state.current or instance.visible
         if belongs_to(instance, media)
     )
     return ViewState(entry.value if entry else None, at, layers)
 
 
 def _layer(
-    instance: AnalysisInstance, cache: Cache, pts: float | None, view: View | None, network: tuple[str, ...]
+    instance: AnalysisInstance,
+    cache: Cache,
+    pts: float | None,
+    view: View | None,
+    networks: Mapping[int, tuple[str, ...]],
 ) -> Layer:
+    def network_of(item: AnalysisInstance) -> tuple[str, ...]:
+        return networks.get(item.id, ())
+
     try:
-        request = make_request(instance, pts=pts, network=network, view=view)
+        request = make_request(instance, pts=pts, network=network_of(instance), view=view, network_of=network_of)
     except UserError as error:
         return Layer(instance, None, None, None, str(error))
+    return _state_of(instance, request, cache)
+
+
+def _state_of(instance: AnalysisInstance, request: Request, cache: Cache) -> Layer:
+    """How far `request` is, and where it waits for others, how far they are."""
     keys = stage_keys(request)
     start = first_missing(keys, cache)
+    entry = cache.get(keys[-1])
+    value = entry.value if entry else None
     if start == len(keys):
-        entry = cache.get(keys[-1])
-        return Layer(instance, request, entry.value if entry else None, None)
-    partial = cache.get(keys[-1])
-    return Layer(instance, request, partial.value if partial else None, start)
+        return Layer(instance, request, value, None)
+    waited = []
+    for slot, before in request.upstream:
+        bound = instance.bindings[slot]
+        assert isinstance(bound, ResultOf)
+        assert bound.upstream is not None
+        waited.append(_state_of(bound.upstream, before, cache))
+    left = tuple(layer for layer in waited if layer.next_stage is not None)
+    return Layer(instance, request, value, start, upstream=left)

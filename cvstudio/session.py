@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.bindings import AnnotationSet, Binding, ResultOf
 from cvstudio.errors import BindingError
 from cvstudio.folders import MediaSet
 from cvstudio.media import Media
@@ -26,7 +27,7 @@ class AnalysisInstance:
     ----------
     id : unique within a session
     analysis : key
-    bindings : slot name -> medium; a slot that is still empty is missing
+    bindings : slot name -> what is in it, see `cvstudio.bindings`; a slot that is still empty is missing
     model : key, empty where the analysis has none
     weights : a checkpoint that the user chose; None takes the published one
     values : parameters that differ from their default, by name
@@ -36,7 +37,7 @@ class AnalysisInstance:
 
     id: int
     analysis: str
-    bindings: Mapping[str, Media] = field(default_factory=dict)
+    bindings: Mapping[str, Binding] = field(default_factory=dict)
     model: str = ""
     weights: Path | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -57,9 +58,79 @@ class AnalysisInstance:
         return bool(self.spec.task) and not self.model
 
     @property
+    def canvas_media(self) -> Media | None:
+        """The medium that the canvas shows under the result; None where there is none, or none yet."""
+        slot = self.spec.canvas_slot
+        bound = self.bindings.get(slot) if slot is not None else None
+        return bound if isinstance(bound, Media) else None
+
+    @property
+    def media(self) -> tuple[Media, ...]:
+        """The single media in its slots."""
+        return tuple(bound for bound in self.bindings.values() if isinstance(bound, Media))
+
+    @property
+    def upstream(self) -> tuple[AnalysisInstance, ...]:
+        """The analyses whose results it takes, where it is linked (see `State.linked`)."""
+        found = (bound.upstream for bound in self.bindings.values() if isinstance(bound, ResultOf))
+        return tuple(item for item in found if item is not None)
+
+    @property
+    def lineage(self) -> tuple[AnalysisInstance, ...]:
+        """All that it depends on, what comes first before what needs it, and itself at the end."""
+        found: list[AnalysisInstance] = []
+        for item in (*(one for before in self.upstream for one in before.lineage), self):
+            if item not in found:
+                found.append(item)
+        return tuple(found)
+
+    @property
+    def follows(self) -> bool:
+        """Whether it can go on with another medium on the canvas: no other file belongs to its own."""
+        others = (slot for slot in self.spec.inputs if slot.name != self.spec.canvas_slot)
+        return not any(slot.kinds or slot.several or AnnotationSet in slot.accepts for slot in others)
+
+    def with_binding(self, slot: str, binding: Binding | None) -> AnalysisInstance:
+        """The same with `binding` in `slot`; None empties it."""
+        rest = {name: bound for name, bound in self.bindings.items() if name != slot}
+        if binding is None:
+            return dataclasses.replace(self, bindings=rest)
+        # In the place that it had: the order of slots is nobody's but the user's eye's.
+        return dataclasses.replace(self, bindings={**self.bindings, slot: binding})
+
+    def on(self, binding: Binding | None) -> AnalysisInstance:
+        """The same with `binding` in its main slot, and what it takes results of likewise where that lies on the same
+        medium of the canvas; None empties them."""
+        slot, before = self.spec.main_slot.name, self.canvas_media
+        made = self.with_binding(slot, binding)
+        if self.spec.canvas_slot is None:
+            return made
+        for name, bound in self.bindings.items():
+            if not isinstance(bound, ResultOf) or bound.upstream is None:
+                continue
+            if bound.upstream.spec.canvas_slot is not None and bound.upstream.canvas_media == before:
+                made = made.with_binding(name, dataclasses.replace(bound, upstream=bound.upstream.on(binding)))
+        return made
+
+    @property
+    def file_stem(self) -> str:
+        """How files with its result are called, without ending: after its medium, where there is one, and itself."""
+        media = self.canvas_media
+        return f"{media.path.stem}-{self.analysis}" if media is not None else self.analysis
+
+    @property
     def complete(self) -> bool:
-        """Whether every slot has its medium."""
-        return all(slot.name in self.bindings for slot in self.spec.inputs)
+        """Whether every slot that is not optional has something in it."""
+        return all(slot.name in self.bindings for slot in self.spec.inputs if not slot.optional)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is complete and linked, and so are the analyses whose results it takes."""
+        return self.complete and all(
+            bound.upstream is not None and bound.upstream.ready
+            for bound in self.bindings.values()
+            if isinstance(bound, ResultOf)
+        )
 
     def params(self) -> tuple[Any, ...]:
         """Checked parameters of every stage and, last, of what follows frames.
@@ -114,6 +185,65 @@ class State:
         """The analysis whose controls are shown."""
         return next((instance for instance in self.instances if instance.id == self.current), None)
 
+    def linked(self, instance: AnalysisInstance) -> AnalysisInstance:
+        """`instance` with the analyses filled in whose results it takes, so that it says by itself all that it
+        depends on. One that is gone stays empty."""
+        return _linked(instance, {item.id: item for item in self.instances}, frozenset())
+
+    def depends(self, instance: AnalysisInstance, number: int) -> bool:
+        """Whether `instance` takes, directly or through others, the result of the analysis `number`."""
+        return any(item.id == number for item in self.linked(instance).lineage[:-1])
+
+
+def _linked(
+    instance: AnalysisInstance, by_id: Mapping[int, AnalysisInstance], below: frozenset[int]
+) -> AnalysisInstance:
+    below = below | {instance.id}
+    for name, bound in instance.bindings.items():
+        if isinstance(bound, ResultOf) and bound.instance_id:
+            found = by_id.get(bound.instance_id) if bound.instance_id not in below else None
+            upstream = _linked(found, by_id, below) if found is not None else None
+            instance = instance.with_binding(name, dataclasses.replace(bound, upstream=upstream))
+    return instance
+
+
+def with_bound(state: State, number: int, slot: str, binding: Binding | None) -> State:
+    """`state` with `binding` in a slot of the instance `number`; None empties it.
+
+    Raises
+    ------
+    BindingError
+        It does not fit, or it is the result of an analysis that itself depends on this one.
+    """
+    instance = next(item for item in state.instances if item.id == number)
+    changed = instance.with_binding(slot, binding)
+    new = replace_instance(state, changed)
+    check_acyclic(new)
+    bound = new.linked(changed).bindings.get(slot)
+    if bound is not None and not instance.spec.slot(slot).takes(bound):
+        instance.spec.check_bindings(new.linked(changed).bindings)
+    if slot == instance.spec.canvas_slot and isinstance(binding, Media):
+        new = dataclasses.replace(new, active=binding.id, selection=frozenset())
+    return new
+
+
+def check_acyclic(state: State) -> None:
+    """Raise BindingError where an analysis depends on its own result."""
+    needs = {
+        item.id: [bound.instance_id for bound in item.bindings.values() if isinstance(bound, ResultOf)]
+        for item in state.instances
+    }
+    for item in state.instances:
+        seen: set[int] = set()
+        waiting = [*needs[item.id]]
+        while waiting:
+            number = waiting.pop()
+            if number == item.id:
+                raise BindingError(f"{item.spec.title} would depend on its own result; choose another analysis.")
+            if number not in seen:
+                seen.add(number)
+                waiting += needs.get(number, [])
+
 
 Listener = Callable[[State, State], None]
 
@@ -138,8 +268,14 @@ class Session:
         self._listeners.append(listener)
 
     def next_id(self) -> int:
-        """A number no instance of this session has."""
+        """A number that no instance of this session has, and none that is gone and still asked for."""
         used = {instance.id for instance in self._state.instances}
+        used |= {
+            bound.instance_id
+            for instance in self._state.instances
+            for bound in instance.bindings.values()
+            if isinstance(bound, ResultOf)
+        }
         return next(number for number in self._ids if number not in used)
 
     def change(self, title: str, new: State, *, merge: str | None = None, undoable: bool = True) -> None:
@@ -236,24 +372,22 @@ def activate(state: State, media: Media) -> State:
     instance = state.instance
     if instance is None:
         return state
-    slots = instance.spec.inputs
-    slot = next((slot for slot in slots if slot.accepts(media)), None)
+    slot = next((slot for slot in instance.spec.inputs if slot.takes(media)), None)
     if slot is None:
         return state
-    before = instance.bindings.get(slot.name)
-    state = replace_instance(state, dataclasses.replace(instance, bindings={**instance.bindings, slot.name: media}))
-    return _followed(state, before, media) if slot is slots[0] else state
+    before = instance.canvas_media
+    state = replace_instance(state, instance.with_binding(slot.name, media))
+    return _followed(state, before, media) if slot.name == instance.spec.canvas_slot else state
 
 
 def _followed(state: State, before: Media | None, media: Media) -> State:
     """`state` with the analyses that lay on `before` on `media`, so that a stack stays together from picture to
-    picture. What has a second input stays: a depth map belongs to its own picture."""
+    picture. What has a second file stays: a depth map belongs to its own picture."""
 
     def follow(item: AnalysisInstance) -> AnalysisInstance:
-        slot = item.spec.inputs[0]
-        bound = item.bindings.get(slot.name)
-        if len(item.spec.inputs) > 1 or bound is None or before is None or bound.id != before.id:
+        slot, bound = item.spec.canvas, item.canvas_media
+        if not item.follows or slot is None or bound is None or before is None or bound.id != before.id:
             return item
-        return dataclasses.replace(item, bindings={slot.name: media}) if slot.accepts(media) else item
+        return item.with_binding(slot.name, media) if slot.takes(media) else item
 
     return dataclasses.replace(state, instances=tuple(follow(item) for item in state.instances))

@@ -36,11 +36,12 @@ class Inputs:
     Parameters
     ----------
     samples : by slot name
-        An Image, DepthMap or Waveform; for a streamed slot, an open reader.
+        An Image, DepthMap or Waveform; for a streamed slot, an open reader; for what is no medium, what
+        `cvstudio.bindings` says: a str, a `MediaSamples`, labels, or the result of another analysis.
     previous : output of the stage before; None for the first
     network : the loaded network where the stage uses one
     view : the visible part, for a stage that is `viewed`; None asks for the whole at scale 1
-    source : the medium of the first slot, and the time of its frame: what a result says it came from
+    source : the medium of the canvas slot, and the time of its frame: what a result says it came from
     """
 
     samples: Mapping[str, Any]
@@ -88,26 +89,39 @@ class Stage:
 class Request:
     """Everything that a result depends on.
 
-    `sources` names what is bound to each slot, in the order of the slots: (slot, media id, pts or None). `params` holds
-    one object for each stage. `network` identifies model, weights, device and precision.
+    `sources` names what is bound to each slot, the one on the canvas first: (slot, media id or another key, pts or
+    None). `upstream` are the requests of what is the result of another analysis, by slot. `params` holds one object for
+    each stage. `network` identifies model, weights, device and precision.
     """
 
     analysis: str
     stages: tuple[Stage, ...]
-    sources: tuple[tuple[str, str, float | None], ...]
+    sources: tuple[tuple[str, Hashable, float | None], ...]
     params: tuple[Any, ...]
     network: tuple[str, ...] = ()
     view: View | None = None
+    upstream: tuple[tuple[str, Request], ...] = ()
 
     @property
     def source(self) -> Source:
-        """The medium that the canvas shows, and the time of its frame."""
-        return Source(*self.sources[0][1:]) if self.sources else Source()
+        """The medium that the canvas shows, and the time of its frame; nothing where there is none."""
+        # Media are named by a text, all else by a tuple.
+        found = (Source(what, pts) for _, what, pts in self.sources[:1] if isinstance(what, str))
+        return next(found, Source())
+
+    def without_time(self) -> Request:
+        """The same for all frames of a video."""
+        sources = tuple((slot, what, None) for slot, what, _ in self.sources)
+        upstream = tuple((slot, request.without_time()) for slot, request in self.upstream)
+        return dataclasses.replace(self, sources=sources, view=None, upstream=upstream)
 
 
 def stage_keys(request: Request) -> tuple[Key, ...]:
     """The cache key of each stage of `request`, in order."""
     key: Key = (request.analysis, request.sources)
+    if request.upstream:
+        # A change of what comes first is a change of what follows.
+        key = (key, tuple((slot, stage_keys(before)[-1]) for slot, before in request.upstream))
     keys = []
     for stage, params in zip(request.stages, request.params, strict=True):
         network = request.network if stage.uses_network else ()

@@ -249,6 +249,5 @@ class Followed:
 def chain_key(temporal: Temporal, params: Any, request: Request) -> Hashable:
     """What a chain depends on: the medium without its moment, the stages up to the followed one, and how."""
     names = [stage.name for stage in request.stages]
-    sources = tuple((slot, media, None) for slot, media, _ in request.sources)
-    keys = stage_keys(dataclasses.replace(request, sources=sources, view=None))
+    keys = stage_keys(request.without_time())
     return keys[names.index(temporal.after)], temporal.identity(params)

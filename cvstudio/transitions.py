@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.bindings import Binding, ResultOf
 from cvstudio.errors import UserError
 from cvstudio.layers import layers_on, with_copy, with_inserted
 from cvstudio.media import Media
@@ -27,24 +28,24 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
     media = next((item for item in state.media if item.file_id == media.file_id), media)
     instance = state.instance
     spec = instance.spec if instance else None
-    if spec is None or not any(slot.accepts(media) for slot in spec.inputs):
+    if spec is None or not any(slot.takes(media) for slot in spec.inputs):
         # What was seen on such a medium before comes back, its stack with it.
-        seen = [item for item in state.instances if item.visible and item.spec.inputs[0].accepts(media)]
+        seen = [item for item in state.instances if item.visible and item.spec.shows(media)]
         if seen:
             state, spec = dataclasses.replace(state, current=seen[-1].id), seen[-1].spec
         else:
-            spec = next((item for item in ANALYSES if item.inputs[0].accepts(media)), None) or next(
-                (item for item in ANALYSES if any(slot.accepts(media) for slot in item.inputs)), None
+            spec = next((item for item in ANALYSES if item.shows(media)), None) or next(
+                (item for item in ANALYSES if any(slot.takes(media) for slot in item.inputs)), None
             )
             if spec is None:
                 return dataclasses.replace(state, active=media.id)
             state = with_instance(state, spec, next_id, keep=True)
-    slot = next(slot for slot in spec.inputs if slot.accepts(media))
-    if slot is spec.inputs[0] or not state.active:
+    slot = next(slot for slot in spec.inputs if slot.takes(media))
+    if slot.name == spec.canvas_slot or not state.active:
         return activate(state, media)
     current = state.instance
     assert current is not None
-    return replace_instance(state, dataclasses.replace(current, bindings={**current.bindings, slot.name: media}))
+    return replace_instance(state, current.with_binding(slot.name, media))
 
 
 def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool = False) -> State:
@@ -71,32 +72,45 @@ def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool =
 
 def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
     """`state` with `spec` as the current analysis, on the medium on the canvas or, where that does not fit, on an
-    open one that does."""
-    state = with_instance(state, spec, next_id)
+    open one that does. What takes the result of another begins with that of the layer before, or with the topmost one
+    that fits; what shows no medium takes the place of what was on the empty canvas, and hides no other."""
+    before = sorted(layers_on(state), key=lambda item: item.id == state.current)
+    state = with_instance(state, spec, next_id, keep=spec.canvas_slot is None)
     instance, media = state.instance, state.active_media
     assert instance is not None
     bindings = dict(instance.bindings)
     for slot in spec.inputs:
-        if media is not None and slot.accepts(media):
+        if media is not None and slot.takes(media):
             bindings[slot.name] = media
             break
-    if bindings.get(spec.inputs[0].name) is None and media is not None:
-        other = next((item for item in state.media if spec.inputs[0].accepts(item)), None)
+    for slot in spec.inputs:
+        fits = [item for item in before if item.id != instance.id and issubclass(item.spec.result, slot.results)]
+        if slot.name not in bindings and not slot.optional and fits and not state.depends(fits[-1], instance.id):
+            bindings[slot.name] = ResultOf(fits[-1].id)
+    if spec.canvas_slot is not None and spec.canvas_slot not in bindings:
+        other = next((item for item in state.media if spec.shows(item)), None)
         if other is not None:
-            bindings[spec.inputs[0].name] = other
-    first = bindings.get(spec.inputs[0].name)
-    state = replace_instance(state, dataclasses.replace(instance, bindings=bindings))
-    return state if first is None else dataclasses.replace(state, active=first.id)
+            bindings[spec.canvas_slot] = other
+    instance = dataclasses.replace(instance, bindings=bindings)
+    state = replace_instance(state, instance)
+    if spec.canvas_slot is None:
+        rest = (item for item in state.instances if item.spec.canvas_slot is None and item.id != instance.id)
+        for item in rest:
+            state = replace_instance(state, dataclasses.replace(item, visible=False))
+        return dataclasses.replace(state, active="")
+    shown = instance.canvas_media
+    return state if shown is None else dataclasses.replace(state, active=shown.id)
 
 
-def with_sample(state: State, spec: Analysis, bindings: Mapping[str, Media], next_id: NextId) -> State:
+def with_sample(state: State, spec: Analysis, bindings: Mapping[str, Binding], next_id: NextId) -> State:
     """`state` with `spec` on its own sample, which is open."""
     state = with_instance(state, spec, next_id)
     instance = state.instance
     assert instance is not None
     values = {**instance.values, **spec.sample_values}
-    state = replace_instance(state, dataclasses.replace(instance, bindings=bindings, values=values))
-    return dataclasses.replace(state, active=bindings[spec.inputs[0].name].id)
+    instance = dataclasses.replace(instance, bindings=bindings, values=values)
+    shown = instance.canvas_media
+    return dataclasses.replace(replace_instance(state, instance), active=shown.id if shown is not None else "")
 
 
 def without_media(state: State, media: Media, next_id: NextId) -> State:
@@ -110,7 +124,12 @@ def without_all(state: State, media: Iterable[Media], next_id: NextId) -> State:
     rest = tuple(item for item in state.media if item.id not in gone)
     instances = tuple(
         dataclasses.replace(
-            item, bindings={slot: bound for slot, bound in item.bindings.items() if bound.id not in gone}
+            item,
+            bindings={
+                slot: bound
+                for slot, bound in item.bindings.items()
+                if not (isinstance(bound, Media) and bound.id in gone)
+            },
         )
         for item in state.instances
     )
@@ -127,8 +146,11 @@ def with_reading(state: State, media: Media, name: str, value: object) -> State:
     def exchange(item: Media) -> Media:
         return changed if item.id == media.id else item
 
+    def exchanged(bound: Binding) -> Binding:
+        return exchange(bound) if isinstance(bound, Media) else bound
+
     instances = tuple(
-        dataclasses.replace(item, bindings={slot: exchange(bound) for slot, bound in item.bindings.items()})
+        dataclasses.replace(item, bindings={slot: exchanged(bound) for slot, bound in item.bindings.items()})
         for item in state.instances
     )
     active = changed.id if state.active == media.id else state.active

@@ -133,6 +133,31 @@ def fake() -> ModuleType:
     return _module("fake_training")
 
 
+@pytest.fixture
+def new_inputs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module `tests/new_inputs.py`, its analyses registered for this test."""
+    from cvstudio.analyses import ANALYSES
+
+    module = _module("new_inputs")
+    assert len(ANALYSES)
+    for analysis in module.ALL:
+        monkeypatch.setitem(ANALYSES._entries, analysis.key, analysis)
+    return module
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with three pictures of one colour each, and a text."""
+    from PIL import Image
+
+    folder = tmp_path / "그림들"
+    folder.mkdir()
+    for name, colour in (("1.png", (200, 0, 0)), ("2.png", (0, 200, 0)), ("10.png", (0, 0, 200))):
+        Image.new("RGB", (40, 24), colour).save(folder / name)
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def hostile() -> ModuleType:
     """The module `tests/hostile_server.py`: what a server may do to a download."""

@@ -67,7 +67,10 @@ class Comparing(QObject):
         from cvstudio.comparing import Comparison
 
         sides = self.sides
-        return None if sides is None else Comparison(*sides, None if self.beside else self.split)
+        if sides is None:
+            return None
+        left, right = map(self._session.state.linked, sides)
+        return Comparison(left, right, None if self.beside else self.split)
 
     @property
     def current_side(self) -> int | None:

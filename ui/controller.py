@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.base import Facts
+from cvstudio.bindings import Binding
 from cvstudio.browsing import with_shown
 from cvstudio.errors import UserError
 from cvstudio.jobs import Event, Job
@@ -23,6 +24,7 @@ from cvstudio.session import Session, State, add_media, replace_instance
 from cvstudio.transitions import with_analysis, with_model, with_reading, with_sample, without_media
 from cvstudio.types import View
 from ui import opening
+from ui.binding import Binder
 from ui.comparing import Comparing
 from ui.layers import Layers
 from ui.library.library import Library
@@ -69,6 +71,7 @@ class Controller(QObject):
         self.playback = Playback(self)
         self.library = Library(self.session, self.pipeline, self)
         self.layers = Layers(self.session, self)
+        self.binder = Binder(self.session, self.pipeline, self)
         self.comparing = Comparing(self.session, self.pipeline, self)
         self.presenter = Presenter(self.session, self.pipeline, self.playback, self)
         # The presenter's own signals, not passed on: a slider's tick goes through them.
@@ -81,6 +84,7 @@ class Controller(QObject):
         self.pipeline.failed.connect(self._failed)
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.library.notice.connect(self.notice)
+        self.binder.notice.connect(self.notice)
         self.measuring = Measuring(self.pipeline, lambda: self.playback.playing, self)
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
 
@@ -136,17 +140,9 @@ class Controller(QObject):
         state = with_analysis(self.session.state, spec, self.session.next_id)
         self.session.change(translated(spec.title), state)
 
-    def bind(self, slot: str, media: Media) -> None:
-        """Choose the medium of one slot of the current analysis."""
-        instance = self.session.state.instance
-        if instance is None:
-            return
-        state = replace_instance(
-            self.session.state, dataclasses.replace(instance, bindings={**instance.bindings, slot: media})
-        )
-        if slot == instance.spec.inputs[0].name:
-            state = dataclasses.replace(state, active=media.id, selection=frozenset())
-        self.session.change(self.tr("Choose {name}").format(name=media.name), state)
+    def bind(self, slot: str, binding: Binding | None) -> None:
+        """Choose what is in a slot of the current analysis; None empties it."""
+        self.binder.bind(slot, binding)
 
     def set_value(self, name: str, value: Any, *, dragging: bool = False) -> None:
         """Set one parameter of the current analysis; the ticks of a drag are one undo step."""

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QWidget
 
 from cvstudio.jobs import Event, Job
 from cvstudio.layers import seen_layers
-from cvstudio.media import Media, MediaKind
 from cvstudio.progress import Progress
 from cvstudio.session import AnalysisInstance
 from ui.controller import Controller
@@ -44,31 +43,30 @@ class Exporting(QObject):
         controller.pipeline.job_event.connect(self._job_event)
 
     @property
-    def _current(self) -> tuple[AnalysisInstance, Media] | None:
+    def _current(self) -> AnalysisInstance | None:
         """What can be exported now; says so where there is nothing."""
         state = self._controller.session.state
-        if self._controller.current_result() is None or state.instance is None or state.active_media is None:
+        if self._controller.current_result() is None or state.instance is None:
             self._notices.post("info", self.tr("There is no result to export yet; open a file and choose an analysis."))
             return None
-        return state.instance, state.active_media
+        return state.linked(state.instance)
 
     def ask(self) -> ExportDialog | None:
         """Open the dialog for the current result; None where there is none."""
-        current = self._current
-        if current is None:
+        instance = self._current
+        if instance is None:
             return None
         # Imported with the first export: the window must not wait for it.
         from ui.export_dialog import ExportDialog, Subject
 
-        instance, media = current
-        video = media.kind is MediaKind.VIDEO and not instance.spec.inputs[0].streamed
+        video = instance.spec.goes_by_frame(instance.canvas_media)
         subject = Subject(
             instance.spec.result,
-            self._stem(instance, media),
+            instance.file_stem,
             instance.analysis,
             video,
             self._controller.playback.loop,
-            sum(1 for item in self._controller.session.state.media if instance.spec.inputs[0].accepts(item)),
+            sum(1 for item in self._controller.session.state.media if instance.spec.shows(item)),
         )
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         folder = Path(self._settings.text("export-folder", pictures))
@@ -77,18 +75,13 @@ class Exporting(QObject):
         dialog.open()
         return dialog
 
-    @staticmethod
-    def _stem(instance: AnalysisInstance, media: Media) -> str:
-        return f"{media.path.stem}-{instance.analysis}"
-
     def repeat(self) -> None:
         """Export the current result as the last one was, to the same folder; asks where there was none."""
         from ui.export_dialog import PART
 
-        wish, current = self.last, self._current
-        if current is None:
+        wish, instance = self.last, self._current
+        if instance is None:
             return
-        instance, media = current
         part = self._controller.playback.loop
         fits = wish is not None and wish.exporter.accepts(instance.spec.result)
         if wish is None or not fits or (wish.scope == PART and part is None):
@@ -96,7 +89,7 @@ class Exporting(QObject):
             return
         if not wish.several:
             ending = f"-{wish.format}" if wish.exporter.folder else wish.exporter.suffix
-            name = f"{self._stem(instance, media)}{ending}"
+            name = f"{instance.file_stem}{ending}"
             wish = dataclasses.replace(wish, name=name, part=part if wish.scope == PART else None)
         self.do(wish)
 
@@ -124,8 +117,9 @@ class Exporting(QObject):
     ) -> None:
         """Write the current result to `path` on a worker: the moment that is shown, or with `whole` every frame from
         `start_secs` to `stop_secs`. None takes the whole where the format holds nothing else."""
-        instance = self._controller.session.state.instance
-        assert instance is not None
+        state = self._controller.session.state
+        assert state.instance is not None
+        instance = state.linked(state.instance)
         look = dict(self._controller.session.state.look)
         seen: Seen = ()
         if exporter.draws:
@@ -155,8 +149,8 @@ class Exporting(QObject):
         """Run the current analysis over a folder, or over all that is open."""
         state = self._controller.session.state
         assert state.instance is not None
-        instance, look = state.instance, dict(state.look)
-        opened = tuple(item.path for item in state.media if instance.spec.inputs[0].accepts(item))
+        instance, look = state.linked(state.instance), dict(state.look)
+        opened = tuple(item.path for item in state.media if instance.spec.shows(item))
         paths = opened if wish.source is None else (wish.source,)
         host = self._controller.pipeline.host
         stack = shown_stack(self._controller)
@@ -215,7 +209,7 @@ def _export_item(
     from cvstudio.exporters import ExportItem
 
     base = path.parent.resolve()
-    media = instance.bindings[instance.spec.inputs[0].name]
+    media = instance.canvas_media
 
     def computed(layer: AnalysisInstance) -> dict[str, Any] | None:
         return runner.computed(layer, progress, other=host)

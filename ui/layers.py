@@ -27,7 +27,7 @@ class Layers(QObject):
         """The analyses that can be added to what is on the canvas."""
         media = self._session.state.active_media
         # Without a medium nobody is asked what there is: the first picture of the window does not wait for that.
-        return [spec for spec in ANALYSES if spec.inputs[0].accepts(media)] if media is not None else []
+        return [spec for spec in ANALYSES if spec.shows(media)] if media is not None else []
 
     def add(self, key: str) -> None:
         """Lay an analysis on what is seen, and show its controls."""

@@ -224,7 +224,7 @@ class Live:
         return self._resolve_at(pts) if any(ran) else view
 
     def _ask(self, frame: Flying) -> None:
-        for layer in self._resolve_at(frame.pts).layers:
+        for layer in (one for item in self._resolve_at(frame.pts).layers for one in item.to_run()):
             request, index = layer.request, layer.next_stage
             if request is None or index is None or request.stages[index].where == "main":
                 continue

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.analyses import Analysis
+from cvstudio.analyses.base import Slot
+from cvstudio.bindings import MediaList, open_media_list
 from cvstudio.errors import UserError
+from cvstudio.folders import MediaSet
 from cvstudio.jobs import Work
 from cvstudio.media import Media, open_media
 from cvstudio.progress import Progress
@@ -30,6 +33,15 @@ class SampleReady:
 
     spec: Analysis
     bindings: dict[str, Media]
+
+
+@dataclass(frozen=True)
+class SetReady:
+    """Several media for a slot of one instance."""
+
+    instance: int
+    slot: str
+    media: MediaList
 
 
 def open_files(paths: Sequence[Path]) -> Work:
@@ -65,6 +77,16 @@ def prepare_sample(spec: Analysis) -> Work:
             only = next(iter(kinds)) if len(kinds) == 1 else None
             bindings[slot] = open_media(sample_path(key, progress), kind=only)
         yield SampleReady(spec, bindings)
+
+    return work
+
+
+def open_set(number: int, slot: Slot, media_set: MediaSet) -> Work:
+    """Recognise the files of a folder that fit into a slot of the instance `number`. Yields one `SetReady`."""
+
+    def work(progress: Progress) -> Iterator[Any]:
+        assert slot.several is not None
+        yield SetReady(number, slot.name, open_media_list([media_set.path], slot.several.kinds, progress))
 
     return work
 

@@ -14,7 +14,7 @@ from cvstudio.jobs import Event, Job, Lanes
 from cvstudio.media import Media, MediaKind
 from cvstudio.media.camera import newest_frame
 from cvstudio.progress import Progress
-from cvstudio.readers import Readers, read_sample, sample_key
+from cvstudio.readers import Readers, read_input, read_sample, sample_key
 from cvstudio.resolve import Layer, ViewState
 from cvstudio.session import AnalysisInstance
 from cvstudio.stages import Cache, Inputs, Stage, run_stage, stage_keys
@@ -117,25 +117,31 @@ class Pipeline(QObject):
         stage = request.stages[index]
         readers = self._readers()
         times = {slot: pts for slot, _, pts in request.sources}
-        cameras = (slot.name for slot in instance.spec.inputs if instance.bindings[slot.name].kind is MediaKind.CAMERA)
-        if any(self.cache.get(sample_key(instance.bindings[name], times[name])) is None for name in cameras):
-            return  # what a camera has shown cannot be read again
-        samples = {
-            slot.name: readers.get(instance.bindings[slot.name], sound=True)
-            if slot.streamed
-            else read_sample(instance.bindings[slot.name], times[slot.name], readers, self.cache)
-            for slot in instance.spec.inputs
-        }
+        samples: dict[str, Any] = {}
+        for name, before in request.upstream:
+            result = self.cache.get(stage_keys(before)[-1])
+            if result is None or not result.complete:
+                return  # it left the cache meanwhile: resolving again asks for it
+            samples[name] = result.value
+        for slot in instance.spec.inputs:
+            bound = instance.bindings.get(slot.name)
+            if bound is None or slot.name in samples:
+                continue
+            at = times[slot.name]
+            camera = isinstance(bound, Media) and bound.kind is MediaKind.CAMERA
+            if camera and isinstance(bound, Media) and self.cache.get(sample_key(bound, at)) is None:
+                return  # what a camera has shown cannot be read again
+            samples[slot.name] = read_input(bound, at, readers, self.cache, streamed=slot.streamed)
         model = instance.model_spec
         if stage.uses_network and self.network_key(instance) != request.network:
             return  # another way to compute, device or checkpoint by now: resolving again asks for that
-        before = self.cache.get(stage_keys(request)[index - 1]) if index else None
-        if index and before is None:
+        previous = self.cache.get(stage_keys(request)[index - 1]) if index else None
+        if index and previous is None:
             return  # it left the cache meanwhile: resolving again begins where it has to
 
         def run() -> Iterator[Any]:
             network = self.host.network(model, instance.weights, progress) if stage.uses_network and model else None
-            inputs = Inputs(samples, before.value if before else None, network)
+            inputs = Inputs(samples, previous.value if previous else None, network)
             progress(None, instance.spec.title)
             work = run_stage(request, index, inputs, self.cache, progress)
             return self.timings.timed((instance.id, stage.name), work)
@@ -162,16 +168,23 @@ class Pipeline(QObject):
         self._failed.clear()
 
     def error_of(self, layer: Layer) -> Exception | None:
-        """Why a layer has no result, where its stage failed."""
+        """Why a layer has no result, where its stage failed, or one of what it waits for."""
         if layer.request is None or layer.next_stage is None:
             return None
+        if layer.upstream:
+            found = (self.error_of(before) for before in layer.upstream)
+            return next((error for error in found if error is not None), None)
         return self._failed.get(stage_keys(layer.request)[layer.next_stage])
 
     def run_inline(self, layer: Layer) -> bool:
-        """Run the layer's missing stages here while they are "main" stages; whether anything ran."""
+        """Run the layer's missing stages, or those of what it waits for, here while they are "main" stages; whether
+        anything ran."""
         request = layer.request
         if request is None or layer.next_stage is None:
             return False
+        if layer.upstream:
+            ran_before = [self.run_inline(before) for before in layer.upstream]
+            return any(ran_before)
         keys = stage_keys(request)
         ran = False
         for index in range(layer.next_stage, len(keys)):
@@ -240,6 +253,8 @@ class Pipeline(QObject):
         stage: Stage = request.stages[index]
         key = stage_keys(request)[index]
         owner: tuple[Any, ...] = ("stage", layer.instance.id, index)
+        if request.view is None and any(stage.viewed for stage in request.stages[: index + 1]):
+            owner = (*owner, "whole")  # what another analysis takes is no wish for what the canvas shows
         if queued:
             owner = (*owner, request.source.pts)
         if self._asked.get(owner) == key or key in self._failed:
@@ -281,7 +296,7 @@ class Pipeline(QObject):
 
     def request_layers(self, view: ViewState) -> None:
         """Ask for every stage that is missing and may not run on the main thread."""
-        for layer in view.layers:
+        for layer in (one for item in view.layers for one in item.to_run()):
             request, index = layer.request, layer.next_stage
             if request is not None and index is not None and request.stages[index].where != "main":
                 self.request_stage(layer)

@@ -138,10 +138,10 @@ class Presenter(QObject):
         temporal, request = layer.instance.spec.temporal, layer.request
         if temporal is None or request is None or request.source.pts is None:
             return result
-        media = layer.instance.bindings[layer.instance.spec.inputs[0].name]
+        media = layer.instance.canvas_media
         params = layer.instance.params()[-1]
         return self.followed.result(
-            temporal, params, request, result, media.frame_rate, keep=self._playback.shows_frames
+            temporal, params, request, result, media.frame_rate if media else None, keep=self._playback.shows_frames
         )
 
     # What is on screen ------------------------------------------------------------------------------------------------

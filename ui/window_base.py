@@ -73,7 +73,7 @@ class Window(QMainWindow):
     def use_analysis(self, key: str) -> None:
         """Change to an analysis; one that nothing open fits begins on its sample."""
         state = self.controller.session.state
-        if any(ANALYSES[key].inputs[0].accepts(media) for media in state.media):
+        if ANALYSES[key].canvas_slot is None or any(ANALYSES[key].shows(media) for media in state.media):
             self.controller.use_analysis(key)
         else:
             self.controller.open_sample(key)

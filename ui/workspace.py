@@ -16,7 +16,7 @@ from cvstudio.layers import on_canvas
 from cvstudio.media import MediaKind
 from cvstudio.results import Spectrogram
 from cvstudio.thumbnails import depth_picture
-from cvstudio.types import DepthMap, Image, PointCloud, TriangleMesh, View
+from cvstudio.types import DepthMap, Image, PointCloud, Size, TriangleMesh, View
 from ui.comparing import Comparing
 from ui.controller import Controller
 from ui.pipeline import DRAW, PAINT
@@ -66,6 +66,7 @@ class Workspace(QWidget):
         self._second = Renderer()
         self._shown = controller.shown
         self._base: Image | None = None
+        self._size: Size | None = None
         self._base_of: Any = None
         self._original = False
         self.overlay = True
@@ -165,9 +166,10 @@ class Workspace(QWidget):
         if shown.sample is not self._base_of:
             self._base_of = shown.sample
             self._base = _picture_of(shown.sample)
-            size = self._base.size if self._base is not None else None
-            self.canvas.set_content_size(size)
+            self._size = self._base.size if self._base is not None else None
+            self.canvas.set_content_size(self._size)
             self._show_exposure()
+        self._show_alone()
         self._arrange()
         sounds = [
             layer for layer in shown.layers if isinstance(layer.result, Spectrogram) and layer.layer.instance.visible
@@ -177,7 +179,23 @@ class Workspace(QWidget):
         ages = [layer.age_secs for layer in shown.layers if layer.layer.instance.visible and layer.result is not None]
         self.canvas.set_age(max(ages, default=0.0))
         self._show_stale()
-        self.area.refresh(self._base.size if self._base is not None else None)
+        self.area.refresh(self._size)
+
+    def _show_alone(self) -> None:
+        """Give a result that is on no medium a canvas of its own size; it keeps the last one while there is none."""
+        if self._base is not None:
+            return
+        if self._controller.session.state.active:
+            self._size = None
+            self.canvas.set_content_size(None)
+            return
+        results = [layer.result for layer in self._shown.layers if layer.layer.instance.visible]
+        size = next((result.size for result in reversed(results) if hasattr(result, "size")), None)
+        if size is None and self._shown.layers:
+            return
+        if size != self._size:
+            self._size = size
+            self.canvas.set_content_size(size)
 
     def _arrange(self) -> None:
         media = self._controller.session.state.active_media
@@ -185,7 +203,7 @@ class Workspace(QWidget):
             item.spec.result is Spectrogram
             and item.visible
             and media is not None
-            and any(bound.id == media.id for bound in item.bindings.values())
+            and any(bound.id == media.id for bound in item.media)
             for item in self._controller.session.state.instances
         )
         only_sound = media is not None and media.kind is MediaKind.AUDIO
@@ -248,7 +266,7 @@ class Workspace(QWidget):
     def _render(
         self, drawn: list[ShownLayer], view: View, renderer: Renderer, partner: int | None = None
     ) -> NDArray[np.uint8] | None:
-        if self._base is None:
+        if self._size is None:
             return None
         state = self._controller.session.state
         look = dense(self._controller.look(), self.canvas.devicePixelRatioF())
@@ -287,7 +305,7 @@ class Workspace(QWidget):
 
     def refresh(self) -> None:
         """Paint again."""
-        self.area.refresh(self._base.size if self._base is not None else None)
+        self.area.refresh(self._size)
 
     def set_original(self, original: bool) -> None:
         """Show the picture alone while the user compares."""
@@ -319,17 +337,17 @@ class Workspace(QWidget):
         return result.part_at(x, y) if result is not None and self.overlay else None
 
     def _hovered(self, x: float | None, y: float | None, *, side: int = 0) -> None:
-        if x is None or y is None or self._base is None:
+        if x is None or y is None or self._size is None:
             self._controller.hover(None)
             self.read_out.emit("")
             return
         self._controller.hover(
             self._at(x, y) if self._side_at(x, side) == self._controller.comparing.current_side else None
         )
-        size = self._base.size
+        size = self._size
         column, row = int(x), int(y)
         text = f"{size.width} × {size.height}"
-        if 0 <= column < size.width and 0 <= row < size.height:
+        if self._base is not None and 0 <= column < size.width and 0 <= row < size.height:
             sample = self._shown.sample
             if isinstance(sample, DepthMap):
                 value = "—" if sample.invalid[row, column] else f"{sample.values[row, column]:.3f} {sample.unit}"
@@ -340,9 +358,9 @@ class Workspace(QWidget):
 
     def _side_at(self, x: float, side: int) -> int | None:
         """Which side of the comparison is at column `x` of the picture on canvas `side`; None without a comparison."""
-        if not self.area.active or self._base is None:
+        if not self.area.active or self._size is None:
             return None
-        return int(x >= self._controller.comparing.split * self._base.size.width) if self.area.splitting else side
+        return int(x >= self._controller.comparing.split * self._size.width) if self.area.splitting else side
 
     def _clicked(self, x: float, y: float, modifiers: Any, *, side: int = 0) -> None:
         self.canvas.set_tool(None)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.base import Analysis, Facts, Slot
-from cvstudio.media.base import MediaKind
+from cvstudio.analyses.base import PICTURE_OR_VIDEO, Analysis, Facts
 from cvstudio.params import Choices, Doc, Pick, Range
 from cvstudio.progress import Progress
 from cvstudio.proposals import Proposals
@@ -83,7 +82,7 @@ ANALYSES.register(
         summary="Shows the boxes that a detector begins with, and its regions before and after the head.",
         action="Look inside a detector",
         icon="layout-grid",
-        inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO})),),
+        inputs=(PICTURE_OR_VIDEO,),
         stages=(
             Stage("look", look, NoParams, where="accelerator", uses_network=True),
             Stage("choose", choose, InsideParams, where="main"),

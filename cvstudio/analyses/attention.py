@@ -13,10 +13,9 @@ from typing import Annotated, Any
 import numpy as np
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.base import Analysis, Slot
+from cvstudio.analyses.base import PICTURE_OR_VIDEO, Analysis
 from cvstudio.attention import Attended
 from cvstudio.errors import ParamsError
-from cvstudio.media.base import MediaKind
 from cvstudio.params import Choices, Doc, Pick, Range
 from cvstudio.progress import Progress
 from cvstudio.results import Detections, HeatMap
@@ -149,7 +148,7 @@ ANALYSES.register(
         summary="Shows what an object query of a detection transformer looks at: click on a box.",
         action="See what a transformer looks at",
         icon="crosshair",
-        inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO})),),
+        inputs=(PICTURE_OR_VIDEO,),
         stages=(
             Stage("attend", run_attend, NoParams, where="accelerator", uses_network=True),
             Stage("show", run_show, LookParams, where="main"),

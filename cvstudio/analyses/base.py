@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.bindings import AnnotationSet, Binding, MediaList, ResultOf, Several, Text, TextInput
 from cvstudio.errors import BindingError, ParamsError
 from cvstudio.media.base import Media, MediaKind
 from cvstudio.models import MODELS
@@ -17,28 +18,92 @@ from cvstudio.params import Choices, Range, check_value, fields_of
 from cvstudio.stages import NoParams, Stage
 from cvstudio.temporal import Temporal
 
+Accepted = MediaKind | Text | Several | type[Any]
+
 
 @dataclass(frozen=True)
 class Slot:
     """An input of an analysis.
 
-    `kinds` are the media that fit. A `streamed` slot hands the stage an open reader instead of a sample.
-    The first slot of an analysis is the one that the canvas shows.
+    Parameters
+    ----------
+    name, title : "picture", "Picture"; the name is also the flag of the command line
+    accepts : what fits
+        Kinds of a single medium, a `Text`, a `Several` (media at once), `AnnotationSet`, and types of results, which
+        another analysis gives.
+    streamed : the stage is handed an open reader of the sound instead of a sample
+    optional : it may stay empty; then `Inputs.samples` has no such name
     """
 
     name: str
     title: str
-    kinds: frozenset[MediaKind]
+    accepts: frozenset[Accepted]
     streamed: bool = False
+    optional: bool = False
 
-    def accepts(self, media: Media) -> bool:
-        """Whether `media` fits: a camera where a video does; one without sound is no input where sound is wanted."""
-        kind = MediaKind.VIDEO if media.kind is MediaKind.CAMERA else media.kind
-        return kind in self.kinds and (not self.wants_sound or media.has_sound)
+    @property
+    def kinds(self) -> frozenset[MediaKind]:
+        """The kinds of single media that fit."""
+        return frozenset(item for item in self.accepts if isinstance(item, MediaKind))
+
+    @property
+    def text(self) -> Text | None:
+        """The text that fits; None where none does."""
+        return next((item for item in self.accepts if isinstance(item, Text)), None)
+
+    @property
+    def several(self) -> Several | None:
+        """The media that fit together; None where only single ones do."""
+        return next((item for item in self.accepts if isinstance(item, Several)), None)
+
+    @property
+    def results(self) -> tuple[type[Any], ...]:
+        """The types of results that fit."""
+        return tuple(item for item in self.accepts if isinstance(item, type) and item is not AnnotationSet)
+
+    @property
+    def wanted(self) -> str:
+        """What fits, in words: "image or video"."""
+        words = [str(kind) for kind in sorted(self.kinds)]
+        if self.text is not None:
+            words.append("text")
+        if self.several is not None:
+            words.append(f"several of {' or '.join(sorted(self.several.kinds))}")
+        if AnnotationSet in self.accepts:
+            words.append("annotation set")
+        words += sorted(f"{result.__name__.lower()} of another analysis" for result in self.results)
+        return " or ".join(words)
+
+    def takes(self, binding: Binding) -> bool:
+        """Whether `binding` fits: a camera where a video does; one without sound is no input where sound is wanted.
+
+        The result of an analysis that is not linked yet (see `ResultOf`) fits where any result does.
+        """
+        if isinstance(binding, Media):
+            kind = MediaKind.VIDEO if binding.kind is MediaKind.CAMERA else binding.kind
+            return kind in self.kinds and (not self.wants_sound or binding.has_sound)
+        if isinstance(binding, TextInput):
+            return self.text is not None
+        if isinstance(binding, MediaList):
+            return self.several is not None and _fits(binding, self.several)
+        if isinstance(binding, AnnotationSet):
+            return AnnotationSet in self.accepts
+        upstream = binding.upstream
+        return bool(self.results) and (upstream is None or issubclass(upstream.spec.result, self.results))
 
     @property
     def wants_sound(self) -> bool:
         return MediaKind.AUDIO in self.kinds
+
+
+def _fits(binding: MediaList, several: Several) -> bool:
+    count = len(binding.media)
+    enough = several.least <= count and (several.most is None or count <= several.most)
+    return enough and all(item.kind in several.kinds for item in binding.media)
+
+
+PICTURE = Slot("picture", "Picture", frozenset({MediaKind.IMAGE}))
+PICTURE_OR_VIDEO = Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +135,9 @@ class Analysis:
     summary : one sentence for the first screen and the command line
     action : what the first screen says one can do, e.g. "Find objects"
     icon : name of an icon in resources/icons
-    inputs : the slots; the first is positional on the command line, the others are flags
+    inputs : the slots, at least one
+    canvas_slot : name of the slot whose medium the canvas shows; "" takes the first slot that takes a medium. None,
+        also where no slot takes one: the result stands alone on an empty canvas
     stages : the chain
     task : models of this task can be picked; empty where no model is used
     needs : capabilities that such a model has to have
@@ -105,6 +172,31 @@ class Analysis:
     facts: Callable[[Any, Mapping[str, Any]], Facts] | None = None
     pick: Callable[[Any, float, float], Mapping[str, Any]] | None = None
     walk: str = ""
+    canvas_slot: str | None = ""
+
+    def __post_init__(self) -> None:
+        if self.canvas_slot == "":
+            object.__setattr__(self, "canvas_slot", next((slot.name for slot in self.inputs if slot.kinds), None))
+
+    @property
+    def canvas(self) -> Slot | None:
+        """The slot whose medium the canvas shows; None where the result stands alone."""
+        return self.slot(self.canvas_slot) if self.canvas_slot is not None else None
+
+    @property
+    def main_slot(self) -> Slot:
+        """The slot that a batch fills with one thing after the other, and that is positional on the command line: the
+        one on the canvas, or else the first."""
+        return self.canvas or self.inputs[0]
+
+    def shows(self, media: Media) -> bool:
+        """Whether `media` can be what the canvas shows under a result."""
+        return self.canvas is not None and self.canvas.takes(media)
+
+    def goes_by_frame(self, media: Media | None) -> bool:
+        """Whether `media` on the canvas is a video that has a result for each of its frames."""
+        canvas = self.canvas
+        return media is not None and canvas is not None and media.kind is MediaKind.VIDEO and not canvas.streamed
 
     def takes(self, model: ModelSpec) -> bool:
         """Whether `model` can be picked."""
@@ -128,20 +220,24 @@ class Analysis:
                 return slot
         raise BindingError(f"{self.title} has no input '{name}'; it has: {', '.join(s.name for s in self.inputs)}.")
 
-    def check_bindings(self, bindings: Mapping[str, Media]) -> None:
-        """Raise BindingError unless every slot has a medium of a kind that it takes."""
+    def check_bindings(self, bindings: Mapping[str, Binding]) -> None:
+        """Raise BindingError unless every slot that is not optional has something that it takes."""
         for name in bindings:
             self.slot(name)
         for slot in self.inputs:
-            wanted = " or ".join(sorted(slot.kinds))
-            media = bindings.get(slot.name)
-            if media is None:
-                raise BindingError(f"{self.title} needs a {slot.title.lower()} ({wanted}); open one and choose it.")
-            if not slot.accepts(media):
-                found = f"{media.kind} without sound" if slot.wants_sound and media.kind in slot.kinds else media.kind
+            bound = bindings.get(slot.name)
+            if bound is None:
+                if slot.optional:
+                    continue
+                raise BindingError(f"{self.title} needs a {slot.title.lower()} ({slot.wanted}); {_remedy(slot)}.")
+            if isinstance(bound, ResultOf) and bound.upstream is None:
                 raise BindingError(
-                    f"{self.title} expects {wanted} as {slot.title.lower()}, but {media.name} is {found}; "
-                    f"choose another file."
+                    f"{self.title} takes its {slot.title.lower()} from an analysis that is gone; choose another one."
+                )
+            if not slot.takes(bound):
+                raise BindingError(
+                    f"{self.title} expects {slot.wanted} as {slot.title.lower()}, but {_found(slot, bound)}; "
+                    f"choose another {'file' if isinstance(bound, Media) else 'input'}."
                 )
 
     def params_types(self, model: ModelSpec | None) -> tuple[type[Any], ...]:
@@ -199,3 +295,27 @@ class Analysis:
         if model and declared.from_model:
             return model.labels if declared.from_model == "labels" else model.options.get(declared.from_model, ())
         return declared.options
+
+
+def _remedy(slot: Slot) -> str:
+    """What to do where nothing is in `slot`."""
+    if slot.kinds:
+        return "open one and choose it"
+    if slot.text is not None:
+        return "type it"
+    if slot.several is not None:
+        return "open a folder and choose it"
+    return "choose it" if AnnotationSet in slot.accepts else "add an analysis that finds it and choose that"
+
+
+def _found(slot: Slot, bound: Binding) -> str:
+    """What is in `slot` and does not fit, as the second half of a sentence."""
+    if isinstance(bound, Media):
+        silent = slot.wants_sound and bound.kind in slot.kinds
+        return f"{bound.name} is {bound.kind} without sound" if silent else f"{bound.name} is {bound.kind}"
+    if isinstance(bound, MediaList):
+        kinds = ", ".join(sorted({str(item.kind) for item in bound.media})) or "empty"
+        return f"{bound.name} holds {len(bound.media)} ({kinds})"
+    if isinstance(bound, ResultOf):
+        return f"{bound.name} gives {bound.upstream.spec.result.__name__.lower() if bound.upstream else 'nothing'}"
+    return f"'{bound.name}' is {'a text' if isinstance(bound, TextInput) else 'an annotation set'}"

@@ -10,8 +10,7 @@ from typing import Annotated
 import numpy as np
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.base import Analysis, Slot
-from cvstudio.media.base import MediaKind
+from cvstudio.analyses.base import PICTURE_OR_VIDEO, Analysis
 from cvstudio.params import Doc, Range
 from cvstudio.progress import Progress
 from cvstudio.results import Labels, Logits
@@ -75,7 +74,7 @@ ANALYSES.register(
         summary="Says what a picture shows, how sure it is, and when it does not know.",
         action="Name what it shows",
         icon="shapes",
-        inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO})),),
+        inputs=(PICTURE_OR_VIDEO,),
         stages=(
             Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
             Stage("answer", answer, AnswerParams, where="main"),

@@ -10,9 +10,8 @@ from typing import Annotated
 import numpy as np
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.base import Analysis, Slot
+from cvstudio.analyses.base import PICTURE_OR_VIDEO, Analysis
 from cvstudio.errors import ParamsError
-from cvstudio.media.base import MediaKind
 from cvstudio.models.base import MAX_CANDIDATES
 from cvstudio.nms import nms
 from cvstudio.params import Choices, Doc, Range
@@ -107,7 +106,7 @@ ANALYSES.register(
         summary="Puts a box with a name and a score around each thing that a model finds.",
         action="Find objects",
         icon="scan-search",
-        inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO})),),
+        inputs=(PICTURE_OR_VIDEO,),
         stages=(
             Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
             Stage("suppress", suppress, SuppressParams, where="main"),

@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.base import Analysis, Slot
+from cvstudio.analyses.base import PICTURE_OR_VIDEO, Analysis
 from cvstudio.errors import ParamsError
 from cvstudio.explain import Activations, activations, grad_cam, gradient, weighted
-from cvstudio.media.base import MediaKind
 from cvstudio.params import Choices, Doc, listed
 from cvstudio.progress import Progress
 from cvstudio.results import HeatMap, Logits
@@ -166,7 +165,7 @@ ANALYSES.register(
         summary="Shows which places of the picture make a classifier say what it says.",
         action="See why a network says so",
         icon="focus",
-        inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO})),),
+        inputs=(PICTURE_OR_VIDEO,),
         stages=(
             Stage("activations", run_activations, NoParams, where="accelerator", uses_network=True),
             Stage("gradients", run_gradients, TargetParams, where="accelerator", uses_network=True),

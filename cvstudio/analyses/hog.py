@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.base import Analysis, Slot
+from cvstudio.analyses.base import PICTURE_OR_VIDEO, Analysis
 from cvstudio.errors import MediaError
 from cvstudio.hog import HogCells, block_histograms, cell_means, gradients, normalised, people_template, votes
-from cvstudio.media.base import MediaKind
 from cvstudio.params import Choices, Doc, Range
 from cvstudio.progress import Progress
 from cvstudio.stages import Inputs, Stage
@@ -157,7 +156,7 @@ ANALYSES.register(
         summary="Shows the directions of edges, cell by cell: what a HOG detector sees of a picture.",
         action="See the directions of edges",
         icon="activity",
-        inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO})),),
+        inputs=(PICTURE_OR_VIDEO,),
         stages=(
             Stage("gradients", run_gradients, GradientParams),
             Stage("histograms", run_histograms, HistogramParams),

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.base import Analysis, Slot
+from cvstudio.analyses.base import PICTURE_OR_VIDEO, Analysis
 from cvstudio.landmarks import Landmarks
-from cvstudio.media.base import MediaKind
 from cvstudio.params import Doc, Range
 from cvstudio.progress import Progress
 from cvstudio.stages import Inputs, NoParams, Stage
@@ -49,7 +48,7 @@ ANALYSES.register(
         summary="Marks the joints of persons, or other named points, with a network of your own.",
         action="Find key points",
         icon="scan-face",
-        inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO})),),
+        inputs=(PICTURE_OR_VIDEO,),
         stages=(
             Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
             Stage("select", select, PointParams, where="main"),

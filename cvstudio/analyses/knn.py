@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.base import Analysis, Slot
+from cvstudio.analyses.base import PICTURE_OR_VIDEO, Analysis
 from cvstudio.errors import MediaError
 from cvstudio.features import Describer, by_network, by_pixels, unit_length
 from cvstudio.gallery import Gallery, open_gallery, times_of
-from cvstudio.media.base import MediaKind
 from cvstudio.neighbour_thumbnails import thumbnails_of
 from cvstudio.neighbours import BY_DISTANCE, EQUAL, METRICS, Neighbours, distances_to, nearest, shares
 from cvstudio.params import Choices, Doc, Folder, Range
@@ -191,7 +190,7 @@ ANALYSES.register(
         summary="Finds the pictures of a folder that look most like this one, and lets them vote on what it shows.",
         action="Find pictures like it",
         icon="images",
-        inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO})),),
+        inputs=(PICTURE_OR_VIDEO,),
         stages=(
             Stage(
                 "describe",

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.base import Analysis, Facts, Histogram, Slot
+from cvstudio.analyses.base import PICTURE, Analysis, Facts, Histogram, Slot
 from cvstudio.errors import BindingError, MediaError
 from cvstudio.light_picture import LightPicture, light_of
 from cvstudio.media.base import MediaKind
@@ -347,7 +347,7 @@ ANALYSES.register(
         action="Refocus a photo",
         icon="aperture",
         inputs=(
-            Slot("picture", "Picture", frozenset({MediaKind.IMAGE})),
+            PICTURE,
             Slot("depth", "Depth map", frozenset({MediaKind.DEPTH})),
         ),
         stages=(

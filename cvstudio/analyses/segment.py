@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.base import Analysis, Slot
+from cvstudio.analyses.base import PICTURE_OR_VIDEO, Analysis
 from cvstudio.errors import ParamsError
-from cvstudio.media.base import MediaKind
 from cvstudio.params import Choices, Doc, Range
 from cvstudio.progress import Progress
 from cvstudio.segmentation import ClassMaps, Segmentation
@@ -117,7 +116,7 @@ ANALYSES.register(
         summary="Gives each pixel the class that it belongs to, with a network of your own.",
         action="Colour the regions",
         icon="layers",
-        inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO})),),
+        inputs=(PICTURE_OR_VIDEO,),
         stages=(
             Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
             Stage("decide", decide, RegionParams, where="pool"),

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.base import Analysis, Facts, Slot
+from cvstudio.analyses.base import PICTURE_OR_VIDEO, Analysis, Facts
 from cvstudio.analyses.detect import SuppressParams, predict
-from cvstudio.media.base import MediaKind
 from cvstudio.models.base import MAX_CANDIDATES
 from cvstudio.nms import nms
 from cvstudio.params import Choices, Doc, Range
@@ -91,7 +90,7 @@ ANALYSES.register(
         summary="Shows how non-maximum suppression leaves one of the many boxes on a thing.",
         action="Follow boxes being dropped",
         icon="layers",
-        inputs=(Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO})),),
+        inputs=(PICTURE_OR_VIDEO,),
         stages=(
             Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
             Stage("choose", choose, CandidateParams, where="main"),

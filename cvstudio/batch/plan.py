@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cvstudio.batch.queue import BatchError
+from cvstudio.bindings import Binding
 from cvstudio.computed import Told
 from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS, Exporter
@@ -29,8 +29,8 @@ class BatchPlan:
 
     Parameters
     ----------
-    instance : the analysis with its parameters; each file takes the place of its first input
-    paths : files and folders; of a folder, everything in it that the analysis takes
+    instance : the analysis with its parameters; each source takes the place of what is in its main slot
+    paths : files and folders; of a folder, everything in it that the analysis takes, see `cvstudio.batch.sources`
     out : folder to write to
     formats : keys
     options : of the formats, by key and name
@@ -60,22 +60,31 @@ class BatchPlan:
 
     @property
     def template(self) -> AnalysisInstance:
-        """The instance without its first input."""
-        return _unbound(self.instance)
+        """The instance with its main slot empty."""
+        return self.instance.on(None)
 
     @property
     def layers(self) -> tuple[AnalysisInstance, ...]:
-        """What formats that draw show, the lowest first, each without its first input. A layer with a second input
+        """What formats that draw show, the lowest first, each with its main slot empty. A layer with a second file
         stays behind, as that belongs to its own picture."""
-        return tuple(
-            _unbound(layer) for layer in self.stack if layer == self.instance or len(layer.spec.inputs) == 1
-        ) or (self.template,)
+        return tuple(layer.on(None) for layer in self.stack if layer == self.instance or layer.follows) or (
+            self.template,
+        )
 
-    def on(self, media: Media) -> tuple[AnalysisInstance, tuple[AnalysisInstance, ...]]:
-        """The instance with `media` as its first input, and the layers that can be shown on it likewise."""
-        taken = (layer for layer in self.layers if layer.spec.inputs[0].accepts(media))
-        instance = _bound(self.template, media)
-        return instance, tuple(_bound(layer, media) for layer in taken) or (instance,)
+    @property
+    def lineage(self) -> tuple[AnalysisInstance, ...]:
+        """Every analysis that runs, with those whose results it takes before it."""
+        found: list[AnalysisInstance] = []
+        for item in (one for layer in (*self.layers, self.template) for one in layer.lineage):
+            if item not in found:
+                found.append(item)
+        return tuple(found)
+
+    def on(self, source: Binding) -> tuple[AnalysisInstance, tuple[AnalysisInstance, ...]]:
+        """The instance with `source` in its main slot, and the layers that can be shown on it likewise."""
+        taken = (layer for layer in self.layers if isinstance(source, Media) and layer.spec.shows(source))
+        instance = self.template.on(source)
+        return instance, tuple(layer.on(source) for layer in taken) or (instance,)
 
     def option_values(self, key: str) -> dict[str, Any]:
         """Every option of the format `key`, checked. Raises ParamsError."""
@@ -89,52 +98,26 @@ class BatchPlan:
         models = [(layer.model_spec, layer.weights) for layer in (self.template, *stack)]
         # The checkpoint itself may be another one under the same name.
         networks = [list(host.network_key(model, weights)[:3]) if model else [] for model, weights in models]
+        before = [item for layer in (self.template, *stack) for item in layer.lineage[:-1]]
+        upstream = [list(host.network_key(model, item.weights)[:3]) for item in before if (model := item.model_spec)]
         return {
             **make_recipe(self.template, self.out.resolve(), pts=None, look=self.look, stack=stack, computed=computed),
             "network": networks[0],
             **({"networks": networks[1:]} if stack else {}),
+            **({"upstream_networks": upstream} if upstream else {}),
             "formats": sorted(self.formats),
             # Written out, so that a later default does not change what is half done.
             "options": {key: values for key in sorted(self.formats) if (values := self.option_values(key))},
         }
 
 
-def _unbound(instance: AnalysisInstance) -> AnalysisInstance:
-    first = instance.spec.inputs[0].name
-    others = {slot: media for slot, media in instance.bindings.items() if slot != first}
-    return dataclasses.replace(instance, bindings=others)
-
-
-def _bound(template: AnalysisInstance, media: Media) -> AnalysisInstance:
-    first = template.spec.inputs[0].name
-    return dataclasses.replace(template, bindings={**template.bindings, first: media})
-
-
 @dataclass(frozen=True)
 class Task:
-    """A file to be done; `asked` where the user named it, `name` is what its outputs are called."""
+    """A file or folder to be done; `asked` where the user named it, `name` is what its outputs are called."""
 
     file: Path
     name: str
     asked: bool
-
-
-def find_files(paths: Iterable[Path], out: Path) -> list[tuple[Path, bool]]:
-    """Every file with whether it was named itself: those of folders by name, without hidden ones and the output."""
-    found: dict[Path, bool] = {}
-    out = out.resolve()
-    for path in paths:
-        if not path.is_dir():
-            found[Path(os.path.abspath(path))] = True
-            continue
-        for folder, folders, names in os.walk(path):
-            folders[:] = sorted(
-                name for name in folders if not name.startswith(".") and Path(folder, name).resolve() != out
-            )
-            for name in sorted(names):
-                if not name.startswith("."):
-                    found.setdefault(Path(os.path.abspath(os.path.join(folder, name))), False)
-    return list(found.items())
 
 
 def names_of(files: Sequence[Path], kept: Mapping[str, str]) -> list[str]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from cvstudio.api import Runner
 from cvstudio.atomic import atomic_path, clean_up
-from cvstudio.batch.plan import BatchPlan, Task, find_files, names_of
+from cvstudio.batch.plan import BatchPlan, Task, names_of
 from cvstudio.batch.queue import BatchError, BatchQueue, Outcome, write_report
+from cvstudio.batch.sources import find_sources
 from cvstudio.batch.work import Workers, folder_of
 from cvstudio.exporters.base import write_recipe, writing
 from cvstudio.precision import Wanted
@@ -93,7 +94,7 @@ class Batch:
             `progress` was told to stop. What is done stays done, and the next run goes on from there.
         """
         plan = self.plan
-        found = find_files(plan.paths, plan.out)
+        found = find_sources(plan.instance.spec.main_slot, plan.paths, plan.out)
         if not found:
             raise BatchError("A batch expects files, found none; choose a folder that holds some.")
         recipe = {**plan.recipe(), "precision": self._precision}
@@ -119,11 +120,12 @@ class Batch:
         return Runner(device=self._device, precision=self._precision, cache=cache)
 
     def _usual_streams(self) -> int:
-        model = self.plan.instance.model_spec
-        if model is None or not model.weights:
+        specs = [item.model_spec for item in self.plan.instance.lineage]
+        models = [model for model in specs if model is not None]
+        if not models or not all(model.weights for model in models):
             return 1
         with self._runner() as runner:
-            return cpu_streams(model) if runner.host.device == "cpu" else 1
+            return min(map(cpu_streams, models)) if runner.host.device == "cpu" else 1
 
     def _loaded(self, runner: Runner) -> None:
         """Tell in the recipe how the networks compute, which is known now; all that run side by side do alike."""

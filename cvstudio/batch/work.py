@@ -18,13 +18,14 @@ from typing import Any
 from cvstudio.api import Runner
 from cvstudio.batch.plan import BatchPlan, Task
 from cvstudio.batch.queue import BatchQueue, Outcome
+from cvstudio.batch.sources import identity_of, is_unchanged, kind_of, open_source
+from cvstudio.bindings import Binding
 from cvstudio.closing import Closing
 from cvstudio.errors import BindingError, Cancelled, ExportError, ParamsError, UserError, WeightsError
 from cvstudio.exporters import Exporter, ExportItem, export
 from cvstudio.exporters.base import Piece, writing
-from cvstudio.media import Media, MediaKind, open_media, open_reader
+from cvstudio.media import Media, MediaKind, open_reader
 from cvstudio.media.formats import FORMATS
-from cvstudio.media.identity import media_id
 from cvstudio.overlap import fan_out
 from cvstudio.progress import Progress
 from cvstudio.readers import sample_key
@@ -51,12 +52,17 @@ def folder_of(out: Path, exporter: Exporter) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """A file that was recognised, and its picture where it has one."""
+    """A source that was recognised, and its picture where it has one."""
 
     task: Task
-    media: Media
+    source: Binding
     sample: Any
     began: float
+
+    @property
+    def media(self) -> Media | None:
+        """The source where it is a medium."""
+        return self.source if isinstance(self.source, Media) else None
 
 
 class Workers(Closing):
@@ -87,7 +93,7 @@ class Workers(Closing):
         self._loaded = loaded
         self._streams = streams
         self._recipe = plan.recipe()
-        kinds = plan.instance.spec.inputs[0].kinds
+        kinds = plan.instance.spec.main_slot.kinds
         self._suffixes = {suffix for entry in FORMATS if entry.kind in kinds for suffix in entry.suffixes}
         self._stop = Progress()
         self._outcomes: queue.Queue[Outcome | BaseException] = queue.Queue()
@@ -146,17 +152,18 @@ class Workers(Closing):
             before = self._before(task)
             if before is not None:
                 return before
-            media = self._open(task)
-            if media is None:
-                wanted = self._plan.instance.spec.inputs[0].title.lower()
+            source = self._open(task)
+            if source is None:
+                wanted = self._plan.instance.spec.main_slot.title.lower()
                 return Outcome(str(task.file), "left out", error=f"It is no {wanted}.")
             sample = None
-            if media.kind in DECODED and not self._plan.instance.spec.inputs[0].streamed:
-                with open_reader(media) as reader:
+            decoded = isinstance(source, Media) and source.kind in DECODED
+            if decoded and isinstance(source, Media) and not self._plan.instance.spec.main_slot.streamed:
+                with open_reader(source) as reader:
                     sample = reader.read()
                 if isinstance(sample, Image):
                     _ = sample.rgb8  # converted here, where nobody waits
-            return _Read(task, media, sample, began)
+            return _Read(task, source, sample, began)
         except Exception as error:  # the batch goes on with the next file
             return self._failed(task, error, began)
 
@@ -165,26 +172,25 @@ class Workers(Closing):
         entry = self._done.entries.get(str(task.file))
         if entry is None or entry.state != "done":
             return None
-        if media_id(task.file, MediaKind(entry.kind)) != entry.identity:
+        if not is_unchanged(self._plan.instance.spec.main_slot, task.file, entry.kind, entry.identity):
             return None
         there = all((self._plan.out / name).exists() for name in entry.outputs)
         return dataclasses.replace(entry, resumed=True) if there else None
 
-    def _open(self, task: Task) -> Media | None:
-        """The recognised file; None for one that only lay beside the others."""
-        slot = self._plan.instance.spec.inputs[0]
-        only = next(iter(slot.kinds)) if len(slot.kinds) == 1 else None
+    def _open(self, task: Task) -> Binding | None:
+        """The recognised source; None for one that only lay beside the others."""
+        slot = self._plan.instance.spec.main_slot
         try:
-            media = open_media(task.file, kind=only)
+            source = open_source(slot, task.file)
         except UserError:
             # What calls itself a picture and is none is damaged; a text file in the folder is nobody's fault.
-            if task.asked or task.file.suffix.lower() in self._suffixes:
+            if task.asked or not slot.kinds or task.file.suffix.lower() in self._suffixes:
                 raise
             return None
-        if slot.accepts(media):
-            return media
+        if slot.takes(source):
+            return source
         if task.asked:
-            self._plan.instance.spec.check_bindings({**self._plan.template.bindings, slot.name: media})
+            self._plan.instance.spec.check_bindings({**self._plan.template.bindings, slot.name: source})
         return None
 
     # Networks -------------------------------------------------------------------------------------------------------
@@ -206,7 +212,7 @@ class Workers(Closing):
 
     def _load(self, runner: Runner) -> None:
         """Load the network before the first picture: what is missing is missing for all."""
-        used = {(layer.model, layer.weights): layer for layer in (*self._plan.layers, self._plan.template)}
+        used = {(layer.model, layer.weights): layer for layer in self._plan.lineage}
         for layer in used.values():
             model = layer.model_spec
             if model is None:
@@ -217,17 +223,16 @@ class Workers(Closing):
 
     def _do(self, runner: Runner, read: _Read) -> None:
         spec = self._plan.instance.spec
-        slot = spec.inputs[0]
-        instance, layers = self._plan.on(read.media)
+        instance, layers = self._plan.on(read.source)
         base = ExportItem(read.media, None, None, self._plan.look, self._recipe, stem=read.task.name)
-        video = read.media.kind is MediaKind.VIDEO and not slot.streamed
+        video = spec.goes_by_frame(read.media)
         try:
             targets = self._targets(read.task, video=video)
             if video:
                 outcome = self._video(runner, instance, layers, base, read, targets)
                 self._tell(outcome)
                 return
-            if read.sample is not None:
+            if read.sample is not None and read.media is not None:
                 runner.cache.put(sample_key(read.media, None), read.sample)
             result = runner.result(instance, self._stop)
             image = read.sample if isinstance(read.sample, Image) else None
@@ -322,7 +327,7 @@ class Workers(Closing):
                 self._done.put_pieces(key, file, value)
         outputs = tuple(path.relative_to(self._plan.out).as_posix() for _, path in targets if path is not None)
         secs = time.monotonic() - read.began
-        return Outcome(file, "done", read.task.name, read.media.id, str(read.media.kind), "", outputs, secs)
+        return Outcome(file, "done", read.task.name, identity_of(read.source), kind_of(read.source), "", outputs, secs)
 
     def _failed(self, task: Task, error: Exception, began: float) -> Outcome:
         cause = error.__cause__

@@ -48,19 +48,19 @@ def put_picture(folder: Path, name: str, item: ExportItem, moment: Moment, *, on
         It cannot be written.
     """
     if moment.image is None:
-        raise ExportError(f"{item.media.name} has no picture that could be put beside; export another format.")
+        raise ExportError(f"{item.name} has no picture that could be put beside; export another format.")
     kept = _copyable(item.media, ("JPEG",) if only_jpeg else ("JPEG", "PNG"))
     suffix = kept or (".jpg" if only_jpeg or moment.pts is not None else ".png")
     target = folder / f"{name}{suffix}"
-    data = item.media.path.read_bytes() if kept else encoded(moment.image.rgb8, suffix)
+    data = item.media.path.read_bytes() if kept and item.media else encoded(moment.image.rgb8, suffix)
     with atomic_path(target, tidy=False) as temporary:
         temporary.write_bytes(data)
     return target.name
 
 
-def _copyable(media: Media, formats: tuple[str, ...]) -> str:
+def _copyable(media: Media | None, formats: tuple[str, ...]) -> str:
     """The ending under which the file can be copied as it is; empty where it has to be encoded."""
-    if media.kind is not MediaKind.IMAGE:
+    if media is None or media.kind is not MediaKind.IMAGE:
         return ""
     with media.path.open("rb") as file:
         header = read_header(media.path, file.read(HEAD_BYTES))

@@ -82,7 +82,7 @@ class ExportItem:
 
     Parameters
     ----------
-    media : where the result came from
+    media : the medium on the canvas, that the result is of; None where it stands alone
     base : the picture or frame under it, where there is one
     result : the result; None where `frames` is given
     look : values of `Look` by name
@@ -95,7 +95,7 @@ class ExportItem:
     seen : what a format that draws shows in place of `result`: the `Stack` of all visible layers
     """
 
-    media: Media
+    media: Media | None
     base: Image | None
     result: Any
     look: Mapping[str, Any]
@@ -112,13 +112,23 @@ class ExportItem:
         """What is drawn on the picture."""
         return self.result if self.seen is None else self.seen
 
+    @property
+    def file_stem(self) -> str:
+        """How files are called that hold it, without ending."""
+        return self.stem or (self.media.path.stem if self.media is not None else "result")
+
+    @property
+    def name(self) -> str:
+        """What it is a result of, as formats and errors tell it."""
+        return self.media.name if self.media is not None else self.file_stem
+
     def options_as(self, params_type: type[P]) -> P:
         """The options, checked. Raises ParamsError."""
         return from_mapping(params_type, self.options)
 
     def moments(self, progress: Progress) -> Iterator[Moment]:
         """The picture, or every frame in order, each with its result."""
-        stem = self.stem or self.media.path.stem
+        stem = self.file_stem
         progress.check()
         if self.frames is None:
             yield Moment(stem, 1, getattr(self.base, "pts", None), self.base, self.result)

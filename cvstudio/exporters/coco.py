@@ -61,12 +61,12 @@ def _pieces(item: ExportItem, progress: Progress) -> Iterator[Piece]:
     for moment in item.moments(progress):
         found = within(moment.result)
         image: dict[str, Any] = {
-            "file_name": item.media.name if item.frames is None else f"{moment.name}.jpg",
+            "file_name": item.name if item.frames is None else f"{moment.name}.jpg",
             "width": found.size.width,
             "height": found.size.height,
         }
         if moment.pts is not None:
-            image.update(video=item.media.name, time_secs=moment.pts)
+            image.update(video=item.name, time_secs=moment.pts)
         annotations = []
         for row in range(len(found)):
             x, y, width, height = corner_and_extent(found.boxes[row])

@@ -69,12 +69,12 @@ def _write(path: Path, item: ExportItem, progress: Progress) -> None:
     options = item.options_as(LabelMeOptions)
     found = within(item.result)
     content = None
-    if item.media.kind is MediaKind.IMAGE and not options.embed:
+    if item.media is not None and item.media.kind is MediaKind.IMAGE and not options.embed:
         place = _relative(item.media.path, path.parent)
     elif item.base is None:
-        raise ExportError(f"{item.media.name} has no picture that could be labelled; export another format.")
+        raise ExportError(f"{item.name} has no picture that could be labelled; export another format.")
     else:
-        place = f"{item.stem or item.media.path.stem}.png"
+        place = f"{item.file_stem}.png"
         content = base64.b64encode(encoded(item.base.rgb8, ".png")).decode("ascii")
     progress.check()
     value: dict[str, Any] = {

@@ -35,7 +35,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
         `Table.entries`, such as detections : the rows by the keys of their columns; see `table` of each type of result
     """
     frames = []
-    size, kind, form = item.media.size, "probability", WITHOUT_FRAMES
+    size, kind, form = item.media.size if item.media else None, "probability", WITHOUT_FRAMES
     for moment in item.moments(progress):
         result = moment.result
         table = _table(moment)
@@ -45,7 +45,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
     head = {
         "format": form,
         "version": 1,
-        "file": item.media.name,
+        "file": item.name,
         "width": size.width if size else None,
         "height": size.height if size else None,
         "analysis": item.recipe.get("analysis"),
@@ -66,7 +66,7 @@ def _csv_pieces(item: ExportItem, progress: Progress) -> Iterator[Piece]:
         table = _table(moment)
         time = "" if moment.pts is None else f"{moment.pts:.6f}"
         rows = [[time, *cells] for cells in table.csv_rows()]
-        yield {"file": item.media.name, "columns": ["time_secs", *table.csv_columns], "rows": rows}
+        yield {"file": item.name, "columns": ["time_secs", *table.csv_columns], "rows": rows}
 
 
 def _write_csv(path: Path, item: ExportItem, progress: Progress) -> None:

@@ -58,7 +58,7 @@ def _write_mp4(path: Path, item: ExportItem, progress: Progress) -> None:
     OSError
         The file cannot be written.
     """
-    with mp4_file(path, item.media.name, movflags="+faststart") as target:
+    with mp4_file(path, item.name, movflags="+faststart") as target:
         _write(target, item, item.options_as(VideoOptions), progress)
 
 
@@ -86,6 +86,7 @@ def mp4_file(path: Path, name: str, **options: str) -> Iterator[Any]:
 
 def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progress) -> None:
     media, look = item.media, item.drawn_as()
+    assert media is not None  # what has frames is of a video
     stream: Any = None
     sound: SoundTrack | None = None
     tick = _tick(media)

@@ -96,6 +96,10 @@ class Media:
         """Whether it is shown frame by frame."""
         return self.kind in (MediaKind.VIDEO, MediaKind.CAMERA)
 
+    def key(self, pts: float | None) -> tuple[str, float | None]:
+        """What a request holds of it: its identity, and the presentation time in seconds where it is moving."""
+        return self.id, pts if self.moving else None
+
     @property
     def has_sound(self) -> bool:
         return self.rate_hz > 0

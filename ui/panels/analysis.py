@@ -14,13 +14,15 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QScrollArea,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.base import Slot
+from cvstudio.bindings import Binding, ResultOf
+from cvstudio.folders import MediaSet
 from cvstudio.media import Media
 from cvstudio.models import MODELS
 from cvstudio.params import Field, fields_of
@@ -32,6 +34,7 @@ from ui.param_form import ParamForm
 from ui.shown import Shown
 from ui.translate import translated
 from ui.widgets.elided_combo import ElidedCombo
+from ui.widgets.input_row import Choice, InputRow
 from ui.widgets.layer_menu import LayerMenu
 
 if TYPE_CHECKING:
@@ -94,7 +97,7 @@ class AnalysisPanel(QScrollArea):
         self._inputs.setContentsMargins(0, 0, 0, 0)
         self._inputs.setSpacing(8)
         self._layout.addLayout(self._inputs)
-        self._pickers: dict[str, ElidedCombo] = {}
+        self._rows: dict[str, InputRow] = {}
         self._model: ModelChooser | None = None
         self._shape: tuple[Any, ...] = ()
 
@@ -159,20 +162,20 @@ class AnalysisPanel(QScrollArea):
         shape: tuple[Any, ...] = ()
         if instance is not None:
             models = tuple((model.key, model.title) for model in instance.spec.models)
-            shape = (instance.id, instance.analysis, tuple(media.id for media in state.media), models)
+            media, others = tuple(item.id for item in state.media), tuple(item.id for item in state.instances)
+            shape = (instance.id, instance.analysis, media, others, state.sets, models)
         if shape != self._shape:
             self._shape = shape
             while self._inputs.rowCount():
                 self._inputs.removeRow(0)
-            self._pickers.clear()
+            self._rows.clear()
             self._model = None
             if instance is not None:
                 self._add_pickers(instance, state)
         if instance is None:
             return
-        for name, picker in self._pickers.items():
-            bound = instance.bindings.get(name)
-            picker.setCurrentIndex(picker.findData(bound.id) if bound else -1)
+        for name, row in self._rows.items():
+            row.show_binding(instance.bindings.get(name))
         if self._model is not None:
             self._model.setCurrentIndex(self._model.findData(instance.model))
             self._model.setToolTip(self._model.currentText())
@@ -185,22 +188,14 @@ class AnalysisPanel(QScrollArea):
             self._own.setAccessibleName(self._own.toolTip())
 
     def _add_pickers(self, instance: AnalysisInstance, state: State) -> None:
+        binder = self._controller.binder
         for slot in instance.spec.inputs:
-            picker = ElidedCombo()
-            picker.setObjectName(f"slot-{slot.name}")
-            picker.setAccessibleName(translated(slot.title))
-            picker.setPlaceholderText(self.tr("open or choose {what}").format(what=translated(slot.title).lower()))
-            picker.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            picker.setMinimumContentsLength(8)
-            picker.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            fitting = {media.id: media for media in state.media if slot.accepts(media)}
-            for media in fitting.values():
-                picker.addItem(media.name, media.id)
-            picker.activated.connect(
-                lambda _, p=picker, s=slot.name, f=fitting: self._controller.bind(s, f[p.currentData()])
-            )
-            self._pickers[slot.name] = picker
-            self._inputs.addRow(translated(slot.title), picker)
+            made = InputRow(slot, _choices(slot, instance, state))
+            made.chosen.connect(lambda value, name=slot.name: self._choose(name, value))
+            made.typed.connect(lambda value, name=slot.name: binder.bind(name, value, number=instance.id, typing=True))
+            made.typing_ended.connect(binder.end_typing)
+            self._rows[slot.name] = made
+            self._inputs.addRow(translated(slot.title), made)
         if instance.spec.task:
             from ui.widgets.licence_line import LicenceLine
             from ui.widgets.model_chooser import ModelChooser
@@ -238,6 +233,12 @@ class AnalysisPanel(QScrollArea):
             self.licence = LicenceLine()
             self.licence.get_requested.connect(self._controller.weights_wanted)
             self._inputs.addRow(self.licence)
+
+    def _choose(self, slot: str, value: Binding | MediaSet | None) -> None:
+        if isinstance(value, MediaSet):
+            self._controller.binder.bind_set(slot, value)
+        else:
+            self._controller.bind(slot, value)
 
     def _choose_model(self) -> None:
         if self._model is not None:
@@ -298,8 +299,8 @@ class AnalysisPanel(QScrollArea):
         # What comes last in the chain is changed most; what follows frames stands below it, and only where there are.
         for params_type in reversed(types[:stages]):
             fields.extend(fields_of(params_type))
-        first = instance.bindings.get(instance.spec.inputs[0].name)
-        for params_type in types[stages:] if first is not None and first.moving else ():
+        media = instance.canvas_media
+        for params_type in types[stages:] if media is not None and media.moving else ():
             fields.extend(fields_of(params_type))
         facts = self._controller.facts()
         values = {field.name: instance.value(field.name) for field in fields}
@@ -349,16 +350,35 @@ class AnalysisPanel(QScrollArea):
 
     def _elsewhere(self, instance: AnalysisInstance, state: State) -> str:
         """What to say where these are controls of something else than what is on the canvas."""
-        bound, media = instance.bindings.get(instance.spec.inputs[0].name), state.active_media
-        if bound is None or media is None or any(item.id == media.id for item in instance.bindings.values()):
+        bound, media = instance.canvas_media, state.active_media
+        if bound is None or media is None or any(item.id == media.id for item in instance.media):
             return ""
         text = self.tr("This looks at {name}, which is not on the canvas.")
         return text.format(name=bound.name)
 
 
+def _choices(slot: Slot, instance: AnalysisInstance, state: State) -> list[Choice]:
+    """What there is for a slot: open media, open folders, and the analyses whose results fit."""
+    found = [Choice(media.name, media) for media in state.media if slot.takes(media)]
+    if slot.several is not None:
+        found += [Choice(item.name, item) for item in state.sets]
+    for item in state.instances:
+        if item.id != instance.id and issubclass(item.spec.result, slot.results):
+            found.append(Choice(_named(item, state), ResultOf(item.id)))
+    return [Choice("", None), *found] if slot.optional else found
+
+
+def _named(instance: AnalysisInstance, state: State) -> str:
+    """What another analysis is called in a list: with its model, and its number where there are two of it."""
+    model = instance.model_spec
+    title = translated(instance.spec.title) + (f" · {model.title}" if model is not None else "")
+    alike = [item.id for item in state.instances if (item.analysis, item.model) == (instance.analysis, instance.model)]
+    return title if len(alike) == 1 else f"{title} ({alike.index(instance.id) + 1})"
+
+
 def none_takes(media: Media | None) -> bool:
     """Whether `media` is of a kind that no analysis looks at."""
-    return media is not None and not any(slot.accepts(media) for spec in ANALYSES for slot in spec.inputs)
+    return media is not None and not any(slot.takes(media) for spec in ANALYSES for slot in spec.inputs)
 
 
 PANELS.register(

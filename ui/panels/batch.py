@@ -270,9 +270,10 @@ class BatchContent(QWidget):
 
     def start(self) -> None:
         """Begin, or go on with what is not done yet."""
-        instance = self._controller.session.state.instance
-        if instance is None or self.state == "running":
+        state = self._controller.session.state
+        if state.instance is None or self.state == "running":
             return
+        instance = state.linked(state.instance)
         look = dict(self._controller.session.state.look)
         exporters = self._chosen(instance)
         formats = tuple(item.key for item in exporters)

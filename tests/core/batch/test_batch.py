@@ -20,8 +20,9 @@ from PIL import Image as Pillow
 
 from cvstudio.api import Runner, make_instance
 from cvstudio.batch import REPORT, Batch, BatchError, BatchPlan, Outcome
-from cvstudio.batch.plan import find_files, names_of
+from cvstudio.batch.plan import names_of
 from cvstudio.batch.queue import BatchQueue
+from cvstudio.batch.sources import find_files
 from cvstudio.cli import main
 from cvstudio.errors import Cancelled, ExportError, ParamsError, WeightsError
 from cvstudio.progress import Progress
