@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from PySide6.QtCore import QPoint, QPointF, QRect, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -174,9 +174,9 @@ def test_full_screen_and_back_with_its_key_and_with_escape(window, qtbot):
         pause(50)
 
 
-def test_copying_the_view_holds_what_is_seen_without_the_buttons_over_it(portrait):
+def test_copying_the_view_holds_what_is_seen_without_the_buttons_over_it(portrait, qtbot):
     canvas = portrait.workspace.canvas
-    pause(50)
+    qtbot.waitUntil(canvas.bar.isVisible)
     QTest.keyClick(portrait, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     copied = QGuiApplication.clipboard().image()
     assert canvas.bar.isVisible()
@@ -194,17 +194,18 @@ def test_copying_the_view_holds_what_is_seen_without_the_buttons_over_it(portrai
 # Panels -------------------------------------------------------------------------------------------------------------
 
 
-def test_tab_on_the_picture_hides_all_panels_and_brings_the_same_ones_back(portrait):
+def test_tab_on_the_picture_hides_all_panels_and_brings_the_same_ones_back(portrait, qtbot):
+    def sizes_now() -> dict[str, QSize]:
+        return {key: dock.size() for key, dock in portrait.docks.items() if not dock.isHidden()}
+
     portrait.toggle_panel("jobs")
     pause(100)
-    sizes = {key: dock.size() for key, dock in portrait.docks.items() if not dock.isHidden()}
+    sizes = sizes_now()
     QTest.keyClick(portrait.workspace.canvas, Qt.Key.Key_Tab)
     assert all(dock.isHidden() for dock in portrait.docks.values())
     QTest.keyClick(portrait.workspace.canvas, Qt.Key.Key_Tab)
-    pause(50)
-    back = {key: dock.size() for key, dock in portrait.docks.items() if not dock.isHidden()}
-    assert back == sizes
-    assert "jobs" not in back
+    qtbot.waitUntil(lambda: sizes_now() == sizes)
+    assert "jobs" not in sizes
     portrait.notices.dismiss_newest()
 
 
