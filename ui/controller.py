@@ -430,8 +430,8 @@ class Controller(QObject):
             return
         if isinstance(value, SampleReady):
             state = self.session.state
-            for media in value.bindings.values():
-                state = add_media(state, media)
+            for bound in value.bindings.values():
+                state = add_media(state, bound) if isinstance(bound, Media) else state
             state = with_sample(state, value.spec, value.bindings, self.session.next_id)
             self.session.change(translated(value.spec.action), state)
         elif hasattr(value, "pts") and event.job.owner == "sample":
