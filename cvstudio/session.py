@@ -213,15 +213,15 @@ def with_bound(state: State, number: int, slot: str, binding: Binding | None) ->
     Raises
     ------
     BindingError
-        It does not fit, or it is the result of an analysis that itself depends on this one.
+        It does not fit, or it is the result of an analysis that is gone, or that itself depends on this one.
     """
     instance = next(item for item in state.instances if item.id == number)
     changed = instance.with_binding(slot, binding)
     new = replace_instance(state, changed)
     check_acyclic(new)
     bound = new.linked(changed).bindings.get(slot)
-    if bound is not None and not instance.spec.slot(slot).takes(bound):
-        instance.spec.check_bindings(new.linked(changed).bindings)
+    if bound is not None:
+        instance.spec.check_binding(instance.spec.slot(slot), bound)
     if slot == instance.spec.canvas_slot and isinstance(binding, Media):
         new = dataclasses.replace(new, active=binding.id, selection=frozenset())
     return new

@@ -108,7 +108,8 @@ def with_sample(state: State, spec: Analysis, bindings: Mapping[str, Binding], n
     instance = state.instance
     assert instance is not None
     values = {**instance.values, **spec.sample_values}
-    instance = dataclasses.replace(instance, bindings=bindings, values=values)
+    # What has no sample stays as the user has it.
+    instance = dataclasses.replace(instance, bindings={**instance.bindings, **bindings}, values=values)
     shown = instance.canvas_media
     return dataclasses.replace(replace_instance(state, instance), active=shown.id if shown is not None else "")
 

@@ -45,7 +45,9 @@ class Binder(QObject):
         except BindingError as error:
             self.notice.emit("error", translated(str(error)))
             return
-        title = self.tr("Choose {name}").format(name=binding.name) if binding is not None else self.tr("Choose nothing")
+        changed = next(item for item in new.instances if item.id == number)
+        bound = new.linked(changed).bindings.get(slot)  # which knows the other analysis by its name
+        title = self.tr("Choose {name}").format(name=bound.name) if bound is not None else self.tr("Choose nothing")
         self._session.change(title, new, merge=f"{number}.{slot}" if typing else None)
 
     def end_typing(self) -> None:

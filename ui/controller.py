@@ -302,8 +302,8 @@ class Controller(QObject):
             self._failed(event.job.title, value)
         elif event.kind == "output" and isinstance(value, SampleReady):
             state = self.session.state
-            for media in value.bindings.values():
-                state = add_media(state, media)
+            for bound in value.bindings.values():
+                state = add_media(state, bound) if isinstance(bound, Media) else state
             state = with_sample(state, value.spec, value.bindings, self.session.next_id)
             self.session.change(translated(value.spec.action), state)
 

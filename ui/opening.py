@@ -10,7 +10,7 @@ from typing import Any
 
 from cvstudio.analyses import Analysis
 from cvstudio.analyses.base import Slot
-from cvstudio.bindings import MediaList, open_media_list
+from cvstudio.bindings import Binding, MediaList, TextInput, open_media_list
 from cvstudio.errors import UserError
 from cvstudio.folders import MediaSet
 from cvstudio.jobs import Work
@@ -32,7 +32,7 @@ class SampleReady:
     """The sample of an analysis, by slot."""
 
     spec: Analysis
-    bindings: dict[str, Media]
+    bindings: dict[str, Binding]
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,11 @@ def prepare_sample(spec: Analysis) -> Work:
     def work(progress: Progress) -> Iterator[Any]:
         from cvstudio.samples import sample_path
 
-        bindings = {}
+        bindings: dict[str, Binding] = {}
         for slot, key in (spec.samples or {}).items():
+            if isinstance(key, TextInput):
+                bindings[slot] = key
+                continue
             kinds = spec.slot(slot).kinds
             only = next(iter(kinds)) if len(kinds) == 1 else None
             bindings[slot] = open_media(sample_path(key, progress), kind=only)

@@ -142,7 +142,7 @@ class Analysis:
     task : models of this task can be picked; empty where no model is used
     needs : capabilities that such a model has to have
     default_model : key of the model that is picked first; empty where no model of the task comes with the program
-    samples : slot name -> file name in resources/samples, what the first screen opens
+    samples : slot name -> file name in resources/samples, or a text: what the first screen begins with
     sample_values : parameters by name that the sample wants other than their defaults
     result : the type of the last stage's output
     temporal : what it makes of the frames of a video in their order; None where each frame stands alone
@@ -166,7 +166,7 @@ class Analysis:
     task: str = ""
     needs: frozenset[str] = frozenset()
     default_model: str = ""
-    samples: Mapping[str, str] | None = None
+    samples: Mapping[str, str | TextInput] | None = None
     sample_values: Mapping[str, Any] = field(default_factory=dict)
     keywords: tuple[str, ...] = ()
     facts: Callable[[Any, Mapping[str, Any]], Facts] | None = None
@@ -230,15 +230,19 @@ class Analysis:
                 if slot.optional:
                     continue
                 raise BindingError(f"{self.title} needs a {slot.title.lower()} ({slot.wanted}); {_remedy(slot)}.")
-            if isinstance(bound, ResultOf) and bound.upstream is None:
-                raise BindingError(
-                    f"{self.title} takes its {slot.title.lower()} from an analysis that is gone; choose another one."
-                )
-            if not slot.takes(bound):
-                raise BindingError(
-                    f"{self.title} expects {slot.wanted} as {slot.title.lower()}, but {_found(slot, bound)}; "
-                    f"choose another {'file' if isinstance(bound, Media) else 'input'}."
-                )
+            self.check_binding(slot, bound)
+
+    def check_binding(self, slot: Slot, bound: Binding) -> None:
+        """Raise BindingError unless `slot` takes `bound`, and the analysis is there whose result that is."""
+        if isinstance(bound, ResultOf) and bound.upstream is None:
+            raise BindingError(
+                f"{self.title} takes its {slot.title.lower()} from an analysis that is gone; choose another one."
+            )
+        if not slot.takes(bound):
+            raise BindingError(
+                f"{self.title} expects {slot.wanted} as {slot.title.lower()}, but {_found(slot, bound)}; "
+                f"choose another {'file' if isinstance(bound, Media) else 'input'}."
+            )
 
     def params_types(self, model: ModelSpec | None) -> tuple[type[Any], ...]:
         """The parameter class of each stage and, last, of what follows frames; a stage that runs the network and

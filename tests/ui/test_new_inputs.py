@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QLineEdit, QPlainTextEdit
 
 from cvstudio.analyses import ANALYSES
+from cvstudio.api import Runner
 from cvstudio.bindings import MediaList, ResultOf, TextInput
 from cvstudio.exporters import EXPORTERS
 from cvstudio.media import open_media
@@ -147,6 +148,22 @@ def _fields(instance) -> list[Any]:
     from cvstudio.params import fields_of
 
     return [field for params in instance.spec.params_types(instance.model_spec) for field in fields_of(params)]
+
+
+def test_a_crop_is_of_the_frame_that_is_shown(window, qtbot, analyses):
+    controller = window.controller
+    controller.open_paths([sample_path("clip")])
+    qtbot.waitUntil(lambda: controller.shown.sample is not None, timeout=TIMEOUT)
+    controller.use_analysis("detect")
+    controller.set_model(analyses.MODEL)
+    controller.use_analysis("crop")
+    wait(qtbot, window, Picture)
+    controller.playback.seek(0.5)
+    qtbot.waitUntil(lambda: (controller.shown.pts or 0) > 0.4 and settled(window), timeout=TIMEOUT)
+    instance = controller.session.state.linked(controller.session.state.instance)
+    with Runner() as runner:
+        alone = runner.result(instance, pts=controller.shown.pts)
+    assert np.array_equal(result(window).pixels, alone.pixels)
 
 
 def test_what_a_crop_takes_is_chosen_and_may_be_gone(cropped, qtbot):

@@ -162,7 +162,8 @@ class AnalysisPanel(QScrollArea):
         shape: tuple[Any, ...] = ()
         if instance is not None:
             models = tuple((model.key, model.title) for model in instance.spec.models)
-            media, others = tuple(item.id for item in state.media), tuple(item.id for item in state.instances)
+            media = tuple(item.id for item in state.media)
+            others = tuple((item.id, item.model) for item in state.instances)
             shape = (instance.id, instance.analysis, media, others, state.sets, models)
         if shape != self._shape:
             self._shape = shape

@@ -183,7 +183,8 @@ class CountsPanel(QWidget):
         self._show_running(True)
         title = self.tr("Counting in {name}").format(name=media.name)
         host = self._controller.pipeline.host
-        work = follow_all(instance, device=host.requested_device, precision=host.precision, ways=host.ways)
+        linked = self._controller.session.state.linked(instance)
+        work = follow_all(linked, device=host.requested_device, precision=host.precision, ways=host.ways)
         self._controller.pipeline.submit(OWNER, Job(OWNER, title, work, background=True))
 
     def cancel(self) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QSizePolicy, QVBoxLayou
 from cvstudio.analyses.base import Slot
 from cvstudio.bindings import Binding, MediaList, TextInput
 from cvstudio.folders import MediaSet
+from cvstudio.media import Media
 from ui.translate import translated
 from ui.widgets.elided_combo import ElidedCombo
 
@@ -116,10 +117,9 @@ class InputRow(QWidget):
         self.edit.blockSignals(False)
 
     def _place_of(self, binding: Binding | None) -> int:
-        value = binding.folder if isinstance(binding, MediaList) else binding
-        if value is None:
+        if binding is None:
             return -1
-        return next((place for place, choice in enumerate(self._choices) if choice.value == value), -1)
+        return next((place for place, choice in enumerate(self._choices) if _is(choice.value, binding)), -1)
 
     def _tell(self) -> None:
         self._soon.stop()
@@ -131,3 +131,10 @@ class InputRow(QWidget):
                 self._tell()
             self.typing_ended.emit()
         return False
+
+
+def _is(value: Binding | MediaSet | None, binding: Binding) -> bool:
+    """Whether the choice `value` is what is in the slot."""
+    if isinstance(value, Media) and isinstance(binding, Media):
+        return value.id == binding.id
+    return value is not None and value == (binding.folder if isinstance(binding, MediaList) else binding)
