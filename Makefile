@@ -27,7 +27,7 @@ check:
 
 screenshots: ## drive the window through its states and write a contact sheet to out/screenshots
 	@.setup/install --virtual
-	@.setup/with-display --virtual $(PYTHON_BIN) -m ui.contact_sheet out/screenshots
+	@.setup/with-display --virtual $(PYTHON_BIN) -m ui.tour.contact_sheet out/screenshots
 
 lock: ## resolve the dependencies of pyproject.toml again (LOCK_ARGS=--upgrade for newer ones)
 	@.setup/install

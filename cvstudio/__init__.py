@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from cvstudio.version import __version__
+from cvstudio.foundation.version import __version__
 
 # OpenCV reads this once, when it is imported, and nothing here imports it earlier than this.
 os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
@@ -13,13 +13,13 @@ os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
 __all__ = ["__version__", "open_media", "run"]
 
 if TYPE_CHECKING:
-    from cvstudio.api import run
     from cvstudio.media import open_media
+    from cvstudio.run.runner import run
 
 
 def __getattr__(name: str) -> Any:
     if name == "run":
-        from cvstudio.api import run
+        from cvstudio.run.runner import run
 
         return run
     if name == "open_media":

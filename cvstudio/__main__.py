@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from cvstudio.cli import build_parser, main
+from cvstudio.cli.main import build_parser, main
 
 if __name__ == "__main__":
     if len(sys.argv) == 1:

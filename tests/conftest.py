@@ -108,8 +108,8 @@ def one_precision() -> Iterator[None]:
     """Networks compute in float32 and through torch: what else is taken depends on how busy this machine is."""
     # For the session, as results that several tests share are made before any fixture of a test.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cvstudio.precision._bfloat16", lambda device: False)
-        patch.setattr("cvstudio.engine.version", lambda: "")
+        patch.setattr("cvstudio.models.runtime.precision._bfloat16", lambda device: False)
+        patch.setattr("cvstudio.models.runtime.openvino.version", lambda: "")
         yield
 
 
@@ -206,7 +206,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True, scope="session")
 def samples_once(run_folder: Path) -> Iterator[None]:
     """Samples are made once a run: the process that needs one first makes it, and the others find it."""
-    from cvstudio import samples
+    from cvstudio.media.examples import files as samples
 
     kept = run_folder / "samples"
     kept.mkdir(exist_ok=True)

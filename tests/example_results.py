@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from cvstudio.hog import HogCells
-from cvstudio.landmarks import Landmarks
-from cvstudio.light_picture import LightPicture
-from cvstudio.masks import PrototypeMasks
-from cvstudio.neighbours import Neighbours
-from cvstudio.proposals import Level, Proposals
-from cvstudio.results import Detections, HeatMap, Labels, Logits, Picture, Spectrogram
-from cvstudio.segmentation import ClassMaps, Segmentation
-from cvstudio.suppression import suppression
-from cvstudio.types import Rect, Size
+from cvstudio.analyses.detection.suppress import suppression
+from cvstudio.data.geometry import Rect, Size
+from cvstudio.results.classification import Labels, Logits
+from cvstudio.results.detections import Detections
+from cvstudio.results.heat_map import HeatMap
+from cvstudio.results.hog_cells import HogCells
+from cvstudio.results.keypoints import Landmarks
+from cvstudio.results.masks import PrototypeMasks
+from cvstudio.results.neighbours import Neighbours
+from cvstudio.results.picture import LightPicture, Picture
+from cvstudio.results.proposals import Level, Proposals
+from cvstudio.results.segmentation import ClassMaps, Segmentation
+from cvstudio.results.spectrogram import Spectrogram
 
 SIZE = Size(160, 120)
 WHOLE = Rect(0.0, 0.0, 160.0, 120.0)

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from cvstudio.cli import main
+from cvstudio.cli.main import main
+from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, ModelSpec
-from cvstudio.progress import Progress
 from cvstudio.training import RECIPES, Settings, Source, TrainingRecipe
 from cvstudio.training.base import Report
 from cvstudio.weights.store import load_state_dict

@@ -9,16 +9,18 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 
-from cvstudio.analyses.base import PICTURE_OR_VIDEO, Analysis, Slot
-from cvstudio.api import make_instance
-from cvstudio.bindings import Several, Text
+from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis, Slot
+from cvstudio.analyses.binding import Several, Text
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.data.geometry import Rect, Size
+from cvstudio.foundation.params import Doc, Range
 from cvstudio.media import MediaKind
-from cvstudio.params import Doc, Range
-from cvstudio.results import Detections, Labels, Picture
-from cvstudio.samples import sample_path
-from cvstudio.session import AnalysisInstance
-from cvstudio.stages import Inputs, Stage
-from cvstudio.types import Rect, Size
+from cvstudio.media.examples.files import sample_path
+from cvstudio.results.classification import Labels
+from cvstudio.results.detections import Detections
+from cvstudio.results.picture import Picture
+from cvstudio.run.runner import make_instance
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 TILE = 32

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.api import Runner, make_instance
+from cvstudio.data.geometry import Rect, View
 from cvstudio.draw import Look, render
 from cvstudio.exporters import EXPORTERS, export, exporters_for, recipe_path
+from cvstudio.foundation.params import Range, fields_of, from_mapping, to_mapping
+from cvstudio.foundation.paths import resource
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.examples.files import SAMPLES, sample_path
 from cvstudio.models import MODELS
-from cvstudio.params import Range, fields_of, from_mapping, to_mapping
-from cvstudio.progress import Progress
-from cvstudio.recipe import load_recipe
-from cvstudio.resources import resource
-from cvstudio.samples import SAMPLES, sample_path
+from cvstudio.run.recipe import load_recipe
+from cvstudio.run.runner import Runner, make_instance
 from cvstudio.training import RECIPES
-from cvstudio.types import Rect, View
 from cvstudio.weights import hub
 from cvstudio.weights.embedded import card
 from cvstudio.weights.store import cached_path

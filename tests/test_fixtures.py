@@ -58,7 +58,7 @@ def differences(found: Any, expected: Any, where: str = "") -> list[str]:
 @pytest.fixture
 def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The home of a user of version 0.1.0, in which the program runs; its networks are registered."""
-    from cvstudio.gallery import forget_galleries
+    from cvstudio.analyses.classification._gallery import forget_galleries
     from cvstudio.models import MODELS
 
     folder: Path = observe.unpack(tmp_path / "user")
@@ -104,7 +104,7 @@ def test_a_project_opens_as_it_was(user: Path) -> None:
 
 
 def test_a_project_is_saved_again_with_the_same_content(user: Path) -> None:
-    from cvstudio.project import load_project, save_project
+    from cvstudio.session.project import load_project, save_project
 
     path = user / "files/studio.cvstudio"
     state, position_secs = load_project(path)
@@ -177,7 +177,7 @@ def test_a_checkpoint_is_found_where_it_was_put(key: str, tmp_path: Path, monkey
 
 @pytest.mark.parametrize("key", ["scene", "scene-depth", "clip"])
 def test_a_sample_that_was_made_is_not_made_again(user: Path, key: str) -> None:
-    from cvstudio.samples import sample_path
+    from cvstudio.media.examples.files import sample_path
 
     path = user / "cache/cvstudio/samples/v1" / EXPECTED["names"]["samples"][key]
     path.parent.mkdir(parents=True)
@@ -206,7 +206,7 @@ def test_trainings_are_listed_as_far_as_they_are(trained: Path) -> None:
 def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
     trained: Path, digits: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from cvstudio.cli import main
+    from cvstudio.cli.main import main
 
     curves = trained / "digits/curves.jsonl"
     before = curves.read_text(encoding="utf-8").splitlines()
@@ -234,9 +234,9 @@ def test_trainings_lie_where_they_did_when_nothing_is_said(home: Path, monkeypat
 def test_a_measured_precision_is_taken(user: Path) -> None:
     import torch
 
-    from cvstudio.host import Host
+    from cvstudio.foundation.progress import Progress
     from cvstudio.models import MODELS
-    from cvstudio.progress import Progress
+    from cvstudio.models.runtime.host import Host
 
     path, spec = user / "cache/cvstudio/precision.json", MODELS["residual-60"]
     host = Host("cpu", precision="auto", measure=False)
@@ -263,8 +263,8 @@ def without_kinds(layer: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_kept_layers_are_taken_and_looked_at_again_they_are_the_same(user: Path) -> None:
-    from cvstudio.inspection.kept import inspection_of
     from cvstudio.models import MODELS
+    from cvstudio.models.inspection.store import inspection_of
 
     path, spec = user / "cache/cvstudio/inspections/residual-60.json", MODELS["residual-60"]
     text = path.read_text(encoding="utf-8")
@@ -283,15 +283,15 @@ def test_kept_layers_are_taken_and_looked_at_again_they_are_the_same(user: Path)
 
 
 def test_a_measured_speed_is_known(user: Path) -> None:
-    from cvstudio.inspection.speed import known_speeds, speed_key
     from cvstudio.models import MODELS
+    from cvstudio.models.inspection.speed import known_speeds, speed_key
 
     found = known_speeds()[speed_key(MODELS["residual-60"], "cpu", "float32")]
     assert (found.ms, found.what, found.precision) == (123.25, "model", "float32, channels last")
 
 
 def test_kept_thumbnails_are_taken(user: Path) -> None:
-    from cvstudio.thumbnail_cache import ThumbnailCache
+    from cvstudio.media.thumbnail_cache import ThumbnailCache
 
     def thumbnail(name: str) -> Any:
         path = user / "files" / name

@@ -14,21 +14,30 @@ import pytest
 
 import cvstudio
 from cvstudio.analyses import ANALYSES
-from cvstudio.annotations import ANNOTATION_FORMATS, AnnotationFormat
-from cvstudio.api import Runner, make_instance
-from cvstudio.bindings import AnnotationSet, MediaList, ResultOf, Several, TextInput, open_annotations, open_media_list
-from cvstudio.errors import BindingError, MediaError, ProjectError
+from cvstudio.analyses.binding import (
+    AnnotationSet,
+    MediaList,
+    ResultOf,
+    Several,
+    TextInput,
+    open_annotations,
+    open_media_list,
+)
+from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.exporters import EXPORTERS, export, recipe_path
-from cvstudio.layers import without_layer
+from cvstudio.foundation.cache import Cache
+from cvstudio.foundation.errors import BindingError, MediaError, ProjectError
+from cvstudio.foundation.progress import Progress
 from cvstudio.media import MediaKind, open_media
-from cvstudio.progress import Progress
-from cvstudio.project import load_project, save_project
-from cvstudio.recipe import load_recipe
-from cvstudio.resolve import resolve
-from cvstudio.samples import sample_path
-from cvstudio.session import AnalysisInstance, Session, State, replace_instance, with_bound
-from cvstudio.stages import Cache
-from cvstudio.transitions import with_active, with_analysis
+from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat
+from cvstudio.media.examples.files import sample_path
+from cvstudio.run.recipe import load_recipe
+from cvstudio.run.runner import Runner, make_instance
+from cvstudio.session.layers import without_layer
+from cvstudio.session.project import load_project, save_project
+from cvstudio.session.resolve import resolve
+from cvstudio.session.session import Session, State, replace_instance, with_bound
+from cvstudio.session.transitions import with_active, with_analysis
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +84,7 @@ def hiding(analyses: ModuleType) -> float:
 
 
 def _score_field() -> Any:
-    from cvstudio.params import fields_of
+    from cvstudio.foundation.params import fields_of
 
     fields = [field for params in ANALYSES["detect"].params_types(None) for field in fields_of(params)]
     return next(field for field in fields if field.name == "score")

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from cvstudio.api import Runner, make_instance
-from cvstudio.batch import Batch, BatchPlan
 from cvstudio.exporters import EXPORTERS, export
-from cvstudio.progress import Progress
-from cvstudio.samples import sample_path
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.examples.files import sample_path
+from cvstudio.run.batch import Batch, BatchPlan
+from cvstudio.run.runner import Runner, make_instance
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def analyses(new_inputs: ModuleType) -> ModuleType:
 
 
 def run(*arguments: str | Path) -> int:
-    from cvstudio.cli import main
+    from cvstudio.cli.main import main
 
     return main(["run", *map(str, arguments), "-q"])
 
@@ -81,7 +81,7 @@ def test_another_analysis_that_makes_no_sense_is_one_sentence(upstream, words, t
 
 
 def test_a_value_of_another_analysis_may_hold_commas():
-    from cvstudio.cli_inputs import upstream_of
+    from cvstudio.cli.inputs import upstream_of
 
     found = upstream_of("detect:hog,score=0.25,classes=person")
     assert (found.model, found.values) == ("hog", {"score": 0.25, "classes": ("person",)})

@@ -15,14 +15,16 @@ import numpy as np
 import pytest
 
 import cvstudio
-from cvstudio.agreement import Agreement
 from cvstudio.analyses import ANALYSES
+from cvstudio.data.geometry import Size, View
+from cvstudio.data.samples import Image
 from cvstudio.draw import PAINTERS, Emphasis, Look, Pair, Stack, painter_of, render
-from cvstudio.point_agreement import PointAgreement
-from cvstudio.result import Placement, Result, Tolerance, agreement, result_types
-from cvstudio.results import HeatMap, Source
-from cvstudio.table import ABSENT, Column, Table, number
-from cvstudio.types import Image, Size, View
+from cvstudio.results.agreement import Agreement
+from cvstudio.results.heat_map import HeatMap
+from cvstudio.results.point_agreement import PointAgreement
+from cvstudio.results.result import Placement, Result, Tolerance, agreement, result_types
+from cvstudio.results.source import Source
+from cvstudio.results.tables import ABSENT, Column, Table, number
 from tests.example_results import EXAMPLES, SIZE, detections, landmarks, segmentation
 
 RESULTS: dict[str, Result] = {

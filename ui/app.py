@@ -17,7 +17,7 @@ from PySide6.QtCore import QTimer  # noqa: E402  (the environment has to be prep
 from PySide6.QtGui import QIcon  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
-from cvstudio.resources import resource  # noqa: E402
+from cvstudio.foundation.paths import resource  # noqa: E402
 
 STARTED_MS = 1000
 """By then the window is there and complete."""
@@ -25,8 +25,8 @@ STARTED_MS = 1000
 
 def make_application(arguments: Sequence[str] = ()) -> QApplication:
     """The QApplication, set up as the window and the tests need it."""
-    from ui.settings import Settings
-    from ui.theme import apply_theme
+    from ui.base.settings import Settings
+    from ui.base.theme import apply_theme
 
     # A worker's Python code may hold the interpreter for one interval: less is a shorter wait for the window.
     sys.setswitchinterval(0.001)
@@ -54,9 +54,9 @@ def run_window(arguments: Sequence[str]) -> int:
     options = parser.parse_args(list(arguments))
     app = make_application()
 
+    from ui.base.uncaught import UncaughtErrors
     from ui.crash_log import CrashLog
-    from ui.main_window import MainWindow
-    from ui.uncaught import UncaughtErrors
+    from ui.window.main_window import MainWindow
 
     crash = CrashLog()
     crash.start()

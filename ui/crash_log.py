@@ -8,7 +8,7 @@ import logging.handlers
 from pathlib import Path
 from typing import IO
 
-from cvstudio.resources import user_log_dir
+from cvstudio.foundation.paths import user_log_dir
 
 
 class CrashLog:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cvstudio.threads import let_waiting_threads_sleep
+from cvstudio.models.runtime.cpu_threads import let_waiting_threads_sleep
 
 QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 ALLOCATION_LIMIT_MB = 1024

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cvstudio.analyses.base import Analysis
-from cvstudio.registry import Registry
+from cvstudio.analyses.analysis import Analysis
+from cvstudio.foundation.registry import Registry
 
 ANALYSES: Registry[Analysis] = Registry("analysis", __name__, order=lambda analysis: analysis.order)
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.params import Choices, Doc, Range
-from cvstudio.registry import Registry
-from cvstudio.types import Size, View
+from cvstudio.data.geometry import Size, View
+from cvstudio.foundation.params import Choices, Doc, Range
+from cvstudio.foundation.registry import Registry
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.geometry import Size, View
+from cvstudio.draw._labels import text_size
 from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, grid_size, paints, visible_part
-from cvstudio.draw.labels import text_size
 from cvstudio.draw.palette import INK, PAPER, class_colour
 from cvstudio.draw.text import text_mask
-from cvstudio.neighbours import Neighbours
-from cvstudio.types import Size, View
+from cvstudio.results.neighbours import Neighbours
 
 SHARE = 0.22
 """Of the picture's height, that a thumbnail takes at most; within `SMALLEST` and `LARGEST` pixels."""

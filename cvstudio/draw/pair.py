@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.geometry import Size, View, readonly
+from cvstudio.data.samples import Image
+from cvstudio.draw._labels import text_size
 from cvstudio.draw.base import Emphasis, Look, draw, grid, grid_origin, grid_size, paints
-from cvstudio.draw.labels import text_size
 from cvstudio.draw.palette import INK, PAPER
 from cvstudio.draw.text import chip
-from cvstudio.result import Result
-from cvstudio.results import Source
-from cvstudio.types import Image, Size, View, readonly
+from cvstudio.results.result import Result
+from cvstudio.results.source import Source
 
 P = TypeVar("P", bound=Image)
 

@@ -6,6 +6,9 @@ import functools
 
 import xxhash
 
+from cvstudio.draw.base import Look
+from cvstudio.results.detections import Detections
+
 RGB = tuple[int, int, int]
 
 INK: RGB = (16, 18, 22)
@@ -59,3 +62,9 @@ def contrast(one: RGB, other: RGB) -> float:
 def text_on(colour: RGB) -> RGB:
     """Near-black or white, whichever is easier to read on `colour`."""
     return max((INK, PAPER), key=lambda text: contrast(text, colour))
+
+
+def row_colour(result: Detections, row: int, look: Look) -> RGB:
+    """The colour of the class or, where the look says so, of the identity if there is one."""
+    number = result.identity(row) if look.colour_by == "identity" else None
+    return class_colour(result.label(row)) if number is None else identity_colour(number)

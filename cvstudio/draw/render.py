@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.geometry import View
+from cvstudio.data.samples import Image
+from cvstudio.draw._base_picture import Colour, Ground, plain
 from cvstudio.draw.base import Emphasis, Look, draw, painter_of
-from cvstudio.draw.ground import Colour, Ground, plain
-from cvstudio.types import Image, View
 
 BACKGROUND = (22, 24, 28)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.geometry import Size, View
 from cvstudio.draw.base import Emphasis, Look, draw, paints
-from cvstudio.result import Result
-from cvstudio.results import Source
-from cvstudio.types import Size, View
+from cvstudio.results.result import Result
+from cvstudio.results.source import Source
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.geometry import View
+from cvstudio.draw._labels import MAX_LABELS, Label, label_text, place_texts, text_size
 from cvstudio.draw.base import Emphasis, Look, grid_size, painted_over, paints
-from cvstudio.draw.boxes import REACH, box_corners, outline, paint_chips
-from cvstudio.draw.labels import MAX_LABELS, Label, label_text, place_texts, text_size
+from cvstudio.draw.detections import REACH, box_corners, outline, paint_chips
 from cvstudio.draw.palette import INK, RGB, class_colour
-from cvstudio.suppression import Pairs, Suppression
-from cvstudio.types import View
+from cvstudio.results.suppression import Pairs, Suppression
 
 TAKEN: RGB = (76, 141, 255)
 GOES: RGB = (213, 94, 0)

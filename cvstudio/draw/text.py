@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.geometry import readonly
 from cvstudio.draw.palette import RGB
-from cvstudio.resources import resource
-from cvstudio.types import readonly
+from cvstudio.foundation.paths import resource
 
 FACE = "CVStudioSans-Regular.otf"
 PADDING = 4

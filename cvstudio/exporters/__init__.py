@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cvstudio.errors import ExportError
 from cvstudio.exporters.base import (
     Accepts,
     Combined,
@@ -20,7 +19,8 @@ from cvstudio.exporters.base import (
     recipe_path,
     tabular,
 )
-from cvstudio.registry import Registry
+from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.registry import Registry
 
 ALIASES = {".jpeg": ".jpg", ".m4v": ".mp4"}
 """Other suffixes by which people name a format."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem, of
-from cvstudio.progress import Progress
-from cvstudio.results import Detections
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.detections import Detections
 
 
 def _write_npz(path: Path, item: ExportItem, progress: Progress) -> None:

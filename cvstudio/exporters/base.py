@@ -10,15 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from cvstudio.atomic import atomic_path
+from cvstudio.data.samples import Image
 from cvstudio.draw.base import Look, painter_of
-from cvstudio.errors import ExportError
+from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.params import NoParams, from_mapping
+from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import Media
-from cvstudio.params import from_mapping
-from cvstudio.progress import Progress
-from cvstudio.result import Placement, Result
-from cvstudio.stages import NoParams
-from cvstudio.types import Image
+from cvstudio.results.result import Placement, Result
 
 P = TypeVar("P")
 
@@ -171,7 +170,7 @@ class Exporter:
     video : it takes `ExportItem.frames` of a whole video instead of one result
     either : it takes `frames` too where they are given
     preferred : written by the command line where no format is asked for
-    params : options of the format, a class of `cvstudio.params` declarations
+    params : options of the format, a class of `cvstudio.foundation.params` declarations
     folder : it writes several files into a folder
     finish : callable (folder), after everything is in a `folder`
     combined : how a batch writes one file for all its pictures; None gives each picture its own file

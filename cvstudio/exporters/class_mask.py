@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from cvstudio.draw.palette import class_colour
-from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem, of
-from cvstudio.progress import Progress
-from cvstudio.segmentation import Segmentation
+from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.segmentation import Segmentation
 
 VOID = 255
 """Where no class is believed, as in PASCAL VOC's masks."""

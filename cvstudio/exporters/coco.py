@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cvstudio.exporters import EXPORTERS
-from cvstudio.exporters._things import Tolerance, corner_and_extent, polygons_of, within
+from cvstudio.exporters._detections import Tolerance, corner_and_extent, polygons_of, within
 from cvstudio.exporters.base import Combined, Exporter, ExportItem, Piece, of
-from cvstudio.params import Choices, Doc, from_mapping
-from cvstudio.progress import Progress
-from cvstudio.results import Detections
+from cvstudio.foundation.params import Choices, Doc, from_mapping
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.detections import Detections
 
 
 @dataclass(frozen=True)

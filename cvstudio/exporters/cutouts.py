@@ -9,17 +9,17 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.atomic import atomic_path
-from cvstudio.errors import ExportError
+from cvstudio.data.samples import Image
 from cvstudio.exporters import EXPORTERS
-from cvstudio.exporters._files import encoded, opaque, safe_name
-from cvstudio.exporters._things import within
+from cvstudio.exporters._detections import within
 from cvstudio.exporters.base import Exporter, ExportItem, Moment, of
-from cvstudio.masks import edges
-from cvstudio.params import Doc, Range
-from cvstudio.progress import Progress
-from cvstudio.results import Detections
-from cvstudio.types import Image
+from cvstudio.exporters.file_names import encoded, opaque, safe_name
+from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.params import Doc, Range
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.detections import Detections
+from cvstudio.results.masks import edges
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import numpy as np
 
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem, of
-from cvstudio.progress import Progress
-from cvstudio.results import HeatMap
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.heat_map import HeatMap
 
 
 def _write_npz(path: Path, item: ExportItem, progress: Progress) -> None:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
-from cvstudio.exporters._files import encoded
-from cvstudio.exporters._things import Tolerance, polygons_of, within
+from cvstudio.exporters._detections import Tolerance, polygons_of, within
 from cvstudio.exporters.base import Exporter, ExportItem, of
+from cvstudio.exporters.file_names import encoded
+from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.params import Choices, Doc
+from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
-from cvstudio.params import Choices, Doc
-from cvstudio.progress import Progress
-from cvstudio.results import Detections
+from cvstudio.results.detections import Detections
 
 VERSION = "5.5.0"
 """The version of LabelMe whose form this is; later ones read it."""

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
-from cvstudio.exporters._things import corner_and_extent, within
+from cvstudio.exporters._detections import corner_and_extent, within
 from cvstudio.exporters.base import Exporter, ExportItem, of
-from cvstudio.progress import Progress
-from cvstudio.results import Detections
+from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.detections import Detections
 
 
 def _write(path: Path, item: ExportItem, progress: Progress) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.geometry import View
+from cvstudio.data.samples import Image
 from cvstudio.draw import render, render_alone
-from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem, drawable
-from cvstudio.progress import Progress
-from cvstudio.result import Placement
-from cvstudio.types import Image, View
+from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.result import Placement
 
 MAX_COLUMNS = 8000
 JPEG_QUALITY = 95

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem, of
-from cvstudio.progress import Progress
-from cvstudio.results import Spectrogram
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.spectrogram import Spectrogram
 
 
 def _write_npz(path: Path, item: ExportItem, progress: Progress) -> None:

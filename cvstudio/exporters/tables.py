@@ -10,8 +10,8 @@ from typing import Any
 
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Combined, Exporter, ExportItem, Moment, Piece, tabular
-from cvstudio.progress import Progress
-from cvstudio.table import Table, csv_text
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.tables import Table, csv_text
 
 WITHOUT_FRAMES = "cvstudio-detections"
 """The form of a video without a single frame, whose results nobody has seen."""

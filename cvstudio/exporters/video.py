@@ -12,16 +12,16 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.geometry import View
 from cvstudio.draw import render
-from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem, on_a_picture
 from cvstudio.exporters.video_sound import SoundTrack
+from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.params import Choices, Doc
+from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import Media
 from cvstudio.media.container import open_container, time_base, video_stream
-from cvstudio.params import Choices, Doc
-from cvstudio.progress import Progress
-from cvstudio.types import View
 
 CRF: Mapping[str, str] = {"high": "18", "good": "23", "small": "28"}
 """x264's constant rate factor: 18 can hardly be told from the source, 23 is its own default."""

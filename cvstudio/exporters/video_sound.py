@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from cvstudio.media.audio import AudioReader
+from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import Media
 from cvstudio.media.container import audio_stream, first_frame, open_container, time_base, video_stream
-from cvstudio.media.identity import decoding
-from cvstudio.media.sound_choice import chosen_track
-from cvstudio.progress import Progress
+from cvstudio.media.file_identity import decoding
+from cvstudio.media.formats.audio import AudioReader
+from cvstudio.media.sound_tracks import chosen_track
 
 BLOCK_SAMPLES = 1024
 

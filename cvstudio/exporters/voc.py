@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from cvstudio.atomic import atomic_path
 from cvstudio.exporters import EXPORTERS
-from cvstudio.exporters._files import put_picture, safe_name
-from cvstudio.exporters._things import within
+from cvstudio.exporters._detections import within
 from cvstudio.exporters.base import Exporter, ExportItem, Moment, of
-from cvstudio.masks import edges
-from cvstudio.params import Doc
-from cvstudio.progress import Progress
-from cvstudio.results import Detections
+from cvstudio.exporters.file_names import put_picture, safe_name
+from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.params import Doc
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.detections import Detections
+from cvstudio.results.masks import edges
 
 ROOT = Path("VOCdevkit", "VOC2012")
 """Where readers of VOC look, torchvision's among them: `VOCDetection(folder, year="2012", image_set="trainval")`."""

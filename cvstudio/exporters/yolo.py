@@ -9,16 +9,16 @@ from typing import Annotated
 
 import numpy as np
 
-from cvstudio.atomic import atomic_path
-from cvstudio.errors import ExportError
 from cvstudio.exporters import EXPORTERS
-from cvstudio.exporters._files import put_picture, safe_name
-from cvstudio.exporters._outlines import joined
-from cvstudio.exporters._things import Tolerance, polygons_of, within
+from cvstudio.exporters._detections import Tolerance, polygons_of, within
+from cvstudio.exporters._polygons import joined
 from cvstudio.exporters.base import Exporter, ExportItem, of
-from cvstudio.params import Choices, Doc
-from cvstudio.progress import Progress
-from cvstudio.results import Detections
+from cvstudio.exporters.file_names import put_picture, safe_name
+from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.params import Choices, Doc
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.detections import Detections
 
 CLASSES = "data.yaml"
 

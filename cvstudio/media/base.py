@@ -9,9 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cvstudio.closing import Closing
-from cvstudio.params import Field
-from cvstudio.types import Frame, Size
+from cvstudio.data.geometry import Size
+from cvstudio.data.samples import Frame
+from cvstudio.foundation.closing import Closing
+from cvstudio.foundation.params import Field
 
 
 class MediaKind(StrEnum):

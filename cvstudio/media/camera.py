@@ -1,7 +1,7 @@
 """Cameras, of which only the newest frame counts.
 
 A camera is named by its identity alone: `camera:/dev/video0@1280x720`. Files that are sent as if they were one are in
-`cvstudio.media.simulated_camera`.
+`cvstudio.media.formats.simulated_camera`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.errors import MediaError
+from cvstudio.data.geometry import Size
+from cvstudio.data.samples import Frame
+from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind
+from cvstudio.media.camera_tap import new_source, tap_of
 from cvstudio.media.formats import FORMATS
-from cvstudio.media.tap import new_source, tap_of
-from cvstudio.progress import Progress
-from cvstudio.types import Frame, Size
 
 PREFIX = "camera:"
 SIZES = (Size(640, 480), Size(1280, 720), Size(1920, 1080))

@@ -9,10 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from cvstudio.errors import MediaError
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import SoundTrack
+from cvstudio.media.file_identity import damaged, decoding, quoted
 from cvstudio.media.headers import is_heif
-from cvstudio.media.identity import damaged, decoding, quoted
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from cvstudio.media.identity import check_size, damaged, decoding
+from cvstudio.data.geometry import Size
+from cvstudio.media.file_identity import check_size, damaged, decoding
 from cvstudio.media.pnm import FULL
-from cvstudio.types import Size
 
 # TIFF 6.0: width, height, bits per sample, orientation, samples per pixel, planar configuration, sample format.
 _TIFF_TAGS = frozenset({256, 257, 258, 274, 277, 284, 339})

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cvstudio.errors import MediaError
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import Format, Media, MediaKind
+from cvstudio.media.file_identity import HEAD_BYTES, decoding, find_file, media_id, quoted
 from cvstudio.media.formats import FORMATS
-from cvstudio.media.identity import HEAD_BYTES, decoding, find_file, media_id, quoted
-from cvstudio.media.settings import with_settings
+from cvstudio.media.reading import with_settings
 
 
 def open_media(
@@ -25,7 +25,7 @@ def open_media(
     path : a file; a name in the other Unicode normal form than the one on disk is found, too
     kind : what the user says that it is: a picture of 8 bits can be a disparity map, a depth map can be looked at
         as a picture, a video as its sound. None lets the content decide.
-    settings : how it is to be read, by name; see `cvstudio.media.settings`
+    settings : how it is to be read, by name; see `cvstudio.media.reading`
 
     Raises
     ------

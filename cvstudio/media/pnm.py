@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.media.identity import decoding
+from cvstudio.media.file_identity import decoding
 
 FULL = (255, 65535)
 _GAP = rb"(?:\s|#[^\n]*\n)+"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cvstudio.models.base import Architecture, ModelSpec
-from cvstudio.registry import Registry
+from cvstudio.foundation.registry import Registry
+from cvstudio.models.spec import Architecture, ModelSpec
 
 MODELS: Registry[ModelSpec] = Registry("model", __name__)
 

@@ -1,6 +1,6 @@
 """Training: augmentation, transfer, distillation, self-training, and the recipes that made the embedded models."""
 
-from cvstudio.registry import Registry
+from cvstudio.foundation.registry import Registry
 from cvstudio.training.base import Settings, Source, Task, TrainingRecipe
 
 RECIPES: Registry[TrainingRecipe] = Registry("training recipe", "cvstudio.training.recipes")

@@ -18,7 +18,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.models._imagenet import GREY
+from cvstudio.models.shared.imagenet import GREY
 
 Pixels = NDArray[np.uint8]
 

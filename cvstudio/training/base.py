@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from cvstudio.progress import Progress
+from cvstudio.foundation.progress import Progress
 
 Report = Callable[[Mapping[str, float]], None]
 """Takes figures by name while an epoch runs: they become points of the live curves."""

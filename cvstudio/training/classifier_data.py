@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.progress import Progress
+from cvstudio.foundation.progress import Progress
 from cvstudio.training import augment, sets
 from cvstudio.training.augment import Affine, Pixels
 

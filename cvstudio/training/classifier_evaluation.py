@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.progress import Progress
+from cvstudio.data.samples import Image
+from cvstudio.foundation.progress import Progress
 from cvstudio.training import sets
 from cvstudio.training.classifier_data import imagenet_indices, strangers
-from cvstudio.types import Image
 
 BINS = 15
 """Of equal width, for the expected calibration error."""
@@ -90,7 +90,7 @@ def calibrate(data: Path, weights: Path, progress: Progress) -> Mapping[str, Any
     The threshold is where at most `STRANGERS_NAMED` of half of the unseen strangers would be named; the other half is
     what `evaluate` counts.
     """
-    from cvstudio.models.residual import SIZE
+    from cvstudio.models.classification.residual import SIZE
 
     network = _network(weights)
     small = sets.tiny_imagenet(data, progress)

@@ -1,7 +1,7 @@
 """The classifier's training: a published network is transferred to the classes, then a small one learns from it.
 
 The teacher, SqueezeNet 1.1 (Iandola et al., 2016), first learns a new last layer, then learns whole at two rates
-(`transfer`). The student, a residual network (`cvstudio.models._residual`), learns from labels with CutMix and from
+(`transfer`). The student, a residual network (`cvstudio.models.shared.residual`), learns from labels with CutMix and from
 the teacher's softened answer (`distill`) on the very same view (Beyer et al., "Knowledge distillation: A good teacher
 is patient and consistent", CVPR 2022). Photographs take part: those of the published teacher's 1000 classes teach a
 second head, which is not shipped, and those of no known class teach the student to say nothing.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.progress import Progress
+from cvstudio.foundation.progress import Progress
 from cvstudio.training import mix
 from cvstudio.training.base import Report, Settings
 from cvstudio.training.classifier_data import Data, batch, squeezenet
@@ -64,7 +64,7 @@ class ClassifierTask:
     def prepare(self, progress: Progress) -> None:
         import torch
 
-        from cvstudio.models._residual import WIDTHS, Classifier
+        from cvstudio.models.shared.residual import WIDTHS, Classifier
         from cvstudio.training.sets import require
 
         settings = self.settings
@@ -89,7 +89,7 @@ class ClassifierTask:
         import torch
         from safetensors.torch import load_file, save_file
 
-        from cvstudio.atomic import atomic_path
+        from cvstudio.foundation.atomic_files import atomic_path
 
         settings = self.settings
         path = settings.data / FILES[-1]
@@ -160,7 +160,7 @@ class ClassifierTask:
     def _input(self, pictures: Tensor, size: int | None = None) -> Tensor:
         import torch
 
-        from cvstudio.models._residual import normalise
+        from cvstudio.models.shared.residual import normalise
 
         x = normalise(pictures)
         if size is not None and size != x.shape[-1]:
@@ -217,8 +217,8 @@ class ClassifierTask:
         """Logits (n, classes) of small pictures as the program sees them."""
         import torch
 
-        from cvstudio.models.residual import prepare
-        from cvstudio.types import Image
+        from cvstudio.data.samples import Image
+        from cvstudio.models.classification.residual import prepare
 
         found = []
         for start in range(0, len(rows), 100):

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.atomic import atomic_path
-from cvstudio.progress import Progress
+from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.progress import Progress
 from cvstudio.training import sets
 from cvstudio.training.augment import Pixels
 from cvstudio.training.detector_teacher import LABELS, Found, Teacher

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.average_precision import Boxes, average_precision, match
-from cvstudio.nms import nms
-from cvstudio.progress import Progress
-from cvstudio.results import Detections
-from cvstudio.stages import NoParams
+from cvstudio.data.boxes import nms
+from cvstudio.data.samples import Image
+from cvstudio.foundation.params import NoParams
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.detections import Detections
 from cvstudio.training import sets
+from cvstudio.training.average_precision import Boxes, average_precision, match
 from cvstudio.training.detector_data import labelled
 from cvstudio.training.detector_teacher import COCO_NUMBERS, LABELS
-from cvstudio.types import Image
 
 IOU = 0.55
 """Overlap of the suppression, as the program's default is."""
@@ -158,7 +158,7 @@ def calibrate(data: Path, weights: Path, progress: Progress) -> Mapping[str, Any
 
     The network has seen those pictures, so that its scores there are a little high; the held-out ones only measure.
     """
-    from cvstudio.models.pyramid import SIZE
+    from cvstudio.models.detection.pyramid import SIZE
 
     network = _network(weights)
     kept, _ = sets.voc5_split(data)

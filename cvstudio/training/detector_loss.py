@@ -17,7 +17,7 @@ from cvstudio.training.detector_views import MASK_STRIDE, Target
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cvstudio.models._pyramid import Raw
+    from cvstudio.models.shared.pyramid import Raw
 
 TOP = 10
 """Places that learn each box."""

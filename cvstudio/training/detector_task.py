@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from cvstudio.average_precision import Boxes, average_precision
-from cvstudio.nms import nms
-from cvstudio.progress import Progress
+from cvstudio.data.boxes import nms
+from cvstudio.foundation.progress import Progress
 from cvstudio.training import detector_data, detector_views, sets
+from cvstudio.training.average_precision import Boxes, average_precision
 from cvstudio.training.base import Report, Settings
 from cvstudio.training.detector_data import Sample
 from cvstudio.training.detector_teacher import LABELS, Teacher
@@ -53,7 +53,7 @@ class DetectorTask:
     def prepare(self, progress: Progress) -> None:
         import torch
 
-        from cvstudio.models._pyramid import DetectorNet
+        from cvstudio.models.shared.pyramid import DetectorNet
 
         settings = self.settings
         sets.require(settings.data, FILES)
@@ -132,8 +132,8 @@ class DetectorTask:
     def train_epoch(self, epoch: int, report: Report, progress: Progress) -> Mapping[str, float]:
         import torch
 
-        from cvstudio.models._pyramid import decode, places
-        from cvstudio.models._residual import normalise
+        from cvstudio.models.shared.pyramid import decode, places
+        from cvstudio.models.shared.residual import normalise
         from cvstudio.training.detector_loss import losses
 
         rng = np.random.default_rng((self.settings.seed, epoch))
@@ -173,9 +173,9 @@ class DetectorTask:
     def validate(self, epoch: int, progress: Progress) -> Mapping[str, float]:
         import torch
 
-        from cvstudio.models._imagenet import GREY
-        from cvstudio.models._pyramid import decode, places
-        from cvstudio.models._residual import normalise
+        from cvstudio.models.shared.imagenet import GREY
+        from cvstudio.models.shared.pyramid import decode, places
+        from cvstudio.models.shared.residual import normalise
         from cvstudio.training.augment import scaling
 
         if (epoch + 1) % VALIDATE_EVERY and epoch + 1 < self.epochs:
@@ -231,7 +231,7 @@ def _best(boxes: np.ndarray[Any, Any], scores: np.ndarray[Any, Any], floor: floa
 
 def _start_from_classifier(network: Any) -> None:
     """The trunk as the embedded classifier learnt it."""
-    from cvstudio.errors import UserError
+    from cvstudio.foundation.errors import UserError
     from cvstudio.weights.checks import load_into
     from cvstudio.weights.embedded import embedded_path
     from cvstudio.weights.store import load_state_dict

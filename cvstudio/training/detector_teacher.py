@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.nms import nms
+from cvstudio.data.boxes import nms
 from cvstudio.training.augment import Pixels
 
 SIZE = 416

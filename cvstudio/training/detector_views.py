@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.models._imagenet import GREY
+from cvstudio.models.shared.imagenet import GREY
 from cvstudio.training import augment
 from cvstudio.training.augment import Affine, Pixels
 from cvstudio.training.detector_data import Sample

@@ -11,9 +11,9 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-from cvstudio.atomic import atomic_path
-from cvstudio.errors import UserError
-from cvstudio.progress import Progress
+from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.progress import Progress
 from cvstudio.training.base import Settings, Task
 
 CHECKPOINT = "checkpoint.pt"

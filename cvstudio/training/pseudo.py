@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.types import readonly
+from cvstudio.data.geometry import readonly
 
 
 @dataclass(frozen=True, eq=False)

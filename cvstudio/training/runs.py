@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from cvstudio.atomic import atomic_path
-from cvstudio.errors import UserError
+from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.errors import UserError
 from cvstudio.training.loop import CURVES
 
 RUN = "run.json"

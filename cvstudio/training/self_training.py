@@ -15,9 +15,9 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.atomic import atomic_path
-from cvstudio.errors import UserError
-from cvstudio.progress import Progress
+from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.progress import Progress
 from cvstudio.training.pseudo import PseudoLabels
 
 STATE = "self-training.json"

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.errors import UserError
-from cvstudio.progress import Progress
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.progress import Progress
 
 HELD_OUT = 10
 """One picture of so many is never trained on: the last of every ten, by number."""

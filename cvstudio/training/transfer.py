@@ -27,7 +27,7 @@ def load_trunk(trunk: nn.Module, state_dict: Mapping[str, Tensor], *, prefix: st
     WeightsError
         Nothing has that prefix, or names or shapes differ. `trunk` is unchanged.
     """
-    from cvstudio.errors import WeightsError
+    from cvstudio.foundation.errors import WeightsError
     from cvstudio.weights.checks import load_into
 
     start = f"{prefix}." if prefix else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from cvstudio.errors import WeightsError
+from cvstudio.foundation.errors import WeightsError
 
 MOST_ROWS = 8
 MOST_ALIKE = 3

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cvstudio.errors import WeightsError
-from cvstudio.progress import Progress
-from cvstudio.resources import user_cache_dir
+from cvstudio.foundation.errors import WeightsError
+from cvstudio.foundation.paths import user_cache_dir
+from cvstudio.foundation.progress import Progress
 from cvstudio.weights import hub
 from cvstudio.weights.declaration import Weights
 from cvstudio.weights.digests import Digest

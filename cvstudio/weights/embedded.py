@@ -11,8 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from cvstudio.errors import WeightsError
-from cvstudio.resources import resource
+from cvstudio.foundation.errors import WeightsError
+from cvstudio.foundation.paths import resource
 from cvstudio.weights.declaration import Weights
 
 FOLDER = "models"

@@ -19,8 +19,8 @@ from email.message import Message
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from cvstudio.errors import WeightsError
-from cvstudio.progress import Progress
+from cvstudio.foundation.errors import WeightsError
+from cvstudio.foundation.progress import Progress
 
 T = TypeVar("T")
 

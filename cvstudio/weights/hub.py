@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from cvstudio.atomic import atomic_path
-from cvstudio.errors import WeightsError
-from cvstudio.progress import Progress
+from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.errors import WeightsError
+from cvstudio.foundation.progress import Progress
 from cvstudio.weights.digests import Digest, digest_of_name
 
 HOSTS = ("huggingface.co", "hf.co")

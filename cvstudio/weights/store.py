@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvstudio.errors import WeightsError
-from cvstudio.resources import resource
+from cvstudio.foundation.errors import WeightsError
+from cvstudio.foundation.paths import resource
 from cvstudio.weights import hub
 from cvstudio.weights.declaration import Weights
 from cvstudio.weights.digests import Digest

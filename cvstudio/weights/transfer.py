@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cvstudio.errors import WeightsError
-from cvstudio.progress import Progress
+from cvstudio.foundation.errors import WeightsError
+from cvstudio.foundation.progress import Progress
 from cvstudio.weights.digests import Digest
 from cvstudio.weights.http import TRANSPORT_ERRORS, Head, Stream
 

@@ -20,15 +20,15 @@ from pathlib import Path
 
 import psutil
 
-from cvstudio.api import make_instance
-from cvstudio.batch import Batch, BatchPlan
-from cvstudio.host import Host
+from cvstudio.foundation.params import NoParams
+from cvstudio.foundation.progress import Progress
 from cvstudio.media import open_media, open_reader
 from cvstudio.models import MODELS
-from cvstudio.precision import WANTED
-from cvstudio.progress import Progress
-from cvstudio.stages import NoParams
-from cvstudio.threads import cpu_streams, let_waiting_threads_sleep
+from cvstudio.models.runtime.cpu_threads import cpu_streams, let_waiting_threads_sleep
+from cvstudio.models.runtime.host import Host
+from cvstudio.models.runtime.precision import WANTED
+from cvstudio.run.batch import Batch, BatchPlan
+from cvstudio.run.runner import make_instance
 
 KEY = "pyramid-5"
 ALONE = 150

@@ -12,9 +12,10 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from cvstudio.data.geometry import Rect, Size, View
+from cvstudio.data.samples import Image
 from cvstudio.draw import Look, Renderer
-from cvstudio.results import Detections
-from cvstudio.types import Image, Rect, Size, View
+from cvstudio.results.detections import Detections
 
 ROUNDS = 15
 SIZE = Size(6000, 4000)

@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cvstudio.api import Runner, make_instance
 from cvstudio.exporters import EXPORTERS, ExportItem, export
-from cvstudio.exporting import export_all
-from cvstudio.progress import Progress
-from cvstudio.stages import Cache
+from cvstudio.exporters.export_all import export_all
+from cvstudio.foundation.cache import Cache
+from cvstudio.foundation.progress import Progress
+from cvstudio.run.runner import Runner, make_instance
 
 
 def main() -> None:

@@ -19,12 +19,12 @@ RUNS = 3
 CODE = """
 import sys, time
 import torch, torchvision
-from cvstudio.host import Host
+from cvstudio.models.runtime.host import Host
 from cvstudio.media import open_media
 from cvstudio.models import MODELS
-from cvstudio.progress import Progress
-from cvstudio.readers import Readers
-from cvstudio.samples import sample_path
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.reader_pool import Readers
+from cvstudio.media.examples.files import sample_path
 spec = MODELS["pyramid-5"]
 with Readers() as readers:
     picture = readers.get(open_media(sample_path("cat"))).read()

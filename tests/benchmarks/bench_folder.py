@@ -23,11 +23,11 @@ import psutil
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtTest import QTest
 
-from cvstudio.samples import sample_path
+from cvstudio.media.examples.files import sample_path
 from ui.app import make_application
-from ui.driving import pause
-from ui.main_window import MainWindow
 from ui.panels.media import MediaPanel
+from ui.tour.input_events import pause
+from ui.window.main_window import MainWindow
 
 COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
 STEPS = 40

@@ -17,13 +17,14 @@ os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="cvstudio-bench-")
 import cv2
 import numpy as np
 
-from cvstudio.features import by_network
-from cvstudio.gallery import BATCH, forget_galleries, open_gallery
+from cvstudio.analyses.classification._features import by_network
+from cvstudio.analyses.classification._gallery import BATCH, forget_galleries, open_gallery
+from cvstudio.analyses.classification._nearest import distances_to, nearest
+from cvstudio.data.samples import Image
+from cvstudio.foundation.paths import user_cache_dir
+from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS
-from cvstudio.neighbours import METRICS, distances_to, nearest
-from cvstudio.progress import Progress
-from cvstudio.resources import user_cache_dir
-from cvstudio.types import Image
+from cvstudio.results.neighbours import METRICS
 
 COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 SIZE = (640, 480)

@@ -25,25 +25,26 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtTest import QTest
 
-from cvstudio.ahead import frames_ahead
-from cvstudio.analyses.detect import SelectParams, SuppressParams, select, suppress
-from cvstudio.api import Runner, make_instance
+from cvstudio.analyses.detection.detect import SelectParams, SuppressParams, select, suppress
+from cvstudio.analyses.stages import Inputs
+from cvstudio.data.geometry import View
 from cvstudio.draw import Look, Renderer
-from cvstudio.host import Host
-from cvstudio.masks import PrototypeMasks
+from cvstudio.foundation.concurrency import side_by_side
+from cvstudio.foundation.params import NoParams
+from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, open_media
+from cvstudio.media.read_ahead import frames_ahead
+from cvstudio.media.reader_pool import Readers, iterate_frames
 from cvstudio.models import MODELS
-from cvstudio.overlap import side_by_side
-from cvstudio.precision import WANTED, Wanted
-from cvstudio.progress import Progress
-from cvstudio.readers import Readers, iterate_frames
-from cvstudio.results import Detections
-from cvstudio.stages import Inputs, NoParams
-from cvstudio.threads import cores_shared, cpu_streams, share_cores
-from cvstudio.types import View
+from cvstudio.models.runtime.cpu_threads import cores_shared, cpu_streams, share_cores
+from cvstudio.models.runtime.host import Host
+from cvstudio.models.runtime.precision import WANTED, Wanted
+from cvstudio.results.detections import Detections
+from cvstudio.results.masks import PrototypeMasks
+from cvstudio.run.runner import Runner, make_instance
 from ui.app import make_application
-from ui.driving import pause
-from ui.main_window import MainWindow
+from ui.tour.input_events import pause
+from ui.window.main_window import MainWindow
 
 VIDEO = Path(__file__).resolve().parents[3] / "shared" / "data" / "video" / "talk_1080p.mp4"
 FRAMES = 90

@@ -18,17 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from cvstudio.average_precision import Boxes, average_precision
+from cvstudio.data.boxes import nms
+from cvstudio.data.samples import Image
+from cvstudio.foundation.progress import Progress
 from cvstudio.media import open_media
+from cvstudio.media.examples.files import sample_path
+from cvstudio.media.reader_pool import Readers
 from cvstudio.models import MODELS
-from cvstudio.models.base import ModelSpec
-from cvstudio.nms import nms
-from cvstudio.precision import Precision, difference
-from cvstudio.progress import Progress
-from cvstudio.readers import Readers
-from cvstudio.samples import sample_path
+from cvstudio.models.runtime.precision import Precision, difference
+from cvstudio.models.spec import ModelSpec
+from cvstudio.training.average_precision import Boxes, average_precision
 from cvstudio.training.detector_evaluation import Labelled, coco128
-from cvstudio.types import Image
 from cvstudio.weights.store import cached_path
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"

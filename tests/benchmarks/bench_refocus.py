@@ -10,8 +10,9 @@ import time
 import cv2
 import numpy as np
 
-from cvstudio.analyses.refocus import align, blend, blur, crop
-from cvstudio.types import DepthMap, Image, View
+from cvstudio.analyses.depth.refocus import align, blend, blur, crop
+from cvstudio.data.geometry import View
+from cvstudio.data.samples import DepthMap, Image
 
 ROUNDS = 25
 

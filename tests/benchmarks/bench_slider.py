@@ -19,15 +19,15 @@ from PIL import Image
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 
-from cvstudio.jobs import Job
-from cvstudio.models.base import MAX_CANDIDATES
-from cvstudio.progress import Progress
-from cvstudio.results import Detections
-from cvstudio.stages import stage_keys
-from cvstudio.types import Size
+from cvstudio.analyses.stages import stage_keys
+from cvstudio.data.geometry import Size
+from cvstudio.foundation.lanes import Job
+from cvstudio.foundation.progress import Progress
+from cvstudio.models.spec import MAX_CANDIDATES
+from cvstudio.results.detections import Detections
 from ui.app import make_application
-from ui.driving import move_mouse, pause
-from ui.main_window import MainWindow
+from ui.tour.input_events import move_mouse, pause
+from ui.window.main_window import MainWindow
 
 SIZE = Size(1920, 1080)
 LIMIT_MS = 16.0

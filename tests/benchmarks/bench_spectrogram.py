@@ -10,9 +10,11 @@ import time
 import librosa
 import numpy as np
 
-from cvstudio.progress import Progress
-from cvstudio.spectrum import render_levels, stream
-from cvstudio.types import Size, Waveform
+from cvstudio.analyses.sound._spectrum import stream
+from cvstudio.data.geometry import Size
+from cvstudio.data.samples import Waveform
+from cvstudio.draw.spectrogram_levels import render_levels
+from cvstudio.foundation.progress import Progress
 
 ROUNDS = 3
 RATE_HZ = 44100

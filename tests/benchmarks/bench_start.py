@@ -35,7 +35,7 @@ import time; began = time.perf_counter()
 import sys
 from ui.app import make_application
 app = make_application()
-from ui.main_window import MainWindow
+from ui.window.main_window import MainWindow
 window = MainWindow(late=True)
 complete = []
 window.completed.connect(lambda: complete.append(time.perf_counter() - began))

@@ -314,7 +314,7 @@ def test_two_set_ups_at_once_go_one_after_the_other(machine: Machine) -> None:
 
 def test_the_program_tells_the_version_of_the_package() -> None:
     import cvstudio
-    from cvstudio.version import __version__
+    from cvstudio.foundation.version import __version__
 
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert cvstudio.__version__ == __version__ == declared

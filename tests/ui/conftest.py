@@ -9,7 +9,7 @@ from PySide6.QtCore import QSize
 from PySide6.QtGui import QCursor, QGuiApplication
 from pytestqt.qtbot import QtBot
 
-from ui.main_window import MainWindow
+from ui.window.main_window import MainWindow
 
 
 @pytest.fixture(autouse=True, scope="session")

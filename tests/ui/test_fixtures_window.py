@@ -13,10 +13,10 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from ui import theme
 from ui.app import make_application
-from ui.driving import pause
-from ui.main_window import MainWindow
+from ui.base import theme
+from ui.tour.input_events import pause
+from ui.window.main_window import MainWindow
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 EXPECTED = json.loads((FIXTURES / "expected.json").read_text(encoding="utf-8"))

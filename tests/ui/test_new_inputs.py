@@ -12,14 +12,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QLineEdit, QPlainTextEdit
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.api import Runner
-from cvstudio.bindings import MediaList, ResultOf, TextInput
+from cvstudio.analyses.binding import MediaList, ResultOf, TextInput
+from cvstudio.data.geometry import Size
 from cvstudio.exporters import EXPORTERS
 from cvstudio.media import open_media
-from cvstudio.results import Labels, Picture
-from cvstudio.samples import sample_path
-from cvstudio.types import Size
-from ui.main_window import MainWindow
+from cvstudio.media.examples.files import sample_path
+from cvstudio.results.classification import Labels
+from cvstudio.results.picture import Picture
+from cvstudio.run.runner import Runner
+from ui.window.main_window import MainWindow
 
 TIMEOUT = 60_000
 
@@ -145,7 +146,7 @@ def test_a_crop_follows_the_slider_of_what_it_crops(cropped, qtbot, analyses):
 
 
 def _fields(instance) -> list[Any]:
-    from cvstudio.params import fields_of
+    from cvstudio.foundation.params import fields_of
 
     return [field for params in instance.spec.params_types(instance.model_spec) for field in fields_of(params)]
 
@@ -186,7 +187,7 @@ def test_a_crop_is_exported_with_what_it_takes(cropped, qtbot, tmp_path):
     wait(qtbot, cropped, Picture)
     cropped.exporting.export(EXPORTERS["png"], tmp_path / "a.png")
     qtbot.waitUntil(lambda: (tmp_path / "a.png.recipe.json").is_file(), timeout=TIMEOUT)
-    from cvstudio.recipe import load_recipe
+    from cvstudio.run.recipe import load_recipe
 
     instance = load_recipe(tmp_path / "a.png.recipe.json")[0]
     assert [item.analysis for item in instance.lineage] == ["detect", "crop"]
@@ -224,7 +225,7 @@ def test_a_folder_that_is_open_is_laid_out(window, qtbot, pictures):
 
 
 def test_a_project_brings_all_of_it_back(cropped, qtbot, tmp_path):
-    from cvstudio.project import load_project, save_project
+    from cvstudio.session.project import load_project, save_project
 
     wait(qtbot, cropped, Picture)
     cropped.controller.use_analysis("paint")

@@ -20,26 +20,28 @@ from pytestqt.qtbot import QtBot
 
 import cvstudio
 from cvstudio.analyses import ANALYSES, Analysis
-from cvstudio.analyses.base import Slot
-from cvstudio.api import Runner, make_instance
-from cvstudio.cli import main
+from cvstudio.analyses.analysis import Slot
+from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.cli.main import main
+from cvstudio.data.geometry import Size, View
+from cvstudio.data.samples import Image
 from cvstudio.draw import PAINTERS, Emphasis, Look, paints
 from cvstudio.draw.base import grid, grid_origin
 from cvstudio.exporters import EXPORTERS, export, exporters_for
+from cvstudio.foundation.params import Doc, Range
+from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
-from cvstudio.params import Doc, Range
-from cvstudio.point_agreement import PointAgreement, Points, compare_points
-from cvstudio.progress import Progress
-from cvstudio.result import Result
-from cvstudio.results import Detections, Source
-from cvstudio.samples import sample_path
-from cvstudio.stages import Inputs, Stage
-from cvstudio.table import Column, Table, number
-from cvstudio.types import Image, Size, View
-from ui.main_window import MainWindow
+from cvstudio.media.examples.files import sample_path
+from cvstudio.results.detections import Detections
+from cvstudio.results.point_agreement import PointAgreement, Points, compare_points
+from cvstudio.results.result import Result
+from cvstudio.results.source import Source
+from cvstudio.results.tables import Column, Table, number
+from cvstudio.run.runner import Runner, make_instance
 from ui.panels.comparison import ComparePanel
 from ui.panels.results import ResultsPanel
 from ui.widgets.rows_table import RowsTable
+from ui.window.main_window import MainWindow
 
 WAIT_MS = 60_000
 MAGENTA = (255, 0, 255)

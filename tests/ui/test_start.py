@@ -10,30 +10,30 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from ui.main_window import MainWindow
 from ui.panels import PANELS
+from ui.window.main_window import MainWindow
 
 ROOT = Path(__file__).resolve().parents[2]
 
 LATE = (
-    "cvstudio.catalogue",
+    "cvstudio.models.catalogue",
     "cvstudio.draw",
     "cvstudio.exporters.",
-    "cvstudio.own",
+    "cvstudio.models.custom",
     "cvstudio.training",
     "email",
     "importlib.metadata",
-    "ui.checkpoints",
-    "ui.export_dialog",
-    "ui.exporting",
-    "ui.own_models",
-    "ui.timm_search",
+    "ui.models.checkpoints",
+    "ui.files.export_dialog",
+    "ui.files.exporting",
+    "ui.models.custom",
+    "ui.models.timm_search",
     "ui.training",
     "ui.views.canvas",
     "ui.views.welcome",
     "ui.widgets.choice_rows",
-    "ui.widgets.model_chooser",
-    "ui.workspace",
+    "ui.models.model_chooser",
+    "ui.window.workspace",
 )
 """Modules, and what lies in them, that the first picture does without."""
 
@@ -43,7 +43,7 @@ START = """
 import json, sys
 from ui.app import make_application
 app = make_application()
-from ui.main_window import MainWindow
+from ui.window.main_window import MainWindow
 window = MainWindow(late=True)
 window.show()
 from PySide6.QtTest import QTest

@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from ui import theme
-from ui.icons import tinted
+from ui.base import theme
+from ui.base.icons import tinted
 from ui.library.entries import Entries, Index
 from ui.library.kinds import kind_icon
 

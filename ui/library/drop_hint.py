@@ -9,8 +9,8 @@ from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from ui import theme
-from ui.icons import tinted
+from ui.base import theme
+from ui.base.icons import tinted
 
 MARGIN = 12
 ICON = 40

@@ -9,9 +9,9 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt, QUrl
 
-from cvstudio.folders import MediaSet, SetFile
 from cvstudio.media import Media
-from cvstudio.thumbnails import has_picture
+from cvstudio.media.folders import MediaSet, SetFile
+from cvstudio.media.thumbnails import has_picture
 from ui.library.thumbnails import Thumbnails
 
 Index = QModelIndex | QPersistentModelIndex

@@ -8,11 +8,11 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QToolButton, QWidget
 
-from cvstudio.folders import Listing
 from cvstudio.media import MediaKind
-from ui.icons import icon
+from cvstudio.media.folders import Listing
+from ui.base.icons import icon
+from ui.control.library import Filter, Library
 from ui.library.kinds import kind_icon, kind_title
-from ui.library.library import Filter, Library
 
 
 def mark_checked(action: QAction) -> None:

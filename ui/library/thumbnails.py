@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage, QPixmap
 
-from cvstudio.errors import UserError
-from cvstudio.jobs import Event, Job, Lane
-from cvstudio.progress import Progress
-from cvstudio.thumbnails import Stamp, Thumbnail, stamp_of
-from ui.jobs_bridge import JobsBridge
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.lanes import Event, Job, Lane
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.thumbnails import Stamp, Thumbnail, stamp_of
+from ui.base.jobs_bridge import JobsBridge
 
 if TYPE_CHECKING:
-    from cvstudio.thumbnail_cache import ThumbnailCache
+    from cvstudio.media.thumbnail_cache import ThumbnailCache
 
 BUDGET_BYTES = 48 << 20
 MAX_ENTRIES = 5000
@@ -138,7 +138,7 @@ class Thumbnails(QObject):
     def _cache(self) -> ThumbnailCache:
         if not hasattr(self._local, "cache"):
             # Imported with the first thumbnail: the window must not wait for it.
-            from cvstudio.thumbnail_cache import ThumbnailCache
+            from cvstudio.media.thumbnail_cache import ThumbnailCache
 
             self._local.cache = ThumbnailCache()
         cache: ThumbnailCache = self._local.cache

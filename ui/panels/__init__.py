@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cvstudio.registry import Registry
+from cvstudio.foundation.registry import Registry
 from ui.panels.base import Panel
 
 PANELS: Registry[Panel] = Registry("panel", __name__, open_to_packages=False)

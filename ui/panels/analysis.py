@@ -20,26 +20,27 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.base import Slot
-from cvstudio.bindings import Binding, ResultOf
-from cvstudio.folders import MediaSet
+from cvstudio.analyses.analysis import Slot
+from cvstudio.analyses.binding import Binding, ResultOf
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.foundation.params import Field, fields_of
 from cvstudio.media import Media
+from cvstudio.media.folders import MediaSet
 from cvstudio.models import MODELS
-from cvstudio.params import Field, fields_of
-from cvstudio.session import AnalysisInstance, State
-from ui.icons import icon
+from cvstudio.session.session import State
+from ui.base.icons import icon
+from ui.base.translate import translated
+from ui.control.frame_on_screen import Shown
 from ui.panels import PANELS
+from ui.panels._layer_menu import LayerMenu
 from ui.panels.base import Panel, PanelContext
-from ui.param_form import ParamForm
-from ui.shown import Shown
-from ui.translate import translated
 from ui.widgets.elided_combo import ElidedCombo
 from ui.widgets.input_row import Choice, InputRow
-from ui.widgets.layer_menu import LayerMenu
+from ui.widgets.param_form import ParamForm
 
 if TYPE_CHECKING:
-    from ui.widgets.model_card import CardPopup
-    from ui.widgets.model_chooser import ModelChooser
+    from ui.models.model_card import CardPopup
+    from ui.models.model_chooser import ModelChooser
 
 WIDTH = 300
 """Narrower, and a slider would have no room beside its label and its number."""
@@ -181,7 +182,7 @@ class AnalysisPanel(QScrollArea):
             self._model.setCurrentIndex(self._model.findData(instance.model))
             self._model.setToolTip(self._model.currentText())
             self.licence.show_terms(instance.model_spec, instance.weights)
-            from cvstudio.own.store import PREFIX
+            from cvstudio.models.custom.store import PREFIX
 
             own = instance.model.startswith(PREFIX)
             self._own.setIcon(icon("settings" if own else "plus"))
@@ -198,8 +199,8 @@ class AnalysisPanel(QScrollArea):
             self._rows[slot.name] = made
             self._inputs.addRow(translated(slot.title), made)
         if instance.spec.task:
-            from ui.widgets.licence_line import LicenceLine
-            from ui.widgets.model_chooser import ModelChooser
+            from ui.models.licence_line import LicenceLine
+            from ui.models.model_chooser import ModelChooser
 
             self._model = ModelChooser(instance.spec.models)
             self._model.setPlaceholderText(self.tr("none yet"))
@@ -264,13 +265,13 @@ class AnalysisPanel(QScrollArea):
         spec = instance.model_spec if instance is not None else None
         if instance is None or spec is None:
             return None
-        from ui.widgets.model_card import CardPopup, ModelCardView
+        from ui.models.model_card import CardPopup, ModelCardView
 
         return CardPopup(anchor, ModelCardView(spec, local=instance.weights))
 
     def _own_model(self) -> None:
         """Change the user's own model that is in use, or add one."""
-        from cvstudio.own.store import declaration_of
+        from cvstudio.models.custom.store import declaration_of
 
         instance = self._controller.session.state.instance
         declaration = declaration_of(instance.model) if instance is not None else None

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
-from ui.controller import Controller
-from ui.settings import Settings
-from ui.window_requests import WindowRequests
+from ui.base.settings import Settings
+from ui.control.controller import Controller
+from ui.control.window_requests import WindowRequests
 
 if TYPE_CHECKING:
     from ui.views.canvas import Canvas

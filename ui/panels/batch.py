@@ -23,17 +23,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cvstudio.errors import UserError
-from cvstudio.jobs import Event, Job
-from cvstudio.progress import Progress, TimeLeft, duration_text
-from cvstudio.session import AnalysisInstance
-from ui.controller import Controller
-from ui.exported_layers import shown_stack
-from ui.icons import icon
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.progress import Progress, TimeLeft, duration_text
+from ui.base.icons import icon
+from ui.base.settings import Settings
+from ui.base.translate import translated
+from ui.control.controller import Controller
+from ui.control.exported_layers import shown_stack
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
-from ui.settings import Settings
-from ui.translate import translated
 from ui.widgets.empty_state import EmptyState
 
 CONTROLS_WIDTH = 320
@@ -70,8 +70,8 @@ class BatchContent(QWidget):
 
     def __init__(self, controller: Controller, settings: Settings) -> None:
         super().__init__()
-        from ui.widgets.format_options import FormatOptions
-        from ui.widgets.outcomes_table import OutcomesTable
+        from ui.files.format_options import FormatOptions
+        from ui.panels._outcomes_table import OutcomesTable
 
         self._controller = controller
         self._settings = settings
@@ -289,7 +289,7 @@ class BatchContent(QWidget):
         self._update()
 
         def work(progress: Progress) -> Iterator[Any]:
-            from cvstudio.batch import Batch, BatchPlan
+            from cvstudio.run.batch import Batch, BatchPlan
 
             plan = BatchPlan(instance, (source,), out, formats, options, look, stack)
             batch = Batch(plan, device=host.requested_device, precision=host.precision)
@@ -321,7 +321,7 @@ class BatchContent(QWidget):
             self._forget()
 
     def _forget(self) -> None:
-        from cvstudio.batch import forget
+        from cvstudio.run.batch import forget
 
         try:
             forget(Path(self._out))

@@ -12,7 +12,7 @@ from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 
 if TYPE_CHECKING:
-    from ui.catalogue.content import CatalogueContent
+    from ui.models.catalogue.content import CatalogueContent
 
 
 class CataloguePanel(QWidget):
@@ -31,7 +31,7 @@ class CataloguePanel(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if self.content is None:
-            from ui.catalogue.content import CatalogueContent
+            from ui.models.catalogue.content import CatalogueContent
 
             context = self._context
             self.content = CatalogueContent(context.controller, context.settings, context.canvas)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QGridLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
-from cvstudio.agreement import ComparedRow
-from cvstudio.timings import ms_text
+from cvstudio.foundation.timings import ms_text
+from cvstudio.results.agreement import ComparedRow
+from ui.base.translate import translated
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
-from ui.translate import translated
 from ui.widgets.empty_state import EmptyState
 
 if TYPE_CHECKING:

@@ -20,15 +20,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cvstudio.counting import Counts, count, write_counts
-from cvstudio.errors import ExportError
-from cvstudio.jobs import Event, Job
+from cvstudio.analyses.detection.counting import Counts, count, write_counts
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind
-from cvstudio.progress import Progress
-from cvstudio.results import Detections
-from cvstudio.session import AnalysisInstance
-from ui.counting_job import FollowedSoFar, follow_all
-from ui.icons import icon
+from cvstudio.results.detections import Detections
+from ui.base.icons import icon
+from ui.control.tracking_job import FollowedSoFar, follow_all
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.empty_state import EmptyState

@@ -7,9 +7,9 @@ import time
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
-from cvstudio.jobs import Event, Job
-from cvstudio.progress import TimeLeft, duration_text
-from ui.icons import icon
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.progress import TimeLeft, duration_text
+from ui.base.icons import icon
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.elided_label import ElidedLabel

@@ -16,19 +16,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cvstudio.layers import LayerStyle, on_canvas
-from cvstudio.params import fields_of
-from cvstudio.session import AnalysisInstance, State
-from ui.controller import Controller
-from ui.icons import icon
+from cvstudio.analyses.instance import AnalysisInstance, LayerStyle
+from cvstudio.foundation.params import fields_of
+from cvstudio.session.layers import on_canvas
+from cvstudio.session.session import State
+from ui.base.icons import icon
+from ui.base.keys import claims
+from ui.base.translate import translated
+from ui.control.controller import Controller
 from ui.panels import PANELS
+from ui.panels._layer_menu import LayerMenu
 from ui.panels.base import Panel, PanelContext
-from ui.translate import translated
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.icon_label import IconLabel
-from ui.widgets.keys import claims
-from ui.widgets.layer_menu import LayerMenu
 from ui.widgets.slider_row import SliderRow
 
 WIDTH = 216

@@ -5,11 +5,11 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
-from cvstudio.params import fields_of, to_mapping
-from cvstudio.session import State
+from cvstudio.foundation.params import fields_of, to_mapping
+from cvstudio.session.session import State
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
-from ui.param_form import ParamForm
+from ui.widgets.param_form import ParamForm
 
 
 class LookPanel(QScrollArea):

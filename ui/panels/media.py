@@ -8,9 +8,9 @@ from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
-from cvstudio.folders import MediaSet
-from cvstudio.session import State
-from ui.icons import icon
+from cvstudio.media.folders import MediaSet
+from cvstudio.session.session import State
+from ui.base.icons import icon
 from ui.library.entries import Entries
 from ui.library.entries_view import EntriesView
 from ui.library.filter_bar import FilterBar, mark_checked

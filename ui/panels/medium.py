@@ -8,18 +8,18 @@ from typing import Any
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
-from cvstudio.jobs import Event, Job
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.params import Field
+from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind
 from cvstudio.media.facts import quick_facts, slow_facts
-from cvstudio.media.settings import settings_fields
-from cvstudio.params import Field
-from cvstudio.progress import Progress
+from cvstudio.media.reading import settings_fields
+from ui.base.translate import translated
+from ui.control.frame_on_screen import Shown
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
-from ui.param_form import ParamForm
-from ui.shown import Shown
-from ui.translate import translated
 from ui.widgets.empty_state import EmptyState
+from ui.widgets.param_form import ParamForm
 
 TITLE_WIDTH = 88
 
@@ -98,7 +98,7 @@ class MediumPanel(QStackedWidget):
     def _fields(self) -> tuple[Field, ...]:
         if self._media is None:
             return ()
-        from cvstudio.media.depth import CUSTOM
+        from cvstudio.media.formats.depth import CUSTOM
 
         values = self._media.settings
         return tuple(

@@ -17,12 +17,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cvstudio.memory import accelerator_bytes, resident_bytes
-from cvstudio.timings import KEPT, Timing, ms_text
+from cvstudio.foundation.timings import KEPT, Timing, ms_text
+from cvstudio.models.runtime.memory import accelerator_bytes, resident_bytes
+from ui.base.translate import translated
+from ui.control.pipeline import DECODE, DRAW, PAINT
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
-from ui.pipeline import DECODE, DRAW, PAINT
-from ui.translate import translated
 
 REFRESH_MS = 500
 COLUMN = 64

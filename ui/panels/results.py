@@ -8,15 +8,15 @@ from typing import Any, TypeVar
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QTableView, QVBoxLayout, QWidget
 
-from cvstudio.params import fields_of
-from cvstudio.table import Column, Table
-from ui.icons import icon
+from cvstudio.foundation.params import fields_of
+from cvstudio.results.tables import Column, Table
+from ui.base.icons import icon
+from ui.base.translate import translated
+from ui.control.stepping import step
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
-from ui.stepping import step
-from ui.translate import translated
 from ui.views.result_rows import lines_of, table_for
-from ui.views.result_views import ResultViewSpec, view_of
+from ui.views.results.registry import ResultViewSpec, view_of
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.rows_table import RowsTable

@@ -24,19 +24,19 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cvstudio.progress import TimeLeft, duration_text
+from cvstudio.foundation.progress import TimeLeft, duration_text
 from cvstudio.training import RECIPES, TrainingRecipe
 from cvstudio.training.runs import Run, read_run, run_folder
-from ui.controller import Controller
-from ui.icons import icon
-from ui.settings import Settings
+from ui.base.icons import icon
+from ui.base.settings import Settings
+from ui.base.translate import translated
+from ui.control.controller import Controller
+from ui.models.licence_line import LicenceLine
+from ui.models.model_card import CardPopup, RecipeCardView
 from ui.training.process import TrainingProcess
-from ui.translate import translated
-from ui.views.run_view import RunView
+from ui.training.run_view import RunView
 from ui.widgets.choice_rows import Combo
 from ui.widgets.empty_state import EmptyState
-from ui.widgets.licence_line import LicenceLine
-from ui.widgets.model_card import CardPopup, RecipeCardView
 
 CONTROLS_WIDTH = 340
 SIDE_BY_SIDE = 660

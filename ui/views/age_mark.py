@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 
-from ui import theme
+from ui.base import theme
 
 LINE = 2
 MARGIN = 12

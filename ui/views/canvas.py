@@ -27,12 +27,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
-from cvstudio.types import Rect, Size, View
-from ui import theme
+from cvstudio.data.geometry import Rect, Size, View
+from ui.base import theme
+from ui.base.keys import claims
 from ui.views.age_mark import paint_age
 from ui.views.canvas_bar import CanvasBar
 from ui.views.geometry import Placement
-from ui.widgets.keys import claims
 
 Tool = Literal["point"]
 Render = Callable[[View], NDArray[np.uint8] | None]

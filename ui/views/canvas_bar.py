@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
-from ui.icons import icon
+from ui.base.icons import icon
 
 
 class CanvasBar(QFrame):

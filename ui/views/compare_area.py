@@ -10,8 +10,8 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
-from cvstudio.types import Size, View
-from ui.icons import icon
+from cvstudio.data.geometry import Size, View
+from ui.base.icons import icon
 from ui.views.canvas import BAR_MARGIN, Canvas
 from ui.views.split_line import SplitLine
 

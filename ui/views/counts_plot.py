@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QPen
 
-from cvstudio.counting import Counts, with_gaps
+from cvstudio.analyses.detection.counting import Counts, with_gaps
 from cvstudio.draw.palette import class_colour
-from ui import theme
+from ui.base import theme
 from ui.views.curve_widget import CurveWidget, unbroken
 from ui.views.spectrogram_plot import TimeAxis
 

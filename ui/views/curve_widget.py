@@ -9,7 +9,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from ui import theme
+from ui.base import theme
 
 
 class WholeAxis(pg.AxisItem):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cvstudio.types import Rect, Size, View
+from cvstudio.data.geometry import Rect, Size, View
 
 LARGEST_SCALE = 64.0
 VISIBLE_PX = 64.0

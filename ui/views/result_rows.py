@@ -7,8 +7,8 @@ from typing import Any
 
 from PySide6.QtCore import QCoreApplication
 
-from cvstudio.table import ABSENT, Column, Table
-from ui.translate import translated
+from cvstudio.results.tables import ABSENT, Column, Table
+from ui.base.translate import translated
 from ui.widgets.rows_table import Cell, Line, RowsTable
 
 MOST = 1000

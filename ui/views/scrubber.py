@@ -8,9 +8,9 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from cvstudio.params import Range
-from ui import theme
-from ui.widgets.keys import SLIDER_KEYS, claims
+from cvstudio.foundation.params import Range
+from ui.base import theme
+from ui.base.keys import SLIDER_KEYS, claims
 from ui.widgets.track import HANDLE_RADIUS, Scale, paint_groove, paint_handle
 
 MARGIN = HANDLE_RADIUS + 3

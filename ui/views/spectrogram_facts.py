@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cvstudio.results import Spectrogram
-from ui.views.result_views import RESULT_VIEWS, ResultViewSpec
+from cvstudio.results.spectrogram import Spectrogram
+from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
 from ui.widgets.facts_label import FactsLabel
 
 

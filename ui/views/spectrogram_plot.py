@@ -11,11 +11,11 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPen
 from PySide6.QtWidgets import QWidget
 
-from cvstudio.draw.sound import colour_lut
-from cvstudio.results import Spectrogram
-from cvstudio.spectrum import render_levels
-from cvstudio.types import Size
-from ui import theme
+from cvstudio.data.geometry import Size
+from cvstudio.draw.spectrogram import colour_lut
+from cvstudio.draw.spectrogram_levels import render_levels
+from cvstudio.results.spectrogram import Spectrogram
+from ui.base import theme
 
 SHORTEST_SECS = 0.02
 NARROWEST_HZ = 50.0

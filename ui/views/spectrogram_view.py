@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
-from cvstudio.results import Spectrogram
+from cvstudio.results.spectrogram import Spectrogram
 from ui.widgets.empty_state import EmptyState
 
 if TYPE_CHECKING:

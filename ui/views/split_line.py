@@ -6,8 +6,8 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
-from ui import theme
-from ui.widgets.keys import SLIDER_KEYS, claims
+from ui.base import theme
+from ui.base.keys import SLIDER_KEYS, claims
 
 WIDTH = 28
 GRIP = 11.0

@@ -6,11 +6,11 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton
 
-from cvstudio.params import Range
-from ui.icons import icon
+from cvstudio.foundation.params import Range
+from ui.base.icons import icon
+from ui.base.keys import claims
 from ui.views.scrubber import Scrubber, clock
 from ui.widgets.choice_rows import PRESS_KEYS
-from ui.widgets.keys import claims
 from ui.widgets.slider import Slider
 from ui.widgets.steady_label import SteadyLabel
 

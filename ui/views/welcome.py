@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.analyses import ANALYSES, Analysis
-from ui.icons import icon
-from ui.translate import translated
+from ui.base.icons import icon
+from ui.base.translate import translated
 from ui.widgets.icon_label import IconLabel
 
 CARD = QSize(224, 152)

@@ -8,12 +8,12 @@ from PySide6.QtCore import QCoreApplication, QEvent, QPointF, QRectF, QSize, Qt,
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QPushButton, QSizePolicy, QToolButton
 
-from cvstudio.analyses.base import Histogram
-from cvstudio.params import Field, Range
-from ui import theme
-from ui.icons import icon
-from ui.translate import translated
-from ui.widgets.keys import SLIDER_KEYS, claims
+from cvstudio.analyses.analysis import Histogram
+from cvstudio.foundation.params import Field, Range
+from ui.base import theme
+from ui.base.icons import icon
+from ui.base.keys import SLIDER_KEYS, claims
+from ui.base.translate import translated
 from ui.widgets.row import ROW_HEIGHT, Row
 from ui.widgets.search_combo import SearchCombo
 

@@ -25,11 +25,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cvstudio.analyses.base import Histogram
-from cvstudio.params import Field, Range
-from ui import theme
+from cvstudio.analyses.analysis import Histogram
+from cvstudio.foundation.params import Field, Range
+from ui.base import theme
+from ui.base.keys import claims
 from ui.widgets.choice_rows import PRESS_KEYS
-from ui.widgets.keys import claims
 from ui.widgets.row import ROW_HEIGHT, Row
 from ui.widgets.swatch import swatch
 

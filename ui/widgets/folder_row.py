@@ -9,10 +9,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton, QSizePolicy
 
-from cvstudio.analyses.base import Histogram
-from cvstudio.params import Field, Range
-from ui.icons import icon
-from ui.translate import translated
+from cvstudio.analyses.analysis import Histogram
+from cvstudio.foundation.params import Field, Range
+from ui.base.icons import icon
+from ui.base.translate import translated
 from ui.widgets.row import Row
 
 LEAST_WIDTH = 72

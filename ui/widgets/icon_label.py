@@ -6,8 +6,8 @@ from PySide6.QtCore import QPointF, QSize
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from ui import theme
-from ui.icons import tinted
+from ui.base import theme
+from ui.base.icons import tinted
 
 
 class IconLabel(QWidget):

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
-from cvstudio.analyses.base import Slot
-from cvstudio.bindings import Binding, MediaList, TextInput
-from cvstudio.folders import MediaSet
+from cvstudio.analyses.analysis import Slot
+from cvstudio.analyses.binding import Binding, MediaList, TextInput
 from cvstudio.media import Media
-from ui.translate import translated
+from cvstudio.media.folders import MediaSet
+from ui.base.translate import translated
 from ui.widgets.elided_combo import ElidedCombo
 
 TYPED_AFTER_MS = 400

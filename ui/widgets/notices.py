@@ -9,7 +9,7 @@ from PySide6.QtCore import QEasingCurve, QEvent, QObject, QPoint, QPropertyAnima
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QEnterEvent, QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from ui.icons import icon
+from ui.base.icons import icon
 from ui.widgets.icon_label import IconLabel
 
 Level = Literal["info", "warning", "error"]

@@ -9,10 +9,10 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from cvstudio.analyses.base import Histogram
-from cvstudio.params import Range
-from ui import theme
-from ui.widgets.keys import SLIDER_KEYS, claims
+from cvstudio.analyses.analysis import Histogram
+from cvstudio.foundation.params import Range
+from ui.base import theme
+from ui.base.keys import SLIDER_KEYS, claims
 from ui.widgets.slider_input import press_key, turn_wheel
 from ui.widgets.track import HANDLE_RADIUS, Scale, number, paint_groove, paint_handle, snapped, step_of
 

@@ -10,9 +10,9 @@ from PySide6.QtCore import QCoreApplication, QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from cvstudio.analyses.base import Histogram
-from cvstudio.params import Field, Range
-from ui import theme
+from cvstudio.analyses.analysis import Histogram
+from cvstudio.foundation.params import Field, Range
+from ui.base import theme
 
 ROW_HEIGHT = 28
 DOT_RADIUS = 2.5

@@ -17,9 +17,9 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from ui import theme
+from ui.base import theme
+from ui.base.keys import SLIDER_KEYS, claims
 from ui.widgets.bar_delegate import NO_INDEX, ROW_HEIGHT, SCORE_WIDTH, BarDelegate, Index
-from ui.widgets.keys import SLIDER_KEYS, claims
 from ui.widgets.swatch import swatch
 
 

@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cvstudio.search import ranked
-from ui import theme
+from cvstudio.foundation.text_search import ranked
+from ui.base import theme
 from ui.widgets.elided_combo import ElidedCombo
 
 MANY = 15

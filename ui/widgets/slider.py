@@ -6,8 +6,8 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QSlider, QWidget
 
-from cvstudio.params import Range
-from ui.widgets.keys import SLIDER_KEYS, claims
+from cvstudio.foundation.params import Range
+from ui.base.keys import SLIDER_KEYS, claims
 from ui.widgets.slider_input import PAGE_STEPS, press_key, turn_wheel
 from ui.widgets.track import HANDLE_RADIUS, Scale, number, paint_groove, paint_handle, snapped, step_of
 

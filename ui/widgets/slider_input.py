@@ -7,7 +7,7 @@ from typing import Protocol
 from PySide6.QtCore import Qt, SignalInstance
 from PySide6.QtGui import QKeyEvent, QWheelEvent
 
-from cvstudio.params import Range
+from cvstudio.foundation.params import Range
 
 PAGE_STEPS = 10
 NOTCH = 120

@@ -6,8 +6,8 @@ from typing import Any
 
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
 
-from cvstudio.analyses.base import Histogram
-from cvstudio.params import Field, Range
+from cvstudio.analyses.analysis import Histogram
+from cvstudio.foundation.params import Field, Range
 from ui.widgets.range_slider import RangeSlider
 from ui.widgets.row import Row
 from ui.widgets.slider import Slider

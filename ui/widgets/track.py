@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from cvstudio.params import Range
-from ui import theme
+from cvstudio.foundation.params import Range
+from ui.base import theme
 
 HANDLE_RADIUS = 6.0
 GROOVE_HEIGHT = 4.0

@@ -6,8 +6,8 @@ from PySide6.QtCore import QEvent, QLocale, Qt, Signal
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSizePolicy
 
-from cvstudio.params import Range
-from ui.widgets.keys import SLIDER_KEYS, claims
+from cvstudio.foundation.params import Range
+from ui.base.keys import SLIDER_KEYS, claims
 from ui.widgets.track import decimals_of, number, step_of
 
 

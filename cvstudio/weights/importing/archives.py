@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from cvstudio.errors import WeightsError
+from cvstudio.foundation.errors import WeightsError
 
 MOST_TIMES = 20
 """Weights are stored, or hardly compressible: what unpacks to more than so many times its size is no checkpoint."""

@@ -7,7 +7,7 @@ import zipfile
 from enum import Enum
 from pathlib import Path
 
-from cvstudio.errors import WeightsError
+from cvstudio.foundation.errors import WeightsError
 
 HEAD_BYTES = 512
 LEGACY_HEAD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from cvstudio.errors import WeightsError
+from cvstudio.foundation.errors import WeightsError
 from cvstudio.weights.importing.archives import check_archive
 from cvstudio.weights.importing.kinds import FOLDER_FILES, Kind, damaged, is_checkpoint, recognise
 from cvstudio.weights.importing.pickles import foreign_names

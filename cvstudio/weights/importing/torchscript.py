@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from cvstudio.errors import WeightsError
+from cvstudio.foundation.errors import WeightsError
 from cvstudio.weights.importing.archives import check_archive
 from cvstudio.weights.importing.kinds import Kind, damaged, recognise
 from cvstudio.weights.importing.reading import READ_ERRORS

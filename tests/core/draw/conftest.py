@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from cvstudio.results import Detections
-from cvstudio.types import Image, Size
+from cvstudio.data.geometry import Size
+from cvstudio.data.samples import Image
+from cvstudio.results.detections import Detections
 
 LABELS = ("person", "car", "dog", "고양이")
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from skimage.color.colorconv import rgb2xyz, xyz2rgb
 
+from cvstudio.data.geometry import Rect, View
+from cvstudio.data.samples import Image
+from cvstudio.data.srgb import srgb8
 from cvstudio.draw import Look, Renderer, render
-from cvstudio.draw.ground import CHECKER, CHECKER_GREYS
+from cvstudio.draw._base_picture import CHECKER, CHECKER_GREYS
 from cvstudio.exporters import EXPORTERS, export
 from cvstudio.exporters.base import ExportItem
+from cvstudio.foundation.progress import Progress
 from cvstudio.media import MediaKind
 from cvstudio.media.base import Media
-from cvstudio.progress import Progress
-from cvstudio.results import Detections
-from cvstudio.tone import srgb8
-from cvstudio.types import Image, Rect, View
+from cvstudio.results.detections import Detections
 
 LIGHT = np.random.default_rng(0).gamma(0.6, 0.8, (60, 80, 3)).astype(np.float32)
 

@@ -7,14 +7,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cvstudio.api import make_instance
-from cvstudio.comparing import Comparison, side_title
+from cvstudio.data.geometry import Rect, Size, View
+from cvstudio.data.samples import Frame
 from cvstudio.draw import Look, Pair, render
 from cvstudio.draw.pair import GAP
-from cvstudio.results import Detections
-from cvstudio.samples import sample_path
-from cvstudio.transitions import with_model
-from cvstudio.types import Frame, Rect, Size, View
+from cvstudio.media.examples.files import sample_path
+from cvstudio.results.detections import Detections
+from cvstudio.run.composition import Comparison, side_title
+from cvstudio.run.runner import make_instance
+from cvstudio.session.transitions import with_model
 
 SIZE = Size(120, 60)
 

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from cvstudio.data.geometry import Rect, Size, View
+from cvstudio.data.samples import Image
 from cvstudio.draw import Emphasis, Look, Renderer, draw, render
-from cvstudio.draw.ground import Ground
+from cvstudio.draw._base_picture import Ground
 from cvstudio.draw.render import BACKGROUND
-from cvstudio.results import Picture, Spectrogram
-from cvstudio.types import Image, Rect, Size, View
+from cvstudio.results.picture import Picture
+from cvstudio.results.spectrogram import Spectrogram
 
 
 def views(scale: float, size: Size, count: int = 25):

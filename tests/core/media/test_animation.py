@@ -11,11 +11,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from cvstudio.cli import main
-from cvstudio.errors import MediaError
+from cvstudio.cli.main import main
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media import MediaKind, open_media, open_reader
+from cvstudio.media.examples.files import sample_path
 from cvstudio.media.facts import slow_facts
-from cvstudio.samples import sample_path
 
 from .conftest import number_of, numbered
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cvstudio.errors import MediaError
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media import MediaKind, open_media, open_reader
-from cvstudio.media.audio import AudioReader
+from cvstudio.media.formats.audio import AudioReader
 
 from .conftest import tone, write_media
 

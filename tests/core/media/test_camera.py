@@ -12,18 +12,18 @@ import pytest
 from PIL import Image as Pil
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.errors import Cancelled, MediaError
+from cvstudio.data.geometry import Size
+from cvstudio.foundation.cache import Cache
+from cvstudio.foundation.errors import Cancelled, MediaError
+from cvstudio.foundation.progress import Progress
 from cvstudio.media import MediaKind, camera, open_media, open_reader
-from cvstudio.media import simulated_camera as simulated
 from cvstudio.media.camera import CameraReader, Device, fitted, newest_frame
-from cvstudio.media.simulated_camera import PictureSource, camera_from_id, simulated_camera
-from cvstudio.progress import Progress
-from cvstudio.readers import Readers, read_sample
-from cvstudio.recipe import media_from_json, media_to_json
-from cvstudio.samples import sample_path
-from cvstudio.session import State, add_media
-from cvstudio.stages import Cache
-from cvstudio.types import Size
+from cvstudio.media.examples.files import sample_path
+from cvstudio.media.formats import simulated_camera as simulated
+from cvstudio.media.formats.simulated_camera import PictureSource, camera_from_id, simulated_camera
+from cvstudio.media.reader_pool import Readers, read_sample
+from cvstudio.run.recipe import media_from_json, media_to_json
+from cvstudio.session.session import State, add_media
 
 FAKE = camera.camera("/dev/nothing", Size(8, 6))
 

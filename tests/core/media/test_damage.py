@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cvstudio.errors import MediaError
+from cvstudio.data.samples import DepthMap, Frame, Image, PointCloud, TriangleMesh, Waveform
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media import MediaKind, open_media, open_reader
-from cvstudio.media.audio import AudioReader
-from cvstudio.types import DepthMap, Frame, Image, PointCloud, TriangleMesh, Waveform
+from cvstudio.media.formats.audio import AudioReader
 
 from .conftest import tone, write_media
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cvstudio.errors import MediaError
+from cvstudio.data.samples import DepthMap
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media import MediaKind, open_media, open_reader
-from cvstudio.types import DepthMap
 
 MILLIMETRES = np.random.default_rng(0).integers(1, 9000, (24, 32)).astype(np.uint16)
 MILLIMETRES[3, 4:9] = 0

@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 import soundfile
 
-from cvstudio.cli import main
+from cvstudio.cli.main import main
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.facts import byte_size, duration, facts, quick_facts, slow_facts
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import trimesh
 
-from cvstudio.errors import MediaError
+from cvstudio.data.mesh_topology import count_components, extent, is_watertight, merge_equal
+from cvstudio.data.samples import PointCloud, TriangleMesh
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media import Media, MediaKind, open_media, open_reader
-from cvstudio.media.pcd import lzf_decompress
-from cvstudio.topology import count_components, extent, is_watertight, merge_equal
-from cvstudio.types import PointCloud, TriangleMesh
+from cvstudio.media.formats._pcd import lzf_decompress
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(500, 3)) * (3, 1, 0.2) + (10, -4, 2)

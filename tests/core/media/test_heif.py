@@ -14,9 +14,9 @@ import pillow_heif
 import pytest
 from numpy.typing import NDArray
 
-from cvstudio.errors import MediaError
+from cvstudio.data.samples import Image
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media import MediaKind, open_media, open_reader
-from cvstudio.types import Image
 
 Y, X = np.mgrid[:80, :120]
 PHOTO = np.dstack([X * 2, Y * 3, 255 - X - Y]).clip(0, 255).astype(np.uint8)

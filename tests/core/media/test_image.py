@@ -16,9 +16,9 @@ import PIL.ImageOps
 import pytest
 from numpy.typing import NDArray
 
-from cvstudio.errors import MediaError
+from cvstudio.data.samples import Image
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media import MediaKind, open_media, open_reader
-from cvstudio.types import Image
 
 ORIENTATION = 0x0112
 

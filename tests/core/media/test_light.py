@@ -13,9 +13,9 @@ import OpenEXR
 import pytest
 from numpy.typing import NDArray
 
-from cvstudio.errors import MediaError
+from cvstudio.data.samples import DepthMap, Image
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media import MediaKind, open_media, open_reader
-from cvstudio.types import DepthMap, Image
 
 LIGHT = np.random.default_rng(0).gamma(0.6, 2, (40, 60, 3)).astype(np.float32)
 Y, X = np.mgrid[:40, :60]

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from cvstudio.errors import MediaError
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media import Media, MediaKind, open_media, open_reader
-from cvstudio.media.audio import AudioReader
+from cvstudio.media.formats.audio import AudioReader
 from cvstudio.media.open import FORMATS
 
 from .conftest import tone, write_media

@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 
 import cvstudio
-from cvstudio.api import Runner, make_instance
-from cvstudio.cli import main
-from cvstudio.errors import ParamsError
+from cvstudio.cli.main import main
 from cvstudio.exporters import EXPORTERS, ExportItem, export
+from cvstudio.foundation.errors import ParamsError
+from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind, open_media, open_reader
-from cvstudio.media.audio import AudioReader
-from cvstudio.media.settings import settings_fields, with_settings
-from cvstudio.progress import Progress
-from cvstudio.project import load_project, save_project
-from cvstudio.recipe import load_recipe
-from cvstudio.results import Detections
-from cvstudio.session import State, add_media
-from cvstudio.transitions import with_active, with_reading
+from cvstudio.media.formats.audio import AudioReader
+from cvstudio.media.reading import settings_fields, with_settings
+from cvstudio.results.detections import Detections
+from cvstudio.run.recipe import load_recipe
+from cvstudio.run.runner import Runner, make_instance
+from cvstudio.session.project import load_project, save_project
+from cvstudio.session.session import State, add_media
+from cvstudio.session.transitions import with_active, with_reading
 
 from .conftest import numbered
 

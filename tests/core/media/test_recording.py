@@ -18,17 +18,18 @@ import cv2
 import numpy as np
 import pytest
 
-from cvstudio import recording
-from cvstudio.errors import Cancelled, ExportError, MediaError
+from cvstudio.data.geometry import Size
+from cvstudio.data.samples import Frame
+from cvstudio.exporters import recording
+from cvstudio.exporters.recording import Recorded, record
+from cvstudio.foundation.errors import Cancelled, ExportError, MediaError
+from cvstudio.foundation.progress import Progress
 from cvstudio.media import camera, open_media, open_reader
-from cvstudio.media import tap as taps
+from cvstudio.media import camera_tap as taps
 from cvstudio.media.camera import CameraReader, DeviceSource, newest_frame
-from cvstudio.media.simulated_camera import simulated_camera
-from cvstudio.media.tap import Tap
-from cvstudio.progress import Progress
-from cvstudio.recording import Recorded, record
-from cvstudio.samples import sample_path
-from cvstudio.types import Frame, Size
+from cvstudio.media.camera_tap import Tap
+from cvstudio.media.examples.files import sample_path
+from cvstudio.media.formats.simulated_camera import simulated_camera
 
 from .conftest import number_of, numbered
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cvstudio.media import MediaKind, open_media, open_reader
-from cvstudio.media.video import VideoReader
+from cvstudio.media.formats.video import VideoReader
 
 from .conftest import number_of, write_media
 
@@ -98,7 +98,7 @@ def test_sequential_play_does_not_seek(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_frames_that_are_kept_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cvstudio.media.video._KEPT_BYTES", 0)
+    monkeypatch.setattr("cvstudio.media.formats.video._KEPT_BYTES", 0)
     path = write_media(tmp_path / "v.mp4", STEADY)
     with VideoReader(open_media(path)) as reader:
         assert number_of(reader.at(2.0).pixels) == 50

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from cvstudio.average_precision import Boxes, average_precision, match
+from cvstudio.training.average_precision import Boxes, average_precision, match
 
 
 def boxes(rng: np.random.Generator, n: int) -> np.ndarray:

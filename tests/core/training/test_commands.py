@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from cvstudio.cli import main
-from cvstudio.training.commands import sparkline
+from cvstudio.cli.main import main
+from cvstudio.cli.training import sparkline
 from cvstudio.training.loop import CHECKPOINT, CURVES
 from cvstudio.training.runs import run_folder
 from cvstudio.weights.embedded import load_card
@@ -161,7 +161,7 @@ def test_a_folder_is_one_runs_and_one_training_at_a_time(digits, tmp_path, capsy
 def test_an_export_that_is_stopped_leaves_the_older_one(fake, digits, tmp_path, capsys):
     import dataclasses
 
-    from cvstudio.errors import Cancelled
+    from cvstudio.foundation.errors import Cancelled
     from cvstudio.training import RECIPES
 
     out = tmp_path / "out"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from cvstudio.errors import WeightsError
+from cvstudio.foundation.errors import WeightsError
 from cvstudio.weights import embedded
 from cvstudio.weights.embedded import (
     ModelCard,

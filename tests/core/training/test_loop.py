@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import torch
 
-from cvstudio.errors import Cancelled, UserError
-from cvstudio.progress import Progress
+from cvstudio.foundation.errors import Cancelled, UserError
+from cvstudio.foundation.progress import Progress
 from cvstudio.training import Settings, loop
 from cvstudio.training.base import Task
 from cvstudio.training.loop import CHECKPOINT, CURVES, read_curves, train

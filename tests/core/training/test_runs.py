@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cvstudio.errors import UserError
-from cvstudio.progress import TimeLeft, duration_text
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.progress import TimeLeft, duration_text
 from cvstudio.training.loop import CURVES, Curves
 from cvstudio.training.runs import (
     CurveFollower,

@@ -19,8 +19,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import SelfTrainingClassifier
 from threadpoolctl import threadpool_limits
 
-from cvstudio.errors import Cancelled, UserError
-from cvstudio.progress import Progress
+from cvstudio.foundation.errors import Cancelled, UserError
+from cvstudio.foundation.progress import Progress
 from cvstudio.training import augment
 from cvstudio.training.pseudo import PseudoLabels, select
 from cvstudio.training.self_training import STATE, Learner, SelfTrained, self_train

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cvstudio.progress import Progress
+from cvstudio.foundation.progress import Progress
 from cvstudio.training import RECIPES
 from cvstudio.weights.embedded import card, embedded_path
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from cvstudio.errors import WeightsError
+from cvstudio.foundation.errors import WeightsError
 from cvstudio.training.transfer import freeze, load_trunk, parameter_groups, unfreeze
 
 

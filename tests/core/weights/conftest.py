@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cvstudio.errors import WeightsError
-from cvstudio.progress import Progress
+from cvstudio.foundation.errors import WeightsError
+from cvstudio.foundation.progress import Progress
 from cvstudio.weights.download import download
 from cvstudio.weights.store import hub_folder
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cvstudio.errors import WeightsError
+from cvstudio.foundation.errors import WeightsError
 from cvstudio.weights.http import check_url
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from cvstudio.errors import Cancelled, WeightsError
-from cvstudio.progress import Progress
-from cvstudio.resources import user_cache_dir
+from cvstudio.foundation.errors import Cancelled, WeightsError
+from cvstudio.foundation.paths import user_cache_dir
+from cvstudio.foundation.progress import Progress
 from cvstudio.weights.download import download
 from cvstudio.weights.store import find_weights, hub_folder
 from cvstudio.weights.transfer import Patience
@@ -373,7 +373,7 @@ class TestDisk:
 GET = """
 import sys
 from cvstudio.weights.declaration import Weights
-from cvstudio.progress import Progress
+from cvstudio.foundation.progress import Progress
 from cvstudio.weights.download import download
 url, digest = sys.argv[1:]
 weights = Weights("t", "weights-1234.pth", url, digest, 1_000_000, "MIT", "noise")

@@ -13,8 +13,8 @@ from typing import Any
 import huggingface_hub
 import pytest
 
-from cvstudio.errors import Cancelled, WeightsError
-from cvstudio.progress import Progress
+from cvstudio.foundation.errors import Cancelled, WeightsError
+from cvstudio.foundation.progress import Progress
 from cvstudio.weights import hub
 from cvstudio.weights.digests import Digest
 from cvstudio.weights.download import keep_folder

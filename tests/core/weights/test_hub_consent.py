@@ -16,14 +16,14 @@ from typing import Any
 import huggingface_hub
 import pytest
 
-from cvstudio.cli import main
-from cvstudio.errors import Cancelled, WeightsError
+from cvstudio.cli.main import main
+from cvstudio.foundation.errors import Cancelled, WeightsError
+from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, ModelSpec
-from cvstudio.progress import Progress
+from cvstudio.models.catalogue.offer import make_offer
 from cvstudio.weights import hub
 from cvstudio.weights.digests import Digest
 from cvstudio.weights.download import ask_hub, download
-from cvstudio.weights.offer import make_offer
 from cvstudio.weights.store import ChangedError, cached_path, find_weights, hub_folder
 
 SMALL = b'{"image_mean": [0.485, 0.456, 0.406]}\n'
@@ -240,7 +240,7 @@ class TestNoAnswer:
     @pytest.mark.parametrize("name", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
     def test_the_variables_that_forbid_it(self, name, hub_server, tmp_path):
         code = (
-            "from cvstudio.progress import Progress\nfrom cvstudio.weights import hub\n"
+            "from cvstudio.foundation.progress import Progress\nfrom cvstudio.weights import hub\n"
             f"hub.look_up(hub.parse({hub_server.hub_weights().url!r}), Progress())"
         )
         done = subprocess.run(

@@ -21,11 +21,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from cvstudio.errors import WeightsError
-from cvstudio.progress import Progress
+from cvstudio.foundation.errors import WeightsError
+from cvstudio.foundation.progress import Progress
+from cvstudio.models.catalogue.identify import identify
 from cvstudio.weights.checks import load_into
 from cvstudio.weights.importing import Kind, is_checkpoint, read_checkpoint, recognise
-from cvstudio.weights.importing.identify import identify
 from cvstudio.weights.importing.torchscript import load_program
 from cvstudio.weights.store import load_state_dict
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 import torch
 
-from cvstudio.cli import main
+from cvstudio.cli.main import main
+from cvstudio.foundation.paths import resource
+from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, ModelSpec
-from cvstudio.progress import Progress
-from cvstudio.resources import resource
+from cvstudio.models.catalogue.identify import identify
 from cvstudio.weights.checks import load_into
 from cvstudio.weights.declaration import Weights
 from cvstudio.weights.differences import MismatchError, compare
-from cvstudio.weights.importing.identify import identify
 from cvstudio.weights.store import hub_folder, load_state_dict
 
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from cvstudio.errors import WeightsError
+from cvstudio.foundation.errors import WeightsError
 from cvstudio.weights.checks import load_into
 from cvstudio.weights.declaration import Weights
 from cvstudio.weights.store import cached_path, find_weights, hub_folder, load_state_dict, require_weights

@@ -16,15 +16,15 @@ from PySide6.QtCore import QObject, Signal
 from pytestqt.qtbot import QtBot
 
 from cvstudio.media import Media
-from cvstudio.session import Session
-from ui.library import library as library_module
-from ui.library.library import Library
+from cvstudio.session.session import Session
+from ui.base.settings import Settings
+from ui.control import library as library_module
+from ui.control.library import Library
+from ui.control.pipeline import Pipeline
+from ui.control.window_requests import WindowRequests
 from ui.panels.base import PanelContext
 from ui.panels.media import MediaPanel
-from ui.pipeline import Pipeline
-from ui.settings import Settings
 from ui.views.canvas import Canvas
-from ui.window_requests import WindowRequests
 
 
 class Stand(QObject):
@@ -127,7 +127,7 @@ class Gate:
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     made = Gate()
     monkeypatch.setattr(library_module, "open_media", made)
-    monkeypatch.setattr("ui.opening.open_media", made)
+    monkeypatch.setattr("ui.control.opening_jobs.open_media", made)
     yield made
     made.open.set()
 

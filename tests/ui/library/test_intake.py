@@ -11,9 +11,9 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiAppl
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit
 
+from ui.files.intake import local_paths
+from ui.files.recent import RecentMenu
 from ui.library.drop_hint import DropHint
-from ui.library.intake import local_paths
-from ui.library.recent import RecentMenu
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from cvstudio.folders import MediaSet
 from cvstudio.media import MediaKind
-from cvstudio.session import State
-from ui.library.library import Filter
+from cvstudio.media.folders import MediaSet
+from cvstudio.session.session import State
+from ui.control.library import Filter
 
 
 def names(library):

@@ -13,13 +13,12 @@ from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QMenu
 
-from cvstudio import thumbnail_cache
-from cvstudio.media import Media, MediaKind
-from cvstudio.session import State
-from cvstudio.thumbnails import Thumbnail
+from cvstudio.media import Media, MediaKind, thumbnail_cache
+from cvstudio.media.thumbnails import Thumbnail
+from cvstudio.session.session import State
+from ui.control.library import Filter
 from ui.library.delegate import EntryDelegate
 from ui.library.entries import Entries
-from ui.library.library import Filter
 from ui.library.thumbnails import Thumbnails
 
 MANY = 4000
@@ -334,7 +333,7 @@ def test_a_damaged_file_is_marked_and_its_tool_tip_says_why(panel, library, some
 
 
 def test_a_kind_that_nobody_has_drawn_yet_gets_the_icon_of_a_file():
-    from ui.icons import icon
+    from ui.base.icons import icon
     from ui.library.kinds import kind_icon, kind_title
 
     for kind in (*MediaKind, "geometry", "camera", "something new", None):

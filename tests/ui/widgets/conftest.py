@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
-from ui.driving import move_mouse
+from ui.tour.input_events import move_mouse
 
 Drag = Callable[..., None]
 

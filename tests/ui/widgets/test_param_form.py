@@ -10,9 +10,9 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from cvstudio.params import Choices, Doc, Folder, Pick, Range, fields_of
-from ui.driving import move_mouse
-from ui.param_form import ROWS, ParamForm
+from cvstudio.foundation.params import Choices, Doc, Folder, Pick, Range, fields_of
+from ui.tour.input_events import move_mouse
+from ui.widgets.param_form import ROWS, ParamForm
 from ui.widgets.slider_row import SliderRow
 
 
@@ -50,7 +50,7 @@ def record(form: ParamForm) -> list[tuple[Any, ...]]:
 def test_there_is_a_row_for_every_kind_of_parameter() -> None:
     from typing import get_args
 
-    from cvstudio.params import Kind
+    from cvstudio.foundation.params import Kind
 
     assert set(ROWS) == set(get_args(Kind))
     assert {field.kind for field in FIELDS} == set(ROWS)

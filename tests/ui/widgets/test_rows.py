@@ -14,9 +14,9 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from cvstudio.analyses.base import Histogram
-from cvstudio.params import Choices, Doc, Field, Pick, Range
-from ui import theme
+from cvstudio.analyses.analysis import Histogram
+from cvstudio.foundation.params import Choices, Doc, Field, Pick, Range
+from ui.base import theme
 from ui.widgets.choice_rows import BoolRow, ChoiceRow, PointRow
 from ui.widgets.class_picker import ChoicesRow
 from ui.widgets.range_slider import RangeSlider

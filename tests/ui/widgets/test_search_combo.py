@@ -10,8 +10,8 @@ from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 
 from cvstudio.models import MODELS, models_for
-from cvstudio.weights.terms import Place, terms
-from ui.widgets.model_chooser import ModelChooser
+from cvstudio.models.terms import Place, terms
+from ui.models.model_chooser import ModelChooser
 from ui.widgets.search_combo import MANY, SearchCombo
 
 

@@ -1,0 +1,1 @@
+"""Analyses that name a whole picture."""

@@ -1,0 +1,102 @@
+"""Classification: what the whole picture shows, with a temperature and a threshold behind the network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
+from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.foundation.params import Doc, NoParams, Range
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.classification import Labels, Logits
+
+
+@dataclass(frozen=True)
+class AnswerParams:
+    """How the network's numbers become an answer."""
+
+    threshold: Annotated[
+        float,
+        Range(0, 1, step=0.01),
+        Doc(
+            "Unknown below",
+            "Where even the likeliest class is less probable, the answer is: unknown.",
+            "Raise it until pictures of other things are no longer named.",
+        ),
+    ] = 0.5
+    temperature: Annotated[
+        float,
+        Range(0.1, 5, step=0.05),
+        Doc(
+            "Temperature",
+            "Divides the network's numbers before they become probabilities; the order of classes stays.",
+            "Raise it where the model is too sure of itself; the model's own value was measured.",
+            more=True,
+        ),
+    ] = 1.0
+    count: Annotated[
+        int,
+        Range(1, 20, step=1),
+        Doc("Classes shown", "Shows the likeliest so many.", "Try 1 for the answer alone."),
+    ] = 5
+
+
+def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Logits]:
+    """The network's logits, stamped with where they came from."""
+    found: Logits = inputs.network.predict(inputs.samples["picture"], params, progress)
+    yield dataclasses.replace(found, source=inputs.source)
+
+
+def answer(inputs: Inputs, params: AnswerParams, progress: Progress) -> Iterator[Labels]:
+    """The likeliest classes with their probabilities at a temperature.
+
+    Guo et al., "On Calibration of Modern Neural Networks", ICML 2017 (section 4.2).
+    """
+    found: Logits = inputs.previous
+    probabilities = found.probabilities(params.temperature)
+    best = np.argsort(-probabilities, kind="stable")[: params.count]
+    scaled = dataclasses.replace(found, values=found.values / np.float32(params.temperature))
+    yield Labels(
+        best.astype(np.int64), probabilities[best], found.labels, found.size, params.threshold, found.source, scaled
+    )
+
+
+ANALYSES.register(
+    Analysis(
+        key="classify",
+        title="Classify",
+        summary="Says what a picture shows, how sure it is, and when it does not know.",
+        action="Name what it shows",
+        icon="shapes",
+        inputs=(PICTURE_OR_VIDEO,),
+        stages=(
+            Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
+            Stage("answer", answer, AnswerParams, where="main"),
+        ),
+        result=Labels,
+        order=20,
+        task="classify",
+        default_model="residual-60",
+        samples={"picture": "cat"},
+        keywords=(
+            "classification",
+            "image recognition",
+            "softmax",
+            "logits",
+            "top-5",
+            "temperature scaling",
+            "calibration",
+            "unknown",
+            "open set recognition",
+            "분류",
+            "이미지 분류",
+            "소프트맥스",
+        ),
+    )
+)

@@ -1,0 +1,1 @@
+"""Analyses that find objects, and what is done with them."""

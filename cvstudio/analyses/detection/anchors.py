@@ -1,0 +1,103 @@
+"""Inside a detector with anchors: its anchors at a place, and its regions before and after the last step."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis, Facts
+from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.foundation.params import Choices, Doc, NoParams, Pick, Range
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.proposals import Proposals
+
+MOST_LEVELS = 12
+
+
+@dataclass(frozen=True)
+class InsideParams:
+    """What of it is looked at."""
+
+    show: Annotated[
+        str,
+        Choices(
+            ("anchors", "before", "after", "both"),
+            ("anchors at a place", "proposals, before the head", "boxes, after the head", "both, and how they moved"),
+        ),
+        Doc(
+            "Show",
+            "The boxes that the network begins with, or the regions before and after its last step.",
+            "Look at both to see how far a box moves.",
+        ),
+    ] = "anchors"
+    place: Annotated[
+        tuple[float, float] | None,
+        Pick("point", slot="picture"),
+        Doc("Place", "Where anchors are shown; the middle where none is picked.", "Click on a thing."),
+    ] = None
+    level: Annotated[
+        int,
+        Range(0, MOST_LEVELS, step=1, from_input="picture"),
+        Doc("Level", "Shows the anchors of one map of features only; 0 shows all.", "1 is the finest map."),
+    ] = 0
+    count: Annotated[
+        int,
+        Range(1, 300, step=1),
+        Doc("At most", "Shows the best so many regions.", "Go up to see how many the network looks at."),
+    ] = 20
+
+
+def look(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[Proposals]:
+    """What the network says on its way, stamped with where it came from."""
+    found: Proposals = inputs.network.inside(inputs.samples["picture"], progress)
+    yield dataclasses.replace(found, source=inputs.source)
+
+
+def choose(inputs: Inputs, params: InsideParams, progress: Progress) -> Iterator[Proposals]:
+    """What of it is shown."""
+    found: Proposals = inputs.previous
+    place = params.place or (found.size.width / 2, found.size.height / 2)
+    level = min(params.level, len(found.levels))
+    yield found.shown(show=params.show, place=place, level=level, count=params.count)
+
+
+def facts(first: Proposals, values: Mapping[str, Any]) -> Facts:
+    """How many levels there are."""
+    return Facts(ranges={"level": Range(0, len(first.levels), step=1)})
+
+
+def pick(first: Proposals, x: float, y: float) -> Mapping[str, Any]:
+    """A click shows the anchors there."""
+    place = min(max(x, 0.0), float(first.size.width)), min(max(y, 0.0), float(first.size.height))
+    return {"place": place}
+
+
+ANALYSES.register(
+    Analysis(
+        key="anchors",
+        title="Anchors and proposals",
+        summary="Shows the boxes that a detector begins with, and its regions before and after the head.",
+        action="Look inside a detector",
+        icon="layout-grid",
+        inputs=(PICTURE_OR_VIDEO,),
+        stages=(
+            Stage("look", look, NoParams, where="accelerator", uses_network=True),
+            Stage("choose", choose, InsideParams, where="main"),
+        ),
+        result=Proposals,
+        order=62,
+        task="detect",
+        needs=frozenset({"anchors"}),
+        samples={"picture": "cat"},
+        keywords=(
+            *("anchors", "anchor boxes", "default boxes", "prior boxes", "proposals", "region proposals", "RPN"),
+            *("region proposal network", "two-stage detector", "objectness", "앵커", "영역 제안"),
+        ),
+        facts=facts,
+        pick=pick,
+        walk="level",
+    )
+)

@@ -1,0 +1,141 @@
+"""Detection: the network's candidates once, and everything that thins them out live behind it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
+from cvstudio.analyses.detection._tracking import following
+from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.data.boxes import nms
+from cvstudio.foundation.errors import ParamsError
+from cvstudio.foundation.params import Choices, Doc, NoParams, Range
+from cvstudio.foundation.progress import Progress
+from cvstudio.models.spec import MAX_CANDIDATES
+from cvstudio.results.detections import Detections
+
+
+@dataclass(frozen=True)
+class SuppressParams:
+    """Which of the boxes on the same thing stay."""
+
+    iou: Annotated[
+        float,
+        Range(0, 1, step=0.01),
+        Doc(
+            "Overlap",
+            "Two boxes that share more than this part of their area are taken for the same thing; the better stays.",
+            "Lower it where one thing has several boxes, raise it where neighbours lose theirs; 1 keeps all.",
+        ),
+    ] = 0.5
+    class_wise: Annotated[
+        bool,
+        Doc(
+            "Each class for itself",
+            "Boxes of different classes never push each other out.",
+            "Switch it off where one thing is found as two classes.",
+            more=True,
+        ),
+    ] = True
+
+
+@dataclass(frozen=True)
+class SelectParams:
+    """What is shown of it."""
+
+    score: Annotated[
+        float,
+        Range(0, 1, step=0.01, from_model="score"),
+        Doc(
+            "Score",
+            "Hides what the model is less sure of.",
+            "Go down until false alarms appear, then a little up again.",
+        ),
+    ] = 0.4
+    classes: Annotated[
+        tuple[str, ...],
+        Choices(from_model="labels"),
+        Doc("Classes", "Shows only these; none chosen shows all.", "Try one class, then lower the score."),
+    ] = ()
+    max_count: Annotated[
+        int,
+        Range(1, MAX_CANDIDATES, step=1),
+        Doc("At most", "Shows the best so many.", "Try 1 to see the model's best guess.", more=True),
+    ] = 300
+
+
+def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Detections]:
+    """The network's candidates on the picture, stamped with where they came from."""
+    image = inputs.samples["picture"]
+    found: Detections = inputs.network.predict(image, params, progress)
+    yield dataclasses.replace(found, source=inputs.source)
+
+
+def suppress(inputs: Inputs, params: SuppressParams, progress: Progress) -> Iterator[Detections]:
+    """What greedy non-maximum suppression leaves, of every score.
+
+    It runs before the threshold so that the score slider does not repeat it: whether a box stays depends on better
+    boxes only, so the order makes no difference.
+    """
+    found: Detections = inputs.previous
+    yield found.take(nms(found.boxes, found.scores, found.classes if params.class_wise else None, params.iou))
+
+
+def select(inputs: Inputs, params: SelectParams, progress: Progress) -> Iterator[Detections]:
+    """The best of it: score, class, count. Raises ParamsError for a class that the model does not know."""
+    found: Detections = inputs.previous
+    shown = found.scores >= params.score
+    if params.classes:
+        unknown = [name for name in params.classes if name not in found.labels]
+        if unknown:
+            raise ParamsError(f"This model has no class '{unknown[0]}'; it has: {', '.join(found.labels)}.")
+        shown &= np.isin(found.classes, [found.labels.index(name) for name in params.classes])
+    yield dataclasses.replace(found.take(np.flatnonzero(shown)[: params.max_count]), candidates=found)
+
+
+ANALYSES.register(
+    Analysis(
+        key="detect",
+        title="Detect objects",
+        summary="Puts a box with a name and a score around each thing that a model finds.",
+        action="Find objects",
+        icon="scan-search",
+        inputs=(PICTURE_OR_VIDEO,),
+        stages=(
+            Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
+            Stage("suppress", suppress, SuppressParams, where="main"),
+            Stage("select", select, SelectParams, where="main"),
+        ),
+        temporal=following("suppress"),
+        result=Detections,
+        order=10,
+        task="detect",
+        default_model="pyramid-5",
+        samples={"picture": "cat"},
+        # The cat is too near for the embedded detector to be sure of it.
+        keywords=(
+            "object detection",
+            "detection",
+            "detector",
+            "bounding box",
+            "confidence",
+            "score threshold",
+            "localization",
+            "객체 검출",
+            "물체 검출",
+            "객체 탐지",
+            "바운딩 박스",
+            "tracking",
+            "object tracking",
+            "multi-object tracking",
+            "ByteTrack",
+            "객체 추적",
+        ),
+    )
+)

@@ -1,0 +1,130 @@
+"""Non-maximum suppression step by step, on the candidates of any detector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis, Facts
+from cvstudio.analyses.detection.detect import SuppressParams, predict
+from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.data.boxes import is_above, nms, overlaps
+from cvstudio.foundation.params import Choices, Doc, NoParams, Range
+from cvstudio.foundation.progress import Progress
+from cvstudio.models.spec import MAX_CANDIDATES
+from cvstudio.results.detections import Detections
+from cvstudio.results.suppression import Suppression
+
+
+@dataclass(frozen=True)
+class CandidateParams:
+    """Which candidates go in."""
+
+    score: Annotated[
+        float,
+        Range(0, 1, step=0.01, from_model="score"),
+        Doc("Score", "Leaves out what the model is less sure of.", "Lower it to see how many boxes there really are."),
+    ] = 0.4
+    classes: Annotated[
+        tuple[str, ...],
+        Choices(from_model="labels"),
+        Doc("Classes", "Only these go in; none chosen takes all.", "Try one class in a crowd."),
+    ] = ()
+
+
+@dataclass(frozen=True)
+class StepParams:
+    """Where one looks."""
+
+    step: Annotated[
+        int,
+        Range(0, 2 * MAX_CANDIDATES, step=1, from_input="picture"),
+        Doc(
+            "Step",
+            "0 shows all candidates; then the best that is left is taken, and what overlaps it goes, in turns.",
+            "Go on with the full stop and back with the comma.",
+        ),
+    ] = 0
+
+
+def choose(inputs: Inputs, params: CandidateParams, progress: Progress) -> Iterator[Detections]:
+    """The candidates that go in, the best first."""
+    yield chosen(inputs.previous, params.score, params.classes)
+
+
+def chosen(found: Detections, score: float, classes: tuple[str, ...]) -> Detections:
+    """What of `found` scores at least `score` and is of `classes`, all of them where there are none."""
+    wanted = found.scores >= score
+    if classes:
+        wanted &= np.isin(found.classes, [number for number, name in enumerate(found.labels) if name in classes])
+    return found.take(np.flatnonzero(wanted))
+
+
+def walk(inputs: Inputs, params: SuppressParams, progress: Progress) -> Iterator[Suppression]:
+    """All steps."""
+    yield suppression(inputs.previous, params.iou, class_wise=params.class_wise)
+
+
+def stand(inputs: Inputs, params: StepParams, progress: Progress) -> Iterator[Suppression]:
+    """The step that is looked at; behind the last one it is the last."""
+    found: Suppression = inputs.previous
+    yield found.at(params.step)
+
+
+def facts(first: Detections, values: Mapping[str, Any]) -> Facts:
+    """How many steps there are."""
+    found = chosen(first, values.get("score", CandidateParams.score), values.get("classes", ()))
+    apart = values.get("class_wise", SuppressParams.class_wise)
+    kept = nms(found.boxes, found.scores, found.classes if apart else None, values.get("iou", SuppressParams.iou))
+    return Facts(ranges={"step": Range(0, max(1, 2 * len(kept)), step=1)})
+
+
+ANALYSES.register(
+    Analysis(
+        key="suppression",
+        title="Suppression, step by step",
+        summary="Shows how non-maximum suppression leaves one of the many boxes on a thing.",
+        action="Follow boxes being dropped",
+        icon="layers",
+        inputs=(PICTURE_OR_VIDEO,),
+        stages=(
+            Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
+            Stage("choose", choose, CandidateParams, where="main"),
+            Stage("walk", walk, SuppressParams, where="pool"),
+            Stage("stand", stand, StepParams, where="main"),
+        ),
+        result=Suppression,
+        order=60,
+        task="detect",
+        default_model="pyramid-5",
+        samples={"picture": "cat"},
+        sample_values={"score": 0.3, "step": 2},
+        keywords=(
+            *("NMS", "non-maximum suppression", "non-max suppression", "IoU", "intersection over union", "greedy"),
+            *("step by step", "overlap", "duplicates", "비최대 억제"),
+        ),
+        facts=facts,
+        walk="step",
+    )
+)
+
+
+def suppression(candidates: Detections, iou: float, *, class_wise: bool) -> Suppression:
+    """Take `cvstudio.data.boxes.nms` apart on `candidates`, which are the best first; see `Suppression`."""
+    classes = candidates.classes if class_wise else np.zeros(len(candidates), np.int64)
+    kept = nms(candidates.boxes, candidates.scores, classes, iou)
+    fate = np.full(len(candidates), -1, np.int64)
+    groups = {int(label): np.flatnonzero(classes == label) for label in np.unique(classes)}
+    for turn, row in enumerate(kept.tolist()):
+        fate[row] = turn
+        rows = groups[int(classes[row])]
+        rows = rows[fate[rows] < 0]
+        fate[rows[is_above(overlaps(candidates.boxes[row], candidates.boxes[rows]), iou)]] = turn
+        # What is left of a class is all that its later boxes have to look at.
+        groups[int(classes[row])] = rows[fate[rows] < 0]
+    # A later box that stays was not yet taken when an earlier one looked at it: none has dropped it.
+    return Suppression(candidates, kept, fate, iou, class_wise)

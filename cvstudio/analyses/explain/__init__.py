@@ -1,0 +1,1 @@
+"""Analyses that show why a network decided as it did."""

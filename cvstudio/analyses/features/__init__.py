@@ -1,0 +1,1 @@
+"""Analyses that show hand-made features."""

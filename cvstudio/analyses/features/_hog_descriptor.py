@@ -1,0 +1,145 @@
+"""Histograms of oriented gradients (Dalal and Triggs 2005), step by step."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.geometry import readonly
+from cvstudio.results.hog_cells import EPSILON
+
+
+def gradients(pixels: NDArray[np.uint8], *, gamma: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Magnitude and direction of the gradient at each pixel.
+
+    Centred differences [-1, 0, 1], which the paper found best, of the channel that changes most; none across the edge
+    of the picture.
+
+    Parameters
+    ----------
+    pixels : uint8 RGB (h, w, 3)
+    gamma : whether the square root of each value is taken first
+
+    Returns
+    -------
+    magnitudes float32 (h, w), in 0..255 a pixel (0..sqrt(255) with gamma), and angles float32 (h, w), 0..360 degrees,
+    from the x axis towards y, which points down
+    """
+    values = np.sqrt(pixels.astype(np.float32)) if gamma else pixels.astype(np.float32)
+    across, down = np.zeros_like(values), np.zeros_like(values)
+    across[:, 1:-1] = values[:, 2:] - values[:, :-2]
+    down[1:-1] = values[2:] - values[:-2]
+    strongest = (across**2 + down**2).argmax(axis=2)[..., None]
+    dx = np.take_along_axis(across, strongest, axis=2)[..., 0]
+    dy = np.take_along_axis(down, strongest, axis=2)[..., 0]
+    # Degrees by way of float64: 45 of them are the edge of a bin as often as not, and have to be 45 exactly.
+    degrees = np.degrees(np.arctan2(dy.astype(np.float64), dx)) % 360
+    return np.hypot(dx, dy), degrees.astype(np.float32)
+
+
+def votes(
+    magnitude: NDArray[np.float32], angle: NDArray[np.float32], bins: int, *, signed: bool, smooth: bool
+) -> NDArray[np.float32]:
+    """How much each pixel adds to each bin: float32 (bins, h, w).
+
+    With `smooth` a vote is shared between the two nearest bins; without, it goes to the one that it falls into.
+    """
+    place = angle * np.float32(bins) / np.float32(360 if signed else 180)
+    found = np.zeros((bins, *magnitude.shape), np.float32)
+    rows, columns = np.ogrid[: magnitude.shape[0], : magnitude.shape[1]]
+    if not smooth:
+        found[np.floor(place).astype(np.int64) % bins, rows, columns] = magnitude
+        return found
+    place -= np.float32(0.5)
+    first = np.floor(place)
+    share = place - first
+    number = first.astype(np.int64)
+    found[number % bins, rows, columns] = magnitude * (1 - share)
+    found[(number + 1) % bins, rows, columns] += magnitude * share
+    return found
+
+
+@functools.lru_cache(maxsize=64)
+def vote_weights(cell: int, block: int, *, smooth: bool, sigma: float) -> NDArray[np.float64]:
+    """What a pixel of a block counts in each of its cells, along one axis: float64 (block, block * cell).
+
+    With `smooth` it counts in the two nearest cells, by its distance from their middle, and less towards the edge
+    of the block (a Gaussian of `sigma` pixels); without, in its own cell only. The Gaussian is measured from a
+    pixel's corner, as OpenCV does, whose people detector was trained so.
+    """
+    places = np.arange(block * cell) + 0.5
+    middles = (np.arange(block)[:, None] + 0.5) * cell
+    if not smooth:
+        return (np.abs(places - middles) < cell / 2).astype(np.float64)
+    near = np.maximum(0, 1 - np.abs(places - middles) / cell)
+    weights: NDArray[np.float64] = near * np.exp(-((places - 0.5 - block * cell / 2) ** 2) / (2 * sigma**2))
+    return weights
+
+
+def block_histograms(found: NDArray[np.float32], cell: int, block: int, *, smooth: bool) -> NDArray[np.float32]:
+    """The votes (bins, h, w) of each block's cells, not normalised.
+
+    Returns
+    -------
+    float32 (rows, columns, block, block, bins): blocks begin at every cell; pixels right and below of the last whole
+    cell are left out
+    """
+    bins, height, width = found.shape
+    rows, columns = height // cell, width // cell
+    # A quarter of the block's width is OpenCV's choice; the paper's section 6.4 takes half of it.
+    weights = vote_weights(cell, block, smooth=smooth, sigma=block * cell / 4).reshape(block, block, cell)
+    whole = found[:, : rows * cell, : columns * cell].reshape(bins, rows, cell, columns, cell)
+    # What a cell at place k of a block adds to the block's cell c: first down, then across.
+    down = np.tensordot(whole, weights.astype(np.float32), axes=(2, 2))  # bins, rows, columns, cell, c, k
+    both = np.tensordot(down, weights.astype(np.float32), axes=(3, 2))  # bins, rows, columns, cy, ky, cx, kx
+    high, wide = rows - block + 1, columns - block + 1
+    total = np.zeros((bins, high, wide, block, block), np.float32)
+    for ky in range(block):
+        for kx in range(block):
+            total += both[:, ky : ky + high, kx : kx + wide, :, ky, :, kx]
+    return np.ascontiguousarray(np.moveaxis(total, 0, -1))
+
+
+def normalised(blocks: NDArray[np.float32], clip: float) -> NDArray[np.float32]:
+    """Each block to length 1, clipped at `clip`, and to length 1 again: L2-Hys (section 6.4, after Lowe 2004)."""
+    flat = blocks.reshape(*blocks.shape[:2], -1)
+
+    def to_unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        length = np.sqrt((values.astype(np.float64) ** 2).sum(axis=-1, keepdims=True) + EPSILON**2)
+        return np.asarray(values / length, np.float32)
+
+    return np.asarray(to_unit(np.minimum(to_unit(flat), np.float32(clip))).reshape(blocks.shape), np.float32)
+
+
+def cell_means(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of each cell, the mean of its histograms over the blocks that it is part of: float32 (rows, columns, bins)."""
+    high, wide, block, _, bins = blocks.shape
+    rows, columns = high + block - 1, wide + block - 1
+    total, count = np.zeros((rows, columns, bins), np.float32), np.zeros((rows, columns, 1), np.float32)
+    for y in range(block):
+        for x in range(block):
+            total[y : y + high, x : x + wide] += blocks[:, :, y, x]
+            count[y : y + high, x : x + wide] += 1
+    means: NDArray[np.float32] = (total / count).astype(np.float32)
+    return means
+
+
+@functools.cache
+def people_template() -> NDArray[np.float32]:
+    """What OpenCV's people detector has learnt, of each cell of its window of 64 x 128 pixels: float32 (16, 8, 9).
+
+    The sum of the SVM's weights over the blocks that a cell is part of; positive where an edge in that direction
+    speaks for a person.
+    """
+    import cv2
+
+    weights = np.asarray(cv2.HOGDescriptor.getDefaultPeopleDetector(), np.float32)[:-1]
+    # OpenCV counts blocks and their cells column by column.
+    blocks = weights.reshape(7, 15, 2, 2, 9).transpose(1, 0, 3, 2, 4)
+    total = np.zeros((16, 8, 9), np.float32)
+    for y in range(2):
+        for x in range(2):
+            total[y : y + 15, x : x + 7] += blocks[:, :, y, x]
+    return readonly(total)

@@ -1,0 +1,1 @@
+"""Analyses that find key points."""

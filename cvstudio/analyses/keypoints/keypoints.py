@@ -1,0 +1,62 @@
+"""Key points: named points of persons or other things, with a threshold behind the network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
+from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.foundation.params import Doc, NoParams, Range
+from cvstudio.foundation.progress import Progress
+from cvstudio.results.keypoints import Landmarks
+
+
+@dataclass(frozen=True)
+class PointParams:
+    """Which points are believed."""
+
+    certainty: Annotated[
+        float,
+        Range(0, 1, step=0.01),
+        Doc(
+            "Sure from",
+            "Hides points whose heat map is lower than this at its highest place.",
+            "Go down until points appear where nothing is, then a little up again.",
+        ),
+    ] = 0.3
+
+
+def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Landmarks]:
+    """The network's points, stamped with where they came from."""
+    found: Landmarks = inputs.network.predict(inputs.samples["picture"], params, progress)
+    yield dataclasses.replace(found, source=inputs.source)
+
+
+def select(inputs: Inputs, params: PointParams, progress: Progress) -> Iterator[Landmarks]:
+    """The same points with the threshold from which they are believed."""
+    yield dataclasses.replace(inputs.previous, threshold=params.certainty)
+
+
+ANALYSES.register(
+    Analysis(
+        key="keypoints",
+        title="Find key points",
+        summary="Marks the joints of persons, or other named points, with a network of your own.",
+        action="Find key points",
+        icon="scan-face",
+        inputs=(PICTURE_OR_VIDEO,),
+        stages=(
+            Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
+            Stage("select", select, PointParams, where="main"),
+        ),
+        result=Landmarks,
+        order=40,
+        task="keypoints",
+        samples={"picture": "cat"},
+        keywords=("key points", "pose estimation", "landmarks", "heat map", "skeleton", "SimplePose", "own model"),
+    )
+)

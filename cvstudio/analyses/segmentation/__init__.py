@@ -1,0 +1,1 @@
+"""Analyses that name every pixel."""

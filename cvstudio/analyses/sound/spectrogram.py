@@ -1,0 +1,115 @@
+"""Looking at a sound: its spectrogram, which grows on the screen while it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.analysis import Analysis, Slot
+from cvstudio.analyses.sound._spectrum import stream
+from cvstudio.analyses.stages import Inputs, Stage
+from cvstudio.foundation.params import Choices, Doc, Range
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.base import MediaKind
+from cvstudio.results.spectrogram import Spectrogram
+
+HOPS = {"50 %": 2, "75 %": 4, "87.5 %": 8}
+CHANNELS = {"mix": None, "left": 0, "right": 1}
+LEAST_SPAN_DB = 10.0
+
+
+@dataclass(frozen=True)
+class TransformParams:
+    """How the sound is cut into windows."""
+
+    window: Annotated[
+        str,
+        Choices(("512", "1024", "2048", "4096")),
+        Doc("Window", "Samples in a window: long ones part pitches, short ones part moments.", "Try 512 for a clap."),
+    ] = "2048"
+    overlap: Annotated[
+        str,
+        Choices(tuple(HOPS)),
+        Doc("Overlap", "How much of a window the next one shares.", "More is smoother in time.", more=True),
+    ] = "75 %"
+    channel: Annotated[
+        str,
+        Choices(tuple(CHANNELS)),
+        Doc("Channel", "Which channel is looked at; the mix is their mean.", "Try left.", more=True),
+    ] = "mix"
+
+
+@dataclass(frozen=True)
+class LevelsParams:
+    """What is drawn darkest and brightest; at least 10 dB lie between them."""
+
+    floor: Annotated[
+        float,
+        Range(-120, -20, step=1, unit="dB"),
+        Doc("Floor", "What is as quiet as this is drawn darkest.", "Raise it until the noise is gone."),
+    ] = -90.0
+    ceiling: Annotated[
+        float,
+        Range(-60, 0, step=1, unit="dB"),
+        Doc("Ceiling", "What is as loud as this is drawn brightest.", "Lower it for a quiet recording."),
+    ] = 0.0
+
+
+def run_transform(inputs: Inputs, params: TransformParams, progress: Progress) -> Iterator[Spectrogram]:
+    """Stage: open reader -> longer and longer Spectrogram. Raises MediaError."""
+    window = int(params.window)
+    columns = stream(
+        inputs.samples["sound"],
+        window=window,
+        hop=window // HOPS[params.overlap],
+        channel=CHANNELS[params.channel],
+        progress=progress,
+    )
+    for found in columns:
+        yield replace(found, source=inputs.source)
+
+
+def run_levels(inputs: Inputs, params: LevelsParams, progress: Progress) -> Iterator[Spectrogram]:
+    """Stage: Spectrogram -> the same cells with other display limits."""
+    low = min(params.floor, params.ceiling - LEAST_SPAN_DB)
+    yield replace(inputs.previous, show_low_db=low, show_high_db=params.ceiling)
+
+
+ANALYSES.register(
+    Analysis(
+        key="spectrogram",
+        title="Spectrogram",
+        summary="Shows how loud each pitch of a sound is at each moment.",
+        action="Look at a sound",
+        icon="audio-lines",
+        inputs=(Slot("sound", "Sound", frozenset({MediaKind.AUDIO, MediaKind.VIDEO}), streamed=True),),
+        stages=(
+            Stage("transform", run_transform, TransformParams),
+            Stage("levels", run_levels, LevelsParams, where="main"),
+        ),
+        result=Spectrogram,
+        order=40,
+        samples={"sound": "dialogue"},
+        keywords=(
+            "STFT",
+            "short-time Fourier transform",
+            "FFT",
+            "Fourier",
+            "frequency",
+            "decibel",
+            "audio",
+            "sound",
+            "pitch",
+            "Hann window",
+            "hop length",
+            "waveform",
+            "스펙트로그램",
+            "푸리에 변환",
+            "주파수",
+            "소리",
+            "음성",
+        ),
+    )
+)

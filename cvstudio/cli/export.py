@@ -1,0 +1,189 @@
+"""Where `cvstudio run` writes: formats and their options, parts of videos, and folders as batches."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import glob
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cvstudio.foundation.errors import ExportError, MediaError, ParamsError
+from cvstudio.foundation.params import add_arguments, fields_of, parse_text
+from cvstudio.foundation.progress import Progress
+
+if TYPE_CHECKING:
+    from cvstudio.analyses.instance import AnalysisInstance
+    from cvstudio.cli.terminal import Bar
+    from cvstudio.run.composition import Seen
+    from cvstudio.run.runner import Given, Runner
+
+
+def add_format_options(parser: argparse.ArgumentParser, result_type: type[Any]) -> None:
+    """Add the flags of every format that can hold a result of this type: ``--FORMAT-OPTION``."""
+    from cvstudio.exporters import EXPORTERS
+
+    for exporter in EXPORTERS:
+        if exporter.accepts(result_type) and fields_of(exporter.params):
+            add_arguments(parser.add_argument_group(f"format {exporter.key}"), exporter.params, prefix=exporter.key)
+
+
+def _format_options(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """The options that were given, by format and name. Raises ParamsError."""
+    from cvstudio.exporters import EXPORTERS
+
+    found: dict[str, dict[str, Any]] = dict(getattr(options, "format_options", {}))
+    for exporter in EXPORTERS:
+        for field in fields_of(exporter.params):
+            text = getattr(options, f"{exporter.key}.{field.name}", None)
+            if text is not None:
+                found.setdefault(exporter.key, {})[field.name] = parse_text(field, text)
+    return found
+
+
+def take_export(options: argparse.Namespace, recipe: Path) -> None:
+    """Take format, options and part of the video from a recipe where the command line says nothing else."""
+    from cvstudio.run.recipe import FORMAT, read_json
+
+    told = read_json(recipe, FORMAT).get("export", {})
+    if not isinstance(told, dict) or "format" not in told:
+        return
+    if options.format is None and not options.out.suffix:
+        options.format = [told["format"]]
+    options.format_options = {told["format"]: told.get("options", {})}
+    if options.start is None and options.stop is None and told.get("range_secs"):
+        options.start, options.stop = told["range_secs"]
+
+
+def spread(paths: Sequence[Path]) -> list[Path]:
+    """The paths, with patterns filled in where the shell did not do it. Raises MediaError where one fits nothing."""
+    found: list[Path] = []
+    for path in paths:
+        if path.exists() or not glob.has_magic(str(path)):
+            found.append(path)
+            continue
+        matches = sorted(glob.glob(str(path), recursive=True))
+        if not matches:
+            raise MediaError(f"'{path}' expects at least one file, found none; check the pattern.")
+        found += [Path(match) for match in matches]
+    return found
+
+
+def _targets(out: Path, stem: str, keys: Sequence[str] | None, result_type: type[Any], *, video: bool) -> list[Any]:
+    from cvstudio.exporters import EXPORTERS, default_exporters, exporter_for_suffix
+
+    if out.suffix and not out.is_dir():
+        if keys and len(keys) > 1:
+            raise ExportError(
+                f"{out.name} expects one --format, found {', '.join(keys)}; give a folder as -o for several."
+            )
+        return [(EXPORTERS[keys[0]] if keys else exporter_for_suffix(out.name, result_type, video=video), out)]
+    chosen = [EXPORTERS[key] for key in keys] if keys else default_exporters(result_type, video=video)
+    # A folder is named after its format, beside which another one may lie.
+    return [(item, out / (f"{stem}-{item.key}" if item.folder else f"{stem}{item.suffix}")) for item in chosen]
+
+
+def _part(options: argparse.Namespace) -> tuple[float, float | None]:
+    """Where the part of the video begins and ends, in seconds. Raises ParamsError."""
+    start, stop = options.start or 0.0, options.stop
+    bad = next((value for value in (start, stop) if value is not None and not (0 <= value < math.inf)), None)
+    if bad is not None or (stop is not None and stop <= start):
+        raise ParamsError(f"--from and --to expect times from 0 on, the earlier one first, found {start} and {stop}.")
+    return start, stop
+
+
+def write_result(
+    runner: Runner, instance: AnalysisInstance, options: argparse.Namespace, progress: Progress
+) -> list[Path]:
+    """Run `instance` and write it as the options say; the written files and folders. Raises UserError."""
+    from cvstudio.exporters import ExportItem
+    from cvstudio.exporters.export_all import export_all
+    from cvstudio.media import MediaKind
+    from cvstudio.run.composition import Comparison, is_plain, seen_frames, seen_recipe, with_seen
+
+    spec = instance.spec
+    media = instance.canvas_media
+    name = media.name if media is not None else spec.title
+    look = getattr(options, "look", {})
+    video = spec.goes_by_frame(media) and options.time is None
+    start, stop = _part(options)
+    if (start or stop is not None) and not video:
+        raise ExportError(f"--from and --to expect a video, found {name}; leave them out.")
+    if options.time and (media is None or media.kind is not MediaKind.VIDEO):
+        raise ExportError(f"--time expects a video, found {name}; leave it out.")
+    targets = _targets(options.out, instance.file_stem, options.format, spec.result, video=video)
+    for _, path in targets:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    base = targets[0][1].parent.resolve()
+    whole_picture: Seen = getattr(options, "seen", ()) or (instance,)
+    layered = isinstance(whole_picture, Comparison) or not is_plain(instance, whole_picture)
+    # A picture shows every layer of a recipe; what holds data holds one result's.
+    for drawn in sorted({layered and exporter.draws for exporter, _ in targets}):
+        seen: Seen = whole_picture if drawn else ()
+        at = options.time or 0.0
+
+        def computed(layer: AnalysisInstance) -> dict[str, Any] | None:
+            return runner.computed(layer, progress)
+
+        if video:
+            recipe = seen_recipe(instance, base, seen, pts=None, look=look, computed=computed)
+            frames = seen_frames(runner, instance, seen, progress, start_secs=start, stop_secs=stop)
+            item = ExportItem(media, None, None, look, recipe, frames, start_secs=start, stop_secs=stop)
+        else:
+            item = runner.export_item(instance, progress, base=base, pts=at, look=look)
+            item = with_seen(runner, item, instance, seen, progress, pts=at)
+            recipe = seen_recipe(instance, base, seen, pts=at, look=look, computed=computed)
+            item = dataclasses.replace(item, recipe=recipe)
+        mine = [target for target in targets if (layered and target[0].draws) == drawn]
+        export_all(mine, item, _format_options(options), progress)
+    return [path for _, path in targets]
+
+
+def run_batch(
+    analysis: str,
+    paths: Sequence[Path],
+    others: Mapping[str, Given],
+    model: str,
+    weights: Path | None,
+    values: Mapping[str, Any],
+    options: argparse.Namespace,
+    bar: Bar,
+    progress: Progress,
+) -> int:
+    """Run a batch; 1 where a file failed. Every failure is one line on stderr. Raises UserError, Cancelled."""
+    from cvstudio.analyses import ANALYSES
+    from cvstudio.analyses.instance import AnalysisInstance
+    from cvstudio.exporters import default_exporters
+    from cvstudio.media import Media
+    from cvstudio.media.reading import apply_settings, split_settings
+    from cvstudio.run.batch import REPORT, Batch, BatchPlan
+    from cvstudio.run.runner import make_binding
+
+    if options.time is not None or options.start is not None or options.stop is not None:
+        raise ParamsError("--time, --from and --to expect one video, found several files; leave them out.")
+    spec = ANALYSES[analysis]
+    key = model or spec.first_model
+    formats = options.format or [item.key for item in default_exporters(spec.result)]
+    values, reading = split_settings(values)
+    bindings = {name: make_binding(spec.slot(name), given, progress) for name, given in others.items()}
+    files = {name: bound for name, bound in bindings.items() if isinstance(bound, Media)}
+    bindings = {**bindings, **apply_settings(files, reading)}
+    instance = AnalysisInstance(1, analysis, bindings, key, weights, values)
+    instance.params()
+    plan = BatchPlan(instance, tuple(paths), options.out, tuple(formats), _format_options(options))
+    batch = Batch(plan, device=options.device, precision=options.precision)
+    told = False
+    for outcome in batch.run(progress):
+        if batch.restarted and not told:
+            told = True
+            bar.note(f"{options.out} holds a batch with other settings; it is begun anew.")
+        if outcome.state == "failed":
+            bar.note(f"failed: {outcome.file}: {outcome.error}")
+    bar.end()
+    if batch.summary.failed or not options.quiet:
+        print(f"cvstudio: {batch.summary.text()}", file=sys.stderr)
+    print(options.out / REPORT)
+    return 1 if batch.summary.failed else 0

@@ -1,0 +1,66 @@
+"""`cvstudio info FILE…`: what files are, without a window."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cvstudio.foundation.errors import UserError
+from cvstudio.media import Media, open_media
+from cvstudio.media.facts import facts
+
+
+def add_info(commands: Any) -> None:
+    """Add the command to a command line parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "info", help="what a file holds: format, size, bits, tracks, counts"
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="one JSON list instead of text")
+
+
+def info(files: Sequence[Path], *, as_json: bool) -> int:
+    """Print the facts of `files` and return the exit code: 1 where one cannot be opened; the others are told."""
+    told: list[dict[str, Any]] = []
+    failed = False
+    for path in files:
+        try:
+            media = open_media(path)
+            found = facts(media)
+        except UserError as error:
+            failed = True
+            print(f"cvstudio: {error}", file=sys.stderr)
+            continue
+        if as_json:
+            told.append(_as_json(media, found))
+        else:
+            width = max(len(title) for title, _ in found)
+            print(media.path)
+            for title, text in found:
+                for number, line in enumerate(text.split("\n")):
+                    print(f"  {title if number == 0 else '':<{width}}  {line}")
+    if as_json:
+        print(json.dumps(told, ensure_ascii=False, indent=2))
+    return int(failed)
+
+
+def _as_json(media: Media, found: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    numbers = {
+        "width": media.size.width if media.size else None,
+        "height": media.size.height if media.size else None,
+        "duration_secs": media.duration_secs,
+        "frame_count": media.frame_count,
+        "frame_rate": media.frame_rate,
+        "rate_hz": media.rate_hz or None,
+        "channels": media.channels or None,
+    }
+    return {
+        "path": str(media.path),
+        "kind": str(media.kind),
+        **{name: value for name, value in numbers.items() if value is not None},
+        "facts": dict(found),
+    }

@@ -1,0 +1,263 @@
+"""`cvstudio run …`, `info …`, `models …`, `weights …`, `train …` and more: what can be done without a window.
+
+Exit codes: 0 done, 1 the user has to change something (one sentence on stderr), 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.cli.custom_models import add_own, run_own
+from cvstudio.cli.export import add_format_options
+from cvstudio.cli.info import add_info, info
+from cvstudio.cli.inputs import add_inputs, given_of, is_batch
+from cvstudio.cli.models import add_models
+from cvstudio.cli.terminal import Bar, guarded
+from cvstudio.cli.training import add_training
+from cvstudio.cli.weights import add_weights
+from cvstudio.foundation.params import add_arguments, fields_of, parse_text
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.base import MediaKind
+from cvstudio.media.reading import settings_types
+from cvstudio.models import MODELS, ModelSpec
+from cvstudio.models.runtime.cpu_threads import let_waiting_threads_sleep
+from cvstudio.models.runtime.precision import WANTED
+from cvstudio.models.terms import terms
+from cvstudio.weights.store import WeightsNeededError
+
+COMMANDS = ("run", "info", "list", "weights", "train", "evaluate", "own", "models")
+
+
+def _analysis_parser(commands: Any, analysis: Analysis) -> None:
+    parser = commands.add_parser(analysis.key, help=analysis.summary, description=analysis.summary)
+    add_inputs(parser, analysis)
+    _common(parser)
+    if analysis.task:
+        models = analysis.models
+        keys = ", ".join(model.key for model in models)
+        none = "none yet; see `cvstudio own add`"
+        parser.add_argument("--model", default=analysis.first_model, help=f"one of: {keys or none}")
+        parser.add_argument("--weights", type=Path, help="a local checkpoint file or folder for the model")
+        shown: set[type[Any]] = set()
+        names: set[str] = set()
+        for model in models:
+            # Models of one family share a class of parameters; two families may share a name.
+            own = {field.name for field in fields_of(model.params)}
+            if model.params not in shown and own and not own & names:
+                add_arguments(parser.add_argument_group(f"model {model.key}"), model.params)
+            shown.add(model.params)
+            names |= own
+    group = parser.add_argument_group("parameters")
+    for params_type in analysis.params_types(None):
+        add_arguments(group, params_type)
+    for declared in settings_types(frozenset[MediaKind]().union(*(slot.kinds for slot in analysis.inputs))):
+        add_arguments(group, declared)
+    add_format_options(parser, analysis.result)
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--out", type=Path, default=Path("out"), help="file or folder to write (default: out)")
+    parser.add_argument("--format", action="append", help="export format, may be repeated; default: the usual ones")
+    parser.add_argument("--time", type=float, metavar="SECS", help="one frame of a video instead of all of it")
+    parser.add_argument("--from", dest="start", type=float, metavar="SECS", help="begin in the video here")
+    parser.add_argument("--to", dest="stop", type=float, metavar="SECS", help="end in the video here")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--precision", default="auto", choices=WANTED, help="auto: the fastest that finds the same")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line, generated from what is registered."""
+    parser = argparse.ArgumentParser(
+        prog="cvstudio", description="A laboratory for computer vision. Without a command the window opens."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    runner = commands.add_parser("run", help="run an analysis without a window")
+    recipe = argparse.ArgumentParser(add_help=False)
+    runner.add_argument("--recipe", type=Path, metavar="FILE", help="do again what a recipe beside an export says")
+    analyses = runner.add_subparsers(dest="analysis", metavar="ANALYSIS")
+    for analysis in ANALYSES:
+        _analysis_parser(analyses, analysis)
+    _common(recipe)
+    lister = commands.add_parser("list", help="what can be run: analyses, models with their licences, formats")
+    lister.add_argument("--timm", metavar="WORDS", help="search timm's classifiers instead, such as 'seresnet 1k'")
+    add_weights(commands)
+    add_info(commands)
+    add_training(commands)
+    add_own(commands)
+    add_models(commands)
+    return parser
+
+
+def _recipe_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cvstudio run --recipe FILE")
+    parser.add_argument("--recipe", type=Path, required=True, metavar="FILE")
+    _common(parser)
+    # Nothing said is as the recipe says, which another computer may not offer.
+    parser.set_defaults(device=None, precision=None)
+    return parser
+
+
+def _values(options: argparse.Namespace, analysis: Analysis, model: Any) -> dict[str, Any]:
+    values = {}
+    model_fields = fields_of(model.params) if model else ()
+    stage_fields = [field for params_type in analysis.params_types(None) for field in fields_of(params_type)]
+    for field in (*model_fields, *stage_fields):
+        text = getattr(options, field.name, None)
+        if text is not None:
+            bounds = Analysis.bounds(field.range, model)
+            values[field.name] = parse_text(dataclasses.replace(field, range=bounds), text)
+    for declared in settings_types(frozenset(MediaKind)):
+        for field in fields_of(declared):
+            text = getattr(options, field.name, None)
+            if text is not None:
+                values[field.name] = parse_text(field, text)
+    # A flag of another model's parameter is a mistake that must not pass in silence.
+    known = {field.name for field in (*model_fields, *stage_fields)}
+    for other in MODELS:
+        for field in fields_of(other.params):
+            if field.name not in known and getattr(options, field.name, None) is not None:
+                values[field.name] = getattr(options, field.name)
+    return values
+
+
+def _named(model: ModelSpec) -> str:
+    return f"{model.title}, {model.year}" if model.year else model.title
+
+
+def _list() -> int:
+    from cvstudio.exporters import EXPORTERS
+
+    for analysis in ANALYSES:
+        print(f"{analysis.key:<16}{analysis.summary}")
+        for model in analysis.models:
+            if analysis is next(item for item in ANALYSES if item.takes(model)):
+                print(f"    --model {model.key:<22}{_named(model)}; {terms(model)}")
+    for exporter in EXPORTERS:
+        print(f"--format {exporter.key:<12}{exporter.suffix or 'a folder':<16}{exporter.summary}")
+    for broken in (*ANALYSES.broken, *MODELS.broken, *EXPORTERS.broken):
+        print(f"not usable: {broken.module} ({broken.reason})", file=sys.stderr)
+    return 0
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from cvstudio.cli.export import run_batch, spread, take_export, write_result
+    from cvstudio.models.runtime.host import is_there
+    from cvstudio.run.composition import load_seen
+    from cvstudio.run.provenance import Ways, load_computed
+    from cvstudio.run.recipe import load_recipe
+    from cvstudio.run.runner import Runner, make_instance
+
+    recipe = any(item == "--recipe" or item.startswith("--recipe=") for item in arguments)
+    options = _recipe_parser().parse_args(arguments) if recipe else build_parser().parse_args(["run", *arguments])
+    if not recipe and not options.analysis:
+        build_parser().parse_args(["run", "--help"])
+
+    bar = Bar(quiet=options.quiet)
+
+    def work(progress: Progress) -> int:
+        try:
+            return analyse(progress)
+        except WeightsNeededError as error:
+            from cvstudio.cli.weights import needed_command
+
+            raise needed_command(error) from error
+
+    def analyse(progress: Progress) -> int:
+        if not recipe:
+            spec = ANALYSES[options.analysis]
+            key, weights = getattr(options, "model", ""), getattr(options, "weights", None)
+            values = _values(options, spec, MODELS[key] if key else None)
+            main, given = spec.main_slot, getattr(options, spec.main_slot.name)
+            inputs = {
+                slot.name: given_of(slot, value)
+                for slot in spec.inputs
+                if slot is not main and (value := getattr(options, slot.name)) is not None
+            }
+            files = [Path(text) for text in given]
+            files = spread(files) if main.kinds or main.several else files
+            if is_batch(main, files if main.kinds else given):
+                return run_batch(spec.key, files, inputs, key, weights, values, options, bar, progress)
+            if files:
+                one = files if main.several and not main.kinds else files[0] if main.kinds else given[0]
+                inputs[main.name] = given_of(main, one)
+        device, precision = options.device, options.precision
+        exactly: Ways = {}
+        if recipe:
+            # What was not asked for is as it was.
+            told = load_computed(options.recipe)
+            exactly = told.ways if precision is None else {}
+            if device is None and told.device and not is_there(told.device):
+                bar.note(f"It was computed on {told.device.upper()}, which is not here; it runs on what is.")
+            elif device is None:
+                device = told.device
+        made = Runner(
+            device=device or "auto", precision=precision or "auto", exactly=exactly, measure=False, notice=bar.note
+        )
+        with made as runner:
+            if recipe:
+                instance, time_secs, options.look = load_recipe(options.recipe)
+                take_export(options, options.recipe)
+                options.seen = load_seen(options.recipe)
+                if options.time is None:
+                    options.time = time_secs
+            else:
+                instance = make_instance(spec.key, inputs, model=key, weights=weights, values=values)
+            written = write_result(runner, instance, options, progress)
+        print(*written, sep="\n")
+        return 0
+
+    return guarded(work, bar, stopped="stopped; nothing was left half written.")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    let_waiting_threads_sleep()
+    try:
+        code = _command(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Who read has enough, such as `head`. What is left is not to fail once more at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _command(arguments: Sequence[str]) -> int:
+    if arguments[0] == "run":
+        return _run(arguments[1:])
+    if arguments[0] == "info":
+        options = build_parser().parse_args(arguments)
+        return info(options.files, as_json=options.json)
+    if arguments[0] in ("train", "evaluate"):
+        from cvstudio.cli import training as commands
+
+        options = build_parser().parse_args(arguments)
+        return commands.train(options) if options.command == "train" else commands.evaluate(options)
+    if arguments[0] == "weights":
+        from cvstudio.cli import weights as weights_commands
+
+        return weights_commands.run(build_parser().parse_args(arguments))
+    if arguments[0] == "models":
+        from cvstudio.cli import models as models_commands
+
+        return models_commands.run(build_parser().parse_args(arguments))
+    if arguments[0] == "list":
+        words = build_parser().parse_args(arguments).timm
+        if words is None:
+            return _list()
+        from cvstudio.cli.timm import list_timm
+
+        return guarded(lambda progress: list_timm(words, progress), Bar(quiet=False), stopped="stopped.")
+    if arguments[0] == "own":
+        options = build_parser().parse_args(arguments)
+        return guarded(lambda progress: run_own(options, progress), Bar(quiet=False), stopped="stopped.")
+    build_parser().parse_args(arguments)
+    return 2

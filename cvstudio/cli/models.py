@@ -1,0 +1,162 @@
+"""`cvstudio models`: the catalogue as a table, and the card of a model with its layers."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cvstudio.cli.terminal import Bar, guarded
+from cvstudio.foundation.progress import Progress
+from cvstudio.models import MODELS
+from cvstudio.models.catalogue.columns import COLUMNS, Column, columns_of, count_text, ordered
+from cvstudio.models.catalogue.entries import Entry, Wanted, entries_of, entry_of
+from cvstudio.models.inspection.layers import Inspection, Layer
+from cvstudio.models.inspection.store import inspection_of
+from cvstudio.models.inspection.text import field_text
+from cvstudio.models.spec import ModelSpec
+
+WIDEST = 48
+"""Characters of a column; what is longer is cut, but for the last one."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what the command line asks for and return the exit code."""
+
+    def work(progress: Progress) -> int:
+        specs = [MODELS[options.model]] if options.model else list(MODELS)
+        wanted = Wanted(options.search, options.task, options.family)
+        entries = [entry for entry in entries_of(specs, options.device) if options.model or wanted.takes(entry)]
+        if options.measure:
+            entries = measured(entries, options.device, progress)
+        if options.model:
+            _print_card(entries[0], options.depth, progress)
+        else:
+            _print_table(entries, options)
+        return 0
+
+    return guarded(work, Bar(quiet=options.quiet), stopped="stopped; what was measured is remembered.")
+
+
+def measured(entries: Sequence[Entry], device: str, progress: Progress) -> list[Entry]:
+    """The entries with their milliseconds on `device`; one that cannot be measured stays as it is."""
+    import sys
+
+    from cvstudio.foundation.errors import UserError
+    from cvstudio.models.inspection.speed import measure
+    from cvstudio.models.runtime.host import Host
+
+    host = Host(device)
+    found = []
+    try:
+        for entry in entries:
+            try:
+                measure(entry.spec, host, progress)
+            except UserError as error:
+                print(f"{entry.key}: {error}", file=sys.stderr)
+            found.append(entry_of(entry.spec, device, host.precision))
+            host.close()
+    finally:
+        host.close()
+    return found
+
+
+def _print_table(entries: Sequence[Entry], options: argparse.Namespace) -> None:
+    columns = columns_of([key.strip() for key in options.columns.split(",") if key.strip()])
+    if options.sort:
+        (column,) = columns_of([options.sort])
+        entries = ordered(entries, column, descending=options.reverse)
+    for line in table_lines(entries, columns):
+        print(line)
+
+
+def table_lines(entries: Sequence[Entry], columns: Sequence[Column]) -> Iterator[str]:
+    """A table in columns of even width, its head first."""
+    rows = [[column.title for column in columns], *([column.text(entry) for column in columns] for entry in entries)]
+    widths = [min(WIDEST, max(len(row[place]) for row in rows)) for place in range(len(columns))]
+    for row in rows:
+        cells = []
+        for place, (text, column, width) in enumerate(zip(row, columns, widths, strict=True)):
+            last = place == len(columns) - 1
+            cut = text if last or len(text) <= width else text[: width - 1] + "…"
+            cells.append(cut.rjust(width) if column.number else cut.ljust(width))
+        yield "  ".join(cells).rstrip()
+
+
+def _print_card(entry: Entry, depth: int | None, progress: Progress) -> None:
+    spec: ModelSpec = entry.spec
+    print(spec.title)
+    if spec.summary:
+        print(spec.summary)
+    facts = [(column.title, column.text(entry)) for column in COLUMNS if column.key not in ("model", "metric")]
+    if entry.score is not None:
+        facts = [(name, f"{value} {entry.score[0]}" if name == "Score" else value) for name, value in facts]
+    weights = spec.weights[0] if spec.weights else None
+    if weights is not None:
+        facts += [("Measured", weights.metrics), ("File", weights.file_name), ("From", weights.url)]
+    for name, value in facts:
+        if value:
+            print(f"  {name:<13}{value}")
+    if spec.architecture is not None:
+        progress(None, "looking into the network")
+        print()
+        for line in tree_lines(inspection_of(spec, progress), depth):
+            print(line)
+
+
+def tree_lines(found: Inspection, depth: int | None = None) -> Iterator[str]:
+    """The layers as a tree, each with its output, parameters, multiply-adds and receptive field."""
+    rows = [("Layer", "Output", "Params", "MACs", "Sees, pixels")]
+    rows += [
+        (
+            f"{'  ' * level}{layer.name or 'network'} {layer.kind}{_runs(layer)}",
+            layer.shape_text,
+            count_text(layer.parameters) if layer.parameters else "",
+            count_text(layer.macs) if layer.macs else "",
+            field_text(layer),
+        )
+        for level, layer in _levels(found.root, 0, depth)
+    ]
+    widths = [max(len(row[place]) for row in rows) for place in range(4)]
+    for row in rows:
+        cells = (row[0].ljust(widths[0]), row[1].ljust(widths[1]), row[2].rjust(widths[2]), row[3].rjust(widths[3]))
+        yield "  ".join((*cells, row[4])).rstrip()
+    height, width = found.input_size
+    yield (
+        f"{count_text(found.parameters)} parameters, {count_text(found.macs)} multiply-adds for a picture of "
+        f"{width} x {height}"
+    )
+
+
+def _runs(layer: Layer) -> str:
+    return f" (runs {layer.calls} times)" if layer.calls > 1 else ""
+
+
+def _levels(layer: Layer, level: int, depth: int | None) -> Iterator[tuple[int, Layer]]:
+    yield level, layer
+    if depth is None or level < depth:
+        for child in layer.children:
+            yield from _levels(child, level + 1, depth)
+
+
+DEFAULT_COLUMNS = "key,model,task,year,score,metric,params,macs,size,ms,status,licence"
+
+
+def add_models(commands: Any) -> None:
+    """Add the command to the subparsers of `cvstudio`."""
+    parser = commands.add_parser(
+        "models",
+        help="the catalogue of models, and the card of one with its layers",
+        description="Every model with what is known of it; with MODEL its card and its layers.",
+    )
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="key of a model: show its card and its layers")
+    parser.add_argument("--task", default="", metavar="TASK", help="only models of this task, e.g. detect")
+    parser.add_argument("--family", default="", metavar="FAMILY", help="only models of this family")
+    parser.add_argument("--search", default="", metavar="WORDS", help="only models in which all words occur")
+    parser.add_argument("--columns", default=DEFAULT_COLUMNS, metavar="LIST", help=f"default: {DEFAULT_COLUMNS}")
+    parser.add_argument("--sort", default="", metavar="COLUMN", help="sort by this column")
+    parser.add_argument("-r", "--reverse", action="store_true", help="the largest first")
+    parser.add_argument("--measure", action="store_true", help="measure the models that are shown on this device first")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--depth", type=int, metavar="N", help="of the layers, show so many levels (default: all)")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")

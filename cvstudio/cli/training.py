@@ -1,0 +1,230 @@
+"""`cvstudio train` and `cvstudio evaluate`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cvstudio.cli.terminal import Bar, Lines, Reporter, guarded, stop_with_stdin
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.progress import Progress
+from cvstudio.training import RECIPES, Settings, TrainingRecipe
+from cvstudio.training.loop import CURVES, read_curves
+from cvstudio.training.loop import train as run_training
+from cvstudio.training.runs import Curve, RunStart, claimed, curves_of, run_folder
+from cvstudio.training.sets import HELD_OUT, require
+from cvstudio.weights.embedded import ModelCard, card, load_card
+
+SPARKS = "▁▂▃▄▅▆▇█"
+SPARK_WIDTH = 24
+LIVE_WIDTH = 8
+NICENESS = 5
+"""Whoever watches is a window, which goes first."""
+
+
+def data_folder(given: Path | None, recipe: TrainingRecipe) -> Path:
+    """The folder with the sets. Raises UserError where none is named or it lacks what the recipe needs."""
+    folder = given or (Path(os.environ["CVSTUDIO_DATA"]) if os.environ.get("CVSTUDIO_DATA") else None)
+    if folder is None:
+        raise UserError(
+            f"Expected the folder with {', '.join(recipe.files)}, but none was named; give it with --data DIR or "
+            f"$CVSTUDIO_DATA."
+        )
+    require(folder, recipe.files)
+    return folder
+
+
+def usable_device(name: str) -> str:
+    """The device that `name` stands for. Raises UserError where this machine lacks it."""
+    import torch
+
+    from cvstudio.models.runtime.host import Host
+
+    try:
+        device = Host(name).device
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(
+            f"Expected a device that this machine has, but '{name}' cannot be used ({reason}); choose auto or cpu."
+        ) from None
+    return device
+
+
+def sparkline(values: Sequence[float], width: int = SPARK_WIDTH) -> str:
+    """A curve of one line, from the lowest to the highest of `values`, at most `width` characters."""
+    if len(values) > width:
+        values = [values[round(place * (len(values) - 1) / (width - 1))] for place in range(width)]
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    scale = (len(SPARKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(SPARKS[round((value - low) * scale)] for value in values)
+
+
+def _curves(folder: Path) -> list[Curve]:
+    """The curves of the run in `folder` that have values of whole epochs."""
+    return [curve for curve in curves_of(read_curves(folder / CURVES)) if curve.whole]
+
+
+def curves_text(folder: Path) -> str:
+    """The curves of the run in `folder` as lines of text: split, figure, curve, first and last value."""
+    lines = []
+    for curve in _curves(folder):
+        values = [value for _, value in curve.whole]
+        ends = f"{values[0]:.3f} to {values[-1]:.3f}"
+        lines.append(f"{curve.split:<9}{curve.name:<14}{sparkline(values):<{SPARK_WIDTH}} {ends}")
+    return "\n".join(lines)
+
+
+def epoch_text(folder: Path, epoch: int, epochs: int) -> str:
+    """How the run in `folder` stands after `epoch` in one line: each figure with its curve."""
+    told = [
+        f"{curve.name} {curve.last:.3g} {sparkline([value for _, value in curve.whole], LIVE_WIDTH)}"
+        for curve in _curves(folder)
+    ]
+    return f"epoch {epoch} of {epochs}: {', '.join(told)}"
+
+
+def train(options: argparse.Namespace) -> int:
+    """Run a recipe to its end and export it; or list the recipes. Returns the exit code."""
+    if options.list or options.recipe is None:
+        for recipe in RECIPES:
+            for line in (recipe.summary, f"makes {recipe.model}", f"needs {', '.join(recipe.files)}", recipe.licence):
+                print(f"{recipe.key if line is recipe.summary else '':<16}{line}")
+        return 0
+    reporter: Reporter = Lines() if options.attached else Bar(quiet=options.quiet)
+
+    def work(progress: Progress) -> int:
+        if options.attached:
+            stop_with_stdin(progress)
+            if hasattr(os, "nice"):
+                os.nice(NICENESS)
+        recipe = RECIPES[options.recipe]
+        if options.limit is not None and options.limit < HELD_OUT:
+            raise UserError(
+                f"Expected --limit {HELD_OUT} or more, as one picture of {HELD_OUT} is held out, but it is "
+                f"{options.limit}; give a larger one."
+            )
+        folder = options.run or run_folder(recipe.key, seed=options.seed, epochs=options.epochs, limit=options.limit)
+        data = data_folder(options.data, recipe)
+        progress(None, "loading torch")
+        device = usable_device(options.device)
+        settings = Settings(data, folder, device, options.seed, options.epochs, options.limit)
+        task = recipe.make(settings)
+        with claimed(folder, RunStart(recipe.key, options.seed, task.epochs, options.limit)):
+            run_training(
+                task,
+                settings,
+                progress,
+                epoch_done=lambda epoch: reporter.note(epoch_text(folder, epoch, task.epochs)),
+            )
+            from cvstudio.training.export import export
+
+            written = export(recipe, task, settings, options.export or folder, progress)
+        reporter.end()
+        print(curves_text(folder))
+        print(card_text(load_card(written)))
+        print(written)
+        return 0
+
+    return guarded(
+        work,
+        reporter,
+        stopped="stopped; the last whole epoch is kept, and the same command goes on from there.",
+    )
+
+
+def card_text(known: ModelCard) -> str:
+    """A model card for a terminal: licence, figures with what they were measured on, and what it is not for."""
+    use = "; not for commercial use" if known.non_commercial else ""
+    lines = [f"{known.title}: {known.licence}{use}"]
+    lines += [f"{metric.name}: {metric.value}, {metric.split}" for metric in known.metrics]
+    return "\n".join([*lines, *known.not_for])
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Measure a model and print each figure beside the card's. Returns the exit code."""
+    reporter = Bar(quiet=options.quiet)
+
+    def work(progress: Progress) -> int:
+        recipe = RECIPES[options.recipe]
+        data = data_folder(options.data, recipe)
+        known = _card_of(options.weights) if options.weights else card(recipe.model)
+        settings = known.settings if known is not None else None
+        figures = recipe.evaluate(data, options.weights, settings, options.limit, progress)
+        reporter.end()
+        if options.json:
+            print(json.dumps(dict(figures), indent=2))
+        else:
+            _print_beside(figures, known.figures if known is not None else {})
+            if options.limit:
+                print(f"measured: at most {options.limit} pictures of each set; card: all of them")
+        return 0
+
+    return guarded(work, reporter, stopped="stopped; nothing was measured to its end.")
+
+
+def _card_of(weights: Path) -> ModelCard | None:
+    """The card that an export wrote beside its weights: what they need, as temperature and threshold, is in it."""
+    beside = weights.with_suffix(".json")
+    return load_card(beside) if beside.is_file() else None
+
+
+def _print_beside(figures: Mapping[str, float], known: Mapping[str, float]) -> None:
+    print(f"{'':<28}{'measured':>10}{'card':>10}")
+    for name, value in figures.items():
+        told = f"{known[name]:>10.4f}" if name in known else f"{'-':>10}"
+        print(f"{name:<28}{value:>10.4f}{told}")
+
+
+def add_training(commands: Any) -> None:
+    """Add both commands to the subparsers of `cvstudio`."""
+    trainer = commands.add_parser(
+        "train",
+        help="train one of the embedded models anew",
+        description="Runs a training recipe, or goes on with it where it stopped. Without a name, lists the recipes.",
+    )
+    trainer.add_argument("recipe", nargs="?", metavar="NAME", help="the recipe; see the list")
+    trainer.add_argument("--list", action="store_true", help="the recipes: what they make, need and are licensed as")
+    _common(trainer)
+    trainer.add_argument("--run", type=Path, metavar="DIR", help="folder of the run: checkpoint, curves, prepared data")
+    trainer.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps")
+    trainer.add_argument("--seed", type=int, default=0, help="of everything drawn by chance (default: 0)")
+    trainer.add_argument("--epochs", type=_positive, metavar="N", help="in place of the recipe's own number")
+    trainer.add_argument(
+        "--export", type=Path, metavar="DIR", help="where weights and card go at the end (default: the run's folder)"
+    )
+    trainer.add_argument(
+        "--attached",
+        action="store_true",
+        help="for a program that watches: progress as lines of JSON on stderr; closing stdin stops the training",
+    )
+    judge = commands.add_parser(
+        "evaluate",
+        help="measure an embedded model on data that it was not trained on",
+        description="Measures the shipped weights, or a file of one's own, beside the figures of the model card.",
+    )
+    judge.add_argument("recipe", metavar="NAME", help="the recipe that made the model")
+    _common(judge)
+    judge.add_argument("--weights", type=Path, metavar="FILE", help="another file than the shipped one")
+    judge.add_argument("--json", action="store_true", help="figures as JSON")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, found {number}")
+    return number
+
+
+def _common(parser: Any) -> None:
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder with the sets (default: $CVSTUDIO_DATA)")
+    parser.add_argument(
+        "--limit", type=_positive, metavar="N", help="at most so many pictures of each set, to try it out"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")

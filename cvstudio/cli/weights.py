@@ -1,0 +1,159 @@
+"""`cvstudio weights`: what is here, get it, verify it, say where it is, and what a checkpoint file holds."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cvstudio.cli.terminal import Bar, guarded
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.progress import Progress
+from cvstudio.models import MODELS, ModelSpec
+from cvstudio.models.catalogue.offer import is_sound, make_offer, models_with
+from cvstudio.models.terms import file_terms, terms
+from cvstudio.weights.declaration import Weights
+from cvstudio.weights.download import ask_hub, download, keep_folder
+from cvstudio.weights.store import WeightsNeededError, cached_path, is_published
+
+
+def needed_command(error: WeightsNeededError) -> UserError:
+    """What is missing, and the command that gets it."""
+    weights = error.weights
+    models = models_with(weights)
+    if not models:
+        return error
+    return UserError(
+        f"{models[0].title} needs {weights.file_name} ({weights.size_bytes / 1e6:.1f} MB, {weights.licence}), which is "
+        f"not on this machine or damaged; get it with: cvstudio weights get {models[0].key} (or name a file with "
+        f"--weights FILE)."
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what the command line asks for and return the exit code."""
+    quiet = bool(getattr(options, "quiet", False))
+    bar = Bar(quiet=quiet)
+    actions: dict[str, Callable[[argparse.Namespace, Progress], int]] = {
+        "list": _list,
+        "get": partial(_get, bar),
+        "verify": _verify,
+        "where": _where,
+        "identify": _identify,
+    }
+
+    def work(progress: Progress) -> int:
+        return actions[options.action](options, progress)
+
+    return guarded(work, bar, stopped="stopped; what has come is kept, and the same command goes on.")
+
+
+def _list(options: argparse.Namespace, progress: Progress) -> int:
+    if not options.model:
+        for model in MODELS:
+            print(f"{model.key:<22}{model.title:<32}{terms(model)}")
+    for model in [MODELS[key] for key in options.model]:
+        if not model.weights:
+            print(f"{model.key:<22}{terms(model).place.value}")
+        for weights in model.weights:
+            print(f"{model.key:<22}{weights.key:<28}{weights.file_name:<56}{file_terms(model, weights)}")
+    return 0
+
+
+def _get(bar: Bar, options: argparse.Namespace, progress: Progress) -> int:
+    models = [MODELS[key] for key in options.model]
+    # All names are looked up before anything comes.
+    wanted = [(model, _files(model, options.file, every=options.all)) for model in models]
+    for model, files in wanted:
+        if not any(weights.url for weights in files):
+            print(f"{model.title}: {terms(model).place.value}", file=sys.stderr)
+        for weights in files:
+            if weights.url:
+                print(_got(weights, model.title, bar, progress))
+    return 0
+
+
+def _files(model: ModelSpec, name: str | None, *, every: bool) -> tuple[Weights, ...]:
+    """The files of a model that are wanted: the first one, the one of a name, or all. Raises UserError."""
+    if name is None:
+        return model.weights if every else model.weights[:1]
+    found = tuple(weights for weights in model.weights if name in (weights.key, weights.file_name))
+    if not found:
+        known = ", ".join(f"{weights.key} ({weights.file_name})" for weights in model.weights)
+        raise UserError(f"{model.title} has no file '{name}'; there are: {known or 'none'}.")
+    return found
+
+
+def _got(weights: Weights, title: str, bar: Bar, progress: Progress) -> Path:
+    """The file, after telling what it is and getting it where it is not here."""
+    path = cached_path(weights)
+    if path is not None and is_published(weights, path):
+        return path
+    remote = ask_hub(weights, progress)
+    offer = make_offer(weights, title, remote=remote)
+    bar.note("\n".join([offer.title, *(f"  {name:<14}{value}" for name, value in offer.facts())]))
+    return download(weights, progress, shown=remote)
+
+
+def _verify(options: argparse.Namespace, progress: Progress) -> int:
+    chosen = [MODELS[key] for key in options.model] or [model for model in MODELS if model.weights]
+    bad = 0
+    for model in chosen:
+        for weights in model.weights:
+            progress(None, f"reading {weights.file_name}")
+            sound = is_sound(weights)
+            if sound is None and not options.model:
+                continue
+            told = {True: "sound", False: "DAMAGED: cvstudio weights get replaces it", None: "not here"}[sound]
+            print(f"{model.key:<22}{weights.file_name:<56}{told}")
+            bad += sound is not True
+    return 1 if bad else 0
+
+
+def _where(options: argparse.Namespace, progress: Progress) -> int:
+    model: ModelSpec = MODELS[options.model]
+    if not model.weights:
+        raise UserError(f"{model.title} {terms(model).place.value}; there is no file of it.")
+    weights = model.weights[0]
+    path = cached_path(weights)
+    print(keep_folder(weights) / weights.file_name if path is None else path)
+    return 0 if path is not None else 1
+
+
+def _identify(options: argparse.Namespace, progress: Progress) -> int:
+    from cvstudio.models.catalogue.identify import identify
+
+    found = identify(options.file, progress, only=MODELS[options.model] if options.model else None)
+    print(found.text())
+    return 0 if found.fitting else 1
+
+
+def add_weights(commands: Any) -> None:
+    """Add the command to the subparsers of `cvstudio`."""
+    parser = commands.add_parser(
+        "weights", help="the networks' weights: list, get, verify, find", description="The networks' weights."
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    lister = actions.add_parser("list", help="every model, or every file of some: size, licence, whether it is here")
+    lister.add_argument("model", nargs="*", metavar="MODEL", help="list the files of these models")
+    getter = actions.add_parser(
+        "get",
+        help="download the weights of models",
+        description="Shows size, licence, source and hash, then downloads, or goes on where it stopped.",
+    )
+    getter.add_argument("model", nargs="+", metavar="MODEL", help="key of a model; see `cvstudio weights list`")
+    which = getter.add_mutually_exclusive_group()
+    which.add_argument("--file", metavar="NAME", help="another file than the model's first; see `weights list MODEL`")
+    which.add_argument("--all", action="store_true", help="every file of the models")
+    getter.add_argument("-q", "--quiet", action="store_true", help="no facts and no progress on stderr")
+    checker = actions.add_parser("verify", help="compare the hash of what is here with the published one")
+    checker.add_argument("model", nargs="*", metavar="MODEL", help="without one, all that are here")
+    finder = actions.add_parser("where", help="print the file, or the folder where it would be kept")
+    finder.add_argument("model", metavar="MODEL")
+    teller = actions.add_parser("identify", help="what a checkpoint file holds, and which models it fits")
+    teller.add_argument("file", type=Path, metavar="FILE", help="a checkpoint, or a folder with one")
+    teller.add_argument("--model", metavar="MODEL", help="compare with this model, and list what differs")
+    teller.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")

@@ -1,0 +1,1 @@
+"""Samples and the arithmetic on them: geometry, boxes, colour, meshes."""

@@ -1,0 +1,56 @@
+"""Sizes, rectangles and views, in pixels."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def readonly(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a C-contiguous, read-only version of `array` (the same memory where it already is contiguous)."""
+    result = np.ascontiguousarray(array).view()
+    result.flags.writeable = False
+    return result
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+
+class Rect(NamedTuple):
+    """An axis-aligned rectangle in image pixels; (0, 0) is the outer corner of the top left pixel."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> float:
+        return self.y + self.height
+
+
+class View(NamedTuple):
+    """What is to be rendered: `rect` in image pixels at `scale` output pixels for each of them."""
+
+    rect: Rect
+    scale: float = 1.0
+
+    @property
+    def size(self) -> Size:
+        """Size of the rendering in output pixels, at least 1 x 1."""
+        return Size(max(1, round(self.rect.width * self.scale)), max(1, round(self.rect.height * self.scale)))
+
+    @classmethod
+    def whole(cls, size: Size) -> View:
+        """All of a picture of `size`, pixel for pixel."""
+        return cls(Rect(0.0, 0.0, float(size.width), float(size.height)), 1.0)

@@ -1,0 +1,231 @@
+"""Samples: what a reader gives and a stage takes. All are frozen and their arrays read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from cvstudio.data.geometry import Size, readonly
+from cvstudio.data.srgb import srgb8
+
+Transfer = Literal["srgb", "linear"]
+DepthUnit = Literal["m", "mm", "px", "relative"]
+
+
+def check_arrays(owner: object, expected: Mapping[str, tuple[DTypeLike, tuple[int, ...]]]) -> None:
+    """Hold the arrays of a frozen dataclass to what they are declared as, and make them read-only.
+
+    Parameters
+    ----------
+    owner : whose attributes they are; to be called in its `__post_init__`
+    expected : dtype and shape by the name of the attribute
+
+    Raises
+    ------
+    ValueError
+        A dtype or a shape is another.
+    """
+    for name, (dtype, shape) in expected.items():
+        array: NDArray[Any] = getattr(owner, name)
+        if array.dtype != dtype or array.shape != shape:
+            wanted = f"{np.dtype(dtype)} {shape}"
+            raise ValueError(f"expected {name} as {wanted}, found {array.dtype} {array.shape}")
+        object.__setattr__(owner, name, readonly(array))
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A picture.
+
+    Parameters
+    ----------
+    pixels : uint8, uint16 or float32 (H, W, 3)
+        RGB; integers span their whole range, floats are 0..1 for sRGB and unbounded for linear light.
+    alpha : same dtype (H, W), optional
+        Opacity, straight (not premultiplied).
+    transfer : "srgb" or "linear"
+
+    Raises
+    ------
+    ValueError
+        The shape or dtype is another.
+    """
+
+    pixels: NDArray[Any]
+    alpha: NDArray[Any] | None = None
+    transfer: Transfer = "srgb"
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or 0 in self.pixels.shape:
+            raise ValueError(f"expected RGB pixels of shape (H, W, 3), found {self.pixels.shape}")
+        if self.pixels.dtype not in (np.uint8, np.uint16, np.float32):
+            raise ValueError(f"expected uint8, uint16 or float32 pixels, found {self.pixels.dtype}")
+        object.__setattr__(self, "pixels", readonly(self.pixels))
+        if self.alpha is not None:
+            if self.alpha.shape != self.pixels.shape[:2]:
+                raise ValueError(f"expected alpha of shape {self.pixels.shape[:2]}, found {self.alpha.shape}")
+            object.__setattr__(self, "alpha", readonly(self.alpha))
+
+    @property
+    def size(self) -> Size:
+        return Size(self.pixels.shape[1], self.pixels.shape[0])
+
+    @cached_property
+    def rgb8(self) -> NDArray[np.uint8]:
+        """The picture as sRGB uint8 (H, W, 3): what networks are given, and what is displayed at an exposure of 0."""
+        if self.pixels.dtype == np.uint8:
+            return self.pixels
+        if self.pixels.dtype == np.uint16:
+            # 257 maps 65535 to 255 exactly; a shift by 8 would darken.
+            return readonly(((self.pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))
+        if self.transfer == "linear":
+            return readonly(srgb8(self.pixels))
+        values = np.nan_to_num(np.clip(self.pixels, 0.0, 1.0), nan=0.0)
+        return readonly((values * 255 + 0.5).astype(np.uint8))
+
+
+@dataclass(frozen=True, eq=False)
+class Frame(Image):
+    """A picture of a video. `pts` is its presentation time in seconds."""
+
+    pts: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class DepthMap:
+    """Depth or disparity of each pixel.
+
+    Parameters
+    ----------
+    values : float32 (H, W)
+        In `unit`; undefined where `invalid`.
+    unit : "m", "mm", "px" (disparity) or "relative"
+    invalid : bool (H, W)
+        Where nothing was measured (zero, NaN or infinite in the file).
+    near_is_large : bool
+        True for disparity and inverse depth, False for metric depth.
+    """
+
+    values: NDArray[np.float32]
+    unit: DepthUnit = "relative"
+    invalid: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), bool))
+    near_is_large: bool = False
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or 0 in self.values.shape or self.values.dtype != np.float32:
+            raise ValueError(f"expected float32 depth (H, W), found {self.values.dtype} {self.values.shape}")
+        missing = ~np.isfinite(self.values)
+        invalid = missing if self.invalid.size == 0 else self.invalid | missing
+        if invalid.shape != self.values.shape:
+            raise ValueError(f"expected an invalid mask of shape {self.values.shape}, found {invalid.shape}")
+        object.__setattr__(self, "invalid", readonly(invalid))
+        object.__setattr__(self, "values", readonly(np.where(invalid, np.float32(0), self.values)))
+
+    @property
+    def size(self) -> Size:
+        return Size(self.values.shape[1], self.values.shape[0])
+
+    @cached_property
+    def extent(self) -> tuple[float, float]:
+        """Smallest and largest valid value in `unit`; (0, 1) where there is none."""
+        valid = self.values[~self.invalid]
+        return (float(valid.min()), float(valid.max())) if valid.size else (0.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Waveform:
+    """Sound: `samples` float32 (channels, n), nominally -1..1, at `rate_hz`, beginning at `start` (a sample index)."""
+
+    samples: NDArray[np.float32]
+    rate_hz: int
+    start: int = 0
+
+    def __post_init__(self) -> None:
+        if self.samples.ndim != 2 or self.samples.dtype != np.float32:
+            raise ValueError(f"expected float32 (channels, n), found {self.samples.dtype} {self.samples.shape}")
+        if self.rate_hz <= 0:
+            raise ValueError(f"expected a positive sample rate, found {self.rate_hz}")
+        object.__setattr__(self, "samples", readonly(self.samples))
+
+    @property
+    def channels(self) -> int:
+        return int(self.samples.shape[0])
+
+    @property
+    def duration_secs(self) -> float:
+        return float(self.samples.shape[1] / self.rate_hz)
+
+
+def _check_rows(what: str, array: NDArray[Any] | None, rows: int, dtype: type[Any]) -> None:
+    if array is not None and (array.shape != (rows, 3) or array.dtype != dtype):
+        raise ValueError(f"expected {what} {np.dtype(dtype)} ({rows}, 3), found {array.dtype} {array.shape}")
+
+
+@dataclass(frozen=True, eq=False)
+class TriangleMesh:
+    """A surface made of triangles.
+
+    Parameters
+    ----------
+    vertices : float64 (n, 3)
+        x, y, z in the unit of the file; finite. Doubles, for surveyed coordinates lie far from their origin.
+    triangles : int32 (m, 3)
+        Rows of `vertices`, counterclockwise as seen from outside.
+    colours : uint8 (n, 3), optional
+        sRGB of each vertex.
+    """
+
+    vertices: NDArray[np.float64]
+    triangles: NDArray[np.int32]
+    colours: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.vertices)
+        _check_rows("vertices", self.vertices, n, np.float64)
+        _check_rows("triangles", self.triangles, len(self.triangles), np.int32)
+        _check_rows("colours", self.colours, n, np.uint8)
+        if not np.isfinite(self.vertices).all():
+            raise ValueError("expected finite vertices")
+        if self.triangles.size and not (self.triangles.min() >= 0 and self.triangles.max() < n):
+            raise ValueError(f"expected triangles of vertices 0..{n - 1}")
+        for name in ("vertices", "triangles", "colours"):
+            array = getattr(self, name)
+            object.__setattr__(self, name, None if array is None else readonly(array))
+
+
+@dataclass(frozen=True, eq=False)
+class PointCloud:
+    """Points without a surface.
+
+    Parameters
+    ----------
+    points : float64 (n, 3)
+        x, y, z in the unit of the file; finite.
+    colours : uint8 (n, 3), optional
+        sRGB.
+    normals : float32 (n, 3), optional
+        Of the surface that was measured, of unit length or 0.
+    """
+
+    points: NDArray[np.float64]
+    colours: NDArray[np.uint8] | None = None
+    normals: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.points)
+        _check_rows("points", self.points, n, np.float64)
+        _check_rows("colours", self.colours, n, np.uint8)
+        _check_rows("normals", self.normals, n, np.float32)
+        if not np.isfinite(self.points).all():
+            raise ValueError("expected finite points")
+        for name in ("points", "colours", "normals"):
+            array = getattr(self, name)
+            object.__setattr__(self, name, None if array is None else readonly(array))
+
+
+Sample = Image | DepthMap | Waveform | TriangleMesh | PointCloud

@@ -1,0 +1,103 @@
+"""What lies under the results: the picture, its light or its transparency, at any view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.geometry import View
+from cvstudio.data.samples import Image
+from cvstudio.data.srgb import srgb8
+from cvstudio.draw._resample import PIXELATED_FROM, Pyramid
+from cvstudio.draw.base import grid_origin, visible_part
+
+Colour = tuple[int, int, int]
+
+CHECKER = 8
+"""Side of the squares behind what is transparent, in output pixels."""
+CHECKER_GREYS = (102, 128)
+
+
+class Ground:
+    """A picture that is looked at again and again: keeps its halves, and its light at the last view.
+
+    Parameters
+    ----------
+    image : a picture in linear light is sampled as light and exposed afterwards, so that averaging is right and a tick
+        of the exposure only touches what is visible; where there is alpha, the picture lies on a chequered ground
+    """
+
+    def __init__(self, image: Image) -> None:
+        self.linear = image.transfer == "linear" and image.pixels.dtype == np.float32
+        planes = _planes(image, linear=self.linear)
+        self._alpha = planes.shape[2] == 4
+        self._pyramid = Pyramid(planes)
+        self._light: tuple[View, NDArray[Any]] | None = None
+
+    def sample(self, view: View, background: Colour, exposure_ev: float) -> NDArray[np.uint8]:
+        """What `view` shows, with `background` around the picture: a new uint8 RGB array of `view.size`."""
+        import cv2
+
+        size = view.size
+        x, y = grid_origin(view)
+        left, top, right, bottom = visible_part(self._pyramid.size, view)
+        if left >= right or top >= bottom:
+            return plain(view, background)
+        part = self._window(view, left, top, right, bottom)
+        if self._alpha:
+            opacity = (part[..., 3:] if self.linear else part[..., 3:] / 255).astype(np.float32)
+            nothing = np.zeros((*part.shape[:2], 3), np.float32)
+            straight = np.divide(part[..., :3], opacity, where=opacity > 0, out=nothing)
+            colours = _on_checker(srgb8(straight, exposure_ev) if self.linear else straight, opacity, left, top)
+        else:
+            colours = srgb8(part, exposure_ev) if self.linear else part
+        around = (top - y, y + size.height - bottom, left - x, x + size.width - right)
+        if not any(around):
+            return colours
+        return cv2.copyMakeBorder(colours, *around, cv2.BORDER_CONSTANT, value=background).astype(np.uint8, copy=False)
+
+    def _window(self, view: View, left: int, top: int, right: int, bottom: int) -> NDArray[Any]:
+        if self._light is not None and self._light[0] == view:
+            return self._light[1]
+        part = self._pyramid.window(view.scale, left, top, right, bottom, pixelated=view.scale >= PIXELATED_FROM)
+        if self.linear:
+            self._light = view, part
+        return part
+
+
+def plain(view: View, colour: Colour) -> NDArray[np.uint8]:
+    """`view` filled with one colour."""
+    width, height = view.size
+    return np.tile(np.array(colour, np.uint8), (height, width, 1))
+
+
+def _planes(image: Image, *, linear: bool) -> NDArray[Any]:
+    """(H, W, 3) uint8 or light as float32; with alpha, (H, W, 4), the colours multiplied by it so that what is hidden
+    does not bleed where pixels are averaged."""
+    if linear:
+        light: NDArray[np.float32] = image.pixels
+        with np.errstate(all="ignore"):
+            finite = np.isfinite(light.sum())
+        if not finite:
+            # What is not finite would spread over its neighbours. 2 ** 16 is white at every exposure on offer.
+            light = np.nan_to_num(np.clip(light, 0, 65536), nan=0.0)
+        if image.alpha is None:
+            return light
+        opacity = np.clip(image.alpha, 0, 1).astype(np.float32)[..., None]
+        return np.dstack([light * opacity, opacity])
+    if image.alpha is None:
+        return image.rgb8
+    opacity = Image(np.dstack([image.alpha] * 3)).rgb8[..., :1]
+    if opacity.min() == 255:
+        return image.rgb8
+    return np.dstack([(image.rgb8.astype(np.uint16) * opacity + 127) // 255, opacity]).astype(np.uint8)
+
+
+def _on_checker(colours: NDArray[Any], opacity: NDArray[np.float32], left: int, top: int) -> NDArray[np.uint8]:
+    height, width = colours.shape[:2]
+    # The squares lie on the grid of the whole picture: they stand still while it is moved.
+    rows, columns = (np.arange(height) + top) // CHECKER, (np.arange(width) + left) // CHECKER
+    ground = np.where((rows[:, None] + columns) % 2, *CHECKER_GREYS)[..., None]
+    return (ground + (colours - ground) * opacity + 0.5).astype(np.uint8)

@@ -1,0 +1,94 @@
+"""Masks of instances on the canvas, under their boxes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.draw.base import Emphasis, Look
+from cvstudio.draw.palette import RGB, row_colour
+from cvstudio.foundation.cache import Cache
+from cvstudio.results.detections import Detections
+from cvstudio.results.masks import edges
+
+MAX_MASKS = 100
+"""The best so many are drawn; more would hide the picture and cost a slider's tick."""
+
+EMPHASISED = 0.2
+"""How much more strongly what is chosen or hovered is covered."""
+
+# A slider's tick shows other rows of the same masks, and a mask costs more to compute than to paint.
+_shapes = Cache(budget_bytes=64 << 20, max_entries=4 * MAX_MASKS)
+
+Part = tuple[int, int, int, int]
+
+
+class Shape(NamedTuple):
+    """A mask as it is painted: `inside` uint8 (h, w) of 0 and 1, and rows and columns of its line's pixels."""
+
+    inside: NDArray[np.uint8]
+    line: tuple[NDArray[np.int32], NDArray[np.int32]]
+
+
+def paint_masks(
+    result: Detections, canvas: NDArray[np.uint8], scale: float, look: Look, emphasis: Emphasis, part: Part
+) -> None:
+    """Tint the pixels of each thing with its colour, and line its edge.
+
+    `canvas` shows `part` (left, top, right, bottom) of the whole picture at `scale`.
+    """
+    if result.masks is None or not look.show_masks or look.mask_opacity <= 0:
+        return
+    left, top, right, bottom = part
+    seen = []
+    for row, box in enumerate(result.boxes):
+        x1, y1, x2, y2 = edges(box, scale)
+        visible = (max(x1, left), max(y1, top), min(x2, right), min(y2, bottom))
+        if visible[0] < visible[2] and visible[1] < visible[3]:
+            seen.append((row, visible))
+            if len(seen) == MAX_MASKS:
+                break
+    width = (look.line_width + 1) // 2
+    # The best is drawn last, on top.
+    for row, (x1, y1, x2, y2) in reversed(seen):
+        shape = _shape(result, row, scale, (x1, y1, x2, y2), width)
+        number = int(result.ids[row])
+        chosen = number in emphasis.selected or number == emphasis.hovered
+        cover = min(1.0, look.mask_opacity + EMPHASISED * chosen)
+        _paint(canvas[y1 - top : y2 - top, x1 - left : x2 - left], shape, row_colour(result, row, look), cover)
+
+
+def _shape(result: Detections, row: int, scale: float, part: Part, width: int) -> Shape:
+    """The `part` of a mask, with a line of `width` inside its edge."""
+    import cv2
+
+    assert result.masks is not None
+    key = (result.masks.token, int(result.ids[row]), scale, part, width)
+    entry = _shapes.get(key)
+    if entry is not None:
+        shape: Shape = entry.value
+        return shape
+    x1, y1, x2, y2 = part
+    # A little more, so that the line does not run along the edge of what is visible.
+    around = (x1 - width, y1 - width, x2 + width, y2 + width)
+    mask = result.masks.window(row, result.boxes[row], scale, *around).view(np.uint8)
+    core = cv2.erode(mask, np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8), iterations=width)
+    here = np.s_[width : mask.shape[0] - width, width : mask.shape[1] - width]
+    inside = np.ascontiguousarray(mask[here])
+    line = cv2.findNonZero(cv2.bitwise_xor(mask, core)[here])
+    columns, rows = (np.zeros(0, np.int32),) * 2 if line is None else line[:, 0].T
+    shape = Shape(inside, (rows, columns))
+    _shapes.put(key, shape)
+    return shape
+
+
+def _paint(place: NDArray[np.uint8], shape: Shape, colour: RGB, cover: float) -> None:
+    import cv2
+
+    share = np.rint(np.array([*colour, 0]) * cover)
+    tinted = cv2.convertScaleAbs(place, alpha=1 - cover)
+    cv2.add(tinted, share, dst=tinted)
+    cv2.copyTo(tinted, shape.inside, place)
+    place[shape.line] = colour

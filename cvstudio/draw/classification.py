@@ -1,0 +1,122 @@
+"""What a whole picture shows, as a small card in its corner."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.geometry import View
+from cvstudio.draw._labels import text_size
+from cvstudio.draw.base import Emphasis, Look, grid_origin, grid_size, paints, visible_part
+from cvstudio.draw.palette import INK, PAPER, RGB, class_colour
+from cvstudio.draw.text import text_mask
+from cvstudio.results.classification import Labels
+
+MARGIN = 12
+PADDING = 8
+GAP = 8
+BAR = 3
+"""Pixels: around the card, inside it, between name and number, height of the bar under a row."""
+
+SHARE = 0.5
+"""The card takes at most this part of the picture's width and height."""
+
+COVER = 0.78
+QUIET: RGB = (154, 161, 171)
+UNKNOWN = "unknown"
+SMALLEST_TEXT = 9
+
+
+@paints(Labels)
+def paint_labels(result: Labels, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+    import cv2
+
+    left, top, right, bottom = visible_part(result.size, view)
+    if look.opacity <= 0 or right <= left or bottom <= top or not (look.show_labels or look.show_scores):
+        return
+    whole = grid_size(result.size, view.scale)
+    card = _card(result, look, round(whole.width * SHARE), round(whole.height * SHARE))
+    if card is None:
+        return
+    pixels, cover = card
+    x, y = grid_origin(view)
+    margin = min(MARGIN, whole.width // 16, whole.height // 16)
+    # The card is fixed to the picture, as boxes are: the screen shows a crop of what a file holds.
+    x1, y1 = max(margin, left), max(margin, top)
+    x2, y2 = min(margin + pixels.shape[1], right), min(margin + pixels.shape[0], bottom)
+    if x1 >= x2 or y1 >= y2:
+        return
+    place = canvas[y1 - y : y2 - y, x1 - x : x2 - x]
+    part = (slice(y1 - margin, y2 - margin), slice(x1 - margin, x2 - margin))
+    weight = cover[part][..., None] * np.float32(look.opacity)
+    mixed = place * (1 - weight) + pixels[part] * weight
+    place[:] = cv2.convertScaleAbs(mixed)
+
+
+def rows_of(result: Labels) -> list[tuple[str, float, bool]]:
+    """Name, probability 0..1 and whether it is believed, as rows of the card; an unknown thing begins with that."""
+    rows = [(result.label(row), float(result.probabilities[row]), not result.unknown) for row in range(len(result))]
+    return [(UNKNOWN, float("nan"), True), *rows] if result.unknown else rows
+
+
+def _card(
+    result: Labels, look: Look, width_limit: int, height_limit: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | None:
+    """RGB pixels (h, w, 3) and coverage 0..1 (h, w); fewer rows or smaller text where there is little room."""
+    rows = rows_of(result)
+    for size in range(text_size(look), SMALLEST_TEXT - 1, -1):
+        names = [text_mask(name, size) if look.show_labels else np.zeros((1, 1), np.uint8) for name, _, _ in rows]
+        numbers = [
+            np.zeros((1, 1), np.uint8) if np.isnan(share) or not look.show_scores else text_mask(f"{share:.0%}", size)
+            for _, share, _ in rows
+        ]
+        beside = GAP + max(n.shape[1] for n in numbers) + 2 * PADDING
+        if size == SMALLEST_TEXT and look.show_labels:
+            room = width_limit - beside
+            names = [
+                n if n.shape[1] <= room else _shortened(row[0], size, room) for n, row in zip(names, rows, strict=True)
+            ]
+        width = max(n.shape[1] for n in names) + beside
+        height = max(max(n.shape[0] for n in names), max(n.shape[0] for n in numbers)) + BAR + 4
+        count = min(len(rows), (height_limit - 2 * PADDING) // height)
+        if width <= width_limit and count >= 1:
+            return _paint(result, rows[:count], names, numbers, width, height)
+    return None
+
+
+def _shortened(name: str, size: int, room: int) -> NDArray[np.uint8]:
+    """As much of `name` as there is `room` for in pixels, and dots; one letter at least."""
+    masks = (text_mask(f"{name[:count].rstrip()}…", size) for count in range(len(name) - 1, 0, -1))
+    last = text_mask("…", size)
+    for last in masks:
+        if last.shape[1] <= room:
+            break
+    return last
+
+
+def _paint(
+    result: Labels,
+    rows: list[tuple[str, float, bool]],
+    names: list[NDArray[np.uint8]],
+    numbers: list[NDArray[np.uint8]],
+    width: int,
+    height: int,
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    pixels = np.empty((2 * PADDING + len(rows) * height, width, 3), np.float32)
+    pixels[:] = INK
+    cover = np.full(pixels.shape[:2], COVER, np.float32)
+    for number, (name, share, believed) in enumerate(rows):
+        top = PADDING + number * height
+        ink = PAPER if believed and (number == 0 or not result.unknown) else QUIET
+        for mask, left in ((names[number], PADDING), (numbers[number], width - PADDING - numbers[number].shape[1])):
+            spot = (slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1]))
+            share_of_ink = mask[..., None].astype(np.float32) / 255
+            pixels[spot] = pixels[spot] * (1 - share_of_ink) + np.array(ink, np.float32) * share_of_ink
+            cover[spot] = np.maximum(cover[spot], share_of_ink[..., 0])
+        if not np.isnan(share):
+            bar = (slice(top + height - BAR - 2, top + height - 2), slice(PADDING, width - PADDING))
+            filled = round((width - 2 * PADDING) * share)
+            pixels[bar] = (52, 57, 66)
+            pixels[bar][:, :filled] = class_colour(name) if believed else QUIET
+            cover[bar] = 1
+    return pixels.astype(np.uint8), cover

@@ -1,0 +1,99 @@
+"""Boxes on the canvas over the trails of what is in them, their labels on top."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.geometry import View
+from cvstudio.draw._labels import Label, place_labels, text_size
+from cvstudio.draw._masks import paint_masks
+from cvstudio.draw._trails import paint_trails
+from cvstudio.draw.base import Emphasis, Look, painted_over, paints
+from cvstudio.draw.palette import INK, PAPER, RGB, row_colour, text_on
+from cvstudio.draw.text import chip
+from cvstudio.results.detections import Detections
+
+REACH = 4
+"""Pixels that a line may reach outside of its box."""
+
+
+@paints(Detections)
+def paint_detections(result: Detections, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+    if not len(result):
+        return
+    with painted_over(result.size, canvas, view, look) as ground:
+        if ground is None:
+            return
+        target, left, top, right, bottom = ground
+        corners = box_corners(result, view.scale)
+        paint_masks(result, target, view.scale, look, emphasis, (left, top, right, bottom))
+        paint_trails(result, target, view.scale, look, (left, top))
+        _paint_boxes(result, corners - np.array([left, top, left, top]), target, look, emphasis)
+        labels = place_labels(result, corners, view.scale, look)
+        paint_chips(labels, target, (left, top), look, lambda row: row_colour(result, row, look))
+
+
+def box_corners(result: Detections, scale: float) -> NDArray[np.int64]:
+    """Left, top, right and bottom edges on the grid of the whole picture at `scale`, int64 (n, 4)."""
+    return np.rint(result.boxes.astype(np.float64) * scale).astype(np.int64)
+
+
+def _paint_boxes(
+    result: Detections, edges: NDArray[np.int64], canvas: NDArray[np.uint8], look: Look, emphasis: Emphasis
+) -> None:
+    height, width = canvas.shape[:2]
+    visible = (edges[:, 2] > -REACH) & (edges[:, 3] > -REACH) & (edges[:, 0] < width + REACH)
+    visible &= edges[:, 1] < height + REACH
+    # What lies far outside need not be drawn there, and OpenCV counts in 32 bits.
+    edges = np.clip(edges, -2 * REACH - look.line_width, np.array([width, height] * 2) + 2 * REACH + look.line_width)
+    # The best is drawn last, on top; above it what is chosen, and above that what the mouse is on.
+    rows = np.flatnonzero(visible)[::-1].tolist()
+    rows.sort(key=lambda row: _rank(int(result.ids[row]), emphasis))
+    for row in rows:
+        rank = _rank(int(result.ids[row]), emphasis)
+        colour = row_colour(result, row, look)
+        outline(canvas, edges[row].tolist(), look.line_width + (rank > 0), colour, chosen=rank >= 2)
+
+
+def _rank(number: int, emphasis: Emphasis) -> int:
+    return 2 * (number in emphasis.selected) + (number == emphasis.hovered)
+
+
+def outline(canvas: NDArray[np.uint8], edges: list[int], width: int, colour: RGB, *, chosen: bool) -> None:
+    """A line of `width` px inside the box's edges and a dark hairline around it; a white one inside where chosen."""
+    import cv2
+
+    left, top, right, bottom = edges
+    lines = [(-1, INK), *((inset, colour) for inset in range(width))]
+    if chosen:
+        lines += [(width, PAPER)]
+    for inset, ink in lines:
+        x1, y1, x2, y2 = left + inset, top + inset, right - 1 - inset, bottom - 1 - inset
+        if inset <= 0 or (x1 <= x2 and y1 <= y2):
+            cv2.rectangle(canvas, (x1, y1), (max(x1, x2), max(y1, y2)), ink, 1)
+
+
+def paint_chips(
+    labels: Sequence[Label],
+    canvas: NDArray[np.uint8],
+    origin: tuple[int, int],
+    look: Look,
+    colour_of: Callable[[int], RGB],
+) -> None:
+    """Write `labels`, which have their places on the whole picture, on the part that begins at `origin`, each on the
+    colour of its row."""
+    size = text_size(look)
+    # The best is drawn last, on top.
+    for label in reversed(labels):
+        left, top = label.left - origin[0], label.top - origin[1]
+        right, bottom = min(left + label.width, canvas.shape[1]), min(top + label.height, canvas.shape[0])
+        if left >= canvas.shape[1] or top >= canvas.shape[0] or right <= 0 or bottom <= 0:
+            continue
+        colour = colour_of(label.row)
+        shown = chip(label.text, size, text_on(colour), colour)
+        canvas[max(top, 0) : bottom, max(left, 0) : right] = shown[
+            max(-top, 0) : bottom - top, max(-left, 0) : right - left
+        ]

@@ -1,0 +1,57 @@
+"""The class of each pixel as a tint, with a line where classes meet."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.geometry import View
+from cvstudio.draw.base import Emphasis, Look, grid_origin, grid_size, paints, visible_part
+from cvstudio.draw.palette import class_colour
+from cvstudio.results.segmentation import Segmentation
+
+COVER = 1.5
+"""Of the look's opacity for masks: a region has no box that says where it is."""
+
+
+@paints(Segmentation)
+def paint_segmentation(
+    result: Segmentation, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis
+) -> None:
+    import cv2
+
+    left, top, right, bottom = visible_part(result.size, view)
+    cover = min(1.0, look.mask_opacity * COVER) * look.opacity
+    if cover <= 0 or not look.show_masks or right <= left or bottom <= top:
+        return
+    whole = grid_size(result.size, view.scale)
+    # A little more at the left and top, so that the line does not depend on what is visible.
+    classes = _classes_at(result, whole.width, whole.height, (left - 1, top - 1, right, bottom))
+    inside, here = classes[1:, 1:], slice(1, None)
+    edge = (inside != classes[here, :-1]) | (inside != classes[:-1, here])
+    table = np.zeros((len(result.labels) + 1, 3), np.uint8)
+    table[1:] = [class_colour(name) for name in result.labels]
+    drawn = inside >= 0
+    if result.background >= 0:
+        drawn &= inside != result.background
+    x, y = grid_origin(view)
+    place = canvas[top - y : bottom - y, left - x : right - x]
+    colours = np.take(table, inside + 1, axis=0)
+    mixed = cv2.addWeighted(colours, cover, place, 1 - cover, 0)
+    strong = min(1.0, cover + 0.35)
+    line = cv2.addWeighted(colours, strong, place, 1 - strong, 0)
+    cv2.copyTo(mixed, drawn.view(np.uint8), place)
+    # What is chosen or pointed at stands out as a whole, not just by its line.
+    pointed = emphasis.selected if emphasis.hovered is None else emphasis.selected | {emphasis.hovered}
+    outlined = edge | np.isin(inside, list(pointed)) if pointed else edge
+    cv2.copyTo(line, (drawn & outlined).view(np.uint8), place)
+
+
+def _classes_at(result: Segmentation, width: int, height: int, part: tuple[int, int, int, int]) -> NDArray[np.int16]:
+    """The classes of `part` (left, top, right, bottom) of the picture at `width` x `height`; beyond its edge, those at
+    the edge."""
+    n_rows, n_columns = result.classes.shape
+    left, top, right, bottom = part
+    columns = np.clip(((np.arange(left, right) + 0.5) * n_columns / width).astype(np.int64), 0, n_columns - 1)
+    rows = np.clip(((np.arange(top, bottom) + 0.5) * n_rows / height).astype(np.int64), 0, n_rows - 1)
+    return result.classes[np.ix_(rows, columns)]

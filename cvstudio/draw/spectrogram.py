@@ -1,0 +1,76 @@
+"""A spectrogram as a picture: time to the right, frequency upwards, one pixel a column and a bin at scale 1."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.geometry import Rect, Size, View, readonly
+from cvstudio.draw.base import Emphasis, Look, grid_origin, paints
+from cvstudio.draw.spectrogram_levels import render_levels
+from cvstudio.results.spectrogram import Spectrogram
+
+_NUDGE = 1e-3
+"""Cells by which edges are moved, so that rounding never takes an edge between two cells for one in the cell before."""
+
+
+@functools.cache
+def colour_lut(name: str) -> NDArray[np.uint8]:
+    """256 RGB colours from dark to bright, uint8 (256, 3), perceptually even."""
+    import cv2
+
+    ramp = np.arange(256, dtype=np.uint8)
+    if name == "grey":
+        return readonly(np.repeat(ramp[:, None], 3, axis=1))
+    code = {"viridis": cv2.COLORMAP_VIRIDIS, "magma": cv2.COLORMAP_MAGMA, "cividis": cv2.COLORMAP_CIVIDIS}[name]
+    return readonly(cv2.applyColorMap(ramp[:, None], code)[:, 0, ::-1])
+
+
+def spectrogram_size(result: Spectrogram) -> Size:
+    """The picture's size: columns and bins."""
+    return Size(result.levels.shape[1], result.levels.shape[0])
+
+
+def spectrogram_picture(result: Spectrogram, rect: Rect, size: Size, colour_map: str) -> NDArray[np.uint8]:
+    """What `rect` (columns and rows of the picture) shows, uint8 RGB (h, w, 3) of `size`.
+
+    The loudest cell of each pixel counts, so that no click is lost where many columns share one.
+    """
+    bins = spectrogram_size(result).height
+    secs, hz = result.hop / result.rate_hz, result.rate_hz / result.window
+    # A cell lies around its time and frequency; row 0 of the picture is the highest bin.
+    times = ((rect.x - 0.5 + _NUDGE) * secs, (rect.right - 0.5 + _NUDGE) * secs)
+    tones = ((bins - rect.bottom - 0.5 + _NUDGE) * hz, (bins - rect.y - 0.5 + _NUDGE) * hz)
+    return np.asarray(colour_lut(colour_map)[render_levels(result, times, tones, size)])
+
+
+def whole_spectrogram(result: Spectrogram, look: Look, widest: int) -> NDArray[np.uint8]:
+    """What is computed of it, one pixel a column and a bin, uint8 RGB (bins, at most `widest`, 3); a long one has fewer
+    columns, each the loudest of those it stands for, so that other programs can open it."""
+    size = spectrogram_size(result)
+    columns = max(1, result.columns_done)
+    whole = Rect(0, 0, columns, size.height)
+    return spectrogram_picture(result, whole, Size(min(columns, widest), size.height), look.colour_map)
+
+
+@paints(Spectrogram, whole=whole_spectrogram)
+def paint_spectrogram(
+    result: Spectrogram, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis
+) -> None:
+    import cv2
+
+    x, y = grid_origin(view)
+    size = spectrogram_size(result)
+    # Only what is computed is painted; the rest stays background.
+    left, right = max(0, -x), min(canvas.shape[1], int(result.columns_done * view.scale) - x)
+    top, bottom = max(0, -y), min(canvas.shape[0], round(size.height * view.scale) - y)
+    if left >= right or top >= bottom or look.opacity <= 0:
+        return
+    shown = Size(right - left, bottom - top)
+    across, down = shown.width / view.scale, shown.height / view.scale
+    rect = Rect((x + left) / view.scale, (y + top) / view.scale, across, down)
+    part = spectrogram_picture(result, rect, shown, look.colour_map)
+    place = canvas[top:bottom, left:right]
+    place[:] = part if look.opacity >= 1 else cv2.addWeighted(part, look.opacity, place, 1 - look.opacity, 0)

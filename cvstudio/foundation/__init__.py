@@ -1,0 +1,1 @@
+"""Plumbing that knows no picture: errors, parameters, registries, files, threads."""

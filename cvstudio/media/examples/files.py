@@ -1,0 +1,177 @@
+"""Samples: something to open on the first day. Nothing is downloaded.
+
+Photographs lie in an installed dependency, speech comes with the program, and the rest is made on first use and kept
+in the user's cache.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cvstudio.foundation.errors import MediaError, UnknownKeyError
+from cvstudio.foundation.paths import resource, user_cache_dir
+from cvstudio.foundation.progress import Progress
+
+VERSION = "v1"
+"""Raised when a generator changes what it makes, so that nobody keeps an old file."""
+
+Origin = Literal["scikit-image", "shipped", "generated"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A file to try the program on.
+
+    Parameters
+    ----------
+    key : what `sample_path` takes
+    title : for lists, in English
+    kind : "image", "depth", "video" or "audio": the value of a `MediaKind`
+    file : its name where it lies (`origin`)
+    origin : "scikit-image" (in that package), "shipped" (in resources/samples) or "generated" (in the user's cache)
+    licence, source : who made it, and on what terms it may be used
+    """
+
+    key: str
+    title: str
+    kind: Literal["image", "depth", "video", "audio"]
+    file: str
+    origin: Origin
+    licence: str
+    source: str
+
+
+_OWN = "CC0-1.0"
+
+SAMPLES: tuple[Sample, ...] = (
+    Sample(
+        "astronaut",
+        "Astronaut",
+        "image",
+        "astronaut.png",
+        "scikit-image",
+        "Public domain",
+        "Portrait of Eileen Collins, NASA Great Images; carried by scikit-image",
+    ),
+    Sample(
+        "cat",
+        "Cat",
+        "image",
+        "chelsea.png",
+        "scikit-image",
+        "CC0-1.0",
+        "Photograph by Stefan van der Walt; carried by scikit-image",
+    ),
+    Sample(
+        "coffee",
+        "Coffee",
+        "image",
+        "coffee.png",
+        "scikit-image",
+        "CC0-1.0",
+        "Photograph by Rachel Michetti, Pikolo Espresso Bar; carried by scikit-image",
+    ),
+    Sample("scene", "Still life", "image", "still-life.png", "generated", _OWN, "Rendered by cvstudio"),
+    Sample(
+        "scene-depth",
+        "Still life, depth",
+        "depth",
+        "still-life-depth.png",
+        "generated",
+        _OWN,
+        "Rendered by cvstudio: exact depth along the optical axis in millimetres",
+    ),
+    Sample(
+        "clip",
+        "Portrait in motion, with sound",
+        "video",
+        "portrait.mp4",
+        "generated",
+        _OWN,
+        "Made by cvstudio from the astronaut photograph (public domain); a click on every full second",
+    ),
+    Sample(
+        "dialogue",
+        "Two voices",
+        "audio",
+        "speech/dialogue.flac",
+        "shipped",
+        _OWN,
+        "Synthetic voices (espeak-ng); exactly voice A + voice B",
+    ),
+    Sample("voice-a", "Voice A", "audio", "speech/voice-a.flac", "shipped", _OWN, "Synthetic voice (espeak-ng)"),
+    Sample("voice-b", "Voice B", "audio", "speech/voice-b.flac", "shipped", _OWN, "Synthetic voice (espeak-ng)"),
+)
+
+
+def sample(key: str) -> Sample:
+    """The sample of that key. Raises UnknownKeyError."""
+    for item in SAMPLES:
+        if item.key == key:
+            return item
+    raise UnknownKeyError(f"There is no sample '{key}'; there are: {', '.join(item.key for item in SAMPLES)}.")
+
+
+def sample_path(key: str, progress: Progress | None = None) -> Path:
+    """Path of a sample; one that is generated is made on first use (a few seconds) and kept.
+
+    Parameters
+    ----------
+    key : one of `SAMPLES`
+    progress : told how far generating is, and able to cancel it
+
+    Raises
+    ------
+    UnknownKeyError
+        There is no such sample.
+    MediaError
+        The file is not where its package should have it, or the cache folder cannot be written.
+    Cancelled
+        `progress` was cancelled; no half-made file is left.
+    """
+    item = sample(key)
+    if item.origin == "scikit-image":
+        return _photo(item.file)
+    if item.origin == "shipped":
+        return resource("samples", *item.file.split("/"))
+    path = user_cache_dir() / "samples" / VERSION / item.file
+    if not path.exists():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _GENERATORS[key](path.parent, progress or Progress())
+        except OSError as error:
+            raise MediaError(
+                f"The sample {item.title} cannot be written to {path.parent} ({error.strerror or error}); "
+                "make room there or allow writing."
+            ) from None
+    return path
+
+
+def _photo(name: str) -> Path:
+    # Found by path: importing skimage.data would bring its downloader.
+    spec = importlib.util.find_spec("skimage")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    for folder in folders:
+        path = Path(folder) / "data" / name
+        if path.is_file():
+            return path
+    raise MediaError(f"The photograph {name} is part of scikit-image but was not found; install scikit-image again.")
+
+
+def _scene(folder: Path, progress: Progress) -> None:
+    from cvstudio.media.examples.still_life import write_scene
+
+    write_scene(folder / sample("scene").file, folder / sample("scene-depth").file, progress)
+
+
+def _clip(folder: Path, progress: Progress) -> None:
+    from cvstudio.media.examples.clip import write_clip
+
+    write_clip(folder / sample("clip").file, _photo(sample("astronaut").file), progress)
+
+
+_GENERATORS: dict[str, Callable[[Path, Progress], None]] = {"scene": _scene, "scene-depth": _scene, "clip": _clip}

@@ -1,0 +1,8 @@
+"""Every format that can be opened. A file of this package registers its own."""
+
+from __future__ import annotations
+
+from cvstudio.foundation.registry import Registry
+from cvstudio.media.base import Format
+
+FORMATS: Registry[Format] = Registry("format", "cvstudio.media", order=lambda entry: entry.order)

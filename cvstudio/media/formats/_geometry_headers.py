@@ -1,0 +1,189 @@
+"""Which format of geometry a file is in, by what it holds, and whether it can hold what it claims to."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from cvstudio.foundation.errors import MediaError
+from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, quoted
+from cvstudio.media.formats._pcd import is_pcd, pcd_header
+
+MAX_ROWS = 100_000_000
+"""Vertices, faces or points that are taken on."""
+PLAIN_POINTS = (".xyz", ".xyzn", ".xyzrgb", ".pts", ".asc")
+"""Columns of numbers could be anything: what they are, only the name of the file says."""
+
+_NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_PLY = re.compile(rb"ply\r?\n")
+_PLY_HEADER = re.compile(rb"ply\r?\n(.*?\n)end_header\r?\n", re.DOTALL)
+_PLY_SIZES = {"char": 1, "uchar": 1, "short": 2, "ushort": 2, "int": 4, "uint": 4, "float": 4, "double": 8} | {
+    "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "float32": 4, "float64": 8
+}  # fmt: skip
+_STL_TEXT = re.compile(rb"\s*solid\b[^\n]*\n\s*(?:facet\s+normal|endsolid)\b")
+_OFF = re.compile(rb"\s*(?:ST)?C?N?4?n?OFF(?!\w)(?:\s|#[^\n]*\n)*(\d{1,10})\s+(\d{1,10})\s+(\d{1,10})\s")
+_GLTF_ASSET = re.compile(rb'"asset"\s*:\s*\{')
+_OBJ_LINE = re.compile(
+    rb"\s*(?:#.*|(?:v|vn|vt|vp)(?:\s+" + _NUMBER + rb"){1,8}|(?:f|l|p)(?:\s+-?\d+(?:/-?\d*){0,2})+"
+    rb"|(?:o|g|s|mtllib|usemtl|usemap|mg|lod|bevel|c_interp|d_interp)(?:\s.*)?|)\s*"
+)
+_OBJ_VERTEX = re.compile(rb"^\s*v(?:\s+" + _NUMBER + rb"){3}", re.MULTILINE)
+_ROW = re.compile(rb"\s*" + _NUMBER + rb"(?:\s+" + _NUMBER + rb"){2,8}\s*")
+
+
+def recognise(path: Path, head: bytes, *, forced: bool) -> str | None:
+    """ "ply", "stl", "glb", "gltf", "off", "pcd", "obj" or "xyz"; None where it is none of them.
+
+    `forced` says that the user calls it geometry: columns of numbers are points then, whatever the name.
+
+    Raises
+    ------
+    MediaError
+        It is one, but ends before what its header promises, or promises too much.
+    """
+    for key, test, check in _FORMATS:
+        if test(path, head):
+            check(path, head)
+            return key
+    if (forced or path.suffix.lower() in PLAIN_POINTS) and _plain_points(head, path.stat().st_size):
+        return "xyz"
+    return None
+
+
+def _check_rows(path: Path, rows: int) -> None:
+    if rows > MAX_ROWS:
+        raise MediaError(
+            f"{quoted(path)} claims to hold {rows:,} vertices, faces or points; at most {MAX_ROWS:,} can be opened, so "
+            "thin it out first."
+        )
+
+
+def _check_ply(path: Path, head: bytes) -> None:
+    """The elements of the header and the bytes that the smallest of their rows take (Turk, "The PLY Polygon File
+    Format", 1994)."""
+    with decoding(path), path.open("rb") as file:
+        header = _PLY_HEADER.match(file.read(1 << 16))
+    if header is None:
+        raise damaged(path)
+    text = header[1].decode("ascii", "replace").split("\n")
+    needed, lines, rows, binary = 0, 0, 0, False
+    with decoding(path):
+        for words in (line.split() for line in text):
+            if words[:1] == ["format"]:
+                binary = words[1] != "ascii"
+            elif words[:1] == ["element"]:
+                rows = int(words[2])
+                lines += rows
+                _check_rows(path, rows)
+                if rows < 0:
+                    raise damaged(path)
+            elif words[:1] == ["property"]:
+                # In text, a value takes a character and a space at least; an empty list is its length alone.
+                needed += rows * (_PLY_SIZES[words[2] if words[1] == "list" else words[1]] if binary else 2)
+    if header.end() + needed > path.stat().st_size + 1:
+        raise damaged(path)
+    if not binary and _lines(path, header.end()) < lines:
+        raise damaged(path)
+
+
+def _lines(path: Path, start: int) -> int:
+    """Lines behind `start` that hold something."""
+    with decoding(path), path.open("rb") as file:
+        file.seek(start)
+        return sum(1 for line in file if line.strip())
+
+
+def _is_stl(path: Path, head: bytes) -> bool:
+    if _STL_TEXT.match(head):
+        return True
+    # Nothing but its length tells a binary one.
+    return len(head) >= 84 and 84 + 50 * struct.unpack_from("<I", head, 80)[0] == path.stat().st_size
+
+
+def _check_stl(path: Path, head: bytes) -> None:
+    if _STL_TEXT.match(head) and not _binary_length(path, head):
+        with decoding(path), path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 512))
+            if b"endsolid" not in file.read():
+                raise damaged(path)
+    else:
+        _check_rows(path, struct.unpack_from("<I", head, 80)[0])
+
+
+def _binary_length(path: Path, head: bytes) -> bool:
+    return len(head) >= 84 and bool(84 + 50 * struct.unpack_from("<I", head, 80)[0] == path.stat().st_size)
+
+
+def _check_glb(path: Path, head: bytes) -> None:
+    """glTF 2.0, section 4.4: magic, version, length of the file."""
+    version, length = struct.unpack_from("<II", head.ljust(12, b"\0"), 4)
+    if version != 2:
+        raise MediaError(f"{quoted(path)} is glTF {version}, and 2 is needed; save it again from a newer program.")
+    if length > path.stat().st_size or length < 20:
+        raise damaged(path)
+
+
+def _is_gltf(path: Path, head: bytes) -> bool:
+    return head.lstrip().startswith(b"{") and bool(_GLTF_ASSET.search(head) or path.suffix.lower() == ".gltf")
+
+
+def _check_gltf(path: Path, head: bytes) -> None:
+    with decoding(path):
+        found = json.loads(path.read_bytes())
+        names = [entry.get("uri", "") for key in ("buffers", "images") for entry in found.get(key, ())]
+    outside = next((name for name in names if name and not name.startswith("data:")), None)
+    if outside is not None:
+        raise MediaError(f"{quoted(path)} refers to another file ({outside}); save it as GLB, which holds everything.")
+
+
+def _check_off(path: Path, head: bytes) -> None:
+    found = _OFF.match(head)
+    assert found is not None
+    vertices, faces = int(found[1]), int(found[2])
+    _check_rows(path, max(vertices, faces))
+    # A line for each vertex and face.
+    if found.end() + 4 * vertices + 2 * faces > path.stat().st_size + 2 or _lines(path, found.end()) < vertices + faces:
+        raise damaged(path)
+
+
+def _is_obj(path: Path, head: bytes) -> bool:
+    """Text in which every line is one of Wavefront's, and which has a vertex."""
+    if b"\0" in head:
+        return False
+    lines = head.split(b"\n")
+    if len(head) == HEAD_BYTES:
+        lines.pop()  # it is cut
+    if not all(_OBJ_LINE.fullmatch(line) for line in lines):
+        return False
+    with path.open("rb") as file:
+        # A header may be longer than what was read.
+        return _OBJ_VERTEX.search(file.read(1 << 16)) is not None
+
+
+def _plain_points(head: bytes, length: int) -> bool:
+    """Lines of three to nine numbers with spaces between them, all alike; the first may say how many there are."""
+    lines = head.split(b"\n")
+    if length > len(head):
+        lines.pop()
+    rows = [line for line in lines if line.strip() and not line.lstrip().startswith((b"#", b"//"))]
+    if rows and re.fullmatch(rb"\s*\d+\s*", rows[0]):
+        del rows[0]
+    return bool(rows) and all(_ROW.fullmatch(row) for row in rows) and len({len(row.split()) for row in rows}) == 1
+
+
+def _nothing(path: Path, head: bytes) -> None:
+    """Text tells its length only when it is read."""
+
+
+_FORMATS: tuple[tuple[str, Callable[[Path, bytes], bool], Callable[[Path, bytes], None]], ...] = (
+    ("ply", lambda _, head: _PLY.match(head) is not None, _check_ply),
+    ("glb", lambda _, head: head.startswith(b"glTF"), _check_glb),
+    ("pcd", lambda _, head: is_pcd(head), lambda path, _: _check_rows(path, pcd_header(path).points)),
+    ("off", lambda _, head: _OFF.match(head) is not None, _check_off),
+    ("stl", _is_stl, _check_stl),
+    ("gltf", _is_gltf, _check_gltf),
+    ("obj", _is_obj, _nothing),
+)

@@ -1,0 +1,166 @@
+"""Point Cloud Data of the Point Cloud Library, version 0.7: plain, binary and compressed."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.samples import PointCloud
+from cvstudio.foundation.errors import MediaError
+from cvstudio.media.file_identity import damaged, decoding, quoted
+
+_MAGIC = re.compile(rb"(?:\s*#[^\n]*\n)*\s*VERSION\s+\.?\d")
+_DATA = re.compile(rb"^DATA\s+(\w+)[ \t\r]*\n", re.MULTILINE)
+_TYPES = {"F4": "<f4", "F8": "<f8", "U1": "<u1", "U2": "<u2", "U4": "<u4", "U8": "<u8"} | {
+    f"I{size}": f"<i{size}" for size in (1, 2, 4, 8)
+}
+HEADER_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class PcdHeader:
+    """What the header says. `data` is "ascii", "binary" or "binary_compressed", and begins at the byte `start`."""
+
+    record: np.dtype[Any]
+    points: int
+    data: str
+    start: int
+
+
+def is_pcd(head: bytes) -> bool:
+    """Whether a file that begins with `head` is PCD."""
+    return _MAGIC.match(head) is not None
+
+
+def pcd_header(path: Path) -> PcdHeader:
+    """Read and check the header. Raises MediaError where the file cannot hold what it claims to."""
+    with decoding(path), path.open("rb") as file:
+        head = file.read(HEADER_BYTES)
+        data = _DATA.search(head)
+        if data is None:
+            raise damaged(path)
+        lines = (line.split() for line in head[: data.start()].decode("ascii", "replace").splitlines())
+        entries = {line[0].upper(): line[1:] for line in lines if line and not line[0].startswith("#")}
+        names, sizes, kinds = entries["FIELDS"], entries["SIZE"], entries["TYPE"]
+        counts = [int(count) for count in entries.get("COUNT", ["1"] * len(names))]
+        fields = []
+        for number, (name, size, kind, count) in enumerate(zip(names, sizes, kinds, counts, strict=True)):
+            if not 1 <= count <= 4096:
+                raise ValueError("a field without values")
+            # Fields that are padding are all called "_".
+            fields.append((name if name != "_" else f"_{number}", _TYPES[f"{kind}{size}"], (count,)))
+        record, points = np.dtype(fields), int(entries["POINTS"][0])
+        form = data[1].decode().lower()
+        least = {"ascii": 2 * len(names), "binary": record.itemsize}.get(form, 0)
+        if points < 0 or data.end() + points * least > path.stat().st_size + 1:
+            raise damaged(path)
+    if form not in ("ascii", "binary", "binary_compressed"):
+        raise MediaError(f"{quoted(path)} stores its points as '{form}', which is not known; save it as binary.")
+    if not {"x", "y", "z"} <= set(names):
+        raise MediaError(f"{quoted(path)} has no x, y and z; choose a file with points.")
+    return PcdHeader(record, points, form, data.end())
+
+
+def read_pcd(path: Path) -> PointCloud:
+    """Points with their colours and normals where there are some; points that were not measured (NaN) are left out.
+
+    Raises
+    ------
+    MediaError
+        The file is damaged or was removed, or has no x, y and z.
+    """
+    header = pcd_header(path)
+    with decoding(path), path.open("rb") as file:
+        file.seek(header.start)
+        content = file.read()
+        columns = _columns(header, content)
+        points = np.stack([columns[axis].reshape(-1) for axis in ("x", "y", "z")], axis=1).astype(np.float64)
+        kept = np.isfinite(points).all(axis=1)
+        colours = _colours(columns)
+        normals = None
+        if {"normal_x", "normal_y", "normal_z"} <= columns.keys():
+            found = np.stack([columns[f"normal_{axis}"].reshape(-1) for axis in "xyz"], axis=1).astype(np.float32)
+            normals = np.nan_to_num(found, nan=0, posinf=0, neginf=0)[kept]
+        return PointCloud(points[kept], None if colours is None else colours[kept], normals)
+
+
+def _columns(header: PcdHeader, content: bytes) -> dict[str, NDArray[Any]]:
+    """Each field by name, (points, count)."""
+    names = header.record.names or ()
+    if header.data == "binary":
+        table = np.frombuffer(content, header.record, header.points)
+        return {name: table[name] for name in names}
+    if header.data == "binary_compressed":
+        packed, length = struct.unpack_from("<II", content)
+        if length != header.points * header.record.itemsize or packed + 8 > len(content):
+            raise ValueError("the compressed points are not all there")
+        plain = lzf_decompress(content[8 : 8 + packed], length)
+        found, start = {}, 0
+        for name in names:
+            # Compressed points are stored field after field, for like compresses well with like.
+            base, (count,) = header.record[name].subdtype or (header.record[name], (1,))
+            found[name] = np.frombuffer(plain, base, header.points * count, start).reshape(header.points, count)
+            start += header.points * header.record[name].itemsize
+        return found
+    rows = np.array([line.split() for line in content.splitlines()[: header.points]], np.float64)
+    found, start = {}, 0
+    for name in names:
+        base, (count,) = header.record[name].subdtype or (header.record[name], (1,))
+        values = rows[:, start : start + count]
+        # An integer may be written for the float that shares its bits, or be rounded by being read as one.
+        found[name] = values.astype(base) if base.kind == "f" else values.astype(np.int64).astype(base)
+        start += count
+    if start != rows.shape[1] or len(rows) != header.points:
+        raise ValueError("rows of another length")
+    return found
+
+
+def _colours(columns: dict[str, NDArray[Any]]) -> NDArray[np.uint8] | None:
+    """Red, green and blue are packed into four bytes, which are called an integer or a float."""
+    packed = columns.get("rgb", columns.get("rgba"))
+    if packed is None or packed.dtype.itemsize != 4:
+        return None
+    bits = np.ascontiguousarray(packed.reshape(-1)).view(np.uint32)
+    return np.stack([bits >> 16 & 255, bits >> 8 & 255, bits & 255], axis=1).astype(np.uint8)
+
+
+def lzf_decompress(data: bytes, length: int) -> bytes:
+    """Undo Marc Lehmann's LibLZF.
+
+    Raises
+    ------
+    ValueError
+        The data are damaged, or do not give `length` bytes.
+    """
+    out = bytearray()
+    place, end = 0, len(data)
+    while place < end:
+        control = data[place]
+        place += 1
+        if control < 32:  # this many and one more bytes as they are
+            out += data[place : place + control + 1]
+            place += control + 1
+            continue
+        count = control >> 5
+        if count == 7:
+            count += data[place]
+            place += 1
+        start = len(out) - ((control & 31) << 8) - data[place] - 1
+        place += 1
+        count += 2
+        if start < 0 or len(out) + count > length:
+            raise ValueError("a reference to what is not there")
+        if start + count <= len(out):
+            out += out[start : start + count]
+        else:  # what is repeated overlaps what it makes
+            piece = out[start:]
+            out += (piece * (count // len(piece) + 1))[:count]
+    if len(out) != length:
+        raise ValueError(f"expected {length} bytes, found {len(out)}")
+    return bytes(out)

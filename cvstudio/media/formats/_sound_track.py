@@ -1,0 +1,208 @@
+"""One sound track of a container, by sample index on the clock of its medium."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.foundation.errors import MediaError
+from cvstudio.media.container import audio_stream, first_frame, open_container, seeks_exactly, time_base, video_stream
+from cvstudio.media.file_identity import damaged, decoding, quoted
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+
+# Decoding on is cheaper than a seek up to this far ahead.
+_AHEAD_SECS = 1
+# A seek aims this far before the wanted sample: AAC overlaps blocks, and its SBR and Opus need some to settle.
+_BACK_SECS = (0.5, 4)
+_PREROLL_SECS = 0.1
+
+
+class Track:
+    """Decodes one sound track of a file: the first, or the one whose `number` is given.
+
+    Sample 0 is heard with the first frame of the video, or is the first of the track where there is no video.
+
+    Raises
+    ------
+    MediaError
+        There is no such sound track, or it is damaged.
+    """
+
+    def __init__(self, path: Path, number: int = 1) -> None:
+        self._path = path
+        self._number = number
+        self._origin_secs = _video_start(path)
+        self._blocks: Iterator[tuple[int, NDArray[np.float32]]]
+        self._block: tuple[int, NDArray[np.float32]] | None
+        # Until the second block: nothing comes before the first one, so reading may begin before it.
+        self._fresh: bool
+        self._open()
+        context = self._stream.codec_context
+        self.rate_hz = int(context.sample_rate)
+        self.channels = int(context.layout.nb_channels)
+        self.details = {"format": self._container.format.name.split(",")[0], "codec": context.name}
+        # A clock that does not count samples rounds the time of each block by up to a tick.
+        ticks = 1 / (self._tick * self.rate_hz)
+        self._slack = 0 if ticks.denominator == 1 else math.ceil(1 / ticks)
+        self._grid: tuple[int, int] | None = None
+        try:
+            with decoding(path):
+                first = list(islice(self._blocks, 3))
+                if not first:
+                    raise damaged(path)
+                self._rewind(first)
+                self.n_samples = self._length()
+        except MediaError:
+            self._container.close()
+            raise
+
+    def read(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Samples (channels, stop - start); silent where the track has none."""
+        if not self._reaches(start):
+            self._seek(start)
+        samples = np.zeros((self.channels, stop - start), np.float32)
+        while self._block is not None:
+            index, block = self._block
+            low, high = max(start, index), min(stop, index + block.shape[1])
+            if low < high:
+                samples[:, low - start : high - start] = block[:, low - index : high - index]
+            following = next(self._blocks, None) if index + block.shape[1] < stop else None
+            if following is None:
+                break  # the block is kept: it says where the decoder stands, and reading on may begin in it
+            self._block = following
+            self._fresh = False
+        return samples
+
+    def close(self) -> None:
+        self._blocks = iter(())
+        self._container.close()
+
+    def _open(self) -> None:
+        self._container = open_container(self._path)
+        stream = audio_stream(self._container, self._number)
+        if stream is None:
+            self._container.close()
+            raise MediaError(f"{quoted(self._path)} has no sound that can be decoded; choose another file.")
+        self._stream = stream
+        self._tick = time_base(stream)
+        self._blocks = self._decode()
+        self._fresh = True
+
+    def _rewind(self, first: list[tuple[int, NDArray[np.float32]]]) -> None:
+        """Stand at the first block again after the `first` ones were decoded, and learn from them."""
+        self._block, self._blocks = first[0], chain(first[1:], self._blocks)
+        self._begin = first[0][0]
+        # The first block may be cut, for it holds the encoder's delay; from its end on blocks are equally long.
+        if self._slack and len(first) == 3 and first[1][1].shape == first[2][1].shape:
+            self._grid = first[1][0], first[1][1].shape[1]
+
+    def _length(self) -> int:
+        """Samples up to the end of the track."""
+        if self._stream.duration is not None:
+            end = ((self._stream.start_time or 0) + self._stream.duration) * self._tick
+        else:
+            end = Fraction((self._container.start_time or 0) + (self._container.duration or 0), 1_000_000)
+        length = max(0, round((end - (self._origin_secs or 0)) * self.rate_hz))
+        if self._stream.duration is None or self._container.format.name == "aac":
+            # Matroska times the file in milliseconds and not its tracks, raw AAC is guessed from its bit rate.
+            self._seek(length - self.rate_hz)
+            last = next(iter(deque(self._blocks, 1)), self._block)
+            length = last[0] + last[1].shape[1] if last is not None else length
+            self._restart()
+        return length
+
+    def _restart(self) -> None:
+        self._container.close()
+        self._open()
+        self._block = next(self._blocks, None)
+
+    def _reaches(self, start: int) -> bool:
+        """Whether decoding on from here comes to `start` soon."""
+        if self._block is None:
+            return False
+        index, block = self._block
+        near = start <= index + block.shape[1] + _AHEAD_SECS * self.rate_hz
+        return (self._fresh or index <= start) and (near or not seeks_exactly(self._container))
+
+    def _seek(self, start: int) -> None:
+        """Stand at a block far enough before `start` for the decoder to have settled there."""
+        import av
+
+        for back in _BACK_SECS:
+            wanted = start - int(back * self.rate_hz)
+            if wanted <= self._begin or not seeks_exactly(self._container):
+                break
+            ticks = ((self._origin_secs or 0) + Fraction(wanted, self.rate_hz)) / self._tick
+            try:
+                self._container.seek(math.floor(ticks), stream=self._stream)
+            except av.FFmpegError:
+                break  # a file without an index
+            self._fresh = False
+            self._blocks = self._decode()
+            self._block = next(self._blocks, None)
+            if self._block is not None and self._block[0] <= start - _PREROLL_SECS * self.rate_hz:
+                return
+        self._restart()
+
+    def _decode(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Blocks of samples from where the container stands, each with the index of its first one."""
+        import av
+
+        expected: int | None = None
+        for packet in self._container.demux(self._stream):
+            try:
+                frames = packet.decode()
+            except av.InvalidDataError:
+                continue  # a damaged packet is a moment of silence, not the end of the sound
+            for frame in frames:
+                if frame.sample_rate != self.rate_hz or frame.layout.nb_channels != self.channels:
+                    raise MediaError(
+                        f"{quoted(self._path)} changes its sample rate or channels midway; convert it, e.g. to WAV."
+                    )
+                index = self._place(frame.pts, expected)
+                block = _planar_float(frame)
+                expected = index + block.shape[1]
+                yield index, block
+
+    def _place(self, pts: int | None, expected: int | None) -> int:
+        """Index of the first sample of a block that begins at `pts` ticks and follows a sample before `expected`."""
+        if pts is None:
+            return expected or 0
+        secs = pts * self._tick
+        if self._origin_secs is None:
+            self._origin_secs = secs
+        index = round((secs - self._origin_secs) * self.rate_hz)
+        if expected is None and self._grid is not None:
+            # After a seek nothing tells how the time was rounded, but blocks of one length lie on a grid.
+            start, length = self._grid
+            expected = start + round((index - start) / length) * length
+        return expected if expected is not None and abs(index - expected) <= self._slack else index
+
+
+def _video_start(path: Path) -> Fraction | None:
+    """When the first frame of the video is shown, in seconds of the container's clock; None without a video."""
+    with open_container(path) as container:
+        stream = video_stream(container)
+        return None if stream is None else first_frame(path, container, stream)[0] * time_base(stream)
+
+
+def _planar_float(frame: AudioFrame) -> NDArray[np.float32]:
+    """The samples of a frame as float32 (channels, n), full scale at 1."""
+    samples: NDArray[Any] = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype == np.uint8:
+        return ((samples.astype(np.float32) - 128) / 128).astype(np.float32)
+    if samples.dtype.kind == "i":
+        return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
+    return samples.astype(np.float32, copy=False)

@@ -1,0 +1,213 @@
+"""Sound: files of its own, and the sound of a video."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.samples import Waveform
+from cvstudio.foundation.errors import MediaError
+from cvstudio.media.base import BaseReader, Format, Media, MediaKind, SoundTrack
+from cvstudio.media.container import check_whole, is_container, open_container, sound_tracks
+from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
+from cvstudio.media.formats import FORMATS
+from cvstudio.media.formats._sound_track import Track
+from cvstudio.media.sound_tracks import SoundSettings, chosen_track, sound_settings, with_track
+
+# WAV and its 64-bit forms, FLAC, Ogg, AIFF, Sun, Core Audio, ID3, MPEG layer II or III, AAC (ADTS).
+_SOUNDS = re.compile(
+    rb"RIFF.{4}WAVE|RF64.{4}WAVE|riff\x2e\x91\xcf\x11|fLaC|OggS|FORM.{4}AIF[FC]|\.snd|caff|ID3"
+    rb"|\xff[\xe2-\xe7\xf2-\xf7\xfa-\xfd\xf1\xf9]",
+    re.DOTALL,
+)
+_ADTS = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]", re.DOTALL)
+# An MPEG frame begins with two bytes that other files may begin with, too.
+_WEAK = b"\xff"
+# Lossy codecs build a block on the ones before: decode this much ahead of where reading begins. The largest
+# Vorbis block has 8192 samples, an MPEG layer III frame with its reservoir refers back 10 x 1152.
+_PREROLL = {"OGG": 16_384, "MP3": 16_384, "MPEG": 16_384}
+
+
+class _Backend(Protocol):
+    """Whatever decodes: samples by index, silence where the file has none."""
+
+    rate_hz: int
+    channels: int
+    n_samples: int
+    details: dict[str, str]
+
+    def read(self, start: int, stop: int) -> NDArray[np.float32]: ...
+
+    def close(self) -> None: ...
+
+
+class AudioReader(BaseReader):
+    """Reads the sound of a sound file or of a video.
+
+    Sample `i` is heard `i / rate_hz` seconds after the beginning of the medium. That of a video is its first frame:
+    sound that begins later is preceded by silence, sound that begins earlier is cut.
+
+    Parameters
+    ----------
+    media : of kind AUDIO, or a VIDEO that has sound
+
+    Attributes
+    ----------
+    rate_hz, channels, n_samples : int
+
+    Raises
+    ------
+    MediaError
+        It has no sound, is damaged, or was removed or changed since `media` was made.
+    """
+
+    def __init__(self, media: Media) -> None:
+        self._path = media.path
+        self._guard = FileGuard(media)
+        with decoding(self._path), self._path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        self._backend = _open(self._path, head, chosen_track(media))
+        self.rate_hz = self._backend.rate_hz
+        self.channels = self._backend.channels
+        self.n_samples = self._backend.n_samples
+
+    def read(self, start: int, stop: int) -> Waveform:
+        """Samples from `start` up to, not including, `stop`, cut to 0..n_samples.
+
+        Reading on from where the last call ended does not seek. Lossless files, Vorbis, Opus and MP3 give the same
+        samples however they are cut into pieces; so does AAC when read in order. After a jump, AAC may differ in
+        bands that it fills with noise, for its decoder draws that noise.
+
+        Raises
+        ------
+        MediaError
+            The file is damaged, or was removed or changed since.
+        """
+        self._guard.check()
+        start = min(max(0, start), self.n_samples)
+        stop = min(max(start, stop), self.n_samples)
+        with decoding(self._path):
+            samples = self._backend.read(start, stop) if stop > start else np.zeros((self.channels, 0), np.float32)
+        return Waveform(samples, self.rate_hz, start)
+
+    def close(self) -> None:
+        self._backend.close()
+
+
+class _SoundFile:
+    """A sound file through libsndfile."""
+
+    def __init__(self, path: Path) -> None:
+        import soundfile
+
+        with decoding(path):
+            self._file: Any = soundfile.SoundFile(str(path))
+        self.rate_hz = int(self._file.samplerate)
+        self.channels = int(self._file.channels)
+        self.n_samples = int(self._file.frames)
+        self.details = {"format": str(self._file.format), "codec": str(self._file.subtype)}
+        self._preroll = _PREROLL.get(self._file.format, 0)
+
+    def read(self, start: int, stop: int) -> NDArray[np.float32]:
+        if start != self._file.tell():
+            before = max(0, start - self._preroll)
+            self._file.seek(before)
+            self._file.read(start - before, dtype="float32")
+        samples = np.zeros((stop - start, self.channels), np.float32)
+        # The length of an MP3 without an index is an estimate: what is missing at its end stays silent.
+        self._file.read(out=samples)
+        return samples.T
+
+    def reaches_its_end(self) -> bool:
+        """Whether there is sound where the file says that it ends; the index of an MP3 may be off by a little."""
+        share = 0.98 if self._file.format in ("MP3", "MPEG") else 1.0
+        self._file.seek(max(0, int(self.n_samples * share) - 1))
+        found = len(self._file.read(1, dtype="float32", always_2d=True))
+        self._file.seek(0)
+        return found == 1
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _open(path: Path, head: bytes, number: int = 1) -> _Backend:
+    """The decoder of the sound track `number` of a file that begins with `head`. Raises MediaError."""
+    if number > 1 or _ADTS.match(head) or (is_container(head) and not head.startswith(b"OggS")):
+        return Track(path, number)
+    try:
+        return _SoundFile(path)
+    except MediaError:
+        # Theora with its sound, Speex, and AAC behind an ID3 tag are beyond libsndfile.
+        return Track(path)
+
+
+def _tracks(path: Path, backend: _Backend) -> tuple[SoundTrack, ...]:
+    if isinstance(backend, _SoundFile):
+        return ()
+    with open_container(path) as container:
+        return sound_tracks(container)
+
+
+def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
+    if not (_SOUNDS.match(head) or is_container(head)):
+        return None
+    check_whole(path, head)
+    try:
+        backend = _open(path, head)
+    except MediaError:
+        if head.startswith(_WEAK):
+            return None
+        raise
+    try:
+        with decoding(path):
+            whole = not isinstance(backend, _SoundFile) or backend.reaches_its_end()
+        if not whole:
+            raise damaged(path)
+        if backend.n_samples < 1:
+            raise MediaError(f"{quoted(path)} holds no sound: its length is 0; choose another file.")
+        return Media(
+            identity,
+            path,
+            MediaKind.AUDIO,
+            duration_secs=backend.n_samples / backend.rate_hz,
+            rate_hz=backend.rate_hz,
+            channels=backend.channels,
+            details=backend.details,
+            sound_tracks=_tracks(path, backend),
+        )
+    finally:
+        backend.close()
+
+
+FORMATS.register(
+    Format(
+        key="audio",
+        kind=MediaKind.AUDIO,
+        title="sound",
+        suffixes=(
+            ".wav",
+            ".flac",
+            ".ogg",
+            ".oga",
+            ".opus",
+            ".mp3",
+            ".m4a",
+            ".aac",
+            ".aiff",
+            ".aif",
+            ".au",
+            ".caf",
+            ".w64",
+        ),
+        probe=_probe,
+        reader=AudioReader,
+        settings=SoundSettings,
+        settings_for=sound_settings,
+        configure=with_track,
+        order=40,
+    )
+)

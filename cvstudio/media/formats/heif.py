@@ -1,0 +1,143 @@
+"""HEIC and HEIF through libheif, AVIF through Pillow, or through OpenCV where it has more than 8 bits."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.geometry import Size
+from cvstudio.data.samples import Image
+from cvstudio.foundation.errors import MediaError
+from cvstudio.media.base import Format, Media, MediaKind
+from cvstudio.media.container import check_whole
+from cvstudio.media.file_identity import HEAD_BYTES, check_size, decoding
+from cvstudio.media.formats import FORMATS
+from cvstudio.media.formats._single_sample import WholeReader
+from cvstudio.media.formats.image import decode, upright
+from cvstudio.media.headers import is_heif
+
+# The brands, major and compatible, are the first box (ISO/IEC 14496-12, 4.3).
+_AV1_BOX = re.compile(rb"av1C\x81.(.)", re.DOTALL)
+_HIGH_DEPTH, _TWELVE_BITS, _ORIENTATION = 0x40, 0x20, 274
+
+_AV1 = re.compile(rb".{4}ftyp(?:.{4}){0,16}?avi[fs]", re.DOTALL)
+
+
+def _open(path: Path, head: bytes) -> Any:
+    """The opened file, of which nothing is decoded yet, and whose size was checked."""
+    check_whole(path, head)
+    with decoding(path):
+        data = io.BytesIO(path.read_bytes())
+        if _AV1.match(head):
+            from PIL.AvifImagePlugin import AvifImageFile
+
+            found: Any = AvifImageFile(data)
+        else:
+            import pi_heif
+
+            found = pi_heif.open_heif(data, convert_hdr_to_8bit=False, hdr_to_16bit=False)
+        check_size(path, Size(*found.size))
+    return found
+
+
+def _head(path: Path) -> bytes:
+    with decoding(path), path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+def read_heif(path: Path) -> Image:
+    """Decode the main picture.
+
+    Returns
+    -------
+    Image
+        RGB, upright: the turns and mirrors of the file are applied. uint8, or uint16 where it holds 10 or 12 bits.
+        Alpha where there is one.
+
+    Raises
+    ------
+    MediaError
+        The file is damaged or was removed.
+    """
+    head = _head(path)
+    found = _open(path, head)
+    with decoding(path):
+        if not _AV1.match(head):
+            # libheif turns the picture itself, and EXIF has no say in HEIF (ISO/IEC 23008-12, annex A).
+            # A copy: the library's own memory goes with `found`.
+            return _from_planes(np.array(found), int(found.info.get("bit_depth", 8)), found.premultiplied_alpha)
+        from PIL.ImageOps import exif_transpose
+
+        with found:
+            bits = _av1_bits(path)
+            deep = _deep(path, found.getexif().get(_ORIENTATION, 1)) if bits > 8 else None
+            if deep is not None:
+                return _from_planes(deep, bits, False)
+            turned = exif_transpose(found)
+            alpha = turned.has_transparency_data
+            return _from_planes(np.asarray(turned.convert("RGBA" if alpha else "RGB")), 8, False)
+
+
+def _av1_bits(path: Path) -> int:
+    """Bits of a channel, as the codec's configuration of the main picture says (AV1 in ISOBMFF, 2.3)."""
+    with decoding(path):
+        box = _AV1_BOX.search(path.read_bytes())
+    if box is None or not box[1][0] & _HIGH_DEPTH:
+        return 8
+    return 12 if box[1][0] & _TWELVE_BITS else 10
+
+
+def _deep(path: Path, orientation: int) -> NDArray[np.uint16] | None:
+    """Every bit of an AVIF, upright, which Pillow does not give; None where this OpenCV cannot read it."""
+    try:
+        found = decode(path, shown=False)
+    except MediaError:
+        return None
+    if found.dtype != np.uint16:
+        return None
+    if found.ndim == 3:
+        found = found[..., [2, 1, 0, 3][: found.shape[2]]]
+    return upright(found, orientation)
+
+
+def _from_planes(planes: NDArray[Any], bits: int, premultiplied: bool) -> Image:
+    if planes.dtype == np.uint16:
+        top = (1 << min(bits, 16)) - 1
+        planes = ((planes.astype(np.uint32) * 65535 + top // 2) // top).clip(0, 65535).astype(np.uint16)
+    if planes.ndim == 2:
+        return Image(np.dstack([planes] * 3))
+    colour, alpha = planes[..., :3], planes[..., 3] if planes.shape[2] == 4 else None
+    if alpha is not None and premultiplied:
+        top = np.iinfo(planes.dtype).max
+        share = np.maximum(alpha, 1)[..., None].astype(np.float32)
+        colour = np.clip(colour * (top / share) + 0.5, 0, top).astype(planes.dtype)
+    return Image(colour, alpha)
+
+
+def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
+    if not is_heif(head):
+        return None
+    found = _open(path, head)
+    av1 = _AV1.match(head) is not None
+    bits = _av1_bits(path) if av1 else int(found.info.get("bit_depth", 8))
+    alpha = found.has_transparency_data if av1 else found.has_alpha
+    details = {"format": "AVIF" if av1 else "HEIC", "bits": str(bits), "channels": "RGBA" if alpha else "RGB"}
+    return Media(identity, path, MediaKind.IMAGE, read_heif(path).size if av1 else Size(*found.size), details=details)
+
+
+FORMATS.register(
+    Format(
+        key="heif",
+        kind=MediaKind.IMAGE,
+        title="picture",
+        suffixes=(".heic", ".heif", ".avif"),
+        probe=_probe,
+        reader=lambda media: WholeReader(media, read_heif),
+        order=21,
+    )
+)

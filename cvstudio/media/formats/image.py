@@ -1,0 +1,196 @@
+"""Pictures: JPEG, PNG, WebP, BMP, TIFF, GIF and Netpbm; of what moves, the first frame."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.samples import Image
+from cvstudio.foundation.errors import MediaError
+from cvstudio.media.base import BaseReader, Format, Media, MediaKind
+from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
+from cvstudio.media.formats import FORMATS
+from cvstudio.media.headers import Header, read_header
+from cvstudio.media.pnm import odd_levels, stretched
+
+# EXIF orientation -> (mirror columns first, then turn this often by 90 degrees counterclockwise).
+_TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
+
+
+def decode(path: Path, *, shown: bool) -> NDArray[Any]:
+    """Decode with OpenCV.
+
+    Parameters
+    ----------
+    shown : True gives BGR at 8 bits with the EXIF orientation applied, as ``cv2.imread`` does;
+        False gives the channels and depth of the file, and its numbers as they are.
+
+    Raises
+    ------
+    MediaError
+        The file is damaged or cut short.
+    """
+    import cv2
+
+    # The one sentence of the MediaError replaces what OpenCV would print.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    with decoding(path):
+        # Read by Python: on Windows cv2.imread cannot open a name outside the code page.
+        data = path.read_bytes()
+        if not shown and (odd := odd_levels(path, data)):
+            return odd[0][..., ::-1] if odd[0].ndim == 3 else odd[0]
+        flag = cv2.IMREAD_COLOR if shown else cv2.IMREAD_UNCHANGED
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+    if pixels is None:
+        raise damaged(path)
+    return np.asarray(pixels)
+
+
+class ImageReader(BaseReader):
+    """Reads one picture.
+
+    Raises
+    ------
+    MediaError
+        The file was removed or changed since `media` was made.
+    """
+
+    def __init__(self, media: Media) -> None:
+        self._path = media.path
+        self._guard = FileGuard(media)
+
+    def read(self) -> Image:
+        """Decode the picture.
+
+        Returns
+        -------
+        Image
+            RGB, upright. 8 and 16 bit as in the file, whose white is the largest number; TIFF floats as linear light,
+            alpha where there is one.
+            A JPEG equals ``cv2.imread`` to the pixel.
+
+        Raises
+        ------
+        MediaError
+            The file is damaged, or was removed or changed since.
+        """
+        import cv2
+
+        self._guard.check()
+        with decoding(self._path), self._path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        header = read_header(self._path, head)
+        if header is None:
+            raise damaged(self._path)
+        if header.format == "JPEG":
+            return Image(cv2.cvtColor(decode(self._path, shown=True), cv2.COLOR_BGR2RGB))
+        if header.format == "TIFF" and header.channels in (2, 4) and header.bits == 8:
+            return _tiff_with_alpha(self._path)
+        if header.planar and header.bits > 8:
+            return _to_image(self._path, header, _planes(self._path, header))
+        raw = decode(self._path, shown=False)
+        if header.white:
+            raw = stretched(raw, header.white)
+        return _to_image(self._path, header, raw)
+
+
+def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """`pixels` (H, W, …) turned and mirrored as an EXIF orientation 1..8 says."""
+    if orientation not in _TURNS:
+        return pixels
+    mirror, turns = _TURNS[orientation]
+    return np.ascontiguousarray(np.rot90(pixels[:, ::-1] if mirror else pixels, turns))
+
+
+def _tiff_with_alpha(path: Path) -> Image:
+    """Through Pillow, for OpenCV multiplies the colours of an 8-bit TIFF by its alpha."""
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    # The class itself: Image.open has a limit of its own for sizes, and warns; the header was checked already.
+    with decoding(path), TiffImageFile(io.BytesIO(path.read_bytes())) as file:
+        # Pillow turns a TIFF upright when it loads it. Four channels may be CMYK: then there is no alpha.
+        file.load()
+        if file.mode not in ("RGBA", "LA"):
+            return Image(np.asarray(file.convert("RGB")))
+        pixels = np.asarray(file.convert("RGBA"))
+    return Image(pixels[:, :, :3], pixels[:, :, 3])
+
+
+def _planes(path: Path, header: Header) -> NDArray[Any]:
+    """A TIFF whose channels lie one after another, as `decode` gives others: OpenCV takes them for pixels.
+
+    Raises
+    ------
+    MediaError
+        It is packed in a way that tifffile does not unpack.
+    """
+    import tifffile
+
+    with decoding(path):
+        try:
+            with tifffile.TiffFile(path) as file:
+                planes = np.asarray(file.pages[0].asarray())
+        except (ValueError, tifffile.TiffFileError):
+            raise MediaError(
+                f"{quoted(path)} is packed in a way that is not read where the channels lie one after another; save it "
+                "with the channels of a pixel together."
+            ) from None
+    pixels = np.moveaxis(planes, 0, -1)
+    order = [2, 1, 0, *range(3, pixels.shape[-1])] if pixels.shape[-1] >= 3 else [0]
+    return upright(pixels[..., order], header.orientation)
+
+
+def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
+    import cv2
+
+    if raw.dtype == np.float64:
+        # What is beyond float32 is as bright as can be, and what is no number stays none.
+        with np.errstate(over="ignore", invalid="ignore"):
+            raw = raw.astype(np.float32)
+    channels = raw.shape[2] if raw.ndim == 3 else 1
+    codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
+    if raw.dtype not in (np.uint8, np.uint16, np.float32) or channels not in codes:
+        raise MediaError(
+            f"{quoted(path)} has {channels} channels of {raw.dtype}; a picture has 1, 3 or 4 of 8 or 16 bits or "
+            "floats, so convert it first."
+        )
+    # OpenCV turns a TIFF upright even where it is asked for the file as it is.
+    if header.format != "TIFF":
+        raw = upright(raw, header.orientation)
+    alpha = raw[:, :, 3] if channels == 4 else None
+    if header.clear is not None and channels == 1:
+        # OpenCV makes the colours that a PNG calls transparent so, but leaves its greys as they are.
+        top = np.iinfo(raw.dtype).max
+        clear = header.clear * top // ((1 << header.bits) - 1)
+        alpha = np.where(raw == clear, 0, top).astype(raw.dtype)
+    return Image(cv2.cvtColor(raw, codes[channels]), alpha, "linear" if raw.dtype == np.float32 else "srgb")
+
+
+def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
+    header = read_header(path, head)
+    if header is None or (header.animated and not forced):
+        return None
+    details = {"format": header.format, "bits": f"{header.bits} (float)" if header.floating else str(header.bits)}
+    names = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}.get(header.channels)
+    if names:
+        details["channels"] = names
+    if header.floating:
+        details["light"] = "linear"
+    return Media(identity, path, MediaKind.IMAGE, header.size, details=details)
+
+
+FORMATS.register(
+    Format(
+        key="image",
+        kind=MediaKind.IMAGE,
+        title="picture",
+        suffixes=(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"),
+        probe=_probe,
+        reader=ImageReader,
+        order=20,
+    )
+)

@@ -1,0 +1,89 @@
+"""Radiance pictures (RGBE, .hdr): linear light of a very large range."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from cvstudio.data.geometry import Size, readonly
+from cvstudio.data.samples import Image
+from cvstudio.foundation.errors import MediaError
+from cvstudio.media.base import Format, Media, MediaKind
+from cvstudio.media.file_identity import HEAD_BYTES, check_size, damaged, decoding, quoted
+from cvstudio.media.formats import FORMATS
+from cvstudio.media.formats._single_sample import WholeReader
+from cvstudio.media.formats.image import decode
+
+_MAGIC = re.compile(rb"#\?(?:RADIANCE|RGBE)\b")
+# The one that is in use: rows from top to bottom, columns from left to right.
+_RESOLUTION = re.compile(rb"\n\n-Y (\d{1,9}) \+X (\d{1,9})\n")
+_EXPOSURE = re.compile(rb"^EXPOSURE=\s*([-+.\deE]{1,24})\s*$", re.MULTILINE)
+# A row needs at least this many bytes: its marker, and a run for each 127 pixels of four channels.
+_ROW_BYTES = 4
+
+
+def _header(path: Path, head: bytes) -> tuple[Size, float]:
+    """Size, and by what the stored values were multiplied. Raises MediaError."""
+    found = _RESOLUTION.search(head)
+    if found is None:
+        if b"\n\n" in head:
+            raise MediaError(f"{quoted(path)} stores its rows in an unusual order; save it again from another program.")
+        raise damaged(path)
+    size = Size(int(found[2]), int(found[1]))
+    check_size(path, size)
+    if found.end() + size.height * _ROW_BYTES > path.stat().st_size:
+        raise damaged(path)
+    exposure = 1.0
+    for value in _EXPOSURE.findall(head[: found.start()]):
+        with decoding(path):
+            exposure *= float(value)  # each program that changed it has added a line
+    if not exposure > 0 or not np.isfinite(exposure):
+        raise damaged(path)
+    return size, exposure
+
+
+def read_radiance(path: Path) -> Image:
+    """Decode the picture.
+
+    Returns
+    -------
+    Image
+        float32 RGB in linear light, divided by the file's EXPOSURE: what was measured.
+
+    Raises
+    ------
+    MediaError
+        The file is damaged or was removed.
+    """
+    import cv2
+
+    with decoding(path), path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    size, exposure = _header(path, head)
+    pixels = cv2.cvtColor(decode(path, shown=False), cv2.COLOR_BGR2RGB)
+    if pixels.dtype != np.float32 or pixels.shape[:2] != (size.height, size.width):
+        raise damaged(path)
+    return Image(readonly(pixels / np.float32(exposure) if exposure != 1 else pixels), transfer="linear")
+
+
+def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
+    if not _MAGIC.match(head):
+        return None
+    size, _ = _header(path, head)
+    details = {"format": "Radiance HDR", "bits": "32 (RGBE)", "channels": "RGB", "light": "linear"}
+    return Media(identity, path, MediaKind.IMAGE, size, details=details)
+
+
+FORMATS.register(
+    Format(
+        key="radiance",
+        kind=MediaKind.IMAGE,
+        title="picture",
+        suffixes=(".hdr",),
+        probe=_probe,
+        reader=lambda media: WholeReader(media, read_radiance),
+        order=22,
+    )
+)

@@ -1,0 +1,136 @@
+"""Files that pretend to be a camera: a video, or the pictures of a folder, in real time and again and again.
+
+Such a camera is named `camera:file:/clips/street.mp4`.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.geometry import Size
+from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.base import Format, Media, MediaKind
+from cvstudio.media.camera import PREFIX, CameraReader, Source, camera, fitted, not_a_file
+from cvstudio.media.formats import FORMATS
+from cvstudio.media.open import open_media, open_reader
+
+KEY = "simulated-camera"
+PRETENDED = "file:"
+PICTURES_PER_SEC = 10.0
+BEHIND_SECS = 0.25
+"""A file that is decoded so much too slowly leaves frames out, as a camera would."""
+
+
+def simulated_camera(path: Path) -> Media:
+    """A video, or a folder of pictures, that is sent in real time again and again as if it were a camera.
+
+    Raises
+    ------
+    MediaError
+        There is neither a video nor a picture.
+    """
+    path = path.expanduser().absolute()
+    if path.is_dir():
+        pictures = _pictures(path)
+        first = open_media(pictures[0], kind=MediaKind.IMAGE)
+    else:
+        first = open_media(path, kind=MediaKind.VIDEO)
+    identity = f"{PREFIX}{PRETENDED}{path}"
+    return Media(identity, path, MediaKind.CAMERA, first.size, details={"pretends": path.name}, format=KEY)
+
+
+def camera_from_id(identity: str) -> Media:
+    """The camera that was saved under `identity`. Raises MediaError where a file that pretended to be one is gone."""
+    place = identity.removeprefix(PREFIX)
+    if place.startswith(PRETENDED):
+        return simulated_camera(Path(place.removeprefix(PRETENDED)))
+    place, _, size = place.partition("@")
+    width, _, height = size.partition("x")
+    return camera(place, Size(int(width), int(height)) if height else None)
+
+
+def _source(media: Media) -> Source:
+    return PictureSource(media) if media.path.is_dir() else FileSource(media)
+
+
+class FileSource:
+    """A video in real time, again and again."""
+
+    def __init__(self, media: Media) -> None:
+        self._reader = open_reader(open_media(media.path, kind=MediaKind.VIDEO))
+        self._began = time.monotonic()
+
+    def read(self) -> NDArray[np.uint8]:
+        frame = self._reader.next()
+        if frame is None:
+            frame, self._began = self._reader.at(0.0), time.monotonic()
+        elif frame.pts == 0.0:
+            self._began = time.monotonic()
+        behind = time.monotonic() - self._began - frame.pts
+        if behind > BEHIND_SECS:
+            frame = self._reader.at(frame.pts + behind)
+        _wait_until(self._began + frame.pts)
+        pixels: NDArray[np.uint8] = frame.rgb8
+        return pixels
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+class PictureSource:
+    """The pictures of a folder in the order in which a person counts them, each fitted into the size of the first."""
+
+    def __init__(self, media: Media) -> None:
+        self._paths = _pictures(media.path)
+        self._number = 0
+        self._size: Size | None = None
+        self._due = time.monotonic()
+
+    def read(self) -> NDArray[np.uint8]:
+        path = self._paths[self._number % len(self._paths)]
+        self._number += 1
+        with open_reader(open_media(path, kind=MediaKind.IMAGE)) as reader:
+            pixels = reader.read().rgb8
+        if self._size is None:
+            self._size = Size(pixels.shape[1], pixels.shape[0])
+        _wait_until(self._due)
+        self._due = max(self._due, time.monotonic() - 1) + 1 / PICTURES_PER_SEC
+        return fitted(pixels, self._size)
+
+    def close(self) -> None:
+        self._paths = ()
+
+
+def _wait_until(moment: float) -> None:
+    remaining = moment - time.monotonic()
+    if remaining > 0:
+        time.sleep(remaining)
+
+
+def _pictures(folder: Path) -> tuple[Path, ...]:
+    """The pictures of a folder in natural order. Raises MediaError where there are none or it cannot be read."""
+    from cvstudio.media.folders import MediaSet, list_set
+
+    (*_, listing) = list_set(MediaSet(folder), Progress())
+    found = tuple(folder / file.name for file in listing.files if file.kind is MediaKind.IMAGE)
+    if not found:
+        raise MediaError(f"The folder '{folder.name}' holds no picture; choose one that does, or a video.")
+    return found
+
+
+FORMATS.register(
+    Format(
+        key=KEY,
+        kind=MediaKind.CAMERA,
+        title="simulated camera",
+        suffixes=(),
+        probe=not_a_file,
+        reader=lambda media: CameraReader(media, _source),
+        order=91,
+    )
+)

@@ -1,0 +1,293 @@
+"""Video by exact presentation time."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cvstudio.data.geometry import Size
+from cvstudio.data.samples import Frame
+from cvstudio.foundation.errors import MediaError
+from cvstudio.media.base import Format, Media, MediaKind, MovingReader
+from cvstudio.media.container import (
+    check_whole,
+    decode_video,
+    first_frame,
+    is_container,
+    open_container,
+    seeks_exactly,
+    sound_tracks,
+    time_base,
+    video_stream,
+)
+from cvstudio.media.file_identity import FileGuard, check_size, damaged, decoding
+from cvstudio.media.formats import FORMATS
+from cvstudio.media.formats._video_facts import video_facts
+from cvstudio.media.headers import read_header
+from cvstudio.media.sound_tracks import SoundSettings, sound_settings, with_track
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+# Up to this far ahead decoding on is cheaper than a seek, which goes back to a key frame.
+_AHEAD_SECS = 2.0
+# How far before the wanted time a seek aims, where a nearer one landed behind it.
+_BACK_SECS = (0, 1, 4, 16)
+# Decoded frames that are kept, so that stepping back does not seek each time.
+_KEPT_BYTES = 64 << 20
+_KEPT_FRAMES = 4
+
+
+class VideoReader(MovingReader):
+    """Reads the frames of one video.
+
+    Times are seconds from its first frame, which is at 0.0 whatever the file says. Going forward never seeks.
+
+    Raises
+    ------
+    MediaError
+        The file is damaged, or was removed or changed since `media` was made.
+    """
+
+    def __init__(self, media: Media) -> None:
+        self._path = media.path
+        self._guard = FileGuard(media)
+        # Decoded frames without a gap between them, by time in ticks; the decoder stands behind the last one.
+        self._recent: deque[tuple[int, VideoFrame]] = deque()
+        self._frames: Iterator[tuple[int, VideoFrame]]
+        self._shown: tuple[int, Frame] | None = None
+        self._open()
+        self._tick = time_base(self._stream)
+        self._origin = self._recent[0][0]
+
+    def at(self, pts: float) -> Frame:
+        """The frame that is shown at `pts` seconds: the last one that begins at or before it.
+
+        Before the first frame it is the first, after the end the last one. `Frame.pts` is when it begins.
+
+        Raises
+        ------
+        MediaError
+            The file is damaged, or was removed or changed since.
+        ValueError
+            `pts` is not finite.
+        """
+        return self._show(self._find(self._ticks(pts)))
+
+    def next(self) -> Frame | None:
+        """The frame after the one returned last, the first one to begin with, None after the last.
+
+        Raises
+        ------
+        MediaError
+            The file is damaged, or was removed or changed since.
+        """
+        found = self._find(self._origin) if self._shown is None else self._after(self._shown[0])
+        return None if found is None else self._show(found)
+
+    def _beside(self, pts: float, direction: int) -> Frame:
+        here = self._find(self._ticks(pts))
+        if direction < 0:
+            return self._show(self._find(here[0] - 1))
+        return self._show(self._after(here[0]) or here)
+
+    def close(self) -> None:
+        self._recent.clear()
+        self._frames = iter(())
+        self._container.close()
+
+    def _open(self) -> None:
+        """Stand behind the first frame."""
+        self._container = open_container(self._path)
+        stream = video_stream(self._container)
+        if stream is None:
+            self._container.close()
+            raise damaged(self._path)
+        self._stream = stream
+        self._recent.clear()
+        try:
+            with decoding(self._path):
+                stream.thread_type = "AUTO"
+                self._start()
+                if not self._decode_one():
+                    raise damaged(self._path)
+        except MediaError:
+            self._container.close()
+            raise
+
+    def _start(self) -> None:
+        self._frames = decode_video(self._container, self._stream)
+        self._ended = False
+
+    def _ticks(self, pts: float) -> int:
+        if not math.isfinite(pts):
+            raise ValueError(f"expected a finite time in seconds, found {pts}")
+        ticks = pts / float(self._tick)
+        # `Frame.pts` is rounded to a float; turned back into ticks it must not fall short of its own frame.
+        return self._origin + math.floor(ticks + 1e-6 + abs(ticks) * 1e-12)
+
+    def _find(self, target: int) -> tuple[int, VideoFrame]:
+        """The last frame at or before `target` ticks, or the first of all."""
+        self._guard.check()
+        with decoding(self._path):
+            first, head = self._recent[0][0], self._recent[-1][0]
+            behind = target < first and first > self._origin
+            ahead = target > head + _AHEAD_SECS / self._tick and not self._ended and seeks_exactly(self._container)
+            if behind or ahead:
+                self._seek(target)
+            while self._recent[-1][0] <= target and self._decode_one():
+                pass
+            place = bisect_right(self._recent, target, key=lambda entry: entry[0])
+            return self._recent[max(0, place - 1)]
+
+    def _after(self, ticks: int) -> tuple[int, VideoFrame] | None:
+        """The frame that follows the one at `ticks`, which was the last to be found."""
+        self._guard.check()
+        with decoding(self._path):
+            if self._recent[0][0] > ticks:
+                self._find(ticks)
+            while self._recent[-1][0] <= ticks:
+                if not self._decode_one():
+                    return None
+            return self._recent[bisect_right(self._recent, ticks, key=lambda entry: entry[0])]
+
+    def _decode_one(self) -> bool:
+        """Append the next frame to the recent ones; False at the end of the video."""
+        while (entry := next(self._frames, None)) is not None:
+            if self._recent and entry[0] <= self._recent[-1][0]:
+                continue  # a frame with a time of the past would never be shown
+            self._recent.append(entry)
+            size = sum(plane.buffer_size for plane in entry[1].planes)
+            while len(self._recent) > max(_KEPT_FRAMES, _KEPT_BYTES // max(1, size)):
+                self._recent.popleft()
+            return True
+        self._ended = True
+        return False
+
+    def _seek(self, target: int) -> None:
+        """Stand behind a frame at or before `target` from which decoding is exact."""
+        import av
+
+        for back in _BACK_SECS:
+            wanted = target - int(back / self._tick)
+            if wanted <= self._origin or not seeks_exactly(self._container):
+                break
+            try:
+                self._container.seek(wanted, stream=self._stream)
+            except av.FFmpegError:
+                break  # a file without an index
+            self._start()
+            # What comes before the first key frame may refer to frames that were skipped.
+            entry = next((entry for entry in self._frames if entry[1].key_frame), None)
+            if entry is not None and entry[0] <= target:
+                self._recent.clear()
+                self._recent.append(entry)
+                return
+        self._container.close()
+        self._open()
+
+    def _show(self, found: tuple[int, VideoFrame]) -> Frame:
+        """The found frame as RGB, upright; the one shown last is not converted again."""
+        ticks, frame = found
+        if self._shown is None or self._shown[0] != ticks:
+            with decoding(self._path):
+                # swscale knows the matrix and range of each frame (BT.601, BT.709, full or limited).
+                pixels = frame.to_ndarray(format="rgb24")
+            upright = np.rot90(pixels, _quarter_turns(frame))
+            self._shown = ticks, Frame(upright, pts=float((ticks - self._origin) * self._tick))
+        return self._shown[1]
+
+
+def _quarter_turns(frame: VideoFrame) -> int:
+    """Counterclockwise turns by 90 degrees that make the frame upright, from the display matrix."""
+    return round(frame.rotation / 90) % 4
+
+
+def _is_animation(path: Path, head: bytes) -> bool:
+    """Whether it is a GIF or PNG that moves. For a WebP that does see `cvstudio.media.formats.webp`."""
+    header = read_header(path, head) if head.startswith((b"GIF8", b"\x89PNG")) else None
+    return header is not None and header.animated
+
+
+def _end(container: InputContainer, stream: VideoStream) -> Fraction:
+    """When the last frame is over, in seconds: the packets tell where the file does not."""
+    last = 0
+    for packet in container.demux(stream):
+        last = max(last, (packet.pts or 0) + (packet.duration or 0))
+    return (last - (stream.start_time or 0)) * time_base(stream)
+
+
+def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
+    animation = _is_animation(path, head)
+    if not (animation or is_container(head)):
+        return None
+    check_whole(path, head)
+    with open_container(path) as container:
+        stream = video_stream(container)
+        if stream is None:
+            return None
+        check_size(path, Size(stream.width, stream.height))
+        frame = first_frame(path, container, stream)[1]
+        size = Size(frame.width, frame.height)
+        tracks = sound_tracks(container)
+        ticks = stream.duration
+        duration = float(ticks * time_base(stream)) if ticks else (container.duration or 0) / 1_000_000
+        if animation and not duration:
+            with decoding(path):
+                duration = float(_end(container, stream))
+        rate: Fraction | None = stream.average_rate or stream.guessed_rate
+        return Media(
+            identity,
+            path,
+            MediaKind.VIDEO,
+            Size(size.height, size.width) if _quarter_turns(frame) % 2 else size,
+            duration_secs=duration or None,
+            frame_count=stream.frames or None,
+            frame_rate=float(rate) if rate else None,
+            rate_hz=tracks[0].rate_hz if tracks else 0,
+            channels=tracks[0].channels if tracks else 0,
+            sound_tracks=tracks,
+            details={"codec": stream.codec_context.name, "format": container.format.name.split(",")[0]},
+        )
+
+
+FORMATS.register(
+    Format(
+        key="video",
+        kind=MediaKind.VIDEO,
+        title="video",
+        suffixes=(
+            ".mp4",
+            ".mov",
+            ".m4v",
+            ".mkv",
+            ".webm",
+            ".avi",
+            ".ogv",
+            ".flv",
+            ".wmv",
+            ".mpg",
+            ".mpeg",
+            ".ts",
+            ".m2ts",
+            ".gif",
+            ".apng",
+        ),
+        probe=_probe,
+        reader=VideoReader,
+        settings=SoundSettings,
+        settings_for=sound_settings,
+        configure=with_track,
+        facts=video_facts,
+        order=30,
+    )
+)

@@ -1,0 +1,162 @@
+"""WebP that moves, through libwebp: FFmpeg has no decoder for it."""
+
+from __future__ import annotations
+
+import io
+import math
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cvstudio.data.samples import Frame
+from cvstudio.media.base import Format, Media, MediaKind, MovingReader
+from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding
+from cvstudio.media.formats import FORMATS
+from cvstudio.media.formats._video_facts import rate_text
+from cvstudio.media.formats.image import upright
+from cvstudio.media.headers import read_header, webp_chunks
+
+_KEPT_BYTES = 64 << 20
+_KEPT_FRAMES = 4
+_LEAST_MS, _USUAL_MS = 10, 100
+"""What claims to be shown for no longer than the first is shown for the second, as in every browser."""
+_JITTER_MS = 2
+
+
+def _delays(path: Path) -> tuple[int, ...]:
+    """For how many milliseconds each picture is shown (RFC 9649, 2.7.1.1)."""
+    found = []
+    with decoding(path), path.open("rb") as file:
+        for name, position, count in webp_chunks(file, path.stat().st_size):
+            if name == b"ANMF" and count >= 16:
+                file.seek(position + 12)
+                delay = int.from_bytes(file.read(3), "little")
+                found.append(delay if delay > _LEAST_MS else _USUAL_MS)
+    return tuple(found)
+
+
+class WebPReader(MovingReader):
+    """Reads the pictures of one WebP that moves; it is used as a `VideoReader`.
+
+    A picture is only what changes in the one before, so that going back further than what is kept means decoding from
+    the beginning.
+
+    Raises
+    ------
+    MediaError
+        The file is damaged, or was removed or changed since `media` was made.
+    """
+
+    def __init__(self, media: Media) -> None:
+        from PIL.WebPImagePlugin import WebPImageFile
+
+        self._path = path = media.path
+        self._guard = FileGuard(media)
+        with decoding(path):
+            data = path.read_bytes()
+            # The class itself: Image.open has a limit of its own for sizes, and warns; the header was checked already.
+            self._file: Any = WebPImageFile(io.BytesIO(data))
+        header = read_header(path, data[:HEAD_BYTES])
+        delays = _delays(path)
+        if header is None or not delays or self._file.n_frames != len(delays):
+            self._file.close()
+            raise damaged(path)
+        self._orientation = header.orientation
+        self._starts = tuple(time / 1000 for time in accumulate(delays[:-1], initial=0))
+        self._recent: deque[tuple[int, Frame]] = deque()
+        self._shown: int | None = None
+
+    def at(self, pts: float) -> Frame:
+        """The picture that is shown at `pts` seconds; before the first it is the first, after the end the last one.
+
+        Raises
+        ------
+        MediaError
+            The file is damaged, or was removed or changed since.
+        ValueError
+            `pts` is not finite.
+        """
+        return self._show(self._number_at(pts))
+
+    def next(self) -> Frame | None:
+        """The picture after the one returned last, the first one to begin with, None after the last. As `at`."""
+        number = 0 if self._shown is None else self._shown + 1
+        return self._show(number) if number < len(self._starts) else None
+
+    def _beside(self, pts: float, direction: int) -> Frame:
+        return self._show(min(max(0, self._number_at(pts) + direction), len(self._starts) - 1))
+
+    def close(self) -> None:
+        self._recent.clear()
+        self._file.close()
+
+    def _number_at(self, pts: float) -> int:
+        if not math.isfinite(pts):
+            raise ValueError(f"expected a finite time in seconds, found {pts}")
+        return max(0, bisect_right(self._starts, pts + 1e-6) - 1)
+
+    def _show(self, number: int) -> Frame:
+        self._guard.check()
+        self._shown = number
+        kept = next((frame for index, frame in self._recent if index == number), None)
+        if kept is not None:
+            return kept
+        frame = self._decode(number)
+        self._recent.append((number, frame))
+        size = frame.pixels.nbytes + (frame.alpha.nbytes if frame.alpha is not None else 0)
+        while len(self._recent) > max(_KEPT_FRAMES, _KEPT_BYTES // size):
+            self._recent.popleft()
+        return frame
+
+    def _decode(self, number: int) -> Frame:
+        with decoding(self._path):
+            self._file.seek(number)
+            planes = upright(np.asarray(self._file), self._orientation)
+        alpha = planes[:, :, 3] if planes.shape[2] == 4 else None
+        return Frame(planes[:, :, :3], alpha, pts=self._starts[number])
+
+
+def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
+    """The frame rate, as a video tells it. Raises MediaError."""
+    delays = _delays(media.path)
+    if media.frame_rate:
+        yield "Frame rate", rate_text(media.frame_rate, even=max(delays) - min(delays) <= _JITTER_MS)
+
+
+def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
+    if head[:4] != b"RIFF" or head[8:12] != b"WEBP":
+        return None
+    header = read_header(path, head)
+    if header is None or not header.animated:
+        return None
+    delays = _delays(path)
+    secs = sum(delays) / 1000
+    return Media(
+        identity,
+        path,
+        MediaKind.VIDEO,
+        header.size,
+        duration_secs=secs,
+        frame_count=len(delays),
+        frame_rate=len(delays) / secs,
+        details={"codec": "webp", "format": "WebP"},
+    )
+
+
+FORMATS.register(
+    Format(
+        key="webp",
+        kind=MediaKind.VIDEO,
+        title="video",
+        suffixes=(".webp",),
+        probe=_probe,
+        reader=WebPReader,
+        facts=_facts,
+        order=31,
+    )
+)

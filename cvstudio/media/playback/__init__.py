@@ -1,0 +1,1 @@
+"""Playing: the clock, the sound card, and what feeds it."""

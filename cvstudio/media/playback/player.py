@@ -1,0 +1,351 @@
+"""Sound to the loudspeaker: a thread reads ahead into a ring, and the card's callback only copies from it.
+
+Three parties, each the only writer of what it owns, so that the callback never waits for a lock:
+
+* the caller (main thread) wishes: play from here, pause, louder;
+* the feeder thread opens the file and the device, starts and stops the device, and writes ahead into the ring;
+* the callback reads the ring and notes how far it came, from which the position is told.
+
+A seek begins a new `_Segment`; what an older one has left in the ring is skipped, never played.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.samples import Waveform
+from cvstudio.foundation.errors import UserError
+from cvstudio.media.playback.sound_card import Backend, Output, PlaybackError, SoundDevice
+
+AHEAD_SECS = 1.0
+"""What the ring holds: longer than the longest stall of the interpreter (a large import)."""
+CHUNK_SECS = 0.1
+POLL_SECS = 0.01
+JOIN_SECS = 5.0
+
+
+class Sound(Protocol):
+    """What is played: an open audio reader."""
+
+    rate_hz: int
+    channels: int
+    n_samples: int
+
+    def read(self, start: int, stop: int) -> Waveform: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Segment:
+    """A stretch of sound without a jump: ring count `origin` holds sample `first` of the sound."""
+
+    origin: int
+    first: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Mark:
+    """What the callback noted: it handed out counts `begin`..`end`, the first to be heard `delay_secs` after `at`."""
+
+    segment: _Segment
+    begin: int
+    end: int
+    at: float
+    delay_secs: float
+
+
+class Ring:
+    """The last stretch of sound between one writer and one reader; neither waits for the other.
+
+    Counts of samples only grow; count c lies at c modulo the capacity. float32 (capacity, channels).
+    """
+
+    def __init__(self, capacity: int, channels: int) -> None:
+        self._frames = np.zeros((capacity, channels), np.float32)
+        self.capacity = capacity
+        self.channels = channels
+        self.written = 0
+        self.taken = 0
+
+    @property
+    def free(self) -> int:
+        return self.capacity - (self.written - self.taken)
+
+    def write(self, frames: NDArray[np.float32]) -> None:
+        """Append (n, channels), n <= `free`."""
+        place = self.written % self.capacity
+        first = min(len(frames), self.capacity - place)
+        self._frames[place : place + first] = frames[:first]
+        self._frames[: len(frames) - first] = frames[first:]
+        # Last, as it is what allows the reader to take them.
+        self.written += len(frames)
+
+    def read(self, out: NDArray[np.float32], gain: float) -> int:
+        """Fill `out` (n, channels) with sound times `gain` and, where it runs out, silence; how much was sound."""
+        count = min(len(out), self.written - self.taken)
+        place = self.taken % self.capacity
+        first = min(count, self.capacity - place)
+        np.multiply(self._frames[place : place + first], gain, out=out[:first])
+        np.multiply(self._frames[: count - first], gain, out=out[first:count])
+        out[count:] = 0
+        self.taken += count
+        return count
+
+
+class Player:
+    """Plays one sound. All methods are for one thread; none waits, but for the first `play` until the device is open.
+
+    Parameters
+    ----------
+    open_reader : callable -> open audio reader
+        Called once in the player's own thread, which also closes it. More than two channels are played as their mean.
+    backend : the sound card; replaced in tests
+    clock : seconds, between two blocks of the card
+    """
+
+    def __init__(
+        self,
+        open_reader: Callable[[], Sound],
+        *,
+        backend: Backend | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._open_reader = open_reader
+        self._backend = backend if backend is not None else SoundDevice()
+        self._clock = clock
+        self._wish = threading.Condition()
+        self._opened = threading.Event()
+        # Written under `_wish`.
+        self._closing = False
+        self._playing = False
+        self._target_secs: float | None = None
+        self._segment: _Segment | None = None
+        self._end: int | None = None
+        # Written by the caller.
+        self._volume = 1.0
+        self._muted = False
+        self._gain = 1.0
+        self._position_secs = 0.0
+        # Written by the callback.
+        self._mark: _Mark | None = None
+        # Written by the feeder, before `_opened` is set but for the error.
+        self._error: UserError | None = None
+        self._rate_hz = 1
+        self._n_samples = 0
+        self._ring = Ring(1, 1)
+        self._thread = threading.Thread(target=self._feed, name="cvstudio-playback", daemon=True)
+        self._thread.start()
+
+    # The caller's side ------------------------------------------------------------------------------------------
+
+    @property
+    def playing(self) -> bool:
+        """Whether sound is being played: neither paused nor at its end nor broken off."""
+        return self._playing and self._error is None and not self.ended
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last sample was heard."""
+        segment, end = self._segment, self._end
+        return segment is not None and end is not None and self._heard(segment) >= end
+
+    @property
+    def error(self) -> UserError | None:
+        """Why it cannot play, or no longer does."""
+        return self._error
+
+    @property
+    def position_secs(self) -> float:
+        """What is heard now: samples handed to the device less what is still on its way. Never more than was played."""
+        segment = self._segment
+        if self._playing and segment is not None:
+            heard = (segment.first + self._heard(segment) - segment.origin) / self._rate_hz
+            # The device's own word on its delay wavers from block to block; sound does not go backwards.
+            self._position_secs = max(self._position_secs, heard)
+        return self._position_secs
+
+    def clock(self) -> float | None:
+        """`position_secs` while it plays, else None: what a transport follows."""
+        position = self.position_secs
+        return position if self.playing else None
+
+    def play(self, from_secs: float | None = None) -> None:
+        """Play from `from_secs`, or from where it is.
+
+        Raises
+        ------
+        UserError
+            The sound cannot be read (MediaError) or the device not be used (PlaybackError).
+        """
+        self._opened.wait()
+        if self._error is not None:
+            raise self._error
+        self._go(self.position_secs if from_secs is None else from_secs, playing=True)
+
+    def pause(self) -> None:
+        """Fall silent at once."""
+        self._go(self.position_secs, playing=False)
+
+    def seek(self, secs: float) -> None:
+        """Go to `secs`; playing goes on, also where the end had been reached."""
+        self._go(secs, playing=self._playing)
+
+    def set_volume(self, volume: float) -> None:
+        """Loudness 0..1, as a factor of the amplitude."""
+        self._volume = min(max(volume, 0.0), 1.0)
+        self._gain = 0.0 if self._muted else self._volume
+
+    def mute(self, muted: bool = True) -> None:
+        """Play silence, without losing the volume."""
+        self._muted = muted
+        self.set_volume(self._volume)
+
+    def close(self) -> None:
+        """Stop, free file and device and end the thread; closing twice is allowed."""
+        with self._wish:
+            self._closing = True
+            self._segment = None
+            self._wish.notify()
+        self._thread.join(JOIN_SECS)
+
+    def _go(self, secs: float, *, playing: bool) -> None:
+        with self._wish:
+            self._playing = playing
+            self._target_secs = max(secs, 0.0)
+            # Without a segment the callback is silent from here on.
+            self._segment = None
+            self._end = None
+            self._position_secs = max(secs, 0.0)
+            self._wish.notify()
+
+    def _heard(self, segment: _Segment) -> float:
+        """The ring count that is heard now."""
+        mark = self._mark
+        if mark is None or mark.segment is not segment:
+            return segment.origin
+        since = self._clock() - mark.at - mark.delay_secs
+        return min(max(mark.begin + since * self._rate_hz, segment.origin), mark.end)
+
+    # The device's thread ----------------------------------------------------------------------------------------
+
+    def _fill(self, out: NDArray[np.float32], delay_secs: float) -> None:
+        """Copy the next frames into `out`; their first is heard `delay_secs` from now."""
+        segment, ring = self._segment, self._ring
+        if segment is None:
+            out[:] = 0
+            return
+        if ring.taken < segment.origin:
+            ring.taken = segment.origin
+        begin = ring.taken
+        ring.read(out, self._gain)
+        self._mark = _Mark(segment, begin, ring.taken, self._clock(), delay_secs)
+
+    # The feeder thread ------------------------------------------------------------------------------------------
+
+    def _feed(self) -> None:
+        reader: Sound | None = None
+        output: Output | None = None
+        try:
+            reader = self._open_reader()
+            self._rate_hz, self._n_samples = reader.rate_hz, reader.n_samples
+            channels = min(reader.channels, 2)
+            self._ring = Ring(max(1, round(AHEAD_SECS * reader.rate_hz)), channels)
+            output = self._backend.open(reader.rate_hz, channels, self._fill)
+            self._opened.set()
+            self._serve(reader, output)
+        except UserError as error:
+            self._error = error
+        except Exception as error:  # the thread ends here: the caller finds the error
+            self._error = PlaybackError(f"The sound cannot be played ({error}); play without sound or open it again.")
+        finally:
+            self._opened.set()
+            if output is not None:
+                output.close()
+            if reader is not None:
+                reader.close()
+
+    def _serve(self, reader: Sound, output: Output) -> None:
+        """Fulfil wishes until `close`. Raises UserError."""
+        ring, chunk = self._ring, max(1, round(CHUNK_SECS * self._rate_hz))
+        place, fresh, started = 0, False, False
+        while True:
+            with self._wish:
+                if self._closing:
+                    return
+                if self._target_secs is not None:
+                    place = min(round(self._target_secs * self._rate_hz), self._n_samples)
+                    self._target_secs, fresh = None, True
+                done = self._playing and self.ended
+                idle = done or not self._playing
+                if idle and not started:
+                    self._wish.wait()
+                    continue
+            if idle:
+                output.stop(drain=done)
+                started = False
+                continue
+            if started and not output.running:
+                raise PlaybackError("The sound device has stopped answering; connect it again, or go on without sound.")
+            if fresh:
+                if not started:
+                    # Nobody reads: what an older segment left behind is dropped here, else by the callback.
+                    ring.taken = ring.written
+                fresh = not self._begin(place)
+                continue
+            wanted = min(chunk, self._n_samples - place)
+            if self._end is not None or ring.free < wanted:
+                self._rest()
+                continue
+            frames = _interleaved(reader.read(place, place + wanted), ring.channels)
+            if self._append(frames, last=len(frames) < wanted or place + wanted == self._n_samples):
+                place += len(frames)
+                if not started and len(frames):
+                    output.start()
+                    started = True
+
+    def _superseded(self) -> bool:
+        """Whether there is a newer wish; asked while holding `_wish`."""
+        return self._closing or self._target_secs is not None
+
+    def _begin(self, place: int) -> bool:
+        """Begin a segment at sample `place`; False where there is a newer wish."""
+        with self._wish:
+            if self._superseded():
+                return False
+            self._end = None
+            self._segment = _Segment(self._ring.written, place)
+            return True
+
+    def _append(self, frames: NDArray[np.float32], *, last: bool) -> bool:
+        """Hand `frames` to the callback; False where there is a newer wish, which they do not belong to."""
+        with self._wish:
+            if self._superseded():
+                return False
+            self._ring.write(frames)
+            if last:
+                self._end = self._ring.written
+            return True
+
+    def _rest(self) -> None:
+        """Wait for room in the ring. The callback may not wake anybody, so the feeder looks now and then."""
+        with self._wish:
+            if not self._superseded():
+                self._wish.wait(POLL_SECS)
+
+
+def _interleaved(sound: Waveform, channels: int) -> NDArray[np.float32]:
+    """(n, `channels`) for the card; more than two channels become their mean, and what is no number silence."""
+    samples = sound.samples
+    if len(samples) > channels:
+        samples = np.broadcast_to(samples.mean(axis=0), (channels, samples.shape[1]))
+    if not np.isfinite(samples).all():
+        samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+    return np.ascontiguousarray(samples.T)

@@ -1,0 +1,103 @@
+"""The sound card, behind an interface that a test can take the place of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.foundation.errors import UserError
+
+Fill = Callable[[NDArray[np.float32], float], None]
+"""Called by the card's own thread: fill float32 (frames, channels), whose first frame is heard so many seconds on."""
+
+LONGEST_DELAY_SECS = 2.0
+
+
+class PlaybackError(UserError):
+    """The sound device cannot be used; what is shown goes on without sound."""
+
+
+class Output(Protocol):
+    """An open device. `start` and `stop` may be called again and again by one thread."""
+
+    @property
+    def running(self) -> bool:
+        """Whether the device asks for sound; False also where it broke off by itself."""
+        ...
+
+    def start(self) -> None:
+        """Begin to ask for sound. Raises PlaybackError."""
+        ...
+
+    def stop(self, *, drain: bool) -> None:
+        """Stop asking; once it returns, nothing is asked for. With `drain`, what was given is played out first."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """Opens devices."""
+
+    def open(self, rate_hz: int, channels: int, fill: Fill) -> Output:
+        """The default device, stopped. Raises PlaybackError."""
+        ...
+
+
+class SoundDevice:
+    """The system's default device, through PortAudio."""
+
+    def open(self, rate_hz: int, channels: int, fill: Fill) -> Output:
+        try:
+            import sounddevice
+        except OSError:
+            raise PlaybackError(
+                "Playing sound expects the PortAudio library, found none; install it (Debian: libportaudio2)."
+            ) from None
+        return _Stream(sounddevice, rate_hz, channels, fill)
+
+
+class _Stream:
+    def __init__(self, sounddevice: Any, rate_hz: int, channels: int, fill: Fill) -> None:
+        self._failure = (sounddevice.PortAudioError, ValueError, OSError)
+        self._delay_secs = 0.0
+
+        def callback(out: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
+            told = times.outputBufferDacTime - times.currentTime
+            # Some drivers tell nothing, or nonsense.
+            fill(out, told if 0 < told < LONGEST_DELAY_SECS else self._delay_secs)
+
+        try:
+            self._stream = sounddevice.OutputStream(
+                samplerate=rate_hz, channels=channels, dtype="float32", callback=callback
+            )
+            self._delay_secs = float(self._stream.latency)
+        except self._failure as error:
+            raise PlaybackError(
+                f"Playing expects a sound device for {rate_hz} Hz, found none that works ({error}); connect one, or go "
+                f"on without sound."
+            ) from None
+
+    @property
+    def running(self) -> bool:
+        return bool(self._stream.active)
+
+    def start(self) -> None:
+        try:
+            self._stream.start()
+        except self._failure as error:
+            raise PlaybackError(
+                f"The sound device does not start ({error}); free it from other programs, or go on without sound."
+            ) from None
+
+    def stop(self, *, drain: bool) -> None:
+        if drain:
+            self._stream.stop(ignore_errors=True)
+        else:
+            self._stream.abort(ignore_errors=True)
+
+    def close(self) -> None:
+        self._stream.close(ignore_errors=True)

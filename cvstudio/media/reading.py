@@ -1,0 +1,80 @@
+"""How the user wants a medium to be read: the unit of a depth map, one of several sound tracks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from cvstudio.foundation.errors import ParamsError
+from cvstudio.foundation.params import Field, check_value, fields_of
+from cvstudio.media.base import Media, MediaKind
+from cvstudio.media.formats import FORMATS
+
+
+def settings_fields(media: Media) -> tuple[Field, ...]:
+    """The settings that make sense for `media`, with the choices that it leaves."""
+    return FORMATS[media.format].settings_for(media) if media.format else ()
+
+
+def with_settings(media: Media, values: Mapping[str, Any]) -> Media:
+    """`media` read in another way; nothing is decoded.
+
+    Parameters
+    ----------
+    values : every setting that is not at its default, by name
+
+    Raises
+    ------
+    ParamsError
+        `media` has no such setting, or the value is not allowed.
+    """
+    bare = dataclasses.replace(media, id=media.file_id, settings={})
+    declared = {field.name: field for field in settings_fields(bare)}
+    chosen = {}
+    for name, value in values.items():
+        if name not in declared:
+            known = ", ".join(declared) or "none"
+            raise ParamsError(f"{media.name} has no setting '{name}'; there are: {known}.")
+        checked = check_value(declared[name], value)
+        if checked != declared[name].default:
+            chosen[name] = checked
+    if not chosen:
+        return FORMATS[media.format].configure(bare) if media.format else bare
+    suffix = "".join(f"+{name}={value}" for name, value in sorted(chosen.items()))
+    return FORMATS[media.format].configure(dataclasses.replace(bare, id=bare.id + suffix, settings=chosen))
+
+
+def settings_types(kinds: frozenset[MediaKind]) -> tuple[type[Any], ...]:
+    """The declared settings of every format of `kinds`, each once."""
+    found = (entry.settings for entry in FORMATS if entry.kind in kinds and entry.settings is not None)
+    return tuple(dict.fromkeys(found))
+
+
+def split_settings(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`values` by name, parted into those of analyses and models and those that say how media are read."""
+    names = {field.name for declared in settings_types(frozenset(MediaKind)) for field in fields_of(declared)}
+    own = {name: value for name, value in values.items() if name not in names}
+    return own, {name: value for name, value in values.items() if name in names}
+
+
+def apply_settings(bindings: Mapping[str, Media], values: Mapping[str, Any]) -> dict[str, Media]:
+    """`bindings` by slot with each setting on the media that have it.
+
+    Raises
+    ------
+    ParamsError
+        None of them has it, or the value is not allowed.
+    """
+    found = dict(bindings)
+    for name in values:
+        takers = [slot for slot, media in found.items() if name in {field.name for field in settings_fields(media)}]
+        if not takers:
+            told = ", ".join(media.name for media in bindings.values())
+            raise ParamsError(f"'{name.replace('_', ' ')}' is no setting of {told}; leave it out.")
+    for slot, media in found.items():
+        own = {field.name for field in settings_fields(media)}
+        wanted = {name: value for name, value in values.items() if name in own}
+        if wanted:
+            found[slot] = with_settings(media, {**media.settings, **wanted})
+    return found

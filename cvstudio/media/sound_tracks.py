@@ -1,0 +1,44 @@
+"""Which of several sound tracks is heard, shown and exported."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated
+
+from cvstudio.foundation.params import Choices, Doc, Field, fields_of
+from cvstudio.media.base import Media
+
+
+@dataclass(frozen=True)
+class SoundSettings:
+    """The sound track, by its number in the file; each medium has choices of its own."""
+
+    sound_track: Annotated[
+        str,
+        Choices(),
+        Doc("Sound track", "Which track is played, shown as a spectrogram and exported.", "Try 2."),
+    ] = "1"
+
+
+def sound_settings(media: Media) -> tuple[Field, ...]:
+    """The choice between the tracks of `media`; none where there is nothing to choose."""
+    tracks = media.sound_tracks
+    if len(tracks) < 2:
+        return ()
+    (field,) = fields_of(SoundSettings)
+    choices = Choices(tuple(str(track.number) for track in tracks), tuple(track.label for track in tracks))
+    return (dataclasses.replace(field, choices=choices),)
+
+
+def chosen_track(media: Media) -> int:
+    """The number of the chosen track, 1 for the first."""
+    return int(media.settings.get("sound_track", "1"))
+
+
+def with_track(media: Media) -> Media:
+    """`media` with the sample rate and channels of the chosen track."""
+    track = next((track for track in media.sound_tracks if track.number == chosen_track(media)), None)
+    if track is None:
+        return media
+    return dataclasses.replace(media, rate_hz=track.rate_hz, channels=track.channels)

@@ -1,0 +1,139 @@
+"""The columns of the catalogue, for the window and the command line alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.timings import ms_text
+from cvstudio.models.catalogue.entries import Entry
+
+
+class ColumnError(UserError):
+    """There is no such column."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column.
+
+    Parameters
+    ----------
+    key, title : on the command line, and above the column
+    text : what is shown of an entry; empty where nothing is known
+    value : what it is sorted by; None goes last in either order
+    number : stands on the right
+    doc : what it means
+    width : pixels in the window
+    """
+
+    key: str
+    title: str
+    text: Callable[[Entry], str]
+    value: Callable[[Entry], Any]
+    number: bool = False
+    doc: str = ""
+    width: int = 80
+
+
+def count_text(count: float) -> str:
+    """A large number in three figures: "912 k", "25.6 M", "4.09 G"."""
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= 0.9995 * size:
+            value = count / size
+            return f"{value:.0f} {unit}" if value >= 99.95 else f"{value:#.3g} {unit}"
+    return f"{count:.0f}"
+
+
+def bytes_text(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count else ""
+
+
+def speed_text(entry: Entry) -> str:
+    """Milliseconds; with a sign before them where only the bare network was measured."""
+    if entry.speed is None:
+        return ""
+    return ("≈ " if entry.speed.what == "network" else "") + ms_text(entry.speed.ms / 1000)
+
+
+def _score_text(entry: Entry) -> str:
+    return "" if entry.score is None else f"{entry.score[1]:.1f}"
+
+
+COLUMNS = (
+    Column("model", "Model", lambda e: e.spec.title, lambda e: e.spec.title.casefold(), width=216),
+    Column("key", "Key", lambda e: e.key, lambda e: e.key, doc="What it is called on the command line.", width=130),
+    Column("task", "Task", lambda e: e.task_title, lambda e: e.task_title, width=104),
+    Column("family", "Family", lambda e: e.spec.family, lambda e: e.spec.family.casefold() or None, width=126),
+    Column("year", "Year", lambda e: str(e.spec.year or ""), lambda e: e.spec.year or None, True, width=56),
+    Column(
+        *("score", "Score", _score_text, lambda e: e.score[1] if e.score else None, True),
+        doc="What was published, in percent: top-1 on ImageNet, box mAP on COCO, or what the column Metric names.",
+        width=60,
+    ),
+    Column(
+        "params",
+        "Params",
+        lambda e: count_text(e.figures.parameters) if e.figures else "",
+        lambda e: e.figures.parameters if e.figures else None,
+        True,
+        "How many numbers the network has learnt.",
+        70,
+    ),
+    Column(
+        "macs",
+        "MACs",
+        lambda e: count_text(e.figures.macs) if e.figures else "",
+        lambda e: e.figures.macs if e.figures else None,
+        True,
+        "Multiplications with their additions for one picture of the network's input size.",
+        70,
+    ),
+    Column(
+        "size",
+        "Weights",
+        lambda e: bytes_text(e.terms.size_bytes),
+        lambda e: e.terms.size_bytes or None,
+        True,
+        "Size of the weights' file.",
+        84,
+    ),
+    Column(
+        "ms",
+        "ms here",
+        speed_text,
+        lambda e: e.speed.ms if e.speed else None,
+        True,
+        "Measured on this device, a picture; ≈ is the bare network without its weights.",
+        72,
+    ),
+    Column("licence", "Licence", lambda e: e.terms.licence, lambda e: e.terms.licence.casefold() or None, width=220),
+    Column("status", "Status", lambda e: e.terms.place.value, lambda e: e.terms.place.value, width=164),
+    Column(
+        "metric",
+        "Metric",
+        lambda e: e.score[0] if e.score else "",
+        lambda e: e.score[0] if e.score else None,
+        width=150,
+    ),
+    Column("trained", "Learnt from", lambda e: e.trained_on, lambda e: e.trained_on.casefold() or None, width=170),
+    Column("paper", "Paper", lambda e: e.spec.paper, lambda e: e.spec.paper.casefold() or None, width=320),
+)
+BY_KEY = {column.key: column for column in COLUMNS}
+
+
+def columns_of(keys: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of these keys. Raises ColumnError."""
+    for key in keys:
+        if key not in BY_KEY:
+            raise ColumnError(f"The catalogue has no column '{key}'; there are: {', '.join(BY_KEY)}.")
+    return tuple(BY_KEY[key] for key in keys)
+
+
+def ordered(entries: Sequence[Entry], column: Column, *, descending: bool = False) -> list[Entry]:
+    """Sorted by a column; those of which nothing is known come last, and equal ones keep their order."""
+    known = [entry for entry in entries if column.value(entry) is not None]
+    unknown = [entry for entry in entries if column.value(entry) is None]
+    return [*sorted(known, key=column.value, reverse=descending), *unknown]

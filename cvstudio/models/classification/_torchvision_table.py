@@ -1,0 +1,162 @@
+"""What torchvision tells of its classifiers, as a file, so that listing them needs no torch.
+
+``python -m cvstudio.models.classification._torchvision_table`` writes it anew after torchvision has changed; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cvstudio.foundation.paths import resource
+from cvstudio.models.shared.imagenet import Cut, imagenet_labels
+from cvstudio.weights.declaration import Weights
+
+NAME = ("classifiers", "torchvision.json")
+
+TRAINED_ON = "ImageNet-1K (ILSVRC 2012: for non-commercial research and education)"
+SWAG_TRAINED_ON = "3.6 billion public Instagram pictures by their hashtags, then ImageNet-1K"
+LICENCE = "BSD-3-Clause"
+SWAG_LICENCE = "CC BY-NC 4.0 (non-commercial)"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A checkpoint, and how its pictures are cut out."""
+
+    weights: Weights
+    cut: Cut
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A classifier as the file has it.
+
+    Parameters
+    ----------
+    builder : torchvision's function that builds it
+    side : of the input in pixels, where the network is built for it; None where any will do
+    layers : names of its feature maps
+    parameters : of the network without its auxiliary classifiers, which serve training only
+    macs : multiply-adds for the first checkpoint's `Cut.crop`
+    published : the default first; all fit the same network
+    """
+
+    builder: str
+    side: int | None
+    layers: tuple[str, ...]
+    parameters: int
+    macs: int
+    published: tuple[Published, ...]
+
+
+@cache
+def table() -> Mapping[str, Listed]:
+    """Every classifier by its key."""
+    saved = json.loads(resource(*NAME).read_text(encoding="utf-8"))
+    return {key: _listed(entry) for key, entry in saved.items()}
+
+
+def _listed(entry: Mapping[str, Any]) -> Listed:
+    published = tuple(_published(item) for item in entry["weights"])
+    layers = tuple(entry["layers"])
+    return Listed(entry["builder"], entry["side"], layers, entry["parameters"], entry["macs"], published)
+
+
+def _published(item: Mapping[str, Any]) -> Published:
+    file_name = item["url"].rpartition("/")[2]
+    swag = "SWAG" in item["name"]
+    weights = Weights(
+        key=item["name"].lower().replace("_", "-"),
+        file_name=file_name,
+        url=item["url"],
+        sha256=file_name.removesuffix(".pth").rpartition("-")[2],
+        size_bytes=round(item["mebibytes"] * 2**20),
+        licence=SWAG_LICENCE if swag else LICENCE,
+        trained_on=SWAG_TRAINED_ON if swag else TRAINED_ON,
+        metrics=f"top-1 {item['top1']:.1f} %, top-5 {item['top5']:.1f} % on ImageNet's validation set",
+        labels=imagenet_labels(),
+        scores={"top-1": item["top1"], "top-5": item["top5"]},
+    )
+    mean, std = tuple(item["mean"]), tuple(item["std"])
+    return Published(weights, Cut(item["resize"], item["crop"], item["interpolation"], mean, std))
+
+
+# What follows imports torchvision and runs only where the file is made or compared ------------------------------------
+
+
+def build(builder: str, side: int | None = None) -> Any:
+    """torchvision's network with random weights, without auxiliary classifiers; `side` where its size is fixed."""
+    from torchvision import models
+
+    from cvstudio.models.classification._classifier import bare
+
+    options: dict[str, Any] = {"image_size": side} if side else {}
+    if builder in ("googlenet", "inception_v3"):
+        # The published checkpoints expect that the input is turned back to the normalisation of an older framework.
+        options = {"init_weights": False, "aux_logits": False, "transform_input": True}
+    return bare(lambda: getattr(models, builder)(weights=None, **options))
+
+
+def generate() -> dict[str, Any]:
+    """The content of the file, from torchvision's registry."""
+    import torch
+    from torchvision import models
+
+    from cvstudio.models.classification._classifier_layers import layers_of
+
+    found: dict[str, Any] = {}
+    for builder in models.list_models(module=models):
+        every = models.get_model_weights(builder)
+        # Some checkpoints hold features only.
+        whole = [entry for entry in every if entry.meta["categories"] is not None]
+        first = every.DEFAULT
+        for entry in sorted(whole, key=lambda entry: entry is not first):
+            key, side = builder.replace("_", "-"), None
+            if builder.startswith(("vit", "maxvit")):
+                # Their positions are learnt for one size, so that another size is another network.
+                side = entry.transforms().crop_size[0]
+                key += "" if side == 224 else f"-{side}px"
+            if key not in found:
+                with torch.device("meta"):
+                    model = build(builder, side if builder.startswith("vit") else None)
+                found[key] = {
+                    "builder": builder,
+                    "side": side if builder.startswith("vit") else None,
+                    "layers": [step.name for step in layers_of(model).steps[:-1]],
+                    "parameters": sum(tensor.numel() for tensor in model.parameters()),
+                    "macs": round(entry.meta["_ops"] * 1e9),
+                    "weights": [],
+                }
+            found[key]["weights"].append(_entry(entry))
+    return found
+
+
+def _entry(entry: Any) -> dict[str, Any]:
+    how, (metrics,) = entry.transforms(), entry.meta["_metrics"].values()
+    return {
+        "name": entry.name,
+        "url": entry.url,
+        "mebibytes": entry.meta["_file_size"],
+        "top1": metrics["acc@1"],
+        "top5": metrics["acc@5"],
+        "resize": how.resize_size[0],
+        "crop": how.crop_size[0],
+        "interpolation": how.interpolation.value,
+        "mean": list(how.mean),
+        "std": list(how.std),
+    }
+
+
+def write(path: Path) -> None:
+    """Write what torchvision tells to `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(generate(), indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(resource().joinpath(*NAME))

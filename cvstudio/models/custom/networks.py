@@ -1,0 +1,234 @@
+"""From a declaration to a network that the analyses run: a detector, a classifier, a segmenter, key points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.boxes import nms
+from cvstudio.data.samples import Image
+from cvstudio.foundation.errors import OwnModelError
+from cvstudio.foundation.params import NoParams
+from cvstudio.foundation.progress import Progress
+from cvstudio.models.custom.decoders import decode
+from cvstudio.models.custom.inference import Session, open_session
+from cvstudio.models.custom.model import OwnModel
+from cvstudio.models.shared.candidates import to_detections
+from cvstudio.models.shared.preprocessing import Placement, fit, to_input
+from cvstudio.results.classification import Logits
+from cvstudio.results.detections import Detections
+from cvstudio.results.keypoints import Landmarks
+from cvstudio.results.segmentation import ClassMaps
+
+MAX_REGIONS = 40
+"""Cut-outs of a picture that are looked at; each is a run of the network."""
+
+
+class OwnNetwork:
+    """An open file and what is declared of it; single precision throughout.
+
+    The network can be stopped between runs, not within one: the libraries that run it do not ask.
+    """
+
+    def __init__(self, model: OwnModel, device: str) -> None:
+        self.model = model
+        self.labels = model.labels
+        self.session: Session = open_session(model.file, device)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the weights in bytes, taken as the size of the file."""
+        try:
+            return self.model.file.stat().st_size
+        except OSError:
+            return 0
+
+    def warm_up(self, progress: Progress) -> None:
+        """Run once on grey, so that a wrong declaration is told when the model is chosen."""
+        width, height = self.model.input.size
+        self.predict(Image(np.full((height, width, 3), 114, np.uint8)), NoParams(), progress)
+
+    def answer(self, pixels: NDArray[np.uint8], progress: Progress) -> tuple[Any, Placement]:
+        """What the decoder reads from a picture uint8 RGB (h, w, 3), and where the picture lies in the input.
+
+        Raises
+        ------
+        OwnModelError
+            The network does not take the input, or answers in another form than is declared.
+        """
+        progress.check()
+        fitted, placement = fit(pixels, self.model.input)
+        given = to_input(fitted, self.model.input).astype(self.session.input_dtype, copy=False)
+        wanted = self.session.input_shape
+        if wanted and (
+            len(wanted) != given.ndim
+            or any(side not in (None, found) for side, found in zip(wanted, given.shape, strict=True))
+        ):
+            told = "x".join("?" if side is None else str(side) for side in wanted)
+            raise OwnModelError(
+                f"{self.model.title} takes {told}, but the declaration makes {'x'.join(map(str, given.shape))}; "
+                f"correct the size or the layout of the input."
+            )
+        outputs = self.session.run(given)
+        progress.check()
+        return decode(outputs, self.model), placement
+
+    def predict(self, image: Image, params: Any, progress: Progress) -> Any:
+        """The answer for a picture, as the analysis of the task takes it."""
+        raise NotImplementedError
+
+
+class OwnDetector(OwnNetwork):
+    """Candidates before threshold and suppression."""
+
+    def predict(self, image: Image, params: Any, progress: Progress) -> Detections:
+        found, placement = self.answer(image.rgb8, progress)
+        return to_detections(found, placement, self.labels, image.size)
+
+
+class OwnClassifier(OwnNetwork):
+    """Logits of the whole picture."""
+
+    def predict(self, image: Image, params: Any, progress: Progress) -> Logits:
+        values, _ = self.answer(image.rgb8, progress)
+        return Logits(values, self.labels, image.size)
+
+
+class OwnSegmenter(OwnNetwork):
+    """Logits or the class of each place."""
+
+    def predict(self, image: Image, params: Any, progress: Progress) -> ClassMaps:
+        maps, placement = self.answer(image.rgb8, progress)
+        height, width = maps.shape[-2:]
+        across, down = width / self.model.input.size[0], height / self.model.input.size[1]
+        left, top = placement.offset
+        right = left + image.size.width * placement.scale[0]
+        bottom = top + image.size.height * placement.scale[1]
+        window = (left * across, top * down, right * across, bottom * down)
+        return ClassMaps(maps, self.labels, window, image.size)
+
+
+class OwnKeypoints(OwnNetwork):
+    """Points of the whole picture, or of each box that a detector finds."""
+
+    def __init__(self, model: OwnModel, device: str) -> None:
+        super().__init__(model, device)
+        self._detector: Any = None
+        self._device = device
+
+    def regions(self, image: Image, progress: Progress) -> NDArray[np.float32]:
+        """Boxes float32 (n, 4) of what is looked at one by one, the surest first. Raises UserError."""
+        from cvstudio.models import MODELS
+
+        spec = MODELS[self.model.regions]
+        if self._detector is None:
+            progress(None, f"loading {spec.title}")
+            self._detector = spec.load(self._device if spec.weights else "cpu", None)
+        found: Detections = self._detector.predict(image, spec.params(), progress)
+        if self.model.region_label not in found.labels:
+            raise OwnModelError(
+                f"{self.model.title}: expected a class of {spec.title} as 'region_label', found "
+                f"'{self.model.region_label}'; there are: {', '.join(found.labels)}."
+            )
+        number = found.labels.index(self.model.region_label)
+        sure = (found.classes == number) & (found.scores >= float(spec.defaults.get("score", 0.4)))
+        found = found.take(np.flatnonzero(sure))
+        kept = nms(found.boxes, found.scores, None, float(spec.defaults.get("iou", 0.5)))
+        return found.take(kept[:MAX_REGIONS]).boxes
+
+    def warm_up(self, progress: Progress) -> None:
+        width, height = self.model.input.size
+        self.answer(np.full((height, width, 3), 114, np.uint8), progress)
+
+    def predict(self, image: Image, params: Any, progress: Progress) -> Landmarks:
+        if not self.model.regions:
+            boxes = np.array([[0, 0, image.size.width, image.size.height]], np.float32)
+        else:
+            boxes = self.regions(image, progress)
+        points = np.zeros((len(boxes), len(self.labels), 2), np.float32)
+        scores = np.zeros((len(boxes), len(self.labels)), np.float32)
+        for row, box in enumerate(boxes):
+            if self.model.regions:
+                progress(row / len(boxes), self.model.title)
+                pixels, origin, scale = cut_out(image.rgb8, box, self.model.input.size, self.model.region_margin)
+            else:
+                pixels, origin, scale = image.rgb8, (0.0, 0.0), 1.0
+            maps, placement = self.answer(pixels, progress)
+            places, scores[row] = peaks(maps)
+            height, width = maps.shape[-2:]
+            # From cells of the maps to the input, to the cut-out, to the picture.
+            per_cell = np.array([self.model.input.size[0] / width, self.model.input.size[1] / height], np.float32)
+            points[row] = placement.to_picture(places * per_cell) / scale + np.array(origin, np.float32)
+        return Landmarks(
+            points,
+            scores,
+            self.labels,
+            np.arange(len(boxes), dtype=np.int64),
+            image.size,
+            self.model.skeleton,
+            boxes if self.model.regions else None,
+        )
+
+
+def cut_out(
+    pixels: NDArray[np.uint8], box: NDArray[np.float32], size: tuple[int, int], margin: float
+) -> tuple[NDArray[np.uint8], tuple[float, float], float]:
+    """What lies around a box, in the shape of an input.
+
+    Parameters
+    ----------
+    pixels : uint8 RGB (h, w, 3)
+    box : x1, y1, x2, y2 in its pixels
+    size : width and height of the input
+    margin : how much larger than the box, whose shorter side is first widened to the input's shape
+
+    Returns
+    -------
+    uint8 RGB of `size`, black beyond the picture; the place in the picture of its top left corner; and how many of its
+    pixels make one of the picture
+    """
+    import cv2
+
+    x1, y1, x2, y2 = (float(side) for side in box)
+    wide, high = max(x2 - x1, 1.0), max(y2 - y1, 1.0)
+    wide, high = max(wide, high * size[0] / size[1]) * margin, max(high, wide * size[1] / size[0]) * margin
+    origin = ((x1 + x2 - wide) / 2, (y1 + y2 - high) / 2)
+    scale = size[0] / wide
+    # Centres of pixels lie half a pixel inside of outer corners.
+    shift = [(-origin[axis]) * scale + 0.5 * scale - 0.5 for axis in (0, 1)]
+    turned = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float64)
+    cut = cv2.warpAffine(np.ascontiguousarray(pixels), turned, size, flags=cv2.INTER_LINEAR)
+    return np.asarray(cut, np.uint8), origin, scale
+
+
+def peaks(maps: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where each heat map is highest, float32 (k, 2) as x, y in cells from the outer corner, and how high, (k,) 0..1.
+
+    The place is moved a quarter of a cell towards the higher neighbour, as in Xiao et al., "Simple Baselines for Human
+    Pose Estimation and Tracking", ECCV 2018, section 4 (after Newell et al., ECCV 2016).
+    """
+    count, height, width = maps.shape
+    best = maps.reshape(count, -1).argmax(axis=1)
+    rows, columns = np.divmod(best, width)
+    places = np.stack([columns, rows], axis=1).astype(np.float32) + 0.5
+    for index, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
+        if 0 < column < width - 1:
+            places[index, 0] += 0.25 * np.sign(maps[index, row, column + 1] - maps[index, row, column - 1])
+        if 0 < row < height - 1:
+            places[index, 1] += 0.25 * np.sign(maps[index, row + 1, column] - maps[index, row - 1, column])
+    return places, np.clip(maps.reshape(count, -1).max(axis=1), 0, 1).astype(np.float32)
+
+
+NETWORKS: dict[str, type[OwnNetwork]] = {
+    "detect": OwnDetector,
+    "classify": OwnClassifier,
+    "segment": OwnSegmenter,
+    "keypoints": OwnKeypoints,
+}
+
+
+def load(model: OwnModel, device: str) -> OwnNetwork:
+    """The network that `model` declares. Raises OwnModelError."""
+    return NETWORKS[model.task](model, device)

@@ -1,0 +1,25 @@
+"""The networks that the user has added, see `cvstudio.models.custom`."""
+
+from __future__ import annotations
+
+from cvstudio.foundation.errors import OwnModelError
+from cvstudio.models import MODELS
+from cvstudio.models.custom.declaration import read_declaration
+from cvstudio.models.custom.store import list_path, registered, spec_of
+
+
+def _register_all() -> None:
+    try:
+        paths = registered()
+    except OwnModelError as error:
+        MODELS.add_broken(list_path().name, str(error))
+        return
+    for path in paths:
+        # One that is gone or wrong is a row of its own; the others are there.
+        try:
+            MODELS.register(spec_of(read_declaration(path)))
+        except (OwnModelError, ValueError) as error:
+            MODELS.add_broken(path.name, str(error))
+
+
+_register_all()

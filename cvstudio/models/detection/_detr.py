@@ -1,0 +1,182 @@
+"""DETR on one device: its candidates, and what its attention compares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+
+from cvstudio.data.samples import Image
+from cvstudio.foundation.errors import WeightsError
+from cvstudio.foundation.params import Doc, Range
+from cvstudio.foundation.progress import Progress
+from cvstudio.models.runtime.attention import Attended, Projections
+from cvstudio.models.runtime.torch_network import TorchNetwork, full, in_this_thread, stoppable
+from cvstudio.models.shared.candidates import corners
+from cvstudio.models.shared.coco import LABELS, N_OUTPUTS, OUTPUTS
+from cvstudio.models.shared.imagenet import MEAN, STD
+from cvstudio.results.detections import Detections
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+SIDE, LONGEST = 800, 1333
+"""The shorter side that a picture is brought to, and what the longer one may have then."""
+
+
+@dataclass(frozen=True)
+class DetrParams:
+    """How large the picture is that the network sees."""
+
+    side: Annotated[
+        int,
+        Range(160, 1200, step=32, unit="px"),
+        Doc(
+            "Shorter side",
+            "The picture is brought to this size first; the network was trained for 480 to 800.",
+            "Try 480: it takes a third of the time and loses small things.",
+            more=True,
+        ),
+    ] = SIDE
+
+
+def build(backbone: str, *, dilation: bool) -> Any:
+    """The network of ``transformers``, with random weights, in evaluation mode."""
+    from transformers import DetrConfig, DetrForObjectDetection
+
+    options: dict[str, Any] = {
+        "use_timm_backbone": True,
+        "backbone": backbone,
+        "use_pretrained_backbone": False,
+        "dilation": dilation,
+        "num_labels": N_OUTPUTS,
+    }
+    module: Any = DetrForObjectDetection(DetrConfig(**options))
+    return module.eval()
+
+
+def check_dilation(checkpoint: Path, *, dilation: bool, title: str) -> None:
+    """Compare with the configuration beside the weights, where there is one: both forms have tensors of one shape.
+
+    Raises
+    ------
+    WeightsError
+        It says that the last stage of the trunk is (or is not) dilated, where this model's is not (or is).
+    """
+    config = (checkpoint if checkpoint.is_dir() else checkpoint.parent) / "config.json"
+    try:
+        found = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    if isinstance(found, dict) and isinstance(found.get("dilation"), bool) and found["dilation"] is not dilation:
+        other = "plain" if dilation else "DC5"
+        raise WeightsError(
+            f"Expected weights of {title}, but {config} says that these are of the {other} form; choose that model."
+        )
+
+
+class DetrNetwork(TorchNetwork):
+    """DETR; `model` is a ``transformers.DetrForObjectDetection``. Nothing is kept between two pictures."""
+
+    def __init__(self, model: nn.Module, device: str) -> None:
+        import torch
+
+        super().__init__(model, LABELS, device)
+        self._label_of = np.full(N_OUTPUTS, -1, np.int64)
+        self._label_of[list(OUTPUTS)] = np.arange(len(OUTPUTS))
+        self._blocks = [part for part in self.model.modules() if isinstance(part, torch.nn.Conv2d | torch.nn.Linear)]
+
+    def warm_up(self, progress: Progress) -> None:
+        """Let the first run's allocations and choices of kernels happen before they are waited for."""
+        self.predict(Image(np.zeros((64, 96, 3), np.uint8)), DetrParams(side=160), progress)
+
+    def predict(self, image: Image, params: DetrParams, progress: Progress) -> Detections:
+        """A candidate for each object query with its likeliest class; there is nothing to suppress.
+
+        Carion et al., "End-to-End Object Detection with Transformers", ECCV 2020, section 3.
+        """
+        with self.computing():
+            return self._detections(self._run(self.input_of(image, params.side), progress), image)
+
+    def attend(self, image: Image, params: DetrParams, progress: Progress) -> Attended:
+        """`predict`, with what every layer's attention compares."""
+        decoder, encoder = self.model.model.decoder.layers, self.model.model.encoder.layers
+        with self.computing(), _kept(decoder, "encoder_attn") as objects, _kept(encoder, "self_attn") as places:
+            pixels = self.input_of(image, params.side)
+            outputs = self._run(pixels, progress)
+        # Each stage of the trunk halves, rounding up; a dilated one does not.
+        stride = 16 if self.model.config.dilation else 32
+        grid = tuple(-(-side // stride) for side in pixels.shape[-2:])
+        return Attended(
+            self._detections(outputs, image),
+            tuple(Projections(found["q_proj"], found["k_proj"]) for found in objects),
+            tuple(Projections(found["q_proj"], found["k_proj"]) for found in places),
+            (grid[0], grid[1]),
+            int(self.model.config.decoder_attention_heads),
+        )
+
+    def input_of(self, image: Image, side: int = SIDE) -> Tensor:
+        """What the network takes, float32 (1, 3, h, w): resized over areas, in ImageNet's units."""
+        import torch
+        from torchvision.transforms.v2 import functional
+        from transformers.image_transforms import get_size_with_aspect_ratio
+
+        # A copy: the picture is read-only, and torch may not share it.
+        pixels = torch.from_numpy(image.rgb8.copy()).to(self.device).permute(2, 0, 1)
+        height, width = get_size_with_aspect_ratio(pixels.shape[-2:], side, round(side * LONGEST / SIDE))
+        resized = functional.resize(pixels, [max(1, height), max(1, width)], antialias=True)
+        normalised: Tensor = functional.normalize(resized.float() / 255, list(MEAN), list(STD))
+        return normalised[None].contiguous(memory_format=self.memory_format)
+
+    def _run(self, pixels: Tensor, progress: Progress) -> Any:
+        progress.check()
+        with stoppable(self._blocks, progress):
+            return self.model(pixel_values=pixels)
+
+    def _detections(self, outputs: Any, image: Image) -> Detections:
+        # The last output stands for "no object".
+        scores, classes = full(outputs.logits[0]).softmax(-1)[:, :-1].max(-1)
+        centres = full(outputs.pred_boxes[0]).cpu().numpy()
+        size = np.array([*image.size, *image.size], np.float32)
+        boxes = corners(centres) * size
+        found, labels = scores.cpu().numpy(), self._label_of[classes.cpu().numpy()]
+        # Eleven of COCO's numbers stand for nothing.
+        rows = np.argsort(-found, kind="stable")
+        rows = rows[labels[rows] >= 0]
+        return Detections(
+            np.clip(boxes[rows], 0, size).astype(np.float32),
+            found[rows].astype(np.float32),
+            labels[rows],
+            LABELS,
+            rows.astype(np.int64),
+            image.size,
+        )
+
+
+@contextmanager
+def _kept(layers: Any, attention: str) -> Iterator[list[dict[str, Any]]]:
+    """For each of `layers`, what the query and key projections of its `attention` give in this thread, float32 (n, d),
+    by their name; the hooks are gone afterwards, whatever happens."""
+    kept: list[dict[str, Any]] = [{} for _ in layers]
+    hooks: list[Any] = []
+
+    def keep(place: dict[str, Any], name: str) -> Any:
+        def hook(module: Any, inputs: Any, output: Tensor) -> None:
+            place[name] = output[0].float().cpu().numpy()
+
+        return in_this_thread(hook)
+
+    try:
+        for place, layer in zip(kept, layers, strict=True):
+            for name in ("q_proj", "k_proj"):
+                part = getattr(getattr(layer, attention), name)
+                hooks.append(part.register_forward_hook(keep(place, name)))
+        yield kept
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,251 @@
+"""What torchvision's detectors of COCO share: their checkpoints, the picture they see, and how the best are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from cvstudio.data.samples import Image
+from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.params import NoParams, Range
+from cvstudio.foundation.progress import Progress
+from cvstudio.models.runtime.torch_network import TorchNetwork, stoppable
+from cvstudio.models.shared.candidates import FLOOR
+from cvstudio.models.shared.coco import LABELS, N_OUTPUTS, OUTPUTS
+from cvstudio.models.spec import MAX_CANDIDATES, Architecture, ModelSpec
+from cvstudio.results.detections import Detections
+from cvstudio.weights.declaration import Weights
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from cvstudio.models.detection._proposals import Regions
+    from cvstudio.results.proposals import Proposals
+
+URL = "https://download.pytorch.org/models/"
+
+
+class TorchvisionDetector(TorchNetwork):
+    """A detector of torchvision, run up to its candidates; a family says how they come from the features.
+
+    `predict` holds no lock and keeps nothing between two pictures. A family with anchors has `_regions`, and says so in
+    `more_capabilities`.
+    """
+
+    more_capabilities: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, model: nn.Module, device: str) -> None:
+        import torch
+
+        super().__init__(model, LABELS, device)
+        self._trunk = self._make_trunk()
+        self._label_of = torch.full((N_OUTPUTS,), -1, device=device)
+        self._label_of[list(OUTPUTS)] = torch.arange(len(OUTPUTS), device=device)
+        # Each takes a tenth of a second at most on two cores, but for the largest of ResNet-50's at 1333 x 800.
+        self._blocks = [
+            module for module in self.model.modules() if isinstance(module, torch.nn.Conv2d | torch.nn.Linear)
+        ]
+
+    def _make_trunk(self) -> nn.Module:
+        from cvstudio.models.detection._trunks import Dense
+
+        return Dense(self.model)
+
+    def trunk(self) -> nn.Module:
+        """All that looks at the whole picture; what follows chooses among its places."""
+        return self._trunk
+
+    def warm_up(self, progress: Progress) -> None:
+        """Let the first run's allocations and choices of kernels happen before they are waited for."""
+        self.predict(Image(np.zeros((64, 96, 3), np.uint8)), NoParams(), progress)
+
+    def predict(self, image: Image, params: NoParams, progress: Progress) -> Detections:
+        """Candidates above `FLOOR`, before suppression: each is a place (or a proposal) with one of its classes."""
+        progress.check()
+        with self.computing():
+            batch = self._batch(image)
+            if batch is None:
+                return _nothing(image)
+            with stoppable(self._blocks, progress):
+                boxes, scores, classes = self._candidates(batch)
+            sizes = [(image.size.height, image.size.width)]
+            placed = self.model.transform.postprocess([{"boxes": boxes}], batch.image_sizes, sizes)[0]["boxes"]
+            return Detections(
+                placed.float().cpu().numpy(),
+                scores.float().cpu().numpy(),
+                classes.cpu().numpy(),
+                LABELS,
+                np.arange(len(scores), dtype=np.int64),
+                image.size,
+            )
+
+    @staticmethod
+    def heads(model: Any, pixels: Tensor) -> Any:
+        """What `model` answers to normalised pixels (1, 3, h, w), before any box is made of it."""
+        return model.head(list(model.backbone(pixels).values()))
+
+    def inside(self, image: Image, progress: Progress) -> Proposals:
+        """The anchors, and regions before and after the last step, at most `MAX_CANDIDATES`.
+
+        Raises
+        ------
+        MediaError
+            The picture is so thin that nothing of it is left in the network's input.
+        """
+        from cvstudio.models.detection._proposals import to_picture
+
+        progress.check()
+        with self.computing():
+            batch = self._batch(image)
+            if batch is None:
+                raise MediaError("The network sees nothing of a picture this thin; open one with longer sides.")
+            with stoppable(self._blocks, progress):
+                found = self._regions(batch)
+            generator = getattr(self.model, "anchor_generator", None) or self.model.rpn.anchor_generator
+            per_place = generator.num_anchors_per_location()
+            return to_picture(found, per_place, self._label_of, batch.image_sizes[0], image.size)
+
+    def _regions(self, batch: Any) -> Regions:
+        """The anchors and the regions of a batch of one picture."""
+        raise NotImplementedError
+
+    def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Boxes float32 (n, 4) in pixels of the batch, scores float32 (n,), descending, and classes int64 (n,)."""
+        raise NotImplementedError
+
+    def _batch(self, image: Image) -> Any:
+        """torchvision's batch of one picture; None where a side of it would shrink to nothing."""
+        import torch
+        from torchvision.models.detection.image_list import ImageList
+
+        transform = self.model.transform
+        # A copy: the picture is read-only, and torch may not share it.
+        pixels = torch.from_numpy(image.rgb8.copy()).to(self.device).permute(2, 0, 1).to(torch.float32)
+        if transform.fixed_size is None:
+            sides = sorted(pixels.shape[-2:])
+            if sides[0] * min(transform.min_size[-1] / sides[0], transform.max_size / sides[1]) < 1:
+                return None
+        # Resized before it is normalised, which is the same, as both are linear, and quicker for a large picture.
+        resized, _ = transform.resize(pixels, None)
+        normalised = transform.normalize(resized / 255)
+        tensors = transform.batch_images([normalised], transform.size_divisible)
+        height, width = normalised.shape[-2:]
+        return ImageList(tensors, [(height, width)])
+
+    def _best(self, values: Tensor, floor: float) -> tuple[Tensor, Tensor, Tensor]:
+        """The best of `values` (places, `N_OUTPUTS`) that are not under `floor`.
+
+        Returns
+        -------
+        rows, outputs int64 (n,) and values (n,), descending, at most `MAX_CANDIDATES`
+        """
+        flat = values.flatten()
+        # Most are under the floor, and sorting the rest is quick.
+        kept = (flat >= floor).nonzero().squeeze(1)
+        kept = kept[self._label_of[kept % N_OUTPUTS] >= 0]
+        found, order = flat[kept].topk(min(MAX_CANDIDATES, len(kept)))
+        best = kept[order]
+        return best // N_OUTPUTS, best % N_OUTPUTS, found
+
+
+def _nothing(image: Image) -> Detections:
+    return Detections(
+        np.zeros((0, 4), np.float32),
+        np.zeros(0, np.float32),
+        np.zeros(0, np.int64),
+        LABELS,
+        np.zeros(0, np.int64),
+        image.size,
+    )
+
+
+def coco_weights(file_name: str, mebibytes: float, box_map: float) -> Weights:
+    """A checkpoint as torchvision publishes it; its name ends in the first digits of its hash."""
+    return Weights(
+        key="coco-v1",
+        file_name=file_name,
+        url=URL + file_name,
+        sha256=file_name.removesuffix(".pth").rpartition("-")[2],
+        size_bytes=round(mebibytes * 2**20),
+        licence="BSD-3-Clause",
+        trained_on="COCO 2017 (annotations CC BY 4.0, photographs under Flickr's terms)",
+        metrics=f"box mAP {box_map} on COCO val2017",
+        labels=LABELS,
+        scores={"box mAP": box_map},
+    )
+
+
+def _set_eps(model: nn.Module, eps: float) -> None:
+    from torch.nn import BatchNorm2d
+
+    for module in model.modules():
+        if isinstance(module, BatchNorm2d):
+            module.eps = eps
+
+
+def detector_spec(
+    *,
+    key: str,
+    title: str,
+    builder: str,
+    network: type[TorchvisionDetector],
+    weights: Weights,
+    input_size: tuple[int, int],
+    parameters: int,
+    gmacs: float,
+    family: str,
+    paper: str,
+    year: int,
+    defaults: Mapping[str, float],
+    keywords: tuple[str, ...],
+    summary: str,
+    norm_eps: float | None = None,
+) -> ModelSpec:
+    """The declaration of a detector that ``torchvision.models.detection.<builder>`` makes and `network` runs.
+
+    `gmacs` are billions of multiply-adds for a picture of `input_size` and, with two stages, as many regions as are
+    proposed at most. torchvision's own figures are the same but for two things: it counts no `parameters` in
+    normalisations that it freezes, and no region at all for the mobile detectors.
+    `norm_eps` is what the checkpoint's normalisations add to their variances, where it is not the builder's value:
+    the oldest ones were made with none, which torchvision sets only while it downloads them itself.
+    """
+
+    def build() -> nn.Module:
+        from torchvision.models import detection
+
+        model: nn.Module = getattr(detection, builder)(weights=None, weights_backbone=None, num_classes=N_OUTPUTS)
+        if norm_eps is not None:
+            _set_eps(model, norm_eps)
+        return model.eval()
+
+    def load(device: str, checkpoint: Path | None) -> TorchvisionDetector:
+        """The network with `checkpoint`, or with the published one from torch's cache. Raises WeightsError."""
+        from cvstudio.weights.checks import load_into
+        from cvstudio.weights.store import load_state_dict, require_weights
+
+        # Before the network is built: a missing file is told at once.
+        state_dict = load_state_dict(require_weights(weights, checkpoint))
+        model = build()
+        load_into(model, state_dict, title)
+        return network(model, device)
+
+    return ModelSpec(
+        key=key,
+        title=title,
+        task="detect",
+        family=family,
+        paper=paper,
+        year=year,
+        load=load,
+        weights=(weights,),
+        ranges={"score": Range(FLOOR, 1, step=0.01)},
+        defaults=defaults,
+        labels=LABELS,
+        capabilities=frozenset({"gradients", "hooks", "reentrant", "logits"}) | network.more_capabilities,
+        keywords=(*keywords, "COCO", "torchvision"),
+        summary=summary,
+        architecture=Architecture(build, input_size, network.heads, parameters, round(gmacs * 1e9)),
+    )

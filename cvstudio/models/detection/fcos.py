@@ -1,0 +1,60 @@
+"""FCOS with ResNet-50 and a feature pyramid: no anchors, every place tells how far the sides of its box are.
+
+Source: Tian et al., "FCOS: Fully Convolutional One-Stage Object Detection", ICCV 2019 (section 3.3, centre-ness).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvstudio.models import MODELS
+from cvstudio.models.detection._torchvision import TorchvisionDetector, coco_weights, detector_spec
+from cvstudio.models.runtime.torch_network import full
+from cvstudio.models.shared.candidates import FLOOR
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class FcosNetwork(TorchvisionDetector):
+    """Every place is a candidate for each class; its score is the geometric mean of the class and centre-ness."""
+
+    def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
+        from torchvision.ops import clip_boxes_to_image
+
+        model = self.model
+        features, head = self.forward(batch.tensors)
+        (places,) = model.anchor_generator(batch, features)
+        of_class, of_centre = full(head["cls_logits"][0]), full(head["bbox_ctrness"][0])
+        rows, outputs, found = self._best((of_class.sigmoid() * of_centre.sigmoid()).sqrt(), FLOOR)
+        boxes = model.box_coder.decode(full(head["bbox_regression"][0][rows]), places[rows])
+        return clip_boxes_to_image(boxes, batch.image_sizes[0]), found, self._label_of[outputs]
+
+
+MODELS.register(
+    detector_spec(
+        key="fcos",
+        title="FCOS R50",
+        builder="fcos_resnet50_fpn",
+        network=FcosNetwork,
+        weights=coco_weights("fcos_resnet50_fpn_coco-99b0c9b7.pth", 123.608, 39.2),
+        input_size=(800, 800),
+        parameters=32_322_720,
+        gmacs=128.207,
+        family="Single shot",
+        paper="Tian et al., FCOS: Fully Convolutional One-Stage Object Detection, ICCV 2019",
+        year=2019,
+        defaults={"score": 0.4, "iou": 0.6},
+        keywords=(
+            "FCOS",
+            "ResNet-50",
+            "anchor-free",
+            "centerness",
+            "centre-ness",
+            "FPN",
+            "feature pyramid",
+            "one-stage",
+        ),
+        summary="Finds 80 kinds of things without anchors: each place tells its class and the sides of its box.",
+    )
+)

@@ -1,0 +1,1 @@
+"""How networks are loaded, run and made fast."""

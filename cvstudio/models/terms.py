@@ -1,0 +1,58 @@
+"""What a user has to know of a model before using it: licence, size, and where its weights are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from cvstudio.foundation.errors import WeightsError
+from cvstudio.models.spec import ModelSpec
+from cvstudio.weights.declaration import Weights
+from cvstudio.weights.embedded import card
+from cvstudio.weights.store import cached_path
+
+
+class Place(Enum):
+    """Where the weights of a model are; the value is how it is told."""
+
+    EMBEDDED = "comes with the program"
+    HERE = "on this machine"
+    ABSENT = "to get"
+    LIBRARY = "comes with a library"
+    GONE = "its file is gone"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """`licence` is empty and `size_bytes` 0 where a library carries the model."""
+
+    licence: str
+    non_commercial: bool
+    size_bytes: int
+    place: Place
+
+    def __str__(self) -> str:
+        """In one line."""
+        size = f"{self.size_bytes / 1e6:.1f} MB" if self.size_bytes else ""
+        return ", ".join(part for part in (self.licence, size, self.place.value) if part)
+
+
+def terms(model: ModelSpec) -> Terms:
+    """The terms of a model's default weights; cheap, and without torch."""
+    return file_terms(model, model.weights[0]) if model.weights else Terms("", False, 0, Place.LIBRARY)
+
+
+def file_terms(model: ModelSpec, weights: Weights) -> Terms:
+    """The terms of one of a model's files."""
+    if weights.path is not None:
+        place = Place.HERE if cached_path(weights) else Place.GONE
+        return Terms(weights.licence, False, weights.size_bytes, place)
+    if not weights.url:
+        try:
+            known = card(model.key)
+        except WeightsError:  # told when the model is loaded
+            known = None
+        forbidden = known is not None and known.non_commercial
+        return Terms(weights.licence, forbidden, weights.size_bytes, Place.EMBEDDED)
+    place = Place.HERE if cached_path(weights) else Place.ABSENT
+    return Terms(weights.licence, "non-commercial" in weights.licence, weights.size_bytes, place)

@@ -1,0 +1,1 @@
+"""What an analysis returns: one file for each type."""

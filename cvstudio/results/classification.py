@@ -1,0 +1,123 @@
+"""Classes of a whole picture: logits, and what is decided from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.geometry import Size, readonly
+from cvstudio.results.agreement import (
+    LabelAgreement,
+    compare_labels,
+)
+from cvstudio.results.result import Placement, Result, Tolerance
+from cvstudio.results.source import Source
+from cvstudio.results.tables import Column, Table, number
+
+
+@dataclass(frozen=True, eq=False)
+class Logits(Result):
+    """What a classifier says before anything is decided.
+
+    values : float32 (classes,), by index into `labels`; size : of the picture
+    """
+
+    placement: ClassVar[Placement] = Placement.INTERMEDIATE
+
+    values: NDArray[np.float32]
+    labels: tuple[str, ...]
+    size: Size
+    source: Source = Source()
+
+    def __post_init__(self) -> None:
+        if self.values.dtype != np.float32 or self.values.shape != (len(self.labels),):
+            wanted = f"float32 ({len(self.labels)},)"
+            raise ValueError(f"expected values as {wanted}, found {self.values.dtype} {self.values.shape}")
+        object.__setattr__(self, "values", readonly(self.values))
+
+    def probabilities(self, temperature: float = 1.0) -> NDArray[np.float32]:
+        """Float32 (classes,) that sum to 1: the softmax of the logits divided by `temperature`."""
+        from scipy.special import softmax
+
+        found: NDArray[np.float32] = softmax(self.values.astype(np.float64) / temperature).astype(np.float32)
+        return found
+
+    def headline(self) -> str:
+        return self.labels[int(self.values.argmax())] if self.labels else ""
+
+    def differs_from(self, other: Self, tolerance: Tolerance) -> str:
+        """The likeliest class is the same, and no probability changes by more than `score_change`."""
+        ours, theirs = self.probabilities(), other.probabilities()
+        if ours.argmax() != theirs.argmax():
+            return f"{self.labels[int(ours.argmax())]} becomes {other.labels[int(theirs.argmax())]}"
+        change = float(np.abs(ours - theirs).max())
+        return f"a probability changes by {change:.2f}" if change > tolerance.score_change else ""
+
+
+@dataclass(frozen=True, eq=False)
+class Labels(Result):
+    """What a whole picture shows, by a classifier.
+
+    Parameters
+    ----------
+    classes : int64 (k,)
+        Index into `labels`, the likeliest first.
+    probabilities : float32 (k,)
+        0..1, descending, of all classes together at most 1.
+    labels : names of all classes that the model knows
+    size : of the picture
+    threshold : the likeliest is believed from this probability on
+    logits : what this was decided from, divided by the temperature; None where it is not known
+    """
+
+    classes: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    labels: tuple[str, ...]
+    size: Size
+    threshold: float = 0.0
+    source: Source = Source()
+    logits: Logits | None = None
+
+    def __post_init__(self) -> None:
+        if self.classes.dtype != np.int64 or self.classes.ndim != 1 or not len(self.classes):
+            raise ValueError(f"expected classes as int64 (k,), found {self.classes.dtype} {self.classes.shape}")
+        if self.probabilities.dtype != np.float32 or self.probabilities.shape != self.classes.shape:
+            found = f"{self.probabilities.dtype} {self.probabilities.shape}"
+            raise ValueError(f"expected probabilities as float32 {self.classes.shape}, found {found}")
+        object.__setattr__(self, "classes", readonly(self.classes))
+        object.__setattr__(self, "probabilities", readonly(self.probabilities))
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether even the likeliest class is not believed."""
+        return bool(self.probabilities[0] < self.threshold)
+
+    def label(self, row: int) -> str:
+        return self.labels[int(self.classes[row])]
+
+    def headline(self) -> str:
+        return "unknown" if self.unknown else f"{self.label(0)} {self.probabilities[0]:.0%}"
+
+    def table(self) -> Table:
+        """One row for each class, the likeliest first."""
+        columns = (
+            Column("label", "Class", kind="label"),
+            Column("probability", "Probability", "%", kind="fraction"),
+            Column("believed", "Believed", kind="flag"),
+        )
+        believed = (self.probabilities >= self.threshold).tolist()
+        rows = [(self.label(row), number(self.probabilities[row]), believed[row]) for row in range(len(self))]
+        quiet = frozenset(row for row in range(len(self)) if not believed[row])
+        return Table("cvstudio-labels", "labels", columns, rows, quiet=quiet)
+
+    def agreement(self, other: Self) -> LabelAgreement:
+        sides = [
+            {found.label(row): float(found.probabilities[row]) for row in range(len(found))} for found in (self, other)
+        ]
+        return compare_labels(sides[0], sides[1], (self.logits, other.logits))

@@ -1,0 +1,199 @@
+"""Results: what an analysis returns. Frozen, arrays read-only, in the pixels of the medium they came from."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from cvstudio.data.boxes import nms, overlaps, smallest_at
+from cvstudio.data.geometry import Size, readonly
+from cvstudio.data.samples import check_arrays
+from cvstudio.results.agreement import (
+    BoxAgreement,
+    compare_boxes,
+)
+from cvstudio.results.masks import Masks
+from cvstudio.results.result import Result, Tolerance
+from cvstudio.results.source import Source
+from cvstudio.results.tables import ABSENT, Column, Table, number
+
+
+@dataclass(frozen=True, eq=False)
+class Trails:
+    """Where identities were lately.
+
+    Parameters
+    ----------
+    points : float32 (m, 2)
+        x, y in image pixels, by identity, of each the oldest first.
+    ages : float32 (m,)
+        Seconds before the frame that the result is of.
+    track_ids : int64 (m,)
+        Whose point it is.
+    """
+
+    points: NDArray[np.float32]
+    ages: NDArray[np.float32]
+    track_ids: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        m = len(self.points)
+        if self.points.shape != (m, 2) or self.ages.shape != (m,) or self.track_ids.shape != (m,):
+            found = f"{self.points.shape}, {self.ages.shape}, {self.track_ids.shape}"
+            raise ValueError(f"expected points (m, 2), ages (m,) and track_ids (m,), found {found}")
+        for name in ("points", "ages", "track_ids"):
+            object.__setattr__(self, name, readonly(getattr(self, name)))
+
+
+@dataclass(frozen=True, eq=False)
+class Detections(Result):
+    """Boxes with scores.
+
+    Parameters
+    ----------
+    boxes : float32 (n, 4)
+        x1, y1, x2, y2 in image pixels; (0, 0) is the outer corner of the top left pixel.
+    scores : float32 (n,)
+        Descending; their meaning is the model's (`score_kind`).
+    classes : int64 (n,)
+        Index into `labels`.
+    labels : names of all classes that the model knows
+    ids : int64 (n,)
+        Index of the raw candidate, so that a row keeps its id whatever the sliders say.
+    size : of the picture
+    score_kind : "probability", "margin" (of an SVM) or "neighbours" (of a cascade)
+    masks : which pixels of each box belong to the thing, by row; None where the model does not tell
+    track_ids : int64 (n,)
+        Identity over the frames of a video, by row; -1 where there is none yet. None where nothing is followed.
+    trails : where the identities were lately; None where nothing is followed
+    candidates : what these were chosen from by score, class and count, where somebody needs the others too
+
+    Raises
+    ------
+    ValueError
+        A shape or dtype is another.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    labels: tuple[str, ...]
+    ids: NDArray[np.int64]
+    size: Size
+    score_kind: str = "probability"
+    source: Source = Source()
+    masks: Masks | None = None
+    track_ids: NDArray[np.int64] | None = None
+    trails: Trails | None = None
+    candidates: Detections | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.boxes)
+        if self.masks is not None and len(self.masks) != n:
+            raise ValueError(f"expected {n} masks, found {len(self.masks)}")
+        expected: dict[str, tuple[DTypeLike, tuple[int, ...]]] = {
+            "boxes": (np.float32, (n, 4)),
+            "scores": (np.float32, (n,)),
+            "classes": (np.int64, (n,)),
+            "ids": (np.int64, (n,)),
+        }
+        if self.track_ids is not None:
+            expected["track_ids"] = (np.int64, (n,))
+        check_arrays(self, expected)
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def take(self, rows: NDArray[Any] | Sequence[int]) -> Detections:
+        """The detections at `rows` (indices or a boolean mask), in that order."""
+        rows = np.asarray(rows, dtype=np.int64) if len(rows) == 0 else np.asarray(rows)
+        return Detections(
+            self.boxes[rows],
+            self.scores[rows],
+            self.classes[rows],
+            self.labels,
+            self.ids[rows],
+            self.size,
+            self.score_kind,
+            self.source,
+            None if self.masks is None else self.masks.take(rows),
+            None if self.track_ids is None else self.track_ids[rows],
+            self.trails,
+            self.candidates,
+        )
+
+    def label(self, row: int) -> str:
+        return self.labels[int(self.classes[row])]
+
+    def identity(self, row: int) -> int | None:
+        """The number of the thing in `row`; None where it has none (yet)."""
+        if self.track_ids is None or self.track_ids[row] < 0:
+            return None
+        return int(self.track_ids[row])
+
+    def headline(self) -> str:
+        return f"{len(self)} found"
+
+    def table(self) -> Table:
+        """One row for each box, the best first.
+
+        The track is None for a box that has no identity yet. The mask is COCO's uncompressed run-length code: size
+        [height, width], counts.
+        """
+        columns = (
+            Column("id", "Id", shown=False),
+            Column("label", "Class", kind="label"),
+            Column("score", "Score", kind="fraction" if self.score_kind == "probability" else "number"),
+            Column("box", "Box", "px", kind="box", csv=("x1", "y1", "x2", "y2")),
+            Column("track_id", "Track", shown=self.track_ids is not None),
+            Column("mask", "Mask", kind="data", csv=(), shown=False),
+        )
+        rows = [
+            (
+                int(self.ids[row]),
+                self.label(row),
+                number(self.scores[row]),
+                [number(value) for value in self.boxes[row]],
+                ABSENT if self.track_ids is None else self.identity(row),
+                ABSENT if self.masks is None else functools.partial(self._mask_code, row),
+            )
+            for row in range(len(self))
+        ]
+        return Table("cvstudio-detections", "detections", columns, rows, self.ids.tolist())
+
+    def _mask_code(self, row: int) -> dict[str, Any]:
+        assert self.masks is not None
+        counts = self.masks.counts(row, self.boxes[row], self.size)
+        return {"size": [self.size.height, self.size.width], "counts": counts}
+
+    def part_at(self, x: float, y: float) -> int | None:
+        row = smallest_at(self.boxes, x, y)
+        return None if row is None else int(self.ids[row])
+
+    def agreement(self, other: Self) -> BoxAgreement:
+        return compare_boxes(self, other)
+
+    def differs_from(self, other: Self, tolerance: Tolerance) -> str:
+        """Each box needs its like: the same class, an overlap above `min_iou`, a score within `score_change`."""
+        kept = [
+            item.take(nms(item.boxes, item.scores, item.classes, tolerance.suppression_iou)) for item in (self, other)
+        ]
+        # Whatever is above the threshold on one side needs its like on the other, which may be a little below it.
+        for here, there in (kept, kept[::-1]):
+            for row in np.flatnonzero(here.scores >= tolerance.score):
+                same = np.flatnonzero(there.classes == here.classes[row])
+                near = same[overlaps(here.boxes[row], there.boxes[same]) > tolerance.min_iou]
+                if not near.size:
+                    return f"a {here.label(int(row))} is missing or moved"
+                change = float(np.abs(there.scores[near] - here.scores[row]).min())
+                if change > tolerance.score_change:
+                    return f"a score changes by {change:.2f}"
+        return ""
+
+    def is_conclusive(self, tolerance: Tolerance) -> bool:
+        return bool((self.scores >= tolerance.score).any())

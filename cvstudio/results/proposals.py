@@ -1,0 +1,173 @@
+"""What a detector with anchors thinks on its way: its anchors, and regions before and after its last step."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.boxes import smallest_at
+from cvstudio.data.geometry import Size
+from cvstudio.data.samples import check_arrays
+from cvstudio.results.result import Result
+from cvstudio.results.source import Source
+from cvstudio.results.tables import Column, Table, number
+
+Shows = Literal["anchors", "before", "after", "both"]
+
+
+@dataclass(frozen=True)
+class Level:
+    """One map of features: `rows` x `columns` places, each with `per_place` anchors around its middle.
+
+    `origin` is the middle of the first place and `stride` the way from one to the next, x, y in image pixels; `first`
+    is the row of its first anchor among all.
+    """
+
+    rows: int
+    columns: int
+    per_place: int
+    origin: tuple[float, float]
+    stride: tuple[float, float]
+    first: int
+
+    @property
+    def count(self) -> int:
+        return self.rows * self.columns * self.per_place
+
+    def nearest(self, x: float, y: float) -> tuple[int, int]:
+        """Row and column of the place whose middle is nearest to (x, y) in image pixels."""
+        column = round((x - self.origin[0]) / self.stride[0])
+        row = round((y - self.origin[1]) / self.stride[1])
+        return min(max(row, 0), self.rows - 1), min(max(column, 0), self.columns - 1)
+
+    def middle(self, row: int, column: int) -> tuple[float, float]:
+        """x, y of a place in image pixels."""
+        x = self.origin[0] + (column * self.stride[0] if column else 0.0)
+        return x, self.origin[1] + (row * self.stride[1] if row else 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Proposals(Result):
+    """Anchors, and regions before and after the last step, on one picture.
+
+    Parameters
+    ----------
+    anchors : float32 (n, 4)
+        x1, y1, x2, y2 in image pixels, also beyond the picture: level by level, in each row by row, at each place in
+        the network's own order.
+    levels : the maps, the finest first
+    before : float32 (m, 4)
+        The regions that the last step looks at, the most promising first: proposals of a network with two stages,
+        anchors of a single-shot one.
+    promise : float32 (m,)
+        0..1, by which they are ordered: how much a region looks like a thing at all; for a single-shot network, the
+        score itself.
+    after : float32 (m, 4)
+        The same regions as the last step moves them for the likeliest class, clipped to the picture.
+    scores, classes : float32 and int64 (m,), how likely that class is, and its index into `labels`
+    two_stages : whether `before` are proposals
+    show : "anchors" at `place`, regions "before" or "after" the last step, or "both"
+    place : x, y in image pixels
+    level : of which the anchors are shown, from 1; 0 for all
+    count : regions that are shown at most
+
+    Raises
+    ------
+    ValueError
+        A shape or dtype is another.
+    """
+
+    anchors: NDArray[np.float32]
+    levels: tuple[Level, ...]
+    before: NDArray[np.float32]
+    promise: NDArray[np.float32]
+    after: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    labels: tuple[str, ...]
+    size: Size
+    two_stages: bool
+    show: Shows = "anchors"
+    place: tuple[float, float] = (0.0, 0.0)
+    level: int = 0
+    count: int = 20
+    source: Source = field(default_factory=Source)
+
+    def __post_init__(self) -> None:
+        n, m = sum(level.count for level in self.levels), len(self.before)
+        check_arrays(
+            self,
+            {
+                "anchors": (np.float32, (n, 4)),
+                "before": (np.float32, (m, 4)),
+                "promise": (np.float32, (m,)),
+                "after": (np.float32, (m, 4)),
+                "scores": (np.float32, (m,)),
+                "classes": (np.int64, (m,)),
+            },
+        )
+
+    def shown(self, **values: Any) -> Proposals:
+        """The same, looked at in another way."""
+        return dataclasses.replace(self, **values)
+
+    def anchors_at(self, x: float, y: float) -> list[NDArray[np.int64]]:
+        """Rows of the anchors around the place of each level that is nearest to (x, y), int64 (per place,) each."""
+        found = []
+        for level in self.levels:
+            row, column = level.nearest(x, y)
+            first = level.first + (row * level.columns + column) * level.per_place
+            found.append(np.arange(first, first + level.per_place))
+        return found
+
+    def regions(self) -> NDArray[np.int64]:
+        """Rows of the regions that are shown, the most promising before or the likeliest after the last step first."""
+        order = np.arange(len(self.before)) if self.show != "after" else np.argsort(-self.scores, kind="stable")
+        return order[: self.count].astype(np.int64)
+
+    def label(self, row: int) -> str:
+        return self.labels[int(self.classes[row])]
+
+    def part_at(self, x: float, y: float) -> int | None:
+        """Row of the smallest region around (x, y) that is shown; None where there is none, or anchors are shown."""
+        if self.show == "anchors":
+            return None
+        rows = self.regions()
+        boxes = (self.before if self.show == "before" else self.after)[rows]
+        place = smallest_at(boxes, x, y)
+        return None if place is None else int(rows[place])
+
+    def headline(self) -> str:
+        if self.show == "anchors":
+            return f"{len(self.anchors):,} anchors"
+        return f"{len(self.before):,} {'proposals' if self.two_stages else 'best places'}"
+
+    def table(self) -> Table:
+        """One row for each region that the last step looks at, the most promising first: before (its objectness, or
+        the score of a network without proposals), box before, label and score after, box after."""
+        columns = (
+            Column("region", "Region"),
+            Column("before", "Before", kind="fraction"),
+            Column(
+                "box_before", "Box before", "px", kind="box", csv=("x1_before", "y1_before", "x2_before", "y2_before")
+            ),
+            Column("label", "Class", kind="label"),
+            Column("score", "After", kind="fraction"),
+            Column("box_after", "Box after", "px", kind="box", csv=("x1", "y1", "x2", "y2")),
+        )
+        rows = [
+            (
+                row,
+                number(self.promise[row]),
+                [number(value) for value in self.before[row]],
+                self.label(row),
+                number(self.scores[row]),
+                [number(value) for value in self.after[row]],
+            )
+            for row in range(len(self.before))
+        ]
+        return Table("cvstudio-regions-of-interest", "regions", columns, rows, range(len(rows)))

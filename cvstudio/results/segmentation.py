@@ -1,0 +1,124 @@
+"""Results of semantic segmentation: the class of each pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.geometry import Size, readonly
+from cvstudio.results.agreement import RegionAgreement, compare_regions
+from cvstudio.results.result import Placement, Result, Tolerance
+from cvstudio.results.source import Source
+from cvstudio.results.tables import Column, Table
+
+
+@dataclass(frozen=True, eq=False)
+class ClassMaps(Result):
+    """What a segmenter says before anything is decided.
+
+    Parameters
+    ----------
+    logits : float32 (classes, h, w), or int64 (h, w) where the network tells the class of each place at once
+    labels : names of the classes by index
+    window : left, top, right, bottom of the picture in cells of the maps; beyond it lies padding
+    size : of the picture
+    """
+
+    placement: ClassVar[Placement] = Placement.INTERMEDIATE
+
+    logits: NDArray[np.float32] | NDArray[np.int64]
+    labels: tuple[str, ...]
+    window: tuple[float, float, float, float]
+    size: Size
+    source: Source = field(default_factory=Source)
+
+    def __post_init__(self) -> None:
+        wanted = {3: np.float32, 2: np.int64}.get(self.logits.ndim)
+        if self.logits.dtype != wanted or (self.logits.ndim == 3 and len(self.logits) != len(self.labels)):
+            expected = f"float32 ({len(self.labels)}, h, w) or int64 (h, w)"
+            raise ValueError(f"expected logits as {expected}, found {self.logits.dtype} {self.logits.shape}")
+        object.__setattr__(self, "logits", readonly(self.logits))
+
+    def classes(self) -> NDArray[np.int64]:
+        """The likeliest class of each place, int64 (h, w)."""
+        best = self.logits if self.logits.ndim == 2 else self.logits.argmax(axis=0)
+        return np.asarray(best, np.int64)
+
+    def headline(self) -> str:
+        return f"{len(np.unique(self.classes()))} classes"
+
+    def differs_from(self, other: Self, tolerance: Tolerance) -> str:
+        """At most `area` of the places have another likeliest class."""
+        ours, theirs = self.classes(), other.classes()
+        if ours.shape != theirs.shape:
+            return "the map of classes is of another shape"
+        change = float((ours != theirs).mean())
+        return f"{change:.1%} of the picture become another class" if change > tolerance.area else ""
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation(Result):
+    """The class of each pixel.
+
+    Parameters
+    ----------
+    classes : int16 (h, w)
+        Index into `labels`, -1 where none is believed; the map covers the whole picture and may be smaller than it.
+    labels : names of all classes that the model knows
+    size : of the picture
+    background : index of the class that is not drawn; -1 where there is none
+    """
+
+    classes: NDArray[np.int16]
+    labels: tuple[str, ...]
+    size: Size
+    background: int = -1
+    source: Source = field(default_factory=Source)
+
+    def __post_init__(self) -> None:
+        if self.classes.dtype != np.int16 or self.classes.ndim != 2 or 0 in self.classes.shape:
+            raise ValueError(f"expected classes as int16 (h, w), found {self.classes.dtype} {self.classes.shape}")
+        object.__setattr__(self, "classes", readonly(self.classes))
+
+    def shares(self) -> list[tuple[int, float]]:
+        """Class and share 0..1 of the picture, the largest first, of the classes that occur."""
+        counts = np.bincount(self.classes.ravel().astype(np.int64) + 1, minlength=len(self.labels) + 1)[1:]
+        order = np.argsort(-counts, kind="stable")
+        return [(int(number), float(counts[number] / self.classes.size)) for number in order if counts[number]]
+
+    def headline(self) -> str:
+        return f"{len(self.shares())} classes"
+
+    def table(self) -> Table:
+        """One row for each class that occurs, the largest first: number, label, share 0..1 of the picture."""
+        columns = (
+            Column("class", "Number", shown=False),
+            Column("label", "Class", kind="label"),
+            Column("share", "Area", "%", kind="fraction"),
+        )
+        shares = self.shares()
+        rows = [(number, self.labels[number], share) for number, share in shares]
+        ids = [number for number, _ in shares]
+        quiet = frozenset(row for row, number in enumerate(ids) if number == self.background)
+        return Table("cvstudio-regions", "classes", columns, rows, ids, quiet)
+
+    def part_at(self, x: float, y: float) -> int | None:
+        """The class at (x, y); None outside of the picture, and where none is believed or the class is not drawn."""
+        if not (0 <= x < self.size.width and 0 <= y < self.size.height):
+            return None
+        rows, columns = self.classes.shape
+        number = int(self.classes[int(y * rows / self.size.height), int(x * columns / self.size.width)])
+        return None if number < 0 or number == self.background else number
+
+    def agreement(self, other: Self) -> RegionAgreement:
+        return compare_regions(self.classes, self.labels, other.classes, other.labels)
+
+    def differs_from(self, other: Self, tolerance: Tolerance) -> str:
+        """At most `area` of the picture is of another class."""
+        if self.classes.shape != other.classes.shape:
+            return "the map of classes is of another shape"
+        change = float((self.classes != other.classes).mean())
+        return f"{change:.1%} of the picture become another class" if change > tolerance.area else ""

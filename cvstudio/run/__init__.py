@@ -1,0 +1,1 @@
+"""One way to run an analysis, for the window, the command line and Python."""

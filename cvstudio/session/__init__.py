@@ -1,0 +1,1 @@
+"""What is open and chosen, and what follows from it."""

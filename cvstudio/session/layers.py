@@ -1,0 +1,111 @@
+"""The analyses on one medium as a stack of layers: they are drawn in the order of the state, the lowest first."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from cvstudio.analyses import Analysis
+from cvstudio.analyses.instance import AnalysisInstance, check_opacity
+from cvstudio.media import Media
+from cvstudio.results.result import Placement
+from cvstudio.session.session import State, replace_instance
+
+
+def belongs_to(instance: AnalysisInstance, media: Media | None) -> bool:
+    """Whether a result of `instance` is a result on `media`: the one in its canvas slot, or that is still empty; None
+    is the empty canvas of what shows no medium."""
+    if media is None or instance.spec.canvas_slot is None:
+        return media is None and instance.spec.canvas_slot is None
+    bound = instance.canvas_media
+    return bound is None or bound.id == media.id
+
+
+def layers_on(state: State) -> tuple[AnalysisInstance, ...]:
+    """The stack on the medium on the canvas, the lowest first; hidden layers are among them. What shows no medium is
+    on an empty canvas."""
+    media = state.active_media
+    return tuple(
+        item
+        for item in state.instances
+        if belongs_to(item, media) and (item.id == state.current or media is None or item.spec.shows(media))
+    )
+
+
+def on_canvas(spec: Analysis) -> bool:
+    """Whether a result lies on the picture; a spectrogram has a view of its own."""
+    return spec.result.placement is not Placement.OWN_VIEW
+
+
+def seen_layers(state: State) -> tuple[AnalysisInstance, ...]:
+    """The layers that an exported picture shows, the lowest first: the visible ones, or the current one alone where
+    none is visible. They are linked (see `State.linked`)."""
+    layers = (state.linked(item) for item in layers_on(state) if item.visible and on_canvas(item.spec))
+    seen = tuple(item for item in layers if item.ready)
+    current = state.instance
+    return seen or ((state.linked(current),) if current is not None else ())
+
+
+def with_inserted(state: State, instance: AnalysisInstance) -> State:
+    """`state` with a new instance on top of the others; a computed picture, which hides what lies below it, goes
+    beneath what annotates the picture."""
+    place = len(state.instances)
+    if instance.spec.result.placement is Placement.BASE:
+        notes = (n for n, item in enumerate(state.instances) if item.spec.result.placement is not Placement.BASE)
+        place = next(notes, place)
+    instances = (*state.instances[:place], instance, *state.instances[place:])
+    return dataclasses.replace(state, instances=instances)
+
+
+def with_layer(state: State, spec: Analysis, next_id: Callable[[], int]) -> State:
+    """`state` with `spec` once more as the current layer on the medium on the canvas; everything else stays seen."""
+    media = state.active_media
+    slot = spec.canvas
+    bindings = {slot.name: media} if slot is not None and media is not None and slot.takes(media) else {}
+    made = AnalysisInstance(next_id(), spec.key, bindings, spec.first_model)
+    return dataclasses.replace(with_inserted(state, made), current=made.id, selection=frozenset())
+
+
+def with_copy(state: State, number: int, next_id: Callable[[], int]) -> State:
+    """`state` with a copy of one layer right above it as the current one: to compare two models or two settings."""
+    place = next(n for n, item in enumerate(state.instances) if item.id == number)
+    made = dataclasses.replace(state.instances[place], id=next_id(), visible=True)
+    instances = (*state.instances[: place + 1], made, *state.instances[place + 1 :])
+    return dataclasses.replace(state, instances=instances, current=made.id, selection=frozenset())
+
+
+def with_current(state: State, number: int) -> State:
+    """`state` with another layer's controls shown; what is drawn stays as it is."""
+    return dataclasses.replace(state, current=number, selection=frozenset())
+
+
+def with_opacity(state: State, number: int, opacity: float) -> State:
+    """`state` with another opacity 0..1 of one layer. Raises ParamsError."""
+    instance = next(item for item in state.instances if item.id == number)
+    return replace_instance(state, dataclasses.replace(instance, opacity=check_opacity(opacity)))
+
+
+def with_order(state: State, numbers: Sequence[int]) -> State:
+    """`state` with the named layers in that order, the lowest first, in the places that they have among the others.
+
+    Raises
+    ------
+    KeyError
+        A number is no instance's.
+    """
+    by_id = {item.id: item for item in state.instances}
+    moved = iter([by_id[number] for number in numbers])
+    chosen = set(numbers)
+    return dataclasses.replace(
+        state, instances=tuple(next(moved) if item.id in chosen else item for item in state.instances)
+    )
+
+
+def without_layer(state: State, number: int) -> State:
+    """`state` without one layer; the one that is then on top becomes the current one if it was that."""
+    rest = dataclasses.replace(state, instances=tuple(item for item in state.instances if item.id != number))
+    if state.current != number:
+        return rest
+    left = layers_on(rest)
+    above = next((item for item in reversed(left) if item.visible), left[-1] if left else None)
+    return with_current(rest, above.id if above is not None else 0)

@@ -1,0 +1,174 @@
+"""Project files: the session as JSON, saved atomically and reopened equal."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.errors import MediaError, ProjectError, UserError
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.folders import MediaSet
+from cvstudio.models import MODELS
+from cvstudio.run.recipe import (
+    checked_look,
+    instance_from_json,
+    instance_to_json,
+    media_from_json,
+    media_in,
+    media_to_json,
+    path_to_json,
+    read_json,
+    version_of,
+)
+from cvstudio.session.session import State, check_acyclic
+
+FORMAT = "cvstudio-project"
+
+
+class MissingMediaError(ProjectError):
+    """Files of a project are not where they were. `paths` are the saved ones; open again with `moved`."""
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        names = ", ".join(Path(path).name for path in paths)
+        super().__init__(f"The project's {names} cannot be found; show where it is now.")
+        self.paths = paths
+
+
+def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> None:
+    """Write `state` to `path`, the old file staying whole until the new one is.
+
+    Raises
+    ------
+    ProjectError
+        The file cannot be written.
+    """
+    base = path.parent
+    saved = {
+        "format": FORMAT,
+        "version": version_of(state.instances),
+        "media": [media_to_json(media, base) for media in state.media],
+        "active": _index(state, state.active),
+        "browsed": _index(state, state.browsed),
+        "sets": [{**path_to_json(item.path, base), "recursive": item.recursive} for item in state.sets],
+        "current_set": next((i for i, item in enumerate(state.sets) if item.path == state.current_set), None),
+        "instances": [
+            {
+                **instance_to_json(instance, base),
+                "id": instance.id,
+                "visible": instance.visible,
+                "set": [*instance.values],
+            }
+            for instance in state.instances
+        ],
+        "current": state.current,
+        "look": dict(state.look),
+        "position_secs": position_secs,
+    }
+    text = json.dumps(saved, ensure_ascii=False, indent=2, allow_nan=False)
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ProjectError(f"{path.name} cannot be saved ({error.strerror}); choose another folder.") from None
+
+
+def models_to_ask_for(path: Path) -> tuple[str, ...]:
+    """The models of a project that have to be asked for before it is loaded, since that may take seconds: on a worker,
+    `MODELS[key]` of each does it. None of a file that is no project; `load_project` says so."""
+    try:
+        saved = read_json(path, FORMAT)
+        found = dict.fromkeys(str(item.get("model") or "") for item in saved["instances"])
+    except (ProjectError, KeyError, TypeError, AttributeError):
+        return ()
+    return tuple(key for key in found if MODELS.has_to_ask(key))
+
+
+def load_project(
+    path: Path, *, moved: Mapping[str, Path] | None = None, progress: Progress | None = None
+) -> tuple[State, float]:
+    """The saved state and the position in seconds. Every file of the project is opened, which can take long.
+
+    Raises
+    ------
+    Cancelled
+        Through `progress`.
+    MissingMediaError
+        Files are not where they were; ask the user and call again with `moved` (saved path -> new path).
+    ProjectError, UserError
+    """
+    saved = read_json(path, FORMAT)
+    base = path.parent
+    progress = progress or Progress()
+    try:
+        items = _all_media(saved)
+        missing: dict[str, None] = {}
+        # Each is opened twice: to know all that are missing at once, and to have it.
+        for number, item in enumerate(items):
+            progress(number / len(items) / 2, Path(item["path"]).name)
+            if not _is_there(item, base, moved):
+                missing[item["path"]] = None
+        if missing:
+            raise MissingMediaError(tuple(missing))
+        opened = []
+        for number, item in enumerate(saved["media"]):
+            progress((1 + number / len(items)) / 2, Path(item["path"]).name)
+            opened.append(media_from_json(item, base, moved=moved))
+        media = tuple(opened)
+        instances = []
+        for item in saved["instances"]:
+            progress.check()
+            # Only what the user had set is set again, so that a change of model still brings its defaults.
+            chosen = {**item, "values": {name: item["values"][name] for name in item["set"]}}
+            instances.append(instance_from_json(chosen, base, number=int(item["id"]), moved=moved))
+        active, browsed, current_set = (saved.get(name) for name in ("active", "browsed", "current_set"))
+        # A folder that is gone is no reason to refuse the rest: its place in the window says so.
+        sets = tuple(MediaSet(_folder(item, base), bool(item["recursive"])) for item in saved.get("sets", ()))
+        state = State(
+            media=media,
+            active=media[active].id if active is not None else "",
+            sets=sets,
+            current_set=sets[current_set].path if current_set is not None else None,
+            browsed=media[browsed].id if browsed is not None else "",
+            instances=tuple(instances),
+            current=int(saved["current"]),
+            look=checked_look(saved["look"]),
+        )
+        check_acyclic(state)
+        position_secs = float(saved.get("position_secs", 0.0))
+        return state, position_secs if math.isfinite(position_secs) else 0.0
+    except UserError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise ProjectError(f"{path.name} is damaged ({error}); open an older copy.") from None
+
+
+def _index(state: State, identity: str) -> int | None:
+    return next((i for i, media in enumerate(state.media) if media.id == identity), None)
+
+
+def _folder(item: Mapping[str, Any], base: Path) -> Path:
+    """Where a saved folder is: at its place relative to the project first, so that both can move together."""
+    relative = item.get("relative")
+    moved = Path(os.path.abspath(base / relative)) if relative else None
+    return moved if moved is not None and moved.is_dir() else Path(item["path"])
+
+
+def _all_media(saved: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [*saved["media"], *(item for instance in saved["instances"] for item in media_in(instance))]
+
+
+def _is_there(item: Mapping[str, Any], base: Path, moved: Mapping[str, Path] | None) -> bool:
+    if moved and item["path"] in moved:
+        return True
+    try:
+        media_from_json(item, base)
+    except MediaError:
+        relative = item.get("relative")
+        # A file that is there but cannot be read is another fault, with a sentence of its own.
+        return Path(item["path"]).exists() or bool(relative and (base / relative).exists())
+    return True

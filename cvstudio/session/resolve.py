@@ -1,0 +1,127 @@
+"""What is to be seen: a pure function of the session's state and the cache.
+
+The controller resolves after every change and compares with what is on screen; nothing else decides what is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cvstudio.analyses.binding import ResultOf
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.analyses.request import make_request
+from cvstudio.analyses.stages import Request, first_missing, stage_keys
+from cvstudio.data.geometry import View
+from cvstudio.foundation.cache import Cache
+from cvstudio.foundation.errors import UserError
+from cvstudio.media.reader_pool import sample_key
+from cvstudio.session.layers import belongs_to
+from cvstudio.session.session import State
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One analysis at this moment.
+
+    Parameters
+    ----------
+    request : what its result depends on; None where an input is missing or a value is wrong
+    result : the result, or the newest partial one; None where there is nothing yet
+    next_stage : index of the stage to run; None where all is there
+    missing : what the user has to do before it can run
+    upstream : the analyses whose results it still waits for
+    """
+
+    instance: AnalysisInstance
+    request: Request | None
+    result: Any
+    next_stage: int | None
+    missing: str = ""
+    upstream: tuple[Layer, ...] = ()
+
+    def to_run(self) -> Iterator[Layer]:
+        """What can run now: itself, or the analyses that it waits for; nothing where all is there."""
+        if self.next_stage is None:
+            return
+        if self.upstream:
+            for layer in self.upstream:
+                yield from layer.to_run()
+        else:
+            yield self
+
+
+@dataclass(frozen=True, eq=False)
+class ViewState:
+    """The canvas at this moment: the sample of the active medium (None until decoded) and the analyses on it."""
+
+    sample: Any
+    pts: float | None
+    layers: tuple[Layer, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Whether the sample and every visible result are there and final."""
+        return self.sample is not None and all(
+            layer.next_stage is None for layer in self.layers if layer.instance.visible and not layer.missing
+        )
+
+
+def resolve(
+    state: State,
+    cache: Cache,
+    *,
+    pts: float | None,
+    view: View | None,
+    network_of: Mapping[int, tuple[str, ...]],
+) -> ViewState:
+    """What the canvas shows at `pts` seconds for the visible `view`.
+
+    `network_of` names the loaded (or to be loaded) network of each instance, by instance id.
+    """
+    media = state.active_media
+    at = pts if media is not None and media.moving else None
+    entry = cache.get(sample_key(media, at)) if media is not None else None
+    layers = tuple(
+        _layer(state.linked(instance), cache, at, view, network_of)
+        for instance in state.instances
+        if instance.id == state.current or instance.visible
+        if belongs_to(instance, media)
+    )
+    return ViewState(entry.value if entry else None, at, layers)
+
+
+def _layer(
+    instance: AnalysisInstance,
+    cache: Cache,
+    pts: float | None,
+    view: View | None,
+    networks: Mapping[int, tuple[str, ...]],
+) -> Layer:
+    def network_of(item: AnalysisInstance) -> tuple[str, ...]:
+        return networks.get(item.id, ())
+
+    try:
+        request = make_request(instance, pts=pts, network=network_of(instance), view=view, network_of=network_of)
+    except UserError as error:
+        return Layer(instance, None, None, None, str(error))
+    return _state_of(instance, request, cache)
+
+
+def _state_of(instance: AnalysisInstance, request: Request, cache: Cache) -> Layer:
+    """How far `request` is, and where it waits for others, how far they are."""
+    keys = stage_keys(request)
+    start = first_missing(keys, cache)
+    entry = cache.get(keys[-1])
+    value = entry.value if entry else None
+    if start == len(keys):
+        return Layer(instance, request, value, None)
+    waited = []
+    for slot, before in request.upstream:
+        bound = instance.bindings[slot]
+        assert isinstance(bound, ResultOf)
+        assert bound.upstream is not None
+        waited.append(_state_of(bound.upstream, before, cache))
+    left = tuple(layer for layer in waited if layer.next_stage is not None)
+    return Layer(instance, request, value, start, upstream=left)

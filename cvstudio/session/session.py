@@ -1,0 +1,255 @@
+"""What the user has open and has chosen. Immutable states make undo a list, and a project file a dump of one."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cvstudio.analyses.binding import Binding, ResultOf
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.foundation.errors import BindingError
+from cvstudio.media import Media
+from cvstudio.media.folders import MediaSet
+
+MAX_UNDO = 200
+
+
+@dataclass(frozen=True)
+class State:
+    """All that undo, redo and a project file cover.
+
+    `active` is the medium on the canvas. `instances` lie on each other in their order, the lowest first. `look` are
+    values of `cvstudio.draw.Look`. `selection` are ids of results of the current instance. `sets` are the open folders,
+    `current_set` is the one that is leafed through, None for the open files themselves, and `browsed` is the id of the
+    medium that leaves when the next file of a set comes.
+    """
+
+    media: tuple[Media, ...] = ()
+    active: str = ""
+    instances: tuple[AnalysisInstance, ...] = ()
+    current: int = 0
+    look: Mapping[str, Any] = field(default_factory=dict)
+    selection: frozenset[int] = frozenset()
+    sets: tuple[MediaSet, ...] = ()
+    current_set: Path | None = None
+    browsed: str = ""
+
+    @property
+    def active_media(self) -> Media | None:
+        return next((media for media in self.media if media.id == self.active), None)
+
+    @property
+    def instance(self) -> AnalysisInstance | None:
+        """The analysis whose controls are shown."""
+        return next((instance for instance in self.instances if instance.id == self.current), None)
+
+    def linked(self, instance: AnalysisInstance) -> AnalysisInstance:
+        """`instance` with the analyses filled in whose results it takes, so that it says by itself all that it
+        depends on. One that is gone stays empty."""
+        return _linked(instance, {item.id: item for item in self.instances}, frozenset())
+
+    def depends(self, instance: AnalysisInstance, number: int) -> bool:
+        """Whether `instance` takes, directly or through others, the result of the analysis `number`."""
+        return any(item.id == number for item in self.linked(instance).lineage[:-1])
+
+
+def _linked(
+    instance: AnalysisInstance, by_id: Mapping[int, AnalysisInstance], below: frozenset[int]
+) -> AnalysisInstance:
+    below = below | {instance.id}
+    for name, bound in instance.bindings.items():
+        if isinstance(bound, ResultOf) and bound.instance_id:
+            found = by_id.get(bound.instance_id) if bound.instance_id not in below else None
+            upstream = _linked(found, by_id, below) if found is not None else None
+            instance = instance.with_binding(name, dataclasses.replace(bound, upstream=upstream))
+    return instance
+
+
+def with_bound(state: State, number: int, slot: str, binding: Binding | None) -> State:
+    """`state` with `binding` in a slot of the instance `number`; None empties it.
+
+    Raises
+    ------
+    BindingError
+        It does not fit, or it is the result of an analysis that is gone, or that itself depends on this one.
+    """
+    instance = next(item for item in state.instances if item.id == number)
+    changed = instance.with_binding(slot, binding)
+    new = replace_instance(state, changed)
+    check_acyclic(new)
+    bound = new.linked(changed).bindings.get(slot)
+    if bound is not None:
+        instance.spec.check_binding(instance.spec.slot(slot), bound)
+    if slot == instance.spec.canvas_slot and isinstance(binding, Media):
+        new = dataclasses.replace(new, active=binding.id, selection=frozenset())
+    return new
+
+
+def check_acyclic(state: State) -> None:
+    """Raise BindingError where an analysis depends on its own result."""
+    needs = {
+        item.id: [bound.instance_id for bound in item.bindings.values() if isinstance(bound, ResultOf)]
+        for item in state.instances
+    }
+    for item in state.instances:
+        seen: set[int] = set()
+        waiting = [*needs[item.id]]
+        while waiting:
+            number = waiting.pop()
+            if number == item.id:
+                raise BindingError(f"{item.spec.title} would depend on its own result; choose another analysis.")
+            if number not in seen:
+                seen.add(number)
+                waiting += needs.get(number, [])
+
+
+Listener = Callable[[State, State], None]
+
+
+class Session:
+    """The one owner of the state. Every change goes through `change`, which tells the listeners old and new."""
+
+    def __init__(self) -> None:
+        self._state = State()
+        self._undo: list[tuple[str, State]] = []
+        self._redo: list[tuple[str, State]] = []
+        self._merge_key: str | None = None
+        self._listeners: list[Listener] = []
+        self._saved: State = self._state
+        self._ids = itertools.count(1)
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    def listen(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def next_id(self) -> int:
+        """A number that no instance of this session has, and none that is gone and still asked for."""
+        used = {instance.id for instance in self._state.instances}
+        used |= {
+            bound.instance_id
+            for instance in self._state.instances
+            for bound in instance.bindings.values()
+            if isinstance(bound, ResultOf)
+        }
+        return next(number for number in self._ids if number not in used)
+
+    def change(self, title: str, new: State, *, merge: str | None = None, undoable: bool = True) -> None:
+        """Go to `new`.
+
+        Parameters
+        ----------
+        title : what undo calls it
+        merge : changes with the same key in a row are one undo step (a drag), until `end_merge`
+        undoable : False for what undo does not cover, such as which row is highlighted
+        """
+        if new == self._state:
+            return
+        if undoable:
+            if merge is None or merge != self._merge_key:
+                self._undo.append((title, self._state))
+                del self._undo[:-MAX_UNDO]
+            self._merge_key = merge
+            self._redo.clear()
+        self._go(new)
+
+    def end_merge(self) -> None:
+        """The drag is over: the next change is a step of its own."""
+        self._merge_key = None
+
+    def undo(self) -> str | None:
+        """Take back the last step; its title, or None where there is none."""
+        return self._step(self._undo, self._redo)
+
+    def redo(self) -> str | None:
+        """Do again what was taken back."""
+        return self._step(self._redo, self._undo)
+
+    def _step(self, source: list[tuple[str, State]], target: list[tuple[str, State]]) -> str | None:
+        if not source:
+            return None
+        title, state = source.pop()
+        target.append((title, self._state))
+        self._merge_key = None
+        self._go(state)
+        return title
+
+    @property
+    def undo_title(self) -> str | None:
+        return self._undo[-1][0] if self._undo else None
+
+    @property
+    def redo_title(self) -> str | None:
+        return self._redo[-1][0] if self._redo else None
+
+    def load(self, state: State) -> None:
+        """Replace everything, as when a project is opened; there is nothing to undo then."""
+        self._undo.clear()
+        self._redo.clear()
+        self._merge_key = None
+        self._saved = state
+        self._go(state)
+
+    def mark_saved(self) -> None:
+        self._saved = self._state
+
+    @property
+    def modified(self) -> bool:
+        """Whether there is something that a project file would keep and that no file has."""
+        return dataclasses.replace(self._state, selection=frozenset()) != dataclasses.replace(
+            self._saved, selection=frozenset()
+        )
+
+    def _go(self, new: State) -> None:
+        old, self._state = self._state, new
+        for listener in self._listeners:
+            listener(old, new)
+
+
+def replace_instance(state: State, instance: AnalysisInstance) -> State:
+    """`state` with the instance of the same id exchanged."""
+    found = tuple(instance if item.id == instance.id else item for item in state.instances)
+    return dataclasses.replace(state, instances=found)
+
+
+def add_media(state: State, media: Media) -> State:
+    """`state` with `media` at the end of the list, unless its file is there already."""
+    if any(item.file_id == media.file_id for item in state.media):
+        return state
+    return dataclasses.replace(state, media=(*state.media, media))
+
+
+def activate(state: State, media: Media) -> State:
+    """`state` with `media` on the canvas and in the first slot of the analysis that takes it.
+
+    The other slots keep what they have, and a selection belongs to the picture before.
+    """
+    state = dataclasses.replace(add_media(state, media), active=media.id, selection=frozenset())
+    instance = state.instance
+    if instance is None:
+        return state
+    slot = next((slot for slot in instance.spec.inputs if slot.takes(media)), None)
+    if slot is None:
+        return state
+    before = instance.canvas_media
+    state = replace_instance(state, instance.with_binding(slot.name, media))
+    return _followed(state, before, media) if slot.name == instance.spec.canvas_slot else state
+
+
+def _followed(state: State, before: Media | None, media: Media) -> State:
+    """`state` with the analyses that lay on `before` on `media`, so that a stack stays together from picture to
+    picture. What has a second file stays: a depth map belongs to its own picture."""
+
+    def follow(item: AnalysisInstance) -> AnalysisInstance:
+        slot, bound = item.spec.canvas, item.canvas_media
+        if not item.follows or slot is None or bound is None or before is None or bound.id != before.id:
+            return item
+        return item.with_binding(slot.name, media) if slot.takes(media) else item
+
+    return dataclasses.replace(state, instances=tuple(follow(item) for item in state.instances))

@@ -1,0 +1,184 @@
+"""What the user's wishes make of a state: pure functions from state to state, without a window."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.analyses.binding import Binding, ResultOf
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.foundation.errors import UserError
+from cvstudio.media import Media
+from cvstudio.media.reading import with_settings
+from cvstudio.models import MODELS
+from cvstudio.session.layers import layers_on, with_copy, with_inserted
+from cvstudio.session.session import State, activate, replace_instance
+
+NextId = Callable[[], int]
+"""Gives a number that no instance of the session has."""
+
+
+def with_active(state: State, media: Media, next_id: NextId) -> State:
+    """`state` with `media` on the canvas, analysed by the first analysis that takes it where the current one does not.
+
+    A second input, such as a depth map, joins what is on the canvas instead of taking its place. A file that is open
+    already stays as the user reads it.
+    """
+    media = next((item for item in state.media if item.file_id == media.file_id), media)
+    instance = state.instance
+    spec = instance.spec if instance else None
+    if spec is None or not any(slot.takes(media) for slot in spec.inputs):
+        # What was seen on such a medium before comes back, its stack with it.
+        seen = [item for item in state.instances if item.visible and item.spec.shows(media)]
+        if seen:
+            state, spec = dataclasses.replace(state, current=seen[-1].id), seen[-1].spec
+        else:
+            spec = next((item for item in ANALYSES if item.shows(media)), None) or next(
+                (item for item in ANALYSES if any(slot.takes(media) for slot in item.inputs)), None
+            )
+            if spec is None:
+                return dataclasses.replace(state, active=media.id)
+            state = with_instance(state, spec, next_id, keep=True)
+    slot = next(slot for slot in spec.inputs if slot.takes(media))
+    if slot.name == spec.canvas_slot or not state.active:
+        return activate(state, media)
+    current = state.instance
+    assert current is not None
+    return replace_instance(state, current.with_binding(slot.name, media))
+
+
+def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool = False) -> State:
+    """`state` with `spec` as the current analysis in place of the one before, which is no longer drawn.
+
+    The other layers of the stack stay. What is drawn already is only made the current one, and with `keep` nothing
+    is hidden: the one before does not lie on the same medium.
+    """
+    same = [item for item in state.instances if item.analysis == spec.key]
+    here = [item for item in same if item.id in {layer.id for layer in layers_on(state)}]
+    # A stack may hold an analysis twice: the one on the canvas counts, and of these the one that is seen.
+    found = next(iter(sorted(here or same, key=lambda item: not item.visible)), None)
+    if found is None:
+        found = AnalysisInstance(next_id(), spec.key, {}, spec.first_model)
+        state = with_inserted(state, found)
+    elif found.visible:
+        keep = True
+    instances = tuple(
+        dataclasses.replace(item, visible=item.id == found.id or (item.visible and (keep or item.id != state.current)))
+        for item in state.instances
+    )
+    return dataclasses.replace(state, instances=instances, current=found.id, selection=frozenset())
+
+
+def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
+    """`state` with `spec` as the current analysis, on the medium on the canvas or, where that does not fit, on an
+    open one that does. What takes the result of another begins with that of the layer before, or with the topmost one
+    that fits; what shows no medium takes the place of what was on the empty canvas, and hides no other."""
+    before = sorted(layers_on(state), key=lambda item: item.id == state.current)
+    state = with_instance(state, spec, next_id, keep=spec.canvas_slot is None)
+    instance, media = state.instance, state.active_media
+    assert instance is not None
+    bindings = dict(instance.bindings)
+    for slot in spec.inputs:
+        if media is not None and slot.takes(media):
+            bindings[slot.name] = media
+            break
+    for slot in spec.inputs:
+        fits = [item for item in before if item.id != instance.id and issubclass(item.spec.result, slot.results)]
+        if slot.name not in bindings and not slot.optional and fits and not state.depends(fits[-1], instance.id):
+            bindings[slot.name] = ResultOf(fits[-1].id)
+    if spec.canvas_slot is not None and spec.canvas_slot not in bindings:
+        other = next((item for item in state.media if spec.shows(item)), None)
+        if other is not None:
+            bindings[spec.canvas_slot] = other
+    instance = dataclasses.replace(instance, bindings=bindings)
+    state = replace_instance(state, instance)
+    if spec.canvas_slot is None:
+        rest = (item for item in state.instances if item.spec.canvas_slot is None and item.id != instance.id)
+        for item in rest:
+            state = replace_instance(state, dataclasses.replace(item, visible=False))
+        return dataclasses.replace(state, active="")
+    shown = instance.canvas_media
+    return state if shown is None else dataclasses.replace(state, active=shown.id)
+
+
+def with_sample(state: State, spec: Analysis, bindings: Mapping[str, Binding], next_id: NextId) -> State:
+    """`state` with `spec` on its own sample, which is open."""
+    state = with_instance(state, spec, next_id)
+    instance = state.instance
+    assert instance is not None
+    values = {**instance.values, **spec.sample_values}
+    # What has no sample stays as the user has it.
+    instance = dataclasses.replace(instance, bindings={**instance.bindings, **bindings}, values=values)
+    shown = instance.canvas_media
+    return dataclasses.replace(replace_instance(state, instance), active=shown.id if shown is not None else "")
+
+
+def without_media(state: State, media: Media, next_id: NextId) -> State:
+    """`state` with `media` taken out of the list and of every slot; the first that is left takes its place."""
+    return without_all(state, (media,), next_id)
+
+
+def without_all(state: State, media: Iterable[Media], next_id: NextId) -> State:
+    """The same for several media at once."""
+    gone = {item.id for item in media}
+    rest = tuple(item for item in state.media if item.id not in gone)
+    instances = tuple(
+        dataclasses.replace(
+            item,
+            bindings={
+                slot: bound
+                for slot, bound in item.bindings.items()
+                if not (isinstance(bound, Media) and bound.id in gone)
+            },
+        )
+        for item in state.instances
+    )
+    active = state.active if state.active not in gone else (rest[0].id if rest else "")
+    moved = bool(active) and active != state.active
+    state = dataclasses.replace(state, media=rest, instances=instances, active=active)
+    return with_active(state, rest[0], next_id) if moved else state
+
+
+def with_reading(state: State, media: Media, name: str, value: object) -> State:
+    """`state` with the file of `media` read in another way, wherever it is used. Raises ParamsError."""
+    changed = with_settings(media, {**media.settings, name: value})
+
+    def exchange(item: Media) -> Media:
+        return changed if item.id == media.id else item
+
+    def exchanged(bound: Binding) -> Binding:
+        return exchange(bound) if isinstance(bound, Media) else bound
+
+    instances = tuple(
+        dataclasses.replace(item, bindings={slot: exchanged(bound) for slot, bound in item.bindings.items()})
+        for item in state.instances
+    )
+    active = changed.id if state.active == media.id else state.active
+    return dataclasses.replace(state, media=tuple(map(exchange, state.media)), instances=instances, active=active)
+
+
+def with_model(instance: AnalysisInstance, key: str, weights: Path | None) -> AnalysisInstance:
+    """`instance` with another model or checkpoint. Values that the new one has no place for go back to default."""
+    model = MODELS[key]
+    names = {name for params in instance.spec.params_types(model) for name in params.__dataclass_fields__}
+    values = {
+        name: value
+        for name, value in instance.values.items()
+        if name in names and name not in model.defaults and not (name == "classes" and set(value) - set(model.labels))
+    }
+    changed = dataclasses.replace(instance, model=key, weights=weights, values=values)
+    try:
+        changed.params()
+    except UserError:
+        return dataclasses.replace(changed, values={})
+    return changed
+
+
+def with_rival(state: State, number: int, model: str, next_id: Callable[[], int]) -> State:
+    """`state` with a copy of one layer right above it, which works with another model. Raises UnknownKeyError."""
+    copied = with_copy(state, number, next_id)
+    made = copied.instance
+    assert made is not None
+    return replace_instance(copied, with_model(made, model, None))

@@ -1,0 +1,47 @@
+"""The detection chain on a picture in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.stages import Providers, Request, run_chain
+from cvstudio.data.samples import Image
+from cvstudio.foundation.cache import Cache
+from cvstudio.foundation.progress import Progress
+from cvstudio.models import MODELS
+from cvstudio.models.runtime.host import Host
+from cvstudio.results.detections import Detections
+
+Detect = Callable[..., Detections]
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    host = Host("cpu", precision="float32")
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def detect(host: Host) -> Detect:
+    """`detect(image, model, weights=None, cache=None, **values)`: the whole chain, as every caller runs it."""
+
+    def run(image: Image, model: str, weights: Path | None = None, cache: Cache | None = None, **values: Any) -> Any:
+        analysis, spec = ANALYSES["detect"], MODELS[model]
+        request = Request(
+            analysis.key,
+            analysis.stages,
+            (("picture", str(id(image)), None),),
+            analysis.make_params(values, spec),
+            host.network_key(spec, weights),
+        )
+        providers = Providers(lambda: {"picture": image}, lambda: host.network(spec, weights, Progress()))
+        (result,) = run_chain(request, providers, cache or Cache(), Progress())
+        return result
+
+    return run

@@ -1,0 +1,262 @@
+"""Exporting and batches, driven as a user does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image as Pillow
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog, QPushButton
+from pytestqt.qtbot import QtBot
+
+from cvstudio.media.examples.files import sample_path
+from ui.files.export_dialog import FOLDER, MEDIA, PART, WHOLE, ExportDialog
+from ui.panels.batch import BatchContent, BatchPanel
+from ui.window.main_window import MainWindow
+
+
+@pytest.fixture
+def show(qtbot: QtBot, window: MainWindow) -> Callable[..., None]:
+    """`show(path, …)`: open files and wait until the faces of the first one are found."""
+
+    def run(*paths: Path) -> None:
+        controller = window.controller
+        window.open_paths(list(paths))
+        qtbot.waitUntil(lambda: len(controller.session.state.media) == len(paths), timeout=60_000)
+        controller.set_model("haar-face")
+        qtbot.waitUntil(
+            lambda: (
+                not controller.pipeline.busy
+                and controller.current_result() is not None
+                and not any(layer.stale for layer in controller.shown.layers)
+            ),
+            timeout=60_000,
+        )
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "사진"
+    made.mkdir()
+    with Pillow.open(sample_path("astronaut")) as portrait:
+        face = portrait.convert("RGB").resize((256, 256))
+    for number in range(5):
+        face.save(made / f"{number}.png")
+    (made / "broken.png").write_bytes((made / "0.png").read_bytes()[:900])
+    return made
+
+
+def opened(window: MainWindow) -> ExportDialog:
+    QTest.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    dialog = window.findChild(ExportDialog)
+    assert isinstance(dialog, ExportDialog)
+    return dialog
+
+
+def test_formats_follow_what_is_exported(window, show, tmp_path):
+    show(sample_path("clip"))
+    window.controller.playback.set_loop(0.5, 0.9)
+    dialog = opened(window)
+    scopes = [dialog.scope.itemData(row) for row in range(dialog.scope.count())]
+    assert scopes == ["moment", PART, WHOLE, FOLDER]
+    dialog.choose("png")
+    assert dialog.name.text() == "portrait-detect.png"
+    with pytest.raises(ValueError, match="not offered"):
+        dialog.choose("mp4")
+    dialog.choose("mp4", WHOLE)
+    with pytest.raises(ValueError, match="not offered"):
+        dialog.choose("png", WHOLE)
+    dialog.reject()
+
+
+def test_formats_that_show_the_picture_stand_first(window, show):
+    from cvstudio.exporters import EXPORTERS
+
+    show(sample_path("astronaut"))
+    dialog = opened(window)
+    rows = range(dialog.formats.count())
+    draws = [EXPORTERS[dialog.formats.item(row).data(Qt.ItemDataRole.UserRole)].draws for row in rows]
+    assert len(set(draws)) == 2
+    assert draws == sorted(draws, reverse=True)
+    dialog.reject()
+
+
+def test_the_loop_of_the_timeline_is_a_part_to_export(window, show, qtbot, tmp_path):
+    import av
+
+    show(sample_path("clip"))
+    window.controller.playback.set_loop(0.5, 0.7)
+    dialog = opened(window)
+    dialog.choose("mp4", PART)
+    dialog.form.row("quality").edit("small", dragging=False)
+    dialog.folder.setText(str(tmp_path / "new folder"))
+    dialog.accept()
+    qtbot.waitUntil(lambda: bool(window.exporting.written), timeout=60_000)
+    (path,) = window.exporting.written
+    with av.open(str(path)) as made:
+        times = [float(frame.pts * frame.time_base) for frame in made.decode(video=0)]
+    assert times[0] == 0
+    assert 0.1 < times[-1] < 0.2
+    told = json.loads(path.with_name(f"{path.name}.recipe.json").read_text())["export"]
+    assert told == {"format": "mp4", "options": {"quality": "small", "sound": True}, "range_secs": [0.5, 0.7]}
+
+
+def test_everything_is_remembered_and_done_again_with_one_key(window, show, qtbot, tmp_path):
+    show(sample_path("astronaut"))
+    dialog = opened(window)
+    dialog.choose("coco")
+    dialog.form.row("masks").edit("polygons", dragging=False)
+    dialog.folder.setText(str(tmp_path))
+    dialog.policy.setCurrentIndex(dialog.policy.findData("keep"))
+    dialog.accept()
+    qtbot.waitUntil(lambda: len(window.exporting.written) == 1, timeout=60_000)
+    QTest.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: len(window.exporting.written) == 2, timeout=60_000)
+    assert [path.name for path in window.exporting.written] == [
+        "astronaut-detect.coco.json",
+        "astronaut-detect 2.coco.json",
+    ]
+    again = opened(window)
+    assert again.exporter.key == "coco"
+    assert again.form.row("masks").value() == "polygons"
+    assert again.folder.text() == str(tmp_path)
+    assert "astronaut-detect 3.coco.json" in again.hint.text()
+    QTest.keyClick(again, Qt.Key.Key_Escape)
+    assert len(window.exporting.written) == 2
+
+
+def test_all_open_media_and_a_folder_are_exported_as_a_batch(window, show, qtbot, tmp_path, folder, monkeypatch):
+    show(*(folder / f"{number}.png" for number in range(3)))
+    dialog = opened(window)
+    dialog.choose("coco", MEDIA)
+    assert not dialog.name.isEnabled()
+    dialog.folder.setText(str(tmp_path / "a"))
+    dialog.accept()
+    qtbot.waitUntil(lambda: len(window.exporting.written) == 1, timeout=60_000)
+    assert len(json.loads((tmp_path / "a" / "detect.coco.json").read_text())["images"]) == 3
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
+    dialog = opened(window)
+    dialog.scope.setCurrentIndex(dialog.scope.findData(FOLDER))
+    dialog.scope.activated.emit(dialog.scope.currentIndex())
+    dialog.choose("png")
+    dialog.folder.setText(str(tmp_path / "b"))
+    dialog.accept()
+    qtbot.waitUntil(lambda: len(window.exporting.written) == 2, timeout=60_000)
+    assert sorted(path.name for path in (tmp_path / "b" / "png").iterdir()) == [f"{n}.png" for n in range(5)]
+    assert any("1 failed" in notice.text for notice in window.notices.shown)
+
+
+@pytest.fixture
+def batch(window: MainWindow, show: Callable[..., None], folder: Path, tmp_path: Path) -> BatchContent:
+    """The panel, ready to take the folder through a face detector."""
+    show(folder / "0.png")
+    window.toggle_panel("batch")
+    panel = window.docks["batch"].widget()
+    assert isinstance(panel, BatchPanel)
+    assert panel.content is not None
+    assert panel.content.empty.isVisible()
+    panel.content.set_folders(folder, tmp_path / "results")
+    panel.content.set_formats({"coco", "png"})
+    return panel.content
+
+
+def test_the_panel_takes_a_folder_through_the_analysis(batch, window, qtbot, folder, tmp_path):
+    assert not batch.empty.isVisible()
+    assert batch.start_button.text() == "Start"
+    qtbot.mouseClick(batch.start_button, Qt.MouseButton.LeftButton)
+    assert batch.state == "running"
+    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
+    assert "5 done, 1 failed" in batch.message.text()
+    model = batch.table.outcomes
+    assert model.rowCount() == 6
+    qtbot.mouseClick(batch.only_failed, Qt.MouseButton.LeftButton)
+    assert model.rowCount() == 1
+    assert "broken.png" in model.index(0, 0).data()
+    assert "damaged" in model.index(0, 3).data()
+    qtbot.mouseClick(batch.only_failed, Qt.MouseButton.LeftButton)
+    assert len(json.loads((tmp_path / "results" / "detect.coco.json").read_text())["images"]) == 5
+    row = next(row for row in range(6) if model.index(row, 0).data() == "3.png")
+    batch.table.activated.emit(model.index(row, 0))
+    qtbot.waitUntil(lambda: window.controller.session.state.active_media.name == "3.png", timeout=60_000)
+
+
+def test_the_panel_pauses_resumes_and_cancels(batch, qtbot, folder, tmp_path):
+    for number in range(60):
+        shutil.copy(folder / "0.png", folder / f"more {number:02}.png")
+    batch.start()
+    qtbot.waitUntil(lambda: batch.table.outcomes.rowCount() > 0, timeout=60_000)
+    qtbot.mouseClick(batch.pause_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: batch.state != "running", timeout=60_000)
+    assert batch.state == "paused"
+    done = (tmp_path / "results" / ".batch" / "queue.jsonl").read_bytes().count(b'"state": "done"')
+    assert 0 < done < 65
+    assert batch.start_button.text() == "Resume"
+    qtbot.mouseClick(batch.start_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
+    assert f"65 done ({done} before), 1 failed" in batch.message.text()
+    batch.start()
+    qtbot.mouseClick(batch.cancel_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: batch.state == "idle", timeout=60_000)
+    assert not (tmp_path / "results" / ".batch").exists()
+    assert (tmp_path / "results" / "png" / "0.png").is_file()
+
+
+def test_a_panel_that_nobody_opens_is_empty(window):
+    panel = window.docks["batch"].widget()
+    assert panel.content is None
+    assert not panel.findChildren(QPushButton)
+
+
+def test_the_panel_shows_the_options_of_every_chosen_format_and_keeps_them(batch, window, qtbot, folder, tmp_path):
+    batch.set_formats({"yolo", "voc", "png"})
+    assert batch.options.form("yolo").isVisibleTo(batch)
+    assert batch.options.form("voc").isVisibleTo(batch)
+    with pytest.raises(KeyError):
+        batch.options.form("png")  # it declares none
+    batch.options.form("yolo").row("scores").edit(True, dragging=False)
+    batch.start()
+    assert not batch.options.isEnabled()
+    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
+    line = (tmp_path / "results" / "yolo" / "labels" / "0.txt").read_text().split("\n")[0]
+    assert len(line.split()) == 6
+    # The same folder another day: the options are there again, so that the queue goes on.
+    again = BatchContent(window.controller, window.settings)
+    qtbot.addWidget(again)
+    assert again.options.form("yolo").row("scores").value() is True
+    again.start()
+    qtbot.waitUntil(lambda: again.state == "ended", timeout=60_000)
+    assert "5 done (5 before)" in again.message.text()
+    # What a single export was told last is another matter.
+    dialog = opened(window)
+    dialog.choose("yolo")
+    assert dialog.form.row("scores").value() is False
+    dialog.reject()
+    batch.set_formats({"png"})
+    assert not batch.options.isVisibleTo(batch)
+
+
+def test_a_batch_from_the_window_draws_every_visible_layer_as_it_is_seen(batch, window, show, qtbot, tmp_path):
+    import numpy as np
+
+    controller = window.controller
+    first = controller.session.state.instance
+    assert first is not None
+    controller.layers.set_opacity(first.id, 0.25)
+    qtbot.waitUntil(lambda: controller.session.state.instance.opacity == 0.25)
+    batch.set_formats({"png"})
+    batch.start()
+    qtbot.waitUntil(lambda: batch.state == "ended", timeout=60_000)
+    dialog = opened(window)
+    dialog.choose("png")
+    dialog.folder.setText(str(tmp_path / "single"))
+    dialog.accept()
+    qtbot.waitUntil(lambda: bool(window.exporting.written), timeout=60_000)
+    one = np.asarray(Pillow.open(window.exporting.written[0]))
+    assert np.array_equal(one, np.asarray(Pillow.open(tmp_path / "results" / "png" / "0.png")))

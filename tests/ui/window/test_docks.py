@@ -1,0 +1,106 @@
+"""Where panels stand at the first start."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from cvstudio.media.examples.files import sample_path
+from cvstudio.training.runs import Curve, CurveGroup
+from ui.tour.input_events import pause
+from ui.window.main_window import MainWindow
+
+
+def test_results_are_in_front_of_the_panels_that_share_their_place(window: MainWindow) -> None:
+    results, medium = window.docks["results"], window.docks["medium"]
+    assert medium in window.tabifiedDockWidgets(results)
+    assert not results.visibleRegion().isEmpty()
+    assert medium.visibleRegion().isEmpty()
+
+
+@pytest.mark.parametrize("key", ["performance", "comparison"])
+def test_results_come_to_the_front_when_the_one_before_them_goes(window: MainWindow, key: str) -> None:
+    window.show_panel("medium")
+    window.show_panel(key)
+    pause(100)
+    assert window.docks["results"].visibleRegion().isEmpty()
+    window.toggle_panel(key)
+    pause(100)
+    assert window.docks[key].isHidden()
+    assert not window.docks["results"].visibleRegion().isEmpty()
+
+
+def heights(window: MainWindow, *keys: str) -> list[int]:
+    return [window.docks[key].height() for key in keys]
+
+
+@pytest.mark.parametrize("key", ["counts", "training"])
+def test_the_left_column_has_its_heights_again_when_a_panel_under_the_picture_goes(
+    window: MainWindow, key: str
+) -> None:
+    column = ("media", "layers", "jobs")
+    before = heights(window, *column)
+    window.show_panel(key)
+    pause(100)
+    assert heights(window, "media")[0] < before[0]
+    # What comes into the column meanwhile takes more of it.
+    window.resizeDocks([window.docks[key] for key in column], [100, 300, 60], Qt.Orientation.Vertical)
+    pause(100)
+    window.toggle_panel(key)
+    pause(200)
+    assert all(abs(now - then) <= 4 for now, then in zip(heights(window, *column), before, strict=True))
+
+
+@pytest.mark.parametrize("key", ["counts", "batch", "training", "look"])
+def test_no_panel_takes_the_room_of_controls_and_results(window: MainWindow, key: str) -> None:
+    before = heights(window, "analysis")
+    window.show_panel(key)
+    pause(100)
+    assert not window.docks[key].visibleRegion().isEmpty()
+    assert heights(window, "analysis") == before
+
+
+@pytest.mark.parametrize(("width", "beside"), [(580, True), (320, False)])
+def test_the_curves_of_a_run_stand_beside_each_other_under_the_picture(qtbot: QtBot, width: int, beside: bool) -> None:
+    from ui.training.curves_plot import CurvesPlots
+
+    # 580 pixels are what the window of the first start leaves them.
+    plots = CurvesPlots()
+    qtbot.addWidget(plots)
+    curve = Curve("train", "held out loss", (), ((1.0, 2.0), (2.0, 1.0)))
+    plots.show_groups([CurveGroup(key, key, (curve,)) for key in ("loss", "figures", "rate")], [], 2)
+    plots.resize(width, 300)
+    plots.show()
+    qtbot.waitExposed(plots)
+    pause(50)
+    places = [plot.pos() for plot in plots.plots.values()]
+    assert (len({place.y() for place in places}) == 1) is beside
+    assert (len({place.x() for place in places}) == 1) is not beside
+    # A name stays with its dot and its number.
+    assert "held&nbsp;out&nbsp;loss&nbsp;1" in plots.plots["loss"].legend.text()
+
+
+def test_panels_under_the_picture_share_one_place(window: MainWindow) -> None:
+    window.show_panel("counts")
+    pause(100)
+    place = window.docks["counts"].geometry()
+    window.show_panel("batch")
+    pause(100)
+    assert window.docks["batch"].x() == place.x()
+    assert window.docks["counts"].visibleRegion().isEmpty()
+
+
+def test_the_comparison_goes_with_what_was_compared(window: MainWindow, qtbot: QtBot) -> None:
+    controller = window.controller
+    window.open_paths([sample_path("cat")])
+    qtbot.waitUntil(lambda: controller.current_result() is not None and not controller.pipeline.busy, timeout=60_000)
+    controller.comparing.start_settings()
+    window.show_panel("comparison")
+    pause(100)
+    assert window.docks["comparison"].isVisible()
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    pause(100)
+    assert window.docks["comparison"].isHidden()
+    assert not window.docks["results"].visibleRegion().isEmpty()

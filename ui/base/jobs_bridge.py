@@ -1,0 +1,31 @@
+"""Job events, brought to the main thread by one long-lived object with one queued signal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+from cvstudio.foundation.lanes import Event
+
+
+class JobsBridge(QObject):
+    """Call it from any thread; `handler` runs on the main thread, in order."""
+
+    _arrived = Signal(object)
+
+    def __init__(self, handler: Callable[[Event], None], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._handler: Callable[[Event], None] | None = handler
+        self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    def __call__(self, event: Event) -> None:
+        self._arrived.emit(event)
+
+    def close(self) -> None:
+        """Deliver nothing more: what is still queued belongs to a window that is gone."""
+        self._handler = None
+
+    def _deliver(self, event: Event) -> None:
+        if self._handler is not None:
+            self._handler(event)

@@ -1,0 +1,259 @@
+"""The look of the window: one neutral family of greys for each theme, one accent, one face for Korean and Latin."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from string import Template
+from typing import Literal, cast
+
+from PySide6.QtCore import Qt, QTemporaryDir
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
+from PySide6.QtWidgets import QApplication
+
+from cvstudio.foundation.paths import resource
+from ui.base.style_sheet import STYLE_SHEET
+
+ThemeName = Literal["dark", "light", "system"]
+
+TEXT_PX = 13
+SMALL_PX = 12
+
+WHOLE_ICON = "0 0 24 24"
+DOCK_ICONS = {"x": "5 5 14 14", "copy": "1 1 22 22"}
+"""The part of an icon that the title of a dock shows: Qt gives it 10 pixels and no more, so nothing around it."""
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours of a theme as "#rrggbb".
+
+    Parameters
+    ----------
+    window, panel, raised, hover : grounds, from the back to the front
+    line : hairlines between areas; says nothing by itself
+    edge : outline of what can be used, 3:1 against its ground
+    text, quiet, disabled : on any ground; `disabled` is meant to be weak
+    accent, on_accent : of what is chosen or has changed, and the text on it
+    link : the accent as text
+    selection : ground of chosen rows
+    error, warning, success : as text or icon
+    """
+
+    name: str
+    window: str
+    panel: str
+    raised: str
+    hover: str
+    line: str
+    edge: str
+    text: str
+    quiet: str
+    disabled: str
+    accent: str
+    on_accent: str
+    link: str
+    selection: str
+    error: str
+    warning: str
+    success: str
+
+
+DARK = Palette(
+    name="dark",
+    window="#16181c",
+    panel="#1d2025",
+    raised="#282c33",
+    hover="#323740",
+    line="#353a43",
+    edge="#717987",
+    text="#e6e8eb",
+    quiet="#9aa1ab",
+    disabled="#646b76",
+    accent="#4c8dff",
+    on_accent="#0b1220",
+    link="#84b1ff",
+    selection="#21375c",
+    error="#ff8a82",
+    warning="#f0b849",
+    success="#56c990",
+)
+LIGHT = Palette(
+    name="light",
+    window="#fafbfc",
+    panel="#f1f3f5",
+    raised="#e4e7eb",
+    hover="#d9dde3",
+    line="#cfd4da",
+    edge="#757d89",
+    text="#1b1e23",
+    quiet="#555c67",
+    disabled="#9299a4",
+    accent="#2468e5",
+    on_accent="#ffffff",
+    link="#1a55c4",
+    selection="#c6dafc",
+    error="#a8241d",
+    warning="#7a4f00",
+    success="#14663a",
+)
+
+
+def rgb(colour: QColor) -> tuple[int, int, int]:
+    """Red, green and blue of a colour, 0 to 255."""
+    return colour.red(), colour.green(), colour.blue()
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two "#rrggbb" colours, 1 to 21 (WCAG 2.1, relative luminance)."""
+    # Everything that draws comes with it; the window's first picture does without.
+    from cvstudio.draw import palette as colours
+
+    return colours.contrast(rgb(QColor(one)), rgb(QColor(other)))
+
+
+class _State:
+    """What `apply_theme` was last told; a module's only variable."""
+
+    palette = DARK
+    requested: ThemeName = "dark"
+    following = False
+
+
+def current() -> Palette:
+    """The palette in use. Ask for it when painting, so that a change of theme needs no further word."""
+    return _State.palette
+
+
+@functools.cache
+def _colour(value: str) -> QColor:
+    return QColor(value)
+
+
+def colour(role: str, alpha: float = 1.0) -> QColor:
+    """A colour of the current palette by its role, e.g. "quiet"; `alpha` 0..1."""
+    found = QColor(_colour(getattr(_State.palette, role)))
+    found.setAlphaF(alpha)
+    return found
+
+
+@functools.cache
+def font_family() -> str:
+    """Load the face that comes with the program and return its name. Needs a QApplication."""
+    families: list[str] = []
+    for path in sorted(resource("fonts").glob("*.otf")):
+        families += QFontDatabase.applicationFontFamilies(QFontDatabase.addApplicationFont(str(path)))
+    if not families:
+        raise FileNotFoundError(f"cvstudio is installed incompletely: no font in {resource('fonts')}.")
+    return families[0]
+
+
+def app_font(pixels: int = TEXT_PX, *, bold: bool = False) -> QFont:
+    """The program's face at `pixels`, with figures of one width so that changing numbers do not jump."""
+    font = QFont(font_family())
+    font.setPixelSize(pixels)
+    font.setBold(bold)
+    font.setFeature(QFont.Tag("tnum"), 1)
+    return font
+
+
+def apply_theme(app: QApplication, name: str) -> None:
+    """Give the application the "dark" or "light" theme, or that of the system, which is then followed.
+
+    Raises
+    ------
+    ValueError
+        There is no such theme.
+    """
+    if name not in ("dark", "light", "system"):
+        raise ValueError(f"expected 'dark', 'light' or 'system' as theme, found '{name}'")
+    _State.requested = cast(ThemeName, name)
+    hints = app.styleHints()
+    if not _State.following:
+        hints.colorSchemeChanged.connect(lambda _: _follow())
+        _State.following = True
+    scheme = {"dark": Qt.ColorScheme.Dark, "light": Qt.ColorScheme.Light}.get(name, Qt.ColorScheme.Unknown)
+    # Title bars and the system's own dialogs follow; Unknown gives the choice back to the system.
+    hints.setColorScheme(scheme)
+    _dress(app, _wanted(app))
+
+
+def _wanted(app: QApplication) -> Palette:
+    if _State.requested == "system":
+        return LIGHT if _system_scheme(app) == Qt.ColorScheme.Light else DARK
+    return LIGHT if _State.requested == "light" else DARK
+
+
+def _system_scheme(app: QApplication) -> Qt.ColorScheme:
+    return app.styleHints().colorScheme()
+
+
+def _follow() -> None:
+    app = QApplication.instance()
+    if isinstance(app, QApplication) and _wanted(app) is not _State.palette:
+        _dress(app, _wanted(app))
+
+
+def _dress(app: QApplication, palette: Palette) -> None:
+    _State.palette = palette
+    app.setFont(app_font())
+    app.setPalette(_qt_palette(palette))
+    app.setStyleSheet(style_sheet(palette))
+
+
+def _qt_palette(palette: Palette) -> QPalette:
+    role, group = QPalette.ColorRole, QPalette.ColorGroup
+    made = QPalette()
+    for place, value in {
+        role.Window: palette.panel,
+        role.WindowText: palette.text,
+        role.Base: palette.window,
+        role.AlternateBase: palette.panel,
+        role.Text: palette.text,
+        role.PlaceholderText: palette.quiet,
+        role.Button: palette.raised,
+        role.ButtonText: palette.text,
+        role.BrightText: palette.text,
+        role.ToolTipBase: palette.raised,
+        role.ToolTipText: palette.text,
+        role.Highlight: palette.selection,
+        role.HighlightedText: palette.text,
+        role.Accent: palette.accent,
+        role.Link: palette.link,
+        role.LinkVisited: palette.link,
+        role.Light: palette.hover,
+        role.Midlight: palette.raised,
+        role.Mid: palette.line,
+        role.Dark: palette.window,
+        role.Shadow: palette.window,
+    }.items():
+        made.setColor(place, QColor(value))
+    for place in (role.WindowText, role.Text, role.ButtonText, role.HighlightedText):
+        made.setColor(group.Disabled, place, QColor(palette.disabled))
+    return made
+
+
+@functools.cache
+def _arrows() -> QTemporaryDir:
+    """A folder for the few icons that a style sheet wants as files; it goes when the program ends."""
+    return QTemporaryDir()
+
+
+def _arrow(name: str, value: str, view: str = WHOLE_ICON) -> str:
+    path = Path(_arrows().path(), f"{name}-{value[1:]}.svg")
+    if not path.exists():
+        text = resource("icons", f"{name}.svg").read_text(encoding="utf-8")
+        text = text.replace("currentColor", value).replace(f'viewBox="{WHOLE_ICON}"', f'viewBox="{view}"')
+        path.write_text(text, encoding="utf-8")
+    return path.as_posix()
+
+
+def style_sheet(palette: Palette) -> str:
+    """The application's style sheet in the colours of `palette`."""
+    values = {key: str(value) for key, value in asdict(palette).items()}
+    for name in ("chevron-down", "chevron-up", "chevron-right", "check"):
+        values[name.replace("-", "_")] = _arrow(name, palette.quiet if name != "check" else palette.on_accent)
+    for name, view in DOCK_ICONS.items():
+        values[name] = _arrow(name, palette.quiet, view)
+    return Template(STYLE_SHEET).substitute(values, small_px=SMALL_PX, text_px=TEXT_PX)

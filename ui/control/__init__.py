@@ -1,0 +1,1 @@
+"""The state of the window and what follows from it; no widget."""

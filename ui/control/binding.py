@@ -1,0 +1,67 @@
+"""What the user puts into the slots of analyses: each an undo step of the session."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+
+from cvstudio.analyses.binding import Binding
+from cvstudio.foundation.errors import BindingError
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.media.folders import MediaSet
+from cvstudio.session.session import Session, with_bound
+from ui.base.translate import translated
+from ui.control import opening_jobs as opening
+from ui.control.opening_jobs import SetReady
+from ui.control.pipeline import Pipeline
+
+
+class Binder(QObject):
+    """Turns intents into changes of the session, for the controller that owns it.
+
+    Signals
+    -------
+    notice : (level, text) for the user
+    """
+
+    notice = Signal(str, str)
+
+    def __init__(self, session: Session, pipeline: Pipeline, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._pipeline = pipeline
+        pipeline.event.connect(self._job_event)
+
+    def bind(self, slot: str, binding: Binding | None, *, number: int = 0, typing: bool = False) -> None:
+        """Choose what is in a slot of an analysis, by default the current one; None empties it.
+
+        While it is being `typing`, the steps are one for undo, until `end_typing`.
+        """
+        state = self._session.state
+        number = number or state.current
+        if all(item.id != number for item in state.instances):
+            return
+        try:
+            new = with_bound(state, number, slot, binding)
+        except BindingError as error:
+            self.notice.emit("error", translated(str(error)))
+            return
+        changed = next(item for item in new.instances if item.id == number)
+        bound = new.linked(changed).bindings.get(slot)  # which knows the other analysis by its name
+        title = self.tr("Choose {name}").format(name=bound.name) if bound is not None else self.tr("Choose nothing")
+        self._session.change(title, new, merge=f"{number}.{slot}" if typing else None)
+
+    def end_typing(self) -> None:
+        """The next change is a step of its own."""
+        self._session.end_merge()
+
+    def bind_set(self, slot: str, media_set: MediaSet) -> None:
+        """Choose the files of an open folder for a slot of the current analysis; a worker recognises them."""
+        instance = self._session.state.instance
+        if instance is not None:
+            work = opening.open_set(instance.id, instance.spec.slot(slot), media_set)
+            title = self.tr("Reading {name}").format(name=media_set.name)
+            self._pipeline.submit("probe", Job(("set", instance.id, slot), title, work))
+
+    def _job_event(self, event: Event) -> None:
+        if event.kind == "output" and isinstance(event.value, SetReady):
+            self.bind(event.value.slot, event.value.media, number=event.value.instance)

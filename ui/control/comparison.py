@@ -1,0 +1,252 @@
+"""Two layers against each other: which, how they are shown, and how far they agree."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.progress import Progress
+from cvstudio.models import MODELS, ModelSpec
+from cvstudio.results.agreement import Agreement
+from cvstudio.results.result import agreement
+from cvstudio.session.layers import layers_on, on_canvas, with_copy, with_current, without_layer
+from cvstudio.session.session import Session, State, replace_instance
+from cvstudio.session.transitions import with_rival
+from ui.control.frame_on_screen import Shown, ShownLayer
+from ui.control.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from cvstudio.run.composition import Comparison
+
+OWNER = "agreement"
+
+
+class Comparing(QObject):
+    """The comparison that is on screen, if there is one.
+
+    Signals
+    -------
+    changed : it began, ended, or is shown in another way
+    agreed : `agreement` is another
+    """
+
+    changed = Signal()
+    agreed = Signal()
+
+    def __init__(self, session: Session, pipeline: Pipeline, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._pipeline = pipeline
+        self._ids: tuple[int, int] | None = None
+        self._added: int | None = None
+        self._compared: tuple[Any, Any] = (None, None)
+        self.beside = True
+        self.split = 0.5
+        self._seen: Shown = Shown(None, None, ())
+        self.agreement: Agreement | None = None
+        session.listen(lambda old, new: self._state_changed(new))
+        pipeline.job_event.connect(self._job_event)
+
+    # What is compared -----------------------------------------------------------------------------------------------
+
+    @property
+    def sides(self) -> tuple[AnalysisInstance, AnalysisInstance] | None:
+        """Left and right; None where nothing is compared."""
+        if self._ids is None:
+            return None
+        by_id = {item.id: item for item in self._session.state.instances}
+        return by_id[self._ids[0]], by_id[self._ids[1]]
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """What an export shows; None where nothing is compared."""
+        from cvstudio.run.composition import Comparison
+
+        sides = self.sides
+        if sides is None:
+            return None
+        left, right = map(self._session.state.linked, sides)
+        return Comparison(left, right, None if self.beside else self.split)
+
+    @property
+    def current_side(self) -> int | None:
+        """0 or 1: whose controls are shown; None where nothing is compared."""
+        return None if self._ids is None else self._ids.index(self._session.state.current)
+
+    def can_start(self) -> bool:
+        """Whether there is something on the canvas to be compared with something else."""
+        instance = self._session.state.instance
+        return instance is not None and instance.complete and not instance.lacks_model and on_canvas(instance.spec)
+
+    def layers(self) -> list[AnalysisInstance]:
+        """The other layers that the current one can be compared with."""
+        state = self._session.state
+        return [
+            item
+            for item in layers_on(state)
+            if item.id != state.current and item.complete and not item.lacks_model and on_canvas(item.spec)
+        ]
+
+    def models(self) -> list[ModelSpec]:
+        """The other models that the current analysis could use."""
+        instance = self._session.state.instance
+        return [] if instance is None else [model for model in instance.spec.models if model.key != instance.model]
+
+    # Intents --------------------------------------------------------------------------------------------------------
+
+    def start_settings(self) -> None:
+        """Compare the current layer with a copy of it, whose settings are then changed."""
+        self.end()
+        state = self._session.state
+        if self.can_start():
+            self._begin(self.tr("Compare settings"), with_copy(state, state.current, self._session.next_id))
+
+    def start_model(self, key: str) -> None:
+        """Compare the current layer with another model in its place."""
+        self.end()
+        state = self._session.state
+        if self.can_start():
+            title = self.tr("Compare with {model}").format(model=MODELS[key].title)
+            self._begin(title, with_rival(state, state.current, key, self._session.next_id))
+
+    def start_layer(self, number: int) -> None:
+        """Compare the current layer with another one that is there."""
+        self.end()
+        if self.can_start() and any(item.id == number for item in self.layers()):
+            self._begin(self.tr("Compare layers"), with_current(self._session.state, number), added=False)
+
+    def _begin(self, title: str, new: State, *, added: bool = True) -> None:
+        left = self._session.state.current
+        for number in (left, new.current):
+            instance = next(item for item in new.instances if item.id == number)
+            new = replace_instance(new, dataclasses.replace(instance, visible=True))
+        self._session.change(title, new)
+        self._ids = (left, new.current)
+        self._added = new.current if added else None
+        self._forget()
+        self.changed.emit()
+
+    def end(self) -> bool:
+        """Back to one: the side whose controls are shown stays, the other one is hidden, or gone if it came for the
+        comparison. False where nothing was compared."""
+        if self._ids is None:
+            return False
+        state = self._session.state
+        other = self._ids[self._ids[0] == state.current]
+        self._ids = None
+        if other == self._added:
+            state = without_layer(state, other)
+        else:
+            instance = next(item for item in state.instances if item.id == other)
+            state = replace_instance(state, dataclasses.replace(instance, visible=False))
+        self._added = None
+        self._forget()
+        self._session.change(self.tr("End the comparison"), state)
+        self.changed.emit()
+        return True
+
+    def choose_side(self, side: int) -> None:
+        """Show the controls of the left (0) or right (1) side."""
+        if self._ids is not None and self._ids[side] != self._session.state.current:
+            state = with_current(self._session.state, self._ids[side])
+            self._session.change(self.tr("Choose layer"), state, undoable=False)
+
+    def swap(self) -> None:
+        """Left to the right, and right to the left."""
+        if self._ids is not None:
+            self._ids = self._ids[::-1]
+            self._forget()
+            self.changed.emit()
+
+    def show_beside(self, beside: bool) -> None:
+        """Beside each other, or under a line."""
+        if beside != self.beside:
+            self.beside = beside
+            self.changed.emit()
+
+    def set_split(self, share: float) -> None:
+        """Where the line is, 0..1 of the picture's width; who draws it knows already."""
+        self.split = min(max(share, 0.0), 1.0)
+
+    # What they say --------------------------------------------------------------------------------------------------
+
+    def look_at(self, shown: Shown) -> None:
+        """New results are on screen."""
+        self._seen = shown
+        if self._ids is not None:
+            self._judge()
+
+    @property
+    def shown(self) -> tuple[ShownLayer | None, ShownLayer | None]:
+        """What is on screen of both sides; None for one that has nothing yet."""
+        by_id = {layer.layer.instance.id: layer for layer in self._seen.layers}
+        return (by_id.get(self._ids[0]), by_id.get(self._ids[1])) if self._ids is not None else (None, None)
+
+    def partner(self, number: int, *, of_left: bool) -> int | None:
+        """The id on the other side of what is the same thing as the part with id `number`; None where none is."""
+        return None if self.agreement is None else self.agreement.partner_of(number, of_left=of_left)
+
+    def secs(self, side: int) -> dict[str, float]:
+        """By stage, how long the last runs of one side took (median); what always came from the cache is not there."""
+        sides = self.sides
+        if sides is None:
+            return {}
+        names = [stage.name for stage in sides[side].spec.stages]
+        found = {name: self._pipeline.timings.get((sides[side].id, name)) for name in names}
+        return {name: timing.median_secs for name, timing in found.items() if timing is not None}
+
+    def network_secs(self, side: int) -> float | None:
+        """How long the network of one side took (median), or its slowest stage where there is none; None where the
+        network's output came from the cache."""
+        sides, secs = self.sides, self.secs(side)
+        if sides is None:
+            return None
+        networks = [stage.name for stage in sides[side].spec.stages if stage.uses_network]
+        if networks:
+            return sum(secs[name] for name in networks) if all(name in secs for name in networks) else None
+        return max(secs.values(), default=None)
+
+    def _forget(self) -> None:
+        self._compared = (None, None)
+        self.agreement = None
+        self._judge()
+        self.agreed.emit()
+
+    def _judge(self) -> None:
+        """Compare the results on a worker, where both are there and another one than before."""
+        one, other = self.shown
+        if self._ids is None or one is None or other is None or one.stale or other.stale:
+            return
+        results = one.result, other.result
+        if any(result is None for result in results) or all(
+            new is old for new, old in zip(results, self._compared, strict=True)
+        ):
+            return
+        self._compared = results
+
+        def work(progress: Progress) -> Iterator[Any]:
+            progress.check()
+            yield (agreement(*results),)
+
+        self._pipeline.submit("pool", Job(OWNER, "", work, tag=results))
+
+    def _job_event(self, event: Event) -> None:
+        if event.job.owner == OWNER and event.kind == "output" and event.job.tag is self._compared:
+            (self.agreement,) = event.value
+            self.agreed.emit()
+
+    def _state_changed(self, new: State) -> None:
+        """What is not there any more, or not looked at, is not compared."""
+        if self._ids is None:
+            return
+        there = {item.id for item in layers_on(new) if item.visible}
+        if set(self._ids) <= there and new.current in self._ids:
+            return
+        self._ids = self._added = None
+        self._forget()
+        self.changed.emit()

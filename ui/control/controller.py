@@ -1,0 +1,329 @@
+"""The only writer of the session: turns intents into changes; the presenter makes of these what is seen."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.analysis import Facts
+from cvstudio.analyses.binding import Binding
+from cvstudio.data.geometry import View
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.params import from_mapping
+from cvstudio.media import Media, MediaKind
+from cvstudio.models import MODELS, ModelSpec
+from cvstudio.results.detections import Detections
+from cvstudio.session.browsing import with_shown
+from cvstudio.session.session import Session, State, add_media, replace_instance
+from cvstudio.session.transitions import with_analysis, with_model, with_reading, with_sample, without_media
+from ui.base.translate import translated
+from ui.control import opening_jobs as opening
+from ui.control.binding import Binder
+from ui.control.comparison import Comparing
+from ui.control.frame_on_screen import Shown
+from ui.control.layers import Layers
+from ui.control.library import Library
+from ui.control.opening_jobs import SampleReady
+from ui.control.pipeline import Pipeline
+from ui.control.playback import Playback
+from ui.control.presenter import Presenter
+from ui.control.tuning import Measuring
+from ui.control.window_requests import WindowRequests
+
+if TYPE_CHECKING:
+    from cvstudio.draw import Look
+
+log = logging.getLogger(__name__)
+
+
+class Controller(QObject):
+    """Intents in, changes of the session out.
+
+    Signals
+    -------
+    state_changed : (old, new) states of the session
+    view_changed : a new `Shown` is to be painted
+    notice : (level, text) for the user
+    weights_wanted : published weights are to be offered for download
+    weights_changed : weights came to this machine
+    smooth_changed : whether a video is played smoothly instead of exactly
+    """
+
+    state_changed = Signal(object, object)
+    notice = Signal(str, str)
+    emphasis_changed = Signal()
+    pick_started = Signal(str)
+    weights_wanted = Signal(object)
+    weights_changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.requests = WindowRequests(self)
+        self.session = Session()
+        self.pipeline = Pipeline(self)
+        self.playback = Playback(self)
+        self.library = Library(self.session, self.pipeline, self)
+        self.layers = Layers(self.session, self)
+        self.binder = Binder(self.session, self.pipeline, self)
+        self.comparing = Comparing(self.session, self.pipeline, self)
+        self.presenter = Presenter(self.session, self.pipeline, self.playback, self)
+        # The presenter's own signals, not passed on: a slider's tick goes through them.
+        self.view_changed = self.presenter.view_changed
+        self.smooth_changed = self.presenter.smooth_changed
+        self.hovered_id: int | None = None
+        self.session.listen(self._state_changed)
+        self.view_changed.connect(self.comparing.look_at)
+        self.pipeline.job_event.connect(self._job_event)
+        self.pipeline.failed.connect(self._failed)
+        self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
+        self.library.notice.connect(self.notice)
+        self.binder.notice.connect(self.notice)
+        self.measuring = Measuring(self.pipeline, lambda: self.playback.playing, self)
+        self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
+
+    def warm_up(self) -> None:
+        """Load on a worker what would hold up the first picture."""
+        self.pipeline.submit("pool", Job("warm up", "", opening.warm_up))
+
+    # Opening --------------------------------------------------------------------------------------------------------
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """Open files and folders; what is open stays open if one of them fails."""
+        self.library.open(paths)
+
+    def open_sample(self, analysis: str) -> None:
+        """Begin an analysis on its own sample: what the first screen does."""
+        work = opening.prepare_sample(ANALYSES[analysis])
+        self.pipeline.submit("probe", Job(("sample", analysis), self.tr("Preparing the sample"), work))
+
+    # Intents --------------------------------------------------------------------------------------------------------
+
+    def activate(self, media: Media) -> None:
+        """Put an open medium on the canvas. A second input, such as a depth map, is shown alone."""
+        state = with_shown(self.session.state, media, self.session.next_id)
+        self.session.change(self.tr("Show {name}").format(name=media.name), state)
+        if media.kind is MediaKind.CAMERA and not self.playback.playing:
+            self.playback.play()
+
+    def open_camera(self, media: Media) -> None:
+        """Put a camera into the session and look through it."""
+        self.activate(media)
+
+    def keep(self, title: str, media: Media) -> None:
+        """Put a file that the program has written, such as a recording, into the list of media; what is shown stays."""
+        self.session.change(title, add_media(self.session.state, media))
+
+    def load(self, state: State, position_secs: float) -> None:
+        """Show the state of a project, at a moment of its medium; there is nothing to undo."""
+        self.session.load(state)
+        self.playback.seek(position_secs)
+
+    def mark_saved(self) -> None:
+        """A project's file now holds the session."""
+        self.session.mark_saved()
+
+    def close_media(self, media: Media) -> None:
+        """Take a medium out of the session."""
+        state = without_media(self.session.state, media, self.session.next_id)
+        self.session.change(self.tr("Close {name}").format(name=media.name), state)
+
+    def use_analysis(self, key: str) -> None:
+        """Make an analysis the current one, on the medium that is open where it fits."""
+        spec = ANALYSES[key]
+        state = with_analysis(self.session.state, spec, self.session.next_id)
+        self.session.change(translated(spec.title), state)
+
+    def bind(self, slot: str, binding: Binding | None) -> None:
+        """Choose what is in a slot of the current analysis; None empties it."""
+        self.binder.bind(slot, binding)
+
+    def set_value(self, name: str, value: Any, *, dragging: bool = False) -> None:
+        """Set one parameter of the current analysis; the ticks of a drag are one undo step."""
+        instance = self.session.state.instance
+        if instance is None:
+            return
+        changed = dataclasses.replace(instance, values={**instance.values, name: value})
+        try:
+            changed.params()
+        except UserError as error:
+            self.notice.emit("error", translated(str(error)))
+            return
+        merge = f"{instance.id}.{name}" if dragging else None
+        state = replace_instance(self.session.state, changed)
+        self.session.change(self.tr("Change {name}").format(name=name.replace("_", " ")), state, merge=merge)
+        if not dragging:
+            self.session.end_merge()
+
+    def end_drag(self) -> None:
+        """The mouse was let go: the next change is a step of its own."""
+        self.session.end_merge()
+
+    def set_model(self, key: str, weights: Path | None = None) -> None:
+        """Choose the model of the current analysis. Values that the new one has no place for go back to default."""
+        instance = self.session.state.instance
+        if instance is None or (instance.model == key and instance.weights == weights):
+            return
+        model = MODELS[key]
+        if not instance.spec.takes(model):
+            return
+        changed = with_model(instance, key, weights)
+        state = dataclasses.replace(replace_instance(self.session.state, changed), selection=frozenset())
+        self.session.change(self.tr("Use {model}").format(model=model.title), state)
+
+    def use_own_model(self, spec: ModelSpec) -> None:
+        """Begin with a network that the user has just added or declared anew."""
+        self.use_analysis(next(analysis.key for analysis in ANALYSES if analysis.task == spec.task))
+        self.set_model(spec.key)
+        self.pipeline.forget_failures()
+        self.state_changed.emit(self.session.state, self.session.state)
+        self.refresh()
+
+    def leave_model(self, key: str) -> None:
+        """Another model takes the place of `key`, which was removed, wherever it is in use."""
+        state = self.session.state
+        for instance in state.instances:
+            if instance.model == key:
+                other = instance.spec.first_model
+                changed = with_model(instance, other, None) if other else dataclasses.replace(instance, model="")
+                state = replace_instance(state, changed)
+        self.session.change(self.tr("Remove the model"), state)
+        self.state_changed.emit(self.session.state, self.session.state)
+        self.refresh()
+
+    def set_visible(self, number: int, visible: bool) -> None:
+        """Show or hide the result of one analysis."""
+        state = self.session.state
+        instance = next(item for item in state.instances if item.id == number)
+        title = self.tr("Show result") if visible else self.tr("Hide result")
+        self.session.change(title, replace_instance(state, dataclasses.replace(instance, visible=visible)))
+
+    def set_reading(self, media: Media, name: str, value: Any, *, dragging: bool = False) -> None:
+        """Change how a file is read: the scale of a depth map, the sound track."""
+        try:
+            state = with_reading(self.session.state, media, name, value)
+        except UserError as error:
+            self.notice.emit("error", translated(str(error)))
+            return
+        title = self.tr("Change {name}").format(name=name.replace("_", " "))
+        self.session.change(title, state, merge=f"{media.file_id}.{name}" if dragging else None)
+
+    def set_look(self, name: str, value: Any, *, dragging: bool = False) -> None:
+        """Change how results are drawn."""
+        state = self.session.state
+        new = dataclasses.replace(state, look={**state.look, name: value})
+        self.session.change(self.tr("Change the look"), new, merge=f"look.{name}" if dragging else None)
+
+    def select(self, ids: frozenset[int]) -> None:
+        """Highlight results of the current analysis."""
+        state = dataclasses.replace(self.session.state, selection=ids)
+        self.session.change(self.tr("Select"), state, undoable=False)
+
+    def hover(self, number: int | None) -> None:
+        """Point at a result of the current analysis without choosing it."""
+        if number != self.hovered_id:
+            self.hovered_id = number
+            self.emphasis_changed.emit()
+
+    def request_pick(self, name: str) -> None:
+        """The next click on the canvas sets the parameter `name`."""
+        self.pick_started.emit(name)
+
+    def pick(self, x: float, y: float) -> None:
+        """A click at (x, y) in image pixels, handed to the current analysis."""
+        instance = self.session.state.instance
+        if instance is None or instance.spec.pick is None:
+            return
+        first = self.presenter.first_output(instance.id)
+        if first is None:
+            return
+        for name, value in instance.spec.pick(first, x, y).items():
+            self.set_value(name, value)
+
+    def facts(self) -> Facts:
+        """What the current analysis knows of its input by now."""
+        instance = self.session.state.instance
+        if instance is None or instance.spec.facts is None:
+            return Facts()
+        first = self.presenter.first_output(instance.id)
+        if first is None:
+            return Facts()
+        model = instance.model_spec
+        return instance.spec.facts(first, {**(model.defaults if model else {}), **instance.values})
+
+    def undo(self) -> None:
+        self.session.undo()
+
+    def redo(self) -> None:
+        self.session.redo()
+
+    # State to view --------------------------------------------------------------------------------------------------
+
+    def _state_changed(self, old: State, new: State) -> None:
+        self.presenter.follow(old, new)
+        self.library.state_changed(old, new)
+        self.state_changed.emit(old, new)
+        self.presenter.refresh()
+
+    def set_view(self, view: View) -> None:
+        """What the canvas shows has changed."""
+        self.presenter.set_view(view)
+
+    def set_smooth(self, smooth: bool) -> None:
+        """Play at the video's own rate with the newest results that there are, or only frames with their results."""
+        self.presenter.set_smooth(smooth)
+
+    def refresh(self) -> None:
+        """Resolve again: something that is no part of the state has changed."""
+        self.presenter.refresh()
+
+    @property
+    def shown(self) -> Shown:
+        """What is on screen."""
+        return self.presenter.shown
+
+    def current_result(self) -> Any:
+        """The result of the current analysis that is on screen."""
+        return self.presenter.current_result()
+
+    def detections(self) -> Detections | None:
+        result = self.current_result()
+        return result if isinstance(result, Detections) else None
+
+    def _job_event(self, event: Event) -> None:
+        value = event.value
+        if event.kind == "failed" and event.job.tag is None:
+            self._failed(event.job.title, value)
+        elif event.kind == "output" and isinstance(value, SampleReady):
+            state = self.session.state
+            for bound in value.bindings.values():
+                state = add_media(state, bound) if isinstance(bound, Media) else state
+            state = with_sample(state, value.spec, value.bindings, self.session.next_id)
+            self.session.change(translated(value.spec.action), state)
+
+    def _failed(self, title: str, error: Exception) -> None:
+        if isinstance(error, UserError):
+            self.notice.emit("error", translated(str(error)))
+        else:
+            log.error("%s failed", title, exc_info=error)
+            text = self.tr("{title} failed: {error}. The log has the details.")
+            self.notice.emit("error", text.format(title=title or self.tr("A job"), error=str(error).rstrip(".")))
+
+    def look(self) -> Look:
+        """How results are drawn."""
+        from cvstudio.draw import Look
+
+        return from_mapping(Look, self.session.state.look)
+
+    def close(self) -> bool:
+        """Stop playing and join every thread; False where one did not end in time."""
+        self.measuring.close()
+        self.playback.close()
+        self.library.close()
+        return self.pipeline.close()

@@ -1,0 +1,261 @@
+"""Playing: the transport's clock, the sound card where there is one, and a timer that asks for frames."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from cvstudio.foundation.errors import UserError
+from cvstudio.media import Media, MediaKind
+from cvstudio.media.formats.audio import AudioReader
+from cvstudio.media.playback.player import Player
+from cvstudio.media.playback.transport import Transport
+
+TICK_MS = 8
+"""Half a frame at 60 Hz: a tick only reads a clock, and a wish that is not met yet is replaced."""
+
+
+class Playback(QObject):
+    """Position and playing of the active medium.
+
+    Signals
+    -------
+    moved : the position in seconds, for which a frame is wanted
+    sought : the position jumped
+    position_changed : for read-outs and cursors
+    playing_changed : whether it plays
+    media_changed : (duration in seconds, has sound)
+    failed : one sentence: the sound cannot be played
+    """
+
+    moved = Signal(float)
+    sought = Signal()
+    position_changed = Signal(float)
+    playing_changed = Signal(bool)
+    media_changed = Signal(float, bool)
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._media: Media | None = None
+        self._transport = Transport(0.0)
+        self._player: Player | None = None
+        self._running = False  # a camera: it has no clock
+        self._silent = False
+        self._volume = 1.0
+        self._muted = False
+        self._frame_pts: float | None = None
+        self._began_secs = 0.0
+        self.frames_shown = 0
+        self.every_frame = False
+        self._led_secs = 0.0  # where the clock stands while it follows the frames
+        self._timer = QTimer(self, interval=TICK_MS)
+        self._timer.timeout.connect(self._tick)
+
+    @property
+    def media(self) -> Media | None:
+        return self._media
+
+    @property
+    def position_secs(self) -> float:
+        return self._transport.position_secs if not self._is_camera else self._frame_pts or 0.0
+
+    @property
+    def _is_camera(self) -> bool:
+        return self._media is not None and self._media.kind is MediaKind.CAMERA
+
+    @property
+    def frame_pts(self) -> float | None:
+        """When the frame on screen begins."""
+        return self._frame_pts
+
+    @property
+    def playing(self) -> bool:
+        return self._running or self._transport.playing
+
+    @property
+    def duration_secs(self) -> float:
+        return self._transport.duration_secs
+
+    @property
+    def shows_frames(self) -> bool:
+        """Whether it plays a moving picture."""
+        return self.playing and self._media is not None and self._media.moving
+
+    @property
+    def frames_dropped(self) -> int:
+        """Frames of the video that were due since playing began and were not shown."""
+        rate = (self._media.frame_rate if self._media else None) or 0.0
+        if self.every_frame:
+            return 0
+        return max(0, int((self.position_secs - self._began_secs) * rate) - self.frames_shown)
+
+    def set_media(self, media: Media | None, *, going_on: bool = False) -> None:
+        """Stop, and begin at the start of `media`; `going_on` keeps the place, and playing."""
+        position_secs, playing = (self.position_secs, self.playing) if going_on else (0.0, False)
+        self.pause()
+        self._close_player()
+        self._media = media
+        self._silent = False
+        duration = (media.duration_secs if media else None) or 0.0
+        self._transport = Transport(duration)
+        self._frame_pts = None
+        self._transport.seek(min(position_secs, duration))
+        self.media_changed.emit(duration, bool(media and media.has_sound))
+        self.position_changed.emit(self.position_secs)
+        if playing:
+            self.play()
+
+    def toggle(self) -> None:
+        self.pause() if self.playing else self.play()
+
+    def play(self) -> None:
+        """Play from here, from the beginning where the end is reached."""
+        if self._is_camera:
+            self._running, self.frames_shown = True, 0
+            self._timer.start()
+            self.playing_changed.emit(True)
+            return
+        if self._media is None or self.duration_secs <= 0:
+            return
+        if self.position_secs >= self.duration_secs - 1e-3:
+            self._transport.seek(0.0)
+        self._start_sound()
+        self._began_secs, self.frames_shown = self.position_secs, 0
+        self._transport.play()
+        self._timer.start()
+        self.playing_changed.emit(True)
+
+    def pause(self) -> None:
+        if not self.playing:
+            return
+        self._running = False
+        self._transport.pause()
+        if self._player is not None:
+            self._player.pause()
+        self._transport.follow(None)
+        self._timer.stop()
+        self.playing_changed.emit(False)
+        self.position_changed.emit(self.position_secs)
+
+    def seek(self, secs: float) -> None:
+        """Go to `secs`; playing goes on. A camera only knows what is now."""
+        if self._is_camera:
+            return
+        playing = self.playing
+        self._began_secs, self.frames_shown = secs, 0
+        self._frame_pts, self._led_secs = None, min(max(secs, 0.0), self.duration_secs)
+        self._transport.seek(self._led_secs)
+        if playing and self._player is not None:
+            self._player.seek(self.position_secs)
+        self.sought.emit()
+        self.position_changed.emit(self.position_secs)
+        self.moved.emit(self.position_secs)
+
+    def step(self, frames: int) -> None:
+        """Pause and go `frames` frames on (or back); a sound goes by tenths of a second."""
+        if self._is_camera:
+            return
+        self.pause()
+        rate = (self._media.frame_rate if self._media else None) or 10.0
+        base = self._frame_pts if self._frame_pts is not None else self.position_secs
+        # The middle of the wanted frame: a frame lasts from its own time to the next one's.
+        self.seek(base + frames / rate + (0.5 / rate if self._frame_pts is not None else 0.0))
+
+    @property
+    def loop(self) -> tuple[float, float] | None:
+        """The part that is played again and again, in seconds."""
+        return self._transport.loop
+
+    def set_loop(self, start: float | None, stop: float | None) -> None:
+        """Play `start`..`stop` again and again; None plays to the end once."""
+        self._transport.loop = (start, stop) if start is not None and stop is not None else None
+
+    def set_speed(self, speed: float) -> None:
+        """Sound is only played at its own speed. 0 leaves the clock: every frame, as fast as they come."""
+        self.every_frame = speed == 0
+        self._transport.speed = speed or 1.0
+        if self.playing:
+            self._stop_sound()
+            self._start_sound()
+
+    def finish(self) -> None:
+        """The last frame is on screen, where the frames lead and not the clock."""
+        if self.playing:
+            self.pause()
+            self._transport.seek(self.duration_secs)
+            self.position_changed.emit(self.position_secs)
+
+    def set_volume(self, volume: float) -> None:
+        self._volume = volume
+        if self._player is not None:
+            self._player.set_volume(volume)
+
+    def set_muted(self, muted: bool) -> None:
+        self._muted = muted
+        if self._player is not None:
+            self._player.mute(muted)
+
+    def shown(self, pts: float | None) -> None:
+        """The frame of `pts` is on screen: where a step begins."""
+        if pts is not None and pts != self._frame_pts:
+            self.frames_shown += 1
+            self._frame_pts = pts
+        if pts is not None and self._transport.playing:
+            self._led_secs = pts
+
+    def close(self) -> None:
+        self._timer.stop()
+        self._running = False
+        self._transport.pause()
+        self._close_player()
+
+    def _start_sound(self) -> None:
+        media = self._media
+        if self.every_frame:
+            self._led_secs = self._transport.position_secs
+            self._transport.follow(lambda: self._led_secs)
+            return
+        if media is None or not media.has_sound or self._silent or self._transport.speed != 1.0:
+            return
+        try:
+            if self._player is None:
+                self._player = Player(lambda: AudioReader(media))
+                self._player.set_volume(self._volume)
+                self._player.mute(self._muted)
+            self._player.play(self.position_secs)
+        except UserError as error:
+            self._go_silent(error)
+            return
+        self._transport.follow(self._player.clock, self._player.seek)
+
+    def _go_silent(self, error: UserError) -> None:
+        """Say why there is no sound, once, and go on by the computer's own clock."""
+        self._silent = True
+        self._close_player()
+        self.failed.emit(str(error))
+
+    def _stop_sound(self) -> None:
+        self._transport.follow(None)
+        if self._player is not None:
+            self._player.pause()
+
+    def _close_player(self) -> None:
+        self._transport.follow(None)
+        if self._player is not None:
+            self._player.close()
+            self._player = None
+
+    def _tick(self) -> None:
+        if self._player is not None and self._player.error is not None:
+            self._go_silent(self._player.error)
+        loop = self._transport.loop
+        if self.every_frame and loop is not None and self._led_secs >= loop[1]:
+            self.seek(loop[0])
+        before = self.position_secs
+        self.position_changed.emit(before)
+        if self._media is not None and self._media.moving:
+            self.moved.emit(before)
+        if not self.playing:
+            self._stop_sound()
+            self._timer.stop()
+            self.playing_changed.emit(False)

@@ -1,0 +1,59 @@
+"""Following every frame of a video in the background."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.analyses.temporal import Chain
+from cvstudio.foundation.lanes import Work
+from cvstudio.foundation.progress import Progress
+from cvstudio.models.runtime.precision import Precision, Wanted
+
+TELL_SECS = 1.0
+"""Between two looks at how far it is."""
+CACHE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class FollowedSoFar:
+    """The frames from the beginning of a video on, without a gap."""
+
+    key: Hashable
+    chain: Chain
+
+
+def follow_all(
+    instance: AnalysisInstance, *, device: str, precision: Wanted, ways: Mapping[tuple[str, ...], Precision]
+) -> Work:
+    """Follow `instance` through its whole video, where and how the window's host computes: what is counted is found
+    again by that. Yields a `FollowedSoFar` now and then, and at the end."""
+
+    def work(progress: Progress) -> Iterator[Any]:
+        from cvstudio.analyses.temporal import Followed
+        from cvstudio.foundation.cache import Cache
+        from cvstudio.run.runner import Runner
+
+        followed = Followed(keep=1)
+        told = time.monotonic()
+        # A cache of its own: every frame of a video would push out what is on screen.
+        cache = Cache(budget_bytes=CACHE_BYTES)
+        with Runner(device=device, precision=precision, ways=ways, cache=cache) as runner:
+            for _ in runner.frames(instance, progress, followed=followed):
+                progress.check()
+                if time.monotonic() - told > TELL_SECS:
+                    told = time.monotonic()
+                    yield _so_far(followed.all())
+            yield _so_far(followed.all())
+
+    return work
+
+
+def _so_far(chains: tuple[tuple[Hashable, Chain], ...]) -> FollowedSoFar | None:
+    if not chains:
+        return None
+    key, chain = chains[0]
+    return FollowedSoFar(key, chain.copied())

@@ -1,0 +1,69 @@
+"""Networks answer at once; how they compute quickest is found out while nobody waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer
+
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.progress import Progress
+from cvstudio.models.inspection.tuning_process import measured_beside
+from cvstudio.models.spec import ModelSpec
+from ui.control.pipeline import Pipeline
+
+OWNER = LANE = "measuring"
+IDLE_MS = 2000
+"""What was just looked at is rarely the last for some seconds: a change may follow."""
+
+
+class Measuring(QObject):
+    """Measures, one after the other, the networks of which the host does not know their quickest way."""
+
+    def __init__(self, pipeline: Pipeline, busy: Callable[[], bool], parent: QObject) -> None:
+        super().__init__(parent)
+        self._pipeline = pipeline
+        self._busy = busy
+        self._closed = False
+        self._running: tuple[ModelSpec, Path | None] | None = None
+        self._soon = QTimer(self, interval=IDLE_MS, singleShot=True)
+        self._soon.timeout.connect(self._look)
+        pipeline.job_event.connect(self._event)
+
+    def close(self) -> None:
+        """Begin nothing more; calling it again is harmless."""
+        self._closed = True
+        self._soon.stop()
+
+    def _event(self, event: Event) -> None:
+        if self._closed:
+            return
+        if event.job.owner != OWNER:
+            if self._running is None and self._pipeline.host.unmeasured:
+                self._soon.start()  # anew with each event: it has to become quiet first
+        elif event.kind == "output" and self._running is not None:
+            self._pipeline.host.measured(*self._running, event.value)
+        elif event.kind in ("finished", "failed", "cancelled") and self._running is not None:
+            # Whatever came of it, once is enough.
+            self._pipeline.host.forget_unmeasured(*self._running)
+            self._running = None
+            if self._pipeline.host.unmeasured:
+                self._soon.start()
+
+    def _look(self) -> None:
+        host = self._pipeline.host
+        if self._running is not None or not host.unmeasured:
+            return
+        if self._busy() or self._pipeline.busy:
+            self._soon.start()
+            return
+        spec, weights = self._running = host.unmeasured[0]
+        device = host.device
+
+        def work(progress: Progress) -> Iterator[Any]:
+            yield from measured_beside(spec.key, weights, device, progress)
+
+        title = self.tr("Looking for the quickest way to compute {model}").format(model=spec.title)
+        self._pipeline.submit(LANE, Job(OWNER, title, work))

@@ -1,0 +1,116 @@
+"""Choosing a camera: one that is connected, or a file that pretends to be one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cvstudio.foundation.errors import UserError
+from cvstudio.media.camera import SIZES, camera, devices
+from cvstudio.media.formats.simulated_camera import simulated_camera
+from ui.base.icons import icon
+from ui.base.translate import translated
+from ui.widgets.choice_rows import Combo
+
+
+class CameraDialog(QDialog):
+    """Tells which camera the user wants.
+
+    Signals
+    -------
+    chosen : a Media
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Open Camera"))
+        self.setMinimumWidth(420)
+        self.device = Combo()
+        self.device.setAccessibleName(self.tr("Camera"))
+        self.device.setPlaceholderText(self.tr("none"))
+        for found in devices():
+            self.device.addItem(f"{found.name} ({found.place})", found.place)
+        self.size_picker = Combo()
+        self.size_picker.setAccessibleName(self.tr("Size"))
+        self.size_picker.addItem(self.tr("as the camera likes"), None)
+        for size in SIZES:
+            self.size_picker.addItem(f"{size.width} × {size.height}", size)
+        connected = self.device.count() > 0
+        form = QFormLayout()
+        form.setSpacing(8)
+        form.addRow(self.tr("Camera"), self.device)
+        form.addRow(self.tr("Size"), self.size_picker)
+        self.message = QLabel()
+        self.message.setObjectName("quiet")
+        self.message.setWordWrap(True)
+        self.message.setText(
+            self.tr("Or let a video or a folder of pictures be the camera: it is sent in real time, again and again.")
+            if connected
+            else self.tr("No camera is connected. Plug one in and open this again, or let a file be the camera.")
+        )
+        video = QPushButton(icon("film"), self.tr("Choose a video …"))
+        video.setAutoDefault(False)
+        video.clicked.connect(self._choose_video)
+        folder = QPushButton(icon("images"), self.tr("Choose a folder …"))
+        folder.setAutoDefault(False)
+        folder.clicked.connect(self._choose_folder)
+        files = QHBoxLayout()
+        files.setSpacing(8)
+        files.addWidget(video)
+        files.addWidget(folder)
+        files.addStretch(1)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        # Icons of the platform's own would be the only coloured ones.
+        buttons.button(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())
+        self.open_button = buttons.addButton(self.tr("Open"), QDialogButtonBox.ButtonRole.AcceptRole)
+        for item in (self.open_button, self.device, self.size_picker):
+            item.setEnabled(connected)
+        buttons.accepted.connect(self._choose_device)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(12)
+        layout.addLayout(form)
+        layout.addWidget(self.message)
+        layout.addLayout(files)
+        layout.addSpacing(4)
+        layout.addWidget(buttons)
+
+    def _choose_device(self) -> None:
+        self.chosen.emit(camera(self.device.currentData(), self.size_picker.currentData()))
+        self.accept()
+
+    def _choose_video(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("A video as the camera"))
+        if name:
+            self.pretend(Path(name))
+
+    def _choose_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, self.tr("A folder of pictures as the camera"))
+        if name:
+            self.pretend(Path(name))
+
+    def pretend(self, path: Path) -> None:
+        """Let `path` be the camera; says why where it cannot be one."""
+        try:
+            found = simulated_camera(path)
+        except UserError as error:
+            self.message.setText(translated(str(error)))
+            return
+        self.chosen.emit(found)
+        self.accept()

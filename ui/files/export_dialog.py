@@ -1,0 +1,407 @@
+"""The export dialog: what, in which format, how, and where to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QIcon, QPainter
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QScrollArea,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cvstudio.exporters import EXPORTERS, Exporter, exporters_for
+from cvstudio.results.result import Placement
+from ui.base import theme
+from ui.base.icons import icon
+from ui.base.settings import Settings
+from ui.base.translate import translated
+from ui.files.format_options import FormatOptions
+from ui.widgets.choice_rows import Combo
+from ui.widgets.param_form import ParamForm
+
+MOMENT, PART, WHOLE, MEDIA, FOLDER = "moment", "part", "whole", "media", "folder"
+REPLACE, KEEP = "replace", "keep"
+LIST_WIDTH = 300
+ROW_HEIGHT = 44
+SUMMARY_PX = 11
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user wants exported.
+
+    Parameters
+    ----------
+    format : key
+    scope : "moment" (the picture or frame), "part" or "whole" of a video, "media" (all that are open), "folder"
+    folder, name : where to; `name` is empty for several files
+    options : of the format
+    keep : whether a file that is there already stays, and the new one gets a number
+    source : of the scope "folder"
+    part : (start, stop) in seconds of the scope "part"
+    """
+
+    format: str
+    scope: str
+    folder: Path
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+    keep: bool = False
+    source: Path | None = None
+    part: tuple[float, float] | None = None
+
+    @property
+    def exporter(self) -> Exporter:
+        return EXPORTERS[self.format]
+
+    @property
+    def several(self) -> bool:
+        """Whether it is a batch of files."""
+        return self.scope in (MEDIA, FOLDER)
+
+    @property
+    def path(self) -> Path:
+        """The file or folder that is written; one that is not there yet where the old one is to stay."""
+        path = self.folder / self.name
+        number = 2
+        while self.keep and path.exists():
+            path = self.folder / f"{_stem(self.name, self.exporter.suffix)} {number}{self.exporter.suffix}"
+            number += 1
+        return path
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What there is to export.
+
+    result_type : of the current analysis; stem : how its files are called; video : it is a video;
+    part : (start, stop) in seconds of the loop, where there is one; count : how many media are open
+    """
+
+    result_type: type[Any]
+    stem: str
+    analysis: str
+    video: bool = False
+    part: tuple[float, float] | None = None
+    count: int = 1
+
+
+class _FormatDelegate(QStyledItemDelegate):
+    """A title, and under it what the format is for."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(LIST_WIDTH - 24, ROW_HEIGHT)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        painter.save()
+        rect: QRect = option.rect.adjusted(2, 1, -2, -1)
+        state = option.state
+        chosen, hovered = state & QStyle.StateFlag.State_Selected, state & QStyle.StateFlag.State_MouseOver
+        if chosen or hovered:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.colour("selection" if chosen else "raised"))
+            painter.drawRoundedRect(rect, 4, 4)
+        inner = rect.adjusted(8, 4, -8, -4)
+        font = QFont(option.font)
+        painter.setFont(font)
+        painter.setPen(theme.colour("text"))
+        top = QRect(inner.left(), inner.top(), inner.width(), inner.height() // 2)
+        painter.drawText(top, Qt.AlignmentFlag.AlignVCenter, str(index.data()))
+        painter.setPen(theme.colour("text" if chosen else "quiet"))
+        font.setPixelSize(SUMMARY_PX)
+        painter.setFont(font)
+        below = QRect(inner.left(), top.bottom() + 1, inner.width(), inner.height() // 2)
+        summary = str(index.data(Qt.ItemDataRole.ToolTipRole))
+        summary = painter.fontMetrics().elidedText(summary, Qt.TextElideMode.ElideRight, below.width())
+        painter.drawText(below, Qt.AlignmentFlag.AlignVCenter, summary)
+        painter.restore()
+
+
+class ExportDialog(QDialog):
+    """Asks once for everything and remembers it.
+
+    Signals
+    -------
+    wished : a `Wish`; the dialog has closed
+    """
+
+    wished = Signal(object)
+
+    def __init__(self, window: QWidget, subject: Subject, settings: Settings, folder: Path) -> None:
+        super().__init__(window)
+        self.setWindowTitle(self.tr("Export"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setMinimumSize(620, 420)
+        self.resize(760, 520)
+        self._subject = subject
+        self._settings = settings
+        self._named = False
+        self._source = Path(settings.text("export/source", ""))
+        self._build(folder)
+        self._fill_scopes()
+        self._fill_formats(settings.text("export/format", "png"))
+        self.formats.setFocus()
+
+    # Building -------------------------------------------------------------------------------------------------------
+
+    def _build(self, folder: Path) -> None:
+        self.scope = Combo()
+        self.scope.setAccessibleName(self.tr("What"))
+        self.scope.activated.connect(lambda _: self._scope_chosen())
+        self.formats = QListWidget()
+        self.formats.setAccessibleName(self.tr("Format"))
+        self.formats.setItemDelegate(_FormatDelegate(self.formats))
+        self.formats.setMouseTracking(True)
+        self.formats.setFixedWidth(LIST_WIDTH)
+        self.formats.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.formats.currentItemChanged.connect(lambda _new, _old: self._format_chosen())
+        self.formats.itemDoubleClicked.connect(lambda _: self.accept())
+        self._title = QLabel()
+        self._title.setObjectName("card-title")
+        self._about = QLabel()
+        self._about.setObjectName("quiet")
+        self._about.setWordWrap(True)
+        self.options = FormatOptions(self._settings, "export/options")
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(4, 4, 8, 4)
+        column.setSpacing(8)
+        for widget in (self._title, self._about, self.options):
+            column.addWidget(widget)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(right)
+        middle = QHBoxLayout()
+        middle.setSpacing(16)
+        middle.addWidget(self.formats)
+        middle.addWidget(scroll, 1)
+
+        self.folder = QLineEdit(str(folder))
+        self.folder.setAccessibleName(self.tr("Folder"))
+        self.folder.textEdited.connect(lambda _: self._update())
+        self.browse = QToolButton()
+        self.browse.setIcon(icon("folder-open"))
+        self.browse.setToolTip(self.tr("Choose a folder"))
+        self.browse.setAccessibleName(self.browse.toolTip())
+        self.browse.clicked.connect(self._browse)
+        self.name = QLineEdit()
+        self.name.setAccessibleName(self.tr("Name"))
+        self.name.textEdited.connect(self._name_edited)
+        self.policy = Combo()
+        self.policy.setAccessibleName(self.tr("If it is there"))
+        self.policy.addItem(self.tr("Replace"), REPLACE)
+        self.policy.addItem(self.tr("Keep both"), KEEP)
+        self.policy.setCurrentIndex(max(0, self.policy.findData(self._settings.text("export/policy", REPLACE))))
+        self.policy.activated.connect(lambda _: self._update())
+        self._name_label = QLabel(self.tr("Name"))
+        self._policy_label = QLabel(self.tr("If it is there"))
+        where = QGridLayout()
+        where.setSpacing(8)
+        where.setColumnStretch(1, 1)
+        where.addWidget(QLabel(self.tr("Folder")), 0, 0)
+        where.addWidget(self.folder, 0, 1, 1, 3)
+        where.addWidget(self.browse, 0, 4)
+        where.addWidget(self._name_label, 1, 0)
+        where.addWidget(self.name, 1, 1)
+        where.addWidget(self._policy_label, 1, 2)
+        where.addWidget(self.policy, 1, 3, 1, 2)
+        self.hint = QLabel()
+        self.hint.setObjectName("quiet")
+        self.hint.setWordWrap(True)
+        self.hint.setTextFormat(Qt.TextFormat.PlainText)
+
+        top = QHBoxLayout()
+        top.setSpacing(8)
+        top.addWidget(QLabel(self.tr("What")))
+        top.addWidget(self.scope, 1)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        # Some styles put a picture of their own on it, in colours of their own.
+        self.buttons.button(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())
+        self.ok = self.buttons.addButton(self.tr("Export"), QDialogButtonBox.ButtonRole.AcceptRole)
+        self.ok.setDefault(True)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(12)
+        layout.addLayout(top)
+        layout.addLayout(middle, 1)
+        layout.addLayout(where)
+        layout.addWidget(self.hint)
+        layout.addWidget(self.buttons)
+
+    def _fill_scopes(self) -> None:
+        subject = self._subject
+        choices = [(self.tr("This frame") if subject.video else self.tr("This picture"), MOMENT)]
+        if subject.video and subject.part is not None:
+            start, stop = subject.part
+            choices.append((self.tr("The loop, {start:.2f} to {stop:.2f} s").format(start=start, stop=stop), PART))
+        if subject.video:
+            choices.append((self.tr("The whole video"), WHOLE))
+        if subject.count > 1:
+            choices.append((self.tr("All {count} open media").format(count=subject.count), MEDIA))
+        choices.append((self.tr("A folder …"), FOLDER))
+        if not subject.video and subject.result_type.placement is Placement.OWN_VIEW:
+            choices[0] = (self.tr("This sound"), MOMENT)
+        for title, key in choices:
+            self.scope.addItem(title, key)
+        # A folder is asked for, so it is never what the dialog opens with.
+        before = self._settings.text("export/scope", MOMENT)
+        self.scope.setCurrentIndex(max(0, self.scope.findData(before) if before != FOLDER else 0))
+
+    def _offered(self) -> Sequence[Exporter]:
+        scope = self.scope.currentData()
+        kind = self._subject.result_type
+        if scope in (PART, WHOLE):
+            return exporters_for(kind, video=True)
+        found = list(exporters_for(kind))
+        if scope in (MEDIA, FOLDER):
+            found += [item for item in exporters_for(kind, video=True) if item not in found]
+        return found
+
+    def _fill_formats(self, wanted: str) -> None:
+        self.formats.blockSignals(True)
+        self.formats.clear()
+        # What shows the picture stands first: most come for that.
+        for exporter in sorted(self._offered(), key=lambda exporter: not exporter.draws):
+            item = QListWidgetItem(translated(exporter.title))
+            item.setData(Qt.ItemDataRole.UserRole, exporter.key)
+            item.setToolTip(translated(exporter.summary))
+            self.formats.addItem(item)
+        keys = [self.formats.item(row).data(Qt.ItemDataRole.UserRole) for row in range(self.formats.count())]
+        self.formats.setCurrentRow(keys.index(wanted) if wanted in keys else 0)
+        self.formats.blockSignals(False)
+        self._format_chosen()
+
+    # What is chosen -------------------------------------------------------------------------------------------------
+
+    def choose(self, key: str, scope: str | None = None) -> None:
+        """Choose scope and format. Raises ValueError where they are not offered together."""
+        if scope is not None:
+            self.scope.setCurrentIndex(self.scope.findData(scope))
+        self._fill_formats(key)
+        if self.exporter.key != key:
+            raise ValueError(f"the format '{key}' is not offered")
+
+    @property
+    def form(self) -> ParamForm:
+        """The options of the chosen format; raises KeyError where it has none."""
+        return self.options.form(self.exporter.key)
+
+    @property
+    def exporter(self) -> Exporter:
+        """The chosen format."""
+        key: str = self.formats.currentItem().data(Qt.ItemDataRole.UserRole)
+        return EXPORTERS[key]
+
+    def _scope_chosen(self) -> None:
+        if self.scope.currentData() == FOLDER:
+            start = str(self._source) if self._source.parts else self.folder.text()
+            name = QFileDialog.getExistingDirectory(self, self.tr("Folder with the files"), start)
+            if not name:
+                self.scope.setCurrentIndex(0)
+            else:
+                self._source = Path(name)
+        self._fill_formats(self.exporter.key)
+
+    def _format_chosen(self) -> None:
+        exporter = self.exporter
+        self._title.setText(translated(exporter.title))
+        self._about.setText(translated(exporter.summary))
+        self.options.set_formats([exporter])
+        if not self._named:
+            ending = f"-{exporter.key}" if exporter.folder else exporter.suffix
+            self.name.setText(self._subject.stem + ending)
+        else:
+            self.name.setText(_stem(self.name.text(), *(item.suffix for item in EXPORTERS)) + exporter.suffix)
+        self._update()
+
+    def _name_edited(self, text: str) -> None:
+        self._named = bool(text)
+        self._update()
+
+    def _browse(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, self.tr("Export to"), self.folder.text())
+        if name:
+            self.folder.setText(name)
+            self._update()
+
+    def wish(self) -> Wish:
+        """What the controls say."""
+        exporter, scope = self.exporter, self.scope.currentData()
+        name = self.name.text().strip()
+        if name and not exporter.folder and not name.lower().endswith(exporter.suffix):
+            name += exporter.suffix
+        return Wish(
+            exporter.key,
+            scope,
+            Path(self.folder.text()).expanduser(),
+            "" if scope in (MEDIA, FOLDER) else name,
+            self.options.values(exporter),
+            self.policy.currentData() == KEEP,
+            self._source if scope == FOLDER else None,
+            self._subject.part if scope == PART else None,
+        )
+
+    def _update(self) -> None:
+        wish = self.wish()
+        for widget in (self.name, self._name_label, self.policy, self._policy_label):
+            widget.setEnabled(not wish.several)
+        there = not wish.several and bool(wish.name) and (wish.folder / wish.name).exists()
+        if wish.several:
+            whose = self._source.name if wish.source else self.tr("the open media")
+            text = self.tr("Every file of {whose} is worked on; what is done already is not done again.")
+            self.hint.setText(text.format(whose=whose))
+        elif not wish.folder.is_dir():
+            self.hint.setText(self.tr("This folder is not there; it is made."))
+        elif there and wish.keep:
+            self.hint.setText(self.tr("Is written as {name}.").format(name=wish.path.name))
+        elif there and not wish.exporter.folder:
+            self.hint.setText(self.tr("{name} is there already; it is replaced.").format(name=wish.name))
+        else:
+            self.hint.setText("")
+        self.ok.setEnabled(bool(self.folder.text().strip()) and (wish.several or bool(wish.name)))
+
+    def accept(self) -> None:
+        if not self.ok.isEnabled():
+            return
+        wish = self.wish()
+        self._settings.set("export/format", wish.format)
+        self._settings.set("export/scope", wish.scope)
+        self._settings.set("export/policy", KEEP if wish.keep else REPLACE)
+        self._settings.set("export/source", str(wish.source or ""))
+        self._settings.set("export-folder", str(wish.folder))
+        self.options.remember(wish.format)
+        super().accept()
+        self.wished.emit(wish)
+
+
+def _stem(name: str, *suffixes: str) -> str:
+    """`name` without the longest of `suffixes` that it ends in."""
+    found = max((item for item in suffixes if item and name.lower().endswith(item)), key=len, default="")
+    return name[: len(name) - len(found)]

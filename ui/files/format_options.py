@@ -1,0 +1,105 @@
+"""The options of formats, as each format declares them; what was chosen is remembered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from cvstudio.exporters import Exporter
+from cvstudio.foundation.params import fields_of, from_mapping, to_mapping
+from ui.base.settings import Settings
+from ui.base.translate import translated
+from ui.widgets.param_form import ParamForm
+
+
+class FormatOptions(QWidget):
+    """A form for each format that has options, under each other; hidden where none has any.
+
+    Parameters
+    ----------
+    settings : where the options of the last time are
+    place : under which they are there, followed by the format's key
+    titled : whether each form has the format's title over it
+
+    Signals
+    -------
+    edited : key of the format
+    """
+
+    edited = Signal(str)
+
+    def __init__(self, settings: Settings, place: str, *, titled: bool = False) -> None:
+        super().__init__()
+        self._settings = settings
+        self._place = place
+        self._titled = titled
+        self._exporters: dict[str, Exporter] = {}
+        self._values: dict[str, dict[str, Any]] = {}
+        self._forms: dict[str, ParamForm] = {}
+        self._parts: dict[str, QWidget] = {}
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(8)
+
+    def form(self, key: str) -> ParamForm:
+        """The form of a format; raises KeyError where it has no options, or was never shown."""
+        return self._forms[key]
+
+    def set_formats(self, exporters: Sequence[Exporter]) -> None:
+        """Show the options of these formats, in this order."""
+        chosen = [exporter for exporter in exporters if fields_of(exporter.params)]
+        for part in self._parts.values():
+            part.hide()
+        for place, exporter in enumerate(chosen):
+            if exporter.key not in self._parts:
+                self._make(exporter)
+            part = self._parts[exporter.key]
+            self._layout.removeWidget(part)
+            self._layout.insertWidget(place, part)
+            part.show()
+        self.setVisible(bool(chosen))
+
+    def values(self, exporter: Exporter) -> dict[str, Any]:
+        """Every option of a format by name; also of one that is not shown."""
+        if exporter.key not in self._values:
+            self._values[exporter.key] = self._remembered(exporter)
+        return dict(self._values[exporter.key])
+
+    def remember(self, key: str) -> None:
+        """Have the options of a format again the next time."""
+        if key in self._values:
+            self._settings.set(f"{self._place}/{key}", json.dumps(self._values[key]))
+
+    def _make(self, exporter: Exporter) -> None:
+        key = exporter.key
+        form = ParamForm()
+        form.set_fields(fields_of(exporter.params), self.values(exporter))
+        form.edited.connect(lambda name, value, _: self._set(key, name, value))
+        part = QWidget(self)
+        column = QVBoxLayout(part)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        if self._titled:
+            title = QLabel(translated(exporter.title))
+            title.setObjectName("section")
+            column.addWidget(title)
+        column.addWidget(form)
+        self._exporters[key], self._forms[key], self._parts[key] = exporter, form, part
+
+    def _set(self, key: str, name: str, value: Any) -> None:
+        self._values[key][name] = value
+        # The form holds no state of its own, and its dots tell what is not as it was declared.
+        self._forms[key].set_fields(fields_of(self._exporters[key].params), self._values[key])
+        self.edited.emit(key)
+
+    def _remembered(self, exporter: Exporter) -> dict[str, Any]:
+        """The options of the last time; their defaults where those are not allowed any more."""
+        try:
+            kept = json.loads(self._settings.text(f"{self._place}/{exporter.key}", "{}"))
+            return to_mapping(from_mapping(exporter.params, kept))
+        except (ValueError, TypeError, AttributeError):  # edited by hand, or of another version
+            return to_mapping(exporter.params())

@@ -1,0 +1,148 @@
+"""How files come into the window: drops with a hint, the clipboard, and the list of recent ones."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QMimeData, QObject, QUrl, Signal
+from PySide6.QtGui import QClipboard, QDragEnterEvent, QDropEvent, QImage
+from PySide6.QtWidgets import QLineEdit, QWidget
+from shiboken6 import isValid
+
+from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.paths import user_cache_dir
+from cvstudio.foundation.progress import Progress
+from ui.control.pipeline import Pipeline
+from ui.library.drop_hint import DropHint
+
+MAX_TEXT = 100_000
+"""Characters of a text in which paths are looked for; what is longer names no files."""
+
+
+def local_paths(mime: QMimeData) -> list[Path]:
+    """The files and folders that a drop or the clipboard brings: as files, or as a text in which each line names one
+    that exists (a path, one in quotes, one that begins with "~", or a file:// address)."""
+    if mime.hasUrls():
+        found = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+        if found:
+            return found
+    if not mime.hasText() or len(mime.text()) > MAX_TEXT:
+        return []
+    lines = [line.strip() for line in mime.text().splitlines() if line.strip()]
+    paths = [path for line in lines if (path := _named_by(line)) is not None]
+    # A text that only mentions a file somewhere is no list of files.
+    return paths if len(paths) == len(lines) else []
+
+
+def _named_by(line: str) -> Path | None:
+    if len(line) > 1 and line[0] == line[-1] and line[0] in "\"'":
+        line = line[1:-1]
+    if line.startswith("file:"):
+        line = QUrl(line).toLocalFile()
+    path = Path(os.path.expanduser(line))
+    try:
+        # A relative name would be looked for in a folder that the user does not know of.
+        return path if path.is_absolute() and path.exists() else None
+    except (OSError, ValueError):
+        return None
+
+
+class Intake(QObject):
+    """Takes drops and pastes of one window.
+
+    Signals
+    -------
+    paths : files and folders to open
+    notice : (level, text) for the user
+    """
+
+    paths = Signal(object)
+    notice = Signal(str, str)
+
+    def __init__(self, window: QWidget, pipeline: Pipeline) -> None:
+        super().__init__(window)
+        self._window = window
+        self._pipeline = pipeline
+        self._hint: DropHint | None = None
+        self._deaf: list[QLineEdit] = []
+        pipeline.job_event.connect(self._job_event)
+
+    # Drops ----------------------------------------------------------------------------------------------------------
+
+    def drag_entered(self, event: QDragEnterEvent) -> None:
+        """Show what a drop would do; what is dragged out of the window itself, or is no file, is refused."""
+        paths = local_paths(event.mimeData())
+        if event.source() is not None or not paths:
+            event.ignore()
+            return
+        event.acceptProposedAction()
+        # A line of text would take the name of a file for itself: while files are over the window, none takes a drop.
+        self._deaf += [edit for edit in self._window.findChildren(QLineEdit) if edit.acceptDrops()]
+        for edit in self._deaf:
+            edit.setAcceptDrops(False)
+        if self._hint is None:
+            self._hint = DropHint(self._window)
+        self._hint.show_for(paths)
+
+    def drag_left(self) -> None:
+        """The hand went elsewhere."""
+        if self._hint is not None:
+            self._hint.hide()
+        for edit in self._deaf:
+            if isValid(edit):
+                edit.setAcceptDrops(True)
+        self._deaf.clear()
+
+    def dropped(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        self.drag_left()
+        if event.source() is None:
+            event.acceptProposedAction()
+            self._take(local_paths(event.mimeData()))
+
+    def _take(self, paths: Sequence[Path]) -> None:
+        if paths:
+            self.paths.emit(list(paths))
+        else:
+            self.notice.emit("warning", self.tr("Only files on this computer can be opened; save it as a file first."))
+
+    # The clipboard --------------------------------------------------------------------------------------------------
+
+    def paste(self, clipboard: QClipboard) -> None:
+        """Open what the clipboard holds: files, a picture, or a text that names files."""
+        mime = clipboard.mimeData()
+        paths = local_paths(mime)
+        if paths:
+            self._take(paths)
+        elif mime.hasImage() and not (image := clipboard.image()).isNull():
+            # A large picture takes a while to write: not here, where the window would wait for it.
+            work = _save(image, user_cache_dir() / "pasted")
+            self._pipeline.submit("pool", Job("paste", self.tr("Pasting"), work))
+        else:
+            self.notice.emit(
+                "info", self.tr("The clipboard holds no picture and no file; copy one, or the path of one, first.")
+            )
+
+    def _job_event(self, event: Event) -> None:
+        if event.kind == "output" and event.job.owner == "paste":
+            self.paths.emit([event.value])
+
+
+def _save(image: QImage, folder: Path) -> Callable[[Progress], Iterator[Any]]:
+    def work(progress: Progress) -> Iterator[Any]:
+        folder.mkdir(parents=True, exist_ok=True)
+        name = time.strftime("pasted %Y-%m-%d %H.%M.%S")
+        path, number = folder / f"{name}.png", 2
+        while path.exists():
+            path, number = folder / f"{name} {number}.png", number + 1
+        if not image.save(str(path)):
+            path.unlink(missing_ok=True)
+            raise ExportError(f"The picture on the clipboard cannot be kept in {folder}; check that its disk has room.")
+        yield path
+
+    return work

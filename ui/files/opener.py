@@ -1,0 +1,100 @@
+"""Opening: choosing files, folders and cameras, what is dropped, pasted or was open before; what each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QStandardPaths, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from ui.base.settings import Settings, first_folder
+from ui.control.controller import Controller
+from ui.files.intake import Intake
+from ui.files.project_files import SUFFIX, ProjectFiles
+from ui.files.recent import RecentMenu
+
+if TYPE_CHECKING:
+    from ui.files.camera_dialog import CameraDialog
+
+
+class Opener(QObject):
+    """Opens what the user chooses, drops or pastes. `intake` takes what comes from outside, `recent_menu` from before.
+
+    Parameters
+    ----------
+    window : the window that is opened in
+    controller, settings, project : of that window
+    take : callable (paths) -> those that are no checkpoints; what is one is dealt with
+    """
+
+    def __init__(
+        self,
+        window: QWidget,
+        controller: Controller,
+        settings: Settings,
+        project: ProjectFiles,
+        take: Callable[[list[Path]], list[Path]],
+    ) -> None:
+        super().__init__(window)
+        self._window = window
+        self._controller = controller
+        self._settings = settings
+        self._project = project
+        self._take = take
+        self.recent_menu = RecentMenu(window, settings, controller.pipeline)
+        self.recent_menu.chosen.connect(lambda path: self.open_paths([path]))
+        self.intake = Intake(window, controller.pipeline)
+        self.intake.paths.connect(self.open_paths)
+        self.intake.notice.connect(controller.notice)
+
+    def _start_folder(self) -> str:
+        pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
+        return first_folder(self._settings.text("folder", ""), pictures)
+
+    def ask_files(self) -> None:
+        """Choose files."""
+        names, _ = QFileDialog.getOpenFileNames(self._window, self.tr("Open"), self._start_folder())
+        self.open_paths([Path(name) for name in names])
+
+    def ask_folder(self) -> None:
+        """Choose a folder."""
+        name = QFileDialog.getExistingDirectory(self._window, self.tr("Open folder"), self._start_folder())
+        if name:
+            self.open_paths([Path(name)])
+
+    def ask_camera(self) -> CameraDialog:
+        """Choose a camera."""
+        from ui.files.camera_dialog import CameraDialog
+
+        dialog = CameraDialog(self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.chosen.connect(self._controller.open_camera)
+        dialog.open()
+        return dialog
+
+    def ask_own_model(self) -> None:
+        """Choose an ONNX or TorchScript file, to declare what it takes and answers."""
+        kinds = self.tr("Networks (*.onnx *.pt *.pth *.torchscript *.yaml *.yml);;All files (*)")
+        name, _ = QFileDialog.getOpenFileName(self._window, self.tr("Own model"), self._start_folder(), kinds)
+        if name:
+            self._controller.requests.own_model.emit(Path(name))
+
+    def paste(self) -> None:
+        """Open the picture or the files on the clipboard."""
+        self.intake.paste(QGuiApplication.clipboard())
+
+    def open_paths(self, paths: list[Path]) -> None:
+        """Open files, folders, projects and checkpoints."""
+        paths = self._take(paths)
+        if paths:
+            self._settings.set("folder", str(paths[0].parent))
+        projects = [path for path in paths if path.suffix == SUFFIX]
+        others = [path for path in paths if path.suffix != SUFFIX]
+        if projects:
+            # It replaces what is open; everything else that came with it joins it.
+            self._project.open(projects[0], joining=others)
+        else:
+            self._controller.open_paths(others)

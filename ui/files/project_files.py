@@ -1,0 +1,205 @@
+"""Opening and saving projects from the window, and finding files that have moved."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QStandardPaths, Signal
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.progress import Progress
+from cvstudio.models import MODELS
+from cvstudio.session.session import State
+from ui.base.settings import Settings
+from ui.control.controller import Controller
+
+if TYPE_CHECKING:
+    from cvstudio.session.project import MissingMediaError
+
+
+SUFFIX = ".cvstudio"
+OWNER = "open project"
+LANES = ("projects", "other projects")
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """A project that is being opened, where its files are now (saved path -> new path), and what is to join it."""
+
+    path: Path
+    moved: Mapping[str, Path]
+    joining: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """The state that a project holds."""
+
+    opening: _Opening
+    state: State
+    position_secs: float
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """Files of a project are not where they were."""
+
+    opening: _Opening
+    error: MissingMediaError
+
+
+class ProjectFiles(QObject):
+    """The project file of one window; `path` is None until there is one.
+
+    Signals
+    -------
+    saved : the file now holds the session
+    """
+
+    saved = Signal()
+
+    def __init__(self, window: QWidget, controller: Controller, settings: Settings) -> None:
+        super().__init__(window)
+        self._window = window
+        self._controller = controller
+        self._settings = settings
+        self.path: Path | None = None
+        self._job: Job | None = None  # opens a project
+        self._joining: tuple[Path, ...] = ()
+        controller.pipeline.job_event.connect(self._job_event)
+
+    @property
+    def _folder(self) -> str:
+        documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
+        return str(self.path.parent) if self.path else self._settings.text("project-folder", documents)
+
+    @property
+    def _kinds(self) -> str:
+        return self.tr("Projects (*{suffix})").format(suffix=SUFFIX)
+
+    def ask_open(self) -> None:
+        """Choose a project file."""
+        name, _ = QFileDialog.getOpenFileName(self._window, self.tr("Open project"), self._folder, self._kinds)
+        if name:
+            self.open(Path(name))
+
+    def open(self, path: Path, *, joining: Sequence[Path] = ()) -> None:
+        """Open a project on a worker, and what is `joining` it then, whatever has come of the project.
+
+        Asks where its files are now if they have moved. What is open stays if that fails, and until then. Of projects
+        that are opened one after the other the last one counts.
+        """
+        self._begin(_Opening(path, {}, tuple(joining)))
+
+    def _begin(self, opening: _Opening) -> None:
+        def work(progress: Progress) -> Iterator[Any]:
+            # Imported with the first project: the window must not wait for it.
+            from cvstudio.session.project import MissingMediaError, load_project, models_to_ask_for
+
+            # A library that takes seconds to import may have to be asked for a model.
+            for key in models_to_ask_for(opening.path):
+                progress(None, f"asking for {key}")
+                _ = MODELS[key]
+            try:
+                yield _Loaded(opening, *load_project(opening.path, moved=opening.moved, progress=progress))
+            except MissingMediaError as error:
+                yield _Missing(opening, error)
+
+        pipeline = self._controller.pipeline
+        pipeline.lanes.cancel(OWNER)
+        # One that hangs, as its files are on a drive that does not answer, does not hold up another.
+        lane = next((name for name in LANES if pipeline.lanes[name].idle), LANES[0])
+        title = self.tr("Opening {name}").format(name=opening.path.name)
+        self._job = Job(OWNER, title, work)
+        self._joining = opening.joining
+        pipeline.submit(lane, self._job)
+
+    def _job_event(self, event: Event) -> None:
+        if event.job is not self._job:
+            return
+        value = event.value
+        if event.kind == "output" and isinstance(value, _Loaded):
+            self._show(value)
+        elif event.kind == "output" and isinstance(value, _Missing):
+            self._ask_where(value)
+        elif event.kind in ("finished", "failed", "cancelled"):
+            self._job = None
+            self._controller.open_paths(self._joining)
+
+    def _show(self, loaded: _Loaded) -> None:
+        path = loaded.opening.path
+        self.path = path
+        self._settings.set("project-folder", str(path.parent))
+        self._settings.add_recent(str(path))
+        self._controller.load(loaded.state, loaded.position_secs)
+
+    def _ask_where(self, missing: _Missing) -> None:
+        moved = self._relocate(missing.error, missing.opening.path, dict(missing.opening.moved))
+        if moved is None:
+            self._controller.notice.emit("error", str(missing.error))
+        else:
+            self._begin(dataclasses.replace(missing.opening, moved=moved))
+
+    def _relocate(self, error: MissingMediaError, path: Path, found: dict[str, Path]) -> dict[str, Path] | None:
+        for old in error.paths:
+            title = self.tr("Where is {name} now?").format(name=Path(old).name)
+            name, _ = QFileDialog.getOpenFileName(self._window, title, str(path.parent))
+            if not name:
+                return None
+            found[old] = Path(name)
+        return found
+
+    def save(self) -> bool:
+        """Save where the project is; asks where if it has no file yet. Whether it was saved."""
+        if self.path is None:
+            return self.save_as()
+        from cvstudio.session.project import save_project
+
+        position_secs = self._controller.playback.position_secs
+        try:
+            save_project(self.path, self._controller.session.state, position_secs=position_secs)
+        except UserError as error:
+            self._controller.notice.emit("error", str(error))
+            return False
+        self._settings.add_recent(str(self.path))
+        self._controller.mark_saved()
+        self.saved.emit()
+        return True
+
+    def _proposed(self) -> str:
+        """A file named after what is on the canvas, or where the project was saved before."""
+        media = self._controller.session.state.active_media
+        name = media.path.stem if media is not None else "project"
+        return str(self.path or Path(self._folder, name + SUFFIX))
+
+    def save_as(self) -> bool:
+        """Choose a file and save. Whether it was saved."""
+        name, _ = QFileDialog.getSaveFileName(self._window, self.tr("Save project"), self._proposed(), self._kinds)
+        if not name:
+            return False
+        path, before = Path(name), self.path
+        self.path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+        if not self.save():
+            self.path = before
+            return False
+        self._settings.set("project-folder", str(path.parent))
+        return True
+
+    def may_close(self) -> bool:
+        """Whether the window may close: asks first where a project would lose changes."""
+        if self.path is None or not self._controller.session.modified:
+            return True
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            self._window,
+            self.tr("Save the project?"),
+            self.tr("The project has changes that are not saved."),
+            buttons.Save | buttons.Discard | buttons.Cancel,
+        )
+        return answer == buttons.Discard or (answer == buttons.Save and self.save())

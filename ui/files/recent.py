@@ -1,0 +1,103 @@
+"""Open Recent: files, folders and projects; what is gone is grey and can be cleared away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QWidget
+
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.folders import set_file
+from ui.base.icons import icon
+from ui.base.settings import Settings
+from ui.control.pipeline import Pipeline
+from ui.files.project_files import SUFFIX
+from ui.library.kinds import kind_icon
+
+
+class RecentMenu(QMenu):
+    """Filled when it opens. Whether the files are still there is found out on a worker: a drive that does not answer
+    must not hold up the menu.
+
+    Signals
+    -------
+    chosen : a path to open
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self, parent: QWidget, settings: Settings, pipeline: Pipeline) -> None:
+        super().__init__(parent)
+        self.setTitle(self.tr("Open &Recent"))
+        self.setToolTipsVisible(True)
+        self._settings = settings
+        self._pipeline = pipeline
+        self.entries: dict[Path, QAction] = {}
+        self.missing: set[Path] = set()
+        self._tidy: QAction | None = None
+        self.aboutToShow.connect(self.fill)
+        pipeline.job_event.connect(self._job_event)
+
+    def fill(self) -> None:
+        """List what was opened last, the newest first."""
+        self.clear()
+        self.entries.clear()
+        self.missing.clear()
+        for name in self._settings.recent:
+            path = Path(name)
+            action = self.addAction(icon(_icon_of(path)), _title(path), partial(self.chosen.emit, path))
+            action.setToolTip(name)
+            self.entries[path] = action
+        if not self.entries:
+            self.addAction(self.tr("Nothing yet")).setEnabled(False)
+            return
+        self.addSeparator()
+        self._tidy = self.addAction(self.tr("Remove What Is Missing"), self.remove_missing)
+        self._tidy.setVisible(False)
+        self.addAction(icon("trash-2"), self.tr("Clear List"), self._settings.clear_recent)
+        self._pipeline.submit("recent", Job("recent", "", _look(tuple(self.entries))))
+
+    def remove_missing(self) -> None:
+        """Forget the entries whose files are gone."""
+        self._settings.set_recent([name for name in self._settings.recent if Path(name) not in self.missing])
+
+    def _job_event(self, event: Event) -> None:
+        if event.kind != "output" or event.job.owner != "recent":
+            return
+        path, found = event.value
+        action = self.entries.get(path)
+        if action is None:
+            return
+        if found == "folder":
+            action.setIcon(icon("folder"))
+        elif found == "missing":
+            self.missing.add(path)
+            action.setEnabled(False)
+            action.setText(self.tr("{name} (missing)").format(name=_title(path)))
+            if self._tidy is not None:
+                self._tidy.setVisible(True)
+
+
+def _title(path: Path) -> str:
+    return (path.name or str(path)).replace("&", "&&")
+
+
+def _icon_of(path: Path) -> str:
+    if path.suffix == SUFFIX:
+        return "cvstudio"
+    return kind_icon(set_file(path.name).kind)
+
+
+def _look(paths: tuple[Path, ...]) -> Callable[[Progress], Iterator[Any]]:
+    def work(progress: Progress) -> Iterator[Any]:
+        for path in paths:
+            progress.check()
+            yield path, "folder" if path.is_dir() else "file" if path.exists() else "missing"
+
+    return work

@@ -1,0 +1,152 @@
+"""Recording the camera that is on screen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QStandardPaths, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.progress import Progress
+from cvstudio.media import Media, MediaKind, open_media
+from cvstudio.media.camera_tap import Tap
+from ui.control.controller import Controller
+from ui.widgets.notices import Notices
+
+if TYPE_CHECKING:
+    from cvstudio.exporters.recording import Recorded
+
+OWNER = ("record",)
+LANE = "record"
+CLOSING_SECS = 30.0
+"""For so long the window waits at its end for a recording to be finished."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A recording that is a video now."""
+
+    recorded: Recorded
+    media: Media
+
+
+class Recorder(QObject):
+    """Writes what the camera sends on a worker, until it is told to end or the camera stops.
+
+    Signals
+    -------
+    changed : how long it has been recording, as text; None where it is not
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, parent: QObject, controller: Controller, notices: Notices) -> None:
+        super().__init__(parent)
+        self._controller = controller
+        self._notices = notices
+        self._tap: Tap | None = None
+        self._ending = False
+        self._done = threading.Event()
+        self.folder = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation))
+        controller.pipeline.job_event.connect(self._job_event)
+
+    @property
+    def recording(self) -> bool:
+        return self._tap is not None
+
+    def toggle(self) -> None:
+        """Begin to record, or end it and keep what was recorded."""
+        if self._tap is None:
+            self.start()
+        else:
+            self.stop()
+
+    def start(self) -> None:
+        """Record the camera on screen; it is switched on where it is not."""
+        media = self._controller.session.state.active_media
+        if media is None or media.kind is not MediaKind.CAMERA:
+            self._notices.post("info", self.tr("There is no camera to record; open one first."))
+            return
+        if self._tap is not None:
+            return
+        path = self._path(media)
+        # The camera that was just paused may be on its last frame.
+        tap, done = Tap(media.id, only_new=not self._controller.playback.playing), threading.Event()
+        self._tap, self._done = tap, done
+
+        def work(progress: Progress) -> Iterator[Any]:
+            # Imported with the first recording: the window must not wait for it.
+            from cvstudio.exporters.recording import record
+
+            try:
+                recorded = record(path, tap, progress)
+                yield Kept(recorded, open_media(path))
+            finally:
+                tap.close()
+                done.set()
+
+        title = self.tr("Recording {name}").format(name=path.name)
+        self._controller.pipeline.submit(LANE, Job(OWNER, title, work))
+        if not self._controller.playback.playing:
+            self._controller.playback.play()
+        self.changed.emit("0:00")
+
+    def _path(self, media: Media) -> Path:
+        from cvstudio.exporters.file_names import safe_name
+
+        name = media.path.stem if "pretends" in media.details else media.name
+        return self.folder / f"{safe_name(name)} {datetime.now():%Y-%m-%d %H.%M.%S}.mp4"
+
+    def stop(self) -> None:
+        """End, and keep what was recorded."""
+        if self._tap is not None and not self._ending:
+            self._ending = True
+            self._tap.close()
+            # What waits is written yet.
+            self.changed.emit(self.tr("Saving …"))
+
+    def discard(self) -> None:
+        """End, and keep nothing."""
+        if self._tap is not None:
+            self._controller.pipeline.lanes.cancel(OWNER)
+
+    def close(self) -> None:
+        """End, keep what was recorded, and wait until it is there."""
+        if self._tap is not None:
+            self.stop()
+            self._done.wait(CLOSING_SECS)
+
+    def _job_event(self, event: Event) -> None:
+        if event.job.owner != OWNER:
+            return
+        if event.kind == "progress" and event.value[1] and not self._ending:
+            self.changed.emit(event.value[1])
+        elif event.kind == "output":
+            self._keep(event.value)
+        elif event.kind in ("finished", "failed", "cancelled"):
+            self._tap, self._ending = None, False
+            self.changed.emit(None)
+            if event.kind == "cancelled":
+                self._notices.post("info", self.tr("The recording was discarded."))
+
+    def _keep(self, kept: Kept) -> None:
+        recorded = kept.recorded
+        self._controller.keep(self.tr("Record {name}").format(name=kept.media.name), kept.media)
+        texts = {
+            "stopped": self.tr("{name} is recorded, and in the list of media."),
+            "camera": self.tr("{name} holds what was recorded until the camera stopped."),
+            "disk": self.tr("{name} holds what was recorded until the disk was nearly full; free some space."),
+        }
+        text = texts[recorded.ended].format(name=kept.media.name)
+        if recorded.dropped:
+            more = self.tr("{count} frames came faster than they could be written, and are left out.")
+            text = f"{text} {more.format(count=recorded.dropped)}"
+        folder = QUrl.fromLocalFile(str(recorded.path.parent))
+        level = "info" if recorded.ended == "stopped" and not recorded.dropped else "warning"
+        self._notices.post(level, text, action=self.tr("Show folder"), run=lambda: QDesktopServices.openUrl(folder))

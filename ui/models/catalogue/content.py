@@ -1,0 +1,405 @@
+"""The catalogue: search and filters above, table or chart on the left, the card of the chosen model on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QDockWidget,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.data.samples import Image
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.models import MODELS
+from cvstudio.models.catalogue.chart import Cost, metrics
+from cvstudio.models.catalogue.entries import Entry, Wanted, entry_of, families, task_title, tasks_of
+from cvstudio.models.inspection.layers import Layer
+from cvstudio.models.inspection.speed import known_speeds
+from cvstudio.models.inspection.text import field_text
+from cvstudio.models.terms import Place
+from ui.base.icons import icon
+from ui.base.settings import Settings
+from ui.base.translate import translated
+from ui.control.controller import Controller
+from ui.models.catalogue.card import WIDTH, CatalogueCard
+from ui.models.catalogue.chart_tools import ChartTools
+from ui.models.catalogue.table import CatalogueTable
+from ui.models.catalogue.work import (
+    LANE,
+    LAYERS,
+    MEASURE,
+    ROWS,
+    Layers,
+    Measured,
+    Rows,
+    read_layers,
+    read_rows,
+    time_models,
+)
+from ui.widgets.choice_rows import Combo
+from ui.widgets.empty_state import EmptyState
+
+if TYPE_CHECKING:
+    from ui.models.catalogue.chart import SummaryChart
+    from ui.models.catalogue.field_mark import FieldMark
+    from ui.views.canvas import Canvas
+
+TABLE, CHART, NOTHING = range(3)
+LIST_WIDTH = 180
+"""Of what is chosen from, which may be wider than its box."""
+
+
+class CatalogueContent(QWidget):
+    """Asks workers for what is known and shows it; knows nothing itself."""
+
+    def __init__(self, controller: Controller, settings: Settings, canvas: Callable[[], Canvas]) -> None:
+        super().__init__()
+        self._controller = controller
+        self._canvas = canvas
+        self.entries: tuple[Entry, ...] = ()
+        self._specs: tuple[Any, ...] = ()
+        self.chart: SummaryChart | None = None
+        self.mark: FieldMark | None = None
+        self._task = ""
+        self.table = CatalogueTable()
+        self.card = CatalogueCard()
+        self._make_filters()
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.table)
+        self._charts = QVBoxLayout()
+        self._charts.setContentsMargins(0, 0, 0, 0)
+        question = QHBoxLayout()
+        question.setContentsMargins(12, 4, 12, 0)
+        question.setSpacing(8)
+        against = QLabel(self.tr("against"))
+        against.setObjectName("quiet")
+        for widget in (self.score, against, self.cost):
+            question.addWidget(widget)
+        question.addStretch(1)
+        self.chart_tools = ChartTools(controller, settings, self, lambda: self.chart)
+        question.addWidget(self.chart_tools)
+        self._charts.addLayout(question)
+        place = QWidget()
+        place.setLayout(self._charts)
+        self._stack.addWidget(place)
+        self._empty = EmptyState("search", self.tr("No model fits the search and the filters."), self.tr("Show all"))
+        self._empty.triggered.connect(self.clear_filters)
+        self._stack.addWidget(self._empty)
+        splitter = self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter.setChildrenCollapsible(False)
+        splitter.addWidget(self._stack)
+        splitter.addWidget(self.card)
+        splitter.setStretchFactor(0, 1)
+        splitter.setStretchFactor(1, 0)
+        splitter.setSizes([760, WIDTH])
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(self._head)
+        layout.addWidget(splitter, 1)
+        self.table.chosen.connect(self.choose)
+        self.table.used.connect(self.use)
+        self.card.use_requested.connect(lambda entry: self.use(entry.key))
+        self.card.get_requested.connect(lambda entry: controller.weights_wanted.emit(entry.spec.weights[0]))
+        self.card.measure_requested.connect(lambda entry: self.measure([entry]))
+        self.card.layers_requested.connect(self._ask_layers)
+        self.card.room_wanted.connect(self._make_room)
+        self.card.layer_chosen.connect(self._mark_layer)
+        controller.view_changed.connect(lambda _: self._tell_mark())
+        controller.pipeline.job_event.connect(self._job_event)
+        controller.weights_changed.connect(self.reload)
+        controller.state_changed.connect(lambda old, new: self._look_for_others())
+        find = QShortcut(QKeySequence.StandardKey.Find, self)
+        find.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        find.activated.connect(self.search.setFocus)
+        self.reload()
+
+    def _make_filters(self) -> None:
+        self.search = QLineEdit()
+        self.search.setObjectName("catalogue-search")
+        self.search.setPlaceholderText(self.tr("Search name, family, paper …"))
+        self.search.setAccessibleName(self.search.placeholderText())
+        self.search.setClearButtonEnabled(True)
+        self.search.setMinimumWidth(160)
+        self.search.setMaximumWidth(280)
+        self.search.textChanged.connect(lambda _: self._show())
+        self.task = self._filter(self.tr("Task"))
+        self.family = self._filter(self.tr("Family"))
+        self.licence = self._filter(self.tr("Licence"))
+        for text, kind in (
+            (self.tr("Any licence"), ""),
+            (self.tr("Free to use"), "free"),
+            (self.tr("Non-commercial"), "non-commercial"),
+            (self.tr("Of a library"), "library"),
+        ):
+            self.licence.addItem(text, kind)
+        self.status = self._filter(self.tr("Status"))
+        self.status.addItem(self.tr("Any status"), None)
+        for place in Place:
+            self.status.addItem(translated(place.value), place)
+        self.count = QLabel()
+        self.count.setObjectName("small")
+        self.score = self._filter(self.tr("Metric"))
+        self.cost = self._filter(self.tr("Cost"))
+        for cost in Cost:
+            self.cost.addItem(translated(cost.value), cost)
+        self.measure_all = QToolButton()
+        self.measure_all.setIcon(icon("gauge"))
+        self.measure_all.setAccessibleName(self.tr("Measure the models that are here"))
+        self.measure_all.setToolTip(
+            self.tr("Measure the shown models whose weights are here and that were not measured yet on this device")
+        )
+        self.measure_all.clicked.connect(self._measure_shown)
+        self._views = QButtonGroup(self)
+        self._head = QHBoxLayout()
+        self._head.setContentsMargins(12, 8, 12, 0)
+        self._head.setSpacing(8)
+        self._head.addWidget(self.search, 2)
+        for widget in (self.task, self.family, self.licence, self.status, self.count):
+            self._head.addWidget(widget)
+        self._head.addStretch(1)
+        self._head.addWidget(self.measure_all)
+        for number, (name, text) in enumerate((("table", self.tr("Table")), ("activity", self.tr("Chart")))):
+            button = QPushButton(icon(name), text)
+            button.setCheckable(True)
+            self._views.addButton(button, number)
+            self._head.addWidget(button)
+        self._views.button(TABLE).setChecked(True)
+        self._views.idClicked.connect(lambda _: self._show())
+
+    def _filter(self, name: str) -> Combo:
+        made = Combo()
+        made.setAccessibleName(name)
+        made.setToolTip(name)
+        made.setMinimumContentsLength(11)
+        made.view().setMinimumWidth(LIST_WIDTH)
+        made.activated.connect(lambda _: self._show())
+        return made
+
+    # What is shown --------------------------------------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """Look up anew what is known of each model, on a worker."""
+        host = self._controller.pipeline.host
+        self._specs = tuple(MODELS)
+        work = read_rows(self._specs, host.requested_device, host.precision)
+        self._controller.pipeline.submit(LANE, Job(ROWS, "", work))
+
+    def _look_for_others(self) -> None:
+        """A model may have been added or removed."""
+        if self.isVisible() and tuple(MODELS) != self._specs:
+            self.reload()
+
+    def wanted(self) -> Wanted:
+        """What search and filters ask for."""
+        return Wanted(
+            self.search.text(),
+            self.task.currentData() or "",
+            self.family.currentData() or "",
+            self.licence.currentData() or "",
+            self.status.currentData(),
+        )
+
+    def clear_filters(self) -> None:
+        """Show all models."""
+        self.search.clear()
+        for combo in (self.task, self.family, self.licence, self.status):
+            combo.setCurrentIndex(0)
+        self._show()
+
+    def show_chart(self, shown: bool = True) -> None:
+        """Turn to the chart, or back to the table."""
+        self._views.button(CHART if shown else TABLE).setChecked(True)
+        self._show()
+
+    def show_task(self, task: str) -> None:
+        """Only the models of a task; of "" all."""
+        self._task = task
+        self.task.setCurrentIndex(max(0, self.task.findData(task)))
+        self._show()
+
+    def shown(self) -> list[Entry]:
+        """The entries that search and filters leave."""
+        wanted = self.wanted()
+        return [entry for entry in self.entries if wanted.takes(entry)]
+
+    def _show(self) -> None:
+        self._fill(self.family, self.tr("Any family"), families(self.entries, self.task.currentData() or ""))
+        found = self.shown()
+        charted = self._views.checkedId() == CHART
+        self.count.setText(self.tr("{shown} of {all}").format(shown=len(found), all=len(self.entries)))
+        names = metrics(found)
+        known = [self.score.itemData(row) for row in range(self.score.count())]
+        if list(names) != known:
+            chosen = self.score.currentData()
+            self.score.clear()
+            for name in names:
+                self.score.addItem(name, name)
+            self.score.setCurrentIndex(max(0, self.score.findData(chosen)))
+        self.table.set_entries(found)
+        self.table.show_task(not self.task.currentData())
+        if not found and self.entries:
+            self._stack.setCurrentIndex(NOTHING)
+        else:
+            self._stack.setCurrentIndex(CHART if charted else TABLE)
+        if charted and found:
+            self._show_chart(found)
+        entry = next((item for item in self.entries if item.key == self._key()), None)
+        self.card.show_entry(entry)
+
+    def _show_chart(self, found: Sequence[Entry]) -> None:
+        if self.chart is None:
+            from ui.models.catalogue.chart import SummaryChart
+
+            self.chart = SummaryChart()
+            self.chart.chosen.connect(self._clicked)
+            self._charts.addWidget(self.chart)
+        self.chart.show_entries(found, self.score.currentData() or "", self.cost.currentData())
+        self.chart.choose(self._key())
+
+    @staticmethod
+    def _fill(combo: Combo, everything: str, values: Sequence[str]) -> None:
+        known = [combo.itemData(row) for row in range(1, combo.count())]
+        if known == list(values) and combo.count():
+            return
+        chosen = combo.currentData()
+        combo.clear()
+        combo.addItem(everything, "")
+        for value in values:
+            combo.addItem(translated(value), value)
+        combo.setCurrentIndex(max(0, combo.findData(chosen)))
+
+    def _fill_tasks(self) -> None:
+        tasks = list(tasks_of(self.entries))
+        known = [self.task.itemData(row) for row in range(1, self.task.count())]
+        if tasks != known:
+            chosen = self.task.currentData()
+            self.task.clear()
+            self.task.addItem(self.tr("Any task"), "")
+            for task in tasks:
+                self.task.addItem(translated(task_title(task)), task)
+            # What is to be shown may have been told before the rows came.
+            self.task.setCurrentIndex(max(0, self.task.findData(chosen or self._task)))
+
+    def _key(self) -> str:
+        return self.card.entry.key if self.card.entry is not None else ""
+
+    def choose(self, key: str) -> None:
+        """Show the card of a model."""
+        self.card.show_entry(next((entry for entry in self.entries if entry.key == key), None))
+        if self.chart is not None:
+            self.chart.choose(key)
+
+    def _make_room(self, width: int) -> None:
+        """Give the card the width that it wants, half of all at most."""
+        whole = sum(self._splitter.sizes())
+        width = min(width, whole // 2)
+        if whole:
+            self._splitter.setSizes([whole - width, width])
+
+    def _clicked(self, key: str) -> None:
+        self.table.choose(key)
+        self.choose(key)
+
+    # What can be done -----------------------------------------------------------------------------------------------
+
+    def use(self, key: str) -> None:
+        """Analyse what is open with a model; a catalogue that lies over the window makes way."""
+        task = MODELS[key].task
+        current = self._controller.session.state.instance
+        fitting = [analysis.key for analysis in ANALYSES if analysis.task == task]
+        if not fitting:
+            return
+        analysis = current.analysis if current is not None and current.analysis in fitting else fitting[0]
+        self._controller.requests.use_model.emit(analysis, key)
+        if isinstance(self.window(), QDockWidget):
+            self.window().hide()
+
+    def measure(self, entries: Sequence[Entry]) -> None:
+        """Time models on the accelerator's thread."""
+        pipeline = self._controller.pipeline
+        work = time_models([entry.spec for entry in entries], pipeline.host)
+        title = (
+            self.tr("Measuring {model}").format(model=entries[0].spec.title)
+            if len(entries) == 1
+            else self.tr("Measuring {count} models").format(count=len(entries))
+        )
+        self.card.measure.setEnabled(False)
+        pipeline.submit("accelerator", Job(MEASURE, title, work, background=True))
+
+    def _measure_shown(self) -> None:
+        here = (Place.EMBEDDED, Place.HERE, Place.LIBRARY)
+        entries = [entry for entry in self.shown() if entry.speed is None and entry.terms.place in here]
+        if entries:
+            self.measure(entries)
+        else:
+            self._controller.notice.emit("info", self.tr("All shown models that are here were measured already."))
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._mark_layer(None, None)
+
+    def _mark_layer(self, entry: Entry | None, layer: Layer | None) -> None:
+        """Draw what the chosen layer sees around the cursor on the picture."""
+        field = layer.field if layer is not None else None
+        if self.mark is None:
+            if field is None:
+                return
+            from ui.models.catalogue.field_mark import FieldMark
+
+            self.mark = FieldMark(self._canvas())
+            self._tell_mark()
+        architecture = entry.spec.architecture if entry is not None else None
+        if architecture is None or layer is None or field is None:
+            self.mark.show_field("", None, (0, 0), cropped=False)
+            return
+        name = f"{layer.name} {layer.kind} · {field_text(layer)} px"
+        cropped = entry is not None and entry.spec.task == "classify"
+        self.mark.show_field(name, field, architecture.input_size, cropped=cropped)
+
+    def _tell_mark(self) -> None:
+        sample = self._controller.shown.sample
+        if self.mark is not None:
+            self.mark.set_picture(sample.size if isinstance(sample, Image) else None)
+
+    def _ask_layers(self, entry: Entry) -> None:
+        self._controller.pipeline.submit(LANE, Job(LAYERS, "", read_layers(entry.spec)))
+
+    def _job_event(self, event: Event) -> None:
+        value, owner = event.value, event.job.owner
+        if event.kind == "output" and isinstance(value, Rows):
+            self.entries = value.entries
+            self._fill_tasks()
+            self._show()
+        elif event.kind == "output" and isinstance(value, Layers):
+            self.card.show_layers(value.key, value.inspection)
+        elif event.kind == "output" and isinstance(value, Measured):
+            self._measured(value)
+        elif event.kind == "failed" and owner == LAYERS:
+            self.card.fail_layers(translated(str(value)))
+        elif owner == MEASURE and event.kind in ("finished", "failed", "cancelled"):
+            self.card.measure.setEnabled(True)
+
+    def _measured(self, found: Measured) -> None:
+        if found.problem:
+            self._controller.notice.emit("warning", translated(found.problem))
+        host, speeds = self._controller.pipeline.host, known_speeds()
+        self.entries = tuple(
+            entry_of(entry.spec, host.requested_device, host.precision, speeds) if entry.key == found.key else entry
+            for entry in self.entries
+        )
+        self._show()

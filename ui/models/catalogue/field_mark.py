@@ -1,0 +1,101 @@
+"""Draws what a unit of the chosen layer sees around the cursor on the picture."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
+
+from cvstudio.data.geometry import Rect, Size
+from cvstudio.models.inspection.field_on_picture import field_at
+from cvstudio.models.inspection.receptive_field import Field
+from ui.base import theme
+from ui.views.canvas import Canvas
+
+MARGIN = 4
+
+
+class FieldMark(QWidget):
+    """Lies over the canvas and lets every event through."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        super().__init__(canvas)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._canvas = canvas
+        self._field: Field | None = None
+        self._input = (0, 0)
+        self._cropped = False
+        self._name = ""
+        self._picture: Size | None = None
+        self._at: tuple[float, float] | None = None
+        canvas.installEventFilter(self)
+        canvas.hovered.connect(self._hovered)
+        canvas.left.connect(self._left)
+        self.hide()
+
+    def show_field(self, name: str, field: Field | None, input_size: tuple[int, int], *, cropped: bool) -> None:
+        """Show a layer's field from now on; None, or one that is not local, shows nothing."""
+        self._name, self._field = name, field if field is not None and field.local else None
+        self._input, self._cropped = input_size, cropped
+        self.setGeometry(self._canvas.rect())
+        self.setVisible(self._field is not None)
+        self.raise_()
+        self.update()
+
+    def set_picture(self, size: Size | None) -> None:
+        """The size of the picture that is open."""
+        self._picture = size
+        self.update()
+
+    def rect_shown(self) -> Rect | None:
+        """What is drawn now, in pixels of the picture."""
+        if self._field is None or self._at is None or self._picture is None:
+            return None
+        return field_at(self._field, self._input, self._picture, *self._at, cropped=self._cropped)
+
+    def _hovered(self, x: float, y: float) -> None:
+        self._at = (x, y)
+        self.update()
+
+    def _left(self) -> None:
+        self._at = None
+        self.update()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self.setGeometry(self._canvas.rect())
+        return super().eventFilter(watched, event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        found = self.rect_shown()
+        corner = self._canvas.image_position(QPointF(0, 0))
+        if found is None or corner is None:
+            return
+        scale = self._canvas.view().scale / self.devicePixelRatioF()
+        box = QRectF(
+            (found.x - corner[0]) * scale, (found.y - corner[1]) * scale, found.width * scale, found.height * scale
+        )
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        # What is not seen steps back.
+        outside = theme.colour("window", 0.45)
+        whole = QRectF(self.rect())
+        seen = box.intersected(whole)
+        for part in (
+            QRectF(whole.left(), whole.top(), whole.width(), seen.top() - whole.top()),
+            QRectF(whole.left(), seen.bottom(), whole.width(), whole.bottom() - seen.bottom()),
+            QRectF(whole.left(), seen.top(), seen.left() - whole.left(), seen.height()),
+            QRectF(seen.right(), seen.top(), whole.right() - seen.right(), seen.height()),
+        ):
+            painter.fillRect(part, outside)
+        painter.setPen(QPen(theme.colour("window", 0.8), 4))
+        painter.drawRect(box)
+        painter.setPen(QPen(theme.colour("accent"), 2))
+        painter.drawRect(box)
+        painter.setFont(theme.app_font(theme.SMALL_PX))
+        room = painter.fontMetrics().boundingRect(self._name).adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN)
+        label = QRectF(seen.left(), seen.top(), room.width(), room.height())
+        painter.fillRect(label, theme.colour("accent"))
+        painter.setPen(theme.colour("on_accent"))
+        painter.drawText(label, Qt.AlignmentFlag.AlignCenter, self._name)
+        painter.end()

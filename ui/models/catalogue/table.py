@@ -1,0 +1,262 @@
+"""The table of all models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from cvstudio.models.catalogue.chart import metrics
+from cvstudio.models.catalogue.columns import COLUMNS, Column, ordered
+from cvstudio.models.catalogue.entries import Entry
+from cvstudio.models.terms import Place
+from ui.base import theme
+from ui.base.icons import icon
+from ui.base.translate import translated
+
+ROW_HEIGHT = 26
+SHOWN: tuple[Column, ...] = tuple(column for column in COLUMNS if column.key != "key")
+PLACE_ICONS = {
+    Place.EMBEDDED: ("circle-check", "success"),
+    Place.HERE: ("circle-check", "success"),
+    Place.LIBRARY: ("circle-check", "success"),
+    Place.ABSENT: ("download", "quiet"),
+    Place.GONE: ("circle-alert", "warning"),
+}
+FORBIDDEN = Qt.ItemDataRole.UserRole + 1
+Index = QModelIndex | QPersistentModelIndex
+NO_INDEX = QModelIndex()
+
+
+def column_at(key: str) -> int:
+    return next(place for place, column in enumerate(SHOWN) if column.key == key)
+
+
+class CatalogueModel(QAbstractTableModel):
+    """Entries in the order of a column; of what is not known the last."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._given: tuple[Entry, ...] = ()
+        self._metrics: tuple[str, ...] = ()
+        self._rows: list[Entry] = []
+        self._column, self._descending = -1, False
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        return self._rows
+
+    def set_entries(self, entries: Sequence[Entry]) -> None:
+        """Show others."""
+        self._given = tuple(entries)
+        self._metrics = metrics(self._given)
+        self._arrange()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """By a column; -1 is the order in which they were given."""
+        self._column, self._descending = column, order == Qt.SortOrder.DescendingOrder
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.beginResetModel()
+        if self._column < 0:
+            self._rows = list(self._given)
+        else:
+            self._rows = ordered(self._given, SHOWN[self._column], descending=self._descending)
+        self.endResetModel()
+
+    def row_of(self, key: str) -> int:
+        """The row of a model; -1 where it is not shown."""
+        return next((row for row, entry in enumerate(self._rows) if entry.key == key), -1)
+
+    def rowCount(self, parent: Index = NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: Index = NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(SHOWN)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        column = SHOWN[section]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return translated(column.title)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return translated(column.doc) or None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _side(column)
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        entry, column = self._rows[index.row()], SHOWN[index.column()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return translated(column.text(entry))
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _side(column)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._told(entry, column)
+        if role == Qt.ItemDataRole.DecorationRole and column.key == "model":
+            name, colour = PLACE_ICONS[entry.terms.place]
+            return icon(name, 14, colour)
+        if role == Qt.ItemDataRole.ForegroundRole and not self._stands_out(entry, column):
+            return theme.colour("quiet")
+        if role == FORBIDDEN and column.key == "licence":
+            return entry.terms.non_commercial
+        return None
+
+    def _stands_out(self, entry: Entry, column: Column) -> bool:
+        """Names, and scores that can be compared: one by a metric of its own steps back."""
+        return column.key == "model" or (
+            column.key == "score" and entry.score is not None and entry.score[0] in self._metrics
+        )
+
+    @staticmethod
+    def _told(entry: Entry, column: Column) -> str:
+        if column.key == "model":
+            place = translated(entry.terms.place.value)
+            parts = (entry.spec.title, translated(entry.spec.summary), entry.spec.paper, place)
+            return "\n".join(part for part in parts if part)
+        if column.key == "score" and entry.score is not None:
+            return f"{entry.score[1]:.1f} % {entry.score[0]}"
+        if column.key == "macs" and entry.figures is not None:
+            height, width = entry.figures.input_size
+            return f"{entry.figures.macs:,} at {width} × {height}"
+        if column.key == "params" and entry.figures is not None:
+            return f"{entry.figures.parameters:,}"
+        if column.key == "ms" and entry.speed is not None and entry.speed.precision:
+            return entry.speed.precision
+        return translated(column.text(entry))
+
+
+def _side(column: Column) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column.number else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter
+
+
+class _LicenceDelegate(QStyledItemDelegate):
+    """A framed word where commercial use is forbidden, then the licence."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        if not index.data(FORBIDDEN):
+            super().paint(painter, option, index)
+            return
+        ground = QStyleOptionViewItem(option)
+        self.initStyleOption(ground, index)
+        text, ground.text = ground.text, ""
+        style = ground.widget.style() if ground.widget else QApplication.style()
+        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, ground, painter, ground.widget)
+        word = self.tr("non-commercial")
+        area: QRect = option.rect.adjusted(10, 0, -8, 0)
+        painter.save()
+        painter.setFont(theme.app_font(theme.SMALL_PX))
+        metrics = painter.fontMetrics()
+        badge = QRect(area.left(), area.center().y() - 8, metrics.horizontalAdvance(word) + 10, 18)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(theme.colour("warning"))
+        painter.drawRoundedRect(badge, 4, 4)
+        painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, word)
+        painter.setPen(theme.colour("quiet"))
+        rest = area.adjusted(badge.width() + 8, 0, 0, 0)
+        short = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rest.width())
+        painter.drawText(rest, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, short)
+        painter.restore()
+
+
+class CatalogueTable(QTableView):
+    """One row can be chosen; Enter or a double-click uses it.
+
+    Signals
+    -------
+    chosen : key of the model
+    used : key of the model
+    """
+
+    chosen = Signal(str)
+    used = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("catalogue-table")
+        self.setAccessibleName(self.tr("All models"))
+        self._model = CatalogueModel(self)
+        self.setModel(self._model)
+        self.setItemDelegateForColumn(column_at("licence"), _LicenceDelegate(self))
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.setCornerButtonEnabled(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setMinimumSectionSize(40)
+        header.setSortIndicatorClearable(True)
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        self.setSortingEnabled(True)
+        for place, column in enumerate(SHOWN):
+            self.setColumnWidth(place, column.width)
+        self.doubleClicked.connect(lambda _: self._use())
+        self.selectionModel().currentRowChanged.connect(self._choose)
+        self._chosen = ""
+        self._model.modelReset.connect(lambda: self.choose(self._chosen))
+
+    def sizeHint(self) -> QSize:
+        return QSize(760, 480)
+
+    def set_entries(self, entries: Sequence[Entry]) -> None:
+        """Show others; the chosen one stays chosen where it is among them."""
+        self._model.set_entries(entries)
+
+    def listed(self) -> list[str]:
+        """The models' keys in the order in which they are shown."""
+        return [entry.key for entry in self._model.entries]
+
+    def key(self) -> str:
+        """Of the chosen model; empty where there is none."""
+        row = self.currentIndex().row()
+        return self._model.entries[row].key if 0 <= row < len(self._model.entries) else ""
+
+    def choose(self, key: str) -> None:
+        """Choose a model and bring it into sight."""
+        row = self._model.row_of(key)
+        if row >= 0:
+            self.setCurrentIndex(self._model.index(row, 0))
+            self.scrollTo(self._model.index(row, 0))
+
+    def show_task(self, shown: bool) -> None:
+        """The column says nothing where all are of one task."""
+        self.setColumnHidden(column_at("task"), not shown)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._use()
+        else:
+            super().keyPressEvent(event)
+
+    def _use(self) -> None:
+        if self.key():
+            self.used.emit(self.key())
+
+    def _choose(self, current: QModelIndex, previous: QModelIndex) -> None:
+        if current.isValid():
+            self._chosen = self.key()
+            self.chosen.emit(self._chosen)

@@ -1,0 +1,87 @@
+"""What the catalogue asks of workers: the rows, the layers of a network, and how long models take here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.lanes import Work
+from cvstudio.foundation.progress import Progress
+from cvstudio.models.catalogue.entries import Entry, entries_of
+from cvstudio.models.inspection.layers import Inspection
+from cvstudio.models.inspection.speed import measuring
+from cvstudio.models.inspection.store import inspection_of, known_figures
+from cvstudio.models.runtime.host import Host
+from cvstudio.models.spec import ModelSpec
+
+LANE = "catalogue"
+ROWS, LAYERS, MEASURE = "catalogue rows", "catalogue layers", "catalogue measure"
+"""Owners of the jobs."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All models with what is known of them."""
+
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The layers of one."""
+
+    key: str
+    inspection: Inspection
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A model was timed; `problem` is why it could not be."""
+
+    key: str
+    problem: str = ""
+
+
+def read_rows(specs: Sequence[ModelSpec], device: str, precision: str) -> Work:
+    """Look up what is known, then count what no model states; yields `Rows`, twice where something was counted."""
+
+    def work(progress: Progress) -> Iterator[Any]:
+        yield Rows(entries_of(specs, device, precision))
+        unknown = [spec for spec in specs if spec.architecture is not None and known_figures(spec) is None]
+        counted = 0
+        for spec in unknown:
+            progress.check()
+            try:
+                inspection_of(spec, progress)
+                counted += 1
+            except UserError:
+                continue  # told where its layers are asked for
+        if counted:
+            yield Rows(entries_of(specs, device, precision))
+
+    return work
+
+
+def read_layers(spec: ModelSpec) -> Work:
+    """Look into a network."""
+
+    def work(progress: Progress) -> Iterator[Any]:
+        yield Layers(spec.key, inspection_of(spec, progress))
+
+    return work
+
+
+def time_models(specs: Sequence[ModelSpec], host: Host) -> Work:
+    """Time models one after the other on the thread that owns `host`; others pass in between."""
+
+    def work(progress: Progress) -> Iterator[Any]:
+        for spec in specs:
+            try:
+                yield from measuring(spec, host, progress)
+                yield Measured(spec.key)
+            except UserError as error:
+                yield Measured(spec.key, str(error))
+
+    return work

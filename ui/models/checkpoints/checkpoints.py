@@ -1,0 +1,319 @@
+"""Offers what is missing, gets it, and finds out what a checkpoint file is good for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.foundation.errors import WeightsError
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.progress import Progress
+from cvstudio.models import MODELS
+from cvstudio.session.session import State
+from cvstudio.weights.declaration import Weights
+from cvstudio.weights.differences import Differences, MismatchError
+from cvstudio.weights.store import ChangedError, WeightsNeededError, cached_path
+from ui.base.translate import translated
+from ui.control.controller import Controller
+from ui.widgets.notices import Notices
+
+if TYPE_CHECKING:
+    from cvstudio.models.catalogue.identify import Identified
+    from cvstudio.weights.hub import Remote
+    from ui.models.checkpoints.consent import ConsentDialog
+
+LANE = "download"
+"""Of its own: a slow connection must not hold up what is looked at meanwhile."""
+
+HUB_LANE = "hub"
+"""Of its own: a question of seconds must not wait for a download."""
+
+LOOKING_LANE = "checkpoints"
+MOST_LOOKED_AT = 20
+"""Where more files than this are opened at once, they are media."""
+
+
+@dataclass(frozen=True)
+class Got:
+    """Published weights have come."""
+
+    weights: Weights
+    path: Path
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The hub has answered what it has for `weights`; `problem` is why it has not."""
+
+    weights: Weights
+    remote: Remote | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A file was looked at."""
+
+    found: Identified
+
+
+class Checkpoints(QObject):
+    """Weights of the window: `dialogs` are those that are open."""
+
+    def __init__(self, window: QWidget, controller: Controller, notices: Notices) -> None:
+        super().__init__(window)
+        self._window = window
+        self._controller = controller
+        self._notices = notices
+        self._getting: dict[tuple[str, str], tuple[Weights, Remote | None]] = {}
+        self._missing: dict[str, Weights] = {}  # by the notice that tells it
+        self.dialogs: list[QDialog] = []
+        controller.pipeline.failed.connect(self._failed)
+        controller.pipeline.job_event.connect(self._event)
+        controller.weights_wanted.connect(self.offer)
+        controller.state_changed.connect(self._withdraw)
+
+    # Missing weights ------------------------------------------------------------------------------------------------
+
+    def offer(self, weights: Weights) -> None:
+        """Tell what would be downloaded, and ask."""
+        # Imported with the first question: the window must not wait for it.
+        from cvstudio.models.catalogue.offer import make_offer
+        from ui.models.checkpoints.consent import ConsentDialog
+
+        if self._owner(weights) in self._getting:
+            return
+        if (standing := self._asking_for(weights)) is not None:
+            standing.raise_()
+            standing.activateWindow()
+            return
+        offer = make_offer(weights, self._title(weights))
+        dialog = ConsentDialog(self._window, offer)
+        dialog.agreed.connect(lambda remote: self.get(weights, remote))
+        dialog.file_wanted.connect(lambda: self._choose_for(weights))
+        dialog.asked_again.connect(lambda: self._ask_hub(weights))
+        dialog.finished.connect(lambda _: self._controller.pipeline.lanes.cancel(self._asker(weights)))
+        self._open(dialog)
+        if offer.asks_hub:
+            self._ask_hub(weights)
+
+    def _ask_hub(self, weights: Weights) -> None:
+        """Let the hub tell size and hash, on a worker; the dialog says so meanwhile, and closing it is the cancel."""
+        self._tell(Asked(weights, None))
+
+        def work(progress: Progress) -> Iterator[Any]:
+            from cvstudio.weights.download import ask_hub
+
+            try:
+                yield Asked(weights, ask_hub(weights, progress))
+            except WeightsError as error:
+                yield Asked(weights, None, str(error))
+
+        self._controller.pipeline.submit(HUB_LANE, Job(self._asker(weights), "", work))
+
+    def _tell(self, asked: Asked) -> None:
+        from cvstudio.models.catalogue.offer import make_offer
+
+        dialog = self._asking_for(asked.weights)
+        if dialog is not None:
+            title = self._title(asked.weights)
+            dialog.show_offer(make_offer(asked.weights, title, remote=asked.remote, problem=asked.problem))
+
+    def _asking_for(self, weights: Weights) -> ConsentDialog | None:
+        """The dialog that asks whether to get `weights`, where it is open."""
+        from ui.models.checkpoints.consent import ConsentDialog
+
+        consents = (dialog for dialog in self.dialogs if isinstance(dialog, ConsentDialog))
+        return next((dialog for dialog in consents if dialog.offer.weights == weights), None)
+
+    def get(self, weights: Weights, shown: Remote | None = None) -> None:
+        """Download on a worker; it is in the list of jobs, with progress and cancel. `shown` is what was agreed to."""
+        owner = self._owner(weights)
+        if owner in self._getting:
+            return
+        self._getting[owner] = (weights, shown)
+
+        def work(progress: Progress) -> Iterator[Any]:
+            from cvstudio.weights.download import download
+
+            yield Got(weights, download(weights, progress, shown=shown))
+
+        title = self.tr("Getting {title}").format(title=self._title(weights))
+        self._controller.pipeline.submit(LANE, Job(owner, title, work))
+
+    def _event(self, event: Event) -> None:
+        value = event.value
+        if event.kind == "output" and isinstance(value, Got):
+            self._controller.pipeline.forget_failures()
+            self._controller.weights_changed.emit()
+            self._notices.post("info", self.tr("{title} is here.").format(title=self._title(value.weights)))
+            self._controller.refresh()
+        elif event.kind == "output" and isinstance(value, Asked):
+            self._tell(value)
+        elif event.kind == "output" and isinstance(value, Looked):
+            self._show(value.found)
+        elif event.kind in ("finished", "failed", "cancelled") and event.job.owner in self._getting:
+            weights, shown = self._getting.pop(event.job.owner)
+            if event.kind == "failed":
+                self._offer_again("error", str(value), weights, shown, changed=isinstance(value, ChangedError))
+            elif event.kind == "cancelled":
+                text = self.tr("{title} was not got to the end; what has come is kept.")
+                self._offer_again("warning", text.format(title=self._title(weights)), weights, shown)
+
+    def _offer_again(
+        self, level: str, text: str, weights: Weights, shown: Remote | None, *, changed: bool = False
+    ) -> None:
+        """Go on with what was agreed to; where it is something else by now, that is to be agreed to first."""
+        text = translated(text)
+        action = self.tr("Look at it …") if changed else self.tr("Go on")
+
+        def run() -> None:
+            if changed:
+                self.offer(weights)
+            else:
+                self.get(weights, shown)
+
+        self._notices.post(level, text, action=action, run=run, instead_of=text)
+
+    def _failed(self, title: str, error: Exception) -> None:
+        """Where the remedy is a press of a button, the notice has the button."""
+        told = translated(str(error))
+        if isinstance(error, WeightsNeededError):
+            weights = error.weights
+            if weights not in self._needed(self._controller.session.state):
+                # Another model was chosen before this one had failed.
+                self._notices.withdraw(told)
+                return
+            name, size = self._title(weights), f"{weights.size_bytes / 1e6:.1f} MB"
+            damaged = cached_path(weights) is not None
+            text = (
+                self.tr("The weights of {title} on this machine are damaged ({size}, {licence}).")
+                if damaged
+                else self.tr("{title} needs its weights ({size}, {licence}), which are not on this machine.")
+            )
+            text = text.format(title=name, size=size, licence=weights.licence)
+            self._missing[text] = weights
+            self._notices.post(
+                "error",
+                text,
+                action=self.tr("Get {title} …").format(title=name),
+                run=lambda: self.offer(weights),
+                instead_of=told,
+            )
+        elif isinstance(error, MismatchError):
+            instance = self._controller.session.state.instance
+            path = instance.weights if instance is not None else None
+            differences = error.differences
+            self._notices.post(
+                "error",
+                translated(differences.sentence()),
+                action=self.tr("Show what differs"),
+                run=lambda: self._show_differences(path, differences),
+                instead_of=told,
+            )
+
+    def _withdraw(self, old: State, new: State) -> None:
+        """What nobody needs any more need not be got: another model or another file was chosen."""
+        needed = self._needed(new)
+        for text in [text for text, weights in self._missing.items() if weights not in needed]:
+            del self._missing[text]
+            self._notices.withdraw(text)
+
+    @staticmethod
+    def _needed(state: State) -> list[Weights]:
+        """Published weights of every model that is in use."""
+        models = [item.model_spec for item in state.instances if item.weights is None]
+        return [weights for model in models if model is not None for weights in model.weights]
+
+    # Files of the user's --------------------------------------------------------------------------------------------
+
+    def ask(self) -> None:
+        """Choose a checkpoint file and find out which models it fits."""
+        name = self._ask_for_file()
+        if name:
+            self.identify(Path(name))
+
+    def take(self, paths: Sequence[Path]) -> list[Path]:
+        """Find out what the checkpoints among `paths` are good for; returns the others."""
+        from cvstudio.weights.importing.kinds import is_checkpoint
+
+        found = [path for path in paths if is_checkpoint(path)] if len(paths) <= MOST_LOOKED_AT else []
+        for path in found:
+            self.identify(path)
+        return [path for path in paths if path not in found]
+
+    def identify(self, path: Path) -> None:
+        """Read `path` on a worker, compare it with the models, and show what came out."""
+
+        def work(progress: Progress) -> Iterator[Any]:
+            from cvstudio.models.catalogue.identify import identify
+
+            yield Looked(identify(path, progress))
+
+        title = self.tr("Looking at {name}").format(name=path.name)
+        self._controller.pipeline.submit(LOOKING_LANE, Job(("identify", str(path)), title, work))
+
+    def use(self, model: str, path: Path) -> None:
+        """Analyse with `model` and the checkpoint `path`."""
+        task = MODELS[model].task
+        instance = self._controller.session.state.instance
+        if instance is None or instance.spec.task != task:
+            self._controller.use_analysis(next(spec for spec in ANALYSES if spec.task == task).key)
+        self._controller.set_model(model, path)
+        if not self._controller.session.state.media:
+            self._notices.post("info", self.tr("{name} is chosen; open a picture to use it.").format(name=path.name))
+
+    def _choose_for(self, weights: Weights) -> None:
+        name = self._ask_for_file()
+        models = [model for model in MODELS if weights in model.weights]
+        if name and models:
+            self.use(models[0].key, Path(name))
+
+    def _ask_for_file(self) -> str:
+        kinds = self.tr("Checkpoints (*.pth *.pt *.bin *.ckpt *.tar *.safetensors *.onnx);;All files (*)")
+        return QFileDialog.getOpenFileName(self._window, self.tr("Checkpoint file"), "", kinds)[0]
+
+    def _show(self, found: Identified) -> None:
+        from ui.models.checkpoints.import_dialog import ImportDialog
+
+        dialog = ImportDialog(self._window, found)
+        dialog.chosen.connect(lambda model: self.use(model, found.path))
+        dialog.declared.connect(lambda: self._controller.requests.own_model.emit(found.path))
+        self._open(dialog)
+
+    def _show_differences(self, path: Path | None, differences: Differences) -> None:
+        from ui.models.checkpoints.import_dialog import DifferencesDialog
+
+        dialog = DifferencesDialog(self._window, path.name if path else differences.what, differences)
+        if path is not None:
+            dialog.others_wanted.connect(lambda: self.identify(path))
+        self._open(dialog)
+
+    # Common ---------------------------------------------------------------------------------------------------------
+
+    def _open(self, dialog: QDialog) -> None:
+        self.dialogs.append(dialog)
+        dialog.finished.connect(lambda _: self._closed(dialog))
+        dialog.show()
+
+    def _closed(self, dialog: QDialog) -> None:
+        self.dialogs.remove(dialog)
+        dialog.deleteLater()
+
+    @staticmethod
+    def _owner(weights: Weights) -> tuple[str, str]:
+        return ("weights", weights.url)
+
+    @staticmethod
+    def _asker(weights: Weights) -> tuple[str, str]:
+        return ("ask hub", weights.url)
+
+    @staticmethod
+    def _title(weights: Weights) -> str:
+        return next((model.title for model in MODELS if weights in model.weights), weights.file_name)

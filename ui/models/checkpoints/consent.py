@@ -1,0 +1,100 @@
+"""Before anything is downloaded: what it is, how large, under which licence, from whom, and where it will be kept."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from cvstudio.models.catalogue.offer import Offer
+from ui.base.translate import translated
+from ui.models.model_card import CardView
+
+WIDTH = 660
+"""Of a SHA-256 in one line: it has no place to break at, and is to be copied as it is."""
+
+
+class ConsentDialog(QDialog):
+    """Does nothing by itself, and holds nothing up: the window goes on behind it.
+
+    Of a file on the Hugging Face hub only the hub knows size and hash: until it has told them there is nothing to agree
+    to.
+
+    Signals
+    -------
+    agreed : (hub.Remote or None), to be downloaded as it is shown
+    file_wanted : the user has the file already
+    asked_again : the hub is to be asked once more
+    """
+
+    agreed = Signal(object)
+    file_wanted = Signal()
+    asked_again = Signal()
+
+    def __init__(self, parent: QWidget, offer: Offer) -> None:
+        super().__init__(parent)
+        self.setObjectName("consent-dialog")
+        self.setWindowTitle(self.tr("Get {title}").format(title=offer.title))
+        card = self._card = CardView()
+        card.head(self.tr("Get the weights of {title}").format(title=offer.title), False)
+        card.text(self.tr("The program downloads nothing by itself. This is what it would get."), "quiet")
+        self._facts = card.pairs([*offer.facts()])
+        self._message = QLabel()
+        self._message.setObjectName("message")
+        self._message.setWordWrap(True)
+        card.add(self._message)
+        self.asking = QProgressBar(maximum=0, textVisible=False)
+        self.asking.setAccessibleName(self.tr("Asking the Hugging Face hub"))
+        card.add(self.asking)
+        buttons = self._buttons = QDialogButtonBox()
+        buttons.setContentsMargins(16, 0, 16, 16)
+        self.download = QPushButton()
+        self.again = QPushButton(self.tr("Ask again"))
+        choose = QPushButton(self.tr("Choose a file …"))
+        cancel = self._cancel = QPushButton(self.tr("Cancel"))
+        for button in (self.download, self.again, choose, cancel):
+            button.setAutoDefault(False)
+        buttons.addButton(self.download, QDialogButtonBox.ButtonRole.AcceptRole)
+        buttons.addButton(self.again, QDialogButtonBox.ButtonRole.AcceptRole)
+        buttons.addButton(choose, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.addButton(cancel, QDialogButtonBox.ButtonRole.RejectRole)
+        self.download.clicked.connect(self._agree)
+        self.again.clicked.connect(self.asked_again)
+        choose.clicked.connect(self.file_wanted)
+        choose.clicked.connect(self.reject)
+        cancel.clicked.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(card)
+        layout.addWidget(buttons)
+        self.show_offer(offer)
+
+    def show_offer(self, offer: Offer) -> None:
+        """Show what is known by now of the same file."""
+        self.offer = offer
+        for (left, right), (name, value) in zip(self._facts, offer.facts(), strict=True):
+            left.setText(translated(name))
+            right.setText(translated(value))
+        problem = translated(offer.problem)
+        if not offer.has_room:
+            problem = self.tr("There is not enough room on that disk.")
+        self._message.setText(problem)
+        self._message.setVisible(bool(problem))
+        self.asking.setVisible(offer.asks_hub and not offer.problem)
+        resumed = offer.come_bytes > 0
+        self.download.setText(self.tr("Go on with the download") if resumed else self.tr("Download"))
+        self.download.setVisible(not offer.problem)
+        self.download.setEnabled(offer.has_room and not offer.asks_hub)
+        self.again.setVisible(bool(offer.problem))
+        wanted = self.again if offer.problem else self.download
+        wanted.setDefault(True)
+        (wanted if wanted.isEnabled() else self._cancel).setFocus()
+        # What wraps is as high as its width makes it; more would be left as gaps between the lines.
+        card = self._card.layout()
+        assert card is not None  # a card lays itself out
+        card.invalidate()
+        self.setFixedSize(WIDTH, card.heightForWidth(WIDTH) + self._buttons.sizeHint().height())
+
+    def _agree(self) -> None:
+        self.agreed.emit(self.offer.remote)
+        self.accept()

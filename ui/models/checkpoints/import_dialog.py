@@ -1,0 +1,172 @@
+"""What a checkpoint file turned out to be, and the models that it can be used with."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QPushButton,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cvstudio.models.catalogue.identify import Identified
+from cvstudio.weights.differences import Differences
+from ui.base.translate import translated
+from ui.models.checkpoints.differences_view import DifferencesView
+from ui.models.model_card import CardView
+
+WIDTH = 560
+TABLE_WIDTH = 680
+TABLE_HEIGHT = 280
+
+
+class _Dialog(QDialog):
+    """A card with buttons under it."""
+
+    def __init__(self, parent: QWidget, title: str) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(title)
+        self.setMinimumWidth(WIDTH)
+        self.card = CardView()
+        self.buttons = QDialogButtonBox()
+        self.buttons.setContentsMargins(16, 8, 16, 16)
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(0, 0, 0, 0)
+        self.body.setSpacing(0)
+        self.body.addWidget(self.card)
+        self.table: DifferencesView | None = None
+
+    def end(self, closing: str) -> None:
+        """Add the buttons under what there is."""
+        if self.table is not None:
+            copy = self.button(self.tr("Copy as text"), QDialogButtonBox.ButtonRole.ActionRole)
+            copy.clicked.connect(self.table.copy)
+        self.button(closing, QDialogButtonBox.ButtonRole.RejectRole).clicked.connect(self.reject)
+        self.body.addWidget(self.buttons)
+        if self.table is None:
+            # What wraps is as high as its width makes it; more would be left as gaps between the lines.
+            card = self.card.layout()
+            assert card is not None  # a card lays itself out
+            height = card.heightForWidth(WIDTH) + self.buttons.sizeHint().height()
+            self.setFixedSize(WIDTH, height)
+
+    def button(self, title: str, role: QDialogButtonBox.ButtonRole) -> QPushButton:
+        made = QPushButton(title)
+        made.setAutoDefault(False)
+        self.buttons.addButton(made, role)
+        return made
+
+    def add_table(self, differences: Differences) -> None:
+        self.table = DifferencesView(differences)
+        self.table.setMinimumSize(TABLE_WIDTH, TABLE_HEIGHT)
+        frame = QVBoxLayout()
+        frame.setContentsMargins(12, 0, 12, 8)
+        frame.addWidget(self.table)
+        self.body.addLayout(frame, 1)
+
+
+class DifferencesDialog(_Dialog):
+    """Why a checkpoint does not fit the model that it was given to.
+
+    Signals
+    -------
+    others_wanted : which models does it fit?
+    """
+
+    others_wanted = Signal()
+
+    def __init__(self, parent: QWidget, name: str, differences: Differences) -> None:
+        super().__init__(parent, name)
+        self.setObjectName("differences-dialog")
+        self.card.head(self.tr("{name} is a checkpoint of another network").format(name=name), False)
+        self.card.text(translated(differences.sentence()), "quiet")
+        self.add_table(differences)
+        others = self.button(self.tr("Which models does it fit?"), QDialogButtonBox.ButtonRole.AcceptRole)
+        others.clicked.connect(self.others_wanted)
+        others.clicked.connect(self.accept)
+        self.end(self.tr("Close"))
+
+
+class ImportDialog(_Dialog):
+    """One checkpoint.
+
+    Signals
+    -------
+    chosen : key of the model that it is to be used with
+    declared : it is a network of its own, and is to be told what it takes and answers
+    """
+
+    chosen = Signal(str)
+    declared = Signal()
+
+    def __init__(self, parent: QWidget, found: Identified) -> None:
+        super().__init__(parent, found.path.name)
+        self.found = found
+        self.setObjectName("import-dialog")
+        self.use: QPushButton | None = None
+        self.choices = QButtonGroup(self)
+        self._head()
+        if found.fitting:
+            self._offer()
+        else:
+            self.card.text(translated(found.verdict()))
+            self._nearest()
+        if found.is_network:
+            add = self.button(self.tr("Add as own model …"), QDialogButtonBox.ButtonRole.AcceptRole)
+            add.clicked.connect(self.declared)
+            add.clicked.connect(self.accept)
+        self.end(self.tr("Cancel") if found.fitting else self.tr("Close"))
+
+    def _head(self) -> None:
+        found, card = self.found, self.card
+        card.head(found.path.name, False)
+        told = [translated(found.kind.value)]
+        if found.n_tensors:
+            told.append(self.tr("{count} tensors").format(count=found.n_tensors))
+            told.append(self.tr("{count} M numbers").format(count=f"{found.n_numbers / 1e6:.1f}"))
+        card.text(" · ".join(told), "quiet")
+        for note in found.notes:
+            card.text(translated(note), "message" if found.is_network else "")
+
+    def _offer(self) -> None:
+        self.card.heading(self.tr("It fits"))
+        for number, model in enumerate(self.found.fitting):
+            choice = QRadioButton(model.title)
+            choice.setToolTip(translated(model.summary))
+            choice.setChecked(number == 0)
+            choice.setProperty("model", model.key)
+            self.choices.addButton(choice, number)
+            self.card.add(choice)
+        licence = self.found.licence
+        unknown = self.tr("Its licence is its author's: look it up where the file is from.")
+        self.card.text(self.tr("Licence: {licence}").format(licence=licence) if licence else unknown, "quiet")
+        self.use = self.button(self.tr("Use it"), QDialogButtonBox.ButtonRole.AcceptRole)
+        self.use.setDefault(True)
+        self.use.clicked.connect(self._chosen)
+
+    def _chosen(self) -> None:
+        checked = self.choices.checkedButton()
+        assert checked is not None  # the first one is, until another is
+        self.chosen.emit(checked.property("model"))
+        self.accept()
+
+    def _nearest(self) -> None:
+        fits = self.found.fits
+        if not fits:
+            return
+        self.card.heading(self.tr("What differs from the nearest"))
+        picker = QComboBox()
+        picker.setAccessibleName(self.tr("Nearest model"))
+        for fit in fits:
+            share = self.tr("{share} % in common").format(share=round(100 * fit.differences.share))
+            picker.addItem(f"{fit.model.title} · {share}")
+        self.card.add(picker)
+        self.add_table(fits[0].differences)
+        assert self.table is not None
+        picker.currentIndexChanged.connect(lambda index: self.table.show_differences(fits[index].differences))

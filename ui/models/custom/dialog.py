@@ -1,0 +1,285 @@
+"""The window in which a network is added: the form at the left, what it finds on the open picture at the right."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRect, QSize, Qt, QTimer
+from PySide6.QtGui import QImage, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cvstudio.data.geometry import Size
+from cvstudio.data.samples import Image
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.models.custom.model import OwnModel
+from cvstudio.models.custom.store import PREFIX, add, declaration_of, remove, save, spec_of
+from ui.base import theme
+from ui.base.icons import icon
+from ui.base.translate import translated
+from ui.control.controller import Controller
+from ui.models.custom.form import OwnModelForm
+from ui.models.custom.trial import Declared, Refused, Tried, attempt, declare, refusing
+
+FORM_WIDTH = 392
+TRY_AFTER_MS = 350
+"""After the last edit: a name that is being typed is not tried letter by letter."""
+
+_numbers = itertools.count(1)
+
+
+class Preview(QWidget):
+    """A picture, fitted; dimmed while a newer one is on the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setMinimumSize(280, 220)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._pixels: NDArray[np.uint8] | None = None
+        self._image: QImage | None = None
+        self.stale = False
+
+    def show_pixels(self, pixels: NDArray[np.uint8]) -> None:
+        """Show uint8 RGB (h, w, 3)."""
+        self._pixels = np.ascontiguousarray(pixels)
+        height, width = pixels.shape[:2]
+        self._image = QImage(self._pixels.data, width, height, width * 3, QImage.Format.Format_RGB888)
+        self.set_stale(False)
+
+    def set_stale(self, stale: bool) -> None:
+        self.stale = stale
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), theme.colour("window"))
+        if self._image is None:
+            return
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.setOpacity(0.35 if self.stale else 1.0)
+        size = self._image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        place = QRect((self.width() - size.width()) // 2, (self.height() - size.height()) // 2, *size.toTuple())
+        painter.drawImage(place, self._image)
+
+
+class OwnModelDialog(QDialog):
+    """Not modal: the picture behind it can be changed while one tries."""
+
+    def __init__(self, parent: QWidget, controller: Controller, path: Path) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Own model"))
+        self._controller = controller
+        self._owner = ("own-model", next(_numbers))
+        self._path = path
+        self._key = ""
+        self._ended = False
+        self.form = OwnModelForm()
+        self.form.changed.connect(self._changed)
+        self.file = QLabel(path.name)
+        self.file.setObjectName("card-title")
+        self.file.setToolTip(str(path))
+        self.note = QLabel(self.tr("Reading the file …"))
+        self.note.setObjectName("quiet")
+        self.note.setWordWrap(True)
+        self.preview = Preview()
+        self.found = QLabel()
+        self.found.setWordWrap(True)
+        self.found.setMinimumHeight(36)
+        self.found.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.found.setTextFormat(Qt.TextFormat.PlainText)
+        self.remove_button = QPushButton(icon("trash-2"), self.tr("Remove"))
+        self.remove_button.setToolTip(self.tr("Takes the model out of the program; its files stay."))
+        self.remove_button.clicked.connect(self._remove)
+        self.remove_button.hide()
+        self.cancel_button = QPushButton(self.tr("Cancel"))
+        self.cancel_button.clicked.connect(self.close)
+        self.add_button = QPushButton(self.tr("Add model"))
+        self.add_button.setDefault(True)
+        self.add_button.setEnabled(False)
+        self.add_button.clicked.connect(self._add)
+        self._arrange()
+        self._soon = QTimer(self, interval=TRY_AFTER_MS, singleShot=True)
+        self._soon.timeout.connect(self.try_it)
+        controller.pipeline.job_event.connect(self._job_event)
+        controller.view_changed.connect(self._picture_changed)
+        self._picture: Image | None = None
+        self.form.setEnabled(False)
+        self._submit(self.tr("Reading {name}").format(name=path.name), lambda progress: declare(path, progress))
+        self.show()
+
+    def sizeHint(self) -> QSize:
+        return QSize(940, 640)
+
+    def _arrange(self) -> None:
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(self.form)
+        scroll.setFixedWidth(FORM_WIDTH)
+        right = QVBoxLayout()
+        right.setSpacing(8)
+        right.addWidget(self.preview, 1)
+        right.addWidget(self.found)
+        sides = QHBoxLayout()
+        sides.setSpacing(16)
+        sides.addWidget(scroll)
+        sides.addLayout(right, 1)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(self.remove_button)
+        buttons.addStretch(1)
+        buttons.addWidget(self.cancel_button)
+        buttons.addWidget(self.add_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(8)
+        layout.addWidget(self.file)
+        layout.addWidget(self.note)
+        layout.addSpacing(4)
+        layout.addLayout(sides, 1)
+        layout.addLayout(buttons)
+
+    # Work -----------------------------------------------------------------------------------------------------------
+
+    def _submit(self, title: str, work: Any) -> None:
+        # Networks run on the accelerator's thread only, own ones too.
+        self._controller.pipeline.submit("accelerator", Job(self._owner, title, lambda p: refusing(work(p))))
+
+    def _job_event(self, event: Event) -> None:
+        if event.job.owner != self._owner:
+            return
+        if event.kind == "output" and isinstance(event.value, Declared):
+            self._declared(event.value)
+        elif event.kind == "output" and isinstance(event.value, Tried):
+            self._tried(event.value)
+        elif event.kind == "output" and isinstance(event.value, Refused):
+            self._say(event.value.text, warning=True)
+        elif event.kind == "failed":
+            self._say(self.tr("This failed; the log has the details."), warning=True)
+
+    def _declared(self, found: Declared) -> None:
+        self._key = PREFIX + found.model.key
+        try:
+            registered = declaration_of(self._key) is not None
+        except UserError:
+            registered = False
+        self.remove_button.setVisible(registered)
+        self.add_button.setText(self.tr("Save changes") if registered else self.tr("Add model"))
+        self.file.setText(found.model.file.name)
+        notes = [
+            self.tr("Filled in from the file as far as it tells. Compare with the preview and correct the rest.")
+            if found.guessed
+            else self.tr("Filled in from the declaration beside the file.")
+        ]
+        if found.program:
+            notes.append(self.tr("A TorchScript file is a program; add it only where you trust its author."))
+        self.note.setText(" ".join(notes))
+        self.form.setEnabled(True)
+        self.form.show_model(found.model)
+        self._changed()
+
+    def _changed(self) -> None:
+        self.preview.set_stale(True)
+        model = self._model()
+        self.add_button.setEnabled(model is not None)
+        if model is not None:
+            self._soon.start()
+
+    def _model(self) -> OwnModel | None:
+        try:
+            return self.form.model()
+        except UserError as error:
+            self._soon.stop()
+            self._say(str(error), warning=True)
+            return None
+
+    def _picture_changed(self) -> None:
+        sample = self._controller.shown.sample
+        if self.form.isEnabled() and isinstance(sample, Image) and sample is not self._picture:
+            self._soon.start()
+
+    def try_it(self) -> None:
+        """Run the network as it is declared on the open picture, or on a sample where none is open."""
+        model = self._model()
+        if model is None:
+            return
+        sample = self._controller.shown.sample
+        self._picture = sample if isinstance(sample, Image) else None
+        image, size = self._picture, Size(*self.preview.size().toTuple())
+        self._say(self.tr("Trying it …"))
+
+        def work(progress: Any) -> Any:
+            return attempt(model, spec_of(model), image or _sample(), size, progress)
+
+        self._submit(self.tr("Trying {name}").format(name=model.title), work)
+
+    def _tried(self, found: Tried) -> None:
+        self.preview.show_pixels(found.pixels)
+        names = ", ".join(f"{name} {share:.2f}" for name, share in found.first)
+        text = self.tr("{headline} in {ms} ms")
+        told = text.format(headline=translated(found.headline), ms=f"{found.elapsed_secs * 1000:.0f}")
+        self._say(f"{told}: {names}" if names else told)
+
+    def _say(self, text: str, *, warning: bool = False) -> None:
+        self.found.setObjectName("message" if warning else "quiet")
+        self.found.style().polish(self.found)
+        self.found.setText(translated(text))
+
+    # Ending ---------------------------------------------------------------------------------------------------------
+
+    def _add(self) -> None:
+        model = self._model()
+        if model is None:
+            return
+        try:
+            spec = add(save(model))
+        except UserError as error:
+            self._say(str(error), warning=True)
+            return
+        self._controller.use_own_model(spec)
+        self.close()
+
+    def _remove(self) -> None:
+        try:
+            remove(self._key, in_use=True)
+        except UserError as error:
+            self._say(str(error), warning=True)
+            return
+        self._controller.leave_model(self._key)
+        self.close()
+
+    def done(self, result: int) -> None:
+        """However it ends, by a button, Escape or the window's frame: what runs for it is stopped."""
+        if not self._ended:
+            self._ended = True
+            self._soon.stop()
+            self._controller.pipeline.job_event.disconnect(self._job_event)
+            self._controller.view_changed.disconnect(self._picture_changed)
+            self._controller.pipeline.lanes.cancel(self._owner)
+        super().done(result)
+        self.deleteLater()
+
+
+def _sample() -> Image:
+    """The picture that is tried where none is open; made on the worker."""
+    from cvstudio.media import open_media
+    from cvstudio.media.examples.files import sample_path
+    from cvstudio.media.reader_pool import Readers
+
+    with Readers() as readers:
+        found: Image = readers.get(open_media(sample_path("cat"))).read()
+    return found

@@ -1,0 +1,146 @@
+"""Fields of the form that are more than one control: three numbers, and a list of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cvstudio.models.shared.labels import SIZES
+from ui.widgets.choice_rows import Combo
+
+SET_TITLES = {
+    "coco-80": "COCO, 80 classes",
+    "coco-90": "COCO, numbers 1 to 90",
+    "voc-21": "PASCAL VOC, 21 classes",
+    "imagenet-1000": "ImageNet, 1000 classes",
+    "coco-keypoints": "COCO, 17 key points",
+}
+
+
+class Choice(Combo):
+    """A combo box over values with titles."""
+
+    def __init__(self, options: Sequence[tuple[str, str]], name: str) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.set_options(options)
+
+    def set_options(self, options: Sequence[tuple[str, str]]) -> None:
+        """Offer (value, title); what was chosen stays where it still is."""
+        before = self.currentData()
+        self.clear()
+        for value, title in options:
+            self.addItem(title, value)
+        self.setCurrentIndex(max(0, self.findData(before)))
+
+    def choose(self, value: str) -> None:
+        self.setCurrentIndex(max(0, self.findData(value)))
+
+    @property
+    def value(self) -> str:
+        return str(self.currentData())
+
+
+class Numbers(QLineEdit):
+    """Numbers with commas between them."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+
+    def show_numbers(self, values: Sequence[float]) -> None:
+        self.setText(", ".join(f"{value:.6g}" for value in values))
+        self.setCursorPosition(0)
+
+    def numbers(self) -> list[float] | str:
+        """The numbers; the text as it stands where it holds something else, for the check to tell."""
+        try:
+            return [float(part) for part in self.text().replace(";", ",").split(",")]
+        except ValueError:
+            return self.text()
+
+
+class LabelsField(QWidget):
+    """A known set, or a list with one label a line.
+
+    Signals
+    -------
+    changed : the user chose or wrote something else
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        own = [("", self.tr("own list"))]
+        self.set = Choice([*own, *((key, self.tr(SET_TITLES[key])) for key in SIZES)], self.tr("Known labels"))
+        self.set.activated.connect(lambda _: self._chosen())
+        self.load = QPushButton(self.tr("From a file …"))
+        self.load.clicked.connect(self._load)
+        self.text = QPlainTextEdit()
+        self.text.setAccessibleName(self.tr("Labels, one a line"))
+        self.text.setPlaceholderText(self.tr("one label a line"))
+        self.text.setFixedHeight(76)
+        self.text.textChanged.connect(self._written)
+        self.count = QLabel()
+        self.count.setObjectName("small")
+        top = QHBoxLayout()
+        top.addWidget(self.set, 1)
+        top.addWidget(self.load)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(top)
+        layout.addWidget(self.text)
+        layout.addWidget(self.count)
+
+    def show_labels(self, labels: Sequence[str], label_set: str) -> None:
+        """Show labels without a signal."""
+        self.set.choose(label_set)
+        self.text.blockSignals(True)
+        self.text.setPlainText("" if label_set else "\n".join(labels))
+        self.text.blockSignals(False)
+        self._tell()
+
+    def value(self) -> str | list[str]:
+        """As a declaration names them."""
+        return self.set.value or [line.strip() for line in self.text.toPlainText().splitlines() if line.strip()]
+
+    def _chosen(self) -> None:
+        self._tell()
+        self.changed.emit()
+
+    def _written(self) -> None:
+        self._tell()
+        self.changed.emit()
+
+    def _tell(self) -> None:
+        known = self.set.value
+        self.text.setVisible(not known)
+        count = SIZES[known] if known else len(self.value())
+        self.count.setText(self.tr("{count} labels").format(count=count))
+
+    def _load(self) -> None:
+        kinds = self.tr("Text files (*.txt *.names *.csv);;All files (*)")
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Labels, one a line"), "", kinds)
+        if name:
+            self.read(Path(name))
+
+    def read(self, path: Path) -> None:
+        """Take the lines of a text file."""
+        self.set.choose("")
+        self.text.setPlainText(path.read_text(encoding="utf-8-sig", errors="replace"))

@@ -1,0 +1,327 @@
+"""The form that declares a network: everything that its YAML file holds, with titles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QLocale, Signal
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cvstudio.models import models_for
+from cvstudio.models.custom.declaration import MARK, VERSION, from_mapping
+from cvstudio.models.custom.decoders import DECODERS, readable_tasks
+from cvstudio.models.custom.model import OwnModel
+from cvstudio.models.shared.imagenet import MEAN, STD
+from ui.base.translate import translated
+from ui.models.custom.fields import Choice, LabelsField, Numbers
+
+PLAIN_MEAN, PLAIN_STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+VALUES = {
+    "bytes": (1.0, PLAIN_MEAN, PLAIN_STD),
+    "unit": (1 / 255, PLAIN_MEAN, PLAIN_STD),
+    "signed": (1 / 127.5, (1.0, 1.0, 1.0), PLAIN_STD),
+    "imagenet": (1 / 255, MEAN, STD),
+}
+"""Usual ways to scale pixels: scale, mean, std."""
+
+
+class OwnModelForm(QWidget):
+    """Shows a declaration and makes one of what stands in it.
+
+    Signals
+    -------
+    changed : something was edited
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._model: OwnModel | None = None
+        self._filling = False
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 8, 0)
+        self._layout.setSpacing(4)
+        self._make_answer()
+        self._make_input()
+        self._make_more()
+        self._layout.addStretch(1)
+
+    # Building -------------------------------------------------------------------------------------------------------
+
+    def _section(self, title: str) -> QFormLayout:
+        heading = QLabel(title)
+        heading.setObjectName("section")
+        self._layout.addSpacing(8 if self._layout.count() else 0)
+        self._layout.addWidget(heading)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setHorizontalSpacing(12)
+        form.setVerticalSpacing(6)
+        self._layout.addLayout(form)
+        return form
+
+    def _row(self, form: QFormLayout, title: str, widget: QWidget, tip: str = "") -> QWidget:
+        form.addRow(title, widget)
+        form.labelForField(widget).setMinimumWidth(92)
+        widget.setToolTip(tip)
+        return widget
+
+    def _make_answer(self) -> None:
+        tr = self.tr
+        form = self._section(tr("What it is"))
+        self.title = QLineEdit()
+        self.task = Choice([(task.key, translated(task.noun)) for task in readable_tasks()], tr("Task"))
+        self.decoder = Choice([("", "")], tr("Answer"))
+        self.labels = LabelsField()
+        self.title.textEdited.connect(self._edited)
+        self.task.activated.connect(lambda _: self._task_chosen())
+        self.decoder.activated.connect(lambda _: self._decoder_chosen())
+        self.labels.changed.connect(self._edited)
+        self._row(form, tr("Title"), self.title)
+        self._row(form, tr("Task"), self.task)
+        self._row(form, tr("Answer"), self.decoder, tr("How what it says is read; try until the preview fits."))
+        self._row(form, tr("Labels"), self.labels)
+
+    def _make_input(self) -> None:
+        tr = self.tr
+        form = self._section(tr("What it takes"))
+        self.width_px, self.height_px = (self._whole(1, 8192) for _ in range(2))
+        size = QWidget()
+        line = QHBoxLayout(size)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.width_px, 1)
+        line.addWidget(QLabel("×"))
+        line.addWidget(self.height_px, 1)
+        self.layout_order = Choice([(name, name) for name in ("NCHW", "NHWC", "CHW", "HWC")], tr("Axes"))
+        self.channels = Choice([("RGB", "RGB"), ("BGR", "BGR")], tr("Colours"))
+        ways = (
+            ("letterbox", tr("keep the shape, pad around")),
+            ("corner", tr("keep the shape, pad right and below")),
+            ("stretch", tr("stretch to the size")),
+            ("crop", tr("keep the shape, cut the middle out")),
+        )
+        self.resize_way = Choice(ways, tr("Resizing"))
+        self.fill = self._whole(0, 255)
+        self.crop = self._number(0.05, 1.0, 0.025, 3)
+        kinds = (("linear", tr("between the nearest pixels")), ("area", tr("averages where it shrinks")))
+        self.interpolation = Choice(kinds, tr("Interpolation"))
+        presets = (
+            ("bytes", tr("0 to 255")),
+            ("unit", tr("0 to 1")),
+            ("signed", tr("-1 to 1")),
+            ("imagenet", tr("ImageNet mean and deviation")),
+            ("own", tr("own numbers")),
+        )
+        self.values = Choice(presets, tr("Values"))
+        self.scale, self.mean, self.std = Numbers(tr("Scale")), Numbers(tr("Mean")), Numbers(tr("Deviation"))
+        for box in (self.layout_order, self.channels, self.resize_way, self.interpolation):
+            box.activated.connect(lambda _: self._edited())
+        self.values.activated.connect(lambda _: self._values_chosen())
+        for edit in (self.scale, self.mean, self.std):
+            edit.textEdited.connect(self._edited)
+        self._row(form, tr("Size"), size, tr("Width and height of the input in pixels."))
+        self._row(form, tr("Resizing"), self.resize_way, tr("How a picture of another shape gets to that size."))
+        self._fill_row = self._row(form, tr("Padding grey"), self.fill)
+        self._crop_row = self._row(form, tr("Part kept"), self.crop, tr("Of the shorter side; .875 is 224 of 256."))
+        self._row(form, tr("Colours"), self.channels)
+        self._row(form, tr("Values"), self.values)
+        told = tr("The input is (pixels x scale - mean) / deviation, pixels from 0 to 255.")
+        self._number_rows = [
+            self._row(form, tr("Scale"), self.scale, told),
+            self._row(form, tr("Mean"), self.mean, told),
+            self._row(form, tr("Deviation"), self.std, told),
+        ]
+        self._row(form, tr("Axes"), self.layout_order, tr("N picture, C colour, H row, W column."))
+        self._row(form, tr("Interpolation"), self.interpolation)
+        self._input_form = form
+
+    def _make_more(self) -> None:
+        tr = self.tr
+        form = self._section(tr("More"))
+        kinds = (
+            ("", tr("as the answer usually has it")),
+            ("none", tr("none")),
+            ("sigmoid", "sigmoid"),
+            ("softmax", "softmax"),
+        )
+        self.activation = Choice(kinds, tr("Scores through"))
+        places = (("pixels", tr("pixels of the input")), ("normalised", tr("0 to 1")))
+        self.coordinates = Choice(places, tr("Boxes in"))
+        self.first_label = self._whole(-1, 1000)
+        regions = [("", tr("whole picture")), *((m.key, m.title) for m in models_for("detect") if "person" in m.labels)]
+        self.regions = Choice(regions, tr("Looks at"))
+        self.margin = self._number(1.0, 3.0, 0.05, 2)
+        self.licence = QLineEdit()
+        self.licence.setPlaceholderText(tr("as its publisher states it"))
+        for box in (self.activation, self.coordinates, self.regions):
+            box.activated.connect(lambda _: self._edited())
+        self.licence.textEdited.connect(self._edited)
+        self._activation_row = self._row(form, tr("Scores through"), self.activation)
+        self._places_row = self._row(form, tr("Boxes in"), self.coordinates)
+        self._first_row = self._row(form, tr("First number"), self.first_label, tr("The number of the first label."))
+        self._regions_row = self._row(
+            form, tr("Looks at"), self.regions, tr("The whole picture, or each person that a detector finds.")
+        )
+        self._margin_row = self._row(form, tr("Margin"), self.margin, tr("How much more than the box is cut out."))
+        self._row(form, tr("Licence"), self.licence)
+        self._more_form = form
+
+    def _whole(self, low: int, high: int) -> QSpinBox:
+        box = QSpinBox()
+        box.setRange(low, high)
+        self._plain(box)
+        box.valueChanged.connect(lambda _: self._edited())
+        return box
+
+    def _number(self, low: float, high: float, step: float, decimals: int) -> QDoubleSpinBox:
+        box = QDoubleSpinBox()
+        box.setRange(low, high)
+        box.setSingleStep(step)
+        box.setDecimals(decimals)
+        self._plain(box)
+        box.valueChanged.connect(lambda _: self._edited())
+        return box
+
+    @staticmethod
+    def _plain(box: QAbstractSpinBox) -> None:
+        """A number to type, as the text fields beside it look."""
+        box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        box.setKeyboardTracking(False)
+        box.setLocale(QLocale.c())
+        box.lineEdit().setTextMargins(6, 0, 6, 0)
+
+    # Content --------------------------------------------------------------------------------------------------------
+
+    def show_model(self, model: OwnModel) -> None:
+        """Fill in a declaration, without a signal."""
+        self._filling = True
+        self._model = model
+        how = model.input
+        self.title.setText(model.title)
+        self.task.choose(model.task)
+        self._offer_decoders()
+        self.decoder.choose(model.decoder)
+        self.labels.show_labels(model.labels, model.label_set)
+        self.width_px.setValue(how.size[0])
+        self.height_px.setValue(how.size[1])
+        self.layout_order.choose(how.layout)
+        self.channels.choose(how.channels)
+        self.resize_way.choose(how.resize)
+        self.fill.setValue(how.fill)
+        self.crop.setValue(how.crop)
+        self.interpolation.choose(how.interpolation)
+        given = (how.scale, how.mean, how.std)
+        self.values.choose(next((key for key, numbers in VALUES.items() if _alike(numbers, given)), "own"))
+        self._show_numbers(*given)
+        self.activation.choose(model.activation)
+        self.coordinates.choose(model.coordinates)
+        self.first_label.setValue(model.first_label)
+        self.regions.choose(model.regions)
+        self.margin.setValue(model.region_margin)
+        self.licence.setText(model.licence)
+        self._filling = False
+        self._arrange()
+
+    def model(self) -> OwnModel:
+        """The declaration that stands in the form. Raises OwnModelError with one sentence."""
+        assert self._model is not None
+        before = self._model
+        scale = self.scale.numbers()
+        values: dict[str, Any] = {
+            MARK: VERSION,
+            "file": str(before.file),
+            "key": before.key,
+            "title": self.title.text().strip() or before.file.stem,
+            "task": self.task.value,
+            "decoder": self.decoder.value,
+            "labels": self.labels.value(),
+            "input": {
+                "size": [self.width_px.value(), self.height_px.value()],
+                "resize": self.resize_way.value,
+                "fill": self.fill.value(),
+                "crop": self.crop.value() if self.resize_way.value == "crop" else 1.0,
+                "interpolation": self.interpolation.value,
+                "layout": self.layout_order.value,
+                "channels": self.channels.value,
+                "scale": scale[0] if isinstance(scale, list) and len(scale) == 1 else self.scale.text(),
+                "mean": self.mean.numbers(),
+                "std": self.std.numbers(),
+            },
+            "activation": self.activation.value,
+            "coordinates": self.coordinates.value,
+            "first_label": self.first_label.value(),
+            "licence": self.licence.text().strip(),
+        }
+        # What the form does not show stays as it was declared.
+        for name in ("summary", "paper", "year", "source", "trained_on", "metrics", "score", "iou", "region_label"):
+            values[name] = getattr(before, name)
+        if self.task.value == "keypoints":
+            values |= {"regions": self.regions.value, "region_margin": self.margin.value()}
+            fitting = [list(pair) for pair in before.skeleton if max(pair) < len(before.labels)]
+            values["skeleton"] = fitting if self.labels.value() in (before.label_set, list(before.labels)) else []
+        return from_mapping(values, before.file.parent, before.file.name)
+
+    def _edited(self, *_: Any) -> None:
+        if not self._filling and self._model is not None:
+            self._arrange()
+            self.changed.emit()
+
+    def _task_chosen(self) -> None:
+        self._offer_decoders()
+        self._edited()
+
+    def _decoder_chosen(self) -> None:
+        if self.decoder.value == "yolox" and self._model is not None and self._model.decoder != "yolox":
+            # The one preparation with which its checkpoints are published.
+            self.resize_way.choose("corner")
+            self.channels.choose("BGR")
+            self.values.choose("bytes")
+            self._show_numbers(*VALUES["bytes"])
+        self._edited()
+
+    def _values_chosen(self) -> None:
+        if self.values.value in VALUES:
+            self._show_numbers(*VALUES[self.values.value])
+        self._edited()
+
+    def _show_numbers(self, scale: float, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        self.scale.show_numbers([scale])
+        self.mean.show_numbers(mean)
+        self.std.show_numbers(std)
+
+    def _offer_decoders(self) -> None:
+        task = self.task.value
+        self.decoder.set_options([(d.key, translated(d.title)) for d in DECODERS.values() if d.task == task])
+
+    def _arrange(self) -> None:
+        """Show the rows that mean something for what is chosen."""
+        task, decoder, way = self.task.value, self.decoder.value, self.resize_way.value
+        self._input_form.setRowVisible(self._fill_row, way in ("letterbox", "corner"))
+        self._input_form.setRowVisible(self._crop_row, way == "crop")
+        for row in self._number_rows:
+            self._input_form.setRowVisible(row, self.values.value == "own")
+        boxes = decoder in ("ssd", "rows")
+        self._more_form.setRowVisible(self._activation_row, task == "detect" and decoder != "rows")
+        self._more_form.setRowVisible(self._places_row, boxes)
+        self._more_form.setRowVisible(self._first_row, boxes or decoder == "class-map")
+        self._more_form.setRowVisible(self._regions_row, task == "keypoints")
+        self._more_form.setRowVisible(self._margin_row, task == "keypoints" and bool(self.regions.value))
+
+
+def _alike(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Whether two (scale, mean, std) are the same to five digits."""
+    first, second = (np.hstack([np.ravel(part) for part in numbers]) for numbers in (one, other))
+    return bool(np.allclose(first, second, atol=1e-5))

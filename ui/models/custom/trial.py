@@ -1,0 +1,100 @@
+"""What runs on a worker while a network is declared: reading the file, and trying it on a picture."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.stages import Inputs
+from cvstudio.data.geometry import Rect, Size, View
+from cvstudio.data.samples import Image
+from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.progress import Progress
+from cvstudio.models import ModelSpec
+from cvstudio.models.custom.declaration import SUFFIXES, declaration_path, read_declaration
+from cvstudio.models.custom.inference import is_program
+from cvstudio.models.custom.model import OwnModel
+from ui.views.result_rows import named_fractions
+
+TOLD = 3
+"""Of the things that were found are named."""
+
+
+@dataclass(frozen=True, eq=False)
+class Declared:
+    """What is known of a file: its declaration, whether that was guessed, and whether the file is a program."""
+
+    model: OwnModel
+    guessed: bool
+    program: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """What a declaration finds: the picture with it, uint8 RGB (h, w, 3), in words, the likeliest of it with their
+    scores or shares 0..1, and how long the network took."""
+
+    pixels: NDArray[np.uint8]
+    headline: str
+    first: tuple[tuple[str, float], ...]
+    elapsed_secs: float
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why it does not work, in a sentence; what a form says beside itself is no failed job."""
+
+    text: str
+
+
+def refusing(work: Iterator[Any]) -> Iterator[Any]:
+    """What `work` yields, and instead of a UserError a `Refused`."""
+    try:
+        yield from work
+    except UserError as error:
+        yield Refused(str(error))
+
+
+def declare(path: Path, progress: Progress) -> Iterator[Declared]:
+    """The declaration of a file, its own or guessed. Raises OwnModelError."""
+    from cvstudio.models.custom.infer_declaration import guess
+
+    declaration = path if path.suffix.lower() in SUFFIXES else declaration_path(path)
+    model = read_declaration(declaration) if declaration is not None else guess(path, progress)
+    yield Declared(model, guessed=declaration is None, program=is_program(model.file))
+
+
+def attempt(model: OwnModel, spec: ModelSpec, image: Image, size: Size, progress: Progress) -> Iterator[Tried]:
+    """What `model` finds on `image`, drawn to fit into `size`, with the usual parameters of its analysis.
+
+    Raises
+    ------
+    UserError
+        The file does not do what is declared.
+    """
+    from cvstudio.draw import Look, render
+    from cvstudio.models.custom.networks import load
+
+    progress(None, model.title)
+    analysis = next(item for item in ANALYSES if item.task == model.task)
+    network = load(model, "cpu")
+    network.warm_up(progress)
+    params = analysis.make_params({}, spec)
+    began = time.perf_counter()
+    found: Any = network.predict(image, params[0], progress)
+    elapsed_secs = time.perf_counter() - began
+    for stage, values in zip(analysis.stages[1:], params[1:], strict=True):
+        progress.check()
+        *_, found = stage.run(Inputs({}, found), values, progress)
+    scale = min(size.width / image.size.width, size.height / image.size.height, 2.0)
+    whole = View(Rect(0.0, 0.0, float(image.size.width), float(image.size.height)), scale)
+    table = found.table()
+    first = () if table is None else tuple(named_fractions(table, TOLD))
+    yield Tried(render(image, [(found, Look())], whole), found.headline(), first, elapsed_secs)

@@ -1,0 +1,69 @@
+"""The licence of what is chosen, always in sight, and a button where its weights are still to be got."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+
+from cvstudio.models import ModelSpec
+from cvstudio.models.terms import Place, terms
+from ui.base.translate import translated
+from ui.models.model_card import non_commercial_badge
+
+
+class LicenceLine(QWidget):
+    """A badge where commercial use is forbidden, and the licence; nothing where there is nothing to say.
+
+    Signals
+    -------
+    get_requested : the weights of what is shown are wanted
+    """
+
+    get_requested = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._model: ModelSpec | None = None
+        self.badge = non_commercial_badge()
+        self.text = QLabel()
+        self.text.setObjectName("small")
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
+        self.text.setWordWrap(True)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self.badge, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self.text, 1)
+        self.get = QPushButton(self.tr("Get …"))
+        self.get.setObjectName("get-weights")
+        self.get.setToolTip(self.tr("Shows size, licence and source of the weights before they are downloaded"))
+        self.get.hide()
+        self.get.clicked.connect(self._get)
+        layout.addWidget(self.get, 0, Qt.AlignmentFlag.AlignTop)
+
+    def show_terms(self, model: ModelSpec | None, local: Path | None = None) -> None:
+        """Show those of `model`; of a `local` checkpoint nothing is known."""
+        absent = model is not None and local is None and terms(model).place is Place.ABSENT
+        self._model = model if absent else None
+        if local is not None:
+            self.show_licence(self.tr("Checkpoint {name}: its own licence").format(name=local.name))
+        elif model is None:
+            self.show_licence("")
+        else:
+            found = terms(model)
+            place = "" if found.place is Place.EMBEDDED else translated(found.place.value)
+            told = " · ".join(part for part in (found.licence, place) if part)
+            self.show_licence(told, non_commercial=found.non_commercial)
+
+    def show_licence(self, text: str, *, non_commercial: bool = False) -> None:
+        """Show a licence as it is told."""
+        self.badge.setVisible(non_commercial)
+        self.get.setVisible(self._model is not None and bool(text))
+        self.text.setText(text)
+        self.setVisible(bool(text))
+
+    def _get(self) -> None:
+        if self._model is not None:
+            self.get_requested.emit(self._model.weights[0])

@@ -1,0 +1,243 @@
+"""The cards of models and recipes: licence, what it learnt from, how good it is and what it is not for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from cvstudio.foundation.errors import WeightsError
+from cvstudio.models import ModelSpec
+from cvstudio.models.terms import Place, terms
+from cvstudio.training import TrainingRecipe
+from cvstudio.weights.declaration import Weights
+from cvstudio.weights.embedded import ModelCard, card
+from ui.base.translate import translated
+from ui.widgets.badge import Badge
+
+WIDTH = 400
+HEIGHT = 620
+GAP = 4
+
+
+class CardView(QWidget):
+    """Headings, texts and pairs under each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(16, 14, 16, 16)
+        self._layout.setSpacing(6)
+
+    def texts(self) -> list[str]:
+        """Everything that can be read on it."""
+        return [label.text() for label in self.findChildren(QLabel)]
+
+    def head(self, title: str, forbidden: bool) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        name = QLabel(title)
+        name.setObjectName("card-title")
+        name.setTextFormat(Qt.TextFormat.PlainText)
+        name.setWordWrap(True)
+        row.addWidget(name, 1)
+        if forbidden:
+            row.addWidget(non_commercial_badge(), 0, Qt.AlignmentFlag.AlignTop)
+        self._layout.addLayout(row)
+
+    def heading(self, text: str) -> None:
+        label = QLabel(text)
+        label.setObjectName("section")
+        self._layout.addSpacing(8)
+        self._layout.addWidget(label)
+
+    def text(self, text: str, name: str = "") -> None:
+        label = QLabel(text)
+        label.setObjectName(name)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setWordWrap(True)
+        label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._layout.addWidget(label)
+
+    def pairs(self, pairs: list[tuple[str, str]]) -> list[tuple[QLabel, QLabel]]:
+        """Names on the left, values that may be long on the right; the labels of each."""
+        labels = []
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(2)
+        grid.setColumnStretch(1, 1)
+        for row, (name, value) in enumerate(pairs):
+            left, right = QLabel(name), QLabel(value)
+            left.setObjectName("quiet")
+            right.setTextFormat(Qt.TextFormat.PlainText)
+            right.setWordWrap(True)
+            right.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            grid.addWidget(left, row, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(right, row, 1)
+            labels.append((left, right))
+        self._layout.addLayout(grid)
+        return labels
+
+    def add(self, widget: QWidget) -> None:
+        """Any control."""
+        self._layout.addWidget(widget)
+
+    def sources(self, sources: Iterable[tuple[str, str, str]]) -> None:
+        """Name, licence and use of each set of data."""
+        self.heading(self.tr("Learnt from"))
+        for name, licence, use in sources:
+            self.text(name)
+            self.text(f"{use} · {licence}", "quiet")
+
+    def not_for(self, sentences: Iterable[str]) -> None:
+        """What a model is not to be used for."""
+        self.heading(self.tr("Not good for"))
+        for sentence in sentences:
+            self.text(sentence)
+
+
+class RecipeCardView(CardView):
+    """What a recipe makes, out of what, and under which licence."""
+
+    def __init__(self, recipe: TrainingRecipe) -> None:
+        super().__init__()
+        self.head(translated(recipe.title), recipe.non_commercial)
+        self.text(translated(recipe.summary))
+        self.heading(self.tr("Licence of the result"))
+        self.text(recipe.licence)
+        self.heading(self.tr("Needs, in the data folder"))
+        self.text("\n".join(recipe.files))
+        self.sources((source.name, source.licence, source.use) for source in recipe.sources)
+        self.not_for(recipe.not_for)
+        self.heading(self.tr("The same without the window"))
+        self.text(f"cvstudio train {recipe.key} --data …")
+        self._layout.addStretch(1)
+
+
+class ModelCardView(CardView):
+    """What is known of a model."""
+
+    def __init__(
+        self, spec: ModelSpec, *, local: Path | None = None, trained: ModelCard | None = None, headed: bool = True
+    ) -> None:
+        """`local` is a checkpoint file that takes the place of the model's own; `trained` a card beside it. One that
+        is not `headed` stands under its title."""
+        super().__init__()
+        found = trained
+        message = ""
+        if found is None:
+            try:
+                found = card(spec.key)
+            except WeightsError as error:
+                message = str(error)
+        if headed:
+            forbidden = terms(spec).non_commercial if trained is None else trained.non_commercial
+            self.head(trained.title if trained is not None else spec.title, forbidden)
+        # Of a user's own network neither may be known.
+        parts = [spec.paper, str(spec.year) if spec.year and str(spec.year) not in spec.paper else ""]
+        if any(parts):
+            self.text(", ".join(part for part in parts if part), "quiet")
+        self.text(translated(spec.summary))
+        if message:
+            self.text(message, "message")
+        if local is not None:
+            self.heading(self.tr("Checkpoint file"))
+            self.text(str(local))
+            self.text(self.tr("What follows is of the model's own weights, not of this file."), "quiet")
+        if found is not None:
+            self._card(found)
+        elif spec.weights:
+            self._weights(spec)
+        elif not message:
+            self.text(self.tr("A library that the program uses brings it along; nothing is downloaded."))
+        self._layout.addStretch(1)
+
+    def _card(self, found: ModelCard) -> None:
+        self.heading(self.tr("Licence"))
+        self.text(found.licence)
+        self.sources((source.name, source.licence, source.use) for source in found.sources)
+        self.heading(self.tr("Measured on data that it was not trained on"))
+        for split in dict.fromkeys(metric.split for metric in found.metrics):
+            self.text(split, "quiet")
+            self.pairs([(metric.name, metric.value) for metric in found.metrics if metric.split == split])
+        self.not_for(found.not_for)
+        self.heading(self.tr("Made"))
+        self.pairs(
+            [
+                (self.tr("trained"), f"{found.date}, {found.epochs} epochs, {found.hours:g} h, {found.device}"),
+                (self.tr("size"), f"{found.size_bytes / 1e6:.1f} MB, {found.parameters / 1e6:.1f} M parameters"),
+                (self.tr("seed"), str(found.seed)),
+                (self.tr("measure again"), found.command),
+            ]
+        )
+
+    def _weights(self, spec: ModelSpec) -> None:
+        weights, *others = spec.weights
+        self.heading(self.tr("Licence"))
+        self.text(weights.licence)
+        if weights.trained_on:
+            self.heading(self.tr("Learnt from"))
+            self.text(weights.trained_on)
+        if weights.metrics:
+            self.heading(self.tr("Measured by its publisher"))
+            self.text(weights.metrics)
+        self.heading(self.tr("File"))
+        self.pairs(self._file(spec, weights))
+        if others:
+            self.heading(self.tr("Other files of it that can be used"))
+            for other in others:
+                self.text(other.file_name)
+                self.text(f"{other.metrics} · {other.licence}", "quiet")
+
+    def _file(self, spec: ModelSpec, weights: Weights) -> list[tuple[str, str]]:
+        place = terms(spec).place
+        pairs = [
+            (self.tr("name"), weights.file_name),
+            (self.tr("size"), f"{weights.size_bytes / 1e6:.1f} MB, {translated(place.value)}"),
+        ]
+        if weights.path is not None:
+            return [*pairs, (self.tr("folder"), str(weights.path.parent))]
+        return pairs if place is Place.EMBEDDED else [*pairs, (self.tr("from"), weights.url)]
+
+
+def non_commercial_badge() -> Badge:
+    """The badge of a model whose data forbid commercial use."""
+    text = QGuiApplication.translate("ModelCard", "non-commercial")
+    why = QGuiApplication.translate("ModelCard", "The licence of the data that it learnt from forbids commercial use.")
+    return Badge(text, why)
+
+
+class CardPopup(QFrame):
+    """A card beside what asked for it; a click elsewhere or Escape closes it."""
+
+    def __init__(self, anchor: QWidget, view: CardView) -> None:
+        super().__init__(anchor, Qt.WindowType.Popup)
+        self.setObjectName("popup")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.view = view
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(view)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(1, 1, 1, 1)
+        layout.addWidget(scroll)
+        self._place(anchor)
+        self.show()
+
+    def _place(self, anchor: QWidget) -> None:
+        screen = anchor.screen().availableGeometry()
+        self.view.ensurePolished()
+        layout = self.view.layout()
+        assert layout is not None  # a card lays itself out
+        wanted = layout.heightForWidth(WIDTH - 2) + 2
+        height = min(HEIGHT, wanted, screen.height() - 2 * GAP)
+        below = anchor.mapToGlobal(QPoint(0, anchor.height() + GAP))
+        place = QRect(below.x() + anchor.width() - WIDTH, below.y(), WIDTH, height)
+        place.moveLeft(max(screen.left() + GAP, min(place.left(), screen.right() - WIDTH - GAP)))
+        place.moveTop(max(screen.top() + GAP, min(place.top(), screen.bottom() - height - GAP)))
+        self.setGeometry(place)

@@ -1,0 +1,131 @@
+"""Choosing a model: its title, and under it in the list what it may be used for and whether it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtGui import QPainter, QWheelEvent
+from PySide6.QtWidgets import QApplication, QComboBox, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from cvstudio.models import ModelSpec
+from cvstudio.models.terms import Place, Terms, terms
+from ui.base import theme
+from ui.base.translate import translated
+from ui.widgets.search_combo import NAMES, SECTION, WORDS, SearchCombo
+
+LIST_WIDTH = 460
+ROW_HEIGHT = 44
+LINE_HEIGHT = 28
+"""Of a row without a licence."""
+
+MARGIN = 8
+
+LICENCE = Qt.ItemDataRole.UserRole + 1
+PLACE = Qt.ItemDataRole.UserRole + 2
+SCORE = Qt.ItemDataRole.UserRole + 3
+
+
+READY = {Place.EMBEDDED: 0.0, Place.HERE: 0.1, Place.LIBRARY: 0.2}
+"""Order of what can be used at once."""
+
+
+class ModelChooser(SearchCombo):
+    """A combo box whose data are keys of models; a long list begins with those that can be used at once."""
+
+    def __init__(self, models: Iterable[ModelSpec]) -> None:
+        super().__init__()
+        self.setAccessibleName(self.tr("Model"))
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+        self.list_width = LIST_WIDTH
+        self._models = tuple(models)
+        for row, model in enumerate(self._models):
+            self.addItem(model.title, model.key)
+            self.setItemData(row, translated(model.summary), Qt.ItemDataRole.ToolTipRole)
+            self.setItemData(row, score_text(model), SCORE)
+            self.setItemData(row, (model.key, model.family, *model.keywords), NAMES)
+            self.setItemData(row, f"{translated(model.summary)} {model.paper} {model.year}", WORDS)
+        self.tell_terms()
+        self.setItemDelegate(TwoLines(self))
+        # The box is narrow, what is chosen from need not be.
+        self.view().setMinimumWidth(LIST_WIDTH)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        # Scrolling the panel past it must not load networks.
+        event.ignore()
+
+    def tell_terms(self) -> None:
+        """Tell again what each may be used for and whether it is there: weights may have come."""
+        began: dict[str, float] = {}
+        for model in self._models:
+            began[model.family] = min(began.get(model.family, model.year), model.year)
+        for row, model in enumerate(self._models):
+            found = terms(model)
+            licence, place = terms_texts(found)
+            place_in_list = READY.get(found.place)
+            section = (
+                (began[model.family], translated(model.family))
+                if place_in_list is None
+                else (place_in_list, self.tr("Ready to use"))
+            )
+            self.setItemData(row, section, SECTION)
+            self.setItemData(row, licence, LICENCE)
+            self.setItemData(row, place, PLACE)
+            told = ", ".join(part for part in (model.title, licence, place) if part)
+            self.setItemData(row, told, Qt.ItemDataRole.AccessibleTextRole)
+
+
+def score_text(model: ModelSpec) -> str:
+    """The first published figure of a model, such as "top-1 69.8 %"; empty where there is none."""
+    scores = model.weights[0].scores if model.weights else {}
+    return next((f"{name} {value:.1f} %" for name, value in scores.items()), "")
+
+
+def terms_texts(found: Terms) -> tuple[str, str]:
+    """The licence, and size and place, in the user's language."""
+    place = translated(found.place.value)
+    return found.licence, f"{found.size_bytes / 1e6:.1f} MB · {place}" if found.size_bytes else place
+
+
+class TwoLines(QStyledItemDelegate):
+    """Two lines of a row: the title, and at its right `PLACE`; `LICENCE`, where there is one, and `SCORE` under it."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._small = theme.app_font(theme.SMALL_PX)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(LIST_WIDTH, ROW_HEIGHT if index.data(LICENCE) else LINE_HEIGHT)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        ground = QStyleOptionViewItem(option)
+        self.initStyleOption(ground, index)
+        ground.text = ""
+        style = ground.widget.style() if ground.widget else QApplication.style()
+        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, ground, painter, ground.widget)
+        whole: QRect = option.rect.adjusted(MARGIN, 4, -MARGIN, -4)
+        upper, lower = QRect(whole), QRect(whole)
+        if index.data(LICENCE):
+            upper.setHeight(whole.height() // 2)
+        lower.setTop(upper.bottom() + 1)
+        left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
+        # What stands at the right is short; what begins at the left gives way to it.
+        lines = (
+            (upper, "quiet", self._small, PLACE, right),
+            (upper, "text", theme.app_font(), Qt.ItemDataRole.DisplayRole, left),
+            (lower, "quiet", self._small, SCORE, right),
+            (lower, "quiet", self._small, LICENCE, left),
+        )
+        painter.save()
+        for rect, role, font, data, side in lines:
+            painter.setFont(font)
+            painter.setPen(theme.colour(role))
+            metrics = painter.fontMetrics()
+            text = metrics.elidedText(index.data(data) or "", Qt.TextElideMode.ElideRight, rect.width())
+            painter.drawText(rect, side | Qt.AlignmentFlag.AlignVCenter, text)
+            if side == right and text:
+                rect.setRight(rect.right() - metrics.horizontalAdvance(text) - MARGIN)
+        painter.restore()

@@ -1,0 +1,211 @@
+"""Looking for one of timm's many classifiers, and using it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent, QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QLineEdit, QListView, QVBoxLayout, QWidget
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.progress import Progress
+from ui.control.controller import Controller
+from ui.models.model_chooser import LICENCE, PLACE, SCORE, TwoLines
+
+if TYPE_CHECKING:
+    from cvstudio.models.classification.timm_listing import Entry, TimmModel
+
+LANE = "timm"
+SIZE = (560, 560)
+NAME = Qt.ItemDataRole.UserRole
+TYPING_MS = 120
+
+
+@dataclass(frozen=True)
+class Listed:
+    """timm's list was read."""
+
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Described:
+    """What is to be known of a classifier was found out."""
+
+    model: TimmModel
+
+
+class TimmSearch(QObject):
+    """Reads timm's list on a worker, shows it, and uses what is chosen. `dialog` is the one that is open."""
+
+    def __init__(self, window: QWidget, controller: Controller) -> None:
+        super().__init__(window)
+        self._window = window
+        self._controller = controller
+        self._entries: tuple[Entry, ...] = ()
+        self.dialog: TimmDialog | None = None
+        controller.pipeline.job_event.connect(self._event)
+
+    def ask(self) -> None:
+        """Open the list; where it was not read yet, it comes after a few seconds."""
+        if self.dialog is not None:
+            self.dialog.raise_()
+            return
+        self.dialog = TimmDialog(self._window)
+        self.dialog.chosen.connect(self._choose)
+        self.dialog.finished.connect(self._closed)
+        self.dialog.show()
+        if self._entries:
+            self.dialog.set_entries(self._entries)
+            return
+
+        def work(progress: Progress) -> Iterator[Any]:
+            progress(None, "importing timm")
+            from cvstudio.models.classification.timm_listing import entries
+
+            yield Listed(entries())
+
+        self._submit("list", self.tr("Reading timm's list"), work)
+
+    def _choose(self, name: str) -> None:
+        def work(progress: Progress) -> Iterator[Any]:
+            progress(None, f"asking timm for {name}")
+            from cvstudio.models.classification.timm_listing import describe
+
+            yield Described(describe(name))
+
+        self._submit(name, self.tr("Asking timm for {name}").format(name=name), work)
+
+    def _submit(self, what: str, title: str, work: Any) -> None:
+        self._controller.pipeline.submit(LANE, Job(("timm", what), title, work))
+
+    def _event(self, event: Event) -> None:
+        if event.kind != "output":
+            return
+        if isinstance(event.value, Listed):
+            self._entries = event.value.entries
+            if self.dialog is not None:
+                self.dialog.set_entries(self._entries)
+        elif isinstance(event.value, Described):
+            self._use(event.value.model)
+
+    def _use(self, model: TimmModel) -> None:
+        from cvstudio.foundation.errors import UserError
+        from cvstudio.models.classification.timm_classifiers import keep
+
+        controller = self._controller
+        try:
+            spec = keep(model)
+        except UserError as error:
+            controller.notice.emit("error", str(error))
+            return
+        instance = controller.session.state.instance
+        if instance is None or instance.spec.task != spec.task:
+            controller.use_analysis(next(analysis.key for analysis in ANALYSES if analysis.task == spec.task))
+        controller.set_model(spec.key)
+
+    def _closed(self) -> None:
+        if self.dialog is not None:
+            self.dialog.deleteLater()
+            self.dialog = None
+
+
+class TimmDialog(QDialog):
+    """A line to type what is looked for, and the checkpoints that fit.
+
+    Signals
+    -------
+    chosen : name of a checkpoint
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("timm-dialog")
+        self.setWindowTitle(self.tr("Classifiers of timm"))
+        self.resize(*SIZE)
+        self._entries: Sequence[Entry] = ()
+        self.search = QLineEdit()
+        self.search.setObjectName("palette-search")
+        self.search.setPlaceholderText(self.tr("Words of a name, a family, a licence, such as: seresnet 224px mit"))
+        self.search.setAccessibleName(self.tr("Search timm's classifiers"))
+        self.search.setClearButtonEnabled(True)
+        self.search.installEventFilter(self)
+        # A list of more than a thousand is not made anew for every letter of a quick hand.
+        self._typing = QTimer(self)
+        self._typing.setSingleShot(True)
+        self._typing.setInterval(TYPING_MS)
+        self._typing.timeout.connect(self._fill)
+        self.search.textChanged.connect(lambda _: self._typing.start())
+        self.told = QLabel(self.tr("Reading timm's list; the first time takes some seconds …"))
+        self.told.setObjectName("quiet")
+        self.told.setWordWrap(True)
+        self.model = QStandardItemModel(self)
+        self.list = QListView()
+        self.list.setObjectName("timm-list")
+        self.list.setAccessibleName(self.windowTitle())
+        self.list.setModel(self.model)
+        self.list.setItemDelegate(TwoLines(self.list))
+        self.list.setUniformItemSizes(True)
+        self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.doubleClicked.connect(self._take)
+        self.buttons = QDialogButtonBox()
+        self.use = self.buttons.addButton(self.tr("Use it"), QDialogButtonBox.ButtonRole.AcceptRole)
+        self.use.setEnabled(False)
+        self.buttons.addButton(self.tr("Cancel"), QDialogButtonBox.ButtonRole.RejectRole)
+        self.buttons.accepted.connect(lambda: self._take(self.list.currentIndex()))
+        self.buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(8)
+        for widget in (self.search, self.told):
+            layout.addWidget(widget)
+        layout.addWidget(self.list, 1)
+        layout.addWidget(self.buttons)
+        self.search.setFocus()
+
+    def set_entries(self, entries: Sequence[Entry]) -> None:
+        """What there is."""
+        self._entries = entries
+        self._fill()
+
+    def _fill(self) -> None:
+        from cvstudio.models.classification.timm_listing import matching
+
+        if not self._entries:
+            return
+        found = matching(self._entries, self.search.text())
+        self.model.clear()
+        for entry in found:
+            item = QStandardItem(entry.name)
+            item.setData(entry.name, NAME)
+            item.setData(self.tr("{count} classes").format(count=f"{entry.classes:,}"), SCORE)
+            item.setData(f"{entry.side} px", PLACE)
+            item.setData(self.tr("Licence: {licence}").format(licence=entry.licence), LICENCE)
+            self.model.appendRow(item)
+        text = self.tr("{found} of {all}; a checkpoint is downloaded only after its size and licence were shown.")
+        none = self.tr("None of {all} fits; try fewer words.")
+        self.told.setText((text if found else none).format(found=len(found), all=len(self._entries)))
+        self.list.setCurrentIndex(self.model.index(0, 0))
+        self.use.setEnabled(bool(found))
+
+    def _take(self, index: QModelIndex) -> None:
+        if index.isValid():
+            self.chosen.emit(index.data(NAME))
+            self.accept()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: 9, Qt.Key.Key_PageUp: -9}
+            by = step.get(Qt.Key(event.key()))
+            if by is not None:
+                row = min(max(self.list.currentIndex().row() + by, 0), self.model.rowCount() - 1)
+                self.list.setCurrentIndex(self.model.index(row, 0))
+                return True
+        return super().eventFilter(watched, event)

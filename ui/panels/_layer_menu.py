@@ -1,0 +1,29 @@
+"""A menu of the analyses that can be laid on what is on the canvas."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtWidgets import QMenu, QWidget
+
+from ui.base.icons import icon
+from ui.base.translate import translated
+from ui.control.layers import Layers
+
+
+class LayerMenu(QMenu):
+    """Filled each time that it opens, as what fits depends on the medium."""
+
+    def __init__(self, layers: Layers, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._layers = layers
+        self.setToolTipsVisible(True)
+        self.aboutToShow.connect(self.fill)
+
+    def fill(self) -> None:
+        self.clear()
+        for spec in self._layers.choices():
+            action = self.addAction(icon(spec.icon), translated(spec.title), partial(self._layers.add, spec.key))
+            action.setToolTip(translated(spec.summary))
+        if self.isEmpty():
+            self.addAction(self.tr("Open a picture, a video or a sound first")).setEnabled(False)

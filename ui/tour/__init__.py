@@ -1,0 +1,1 @@
+"""Driving the window for pictures of it."""

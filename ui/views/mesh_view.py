@@ -1,0 +1,229 @@
+"""A mesh or a point cloud that turns: a drag turns it, the wheel brings it nearer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
+from PySide6.QtGui import QHideEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QShowEvent, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from cvstudio.data.geometry import Size
+from cvstudio.data.samples import PointCloud, TriangleMesh
+from cvstudio.draw.mesh import Camera, Preview
+from cvstudio.foundation.lanes import Event, Job, Work
+from cvstudio.foundation.progress import Progress
+from ui.base import theme
+
+OWNER = "model-view"
+TURN_MS = 40
+TURN_DEG_PER_SEC = 18.0
+REST_MS = 160
+DRAG_DEG_PER_PIXEL = 0.45
+ZOOM_PER_NOTCH = 1.2
+MARGIN = 12
+
+
+@dataclass
+class _Workshop:
+    """What the worker keeps for one model; made on first use, as a large mesh takes a moment."""
+
+    sample: TriangleMesh | PointCloud
+    z_up: bool
+    preview: Preview | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    workshop: _Workshop
+    pixels: NDArray[np.uint8]
+
+
+class ModelView(QWidget):
+    """Shows one model. Pictures are made on a worker, one at a time, coarser while it moves.
+
+    Parameters
+    ----------
+    submit : hands a job to a lane; its events come back through `job_event`
+    """
+
+    def __init__(self, submit: Callable[[Job], None]) -> None:
+        super().__init__()
+        self._submit = submit
+        self._workshop: _Workshop | None = None
+        self._camera = Camera()
+        self._busy = False
+        self._again = False
+        self._image: QImage | None = None
+        self._pixels: NDArray[np.uint8] | None = None
+        self._last: QPointF | None = None
+        self._ticked = 0.0
+        self.turning = False
+        self.setAccessibleName(self.tr("Model"))
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(160, 120)
+        self.setToolTip(self.tr("Drag to turn, scroll to come nearer, double-click to begin again."))
+        self._turn = QTimer(self, interval=TURN_MS)
+        self._turn.timeout.connect(self._tick)
+        self._rest = QTimer(self, interval=REST_MS, singleShot=True)
+        self._rest.timeout.connect(self._ask)
+
+    @property
+    def camera(self) -> Camera:
+        """Where the model is looked at from."""
+        return self._camera
+
+    @property
+    def sharp(self) -> bool:
+        """Whether what is shown was made for a view at rest."""
+        size = self._size()
+        return not self._busy and self._pixels is not None and self._pixels.shape[:2] == (size.height, size.width)
+
+    def show_model(self, sample: TriangleMesh | PointCloud | None, *, z_up: bool = False) -> None:
+        """Show `sample`, turning slowly until it is touched; the same one again changes nothing."""
+        if self._workshop is not None and self._workshop.sample is sample:
+            return
+        self._workshop = None if sample is None else _Workshop(sample, z_up)
+        self._image = self._pixels = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._camera = Camera()
+        self.turning = self._workshop is not None
+        self._animate()
+        self._ask()
+        self.update()
+
+    # Turning --------------------------------------------------------------------------------------------------------
+
+    def _animate(self) -> None:
+        if self.turning and self.isVisible():
+            self._ticked = time.monotonic()
+            self._turn.start()
+        else:
+            self._turn.stop()
+
+    def _tick(self) -> None:
+        # What is slow to draw turns in larger steps, not more slowly.
+        now = time.monotonic()
+        if not self._busy:
+            self._camera = self._camera.spun(min(now - self._ticked, 0.5) * TURN_DEG_PER_SEC)
+            self._ticked = now
+            self._ask()
+
+    def _touched(self) -> None:
+        self.turning = False
+        self._animate()
+
+    # Pictures -------------------------------------------------------------------------------------------------------
+
+    def _size(self) -> Size:
+        ratio = self.devicePixelRatioF()
+        return Size(max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
+
+    def _ask(self) -> None:
+        """Have a picture made of the view as it is now; while one is being made, afterwards."""
+        if self._workshop is None or not self.isVisible():
+            return
+        if self._busy:
+            self._again = True
+            return
+        self._busy, self._again = True, False
+        moving = self.turning or self._last is not None or self._rest.isActive()
+        colour = theme.colour("window")
+        background = (colour.red(), colour.green(), colour.blue())
+        self._submit(Job(OWNER, "", _work(self._workshop, self._camera, self._size(), background, moving)))
+
+    def job_event(self, event: Event) -> None:
+        """An event of a lane; those of other owners are none of its business."""
+        if event.job.owner != OWNER:
+            return
+        if event.kind == "output" and event.value.workshop is self._workshop:
+            self._pixels = np.ascontiguousarray(event.value.pixels)
+            height, width = self._pixels.shape[:2]
+            self._image = QImage(self._pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+            self.update()
+        elif event.kind in ("finished", "failed", "cancelled"):
+            self._busy = False
+            if self._again and event.kind == "finished":
+                self._ask()
+
+    # Events ---------------------------------------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self._animate()
+        self._ask()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._turn.stop()
+        self._rest.stop()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._ask()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._touched()
+            self._last = event.position()
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._last is not None:
+            moved = (event.position() - self._last) * DRAG_DEG_PER_PIXEL
+            self._last = event.position()
+            self._camera = self._camera.turned(moved.x(), moved.y())
+            self._ask()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self._last is not None:
+            self._last = None
+            self.unsetCursor()
+            self._ask()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self._last = None
+        self._begin()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        notches = event.angleDelta().y() / 120
+        if notches:
+            self._touched()
+            self._camera = self._camera.zoomed(ZOOM_PER_NOTCH**notches)
+            self._rest.start()
+            self._ask()
+        event.accept()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), theme.colour("window"))
+        if self._image is not None:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(QRectF(self.rect()), self._image)
+        if self._workshop is not None:
+            painter.setPen(theme.colour("quiet"))
+            text = _told(self._workshop.sample) if self._image is not None else self.tr("Preparing the model …")
+            place = self.rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
+            where = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
+            painter.drawText(place, where if self._image is not None else Qt.AlignmentFlag.AlignCenter, text)
+        painter.end()
+
+
+def _told(sample: TriangleMesh | PointCloud) -> str:
+    if isinstance(sample, PointCloud):
+        return f"{len(sample.points):,} points"
+    return f"{len(sample.vertices):,} vertices · {len(sample.triangles):,} triangles"
+
+
+def _work(workshop: _Workshop, camera: Camera, size: Size, background: tuple[int, int, int], moving: bool) -> Work:
+    def work(progress: Progress) -> Iterator[Any]:
+        if workshop.preview is None:
+            workshop.preview = Preview(workshop.sample, z_up=workshop.z_up)
+        yield _Picture(workshop, workshop.preview.render(camera, size, background=background, moving=moving))
+
+    return work

@@ -1,0 +1,86 @@
+"""What a classifier says, as rows with bars."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QScrollArea, QSizePolicy, QWidget
+
+from cvstudio.draw.classification import UNKNOWN, rows_of
+from cvstudio.draw.palette import class_colour
+from cvstudio.results.classification import Labels
+from ui.base import theme
+from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
+
+ROW_HEIGHT = 32
+BAR_HEIGHT = 4
+NUMBER_WIDTH = 56
+
+
+class Guesses(QWidget):
+    """The rows of a `Labels`: name, probability, and a bar; guesses under an unknown are quiet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._result: Labels | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def set_labels(self, result: Labels | None) -> None:
+        self._result = result
+        self.setAccessibleName(", ".join(self.texts()))
+        # Where there is less room than rows, they are scrolled.
+        self.setMinimumHeight(self.sizeHint().height())
+        self.update()
+
+    def texts(self) -> list[str]:
+        """The rows as they are read."""
+        rows = rows_of(self._result) if self._result is not None else []
+        return [self.tr("unknown") if name == UNKNOWN else f"{name} {share:.1%}" for name, share, _ in rows]
+
+    def sizeHint(self) -> QSize:
+        return QSize(200, ROW_HEIGHT * max(1, len(self.texts())))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._result is None:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colours = theme.current()
+        for number, (name, share, believed) in enumerate(rows_of(self._result)):
+            top = number * ROW_HEIGHT
+            strong = believed and (number == 0 or not self._result.unknown)
+            painter.setPen(QColor(colours.text if strong else colours.quiet))
+            text = QRect(0, top, self.width() - NUMBER_WIDTH, ROW_HEIGHT - BAR_HEIGHT - 4)
+            shown = self.tr("unknown") if name == UNKNOWN else name
+            shown = painter.fontMetrics().elidedText(shown, Qt.TextElideMode.ElideRight, text.width())
+            painter.drawText(text, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), shown)
+            if name == UNKNOWN:
+                continue
+            place = QRect(self.width() - NUMBER_WIDTH, top, NUMBER_WIDTH, text.height())
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), f"{share:.1%}")
+            bar = QRect(0, text.bottom() + 1, self.width(), BAR_HEIGHT)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(colours.raised))
+            painter.drawRoundedRect(bar, 2, 2)
+            painter.setBrush(QColor(*class_colour(name)) if strong else QColor(colours.quiet))
+            painter.drawRoundedRect(QRect(bar.left(), bar.top(), round(bar.width() * share), bar.height()), 2, 2)
+
+
+class GuessesView(QScrollArea):
+    """The rows of a `Labels`, scrolled where there is less room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.guesses = Guesses()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(self.guesses)
+
+    def show_result(self, result: Labels, pointed: int | None) -> str:
+        """Show `result`; its name is the headline."""
+        self.guesses.set_labels(result)
+        return self.tr("unknown") if result.unknown else result.label(0)
+
+
+RESULT_VIEWS.register(ResultViewSpec(Labels, GuessesView))

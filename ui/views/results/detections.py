@@ -1,0 +1,298 @@
+"""Detections as a table, linked to the canvas by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QTableView,
+    QWidget,
+)
+
+from cvstudio.results.detections import Detections
+from ui.base import theme
+from ui.base.keys import SLIDER_KEYS, claims
+from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
+from ui.widgets.bar_delegate import NO_INDEX, ROW_HEIGHT, SCORE_WIDTH, BarDelegate, Index
+from ui.widgets.swatch import swatch
+
+LABEL, SCORE, BOX, TRACK = range(4)
+TRACK_WIDTH = 56
+NARROWEST_WITH_BOX = 360
+
+
+class DetectionsModel(QAbstractTableModel):
+    """Rows in the order that the user sorted them by; nothing is copied but that order."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._detections: Detections | None = None
+        self._order: NDArray[np.intp] = np.zeros(0, np.intp)
+        self._column, self._descending = SCORE, True
+        self._swatches: dict[str, QPixmap] = {}
+
+    def set_detections(self, detections: Detections | None) -> None:
+        """Show others; rows that stay the same ones are only repainted."""
+        before = self.ids()
+        self._detections = detections
+        order = self._sorted()
+        after = detections.ids[order] if detections is not None else np.zeros(0, np.int64)
+        if len(before) and np.array_equal(before, after):
+            self._order = order
+            self.dataChanged.emit(self.index(0, 0), self.index(len(order) - 1, TRACK))
+            return
+        self.beginResetModel()
+        self._order = order
+        self.endResetModel()
+
+    @property
+    def followed(self) -> bool:
+        """Whether the rows have identities."""
+        return self._detections is not None and self._detections.track_ids is not None
+
+    def ids(self) -> NDArray[np.int64]:
+        """Ids by row; int64 (n,)."""
+        if self._detections is None or not len(self._order):
+            return np.zeros(0, np.int64)
+        return self._detections.ids[self._order]
+
+    def _sorted(self) -> NDArray[np.intp]:
+        found = self._detections
+        if found is None:
+            return np.zeros(0, np.intp)
+        if self._column == LABEL:
+            # By name and, within a name, the best first.
+            ranks = np.argsort(np.argsort(np.array(found.labels, dtype=object), kind="stable"), kind="stable")
+            keys = ranks[found.classes].astype(np.float64)
+        elif self._column == SCORE:
+            keys = found.scores.astype(np.float64)
+        elif self._column == TRACK:
+            keys = np.zeros(len(found)) if found.track_ids is None else found.track_ids.astype(np.float64)
+        else:
+            sides = found.boxes[:, 2:] - found.boxes[:, :2]
+            keys = (sides[:, 0] * sides[:, 1]).astype(np.float64)
+        return np.lexsort((-found.scores, -keys if self._descending else keys))
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        self._column, self._descending = column, order == Qt.SortOrder.DescendingOrder
+        self.beginResetModel()
+        self._order = self._sorted()
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(self._order)
+
+    def columnCount(self, parent: Index = NO_INDEX) -> int:
+        return 0 if parent.isValid() else 4
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return (self.tr("Class"), self.tr("Score"), self.tr("Box"), self.tr("ID"))[section]
+        if role == Qt.ItemDataRole.ToolTipRole and section == TRACK:
+            return self.tr("The number that a thing keeps over the frames")
+        if role == Qt.ItemDataRole.ToolTipRole and section == BOX:
+            return self.tr("Left, top · width × height in pixels; sorted by area")
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignVCenter | (
+                Qt.AlignmentFlag.AlignRight if section in (BOX, TRACK) else Qt.AlignmentFlag.AlignLeft
+            )
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        found = self._detections
+        if found is None or not index.isValid():
+            return None
+        row, column = int(self._order[index.row()]), index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            if column == LABEL:
+                return found.label(row)
+            if column == SCORE:
+                return self._score_text(found, row)
+            if column == TRACK:
+                number = found.identity(row)
+                return "" if number is None else str(number)
+            return self._box_text(found, row)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return f"{found.label(row)} {self._score_text(found, row)}\n{self._box_text(found, row)}"
+        if role == Qt.ItemDataRole.DecorationRole and column == LABEL:
+            name = found.label(row)
+            if name not in self._swatches:
+                self._swatches[name] = swatch(name)
+            return self._swatches[name]
+        if role == Qt.ItemDataRole.TextAlignmentRole and column != LABEL:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.UserRole and column == SCORE:
+            top = 1.0 if found.score_kind == "probability" else max(float(found.scores.max()), 1e-9)
+            return min(max(float(found.scores[row]) / top, 0.0), 1.0)
+        return None
+
+    @staticmethod
+    def _box_text(found: Detections, row: int) -> str:
+        x1, y1, x2, y2 = (round(float(side)) for side in found.boxes[row])
+        return f"{x1}, {y1} · {x2 - x1} × {y2 - y1}"
+
+    @staticmethod
+    def _score_text(found: Detections, row: int) -> str:
+        score = float(found.scores[row])
+        return f"{score:.0f}" if found.score_kind == "neighbours" else f"{score:.2f}"
+
+
+class ResultsTable(QTableView):
+    """Sortable, several rows can be chosen; a new result keeps choice and scroll position.
+
+    Signals
+    -------
+    selected : ids (tuple of int) that the user chose
+    hovered : the id under the cursor, or None
+    """
+
+    selected = Signal(object)
+    hovered = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Results"))
+        self._model = DetectionsModel(self)
+        self._chosen: frozenset[int] = frozenset()
+        self._telling = True
+        self._hovered: int | None = None
+        self._empty = self.tr("Nothing found. Lower the score to see more.")
+        self.setModel(self._model)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setMouseTracking(True)
+        self.setTabKeyNavigation(False)
+        self.setItemDelegateForColumn(SCORE, BarDelegate(self))
+        self.verticalHeader().hide()
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setStretchLastSection(False)
+        header.setMinimumSectionSize(56)
+        header.setSectionResizeMode(LABEL, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(SCORE, QHeaderView.ResizeMode.Fixed)
+        # The width of the visible rows only: measuring all would touch every row at every tick.
+        header.setResizeContentsPrecision(0)
+        header.setSectionResizeMode(BOX, QHeaderView.ResizeMode.ResizeToContents)
+        header.resizeSection(SCORE, SCORE_WIDTH)
+        header.setSectionResizeMode(TRACK, QHeaderView.ResizeMode.Fixed)
+        header.resizeSection(TRACK, TRACK_WIDTH)
+        header.moveSection(TRACK, SCORE)  # beside the class
+        self.setColumnHidden(TRACK, True)
+        self.setSortingEnabled(True)
+        self.sortByColumn(SCORE, Qt.SortOrder.DescendingOrder)
+        # A reset, by another result or another order, takes the selection away; the view itself resets first.
+        self._model.modelReset.connect(self._restore_selection)
+
+    @property
+    def empty_text(self) -> str:
+        """What stands there while there is no row."""
+        return self._empty
+
+    def set_empty_text(self, text: str) -> None:
+        """Change what stands there while there is no row."""
+        self._empty = text
+        self.viewport().update()
+
+    def set_detections(self, detections: Detections | None) -> None:
+        """Show other results without a signal. Ids that are chosen stay chosen, also while they are not there."""
+        scroll = self.verticalScrollBar().value()
+        self._model.set_detections(detections)
+        if self.isColumnHidden(TRACK) is self._model.followed:
+            self.setColumnHidden(TRACK, not self._model.followed)
+        self.verticalScrollBar().setValue(scroll)
+
+    def show_result(self, result: Detections, pointed: int | None) -> str:
+        """Show `result`; how many there are is the headline."""
+        self.set_detections(result)
+        return self.tr("{count} found").format(count=len(result))
+
+    def forget(self) -> None:
+        """Show nothing."""
+        self.set_detections(None)
+
+    def set_selected(self, ids: Iterable[int]) -> None:
+        """Choose rows by id without a signal, and bring the first of them into sight."""
+        chosen = frozenset(ids)
+        if chosen == self._chosen:
+            return
+        self._chosen = chosen
+        self._restore_selection()
+        rows = np.flatnonzero(np.isin(self._model.ids(), list(chosen)))
+        if rows.size:
+            self.scrollTo(self._model.index(int(rows[0]), 0))
+
+    def row_ids(self) -> tuple[int, ...]:
+        """Ids from the top row down."""
+        return tuple(int(number) for number in self._model.ids())
+
+    def _restore_selection(self) -> None:
+        wanted = QItemSelection()
+        rows = np.flatnonzero(np.isin(self._model.ids(), list(self._chosen))) if self._chosen else ()
+        for row in rows:
+            wanted.select(self._model.index(int(row), 0), self._model.index(int(row), TRACK))
+        self._telling = False
+        self.selectionModel().select(wanted, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        self._telling = True
+
+    def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
+        super().selectionChanged(selected, deselected)
+        if self._telling:
+            ids = self._model.ids()
+            chosen = tuple(sorted(int(ids[index.row()]) for index in self.selectionModel().selectedRows()))
+            self._chosen = frozenset(chosen)
+            self.selected.emit(chosen)
+
+    def _hover(self, number: int | None) -> None:
+        if number != self._hovered:
+            self._hovered = number
+            self.hovered.emit(number)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # In a narrow dock the names matter more; the box is in the tooltip and on the canvas.
+        self.setColumnHidden(BOX, self.width() < NARROWEST_WITH_BOX)
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Leave:
+            self._hover(None)
+        elif isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseMove:
+            row = self.indexAt(event.position().toPoint()).row()
+            self._hover(int(self._model.ids()[row]) if row >= 0 else None)
+        return super().viewportEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        return claims(event, SLIDER_KEYS) or super().event(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._model.rowCount():
+            painter = QPainter(self.viewport())
+            painter.setPen(theme.colour("quiet"))
+            area = self.viewport().rect().adjusted(16, 16, -16, -16)
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._empty)
+            painter.end()
+
+
+RESULT_VIEWS.register(ResultViewSpec(Detections, ResultsTable))

@@ -1,0 +1,127 @@
+"""The nearest pictures in the results panel: what they vote for, and each with its distance."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from cvstudio.draw.neighbours import distance_text, filling
+from cvstudio.media.examples.files import sample_path
+from cvstudio.results.classification import Labels
+from cvstudio.results.neighbours import Neighbours
+from ui.views.results.classification import Guesses
+from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
+
+PICTURE = QSize(64, 48)
+ROW_HEIGHT = 56
+MOST_GUESSES = 5
+
+
+class NeighboursView(QWidget):
+    """Votes as bars, and the neighbours as a list.
+
+    Signals
+    -------
+    open_requested : path of a neighbour that the user wants to see
+    """
+
+    open_requested = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: Neighbours | None = None
+        self.guesses = Guesses()
+        self.about = QLabel()
+        self.about.setObjectName("quiet")
+        self.about.setWordWrap(True)
+        self.list = QListWidget()
+        self.list.setAccessibleName(self.tr("Nearest pictures"))
+        self.list.setObjectName("neighbour-list")
+        self.list.setIconSize(PICTURE)
+        self.list.setUniformItemSizes(True)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setToolTip(self.tr("Double-click to open the picture"))
+        self.list.itemActivated.connect(lambda item: self.open_requested.emit(item.data(Qt.ItemDataRole.UserRole)))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self.guesses)
+        layout.addWidget(self.about)
+        layout.addWidget(self.list, 1)
+
+    def show_result(self, result: Neighbours, pointed: int | None) -> str:
+        votes = result.votes
+        if result is not self._shown:
+            self._shown = result
+            self.guesses.setVisible(votes is not None)
+            # Where each votes for something else, the list has to keep room.
+            self.guesses.set_labels(_likeliest(votes))
+            self.guesses.setFixedHeight(self.guesses.sizeHint().height())
+            self.about.setText(self._about(result))
+            self._fill(result)
+        if votes is not None:
+            return f"{votes.label(0)} {votes.probabilities[0]:.0%}"
+        return self.tr("{count} nearest").format(count=len(result))
+
+    def _about(self, result: Neighbours) -> str:
+        known = self.tr("{count} pictures of {folder}, {metric} distance").format(
+            count=f"{result.compared:,}", folder=self._folder(result), metric=result.metric
+        )
+        left = result.total - result.compared - result.unread
+        parts = [known]
+        # The picture itself is left out.
+        if left > 1:
+            parts.append(self.tr("{count} are still being described").format(count=f"{left:,}"))
+        if result.unread:
+            parts.append(self.tr("{count} could not be read").format(count=f"{result.unread:,}"))
+        return "; ".join(parts)
+
+    def _folder(self, result: Neighbours) -> str:
+        samples = result.folder == sample_path("cat").parent
+        return self.tr("the samples") if samples else result.folder.name
+
+    def _fill(self, result: Neighbours) -> None:
+        row = self.list.currentRow()
+        self.list.clear()
+        for number, name in enumerate(result.names):
+            parts = [distance_text(float(result.distances[number])), result.label(number)]
+            item = QListWidgetItem(f"{Path(name).name}\n" + "  ·  ".join(part for part in parts if part))
+            item.setIcon(QIcon(_pixmap(result.thumbnails[number], self.devicePixelRatioF())))
+            item.setSizeHint(QSize(0, ROW_HEIGHT))
+            item.setToolTip(name)
+            item.setData(Qt.ItemDataRole.UserRole, result.path(number))
+            self.list.addItem(item)
+        if 0 <= row < self.list.count():
+            self.list.setCurrentRow(row)
+
+
+def _likeliest(votes: Labels | None) -> Labels | None:
+    if votes is None:
+        return None
+    return dataclasses.replace(
+        votes, classes=votes.classes[:MOST_GUESSES], probabilities=votes.probabilities[:MOST_GUESSES]
+    )
+
+
+def _pixmap(picture: NDArray[np.uint8] | None, ratio: float) -> QPixmap:
+    size = PICTURE * ratio
+    if picture is None:
+        empty = QPixmap(size)
+        empty.fill(Qt.GlobalColor.transparent)
+        return empty
+    shown = np.ascontiguousarray(filling(picture, PICTURE.width(), PICTURE.height()))
+    image = QImage(shown.data, shown.shape[1], shown.shape[0], shown.strides[0], QImage.Format.Format_RGB888)
+    smooth = Qt.TransformationMode.SmoothTransformation
+    pixmap = QPixmap.fromImage(image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, smooth))
+    pixmap.setDevicePixelRatio(ratio)
+    return pixmap
+
+
+RESULT_VIEWS.register(ResultViewSpec(Neighbours, NeighboursView))

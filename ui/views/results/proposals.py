@@ -1,0 +1,97 @@
+"""Inside a detector, in the results panel: its levels, or its regions and how far they moved."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from cvstudio.data.boxes import overlaps
+from cvstudio.results.proposals import Proposals
+from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
+from ui.widgets.rows_table import Cell, Line, RowsTable
+
+
+class InsideView(QWidget):
+    """A sentence and one of two tables.
+
+    Signals
+    -------
+    selected, hovered : of the regions in the table, by their rows
+    """
+
+    selected = Signal(object)
+    hovered = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sentence = QLabel()
+        self.sentence.setWordWrap(True)
+        self.levels = RowsTable(
+            (self.tr("Level"), self.tr("Places"), self.tr("Stride"), self.tr("Anchors, px")), wide=3
+        )
+        self.regions = RowsTable((self.tr("Class"), self.tr("Before"), self.tr("After"), self.tr("IoU")), bars=(3,))
+        self.regions.horizontalHeader().resizeSection(3, 82)
+        self.regions.selected.connect(self.selected)
+        self.regions.hovered.connect(self.hovered)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self.sentence)
+        layout.addWidget(self.levels, 1)
+        layout.addWidget(self.regions, 1)
+
+    def show_result(self, result: Proposals, pointed: int | None) -> str:
+        """Show what is chosen of it; the headline."""
+        anchors = result.show == "anchors"
+        self.levels.setVisible(anchors)
+        self.regions.setVisible(not anchors)
+        if anchors:
+            self.sentence.setText(self.tr("At each place of each map the network begins with the same few boxes."))
+            self.levels.set_lines(_level_lines(result))
+            self.levels.set_selected((result.level,))
+            return self.tr("{count} anchors").format(count=f"{len(result.anchors):,}")
+        if result.two_stages:
+            text = self.tr("Before: how much a region looks like a thing. After: how sure the head is of the class.")
+        else:
+            text = self.tr("A single-shot network has no proposals: before the head are its anchors.")
+        self.sentence.setText(text)
+        self.regions.set_lines(_region_lines(result))
+        self.regions.set_selected(() if pointed is None else (pointed,))
+        name = self.tr("{count} proposals") if result.two_stages else self.tr("{count} best places")
+        return name.format(count=f"{len(result.before):,}")
+
+
+def _level_lines(result: Proposals) -> list[Line]:
+    """A row for each map: how many places, how far apart, and the sides of the anchors at one of them."""
+    lines = []
+    for number, (level, rows) in enumerate(zip(result.levels, result.anchors_at(*result.place), strict=True), 1):
+        boxes = result.anchors[rows]
+        sides = [f"{x2 - x1:.0f}×{y2 - y1:.0f}" for x1, y1, x2, y2 in boxes.tolist()]
+        steps = [f"{step:.0f}" for step in level.stride if np.isfinite(step)]
+        cells = (
+            Cell(str(number)),
+            Cell(f"{level.columns} × {level.rows}"),
+            Cell(" × ".join(dict.fromkeys(steps)) or "–"),
+            Cell(", ".join(sides[:3]) + (" …" if len(sides) > 3 else "")),
+        )
+        lines.append(Line(number, cells, ", ".join(sides)))
+    return lines
+
+
+def _region_lines(result: Proposals) -> list[Line]:
+    lines = []
+    for row in result.regions().tolist():
+        share = float(overlaps(result.before[row], result.after[row : row + 1])[0])
+        name = result.label(row)
+        cells = (
+            Cell(name, label=name),
+            Cell(f"{result.promise[row]:.2f}"),
+            Cell(f"{result.scores[row]:.2f}"),
+            Cell(f"{share:.2f}", share),
+        )
+        lines.append(Line(row, cells))
+    return lines
+
+
+RESULT_VIEWS.register(ResultViewSpec(Proposals, InsideView))

@@ -1,0 +1,132 @@
+"""A step of a suppression in the results panel: what happens, and every pair with its overlap."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from cvstudio.results.suppression import Suppression
+from ui.base.icons import icon
+from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
+from ui.widgets.rows_table import Cell, Line, RowsTable
+
+ALL = 1_000_000
+IOU = 2
+IOU_WIDTH = 82
+MOST = 500
+"""Rows; all candidates may be two thousand, of which nobody reads the last."""
+
+
+class SuppressionView(QWidget):
+    """Sentence, buttons and table of one step.
+
+    Signals
+    -------
+    stepped : how many steps on (or, below 0, back) the user wants
+    selected, hovered : of the boxes in the table, by their ids
+    """
+
+    stepped = Signal(int)
+    selected = Signal(object)
+    hovered = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sentence = QLabel()
+        self.sentence.setWordWrap(True)
+        self.first = self._button("skip-back", self.tr("All candidates"))
+        self.back = self._button("chevron-left", self.tr("One step back (comma)"))
+        self.on = self._button("chevron-right", self.tr("One step on (full stop)"))
+        self.last = self._button("skip-forward", self.tr("What stays in the end"))
+        for button, steps in ((self.first, -ALL), (self.back, -1), (self.on, 1), (self.last, ALL)):
+            button.clicked.connect(lambda _=False, steps=steps: self.stepped.emit(steps))
+        self.table = RowsTable((self.tr("Box"), self.tr("Score"), self.tr("IoU"), ""), bars=(IOU,))
+        self.table.horizontalHeader().resizeSection(IOU, IOU_WIDTH)
+        self.table.selected.connect(self.selected)
+        self.table.hovered.connect(self.hovered)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(2)
+        for button in (self.first, self.back, self.on, self.last):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(buttons)
+        layout.addWidget(self.sentence)
+        layout.addWidget(self.table, 1)
+
+    @staticmethod
+    def _button(name: str, text: str) -> QToolButton:
+        button = QToolButton()
+        button.setIcon(icon(name))
+        button.setToolTip(text)
+        button.setAccessibleName(text)
+        return button
+
+    def show_result(self, result: Suppression, pointed: int | None) -> str:
+        """Show a step; the headline."""
+        for button in (self.first, self.back):
+            button.setEnabled(result.step > 0)
+        for button in (self.on, self.last):
+            button.setEnabled(not result.ended)
+        self.sentence.setText(self._sentence(result))
+        self.table.set_lines(self._lines(result))
+        self.table.setColumnHidden(IOU, not result.dropping)
+        self.table.set_selected(() if pointed is None else (pointed,))
+        self.table.set_empty_text(self._empty(result))
+        return self.tr("Step {step} of {last}").format(step=result.step, last=result.last_step)
+
+    def _sentence(self, result: Suppression) -> str:
+        found, pairs = result.candidates, result.pairs()
+        if pairs is None:
+            text = self.tr("{count} candidates go in; {kept} will stay.")
+            return text.format(count=len(found), kept=len(result.kept))
+        name, score = found.label(pairs.taken), f"{found.scores[pairs.taken]:.2f}"
+        if not result.dropping:
+            return self.tr("Take the best that is left: {name} {score}.").format(name=name, score=score)
+        gone, stay = int(pairs.dropped.sum()), int((~pairs.dropped).sum())
+        text = self.tr("Drop what shares more than {iou} with {name} {score}: {gone} go, {stay} overlap less and stay.")
+        said = text.format(iou=f"{result.iou:.2f}", name=name, score=score, gone=gone, stay=stay)
+        if result.ended:
+            text = self.tr("That was the last: {kept} of {count} remain.")
+            said += " " + text.format(kept=len(result.kept), count=len(found))
+        return said
+
+    def _empty(self, result: Suppression) -> str:
+        if not len(result.candidates):
+            return self.tr("No candidate scores enough. Lower the score to see more.")
+        return (
+            self.tr("No other box of its class overlaps it.") if result.class_wise else self.tr("No box overlaps it.")
+        )
+
+    def _lines(self, result: Suppression) -> list[Line]:
+        found, pairs = result.candidates, result.pairs()
+        if pairs is not None and result.dropping:
+            return [
+                self._line(result, row, f"{share:.2f}", share, "dropped" if gone else "stays")
+                for row, share, gone in list(
+                    zip(pairs.rows.tolist(), pairs.shares.tolist(), pairs.dropped.tolist(), strict=True)
+                )[:MOST]
+            ]
+        rows = range(len(found)) if pairs is None else [pairs.taken, *result.waiting().tolist()]
+        return [
+            self._line(result, row, "", None, "taken" if pairs and row == pairs.taken else "waits")
+            for row in list(rows)[:MOST]
+        ]
+
+    def _line(self, result: Suppression, row: int, told: str, share: float | None, fate: str) -> Line:
+        found = result.candidates
+        words = {
+            "dropped": (self.tr("goes"), "error"),
+            "stays": (self.tr("stays"), "text"),
+            "taken": (self.tr("taken"), "link"),
+            "waits": (self.tr("waits"), "quiet"),
+        }
+        word, tone = words[fate]
+        name = found.label(row)
+        cells = (Cell(name, label=name), Cell(f"{found.scores[row]:.2f}"), Cell(told, share), Cell(word, tone=tone))
+        return Line(int(found.ids[row]), cells)
+
+
+RESULT_VIEWS.register(ResultViewSpec(Suppression, SuppressionView))

@@ -1,0 +1,157 @@
+"""A form made from declared parameters: one row for each."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
+
+from cvstudio.analyses.analysis import Histogram
+from cvstudio.foundation.params import Field, Range
+from ui.base.icons import icon
+
+if TYPE_CHECKING:
+    from ui.widgets.row import Row
+
+WIDEST_LABEL = 120
+
+ROWS: Mapping[str, str] = {
+    "bool": "choice_rows.BoolRow",
+    "int": "slider_row.SliderRow",
+    "float": "slider_row.SliderRow",
+    "choice": "choice_rows.ChoiceRow",
+    "choices": "class_picker.ChoicesRow",
+    "interval": "slider_row.IntervalRow",
+    "point": "choice_rows.PointRow",
+    "folder": "folder_row.FolderRow",
+}
+"""The row of each kind of parameter, in `ui.widgets`; it is imported with the first of its kind."""
+
+
+class ParamForm(QWidget):
+    """Shows values and tells what the user wants; it holds no state of its own.
+
+    Signals
+    -------
+    edited : name, value, dragging
+    released : name; a drag has ended
+    pick_requested : name; the user wants to choose a place on the picture
+    """
+
+    edited = Signal(str, object, bool)
+    released = Signal(str)
+    pick_requested = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fields: tuple[Field, ...] = ()
+        self._rows: dict[str, Row] = {}
+        self._unfolded = False
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(4)
+        self._fold = QToolButton()
+        self._fold.setObjectName("fold")
+        self._fold.setText(self.tr("More"))
+        self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._fold.setIcon(icon("chevron-right"))
+        self._fold.clicked.connect(lambda: self.set_unfolded(not self._unfolded))
+        self._more = QWidget()
+        more = QVBoxLayout(self._more)
+        more.setContentsMargins(0, 0, 0, 0)
+        more.setSpacing(4)
+        self._more.hide()
+        self._fold.hide()
+        self._layout.addWidget(self._fold)
+        self._layout.addWidget(self._more)
+
+    def row(self, name: str) -> Row:
+        """The row of a parameter; raises KeyError where the form has none."""
+        return self._rows[name]
+
+    def set_fields(
+        self,
+        fields: Sequence[Field],
+        values: Mapping[str, Any],
+        *,
+        ranges: Mapping[str, Range] | None = None,
+        options: Mapping[str, tuple[str, ...]] | None = None,
+        histograms: Mapping[str, Histogram] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Show `values`; never emits. The rows stay the same widgets while the declarations are the same.
+
+        Parameters
+        ----------
+        fields : declared parameters in order
+        values : by name; what is missing shows its default
+        ranges, options, histograms : by name, where a model or an input decides them
+        defaults : by name, where a model or an input gives another default than the declaration. An optional
+            parameter that declares None and has no entry here counts as unchanged.
+        """
+        if tuple(fields) != self._fields:
+            self._build(tuple(fields))
+        for field in fields:
+            row = self._rows[field.name]
+            bounds = (ranges or {}).get(field.name, field.range)
+            allowed = (options or {}).get(field.name, field.choices.options if field.choices else ())
+            row.configure(bounds=bounds, options=allowed, histogram=(histograms or {}).get(field.name))
+            default = (defaults or {}).get(field.name, field.default)
+            value = values.get(field.name, default)
+            row.set_value(value, value if default is None and field.kind != "point" else default)
+        self._align()
+
+    def _build(self, fields: tuple[Field, ...]) -> None:
+        for row in self._rows.values():
+            row.hide()
+            row.deleteLater()
+        self._fields = fields
+        self._rows = {}
+        inner = self._more.layout()
+        assert isinstance(inner, QVBoxLayout)
+        place = 0
+        for field in fields:
+            row = self._make(field)
+            self._rows[field.name] = row
+            if field.doc.more:
+                inner.addWidget(row)
+            else:
+                self._layout.insertWidget(place, row)
+                place += 1
+        folded = any(field.doc.more for field in fields)
+        self._fold.setVisible(folded)
+        self._more.setVisible(folded and self._unfolded)
+
+    def _align(self) -> None:
+        """Labels, sliders and numbers in columns; what is folded away takes no room from what is seen."""
+        seen = [self._rows[field.name] for field in self._fields if self._unfolded or not field.doc.more]
+        labels = (row.label.sizeHint().width() for row in seen if row.field.kind != "bool")
+        label_width = min(max(labels, default=0), WIDEST_LABEL)
+        value_width = max((row.value_width for row in seen), default=0)
+        for row in self._rows.values():
+            row.set_label_width(label_width)
+            row.set_value_width(max(value_width, row.value_width))
+
+    def _make(self, field: Field) -> Row:
+        module, _, name = ROWS[field.kind].partition(".")
+        row: Row = getattr(importlib.import_module(f"ui.widgets.{module}"), name)(field)
+        name = field.name
+        row.changed.connect(lambda value, dragging: self.edited.emit(name, value, dragging))
+        row.released.connect(lambda _: self.released.emit(name))
+        if field.kind == "point":
+            from ui.widgets.choice_rows import PointRow
+
+            assert isinstance(row, PointRow)
+            row.pick_requested.connect(lambda: self.pick_requested.emit(name))
+        return row
+
+    def set_unfolded(self, unfolded: bool) -> None:
+        """Show or hide what is rarely used."""
+        self._unfolded = unfolded
+        self._fold.setIcon(icon("chevron-down" if unfolded else "chevron-right"))
+        self._fold.setText(self.tr("Less") if unfolded else self.tr("More"))
+        self._more.setVisible(unfolded and any(field.doc.more for field in self._fields))
+        self._align()

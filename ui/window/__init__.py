@@ -1,0 +1,1 @@
+"""The main window: commands, palette, dock layout, workspace."""

@@ -1,0 +1,248 @@
+"""Every command of the window, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+
+from ui.base.command import Command
+from ui.base.hold_key import Hold
+from ui.panels import PANELS
+from ui.window.compare_commands import compare_commands
+from ui.window.precision_commands import precision_commands
+from ui.window.step_commands import step_commands
+
+if TYPE_CHECKING:
+    from ui.window.window_base import Window
+
+
+def window_commands(window: Window) -> list[Command]:
+    """The commands in the order of their menus."""
+    return [
+        *_file(window),
+        *_edit(window),
+        *_view(window),
+        *_playback(window),
+        *step_commands(window.controller),
+        *_help(window),
+        *_panels(window),
+    ]
+
+
+def _file(window: Window) -> list[Command]:
+    tr, project = window.tr, window.project
+    export = ("save result", "내보내기")
+    return [
+        Command("open", tr("Open …"), window.opener.ask_files, "file", ("Ctrl+O",), "folder-open", ("load", "열기")),
+        Command("open-folder", tr("Open Folder …"), window.opener.ask_folder, "file", ("Ctrl+Shift+O",), "images"),
+        Command(
+            "open-camera",
+            tr("Open Camera …"),
+            window.opener.ask_camera,
+            "file",
+            (),
+            "camera",
+            ("webcam", "live", "카메라"),
+        ),
+        Command(
+            "own-model",
+            tr("Add Own Model …"),
+            window.opener.ask_own_model,
+            "file",
+            (),
+            "plus",
+            ("ONNX", "TorchScript", "import", "network", "weights", "YOLO"),
+        ),
+        Command(
+            "checkpoint",
+            tr("Use a Checkpoint File …"),
+            window.checkpoints.ask,
+            "file",
+            (),
+            "box",
+            ("weights", "import", "safetensors", "state dict", "fine-tuned", "가중치"),
+        ),
+        Command(
+            "timm",
+            tr("Find a Classifier of timm …"),
+            window.timm.ask,
+            "file",
+            (),
+            "search",
+            ("timm", "PyTorch Image Models", "pretrained", "more models"),
+        ),
+        Command("paste", tr("Paste Picture or Files"), window.opener.paste, "file", ("Ctrl+V",), "clipboard-paste"),
+        Command("project-open", tr("Open Project …"), project.ask_open, "file", (), "", (), True),
+        Command("project-save", tr("Save Project"), project.save, "file", ("Ctrl+S",), "save", ("저장",)),
+        Command("project-save-as", tr("Save Project As …"), project.save_as, "file", ("Ctrl+Shift+S",)),
+        Command("export", tr("Export …"), window.exporting.ask, "file", ("Ctrl+E",), "share", export, True),
+        Command("export-again", tr("Export Again"), window.exporting.repeat, "file", ("Ctrl+Shift+E",)),
+        Command("quit", tr("Quit"), window.close, "file", ("Ctrl+Q",), "", (), True),
+    ]
+
+
+def _edit(window: Window) -> list[Command]:
+    tr, controller = window.tr, window.controller
+    undo, redo, copy = ("되돌리기",), ("다시 실행",), ("screenshot", "복사")
+    again = ("Ctrl+Shift+Z", "Ctrl+Y")
+    return [
+        Command("undo", tr("Undo"), controller.undo, "edit", ("Ctrl+Z",), "undo-2", undo, repeats=True),
+        Command("redo", tr("Redo"), controller.redo, "edit", again, "redo-2", redo, repeats=True),
+        Command("copy", tr("Copy View"), window.copy_view, "edit", ("Ctrl+C",), "copy", copy, True),
+    ]
+
+
+def _view(window: Window) -> list[Command]:
+    tr, workspace = window.tr, window.workspace
+    # A tap of V stays; what is hidden or shown while it is held is so for that long only.
+    peek = Hold(
+        window, Qt.Key.Key_V, workspace.toggle_overlay, lambda held: workspace.toggle_overlay() if held else None
+    )
+    compare = Hold(window, Qt.Key.Key_C, lambda: workspace.set_original(True), lambda _: workspace.set_original(False))
+    return [
+        Command("fit", tr("Fit"), workspace.canvas.fit, "view", ("Ctrl+F",), "scan"),
+        Command("actual-size", tr("100 %"), workspace.canvas.actual_size, "view", ("Ctrl+1",), "maximize"),
+        Command(
+            "overlay",
+            tr("Show or Hide Overlay"),
+            workspace.toggle_overlay,
+            "view",
+            ("V",),
+            "eye",
+            ("결과 보기",),
+            hold=peek,
+        ),
+        Command(
+            "compare",
+            tr("Compare with the Original"),
+            workspace.toggle_original,
+            "view",
+            ("C",),
+            "square-split-horizontal",
+            ("before after", "original", "비교", "원본"),
+            hold=compare,
+        ),
+        *compare_commands(window),
+        Command("masks", tr("Show or Hide Masks"), window.toggle_masks, "view", ("M",), "shapes"),
+        Command(
+            "full-screen",
+            tr("Full Screen"),
+            window.toggle_full_screen,
+            "view",
+            ("F11",),
+            "maximize",
+            ("전체 화면",),
+            separated=True,
+        ),
+        Command(
+            "panels",
+            tr("Hide or Show All Panels"),
+            window.toggle_all_panels,
+            "view",
+            ("Ctrl+B",),
+            "panel-left",
+            ("distraction free", "zen mode"),
+        ),
+        Command(
+            "theme-dark",
+            tr("Dark Theme"),
+            lambda: window.set_theme("dark"),
+            "view",
+            (),
+            "moon",
+            ("dark mode", "night", "다크 모드"),
+            separated=True,
+        ),
+        Command(
+            "theme-light",
+            tr("Light Theme"),
+            lambda: window.set_theme("light"),
+            "view",
+            (),
+            "sun",
+            ("light mode", "라이트 모드"),
+        ),
+        Command("theme-system", tr("Theme of the System"), lambda: window.set_theme("system"), "view", (), "monitor"),
+        Command("layout", tr("Reset Panels"), window.reset_layout, "view", (), "", (), True),
+        *_files(window),
+        *precision_commands(window.controller, window.settings),
+    ]
+
+
+def _files(window: Window) -> list[Command]:
+    tr, library = window.tr, window.controller.library
+
+    def step(files: int) -> Callable[[], None]:
+        return lambda: library.step(files)
+
+    return [
+        Command("next-file", tr("Next File"), step(1), "view", ("PgDown",), "chevron-down", (), True, repeats=True),
+        Command("previous-file", tr("Previous File"), step(-1), "view", ("PgUp",), "chevron-up", repeats=True),
+        Command("search-folder", tr("Search Folder"), window.search_folder, "view", ("Ctrl+Shift+F",), "search"),
+        Command("media-layout", tr("Files as Lines or Grid"), window.toggle_media_grid, "view", (), "layout-grid"),
+        Command("refresh-folder", tr("List Folder Again"), library.refresh, "view", ("F5",), "rotate-ccw"),
+    ]
+
+
+def _playback(window: Window) -> list[Command]:
+    tr, player = window.tr, window.controller.playback
+    play = ("start", "stop", "재생")
+
+    def step(frames: int) -> Callable[[], None]:
+        return lambda: player.step(frames)
+
+    def smooth() -> None:
+        window.controller.set_smooth(not window.controller.presenter.live.smooth)
+
+    return [
+        Command("play", tr("Play or Pause"), player.toggle, "play", ("Space",), "play", play),
+        Command("step-on", tr("Next Frame"), step(1), "play", ("Right",), "step-forward", repeats=True),
+        Command("step-back", tr("Previous Frame"), step(-1), "play", ("Left",), "step-back", repeats=True),
+        Command("smooth", tr("Smooth or Exact Playing"), smooth, "play", (), "", ("dropped frames", "real time")),
+        Command("snapshot", tr("Keep Frame as Picture"), window.snapshots.keep, "play", ("Ctrl+Shift+K",), "camera"),
+        Command(
+            "record",
+            tr("Record the Camera, or End It"),
+            window.recorder.toggle,
+            "play",
+            ("Ctrl+R",),
+            "circle-dot",
+            ("capture", "webcam video", "녹화"),
+        ),
+        Command("record-discard", tr("Discard the Recording"), window.recorder.discard, keywords=("cancel", "stop")),
+        Command("start", tr("To the Beginning"), lambda: player.seek(0.0), "play", ("Home",), "skip-back"),
+        Command("end", tr("To the End"), lambda: player.seek(player.duration_secs), "play", ("End",), "skip-forward"),
+    ]
+
+
+def _help(window: Window) -> list[Command]:
+    tr = window.tr
+    keys = ("hotkeys", "key bindings", "단축키")
+
+    def palette() -> None:
+        # Imported with the first search: the window must not wait for it.
+        from ui.window.palette_entries import show_palette
+
+        show_palette(window)
+
+    return [
+        Command("palette", tr("Command Palette …"), palette, "help", ("Ctrl+Shift+P",), "search"),
+        Command("shortcuts", tr("Keyboard Shortcuts"), window.show_shortcuts, "help", ("F1",), "keyboard", keys),
+        Command("welcome", tr("First Screen"), window.show_welcome, "help"),
+    ]
+
+
+def _panels(window: Window) -> list[Command]:
+    return [
+        Command(
+            f"panel-{panel.key}",
+            window.tr("Show Panel: {panel}").format(panel=window.tr(panel.title)),
+            partial(window.toggle_panel, panel.key),
+            "view",
+            (panel.shortcut,) if panel.shortcut else (),
+        )
+        for panel in PANELS
+    ]

@@ -1,0 +1,93 @@
+"""Where networks run: automatic, the CPU, or one of the accelerators that there are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QActionGroup
+from PySide6.QtWidgets import QMenu, QToolButton
+
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.progress import Progress
+from cvstudio.models.runtime.host import devices
+from ui.base.icons import icon
+from ui.base.settings import Settings
+from ui.control.controller import Controller
+
+SETTING = "device"
+
+
+class DevicePicker(QToolButton):
+    """A button with a menu. The choice is remembered; which accelerators there are is asked for when it opens."""
+
+    def __init__(self, controller: Controller, settings: Settings) -> None:
+        super().__init__()
+        self._pipeline = controller.pipeline
+        self._settings = settings
+        self._devices: tuple[tuple[str, str], ...] = (("cpu", "CPU"),)
+        self._asked = False
+        self.setObjectName("device-button")
+        self.setIcon(icon("cpu"))
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setAccessibleName(self.tr("Device"))
+        self.setToolTip(self.tr("Where networks run. Automatic takes the fastest that there is."))
+        menu = QMenu(self)
+        menu.aboutToShow.connect(self._opening)
+        self.setMenu(menu)
+        self._group = QActionGroup(self)
+        self._pipeline.set_device(settings.text(SETTING, "auto"))
+        self._pipeline.job_event.connect(self._event)
+        self.fill()
+
+    def choose(self, device: str) -> None:
+        """Run networks on `device` from now on, and at the next start."""
+        self._pipeline.set_device(device)
+        self._settings.set(SETTING, device)
+        self.fill()
+
+    def fill(self) -> None:
+        """Show what there is, as far as it is known, and what is chosen."""
+        wanted = self._pipeline.host.requested_device
+        self.menu().clear()
+        choices = [("auto", self.tr("Automatic")), *self._devices]
+        if wanted not in dict(choices):
+            choices.append((wanted, wanted.upper()))
+        for device, title in choices:
+            action = self.menu().addAction(title, partial(self.choose, device))
+            action.setData(device)
+            action.setCheckable(True)
+            action.setChecked(device == wanted)
+            self._group.addAction(action)
+        if not self._asked and "torch" not in sys.modules:
+            self.menu().addAction(self.tr("Looking for accelerators …")).setEnabled(False)
+        self._show_name()
+
+    def _show_name(self) -> None:
+        host = self._pipeline.host
+        name = host.device_name if host.device_name != "auto" else self.tr("auto")
+        # The style leaves no room between icon and text.
+        self.setText(" " + self.tr("Device: {name}").format(name=name))
+
+    def _opening(self) -> None:
+        if self._asked:
+            return
+
+        def work(_: Progress) -> Iterator[Any]:
+            # torch is imported here, on a worker.
+            yield devices()
+
+        self._pipeline.submit("pool", Job(("devices",), self.tr("Looking for accelerators"), work))
+
+    def _event(self, event: Event) -> None:
+        if event.job.owner == ("devices",) and event.kind == "output":
+            self._asked = True
+            self._devices = event.value
+            self.fill()
+        elif event.kind == "finished":
+            # A network that has run has found out what "auto" stands for.
+            self._show_name()

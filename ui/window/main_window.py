@@ -1,0 +1,290 @@
+"""The window: docks around the workspace, menus, status line, drop target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QShortcut,
+    QShowEvent,
+)
+from PySide6.QtWidgets import (
+    QMenu,
+    QSizePolicy,
+    QStackedWidget,
+    QWidget,
+)
+
+from cvstudio.session.session import State
+from ui.base.settings import Settings
+from ui.control.controller import Controller
+from ui.control.frame_on_screen import Shown
+from ui.control.window_requests import WindowRequests
+from ui.panels.base import Panel, PanelContext
+from ui.window.device_picker import DevicePicker
+from ui.window.dock_layout import DockLayout, rescue
+from ui.window.first_paint import FirstPicture
+from ui.window.status import StatusLine
+from ui.window.top_bar import TopBar
+from ui.window.window_base import Window
+
+if TYPE_CHECKING:
+    from ui.base.uncaught import Uncaught, UncaughtErrors
+    from ui.window.palette import Entry, Palette
+
+
+class MainWindow(Window):
+    """cvstudio's window: makes its parts and connects them.
+
+    Parameters
+    ----------
+    settings : what is remembered; None takes the user's
+    late : whether what the window's first picture does without is made once that is on the screen; see `complete`
+
+    Signals
+    -------
+    completed : everything is there
+    """
+
+    completed = Signal()
+
+    def __init__(self, settings: Settings | None = None, *, late: bool = False) -> None:
+        super().__init__()
+        self.settings = settings or Settings()
+        self.controller = Controller(self)
+        self._complete = False
+        self.setDockNestingEnabled(True)
+        self.setMinimumSize(720, 480)
+        self.centre = QStackedWidget()
+        self.centre.setObjectName("centre")
+        # Room that becomes free goes to the picture, not to the panels.
+        self.centre.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setCentralWidget(self.centre)
+        self.dock_layout = DockLayout(self, self._content)
+        self.status = StatusLine(self.controller)
+        self.setStatusBar(self.status)
+        keys = QKeySequence("Ctrl+Shift+P").toString(QKeySequence.SequenceFormat.NativeText)
+        self.top = TopBar(keys, DevicePicker(self.controller, self.settings))
+        self.setMenuWidget(self.top)
+        self._menus = self._make_menus()
+        self.default_size()
+        self._laid_out = self.settings.restore_window(self)
+        if self._laid_out:
+            self.dock_layout.restored()
+            rescue(self)
+        if late:
+            FirstPicture(self).seen.connect(self.complete)
+        else:
+            self.complete()
+
+    def complete(self) -> None:
+        """Make what the window's first picture does without. Nothing can be opened before, nor is there anything after.
+
+        What only it needs is imported here.
+        """
+        if self._complete:
+            return
+        self._complete = True
+        from ui.base.command import install
+        from ui.files.exporting import Exporting
+        from ui.files.opener import Opener
+        from ui.files.project_files import ProjectFiles
+        from ui.files.recorder import Recorder
+        from ui.files.snapshots import Snapshots
+        from ui.models.checkpoints.checkpoints import Checkpoints
+        from ui.models.timm_search import TimmSearch
+        from ui.views.welcome import Welcome
+        from ui.widgets.notices import Notices
+        from ui.window.commands import window_commands
+        from ui.window.workspace import Workspace
+
+        controller = self.controller
+        self.welcome = Welcome()
+        self.workspace = Workspace(controller)
+        self.centre.addWidget(self.welcome)
+        self.centre.addWidget(self.workspace)
+        self.dock_layout.complete()
+        self.notices = Notices(self.centre)
+        self.project = ProjectFiles(self, controller, self.settings)
+        self.exporting = Exporting(self, controller, self.settings, self.notices)
+        self.checkpoints = Checkpoints(self, controller, self.notices)
+        self.opener = Opener(self, controller, self.settings, self.project, self.checkpoints.take)
+        self.timm = TimmSearch(self, controller)
+        self.snapshots = Snapshots(self, controller)
+        self.recorder = Recorder(self, controller, self.notices)
+        self.recorder.changed.connect(self.workspace.timeline.set_recording)
+        self.workspace.timeline.record_toggled.connect(self.recorder.toggle)
+        self.commands = window_commands(self)
+        self.actions_by_key = install(self, self.commands, self._menus)
+        # In a photo editor Tab does it; elsewhere in the window Tab goes to the next control.
+        away = QShortcut(QKeySequence(Qt.Key.Key_Tab), self.workspace.canvas)
+        away.setContext(Qt.ShortcutContext.WidgetShortcut)
+        away.activated.connect(self.toggle_all_panels)
+        self._menus["file"].insertMenu(self.actions_by_key["project-open"], self.opener.recent_menu)
+        self.setAcceptDrops(True)
+        self.top.set_open_menu(self.opener.recent_menu)
+        self._last_messages: tuple[str, ...] = ()
+        self._connect()
+        self._state_changed(controller.session.state)
+        self.completed.emit()
+
+    def _connect(self) -> None:
+        controller = self.controller
+        self.top.open.clicked.connect(self.opener.ask_files)
+        self.top.search.pressed.connect(self.show_palette)
+        controller.state_changed.connect(lambda old, new: self._state_changed(new))
+        controller.comparing.changed.connect(self._compared)
+        controller.notice.connect(self.notice)
+        controller.library.opened.connect(lambda paths: self.settings.add_recent(*map(str, paths)))
+        controller.view_changed.connect(self._view_changed)
+        controller.set_smooth(self.settings.text("playing", "exact") == "smooth")
+        controller.smooth_changed.connect(lambda on: self.settings.set("playing", "smooth" if on else "exact"))
+        self.project.saved.connect(lambda: self._state_changed(controller.session.state))
+        self.welcome.open_requested.connect(self.opener.ask_files)
+        self.welcome.sample_requested.connect(controller.open_sample)
+        self.workspace.read_out.connect(self.status.set_read_out)
+        self.workspace.area.export.connect(self.exporting.ask)
+        self._answer(controller.requests)
+
+    def _answer(self, requests: WindowRequests) -> None:
+        """Do what panels and dialogs ask for."""
+        from ui.window.compare_commands import choose
+
+        requests.open_files.connect(self.opener.ask_files)
+        requests.open_folder.connect(self.opener.ask_folder)
+        requests.export.connect(self.exporting.ask)
+        requests.compare.connect(lambda: choose(self))
+        requests.catalogue.connect(self.show_catalogue)
+        requests.use_model.connect(self.use_model)
+        requests.own_model.connect(lambda path: self.declare_own_model(path) if path else self.opener.ask_own_model())
+        requests.timm_search.connect(self.timm.ask)
+        requests.status.connect(self.status.say_now)
+
+    # Building -------------------------------------------------------------------------------------------------------
+
+    def _content(self, panel: Panel) -> QWidget:
+        requests = self.controller.requests
+        # The canvas is made later than the panels that are seen at once.
+        return panel.create(PanelContext(self.controller, requests, self.settings, lambda: self.workspace.canvas))
+
+    def _make_menus(self) -> dict[str, QMenu]:
+        titles = {
+            "file": self.tr("&File"),
+            "edit": self.tr("&Edit"),
+            "view": self.tr("&View"),
+            "play": self.tr("&Playback"),
+            "help": self.tr("&Help"),
+        }
+        return {key: self.top.menus.addMenu(title) for key, title in titles.items()}
+
+    # State ----------------------------------------------------------------------------------------------------------
+
+    def _state_changed(self, state: State) -> None:
+        alone = state.instance is not None and state.instance.spec.canvas_slot is None
+        self.centre.setCurrentWidget(self.workspace if state.media or state.sets or alone else self.welcome)
+        undo, redo = self.controller.session.undo_title, self.controller.session.redo_title
+        self.actions_by_key["undo"].setText(self.tr("Undo {what}").format(what=undo) if undo else self.tr("Undo"))
+        self.actions_by_key["redo"].setText(self.tr("Redo {what}").format(what=redo) if redo else self.tr("Redo"))
+        self.actions_by_key["undo"].setEnabled(undo is not None)
+        self.actions_by_key["redo"].setEnabled(redo is not None)
+        name = self.project.path.stem if self.project.path else ""
+        media = state.active_media
+        parts = [part for part in (media.name if media else "", name, "cvstudio") if part]
+        self.setWindowTitle(" — ".join(parts) + "[*]")
+        self.setWindowModified(self.controller.session.modified and self.project.path is not None)
+
+    def _view_changed(self, shown: Shown) -> None:
+        for key in ("export", "export-again"):
+            self.actions_by_key[key].setEnabled(self.controller.current_result() is not None)
+
+    def offer_log(self, path: Path) -> None:
+        """The run before ended badly: offer to show what it wrote."""
+        self.notices.post(
+            "warning",
+            self.tr("cvstudio did not end as it should last time."),
+            action=self.tr("Show the log"),
+            run=lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))),
+        )
+
+    def tell_uncaught(self, errors: UncaughtErrors) -> None:
+        """Tell the user of each error that nobody has caught, and go on."""
+        # Queued: it may have happened in another thread, or while something is painted.
+        errors.happened.connect(self._tell_uncaught, Qt.ConnectionType.QueuedConnection)
+
+    def _tell_uncaught(self, uncaught: Uncaught) -> None:
+        if not self._complete:
+            # There is nowhere to say it yet; the log has it.
+            self.completed.connect(lambda: self._tell_uncaught(uncaught))
+            return
+        text = self.tr("Something went wrong: {error}. The program goes on; save your work, and report what happened.")
+        self.notices.post(
+            "error",
+            text.format(error=uncaught.summary),
+            action=self.tr("Copy details"),
+            run=lambda: QGuiApplication.clipboard().setText(uncaught.details),
+        )
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        self.opener.intake.drag_entered(event)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.opener.intake.drag_left()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.opener.intake.dropped(event)
+
+    # Window ---------------------------------------------------------------------------------------------------------
+
+    def _compared(self) -> None:
+        if self.controller.comparing.comparison is None:
+            self.docks["comparison"].hide()
+
+    def show_palette(self) -> Palette:
+        """Search for commands, analyses, models, panels, formats and open media."""
+        from ui.window.palette_entries import show_palette
+
+        return show_palette(self)
+
+    def palette_entries(self) -> list[Entry]:
+        """Everything that the palette offers."""
+        from ui.window.palette_entries import palette_entries
+
+        return palette_entries(self)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._laid_out:
+            # Before it has a size, a window keeps to no width of its docks.
+            self._laid_out = True
+            QTimer.singleShot(0, self, self.dock_layout.divide)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() != Qt.Key.Key_Escape or not self._complete:
+            super().keyPressEvent(event)
+        elif not (self.notices.dismiss_newest() or self.controller.comparing.end()) and self.isFullScreen():
+            self.toggle_full_screen()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.complete()
+        if not self.project.may_close():
+            event.ignore()
+            return
+        for command in self.commands:
+            if command.hold is not None:
+                command.hold.stop()
+        self.dock_layout.back()
+        self.settings.save_window(self)
+        self.dock_layout.close()
+        self.recorder.close()
+        self.controller.close()
+        event.accept()

@@ -1,0 +1,201 @@
+"""Everything that the palette offers, made from what is registered."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtGui import QKeySequence
+
+from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.foundation.params import fields_of
+from cvstudio.models import MODELS, ModelSpec
+from ui.base.translate import translated
+from ui.panels import PANELS
+from ui.window.compare_commands import compare_entries
+from ui.window.palette import Entry, Palette
+
+if TYPE_CHECKING:
+    from ui.window.window_base import Window
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Palette", text)
+
+
+def palette_entries(window: Window) -> list[Entry]:
+    """The lines of the palette in the order that counts among equals: what one wants to see before how."""
+    return [
+        *_analyses(window),
+        *_panels(window),
+        *_commands(window),
+        *_models(window),
+        *_formats(window),
+        *_recipes(window),
+        *_layers(window),
+        *compare_entries(window),
+        *_media(window),
+    ]
+
+
+def _analyses(window: Window) -> list[Entry]:
+    found = []
+    for spec in ANALYSES:
+        found.append(
+            Entry(
+                f"analysis:{spec.key}",
+                translated(spec.title),
+                partial(window.use_analysis, spec.key),
+                _tr("analysis"),
+                spec.icon,
+                (spec.key, spec.action, *spec.keywords),
+                " ".join((translated(spec.summary), *_titles(spec))),
+            )
+        )
+    return found
+
+
+def _models(window: Window) -> list[Entry]:
+    return [
+        Entry(
+            f"model:{spec.key}/{model.key}",
+            model.title,
+            partial(_use_fitting, window, spec, model),
+            _tr("model"),
+            spec.icon,
+            (model.key, model.family, *model.keywords),
+            f"{translated(model.summary)} {model.paper}",
+        )
+        for model, spec in ((model, _first(model)) for model in MODELS)
+        if spec is not None
+    ]
+
+
+def _first(model: ModelSpec) -> Analysis | None:
+    """Of several analyses that a model serves, the one that is named."""
+    return next((spec for spec in ANALYSES if spec.takes(model)), None)
+
+
+def _fitting(window: Window, first: Analysis, model: ModelSpec) -> str:
+    """The analysis that is in use, where it takes `model`, or else `first`."""
+    current = window.controller.session.state.instance
+    return current.analysis if current is not None and current.spec.takes(model) else first.key
+
+
+def _use_fitting(window: Window, first: Analysis, model: ModelSpec) -> None:
+    window.use_model(_fitting(window, first, model), model.key)
+
+
+def _titles(spec: Analysis) -> list[str]:
+    """What the controls of an analysis are called."""
+    return [translated(field.doc.title) for stage in spec.stages for field in fields_of(stage.params)]
+
+
+def _panels(window: Window) -> list[Entry]:
+    return [
+        Entry(
+            f"panel:{panel.key}",
+            window.docks[panel.key].windowTitle(),
+            partial(window.show_panel, panel.key),
+            _tr("panel"),
+            "panel-right",
+            (panel.key, *panel.keywords),
+            shortcut=_keys(panel.shortcut),
+        )
+        for panel in PANELS
+    ]
+
+
+def _commands(window: Window) -> list[Entry]:
+    return [
+        Entry(
+            f"command:{command.key}",
+            command.title.replace(" …", ""),
+            command.run,
+            "",
+            command.icon or "command",
+            command.keywords,
+            shortcut=_keys(*command.shortcuts[:1]),
+        )
+        for command in window.commands
+        if command.key != "palette" and not command.key.startswith("panel-")
+    ]
+
+
+def _formats(window: Window) -> list[Entry]:
+    from cvstudio.exporters import EXPORTERS
+
+    return [
+        Entry(
+            f"format:{exporter.key}",
+            _tr("Export as {format}").format(format=translated(exporter.title)),
+            window.exporting.ask,
+            _tr("format"),
+            "share",
+            (exporter.title, exporter.suffix, exporter.key, *exporter.keywords),
+            translated(exporter.summary),
+        )
+        for exporter in sorted(EXPORTERS, key=lambda exporter: not exporter.preferred)
+    ]
+
+
+def _recipes(window: Window) -> list[Entry]:
+    from cvstudio.training import RECIPES
+
+    return [
+        Entry(
+            f"recipe:{recipe.key}",
+            _tr("Train: {recipe}").format(recipe=translated(recipe.title)),
+            lambda: window.show_panel("training"),
+            _tr("training"),
+            "activity",
+            (f"train {recipe.key}",),
+            translated(recipe.summary),
+        )
+        for recipe in RECIPES
+    ]
+
+
+def _layers(window: Window) -> list[Entry]:
+    layers = window.controller.layers
+    return [
+        Entry(
+            f"layer:{spec.key}",
+            _tr("Add layer: {analysis}").format(analysis=translated(spec.title)),
+            lambda key=spec.key: layers.add(key),
+            _tr("layer"),
+            "layers",
+        )
+        for spec in layers.choices()
+    ]
+
+
+def _media(window: Window) -> list[Entry]:
+    controller = window.controller
+    state = controller.session.state
+    show = controller.library.show_set
+    return [
+        *(
+            Entry(
+                f"media:{media.path}", media.name, lambda media=media: controller.activate(media), _tr("open"), "image"
+            )
+            for media in state.media
+        ),
+        *(
+            Entry(f"folder:{item.path}", item.name, lambda path=item.path: show(path), _tr("folder"), "folder")
+            for item in state.sets
+        ),
+    ]
+
+
+def _keys(*shortcuts: str) -> str:
+    native = QKeySequence.SequenceFormat.NativeText
+    return ", ".join(QKeySequence(keys).toString(native) for keys in shortcuts if keys)
+
+
+def show_palette(window: Window) -> Palette:
+    """Open the palette over the window."""
+    palette = Palette(window, palette_entries(window), window.settings.recent_commands, window.top.search.place())
+    palette.used.connect(window.settings.add_recent_command)
+    return palette

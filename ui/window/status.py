@@ -1,0 +1,116 @@
+"""The line at the bottom: what is under the cursor, how long it took, what is running and how far it is."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton
+
+from cvstudio.foundation.lanes import Event, Job
+from cvstudio.session.session import State
+from ui.base.icons import icon
+from ui.base.translate import translated
+from ui.control.controller import Controller
+from ui.widgets.steady_label import SteadyLabel
+
+SHOW_AFTER_MS = 300
+"""What is shorter would only flicker."""
+
+
+def took(secs: float) -> str:
+    """A time that was measured, in the unit in which it is easiest to read."""
+    return f"{secs * 1000:.1f} ms" if secs < 1 else f"{secs:.1f} s"
+
+
+class StatusLine(QStatusBar):
+    """Numbers that do not ask for attention."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self._running: dict[int, tuple[Job, float]] = {}  # the time.monotonic() of its beginning
+        self._shown: dict[int, Job] = {}
+        self.setSizeGripEnabled(False)
+        self._read_out = QLabel()
+        self.timing = SteadyLabel()
+        self._frames = SteadyLabel()
+        self._jobs = SteadyLabel()
+        for label in (self._read_out, self._frames, self.timing, self._jobs):
+            label.setObjectName("quiet")
+            label.setTextFormat(Qt.TextFormat.PlainText)
+        self._bar = QProgressBar(maximum=0, textVisible=False)
+        self._bar.setFixedWidth(72)
+        self.cancel = QToolButton()
+        self.cancel.setIcon(icon("x", 12))
+        self.cancel.setAccessibleName(self.tr("Cancel what is running"))
+        self.cancel.clicked.connect(self._cancel)
+        self.addWidget(self._read_out, 1)
+        for widget in (self._frames, self.timing, self._jobs, self._bar, self.cancel):
+            self.addPermanentWidget(widget)
+        self._soon = QTimer(self, interval=SHOW_AFTER_MS, singleShot=True)
+        self._soon.timeout.connect(self._show_jobs)
+        self._show_jobs()
+        controller.pipeline.job_event.connect(self._event)
+        controller.state_changed.connect(self._changed)
+        controller.playback.position_changed.connect(lambda _: self._count_frames())
+
+    def set_read_out(self, text: str) -> None:
+        self._read_out.setText(text)
+
+    def say_now(self, text: str) -> None:
+        """Show a text that is on the screen when this returns, as what comes next holds up the window."""
+        self.showMessage(text)
+        self.repaint()
+
+    def _changed(self, old: State, new: State) -> None:
+        # The time that something else took says nothing of this.
+        if (old.active, old.current) != (new.active, new.current):
+            self.timing.clear()
+
+    def _count_frames(self) -> None:
+        playback = self._controller.playback
+        if playback.shows_frames:
+            text = self.tr("{shown} shown, {dropped} dropped")
+            self._frames.setText(text.format(shown=playback.frames_shown, dropped=playback.frames_dropped))
+        else:
+            self._frames.clear()
+
+    def _event(self, event: Event) -> None:
+        job = event.job
+        if event.kind == "started" and job.title:
+            self._running[job.number] = job, time.monotonic()
+            if not self._soon.isActive():
+                self._soon.start()
+        elif event.kind == "progress" and job.number in self._shown:
+            fraction = event.value[0]
+            self._bar.setMaximum(0 if fraction is None else 1000)
+            if fraction is not None:
+                self._bar.setValue(round(fraction * 1000))
+        elif event.kind in ("finished", "failed", "cancelled") and self._running.pop(job.number, None) is not None:
+            if event.kind == "finished" and isinstance(job.owner, tuple) and job.owner[0] == "stage":
+                self.timing.setText(f"{translated(job.title)} {took(event.elapsed_secs)}")
+            if job.number in self._shown:
+                self._show_jobs()
+
+    def _show_jobs(self) -> None:
+        now = time.monotonic()
+        # Each for itself: while a video plays something is always running, and none of it for long.
+        self._shown = {
+            number: job for number, (job, began) in self._running.items() if 1e3 * (now - began) >= SHOW_AFTER_MS
+        }
+        if len(self._shown) < len(self._running):
+            self._soon.start()
+        count = len(self._shown)
+        text = self.tr("1 job") if count == 1 else self.tr("{count} jobs").format(count=count)
+        self._jobs.setText(text if count else "")
+        self._bar.setMaximum(0)
+        titles = "\n".join(translated(job.title) for job in self._shown.values())
+        for widget in (self._jobs, self._bar, self.cancel):
+            widget.setVisible(bool(count))
+            widget.setToolTip(titles)
+        self.cancel.setToolTip(self.tr("Cancel: {what}").format(what=titles))
+
+    def _cancel(self) -> None:
+        for job in self._shown.values():
+            self._controller.pipeline.lanes.cancel(job.owner)

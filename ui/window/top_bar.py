@@ -1,0 +1,85 @@
+"""The bar at the top: menus, what is opened most, the search, and where networks run."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRect, Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QMenuBar, QSizePolicy, QToolButton, QWidget
+
+from ui.base.icons import icon
+from ui.widgets.icon_label import IconLabel
+from ui.window.device_picker import DevicePicker
+
+
+class SearchBox(QWidget):
+    """Looks like the field of the palette, which opens in its place.
+
+    Signals
+    -------
+    pressed : the user wants to search
+    """
+
+    pressed = Signal()
+
+    def __init__(self, keys: str) -> None:
+        super().__init__()
+        self.setObjectName("search-box")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setCursor(Qt.CursorShape.IBeamCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(120)
+        self.setMaximumWidth(480)
+        self.setAccessibleName(self.tr("Search commands"))
+        self.setToolTip(self.tr("Search for analyses, models, commands and open files ({keys})").format(keys=keys))
+        text = QLabel(self.tr("What do you want to do?"))
+        text.setObjectName("quiet")
+        text.setMinimumWidth(20)
+        shortcut = QLabel(keys)
+        shortcut.setObjectName("small")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(8, 3, 8, 3)
+        layout.setSpacing(8)
+        layout.addWidget(IconLabel("search", 16))
+        layout.addWidget(text, 1)
+        layout.addWidget(shortcut)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.pressed.emit()
+
+    def place(self) -> QRect:
+        """Where it is on the screen."""
+        return QRect(self.mapToGlobal(self.rect().topLeft()), self.size())
+
+
+class TopBar(QWidget):
+    """Stands in the place of the menu bar, which is its first part."""
+
+    def __init__(self, search_keys: str, device: DevicePicker) -> None:
+        super().__init__()
+        self.setObjectName("top-bar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.menus = QMenuBar()
+        self.menus.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
+        self.open = QToolButton()
+        self.open.setObjectName("open-button")
+        # The style leaves no room between icon and text.
+        self.open.setText(" " + self.tr("Open"))
+        self.open.setIcon(icon("folder-open"))
+        self.open.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.open.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self.search = SearchBox(search_keys)
+        self.device = device
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(4, 2, 8, 2)
+        layout.setSpacing(8)
+        layout.addWidget(self.menus)
+        layout.addWidget(self.open)
+        layout.addStretch(1)
+        layout.addWidget(self.search, 4)
+        layout.addStretch(1)
+        layout.addWidget(device)
+
+    def set_open_menu(self, menu: QMenu) -> None:
+        """What the arrow beside "Open" offers."""
+        self.open.setMenu(menu)

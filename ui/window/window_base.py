@@ -1,0 +1,164 @@
+"""What a window consists of, and what can be done with it: what its commands and its palette know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QStackedWidget
+
+from cvstudio.analyses import ANALYSES
+from ui.base.theme import apply_theme
+
+if TYPE_CHECKING:
+    from ui.base.command import Command
+    from ui.base.settings import Settings
+    from ui.control.controller import Controller
+    from ui.files.exporting import Exporting
+    from ui.files.opener import Opener
+    from ui.files.project_files import ProjectFiles
+    from ui.files.recorder import Recorder
+    from ui.files.snapshots import Snapshots
+    from ui.models.checkpoints.checkpoints import Checkpoints
+    from ui.models.custom.dialog import OwnModelDialog
+    from ui.models.timm_search import TimmSearch
+    from ui.views.welcome import Welcome
+    from ui.widgets.notices import Notices
+    from ui.window.dock_layout import DockLayout
+    from ui.window.top_bar import TopBar
+    from ui.window.workspace import Workspace
+
+
+class Window(QMainWindow):
+    """The parts, which `MainWindow` makes; those below `top` are there when the window is complete."""
+
+    settings: Settings
+    controller: Controller
+    centre: QStackedWidget
+    dock_layout: DockLayout
+    top: TopBar
+    welcome: Welcome
+    workspace: Workspace
+    notices: Notices
+    project: ProjectFiles
+    exporting: Exporting
+    checkpoints: Checkpoints
+    opener: Opener
+    timm: TimmSearch
+    snapshots: Snapshots
+    recorder: Recorder
+    commands: list[Command]
+
+    @property
+    def docks(self) -> dict[str, QDockWidget]:
+        """The docks by the keys of their panels."""
+        return self.dock_layout.docks
+
+    def notice(self, level: str, text: str) -> None:
+        """Say something to the user, in the one place where notices appear."""
+        self.notices.post(level, text)
+
+    def open_paths(self, paths: list[Path]) -> None:
+        """Open files, folders, projects and checkpoints."""
+        self.opener.open_paths(paths)
+
+    def declare_own_model(self, path: Path) -> OwnModelDialog:
+        """Show the form for a network's file or declaration."""
+        from ui.models.custom.dialog import OwnModelDialog
+
+        return OwnModelDialog(self, self.controller, path)
+
+    def use_analysis(self, key: str) -> None:
+        """Change to an analysis; one that nothing open fits begins on its sample."""
+        state = self.controller.session.state
+        if ANALYSES[key].canvas_slot is None or any(ANALYSES[key].shows(media) for media in state.media):
+            self.controller.use_analysis(key)
+        else:
+            self.controller.open_sample(key)
+        self.show_panel("analysis")
+
+    def use_model(self, analysis: str, model: str) -> None:
+        """Change to an analysis with a model."""
+        self.use_analysis(analysis)
+        current = self.controller.session.state.instance
+        if current is not None and current.analysis == analysis:
+            self.controller.set_model(model)
+        else:
+            # The sample is still being opened.
+            QTimer.singleShot(200, self, lambda: self.controller.set_model(model))
+
+    # Panels ---------------------------------------------------------------------------------------------------------
+
+    def toggle_all_panels(self) -> None:
+        """Nothing but the picture, and back."""
+        told = self.tr("The panels are away; Tab on the picture, or Ctrl+B, brings them back.")
+        if self.dock_layout.toggle_all():
+            self.notice("info", told)
+        else:
+            self.notices.withdraw(told)
+
+    def toggle_panel(self, key: str) -> None:
+        self.dock_layout.toggle(key)
+
+    def show_panel(self, key: str) -> None:
+        """Bring a panel to the front."""
+        self.dock_layout.show(key)
+
+    def show_catalogue(self, task: str = "") -> None:
+        """Show all models, or those of a task."""
+        from ui.panels.catalogue import CataloguePanel
+
+        self.show_panel("catalogue")
+        self.dock_layout.content(CataloguePanel).show_task(task)
+
+    def search_folder(self) -> None:
+        """Go to the search of the media panel."""
+        from ui.panels.media import MediaPanel
+
+        self.docks["media"].show()
+        self.dock_layout.content(MediaPanel).search()
+
+    def toggle_media_grid(self) -> None:
+        from ui.panels.media import MediaPanel
+
+        self.dock_layout.content(MediaPanel).toggle_grid()
+
+    def reset_layout(self) -> None:
+        """Every dock back to where it was at the first start."""
+        self.dock_layout.reset()
+        self.default_size()
+
+    def default_size(self) -> None:
+        """The size of the first start, for the window and its docks."""
+        self.resize(1280, 800)
+        self.dock_layout.divide()
+
+    # Window ---------------------------------------------------------------------------------------------------------
+
+    def copy_view(self) -> None:
+        """Put what the canvas shows on the clipboard, with every pixel of the screen and without what floats on it."""
+        QGuiApplication.clipboard().setImage(self.workspace.picture())
+        self.notice("info", self.tr("The view is on the clipboard."))
+
+    def set_theme(self, name: str) -> None:
+        """Use "dark", "light" or "system", now and at the next start."""
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        apply_theme(app, name)
+        self.settings.set("theme", name)
+
+    def toggle_full_screen(self) -> None:
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def toggle_masks(self) -> None:
+        self.controller.set_look("show_masks", not self.controller.look().show_masks)
+
+    def show_welcome(self) -> None:
+        self.centre.setCurrentWidget(self.welcome)
+
+    def show_shortcuts(self) -> None:
+        from ui.window.shortcuts_sheet import ShortcutsSheet
+
+        ShortcutsSheet(self, self.commands)

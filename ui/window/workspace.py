@@ -1,0 +1,412 @@
+"""The middle of the window: canvas, spectrogram and timeline, painted from what the controller shows."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from cvstudio.data.geometry import Size, View
+from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
+from cvstudio.draw import Emphasis, Look, Renderer, faded
+from cvstudio.draw.depth import depth_picture
+from cvstudio.media import MediaKind
+from cvstudio.results.spectrogram import Spectrogram
+from cvstudio.session.layers import on_canvas
+from ui.base.translate import translated
+from ui.control.comparison import Comparing
+from ui.control.controller import Controller
+from ui.control.frame_on_screen import Shown, ShownLayer
+from ui.control.pipeline import DRAW, PAINT
+from ui.views.canvas import Canvas
+from ui.views.compare_area import CompareArea
+from ui.views.exposure_bar import ExposureBar
+from ui.views.timeline import Timeline
+
+if TYPE_CHECKING:
+    from ui.views.mesh_view import ModelView
+    from ui.views.spectrogram_view import SpectrogramView
+
+
+def side_titles(comparing: Comparing) -> tuple[str, str]:
+    """What both sides are called, and how long their networks take."""
+    found = comparing.comparison
+    if found is None:
+        return ("", "")
+    texts = []
+    for side, title in enumerate(found.titles):
+        secs = comparing.network_secs(side)
+        texts.append(translated(title) if secs is None else f"{translated(title)} · {secs * 1000:,.0f} ms")
+    return texts[0], texts[1]
+
+
+OLD_OPACITY = 0.6
+"""Of results that are older than the frame which they are drawn on."""
+
+
+class Workspace(QWidget):
+    """Paints `Shown` and turns what the user does on it into intents.
+
+    Signals
+    -------
+    read_out : text for the status bar about what is under the cursor
+    """
+
+    read_out = Signal(str)
+    rendered = Signal(float)
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self._renderer = Renderer()
+        self._second = Renderer()
+        self._shown = controller.shown
+        self._base: Image | None = None
+        self._size: Size | None = None
+        self._base_of: Any = None
+        self._original = False
+        self.overlay = True
+        self.canvas = Canvas()
+        self.canvas.set_renderer(self.render_view)
+        self.exposure = ExposureBar(self.canvas)
+        self.area = CompareArea(self.canvas, self._render_side)
+        self.area.made.connect(self._use_second)
+        self.spectrogram: SpectrogramView | None = None
+        self.model: ModelView | None = None
+        self.timeline = Timeline()
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(self.area)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.splitter, 1)
+        layout.addWidget(self.timeline)
+        self._connect()
+        self._arrange()
+
+    def _connect(self) -> None:
+        controller, playback = self._controller, self._controller.playback
+        controller.view_changed.connect(self._show)
+        controller.state_changed.connect(
+            lambda old, new: self._changed(old.look != new.look, old.selection != new.selection)
+        )
+        controller.emphasis_changed.connect(self.refresh)
+        comparing = controller.comparing
+        comparing.changed.connect(self._show_comparison)
+        self.area.beside.connect(comparing.show_beside)
+        self.area.chosen.connect(self._choose_side)
+        self.area.split.connect(comparing.set_split)
+        self.area.swap.connect(comparing.swap)
+        self.area.end.connect(comparing.end)
+        controller.pick_started.connect(lambda _: self.canvas.set_tool("point"))
+        self.canvas.view_changed.connect(lambda: controller.set_view(self.canvas.view()))
+        self.canvas.hovered.connect(self._hovered)
+        self.canvas.left.connect(lambda: self._hovered(None, None))
+        self.canvas.clicked.connect(self._clicked)
+        self.canvas.compare_changed.connect(self.set_original)
+        self.canvas.overlay_toggled.connect(self.toggle_overlay)
+        self.canvas.space_tapped.connect(playback.toggle)
+        self.exposure.edited.connect(lambda stops, drag: controller.set_look("exposure", stops, dragging=drag))
+        self.exposure.released.connect(controller.end_drag)
+        self.canvas.painted.connect(lambda secs: controller.pipeline.timings.record(PAINT, secs))
+        self.timeline.play_toggled.connect(playback.toggle)
+        self.timeline.seek_requested.connect(playback.seek)
+        self.timeline.step_requested.connect(playback.step)
+        self.timeline.loop_changed.connect(playback.set_loop)
+        self.timeline.speed_changed.connect(playback.set_speed)
+        self.timeline.volume_changed.connect(playback.set_volume)
+        self.timeline.mute_toggled.connect(playback.set_muted)
+        self.timeline.smooth_toggled.connect(controller.set_smooth)
+        controller.smooth_changed.connect(self.timeline.set_smooth)
+        playback.media_changed.connect(self._media_changed)
+        playback.position_changed.connect(self._position)
+        playback.playing_changed.connect(self.timeline.set_playing)
+
+    def _make_spectrogram(self) -> SpectrogramView:
+        """Plots are imported with the first sound: the window must not wait for them."""
+        if self.spectrogram is None:
+            from ui.views.spectrogram_view import SpectrogramView
+
+            view = self.spectrogram = SpectrogramView()
+            self.splitter.addWidget(view)
+            self.splitter.setStretchFactor(0, 3)
+            self.splitter.setStretchFactor(1, 2)
+            view.seek_requested.connect(self._controller.playback.seek)
+            view.hovered.connect(lambda secs, hz, db: self.read_out.emit(f"{secs:.3f} s · {hz:,.0f} Hz · {db:.1f} dB"))
+            view.left.connect(lambda: self.read_out.emit(""))
+            view.set_colour_map(self._controller.look().colour_map)
+        return self.spectrogram
+
+    def _show_model(self, sample: Any) -> None:
+        """Show a mesh or a point cloud in the canvas's place; its view is imported with the first one."""
+        media = self._controller.session.state.active_media
+        if media is None or media.kind is not MediaKind.GEOMETRY:
+            if self.model is not None:
+                self.model.hide()
+                self.model.show_model(None)
+            return
+        if self.model is None:
+            from ui.views.mesh_view import ModelView
+
+            self.model = ModelView(lambda job: self._controller.pipeline.submit("preview", job))
+            self._controller.pipeline.job_event.connect(self.model.job_event)
+            self.splitter.insertWidget(1, self.model)
+        self.model.show()
+        self.model.show_model(sample, z_up=media.details.get("up") == "z")
+
+    # Painting -------------------------------------------------------------------------------------------------------
+
+    def _show(self, shown: Shown) -> None:
+        self._shown = shown
+        if shown.sample is not self._base_of:
+            self._base_of = shown.sample
+            self._base = _picture_of(shown.sample)
+            self._size = self._base.size if self._base is not None else None
+            self.canvas.set_content_size(self._size)
+            self._show_exposure()
+        self._show_alone()
+        self._arrange()
+        sounds = [
+            layer for layer in shown.layers if isinstance(layer.result, Spectrogram) and layer.layer.instance.visible
+        ]
+        if sounds:
+            self._make_spectrogram().show_result(sounds[-1].result)
+        ages = [layer.age_secs for layer in shown.layers if layer.layer.instance.visible and layer.result is not None]
+        self.canvas.set_age(max(ages, default=0.0))
+        self._show_stale()
+        self.area.refresh(self._size)
+
+    def _show_alone(self) -> None:
+        """Give a result that is on no medium a canvas of its own size; it keeps the last one while there is none."""
+        if self._base is not None:
+            return
+        if self._controller.session.state.active:
+            self._size = None
+            self.canvas.set_content_size(None)
+            return
+        results = [layer.result for layer in self._shown.layers if layer.layer.instance.visible]
+        size = next((result.size for result in reversed(results) if hasattr(result, "size")), None)
+        if size is None and self._shown.layers:
+            return
+        if size != self._size:
+            self._size = size
+            self.canvas.set_content_size(size)
+
+    def _arrange(self) -> None:
+        media = self._controller.session.state.active_media
+        heard = any(
+            item.spec.result is Spectrogram
+            and item.visible
+            and media is not None
+            and any(bound.id == media.id for bound in item.media)
+            for item in self._controller.session.state.instances
+        )
+        only_sound = media is not None and media.kind is MediaKind.AUDIO
+        self.area.setVisible(media is None or media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY))
+        self._show_model(self._shown.sample if isinstance(self._shown.sample, TriangleMesh | PointCloud) else None)
+        if heard or only_sound:
+            self._make_spectrogram().show()
+        elif self.spectrogram is not None:
+            self.spectrogram.hide()
+        self.timeline.setVisible(media is not None and (media.moving or media.kind is MediaKind.AUDIO))
+
+    def _show_exposure(self) -> None:
+        linear = self._base is not None and self._base.transfer == "linear"
+        self.exposure.show_exposure(self._controller.look().exposure if linear else None)
+
+    def _drawn(self) -> list[ShownLayer]:
+        if self._original or not self.overlay:
+            return []
+        return [
+            layer
+            for layer in self._shown.layers
+            if layer.result is not None and layer.layer.instance.visible and on_canvas(layer.layer.instance.spec)
+        ]
+
+    def _show_comparison(self) -> None:
+        comparing = self._controller.comparing
+        self.area.show_comparison(active=comparing.sides is not None, beside=comparing.beside)
+        self._show(self._controller.shown)
+
+    def _choose_side(self, side: int) -> None:
+        comparing = self._controller.comparing
+        comparing.choose_side(side)
+        self.area.set_current_side(comparing.current_side)
+
+    def _show_stale(self) -> None:
+        if not self.area.active:
+            self.area.set_stale(any(item.stale and item.layer.instance.visible for item in self._shown.layers), False)
+            return
+        comparing = self._controller.comparing
+        left, right = (side is None or side.stale for side in comparing.shown)
+        self.area.set_stale(left, right)
+        self.area.show_titles(side_titles(comparing), comparing.current_side or 0)
+
+    def render_view(self, view: View) -> NDArray[np.uint8] | None:
+        """What the canvas paints for `view`: the picture with its visible results; None where nothing is open."""
+        return self.area.render_view(view) if self.area.active else self._render(self._drawn(), view, self._renderer)
+
+    def _render_side(self, side: int, view: View) -> NDArray[np.uint8] | None:
+        """One side of the comparison, 0 or 1."""
+        comparing = self._controller.comparing
+        sides = comparing.sides
+        drawn = [layer for layer in self._drawn() if sides is not None and layer.layer.instance.id == sides[side].id]
+        # Each canvas has a part of its own; under a line both sides share one.
+        renderer = self._second if side and comparing.beside else self._renderer
+        pointed = self._controller.hovered_id
+        if side != comparing.current_side and pointed is not None:
+            pointed = comparing.partner(pointed, of_left=side == 1)
+        return self._render(drawn, view, renderer, pointed)
+
+    def _render(
+        self, drawn: list[ShownLayer], view: View, renderer: Renderer, partner: int | None = None
+    ) -> NDArray[np.uint8] | None:
+        if self._size is None:
+            return None
+        state = self._controller.session.state
+        look = dense(self._controller.look(), self.canvas.devicePixelRatioF())
+        places = [place for place, layer in enumerate(drawn) if layer.layer.instance.id == state.current]
+        if places:
+            emphasis = Emphasis(state.selection, self._controller.hovered_id, layer=places[0])
+        else:
+            emphasis = Emphasis(hovered=partner)
+        layers = [
+            (layer.result, faded(look, layer.layer.instance.opacity * (OLD_OPACITY if layer.age_secs > 0 else 1)))
+            for layer in drawn
+        ]
+        with self._controller.pipeline.timings.measure(DRAW):
+            return renderer.render(self._base, layers, view, emphasis=emphasis, exposure_ev=look.exposure)
+
+    def picture(self) -> QImage:
+        """What canvas and spectrogram show, in pixels of the screen."""
+        bars = [*self.area.floating(), *([] if self.exposure.isHidden() else [self.exposure])]
+        for bar in bars:
+            bar.hide()
+        image = self.splitter.grab().toImage()
+        for bar in bars:
+            bar.show()
+        # Other programs take the logical size for the true one where they are told a ratio.
+        image.setDevicePixelRatio(1.0)
+        return image
+
+    def _use_second(self, canvas: Canvas) -> None:
+        """What the user does on the right side of a comparison."""
+        canvas.hovered.connect(lambda x, y: self._hovered(x, y, side=1))
+        canvas.left.connect(lambda: self._hovered(None, None))
+        canvas.clicked.connect(lambda x, y, keys: self._clicked(x, y, keys, side=1))
+        canvas.compare_changed.connect(self.set_original)
+        canvas.overlay_toggled.connect(self.toggle_overlay)
+        canvas.space_tapped.connect(self._controller.playback.toggle)
+
+    def refresh(self) -> None:
+        """Paint again."""
+        self.area.refresh(self._size)
+
+    def set_original(self, original: bool) -> None:
+        """Show the picture alone while the user compares."""
+        self._original = original
+        self.refresh()
+
+    def toggle_original(self) -> None:
+        self.set_original(not self._original)
+
+    def toggle_overlay(self) -> None:
+        self.overlay = not self.overlay
+        for canvas in (self.canvas, self.area.second):
+            if canvas is not None:
+                canvas.set_overlay_shown(self.overlay)
+        self.refresh()
+
+    def _changed(self, look: bool, selection: bool) -> None:
+        if look and self.spectrogram is not None:
+            self.spectrogram.set_colour_map(self._controller.look().colour_map)
+        if look:
+            self._show_exposure()
+        if look or selection:
+            self.refresh()
+
+    # Mouse ----------------------------------------------------------------------------------------------------------
+
+    def _at(self, x: float, y: float) -> int | None:
+        result = self._controller.current_result()
+        return result.part_at(x, y) if result is not None and self.overlay else None
+
+    def _hovered(self, x: float | None, y: float | None, *, side: int = 0) -> None:
+        if x is None or y is None or self._size is None:
+            self._controller.hover(None)
+            self.read_out.emit("")
+            return
+        self._controller.hover(
+            self._at(x, y) if self._side_at(x, side) == self._controller.comparing.current_side else None
+        )
+        size = self._size
+        column, row = int(x), int(y)
+        text = f"{size.width} × {size.height}"
+        if self._base is not None and 0 <= column < size.width and 0 <= row < size.height:
+            sample = self._shown.sample
+            if isinstance(sample, DepthMap):
+                value = "—" if sample.invalid[row, column] else f"{sample.values[row, column]:.3f} {sample.unit}"
+            else:
+                value = "#{:02x}{:02x}{:02x}".format(*self._base.rgb8[row, column])
+            text += f" · {column}, {row} · {value}"
+        self.read_out.emit(text)
+
+    def _side_at(self, x: float, side: int) -> int | None:
+        """Which side of the comparison is at column `x` of the picture on canvas `side`; None without a comparison."""
+        if not self.area.active or self._size is None:
+            return None
+        return int(x >= self._controller.comparing.split * self._size.width) if self.area.splitting else side
+
+    def _clicked(self, x: float, y: float, modifiers: Any, *, side: int = 0) -> None:
+        self.canvas.set_tool(None)
+        there = self._side_at(x, side)
+        if there is not None:
+            self._controller.comparing.choose_side(there)
+        instance = self._controller.session.state.instance
+        if instance is not None and instance.spec.pick is not None:
+            self._controller.pick(x, y)
+            return
+        hit = self._at(x, y)
+        chosen = set(self._controller.session.state.selection)
+        if hit is None:
+            chosen = set()
+        elif modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier):
+            chosen ^= {hit}
+        else:
+            chosen = {hit}
+        self._controller.select(frozenset(chosen))
+
+    # Playing --------------------------------------------------------------------------------------------------------
+
+    def _media_changed(self, duration_secs: float, has_sound: bool) -> None:
+        media = self._controller.session.state.active_media
+        self.timeline.set_duration(duration_secs)
+        self.timeline.set_has_sound(has_sound)
+        self.timeline.set_frame_rate(media.frame_rate if media else None)
+        self.timeline.set_live(media is not None and media.kind is MediaKind.CAMERA)
+        if self.spectrogram is not None:
+            self.spectrogram.clear()
+        self.canvas.fit()
+
+    def _position(self, secs: float) -> None:
+        self.timeline.set_position(secs)
+        if self.spectrogram is not None and self.spectrogram.isVisible():
+            self.spectrogram.set_position(secs)
+
+
+def dense(look: Look, ratio: float) -> Look:
+    """`look` for a screen with `ratio` pixels to a logical one: lines, and the labels that grow with them, keep the
+    width that one sees."""
+    return look if ratio == 1 else dataclasses.replace(look, line_width=max(1, round(look.line_width * ratio)))
+
+
+def _picture_of(sample: Any) -> Image | None:
+    if isinstance(sample, DepthMap):
+        return Image(depth_picture(sample))
+    return sample if isinstance(sample, Image) else None
