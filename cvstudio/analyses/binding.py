@@ -6,7 +6,7 @@ import os
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from cvstudio.foundation.errors import BindingError
 from cvstudio.foundation.progress import Progress
@@ -14,9 +14,6 @@ from cvstudio.media import Media, MediaKind, open_media, open_reader
 from cvstudio.media.annotations import ANNOTATION_FORMATS, annotation_format
 from cvstudio.media.file_identity import decoding, media_id, quoted
 from cvstudio.media.folders import MediaSet, kinds_by_suffix, list_set
-
-if TYPE_CHECKING:
-    from cvstudio.analyses.instance import AnalysisInstance
 
 SourceKey = tuple[Hashable, float | None]
 """What a request holds of one binding: what it is, and the presentation time where it changes with that."""
@@ -109,6 +106,23 @@ class AnnotationSet:
         return ANNOTATION_FORMATS[self.format].read(self.path)
 
 
+class UpstreamAnalysis(Protocol):
+    """The analysis of an `Upstream`."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def result(self) -> type[Any]: ...
+
+
+class Upstream(Protocol):
+    """An analysis in use whose result another one takes: an `AnalysisInstance`, which stands above this file."""
+
+    @property
+    def spec(self) -> UpstreamAnalysis: ...
+
+
 @dataclass(frozen=True)
 class ResultOf:
     """The result of another analysis at the same moment, as its last stage returns it. A stage is given the result.
@@ -123,7 +137,7 @@ class ResultOf:
     """
 
     instance_id: int = 0
-    upstream: AnalysisInstance | None = None
+    upstream: Upstream | None = None
 
     @property
     def name(self) -> str:

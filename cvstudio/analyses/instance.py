@@ -69,8 +69,8 @@ class AnalysisInstance:
     @property
     def upstream(self) -> tuple[AnalysisInstance, ...]:
         """The analyses whose results it takes, where it is linked (see `State.linked`)."""
-        found = (bound.upstream for bound in self.bindings.values() if isinstance(bound, ResultOf))
-        return tuple(item for item in found if item is not None)
+        linked = (linked_instance(bound) for bound in self.bindings.values())
+        return tuple(item for item in linked if item is not None)
 
     @property
     def lineage(self) -> tuple[AnalysisInstance, ...]:
@@ -103,10 +103,11 @@ class AnalysisInstance:
         if self.spec.canvas_slot is None:
             return made
         for name, bound in self.bindings.items():
-            if not isinstance(bound, ResultOf) or bound.upstream is None:
+            upstream = linked_instance(bound)
+            if upstream is None or upstream.spec.canvas_slot is None or upstream.canvas_media != before:
                 continue
-            if bound.upstream.spec.canvas_slot is not None and bound.upstream.canvas_media == before:
-                made = made.with_binding(name, dataclasses.replace(bound, upstream=bound.upstream.on(binding)))
+            assert isinstance(bound, ResultOf)
+            made = made.with_binding(name, dataclasses.replace(bound, upstream=upstream.on(binding)))
         return made
 
     @property
@@ -124,7 +125,7 @@ class AnalysisInstance:
     def ready(self) -> bool:
         """Whether it is complete and linked, and so are the analyses whose results it takes."""
         return self.complete and all(
-            bound.upstream is not None and bound.upstream.ready
+            (upstream := linked_instance(bound)) is not None and upstream.ready
             for bound in self.bindings.values()
             if isinstance(bound, ResultOf)
         )
@@ -151,6 +152,13 @@ class AnalysisInstance:
             if hasattr(params, name):
                 return getattr(params, name)
         raise KeyError(name)
+
+
+def linked_instance(binding: Binding | None) -> AnalysisInstance | None:
+    """The analysis whose result is bound; None where something else is, or where it is not linked."""
+    upstream = binding.upstream if isinstance(binding, ResultOf) else None
+    assert upstream is None or isinstance(upstream, AnalysisInstance)
+    return upstream
 
 
 @dataclass(frozen=True)

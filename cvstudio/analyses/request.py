@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from cvstudio.analyses.binding import ResultOf
-from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.analyses.instance import AnalysisInstance, linked_instance
 from cvstudio.analyses.stages import Request
 from cvstudio.data.geometry import View
 
@@ -33,7 +33,7 @@ def make_request(
     for slot in sorted(spec.inputs, key=lambda slot: slot.name != spec.canvas_slot):
         bound = instance.bindings.get(slot.name)
         if isinstance(bound, ResultOf):
-            before = bound.upstream
+            before = linked_instance(bound)
             assert before is not None  # checked above
             made = make_request(before, pts=pts, network=network_of(before), network_of=network_of)
             upstream.append((slot.name, made))

@@ -24,9 +24,8 @@ from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Frame
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
-from cvstudio.media.base import BaseReader, Format, Media, MediaKind
+from cvstudio.media.base import BaseReader, Media, MediaKind
 from cvstudio.media.camera_tap import new_source, tap_of
-from cvstudio.media.formats import FORMATS
 
 PREFIX = "camera:"
 SIZES = (Size(640, 480), Size(1280, 720), Size(1920, 1080))
@@ -276,21 +275,3 @@ def fitted(pixels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
     left, top = (size.width - inner[0]) // 2, (size.height - inner[1]) // 2
     made[top : top + inner[1], left : left + inner[0]] = cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA)
     return made
-
-
-def not_a_file(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
-    """No file is recognised as a camera: `Format.probe` of cameras."""
-    return None
-
-
-FORMATS.register(
-    Format(
-        key="camera",
-        kind=MediaKind.CAMERA,
-        title="camera",
-        suffixes=(),
-        probe=not_a_file,
-        reader=lambda media: CameraReader(media, DeviceSource),
-        order=90,
-    )
-)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from cvstudio.foundation.registry import Registry
 from cvstudio.models.spec import Architecture, ModelSpec
 
-MODELS: Registry[ModelSpec] = Registry("model", __name__)
+
+def _folders() -> list[str]:
+    from cvstudio.models.tasks import TASKS
+
+    return [*(task.folder for task in TASKS.values()), "custom"]
+
+
+MODELS: Registry[ModelSpec] = Registry("model", __name__, folders=_folders)
+"""Registered by the modules in the folders of the tasks and in `custom`."""
 
 
 def models_for(task: str) -> list[ModelSpec]:

@@ -154,7 +154,7 @@ def _value(field: Field, value: Any) -> str:
 
 
 Seen = Sequence[AnalysisInstance] | Comparison
-"""What an exported picture shows: a stack of layers, the lowest first (see `cvstudio.run.composition`), or a comparison."""
+"""What an exported picture shows: a stack of layers, the lowest first, or a comparison."""
 
 
 def with_seen(

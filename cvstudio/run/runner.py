@@ -22,7 +22,7 @@ from cvstudio.analyses.binding import (
     open_media_list,
     read_text,
 )
-from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.analyses.instance import AnalysisInstance, linked_instance
 from cvstudio.analyses.read_input import read_input
 from cvstudio.analyses.request import make_request
 from cvstudio.analyses.stages import Providers, Request, run_chain
@@ -97,7 +97,7 @@ class Runner(Closing):
             if slot.name in found or bound is None:
                 continue
             if isinstance(bound, ResultOf):
-                before = bound.upstream
+                before = linked_instance(bound)
                 assert before is not None  # what is not linked has no request
                 frame = _known_of(before, instance, known or {})
                 found[slot.name] = deque(self._run(before, progress or Progress(), pts, known=frame), maxlen=1).pop()

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cvstudio.analyses.binding import ResultOf
-from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.analyses.instance import AnalysisInstance, linked_instance
 from cvstudio.analyses.request import make_request
 from cvstudio.analyses.stages import Request, first_missing, stage_keys
 from cvstudio.data.geometry import View
@@ -119,9 +118,8 @@ def _state_of(instance: AnalysisInstance, request: Request, cache: Cache) -> Lay
         return Layer(instance, request, value, None)
     waited = []
     for slot, before in request.upstream:
-        bound = instance.bindings[slot]
-        assert isinstance(bound, ResultOf)
-        assert bound.upstream is not None
-        waited.append(_state_of(bound.upstream, before, cache))
+        upstream = linked_instance(instance.bindings[slot])
+        assert upstream is not None  # what is not linked has no request
+        waited.append(_state_of(upstream, before, cache))
     left = tuple(layer for layer in waited if layer.next_stage is not None)
     return Layer(instance, request, value, start, upstream=left)

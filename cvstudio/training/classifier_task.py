@@ -1,7 +1,7 @@
 """The classifier's training: a published network is transferred to the classes, then a small one learns from it.
 
 The teacher, SqueezeNet 1.1 (Iandola et al., 2016), first learns a new last layer, then learns whole at two rates
-(`transfer`). The student, a residual network (`cvstudio.models.shared.residual`), learns from labels with CutMix and from
+(`transfer`). The student, a residual network (`models.shared.residual`), learns from labels with CutMix and from
 the teacher's softened answer (`distill`) on the very same view (Beyer et al., "Knowledge distillation: A good teacher
 is patient and consistent", CVPR 2022). Photographs take part: those of the published teacher's 1000 classes teach a
 second head, which is not shipped, and those of no known class teach the student to say nothing.

@@ -29,7 +29,7 @@ class Binder(QObject):
         super().__init__(parent)
         self._session = session
         self._pipeline = pipeline
-        pipeline.event.connect(self._job_event)
+        pipeline.job_event.connect(self._job_event)
 
     def bind(self, slot: str, binding: Binding | None, *, number: int = 0, typing: bool = False) -> None:
         """Choose what is in a slot of an analysis, by default the current one; None empties it.

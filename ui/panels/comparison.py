@@ -98,7 +98,9 @@ class ComparePanel(QWidget):
     def _of_sides(self) -> list[Figure]:
         """What each side says by itself, and how long it takes."""
         found = self._comparing.agreement
-        lines = [] if found is None else [(translated(title), *sides) for title, *sides in found.side_lines()]
+        lines: list[Figure] = (
+            [] if found is None else [(translated(title), left, right) for title, left, right in found.side_lines()]
+        )
         secs = [self._comparing.network_secs(side) for side in (0, 1)]
         times = [self.tr("from cache") if item is None else f"{ms_text(item)} ms" for item in secs]
         return [*lines, (self.tr("Time"), times[0], times[1])]

@@ -209,7 +209,3 @@ def main(arguments: list[str]) -> int:
     for path in (*tour.files, summary):
         print(path)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

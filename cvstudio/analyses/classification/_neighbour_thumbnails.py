@@ -23,7 +23,7 @@ _lock = threading.Lock()
 
 
 def thumbnails_of(paths: Sequence[Path], progress: Progress) -> tuple[NDArray[np.uint8] | None, ...]:
-    """The thumbnail of each file, uint8 RGB (h, w, 3) within `cvstudio.media.thumbnails.FIT`; None where it has none now."""
+    """The thumbnail of each file, uint8 RGB (h, w, 3) within `FIT` of `cvstudio.media.thumbnails`; None without one."""
     found: list[NDArray[np.uint8] | None] = []
     cache: ThumbnailCache | None = None
     try:

@@ -97,7 +97,7 @@ class NormaliseParams:
 
 @dataclass(frozen=True, eq=False)
 class Gradients:
-    """Magnitude and angle float32 (h, w) of each pixel of a picture; see `cvstudio.analyses.features._hog_descriptor.gradients`."""
+    """Magnitude and angle float32 (h, w) of each pixel of a picture; see `_hog_descriptor.gradients`."""
 
     magnitude: NDArray[np.float32]
     angle: NDArray[np.float32]

@@ -5,4 +5,4 @@ from __future__ import annotations
 from cvstudio.foundation.registry import Registry
 from cvstudio.media.base import Format
 
-FORMATS: Registry[Format] = Registry("format", "cvstudio.media", order=lambda entry: entry.order)
+FORMATS: Registry[Format] = Registry("format", __name__, group="cvstudio.media", order=lambda entry: entry.order)

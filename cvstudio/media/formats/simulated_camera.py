@@ -15,8 +15,9 @@ from cvstudio.data.geometry import Size
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import Format, Media, MediaKind
-from cvstudio.media.camera import PREFIX, CameraReader, Source, camera, fitted, not_a_file
+from cvstudio.media.camera import PREFIX, CameraReader, Source, camera, fitted
 from cvstudio.media.formats import FORMATS
+from cvstudio.media.formats.camera import not_a_file
 from cvstudio.media.open import open_media, open_reader
 
 KEY = "simulated-camera"

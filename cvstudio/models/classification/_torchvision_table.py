@@ -1,6 +1,7 @@
 """What torchvision tells of its classifiers, as a file, so that listing them needs no torch.
 
-``python -m cvstudio.models.classification._torchvision_table`` writes it anew after torchvision has changed; a test compares the two.
+``python -m cvstudio.models.classification._torchvision_table`` writes it anew after torchvision has changed; a test
+compares the two.
 """
 
 from __future__ import annotations

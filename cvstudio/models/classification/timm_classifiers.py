@@ -28,7 +28,8 @@ PREFIX = "timm-"
 FAMILY = "timm"
 SENET = "Hu et al., Squeeze-and-Excitation Networks, CVPR 2018"
 USUAL = ("classifiers", "timm.json")
-"""Registered always. ``python -m cvstudio.models.classification.timm_classifiers`` writes it; a test compares it with timm."""
+"""Registered always. ``python -m cvstudio.models.classification.timm_classifiers`` writes it; a test compares it with
+timm."""
 
 TITLES = {
     "legacy_senet154.in1k": "SENet-154",

@@ -32,7 +32,7 @@ class Host:
     ----------
     device : "auto", "cpu", "cuda", "cuda:1" … or "mps"
         "auto" takes the best one that there is, when a network first needs one.
-    precision : "auto", "float32" or "bfloat16", for networks that can be told; see `cvstudio.models.runtime.precision.settle`
+    precision : "auto", "float32" or "bfloat16", for networks that can be told; see `precision.settle`
         It may be set anew at any time: another precision is another network.
     exactly : how certain networks are to compute instead, by model and path of a checkpoint that the user chose
         As a recipe tells it. Where that is not possible here, `notice` is told what is done instead.

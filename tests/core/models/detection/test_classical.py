@@ -237,7 +237,8 @@ def test_classical_detection_imports_no_torch() -> None:
 
     code = (
         "import sys, numpy as np\n"
-        "from cvstudio.models.runtime.host import Host\nfrom cvstudio.models import MODELS\nfrom cvstudio.data.boxes import nms\n"
+        "from cvstudio.models.runtime.host import Host\nfrom cvstudio.models import MODELS\n"
+        "from cvstudio.data.boxes import nms\n"
         "from cvstudio.analyses import ANALYSES\nfrom cvstudio.foundation.progress import Progress\n"
         "from cvstudio.data.samples import Image\n"
         "host = Host(); ANALYSES['detect']\n"
