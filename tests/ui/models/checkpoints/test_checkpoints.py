@@ -264,6 +264,7 @@ class TestFiles:
         qtbot.waitUntil(lambda: bool(window.controller.session.state.media), timeout=60_000)
         assert "It fits none of the models" in texts(dialog())
 
+    @pytest.mark.usefixtures("few_models")
     def test_what_differs_from_the_nearest_is_a_table(self, window, dialog, qtbot, tmp_path):
         from cvstudio.foundation.paths import resource
 
