@@ -22,7 +22,7 @@ from cvstudio.analyses.binding import (
     open_media_list,
     read_text,
 )
-from cvstudio.analyses.instance import AnalysisInstance, linked_instance
+from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.read_input import read_input
 from cvstudio.analyses.request import make_request
 from cvstudio.analyses.stages import Providers, Request, run_chain
@@ -96,9 +96,8 @@ class Runner(Closing):
             bound = instance.bindings.get(slot.name)
             if slot.name in found or bound is None:
                 continue
-            if isinstance(bound, ResultOf):
-                before = linked_instance(bound)
-                assert before is not None  # what is not linked has no request
+            before = instance.upstream_of(slot.name)
+            if before is not None:
                 frame = _known_of(before, instance, known or {})
                 found[slot.name] = deque(self._run(before, progress or Progress(), pts, known=frame), maxlen=1).pop()
             else:

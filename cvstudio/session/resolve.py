@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cvstudio.analyses.instance import AnalysisInstance, linked_instance
+from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.request import make_request
 from cvstudio.analyses.stages import Request, first_missing, stage_keys
 from cvstudio.data.geometry import View
@@ -118,8 +118,8 @@ def _state_of(instance: AnalysisInstance, request: Request, cache: Cache) -> Lay
         return Layer(instance, request, value, None)
     waited = []
     for slot, before in request.upstream:
-        upstream = linked_instance(instance.bindings[slot])
-        assert upstream is not None  # what is not linked has no request
+        upstream = instance.upstream_of(slot)
+        assert upstream is not None  # it has a request
         waited.append(_state_of(upstream, before, cache))
     left = tuple(layer for layer in waited if layer.next_stage is not None)
     return Layer(instance, request, value, start, upstream=left)
