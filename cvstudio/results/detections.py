@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cvstudio.data.boxes import nms, overlaps, smallest_at
-from cvstudio.data.geometry import Size, readonly
-from cvstudio.data.samples import check_arrays
+from cvstudio.data.geometry import Size, check_arrays, readonly
 from cvstudio.results.agreement import (
     BoxAgreement,
     compare_boxes,

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.boxes import is_above, overlaps, smallest_at
-from cvstudio.data.geometry import Size
-from cvstudio.data.samples import check_arrays
+from cvstudio.data.geometry import Size, check_arrays
 from cvstudio.results.detections import Detections
 from cvstudio.results.result import Result
 from cvstudio.results.source import Source
