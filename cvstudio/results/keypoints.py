@@ -20,7 +20,7 @@ REACH = 0.04
 
 
 @dataclass(frozen=True, eq=False)
-class Landmarks(Result):
+class Keypoints(Result):
     """Named points of one or several things.
 
     Parameters

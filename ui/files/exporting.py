@@ -126,7 +126,7 @@ class Exporting(QObject):
             seen = self._controller.comparing.comparison or seen_layers(self._controller.session.state)
         pts = self._controller.shown.pts
         cache, host = self._controller.pipeline.cache, self._controller.pipeline.host
-        ways = host.ways
+        precisions = host.precisions
         part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
 
         def work(progress: Progress) -> Iterator[Any]:
@@ -137,7 +137,9 @@ class Exporting(QObject):
             with writing(path.parent):
                 path.parent.mkdir(parents=True, exist_ok=True)
             # Its own networks: the window's belong to the accelerator thread, and the cache saves most runs.
-            with Runner(device=host.requested_device, precision=host.precision, cache=cache, ways=ways) as runner:
+            with Runner(
+                device=host.requested_device, precision=host.precision, cache=cache, precisions=precisions
+            ) as runner:
                 item = _export_item(runner, host, instance, seen, path, pts, look, part, progress)
                 export_all([(exporter, path)], item, {exporter.key: options or {}}, progress)
             yield path

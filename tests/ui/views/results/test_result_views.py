@@ -18,7 +18,7 @@ SHOWN = {name: result for name, result in EXAMPLES.items() if result.placement i
 def test_every_view_is_found() -> None:
     assert RESULT_VIEWS.broken == ()
     assert {spec.result_type.__name__ for spec in RESULT_VIEWS} == {
-        *("Detections", "HeatMap", "HogCells", "Labels", "Neighbours", "Picture", "Proposals", "Spectrogram"),
+        *("Detections", "HeatMap", "Classification", "HogCells", "Neighbours", "Picture", "Proposals", "Spectrogram"),
         "Suppression",
     }
 
