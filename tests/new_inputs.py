@@ -20,7 +20,7 @@ from cvstudio.media.examples.files import sample_path
 from cvstudio.results.classification import Classification
 from cvstudio.results.detections import Detections
 from cvstudio.results.picture import Picture
-from cvstudio.run.runner import make_instance
+from cvstudio.running.runner import make_instance
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 TILE = 32

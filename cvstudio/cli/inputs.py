@@ -16,7 +16,7 @@ from cvstudio.models import MODELS, ModelSpec
 
 if TYPE_CHECKING:
     from cvstudio.analyses.instance import AnalysisInstance
-    from cvstudio.run.runner import Given
+    from cvstudio.running.runner import Given
 
 TEXT_SUFFIX = ".txt"
 RECIPE_SUFFIX = ".json"
@@ -110,7 +110,7 @@ def upstream_of(text: str) -> AnalysisInstance:
     A value may hold commas: what has no "=" belongs to the value before. Raises UserError.
     """
     from cvstudio.analyses.instance import AnalysisInstance
-    from cvstudio.run.recipe import load_recipe
+    from cvstudio.running.recipe import load_recipe
 
     if _is_recipe(text):
         instance = load_recipe(Path(text))[0]

@@ -23,9 +23,9 @@ from ui.widgets.notices import Notices
 if TYPE_CHECKING:
     from cvstudio.exporters import Exporter, ExportItem
     from cvstudio.models.runtime.host import Host
-    from cvstudio.run.batch import Summary
-    from cvstudio.run.composition import Seen
-    from cvstudio.run.runner import Runner
+    from cvstudio.running.batch import Summary
+    from cvstudio.running.composition import Seen
+    from cvstudio.running.runner import Runner
     from ui.files.export_dialog import ExportDialog, Wish
 
 
@@ -132,7 +132,7 @@ class Exporting(QObject):
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.exporters.base import writing
             from cvstudio.exporters.export_all import export_all
-            from cvstudio.run.runner import Runner
+            from cvstudio.running.runner import Runner
 
             with writing(path.parent):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,7 +158,7 @@ class Exporting(QObject):
         stack = shown_stack(self._controller)
 
         def work(progress: Progress) -> Iterator[Any]:
-            from cvstudio.run.batch import Batch, BatchPlan
+            from cvstudio.running.batch import Batch, BatchPlan
 
             options = {wish.format: wish.options}
             plan = BatchPlan(instance, paths, wish.folder, (wish.format,), options, look, stack)
@@ -208,7 +208,7 @@ def _export_item(
     progress: Progress,
 ) -> ExportItem:
     from cvstudio.exporters import ExportItem
-    from cvstudio.run.composition import seen_frames, seen_recipe, with_seen
+    from cvstudio.running.composition import seen_frames, seen_recipe, with_seen
 
     base = path.parent.resolve()
     media = instance.canvas_media

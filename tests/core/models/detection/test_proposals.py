@@ -25,7 +25,7 @@ from cvstudio.models import MODELS
 from cvstudio.models.detection._torchvision import TorchvisionDetector
 from cvstudio.models.shared.coco import LABELS, OUTPUTS
 from cvstudio.results.proposals import Level, Proposals
-from cvstudio.run.runner import Runner, make_instance, run
+from cvstudio.running.runner import Runner, make_instance, run
 
 BUILDERS = {
     "ssd300": "ssd300_vgg16",

@@ -12,18 +12,18 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.samples import Image
 from cvstudio.foundation.params import Field, fields_of
 from cvstudio.foundation.progress import Progress
-from cvstudio.run.recipe import FORMAT, load_stack, make_recipe, read_json
+from cvstudio.running.recipe import FORMAT, load_stack, make_recipe, read_json
 
 if TYPE_CHECKING:
     from cvstudio.draw import Pair
     from cvstudio.exporters.base import ExportItem
-    from cvstudio.run.provenance import Told
-    from cvstudio.run.runner import Runner
+    from cvstudio.running.provenance import Told
+    from cvstudio.running.runner import Runner
 
 if TYPE_CHECKING:
     from cvstudio.draw import Stack
     from cvstudio.exporters.base import ExportItem
-    from cvstudio.run.runner import Runner
+    from cvstudio.running.runner import Runner
 
 
 def is_plain(instance: AnalysisInstance, stack: Sequence[AnalysisInstance]) -> bool:

@@ -202,7 +202,7 @@ def make_recipe(
     """The recipe of one export, written to the folder `base`.
 
     `stack` are all the layers that a picture shows, the lowest first; empty where it shows `instance` alone.
-    `computed` says how each of them was computed, see `cvstudio.run.provenance`.
+    `computed` says how each of them was computed, see `cvstudio.running.provenance`.
     """
 
     def how(layer: AnalysisInstance) -> dict[str, Any]:

@@ -28,11 +28,11 @@ from cvstudio.media import Media, MediaKind, open_reader
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.reader_pool import sample_key
 from cvstudio.models.runtime.cpu_threads import share_cores
-from cvstudio.run.batch.plan import BatchPlan, BatchTask
-from cvstudio.run.batch.queue import BatchQueue, Outcome
-from cvstudio.run.batch.sources import identity_of, is_unchanged, kind_of, open_source
-from cvstudio.run.composition import shown_frames, with_stack
-from cvstudio.run.runner import Runner
+from cvstudio.running.batch.plan import BatchPlan, BatchTask
+from cvstudio.running.batch.queue import BatchQueue, Outcome
+from cvstudio.running.batch.sources import identity_of, is_unchanged, kind_of, open_source
+from cvstudio.running.composition import shown_frames, with_stack
+from cvstudio.running.runner import Runner
 
 log = logging.getLogger(__name__)
 
