@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.foundation.errors import ExportError, MediaError, ParamsError
-from cvstudio.foundation.params import add_arguments, fields_of, parse_text
+from cvstudio.foundation.params import fields_of
+from cvstudio.foundation.params_text import add_arguments, parse_text
 from cvstudio.foundation.progress import Progress
 
 if TYPE_CHECKING:
