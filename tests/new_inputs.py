@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 
 from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis, Slot
-from cvstudio.analyses.binding import Several, Text
+from cvstudio.analyses.binding import Several
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.geometry import Rect, Size
-from cvstudio.foundation.params import Doc, Range
+from cvstudio.foundation.params import Doc, Range, Text
 from cvstudio.media import MediaKind
 from cvstudio.media.examples.files import sample_path
 from cvstudio.results.classification import Classification

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.analysis import Slot
 from cvstudio.foundation.errors import ParamsError
-from cvstudio.foundation.params import fields_of, parse_text
+from cvstudio.foundation.params import fields_of
+from cvstudio.foundation.params_text import parse_text
 from cvstudio.models import MODELS, ModelSpec
 
 if TYPE_CHECKING:

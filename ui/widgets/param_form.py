@@ -14,7 +14,7 @@ from cvstudio.foundation.params import Field, Range
 from ui.base.icons import icon
 
 if TYPE_CHECKING:
-    from ui.widgets.row import Row
+    from ui.widgets.rows.row import Row
 
 WIDEST_LABEL = 120
 
@@ -143,12 +143,12 @@ class ParamForm(QWidget):
 
     def _make(self, field: Field) -> Row:
         module, _, name = ROWS[field.kind].partition(".")
-        row: Row = getattr(importlib.import_module(f"ui.widgets.{module}"), name)(field)
+        row: Row = getattr(importlib.import_module(f"ui.widgets.rows.{module}"), name)(field)
         name = field.name
         row.changed.connect(lambda value, dragging: self.edited.emit(name, value, dragging))
         row.released.connect(lambda _: self.released.emit(name))
         if field.pick is not None:
-            from ui.widgets.choice_rows import PointRow
+            from ui.widgets.rows.choice_rows import PointRow
 
             assert isinstance(row, PointRow)
             row.pick_requested.connect(lambda: self.pick_requested.emit(name))

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject
 
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.foundation.params import Field, fields_of
+from cvstudio.media import Media
 from cvstudio.session.session import State
 from ui.control.controller import Controller
 from ui.views.canvas import Canvas
@@ -48,9 +49,10 @@ class ShapeEditing(QObject):
         if field is None or field.pick is None or instance is None or size is None:
             return
         state = self._controller.session.state
-        slot = field.pick.slot or instance.spec.inputs[0].name
-        bound = instance.bindings.get(slot)
-        if bound is None or bound.id != state.active:
+        slot = field.pick.slot or instance.spec.canvas_slot
+        bound = instance.bindings.get(slot) if slot is not None else None
+        # Without such a slot it is drawn on the result, which has the canvas to itself.
+        if slot is not None and (not isinstance(bound, Media) or bound.id != state.active):
             text = self.tr("{title} is drawn on {name}, which is not on the canvas; show it first.")
             named = bound.name if bound is not None else instance.spec.slot(slot).title.lower()
             self._controller.notice.emit("info", text.format(title=field.doc.title, name=named))

@@ -16,8 +16,8 @@ from cvstudio.cli.main import main
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.shapes import Stroke
 from cvstudio.media import open_media
-from cvstudio.run.recipe import load_recipe
-from cvstudio.run.runner import run
+from cvstudio.running.recipe import load_recipe
+from cvstudio.running.runner import run
 from cvstudio.session.project import load_project, save_project
 from cvstudio.session.session import State
 

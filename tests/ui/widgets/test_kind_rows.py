@@ -14,10 +14,10 @@ from PySide6.QtWidgets import QLineEdit
 from cvstudio.foundation.params import Doc, Field, Items, Pick, Range, Text
 from cvstudio.foundation.shapes import Stroke
 from ui.base import theme
-from ui.widgets.colour_row import ColourRow
-from ui.widgets.row import Row
-from ui.widgets.shape_row import ShapeRow
-from ui.widgets.text_rows import ListRow, TextRow
+from ui.widgets.rows.colour_row import ColourRow
+from ui.widgets.rows.row import Row
+from ui.widgets.rows.shape_row import ShapeRow
+from ui.widgets.rows.text_rows import ListRow, TextRow
 
 PROMPT = Field("prompt", "text", "a cat", Doc("Prompt", "What to make."), text=Text(longest=12, example="a dog"))
 STORY = Field("story", "text", "", Doc("Story"), text=Text(several_lines=True))

@@ -14,7 +14,7 @@ from cvstudio.foundation.params import Choices, Colour, Doc, Folder, Items, Pick
 from cvstudio.foundation.shapes import Box, Polygon, Stroke, Strokes
 from ui.tour.input_events import move_mouse
 from ui.widgets.param_form import ROWS, ParamForm
-from ui.widgets.slider_row import SliderRow
+from ui.widgets.rows.slider_row import SliderRow
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import Field, Range, check_value
 from cvstudio.foundation.params_text import join_items, parse_text
 from ui.base.translate import translated
-from ui.widgets.row import Row
+from ui.widgets.rows.row import Row
 
 LINES = 4
 ENTER_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)

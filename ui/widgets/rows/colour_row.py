@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QColorDialog, QPushButton
 
 from cvstudio.foundation.params import Field
-from ui.widgets.row import Row
+from ui.widgets.rows.row import Row
 
 SAMPLE = QSize(28, 14)
 DENSITY = 2

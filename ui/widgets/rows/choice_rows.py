@@ -14,7 +14,7 @@ from ui.base import theme
 from ui.base.icons import icon
 from ui.base.keys import SLIDER_KEYS, claims
 from ui.base.translate import translated
-from ui.widgets.row import ROW_HEIGHT, Row
+from ui.widgets.rows.row import ROW_HEIGHT, Row
 from ui.widgets.search_combo import SearchCombo
 
 PRESS_KEYS = frozenset((Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cvstudio.foundation.params import Field
-from ui.widgets.choice_rows import PointRow
+from ui.widgets.rows.choice_rows import PointRow
 
 ICONS = {"box": "square", "polygon": "shapes", "strokes": "activity"}
 
