@@ -177,6 +177,9 @@ class Analysis:
     def __post_init__(self) -> None:
         if self.canvas_slot == "":
             object.__setattr__(self, "canvas_slot", next((slot.name for slot in self.inputs if slot.kinds), None))
+        shared = [stage.name for stage in self.stages if stage.shared]
+        if shared and (shared != [self.stages[0].name] or self.canvas is None or self.canvas.streamed):
+            raise ValueError(f"{self.key}: only the first stage, of what is on the canvas, is shared, found {shared}")
 
     @property
     def canvas(self) -> Slot | None:

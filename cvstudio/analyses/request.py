@@ -42,4 +42,15 @@ def make_request(
             # A video is named with the frame, unless a stage reads all of it.
             sources.append((slot.name, what, None if slot.streamed else at))
     params = instance.params()[: len(spec.stages)]
-    return Request(spec.key, spec.stages, tuple(sources), params, network, view, tuple(upstream))
+    model, media = instance.model_spec, instance.canvas_media
+    return Request(
+        spec.key,
+        spec.stages,
+        tuple(sources),
+        params,
+        network,
+        view,
+        tuple(upstream),
+        trunk=model.trunk.network_key(network) if model is not None and model.trunk is not None else (),
+        canvas_slot=spec.canvas_slot if spec.canvas_slot is not None and media is not None else "",
+    )

@@ -3,11 +3,16 @@
 Every stage's output is cached under a key: the key of the stage before, its own version, its parameters, the
 network where it uses one, the view where it depends on it, and what else it looks at. Keys are plain nested tuples of
 hashable values, so two equal requests meet in the cache whoever made them.
+
+The first stage may be shared: it is given the sample of the canvas slot alone, its key names only what that output
+depends on, and it runs once for all that ask for it, in whatever thread. The trunk of a network is shared by analyses
+and models (`Stage.trunk`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -62,6 +67,8 @@ class Stage:
     uses_network : the stage runs the model; where it declares no parameters, they are `ModelSpec.params`
     viewed : the output depends on the visible rectangle
     long : it may take many seconds, and other work may pass between its outputs
+    trunk : the first stage, whose output is that of the network's `SharedTrunk`: its key names the trunk in place of
+        model and analysis, so that all that stand on it have one output for one picture. `TRUNK` is such a stage
     besides : callable (params) -> hashable, for a stage that looks at more than its inputs, such as a folder: something
         else once that has changed. It is asked at every change, from any thread: it takes microseconds.
     """
@@ -75,6 +82,27 @@ class Stage:
     viewed: bool = False
     long: bool = False
     besides: Callable[[Any], Hashable] | None = None
+    trunk: bool = False
+
+    def __post_init__(self) -> None:
+        if self.shared and self.viewed:
+            raise ValueError(f"the stage '{self.name}' is shared, and cannot depend on what one canvas shows")
+        if self.trunk and not self.uses_network:
+            raise ValueError(f"the stage '{self.name}' is a trunk, and has to use the network")
+
+    @property
+    def shared(self) -> bool:
+        """Whether its output is for other analyses, too."""
+        return self.trunk
+
+
+def _run_trunk(inputs: Inputs, params: Any, progress: Progress) -> Iterator[Any]:
+    (sample,) = inputs.samples.values()
+    yield inputs.network.trunk_features(sample, params, progress)
+
+
+TRUNK = Stage("trunk", _run_trunk, where="accelerator", uses_network=True, trunk=True)
+"""The first stage of an analysis that goes on with what the trunk of its network says: see `TrunkNetwork`."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +111,8 @@ class Request:
 
     `sources` names what is bound to each slot, the one on the canvas first: (slot, media id or another key, pts or
     None). `upstream` are the requests of what is the result of another analysis, by slot. `params` holds one object for
-    each stage. `network` identifies model, weights, device and precision.
+    each stage. `network` identifies model, weights, device and precision, `trunk` the same of its trunk, where it has
+    one. `canvas_slot` is the slot whose medium is the first of the `sources`; empty where none is on the canvas.
     """
 
     analysis: str
@@ -93,6 +122,8 @@ class Request:
     network: tuple[str, ...] = ()
     view: View | None = None
     upstream: tuple[tuple[str, Request], ...] = ()
+    trunk: tuple[str, ...] = ()
+    canvas_slot: str = ""
 
     @property
     def source(self) -> Source:
@@ -100,6 +131,10 @@ class Request:
         # Media are named by a text, all else by a tuple.
         found = (Source(what, pts) for _, what, pts in self.sources[:1] if isinstance(what, str))
         return next(found, Source())
+
+    def shares(self, index: int) -> bool:
+        """Whether the stage `index` is shared: one on the result of another analysis is that analysis's own."""
+        return self.stages[index].shared and bool(self.canvas_slot)
 
     def without_time(self) -> Request:
         """The same for all frames of a video."""
@@ -110,18 +145,34 @@ class Request:
 
 def stage_keys(request: Request) -> tuple[Key, ...]:
     """The cache key of each stage of `request`, in order."""
-    key: Key = (request.analysis, request.sources)
+    given: Key = (request.analysis, request.sources)
     if request.upstream:
         # A change of what comes first is a change of what follows.
-        key = (key, tuple((slot, stage_keys(before)[-1]) for slot, before in request.upstream))
+        given = (given, tuple((slot, stage_keys(before)[-1]) for slot, before in request.upstream))
+    key = given
     keys = []
-    for stage, params in zip(request.stages, request.params, strict=True):
+    for index, (stage, params) in enumerate(zip(request.stages, request.params, strict=True)):
+        besides = stage.besides(params) if stage.besides else None
+        if request.shares(index):
+            shared = _shared_key(request, stage, params, besides)
+            keys.append(shared)
+            # What follows is this analysis's own again.
+            key = (given, shared)
+            continue
         network = request.network if stage.uses_network else ()
         view = request.view if stage.viewed else None
-        besides = stage.besides(params) if stage.besides else None
         key = (key, stage.name, stage.version, params, network, view, besides)
         keys.append(key)
     return tuple(keys)
+
+
+def _shared_key(request: Request, stage: Stage, params: Any, besides: Hashable) -> Key:
+    _, medium, pts = request.sources[0]
+    network: Hashable = request.network if stage.uses_network else ()
+    owner: tuple[str, ...] = (request.analysis, stage.name)
+    if stage.trunk and request.trunk:
+        network, owner = request.trunk, ("trunk",)
+    return (owner, medium, pts, stage.version, params, network, besides)
 
 
 def first_missing(keys: tuple[Key, ...], cache: Cache) -> int:
@@ -143,6 +194,23 @@ def run_stage(request: Request, index: int, inputs: Inputs, cache: Cache, progre
     RuntimeError
         The stage yielded nothing, which is a defect of the stage.
     """
+    if not request.shares(index):
+        yield from _run_alone(request, index, inputs, cache, progress)
+        return
+    key = stage_keys(request)[index]
+    # Run to its end before anything is handed on: who waits for it may be what goes on in this thread meanwhile.
+    with cache.claimed(key, progress):
+        entry = cache.get(key)
+        if entry is not None and entry.complete:
+            value = entry.value
+        else:
+            samples = {request.canvas_slot: inputs.samples[request.canvas_slot]}
+            own = dataclasses.replace(inputs, samples=samples)
+            value = deque(_run_alone(request, index, own, cache, progress), maxlen=1).pop()
+    yield value
+
+
+def _run_alone(request: Request, index: int, inputs: Inputs, cache: Cache, progress: Progress) -> Iterator[Any]:
     key = stage_keys(request)[index]
     stage = request.stages[index]
     value: Any = None
