@@ -153,6 +153,7 @@ def shared_stages(tmp_path: Path) -> Iterator[ModuleType]:
 
     module = _module("shared_stages")
     module.RUNS.of.clear()
+    module.KEYS.of.clear()
     checkpoint = tmp_path / "means.pth"
     checkpoint.write_bytes(b"means")
     with ANALYSES.lend(*module.ANALYSES_OF_IT), MODELS.lend(*module.models(checkpoint)):

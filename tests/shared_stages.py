@@ -1,4 +1,4 @@
-"""Two analyses, of two models, on one trunk: what a shared stage has to carry through the program."""
+"""Two analyses, of two models, on one trunk, and one with key frames: what shared stages have to carry through."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
-from cvstudio.analyses.stages import TRUNK, Inputs, Stage
+from cvstudio.analyses.stages import TRUNK, Inputs, Stage, every_nth
+from cvstudio.foundation.params import Doc, Range
 from cvstudio.models.spec import ModelSpec, SharedTrunk
 from cvstudio.results.classification import Labels
 from cvstudio.weights.declaration import Weights
@@ -22,9 +23,10 @@ MEANS = SharedTrunk("channel means")
 
 @dataclass
 class Runs:
-    """What the trunk was run for: the model, and the mean of the red channel of the picture. It takes `secs`."""
+    """What a shared stage was run for: the trunk for a model, and the mean of the red channel of the picture. It takes
+    `secs`."""
 
-    of: list[tuple[str, float]] = field(default_factory=list)
+    of: list[tuple[str | int, float]] = field(default_factory=list)
     secs: float = 0.0
 
     def __len__(self) -> int:
@@ -32,6 +34,8 @@ class Runs:
 
 
 RUNS = Runs()
+KEYS = Runs()
+"""What the stage of key frames was run for: every how many frames there is one, and its grey."""
 
 
 class MeanNetwork:
@@ -86,9 +90,54 @@ def _analysis(key: str, model: str, run: Any, order: int) -> Analysis:
     )
 
 
+@dataclass(frozen=True)
+class KeyParams:
+    """Which frames are key frames."""
+
+    every: Annotated[int, Range(1, 100), Doc("Every", "How many frames lie from one key frame to the next.")] = 5
+
+
+def run_key(inputs: Inputs, params: KeyParams, progress: Any) -> Iterator[float]:
+    """The grey of the key frame."""
+    grey = float(inputs.samples["picture"].rgb8.mean())
+    KEYS.of.append((params.every, grey))
+    time.sleep(KEYS.secs)
+    yield grey
+
+
+def run_since(inputs: Inputs, params: Any, progress: Any) -> Iterator[Labels]:
+    """The numbers of the key frame and of the frame, as `numbered_clip` shows them."""
+    key, own = (round(grey / 10) for grey in (inputs.previous, float(inputs.samples["picture"].rgb8.mean())))
+    yield _labels((f"{own} after {key}",), (1.0,), inputs)
+
+
+SINCE = Analysis(
+    key="since",
+    title="Since",
+    summary="Says how long ago the key frame was.",
+    action="Count",
+    icon="image",
+    inputs=(PICTURE_OR_VIDEO,),
+    stages=(
+        Stage(
+            "features",
+            run_key,
+            KeyParams,
+            where="accelerator",
+            uses_network=True,
+            key_frame=lambda pts, rate, params: every_nth(pts, rate, params.every),
+        ),
+        Stage("since", run_since, where="accelerator", uses_network=True),
+    ),
+    result=Labels,
+    task=TASK,
+    needs=frozenset({"means"}),
+    default_model="mean-colour",
+    order=912,
+)
 COLOUR = _analysis("colour", "mean-colour", run_colour, 910)
 LIGHT = _analysis("light", "mean-light", run_light, 911)
-ANALYSES_OF_IT = (COLOUR, LIGHT)
+ANALYSES_OF_IT = (COLOUR, LIGHT, SINCE)
 
 
 def models(checkpoint: Path) -> tuple[ModelSpec, ...]:

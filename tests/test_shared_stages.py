@@ -1,4 +1,4 @@
-"""A trunk that two models have in common runs once on a picture: through Python, a stack, a batch and a video."""
+"""Shared stages: a trunk that two models have in common runs once on a picture, a key frame's features once for it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.instance import AnalysisInstance
-from cvstudio.analyses.stages import TRUNK, Stage
+from cvstudio.analyses.stages import TRUNK, Stage, every_nth
 from cvstudio.exporters import EXPORTERS, export
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS
@@ -104,6 +105,61 @@ def test_layers_that_go_side_by_side_through_a_video_run_it_once_for_each_frame(
         shown = list(shown_frames(runner, light, (colour, light), Progress()))
     assert len(shown) == 24
     assert len(analyses.RUNS) == 24
+
+
+# Key frames ---------------------------------------------------------------------------------------------------------
+
+
+def expected(every: int = 5) -> list[str]:
+    return [f"{number} after {number - number % every}" for number in range(24)]
+
+
+def test_each_frame_is_handed_its_key_frame_in_whatever_order(analyses, numbered_clip):
+    instance = make_instance("since", {"picture": numbered_clip})
+    order = np.random.default_rng(0).permutation(24)
+    with Runner(device="cpu") as runner:
+        found = {number: runner.result(instance, pts=number / 12) for number in order.tolist()}
+    assert [found[number].label(0) for number in range(24)] == expected()
+    assert found[7].source.pts == 7 / 12
+    # Once for each key frame, whichever frame asked for it first.
+    assert sorted(round(grey / 10) for _, grey in analyses.KEYS.of) == [0, 5, 10, 15, 20]
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+def test_an_export_is_the_same_with_several_frames_at_once(streams, analyses, numbered_clip):
+    analyses.KEYS.secs = 0.05 if streams > 1 else 0.0  # long enough for two frames to want one at once
+    instance = make_instance("since", {"picture": numbered_clip}, values={"every": 4})
+    with Runner(device="cpu") as runner:
+        found = [result.label(0) for _, result in runner.frames(instance, Progress(), streams=streams)]
+        assert found == expected(4)
+        assert [round(grey / 10) for _, grey in sorted(analyses.KEYS.of)] == [0, 4, 8, 12, 16, 20]
+        # From the middle it stands on the same key frame, which lies before the first one that is written.
+        part = runner.frames(instance, Progress(), streams=streams, start_secs=0.5, stop_secs=0.8)
+        assert [result.label(0) for _, result in part] == ["6 after 4", "7 after 4", "8 after 8", "9 after 8"]
+        assert len(analyses.KEYS) == 6
+        # Other key frames are other outputs.
+        runner.result(dataclasses.replace(instance, values={"every": 6}), pts=0.5)
+        assert analyses.KEYS.of[6:] == [(6, pytest.approx(60, abs=2))]
+
+
+def test_a_picture_is_its_own_key_frame(analyses, pictures):
+    with Runner(device="cpu") as runner:
+        assert runner.result(make_instance("since", {"picture": pictures / "1.png"})).label(0) == "7 after 7"
+
+
+@pytest.mark.parametrize("rate", [12.0, 24000 / 1001, 25.0, 60.0])
+@pytest.mark.parametrize("tick", [1e-9, 1e-3, 1 / 90_000])
+def test_every_nth_survives_the_rounding_of_times_in_files(rate, tick):
+    for number in range(0, 5000, 7):
+        pts = round(number / rate / tick) * tick
+        key = every_nth(pts, rate, 4)
+        first = round((number - number % 4) / rate / tick) * tick
+        following = round((number - number % 4 + 1) / rate / tick) * tick
+        assert first <= key < following
+        assert key == every_nth(first, rate, 4)
+
+
+# Precision ----------------------------------------------------------------------------------------------------------
 
 
 def test_what_auto_stands_for_is_one_for_all_models_on_a_trunk(analyses, monkeypatch):

@@ -8,6 +8,7 @@ from cvstudio.analyses.binding import ResultOf
 from cvstudio.analyses.instance import AnalysisInstance, linked_instance
 from cvstudio.analyses.stages import Request
 from cvstudio.data.geometry import View
+from cvstudio.media import MediaKind
 
 
 def make_request(
@@ -53,4 +54,5 @@ def make_request(
         tuple(upstream),
         trunk=model.trunk.network_key(network) if model is not None and model.trunk is not None else (),
         canvas_slot=spec.canvas_slot if spec.canvas_slot is not None and media is not None else "",
+        frame_rate=media.frame_rate if media is not None and media.kind is MediaKind.VIDEO else None,
     )

@@ -6,12 +6,13 @@ hashable values, so two equal requests meet in the cache whoever made them.
 
 The first stage may be shared: it is given the sample of the canvas slot alone, its key names only what that output
 depends on, and it runs once for all that ask for it, in whatever thread. The trunk of a network is shared by analyses
-and models (`Stage.trunk`).
+and models (`Stage.trunk`), what is computed on a key frame by the frames behind it (`Stage.key_frame`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -69,6 +70,10 @@ class Stage:
     long : it may take many seconds, and other work may pass between its outputs
     trunk : the first stage, whose output is that of the network's `SharedTrunk`: its key names the trunk in place of
         model and analysis, so that all that stand on it have one output for one picture. `TRUNK` is such a stage
+    key_frame : callable (pts, frame rate, params) -> seconds, of the first stage: which frame's sample it is given
+        A pure function, such as `every_nth`: whichever frame asks, and in whatever order, the output is that of the key
+        frame alone. It is computed once and handed to the next stage as `Inputs.previous`, beside the frame's own
+        samples. Where a frame cannot be read again (a camera) or the rate is not known, each is its own key frame.
     besides : callable (params) -> hashable, for a stage that looks at more than its inputs, such as a folder: something
         else once that has changed. It is asked at every change, from any thread: it takes microseconds.
     """
@@ -83,6 +88,7 @@ class Stage:
     long: bool = False
     besides: Callable[[Any], Hashable] | None = None
     trunk: bool = False
+    key_frame: Callable[[float, float, Any], float] | None = None
 
     def __post_init__(self) -> None:
         if self.shared and self.viewed:
@@ -92,8 +98,18 @@ class Stage:
 
     @property
     def shared(self) -> bool:
-        """Whether its output is for other analyses, too."""
-        return self.trunk
+        """Whether its output is for other analyses or frames, too."""
+        return self.trunk or self.key_frame is not None
+
+
+def every_nth(pts: float, frame_rate: float, count: int) -> float:
+    """The time in seconds of the last frame at or before the one at `pts` whose number is a multiple of `count`.
+
+    Frames are numbered by their time and the rate. Times in files are rounded: a tenth of a frame more never leads to
+    the frame before, nor to the one behind.
+    """
+    number = math.floor(pts * frame_rate + 0.1)
+    return (number - number % count + 0.1) / frame_rate
 
 
 def _run_trunk(inputs: Inputs, params: Any, progress: Progress) -> Iterator[Any]:
@@ -113,6 +129,7 @@ class Request:
     None). `upstream` are the requests of what is the result of another analysis, by slot. `params` holds one object for
     each stage. `network` identifies model, weights, device and precision, `trunk` the same of its trunk, where it has
     one. `canvas_slot` is the slot whose medium is the first of the `sources`; empty where none is on the canvas.
+    `frame_rate` is that of a video on the canvas, where frames can be read in any order.
     """
 
     analysis: str
@@ -124,6 +141,7 @@ class Request:
     upstream: tuple[tuple[str, Request], ...] = ()
     trunk: tuple[str, ...] = ()
     canvas_slot: str = ""
+    frame_rate: float | None = None
 
     @property
     def source(self) -> Source:
@@ -135,6 +153,13 @@ class Request:
     def shares(self, index: int) -> bool:
         """Whether the stage `index` is shared: one on the result of another analysis is that analysis's own."""
         return self.stages[index].shared and bool(self.canvas_slot)
+
+    def source_of(self, index: int) -> Source:
+        """The medium and the time of the frame that the stage `index` is given: of its key frame, or of the frame."""
+        key_frame, source = self.stages[index].key_frame, self.source
+        if key_frame is None or source.pts is None or not self.frame_rate or not self.shares(index):
+            return source
+        return Source(source.media_id, key_frame(source.pts, self.frame_rate, self.params[index]))
 
     def without_time(self) -> Request:
         """The same for all frames of a video."""
@@ -154,7 +179,7 @@ def stage_keys(request: Request) -> tuple[Key, ...]:
     for index, (stage, params) in enumerate(zip(request.stages, request.params, strict=True)):
         besides = stage.besides(params) if stage.besides else None
         if request.shares(index):
-            shared = _shared_key(request, stage, params, besides)
+            shared = _shared_key(request, index, besides)
             keys.append(shared)
             # What follows is this analysis's own again.
             key = (given, shared)
@@ -166,13 +191,13 @@ def stage_keys(request: Request) -> tuple[Key, ...]:
     return tuple(keys)
 
 
-def _shared_key(request: Request, stage: Stage, params: Any, besides: Hashable) -> Key:
-    _, medium, pts = request.sources[0]
+def _shared_key(request: Request, index: int, besides: Hashable) -> Key:
+    stage, params, source = request.stages[index], request.params[index], request.source_of(index)
     network: Hashable = request.network if stage.uses_network else ()
     owner: tuple[str, ...] = (request.analysis, stage.name)
     if stage.trunk and request.trunk:
         network, owner = request.trunk, ("trunk",)
-    return (owner, medium, pts, stage.version, params, network, besides)
+    return (owner, source, stage.version, params, network, besides)
 
 
 def first_missing(keys: tuple[Key, ...], cache: Cache) -> int:
@@ -216,7 +241,7 @@ def _run_alone(request: Request, index: int, inputs: Inputs, cache: Cache, progr
     value: Any = None
     found = False
     view = request.view if stage.viewed else None
-    given = dataclasses.replace(inputs, view=view, source=request.source)
+    given = dataclasses.replace(inputs, view=view, source=request.source_of(index))
     for value in stage.run(given, request.params[index], progress):
         progress.check()
         found = True
@@ -229,10 +254,18 @@ def _run_alone(request: Request, index: int, inputs: Inputs, cache: Cache, progr
 
 @dataclass
 class Providers:
-    """Where a chain gets what it needs, asked only if a stage runs that needs it."""
+    """Where a chain gets what it needs, asked only if a stage runs that needs it.
+
+    Parameters
+    ----------
+    samples : the samples by slot
+    network : the loaded network
+    key_frame : callable (seconds) -> the sample of the canvas slot at the time of a key frame
+    """
 
     samples: Callable[[], Mapping[str, Any]]
     network: Callable[[], Any] = field(default=lambda: None)
+    key_frame: Callable[[float], Any] | None = None
 
 
 def run_chain(request: Request, providers: Providers, cache: Cache, progress: Progress) -> Iterator[Any]:
@@ -252,14 +285,22 @@ def run_chain(request: Request, providers: Providers, cache: Cache, progress: Pr
     samples = providers.samples()
     network = providers.network() if any(stage.uses_network for stage in request.stages[start:]) else None
     inputs = Inputs(samples, before.value if before else None, network)
-    yield from _run_from(request, start, inputs, cache, progress)
+    yield from _run_from(request, start, inputs, providers, cache, progress)
 
 
-def _run_from(request: Request, index: int, inputs: Inputs, cache: Cache, progress: Progress) -> Iterator[Any]:
+def _run_from(
+    request: Request, index: int, inputs: Inputs, providers: Providers, cache: Cache, progress: Progress
+) -> Iterator[Any]:
     last = index == len(request.stages) - 1
     value: Any = None
-    for value in run_stage(request, index, inputs, cache, progress):
+    given, source = inputs, request.source_of(index)
+    if source != request.source:
+        assert providers.key_frame is not None
+        assert source.pts is not None
+        given = dataclasses.replace(inputs, samples={request.canvas_slot: providers.key_frame(source.pts)})
+    for value in run_stage(request, index, given, cache, progress):
         if last:
             yield value
     if not last:
-        yield from _run_from(request, index + 1, dataclasses.replace(inputs, previous=value), cache, progress)
+        following = dataclasses.replace(inputs, previous=value)
+        yield from _run_from(request, index + 1, following, providers, cache, progress)

@@ -128,8 +128,15 @@ class Runner(Closing):
         providers = Providers(
             samples=lambda: self.samples(instance, pts, progress, known=known),
             network=lambda: self.host.network(model, instance.weights, progress) if model else None,
+            key_frame=lambda key_pts: self._key_frame(instance, key_pts),
         )
         return self.host.run(lambda: run_chain(request, providers, self.cache, progress))
+
+    def _key_frame(self, instance: AnalysisInstance, pts: float) -> Any:
+        """The frame at `pts` seconds of the video on the canvas."""
+        assert instance.canvas_media is not None
+        with self._reading:
+            return read_input(instance.canvas_media, pts, self.readers, self.cache)
 
     def _request(self, instance: AnalysisInstance, pts: float | None) -> Request:
         def network_of(item: AnalysisInstance) -> tuple[str, ...]:

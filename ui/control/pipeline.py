@@ -120,14 +120,17 @@ class Pipeline(QObject):
         readers = self._readers()
         times = {slot: pts for slot, _, pts in request.sources}
         samples: dict[str, Any] = {}
-        for name, before in request.upstream:
+        shared = request.shares(index)
+        if shared:
+            times[request.canvas_slot] = request.source_of(index).pts
+        for name, before in () if shared else request.upstream:
             result = self.cache.get(stage_keys(before)[-1])
             if result is None or not result.complete:
                 return  # it left the cache meanwhile: resolving again asks for it
             samples[name] = result.value
         for slot in instance.spec.inputs:
             bound = instance.bindings.get(slot.name)
-            if bound is None or slot.name in samples:
+            if bound is None or slot.name in samples or (shared and slot.name != request.canvas_slot):
                 continue
             at = times[slot.name]
             camera = isinstance(bound, Media) and bound.kind is MediaKind.CAMERA
