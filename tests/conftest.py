@@ -161,6 +161,27 @@ def shared_stages(tmp_path: Path) -> Iterator[ModuleType]:
 
 
 @pytest.fixture
+def patch_finder() -> Iterator[ModuleType]:
+    """The module `tests/patch_finder.py`, its analysis registered for this test."""
+    from cvstudio.analyses import ANALYSES
+
+    module = _module("patch_finder")
+    with ANALYSES.lend(module.FIND):
+        yield module
+
+
+@pytest.fixture
+def patch_picture(tmp_path: Path, patch_finder: ModuleType) -> Path:
+    """A picture, alone in its folder, with the patch."""
+    from PIL import Image
+
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.fromarray(patch_finder.pixels_of_picture()).save(folder / "patch.png")
+    return folder / "patch.png"
+
+
+@pytest.fixture
 def numbered_clip(tmp_path: Path) -> Path:
     """A video of 24 frames, 12 a second, of one grey each: 10 times the number of the frame."""
     import av

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Hashable
+from typing import Any
 
 from cvstudio.analyses.binding import ResultOf
 from cvstudio.analyses.instance import AnalysisInstance, linked_instance
-from cvstudio.analyses.stages import Request
-from cvstudio.data.geometry import View
+from cvstudio.analyses.stages import PLACE, Request
+from cvstudio.data.geometry import Rect, View
+from cvstudio.data.pixel_map import PixelMap
+from cvstudio.foundation.params import fields_of
 from cvstudio.media import MediaKind
 
 
@@ -25,7 +29,7 @@ def make_request(
 
     Raises
     ------
-    BindingError, ParamsError
+    BindingError, ParamsError, MediaError
     """
     spec = instance.spec
     spec.check_bindings(instance.bindings)
@@ -42,11 +46,23 @@ def make_request(
             what, at = bound.key(pts)
             # A video is named with the frame, unless a stage reads all of it.
             sources.append((slot.name, what, None if slot.streamed else at))
-    params = instance.params()[: len(spec.stages)]
+    params, stages = instance.params()[: len(spec.stages)], spec.stages
+    adjustments = []
+    for slot in spec.inputs:
+        adjusted = instance.adjustments_of(slot.name)
+        if adjusted is not None:
+            spec.check_adjustable(slot, adjusted)
+            adjustments.append((slot.name, adjusted))
+    pixel_map = instance.pixel_map
+    if pixel_map is not None:
+        # The user points at the file, the stages at what they are given; the result goes the way back.
+        params = (*(moved_points(item, pixel_map) for item in params), pixel_map.inverse)
+        stages = (*stages, PLACE)
+        view = _view_through(view, pixel_map) if view is not None else None
     model, media = instance.model_spec, instance.canvas_media
     return Request(
         spec.key,
-        spec.stages,
+        stages,
         tuple(sources),
         params,
         network,
@@ -55,4 +71,26 @@ def make_request(
         trunk=model.trunk.network_key(network) if model is not None and model.trunk is not None else (),
         canvas_slot=spec.canvas_slot if spec.canvas_slot is not None and media is not None else "",
         frame_rate=media.frame_rate if media is not None and media.kind is MediaKind.VIDEO else None,
+        adjustments=tuple(adjustments),
     )
+
+
+def moved_points(params: Any, pixel_map: PixelMap) -> Any:
+    """`params` with every place on the picture moved."""
+    places = {item.name: getattr(params, item.name) for item in fields_of(type(params)) if item.kind == "point"}
+    moved = {name: pixel_map.point(*place) for name, place in places.items() if place is not None}
+    return dataclasses.replace(params, **moved) if moved else params
+
+
+def points_of(instance: AnalysisInstance) -> frozenset[str]:
+    """The names of the parameters that are places on the picture."""
+    types = instance.spec.params_types(instance.model_spec)
+    return frozenset(item.name for declared in types for item in fields_of(declared) if item.kind == "point")
+
+
+def _view_through(view: View, pixel_map: PixelMap) -> View:
+    """What is visible of the picture that the stages are given; a corner of it where that is nothing."""
+    rect, (width, height) = pixel_map.rect(view.rect), pixel_map.target
+    left, top = min(max(rect.x, 0), width - 1), min(max(rect.y, 0), height - 1)
+    right, bottom = max(min(rect.right, width), left + 1), max(min(rect.bottom, height), top + 1)
+    return View(Rect(left, top, right - left, bottom - top), view.scale)

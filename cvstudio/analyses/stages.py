@@ -18,7 +18,9 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import View
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.foundation.cache import Cache, Key
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
@@ -121,6 +123,16 @@ TRUNK = Stage("trunk", _run_trunk, where="accelerator", uses_network=True, trunk
 """The first stage of an analysis that goes on with what the trunk of its network says: see `TrunkNetwork`."""
 
 
+def _run_place(inputs: Inputs, pixel_map: PixelMap, progress: Progress) -> Iterator[Any]:
+    result = inputs.previous
+    # What lies on no picture, or on one of its own, stays where it is.
+    yield result.placed(pixel_map) if result.size == pixel_map.source else result
+
+
+PLACE = Stage("place", _run_place, PixelMap, where="main")
+"""Behind the last stage where the picture was cropped, turned or mirrored: the result in the pixels of the file."""
+
+
 @dataclass(frozen=True)
 class Request:
     """Everything that a result depends on.
@@ -129,7 +141,8 @@ class Request:
     None). `upstream` are the requests of what is the result of another analysis, by slot. `params` holds one object for
     each stage. `network` identifies model, weights, device and precision, `trunk` the same of its trunk, where it has
     one. `canvas_slot` is the slot whose medium is the first of the `sources`; empty where none is on the canvas.
-    `frame_rate` is that of a video on the canvas, where frames can be read in any order.
+    `frame_rate` is that of a video on the canvas, where frames can be read in any order. `adjustments` are what is done
+    to media before a stage is given them, by slot.
     """
 
     analysis: str
@@ -142,6 +155,7 @@ class Request:
     trunk: tuple[str, ...] = ()
     canvas_slot: str = ""
     frame_rate: float | None = None
+    adjustments: tuple[tuple[str, Adjustments], ...] = ()
 
     @property
     def source(self) -> Source:
@@ -174,6 +188,8 @@ def stage_keys(request: Request) -> tuple[Key, ...]:
     if request.upstream:
         # A change of what comes first is a change of what follows.
         given = (given, tuple((slot, stage_keys(before)[-1]) for slot, before in request.upstream))
+    if request.adjustments:
+        given = (given, request.adjustments)
     key = given
     keys = []
     for index, (stage, params) in enumerate(zip(request.stages, request.params, strict=True)):
@@ -197,7 +213,8 @@ def _shared_key(request: Request, index: int, besides: Hashable) -> Key:
     owner: tuple[str, ...] = (request.analysis, stage.name)
     if stage.trunk and request.trunk:
         network, owner = request.trunk, ("trunk",)
-    return (owner, source, stage.version, params, network, besides)
+    adjustments = dict(request.adjustments).get(request.canvas_slot)
+    return (owner, source, adjustments, stage.version, params, network, besides)
 
 
 def first_missing(keys: tuple[Key, ...], cache: Cache) -> int:
