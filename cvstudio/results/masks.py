@@ -154,10 +154,10 @@ class PlacedMasks(Masks):
 
     masks: Masks
     pixel_map: PixelMap
+    token: object = field(init=False, repr=False)
 
-    @property
-    def token(self) -> object:  # type: ignore[override]
-        return self.masks.token, self.pixel_map
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "token", (self.masks.token, self.pixel_map))
 
     def __len__(self) -> int:
         return len(self.masks)
