@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.foundation.errors import ExportError, MediaError, ParamsError
 from cvstudio.foundation.params import fields_of
 from cvstudio.foundation.params_text import add_arguments, parse_text
@@ -150,6 +151,7 @@ def run_batch(
     model: str,
     weights: Path | None,
     values: Mapping[str, Any],
+    adjustments: Mapping[str, Adjustments],
     options: argparse.Namespace,
     bar: Bar,
     progress: Progress,
@@ -173,6 +175,8 @@ def run_batch(
     files = {name: bound for name, bound in bindings.items() if isinstance(bound, Media)}
     bindings = {**bindings, **apply_settings(files, reading)}
     instance = AnalysisInstance(1, analysis, bindings, key, weights, values)
+    for name, item in adjustments.items():
+        instance = instance.with_adjustments(name, item)
     instance.params()
     plan = BatchPlan(instance, tuple(paths), options.out, tuple(formats), _format_options(options))
     batch = Batch(plan, device=options.device, precision=options.precision)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.analyses import ANALYSES, Analysis
-from cvstudio.analyses.analysis import Slot
+from cvstudio.analyses.analysis import ADJUSTABLE, Slot
+from cvstudio.data.adjustments import FORM, Adjustments
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import fields_of
 from cvstudio.foundation.params_text import parse_text
@@ -37,6 +38,29 @@ def add_inputs(parser: argparse.ArgumentParser, analysis: Analysis) -> None:
         if slot is not main:
             several = {"nargs": "+"} if slot.several is not None else {}
             parser.add_argument(f"--{slot.name}", required=not slot.optional, help=_help(slot), **several)
+
+
+def add_adjustments(parser: argparse.ArgumentParser, analysis: Analysis) -> None:
+    """Add the flag for what is done to a picture first, where the analysis takes one that can be adjusted."""
+    if any(slot.kinds & ADJUSTABLE and not slot.streamed for slot in analysis.inputs):
+        parser.add_argument(
+            "--adjust",
+            action="append",
+            default=[],
+            metavar="[SLOT:]HOW",
+            help=f"what is done to the {analysis.main_slot.title.lower()}, or what is in SLOT, before it is analysed; "
+            f"one text: {FORM}; results stay in the pixels of the file; may be repeated for several slots",
+        )
+
+
+def adjustments_of(texts: Sequence[str], analysis: Analysis) -> dict[str, Adjustments]:
+    """What `--adjust` says, by slot. Raises ParamsError, BindingError."""
+    found: dict[str, Adjustments] = {}
+    for text in texts:
+        slot, colon, rest = text.partition(":")
+        name = analysis.slot(slot.strip()).name if colon else analysis.main_slot.name
+        found[name] = Adjustments.from_text(rest if colon else text)
+    return found
 
 
 def _main_help(slot: Slot) -> str:

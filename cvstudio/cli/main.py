@@ -17,7 +17,7 @@ from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.cli.custom_models import add_own, run_own
 from cvstudio.cli.export import add_format_options
 from cvstudio.cli.info import add_info, info
-from cvstudio.cli.inputs import add_inputs, given_of, is_batch
+from cvstudio.cli.inputs import add_adjustments, add_inputs, adjustments_of, given_of, is_batch
 from cvstudio.cli.models import add_models
 from cvstudio.cli.terminal import Bar, guarded
 from cvstudio.cli.training import add_training
@@ -39,6 +39,7 @@ COMMANDS = ("run", "info", "list", "weights", "train", "evaluate", "own", "model
 def _analysis_parser(commands: Any, analysis: Analysis) -> None:
     parser = commands.add_parser(analysis.key, help=analysis.summary, description=analysis.summary)
     add_inputs(parser, analysis)
+    add_adjustments(parser, analysis)
     _common(parser)
     if analysis.task:
         models = analysis.models
@@ -178,6 +179,7 @@ def _run(arguments: Sequence[str]) -> int:
             spec = ANALYSES[options.analysis]
             key, weights = getattr(options, "model", ""), getattr(options, "weights", None)
             values = _values(options, spec, MODELS[key] if key else None)
+            adjustments = adjustments_of(getattr(options, "adjust", ()), spec)
             main, given = spec.main_slot, getattr(options, spec.main_slot.name)
             inputs = {
                 slot.name: given_of(slot, value)
@@ -187,7 +189,7 @@ def _run(arguments: Sequence[str]) -> int:
             files = [Path(text) for text in given]
             files = spread(files) if main.kinds or main.several else files
             if is_batch(main, files if main.kinds else given):
-                return run_batch(spec.key, files, inputs, key, weights, values, options, bar, progress)
+                return run_batch(spec.key, files, inputs, key, weights, values, adjustments, options, bar, progress)
             if files:
                 one = files if main.several and not main.kinds else files[0] if main.kinds else given[0]
                 inputs[main.name] = given_of(main, one)
@@ -212,7 +214,9 @@ def _run(arguments: Sequence[str]) -> int:
                 if options.time is None:
                     options.time = time_secs
             else:
-                instance = make_instance(spec.key, inputs, model=key, weights=weights, values=values)
+                instance = make_instance(
+                    spec.key, inputs, model=key, weights=weights, values=values, adjustments=adjustments
+                )
             written = write_result(runner, instance, options, progress)
         print(*written, sep="\n")
         return 0

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from cvstudio.foundation.progress import Progress
 
 Key = Hashable
 
@@ -55,6 +58,8 @@ class Cache:
         self._holders: Counter[int] = Counter()
         self._bytes = 0
         self._lock = threading.Lock()
+        self._claimed: set[Key] = set()
+        self._released = threading.Condition()
 
     def get(self, key: Key) -> CacheEntry | None:
         """The entry under `key`, marked as just used."""
@@ -84,6 +89,27 @@ class Cache:
                 self._entries[key] = dataclasses.replace(entry, complete=True)
                 return
         self.put(key, value)  # something pushed it out meanwhile
+
+    @contextmanager
+    def claimed(self, key: Key, progress: Progress) -> Iterator[None]:
+        """A block that one thread at a time runs for `key`: who comes second looks for the first one's entry in it.
+
+        Raises
+        ------
+        Cancelled
+            Through `progress`, while another thread is in the block.
+        """
+        with self._released:
+            while key in self._claimed:
+                self._released.wait(0.1)
+                progress.check()
+            self._claimed.add(key)
+        try:
+            yield
+        finally:
+            with self._released:
+                self._claimed.remove(key)
+                self._released.notify_all()
 
     def _hold(self, entry: CacheEntry) -> None:
         for block, size in entry.buffers.items():

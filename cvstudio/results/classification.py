@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.agreement import (
     LabelAgreement,
     compare_labels,
@@ -92,6 +94,9 @@ class Classification(Result):
 
     def __len__(self) -> int:
         return len(self.classes)
+
+    def placed(self, pixel_map: PixelMap) -> Self:
+        return dataclasses.replace(self, size=pixel_map.target)
 
     @property
     def unknown(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from cvstudio.data.boxes import iou_with, nms, smallest_at
 from cvstudio.data.geometry import Size, check_arrays, readonly
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.agreement import (
     BoxAgreement,
     compare_boxes,
 )
-from cvstudio.results.masks import Masks
+from cvstudio.results.masks import Masks, PlacedMasks
 from cvstudio.results.result import Result, Tolerance
 from cvstudio.results.source import Source
 from cvstudio.results.tables import ABSENT, Column, Table, number
@@ -128,6 +130,17 @@ class Detections(Result):
 
     def label(self, row: int) -> str:
         return self.labels[int(self.classes[row])]
+
+    def placed(self, pixel_map: PixelMap) -> Self:
+        trails = self.trails
+        return dataclasses.replace(
+            self,
+            boxes=pixel_map.boxes(self.boxes),
+            size=pixel_map.target,
+            masks=PlacedMasks(self.masks, pixel_map) if self.masks is not None else None,
+            trails=dataclasses.replace(trails, points=pixel_map.points(trails.points)) if trails is not None else None,
+            candidates=self.candidates.placed(pixel_map) if self.candidates is not None else None,
+        )
 
     def identity(self, row: int) -> int | None:
         """The number of the thing in `row`; None where it has none (yet)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Rect, Size, readonly
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.agreement import (
     HeatAgreement,
     compare_heat,
@@ -63,6 +65,16 @@ class HeatMap(Result):
 
     def headline(self) -> str:
         return f"{self.label} {self.probability:.1%}" if np.isfinite(self.probability) else self.label
+
+    def placed(self, pixel_map: PixelMap) -> Self:
+        return dataclasses.replace(
+            self,
+            values=pixel_map.turned(self.values),
+            rect=pixel_map.rect(self.rect),
+            size=pixel_map.target,
+            objects=self.objects.placed(pixel_map) if self.objects is not None else None,
+            place=pixel_map.point(*self.place) if self.place is not None else None,
+        )
 
     def part_at(self, x: float, y: float) -> int | None:
         """The id of the smallest of `objects` around (x, y)."""

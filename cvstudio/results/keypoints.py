@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -10,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from cvstudio.data.boxes import smallest_at
 from cvstudio.data.geometry import Size, check_arrays
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.point_agreement import PointAgreement, Points, compare_points
 from cvstudio.results.result import Result, Tolerance
 from cvstudio.results.source import Source
@@ -60,6 +62,10 @@ class Keypoints(Result):
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def placed(self, pixel_map: PixelMap) -> Self:
+        boxes = pixel_map.boxes(self.boxes) if self.boxes is not None else None
+        return dataclasses.replace(self, points=pixel_map.points(self.points), boxes=boxes, size=pixel_map.target)
 
     def above_threshold(self) -> NDArray[np.bool_]:
         """Which points reach the threshold, bool (n, k)."""

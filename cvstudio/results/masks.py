@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.data.geometry import Size, readonly
+from cvstudio.data.geometry import Rect, Size, readonly
+from cvstudio.data.pixel_map import PixelMap
 
 _BLOCK = 1 << 16
 """Pixels that are enlarged at once: they stay in the processor's cache."""
@@ -145,6 +146,32 @@ class PrototypeMasks(Masks):
         # Not as a matrix product: for so little, the threads of the library would wait for each other.
         logits = np.einsum("k,kyx->yx", self.coefficients[row], part)
         return Grid(logits, self.cells_per_pixel, (x1, y1))
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedMasks(Masks):
+    """Masks on the picture that `pixel_map` leads to; `masks` lie on the one that it starts from."""
+
+    masks: Masks
+    pixel_map: PixelMap
+    token: object = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "token", (self.masks.token, self.pixel_map))
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def take(self, rows: NDArray[Any] | Sequence[int]) -> PlacedMasks:
+        return PlacedMasks(self.masks.take(rows), self.pixel_map)
+
+    def grid(self, row: int, box: NDArray[np.floating]) -> Grid:
+        found = self.masks.grid(row, self.pixel_map.inverse.boxes(np.asarray(box)[None])[0])
+        (across, down), (height, width) = found.cells_per_pixel, found.logits.shape
+        left, top = found.origin[0] / across, found.origin[1] / down
+        rect = self.pixel_map.rect(Rect(left, top, width / across, height / down))
+        across, down = (down, across) if self.pixel_map.turns else (across, down)
+        return Grid(self.pixel_map.turned(found.logits), (across, down), (rect.x * across, rect.y * down))
 
 
 def edges(box: NDArray[np.floating], scale: float) -> tuple[int, int, int, int]:

@@ -6,13 +6,16 @@ Distance-Weighted k-Nearest-Neighbor Rule", 1976.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.classification import Classification
 from cvstudio.results.result import Result
 from cvstudio.results.source import Source
@@ -78,6 +81,10 @@ class Neighbours(Result):
 
     def path(self, row: int) -> Path:
         return self.folder / self.names[row]
+
+    def placed(self, pixel_map: PixelMap) -> Self:
+        votes = self.votes.placed(pixel_map) if self.votes is not None else None
+        return dataclasses.replace(self, votes=votes, size=pixel_map.target)
 
     def headline(self) -> str:
         if self.votes is not None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Rect, Size, readonly
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.data.samples import Image
 from cvstudio.data.srgb import srgb8
 from cvstudio.results.result import Placement, Result
@@ -39,6 +41,19 @@ class Picture(Result):
         if self.mask is not None:
             object.__setattr__(self, "mask", readonly(self.mask))
 
+    def placed(self, pixel_map: PixelMap) -> Self:
+        return dataclasses.replace(
+            self,
+            pixels=pixel_map.turned(self.pixels),
+            rect=pixel_map.rect(self.rect),
+            size=pixel_map.target,
+            mask=pixel_map.turned(self.mask) if self.mask is not None else None,
+            **self._light_placed(pixel_map),
+        )
+
+    def _light_placed(self, pixel_map: PixelMap) -> dict[str, Any]:
+        return {}
+
     def headline(self) -> str:
         return f"{self.size.width} × {self.size.height}"
 
@@ -63,6 +78,9 @@ class LinearPicture(Picture):
         if self.light.shape != self.pixels.shape or self.light.dtype != np.float32:
             raise ValueError(f"expected float32 {self.pixels.shape}, found {self.light.dtype} {self.light.shape}")
         object.__setattr__(self, "light", readonly(self.light))
+
+    def _light_placed(self, pixel_map: PixelMap) -> dict[str, Any]:
+        return {"light": pixel_map.turned(self.light)}
 
     def exposed(self, exposure_ev: float) -> Picture:
         """The picture at an exposure, in stops."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from cvstudio.data.geometry import Size
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.agreement import Agreement
 from cvstudio.results.tables import Table
 
@@ -86,6 +87,14 @@ class Result(ABC):
         """Size in pixels of what it is drawn on, where that is a picture of `picture` pixels."""
         return picture
 
+    def placed(self, pixel_map: PixelMap) -> Self:
+        """The same on the picture that `pixel_map` leads to: an analysis that was given a part of a picture, turned and
+        mirrored, answers in the pixels of the file.
+
+        A type that does not say how cannot be asked for with such an input.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot be moved to another picture")
+
     def table(self) -> Table | None:
         """The rows for JSON, CSV and the results panel; None where the type has none."""
         return None
@@ -119,6 +128,11 @@ class Result(ABC):
     def is_conclusive(self, tolerance: Tolerance) -> bool:
         """Whether there is something in it by which another precision would show that it answers differently."""
         return True
+
+
+def can_be_placed(result_type: type[Any]) -> bool:
+    """Whether results of this type say how they lie on another picture (`Result.placed`)."""
+    return issubclass(result_type, Result) and result_type.placed is not Result.placed
 
 
 def agreement(left: Result, right: Result) -> Agreement | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.data.geometry import Size, readonly
+from cvstudio.data.geometry import Rect, Size, readonly
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.agreement import RegionAgreement, compare_regions
 from cvstudio.results.result import Placement, Result, Tolerance
 from cvstudio.results.source import Source
@@ -82,6 +84,20 @@ class Segmentation(Result):
         if self.classes.dtype != np.int16 or self.classes.ndim != 2 or 0 in self.classes.shape:
             raise ValueError(f"expected classes as int16 (h, w), found {self.classes.dtype} {self.classes.shape}")
         object.__setattr__(self, "classes", readonly(self.classes))
+
+    def placed(self, pixel_map: PixelMap) -> Self:
+        whole = Rect(0, 0, *pixel_map.target)
+        if pixel_map.rect(Rect(0, 0, *pixel_map.source)) == whole:
+            classes = pixel_map.turned(self.classes)
+        else:
+            # In pixels: a part of the picture need not begin where a place of the map does.
+            rows, columns = (
+                (np.arange(count) + 0.5) * length // count
+                for count, length in zip(pixel_map.source[::-1], self.classes.shape, strict=True)
+            )
+            pixels = self.classes[rows.astype(np.intp)[:, None], columns.astype(np.intp)]
+            classes = pixel_map.placed(pixels, -1)
+        return dataclasses.replace(self, classes=classes, size=pixel_map.target)
 
     def area_fractions(self) -> list[tuple[int, float]]:
         """Class and share 0..1 of the picture, the largest first, of the classes that occur."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.boxes import iou_with, is_above, smallest_at
 from cvstudio.data.geometry import Size, check_arrays
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.detections import Detections
 from cvstudio.results.result import Result
 from cvstudio.results.source import Source
@@ -130,6 +131,9 @@ class Suppression(Result):
         order = order[ious[order] > 0]
         rows, ious = rows[order], ious[order]
         return Pairs(taken, rows, ious, is_above(ious, self.iou))
+
+    def placed(self, pixel_map: PixelMap) -> Self:
+        return dataclasses.replace(self, candidates=self.candidates.placed(pixel_map))
 
     def part_at(self, x: float, y: float) -> int | None:
         """Id of the smallest box around (x, y), in image pixels, of those that this step is about; else of any that

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultOf, TextInput
 from cvstudio.analyses.instance import AnalysisInstance, check_opacity
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.draw.base import Look
 from cvstudio.foundation.errors import ProjectError, UserError
 from cvstudio.foundation.params import fields_of, from_mapping, to_mapping
@@ -67,7 +68,9 @@ def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str,
 
 def version_of(instances: Iterable[AnalysisInstance]) -> int:
     """The version in which a file with these analyses is written: an older program reads what it can understand."""
-    plain = all(isinstance(bound, Media) for item in instances for bound in item.bindings.values())
+    plain = all(
+        not item.adjustments and all(isinstance(bound, Media) for bound in item.bindings.values()) for item in instances
+    )
     return 1 if plain else VERSION
 
 
@@ -144,12 +147,14 @@ def instance_to_json(instance: AnalysisInstance, base: Path, more: More | None =
     values: dict[str, Any] = {}
     for params in instance.chosen_params():
         values.update(to_mapping(params))
+    adjustments = {slot: item.to_json() for slot, item in sorted(instance.adjustments.items())}
     return {
         "analysis": instance.analysis,
         "stages": {stage.name: stage.version for stage in instance.spec.stages},
         "model": instance.model,
         "weights": str(instance.weights) if instance.weights else None,
         "inputs": {slot: binding_to_json(bound, base, more) for slot, bound in sorted(instance.bindings.items())},
+        **({"adjustments": adjustments} if adjustments else {}),
         "values": values,
         "opacity": instance.opacity,
         **(more(instance) if more is not None else {}),
@@ -174,6 +179,7 @@ def instance_from_json(
         model=saved.get("model") or "",
         weights=Path(saved["weights"]) if saved.get("weights") else None,
         values=saved.get("values", {}),
+        adjustments={slot: Adjustments.from_json(item) for slot, item in saved.get("adjustments", {}).items()},
         visible=bool(saved.get("visible", True)),
         opacity=check_opacity(saved.get("opacity", 1.0)),
     )

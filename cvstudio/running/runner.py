@@ -23,10 +23,11 @@ from cvstudio.analyses.binding import (
     read_text,
 )
 from cvstudio.analyses.instance import AnalysisInstance
-from cvstudio.analyses.read_input import read_input
+from cvstudio.analyses.read_input import adjusted, read_input, result_on
 from cvstudio.analyses.request import make_request
 from cvstudio.analyses.stages import Providers, Request, run_chain
 from cvstudio.analyses.temporal import Followed
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.samples import Frame, Image
 from cvstudio.exporters import ExportItem
 from cvstudio.foundation.cache import Cache
@@ -91,9 +92,13 @@ class Runner(Closeable):
         """What each slot of `instance` holds at `pts` seconds, see `Inputs.samples`; what is the result of another
         analysis is run.
 
-        `known` are those that the caller has.
+        `known` are those that the caller has, as they are in the files.
         """
-        found = dict(known or {})
+        found = {
+            name: adjusted(media, pts, sample, instance.adjustments_of(name), self.cache)
+            for name, sample in (known or {}).items()
+            if isinstance(media := instance.bindings[name], Media)
+        }
         for slot in instance.spec.inputs:
             bound = instance.bindings.get(slot.name)
             if slot.name in found or bound is None:
@@ -101,10 +106,18 @@ class Runner(Closeable):
             before = instance.upstream_of(slot.name)
             if before is not None:
                 frame = _known_of(before, instance, known or {})
-                found[slot.name] = deque(self._run(before, progress or Progress(), pts, known=frame), maxlen=1).pop()
+                result = deque(self._run(before, progress or Progress(), pts, known=frame), maxlen=1).pop()
+                found[slot.name] = result_on(instance, slot.name, result)
             else:
                 with self._reading:
-                    found[slot.name] = read_input(bound, pts, self.readers, self.cache, streamed=slot.streamed)
+                    found[slot.name] = read_input(
+                        bound,
+                        pts,
+                        self.readers,
+                        self.cache,
+                        streamed=slot.streamed,
+                        adjustments=instance.adjustments_of(slot.name),
+                    )
         return found
 
     def results(self, instance: AnalysisInstance, progress: Progress, *, pts: float | None = None) -> Iterator[Any]:
@@ -129,8 +142,16 @@ class Runner(Closeable):
         providers = Providers(
             samples=lambda: self.samples(instance, pts, progress, known=known),
             network=lambda: self.host.network(model, instance.weights, progress) if model else None,
+            key_frame=lambda key_pts: self._key_frame(instance, key_pts),
         )
         return self.host.run(lambda: run_chain(request, providers, self.cache, progress))
+
+    def _key_frame(self, instance: AnalysisInstance, pts: float) -> Any:
+        """The frame at `pts` seconds of the video on the canvas."""
+        media, adjustments = instance.canvas_media, instance.adjustments_of(instance.spec.canvas_slot)
+        assert media is not None
+        with self._reading:
+            return read_input(media, pts, self.readers, self.cache, adjustments=adjustments)
 
     def _request(self, instance: AnalysisInstance, pts: float | None) -> Request:
         def network_of(item: AnalysisInstance) -> tuple[str, ...]:
@@ -296,6 +317,7 @@ def make_instance(
     model: str = "",
     weights: str | Path | None = None,
     values: Mapping[str, Any] | None = None,
+    adjustments: Mapping[str, Adjustments] | None = None,
 ) -> AnalysisInstance:
     """An analysis on files, checked.
 
@@ -306,6 +328,7 @@ def make_instance(
     model : key; empty takes the analysis's default
     weights : a local checkpoint
     values : parameters by name, also those that say how files are read (`depth_scale`, `sound_track`)
+    adjustments : what is done to a medium before, by slot
 
     Raises
     ------
@@ -323,6 +346,8 @@ def make_instance(
         why = f", which offers no {' and no '.join(lacking)}" if lacking else ""
         raise BindingError(f"{spec.title} cannot use the model '{key}'{why}; choose one of `cvstudio list`.")
     instance = AnalysisInstance(1, spec.key, bindings, key, Path(weights) if weights is not None else None, values)
+    for name, item in (adjustments or {}).items():
+        instance = instance.with_adjustments(name, item)
     if instance.canvas_media is not None:
         # What it takes results of, and has no medium yet, lies on the same one.
         instance = instance.on(None).on(instance.canvas_media)

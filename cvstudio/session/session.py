@@ -11,6 +11,7 @@ from typing import Any
 
 from cvstudio.analyses.binding import Binding, ResultOf
 from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.foundation.errors import BindingError
 from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet
@@ -87,6 +88,22 @@ def with_bound(state: State, number: int, slot: str, binding: Binding | None) ->
     if slot == instance.spec.canvas_slot and isinstance(binding, Media):
         new = dataclasses.replace(new, active=binding.id, selection=frozenset())
     return new
+
+
+def with_adjusted(state: State, number: int, slot: str, adjustments: Adjustments) -> State:
+    """`state` with the medium in a slot of the instance `number` adjusted before its analysis is given it.
+
+    Raises
+    ------
+    BindingError, MediaError
+        It cannot be adjusted, or the crop lies outside of the picture.
+    """
+    instance = next(item for item in state.instances if item.id == number)
+    changed = instance.with_adjustments(slot, adjustments)
+    bound = changed.bindings.get(slot)
+    if isinstance(bound, Media) and bound.size is not None:
+        adjustments.pixel_map(bound.size)
+    return replace_instance(state, changed)
 
 
 def check_acyclic(state: State) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from cvstudio.analyses.instance import AnalysisInstance
-from cvstudio.analyses.read_input import read_input
+from cvstudio.analyses.read_input import read_input, result_on
 from cvstudio.analyses.stages import Inputs, Stage, run_stage, stage_keys
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.lanes import Event, Job, Lanes
@@ -120,20 +120,26 @@ class Pipeline(QObject):
         readers = self._readers()
         times = {slot: pts for slot, _, pts in request.sources}
         samples: dict[str, Any] = {}
-        for name, before in request.upstream:
+        shared = request.shares(index)
+        if shared:
+            times[request.canvas_slot] = request.source_of(index).pts
+        for name, before in () if shared else request.upstream:
             result = self.cache.get(stage_keys(before)[-1])
             if result is None or not result.complete:
                 return  # it left the cache meanwhile: resolving again asks for it
-            samples[name] = result.value
+            samples[name] = result_on(instance, name, result.value)
         for slot in instance.spec.inputs:
             bound = instance.bindings.get(slot.name)
-            if bound is None or slot.name in samples:
+            if bound is None or slot.name in samples or (shared and slot.name != request.canvas_slot):
                 continue
             at = times[slot.name]
             camera = isinstance(bound, Media) and bound.kind is MediaKind.CAMERA
             if camera and isinstance(bound, Media) and self.cache.get(sample_key(bound, at)) is None:
                 return  # what a camera has shown cannot be read again
-            samples[slot.name] = read_input(bound, at, readers, self.cache, streamed=slot.streamed)
+            adjustments = instance.adjustments_of(slot.name)
+            samples[slot.name] = read_input(
+                bound, at, readers, self.cache, streamed=slot.streamed, adjustments=adjustments
+            )
         model = instance.model_spec
         if stage.uses_network and self.network_key(instance) != request.network:
             return  # another way to compute, device or checkpoint by now: resolving again asks for that

@@ -73,6 +73,8 @@ class Host:
         self._precisions = dict(precisions or {})
         self._found: dict[tuple[str, ...], Precision] = {}
         self._unmeasured: dict[tuple[str, ...], tuple[ModelSpec, Path | None]] = {}
+        # What "auto" stands for is the same for all models on one trunk, as one's trunk may be computed by another.
+        self._trunk_precisions: dict[tuple[str, ...], Precision] = {}
         self._networks: OrderedDict[tuple[str, ...], Any] = OrderedDict()
         # Held for seconds, while a network is loaded.
         self._loading = threading.RLock()
@@ -242,7 +244,13 @@ class Host:
             if instead and self._notice is not None:
                 self._notice(f"{spec.title} was computed in {wanted}; {instead}")
         else:
-            choose_precision(network, spec, asked[2], wanted, progress, measure=self.measure)
+            trunk = spec.trunk.network_key(asked) if spec.trunk is not None else ()
+            if trunk in self._trunk_precisions:
+                force_precision(network, self._trunk_precisions[trunk], progress)
+            else:
+                choose_precision(network, spec, asked[2], wanted, progress, measure=self.measure)
+            if trunk:
+                self._trunk_precisions.setdefault(trunk, network.precision)
             if network.precision == UNTUNED:
                 measurable = choice(network)
                 with self._choices:
