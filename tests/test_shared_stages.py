@@ -177,10 +177,10 @@ def test_what_auto_stands_for_is_one_for_all_models_on_a_trunk(analyses, monkeyp
     host = Host("cpu")
     for model in (light, colour):
         host.network(model, None, Progress())
-        assert host.how(model) == ways[0]
+        assert host.precision_of(model) == ways[0]
     other = dataclasses.replace(colour, trunk=dataclasses.replace(analyses.MEANS, key="other"), revision="2")
     host.network(other, None, Progress())
-    assert host.how(other) == ways[1]
+    assert host.precision_of(other) == ways[1]
 
 
 def use_precision(network: Any, way: Precision) -> None:
