@@ -1,7 +1,7 @@
-"""Parameters: each is declared once, as an annotated field of a frozen dataclass.
+"""Parameters, each declared once as an annotated field of a frozen dataclass.
 
-From the one declaration come the control in the window, the tool on the canvas, the command line flag, the
-check of values from a file, and the text of the tooltip::
+Control in the window, tool on the canvas, command line flag, validation of values from files and tooltip are all
+derived from the declaration::
 
     @dataclass(frozen=True)
     class Select:
@@ -47,10 +47,10 @@ Element = Literal["text", "int", "float"]
 
 @dataclass(frozen=True)
 class Range:
-    """Allowed values of a number, or of both ends of an interval: `low`..`high`, both included.
+    """Allowed values of a number, or of both ends of an interval: `low`..`high`, inclusive.
 
     `from_model` names an entry of `ModelSpec.ranges` that replaces these bounds for that model;
-    `from_input` names a slot whose sample gives them (the extent of a depth map).
+    `from_input` names the slot whose sample provides them (the extent of a depth map).
     """
 
     low: float
@@ -63,11 +63,11 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """Allowed values of a text: `options`, or those of the model (`from_model`): its "labels", or an entry of
+    """Allowed values of a text: `options`, or options of the model. `from_model` names them: "labels", or an entry of
     `ModelSpec.options`.
 
-    `titles` are what the window calls the options, in their order; without them, they are called what they are. Where
-    `empty` says what it stands for, no text at all is allowed, too.
+    `titles` are the names of the options in the window, in the same order; by default the options themselves. Where
+    `empty` is given, the empty text is allowed, too, and `empty` is its title.
     """
 
     options: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class Pick:
-    """A place on the picture in image pixels; the canvas makes the tool from it.
+    """A position or shape in the picture, in image pixels; it has a tool on the canvas.
 
     `slot` is the one whose picture it lies on, the first where empty. Of strokes, `labels` are what may be marked with
     them, the first without a word; empty where all mark the same.
@@ -91,7 +91,7 @@ class Pick:
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder of the user's, by its path; no text at all stands for `empty`."""
+    """A folder of the user, by its path; `empty` is the title of the empty text."""
 
     empty: str = ""
 
@@ -122,7 +122,7 @@ class Items:
 
 @dataclass(frozen=True)
 class Doc:
-    """What is said of a parameter: its title, what it does, and what to try. `more` folds it away."""
+    """Documentation of a parameter: title, effect (`what`) and a suggestion (`hint`). `more` folds it away."""
 
     title: str
     what: str = ""
@@ -132,7 +132,7 @@ class Doc:
 
 @dataclass(frozen=True)
 class Field:
-    """One declared parameter, read from the annotations of its class."""
+    """A declared parameter, from the annotations of its class."""
 
     name: str
     kind: Kind
@@ -185,12 +185,12 @@ def _kind(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Kind, Element, bo
 
 
 def fields_of(params_type: type[Any]) -> tuple[Field, ...]:
-    """The declared parameters of a frozen dataclass, in order.
+    """Declared parameters of a frozen dataclass, in order.
 
     Raises
     ------
     TypeError
-        A field is not annotated with a `Doc`, or has a type that no control exists for.
+        A field has no `Doc`, or a type without a control.
     """
     return _fields_of(cast(Hashable, params_type))
 
@@ -389,4 +389,4 @@ def from_mapping(params_type: type[P], values: Mapping[str, Any]) -> P:
 
 @dataclass(frozen=True)
 class NoParams:
-    """Parameters of a stage that has none."""
+    """Parameters of a stage without parameters."""
