@@ -106,7 +106,7 @@ def _print_card(entry: CatalogueEntry, depth: int | None, progress: Progress) ->
 
 def tree_lines(inspection: Inspection, depth: int | None = None) -> Iterator[str]:
     """Lines of the tree of layers, each with its output, parameters, multiply-adds and receptive field."""
-    rows = [("NetworkLayer", "Output", "Params", "MACs", "Sees, pixels")]
+    rows = [("Layer", "Output", "Params", "MACs", "Sees, pixels")]
     rows += [
         (
             f"{'  ' * level}{layer.name or 'network'} {layer.kind}{_runs(layer)}",
