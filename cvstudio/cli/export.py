@@ -1,4 +1,4 @@
-"""Where `cvstudio run` writes: formats and their options, parts of videos, and folders as batches."""
+"""Output of `cvstudio run`: formats and their options, ranges of videos, and batches of files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def add_format_options(parser: argparse.ArgumentParser, result_type: type[Any]) -> None:
-    """Add the flags of every format that can hold a result of this type: ``--FORMAT-OPTION``."""
+    """Add the option flags of every format that accepts results of `result_type`: ``--FORMAT-OPTION``."""
     from cvstudio.exporters import EXPORTERS
 
     for exporter in EXPORTERS:
@@ -34,7 +34,7 @@ def add_format_options(parser: argparse.ArgumentParser, result_type: type[Any]) 
 
 
 def _format_options(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """The options that were given, by format and name. Raises ParamsError."""
+    """The options on the command line, by format and name. Raises ParamsError."""
     from cvstudio.exporters import EXPORTERS
 
     found: dict[str, dict[str, Any]] = dict(getattr(options, "format_options", {}))
@@ -47,7 +47,7 @@ def _format_options(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
 
 
 def take_export(options: argparse.Namespace, recipe: Path) -> None:
-    """Take format, options and part of the video from a recipe where the command line says nothing else."""
+    """Fill in format, options and range of the video from a recipe where the command line gives none."""
     from cvstudio.running.recipe import FORMAT, read_json
 
     told = read_json(recipe, FORMAT).get("export", {})
@@ -61,7 +61,7 @@ def take_export(options: argparse.Namespace, recipe: Path) -> None:
 
 
 def spread(paths: Sequence[Path]) -> list[Path]:
-    """The paths, with patterns filled in where the shell did not do it. Raises MediaError where one fits nothing."""
+    """The paths, with glob patterns expanded where the shell has not. Raises MediaError where one matches no file."""
     found: list[Path] = []
     for path in paths:
         if path.exists() or not glob.has_magic(str(path)):
@@ -89,7 +89,7 @@ def _targets(out: Path, stem: str, keys: Sequence[str] | None, result_type: type
 
 
 def _part(options: argparse.Namespace) -> tuple[float, float | None]:
-    """Where the part of the video begins and ends, in seconds. Raises ParamsError."""
+    """Start and end of the range of the video in seconds, None for its end. Raises ParamsError."""
     start, stop = options.start or 0.0, options.stop
     bad = next((value for value in (start, stop) if value is not None and not (0 <= value < math.inf)), None)
     if bad is not None or (stop is not None and stop <= start):
@@ -100,7 +100,7 @@ def _part(options: argparse.Namespace) -> tuple[float, float | None]:
 def write_result(
     runner: Runner, instance: AnalysisInstance, options: argparse.Namespace, progress: Progress
 ) -> list[Path]:
-    """Run `instance` and write it as the options say; the written files and folders. Raises UserError."""
+    """Run `instance`, write its result according to `options` and return the written paths. Raises UserError."""
     from cvstudio.exporters import ExportItem
     from cvstudio.exporters.export_all import export_all
     from cvstudio.media import MediaKind
@@ -156,7 +156,7 @@ def run_batch(
     bar: Bar,
     progress: Progress,
 ) -> int:
-    """Run a batch; 1 where a file failed. Every failure is one line on stderr. Raises UserError, Cancelled."""
+    """Run a batch and return the exit code: 1 where a file failed, which stderr lists. Raises UserError, Cancelled."""
     from cvstudio.analyses import ANALYSES
     from cvstudio.analyses.instance import AnalysisInstance
     from cvstudio.exporters import default_exporters
