@@ -1,4 +1,4 @@
-"""The networks and classical models: one file for each family, registered here by their declaration."""
+"""Registry of the networks and classical models: one file for each family, which registers its declaration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _folders() -> list[str]:
 
 
 MODELS: Registry[ModelSpec] = Registry("model", __name__, folders=_folders)
-"""Registered by the modules in the folders of the tasks and in `custom`."""
+"""All models, filled by the modules in the folders of the tasks and in `custom`."""
 
 
 def models_for(task: str) -> list[ModelSpec]:

@@ -1,4 +1,4 @@
-"""What a model declares of itself."""
+"""Declaration of a model, and the interfaces of a loaded one."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from cvstudio.weights.declaration import Weights
 
 @dataclass(frozen=True)
 class Architecture:
-    """The bare network, for what looks at its layers or counts them; no checkpoint is needed.
+    """How to build the bare network without a checkpoint, to inspect its layers and count their work.
 
     Parameters
     ----------
     build : callable () -> torch.nn.Module
-        The module that `ModelSpec.load` fills, with random weights, in evaluation mode; also under
+        The module that `ModelSpec.load` fills, with random weights, in evaluation mode. It must also build under
         ``torch.device("meta")``, where it takes no memory.
-    input_size : (height, width) in pixels of the picture that figures refer to
-    call : callable (module, pixels float32 (1, 3, height, width)) -> anything, optional
-        Runs the module up to what it answers, for one that takes something else than the pixels.
-    parameters, macs : as published, `macs` (multiply-adds) for `input_size`; 0 where they are to be counted
+    input_size : (height, width) in pixels of the input that `macs` and receptive fields refer to
+    call : callable (module, pixels float32 (1, 3, height, width)) -> output, optional
+        Forward pass of a module that does not take the pixels alone; the default is ``module(pixels)``.
+    parameters, macs : published counts, `macs` (multiply-adds) at `input_size`; 0 where they are to be counted
     """
 
     build: Callable[[], Any]
@@ -58,7 +58,7 @@ class SharedTrunk:
 
 
 class Network(Protocol):
-    """A loaded model. `labels` are its classes by index."""
+    """A loaded model. `labels` are its class names by index."""
 
     @property
     def labels(self) -> tuple[str, ...]: ...
@@ -79,36 +79,36 @@ class Detector(Network, Protocol):
     """A loaded detector."""
 
     def predict(self, image: Image, params: Any, progress: Progress) -> Detections:
-        """Candidates before score threshold and NMS, scores descending, at most `MAX_CANDIDATES`."""
+        """Candidate boxes before score threshold and NMS, by descending score, at most `MAX_CANDIDATES`."""
         ...
 
 
 MAX_CANDIDATES = 2000
-"""Candidates that are cached; NMS over more is too slow for a slider."""
+"""Largest number of cached candidates; NMS over more is too slow for a slider."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model: data only; `load` brings the behaviour and everything heavy.
+    """Declaration of a model: data only; `load` brings the behaviour and the heavy imports.
 
     Parameters
     ----------
     key, title, family, paper, year
-    task : "detect", …; an analysis picks its models by it
+    task : key in `TASKS`, e.g. "detect"; an analysis offers the models of its task
     load : callable (device, checkpoint path or None) -> Network
         Runs on the accelerator thread. Raises WeightsError.
     weights : published checkpoints, the default first; empty where a dependency carries the model
-    params : of the predict stage
-    ranges : replaces `Range` bounds by name (see `Range.from_model`)
-    defaults : values of later stages' parameters that suit this model, by name
-    labels : the classes, where known before loading
-    options : values of a parameter that are this model's own, by name (see `Choices.from_model`)
-    capabilities : what analyses may ask of the network: "gradients" and "hooks" (a torch module that can be looked
-        into), "logits", "maps", "features", "anchors", "attention"; and "reentrant": several threads may run it at
-        once, as it keeps nothing from one call to the next
-    revision : another text whenever the same key and weights stand for another network
-    architecture : the bare network, where it runs through torch
-    trunk : what it has in common with other models
+    params : parameter class of the predict stage
+    ranges : this model's bounds of parameters, by name (see `Range.from_model`)
+    defaults : this model's default values of parameters of later stages, by name
+    labels : class names by index, where known before loading
+    options : this model's choices of parameters, by name (see `Choices.from_model`)
+    capabilities : what analyses may require: "gradients" and "hooks" (a torch module that can be inspected),
+        "logits", "maps", "features", "anchors", "attention"; and "reentrant": stateless between calls, so that
+        several threads may run it at once
+    revision : text that changes whenever the same key and weights stand for another network
+    architecture : how to build the bare network; None where it is no torch module
+    trunk : first part of the network that other models share; None where it shares none
     """
 
     key: str

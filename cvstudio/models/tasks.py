@@ -1,4 +1,4 @@
-"""The tasks of networks, each declared once: what they are called, where they stand, and what comes out."""
+"""Tasks of networks, each declared once: its names, the folder of its models, and the type of its result."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from cvstudio.results.segmentation import Segmentation
 
 @dataclass(frozen=True)
 class Task:
-    """A task of networks.
+    """A task of networks, such as detection.
 
     Parameters
     ----------
     key : as `ModelSpec.task` and `Analysis.task` state it, e.g. "detect"
-    title : what is done, for lists of models: "Detection"
-    noun : what does it: "Detector"
-    order : place in the catalogue, where the lowest comes first
+    title : name of the task in lists of models: "Detection"
+    noun : name of a model of this task: "Detector"
+    order : position in the catalogue, ascending
     folder : the package of its models under `cvstudio.models`
     result : type of the result of the analysis that runs its models
     """
@@ -46,4 +46,4 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         )
     }
 )
-"""By key, in the order in which a user is offered them."""
+"""All tasks by key, in the order in which the window offers them."""

@@ -1,4 +1,4 @@
-"""What a user has to know of a model before using it: licence, size, and where its weights are."""
+"""Terms of use of a model: licence, download size, and where its weights are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cvstudio.weights.store import cached_path
 
 
 class Place(Enum):
-    """Where the weights of a model are; the value is how it is told."""
+    """Location of the weights of a model; the value is its text for the user."""
 
     EMBEDDED = "comes with the program"
     HERE = "on this machine"
@@ -24,7 +24,15 @@ class Place(Enum):
 
 @dataclass(frozen=True)
 class Terms:
-    """`licence` is empty and `size_bytes` 0 where a library carries the model."""
+    """Terms of use of one weights file.
+
+    Parameters
+    ----------
+    licence : empty where a library carries the model
+    non_commercial : whether the licence forbids commercial use
+    size_bytes : 0 where a library carries the model
+    place : where the weights are
+    """
 
     licence: str
     non_commercial: bool
@@ -32,27 +40,27 @@ class Terms:
     place: Place
 
     def __str__(self) -> str:
-        """In one line."""
+        """One line for the user."""
         size = f"{self.size_bytes / 1e6:.1f} MB" if self.size_bytes else ""
         return ", ".join(part for part in (self.licence, size, self.place.value) if part)
 
 
 def terms(model: ModelSpec) -> Terms:
-    """The terms of a model's default weights; cheap, and without torch."""
+    """Terms of a model's default weights; cheap, and without torch."""
     return file_terms(model, model.weights[0]) if model.weights else Terms("", False, 0, Place.LIBRARY)
 
 
 def file_terms(model: ModelSpec, weights: Weights) -> Terms:
-    """The terms of one of a model's files."""
+    """Terms of one weights file of a model."""
     if weights.path is not None:
         place = Place.HERE if cached_path(weights) else Place.GONE
         return Terms(weights.licence, False, weights.size_bytes, place)
     if not weights.url:
         try:
-            known = card(model.key)
-        except WeightsError:  # told when the model is loaded
-            known = None
-        forbidden = known is not None and known.non_commercial
+            model_card = card(model.key)
+        except WeightsError:  # reported when the model is loaded
+            model_card = None
+        forbidden = model_card is not None and model_card.non_commercial
         return Terms(weights.licence, forbidden, weights.size_bytes, Place.EMBEDDED)
     place = Place.HERE if cached_path(weights) else Place.ABSENT
     return Terms(weights.licence, "non-commercial" in weights.licence, weights.size_bytes, place)

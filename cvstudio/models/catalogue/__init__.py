@@ -1,1 +1,1 @@
-"""All models as one table: what each is for, how large, how good, under what licence, and whether it is here."""
+"""Catalogue: all models in one table, with task, size, published scores, licence and place of the weights."""

@@ -1,4 +1,4 @@
-"""What the summary chart shows: how good models are against what they cost."""
+"""Data of the summary chart: score of each model against its cost."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from enum import Enum
 from cvstudio.models.catalogue.entries import CatalogueEntry
 
 LEAST = 2
-"""Models that a metric needs before there is something to compare."""
+"""Fewest models with a metric for which a chart is worth drawing."""
 
 
 class Cost(Enum):
-    """What the horizontal axis is; the value is how it is told."""
+    """Quantity of the horizontal axis; the value is its title."""
 
     MACS = "Multiply-adds"
     PARAMETERS = "Parameters"
@@ -23,7 +23,7 @@ class Cost(Enum):
 
 @dataclass(frozen=True)
 class Bubble:
-    """A model on the chart: `cost` (see `Cost`), `score` in percent, and `size_bytes` of its weights as the area."""
+    """A model on the chart: `cost` in the axis' unit, `score` in percent, `size_bytes` of its weights as the area."""
 
     entry: CatalogueEntry
     cost: float
@@ -32,7 +32,7 @@ class Bubble:
 
 
 def metrics(entries: Iterable[CatalogueEntry]) -> tuple[str, ...]:
-    """The metrics by which at least `LEAST` models can be compared, the most frequent first."""
+    """Metrics that at least `LEAST` models state, the most frequent first."""
     counts = Counter(name for entry in entries for name in entry.scores)
     return tuple(name for name, count in counts.most_common() if count >= LEAST)
 
@@ -40,23 +40,23 @@ def metrics(entries: Iterable[CatalogueEntry]) -> tuple[str, ...]:
 def bubbles(
     entries: Iterable[CatalogueEntry], metric: str, cost: Cost
 ) -> tuple[tuple[Bubble, ...], tuple[CatalogueEntry, ...]]:
-    """The models of the metric's tasks that have all figures, the largest first, and those that lack one."""
-    known = tuple(entries)
-    tasks = {entry.spec.task for entry in known if metric in entry.scores}
-    found, without = [], []
-    for entry in known:
+    """Models of the metric's tasks with score and cost, the largest first, and those that lack one of them."""
+    candidates = tuple(entries)
+    tasks = {entry.spec.task for entry in candidates if metric in entry.scores}
+    drawn, incomplete = [], []
+    for entry in candidates:
         if entry.spec.task not in tasks:
             continue
-        price, score = cost_of(entry, cost), entry.scores.get(metric)
-        if price and score is not None:
-            found.append(Bubble(entry, price, score, _size(entry)))
+        model_cost, score = cost_of(entry, cost), entry.scores.get(metric)
+        if model_cost and score is not None:
+            drawn.append(Bubble(entry, model_cost, score, _size(entry)))
         else:
-            without.append(entry)
-    return tuple(sorted(found, key=lambda bubble: -bubble.size_bytes)), tuple(without)
+            incomplete.append(entry)
+    return tuple(sorted(drawn, key=lambda bubble: -bubble.size_bytes)), tuple(incomplete)
 
 
 def cost_of(entry: CatalogueEntry, cost: Cost) -> float | None:
-    """What a model costs; None where it is not known."""
+    """Cost of a model; None where it is unknown."""
     if cost is Cost.MS:
         return entry.speed.ms if entry.speed else None
     if entry.figures is None:
@@ -65,5 +65,5 @@ def cost_of(entry: CatalogueEntry, cost: Cost) -> float | None:
 
 
 def _size(entry: CatalogueEntry) -> float:
-    # Four bytes for each parameter, where there is no file.
+    # Four bytes per parameter where there is no weights file.
     return float(entry.terms.size_bytes or 4 * (entry.figures.parameters if entry.figures else 0))

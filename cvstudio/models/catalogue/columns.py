@@ -1,4 +1,4 @@
-"""The columns of the catalogue, for the window and the command line alike."""
+"""Columns of the catalogue, shared by the window and the command line."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class ColumnError(UserError):
 
 @dataclass(frozen=True)
 class CatalogueColumn:
-    """A column.
+    """A column of the catalogue.
 
     Parameters
     ----------
-    key, title : on the command line, and above the column
-    text : what is shown of an entry; empty where nothing is known
-    value : what it is sorted by; None goes last in either order
-    number : stands on the right
-    doc : what it means
+    key, title : name on the command line, and heading
+    text : cell text of an entry; empty where it is unknown
+    value : sort key of an entry; None goes last in either order
+    number : whether cells are aligned to the right
+    doc : tooltip of the heading
     width : pixels in the window
     """
 
@@ -39,7 +39,7 @@ class CatalogueColumn:
 
 
 def count_text(count: float) -> str:
-    """A large number in three figures: "912 k", "25.6 M", "4.09 G"."""
+    """A large number to three significant digits: "912 k", "25.6 M", "4.09 G"."""
     for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if count >= 0.9995 * size:
             value = count / size
@@ -52,7 +52,7 @@ def bytes_text(count: int) -> str:
 
 
 def speed_text(entry: CatalogueEntry) -> str:
-    """Milliseconds; with a sign before them where only the bare network was measured."""
+    """Milliseconds, marked with ≈ where only the bare network was measured."""
     if entry.speed is None:
         return ""
     return ("≈ " if entry.speed.what == "network" else "") + ms_text(entry.speed.ms / 1000)
@@ -141,7 +141,7 @@ def columns_of(keys: Sequence[str]) -> tuple[CatalogueColumn, ...]:
 def ordered(
     entries: Sequence[CatalogueEntry], column: CatalogueColumn, *, descending: bool = False
 ) -> list[CatalogueEntry]:
-    """Sorted by a column; those of which nothing is known come last, and equal ones keep their order."""
+    """Entries sorted by a column; those without a value come last, and equal ones keep their order."""
     known = [entry for entry in entries if column.value(entry) is not None]
     unknown = [entry for entry in entries if column.value(entry) is None]
     return [*sorted(known, key=column.value, reverse=descending), *unknown]

@@ -1,4 +1,4 @@
-"""The rows of the catalogue, and which of them are wanted."""
+"""Rows of the catalogue, and the filter of them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LicenceKind = Literal["", "free", "non-commercial", "library"]
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """A model with what is known of it now.
+    """A model with its terms, figures and speed at this moment.
 
-    `figures` is None where nothing is known (yet); `speed` None where it was not measured on this device.
+    `figures` is None until they are counted; `speed` None where it was not measured on this device.
     """
 
     spec: ModelSpec
@@ -34,12 +34,12 @@ class CatalogueEntry:
 
     @property
     def scores(self) -> Mapping[str, float]:
-        """Published figures of the default weights in percent, by the metric's name."""
+        """Published scores of the default weights in percent, by metric."""
         return self.spec.weights[0].scores if self.spec.weights else {}
 
     @property
     def score(self) -> tuple[str, float] | None:
-        """The first published figure, by which models of a task are compared."""
+        """Metric and value of the first published score, by which the models of a task are compared."""
         return next(iter(self.scores.items()), None)
 
     @property
@@ -52,34 +52,36 @@ class CatalogueEntry:
 
     @functools.cached_property
     def searched(self) -> str:
-        """Everything that a search looks at, in small letters; not what a model learnt from, as that may be another."""
+        """Text that a search matches, casefolded; without the training data, whose name may be another model's."""
         spec = self.spec
         parts = (spec.title, spec.key, spec.family, spec.paper, spec.summary, self.task_title, self.terms.licence)
         return " ".join((*parts, *spec.keywords, str(spec.year))).casefold()
 
 
 def task_title(task: str) -> str:
-    """What a task is called; one of another package that is not declared here goes by its key."""
+    """Title of a task; the key of one that another package uses without declaring it."""
     return TASKS[task].title if task in TASKS else task
 
 
 def entry_of(spec: ModelSpec, device: str, precision: str, speeds: Mapping[str, Speed] | None = None) -> CatalogueEntry:
-    """A model with what is known of it; reads files, but imports nothing heavy."""
+    """The row of a model; reads files, but imports nothing heavy."""
     known = known_speeds() if speeds is None else speeds
     return CatalogueEntry(spec, terms(spec), known_figures(spec), known.get(speed_key(spec, device, precision)))
 
 
 def entries_of(specs: Iterable[ModelSpec], device: str = "auto", precision: str = "auto") -> tuple[CatalogueEntry, ...]:
-    """The models with what is known of each on a device that runs in a precision.
+    """The rows of models, with speeds measured on a device in a precision.
 
-    First what was published figures of and is ready at once: it comes with the program or is on the disk. Then the
-    user's own and whatever else is on the disk, what can be got, and at last that of which nothing was measured.
-    Within each the order is that of the tasks and families.
+    First the models with published scores whose weights come with the program or are on the disk, then the others on
+    the disk (the user's own among them), then those to download with scores, those without, and last those whose file
+    is gone. Within each group they are ordered by task and family.
     """
     speeds = known_speeds()
-    found = [entry_of(spec, device, precision, speeds) for spec in specs]
-    order = {task: place for place, task in enumerate(tasks_of(found))}
-    return tuple(sorted(found, key=lambda entry: (_rank(entry), order[entry.spec.task], entry.spec.family.casefold())))
+    entries = [entry_of(spec, device, precision, speeds) for spec in specs]
+    order = {task: place for place, task in enumerate(tasks_of(entries))}
+    return tuple(
+        sorted(entries, key=lambda entry: (_rank(entry), order[entry.spec.task], entry.spec.family.casefold()))
+    )
 
 
 def _rank(entry: CatalogueEntry) -> int:
@@ -92,19 +94,19 @@ def _rank(entry: CatalogueEntry) -> int:
 
 
 def tasks_of(entries: Iterable[CatalogueEntry]) -> tuple[str, ...]:
-    """The tasks that there are, in their order; at last those of other packages that are not declared here."""
+    """Keys of the tasks that occur, in the order of `TASKS`; last those that are not declared there."""
     last = max(task.order for task in TASKS.values()) + 1
-    found = {entry.spec.task for entry in entries}
-    return tuple(sorted(found, key=lambda key: (TASKS[key].order if key in TASKS else last, key)))
+    keys = {entry.spec.task for entry in entries}
+    return tuple(sorted(keys, key=lambda key: (TASKS[key].order if key in TASKS else last, key)))
 
 
 @dataclass(frozen=True)
 class CatalogueFilter:
-    """Which entries are shown; what is empty or None asks nothing.
+    """Filter of the catalogue; an empty or None field matches every entry.
 
     Parameters
     ----------
-    text : words that all have to occur
+    text : words that must all occur
     task, family : as the models state them
     licence : "free": no licence forbids commercial use; "non-commercial"; "library": comes with a library
     place : where the weights are
@@ -117,6 +119,7 @@ class CatalogueFilter:
     place: Place | None = None
 
     def takes(self, entry: CatalogueEntry) -> bool:
+        """Whether an entry passes the filter."""
         if self.task and entry.spec.task != self.task:
             return False
         if self.family and entry.spec.family != self.family:
@@ -135,6 +138,6 @@ def licence_kind(entry: CatalogueEntry) -> LicenceKind:
 
 
 def families(entries: Iterable[CatalogueEntry], task: str = "") -> tuple[str, ...]:
-    """The families that there are, of a task or of all."""
-    found = {entry.spec.family for entry in entries if entry.spec.family and task in ("", entry.spec.task)}
-    return tuple(sorted(found, key=str.casefold))
+    """Families that occur among the models of a task, or of all, in alphabetical order."""
+    names = {entry.spec.family for entry in entries if entry.spec.family and task in ("", entry.spec.task)}
+    return tuple(sorted(names, key=str.casefold))

@@ -1,4 +1,4 @@
-"""Which of the registered models does a checkpoint fit?"""
+"""Identification of a checkpoint: the registered models that it fits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cvstudio.weights.store import file_sha256
 
 MOST_NEAREST = 3
 LEAST_SHARE = 0.2
-"""A model that has less than this in common with a checkpoint is not worth a table."""
+"""Smallest fraction of tensors in common with a checkpoint at which a model is reported."""
 
 MOST_BESIDE = 2.5
 TIMM_NAME = re.compile(r"[a-z0-9_]+\.\w+")
@@ -29,7 +29,7 @@ ALL_LINES = 10_000
 
 @dataclass(frozen=True)
 class Fit:
-    """A model, and what differs between it and the checkpoint: nothing where it fits."""
+    """A model with its differences from the checkpoint; it fits where there are none."""
 
     model: ModelSpec
     differences: Differences
@@ -37,14 +37,14 @@ class Fit:
 
 @dataclass(frozen=True)
 class Identified:
-    """What a file is, and what it is good for.
+    """Kind of a file, and the models that it fits.
 
     Parameters
     ----------
-    n_tensors, n_numbers : in the state dict; 0 where it is a network with layers of its own
-    notes : what the user should know of it, in sentences
-    licence : of a published checkpoint; empty where it is not known
-    fits : of the models that it was compared with, those that it fits, or else the nearest, the best first
+    n_tensors, n_numbers : tensors, and numbers in them, of the state dict; 0 for an ONNX or TorchScript network
+    notes : sentences for the user
+    licence : of a published checkpoint; empty where it is unknown
+    fits : the models that it fits, or else the nearest ones, the best first
     """
 
     path: Path
@@ -57,21 +57,21 @@ class Identified:
 
     @property
     def fitting(self) -> tuple[ModelSpec, ...]:
-        """The models that load it as it is."""
+        """Models that load the file without differences."""
         return tuple(fit.model for fit in self.fits if not fit.differences.rows)
 
     @property
     def is_network(self) -> bool:
-        """Whether it brings its own layers along, and so can be a model of the user's own."""
+        """Whether the file contains layers, not weights alone, and so can become a custom model."""
         return self.kind in (Kind.ONNX, Kind.TORCHSCRIPT)
 
     def headline(self) -> str:
-        """What it is, in one line."""
+        """Name, kind and size of the file, in one line."""
         size = f", {self.n_tensors} tensors, {self.n_numbers / 1e6:.1f} M numbers" if self.n_tensors else ""
         return f"{self.path.name}: {self.kind.value}{size}"
 
     def verdict(self) -> str:
-        """What it is good for, in one sentence."""
+        """Which models the file fits, in one sentence."""
         if self.is_network:
             return f"{self.path.name} brings its own layers along: add it as a model of your own."
         if self.fitting:
@@ -79,7 +79,7 @@ class Identified:
         return "It fits none of the models; choose a checkpoint of one of them."
 
     def text(self) -> str:
-        """All of it, with what differs from the nearest model."""
+        """Headline, notes and verdict, with the differences from the nearest model."""
         lines = [self.headline(), *self.notes, self.verdict()]
         if not self.fitting and self.fits:
             nearest = self.fits[0].differences
@@ -88,7 +88,7 @@ class Identified:
 
 
 def identify(path: Path, progress: Progress, *, only: ModelSpec | None = None) -> Identified:
-    """Read `path` without running what it holds, and compare it with every model, or with `only` one.
+    """Read `path` without executing its code, and compare it with every model, or with `only` one.
 
     Raises
     ------
@@ -101,29 +101,37 @@ def identify(path: Path, progress: Progress, *, only: ModelSpec | None = None) -
     if kind is Kind.ONNX:
         return Identified(path, kind)
     progress(None, f"reading {path.name}")
-    found = read_checkpoint(path)
-    notes = found.notes
-    if found.origin:
-        notes += (f"Its configuration calls it {found.origin}.",)
-    published = _published_as(found)
+    checkpoint = read_checkpoint(path)
+    notes = checkpoint.notes
+    if checkpoint.origin:
+        notes += (f"Its configuration calls it {checkpoint.origin}.",)
+    published = _published_as(checkpoint)
     licence = ""
     if published is not None:
         model, licence = published
         notes += (f"It is the published checkpoint of {model.title}.",)
     if not only and not published:
-        _ask_timm(found.origin, progress)
-    compared = _compare(found, [only] if only else [published[0]] if published else list(MODELS), progress)
-    fitting = [fit for fit in compared if not fit.differences.rows]
-    nearest = [fit for fit in compared if only or fit.differences.share >= LEAST_SHARE][:MOST_NEAREST]
-    numbers = sum(tensor.numel() for tensor in found.tensors.values())
-    return Identified(found.path, found.kind, len(found.tensors), numbers, notes, licence, tuple(fitting or nearest))
+        _register_timm_model(checkpoint.origin, progress)
+    fits = _compare(checkpoint, [only] if only else [published[0]] if published else list(MODELS), progress)
+    exact_fits = [fit for fit in fits if not fit.differences.rows]
+    nearest_fits = [fit for fit in fits if only or fit.differences.share >= LEAST_SHARE][:MOST_NEAREST]
+    numbers = sum(tensor.numel() for tensor in checkpoint.tensors.values())
+    return Identified(
+        checkpoint.path,
+        checkpoint.kind,
+        len(checkpoint.tensors),
+        numbers,
+        notes,
+        licence,
+        tuple(exact_fits or nearest_fits),
+    )
 
 
-def _published_as(found: Checkpoint) -> tuple[ModelSpec, str] | None:
+def _published_as(checkpoint: Checkpoint) -> tuple[ModelSpec, str] | None:
     """The model whose published weights have the same hash, and their licence."""
-    if not found.path.is_file():
+    if not checkpoint.path.is_file():
         return None
-    digest = file_sha256(found.path)
+    digest = file_sha256(checkpoint.path)
     return next(
         (
             (model, weights.licence)
@@ -135,55 +143,59 @@ def _published_as(found: Checkpoint) -> tuple[ModelSpec, str] | None:
     )
 
 
-def _ask_timm(origin: str, progress: Progress) -> None:
-    """Let the model that the configuration of a folder names be registered, where timm has it."""
+def _register_timm_model(origin: str, progress: Progress) -> None:
+    """Register the model that a folder's configuration names, where timm has it."""
     if TIMM_NAME.fullmatch(origin):
         progress(None, f"asking timm for {origin}")
         with contextlib.suppress(UserError):
             _ = MODELS[f"timm-{origin}"]
 
 
-def _compare(found: Checkpoint, models: Iterable[ModelSpec], progress: Progress) -> list[Fit]:
-    """The models that can be asked, the nearest first: all of them, unless one fits and others cannot."""
+def _compare(checkpoint: Checkpoint, models: Iterable[ModelSpec], progress: Progress) -> list[Fit]:
+    """Differences from each model that can be probed, the nearest first; once one fits, other sizes are skipped."""
     fits: list[Fit] = []
-    size = sum(tensor.numel() for tensor in found.tensors.values())
-    asked = sorted((model for model in models if model.weights), key=lambda model: abs(_parameters(model, size) - size))
-    for number, model in enumerate(asked):
+    size = sum(tensor.numel() for tensor in checkpoint.tensors.values())
+    candidates = sorted(
+        (model for model in models if model.weights), key=lambda model: abs(_parameters(model, size) - size)
+    )
+    for number, model in enumerate(candidates):
         if not _may_fit(_parameters(model, size), size) and any(not fit.differences.rows for fit in fits):
             continue
-        progress(number / len(asked), f"comparing with {model.title}")
-        differences = differences_from(model, found)
+        progress(number / len(candidates), f"comparing with {model.title}")
+        differences = differences_from(model, checkpoint)
         if differences is not None:
             fits.append(Fit(model, differences))
     return sorted(fits, key=lambda fit: -fit.differences.share)
 
 
 def _parameters(model: ModelSpec, otherwise: int) -> int:
-    """How many parameters `model` has; `otherwise` where it does not tell."""
+    """Declared parameter count of `model`; `otherwise` where it has none."""
     return (model.architecture.parameters if model.architecture else 0) or otherwise
 
 
 def _may_fit(parameters: int, size: int) -> bool:
-    """Whether a checkpoint of `size` numbers can be of a network with so many parameters: it holds all of them, and
-    beside them running means and what serves training only, which GoogLeNet has as many of."""
+    """Whether a checkpoint of `size` numbers can belong to a network of so many parameters.
+
+    Beside the parameters it may hold running statistics and auxiliary classifiers, which in GoogLeNet are as large.
+    """
     return parameters <= size <= parameters * MOST_BESIDE
 
 
-def differences_from(model: ModelSpec, found: Checkpoint) -> Differences | None:
-    """What differs between `model` and a checkpoint; None where its loader does not tell.
+def differences_from(model: ModelSpec, checkpoint: Checkpoint) -> Differences | None:
+    """Differences between `model` and a checkpoint; None where its loader compares nothing.
 
-    The network is built without memory for its weights where it can be.
+    The network is built on the meta device, without memory for its weights, where it can be.
     """
     import torch
 
     for device in ("meta", "cpu"):
         try:
-            with probing(found.tensors), torch.device(device):
-                model.load("cpu", found.path)
+            with probing(checkpoint.tensors), torch.device(device):
+                model.load("cpu", checkpoint.path)
         except ProbedError as probed:
             return probed.differences
         except UserError:
             return None
-        except Exception:  # a discovery: on "meta" some layers cannot be built, and a loader may be anyone's
+        except Exception:  # a discovery: "meta" cannot build all layers, and other packages have loaders, too
             continue
     return None

@@ -1,4 +1,4 @@
-"""What a user is told before a checkpoint is downloaded."""
+"""Facts for the user before a checkpoint is downloaded."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ ASKING = "asking the Hugging Face hub …"
 
 @dataclass(frozen=True)
 class Offer:
-    """The facts of a download.
+    """A possible download with its facts.
 
     Parameters
     ----------
     title : of the model, or the file's name
-    folder : where the file will be kept
-    free_bytes : room on that disk
-    come_bytes : what an interrupted download has brought already
-    remote : what the Hugging Face hub tells; None before it has answered, and for what lies elsewhere
-    problem : why the hub could not be asked
+    folder : where the file will be stored
+    free_bytes : free space on that disk
+    come_bytes : size of the part that an interrupted download left
+    remote : size and hash from the Hugging Face hub; None before it has answered, and for other hosts
+    problem : why the hub did not answer; empty otherwise
     """
 
     title: str
@@ -40,21 +40,21 @@ class Offer:
 
     @property
     def asks_hub(self) -> bool:
-        """Whether the hub, which alone knows size and hash, has still to be asked."""
+        """Whether the hub, which alone knows size and hash, is still to be asked."""
         return self.remote is None and hub.parse(self.weights.url) is not None
 
     @property
     def size_bytes(self) -> int:
-        """Of the file, as the hub tells it or else as it was published."""
+        """Size of the file from the hub, or else as declared."""
         return (self.remote.size_bytes if self.remote else None) or self.weights.size_bytes
 
     @property
     def has_room(self) -> bool:
-        """Whether the disk holds what is still to come."""
+        """Whether the disk has space for the rest of the file."""
         return self.size_bytes - self.come_bytes + SPARE_BYTES <= self.free_bytes
 
     def facts(self) -> tuple[tuple[str, str], ...]:
-        """Name and value of each fact, as they are shown."""
+        """Name and value of each fact, for display."""
         weights = self.weights
         figures = (("measured", weights.metrics),) if weights.metrics else ()
         return (
@@ -90,15 +90,15 @@ def models_with(weights: Weights) -> tuple[ModelSpec, ...]:
 
 
 def make_offer(weights: Weights, title: str = "", *, remote: hub.Remote | None = None, problem: str = "") -> Offer:
-    """What is to be told of `weights` now; cheap. `remote` and `problem`: what came of asking the hub."""
-    known = models_with(weights)
+    """The offer of `weights`; cheap. `remote` and `problem` are the outcome of asking the hub."""
+    models = models_with(weights)
     folder = keep_folder(weights)
-    standing = next(place for place in (folder, *folder.parents) if place.is_dir())
+    existing_folder = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
     return Offer(
-        title or (known[0].title if known else weights.file_name),
+        title or (models[0].title if models else weights.file_name),
         weights,
         folder,
-        shutil.disk_usage(standing).free,
+        shutil.disk_usage(existing_folder).free,
         part_of(weights, remote),
         remote,
         problem,
@@ -106,6 +106,6 @@ def make_offer(weights: Weights, title: str = "", *, remote: hub.Remote | None =
 
 
 def is_sound(weights: Weights) -> bool | None:
-    """Whether the file that is here is the published one; None where it is not here. Reads all of it."""
+    """Whether the local file has the published hash; None where there is none. Reads all of it."""
     path = cached_path(weights)
     return None if path is None else is_published(weights, path)

@@ -1,4 +1,4 @@
-"""The figures of models as a file for other programs."""
+"""Export of the catalogue's figures as CSV."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROW: tuple[tuple[str, Cell], ...] = (
     ("learnt_from", lambda e: e.trained_on),
     ("paper", lambda e: e.spec.paper),
 )
-"""Name and value of each column but for the score; None is an empty cell."""
+"""Name and cell value of each column but the score; None is an empty cell."""
 
 
 def write_rows(path: Path, entries: Iterable[CatalogueEntry], metric: str) -> None:

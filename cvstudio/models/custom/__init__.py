@@ -1,5 +1,5 @@
-"""Networks that the user brings along: an ONNX or TorchScript file, and a declaration of what goes in and comes out.
+"""Custom models: a user's ONNX or TorchScript file, with a declaration of its input and outputs.
 
-The declaration is a YAML file beside the weights (`declaration` says what is in it); from it and the file comes an
-ordinary `ModelSpec`, so that menus, command line, cache and exports know the network like any other.
+The declaration is a YAML file beside the weights (format: `declaration`). The two make an ordinary `ModelSpec`, so that
+menus, command line, cache and exports treat the network like any other.
 """

@@ -1,8 +1,8 @@
-"""What is declared of a user's network, and the YAML file that holds it.
+"""Reading and writing of the YAML file that declares a custom model.
 
 The file, version 1, is a mapping::
 
-    cvstudio-model: 1                # the version of this form
+    cvstudio-model: 1                # version of the format
     file: yolox_nano_coco.onnx       # ONNX or TorchScript, relative to the YAML file
     title: YOLOX-Nano
     task: detect                     # detect, classify, segment or keypoints
@@ -21,10 +21,10 @@ The file, version 1, is a mapping::
       crop: 1.0                      # with resize: crop, the part that is kept
     licence: Apache-2.0
 
-and, where they are wanted: `key`, `summary`, `paper`, `year`, `source`, `trained_on`, `metrics`, `activation` (none,
+and optionally: `key`, `summary`, `paper`, `year`, `source`, `trained_on`, `metrics`, `activation` (none,
 sigmoid or softmax, in place of the decoder's own), `coordinates` (pixels or normalised) and `first_label` (the number
 of the first label) for decoder ssd, `score` and `iou` for detectors, `skeleton` (pairs of labels or of their numbers)
-and `regions` (a detector's key; persons are cut out by it) with `region_label` and `region_margin` for key points.
+and `regions` (key of a detector whose boxes are cropped) with `region_label` and `region_margin` for key points.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ VERSION = 1
 MARK = "cvstudio-model"
 SUFFIXES = (".yaml", ".yml")
 LARGEST_BYTES = 4 << 20
-"""Of a YAML file; a longer one is not a declaration."""
+"""Largest size of a YAML file; a larger one is no declaration."""
 
 
 def slug(text: str) -> str:
-    """A key from a name: small letters, digits and hyphens."""
+    """A key made from a name: lower-case letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", text.casefold()).strip("-") or "model"
 
 
@@ -57,7 +57,7 @@ def declaration_path(file: Path) -> Path | None:
 
 
 LARGEST = 1e12
-"""Of any number; beyond it, nothing is meant."""
+"""Largest magnitude of any number; a larger one is a mistake."""
 
 
 def _is_number(value: Any) -> bool:
@@ -65,59 +65,59 @@ def _is_number(value: Any) -> bool:
 
 
 class _Reader:
-    """Takes values out of a mapping, each checked; what is left over is a mistake."""
+    """Checked access to the entries of a mapping, each read once; `done` rejects entries that were not read."""
 
     def __init__(self, values: Mapping[str, Any], where: str) -> None:
-        self._left = dict(values)
-        self._known: list[str] = []
+        self._unread = dict(values)
+        self._names: list[str] = []
         self._where = where
 
     def wrong(self, name: str, expected: str, found: Any) -> OwnModelError:
         return OwnModelError(f"{self._where}: expected {expected} as '{name}', found {found!r}; correct it.")
 
     def take(self, name: str, default: Any = None) -> Any:
-        self._known.append(name)
-        found = self._left.pop(name, None)
-        return default if found is None else found
+        self._names.append(name)
+        value = self._unread.pop(name, None)
+        return default if value is None else value
 
     def text(self, name: str, default: str = "") -> str:
-        found = self.take(name, default)
-        if isinstance(found, bool) or not isinstance(found, str | int | float):
-            raise self.wrong(name, "a text", found)
-        return str(found)
+        value = self.take(name, default)
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise self.wrong(name, "a text", value)
+        return str(value)
 
     def choice(self, name: str, options: tuple[str, ...], default: str) -> Any:
-        found = self.take(name, default)
-        if found not in options:
-            raise self.wrong(name, f"one of {', '.join(option for option in options if option)}", found)
-        return found
+        value = self.take(name, default)
+        if value not in options:
+            raise self.wrong(name, f"one of {', '.join(option for option in options if option)}", value)
+        return value
 
     def number(self, name: str, default: float, low: float, high: float) -> float:
-        found = self.take(name, default)
-        if isinstance(found, bool) or not isinstance(found, int | float) or not low <= found <= high:
-            raise self.wrong(name, f"a number from {low:g} to {high:g}", found)
-        return float(found)
+        value = self.take(name, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise self.wrong(name, f"a number from {low:g} to {high:g}", value)
+        return float(value)
 
     def whole(self, name: str, default: int, low: int, high: int) -> int:
-        found = self.number(name, default, low, high)
-        if found != int(found):
-            raise self.wrong(name, "a whole number", found)
-        return int(found)
+        value = self.number(name, default, low, high)
+        if value != int(value):
+            raise self.wrong(name, "a whole number", value)
+        return int(value)
 
     def numbers(self, name: str, default: tuple[float, ...]) -> tuple[float, ...]:
-        found = self.take(name, list(default))
-        usable = isinstance(found, list | tuple) and len(found) == len(default)
-        if not usable or not all(_is_number(item) for item in found):
-            raise self.wrong(name, f"{len(default)} numbers", found)
-        return tuple(float(item) for item in found)
+        value = self.take(name, list(default))
+        usable = isinstance(value, list | tuple) and len(value) == len(default)
+        if not usable or not all(_is_number(item) for item in value):
+            raise self.wrong(name, f"{len(default)} numbers", value)
+        return tuple(float(item) for item in value)
 
     def done(self) -> None:
-        if self._left:
+        if self._unread:
             import difflib
 
-            name = str(next(iter(self._left)))
-            near = difflib.get_close_matches(name, self._known, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(self._known)}."
+            name = str(next(iter(self._unread)))
+            matches = difflib.get_close_matches(name, self._names, n=1)
+            hint = f"did you mean '{matches[0]}'?" if matches else f"there are: {', '.join(self._names)}."
             raise OwnModelError(f"{self._where}: there is no entry '{name}'; {hint}")
 
 
@@ -131,7 +131,7 @@ def _input_of(values: Any, where: str) -> Preparation:
     std = reader.numbers("std", (1, 1, 1))
     if 0 in std:
         raise reader.wrong("std", "three numbers other than 0", list(std))
-    found = Preparation(
+    preparation = Preparation(
         size=(int(width), int(height)),
         resize=reader.choice("resize", get_args(Resize), "letterbox"),
         fill=reader.whole("fill", 114, 0, 255),
@@ -144,11 +144,11 @@ def _input_of(values: Any, where: str) -> Preparation:
         std=std,  # type: ignore[arg-type]
     )
     reader.done()
-    return found
+    return preparation
 
 
-def labels_of(given: Any, folder: Path, where: str) -> tuple[tuple[str, ...], str]:
-    """The labels of a list, a text file with one a line, or a known set, and the name of the set.
+def labels_of(labels: Any, folder: Path, where: str) -> tuple[tuple[str, ...], str]:
+    """Labels from a list, a text file with one per line, or a known set, with the name of the set.
 
     Raises
     ------
@@ -157,19 +157,19 @@ def labels_of(given: Any, folder: Path, where: str) -> tuple[tuple[str, ...], st
     """
     from cvstudio.models.shared.labels import SETS
 
-    if isinstance(given, Mapping) and sorted(given) == list(range(len(given))):
-        given = [given[number] for number in range(len(given))]
-    if isinstance(given, list | tuple):
-        if not given or any(isinstance(item, list | tuple | Mapping) or item is None for item in given):
-            raise OwnModelError(f"{where}: expected a list of names as 'labels', found {given!r}; correct it.")
-        return tuple(str(item) for item in given), ""
-    if isinstance(given, str) and given in SETS:
-        return SETS[given](), given
-    if not isinstance(given, str) or not given:
+    if isinstance(labels, Mapping) and sorted(labels) == list(range(len(labels))):
+        labels = [labels[number] for number in range(len(labels))]
+    if isinstance(labels, list | tuple):
+        if not labels or any(isinstance(item, list | tuple | Mapping) or item is None for item in labels):
+            raise OwnModelError(f"{where}: expected a list of names as 'labels', found {labels!r}; correct it.")
+        return tuple(str(item) for item in labels), ""
+    if isinstance(labels, str) and labels in SETS:
+        return SETS[labels](), labels
+    if not isinstance(labels, str) or not labels:
         raise OwnModelError(
-            f"{where}: expected 'labels' as a list, a text file, or one of {', '.join(SETS)}, found {given!r}."
+            f"{where}: expected 'labels' as a list, a text file, or one of {', '.join(SETS)}, found {labels!r}."
         )
-    path = folder / given
+    path = folder / labels
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError):
@@ -182,9 +182,9 @@ def labels_of(given: Any, folder: Path, where: str) -> tuple[tuple[str, ...], st
     return names, ""
 
 
-def _skeleton_of(given: Any, labels: tuple[str, ...], reader: _Reader) -> tuple[tuple[int, int], ...]:
+def _skeleton_of(skeleton: Any, labels: tuple[str, ...], reader: _Reader) -> tuple[tuple[int, int], ...]:
     pairs = []
-    for pair in given if isinstance(given, list | tuple) else [given]:
+    for pair in skeleton if isinstance(skeleton, list | tuple) else [skeleton]:
         ends = [labels.index(end) if end in labels else end for end in pair] if isinstance(pair, list | tuple) else []
         if len(ends) != 2 or any(type(end) is not int or not 0 <= end < len(labels) for end in ends):
             raise reader.wrong("skeleton", f"pairs of labels or of numbers from 0 to {len(labels) - 1}", pair)
@@ -193,18 +193,18 @@ def _skeleton_of(given: Any, labels: tuple[str, ...], reader: _Reader) -> tuple[
 
 
 def from_mapping(values: Any, folder: Path, where: str) -> CustomModel:
-    """A declaration from the content of its file.
+    """Check the content of a declaration's file.
 
     Parameters
     ----------
-    values : what the YAML file holds
+    values : content of the YAML file
     folder : to which its paths are relative
-    where : how messages name it
+    where : name of the file in error messages
 
     Raises
     ------
     OwnModelError
-        One sentence: what was expected, what was found.
+        The content is no declaration, or an entry is missing or wrong.
     """
     from cvstudio.models.custom.decoders import DECODERS, decoder_of, readable_tasks
 
@@ -221,15 +221,15 @@ def from_mapping(values: Any, folder: Path, where: str) -> CustomModel:
         raise reader.wrong("file", "the name of an ONNX or TorchScript file", file)
     task = reader.choice("task", tuple(task.key for task in readable_tasks()), "")
     decoder = reader.choice("decoder", tuple(item.key for item in DECODERS.values() if item.task == task), "")
-    how = _input_of(reader.take("input"), where)
+    preparation = _input_of(reader.take("input"), where)
     labels, label_set = labels_of(reader.take("labels"), folder, where)
     path = Path(file).expanduser()
     title = reader.text("title", path.stem)
-    found = CustomModel(
+    model = CustomModel(
         file=path if path.is_absolute() else (folder / path).resolve(),
         task=task,
         decoder=decoder,
-        input=how,
+        input=preparation,
         labels=labels,
         key=slug(reader.text("key", title)),
         title=title,
@@ -252,14 +252,14 @@ def from_mapping(values: Any, folder: Path, where: str) -> CustomModel:
         label_set=label_set,
     )
     reader.done()
-    decoder_of(found)
-    if found.task == "segment" and how.resize == "crop":
+    decoder_of(model)
+    if model.task == "segment" and preparation.resize == "crop":
         raise reader.wrong("resize", "stretch, letterbox or corner for a segmenter", "crop")
-    return found
+    return model
 
 
 def read_declaration(path: Path) -> CustomModel:
-    """The declaration in a YAML file. Raises OwnModelError."""
+    """Read the declaration in a YAML file. Raises OwnModelError."""
     import yaml
 
     try:
@@ -276,12 +276,14 @@ def read_declaration(path: Path) -> CustomModel:
 
 
 def to_mapping(model: CustomModel, folder: Path) -> dict[str, Any]:
-    """What the YAML file in `folder` holds of `model`: what differs from its default, the network named relatively."""
-    how = model.input
-    plain = Preparation(how.size)
-    wanted = {name: value for name, value in vars(how).items() if name != "size" and value != vars(plain)[name]}
+    """Content of the YAML file of `model` in `folder`: entries other than the defaults, paths relative to `folder`."""
+    preparation = model.input
+    default = Preparation(preparation.size)
+    input_values = {
+        name: value for name, value in vars(preparation).items() if name != "size" and value != vars(default)[name]
+    }
     file = model.file.relative_to(folder).as_posix() if model.file.is_relative_to(folder) else str(model.file)
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         MARK: VERSION,
         "file": file,
         "title": model.title,
@@ -289,21 +291,21 @@ def to_mapping(model: CustomModel, folder: Path) -> dict[str, Any]:
         "task": model.task,
         "decoder": model.decoder,
         "input": {
-            "size": list(how.size),
-            **{name: list(value) if isinstance(value, tuple) else value for name, value in wanted.items()},
+            "size": list(preparation.size),
+            **{name: list(value) if isinstance(value, tuple) else value for name, value in input_values.items()},
         },
         "labels": model.label_set or list(model.labels),
         "licence": model.licence,
     }
-    rest = (
+    optional = (
         *("summary", "paper", "year", "source", "trained_on", "metrics", "activation", "coordinates", "first_label"),
         *("score", "iou", "regions", "region_label", "region_margin"),
     )
     defaults = CustomModel.__dataclass_fields__
-    found |= {name: getattr(model, name) for name in rest if getattr(model, name) != defaults[name].default}
+    values |= {name: getattr(model, name) for name in optional if getattr(model, name) != defaults[name].default}
     if model.skeleton:
-        found["skeleton"] = [list(pair) for pair in model.skeleton]
-    return found
+        values["skeleton"] = [list(pair) for pair in model.skeleton]
+    return values
 
 
 def write_declaration(path: Path, model: CustomModel) -> None:

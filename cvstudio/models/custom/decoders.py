@@ -1,6 +1,6 @@
-"""How the answer of a user's network is read: one entry for each form that exporters write.
+"""Decoders of the outputs of custom models: one for each format that exporters of networks write.
 
-Detectors give `RawBoxes`: boxes in pixels of the input. The other tasks give an array as their decoder says.
+Detectors decode to `RawBoxes`, boxes in pixels of the input; the other tasks to an array, as their decoder states.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ STRIDES = (8, 16, 32)
 
 @dataclass(frozen=True)
 class Decoder:
-    """A form of answer.
+    """Decoder of one output format.
 
     key, title : "yolov8", "YOLOv8, v11"
-    task : of the models that answer so
-    expects : callable (model) -> the shapes of the outputs in words
-    decode : callable (outputs by name, model) -> Found, or an array as `expects` and the task say
-    activation : what it does with scores where the declaration says nothing
+    task : key of the task of its models
+    expects : callable (model) -> expected shapes of the outputs, for the user
+    decode : callable (outputs by name, model) -> RawBoxes, or the array of the task
+    activation : applied to scores where the declaration names none
     """
 
     key: str
@@ -46,35 +46,35 @@ DECODERS: dict[str, Decoder] = {}
 
 
 def readable_tasks() -> tuple[Task, ...]:
-    """The tasks for which there is a decoder, in the order of `TASKS`."""
+    """Tasks that have a decoder, in the order of `TASKS`."""
     readable = {decoder.task for decoder in DECODERS.values()}
     return tuple(task for task in TASKS.values() if task.key in readable)
 
 
 def decoder_of(model: CustomModel) -> Decoder:
-    """The decoder of `model`. Raises OwnModelError where it is not one of its task."""
-    found = DECODERS.get(model.decoder)
-    if found is None or found.task != model.task:
+    """The decoder of `model`. Raises OwnModelError where there is none of that key for its task."""
+    decoder = DECODERS.get(model.decoder)
+    if decoder is None or decoder.task != model.task:
         known = ", ".join(item.key for item in DECODERS.values() if item.task == model.task)
         raise OwnModelError(
             f"{model.title}: expected one of {known} as 'decoder' for task {model.task}, found '{model.decoder}'."
         )
-    return found
+    return decoder
 
 
 def decode(outputs: Outputs, model: CustomModel) -> Any:
-    """The answer of `model` read by its decoder.
+    """Decode the outputs of `model`.
 
     Raises
     ------
     OwnModelError
-        The outputs have another form; the sentence tells both and what to do.
+        The shapes of the outputs are not those that the decoder expects.
     """
     return decoder_of(model).decode(outputs, model)
 
 
 def shapes_text(outputs: Outputs) -> str:
-    """Names and shapes, as a message tells them."""
+    """Names and shapes of outputs, for messages."""
     return ", ".join(f"{name} {'x'.join(map(str, array.shape)) or 'number'}" for name, array in outputs.items())
 
 
@@ -98,21 +98,21 @@ def _activated(scores: NDArray[Any], model: CustomModel, axis: int = -1) -> NDAr
     return scores
 
 
-def _rows(outputs: Outputs, model: CustomModel, columns: int, *, turned: bool = False) -> NDArray[np.float32]:
-    """The one output as (n, columns): (1, n, columns) or (n, columns), or with the last two axes exchanged."""
-    fitting = []
+def _rows(outputs: Outputs, model: CustomModel, columns: int, *, transposed: bool = False) -> NDArray[np.float32]:
+    """The only output of shape (n, columns) or (1, n, columns), with `transposed` also (columns, n): (n, columns)."""
+    candidates = []
     for array in outputs.values():
         rows = array[0] if array.ndim == 3 and len(array) == 1 else array
         if rows.ndim != 2:
             continue
-        straight, across = rows.shape[1] == columns, rows.shape[0] == columns
-        if straight and not (turned and across):
-            fitting.append(rows)
-        elif turned and across:
-            fitting.append(rows.T)
-    if len(fitting) != 1:
+        is_straight, is_transposed = rows.shape[1] == columns, rows.shape[0] == columns
+        if is_straight and not (transposed and is_transposed):
+            candidates.append(rows)
+        elif transposed and is_transposed:
+            candidates.append(rows.T)
+    if len(candidates) != 1:
         raise _wrong(outputs, model)
-    return np.asarray(fitting[0], np.float32)
+    return np.asarray(candidates[0], np.float32)
 
 
 # Detectors ----------------------------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ def _yolov5(outputs: Outputs, model: CustomModel) -> RawBoxes:
 
 
 def _yolov8(outputs: Outputs, model: CustomModel) -> RawBoxes:
-    rows = _rows(outputs, model, 4 + len(model.labels), turned=True)
+    rows = _rows(outputs, model, 4 + len(model.labels), transposed=True)
     return best_of(corners(rows[:, :4]), _activated(rows[:, 4:], model))
 
 
@@ -148,34 +148,34 @@ def _scaled(boxes: NDArray[Any], model: CustomModel) -> NDArray[np.float32]:
 
 
 def _boxes_of(outputs: Outputs, model: CustomModel) -> NDArray[Any]:
-    """The output that holds boxes: its last axis has 4, and of several it is the one that is named so."""
-    fitting = {name: array for name, array in outputs.items() if array.ndim in (2, 3) and array.shape[-1] == 4}
-    named = [name for name in fitting if "box" in name.casefold()]
-    if len(fitting) != 1 and len(named) != 1:
+    """The output with boxes: its last axis has length 4; of several, the one whose name contains "box"."""
+    candidates = {name: array for name, array in outputs.items() if array.ndim in (2, 3) and array.shape[-1] == 4}
+    named = [name for name in candidates if "box" in name.casefold()]
+    if len(candidates) != 1 and len(named) != 1:
         raise _wrong(outputs, model)
-    return fitting[named[0] if len(named) == 1 else next(iter(fitting))]
+    return candidates[named[0] if len(named) == 1 else next(iter(candidates))]
 
 
 def _ssd(outputs: Outputs, model: CustomModel) -> RawBoxes:
-    """Boxes, and either a score and a label for each, or a score for each of its classes.
+    """Boxes with either one score and one label each, or a score for each class.
 
-    A score of each class begins with the background where there is one more than labels.
+    Scores for one class more than there are labels begin with the background.
     """
     boxes = _boxes_of(outputs, model)
-    corner = _scaled(boxes.reshape(-1, 4), model)
-    rest = {name: array for name, array in outputs.items() if array is not boxes}
-    flat = {name: array.reshape(-1) for name, array in rest.items() if array.size == len(corner)}
+    box_corners = _scaled(boxes.reshape(-1, 4), model)
+    others = {name: array for name, array in outputs.items() if array is not boxes}
+    flat = {name: array.reshape(-1) for name, array in others.items() if array.size == len(box_corners)}
     named = [name for name in flat if any(word in name.casefold() for word in ("label", "class", "cls"))]
-    numbers = [name for name in flat if flat[name].dtype.kind in "iu"]
-    label = next(iter(numbers or named), None)
+    integer_names = [name for name in flat if flat[name].dtype.kind in "iu"]
+    label = next(iter(integer_names or named), None)
     score = next((name for name in flat if name != label and flat[name].dtype.kind == "f"), None)
     if label is not None and score is not None:
-        return RawBoxes(corner, flat[score].astype(np.float32), flat[label].astype(np.int64) - model.first_label)
+        return RawBoxes(box_corners, flat[score].astype(np.float32), flat[label].astype(np.int64) - model.first_label)
     count = len(model.labels)
-    for array in rest.values():
+    for array in others.values():
         table = array[0] if array.ndim == 3 and len(array) == 1 else array
-        if table.ndim == 2 and len(table) == len(corner) and table.shape[1] in (count, count + 1):
-            return best_of(corner, _activated(table, model)[:, table.shape[1] - count :])
+        if table.ndim == 2 and len(table) == len(box_corners) and table.shape[1] in (count, count + 1):
+            return best_of(box_corners, _activated(table, model)[:, table.shape[1] - count :])
     raise _wrong(outputs, model)
 
 
@@ -183,11 +183,11 @@ def _detr(outputs: Outputs, model: CustomModel) -> RawBoxes:
     """Carion et al., "End-to-End Object Detection with Transformers", ECCV 2020: logits and boxes of each query."""
     boxes = _boxes_of(outputs, model)
     count = len(model.labels)
-    widths = (count + 1,) if (model.activation or "softmax") == "softmax" else (count, count + 1)
+    class_counts = (count + 1,) if (model.activation or "softmax") == "softmax" else (count, count + 1)
     for logits in outputs.values():
-        if logits is boxes or logits.shape[:-1] != boxes.shape[:-1] or logits.shape[-1] not in widths:
+        if logits is boxes or logits.shape[:-1] != boxes.shape[:-1] or logits.shape[-1] not in class_counts:
             continue
-        # The last class of a softmax is "no object".
+        # With softmax the last class is "no object".
         scores = _activated(logits.reshape(-1, logits.shape[-1]), model)[:, :count]
         size = np.array([*model.input.size, *model.input.size], np.float32)
         return best_of(corners(boxes.reshape(-1, 4).astype(np.float32) * size), scores)
@@ -198,18 +198,18 @@ def _detr(outputs: Outputs, model: CustomModel) -> RawBoxes:
 
 
 def _classes(outputs: Outputs, model: CustomModel) -> NDArray[np.float32]:
-    """Logits float32 (classes,); probabilities become their logarithms, of which softmax gives them back."""
-    fitting = [array.reshape(-1) for array in outputs.values() if array.size == len(model.labels)]
-    if len(fitting) != 1:
+    """Logits float32 (classes,); of probabilities their logarithms, whose softmax are the probabilities."""
+    candidates = [array.reshape(-1) for array in outputs.values() if array.size == len(model.labels)]
+    if len(candidates) != 1:
         raise _wrong(outputs, model)
-    values = fitting[0].astype(np.float32)
+    values = candidates[0].astype(np.float32)
     if decoder_of(model).key == "probabilities":
         return np.log(np.clip(values, 1e-12, 1)).astype(np.float32)
     return values
 
 
 def _maps(outputs: Outputs, model: CustomModel) -> NDArray[np.float32]:
-    """Values float32 (labels, h, w) of each class or point."""
+    """Maps float32 (labels, h, w), one for each class or keypoint."""
     count = len(model.labels)
     for array in outputs.values():
         maps = array[0] if array.ndim == 4 and len(array) == 1 else array
@@ -221,11 +221,11 @@ def _maps(outputs: Outputs, model: CustomModel) -> NDArray[np.float32]:
 
 
 def _class_map(outputs: Outputs, model: CustomModel) -> NDArray[np.int64]:
-    """The class of each place, int64 (h, w)."""
+    """Class of each pixel of the map, int64 (h, w)."""
     for array in outputs.values():
-        found = array.reshape([side for side in array.shape if side != 1] or [1])
-        if found.ndim == 2 and (found.dtype.kind in "iu" or np.array_equal(found, np.rint(found))):
-            classes = found.astype(np.int64) - model.first_label
+        class_map = array.reshape([side for side in array.shape if side != 1] or [1])
+        if class_map.ndim == 2 and (class_map.dtype.kind in "iu" or np.array_equal(class_map, np.rint(class_map))):
+            classes = class_map.astype(np.int64) - model.first_label
             if classes.min() >= 0 and classes.max() < len(model.labels):
                 return classes
             raise OwnModelError(

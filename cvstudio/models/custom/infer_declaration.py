@@ -1,4 +1,4 @@
-"""A first declaration of a file, from its shapes and what its exporter wrote into it; the user corrects the rest."""
+"""Inference of a first declaration from a file's shapes and metadata, which the user then corrects."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from cvstudio.models.shared.labels import COCO_KEYPOINTS, COCO_SKELETON, SETS, S
 from cvstudio.models.shared.preprocessing import Layout, Preparation
 
 USUAL_SIDES = (640, 416, 224, 320, 512, 256)
-"""Tried in turn where the file leaves the size free."""
+"""Input sides tried in turn where the file does not fix the size, in pixels."""
 
 MOST_QUERIES = 1000
-"""Places of a transformer are few; grids have thousands."""
+"""Most object queries of a transformer; grids have thousands of cells."""
 
 COCO_FROM_ONE = "coco-90"
 """The set whose first label is COCO's number 1."""
 
 _POINT_COUNTS = (17, 16, 21, 68, 98, 106, 133)
-"""Of key points in the usual sets; a segmenter with as many classes is rarer."""
+"""Numbers of keypoints in common sets; a segmenter with as many classes is rarer."""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Form:
-    """What the shapes of the outputs tell; `count` is the number of labels, 0 where they do not tell it."""
+    """Task and decoder inferred from the outputs' shapes; `count` is the number of labels, 0 where it is unknown."""
 
     task: str
     decoder: str
@@ -47,12 +47,13 @@ class _Form:
 
 
 def infer_declaration(path: Path, progress: Progress | None = None) -> CustomModel:
-    """A declaration of an ONNX or TorchScript file that a user can start from.
+    """Infer a declaration of an ONNX or TorchScript file, for the user to start from.
 
     Raises
     ------
     OwnModelError
-        The file is no network, has no picture as its only input, or fails on every usual size.
+        The file is no network, its only input is no picture, it fails at every usual size, or its outputs have an
+        unknown format.
     """
     progress = progress or Progress()
     progress(None, f"opening {path.name}")
@@ -63,7 +64,7 @@ def infer_declaration(path: Path, progress: Progress | None = None) -> CustomMod
     names = _names(session.metadata)
     form = _form(outputs, size, len(names), session.metadata.get("task", ""))
     labels, label_set = _labels(form, names)
-    # Its head tells numbers, not scores of each class, and names for them are not in the file.
+    # Its head returns class numbers, not a score for each class, and the file has no names for them.
     counts_from_one = label_set == COCO_FROM_ONE and form.decoder == "ssd" and not form.count
     return CustomModel(
         file=path.resolve(),
@@ -83,18 +84,20 @@ def infer_declaration(path: Path, progress: Progress | None = None) -> CustomMod
 
 
 def _layout(session: InferenceSession) -> tuple[Layout, tuple[int, int] | None]:
-    """Order of the axes, and width and height where the file fixes them."""
+    """Order of the axes, and (width, height) where the file fixes them."""
     shape = session.input_shape
     if not shape:
         return "NCHW", None
-    batch = len(shape) == 4
-    tail = shape[1:] if batch else shape
-    last = tail[2] == 3 and tail[0] != 3
-    channels, height, width = (tail[2], tail[0], tail[1]) if last else tail
+    has_batch = len(shape) == 4
+    picture_shape = shape[1:] if has_batch else shape
+    channels_last = picture_shape[2] == 3 and picture_shape[0] != 3
+    channels, height, width = (picture_shape[2], picture_shape[0], picture_shape[1]) if channels_last else picture_shape
     if channels not in (3, None):
-        told = "x".join("?" if side is None else str(side) for side in shape)
-        raise OwnModelError(f"Expected a network that takes colour pictures (3 channels), found one that takes {told}.")
-    layout: Layout = ("NHWC" if batch else "HWC") if last else ("NCHW" if batch else "CHW")
+        shape_text = "x".join("?" if side is None else str(side) for side in shape)
+        raise OwnModelError(
+            f"Expected a network that takes colour pictures (3 channels), found one that takes {shape_text}."
+        )
+    layout: Layout = ("NHWC" if has_batch else "HWC") if channels_last else ("NCHW" if has_batch else "CHW")
     imgsz = session.metadata.get("imgsz", "")
     if (height is None or width is None) and imgsz:
         with contextlib.suppress(ValueError, TypeError, SyntaxError):
@@ -105,7 +108,7 @@ def _layout(session: InferenceSession) -> tuple[Layout, tuple[int, int] | None]:
 def _probe(
     session: InferenceSession, layout: Layout, size: tuple[int, int] | None, progress: Progress
 ) -> tuple[tuple[int, int], Outputs]:
-    """A size that the network takes, and its outputs on grey."""
+    """An input size (width, height) that the network accepts, and its outputs for a grey picture."""
     failure: OwnModelError | None = None
     for width, height in [size] if size else [(side, side) for side in USUAL_SIDES]:
         progress(None, f"trying {width} x {height}")
@@ -113,8 +116,8 @@ def _probe(
         shape = (3, height, width) if layout.endswith("CHW") else (height, width, 3)
         grey = np.full(shape, 0.5 if session.input_dtype.kind == "f" else 114)
         try:
-            given = (grey[None] if layout.startswith("N") else grey).astype(session.input_dtype)
-            return (width, height), session.run(given)
+            pixels = (grey[None] if layout.startswith("N") else grey).astype(session.input_dtype)
+            return (width, height), session.run(pixels)
         except OwnModelError as error:
             failure = error
     assert failure is not None
@@ -122,33 +125,38 @@ def _probe(
 
 
 def _names(metadata: Mapping[str, str]) -> tuple[str, ...]:
-    """Names of the classes that the exporter wrote: a mapping from numbers or a list, as Python writes them."""
+    """Class names in the exporter's metadata: a Python literal, a list or a mapping from numbers."""
     try:
-        found = ast.literal_eval(metadata.get("names", ""))
+        names = ast.literal_eval(metadata.get("names", ""))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return ()
-    if isinstance(found, Mapping):
-        found = [found[number] for number in sorted(found, key=int)]
-    return tuple(str(name) for name in found) if isinstance(found, list | tuple) else ()
+    if isinstance(names, Mapping):
+        names = [names[number] for number in sorted(names, key=int)]
+    return tuple(str(name) for name in names) if isinstance(names, list | tuple) else ()
 
 
-def _form(outputs: Outputs, size: tuple[int, int], count: int, told: str) -> _Form:
-    """Task and decoder by the shapes of the outputs. Raises OwnModelError where they fit none."""
+def _form(outputs: Outputs, size: tuple[int, int], count: int, task: str) -> _Form:
+    """Task and decoder that match the shapes of the outputs. Raises OwnModelError where none does."""
     arrays = list(outputs.values())
-    boxes = [array for array in arrays if array.ndim in (2, 3) and array.shape[-1] == 4]
+    boxes = [first_output for first_output in arrays if first_output.ndim in (2, 3) and first_output.shape[-1] == 4]
     if len(arrays) >= 2 and boxes:
-        return _pair(outputs, boxes[0], count)
-    array = arrays[0]
-    rows = array.ndim == 3 and len(array) == 1 and min(array.shape[1:]) >= 5 and array.dtype.kind == "f"
-    if rows and told in ("", "detect"):
-        return _rows(array.shape[1], array.shape[2], size)
-    squeezed = [side for side in array.shape if side != 1]
+        return _boxes_form(outputs, boxes[0], count)
+    first_output = arrays[0]
+    is_table = (
+        first_output.ndim == 3
+        and len(first_output) == 1
+        and min(first_output.shape[1:]) >= 5
+        and first_output.dtype.kind == "f"
+    )
+    if is_table and task in ("", "detect"):
+        return _table_form(first_output.shape[1], first_output.shape[2], size)
+    squeezed = [side for side in first_output.shape if side != 1]
     if len(squeezed) <= 1:
-        return _Form("classify", "probabilities" if _sums_to_one(array) else "logits", array.size)
-    if array.dtype.kind in "iu" or (len(squeezed) == 2 and array.ndim >= 3):
+        return _Form("classify", "probabilities" if _sums_to_one(first_output) else "logits", first_output.size)
+    if first_output.dtype.kind in "iu" or (len(squeezed) == 2 and first_output.ndim >= 3):
         return _Form("segment", "class-map", count)
-    if array.ndim == 4 and len(array) == 1:
-        channels = array.shape[1]
+    if first_output.ndim == 4 and len(first_output) == 1:
+        channels = first_output.shape[1]
         portrait = size[1] > size[0]
         if channels in _POINT_COUNTS and (portrait or channels == len(COCO_KEYPOINTS)):
             return _Form("keypoints", "heat-maps", channels)
@@ -157,29 +165,30 @@ def _form(outputs: Outputs, size: tuple[int, int], count: int, told: str) -> _Fo
     raise OwnModelError(f"The outputs ({shapes}) are of no form that is known; write a declaration by hand.")
 
 
-def _pair(outputs: Outputs, boxes: NDArray[Any], count: int) -> _Form:
-    rest = [array for array in outputs.values() if array is not boxes]
-    flat = [array for array in rest if array.size == np.prod(boxes.shape[:-1])]
-    tables = [array for array in rest if array.ndim == boxes.ndim and array.shape[:-1] == boxes.shape[:-1]]
-    if tables and not (len(flat) >= 2):
+def _boxes_form(outputs: Outputs, boxes: NDArray[Any], count: int) -> _Form:
+    """Decoder of a detector with boxes and other outputs."""
+    others = [array for array in outputs.values() if array is not boxes]
+    one_per_box = [array for array in others if array.size == np.prod(boxes.shape[:-1])]
+    tables = [array for array in others if array.ndim == boxes.ndim and array.shape[:-1] == boxes.shape[:-1]]
+    if tables and not (len(one_per_box) >= 2):
         classes = tables[0].shape[-1]
-        queries = any(word in name.casefold() for name in outputs for word in ("logit", "pred"))
-        if queries or (boxes.shape[-2] <= MOST_QUERIES and boxes.max(initial=0) <= 1.5):
+        has_query_names = any(word in name.casefold() for name in outputs for word in ("logit", "pred"))
+        if has_query_names or (boxes.shape[-2] <= MOST_QUERIES and boxes.max(initial=0) <= 1.5):
             return _Form("detect", "detr", count or classes - 1)
         return _Form("detect", "ssd", count or classes - 1, "normalised" if boxes.max(initial=0) <= 2 else "pixels")
     return _Form("detect", "ssd", count)
 
 
-def _rows(one: int, other: int, size: tuple[int, int]) -> _Form:
-    """A detector of one output by its two lengths: places, and what is said of each."""
+def _table_form(n_rows: int, n_columns: int, size: tuple[int, int]) -> _Form:
+    """Decoder of a detector with one output table, by the lengths of its two axes: boxes, and values of each."""
     cells = grid_count(size, STRIDES)
-    if other == 6 and one <= MOST_QUERIES:
+    if n_columns == 6 and n_rows <= MOST_QUERIES:
         return _Form("detect", "rows", 0)
-    if one == cells and other != cells:
-        return _Form("detect", "yolox", other - 5)
-    if one > other:
-        return _Form("detect", "yolov5", other - 5)
-    return _Form("detect", "yolov8", one - 4)
+    if n_rows == cells and n_columns != cells:
+        return _Form("detect", "yolox", n_columns - 5)
+    if n_rows > n_columns:
+        return _Form("detect", "yolov5", n_columns - 5)
+    return _Form("detect", "yolov8", n_rows - 4)
 
 
 def _sums_to_one(array: NDArray[Any]) -> bool:
@@ -187,27 +196,27 @@ def _sums_to_one(array: NDArray[Any]) -> bool:
 
 
 def _labels(form: _Form, names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-    """The exporter's names, a known set of as many, or numbers."""
+    """Labels, and the name of their set: the exporter's names, else a known set of that length, else numbered names."""
     if names and len(names) == (form.count or len(names)):
         return names, ""
     sets = {count: name for name, count in SIZES.items() if (name == "coco-keypoints") == (form.task == "keypoints")}
-    # A head of no size of its own is most often one of torchvision's, which counts COCO's numbers from 1.
-    known = sets.get(form.count or {"ssd": SIZES[COCO_FROM_ONE], "rows": 80}.get(form.decoder, 21))
-    if known:
-        return SETS[known](), known
+    # A head without a class axis is mostly torchvision's, which counts COCO's numbers from 1.
+    label_set = sets.get(form.count or {"ssd": SIZES[COCO_FROM_ONE], "rows": 80}.get(form.decoder, 21))
+    if label_set:
+        return SETS[label_set](), label_set
     word = "point" if form.task == "keypoints" else "class"
     return tuple(f"{word} {number}" for number in range(form.count)), ""
 
 
 def _input(form: _Form, size: tuple[int, int], layout: Layout, session: InferenceSession) -> Preparation:
-    """The usual preparation of networks that answer so."""
-    plain = Preparation(size, layout=layout)
+    """The usual preprocessing of networks with this decoder."""
+    default = Preparation(size, layout=layout)
     if form.decoder == "yolox":
-        return dataclasses.replace(plain, resize="corner", channels="BGR")
-    scaled = dataclasses.replace(plain, scale=1.0 if session.input_dtype == np.uint8 else 1 / 255)
+        return dataclasses.replace(default, resize="corner", channels="BGR")
+    scaled = dataclasses.replace(default, scale=1.0 if session.input_dtype == np.uint8 else 1 / 255)
     if form.task == "detect" and form.decoder != "detr":
         return dataclasses.replace(scaled, resize="stretch" if form.decoder == "ssd" else "letterbox")
-    usual = dataclasses.replace(scaled, resize="stretch", interpolation="area")
+    stretched = dataclasses.replace(scaled, resize="stretch", interpolation="area")
     if session.input_dtype != np.uint8:
-        usual = dataclasses.replace(usual, mean=MEAN, std=STD)
-    return dataclasses.replace(usual, resize="crop", crop=0.875) if form.task == "classify" else usual
+        stretched = dataclasses.replace(stretched, mean=MEAN, std=STD)
+    return dataclasses.replace(stretched, resize="crop", crop=0.875) if form.task == "classify" else stretched

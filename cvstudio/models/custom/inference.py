@@ -1,4 +1,4 @@
-"""Runs an ONNX or TorchScript file: one array in, arrays by name out."""
+"""Inference sessions of ONNX and TorchScript files: one array in, arrays by name out."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cvstudio.foundation.errors import OwnModelError, WeightsError
 
 
 class InferenceSession(Protocol):
-    """An open network.
+    """An opened network.
 
-    input_shape : of its picture, None where an axis is free; empty where nothing is known
-    input_dtype : what it takes
-    metadata : what its exporter wrote into the file
+    input_shape : of its only input, None where an axis is free; empty where it is unknown
+    input_dtype : of its only input
+    metadata : texts of the exporter in the file, by name
     """
 
     input_shape: tuple[int | None, ...]
@@ -26,12 +26,12 @@ class InferenceSession(Protocol):
     metadata: Mapping[str, str]
 
     def run(self, pixels: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """The outputs by name. Raises OwnModelError where the network does not take `pixels`."""
+        """Outputs by name. Raises OwnModelError where the network rejects `pixels`."""
         ...
 
 
 def open_session(path: Path, device: str = "cpu") -> InferenceSession:
-    """The network in a file, whatever its name ends in.
+    """Open the network in a file, whose format is told by its content.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def open_session(path: Path, device: str = "cpu") -> InferenceSession:
 
 
 def is_program(path: Path) -> bool:
-    """Whether the file is an archive, as TorchScript programs are. Raises OwnModelError where it cannot be read."""
+    """Whether the file is a ZIP archive, as TorchScript programs are. Raises OwnModelError where it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(4).startswith(b"PK")
@@ -54,7 +54,7 @@ def is_program(path: Path) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """The first line of what a library says, without its codes."""
+    """First line of a library's error message, without its error codes."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].rpartition(" : ")[2].strip().rstrip(".")[:200] or type(error).__name__
 
@@ -64,24 +64,24 @@ _DTYPES |= {"tensor(double)": np.float64}
 
 
 class OnnxSession:
-    """Through ONNX Runtime, on CUDA where its build has it and on the CPU otherwise."""
+    """Session of ONNX Runtime, on CUDA where its build supports it, otherwise on the CPU."""
 
     def __init__(self, path: Path, device: str) -> None:
         import onnxruntime
 
         state = onnxruntime.capi.onnxruntime_pybind11_state
-        # They share no base but Exception.
-        names = (
+        # The library's errors share no base class but Exception.
+        error_names = (
             *("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented"),
             *("RuntimeException", "EPFail", "NoModel", "EngineError"),
         )
-        known = (getattr(state, name) for name in names if hasattr(state, name))
-        self._errors: tuple[type[Exception], ...] = (*known, RuntimeError, ValueError)
+        error_classes = (getattr(state, name) for name in error_names if hasattr(state, name))
+        self._errors: tuple[type[Exception], ...] = (*error_classes, RuntimeError, ValueError)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
-        wanted = ["CUDAExecutionProvider"] if device.startswith("cuda") else []
-        there = onnxruntime.get_available_providers()
-        providers = [name for name in (*wanted, "CPUExecutionProvider") if name in there]
+        preferred = ["CUDAExecutionProvider"] if device.startswith("cuda") else []
+        available = onnxruntime.get_available_providers()
+        providers = [name for name in (*preferred, "CPUExecutionProvider") if name in available]
         self._path = path
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
@@ -93,9 +93,9 @@ class OnnxSession:
         inputs = self._session.get_inputs()
         pictures = [item for item in inputs if len(item.shape) in (3, 4)]
         if len(inputs) != 1 or not pictures:
-            told = ", ".join(f"{item.name} {'x'.join(map(str, item.shape))}" for item in inputs) or "none"
+            actual = ", ".join(f"{item.name} {'x'.join(map(str, item.shape))}" for item in inputs) or "none"
             raise OwnModelError(
-                f"Expected a network with one input of 3 or 4 axes in {path.name}, found {told}; export the network "
+                f"Expected a network with one input of 3 or 4 axes in {path.name}, found {actual}; export the network "
                 f"with the picture as its only input."
             )
         (picture,) = inputs
@@ -111,18 +111,18 @@ class OnnxSession:
 
     def run(self, pixels: NDArray[Any]) -> dict[str, NDArray[Any]]:
         try:
-            found = self._session.run(None, {self._name: pixels})
+            arrays = self._session.run(None, {self._name: pixels})
         except self._errors as error:
-            wanted = "x".join("?" if side is None else str(side) for side in self.input_shape)
+            shape_text = "x".join("?" if side is None else str(side) for side in self.input_shape)
             raise OwnModelError(
-                f"{self._path.name} takes {wanted}, found {'x'.join(map(str, pixels.shape))} ({_reason(error)}); "
+                f"{self._path.name} takes {shape_text}, found {'x'.join(map(str, pixels.shape))} ({_reason(error)}); "
                 f"correct the size or the layout of the input."
             ) from None
-        return {name: np.asarray(array) for name, array in zip(self._outputs, found, strict=True)}
+        return {name: np.asarray(array) for name, array in zip(self._outputs, arrays, strict=True)}
 
 
 class ScriptSession:
-    """Through TorchScript. Such a file is a program: it is opened because the user registered it as one."""
+    """Session of TorchScript. Such a file is a program: it is run only because the user registered it."""
 
     input_dtype: np.dtype[Any] = np.dtype(np.float32)
 
@@ -161,13 +161,13 @@ class ScriptSession:
     def run(self, pixels: NDArray[Any]) -> dict[str, NDArray[Any]]:
         import torch
 
-        given = torch.from_numpy(pixels).to(self._device)
+        tensor = torch.from_numpy(pixels).to(self._device)
         try:
             with torch.inference_mode(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found = self._module([given]) if self.takes_list else self._module(given)
+                outputs = self._module([tensor]) if self.takes_list else self._module(tensor)
         except (RuntimeError, ValueError, IndexError) as error:
-            # The last line is the error; those before are where in the program.
+            # The last line is the error; those before are the traceback.
             lines = [line for line in str(error).splitlines() if line.strip()]
             reason = lines[-1].strip() if lines else type(error).__name__
             raise OwnModelError(
@@ -175,18 +175,18 @@ class ScriptSession:
                 f"size or the layout of the input."
             ) from None
         arrays: dict[str, NDArray[Any]] = {}
-        _flatten(found, "", arrays)
+        _flatten(outputs, "", arrays)
         return arrays
 
 
-def _flatten(found: Any, name: str, into: dict[str, NDArray[Any]]) -> None:
-    """Tensors in nested tuples, lists and mappings by name; those without one are numbered."""
-    if isinstance(found, Mapping):
-        for key, value in found.items():
+def _flatten(outputs: Any, name: str, into: dict[str, NDArray[Any]]) -> None:
+    """Collect the tensors of nested tuples, lists and mappings in `into` by name; unnamed ones are numbered."""
+    if isinstance(outputs, Mapping):
+        for key, value in outputs.items():
             _flatten(value, str(key), into)
-    elif isinstance(found, list | tuple):
-        for number, value in enumerate(found):
+    elif isinstance(outputs, list | tuple):
+        for number, value in enumerate(outputs):
             _flatten(value, f"{name}{number}" if not name.isidentifier() else f"{name}_{number}", into)
-    elif hasattr(found, "detach"):
-        array = found.detach().cpu()
+    elif hasattr(outputs, "detach"):
+        array = outputs.detach().cpu()
         into[name or "output"] = np.asarray((array.float() if array.is_floating_point() else array).numpy())

@@ -1,4 +1,4 @@
-"""A network of the user, as it is declared."""
+"""Declaration of a custom model."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ Coordinates = Literal["pixels", "normalised"]
 
 @dataclass(frozen=True)
 class CustomModel:
-    """A declared network.
+    """A custom model as its YAML file declares it.
 
     Parameters
     ----------
-    file : the network, absolute
-    task, decoder : what its answer is (a key of `TASKS`), and how it is read (one of `DECODERS`)
-    input : what it takes
-    labels : names of the classes or points by index
+    file : absolute path of the network
+    task, decoder : key in `TASKS`, and key in `DECODERS` of the format of its outputs
+    input : preprocessing
+    labels : names of the classes or keypoints by index
     key : under which it is registered
-    activation : "" leaves it to the decoder
-    coordinates, first_label : of decoder ssd
-    score, iou : where the sliders of a detector begin
-    skeleton : pairs of points that a line joins
-    regions : key of the detector whose boxes are looked at one by one; empty looks at the whole picture
-    region_label, region_margin : which of its boxes, and how much larger than the box the cut-out is
+    activation : of the scores; "" takes the decoder's own
+    coordinates, first_label : unit of boxes (decoders ssd and rows), and number of the first label (also class-map)
+    score, iou : default thresholds of a detector
+    skeleton : pairs of indices of keypoints that a line joins
+    regions : key of the detector whose boxes are cropped for the network; empty gives it the whole picture
+    region_label, region_margin : class of the boxes, and side of a crop as a multiple of its box
+    label_set : name of the known set that `labels` are; empty otherwise
     """
 
     file: Path

@@ -1,4 +1,4 @@
-"""From a declaration to a network that the analyses run: a detector, a classifier, a segmenter, key points."""
+"""Custom models as networks for the analyses: detector, classifier, segmenter, keypoints."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.segmentation import ClassMaps
 
 MAX_REGIONS = 40
-"""Cut-outs of a picture that are looked at; each is a run of the network."""
+"""Most crops of a picture; each is one run of the network."""
 
 
 class CustomNetwork:
-    """An open file and what is declared of it; single precision throughout.
+    """An opened network with its declaration, in float32.
 
-    The network can be stopped between runs, not within one: the libraries that run it do not ask.
+    It can be cancelled between runs only, as the libraries that run it have no hook within one.
     """
 
     def __init__(self, model: CustomModel, device: str) -> None:
@@ -46,46 +46,46 @@ class CustomNetwork:
             return 0
 
     def warm_up(self, progress: Progress) -> None:
-        """Run once on grey, so that a wrong declaration is told when the model is chosen."""
+        """Run once on a grey picture, so that a wrong declaration is reported when the model is chosen."""
         width, height = self.model.input.size
         self.predict(Image(np.full((height, width, 3), 114, np.uint8)), NoParams(), progress)
 
     def answer(self, pixels: NDArray[np.uint8], progress: Progress) -> tuple[Any, InputPlacement]:
-        """What the decoder reads from a picture uint8 RGB (h, w, 3), and where the picture lies in the input.
+        """Decoded outputs for a picture uint8 RGB (h, w, 3), and the placement of the picture in the input.
 
         Raises
         ------
         OwnModelError
-            The network does not take the input, or answers in another form than is declared.
+            The network rejects the input, or its outputs have another format than declared.
         """
         progress.check()
         fitted, placement = fit(pixels, self.model.input)
-        given = to_input(fitted, self.model.input).astype(self.session.input_dtype, copy=False)
-        wanted = self.session.input_shape
-        if wanted and (
-            len(wanted) != given.ndim
-            or any(side not in (None, found) for side, found in zip(wanted, given.shape, strict=True))
+        array = to_input(fitted, self.model.input).astype(self.session.input_dtype, copy=False)
+        input_shape = self.session.input_shape
+        if input_shape and (
+            len(input_shape) != array.ndim
+            or any(side not in (None, actual) for side, actual in zip(input_shape, array.shape, strict=True))
         ):
-            told = "x".join("?" if side is None else str(side) for side in wanted)
+            shape_text = "x".join("?" if side is None else str(side) for side in input_shape)
             raise OwnModelError(
-                f"{self.model.title} takes {told}, but the declaration makes {'x'.join(map(str, given.shape))}; "
+                f"{self.model.title} takes {shape_text}, but the declaration makes {'x'.join(map(str, array.shape))}; "
                 f"correct the size or the layout of the input."
             )
-        outputs = self.session.run(given)
+        outputs = self.session.run(array)
         progress.check()
         return decode(outputs, self.model), placement
 
     def predict(self, image: Image, params: Any, progress: Progress) -> Any:
-        """The answer for a picture, as the analysis of the task takes it."""
+        """Output for a picture, in the type that the analyses of the task take."""
         raise NotImplementedError
 
 
 class CustomDetector(CustomNetwork):
-    """Candidates before threshold and suppression."""
+    """Candidate boxes before score threshold and NMS."""
 
     def predict(self, image: Image, params: Any, progress: Progress) -> Detections:
-        found, placement = self.answer(image.rgb8, progress)
-        return to_detections(found, placement, self.labels, image.size)
+        raw_boxes, placement = self.answer(image.rgb8, progress)
+        return to_detections(raw_boxes, placement, self.labels, image.size)
 
 
 class CustomClassifier(CustomNetwork):
@@ -97,7 +97,7 @@ class CustomClassifier(CustomNetwork):
 
 
 class CustomSegmenter(CustomNetwork):
-    """Logits or the class of each place."""
+    """Logits of each class, or class numbers, at the resolution of the output."""
 
     def predict(self, image: Image, params: Any, progress: Progress) -> ClassMaps:
         maps, placement = self.answer(image.rgb8, progress)
@@ -111,7 +111,7 @@ class CustomSegmenter(CustomNetwork):
 
 
 class CustomKeypoints(CustomNetwork):
-    """Points of the whole picture, or of each box that a detector finds."""
+    """Keypoints of the whole picture, or of each box of a detector."""
 
     def __init__(self, model: CustomModel, device: str) -> None:
         super().__init__(model, device)
@@ -119,24 +119,24 @@ class CustomKeypoints(CustomNetwork):
         self._device = device
 
     def regions(self, image: Image, progress: Progress) -> NDArray[np.float32]:
-        """Boxes float32 (n, 4) of what is looked at one by one, the surest first. Raises UserError."""
+        """Boxes float32 (n, 4) x1, y1, x2, y2 to crop, by descending score. Raises UserError."""
         from cvstudio.models import MODELS
 
         spec = MODELS[self.model.regions]
         if self._detector is None:
             progress(None, f"loading {spec.title}")
             self._detector = spec.load(self._device if spec.weights else "cpu", None)
-        found: Detections = self._detector.predict(image, spec.params(), progress)
-        if self.model.region_label not in found.labels:
+        detections: Detections = self._detector.predict(image, spec.params(), progress)
+        if self.model.region_label not in detections.labels:
             raise OwnModelError(
                 f"{self.model.title}: expected a class of {spec.title} as 'region_label', found "
-                f"'{self.model.region_label}'; there are: {', '.join(found.labels)}."
+                f"'{self.model.region_label}'; there are: {', '.join(detections.labels)}."
             )
-        number = found.labels.index(self.model.region_label)
-        sure = (found.classes == number) & (found.scores >= float(spec.defaults.get("score", 0.4)))
-        found = found.take(np.flatnonzero(sure))
-        kept = nms(found.boxes, found.scores, None, float(spec.defaults.get("iou", 0.5)))
-        return found.take(kept[:MAX_REGIONS]).boxes
+        class_number = detections.labels.index(self.model.region_label)
+        is_region = (detections.classes == class_number) & (detections.scores >= float(spec.defaults.get("score", 0.4)))
+        detections = detections.take(np.flatnonzero(is_region))
+        rows = nms(detections.boxes, detections.scores, None, float(spec.defaults.get("iou", 0.5)))
+        return detections.take(rows[:MAX_REGIONS]).boxes
 
     def warm_up(self, progress: Progress) -> None:
         width, height = self.model.input.size
@@ -156,11 +156,11 @@ class CustomKeypoints(CustomNetwork):
             else:
                 pixels, origin, scale = image.rgb8, (0.0, 0.0), 1.0
             maps, placement = self.answer(pixels, progress)
-            places, scores[row] = peaks(maps)
+            cells, scores[row] = peaks(maps)
             height, width = maps.shape[-2:]
-            # From cells of the maps to the input, to the cut-out, to the picture.
+            # From cells of the maps to pixels of the input, of the crop, of the picture.
             per_cell = np.array([self.model.input.size[0] / width, self.model.input.size[1] / height], np.float32)
-            points[row] = placement.to_picture(places * per_cell) / scale + np.array(origin, np.float32)
+            points[row] = placement.to_picture(cells * per_cell) / scale + np.array(origin, np.float32)
         return Keypoints(
             points,
             scores,
@@ -175,50 +175,50 @@ class CustomKeypoints(CustomNetwork):
 def cut_out(
     pixels: NDArray[np.uint8], box: NDArray[np.float32], size: tuple[int, int], margin: float
 ) -> tuple[NDArray[np.uint8], tuple[float, float], float]:
-    """What lies around a box, in the shape of an input.
+    """Crop a box with a margin to the size of an input.
 
     Parameters
     ----------
     pixels : uint8 RGB (h, w, 3)
-    box : x1, y1, x2, y2 in its pixels
-    size : width and height of the input
-    margin : how much larger than the box, whose shorter side is first widened to the input's shape
+    box : x1, y1, x2, y2 in pixels of the picture
+    size : width and height of the input in pixels
+    margin : side of the crop as a multiple of the box, widened before to the input's aspect ratio
 
     Returns
     -------
-    uint8 RGB of `size`, black beyond the picture; the place in the picture of its top left corner; and how many of its
-    pixels make one of the picture
+    uint8 RGB of `size`, black beyond the picture; its top left corner (x, y) in pixels of the picture; and its scale:
+    pixels of the crop per pixel of the picture
     """
     import cv2
 
     x1, y1, x2, y2 = (float(side) for side in box)
-    wide, high = max(x2 - x1, 1.0), max(y2 - y1, 1.0)
-    wide, high = max(wide, high * size[0] / size[1]) * margin, max(high, wide * size[1] / size[0]) * margin
-    origin = ((x1 + x2 - wide) / 2, (y1 + y2 - high) / 2)
-    scale = size[0] / wide
-    # Centres of pixels lie half a pixel inside of outer corners.
+    width, height = max(x2 - x1, 1.0), max(y2 - y1, 1.0)
+    width, height = max(width, height * size[0] / size[1]) * margin, max(height, width * size[1] / size[0]) * margin
+    origin = ((x1 + x2 - width) / 2, (y1 + y2 - height) / 2)
+    scale = size[0] / width
+    # Pixel centres lie half a pixel inside of outer corners.
     shift = [(-origin[axis]) * scale + 0.5 * scale - 0.5 for axis in (0, 1)]
-    turned = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float64)
-    cut = cv2.warpAffine(np.ascontiguousarray(pixels), turned, size, flags=cv2.INTER_LINEAR)
-    return np.asarray(cut, np.uint8), origin, scale
+    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float64)
+    crop = cv2.warpAffine(np.ascontiguousarray(pixels), matrix, size, flags=cv2.INTER_LINEAR)
+    return np.asarray(crop, np.uint8), origin, scale
 
 
 def peaks(maps: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Where each heat map is highest, float32 (k, 2) as x, y in cells from the outer corner, and how high, (k,) 0..1.
+    """Maximum of each heat map: its position float32 (k, 2), x, y in cells from the outer corner, and value (k,) 0..1.
 
-    The place is moved a quarter of a cell towards the higher neighbour, as in Xiao et al., "Simple Baselines for Human
-    Pose Estimation and Tracking", ECCV 2018, section 4 (after Newell et al., ECCV 2016).
+    The position is moved a quarter of a cell towards the higher neighbour, as in Xiao et al., "Simple Baselines for
+    Human Pose Estimation and Tracking", ECCV 2018, section 4 (after Newell et al., ECCV 2016).
     """
     count, height, width = maps.shape
     best = maps.reshape(count, -1).argmax(axis=1)
     rows, columns = np.divmod(best, width)
-    places = np.stack([columns, rows], axis=1).astype(np.float32) + 0.5
+    positions = np.stack([columns, rows], axis=1).astype(np.float32) + 0.5
     for index, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
         if 0 < column < width - 1:
-            places[index, 0] += 0.25 * np.sign(maps[index, row, column + 1] - maps[index, row, column - 1])
+            positions[index, 0] += 0.25 * np.sign(maps[index, row, column + 1] - maps[index, row, column - 1])
         if 0 < row < height - 1:
-            places[index, 1] += 0.25 * np.sign(maps[index, row + 1, column] - maps[index, row - 1, column])
-    return places, np.clip(maps.reshape(count, -1).max(axis=1), 0, 1).astype(np.float32)
+            positions[index, 1] += 0.25 * np.sign(maps[index, row + 1, column] - maps[index, row - 1, column])
+    return positions, np.clip(maps.reshape(count, -1).max(axis=1), 0, 1).astype(np.float32)
 
 
 NETWORKS: dict[str, type[CustomNetwork]] = {
@@ -230,5 +230,5 @@ NETWORKS: dict[str, type[CustomNetwork]] = {
 
 
 def load(model: CustomModel, device: str) -> CustomNetwork:
-    """The network that `model` declares. Raises OwnModelError."""
+    """Open the network that `model` declares. Raises OwnModelError."""
     return NETWORKS[model.task](model, device)

@@ -1,4 +1,4 @@
-"""The networks that the user has added, see `cvstudio.models.custom`."""
+"""Registration of the user's custom models, see `cvstudio.models.custom`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _register_all() -> None:
         MODELS.add_broken(list_path().name, str(error))
         return
     for path in paths:
-        # One that is gone or wrong is a row of its own; the others are there.
+        # A missing or wrong one is listed as broken; the others work.
         try:
             MODELS.register(spec_of(read_declaration(path)))
         except (OwnModelError, ValueError) as error:

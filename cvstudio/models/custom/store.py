@@ -1,4 +1,4 @@
-"""Which networks of the user are registered: a list of YAML files in the user's data folder. Files stay in place."""
+"""List of registered custom models in the user's data folder: the paths of their YAML files, which stay in place."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ FORMAT = "cvstudio-own-models"
 VERSION = 1
 LIST = "own-models.json"
 FOLDER = "own-models"
-"""Beside the list, for declarations of files whose own folder may not be written to."""
+"""Folder beside the list, for declarations of files whose own folder is not writable."""
 
 PREFIX = "own-"
-"""Of the keys, so that no model that comes with the program or a package, now or later, has the same."""
+"""Prefix of custom models' keys, so that no other model, now or later, has the same key."""
 
 FAMILY = "Own models"
 UNSTATED = "licence not stated"
 
 
 def list_path() -> Path:
-    """Where the list is."""
+    """Path of the list."""
     return user_data_dir() / LIST
 
 
 def registered() -> tuple[Path, ...]:
-    """The YAML files of the list, in the order in which they were added.
+    """YAML files of the list, in the order in which they were added.
 
     Raises
     ------
     OwnModelError
-        The list is there, but cannot be read.
+        The list exists, but cannot be read.
     """
     path = list_path()
     try:
@@ -72,25 +72,25 @@ def _write(paths: tuple[Path, ...]) -> None:
 
 
 def _revision_text(model: CustomModel) -> str:
-    """What a revision is the hash of; batches on disk hold revisions from when the class was called OwnModel."""
+    """Text whose hash is the revision; revisions in batches on disk are from when the class was called OwnModel."""
     return repr(model).replace("CustomModel(", "OwnModel(", 1)
 
 
 def spec_of(model: CustomModel) -> ModelSpec:
-    """The `ModelSpec` of a declared network; its file need not be there."""
+    """The `ModelSpec` of a custom model; its file need not exist."""
 
     def load(device: str, checkpoint: Path | None) -> Any:
-        """The network; a `checkpoint` takes the place of the declared file. Raises OwnModelError."""
+        """Open the network, or `checkpoint` in place of its file. Raises OwnModelError."""
         from cvstudio.models.custom.networks import load as open_network
 
-        chosen = model if checkpoint is None else dataclasses.replace(model, file=checkpoint)
-        return open_network(chosen, device)
+        opened = model if checkpoint is None else dataclasses.replace(model, file=checkpoint)
+        return open_network(opened, device)
 
     try:
         size_bytes = model.file.stat().st_size
     except OSError:
         size_bytes = 0
-    detects = model.task == "detect"
+    is_detector = model.task == "detect"
     return ModelSpec(
         key=PREFIX + model.key,
         title=model.title,
@@ -113,19 +113,19 @@ def spec_of(model: CustomModel) -> ModelSpec:
                 path=model.file,
             ),
         ),
-        ranges={"score": Range(0.01, 1, step=0.01)} if detects else {},
-        defaults={"score": model.score, "iou": model.iou} if detects else {},
+        ranges={"score": Range(0.01, 1, step=0.01)} if is_detector else {},
+        defaults={"score": model.score, "iou": model.iou} if is_detector else {},
         labels=model.labels,
         capabilities=frozenset({"logits"}),
         keywords=("own model", model.file.suffix.lstrip(".").upper(), model.decoder),
         summary=model.summary or f"Your network {model.file.name}, read as {model.decoder}.",
-        # The same file declared otherwise answers otherwise, and what was cached of it is out of date.
+        # Another declaration of the same file gives other results, so cached ones are out of date.
         revision=f"@{xxhash.xxh32_hexdigest(_revision_text(model).encode())}",
     )
 
 
 def add(declaration: Path) -> ModelSpec:
-    """Register the network of a YAML file and return its spec; one that is registered already is read anew.
+    """Register the custom model of a YAML file and return its spec; a registered one is read again.
 
     Raises
     ------
@@ -136,57 +136,57 @@ def add(declaration: Path) -> ModelSpec:
 
     declaration = declaration.resolve()
     model = read_declaration(declaration)
-    known = registered()
-    taken = {_key_of(path) for path in known if path != declaration}
-    if model.key in taken:
+    declarations = registered()
+    other_keys = {_key_of(path) for path in declarations if path != declaration}
+    if model.key in other_keys:
         raise OwnModelError(
             f"Expected a key of its own for {model.title}, but '{model.key}' is taken; write another 'key' into "
             f"{declaration.name}."
         )
-    if declaration not in known:
-        _write((*known, declaration))
+    if declaration not in declarations:
+        _write((*declarations, declaration))
     spec = spec_of(model)
     MODELS.replace(spec)
     return spec
 
 
 def save(model: CustomModel) -> Path:
-    """Write the declaration of `model` beside its file, or where that may not be written to into the user's data
-    folder; the path. Raises OwnModelError."""
+    """Write the declaration of `model` beside its file, or, where that folder is not writable, into the user's data
+    folder, and return its path. Raises OwnModelError."""
     beside = model.file.with_suffix(".yaml")
     try:
         write_declaration(beside, model)
         return beside
     except OSError:
         pass
-    aside = user_data_dir() / FOLDER / f"{slug(model.key)}.yaml"
+    fallback = user_data_dir() / FOLDER / f"{slug(model.key)}.yaml"
     try:
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        write_declaration(aside, model)
+        fallback.parent.mkdir(parents=True, exist_ok=True)
+        write_declaration(fallback, model)
     except OSError as error:
         raise OwnModelError(
-            f"The declaration cannot be saved to {aside} ({error.strerror}); free that folder."
+            f"The declaration cannot be saved to {fallback} ({error.strerror}); free that folder."
         ) from None
-    return aside
+    return fallback
 
 
 def remove(key: str, *, in_use: bool = False) -> None:
-    """Take a network out of the list; its files stay.
+    """Remove a custom model from the list; its files stay.
 
-    `in_use` keeps its name until the program ends, so that what was done with it can still be told and undone; it can
-    no longer be run. Raises OwnModelError.
+    With `in_use` its title stays registered until the program ends, so that its results can still be labelled and
+    undone, but it cannot be run. Raises OwnModelError.
     """
     from cvstudio.models import MODELS
 
-    known = registered()
-    found = [path for path in known if PREFIX + _key_of(path) == key]
-    if not found:
+    declarations = registered()
+    removed = [path for path in declarations if PREFIX + _key_of(path) == key]
+    if not removed:
         raise OwnModelError(f"There is no own model '{key}'; `cvstudio list` shows those that there are.")
-    _write(tuple(path for path in known if path not in found))
+    _write(tuple(path for path in declarations if path not in removed))
     if key in MODELS and in_use:
-        gone = MODELS[key]
-        # Of no task, so that it is offered nowhere.
-        MODELS.replace(dataclasses.replace(gone, task="", load=_removed, revision="@removed"))
+        spec = MODELS[key]
+        # Without a task it is offered nowhere.
+        MODELS.replace(dataclasses.replace(spec, task="", load=_removed, revision="@removed"))
     elif key in MODELS:
         MODELS.remove(key)
 
@@ -196,12 +196,12 @@ def _removed(device: str, checkpoint: Path | None) -> Any:
 
 
 def declaration_of(key: str) -> Path | None:
-    """The YAML file of the registered network `key`; None where it is none. Raises OwnModelError."""
+    """YAML file of the custom model `key`; None for another key. Raises OwnModelError."""
     return next((path for path in registered() if PREFIX + _key_of(path) == key), None)
 
 
 def _key_of(declaration: Path) -> str:
-    """The key that a file declares; of one that cannot be read the one that its name gives."""
+    """Key that a file declares, or one made from its name where it cannot be read."""
     try:
         return read_declaration(declaration).key
     except OwnModelError:

@@ -1,4 +1,4 @@
-"""Where on a picture a receptive field lies."""
+"""Receptive field of a unit in pixels of a picture."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from cvstudio.models.inspection.receptive_field import ReceptiveField, Span
 def field_at(
     field: ReceptiveField, input_size: tuple[int, int], picture: Size, x: float, y: float, *, cropped: bool
 ) -> Rect:
-    """What the unit sees in whose middle a place of a picture lies.
+    """Receptive field of the unit whose centre is nearest to a point of the picture.
 
     Parameters
     ----------
     field : a local one
-    input_size : (height, width) in pixels of what the network is given
+    input_size : (height, width) of the network's input in pixels
     picture : size in pixels
-    x, y : the place in pixels of the picture
-    cropped : whether the network is given the middle of the picture, its shorter side whole; else all of the picture,
-        from the left top corner on and as large as the input holds it. How a model prepares its pictures may differ
+    x, y : the point in pixels of the picture
+    cropped : whether the input is a centre crop of the picture as large as its shorter side allows; otherwise the
+        whole picture, scaled to fit into the input from the top left corner. A model's own preprocessing may differ
         from that by some pixels.
 
     Returns
@@ -39,7 +39,7 @@ def field_at(
     return Rect(left + begin_x * scale, top + begin_y * scale, (end_x - begin_x) * scale, (end_y - begin_y) * scale)
 
 
-def _around(span: Span, place: float) -> tuple[float, float]:
-    """The field of the unit whose middle is nearest to `place`."""
-    unit = math.floor((place - span.start - span.size / 2) / span.stride + 0.5)
+def _around(span: Span, position: float) -> tuple[float, float]:
+    """Begin and end of the field of the unit whose centre is nearest to `position`, in pixels of the input."""
+    unit = math.floor((position - span.start - span.size / 2) / span.stride + 0.5)
     return span.at(max(0, unit))

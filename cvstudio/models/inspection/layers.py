@@ -1,4 +1,4 @@
-"""A network's layers as a tree of plain facts."""
+"""Layers of a network as a tree of plain values."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from cvstudio.models.inspection.receptive_field import ReceptiveField, field_fro
 
 @dataclass(frozen=True)
 class NetworkLayer:
-    """A module of a network.
+    """One module of a network, with its children.
 
     Parameters
     ----------
-    name : of the attribute or number that it has in its parent; empty for the network itself
-    kind : its class
-    shape : of what it puts out first, with the batch; empty where it does not run by itself
-    outputs : how many arrays it puts out
-    calls : how often it runs for one picture
-    parameters, macs : of it and all that is in it; parameters that are shared count once, where they come first
-    field : what a unit of its output sees of the picture; None where it has none
+    name : attribute or number in its parent; empty for the network itself
+    kind : name of its class
+    shape : of its first output, batch included; empty where it is not called itself
+    outputs : number of output tensors
+    calls : number of calls for one picture
+    parameters, macs : of it and its descendants; shared parameters count once, where they come first
+    field : receptive field of its first output; None where that does not depend on the picture
     children : in the order of the module
     """
 
@@ -36,7 +36,7 @@ class NetworkLayer:
     children: tuple[NetworkLayer, ...] = ()
 
     def walk(self, above: str = "") -> Iterator[tuple[str, NetworkLayer]]:
-        """This layer and all in it, each with its dotted path, from the top."""
+        """This layer and its descendants in depth-first order, each with its dotted path."""
         path = f"{above}.{self.name}" if above else self.name
         yield path, self
         for child in self.children:
@@ -44,14 +44,14 @@ class NetworkLayer:
 
     @property
     def shape_text(self) -> str:
-        """Without the batch, as it is told: "256 × 28 × 28"."""
+        """Shape without the batch, for display: "256 × 28 × 28"."""
         sides = " × ".join(str(side) for side in self.shape[1:]) or ("1" if self.shape else "")
         return f"{sides}, {self.outputs} of them" if self.outputs > 1 else sides
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """All layers of a network, and what it costs.
+    """All layers of a network, and its cost.
 
     `input_size` is (height, width) in pixels; `macs` are multiply-adds of convolutions and matrix products for one
     picture of that size.
@@ -64,7 +64,7 @@ class Inspection:
 
 
 def layer_to_json(layer: NetworkLayer) -> dict[str, Any]:
-    """Plain values of a layer and all in it."""
+    """A layer and its descendants as JSON values."""
     return {
         "name": layer.name,
         "kind": layer.kind,
@@ -79,8 +79,8 @@ def layer_to_json(layer: NetworkLayer) -> dict[str, Any]:
 
 
 def layer_from_json(values: dict[str, Any]) -> NetworkLayer:
-    """The layer of plain values. Raises ValueError, TypeError or KeyError where they are none."""
-    found = values["field"]
+    """The layer from JSON values. Raises ValueError, TypeError or KeyError for others."""
+    field = values["field"]
     return NetworkLayer(
         str(values["name"]),
         str(values["kind"]),
@@ -89,6 +89,6 @@ def layer_from_json(values: dict[str, Any]) -> NetworkLayer:
         int(values["calls"]),
         int(values["parameters"]),
         int(values["macs"]),
-        None if found is None else field_from_json(found),
+        None if field is None else field_from_json(field),
         tuple(layer_from_json(child) for child in values["children"]),
     )

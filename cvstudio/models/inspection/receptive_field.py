@@ -1,7 +1,7 @@
-"""How much of the picture a unit sees: the arithmetic of receptive fields along one axis.
+"""Arithmetic of receptive fields along one axis of the picture.
 
 Source: Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill 2019 (size,
-stride and offset through a graph), with what they leave out: enlarging, slices with a step, and gates.
+stride and offset through a graph); upsampling, strided slices and gates are added here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Reach(Enum):
-    """How far a unit sees along an axis; of two the later one holds for what joins them."""
+    """Extent of a receptive field along an axis, ascending: a unit that joins two has the later one."""
 
     LOCAL = "local"
     UNKNOWN = "unknown"
@@ -24,19 +24,19 @@ _ORDER = tuple(Reach)
 
 @dataclass(frozen=True)
 class Span:
-    """What the units of a map see along one axis of the picture: unit i sees `start` + i `stride` to that + `size`.
+    """Receptive fields of a map's units along one axis: that of unit i is `size` long from `start` + i `stride` on.
 
     Parameters
     ----------
-    size, stride, start : pixels of the network's input; they count from the outer corner, and a field may begin
-        outside of the picture. All 0 where `reach` is not local.
-    reach : "whole" where every unit sees the whole axis, "unknown" where it depends on the place, as with windows of
-        attention, or cannot be followed
+    size, stride, start : pixels of the network's input, from its outer corner; a field may begin outside of the
+        picture. All 0 where `reach` is not local.
+    reach : "whole" where every field is the whole axis, "unknown" where it depends on the position, as with windowed
+        attention, or cannot be traced
 
     Notes
     -----
-    The size is exact along every path of convolutions and pooling. Where a map is enlarged, units see differently
-    far by their place, and the field holds what any of them sees.
+    The size is exact along every path of convolutions and pooling. Behind an upsampling the fields of a map's units
+    differ, and `size` holds the largest.
     """
 
     size: float = 1.0
@@ -50,7 +50,7 @@ class Span:
 
     @property
     def end(self) -> float:
-        """Where the field of unit 0 ends."""
+        """End of the field of unit 0, in pixels."""
         return self.start + self.size
 
     def window(self, kernel: int, stride: int = 1, padding: float = 0, dilation: int = 1) -> Span:
@@ -64,7 +64,7 @@ class Span:
         )
 
     def spread(self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> Span:
-        """Behind a transposed convolution: unit o hears units i with o = i stride - padding + t dilation."""
+        """Behind a transposed convolution: unit o depends on units i with o = i stride - padding + t dilation."""
         if not self.local:
             return self
         step = self.stride / stride
@@ -74,23 +74,25 @@ class Span:
         return Span(self.size + reach * step, step, first)
 
     def enlarged(self, factor: float, taps: int) -> Span:
-        """Behind an interpolation to `factor` times the units, each from `taps` neighbours: 1 nearest, 2 linear."""
+        """Behind an upsampling by `factor`; each unit is interpolated from `taps` neighbours: 1 nearest, 2 linear."""
         if not self.local:
             return self
         step = self.stride / factor
         if taps == 1:
             # Unit o is unit o / factor, rounded down.
             return Span(self.size + self.stride - step, step, self.start - (self.stride - step))
-        # Unit o is mixed of the `taps` units around the place (o + 1/2) / factor - 1/2.
-        half = taps / 2
-        return Span(self.size + 2 * half * self.stride, step, self.start + self.stride * ((0.5 / factor - 0.5) - half))
+        # Unit o is a mixture of the `taps` units around the position (o + 1/2) / factor - 1/2.
+        half_taps = taps / 2
+        return Span(
+            self.size + 2 * half_taps * self.stride, step, self.start + self.stride * ((0.5 / factor - 0.5) - half_taps)
+        )
 
     def narrowed(self, begin: int, step: int = 1) -> Span:
-        """Of each `step`-th unit from `begin` on."""
+        """Behind a slice: every `step`-th unit from `begin` on."""
         return replace(self, start=self.start + begin * self.stride, stride=self.stride * step) if self.local else self
 
     def join(self, other: Span) -> Span:
-        """What is made of both sees what either sees."""
+        """The field of units that depend on both: the smallest that contains either."""
         if not (self.local and other.local):
             reach = max(self.reach, other.reach, key=_ORDER.index)
             return Span(0.0, 0.0, 0.0, reach)
@@ -100,7 +102,7 @@ class Span:
         return Span(max(self.end, other.end) - start, self.stride, start)
 
     def at(self, unit: int) -> tuple[float, float]:
-        """From where to where unit number `unit` sees."""
+        """Begin and end of the field of unit `unit`, in pixels."""
         return self.start + unit * self.stride, self.end + unit * self.stride
 
 
@@ -110,10 +112,10 @@ WHOLE = Span(0.0, 0.0, 0.0, Reach.WHOLE)
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """The receptive field of a map's units.
+    """Receptive field of a map's units, along both axes.
 
-    `gated` means that the whole picture has a say in how strong each map is (squeeze and excitation, statistics of
-    a group or layer normalisation over places), while what is seen remains the field.
+    `gated` means that the strength of each map depends on the whole picture (squeeze and excitation, statistics of
+    a group or layer normalisation over positions), while its spatial content depends on the field only.
     """
 
     down: Span
@@ -129,7 +131,7 @@ class ReceptiveField:
         return self.down.reach is Reach.WHOLE and self.across.reach is Reach.WHOLE
 
     def text(self) -> str:
-        """In a few characters: height by width in pixels; empty where it is unknown."""
+        """Height by width in pixels, for a table; empty where it is unknown."""
         if self.whole:
             return "whole picture"
         sides = (self.down, self.across)
@@ -139,13 +141,13 @@ class ReceptiveField:
 
 
 def field_to_json(field: ReceptiveField) -> list[Any]:
-    """Plain values of a field."""
+    """A field as JSON values."""
     sides = ([side.reach.value, side.size, side.stride, side.start] for side in (field.down, field.across))
     return [*sides, field.gated]
 
 
 def field_from_json(values: list[Any]) -> ReceptiveField:
-    """The field of plain values. Raises ValueError, TypeError or KeyError where they are none."""
+    """The field from JSON values. Raises ValueError, TypeError or KeyError for others."""
     down, across, gated = values
     return ReceptiveField(_span_from_json(down), _span_from_json(across), bool(gated))
 

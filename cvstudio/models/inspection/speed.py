@@ -1,4 +1,4 @@
-"""How long a model takes on this device: measured when asked for, and remembered."""
+"""Speed of a model on this device: measured on request, and kept in the user's cache."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cvstudio.models.terms import Place, terms
 
 RUNS = 7
 ENOUGH_SECS = 2.0
-"""How often a model runs, and after how many seconds it has run often enough."""
+"""Most runs of a measurement, and the seconds after which no further one begins."""
 
 SAMPLE = "cat"
 
@@ -34,10 +34,10 @@ class SpeedError(UserError):
 
 @dataclass(frozen=True)
 class Speed:
-    """Milliseconds a picture, the median of some runs.
+    """Milliseconds per picture, the median of some runs.
 
-    `what` is "model": from the picture to what is found, as it is used; or "network": the bare network with random
-    weights, for one whose weights are not here.
+    `what` is "model": preprocessing, network and decoding; or "network": the bare network with random weights, where
+    the model's weights are not on this machine.
     """
 
     ms: float
@@ -46,22 +46,22 @@ class Speed:
 
 
 def speed_key(spec: ModelSpec, device: str, precision: str) -> str:
-    """What a measurement holds for."""
+    """Cache key of a measurement: model, device, precision."""
     kind = device if spec.weights else "cpu"
     return f"{spec.key}{spec.revision}, {kind}, {precision if spec.weights else ''}"
 
 
 def known_speeds() -> dict[str, Speed]:
-    """What was measured on this machine, by `speed_key`."""
+    """Measurements on this machine, by `speed_key`."""
     try:
-        saved = json.loads(_memory().read_text(encoding="utf-8"))
-        return {str(name): Speed(**entry) for name, entry in saved.items()}
+        saved = json.loads(_cache_path().read_text(encoding="utf-8"))
+        return {str(key): Speed(**entry) for key, entry in saved.items()}
     except (OSError, ValueError, TypeError, AttributeError):
-        return {}  # nothing kept, or damaged: it is measured again
+        return {}  # missing or damaged: it is measured again
 
 
 def measure(spec: ModelSpec, host: Host, progress: Progress) -> Speed:
-    """Time a model as it is used; without its weights, the network alone. Runs where `host` belongs.
+    """Measure a model's speed, or without its weights that of the bare network; on the accelerator thread.
 
     Raises
     ------
@@ -76,29 +76,29 @@ def measure(spec: ModelSpec, host: Host, progress: Progress) -> Speed:
 
 
 def measuring(spec: ModelSpec, host: Host, progress: Progress) -> Iterator[None]:
-    """As `measure`, with a stop between any two runs so that others may pass; what comes out is remembered."""
-    there = terms(spec).place in (Place.EMBEDDED, Place.HERE, Place.LIBRARY)
-    if there:
-        run, what = _as_used(spec, host, progress)
+    """As `measure`, but yields between two runs, so that other work may pass; the result is stored in the cache."""
+    has_weights = terms(spec).place in (Place.EMBEDDED, Place.HERE, Place.LIBRARY)
+    if has_weights:
+        run, what = _model_run(spec, host, progress)
     elif spec.architecture is not None:
-        run, what = _bare(spec, host.device, progress), Speed(0.0, "network", "float32")
+        run, what = _network_run(spec, host.device, progress), Speed(0.0, "network", "float32")
     else:
         raise SpeedError(f"{spec.title} cannot be measured, as its weights are not here; get them first.")
-    name = speed_key(spec, host.requested_device, host.precision)
+    key = speed_key(spec, host.requested_device, host.precision)
     run()  # the first one allocates
-    began, taken = time.perf_counter(), []
+    began, durations = time.perf_counter(), []
     for number in range(RUNS):
         progress(number / RUNS, f"measuring {spec.title}")
         start = time.perf_counter()
         run()
-        taken.append(time.perf_counter() - start)
+        durations.append(time.perf_counter() - start)
         yield
         if time.perf_counter() - began > ENOUGH_SECS:
             break
-    _remember(name, replace(what, ms=1000 * statistics.median(taken)))
+    _write_cache(key, replace(what, ms=1000 * statistics.median(durations)))
 
 
-def _as_used(spec: ModelSpec, host: Host, progress: Progress) -> tuple[Callable[[], Any], Speed]:
+def _model_run(spec: ModelSpec, host: Host, progress: Progress) -> tuple[Callable[[], Any], Speed]:
     from cvstudio.media import open_media
     from cvstudio.media.examples.files import sample_path
     from cvstudio.media.reader_pool import Readers
@@ -110,7 +110,7 @@ def _as_used(spec: ModelSpec, host: Host, progress: Progress) -> tuple[Callable[
     return lambda: network.predict(image, params, progress), what
 
 
-def _bare(spec: ModelSpec, device: str, progress: Progress) -> Callable[[], Any]:
+def _network_run(spec: ModelSpec, device: str, progress: Progress) -> Callable[[], Any]:
     import torch
 
     architecture = spec.architecture
@@ -128,16 +128,16 @@ def _bare(spec: ModelSpec, device: str, progress: Progress) -> Callable[[], Any]
     return run
 
 
-def _memory() -> Path:
+def _cache_path() -> Path:
     return user_cache_dir() / "speeds.json"
 
 
-def _remember(name: str, speed: Speed) -> None:
-    kept = {key: asdict(value) for key, value in {**known_speeds(), name: speed}.items()}
-    path = _memory()
+def _write_cache(key: str, speed: Speed) -> None:
+    entries = {entry_key: asdict(value) for entry_key, value in {**known_speeds(), key: speed}.items()}
+    path = _cache_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+            temporary.write_text(json.dumps(entries, indent=1), encoding="utf-8")
     except OSError as error:
-        log.info("the speed of %s is not kept: %s", name, error)
+        log.info("the speed of %s is not kept: %s", key, error)

@@ -1,4 +1,4 @@
-"""Inspections, kept on disk: what a network is made of does not change, so it is looked at once."""
+"""Cache of inspections on disk: the layers of a network do not change, so they are traced once."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from cvstudio.models.inspection.layers import Inspection, layer_from_json, layer
 from cvstudio.models.spec import ModelSpec
 
 VERSION = 1
-"""Raised whenever another way of looking would find something else."""
+"""Increased whenever tracing gives other results."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What a network costs: `parameters`, and `macs` (multiply-adds) for a picture of `input_size` (height, width)."""
+    """Cost of a network: `parameters`, and `macs` (multiply-adds) for a picture of `input_size` (height, width)."""
 
     parameters: int
     macs: int
@@ -38,24 +38,24 @@ class NoArchitectureError(UserError):
 
 
 def declared_figures(spec: ModelSpec) -> Figures | None:
-    """What a model states of itself; None where it states nothing or not all. Cheap."""
-    found = spec.architecture
-    if found is None or not (found.parameters and found.macs):
+    """Figures from a model's declaration, without any file; None where it does not state both."""
+    architecture = spec.architecture
+    if architecture is None or not (architecture.parameters and architecture.macs):
         return None
-    return Figures(found.parameters, found.macs, found.input_size)
+    return Figures(architecture.parameters, architecture.macs, architecture.input_size)
 
 
 def known_figures(spec: ModelSpec) -> Figures | None:
-    """What a model states or was counted before; None where it has to be counted. Reads a file at most."""
-    stated = declared_figures(spec)
-    if stated is not None or spec.architecture is None:
-        return stated
-    kept = read_kept(spec)
-    return None if kept is None else Figures(kept.parameters, kept.macs, kept.input_size)
+    """Declared or cached figures; None where they are still to be counted. Reads one file at most."""
+    declared = declared_figures(spec)
+    if declared is not None or spec.architecture is None:
+        return declared
+    cached = read_kept(spec)
+    return None if cached is None else Figures(cached.parameters, cached.macs, cached.input_size)
 
 
 def inspection_of(spec: ModelSpec, progress: Progress | None = None) -> Inspection:
-    """The layers of a model, from disk or by running it without numbers, which imports torch.
+    """The layers of a model, from the cache or traced now, which imports torch.
 
     Raises
     ------
@@ -66,39 +66,39 @@ def inspection_of(spec: ModelSpec, progress: Progress | None = None) -> Inspecti
     """
     if spec.architecture is None:
         raise NoArchitectureError(f"{spec.title} is no network of torch layers, so there are none to show.")
-    kept = read_kept(spec)
-    if kept is not None:
-        return kept
+    cached = read_kept(spec)
+    if cached is not None:
+        return cached
     from cvstudio.models.inspection.trace import inspect
 
-    found = inspect(spec.architecture, progress)
-    _keep(spec, found)
-    return found
+    inspection = inspect(spec.architecture, progress)
+    _write_cache(spec, inspection)
+    return inspection
 
 
 def read_kept(spec: ModelSpec) -> Inspection | None:
-    """The inspection that is on disk; None where there is none of this very network."""
+    """The cached inspection; None where the cache has none of this network and these library versions."""
     try:
-        saved = json.loads(_path(spec).read_text(encoding="utf-8"))
-        if saved["of"] != _stamp(spec):
+        saved = json.loads(_cache_path(spec).read_text(encoding="utf-8"))
+        if saved["of"] != _cache_key(spec):
             return None
         height, width = saved["input_size"]
         return Inspection(
             (int(height), int(width)), int(saved["parameters"]), int(saved["macs"]), layer_from_json(saved["root"])
         )
     except (OSError, ValueError, TypeError, KeyError):
-        return None  # nothing kept, or damaged: it is looked at again
+        return None  # missing or damaged: it is traced again
 
 
-def _keep(spec: ModelSpec, found: Inspection) -> None:
+def _write_cache(spec: ModelSpec, inspection: Inspection) -> None:
     values: dict[str, Any] = {
-        "of": _stamp(spec),
-        "input_size": list(found.input_size),
-        "parameters": found.parameters,
-        "macs": found.macs,
-        "root": layer_to_json(found.root),
+        "of": _cache_key(spec),
+        "input_size": list(inspection.input_size),
+        "parameters": inspection.parameters,
+        "macs": inspection.macs,
+        "root": layer_to_json(inspection.root),
     }
-    path = _path(spec)
+    path = _cache_path(spec)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
@@ -107,12 +107,12 @@ def _keep(spec: ModelSpec, found: Inspection) -> None:
         log.info("the layers of %s are not kept: %s", spec.key, error)
 
 
-def _path(spec: ModelSpec) -> Path:
+def _cache_path(spec: ModelSpec) -> Path:
     return user_cache_dir() / "inspections" / f"{quote(spec.key, safe='')}.json"
 
 
-def _stamp(spec: ModelSpec) -> str:
-    """What an inspection holds for: libraries that bring networks may build them differently tomorrow."""
+def _cache_key(spec: ModelSpec) -> str:
+    """Cache key: model and library versions, as another version may build the network differently."""
     size = spec.architecture.input_size if spec.architecture else ()
     return f"{VERSION} {spec.key}{spec.revision} {size} {_libraries()}"
 
@@ -121,8 +121,8 @@ def _stamp(spec: ModelSpec) -> str:
 def _libraries() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
-    found = []
+    versions = []
     for name in ("torch", "torchvision", "timm", "transformers"):
         with suppress(PackageNotFoundError):
-            found.append(f"{name} {version(name)}")
-    return ", ".join(found)
+            versions.append(f"{name} {version(name)}")
+    return ", ".join(versions)

@@ -1,4 +1,4 @@
-"""Layers and receptive fields in words."""
+"""Descriptions of layers and receptive fields for the user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from cvstudio.models.inspection.receptive_field import ReceptiveField, Span
 
 
 def field_text(layer: NetworkLayer) -> str:
-    """The receptive field; a plus says that the whole picture has a say through gates."""
+    """Size of the receptive field, for a table; a plus marks a gated one."""
     if layer.field is None:
         return ""
     text = layer.field.text()
@@ -15,7 +15,7 @@ def field_text(layer: NetworkLayer) -> str:
 
 
 def layer_sentence(layer: NetworkLayer) -> str:
-    """Everything of a layer in words."""
+    """All figures of a layer, one per line, for a tooltip."""
     parts = [f"{layer.name or layer.kind}: {layer.kind}" if layer.name else layer.kind]
     if layer.shape:
         parts.append(f"puts out {layer.shape_text}")
@@ -31,13 +31,13 @@ def layer_sentence(layer: NetworkLayer) -> str:
 
 
 def field_sentence(field: ReceptiveField) -> str:
-    """A receptive field in words."""
+    """A sentence on a receptive field."""
     if field.whole:
         return "sees the whole picture"
     if not field.local:
         return "what it sees depends on the place"
-    told = f"sees {field.text()} pixels, {_steps(field.down, field.across)}"
-    return told + ("; how strong it is depends on the whole picture, by gates" if field.gated else "")
+    sentence = f"sees {field.text()} pixels, {_steps(field.down, field.across)}"
+    return sentence + ("; how strong it is depends on the whole picture, by gates" if field.gated else "")
 
 
 def _steps(down: Span, across: Span) -> str:

@@ -1,7 +1,7 @@
-"""Finding the quickest way to compute a network in a process of its own, beside what goes on.
+"""Choice of a network's fastest precision in a process of its own, while the program goes on.
 
-Converting a network for another engine holds up its thread for seconds and cannot be interrupted; a process of its own
-holds up nobody and ends at once when it is not wanted any more.
+Converting a network for OpenVINO blocks its thread for seconds and cannot be interrupted; a separate process blocks
+nothing and can be ended at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.models.runtime.precision import Precision
 
 NICENESS = 10
-"""What the user does goes first; two ways that are timed in turns are slowed alike."""
+"""Below the program's own priority; precisions that are timed in alternation are slowed alike."""
 
 POLL_SECS = 0.1
 
@@ -29,30 +29,30 @@ log = logging.getLogger(__name__)
 
 
 def measured_beside(model: str, weights: Path | None, device: str, progress: Progress) -> Iterator[Precision | None]:
-    """Let another process measure a model; None while it does, at last its quickest way. Nothing where it failed.
+    """Measure a model in another process: yield None while it runs, then the fastest precision; nothing if it fails.
 
     Parameters
     ----------
     model : key
-    weights : a checkpoint of the user's own; None for the model's
+    weights : checkpoint of the user; None for the model's own
     device : "cpu", "cuda", "cuda:1" or "mps"
-    progress : able to end the process at once
+    progress : may end the process at once
     """
     progress(None, "measuring beside")
     command = [sys.executable, "-m", "cvstudio.models.inspection.tuning_process", model, "--device", device]
     if weights is not None:
         command += ["--weights", str(weights)]
     root = str(Path(__file__).resolve().parents[3])
-    # A checkout need not be installed.
-    places = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+    # The package need not be installed.
+    python_path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    creation_flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": places},
-        creationflags=hidden,
+        env={**os.environ, "PYTHONPATH": python_path},
+        creationflags=creation_flags,
     ) as process:
         try:
             while process.poll() is None:
@@ -70,7 +70,7 @@ def measured_beside(model: str, weights: Path | None, device: str, progress: Pro
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure a model, remember what comes out, and print it as JSON."""
+    """Measure a model, store the precision in the cache, and print it as JSON."""
     parser = argparse.ArgumentParser(prog="cvstudio.models.inspection.tuning_process")
     parser.add_argument("model")
     parser.add_argument("--device", required=True)

@@ -1,1 +1,1 @@
-"""How networks are loaded, run and made fast."""
+"""Loading, running and speeding up networks."""

@@ -1,6 +1,6 @@
-"""Attention of a detection transformer: what its object queries, and the places of the picture, look at.
+"""Attention weights of a detection transformer: of its object queries, and of the cells of the feature map.
 
-Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, equation 1, for each head.
+Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, equation 1, per head.
 """
 
 from __future__ import annotations
@@ -19,12 +19,17 @@ from cvstudio.results.detections import Detections
 
 @dataclass(frozen=True, eq=False)
 class Projections:
-    """What is compared in one layer. With it, the attention of one query costs one row of a product.
+    """Projected queries and keys of one attention layer; the weights of one query then cost one row of their product.
 
     Parameters
     ----------
-    queries : float32 (n, d), projected, the heads side by side
-    keys : float32 (places, d), likewise
+    queries : float32 (n, d), the heads side by side
+    keys : float32 (m, d), likewise
+
+    Raises
+    ------
+    ValueError
+        Another shape.
     """
 
     queries: NDArray[np.float32]
@@ -37,27 +42,27 @@ class Projections:
             object.__setattr__(self, name, readonly(getattr(self, name)))
 
     def weights(self, row: int, heads: int) -> NDArray[np.float32]:
-        """How strongly the query `row` attends to each key: float32 (heads, places); each head's sum to 1."""
+        """Attention weights of the query `row` over the keys, float32 (heads, m), 0..1; each head's sum to 1."""
         from scipy.special import softmax
 
         query = self.queries[row].reshape(heads, -1)
         keys = self.keys.reshape(len(self.keys), heads, -1)
         scores = np.einsum("hd,phd->hp", query, keys, dtype=np.float32) / np.float32(np.sqrt(query.shape[1]))
-        found: NDArray[np.float32] = softmax(scores, axis=1)
-        return found
+        weights: NDArray[np.float32] = softmax(scores, axis=1)
+        return weights
 
 
 @dataclass(frozen=True, eq=False)
 class Attended:
-    """What a detection transformer finds in a picture, and what it looked at for it.
+    """Detections of a transformer with the projections of its attention layers.
 
     Parameters
     ----------
     detections : their ids are the numbers of the object queries
-    objects : of the decoder's layers, in order: object queries look at places
-    places : of the encoder's layers, in order: places look at each other
-    grid : rows and columns of places; they lie evenly over the picture
-    heads : of every layer
+    objects : cross-attention of the decoder's layers, in order: object queries over cells of the feature map
+    places : self-attention of the encoder's layers, in order: cells over cells
+    grid : rows and columns of the feature map, whose cells cover the picture evenly
+    heads : attention heads of every layer
     """
 
     detections: Detections
@@ -68,6 +73,6 @@ class Attended:
 
 
 class AttentionNetwork(Protocol):
-    """A detector whose attention can be looked at."""
+    """A detector that exposes its attention (capability "attention")."""
 
     def attend(self, image: Image, params: Any, progress: Progress) -> Attended: ...

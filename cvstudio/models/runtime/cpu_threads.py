@@ -1,4 +1,4 @@
-"""Threads of the libraries that share a few cores."""
+"""CPU threads of torch, and how many networks share the cores."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 def let_waiting_threads_sleep() -> None:
-    """Call before torch is imported: OpenMP's threads then sleep while they wait for work, instead of spinning.
+    """Make idle OpenMP threads sleep instead of spin; call it before torch is imported.
 
-    A spinning thread takes a core from decoding and drawing, which go on beside the network; with two jobs on two cores
-    a forward pass becomes many times as slow. What the user has set stays.
+    A spinning thread takes a core from decoding and drawing, which run beside the network; with two jobs on two cores
+    a forward pass becomes many times slower. A policy set by the user stays.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def cpu_streams(model: ModelSpec | None) -> int:
-    """How many networks keep all cores of a CPU busy: one for each of few cores, else one for four.
+    """Number of concurrent forward passes that fill the CPU: one per core up to 4 cores, beyond that one per 4 cores.
 
-    One picture does not fill two cores: between layers all but one wait.
+    One picture does not fill two cores: between layers all but one wait. 1 for a model without weights.
     """
     if model is None or not model.weights:
         return 1
@@ -34,13 +34,13 @@ def cpu_streams(model: ModelSpec | None) -> int:
 
 
 def frames_at_once(model: ModelSpec | None, host: Host, *, streams: int | None = None) -> int:
-    """How many frames may go through the network of `model` side by side: 1 unless it is `reentrant`, on a CPU.
+    """Number of frames that may pass the network of `model` concurrently: 1 unless it is `reentrant` and on a CPU.
 
-    An accelerator is filled by one. Imports torch where the device of `host` is not known yet.
+    One frame fills an accelerator. Imports torch where the device of `host` is not known yet.
 
     Parameters
     ----------
-    streams : as many as there are then; None takes what `cpu_streams` says
+    streams : the number for a reentrant network on a CPU; None takes `cpu_streams`
     """
     if model is None or "reentrant" not in model.capabilities or host.device != "cpu":
         return 1
@@ -48,57 +48,57 @@ def frames_at_once(model: ModelSpec | None, host: Host, *, streams: int | None =
 
 
 def share_cores(streams: int) -> None:
-    """Let torch use a share of the cores in the calling thread, and in those that first use it afterwards."""
+    """Limit torch to 1 / `streams` of the cores in the calling thread, and in threads that first use it afterwards."""
     import torch
 
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // streams))
 
 
-class _Sharing:
-    """The blocks that share the cores now, of all threads."""
+class _ThreadCount:
+    """Torch's thread count, restored at the end of nested or concurrent blocks that change it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._inside = 0
-        self._cores = 1
-        self._of_thread = threading.local()
+        self._active_blocks = 0
+        self._initial_threads = 1
+        self._thread_local = threading.local()
 
     @contextmanager
-    def block(self) -> Iterator[None]:
+    def restored(self) -> Iterator[None]:
         import torch
 
-        depth = getattr(self._of_thread, "depth", 0)
+        depth = getattr(self._thread_local, "depth", 0)
         with self._lock:
-            if not self._inside:
-                self._cores = torch.get_num_threads()
-            self._inside += 1
-            # What a thread finds while another shares the cores is not what there was before.
-            before = torch.get_num_threads() if depth else self._cores
-        self._of_thread.depth = depth + 1
+            if not self._active_blocks:
+                self._initial_threads = torch.get_num_threads()
+            self._active_blocks += 1
+            # A thread's first count inside another thread's block is the reduced one: take the initial count instead.
+            previous_threads = torch.get_num_threads() if depth else self._initial_threads
+        self._thread_local.depth = depth + 1
         try:
             yield
         finally:
-            self._of_thread.depth = depth
+            self._thread_local.depth = depth
             with self._lock:
-                self._inside -= 1
-                torch.set_num_threads(before)
+                self._active_blocks -= 1
+                torch.set_num_threads(previous_threads)
 
 
-_sharing = _Sharing()
+_thread_count = _ThreadCount()
 
 
 def cores_shared() -> AbstractContextManager[None]:
-    """Whatever torch is told in the block, the calling thread, and threads that first use it afterwards, have as many
-    cores as before. Blocks of several threads may overlap."""
-    return _sharing.block()
+    """Context that restores torch's thread count at its end, for the calling thread and threads that first use torch
+    afterwards. Blocks of several threads may overlap."""
+    return _thread_count.restored()
 
 
 @contextmanager
 def leaving_a_core(streams: int = 1) -> Iterator[None]:
-    """What torch computes in the calling thread uses a core less than it may, of which `streams` have a share each.
+    """Context in which torch leaves one core free; the calling thread gets 1 / `streams` of the others.
 
-    A network shares its work out evenly and waits for its last thread: on two cores, one of which also paints a
-    window, it takes half as long again with two threads as with one.
+    A network splits its work evenly and waits for its slowest thread: on two cores, one of which also paints the
+    window, two threads take half as long again as one.
     """
     import torch
 

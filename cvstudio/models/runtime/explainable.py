@@ -1,7 +1,7 @@
-"""Looking inside a classifier: what its layers say, and how an answer depends on them.
+"""Interface of an explainable classifier: its layers in order, from input to logits.
 
-A network that can be looked into tells its steps from picture to answer; what is computed from them (class activation
-maps here; guided gradients or occlusion need no more) does not know which network it is.
+Explanations (class activation maps; guided gradients or occlusion need no more) work on these layers alone, whatever
+the network.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 class LayerStep(NamedTuple):
-    """A part of a network. `run` takes what the step before gives, for a batch of one."""
+    """One layer or block of a network. `run` maps the output of the step before to its own, for a batch of one."""
 
     name: str
     run: Callable[[Tensor], Tensor]
 
 
 class Explainable(Protocol):
-    """A classifier that can be looked into.
+    """A classifier whose layers can be run one by one.
 
-    Its steps, one after the other, lead from a picture to logits (1, classes); all but the last give feature maps
-    (1, k, h, w).
+    Its steps in order map the preprocessed picture to logits (1, classes); all but the last return feature maps
+    float (1, k, h, w).
     """
 
     device: str
@@ -43,9 +43,9 @@ class Explainable(Protocol):
     def steps(self) -> tuple[LayerStep, ...]: ...
 
     def preprocess(self, image: Image) -> tuple[Tensor, Rect]:
-        """What the first step takes, float32 (1, 3, h, w), and which part of `image` it shows."""
+        """Input of the first step, float32 (1, 3, h, w), and the part of `image` that it shows, in image pixels."""
         ...
 
     def class_weights(self) -> NDArray[np.float32] | None:
-        """Weights (classes, k) of the linear layer behind a global average; None where the last step is another."""
+        """Weights float32 (classes, k) of the linear layer behind global average pooling; None for another head."""
         ...

@@ -1,6 +1,6 @@
-"""Features of whole pictures: what they are compared by, and which network they are of.
+"""Interface of networks that compute image features, by which pictures are compared.
 
-A classifier that offers `features` (see `FeatureNetwork`) says "features" among the capabilities of its `ModelSpec`.
+A classifier with `features` (see `FeatureNetwork`) lists "features" in the capabilities of its `ModelSpec`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from cvstudio.data.samples import Image
 
 
 class FeatureNetwork(Protocol):
-    """A network that describes pictures."""
+    """A network that computes one feature vector for each picture."""
 
     def features(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """What the last layer is given, averaged over places: float32 (n, d), not normalised."""
+        """Inputs of the last layer, averaged over positions: float32 (n, d), not normalised."""
         ...

@@ -6,7 +6,7 @@ import sys
 
 
 def resident_bytes() -> int:
-    """Memory of this process that is in RAM."""
+    """Resident memory of this process, in bytes."""
     import psutil
 
     resident: int = psutil.Process().memory_info().rss
@@ -14,7 +14,7 @@ def resident_bytes() -> int:
 
 
 def physical_bytes() -> int:
-    """RAM of this machine."""
+    """RAM of this machine, in bytes."""
     import psutil
 
     total: int = psutil.virtual_memory().total
@@ -22,7 +22,7 @@ def physical_bytes() -> int:
 
 
 def network_budget(device: str) -> int:
-    """Bytes that loaded networks may take on `device`: half of an accelerator's own, else a quarter of the RAM."""
+    """Memory budget of loaded networks on `device`, in bytes: half of the accelerator's, else a quarter of the RAM."""
     accelerator = accelerator_bytes(device)
     if accelerator is not None:
         return accelerator[1] // 2
@@ -30,7 +30,7 @@ def network_budget(device: str) -> int:
 
 
 def accelerator_bytes(device: str) -> tuple[int, int] | None:
-    """Used and total memory of `device` ("cuda", "cuda:1", "mps"); None for the CPU and before anything ran there."""
+    """Used and total memory of `device` ("cuda", "cuda:1", "mps") bytes; None for the CPU and before first use."""
     torch = sys.modules.get("torch")
     if torch is None:
         return None

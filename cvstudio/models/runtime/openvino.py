@@ -1,7 +1,7 @@
-"""OpenVINO, where it is installed: it runs a network on the processor in a part of torch's time.
+"""Inference with OpenVINO, where it is installed: on a CPU it takes a fraction of torch's time.
 
-It knows neither gradients nor hooks, so that what looks inside a network goes on asking torch's module. Converting one
-takes seconds and is done once: the converted network is kept in the user's cache.
+It supports neither gradients nor hooks, so that explanations go on using torch's module. Converting a network takes
+seconds and is done once: the converted network is kept in the user's cache.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 KEPT = 24
-"""Converted networks in the cache; the longest unused leave."""
+"""Converted networks in the cache; the least recently used are removed."""
 
-_making = threading.Lock()
+_conversion_lock = threading.Lock()
 
 log = logging.getLogger(__name__)
 
 
 class EngineError(RuntimeError):
-    """The engine does not run this network; torch does."""
+    """OpenVINO cannot run this network; torch can."""
 
 
 @cache
 def version() -> str:
-    """Of OpenVINO; empty where it is not installed. It is not imported."""
+    """Version of OpenVINO, without importing it; empty where it is not installed."""
     from importlib import metadata
 
     try:
@@ -47,14 +47,14 @@ def version() -> str:
 
 
 class Engine:
-    """A network that OpenVINO runs.
+    """A network compiled by OpenVINO.
 
     Parameters
     ----------
     trunk : torch module in evaluation mode on the CPU; it takes a tensor and returns tensors, also in tuples, lists and
         dicts
-    pixels : float32 (1, 3, h, w), an input as it will be; other heights and widths may follow
-    dtype : "float32" or "bfloat16", of what it computes in
+    pixels : float32 (1, 3, h, w), an example input; later ones may have other heights and widths
+    dtype : "float32" or "bfloat16", precision of the computation
 
     Raises
     ------
@@ -66,22 +66,22 @@ class Engine:
         import torch
         from torch.utils import _pytree
 
-        # What is made here must not belong to the caller's inference mode: exporting records it.
+        # Tensors made in the caller's inference mode cannot be exported.
         with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False):
             example = pixels.detach().clone(memory_format=torch.contiguous_format).float()
             leaves, self._form = _pytree.tree_flatten(trunk(example))
             try:
-                # Neither torch's export nor the import of the library can be done by two threads at once.
-                with _making:
+                # Neither torch's export nor the import of the library is thread-safe.
+                with _conversion_lock:
                     openvino = _library()
                     core = openvino.Core()
-                    converted = core.read_model(_converted(trunk, example) / "network.xml")
+                    converted = core.read_model(_conversion_folder(trunk, example) / "network.xml")
                 hint = {"float32": "f32", "bfloat16": "bf16"}[dtype]
                 options = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
                 self._network: Any = core.compile_model(converted, "CPU", options)
                 if len(self._network.outputs) != len(leaves):
                     raise EngineError(f"expected {len(leaves)} outputs, found {len(self._network.outputs)}")
-            except Exception as error:  # the library's errors have no class in common: torch goes on
+            except Exception as error:  # the library's errors share no class: torch takes over
                 raise EngineError(f"OpenVINO cannot run it: {error}") from error
         self._shape: Any = openvino.PartialShape
         self._request: Any = self._network.create_infer_request()
@@ -89,61 +89,61 @@ class Engine:
         self.nbytes: int = sum(tensor.numel() * tensor.element_size() for tensor in trunk.state_dict().values())
 
     def takes(self, pixels: Tensor) -> bool:
-        """Whether an input of this shape can be run; a network may be made for one."""
-        wanted = self._network.inputs[0].partial_shape
-        return bool(wanted.compatible(self._shape(list(pixels.shape))))
+        """Whether an input of this shape can be run; some networks are compiled for a single shape."""
+        input_shape = self._network.inputs[0].partial_shape
+        return bool(input_shape.compatible(self._shape(list(pixels.shape))))
 
     def __call__(self, pixels: Tensor) -> Any:
-        """What the trunk returns, float32, of pixels float32 (1, 3, h, w). Threads may call it side by side."""
+        """Outputs of the trunk, float32, for pixels float32 (1, 3, h, w). Threads may call it concurrently."""
         import torch
         from torch.utils import _pytree
 
-        given = pixels.float().contiguous().numpy()
-        # A second one would take turns with the first at every layer, and both would spin meanwhile.
+        array = pixels.float().contiguous().numpy()
+        # Two concurrent requests would alternate at every layer and spin while they wait.
         with self._running:
-            outputs = self._request.infer([given], share_inputs=True).values()
+            outputs = self._request.infer([array], share_inputs=True).values()
         return _pytree.tree_unflatten([torch.from_numpy(output) for output in outputs], self._form)
 
 
 @cache
 def _library() -> ModuleType:
-    """OpenVINO. Importing it tells its makers over the network, unless their package for that cannot be imported."""
-    name = "openvino_telemetry"
-    found = sys.modules.get(name)
-    sys.modules[name] = None  # type: ignore[assignment]
+    """OpenVINO, imported without its telemetry package, which reports each import over the network."""
+    telemetry = "openvino_telemetry"
+    telemetry_module = sys.modules.get(telemetry)
+    sys.modules[telemetry] = None  # type: ignore[assignment]
     try:
         import openvino
     finally:
-        if found is None:
-            del sys.modules[name]
+        if telemetry_module is None:
+            del sys.modules[telemetry]
         else:
-            sys.modules[name] = found
+            sys.modules[telemetry] = telemetry_module
     library: ModuleType = openvino
     return library
 
 
-def _converted(trunk: nn.Module, example: Tensor) -> Path:
-    """The folder with the converted network, which is made where it is not there."""
+def _conversion_folder(trunk: nn.Module, example: Tensor) -> Path:
+    """Folder of the converted network; it is converted now where the cache has none."""
     folder = user_cache_dir() / "openvino"
-    place = folder / _name(trunk, example)
-    if (place / "network.xml").exists():
-        place.touch()
-        return place
+    conversion = folder / _conversion_key(trunk, example)
+    if (conversion / "network.xml").exists():
+        conversion.touch()
+        return conversion
     folder.mkdir(parents=True, exist_ok=True)
-    _make_room(folder)
-    # A name of its own: another process may convert the same network now.
-    unfinished = folder / f"{place.name}.{threading.get_native_id()}.part"
+    _evict_unused(folder)
+    # A unique name: another process may convert the same network now.
+    partial_folder = folder / f"{conversion.name}.{threading.get_native_id()}.part"
     try:
-        unfinished.mkdir()
-        _convert(trunk, example, unfinished / "network.xml")
+        partial_folder.mkdir()
+        _convert(trunk, example, partial_folder / "network.xml")
         try:
-            unfinished.rename(place)
+            partial_folder.rename(conversion)
         except OSError:
-            if not (place / "network.xml").exists():
+            if not (conversion / "network.xml").exists():
                 raise
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return place
+        shutil.rmtree(partial_folder, ignore_errors=True)
+    return conversion
 
 
 def _convert(trunk: nn.Module, example: Tensor, path: Path) -> None:
@@ -152,17 +152,17 @@ def _convert(trunk: nn.Module, example: Tensor, path: Path) -> None:
     from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder
     from torch.export import Dim, export
 
-    with _quiet():
+    with _quiet_logging():
         exported = export(trunk, (example,), dynamic_shapes=({2: Dim.AUTO, 3: Dim.AUTO},))
-        # `openvino.convert_model` would tell its makers that it was used.
+        # `openvino.convert_model` would send telemetry.
         frontend = FrontEndManager().load_by_framework("pytorch")
         decoder = TorchFXPythonDecoder.from_exported_program(exported)
         loaded = frontend.load(decoder)
         openvino.save_model(frontend.convert(loaded), path, compress_to_fp16=False)
 
 
-def _name(trunk: nn.Module, example: Tensor) -> str:
-    """What a conversion holds for: weights and structure, the kind of input, the versions of both libraries."""
+def _conversion_key(trunk: nn.Module, example: Tensor) -> str:
+    """Cache key of a conversion: hash of weights and structure, channels of the input, versions of both libraries."""
     import torch
     import xxhash
 
@@ -174,25 +174,25 @@ def _name(trunk: nn.Module, example: Tensor) -> str:
     return digest.hexdigest()
 
 
-def _make_room(folder: Path) -> None:
-    """Remove the longest unused conversions, and what a killed process left."""
-    kept = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
-    for path in kept[: max(0, len(kept) - KEPT + 1)]:
+def _evict_unused(folder: Path) -> None:
+    """Remove the least recently used conversions and unfinished ones of killed processes."""
+    conversions = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    for path in conversions[: max(0, len(conversions) - KEPT + 1)]:
         shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what both libraries say to their own developers."""
+def _quiet_logging() -> Iterator[None]:
+    """Suppress the warnings and log records that both libraries address to developers."""
 
-    def ours(record: logging.LogRecord) -> bool:
+    def is_not_openvino(record: logging.LogRecord) -> bool:
         return "openvino" not in record.pathname
 
     root = logging.getLogger()
-    root.addFilter(ours)
+    root.addFilter(is_not_openvino)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        root.removeFilter(ours)
+        root.removeFilter(is_not_openvino)

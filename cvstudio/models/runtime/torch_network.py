@@ -1,4 +1,4 @@
-"""What networks that run through torch have in common: where and how they compute, and that they can be stopped."""
+"""Base class of networks that run through torch: device, precision, engine, and cancellation between layers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class TorchNetwork:
 
     Parameters
     ----------
-    model : the torch module; its parameters stay float32 and are made outside of inference mode, so that what looks
-        inside can ask for gradients
-    labels : the classes by index
-    device : where it runs
+    model : the torch module; its parameters stay float32 and are made outside of inference mode, so that explanations
+        can compute gradients
+    labels : class names by index
+    device : "cpu", "cuda", "cuda:1" or "mps"
     """
 
     def __init__(self, model: nn.Module, labels: tuple[str, ...], device: str) -> None:
@@ -32,33 +32,35 @@ class TorchNetwork:
         self.device = device
         self.model: Any = model.eval().to(device)
         self._engine: Engine | None = None
-        self._starting = threading.Lock()
+        self._engine_lock = threading.Lock()
         self.precision = Precision()
         self.use_precision(self.precision)
 
     def use_precision(self, precision: Precision) -> None:
-        """Compute in this way from now on. Called by the thread that runs the network, between two runs."""
+        """Set the precision, from the thread that runs the network, between two runs."""
         if (precision.engine, precision.dtype) != (self.precision.engine, self.precision.dtype):
             self._engine = None
         self.precision = precision
         self.model.to(memory_format=self.memory_format)
 
     def trunk(self) -> nn.Module:
-        """The part that an engine may run instead of torch: it takes pixels and returns tensors, also in tuples, lists
-        and dicts. The whole module by default."""
-        whole: nn.Module = self.model
-        return whole
+        """The submodule that OpenVINO may run in place of torch, by default the whole module.
+
+        It maps pixels to tensors, or to tuples, lists and dicts of them.
+        """
+        module: nn.Module = self.model
+        return module
 
     def forward(self, pixels: Tensor) -> Any:
-        """What `trunk` returns of pixels float32 (n, 3, h, w), within `computing`.
+        """Outputs of `trunk` for pixels float32 (n, 3, h, w); called within `computing`.
 
         Raises
         ------
         EngineError
-            The engine that was chosen cannot run the network.
+            OpenVINO was chosen and cannot run the network.
         """
         if self.precision.engine == "openvino":
-            with self._starting:
+            with self._engine_lock:
                 if self._engine is None:
                     self._engine = Engine(self.trunk(), pixels, self.precision.dtype)
                 engine = self._engine
@@ -68,49 +70,49 @@ class TorchNetwork:
 
     @property
     def memory_format(self) -> torch.memory_format:
-        """The layout of pictures and maps."""
+        """Memory layout of inputs and feature maps."""
         import torch
 
         return torch.channels_last if self.precision.channels_last else torch.contiguous_format
 
     @property
     def nbytes(self) -> int:
-        """Memory of parameters and buffers in bytes, also of the engine's own."""
-        own: int = sum(tensor.numel() * tensor.element_size() for tensor in self.model.state_dict().values())
-        return own + (self._engine.nbytes if self._engine is not None else 0)
+        """Memory of parameters and buffers in bytes, including the engine's copy."""
+        module_bytes: int = sum(tensor.numel() * tensor.element_size() for tensor in self.model.state_dict().values())
+        return module_bytes + (self._engine.nbytes if self._engine is not None else 0)
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """Without gradients and in the chosen precision."""
+        """Context without gradients and in the chosen precision."""
         import torch
 
-        lower = self.precision.dtype == "bfloat16"
+        autocast = self.precision.dtype == "bfloat16"
         kind = torch.device(self.device).type
-        with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=lower):
+        with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=autocast):
             yield
 
 
 def full(tensor: Tensor) -> Tensor:
-    """`tensor` in float32 at least: what boxes and probabilities are computed in, whatever the network computes in."""
+    """`tensor` in float32 or wider: boxes and probabilities are computed in it, whatever the network's precision."""
     import torch
 
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def in_this_thread(hook: Callable[..., None]) -> Callable[..., None]:
-    """`hook` for a module, deaf to other threads: the same network may run in one for another picture."""
+    """`hook` for a module, called in this thread only: the same network may run in another for another picture."""
     thread = threading.get_ident()
 
-    def called(*told: Any) -> None:
+    def thread_hook(*args: Any) -> None:
         if threading.get_ident() == thread:
-            hook(*told)
+            hook(*args)
 
-    return called
+    return thread_hook
 
 
 @contextmanager
 def stoppable(blocks: Iterable[nn.Module], progress: Progress) -> Iterator[None]:
-    """Ask `progress` before each of `blocks` runs in this thread; the hooks are gone afterwards, whatever happens."""
+    """Check `progress` for cancellation before each of `blocks` runs in this thread; the hooks are always removed."""
     check = in_this_thread(lambda module, inputs: progress.check())
     hooks: list[Any] = []
     try:

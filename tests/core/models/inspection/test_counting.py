@@ -145,7 +145,7 @@ def test_a_damaged_file_is_made_anew(monkeypatch):
     found = inspection_of(spec)
     from cvstudio.models.inspection import store as kept
 
-    kept._path(spec).write_text('{"of": 1')
+    kept._cache_path(spec).write_text('{"of": 1')
     assert known_figures(spec) is None
     assert inspection_of(spec) == found
     assert read_kept(spec) == found

@@ -38,7 +38,7 @@ def choosing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         measured.append(spec.key)
         return WIDE
 
-    monkeypatch.setattr(precision, "_measured", fake)
+    monkeypatch.setattr(precision, "_fastest", fake)
     return measured
 
 

@@ -322,7 +322,7 @@ def test_what_is_wanted_changes_and_figures_are_read_while_another_thread_loads(
         changes.result(30)
         assert not host.has(spec)
         assert (host.used_bytes, host.reasons, host.untuned) == (0, (), ())
-        assert host.precisions == {host._asked(other, None): Precision()}
+        assert host.precisions == {host._requested_key(other, None): Precision()}
         go.set()
         first, second = (job.result(30) for job in loading)
     # Loading is serialised: it is there once.

@@ -126,9 +126,9 @@ def test_the_longest_unused_conversions_leave(own_cache: Path, monkeypatch: pyte
     monkeypatch.setattr(module, "KEPT", 2)
     monkeypatch.setattr(module, "_convert", lambda trunk, example, path: path.write_text("made"))
     pixels = torch.rand(1, 3, 8, 8)
-    places = [module._converted(nn.Conv2d(3, n, 1), pixels) for n in (1, 2)]
+    places = [module._conversion_folder(nn.Conv2d(3, n, 1), pixels) for n in (1, 2)]
     os.utime(places[1], (1, 1))
-    module._converted(nn.Conv2d(3, 3, 1), pixels)
+    module._conversion_folder(nn.Conv2d(3, 3, 1), pixels)
     assert places[0].exists()
     assert not places[1].exists()
 
