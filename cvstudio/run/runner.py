@@ -28,7 +28,6 @@ from cvstudio.analyses.request import make_request
 from cvstudio.analyses.stages import Providers, Request, run_chain
 from cvstudio.analyses.temporal import Followed
 from cvstudio.data.samples import Frame, Image
-from cvstudio.exporters import ExportItem
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.closing import Closing
 from cvstudio.foundation.concurrency import ahead, side_by_side
@@ -36,14 +35,13 @@ from cvstudio.foundation.errors import BindingError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, open_media
 from cvstudio.media.read_ahead import frames_ahead
-from cvstudio.media.reader_pool import Readers, read_sample
+from cvstudio.media.reader_pool import Readers
 from cvstudio.media.reading import apply_settings, split_settings
 from cvstudio.models import MODELS
 from cvstudio.models.runtime.cpu_threads import cores_shared, frames_at_once, share_cores
 from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.precision import Precision, Wanted
 from cvstudio.run.provenance import Ways, to_json
-from cvstudio.run.recipe import make_recipe
 
 
 class Runner(Closing):
@@ -142,32 +140,6 @@ class Runner(Closing):
         """The final result of `instance`. Raises UserError."""
         # Only the last of the better and better results is wanted.
         return deque(self.results(instance, progress or Progress(), pts=pts), maxlen=1).pop()
-
-    def export_item(
-        self,
-        instance: AnalysisInstance,
-        progress: Progress,
-        *,
-        base: Path,
-        pts: float | None = None,
-        look: Mapping[str, Any] | None = None,
-        other: Host | None = None,
-    ) -> ExportItem:
-        """The result of `instance` with what an exporter needs.
-
-        `base` is the folder that it will be written to; `other` is that of `computed`.
-        """
-        result = self.result(instance, progress, pts=pts)
-        media, canvas = instance.canvas_media, instance.spec.canvas
-        recipe = make_recipe(
-            instance, base, pts=pts, look=look or {}, computed=lambda layer: self.computed(layer, progress, other=other)
-        )
-        image = None
-        if media is not None and canvas is not None and not canvas.streamed:
-            image = read_sample(media, pts if media.moving else None, self.readers, self.cache)
-        base_picture = image if isinstance(image, Image) else None
-        stem = "" if media is not None else instance.file_stem
-        return ExportItem(media, base_picture, result, dict(look or {}), recipe, stem=stem)
 
     def computed(
         self, instance: AnalysisInstance, progress: Progress, *, other: Host | None = None
