@@ -8,6 +8,7 @@ hashable values, so two equal requests meet in the cache whoever made them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -57,7 +58,7 @@ class Stage:
         Yields better and better outputs; the last one is the result. Outputs are frozen.
     params : frozen dataclass type of `cvstudio.foundation.params` declarations
     where : "accelerator", "pool" or "main"
-        Main is for stages under 4 ms.
+        Main is for stages under 4 ms that look at the output of the stage before only: they are given no samples.
     version : raised whenever the same parameters give another output
     uses_network : the stage runs the model; where it declares no parameters, they are `ModelSpec.params`
     viewed : the output depends on the visible rectangle
@@ -135,8 +136,32 @@ def first_missing(keys: tuple[Key, ...], cache: Cache) -> int:
     return 0
 
 
+@dataclass
+class Providers:
+    """Where a chain gets what it needs, asked only if a stage runs that needs it."""
+
+    samples: Callable[[], Mapping[str, Any]]
+    network: Callable[[], Any] = field(default=lambda: None)
+
+
+NOTHING = Providers(samples=dict)
+"""For "main" stages, which need nothing."""
+
+
+def stage_inputs(request: Request, index: int, previous: Any, providers: Providers) -> Inputs:
+    """What the stage at `index` of `request` is given; `previous` is the output of the stage before."""
+    stage = request.stages[index]
+    return Inputs(
+        samples=providers.samples() if stage.where != "main" else {},
+        previous=previous,
+        network=providers.network() if stage.uses_network else None,
+        view=request.view if stage.viewed else None,
+        source=request.source,
+    )
+
+
 def run_stage(request: Request, index: int, inputs: Inputs, cache: Cache, progress: Progress) -> Iterator[Any]:
-    """Run one stage, caching what it yields, and yield it on.
+    """Run one stage on its `stage_inputs`, caching what it yields, and yield it on.
 
     Raises
     ------
@@ -147,9 +172,7 @@ def run_stage(request: Request, index: int, inputs: Inputs, cache: Cache, progre
     stage = request.stages[index]
     value: Any = None
     found = False
-    view = request.view if stage.viewed else None
-    given = dataclasses.replace(inputs, view=view, source=request.source)
-    for value in stage.run(given, request.params[index], progress):
+    for value in stage.run(inputs, request.params[index], progress):
         progress.check()
         found = True
         cache.put(key, value, complete=False)
@@ -159,19 +182,11 @@ def run_stage(request: Request, index: int, inputs: Inputs, cache: Cache, progre
     cache.finish(key, value)
 
 
-@dataclass
-class Providers:
-    """Where a chain gets what it needs, asked only if a stage runs that needs it."""
-
-    samples: Callable[[], Mapping[str, Any]]
-    network: Callable[[], Any] = field(default=lambda: None)
-
-
 def run_chain(request: Request, providers: Providers, cache: Cache, progress: Progress) -> Iterator[Any]:
     """Run what is missing of `request` in this thread and yield final results, better and better.
 
-    This is the road of the command line, the Python function and every export; the window walks the same stages
-    one by one on its lanes.
+    This is the road of the command line, the Python function, every export and the trial of an own model; the window
+    walks the same stages one by one on its lanes.
     """
     keys = stage_keys(request)
     start = first_missing(keys, cache)
@@ -181,17 +196,30 @@ def run_chain(request: Request, providers: Providers, cache: Cache, progress: Pr
     elif start == len(keys):
         yield before.value
         return
-    samples = providers.samples()
-    network = providers.network() if any(stage.uses_network for stage in request.stages[start:]) else None
-    inputs = Inputs(samples, before.value if before else None, network)
-    yield from _run_from(request, start, inputs, cache, progress)
+    # Each is asked for once, whatever number of stages needs it.
+    once = Providers(functools.cache(providers.samples), functools.cache(providers.network))
+    yield from _run_from(request, start, before.value if before else None, once, cache, progress)
 
 
-def _run_from(request: Request, index: int, inputs: Inputs, cache: Cache, progress: Progress) -> Iterator[Any]:
+def _run_from(
+    request: Request, index: int, previous: Any, providers: Providers, cache: Cache, progress: Progress
+) -> Iterator[Any]:
     last = index == len(request.stages) - 1
+    inputs = stage_inputs(request, index, previous, providers)
     value: Any = None
     for value in run_stage(request, index, inputs, cache, progress):
         if last:
             yield value
     if not last:
-        yield from _run_from(request, index + 1, dataclasses.replace(inputs, previous=value), cache, progress)
+        yield from _run_from(request, index + 1, value, providers, cache, progress)
+
+
+def preview_result(request: Request, index: int, value: Any, progress: Progress) -> Any:
+    """The result from `value`, which the stage at `index` has yielded while it still runs, through the "main" stages
+    behind it; None where there are others. Nothing is cached."""
+    if any(stage.where != "main" for stage in request.stages[index + 1 :]):
+        return None
+    for place, stage in enumerate(request.stages[index + 1 :], index + 1):
+        for output in stage.run(stage_inputs(request, place, value, NOTHING), request.params[place], progress):
+            value = output
+    return value
