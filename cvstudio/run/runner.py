@@ -30,11 +30,11 @@ from cvstudio.analyses.temporal import Followed
 from cvstudio.data.samples import Frame, Image
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.closing import Closing
-from cvstudio.foundation.concurrency import ahead, side_by_side
+from cvstudio.foundation.concurrency import map_ordered, prefetch
 from cvstudio.foundation.errors import BindingError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, open_media
-from cvstudio.media.read_ahead import frames_ahead
+from cvstudio.media.read_ahead import prefetch_frames
 from cvstudio.media.reader_pool import Readers
 from cvstudio.media.reading import apply_settings, split_settings
 from cvstudio.models import MODELS
@@ -195,16 +195,16 @@ class Runner(Closing):
             return frame
 
         def analysed() -> Iterator[Frame]:
-            with frames_ahead(media, start_secs=start_secs, stop_secs=stop_secs) as frames:
+            with prefetch_frames(media, start_secs=start_secs, stop_secs=stop_secs) as frames:
                 # The first one alone: what is made once for all frames is not to be made by two at once.
                 yield from map(analyse, itertools.islice(frames, 1))
                 if streams > 1:
                     with cores_shared():
-                        yield from side_by_side(frames, analyse, streams, begin=lambda: share_cores(streams))
+                        yield from map_ordered(frames, analyse, streams, begin=lambda: share_cores(streams))
                 else:
                     yield from map(analyse, frames)
 
-        with ahead(analysed(), depth=2) as looked_at:
+        with prefetch(analysed(), depth=2) as looked_at:
             for number, frame in enumerate(looked_at):
                 done = min(max(0.0, frame.pts - start_secs) / span_secs, 1.0) if span_secs > 0 else None
                 progress(done, f"frame {number + 1}")

@@ -24,7 +24,7 @@ from cvstudio.analyses.classification._features import Describer, unit_length
 from cvstudio.data.geometry import readonly
 from cvstudio.data.samples import Image
 from cvstudio.foundation.atomic_files import atomic_path
-from cvstudio.foundation.concurrency import ahead
+from cvstudio.foundation.concurrency import prefetch
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.paths import user_cache_dir
 from cvstudio.foundation.progress import Progress
@@ -285,7 +285,7 @@ def _described(
     shown = saved = time.monotonic()
     done = len(pictures) - len(missing)
     try:
-        with ahead(_batches(folder, missing), depth=2) as batches:
+        with prefetch(_batches(folder, missing), depth=2) as batches:
             for batch, images in batches:
                 progress(done / len(pictures), f"describing {done:,} of {len(pictures):,} pictures")
                 there = [picture for picture, image in zip(batch, images, strict=True) if image is not None]
