@@ -9,14 +9,14 @@ import numpy as np
 
 from cvstudio.analyses.detection.suppress import suppression
 from cvstudio.data.geometry import Rect, Size
-from cvstudio.results.classification import Labels, Logits
+from cvstudio.results.classification import Classification, Logits
 from cvstudio.results.detections import Detections
 from cvstudio.results.heat_map import HeatMap
 from cvstudio.results.hog_cells import HogCells
-from cvstudio.results.keypoints import Landmarks
+from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.masks import PrototypeMasks
 from cvstudio.results.neighbours import Neighbours
-from cvstudio.results.picture import LightPicture, Picture
+from cvstudio.results.picture import LinearPicture, Picture
 from cvstudio.results.proposals import Level, Proposals
 from cvstudio.results.segmentation import ClassMaps, Segmentation
 from cvstudio.results.spectrogram import Spectrogram
@@ -43,16 +43,16 @@ def detections(*, masks: bool = False, followed: bool = False) -> Detections:
     )
 
 
-def labels(threshold: float = 0.2) -> Labels:
+def labels(threshold: float = 0.2) -> Classification:
     """Three guesses, of which one is believed."""
-    return Labels(np.array([2, 0, 1]), np.array([0.71, 0.15, 0.1], np.float32), NAMES, SIZE, threshold)
+    return Classification(np.array([2, 0, 1]), np.array([0.71, 0.15, 0.1], np.float32), NAMES, SIZE, threshold)
 
 
-def landmarks() -> Landmarks:
+def landmarks() -> Keypoints:
     """Two things of three points, one of which is not believed."""
     points = np.array([[[20, 20], [40.5, 20], [30, 60]], [[100, 30], [120, 30], [110, 70]]], np.float32)
     scores = np.array([[0.9, 0.8, 0.1], [0.7, 0.95, 0.6]], np.float32)
-    return Landmarks(points, scores, ("left eye", "right eye", "=nose"), np.array([4, 9]), SIZE, threshold=0.3)
+    return Keypoints(points, scores, ("left eye", "right eye", "=nose"), np.array([4, 9]), SIZE, threshold=0.3)
 
 
 def neighbours() -> Neighbours:
@@ -65,7 +65,7 @@ def neighbours() -> Neighbours:
         ("person/a.png", "=b.png", "c.png"),
         (np.zeros((4, 4, 3), np.uint8), None, None),
         "cosine",
-        Labels(np.array([1, 0]), np.array([0.75, 0.25], np.float32), NAMES, SIZE),
+        Classification(np.array([1, 0]), np.array([0.75, 0.25], np.float32), NAMES, SIZE),
         SIZE,
         3,
         5,
@@ -127,10 +127,10 @@ def picture() -> Picture:
     return Picture(np.full((120, 160, 3), 90, np.uint8), WHOLE, 1.0, SIZE, mask)
 
 
-def light_picture() -> LightPicture:
+def light_picture() -> LinearPicture:
     """The same in linear light."""
     shown = picture()
-    return LightPicture(shown.pixels, WHOLE, 1.0, SIZE, shown.mask, light=np.full((120, 160, 3), 0.1, np.float32))
+    return LinearPicture(shown.pixels, WHOLE, 1.0, SIZE, shown.mask, light=np.full((120, 160, 3), 0.1, np.float32))
 
 
 def spectrogram() -> Spectrogram:

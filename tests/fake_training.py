@@ -18,7 +18,7 @@ import numpy as np
 from cvstudio.cli.main import main
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, ModelSpec
-from cvstudio.training import RECIPES, Settings, Source, TrainingRecipe
+from cvstudio.training import RECIPES, Settings, TrainingRecipe, TrainingSource
 from cvstudio.training.base import Report
 from cvstudio.weights.store import load_state_dict
 
@@ -113,7 +113,7 @@ RECIPE = TrainingRecipe(
     title="Linear digits",
     summary="One linear layer learns handwritten digits.",
     model=MODEL,
-    sources=(Source("Optical digits", "CC BY 4.0", "labels"),),
+    sources=(TrainingSource("Optical digits", "CC BY 4.0", "labels"),),
     licence="CC BY 4.0",
     non_commercial=False,
     make=DigitsTask,

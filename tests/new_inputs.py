@@ -17,7 +17,7 @@ from cvstudio.data.geometry import Rect, Size
 from cvstudio.foundation.params import Doc, Range
 from cvstudio.media import MediaKind
 from cvstudio.media.examples.files import sample_path
-from cvstudio.results.classification import Labels
+from cvstudio.results.classification import Classification
 from cvstudio.results.detections import Detections
 from cvstudio.results.picture import Picture
 from cvstudio.run.runner import make_instance
@@ -42,7 +42,7 @@ def run_paint(inputs: Inputs, params: PaintParams, progress: Any) -> Iterator[Pi
     yield _picture(np.ascontiguousarray(pixels), inputs)
 
 
-def run_answer(inputs: Inputs, params: Any, progress: Any) -> Iterator[Labels]:
+def run_answer(inputs: Inputs, params: Any, progress: Any) -> Iterator[Classification]:
     """Which colour there is most of, where the question asks for the colour; else how long the question is."""
     if "colour" in inputs.samples["question"]:
         means = inputs.samples["picture"].rgb8.reshape(-1, 3).mean(axis=0)
@@ -90,11 +90,11 @@ class SheetParams:
     columns: Annotated[int, Range(1, 12), Doc("Columns", "How many pictures stand in a row.")] = 2
 
 
-def answer(texts: list[str], shares: Any, inputs: Inputs) -> Labels:
+def answer(texts: list[str], shares: Any, inputs: Inputs) -> Classification:
     """Texts with how much speaks for each, the best first, as a result."""
     size = inputs.samples["picture"].size
     probabilities = np.asarray(shares, np.float32)
-    return Labels(np.arange(len(texts)), probabilities, tuple(texts), size, source=inputs.source)
+    return Classification(np.arange(len(texts)), probabilities, tuple(texts), size, source=inputs.source)
 
 
 def _picture(pixels: np.ndarray, inputs: Inputs) -> Picture:
@@ -122,7 +122,7 @@ ASK = Analysis(
     icon="image",
     inputs=(PICTURE_OR_VIDEO, Slot("question", "Question", frozenset({Text()}))),
     stages=(Stage("answer", run_answer),),
-    result=Labels,
+    result=Classification,
     order=901,
     keywords=("question",),
 )

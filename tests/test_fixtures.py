@@ -245,7 +245,7 @@ def test_a_measured_precision_is_taken(user: Path) -> None:
     text = path.read_text(encoding="utf-8").replace(EXPECTED["precision name"], name)
     path.write_text(text, encoding="utf-8")
     host.network(spec, None, Progress())
-    way = host.how(spec)
+    way = host.precision_of(spec)
     assert way is not None
     assert (way.dtype, way.channels_last, way.engine) == ("float32", False, "torch")
     assert way.reason == "taken as it was kept"

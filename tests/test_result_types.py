@@ -180,7 +180,7 @@ class TestHits:
     def test_the_boxes_of_a_heat_map_are_hit(self) -> None:
         result: HeatMap = EXAMPLES["heat-map"]
         assert result.part_at(20, 40) is None
-        assert dataclasses.replace(result, things=detections()).part_at(100, 60) == 7
+        assert dataclasses.replace(result, objects=detections()).part_at(100, 60) == 7
 
 
 class TestPointAgreement:

@@ -116,7 +116,7 @@ class Histogram:
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
+class InputFacts:
     """What a computed stage tells of the input: bounds of parameters (`Range.from_input`), the values that hold
     while the user has set none, and histograms, all by parameter name."""
 
@@ -148,9 +148,10 @@ class Analysis:
     temporal : what it makes of the frames of a video in their order; None where each frame stands alone
     order : place in lists; the first that takes a medium is what it opens with
     keywords : names from the course that lead here
-    facts : callable (output of the first stage, values by name) -> Facts, where controls depend on the input
+    input_facts : callable (output of the first stage, values by name) -> InputFacts, where controls depend on the input
     pick : callable (output of the first stage, x, y) -> values by name, what a click on the picture sets
-    walk : name of the whole number that the keys for the next and the previous step change; empty without steps
+    step_parameter : name of the whole number that the keys for the next and the previous step change; empty where the
+        analysis has no steps
     """
 
     key: str
@@ -169,9 +170,9 @@ class Analysis:
     samples: Mapping[str, str | TextInput] | None = None
     sample_values: Mapping[str, Any] = field(default_factory=dict)
     keywords: tuple[str, ...] = ()
-    facts: Callable[[Any, Mapping[str, Any]], Facts] | None = None
+    input_facts: Callable[[Any, Mapping[str, Any]], InputFacts] | None = None
     pick: Callable[[Any, float, float], Mapping[str, Any]] | None = None
-    walk: str = ""
+    step_parameter: str = ""
     canvas_slot: str | None = ""
 
     def __post_init__(self) -> None:

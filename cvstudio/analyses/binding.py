@@ -106,8 +106,8 @@ class AnnotationSet:
         return ANNOTATION_FORMATS[self.format].read(self.path)
 
 
-class UpstreamAnalysis(Protocol):
-    """The analysis of an `Upstream`."""
+class Declared(Protocol):
+    """What of an analysis its result is known by."""
 
     @property
     def title(self) -> str: ...
@@ -117,10 +117,10 @@ class UpstreamAnalysis(Protocol):
 
 
 class Upstream(Protocol):
-    """An analysis in use whose result another one takes: an `AnalysisInstance`, which stands above this file."""
+    """The analysis whose result is taken: an `AnalysisInstance`, which itself knows the bindings."""
 
     @property
-    def spec(self) -> UpstreamAnalysis: ...
+    def spec(self) -> Declared: ...
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,14 @@ class AnalysisInstance:
     @property
     def upstream(self) -> tuple[AnalysisInstance, ...]:
         """The analyses whose results it takes, where it is linked (see `State.linked`)."""
-        linked = (linked_instance(bound) for bound in self.bindings.values())
-        return tuple(item for item in linked if item is not None)
+        found = (self.upstream_of(slot) for slot in self.bindings)
+        return tuple(item for item in found if item is not None)
+
+    def upstream_of(self, slot: str) -> AnalysisInstance | None:
+        """The analysis whose result is in `slot`; None where it is something else, or not linked."""
+        bound = self.bindings.get(slot)
+        upstream = bound.upstream if isinstance(bound, ResultOf) else None
+        return upstream if isinstance(upstream, AnalysisInstance) else None
 
     @property
     def lineage(self) -> tuple[AnalysisInstance, ...]:
@@ -103,11 +109,10 @@ class AnalysisInstance:
         if self.spec.canvas_slot is None:
             return made
         for name, bound in self.bindings.items():
-            upstream = linked_instance(bound)
-            if upstream is None or upstream.spec.canvas_slot is None or upstream.canvas_media != before:
-                continue
-            assert isinstance(bound, ResultOf)
-            made = made.with_binding(name, dataclasses.replace(bound, upstream=upstream.on(binding)))
+            upstream = self.upstream_of(name)
+            if isinstance(bound, ResultOf) and upstream is not None and upstream.spec.canvas_slot is not None:
+                moved = upstream.on(binding) if upstream.canvas_media == before else upstream
+                made = made.with_binding(name, dataclasses.replace(bound, upstream=moved))
         return made
 
     @property
@@ -124,11 +129,9 @@ class AnalysisInstance:
     @property
     def ready(self) -> bool:
         """Whether it is complete and linked, and so are the analyses whose results it takes."""
-        return self.complete and all(
-            (upstream := linked_instance(bound)) is not None and upstream.ready
-            for bound in self.bindings.values()
-            if isinstance(bound, ResultOf)
-        )
+        taken = [slot for slot, bound in self.bindings.items() if isinstance(bound, ResultOf)]
+        upstream = self.upstream
+        return self.complete and len(upstream) == len(taken) and all(item.ready for item in upstream)
 
     def params(self) -> tuple[Any, ...]:
         """Checked parameters of every stage and, last, of what follows frames.
@@ -152,13 +155,6 @@ class AnalysisInstance:
             if hasattr(params, name):
                 return getattr(params, name)
         raise KeyError(name)
-
-
-def linked_instance(binding: Binding | None) -> AnalysisInstance | None:
-    """The analysis whose result is bound; None where something else is, or where it is not linked."""
-    upstream = binding.upstream if isinstance(binding, ResultOf) else None
-    assert upstream is None or isinstance(upstream, AnalysisInstance)
-    return upstream
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from cvstudio.analyses.binding import ResultOf
-from cvstudio.analyses.instance import AnalysisInstance, linked_instance
+from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.stages import Request
 from cvstudio.data.geometry import View
 
@@ -32,12 +32,11 @@ def make_request(
     upstream = []
     for slot in sorted(spec.inputs, key=lambda slot: slot.name != spec.canvas_slot):
         bound = instance.bindings.get(slot.name)
-        if isinstance(bound, ResultOf):
-            before = linked_instance(bound)
-            assert before is not None  # checked above
+        before = instance.upstream_of(slot.name)
+        if before is not None:
             made = make_request(before, pts=pts, network=network_of(before), network_of=network_of)
             upstream.append((slot.name, made))
-        elif bound is not None:
+        elif bound is not None and not isinstance(bound, ResultOf):
             what, at = bound.key(pts)
             # A video is named with the frame, unless a stage reads all of it.
             sources.append((slot.name, what, None if slot.streamed else at))

@@ -63,8 +63,8 @@ class Stage:
     uses_network : the stage runs the model; where it declares no parameters, they are `ModelSpec.params`
     viewed : the output depends on the visible rectangle
     long : it may take many seconds, and other work may pass between its outputs
-    besides : callable (params) -> hashable, for a stage that looks at more than its inputs, such as a folder: something
-        else once that has changed. It is asked at every change, from any thread: it takes microseconds.
+    extra_key : callable (params) -> hashable, part of the cache key of a stage that looks at more than its inputs, such
+        as a folder; it differs once that has changed. Called at every change, from any thread: it takes microseconds.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Stage:
     uses_network: bool = False
     viewed: bool = False
     long: bool = False
-    besides: Callable[[Any], Hashable] | None = None
+    extra_key: Callable[[Any], Hashable] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def stage_keys(request: Request) -> tuple[Key, ...]:
     for stage, params in zip(request.stages, request.params, strict=True):
         network = request.network if stage.uses_network else ()
         view = request.view if stage.viewed else None
-        besides = stage.besides(params) if stage.besides else None
+        besides = stage.extra_key(params) if stage.extra_key else None
         key = (key, stage.name, stage.version, params, network, view, besides)
         keys.append(key)
     return tuple(keys)

@@ -56,7 +56,7 @@ class Temporal:
 
 
 @dataclass(eq=False)
-class Entry:
+class ChainEntry:
     """One frame of a chain; `note` is None while it is loose."""
 
     pts: float
@@ -72,7 +72,7 @@ class Chain:
         self._params = params
         self._rate = rate
         self._times: list[float] = []
-        self._entries: list[Entry] = []
+        self._entries: list[ChainEntry] = []
         self._snapshots: dict[float, Any] = {}
         self._head: float | None = None
         self._state: Any = None
@@ -82,7 +82,7 @@ class Chain:
         return len(self._entries)
 
     @property
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[ChainEntry]:
         """All frames in order, loose ones too; not to be changed."""
         return self._entries
 
@@ -110,7 +110,7 @@ class Chain:
             entry.note = made
         if not there:
             self._times.insert(place, pts)
-            self._entries.insert(place, Entry(pts, seen))
+            self._entries.insert(place, ChainEntry(pts, seen))
         self._loosen(place + 1)
         self._entries[place].note = note
         self._state, self._head = state, pts
@@ -140,8 +140,8 @@ class Chain:
         if not other._times:
             return
         start, stop = bisect_left(self._times, other._times[0]), bisect_right(self._times, other._times[-1])
-        head = [Entry(entry.pts, entry.seen) for entry in self._entries[:start]]
-        tail = [Entry(entry.pts, entry.seen) for entry in self._entries[stop:]]
+        head = [ChainEntry(entry.pts, entry.seen) for entry in self._entries[:start]]
+        tail = [ChainEntry(entry.pts, entry.seen) for entry in self._entries[stop:]]
         self._entries = [*head, *other._entries, *tail]
         self._times = [entry.pts for entry in self._entries]
         self._snapshots = dict(other._snapshots)

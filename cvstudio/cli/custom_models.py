@@ -37,19 +37,19 @@ def run_own(options: argparse.Namespace, progress: Progress) -> int:
     if options.action == "remove":
         remove(options.key)
         return 0
-    from cvstudio.models.custom.infer_declaration import guess
+    from cvstudio.models.custom.infer_declaration import infer_declaration
 
     file: Path = options.file
     declaration = file if file.suffix.lower() in SUFFIXES else declaration_path(file)
     if options.action == "show":
         import yaml
 
-        model = read_declaration(declaration) if declaration is not None else guess(file, progress)
+        model = read_declaration(declaration) if declaration is not None else infer_declaration(file, progress)
         text = to_mapping(model, model.file.parent)
         print(yaml.safe_dump(text, sort_keys=False, allow_unicode=True, default_flow_style=None), end="")
         return 0
     if declaration is None:
-        model = guess(file, progress)
+        model = infer_declaration(file, progress)
         declaration = save(model)
         print(f"Read as {model.decoder}; look at {declaration} and correct it where needed.", file=sys.stderr)
     spec = add(declaration)

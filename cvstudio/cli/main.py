@@ -28,7 +28,7 @@ from cvstudio.media.base import MediaKind
 from cvstudio.media.reading import settings_types
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.models.runtime.cpu_threads import let_waiting_threads_sleep
-from cvstudio.models.runtime.precision import WANTED
+from cvstudio.models.runtime.precision import REQUESTED_PRECISIONS
 from cvstudio.models.terms import terms
 from cvstudio.weights.store import WeightsNeededError
 
@@ -69,7 +69,9 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="start", type=float, metavar="SECS", help="begin in the video here")
     parser.add_argument("--to", dest="stop", type=float, metavar="SECS", help="end in the video here")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
-    parser.add_argument("--precision", default="auto", choices=WANTED, help="auto: the fastest that finds the same")
+    parser.add_argument(
+        "--precision", default="auto", choices=REQUESTED_PRECISIONS, help="auto: the fastest that finds the same"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
 
 
@@ -151,7 +153,7 @@ def _run(arguments: Sequence[str]) -> int:
     from cvstudio.cli.export import run_batch, spread, take_export, write_result
     from cvstudio.models.runtime.host import is_there
     from cvstudio.run.composition import load_seen
-    from cvstudio.run.provenance import Ways, load_computed
+    from cvstudio.run.provenance import ForcedPrecisions, load_computed
     from cvstudio.run.recipe import load_recipe
     from cvstudio.run.runner import Runner, make_instance
 
@@ -189,17 +191,17 @@ def _run(arguments: Sequence[str]) -> int:
                 one = files if main.several and not main.kinds else files[0] if main.kinds else given[0]
                 inputs[main.name] = given_of(main, one)
         device, precision = options.device, options.precision
-        exactly: Ways = {}
+        forced: ForcedPrecisions = {}
         if recipe:
             # What was not asked for is as it was.
             told = load_computed(options.recipe)
-            exactly = told.ways if precision is None else {}
+            forced = told.precisions if precision is None else {}
             if device is None and told.device and not is_there(told.device):
                 bar.note(f"It was computed on {told.device.upper()}, which is not here; it runs on what is.")
             elif device is None:
                 device = told.device
         made = Runner(
-            device=device or "auto", precision=precision or "auto", exactly=exactly, measure=False, notice=bar.note
+            device=device or "auto", precision=precision or "auto", forced=forced, measure=False, notice=bar.note
         )
         with made as runner:
             if recipe:

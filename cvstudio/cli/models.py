@@ -9,9 +9,9 @@ from typing import Any
 from cvstudio.cli.terminal import Bar, guarded
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS
-from cvstudio.models.catalogue.columns import COLUMNS, Column, columns_of, count_text, ordered
-from cvstudio.models.catalogue.entries import Entry, Wanted, entries_of, entry_of
-from cvstudio.models.inspection.layers import Inspection, Layer
+from cvstudio.models.catalogue.columns import COLUMNS, CatalogueColumn, columns_of, count_text, ordered
+from cvstudio.models.catalogue.entries import CatalogueEntry, CatalogueFilter, entries_of, entry_of
+from cvstudio.models.inspection.layers import Inspection, NetworkLayer
 from cvstudio.models.inspection.store import inspection_of
 from cvstudio.models.inspection.text import field_text
 from cvstudio.models.spec import ModelSpec
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
 
     def work(progress: Progress) -> int:
         specs = [MODELS[options.model]] if options.model else list(MODELS)
-        wanted = Wanted(options.search, options.task, options.family)
+        wanted = CatalogueFilter(options.search, options.task, options.family)
         entries = [entry for entry in entries_of(specs, options.device) if options.model or wanted.takes(entry)]
         if options.measure:
             entries = measured(entries, options.device, progress)
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     return guarded(work, Bar(quiet=options.quiet), stopped="stopped; what was measured is remembered.")
 
 
-def measured(entries: Sequence[Entry], device: str, progress: Progress) -> list[Entry]:
+def measured(entries: Sequence[CatalogueEntry], device: str, progress: Progress) -> list[CatalogueEntry]:
     """The entries with their milliseconds on `device`; one that cannot be measured stays as it is."""
     import sys
 
@@ -61,7 +61,7 @@ def measured(entries: Sequence[Entry], device: str, progress: Progress) -> list[
     return found
 
 
-def _print_table(entries: Sequence[Entry], options: argparse.Namespace) -> None:
+def _print_table(entries: Sequence[CatalogueEntry], options: argparse.Namespace) -> None:
     columns = columns_of([key.strip() for key in options.columns.split(",") if key.strip()])
     if options.sort:
         (column,) = columns_of([options.sort])
@@ -70,7 +70,7 @@ def _print_table(entries: Sequence[Entry], options: argparse.Namespace) -> None:
         print(line)
 
 
-def table_lines(entries: Sequence[Entry], columns: Sequence[Column]) -> Iterator[str]:
+def table_lines(entries: Sequence[CatalogueEntry], columns: Sequence[CatalogueColumn]) -> Iterator[str]:
     """A table in columns of even width, its head first."""
     rows = [[column.title for column in columns], *([column.text(entry) for column in columns] for entry in entries)]
     widths = [min(WIDEST, max(len(row[place]) for row in rows)) for place in range(len(columns))]
@@ -83,7 +83,7 @@ def table_lines(entries: Sequence[Entry], columns: Sequence[Column]) -> Iterator
         yield "  ".join(cells).rstrip()
 
 
-def _print_card(entry: Entry, depth: int | None, progress: Progress) -> None:
+def _print_card(entry: CatalogueEntry, depth: int | None, progress: Progress) -> None:
     spec: ModelSpec = entry.spec
     print(spec.title)
     if spec.summary:
@@ -106,7 +106,7 @@ def _print_card(entry: Entry, depth: int | None, progress: Progress) -> None:
 
 def tree_lines(found: Inspection, depth: int | None = None) -> Iterator[str]:
     """The layers as a tree, each with its output, parameters, multiply-adds and receptive field."""
-    rows = [("Layer", "Output", "Params", "MACs", "Sees, pixels")]
+    rows = [("NetworkLayer", "Output", "Params", "MACs", "Sees, pixels")]
     rows += [
         (
             f"{'  ' * level}{layer.name or 'network'} {layer.kind}{_runs(layer)}",
@@ -128,11 +128,11 @@ def tree_lines(found: Inspection, depth: int | None = None) -> Iterator[str]:
     )
 
 
-def _runs(layer: Layer) -> str:
+def _runs(layer: NetworkLayer) -> str:
     return f" (runs {layer.calls} times)" if layer.calls > 1 else ""
 
 
-def _levels(layer: Layer, level: int, depth: int | None) -> Iterator[tuple[int, Layer]]:
+def _levels(layer: NetworkLayer, level: int, depth: int | None) -> Iterator[tuple[int, NetworkLayer]]:
     yield level, layer
     if depth is None or level < depth:
         for child in layer.children:

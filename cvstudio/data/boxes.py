@@ -128,18 +128,18 @@ def _alive_by_blocks(sides: _Sides, threshold: np.float32) -> NDArray[np.bool_]:
     return alive
 
 
-def overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+def iou_with(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
     """Intersection over union of `box` (4,) with each of `others` (n, 4), float32 (n,): the numbers that `nms`
     compares, to the last bit. Two empty boxes share nothing."""
-    found: NDArray[np.float32] = pairwise_overlaps(box[None], others)[0]
+    found: NDArray[np.float32] = pairwise_iou(box[None], others)[0]
     return found
 
 
-def pairwise_overlaps(boxes: NDArray[F], others: NDArray[F]) -> NDArray[F]:
+def pairwise_iou(boxes: NDArray[F], others: NDArray[F]) -> NDArray[F]:
     """Intersection over union of each of `boxes` (n, 4) with each of `others` (m, 4): (n, m), as exact as they are.
     Two empty boxes share nothing."""
     # A negative width, clipped, is what an intersection without area has.
-    return np.maximum(np.nan_to_num(_shares(_sides(boxes)[:, :, None], _sides(others)[:, None]), nan=0.0), 0)
+    return np.maximum(np.nan_to_num(_iou(_sides(boxes)[:, :, None], _sides(others)[:, None]), nan=0.0), 0)
 
 
 def smallest_at(boxes: NDArray[np.float32], x: float, y: float) -> int | None:
@@ -151,15 +151,15 @@ def smallest_at(boxes: NDArray[np.float32], x: float, y: float) -> int | None:
     return int(inside[np.argmin(np.prod(around[:, 2:] - around[:, :2], axis=1))])
 
 
-def is_above(shares: NDArray[np.float32], iou: float) -> NDArray[np.bool_]:
-    """Which of `shares` make the worse box go where `nms` is told `iou`, bool."""
-    above: NDArray[np.bool_] = shares > _below(iou) if iou < 1 else np.zeros(shares.shape, bool)
+def is_above(ious: NDArray[np.float32], iou: float) -> NDArray[np.bool_]:
+    """Which of `ious` make the worse box go where `nms` is told `iou`, bool."""
+    above: NDArray[np.bool_] = ious > _below(iou) if iou < 1 else np.zeros(ious.shape, bool)
     return above
 
 
 def _overlapping(one: _Sides, other: _Sides, threshold: np.float32) -> NDArray[np.bool_]:
     """Whether intersection over union is above `threshold`; the shapes after the first axis broadcast."""
-    above: NDArray[np.bool_] = np.greater(_shares(one, other), threshold)
+    above: NDArray[np.bool_] = np.greater(_iou(one, other), threshold)
     return above
 
 
@@ -169,7 +169,7 @@ def _sides(boxes: NDArray[F]) -> NDArray[F]:
     return np.stack((x1, y1, x2, y2, (x2 - x1) * (y2 - y1)))
 
 
-def _shares(one: NDArray[F], other: NDArray[F]) -> NDArray[F]:
+def _iou(one: NDArray[F], other: NDArray[F]) -> NDArray[F]:
     """Intersection over union, negative or NaN where there is none; the shapes after the first axis broadcast.
 
     In this order of operations, and in float32 for boxes in it, for the same rounding as torchvision's.
@@ -203,8 +203,3 @@ def _greedy(overlapping: NDArray[np.bool_]) -> list[int]:
             kept.append(row)
             removed |= worse
     return kept
-
-
-def shares_of(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Intersection over union of every box of `left` (n, 4) with every one of `right` (m, 4): float64 (n, m)."""
-    return pairwise_overlaps(left.astype(np.float64), right.astype(np.float64))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 
 def readonly(array: NDArray[Any]) -> NDArray[Any]:
@@ -54,3 +55,24 @@ class View(NamedTuple):
     def whole(cls, size: Size) -> View:
         """All of a picture of `size`, pixel for pixel."""
         return cls(Rect(0.0, 0.0, float(size.width), float(size.height)), 1.0)
+
+
+def check_arrays(owner: object, expected: Mapping[str, tuple[DTypeLike, tuple[int, ...]]]) -> None:
+    """Hold the arrays of a frozen dataclass to what they are declared as, and make them read-only.
+
+    Parameters
+    ----------
+    owner : whose attributes they are; to be called in its `__post_init__`
+    expected : dtype and shape by the name of the attribute
+
+    Raises
+    ------
+    ValueError
+        A dtype or a shape is another.
+    """
+    for name, (dtype, shape) in expected.items():
+        array: NDArray[Any] = getattr(owner, name)
+        if array.dtype != dtype or array.shape != shape:
+            wanted = f"{np.dtype(dtype)} {shape}"
+            raise ValueError(f"expected {name} as {wanted}, found {array.dtype} {array.shape}")
+        object.__setattr__(owner, name, readonly(array))

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.srgb import srgb8
 
 Transfer = Literal["srgb", "linear"]
 DepthUnit = Literal["m", "mm", "px", "relative"]
-
-
-def check_arrays(owner: object, expected: Mapping[str, tuple[DTypeLike, tuple[int, ...]]]) -> None:
-    """Hold the arrays of a frozen dataclass to what they are declared as, and make them read-only.
-
-    Parameters
-    ----------
-    owner : whose attributes they are; to be called in its `__post_init__`
-    expected : dtype and shape by the name of the attribute
-
-    Raises
-    ------
-    ValueError
-        A dtype or a shape is another.
-    """
-    for name, (dtype, shape) in expected.items():
-        array: NDArray[Any] = getattr(owner, name)
-        if array.dtype != dtype or array.shape != shape:
-            wanted = f"{np.dtype(dtype)} {shape}"
-            raise ValueError(f"expected {name} as {wanted}, found {array.dtype} {array.shape}")
-        object.__setattr__(owner, name, readonly(array))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import View
 from cvstudio.data.samples import Image
 from cvstudio.data.srgb import srgb8
-from cvstudio.draw._resample import PIXELATED_FROM, Pyramid
+from cvstudio.draw._resample import PIXELATED_FROM, ImagePyramid
 from cvstudio.draw.base import grid_origin, visible_part
 
 Colour = tuple[int, int, int]
@@ -20,7 +20,7 @@ CHECKER = 8
 CHECKER_GREYS = (102, 128)
 
 
-class Ground:
+class BasePicture:
     """A picture that is looked at again and again: keeps its halves, and its light at the last view.
 
     Parameters
@@ -33,7 +33,7 @@ class Ground:
         self.linear = image.transfer == "linear" and image.pixels.dtype == np.float32
         planes = _planes(image, linear=self.linear)
         self._alpha = planes.shape[2] == 4
-        self._pyramid = Pyramid(planes)
+        self._pyramid = ImagePyramid(planes)
         self._light: tuple[View, NDArray[Any]] | None = None
 
     def sample(self, view: View, background: Colour, exposure_ev: float) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ MARGIN = 2
 """Pixels around a window that smoothing and interpolation may ask for."""
 
 
-class Pyramid:
+class ImagePyramid:
     """A picture and its halves, each made when first needed.
 
     Averaging areas anew for every view is slow (tests/benchmarks/bench_draw.py compares). Halves are exact averages

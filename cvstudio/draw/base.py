@@ -73,7 +73,7 @@ class Emphasis:
     layer: int | None = None
 
 
-class Ground(NamedTuple):
+class PaintArea(NamedTuple):
     """The visible part of a picture, to be painted on.
 
     Parameters
@@ -117,7 +117,7 @@ def visible_part(size: Size, view: View) -> tuple[int, int, int, int]:
 
 
 @contextlib.contextmanager
-def painted_over(size: Size, canvas: NDArray[np.uint8], view: View, look: Look) -> Iterator[Ground | None]:
+def painted_over(size: Size, canvas: NDArray[np.uint8], view: View, look: Look) -> Iterator[PaintArea | None]:
     """Paint over a picture of `size` as strongly as `look` says.
 
     Yields
@@ -132,7 +132,7 @@ def painted_over(size: Size, canvas: NDArray[np.uint8], view: View, look: Look) 
     # Beyond the picture nothing is painted, as a file has nothing there.
     shown = canvas[top - y : bottom - y, left - x : right - x]
     target = shown if look.opacity >= 1 else shown.copy()
-    yield Ground(target, left, top, right, bottom)
+    yield PaintArea(target, left, top, right, bottom)
     if look.opacity < 1:
         import cv2
 

@@ -10,7 +10,7 @@ from cvstudio.draw._labels import text_size
 from cvstudio.draw.base import Emphasis, Look, grid_origin, grid_size, paints, visible_part
 from cvstudio.draw.palette import INK, PAPER, RGB, class_colour
 from cvstudio.draw.text import text_mask
-from cvstudio.results.classification import Labels
+from cvstudio.results.classification import Classification
 
 MARGIN = 12
 PADDING = 8
@@ -27,8 +27,8 @@ UNKNOWN = "unknown"
 SMALLEST_TEXT = 9
 
 
-@paints(Labels)
-def paint_labels(result: Labels, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(Classification)
+def paint_labels(result: Classification, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     import cv2
 
     left, top, right, bottom = visible_part(result.size, view)
@@ -53,14 +53,14 @@ def paint_labels(result: Labels, canvas: NDArray[np.uint8], view: View, look: Lo
     place[:] = cv2.convertScaleAbs(mixed)
 
 
-def rows_of(result: Labels) -> list[tuple[str, float, bool]]:
+def rows_of(result: Classification) -> list[tuple[str, float, bool]]:
     """Name, probability 0..1 and whether it is believed, as rows of the card; an unknown thing begins with that."""
     rows = [(result.label(row), float(result.probabilities[row]), not result.unknown) for row in range(len(result))]
     return [(UNKNOWN, float("nan"), True), *rows] if result.unknown else rows
 
 
 def _card(
-    result: Labels, look: Look, width_limit: int, height_limit: int
+    result: Classification, look: Look, width_limit: int, height_limit: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | None:
     """RGB pixels (h, w, 3) and coverage 0..1 (h, w); fewer rows or smaller text where there is little room."""
     rows = rows_of(result)
@@ -95,7 +95,7 @@ def _shortened(name: str, size: int, room: int) -> NDArray[np.uint8]:
 
 
 def _paint(
-    result: Labels,
+    result: Classification,
     rows: list[tuple[str, float, bool]],
     names: list[NDArray[np.uint8]],
     numbers: list[NDArray[np.uint8]],

@@ -35,8 +35,8 @@ def paint_heat_map(result: HeatMap, canvas: NDArray[np.uint8], view: View, look:
     part = heat_colours(result, x1, y1, x2, y2, scale, look.colour_map)
     place = canvas[y1 - y : y2 - y, x1 - x : x2 - x]
     place[:] = part if cover >= 1 else cv2.addWeighted(part, cover, place, 1 - cover, 0)
-    if result.things is not None:
-        _paint_things(result, result.things, canvas, view, look)
+    if result.objects is not None:
+        _paint_things(result, result.objects, canvas, view, look)
     elif look.show_labels and result.label:
         _paint_label(result, canvas[top - y : bottom - y, left - x : right - x], (left, top), view, look)
     if result.place is not None:

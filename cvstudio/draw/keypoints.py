@@ -9,7 +9,7 @@ from cvstudio.data.geometry import View
 from cvstudio.draw.base import Emphasis, Look, painted_over, paints
 from cvstudio.draw.palette import INK, PAPER, RGB, class_colour
 from cvstudio.draw.text import chip
-from cvstudio.results.keypoints import Landmarks
+from cvstudio.results.keypoints import Keypoints
 
 LEFT: RGB = (86, 180, 233)
 RIGHT: RGB = (230, 159, 0)
@@ -26,8 +26,8 @@ NAMES_UP_TO = 3
 """Things whose points are named; more names would hide the picture."""
 
 
-@paints(Landmarks)
-def paint_landmarks(result: Landmarks, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+@paints(Keypoints)
+def paint_landmarks(result: Keypoints, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     if not len(result):
         return
     with painted_over(result.size, canvas, view, look) as ground:
@@ -62,7 +62,7 @@ def _fixed(place: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def _paint_whole(
-    target: NDArray[np.uint8], result: Landmarks, places: NDArray[np.float64], believed: NDArray[np.bool_], width: int
+    target: NDArray[np.uint8], result: Keypoints, places: NDArray[np.float64], believed: NDArray[np.bool_], width: int
 ) -> None:
     """Paint one thing so that each pixel is the same whatever else is visible: OpenCV's smooth lines change a little
     where they are cut off, so it gets ground on which it lies whole."""
@@ -87,7 +87,7 @@ def _paint_whole(
 
 
 def _paint(
-    target: NDArray[np.uint8], result: Landmarks, places: NDArray[np.float64], believed: NDArray[np.bool_], width: int
+    target: NDArray[np.uint8], result: Keypoints, places: NDArray[np.float64], believed: NDArray[np.bool_], width: int
 ) -> None:
     import cv2
 
@@ -105,7 +105,7 @@ def _paint(
 
 
 def _name(
-    target: NDArray[np.uint8], result: Landmarks, places: NDArray[np.float64], believed: NDArray[np.bool_], size: int
+    target: NDArray[np.uint8], result: Keypoints, places: NDArray[np.float64], believed: NDArray[np.bool_], size: int
 ) -> None:
     for index in np.flatnonzero(believed):
         words = chip(result.labels[index], size, PAPER, INK)

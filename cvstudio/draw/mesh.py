@@ -49,7 +49,7 @@ def _about_y(degrees: float) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, eq=False)
-class Camera:
+class ViewCamera:
     """Where the model is looked at from.
 
     Parameters
@@ -62,15 +62,15 @@ class Camera:
     rotation: NDArray[np.float64] = field(default_factory=lambda: _looking(-30, 18))
     zoom: float = 1.0
 
-    def turned(self, right_deg: float, down_deg: float) -> Camera:
+    def turned(self, right_deg: float, down_deg: float) -> ViewCamera:
         """The model turned as a hand turns it: its front moves to the right and down."""
         return replace(self, rotation=readonly(_about_x(down_deg) @ _about_y(right_deg) @ self.rotation))
 
-    def spun(self, degrees: float) -> Camera:
+    def spun(self, degrees: float) -> ViewCamera:
         """The model turned about its own upright axis."""
         return replace(self, rotation=readonly(self.rotation @ _about_y(degrees)))
 
-    def zoomed(self, factor: float) -> Camera:
+    def zoomed(self, factor: float) -> ViewCamera:
         """Nearer or farther, within reason."""
         return replace(self, zoom=min(max(self.zoom * factor, FARTHEST_ZOOM), NEAREST_ZOOM))
 
@@ -101,7 +101,7 @@ class Preview:
             self._painter = _Points(placed, sample.colours, turned)
 
     def render(
-        self, camera: Camera, size: Size, *, background: Colour = (22, 24, 28), moving: bool = False
+        self, camera: ViewCamera, size: Size, *, background: Colour = (22, 24, 28), moving: bool = False
     ) -> NDArray[np.uint8]:
         """Look at the model.
 
@@ -163,7 +163,7 @@ class _Surface:
         tensor: Any = open3d.core.Tensor
         self._scene.add_triangles(tensor(np.ascontiguousarray(vertices)), tensor(triangles.astype(np.uint32)))
 
-    def paint(self, camera: Camera, size: Size, background: Floats, moving: bool) -> Floats:
+    def paint(self, camera: ViewCamera, size: Size, background: Floats, moving: bool) -> Floats:
         rotation = camera.rotation.astype(np.float32)
         rays = np.empty((size.height, size.width, 6), np.float32)
         rays[..., :3] = rotation.T @ np.array([0, 0, _distance()], np.float32)
@@ -227,7 +227,7 @@ class _Points:
         self._normals = None if normals is None else normals[order]
         self._colours = None if colours is None else colours[order].astype(np.float32) / 255
 
-    def paint(self, camera: Camera, size: Size, background: Floats, moving: bool) -> Floats:
+    def paint(self, camera: ViewCamera, size: Size, background: Floats, moving: bool) -> Floats:
         count = min(len(self._points), MOVING_POINTS if moving else STILL_POINTS)
         rotation = camera.rotation.astype(np.float32)
         placed = self._points[:count] @ rotation.T

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import View
-from cvstudio.draw._resample import PIXELATED_FROM, Pyramid
+from cvstudio.draw._resample import PIXELATED_FROM, ImagePyramid
 from cvstudio.draw.base import Emphasis, Look, draw, grid, grid_origin, paints
-from cvstudio.results.picture import LightPicture, Picture
+from cvstudio.results.picture import LinearPicture, Picture
 
 
 @paints(Picture)
@@ -28,7 +28,7 @@ def paint_picture(result: Picture, canvas: NDArray[np.uint8], view: View, look: 
         part = _placed(result.pixels, x1 - left, y1 - top, x2 - left, y2 - top)
     else:
         # Made for another zoom, and shown until the one for this zoom is there.
-        part = Pyramid(result.pixels).window(
+        part = ImagePyramid(result.pixels).window(
             view.scale / result.scale,
             x1 - left,
             y1 - top,
@@ -40,9 +40,9 @@ def paint_picture(result: Picture, canvas: NDArray[np.uint8], view: View, look: 
     place[:] = part if look.opacity >= 1 else cv2.addWeighted(part, look.opacity, place, 1 - look.opacity, 0)
 
 
-@paints(LightPicture)
+@paints(LinearPicture)
 def paint_light_picture(
-    result: LightPicture, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis
+    result: LinearPicture, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis
 ) -> None:
     draw(result.exposed(look.exposure), canvas, view, dataclasses.replace(look, exposure=0.0), emphasis)
 

@@ -119,7 +119,10 @@ def _paint_regions(
     """The best on top; regions before the last step are dashed where those after it are shown, too."""
     rows = result.regions()
     both = result.show == "both"
-    whole = {name: _edges(boxes, scale) for name, boxes in (("before", result.before), ("after", result.after))}
+    whole = {
+        name: _edges(boxes, scale)
+        for name, boxes in (("before", result.proposal_boxes), ("after", result.refined_boxes))
+    }
     here = {name: _on(canvas, edges, origin, look) for name, edges in whole.items()}
     pointed = {emphasis.hovered, *emphasis.selected}
     ordered = sorted(rows[::-1].tolist(), key=lambda row: row in pointed)
@@ -139,7 +142,7 @@ def _paint_regions(
             outline(canvas, here["after"][row].tolist(), thick, colour, chosen=row in emphasis.selected)
     told = sorted(rows.tolist(), key=lambda row: row not in pointed)[:MAX_LABELS]
     before = result.show == "before"
-    texts = [(row, f"{result.promise[row]:.2f}" if before else _named(result, row, look)) for row in told]
+    texts = [(row, f"{result.objectness[row]:.2f}" if before else _named(result, row, look)) for row in told]
     corners = whole["before" if before else "after"]
     labels = place_texts(texts, corners, grid_size(result.size, scale), text_size(look), covering=False)
     paint_chips(labels, canvas, origin, look, lambda row: TAKEN if before else class_colour(result.label(row)))

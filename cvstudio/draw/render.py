@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import View
 from cvstudio.data.samples import Image
-from cvstudio.draw._base_picture import Colour, Ground, plain
+from cvstudio.draw._base_picture import BasePicture, Colour, plain
 from cvstudio.draw.base import Emphasis, Look, draw, painter_of
 
 BACKGROUND = (22, 24, 28)
@@ -47,7 +47,7 @@ def render(
     TypeError
         A layer is of a type that nothing is known to draw.
     """
-    canvas = Ground(base).sample(view, background, exposure_ev) if base else plain(view, background)
+    canvas = BasePicture(base).sample(view, background, exposure_ev) if base else plain(view, background)
     _draw_layers(canvas, layers, view, emphasis)
     return canvas
 
@@ -66,7 +66,7 @@ class Renderer:
 
     def __init__(self) -> None:
         self._base: Image | None = None
-        self._ground: Ground | None = None
+        self._ground: BasePicture | None = None
         self._sampled: NDArray[np.uint8] | None = None
         self._sampled_for: tuple[View, Colour, float] | None = None
 
@@ -83,7 +83,7 @@ class Renderer:
         """As the function `render`."""
         if base is not self._base:
             self._base = base
-            self._ground = Ground(base) if base else None
+            self._ground = BasePicture(base) if base else None
             self._sampled = None
         exposure_ev = exposure_ev if self._ground is not None and self._ground.linear else 0.0
         if self._sampled is None or self._sampled_for != (view, background, exposure_ev):

@@ -50,7 +50,7 @@ def _texts(result: Suppression, pairs: Pairs | None, look: Look, emphasis: Empha
         return [(row, label_text(found, row, look)) for row in range(min(len(found), MAX_LABELS))]
     texts = [(pairs.taken, label_text(found, pairs.taken, look))]
     if result.dropping:
-        told = [(row, f"{share:.2f}") for row, share in zip(pairs.rows.tolist(), pairs.shares.tolist(), strict=True)]
+        told = [(row, f"{share:.2f}") for row, share in zip(pairs.rows.tolist(), pairs.iou.tolist(), strict=True)]
         # What is pointed at is written whatever else there is; the nearest to being dropped or kept comes first.
         pointed = {emphasis.hovered, *emphasis.selected}
         texts += [pair for pair in told if int(found.ids[pair[0]]) in pointed]
@@ -89,7 +89,7 @@ class _Painter:
         if pairs is None:
             return
         if result.dropping:
-            for row, drops in zip(pairs.rows[::-1].tolist(), pairs.dropped[::-1].tolist(), strict=True):
+            for row, drops in zip(pairs.rows[::-1].tolist(), pairs.suppressed[::-1].tolist(), strict=True):
                 if drops:
                     thick = width + self._pointed(row)
                     dashed(self._canvas, self._whole[row].tolist(), thick, GOES)
@@ -108,7 +108,7 @@ class _Painter:
         return class_colour(self._result.candidates.label(row))
 
     def texts(self, labels: list[Label], pairs: Pairs | None, origin: tuple[int, int]) -> None:
-        dropped = {} if pairs is None else dict(zip(pairs.rows.tolist(), pairs.dropped.tolist(), strict=True))
+        dropped = {} if pairs is None else dict(zip(pairs.rows.tolist(), pairs.suppressed.tolist(), strict=True))
 
         def colour(row: int) -> RGB:
             if pairs is not None and row == pairs.taken:

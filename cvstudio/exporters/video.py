@@ -16,7 +16,7 @@ from cvstudio.data.geometry import View
 from cvstudio.draw import render
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Exporter, ExportItem, on_a_picture
-from cvstudio.exporters.video_sound import SoundTrack
+from cvstudio.exporters.video_sound import SoundWriter
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.params import Choices, Doc
 from cvstudio.foundation.progress import Progress
@@ -88,7 +88,7 @@ def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progr
     media, look = item.media, item.drawn_as()
     assert media is not None  # what has frames is of a video
     stream: Any = None
-    sound: SoundTrack | None = None
+    sound: SoundWriter | None = None
     tick = _tick(media)
     try:
         for moment in item.moments(progress):
@@ -101,7 +101,7 @@ def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progr
                 encoder = {"crf": CRF[options.quality], "preset": PRESET}
                 stream = add_picture(target, pixels, tick, rate, encoder)
                 if options.sound:
-                    sound = SoundTrack.add(target, media, start_secs=item.start_secs, stop_secs=item.stop_secs)
+                    sound = SoundWriter.add(target, media, start_secs=item.start_secs, stop_secs=item.stop_secs)
             time_secs = max(0.0, moment.pts - item.start_secs)
             target.mux(stream.encode(encoded_form(pixels, time_secs, tick)))
             if sound is not None:

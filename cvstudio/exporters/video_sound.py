@@ -18,7 +18,7 @@ from cvstudio.media.sound_tracks import chosen_track
 BLOCK_SAMPLES = 1024
 
 
-class SoundTrack:
+class SoundWriter:
     """Sound that is written up to a time, again and again. Time 0 is the first frame of the picture."""
 
     def __init__(self, target: Any, blocks: Iterator[tuple[float, Any]], source: Any) -> None:
@@ -30,7 +30,7 @@ class SoundTrack:
     @classmethod
     def add(
         cls, target: Any, media: Media, *, start_secs: float = 0.0, stop_secs: float | None = None
-    ) -> SoundTrack | None:
+    ) -> SoundWriter | None:
         """Add a stream to the open container `target`; None where `media` has no sound.
 
         A part is cut to the sample, for which it is encoded again.

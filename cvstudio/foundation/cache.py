@@ -34,7 +34,7 @@ def buffers(value: Any) -> dict[int, int]:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """A cached output; `complete` is False while its stage still yields better ones."""
 
     value: Any
@@ -51,12 +51,12 @@ class Cache:
     def __init__(self, *, budget_bytes: int = 1 << 30, max_entries: int = 512) -> None:
         self.budget_bytes = budget_bytes
         self.max_entries = max_entries
-        self._entries: OrderedDict[Key, Entry] = OrderedDict()
+        self._entries: OrderedDict[Key, CacheEntry] = OrderedDict()
         self._holders: Counter[int] = Counter()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def get(self, key: Key) -> Entry | None:
+    def get(self, key: Key) -> CacheEntry | None:
         """The entry under `key`, marked as just used."""
         with self._lock:
             entry = self._entries.get(key)
@@ -66,7 +66,7 @@ class Cache:
 
     def put(self, key: Key, value: Any, *, complete: bool = True) -> None:
         """Store `value`; whatever was used longest ago leaves until the budget holds (the newest always stays)."""
-        entry = Entry(value, complete, buffers(value))
+        entry = CacheEntry(value, complete, buffers(value))
         with self._lock:
             old = self._entries.pop(key, None)
             self._entries[key] = entry
@@ -85,12 +85,12 @@ class Cache:
                 return
         self.put(key, value)  # something pushed it out meanwhile
 
-    def _hold(self, entry: Entry) -> None:
+    def _hold(self, entry: CacheEntry) -> None:
         for block, size in entry.buffers.items():
             self._bytes += 0 if self._holders[block] else size
             self._holders[block] += 1
 
-    def _drop(self, entry: Entry) -> None:
+    def _drop(self, entry: CacheEntry) -> None:
         for block, size in entry.buffers.items():
             self._holders[block] -= 1
             if not self._holders[block]:

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 
-class Closing:
+class Closeable:
     """Leaving the `with` block closes."""
 
     def close(self) -> None:

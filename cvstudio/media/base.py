@@ -11,7 +11,7 @@ from typing import Any
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Frame
-from cvstudio.foundation.closing import Closing
+from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.params import Field
 
 
@@ -111,7 +111,7 @@ class Media:
         return unicodedata.normalize("NFC", self.path.name)
 
 
-class BaseReader(Closing):
+class BaseReader(Closeable):
     """Reads one medium. Used by one thread only: each lane opens its own."""
 
 

@@ -49,7 +49,7 @@ class Device:
     name: str
 
 
-class Source(Protocol):
+class CameraSource(Protocol):
     """Where frames come from; used by the capturing thread only."""
 
     def read(self) -> NDArray[np.uint8]:
@@ -102,7 +102,7 @@ class CameraReader(BaseReader):
     open_source : callable (media) -> Source, called by the capturing thread
     """
 
-    def __init__(self, media: Media, open_source: Callable[[Media], Source]) -> None:
+    def __init__(self, media: Media, open_source: Callable[[Media], CameraSource]) -> None:
         self._media = media
         self._open_source = open_source
         self._condition = threading.Condition()
@@ -148,7 +148,7 @@ class CameraReader(BaseReader):
         self._thread.join(LOST_SECS)
 
     def _capture(self) -> None:
-        source: Source | None = None
+        source: CameraSource | None = None
         try:
             source = self._open_source(self._media)
             began = _started.setdefault(self._media.id, time.monotonic())

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from cvstudio.data.samples import Frame
-from cvstudio.foundation.closing import Closing
+from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.errors import MediaError
 
 WAITING_BYTES = 256 << 20
@@ -21,7 +21,7 @@ _lock = threading.Lock()
 _numbers = itertools.count(1)
 
 
-class Tap(Closing):
+class Tap(Closeable):
     """The frames that the camera `identity` captures from now on, until it stops or the tap is closed.
 
     Parameters

@@ -8,12 +8,12 @@ from typing import Any
 
 from cvstudio.data.samples import Image, Sample
 from cvstudio.foundation.cache import Cache
-from cvstudio.foundation.closing import Closing
+from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media import Media, MediaKind, open_reader
 
 
-class Readers(Closing):
+class Readers(Closeable):
     """Keeps the last few readers open. Owned by one thread, as readers are."""
 
     def __init__(self, *, keep: int = 4) -> None:

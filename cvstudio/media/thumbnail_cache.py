@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cvstudio.data.geometry import Size, readonly
-from cvstudio.foundation.closing import Closing
+from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.paths import user_cache_dir
 from cvstudio.media import MediaKind
 from cvstudio.media.thumbnails import Stamp, Thumbnail, make_thumbnail
@@ -29,7 +29,7 @@ _TRIM_EVERY = 256
 _WAIT_SECS = 2.0
 
 
-class ThumbnailCache(Closing):
+class ThumbnailCache(Closeable):
     """Thumbnails by path and stamp, for one thread; several windows may share the file.
 
     A database gives what single files would have to be taught: an entry is written whole or not at all, the oldest are

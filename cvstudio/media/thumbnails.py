@@ -88,9 +88,9 @@ def fitted(sample: Picturable) -> NDArray[np.uint8]:
     import cv2
 
     if isinstance(sample, TriangleMesh | PointCloud):
-        from cvstudio.draw.mesh import Camera, Preview
+        from cvstudio.draw.mesh import Preview, ViewCamera
 
-        return readonly(Preview(sample).render(Camera(), FIT))
+        return readonly(Preview(sample).render(ViewCamera(), FIT))
     pixels = depth_picture(sample) if isinstance(sample, DepthMap) else sample.rgb8
     scale = min(FIT.width / pixels.shape[1], FIT.height / pixels.shape[0], 1.0)
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from cvstudio.results.classification import Labels
+from cvstudio.results.classification import Classification
 from cvstudio.results.detections import Detections
-from cvstudio.results.keypoints import Landmarks
+from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.segmentation import Segmentation
 
 
@@ -40,9 +40,9 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         task.key: task
         for task in (
             Task("detect", "Detection", "Detector", 40, "detection", Detections),
-            Task("classify", "Classification", "Classifier", 10, "classification", Labels),
+            Task("classify", "Classification", "Classifier", 10, "classification", Classification),
             Task("segment", "Segmentation", "Segmenter", 20, "segmentation", Segmentation),
-            Task("keypoints", "Key points", "Key points", 30, "keypoints", Landmarks),
+            Task("keypoints", "Key points", "Key points", 30, "keypoints", Keypoints),
         )
     }
 )

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.data.boxes import shares_of
+from cvstudio.data.boxes import pairwise_iou
 from cvstudio.data.geometry import readonly
 
 SAME = 0.5
@@ -19,7 +19,7 @@ SAME = 0.5
 TOP = 5
 
 
-class Boxes(Protocol):
+class ComparedBoxes(Protocol):
     """What is compared of detections: their boxes (n, 4), scores, ids and names by row."""
 
     def __len__(self) -> int: ...
@@ -104,8 +104,8 @@ class BoxAgreement(Agreement):
     Parameters
     ----------
     pairs : int64 (m, 2)
-        Rows left and right of what both found: the same class, and shares of at least `iou`.
-    shares : float32 (m,), intersection over union of each pair, which are in the order of the left rows
+        Rows left and right of what both found: the same class, and an intersection over union of at least `iou`.
+    pair_iou : float32 (m,), intersection over union of each pair, which are in the order of the left rows
     renamed : int64 (r, 2), rows of what both found and named differently
     only_left, only_right : int64, rows that the other side has nothing for
     unknown_left, unknown_right : how many of these are of a class that the other side's model does not know
@@ -115,7 +115,7 @@ class BoxAgreement(Agreement):
     """
 
     pairs: NDArray[np.int64]
-    shares: NDArray[np.float32]
+    pair_iou: NDArray[np.float32]
     renamed: NDArray[np.int64]
     only_left: NDArray[np.int64]
     only_right: NDArray[np.int64]
@@ -126,7 +126,7 @@ class BoxAgreement(Agreement):
     compared: tuple[ComparedRow, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("pairs", "shares", "renamed", "only_left", "only_right"):
+        for name in ("pairs", "pair_iou", "renamed", "only_left", "only_right"):
             object.__setattr__(self, name, readonly(getattr(self, name)))
 
     @property
@@ -139,7 +139,7 @@ class BoxAgreement(Agreement):
     @property
     def mean_iou(self) -> float | None:
         """Of the pairs; None where there are none."""
-        return float(self.shares.mean()) if len(self.shares) else None
+        return float(self.pair_iou.mean()) if len(self.pair_iou) else None
 
     def partner(self, row: int, *, of_left: bool) -> int | None:
         """The row on the other side that `row` is the same thing as; None where there is none."""
@@ -244,9 +244,9 @@ class HeatAgreement(Agreement):
         return [("Correlation", _number(self.correlation))]
 
 
-def match(shares: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+def match(fractions: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Pair rows with columns, each at most once: as many as `allowed` (n, m) lets, and of all such pairings the one
-    whose `shares` (n, m), 0..1, have the largest sum.
+    whose `fractions` (n, m), 0..1, have the largest sum.
 
     Returns
     -------
@@ -254,35 +254,35 @@ def match(shares: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np
     """
     from scipy.optimize import linear_sum_assignment
 
-    # One more pair outweighs whatever the shares of the others could gain.
-    worth = np.where(allowed, shares + min(shares.shape, default=0) + 1, 0)
+    # One more pair outweighs whatever the fractions of the others could gain.
+    worth = np.where(allowed, fractions + min(fractions.shape, default=0) + 1, 0)
     rows, columns = linear_sum_assignment(worth, maximize=True)
     kept = allowed[rows, columns]
     return np.stack((rows[kept], columns[kept]), axis=1).astype(np.int64)
 
 
-def compare_boxes(left: Boxes, right: Boxes, iou: float = SAME) -> BoxAgreement:
+def compare_boxes(left: ComparedBoxes, right: ComparedBoxes, iou: float = SAME) -> BoxAgreement:
     """Pair the boxes of the same name first; of what is left, those that lie on each other were named differently."""
-    shares = shares_of(left.boxes, right.boxes)
-    near = shares >= iou
+    ious = pairwise_iou(left.boxes.astype(np.float64), right.boxes.astype(np.float64))
+    near = ious >= iou
     names = [np.array([found.label(row) for row in range(len(found))], object) for found in (left, right)]
-    same = names[0][:, None] == names[1][None] if len(left) and len(right) else np.zeros(shares.shape, bool)
-    pairs = match(shares, near & same)
+    same = names[0][:, None] == names[1][None] if len(left) and len(right) else np.zeros(ious.shape, bool)
+    pairs = match(ious, near & same)
     free = near.copy()
     free[pairs[:, 0]] = False
     free[:, pairs[:, 1]] = False
-    renamed = match(shares, free)
+    renamed = match(ious, free)
     both = np.concatenate((pairs, renamed))
     only = [np.setdiff1d(np.arange(len(found)), both[:, side]) for side, found in enumerate((left, right))]
     compared = [
-        *(_box_row(left, right, one, other, float(shares[one, other])) for one, other in pairs.tolist()),
+        *(_box_row(left, right, one, other, float(ious[one, other])) for one, other in pairs.tolist()),
         *(_box_row(left, right, one, other, None) for one, other in renamed.tolist()),
         *(_box_row(left, right, row, None, None) for row in only[0].tolist()),
         *(_box_row(left, right, None, row, None) for row in only[1].tolist()),
     ]
     return BoxAgreement(
         pairs,
-        shares[pairs[:, 0], pairs[:, 1]].astype(np.float32),
+        ious[pairs[:, 0], pairs[:, 1]].astype(np.float32),
         renamed,
         only[0].astype(np.int64),
         only[1].astype(np.int64),
@@ -294,7 +294,9 @@ def compare_boxes(left: Boxes, right: Boxes, iou: float = SAME) -> BoxAgreement:
     )
 
 
-def _box_row(left: Boxes, right: Boxes, one: int | None, other: int | None, iou: float | None) -> ComparedRow:
+def _box_row(
+    left: ComparedBoxes, right: ComparedBoxes, one: int | None, other: int | None, iou: float | None
+) -> ComparedRow:
     sides = [(boxes, row) for boxes, row in ((left, one), (right, other)) if row is not None]
     names = list(dict.fromkeys(boxes.label(row) for boxes, row in sides))
     return ComparedRow(

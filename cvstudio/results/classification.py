@@ -58,7 +58,7 @@ class Logits(Result):
 
 
 @dataclass(frozen=True, eq=False)
-class Labels(Result):
+class Classification(Result):
     """What a whole picture shows, by a classifier.
 
     Parameters

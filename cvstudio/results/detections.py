@@ -10,9 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from cvstudio.data.boxes import nms, overlaps, smallest_at
-from cvstudio.data.geometry import Size, readonly
-from cvstudio.data.samples import check_arrays
+from cvstudio.data.boxes import iou_with, nms, smallest_at
+from cvstudio.data.geometry import Size, check_arrays, readonly
 from cvstudio.results.agreement import (
     BoxAgreement,
     compare_boxes,
@@ -187,7 +186,7 @@ class Detections(Result):
         for here, there in (kept, kept[::-1]):
             for row in np.flatnonzero(here.scores >= tolerance.score):
                 same = np.flatnonzero(there.classes == here.classes[row])
-                near = same[overlaps(here.boxes[row], there.boxes[same]) > tolerance.min_iou]
+                near = same[iou_with(here.boxes[row], there.boxes[same]) > tolerance.min_iou]
                 if not near.size:
                     return f"a {here.label(int(row))} is missing or moved"
                 change = float(np.abs(there.scores[near] - here.scores[row]).min())

@@ -31,7 +31,7 @@ class HeatMap(Result):
     low, high : values that are drawn darkest and brightest
     label, probability : of the answer; empty and NaN where there is none
     about : how it was made, in a few words
-    things : boxes that are drawn with it; None where there are none
+    objects : boxes that are drawn with it; None where there are none
     chosen : id of the one among them that the map is of
     place : x, y of the place that the map is of, in image pixels; None where it is of none
 
@@ -50,7 +50,7 @@ class HeatMap(Result):
     probability: float = float("nan")
     about: str = ""
     source: Source = Source()
-    things: Detections | None = None
+    objects: Detections | None = None
     chosen: int | None = None
     place: tuple[float, float] | None = None
 
@@ -65,8 +65,8 @@ class HeatMap(Result):
         return f"{self.label} {self.probability:.1%}" if np.isfinite(self.probability) else self.label
 
     def part_at(self, x: float, y: float) -> int | None:
-        """The id of the smallest of `things` around (x, y)."""
-        return self.things.part_at(x, y) if self.things is not None else None
+        """The id of the smallest of `objects` around (x, y)."""
+        return self.objects.part_at(x, y) if self.objects is not None else None
 
     def agreement(self, other: Self) -> HeatAgreement | None:
         return compare_heat(self.values, other.values) if self.rect == other.rect else None

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cvstudio.data.boxes import smallest_at
-from cvstudio.data.geometry import Size
-from cvstudio.data.samples import check_arrays
+from cvstudio.data.geometry import Size, check_arrays
 from cvstudio.results.point_agreement import PointAgreement, Points, compare_points
 from cvstudio.results.result import Result, Tolerance
 from cvstudio.results.source import Source
@@ -21,7 +20,7 @@ REACH = 0.04
 
 
 @dataclass(frozen=True, eq=False)
-class Landmarks(Result):
+class Keypoints(Result):
     """Named points of one or several things.
 
     Parameters

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
-from cvstudio.results.classification import Labels
+from cvstudio.results.classification import Classification
 from cvstudio.results.result import Result
 from cvstudio.results.source import Source
 from cvstudio.results.tables import Column, Table, number
@@ -50,7 +50,7 @@ class Neighbours(Result):
     names: tuple[str, ...]
     thumbnails: tuple[NDArray[np.uint8] | None, ...]
     metric: str
-    votes: Labels | None
+    votes: Classification | None
     size: Size
     compared: int
     total: int

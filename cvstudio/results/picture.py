@@ -48,7 +48,7 @@ MOST_LIGHT = 65536.0
 
 
 @dataclass(frozen=True, eq=False)
-class LightPicture(Picture):
+class LinearPicture(Picture):
     """A `Picture` whose `pixels` are those at an exposure of 0.
 
     Parameters
@@ -70,7 +70,7 @@ class LightPicture(Picture):
         return Picture(pixels, self.rect, self.scale, self.size, self.mask, self.source)
 
 
-def light_of(image: Image) -> NDArray[np.float32] | None:
+def to_linear(image: Image) -> NDArray[np.float32] | None:
     """The light of a picture in linear light, float32 (H, W, 3), at least 0 and finite, so that it can be averaged;
     None of another picture."""
     if image.transfer != "linear" or image.pixels.dtype != np.float32:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.boxes import smallest_at
-from cvstudio.data.geometry import Size
-from cvstudio.data.samples import check_arrays
+from cvstudio.data.geometry import Size, check_arrays
 from cvstudio.results.result import Result
 from cvstudio.results.source import Source
 from cvstudio.results.tables import Column, Table, number
@@ -60,16 +59,16 @@ class Proposals(Result):
         x1, y1, x2, y2 in image pixels, also beyond the picture: level by level, in each row by row, at each place in
         the network's own order.
     levels : the maps, the finest first
-    before : float32 (m, 4)
+    proposal_boxes : float32 (m, 4)
         The regions that the last step looks at, the most promising first: proposals of a network with two stages,
         anchors of a single-shot one.
-    promise : float32 (m,)
+    objectness : float32 (m,)
         0..1, by which they are ordered: how much a region looks like a thing at all; for a single-shot network, the
         score itself.
-    after : float32 (m, 4)
+    refined_boxes : float32 (m, 4)
         The same regions as the last step moves them for the likeliest class, clipped to the picture.
     scores, classes : float32 and int64 (m,), how likely that class is, and its index into `labels`
-    two_stages : whether `before` are proposals
+    two_stages : whether `proposal_boxes` are proposals
     show : "anchors" at `place`, regions "before" or "after" the last step, or "both"
     place : x, y in image pixels
     level : of which the anchors are shown, from 1; 0 for all
@@ -83,9 +82,9 @@ class Proposals(Result):
 
     anchors: NDArray[np.float32]
     levels: tuple[Level, ...]
-    before: NDArray[np.float32]
-    promise: NDArray[np.float32]
-    after: NDArray[np.float32]
+    proposal_boxes: NDArray[np.float32]
+    objectness: NDArray[np.float32]
+    refined_boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     classes: NDArray[np.int64]
     labels: tuple[str, ...]
@@ -98,14 +97,14 @@ class Proposals(Result):
     source: Source = field(default_factory=Source)
 
     def __post_init__(self) -> None:
-        n, m = sum(level.count for level in self.levels), len(self.before)
+        n, m = sum(level.count for level in self.levels), len(self.proposal_boxes)
         check_arrays(
             self,
             {
                 "anchors": (np.float32, (n, 4)),
-                "before": (np.float32, (m, 4)),
-                "promise": (np.float32, (m,)),
-                "after": (np.float32, (m, 4)),
+                "proposal_boxes": (np.float32, (m, 4)),
+                "objectness": (np.float32, (m,)),
+                "refined_boxes": (np.float32, (m, 4)),
                 "scores": (np.float32, (m,)),
                 "classes": (np.int64, (m,)),
             },
@@ -126,7 +125,7 @@ class Proposals(Result):
 
     def regions(self) -> NDArray[np.int64]:
         """Rows of the regions that are shown, the most promising before or the likeliest after the last step first."""
-        order = np.arange(len(self.before)) if self.show != "after" else np.argsort(-self.scores, kind="stable")
+        order = np.arange(len(self.proposal_boxes)) if self.show != "after" else np.argsort(-self.scores, kind="stable")
         return order[: self.count].astype(np.int64)
 
     def label(self, row: int) -> str:
@@ -137,14 +136,14 @@ class Proposals(Result):
         if self.show == "anchors":
             return None
         rows = self.regions()
-        boxes = (self.before if self.show == "before" else self.after)[rows]
+        boxes = (self.proposal_boxes if self.show == "before" else self.refined_boxes)[rows]
         place = smallest_at(boxes, x, y)
         return None if place is None else int(rows[place])
 
     def headline(self) -> str:
         if self.show == "anchors":
             return f"{len(self.anchors):,} anchors"
-        return f"{len(self.before):,} {'proposals' if self.two_stages else 'best places'}"
+        return f"{len(self.proposal_boxes):,} {'proposals' if self.two_stages else 'best places'}"
 
     def table(self) -> Table:
         """One row for each region that the last step looks at, the most promising first: before (its objectness, or
@@ -162,12 +161,12 @@ class Proposals(Result):
         rows = [
             (
                 row,
-                number(self.promise[row]),
-                [number(value) for value in self.before[row]],
+                number(self.objectness[row]),
+                [number(value) for value in self.proposal_boxes[row]],
                 self.label(row),
                 number(self.scores[row]),
-                [number(value) for value in self.after[row]],
+                [number(value) for value in self.refined_boxes[row]],
             )
-            for row in range(len(self.before))
+            for row in range(len(self.proposal_boxes))
         ]
         return Table("cvstudio-regions-of-interest", "regions", columns, rows, range(len(rows)))

@@ -83,14 +83,14 @@ class Segmentation(Result):
             raise ValueError(f"expected classes as int16 (h, w), found {self.classes.dtype} {self.classes.shape}")
         object.__setattr__(self, "classes", readonly(self.classes))
 
-    def shares(self) -> list[tuple[int, float]]:
+    def area_fractions(self) -> list[tuple[int, float]]:
         """Class and share 0..1 of the picture, the largest first, of the classes that occur."""
         counts = np.bincount(self.classes.ravel().astype(np.int64) + 1, minlength=len(self.labels) + 1)[1:]
         order = np.argsort(-counts, kind="stable")
         return [(int(number), float(counts[number] / self.classes.size)) for number in order if counts[number]]
 
     def headline(self) -> str:
-        return f"{len(self.shares())} classes"
+        return f"{len(self.area_fractions())} classes"
 
     def table(self) -> Table:
         """One row for each class that occurs, the largest first: number, label, share 0..1 of the picture."""
@@ -99,7 +99,7 @@ class Segmentation(Result):
             Column("label", "Class", kind="label"),
             Column("share", "Area", "%", kind="fraction"),
         )
-        shares = self.shares()
+        shares = self.area_fractions()
         rows = [(number, self.labels[number], share) for number, share in shares]
         ids = [number for number, _ in shares]
         quiet = frozenset(row for row, number in enumerate(ids) if number == self.background)

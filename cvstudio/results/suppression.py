@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.data.boxes import is_above, overlaps, smallest_at
-from cvstudio.data.geometry import Size
-from cvstudio.data.samples import check_arrays
+from cvstudio.data.boxes import iou_with, is_above, smallest_at
+from cvstudio.data.geometry import Size, check_arrays
 from cvstudio.results.detections import Detections
 from cvstudio.results.result import Result
 from cvstudio.results.source import Source
@@ -26,14 +25,14 @@ class Pairs:
     ----------
     taken : row of the taken box
     rows : int64 (m,), rows of the others, the largest overlap first
-    shares : float32 (m,), intersection over union with the taken one, above 0
-    dropped : bool (m,), which go because of it
+    iou : float32 (m,), intersection over union with the taken one, above 0
+    suppressed : bool (m,), which go because of it
     """
 
     taken: int
     rows: NDArray[np.int64]
-    shares: NDArray[np.float32]
-    dropped: NDArray[np.bool_]
+    iou: NDArray[np.float32]
+    suppressed: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +47,7 @@ class Suppression(Result):
     candidates : what goes in, the best first
     kept : int64 (k,)
         Rows of what stays, in the order in which they are taken.
-    fate : int64 (n,)
+    suppressed_by : int64 (n,)
         By row, the place in `kept` of the box because of which it goes, or its own for one that stays.
     iou : 0..1, a box goes where it shares more than this with a better one that stays
     class_wise : whether boxes of different classes leave each other alone
@@ -62,14 +61,14 @@ class Suppression(Result):
 
     candidates: Detections
     kept: NDArray[np.int64]
-    fate: NDArray[np.int64]
+    suppressed_by: NDArray[np.int64]
     iou: float
     class_wise: bool
     step: int = 0
 
     def __post_init__(self) -> None:
         n, k = len(self.candidates), len(self.kept)
-        check_arrays(self, {"kept": (np.int64, (k,)), "fate": (np.int64, (n,))})
+        check_arrays(self, {"kept": (np.int64, (k,)), "suppressed_by": (np.int64, (n,))})
         if not 0 <= self.step <= self.last_step:
             raise ValueError(f"expected a step of 0..{self.last_step}, found {self.step}")
 
@@ -110,7 +109,7 @@ class Suppression(Result):
 
     def waiting(self) -> NDArray[np.int64]:
         """Rows of what is neither taken nor dropped after this step, the best first."""
-        later = self.fate > self.turn if self.dropping else self.fate >= self.turn
+        later = self.suppressed_by > self.turn if self.dropping else self.suppressed_by >= self.turn
         if self.turn >= 0:
             later[self.kept[self.turn]] = False
         return np.flatnonzero(later)
@@ -121,16 +120,16 @@ class Suppression(Result):
         if turn < 0:
             return None
         taken = int(self.kept[turn])
-        there = self.fate >= turn
+        there = self.suppressed_by >= turn
         there[taken] = False
         if self.class_wise:
             there &= self.candidates.classes == self.candidates.classes[taken]
         rows = np.flatnonzero(there)
-        shares = overlaps(self.candidates.boxes[taken], self.candidates.boxes[rows])
-        order = np.argsort(-shares, kind="stable")
-        order = order[shares[order] > 0]
-        rows, shares = rows[order], shares[order]
-        return Pairs(taken, rows, shares, is_above(shares, self.iou))
+        ious = iou_with(self.candidates.boxes[taken], self.candidates.boxes[rows])
+        order = np.argsort(-ious, kind="stable")
+        order = order[ious[order] > 0]
+        rows, ious = rows[order], ious[order]
+        return Pairs(taken, rows, ious, is_above(ious, self.iou))
 
     def part_at(self, x: float, y: float) -> int | None:
         """Id of the smallest box around (x, y), in image pixels, of those that this step is about; else of any that
@@ -170,7 +169,7 @@ class Suppression(Result):
             if not len(pairs.rows):
                 rows.append((*taken, None, None, None, False))
                 ids.append(taken[1])
-            for row, share, dropped in zip(pairs.rows.tolist(), pairs.shares, pairs.dropped.tolist(), strict=True):
+            for row, share, dropped in zip(pairs.rows.tolist(), pairs.iou, pairs.suppressed.tolist(), strict=True):
                 other = int(found.ids[row])
                 rows.append((*taken, other, number(found.scores[row]), number(share), dropped))
                 ids.append(other)

@@ -12,7 +12,7 @@ from cvstudio.foundation.errors import ProjectError
 from cvstudio.models.runtime.precision import Precision
 from cvstudio.run.recipe import FORMAT, read_json, upstream_in
 
-Ways = Mapping[tuple[str, str], Precision]
+ForcedPrecisions = Mapping[tuple[str, str], Precision]
 """How networks are to compute, by model and by path of a checkpoint that the user chose ("" for the published one)."""
 
 Told = Callable[[AnalysisInstance], Mapping[str, Any] | None]
@@ -24,11 +24,11 @@ class Computed:
     """What a recipe tells of how it was computed; "" and nothing where it is of before recipes told it."""
 
     device: str = ""
-    ways: Ways = field(default_factory=dict)
+    precisions: ForcedPrecisions = field(default_factory=dict)
 
 
 def name_of(model: str, weights: Path | None) -> tuple[str, str]:
-    """The key of a network in `Ways`."""
+    """The key of a network in `ForcedPrecisions`."""
     return model, str(weights or "")
 
 
@@ -43,7 +43,7 @@ def to_json(device: str, way: Precision | None) -> dict[str, Any]:
 def load_computed(path: Path) -> Computed:
     """How what a recipe file tells of was computed, and the layers with it. Raises ProjectError."""
     saved = read_json(path, FORMAT)
-    device, ways = "", {}
+    device, precisions = "", {}
     try:
         waiting = [saved, *saved.get("stack", ())]
         while waiting:
@@ -55,10 +55,10 @@ def load_computed(path: Path) -> Computed:
             device = device or _one_of(found["device"], ("cpu", "cuda", "mps"))
             if "precision" in found:
                 name = name_of(told.get("model") or "", Path(told["weights"]) if told.get("weights") else None)
-                ways[name] = _way(found)
+                precisions[name] = _way(found)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ProjectError(f"{path.name} is incomplete ({error}); export the result again.") from None
-    return Computed(device, ways)
+    return Computed(device, precisions)
 
 
 def _way(found: Mapping[str, Any]) -> Precision:

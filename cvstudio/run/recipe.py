@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultOf, TextInput
-from cvstudio.analyses.instance import AnalysisInstance, check_opacity, linked_instance
+from cvstudio.analyses.instance import AnalysisInstance, check_opacity
 from cvstudio.draw.base import Look
 from cvstudio.foundation.errors import ProjectError, UserError
 from cvstudio.foundation.params import from_mapping, to_mapping
@@ -86,8 +86,10 @@ def binding_to_json(bound: Binding, base: Path, more: More | None = None) -> dic
         return {"several": [media_to_json(item, base) for item in bound.media], "folder": where}
     if isinstance(bound, AnnotationSet):
         return {"annotations": {**path_to_json(bound.path, base), "format": bound.format, "id": bound.id}}
-    upstream = linked_instance(bound)
-    return {"result_of": bound.instance_id if upstream is None else instance_to_json(upstream, base, more)}
+    upstream = bound.upstream
+    if isinstance(upstream, AnalysisInstance):
+        return {"result_of": instance_to_json(upstream, base, more)}
+    return {"result_of": bound.instance_id}
 
 
 def binding_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str, Path] | None = None) -> Binding:

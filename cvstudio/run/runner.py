@@ -22,14 +22,14 @@ from cvstudio.analyses.binding import (
     open_media_list,
     read_text,
 )
-from cvstudio.analyses.instance import AnalysisInstance, linked_instance
+from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.read_input import read_input
 from cvstudio.analyses.request import make_request
 from cvstudio.analyses.stages import Providers, Request, run_chain
 from cvstudio.analyses.temporal import Followed
 from cvstudio.data.samples import Frame, Image
 from cvstudio.foundation.cache import Cache
-from cvstudio.foundation.closing import Closing
+from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.concurrency import map_ordered, prefetch
 from cvstudio.foundation.errors import BindingError
 from cvstudio.foundation.progress import Progress
@@ -40,18 +40,18 @@ from cvstudio.media.reading import apply_settings, split_settings
 from cvstudio.models import MODELS
 from cvstudio.models.runtime.cpu_threads import cores_shared, frames_at_once, share_cores
 from cvstudio.models.runtime.host import Host
-from cvstudio.models.runtime.precision import Precision, Wanted
-from cvstudio.run.provenance import Ways, to_json
+from cvstudio.models.runtime.precision import Precision, RequestedPrecision
+from cvstudio.run.provenance import ForcedPrecisions, to_json
 
 
-class Runner(Closing):
+class Runner(Closeable):
     """Runs analyses and keeps networks, readers and stage outputs between calls.
 
     Everything runs in the calling thread, but for the networks of `frames`, which go on ahead.
 
     Parameters
     ----------
-    device, precision, exactly, measure, ways, notice : see `Host`; one result is not worth a measurement
+    device, precision, forced, measure, precisions, notice : see `Host`; one result is not worth a measurement
     cache : of stage outputs; None makes one
     """
 
@@ -59,14 +59,16 @@ class Runner(Closing):
         self,
         *,
         device: str = "auto",
-        precision: Wanted = "auto",
-        exactly: Ways | None = None,
+        precision: RequestedPrecision = "auto",
+        forced: ForcedPrecisions | None = None,
         measure: bool = True,
-        ways: Mapping[tuple[str, ...], Precision] | None = None,
+        precisions: Mapping[tuple[str, ...], Precision] | None = None,
         cache: Cache | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
-        self.host = Host(device, precision=precision, exactly=exactly, measure=measure, ways=ways, notice=notice)
+        self.host = Host(
+            device, precision=precision, forced=forced, measure=measure, precisions=precisions, notice=notice
+        )
         self.cache = cache if cache is not None else Cache()
         self.readers = Readers()
         self._reading = threading.Lock()
@@ -94,9 +96,8 @@ class Runner(Closing):
             bound = instance.bindings.get(slot.name)
             if slot.name in found or bound is None:
                 continue
-            if isinstance(bound, ResultOf):
-                before = linked_instance(bound)
-                assert before is not None  # what is not linked has no request
+            before = instance.upstream_of(slot.name)
+            if before is not None:
                 frame = _known_of(before, instance, known or {})
                 found[slot.name] = deque(self._run(before, progress or Progress(), pts, known=frame), maxlen=1).pop()
             else:
@@ -155,7 +156,7 @@ class Runner(Closing):
         host = other if other is not None and other.has(model, weights) else self.host
         if not host.has(model, weights):
             host.network(model, weights, progress)
-        return to_json(host.device if model.weights else "cpu", host.how(model, weights))
+        return to_json(host.device if model.weights else "cpu", host.precision_of(model, weights))
 
     def frames(
         self,
@@ -308,7 +309,7 @@ def run(
     model: str = "",
     weights: str | Path | None = None,
     device: str = "auto",
-    precision: Wanted = "auto",
+    precision: RequestedPrecision = "auto",
     time_secs: float | None = None,
     progress: Progress | None = None,
     **values: Any,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cvstudio.analyses.instance import AnalysisInstance, linked_instance
+from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.request import make_request
 from cvstudio.analyses.stages import Request, first_missing, stage_keys
 from cvstudio.data.geometry import View
@@ -21,7 +21,7 @@ from cvstudio.session.session import State
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class CanvasLayer:
     """One analysis at this moment.
 
     Parameters
@@ -38,9 +38,9 @@ class Layer:
     result: Any
     next_stage: int | None
     missing: str = ""
-    upstream: tuple[Layer, ...] = ()
+    upstream: tuple[CanvasLayer, ...] = ()
 
-    def to_run(self) -> Iterator[Layer]:
+    def to_run(self) -> Iterator[CanvasLayer]:
         """What can run now: itself, or the analyses that it waits for; nothing where all is there."""
         if self.next_stage is None:
             return
@@ -57,7 +57,7 @@ class ViewState:
 
     sample: Any
     pts: float | None
-    layers: tuple[Layer, ...]
+    layers: tuple[CanvasLayer, ...]
 
     @property
     def ready(self) -> bool:
@@ -97,29 +97,29 @@ def _layer(
     pts: float | None,
     view: View | None,
     networks: Mapping[int, tuple[str, ...]],
-) -> Layer:
+) -> CanvasLayer:
     def network_of(item: AnalysisInstance) -> tuple[str, ...]:
         return networks.get(item.id, ())
 
     try:
         request = make_request(instance, pts=pts, network=network_of(instance), view=view, network_of=network_of)
     except UserError as error:
-        return Layer(instance, None, None, None, str(error))
+        return CanvasLayer(instance, None, None, None, str(error))
     return _state_of(instance, request, cache)
 
 
-def _state_of(instance: AnalysisInstance, request: Request, cache: Cache) -> Layer:
+def _state_of(instance: AnalysisInstance, request: Request, cache: Cache) -> CanvasLayer:
     """How far `request` is, and where it waits for others, how far they are."""
     keys = stage_keys(request)
     start = first_missing(keys, cache)
     entry = cache.get(keys[-1])
     value = entry.value if entry else None
     if start == len(keys):
-        return Layer(instance, request, value, None)
+        return CanvasLayer(instance, request, value, None)
     waited = []
     for slot, before in request.upstream:
-        upstream = linked_instance(instance.bindings[slot])
-        assert upstream is not None  # what is not linked has no request
+        upstream = instance.upstream_of(slot)
+        assert upstream is not None  # it has a request
         waited.append(_state_of(upstream, before, cache))
     left = tuple(layer for layer in waited if layer.next_stage is not None)
-    return Layer(instance, request, value, start, upstream=left)
+    return CanvasLayer(instance, request, value, start, upstream=left)

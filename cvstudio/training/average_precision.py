@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.data.boxes import shares_of
+from cvstudio.data.boxes import pairwise_iou
 
 MAX_DETECTIONS = 100
 """Of a picture and class that are counted, the best first."""
@@ -20,7 +20,7 @@ RECALLS = np.linspace(0, 1, 101)
 
 
 @dataclass(frozen=True, eq=False)
-class Boxes:
+class ImageBoxes:
     """Boxes of one picture: boxes float32 (n, 4), classes int64 (n,), scores float32 (n,); labels have no scores."""
 
     boxes: NDArray[np.float32]
@@ -33,7 +33,7 @@ def match(boxes: NDArray[np.float32], truth: NDArray[np.float32], iou: float) ->
 
     A box takes the one that it overlaps most among those still free, if by `iou` or more.
     """
-    overlap = shares_of(boxes, truth)
+    overlap = pairwise_iou(boxes.astype(np.float64), truth.astype(np.float64))
     free = np.ones(len(truth), bool)
     rows = np.full(len(boxes), -1, np.int64)
     for number in range(len(boxes)):
@@ -45,7 +45,7 @@ def match(boxes: NDArray[np.float32], truth: NDArray[np.float32], iou: float) ->
 
 
 def average_precision(
-    found: Sequence[Boxes], truth: Sequence[Boxes], n_classes: int, *, iou: float = 0.5
+    found: Sequence[ImageBoxes], truth: Sequence[ImageBoxes], n_classes: int, *, iou: float = 0.5
 ) -> NDArray[np.float64]:
     """Average precision 0..1 of each class (n_classes,), NaN for a class without a single box in `truth`.
 

@@ -35,7 +35,7 @@ class Settings:
     limit: int | None = None
 
 
-class Task(Protocol):
+class TrainingTask(Protocol):
     """One training run. Everything drawn by chance in an epoch depends on the seed and the epoch's number only."""
 
     epochs: int
@@ -99,7 +99,7 @@ class LateEvaluation:
 
 
 @dataclass(frozen=True)
-class Source:
+class TrainingSource:
     """A set of data that a model was trained on."""
 
     name: str
@@ -133,10 +133,10 @@ class TrainingRecipe:
     title: str
     summary: str
     model: str
-    sources: tuple[Source, ...]
+    sources: tuple[TrainingSource, ...]
     licence: str
     non_commercial: bool
-    make: Callable[[Settings], Task]
+    make: Callable[[Settings], TrainingTask]
     calibrate: Callable[[Path, Path, Progress], Mapping[str, Any]]
     evaluate: Callable[[Path, Path | None, Mapping[str, Any] | None, int | None, Progress], Mapping[str, float]]
     describe: Callable[[Mapping[str, float]], tuple[tuple[str, str, str], ...]]

@@ -55,7 +55,7 @@ class _Teachers:
 
 
 class ClassifierTask:
-    """See `cvstudio.training.base.Task`."""
+    """See `cvstudio.training.base.TrainingTask`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -17,7 +17,7 @@ from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.progress import Progress
 from cvstudio.training import sets
 from cvstudio.training.augment import Pixels
-from cvstudio.training.detector_teacher import LABELS, Found, Teacher
+from cvstudio.training.detector_teacher import LABELS, Teacher, TeacherBoxes
 
 MASK_WEIGHT_OF_BOX = 0.4
 """How much a mask that was drawn from a box counts against one drawn by hand."""
@@ -27,7 +27,7 @@ TILE = 208
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
+class MaskCutOut:
     """A mask, uint8 (h, w) of 0 and 1, whose top left corner is at (left, top) of its picture; 0 outside of it."""
 
     left: int
@@ -36,7 +36,7 @@ class Cut:
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class LabelledPicture:
     """A picture with boxes.
 
     Parameters
@@ -55,7 +55,7 @@ class Sample:
     boxes: NDArray[np.float32]
     classes: NDArray[np.int64]
     weights: NDArray[np.float32]
-    masks: dict[int, Cut]
+    masks: dict[int, MaskCutOut]
     mask_weights: NDArray[np.float32]
 
 
@@ -82,7 +82,7 @@ VOC_NUMBERS = (15, 7, 8, 6, 19)
 
 def masks_by_hand(
     path: Path, size: tuple[int, int], boxes: NDArray[np.float32], classes: NDArray[np.int64]
-) -> dict[int, Cut]:
+) -> dict[int, MaskCutOut]:
     """Masks of boxes from a mask of classes: a pixel belongs to the smallest box of its class around it.
 
     `size` is width and height of the picture that the boxes are measured in.
@@ -99,7 +99,7 @@ def masks_by_hand(
         mask = (drawn[y1:y2, x1:x2] == VOC_NUMBERS[classes[row]]) & ~taken[y1:y2, x1:x2]
         taken[y1:y2, x1:x2] |= mask
         if mask.any():
-            masks[int(row)] = Cut(x1, y1, mask.astype(np.uint8))
+            masks[int(row)] = MaskCutOut(x1, y1, mask.astype(np.uint8))
     return masks
 
 
@@ -117,7 +117,7 @@ def _outer(box: NDArray[np.floating], size: tuple[int, int]) -> tuple[int, int, 
     return int(x1), int(y1), int(x2), int(y2)
 
 
-def mask_from_box(pixels: Pixels, box: NDArray[np.float32]) -> Cut | None:
+def mask_from_box(pixels: Pixels, box: NDArray[np.float32]) -> MaskCutOut | None:
     """The thing in a box by GrabCut; None where the outcome is not to be believed.
 
     Rother et al., "GrabCut: Interactive Foreground Extraction using Iterated Graph Cuts", SIGGRAPH 2004.
@@ -146,17 +146,19 @@ def mask_from_box(pixels: Pixels, box: NDArray[np.float32]) -> Cut | None:
     whole = cv2.resize(found, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
     inside = np.ascontiguousarray(whole[y1 - top : y2 - top, x1 - left : x2 - left])
     spans = inside.any(axis=0).mean() > 0.8 and inside.any(axis=1).mean() > 0.8
-    return Cut(x1, y1, inside) if spans and 0.25 < inside.mean() < 0.95 else None
+    return MaskCutOut(x1, y1, inside) if spans and 0.25 < inside.mean() < 0.95 else None
 
 
-def labelled(data: Path, paths: Sequence[Path], progress: Progress, *, kept: Path | None = None) -> list[Sample]:
+def labelled(
+    data: Path, paths: Sequence[Path], progress: Progress, *, kept: Path | None = None
+) -> list[LabelledPicture]:
     """Pictures of `voc5` with their boxes.
 
     Where the file `kept` is given, those without masks by hand get masks from boxes, which are kept in it.
     """
     boxes_of = voc5_boxes(data)
     drawn = load_cuts(kept) if kept is not None and kept.is_file() else None
-    made: dict[tuple[int, int], Cut] = {}
+    made: dict[tuple[int, int], MaskCutOut] = {}
     found = []
     for number, path in enumerate(paths):
         progress((number + 1) / len(paths), "labelled pictures")
@@ -164,7 +166,7 @@ def labelled(data: Path, paths: Sequence[Path], progress: Progress, *, kept: Pat
         boxes, classes = boxes_of[path.name]
         by_hand = data / "voc5" / "masks" / f"{path.stem}.png"
         weights = np.zeros(len(boxes), np.float32)
-        masks: dict[int, Cut] = {}
+        masks: dict[int, MaskCutOut] = {}
         if by_hand.is_file():
             masks = masks_by_hand(by_hand, (pixels.shape[1], pixels.shape[0]), boxes, classes)
             weights[list(masks)] = 1
@@ -174,13 +176,13 @@ def labelled(data: Path, paths: Sequence[Path], progress: Progress, *, kept: Pat
                 if mask is not None:
                     masks[row], weights[row] = mask, MASK_WEIGHT_OF_BOX
                     made[number, row] = mask
-        found.append(Sample(pixels, boxes, classes, np.ones(len(boxes), np.float32), masks, weights))
+        found.append(LabelledPicture(pixels, boxes, classes, np.ones(len(boxes), np.float32), masks, weights))
     if kept is not None and drawn is None:
         save_cuts(kept, made)
     return found
 
 
-def save_cuts(path: Path, cuts: Mapping[tuple[int, int], Cut]) -> None:
+def save_cuts(path: Path, cuts: Mapping[tuple[int, int], MaskCutOut]) -> None:
     """Write masks by picture and row to an NPZ file."""
     table = [(*key, cut.left, cut.top, *cut.pixels.shape) for key, cut in cuts.items()]
     bits = [np.packbits(cut.pixels) for cut in cuts.values()]
@@ -192,7 +194,7 @@ def save_cuts(path: Path, cuts: Mapping[tuple[int, int], Cut]) -> None:
         )
 
 
-def load_cuts(path: Path) -> dict[tuple[int, int], Cut]:
+def load_cuts(path: Path) -> dict[tuple[int, int], MaskCutOut]:
     """What `save_cuts` wrote."""
     cuts = {}
     with np.load(path) as content:
@@ -200,7 +202,7 @@ def load_cuts(path: Path) -> dict[tuple[int, int], Cut]:
         for picture, row, left, top, height, width in content["table"].tolist():
             stop = start + (height * width + 7) // 8
             pixels = np.unpackbits(bits[start:stop], count=height * width).reshape(height, width)
-            cuts[picture, row] = Cut(left, top, pixels)
+            cuts[picture, row] = MaskCutOut(left, top, pixels)
             start = stop
     return cuts
 
@@ -209,7 +211,9 @@ SURE = 0.45
 """Teacher's score from which a box is a label; between a third of it and this, nothing is learnt there."""
 
 
-def pseudo_labels(found: Found, pixels: Pixels, *, expected: int | None = None, coarse: bool = False) -> Sample:
+def pseudo_labels(
+    found: TeacherBoxes, pixels: Pixels, *, expected: int | None = None, coarse: bool = False
+) -> LabelledPicture:
     """A sample from what the teacher found.
 
     Where the picture is known to show the class `expected`, the teacher is believed sooner for that class; in one of
@@ -223,7 +227,7 @@ def pseudo_labels(found: Found, pixels: Pixels, *, expected: int | None = None, 
     doubtful = ~sure & (found.scores >= SURE / 3)
     kept = found.take(sure | doubtful)
     weights = np.where(sure[sure | doubtful], np.maximum(kept.scores, 0.5), 0).astype(np.float32)
-    return Sample(pixels, kept.boxes, kept.classes, weights, {}, np.zeros(len(kept.boxes), np.float32))
+    return LabelledPicture(pixels, kept.boxes, kept.classes, weights, {}, np.zeros(len(kept.boxes), np.float32))
 
 
 def tiny_classes(labels: Sequence[str]) -> dict[int, int]:
@@ -244,7 +248,7 @@ def tiny_classes(labels: Sequence[str]) -> dict[int, int]:
 
 def tiny_samples(
     small: sets.Classes, teacher: Teacher, kept: Path, progress: Progress, *, limit: int | None
-) -> list[Sample]:
+) -> list[LabelledPicture]:
     """Pictures of 64 pixels with pseudo-labels; the teacher's boxes are kept in the file `kept`."""
     import cv2
 
@@ -277,13 +281,13 @@ def tiny_samples(
     samples = []
     for row, entries in by_row.items():
         part = np.array(entries, np.float32).reshape(-1, 7)
-        found = Found(part[:, 1:5], part[:, 5].astype(np.int64), part[:, 6])
+        found = TeacherBoxes(part[:, 1:5], part[:, 5].astype(np.int64), part[:, 6])
         kind = expected.get(int(small.classes[row]))
         samples.append(pseudo_labels(found, small.pictures[row], expected=kind, coarse=True))
     return samples
 
 
-def _of_tile(found: Found, place: int, row: int) -> NDArray[np.float32]:
+def _of_tile(found: TeacherBoxes, place: int, row: int) -> NDArray[np.float32]:
     """Rows (row, x1, y1, x2, y2, class, score) of the boxes whose middle lies in the tile, in pixels of 64."""
     y, x = divmod(place, 2)
     corner = np.array([x, y, x, y], np.float32) * TILE

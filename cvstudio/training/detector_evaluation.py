@@ -16,7 +16,7 @@ from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.detections import Detections
 from cvstudio.training import sets
-from cvstudio.training.average_precision import Boxes, average_precision, match
+from cvstudio.training.average_precision import ImageBoxes, average_precision, match
 from cvstudio.training.detector_data import labelled
 from cvstudio.training.detector_teacher import COCO_NUMBERS, LABELS
 
@@ -34,7 +34,7 @@ class Labelled:
     """A picture with its boxes, and masks bool (H, W) by row where they are known."""
 
     image: Image
-    truth: Boxes
+    truth: ImageBoxes
     masks: Mapping[int, NDArray[np.bool_]]
 
 
@@ -43,7 +43,7 @@ def voc5_held_out(data: Path, limit: int | None, progress: Progress) -> list[Lab
     _, paths = sets.voc5_split(data)
     found = []
     for sample in labelled(data, paths[:limit], progress):
-        truth = Boxes(sample.boxes, sample.classes, np.ones(len(sample.boxes), np.float32))
+        truth = ImageBoxes(sample.boxes, sample.classes, np.ones(len(sample.boxes), np.float32))
         masks = {}
         for row, cut in sample.masks.items():
             whole = np.zeros(sample.pixels.shape[:2], bool)
@@ -64,7 +64,7 @@ def coco128(data: Path, limit: int | None, progress: Progress) -> list[Labelled]
         height, width = pixels.shape[:2]
         boxes, classes = _yolo_boxes(folder / "object_detection" / "labels" / "train2017" / f"{path.stem}.txt")
         boxes = boxes * np.array([width, height, width, height], np.float32)
-        truth = Boxes(boxes, classes, np.ones(len(boxes), np.float32))
+        truth = ImageBoxes(boxes, classes, np.ones(len(boxes), np.float32))
         polygons = folder / "instance_segmentation" / "labels" / "train2017" / f"{path.stem}.txt"
         found.append(Labelled(Image(pixels), truth, _polygon_masks(polygons, truth, width, height)))
     return found
@@ -87,7 +87,7 @@ def _yolo_boxes(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return np.array(boxes, np.float32).reshape(-1, 4), np.array(classes, np.int64)
 
 
-def _polygon_masks(path: Path, truth: Boxes, width: int, height: int) -> dict[int, NDArray[np.bool_]]:
+def _polygon_masks(path: Path, truth: ImageBoxes, width: int, height: int) -> dict[int, NDArray[np.bool_]]:
     """Masks by the row of the box that the polygon fills."""
     import cv2
 
@@ -136,7 +136,7 @@ def _measure(network: Any, pictures: list[Labelled], name: str, progress: Progre
     for number, picture in enumerate(pictures):
         progress(number / len(pictures), f"looking at {name}")
         found = _found(network, picture.image, progress)
-        boxes.append(Boxes(found.boxes, found.classes, found.scores))
+        boxes.append(ImageBoxes(found.boxes, found.classes, found.scores))
         if picture.masks:
             ious += mask_ious(found.take(found.scores >= 0.1), picture)
     precision = average_precision(boxes, [picture.truth for picture in pictures], len(LABELS), iou=MATCH_IOU)

@@ -10,11 +10,11 @@ import numpy as np
 from cvstudio.data.boxes import nms
 from cvstudio.foundation.progress import Progress
 from cvstudio.training import detector_data, detector_views, sets
-from cvstudio.training.average_precision import Boxes, average_precision
+from cvstudio.training.average_precision import ImageBoxes, average_precision
 from cvstudio.training.base import Report, Settings
-from cvstudio.training.detector_data import Sample
+from cvstudio.training.detector_data import LabelledPicture
 from cvstudio.training.detector_teacher import LABELS, Teacher
-from cvstudio.training.detector_views import Batch
+from cvstudio.training.detector_views import TrainingBatch
 from cvstudio.training.ema import Ema
 from cvstudio.training.prefetch import prefetch
 from cvstudio.training.schedule import warm_cosine
@@ -44,7 +44,7 @@ FILES = (
 
 
 class DetectorTask:
-    """See `cvstudio.training.base.Task`."""
+    """See `cvstudio.training.base.TrainingTask`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -89,19 +89,19 @@ class DetectorTask:
         self.tiny = [sample for sample in tiny if not (sample.weights > 0).any()]
         self.tiny_found = [sample for sample in tiny if (sample.weights > 0).any()]
 
-    def _any(self, rng: np.random.Generator) -> Sample:
+    def _any(self, rng: np.random.Generator) -> LabelledPicture:
         draw = rng.random()
         pool = self.labelled if draw < 0.82 else self.photos if draw < 0.9 else self._tiny_pool(rng)
         return pool[int(rng.integers(len(pool)))]
 
-    def _tiny_pool(self, rng: np.random.Generator) -> list[Sample]:
+    def _tiny_pool(self, rng: np.random.Generator) -> list[LabelledPicture]:
         return self.tiny_found if self.tiny_found and rng.random() < 0.7 else self.tiny
 
-    def _small(self, rng: np.random.Generator) -> Sample:
+    def _small(self, rng: np.random.Generator) -> LabelledPicture:
         pool = self._tiny_pool(rng)
         return pool[int(rng.integers(len(pool)))]
 
-    def _batch(self, rng: np.random.Generator, rows: np.ndarray[Any, Any], size: int, *, whole: bool) -> Batch:
+    def _batch(self, rng: np.random.Generator, rows: np.ndarray[Any, Any], size: int, *, whole: bool) -> TrainingBatch:
         """Each of `rows` is a labelled picture of its own view or, unless `whole`, something with more in it."""
         import torch
 
@@ -122,7 +122,7 @@ class DetectorTask:
             else:
                 views.append(detector_views.grid(rng, self._small, size, int(rng.integers(2, 5))))
         pictures = torch.from_numpy(np.stack([pixels for pixels, _ in views])).to(self.settings.device)
-        return Batch(pictures, [target for _, target in views])
+        return TrainingBatch(pictures, [target for _, target in views])
 
     def _autocast(self) -> Any:
         import torch
@@ -142,7 +142,7 @@ class DetectorTask:
         whole = epoch >= self.epochs - LAST_SINGLE
         sums: dict[str, float] = {}
 
-        def batches() -> Iterator[Batch]:
+        def batches() -> Iterator[TrainingBatch]:
             for start in range(0, steps * BATCH, BATCH):
                 size = int(rng.choice(SIZES))
                 yield self._batch(rng, order[start : start + BATCH], size, whole=whole)
@@ -197,7 +197,7 @@ class DetectorTask:
             scores = raw.logits.sigmoid().cpu().numpy()
             for number, (sample, scale) in enumerate(zip(part, scales, strict=True)):
                 found.append(_best(boxes[number] / scale, scores[number]))
-                truth.append(Boxes(sample.boxes, sample.classes, np.ones(len(sample.boxes), np.float32)))
+                truth.append(ImageBoxes(sample.boxes, sample.classes, np.ones(len(sample.boxes), np.float32)))
         precision = average_precision(found, truth, len(LABELS))
         return {"mAP50": float(np.nanmean(precision))} | {
             f"AP50 {label}": float(value) for label, value in zip(LABELS, precision, strict=True) if not np.isnan(value)
@@ -219,14 +219,16 @@ class DetectorTask:
         return self.ema.network.state_dict()
 
 
-def _best(boxes: np.ndarray[Any, Any], scores: np.ndarray[Any, Any], floor: float = 0.01, iou: float = 0.6) -> Boxes:
+def _best(
+    boxes: np.ndarray[Any, Any], scores: np.ndarray[Any, Any], floor: float = 0.01, iou: float = 0.6
+) -> ImageBoxes:
     rows, classes = np.nonzero(scores >= floor)
     values = scores[rows, classes]
     order = np.argsort(-values, kind="stable")[:1000]
     kept = boxes[rows[order]].astype(np.float32)
     kinds = classes[order].astype(np.int64)
     stay = nms(kept, values[order].astype(np.float32), kinds, iou)
-    return Boxes(kept[stay], kinds[stay], values[order][stay].astype(np.float32))
+    return ImageBoxes(kept[stay], kinds[stay], values[order][stay].astype(np.float32))
 
 
 def _start_from_classifier(network: Any) -> None:

@@ -24,15 +24,15 @@ COCO_NUMBERS = (0, 2, 15, 5, 6)
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class TeacherBoxes:
     """boxes float32 (n, 4) in pixels; classes int64 (n,); scores float32 (n,), descending."""
 
     boxes: NDArray[np.float32]
     classes: NDArray[np.int64]
     scores: NDArray[np.float32]
 
-    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Found:
-        return Found(self.boxes[rows], self.classes[rows], self.scores[rows])
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> TeacherBoxes:
+        return TeacherBoxes(self.boxes[rows], self.classes[rows], self.scores[rows])
 
 
 class Teacher:
@@ -49,7 +49,7 @@ class Teacher:
             strides.append(np.full(len(grids[-1]), stride))
         self._grid, self._strides = np.concatenate(grids), np.concatenate(strides)[:, None]
 
-    def __call__(self, picture: Pixels, *, floor: float = 0.1, iou: float = 0.6) -> Found:
+    def __call__(self, picture: Pixels, *, floor: float = 0.1, iou: float = 0.6) -> TeacherBoxes:
         """What it finds of `LABELS` in uint8 RGB `picture`, above the score `floor`, after suppression."""
         import cv2
 
@@ -70,8 +70,8 @@ class Teacher:
         boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1) / scale
         boxes = np.clip(boxes, 0, (width, height, width, height)).astype(np.float32)
         order = np.argsort(-scores, kind="stable")
-        found = Found(boxes[order], kinds[order].astype(np.int64), scores[order])
+        found = TeacherBoxes(boxes[order], kinds[order].astype(np.int64), scores[order])
         found = found.take(nms(found.boxes, found.scores, None, iou))
         found = found.take(np.isin(found.classes, COCO_NUMBERS))
         numbers = np.array([COCO_NUMBERS.index(int(kind)) for kind in found.classes], np.int64)
-        return Found(found.boxes, numbers, found.scores)
+        return TeacherBoxes(found.boxes, numbers, found.scores)

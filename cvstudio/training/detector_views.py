@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cvstudio.models.shared.imagenet import GREY
 from cvstudio.training import augment
 from cvstudio.training.augment import Affine, Pixels
-from cvstudio.training.detector_data import Sample
+from cvstudio.training.detector_data import LabelledPicture
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,18 +38,18 @@ class Target:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class TrainingBatch:
     """pictures: uint8 (n, size, size, 3), and a target for each."""
 
     pictures: Tensor
     targets: list[Target]
 
 
-Draw = Callable[[np.random.Generator], Sample]
+Draw = Callable[[np.random.Generator], LabelledPicture]
 """Gives a picture at random."""
 
 
-def single(rng: np.random.Generator, sample: Sample, size: int) -> tuple[Pixels, Target]:
+def single(rng: np.random.Generator, sample: LabelledPicture, size: int) -> tuple[Pixels, Target]:
     """One picture, scaled, turned a little and shifted."""
     height, width = sample.pixels.shape[:2]
     scale = size / max(height, width) * float(np.exp(rng.uniform(np.log(0.6), np.log(1.7))))
@@ -61,7 +61,7 @@ def single(rng: np.random.Generator, sample: Sample, size: int) -> tuple[Pixels,
     return _draw(rng, canvas, [(sample, move, (0, 0, size, size))], size)
 
 
-def zoom(rng: np.random.Generator, sample: Sample, size: int, wanted: int) -> tuple[Pixels, Target]:
+def zoom(rng: np.random.Generator, sample: LabelledPicture, size: int, wanted: int) -> tuple[Pixels, Target]:
     """The surroundings of one thing, enlarged until it fills much of the view: a set whose people are far away would
     never show one that is near.
 
@@ -114,7 +114,7 @@ def grid(rng: np.random.Generator, draw: Draw, size: int, count: int) -> tuple[P
 def _draw(
     rng: np.random.Generator,
     canvas: Pixels,
-    parts: list[tuple[Sample, Affine, tuple[int, int, int, int]]],
+    parts: list[tuple[LabelledPicture, Affine, tuple[int, int, int, int]]],
     size: int,
 ) -> tuple[Pixels, Target]:
     flip = rng.random() < 0.5

@@ -11,11 +11,11 @@ from typing import Any
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.progress import Progress
-from cvstudio.training.base import Settings, Task, TrainingRecipe
+from cvstudio.training.base import Settings, TrainingRecipe, TrainingTask
 from cvstudio.training.loop import CHECKPOINT
 
 
-def export(recipe: TrainingRecipe, task: Task, settings: Settings, folder: Path, progress: Progress) -> Path:
+def export(recipe: TrainingRecipe, task: TrainingTask, settings: Settings, folder: Path, progress: Progress) -> Path:
     """Write weights and card of a finished run into `folder` and return the card's path.
 
     The weights are measured through the program's own model as they will lie there, before they take the place of
@@ -71,7 +71,7 @@ def export(recipe: TrainingRecipe, task: Task, settings: Settings, folder: Path,
     return card
 
 
-def _finished(task: Task, folder: Path) -> float:
+def _finished(task: TrainingTask, folder: Path) -> float:
     """Seconds that the run in `folder` took. Raises UserError where it is not finished or has no figures."""
     import torch
 

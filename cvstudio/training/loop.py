@@ -14,7 +14,7 @@ from typing import Any
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.progress import Progress
-from cvstudio.training.base import Settings, Task
+from cvstudio.training.base import Settings, TrainingTask
 
 CHECKPOINT = "checkpoint.pt"
 CURVES = "curves.jsonl"
@@ -25,7 +25,7 @@ POINT_SECS = 2.0
 
 
 def train(
-    task: Task, settings: Settings, progress: Progress, *, epoch_done: Callable[[int], None] | None = None
+    task: TrainingTask, settings: Settings, progress: Progress, *, epoch_done: Callable[[int], None] | None = None
 ) -> dict[str, float]:
     """Run `task` to its last epoch and return the last figures of the held-out part.
 

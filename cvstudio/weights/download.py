@@ -20,7 +20,7 @@ from cvstudio.weights.declaration import Weights
 from cvstudio.weights.digests import Digest
 from cvstudio.weights.http import check_url
 from cvstudio.weights.store import ChangedError, cached_path, has_digest, hub_folder, is_published
-from cvstudio.weights.transfer import Part, Patience, Wanted, fetch
+from cvstudio.weights.transfer import PartialFile, Patience, Transfer, fetch
 
 SIZE_TOLERANCE = 0.05
 """Sizes are published rounded; what differs more is another file."""
@@ -39,8 +39,8 @@ def keep_folder(weights: Weights) -> Path:
 def part_of(weights: Weights, remote: hub.Remote | None = None) -> int:
     """Bytes that an interrupted download has brought; 0 for the hub before its answer names the part."""
     if remote is not None:
-        return Part(remote.blob).size
-    return Part(hub_folder() / weights.file_name).size if hub.parse(weights.url) is None else 0
+        return PartialFile(remote.blob).size
+    return PartialFile(hub_folder() / weights.file_name).size if hub.parse(weights.url) is None else 0
 
 
 def ask_hub(weights: Weights, progress: Progress) -> hub.Remote | None:
@@ -131,7 +131,7 @@ def _get(weights: Weights, url: str, expected: Digest, target: Path, progress: P
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _no_folder(target.parent, error) from error
-    part, wanted = Part(target), Wanted(url, weights.file_name, weights.size_bytes, expected, check_size)
+    part, wanted = PartialFile(target), Transfer(url, weights.file_name, weights.size_bytes, expected, check_size)
     _check_room(weights, target.parent, weights.size_bytes - part.size)
     resumed = part.size > 0
     digest = fetch(wanted, part, progress, patience)

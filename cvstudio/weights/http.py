@@ -33,7 +33,7 @@ TRANSPORT_ERRORS = (OSError, http.client.HTTPException)
 
 
 @dataclass(frozen=True)
-class Head:
+class ResponseHead:
     """The beginning of an answer. `headers` ignore case; `url` is the one that answered, after redirects."""
 
     status: int
@@ -123,9 +123,9 @@ class Stream:
             with contextlib.suppress(OSError):
                 item.shutdown(socket.SHUT_RDWR)
 
-    def head(self, progress: Progress) -> Head:
+    def head(self, progress: Progress) -> ResponseHead:
         """Status and headers of any answer, also of an error. Raises one of `TRANSPORT_ERRORS`, or WeightsError."""
-        found: Head = self._next(progress)[1]
+        found: ResponseHead = self._next(progress)[1]
         return found
 
     def chunks(self, progress: Progress) -> Iterator[bytes]:
@@ -157,11 +157,11 @@ class Stream:
             try:
                 response = opener.open(self._request, timeout=self._stall_secs)
             except urllib.error.HTTPError as error:
-                self._put("head", Head(error.code, error.headers, error.url or self._request.full_url))
+                self._put("head", ResponseHead(error.code, error.headers, error.url or self._request.full_url))
                 error.close()
                 return
             with response:
-                self._put("head", Head(response.status, response.headers, response.url))
+                self._put("head", ResponseHead(response.status, response.headers, response.url))
                 while not self._closed.is_set() and (chunk := response.read1(CHUNK_BYTES)):
                     self._put("data", chunk)
             self._put("end")

@@ -20,7 +20,7 @@ from typing import Any
 from cvstudio.foundation.errors import WeightsError
 from cvstudio.foundation.progress import Progress
 from cvstudio.weights.digests import Digest
-from cvstudio.weights.http import TRANSPORT_ERRORS, Head, Stream
+from cvstudio.weights.http import TRANSPORT_ERRORS, ResponseHead, Stream
 
 REPORT_SECS = 0.2
 RATE_SECS = 3.0
@@ -51,7 +51,7 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Transfer:
     """What is to be got, and how to know it.
 
     Parameters
@@ -69,7 +69,7 @@ class Wanted:
     check_size: Callable[[int, int], None]
 
 
-class Part:
+class PartialFile:
     """The beginning of a file, beside the place of the whole one."""
 
     def __init__(self, target: Path) -> None:
@@ -111,7 +111,7 @@ class _BrokenError(Exception):
         self.wait_secs = wait_secs
 
 
-def fetch(wanted: Wanted, part: Part, progress: Progress, patience: Patience) -> str:
+def fetch(wanted: Transfer, part: PartialFile, progress: Progress, patience: Patience) -> str:
     """Bring `part` to its end and return its hash, of the kind of `wanted.digest` in hexadecimal, unjudged.
 
     Raises
@@ -149,7 +149,7 @@ def _wait(secs: float, message: str, progress: Progress) -> None:
         progress.check()
 
 
-def _attempt(wanted: Wanted, part: Part, progress: Progress, patience: Patience) -> str:
+def _attempt(wanted: Transfer, part: PartialFile, progress: Progress, patience: Patience) -> str:
     offset, notes = part.size, part.notes()
     headers = {"Accept-Encoding": "identity"}
     if offset:
@@ -175,7 +175,7 @@ def _attempt(wanted: Wanted, part: Part, progress: Progress, patience: Patience)
 
 
 def _receive(
-    stream: Stream, digest: Any, offset: int, total: int | None, wanted: Wanted, part: Part, progress: Progress
+    stream: Stream, digest: Any, offset: int, total: int | None, wanted: Transfer, part: PartialFile, progress: Progress
 ) -> str:
     done, ticker = offset, _Ticker(offset, total, progress)
     # Opened for update, so that what follows the offset is overwritten; "ab" would append to a part begun anew.
@@ -204,7 +204,9 @@ def _receive(
     return found
 
 
-def _judge(head: Head, offset: int, notes: dict[str, str], wanted: Wanted, part: Part) -> tuple[int, int | None]:
+def _judge(
+    head: ResponseHead, offset: int, notes: dict[str, str], wanted: Transfer, part: PartialFile
+) -> tuple[int, int | None]:
     """Where the answer begins in the file, and how long the whole file is, where that is told."""
     length = head.headers.get("Content-Length", "")
     match = CONTENT_RANGE.match(head.headers.get("Content-Range", ""))
@@ -249,7 +251,7 @@ def _remedy(status: int) -> str:
     return "try again later, or choose a local file."
 
 
-def _validator(head: Head) -> str:
+def _validator(head: ResponseHead) -> str:
     """What If-Range may hold: a strong ETag, else the date (RFC 9110, section 13.1.5)."""
     etag = head.headers.get("ETag", "")
     return etag if etag.startswith('"') else head.headers.get("Last-Modified", "")
@@ -275,7 +277,7 @@ def _reason(error: Exception) -> str:
     return f"the connection broke ({text or type(cause).__name__})"
 
 
-def _disk_error(error: OSError, part: Part) -> WeightsError:
+def _disk_error(error: OSError, part: PartialFile) -> WeightsError:
     reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or type(error).__name__
     return WeightsError(
         f"Expected to write {part.path.name} into {part.path.parent}, but it cannot be written ({reason}); make room "

@@ -26,7 +26,7 @@ from cvstudio.media import open_media, open_reader
 from cvstudio.models import MODELS
 from cvstudio.models.runtime.cpu_threads import cpu_streams, let_waiting_threads_sleep
 from cvstudio.models.runtime.host import Host
-from cvstudio.models.runtime.precision import WANTED
+from cvstudio.models.runtime.precision import REQUESTED_PRECISIONS
 from cvstudio.run.batch import Batch, BatchPlan
 from cvstudio.run.runner import make_instance
 
@@ -95,7 +95,7 @@ def main() -> None:
     try:
         (base / "in").mkdir()
         files = gather(data, count, base / "in")
-        wanted = next(name for name in WANTED if name == (sys.argv[2] if len(sys.argv) > 2 else "auto"))
+        wanted = next(name for name in REQUESTED_PRECISIONS if name == (sys.argv[2] if len(sys.argv) > 2 else "auto"))
         network = Host("cpu", precision=wanted).network(MODELS[KEY], None, Progress())
         step = max(1, count // ALONE)
         print(

@@ -38,7 +38,7 @@ from cvstudio.media.reader_pool import Readers, iterate_frames
 from cvstudio.models import MODELS
 from cvstudio.models.runtime.cpu_threads import cores_shared, cpu_streams, share_cores
 from cvstudio.models.runtime.host import Host
-from cvstudio.models.runtime.precision import WANTED, Wanted
+from cvstudio.models.runtime.precision import REQUESTED_PRECISIONS, RequestedPrecision
 from cvstudio.results.detections import Detections
 from cvstudio.results.masks import PrototypeMasks
 from cvstudio.run.runner import Runner, make_instance
@@ -64,7 +64,7 @@ def mean_ms(work: Callable[[], object], rounds: int = 30) -> float:
     return 1e3 * float(np.mean(took))
 
 
-def alone(media: Media, model: str, precision: Wanted) -> tuple[float, float]:
+def alone(media: Media, model: str, precision: RequestedPrecision) -> tuple[float, float]:
     """Milliseconds a frame for decoding and for the network; those of the other stages are printed."""
     with Readers() as readers:
         reader = readers.get(media)
@@ -90,7 +90,7 @@ def alone(media: Media, model: str, precision: Wanted) -> tuple[float, float]:
     return decode, predict
 
 
-def together(media: Media, precision: Wanted) -> float:
+def together(media: Media, precision: RequestedPrecision) -> float:
     """Milliseconds a frame for decoding and network at once, as `Runner.frames` goes through them, and nothing else."""
     spec = MODELS[make_instance("detect", {"picture": media}).model]
     network, streams = Host("cpu", precision=precision).network(spec, None, Progress()), cpu_streams(spec)
@@ -117,7 +117,7 @@ def as_new(found: Detections) -> Detections:
     return dataclasses.replace(found, masks=dataclasses.replace(found.masks, token=object()))
 
 
-def all_frames(media: Media, precision: Wanted) -> float:
+def all_frames(media: Media, precision: RequestedPrecision) -> float:
     """Milliseconds a frame, from file to picture."""
     instance = make_instance("detect", {"picture": media})
     renderer, look = Renderer(), Look()
@@ -134,7 +134,7 @@ def all_frames(media: Media, precision: Wanted) -> float:
     return took
 
 
-def in_the_window(path: Path, precision: Wanted) -> tuple[float, float]:
+def in_the_window(path: Path, precision: RequestedPrecision) -> tuple[float, float]:
     """Frames a second that are shown with their result, by the clock and without one."""
     window = MainWindow()
     window.resize(1920, 1200)
@@ -172,7 +172,9 @@ def in_the_window(path: Path, precision: Wanted) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    precision = next(wanted for wanted in WANTED if wanted == (sys.argv[1] if len(sys.argv) > 1 else "auto"))
+    precision = next(
+        wanted for wanted in REQUESTED_PRECISIONS if wanted == (sys.argv[1] if len(sys.argv) > 1 else "auto")
+    )
     path = Path(sys.argv[2]) if len(sys.argv) > 2 else VIDEO
     app = make_application()
     media = open_media(path)

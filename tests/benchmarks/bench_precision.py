@@ -27,7 +27,7 @@ from cvstudio.media.reader_pool import Readers
 from cvstudio.models import MODELS
 from cvstudio.models.runtime.precision import Precision, difference
 from cvstudio.models.spec import ModelSpec
-from cvstudio.training.average_precision import Boxes, average_precision
+from cvstudio.training.average_precision import ImageBoxes, average_precision
 from cvstudio.training.detector_evaluation import Labelled, coco128
 from cvstudio.weights.store import cached_path
 
@@ -89,7 +89,7 @@ def mean_ap(network: Any, spec: ModelSpec, pictures: list[Labelled]) -> float:
     for picture in pictures:
         found = network.predict(picture.image, spec.params(), Progress())
         found = found.take(nms(found.boxes, found.scores, found.classes, spec.defaults["iou"]))
-        boxes.append(Boxes(found.boxes, found.classes, found.scores))
+        boxes.append(ImageBoxes(found.boxes, found.classes, found.scores))
     truth = [picture.truth for picture in pictures]
     return 100 * float(np.nanmean(average_precision(boxes, truth, len(spec.labels))))
 

@@ -17,7 +17,7 @@ from cvstudio.data.geometry import Size
 from cvstudio.exporters import EXPORTERS
 from cvstudio.media import open_media
 from cvstudio.media.examples.files import sample_path
-from cvstudio.results.classification import Labels
+from cvstudio.results.classification import Classification
 from cvstudio.results.picture import Picture
 from cvstudio.run.runner import Runner
 from ui.window.main_window import MainWindow
@@ -102,7 +102,7 @@ def test_a_question_is_asked_of_the_picture_on_the_canvas(window, qtbot, picture
     question.setFocus()
     qtbot.keyClicks(question, "Which colour?")
     qtbot.keyClick(question, Qt.Key.Key_Return)
-    assert wait(qtbot, window, Labels).label(0) == "green"
+    assert wait(qtbot, window, Classification).label(0) == "green"
     # The question stays for the next picture.
     window.controller.open_paths([pictures / "1.png"])
     qtbot.waitUntil(lambda: settled(window) and result(window).label(0) == "red", timeout=TIMEOUT)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtGui import QAction, QKeySequence, QShortcut
 from PySide6.QtWidgets import QMainWindow, QMenu
 
-from ui.base.hold_key import Hold
+from ui.base.hold_key import HoldKey
 from ui.base.icons import icon
 
 
@@ -29,7 +29,7 @@ class Command:
     keywords: tuple[str, ...] = ()
     separated: bool = False
     repeats: bool = False
-    hold: Hold | None = None
+    hold: HoldKey | None = None
 
 
 def install(window: QMainWindow, commands: list[Command], menus: dict[str, QMenu]) -> dict[str, QAction]:

@@ -12,7 +12,7 @@ HOLD_SECS = 0.35
 """A key that is down for longer is held, not tapped."""
 
 
-class Hold(QObject):
+class HoldKey(QObject):
     """Begins with a shortcut and ends when its key is let go, or the window is left.
 
     Parameters

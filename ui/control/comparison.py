@@ -17,7 +17,7 @@ from cvstudio.results.result import agreement
 from cvstudio.session.layers import layers_on, on_canvas, with_copy, with_current, without_layer
 from cvstudio.session.session import Session, State, replace_instance
 from cvstudio.session.transitions import with_rival
-from ui.control.frame_on_screen import Shown, ShownLayer
+from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
 from ui.control.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Comparing(QObject):
         self._compared: tuple[Any, Any] = (None, None)
         self.beside = True
         self.split = 0.5
-        self._seen: Shown = Shown(None, None, ())
+        self._seen: FrameOnScreen = FrameOnScreen(None, None, ())
         self.agreement: Agreement | None = None
         session.listen(lambda old, new: self._state_changed(new))
         pipeline.job_event.connect(self._job_event)
@@ -175,14 +175,14 @@ class Comparing(QObject):
 
     # What they say --------------------------------------------------------------------------------------------------
 
-    def look_at(self, shown: Shown) -> None:
+    def look_at(self, shown: FrameOnScreen) -> None:
         """New results are on screen."""
         self._seen = shown
         if self._ids is not None:
             self._judge()
 
     @property
-    def shown(self) -> tuple[ShownLayer | None, ShownLayer | None]:
+    def shown(self) -> tuple[LayerOnScreen | None, LayerOnScreen | None]:
         """What is on screen of both sides; None for one that has nothing yet."""
         by_id = {layer.layer.instance.id: layer for layer in self._seen.layers}
         return (by_id.get(self._ids[0]), by_id.get(self._ids[1])) if self._ids is not None else (None, None)

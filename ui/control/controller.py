@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.analysis import Facts
+from cvstudio.analyses.analysis import InputFacts
 from cvstudio.analyses.binding import Binding
 from cvstudio.data.geometry import View
 from cvstudio.foundation.errors import UserError
@@ -27,7 +27,7 @@ from ui.base.translate import translated
 from ui.control import opening_jobs as opening
 from ui.control.binding import Binder
 from ui.control.comparison import Comparing
-from ui.control.frame_on_screen import Shown
+from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.layers import Layers
 from ui.control.library import Library
 from ui.control.opening_jobs import SampleReady
@@ -49,7 +49,7 @@ class Controller(QObject):
     Signals
     -------
     state_changed : (old, new) states of the session
-    view_changed : a new `Shown` is to be painted
+    view_changed : a new `FrameOnScreen` is to be painted
     notice : (level, text) for the user
     weights_wanted : published weights are to be offered for download
     weights_changed : weights came to this machine
@@ -246,16 +246,16 @@ class Controller(QObject):
         for name, value in instance.spec.pick(first, x, y).items():
             self.set_value(name, value)
 
-    def facts(self) -> Facts:
+    def input_facts(self) -> InputFacts:
         """What the current analysis knows of its input by now."""
         instance = self.session.state.instance
-        if instance is None or instance.spec.facts is None:
-            return Facts()
+        if instance is None or instance.spec.input_facts is None:
+            return InputFacts()
         first = self.presenter.first_output(instance.id)
         if first is None:
-            return Facts()
+            return InputFacts()
         model = instance.model_spec
-        return instance.spec.facts(first, {**(model.defaults if model else {}), **instance.values})
+        return instance.spec.input_facts(first, {**(model.defaults if model else {}), **instance.values})
 
     def undo(self) -> None:
         self.session.undo()
@@ -284,7 +284,7 @@ class Controller(QObject):
         self.presenter.refresh()
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> FrameOnScreen:
         """What is on screen."""
         return self.presenter.shown
 

@@ -28,18 +28,18 @@ REMEMBERED = 64
 
 
 @dataclass(eq=False)
-class Flying:
+class PendingFrame:
     """A decoded frame, and the stages that were asked for on it, by their keys."""
 
     pts: float
     asked: set[Hashable] = field(default_factory=set)
 
 
-class Flight:
+class FramesInFlight:
     """The decoded frames that are not shown yet, in the order in which they came. Main thread only."""
 
     def __init__(self) -> None:
-        self._frames: deque[Flying] = deque()
+        self._frames: deque[PendingFrame] = deque()
         self.every_frame = False
         self.newest: float | None = None
 
@@ -55,7 +55,7 @@ class Flight:
         """A frame was decoded; False where it is on its way already."""
         if pts == self.newest or any(frame.pts == pts for frame in self._frames):
             return False
-        self._frames.append(Flying(pts))
+        self._frames.append(PendingFrame(pts))
         self.newest = pts
         while not self.every_frame and len(self._frames) > REMEMBERED:
             self._frames.popleft()
@@ -69,13 +69,13 @@ class Flight:
             return AHEAD - len(self._frames) if len(self._frames) <= AHEAD // 2 else 0
         return int(position_secs >= self.newest + frame_secs)
 
-    def to_show(self) -> Iterable[Flying]:
+    def to_show(self) -> Iterable[PendingFrame]:
         """Frames of which the first that is complete is to be shown."""
         if self.every_frame:
             return tuple(self._frames)[:1]
         return tuple(reversed(self._frames))
 
-    def to_ask(self) -> Iterable[Flying]:
+    def to_ask(self) -> Iterable[PendingFrame]:
         """Frames whose stages are to be asked for now, the latest wish last."""
         frames = tuple(self._frames)
         if self.every_frame:
@@ -90,12 +90,12 @@ class Flight:
             if key in frame.asked:
                 self._frames.remove(frame)
 
-    def drop(self, frame: Flying) -> None:
+    def drop(self, frame: PendingFrame) -> None:
         """`frame` cannot be shown any more."""
         if frame in self._frames:
             self._frames.remove(frame)
 
-    def shown(self, frame: Flying) -> None:
+    def shown(self, frame: PendingFrame) -> None:
         """`frame` is on screen: what is older never will be."""
         while self._frames and self._frames.popleft() is not frame:
             pass
@@ -132,7 +132,7 @@ class Live:
         self._complete = complete
         self._publish = publish
         self._again = again
-        self._flight = Flight()
+        self._flight = FramesInFlight()
         self._results: ViewState | None = None
         self._wanted: Hashable = None  # what the decoder was asked for last; anything else is of before
         self.smooth = False
@@ -192,7 +192,7 @@ class Live:
         elif changed and self._results is not None and (pts := self._results.pts) is not None:
             view = self._inline(pts)
             if self._complete(view):
-                self._results, done = view, (Flying(pts), view)
+                self._results, done = view, (PendingFrame(pts), view)
         # The network goes on before anything is painted.
         for frame in self._flight.to_ask():
             self._ask(frame)
@@ -208,7 +208,7 @@ class Live:
             if view.sample is not None:
                 self._publish(view, self._results or view)
 
-    def _find_complete(self) -> tuple[Flying, ViewState] | None:
+    def _find_complete(self) -> tuple[PendingFrame, ViewState] | None:
         for frame in self._flight.to_show():
             view = self._inline(frame.pts)
             if view.sample is None:
@@ -223,7 +223,7 @@ class Live:
         ran = [self._pipeline.run_inline(layer) for layer in view.layers]
         return self._resolve_at(pts) if any(ran) else view
 
-    def _ask(self, frame: Flying) -> None:
+    def _ask(self, frame: PendingFrame) -> None:
         for layer in (one for item in self._resolve_at(frame.pts).layers for one in item.to_run()):
             request, index = layer.request, layer.next_stage
             if request is None or index is None or request.stages[index].where == "main":

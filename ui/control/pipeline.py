@@ -30,7 +30,7 @@ from cvstudio.media.camera import newest_frame
 from cvstudio.media.reader_pool import Readers, read_sample, sample_key
 from cvstudio.models.runtime.cpu_threads import frames_at_once, leaving_a_core
 from cvstudio.models.runtime.host import Host
-from cvstudio.session.resolve import Layer, ViewState
+from cvstudio.session.resolve import CanvasLayer, ViewState
 from ui.base.jobs_bridge import JobsBridge
 
 QUICK_SECS = 0.1
@@ -122,7 +122,7 @@ class Pipeline(QObject):
                 return
             pts = frame.pts
 
-    def _stage(self, layer: Layer, index: int, playing: bool, streams: int, progress: Progress) -> Iterator[Any]:
+    def _stage(self, layer: CanvasLayer, index: int, playing: bool, streams: int, progress: Progress) -> Iterator[Any]:
         request, instance = layer.request, layer.instance
         assert request is not None
         stage = request.stages[index]
@@ -189,7 +189,7 @@ class Pipeline(QObject):
         """Try again what failed (the user changed something)."""
         self._failed.clear()
 
-    def error_of(self, layer: Layer) -> Exception | None:
+    def error_of(self, layer: CanvasLayer) -> Exception | None:
         """Why a layer has no result, where its stage failed, or one of what it waits for."""
         if layer.request is None or layer.next_stage is None:
             return None
@@ -198,7 +198,7 @@ class Pipeline(QObject):
             return next((error for error in found if error is not None), None)
         return self._failed.get(stage_keys(layer.request)[layer.next_stage])
 
-    def run_inline(self, layer: Layer) -> bool:
+    def run_inline(self, layer: CanvasLayer) -> bool:
         """Run the layer's missing stages, or those of what it waits for, here while they are "main" stages; whether
         anything ran."""
         request = layer.request
@@ -265,7 +265,7 @@ class Pipeline(QObject):
         """Whether a sample is on its way."""
         return "sample" in self._asked
 
-    def request_stage(self, layer: Layer, *, queued: bool = False, playing: bool = False) -> None:
+    def request_stage(self, layer: CanvasLayer, *, queued: bool = False, playing: bool = False) -> None:
         """Run the layer's next stage on its lane; the newest wish of an instance wins, unless they are `queued`.
 
         While it is `playing`, decoding and painting need the processor, too.
@@ -313,7 +313,7 @@ class Pipeline(QObject):
         return frames_at_once(model, self.host, streams=2) if there else 1
 
     @staticmethod
-    def _long(layer: Layer) -> bool:
+    def _long(layer: CanvasLayer) -> bool:
         """Whether others may pass between its outputs: a sound is read from end to end."""
         return any(slot.streamed for slot in layer.instance.spec.inputs)
 
@@ -324,7 +324,7 @@ class Pipeline(QObject):
             if request is not None and index is not None and request.stages[index].where != "main":
                 self.request_stage(layer)
 
-    def partial_result(self, layer: Layer) -> Any:
+    def partial_result(self, layer: CanvasLayer) -> Any:
         """The newest result of a stage that still streams, through the main stages behind it; None without one."""
         request, index = layer.request, layer.next_stage
         if layer.result is not None or request is None or index is None:

@@ -13,9 +13,9 @@ from cvstudio.data.geometry import View
 from cvstudio.foundation.lanes import Event
 from cvstudio.media import MediaKind
 from cvstudio.media.reader_pool import sample_key
-from cvstudio.session.resolve import Layer, ViewState, resolve
+from cvstudio.session.resolve import CanvasLayer, ViewState, resolve
 from cvstudio.session.session import Session, State
-from ui.control.frame_on_screen import Shown, ShownLayer
+from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
 from ui.control.live_playback import Live
 from ui.control.pipeline import Pipeline
 from ui.control.playback import Playback
@@ -28,7 +28,7 @@ class Presenter(QObject):
 
     Signals
     -------
-    view_changed : a new `Shown` is to be painted
+    view_changed : a new `FrameOnScreen` is to be painted
     smooth_changed : whether a video is played smoothly instead of exactly
     """
 
@@ -40,7 +40,7 @@ class Presenter(QObject):
         self._session = session
         self._pipeline = pipeline
         self._playback = playback
-        self.shown: Shown = Shown(None, None, ())
+        self.shown: FrameOnScreen = FrameOnScreen(None, None, ())
         self.followed = Followed()
         self._view: View | None = None
         self._pts: float | None = None
@@ -68,7 +68,7 @@ class Presenter(QObject):
                 self._pipeline.cancel_instance(instance.id)
                 self._pipeline.forget_failures()
         if new.active != old.active:
-            self._pipeline.host.adopt()
+            self._pipeline.host.apply_tuned()
             self._pipeline.forget_failures()
             self._pts = None
             self._last.clear()
@@ -127,13 +127,13 @@ class Presenter(QObject):
             if result is not None:
                 self._last[layer.instance.id] = (origin, result)
             stale = layer.next_stage is not None and error is None and not layer.missing
-            layers.append(ShownLayer(layer, result, stale, layer.missing, age_secs))
+            layers.append(LayerOnScreen(layer, result, stale, layer.missing, age_secs))
         self._pts = view.pts
-        self.shown = Shown(view.sample, view.pts, tuple(layers))
+        self.shown = FrameOnScreen(view.sample, view.pts, tuple(layers))
         self.view_changed.emit(self.shown)
         self._playback.shown(view.pts)
 
-    def _in_order(self, layer: Layer, result: Any) -> Any:
+    def _in_order(self, layer: CanvasLayer, result: Any) -> Any:
         """`result` with what its place among the frames says, such as identities."""
         temporal, request = layer.instance.spec.temporal, layer.request
         if temporal is None or request is None or request.source.pts is None:
@@ -195,7 +195,7 @@ class Presenter(QObject):
         self.live.clear()
         self._pipeline.forget_failures()
         if playing:
-            self._pipeline.host.adopt()
+            self._pipeline.host.apply_tuned()
         media = self._playback.media
         if not playing and media is not None and media.kind is MediaKind.CAMERA:
             self._pipeline.release(media)

@@ -8,10 +8,10 @@ from ui.control.controller import Controller
 def step(controller: Controller, steps: int) -> None:
     """Go so many steps on in the current analysis; nothing where it has none."""
     instance = controller.session.state.instance
-    if instance is None or not instance.spec.walk:
+    if instance is None or not instance.spec.step_parameter:
         return
-    name = instance.spec.walk
-    bounds = controller.facts().ranges.get(name)
+    name = instance.spec.step_parameter
+    bounds = controller.input_facts().ranges.get(name)
     if bounds is None:
         return
     # What lies behind the end, since there are fewer steps now, counts as the end.

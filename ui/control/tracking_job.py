@@ -11,7 +11,7 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.temporal import Chain
 from cvstudio.foundation.lanes import Work
 from cvstudio.foundation.progress import Progress
-from cvstudio.models.runtime.precision import Precision, Wanted
+from cvstudio.models.runtime.precision import Precision, RequestedPrecision
 
 TELL_SECS = 1.0
 """Between two looks at how far it is."""
@@ -27,7 +27,11 @@ class FollowedSoFar:
 
 
 def follow_all(
-    instance: AnalysisInstance, *, device: str, precision: Wanted, ways: Mapping[tuple[str, ...], Precision]
+    instance: AnalysisInstance,
+    *,
+    device: str,
+    precision: RequestedPrecision,
+    precisions: Mapping[tuple[str, ...], Precision],
 ) -> Work:
     """Follow `instance` through its whole video, where and how the window's host computes: what is counted is found
     again by that. Yields a `FollowedSoFar` now and then, and at the end."""
@@ -41,7 +45,7 @@ def follow_all(
         told = time.monotonic()
         # A cache of its own: every frame of a video would push out what is on screen.
         cache = Cache(budget_bytes=CACHE_BYTES)
-        with Runner(device=device, precision=precision, ways=ways, cache=cache) as runner:
+        with Runner(device=device, precision=precision, precisions=precisions, cache=cache) as runner:
             for _ in runner.frames(instance, progress, followed=followed):
                 progress.check()
                 if time.monotonic() - told > TELL_SECS:

@@ -41,25 +41,25 @@ class Measuring(QObject):
         if self._closed:
             return
         if event.job.owner != OWNER:
-            if self._running is None and self._pipeline.host.unmeasured:
+            if self._running is None and self._pipeline.host.untuned:
                 self._soon.start()  # anew with each event: it has to become quiet first
         elif event.kind == "output" and self._running is not None:
-            self._pipeline.host.measured(*self._running, event.value)
+            self._pipeline.host.set_tuned(*self._running, event.value)
         elif event.kind in ("finished", "failed", "cancelled") and self._running is not None:
             # Whatever came of it, once is enough.
-            self._pipeline.host.forget_unmeasured(*self._running)
+            self._pipeline.host.forget_untuned(*self._running)
             self._running = None
-            if self._pipeline.host.unmeasured:
+            if self._pipeline.host.untuned:
                 self._soon.start()
 
     def _look(self) -> None:
         host = self._pipeline.host
-        if self._running is not None or not host.unmeasured:
+        if self._running is not None or not host.untuned:
             return
         if self._busy() or self._pipeline.busy:
             self._soon.start()
             return
-        spec, weights = self._running = host.unmeasured[0]
+        spec, weights = self._running = host.untuned[0]
         device = host.device
 
         def work(progress: Progress) -> Iterator[Any]:

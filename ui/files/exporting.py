@@ -125,7 +125,7 @@ class Exporting(QObject):
         part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
         pts = None if part is not None else self._controller.shown.pts
         cache, host = self._controller.pipeline.cache, self._controller.pipeline.host
-        ways = host.ways
+        precisions = host.precisions
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.exporters.base import writing
@@ -136,7 +136,9 @@ class Exporting(QObject):
             with writing(path.parent):
                 path.parent.mkdir(parents=True, exist_ok=True)
             # Its own networks: the window's belong to the accelerator thread, and the cache saves most runs.
-            with Runner(device=host.requested_device, precision=host.precision, cache=cache, ways=ways) as runner:
+            with Runner(
+                device=host.requested_device, precision=host.precision, cache=cache, precisions=precisions
+            ) as runner:
                 request = ExportRequest(
                     instance, path.parent.resolve(), pts=pts, part=part, seen=seen, look=look, host=host
                 )

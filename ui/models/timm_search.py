@@ -17,7 +17,7 @@ from ui.control.controller import Controller
 from ui.models.model_chooser import LICENCE, PLACE, SCORE, TwoLines
 
 if TYPE_CHECKING:
-    from cvstudio.models.classification.timm_listing import Entry, TimmModel
+    from cvstudio.models.classification.timm_listing import TimmEntry, TimmModel
 
 LANE = "timm"
 SIZE = (560, 560)
@@ -29,7 +29,7 @@ TYPING_MS = 120
 class Listed:
     """timm's list was read."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[TimmEntry, ...]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class TimmSearch(QObject):
         super().__init__(window)
         self._window = window
         self._controller = controller
-        self._entries: tuple[Entry, ...] = ()
+        self._entries: tuple[TimmEntry, ...] = ()
         self.dialog: TimmDialog | None = None
         controller.pipeline.job_event.connect(self._event)
 
@@ -129,7 +129,7 @@ class TimmDialog(QDialog):
         self.setObjectName("timm-dialog")
         self.setWindowTitle(self.tr("Classifiers of timm"))
         self.resize(*SIZE)
-        self._entries: Sequence[Entry] = ()
+        self._entries: Sequence[TimmEntry] = ()
         self.search = QLineEdit()
         self.search.setObjectName("palette-search")
         self.search.setPlaceholderText(self.tr("Words of a name, a family, a licence, such as: seresnet 224px mit"))
@@ -170,7 +170,7 @@ class TimmDialog(QDialog):
         layout.addWidget(self.buttons)
         self.search.setFocus()
 
-    def set_entries(self, entries: Sequence[Entry]) -> None:
+    def set_entries(self, entries: Sequence[TimmEntry]) -> None:
         """What there is."""
         self._entries = entries
         self._fill()

@@ -30,7 +30,7 @@ from cvstudio.models import MODELS
 from cvstudio.session.session import State
 from ui.base.icons import icon
 from ui.base.translate import translated
-from ui.control.frame_on_screen import Shown
+from ui.control.frame_on_screen import FrameOnScreen
 from ui.panels import PANELS
 from ui.panels._layer_menu import LayerMenu
 from ui.panels.base import Panel, PanelContext
@@ -304,7 +304,7 @@ class AnalysisPanel(QScrollArea):
         media = instance.canvas_media
         for params_type in types[stages:] if media is not None and media.moving else ():
             fields.extend(fields_of(params_type))
-        facts = self._controller.facts()
+        facts = self._controller.input_facts()
         values = {field.name: instance.value(field.name) for field in fields}
         ranges = {}
         options = {}
@@ -336,7 +336,7 @@ class AnalysisPanel(QScrollArea):
         of_media = [media.path.parent] if media is not None and media.path.is_absolute() else []
         return tuple(dict.fromkeys(str(path) for path in (*of_media, *(item.path for item in state.sets))))
 
-    def _show(self, shown: Shown) -> None:
+    def _show(self, shown: FrameOnScreen) -> None:
         state = self._controller.session.state
         instance = None if none_takes(state.active_media) else state.instance
         message = ""
@@ -347,7 +347,7 @@ class AnalysisPanel(QScrollArea):
             message = self._elsewhere(instance, state)
         self._message.setText(message)
         self._message.setVisible(bool(message))
-        if instance is not None and instance.spec.facts is not None:
+        if instance is not None and instance.spec.input_facts is not None:
             self._fill_form(instance)
 
     def _elsewhere(self, instance: AnalysisInstance, state: State) -> str:

@@ -92,15 +92,15 @@ class ComparePanel(QWidget):
         self._set_figures([*self._of_sides(), *self._agreement()])
         lines = self._lines()
         self.table.setVisible(bool(lines))
-        self.table.set_lines(lines[:MOST])
+        self.table.set_lines(lines)
         self.table.setColumnHidden(3, all(line.cells[3].share is None for line in lines))
 
     def _of_sides(self) -> list[Figure]:
         """What each side says by itself, and how long it takes."""
         found = self._comparing.agreement
-        lines: list[Figure] = (
-            [] if found is None else [(translated(title), left, right) for title, left, right in found.side_lines()]
-        )
+        lines: list[Figure] = []
+        if found is not None:
+            lines = [(translated(title), left, right) for title, left, right in found.side_lines()]
         secs = [self._comparing.network_secs(side) for side in (0, 1)]
         times = [self.tr("from cache") if item is None else f"{ms_text(item)} ms" for item in secs]
         return [*lines, (self.tr("Time"), times[0], times[1])]
@@ -135,7 +135,7 @@ class ComparePanel(QWidget):
 
     def _lines(self) -> list[Line]:
         found, side = self._comparing.agreement, self._comparing.current_side or 0
-        return [] if found is None else [_line(row, side) for row in found.rows()]
+        return [] if found is None else [_line(row, side) for row in found.rows()[:MOST]]
 
 
 def _line(row: ComparedRow, side: int) -> Line:

@@ -184,7 +184,7 @@ class CountsPanel(QWidget):
         title = self.tr("Counting in {name}").format(name=media.name)
         host = self._controller.pipeline.host
         linked = self._controller.session.state.linked(instance)
-        work = follow_all(linked, device=host.requested_device, precision=host.precision, ways=host.ways)
+        work = follow_all(linked, device=host.requested_device, precision=host.precision, precisions=host.precisions)
         self._controller.pipeline.submit(OWNER, Job(OWNER, title, work, background=True))
 
     def cancel(self) -> None:

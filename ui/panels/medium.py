@@ -15,7 +15,7 @@ from cvstudio.media import Media, MediaKind
 from cvstudio.media.facts import quick_facts, slow_facts
 from cvstudio.media.reading import settings_fields
 from ui.base.translate import translated
-from ui.control.frame_on_screen import Shown
+from ui.control.frame_on_screen import FrameOnScreen
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.empty_state import EmptyState
@@ -90,7 +90,7 @@ class MediumPanel(QStackedWidget):
         self.setCurrentIndex(0 if media is None else 1)
         self._show_form()
 
-    def _view_changed(self, shown: Shown) -> None:
+    def _view_changed(self, shown: FrameOnScreen) -> None:
         self._ask(shown.sample)
 
     # Settings -------------------------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ class PerformancePanel(QScrollArea):
         """Ask for all figures now."""
         pipeline = self._controller.pipeline
         host, cache = pipeline.host, pipeline.cache
-        precision = ", ".join(host.precisions)
+        precision = ", ".join(host.precision_names)
         self.facts["device"].setText(f"{host.device_name} · {precision}" if precision else host.device_name)
         self.facts["device"].setToolTip("\n".join([self._device_tip, *host.reasons]))
         self.facts["memory"].setText(size_text(resident_bytes()))

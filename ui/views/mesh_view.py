@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import PointCloud, TriangleMesh
-from cvstudio.draw.mesh import Camera, Preview
+from cvstudio.draw.mesh import Preview, ViewCamera
 from cvstudio.foundation.lanes import Event, Job, Work
 from cvstudio.foundation.progress import Progress
 from ui.base import theme
@@ -56,7 +56,7 @@ class ModelView(QWidget):
         super().__init__()
         self._submit = submit
         self._workshop: _Workshop | None = None
-        self._camera = Camera()
+        self._camera = ViewCamera()
         self._busy = False
         self._again = False
         self._image: QImage | None = None
@@ -75,7 +75,7 @@ class ModelView(QWidget):
         self._rest.timeout.connect(self._ask)
 
     @property
-    def camera(self) -> Camera:
+    def camera(self) -> ViewCamera:
         """Where the model is looked at from."""
         return self._camera
 
@@ -94,7 +94,7 @@ class ModelView(QWidget):
         self._begin()
 
     def _begin(self) -> None:
-        self._camera = Camera()
+        self._camera = ViewCamera()
         self.turning = self._workshop is not None
         self._animate()
         self._ask()
@@ -220,7 +220,7 @@ def _told(sample: TriangleMesh | PointCloud) -> str:
     return f"{len(sample.vertices):,} vertices · {len(sample.triangles):,} triangles"
 
 
-def _work(workshop: _Workshop, camera: Camera, size: Size, background: tuple[int, int, int], moving: bool) -> Work:
+def _work(workshop: _Workshop, camera: ViewCamera, size: Size, background: tuple[int, int, int], moving: bool) -> Work:
     def work(progress: Progress) -> Iterator[Any]:
         if workshop.preview is None:
             workshop.preview = Preview(workshop.sample, z_up=workshop.z_up)

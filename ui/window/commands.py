@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 
 from ui.base.command import Command
-from ui.base.hold_key import Hold
+from ui.base.hold_key import HoldKey
 from ui.panels import PANELS
 from ui.window.compare_commands import compare_commands
 from ui.window.precision_commands import precision_commands
@@ -98,10 +98,12 @@ def _edit(window: Window) -> list[Command]:
 def _view(window: Window) -> list[Command]:
     tr, workspace = window.tr, window.workspace
     # A tap of V stays; what is hidden or shown while it is held is so for that long only.
-    peek = Hold(
+    peek = HoldKey(
         window, Qt.Key.Key_V, workspace.toggle_overlay, lambda held: workspace.toggle_overlay() if held else None
     )
-    compare = Hold(window, Qt.Key.Key_C, lambda: workspace.set_original(True), lambda _: workspace.set_original(False))
+    compare = HoldKey(
+        window, Qt.Key.Key_C, lambda: workspace.set_original(True), lambda _: workspace.set_original(False)
+    )
     return [
         Command("fit", tr("Fit"), workspace.canvas.fit, "view", ("Ctrl+F",), "scan"),
         Command("actual-size", tr("100 %"), workspace.canvas.actual_size, "view", ("Ctrl+1",), "maximize"),

@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 from cvstudio.session.session import State
 from ui.base.settings import Settings
 from ui.control.controller import Controller
-from ui.control.frame_on_screen import Shown
+from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.window_requests import WindowRequests
 from ui.panels.base import Panel, PanelContext
 from ui.window.device_picker import DevicePicker
@@ -203,7 +203,7 @@ class MainWindow(Window):
         self.setWindowTitle(" — ".join(parts) + "[*]")
         self.setWindowModified(self.controller.session.modified and self.project.path is not None)
 
-    def _view_changed(self, shown: Shown) -> None:
+    def _view_changed(self, shown: FrameOnScreen) -> None:
         for key in ("export", "export-again"):
             self.actions_by_key[key].setEnabled(self.controller.current_result() is not None)
 

@@ -163,7 +163,7 @@ def _layers(window: Window) -> list[Entry]:
         Entry(
             f"layer:{spec.key}",
             _tr("Add layer: {analysis}").format(analysis=translated(spec.title)),
-            lambda key=spec.key: layers.add(key),
+            partial(layers.add, spec.key),
             _tr("layer"),
             "layers",
         )
@@ -177,13 +177,11 @@ def _media(window: Window) -> list[Entry]:
     show = controller.library.show_set
     return [
         *(
-            Entry(
-                f"media:{media.path}", media.name, lambda media=media: controller.activate(media), _tr("open"), "image"
-            )
+            Entry(f"media:{media.path}", media.name, partial(controller.activate, media), _tr("open"), "image")
             for media in state.media
         ),
         *(
-            Entry(f"folder:{item.path}", item.name, lambda path=item.path: show(path), _tr("folder"), "folder")
+            Entry(f"folder:{item.path}", item.name, partial(show, item.path), _tr("folder"), "folder")
             for item in state.sets
         ),
     ]

@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import QCoreApplication
 
-from cvstudio.models.runtime.precision import WANTED, Wanted
+from cvstudio.models.runtime.precision import REQUESTED_PRECISIONS, RequestedPrecision
 from ui.base.command import Command
 from ui.base.settings import Settings
 from ui.control.controller import Controller
@@ -15,10 +15,10 @@ from ui.control.controller import Controller
 def precision_commands(controller: Controller, settings: Settings) -> list[Command]:
     """One command of the palette for each choice; the one that holds is remembered from the last time."""
     kept = settings.text("precision", "auto")
-    if kept in WANTED:
+    if kept in REQUESTED_PRECISIONS:
         controller.pipeline.host.precision = kept
 
-    def use(wanted: Wanted) -> None:
+    def use(wanted: RequestedPrecision) -> None:
         controller.pipeline.host.precision = wanted
         settings.set("precision", wanted)
         controller.refresh()
@@ -34,5 +34,5 @@ def precision_commands(controller: Controller, settings: Settings) -> list[Comma
     words = ("bf16", "half precision", "mixed precision", "channels last", "autocast", "speed")
     return [
         Command(f"precision-{wanted}", titles[wanted], partial(use, wanted), icon="gauge", keywords=words)
-        for wanted in WANTED
+        for wanted in REQUESTED_PRECISIONS
     ]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ui.files.recorder import Recorder
     from ui.files.snapshots import Snapshots
     from ui.models.checkpoints.checkpoints import Checkpoints
-    from ui.models.custom.dialog import OwnModelDialog
+    from ui.models.custom.dialog import CustomModelDialog
     from ui.models.timm_search import TimmSearch
     from ui.views.welcome import Welcome
     from ui.widgets.notices import Notices
@@ -64,11 +64,11 @@ class Window(QMainWindow):
         """Open files, folders, projects and checkpoints."""
         self.opener.open_paths(paths)
 
-    def declare_own_model(self, path: Path) -> OwnModelDialog:
+    def declare_own_model(self, path: Path) -> CustomModelDialog:
         """Show the form for a network's file or declaration."""
-        from ui.models.custom.dialog import OwnModelDialog
+        from ui.models.custom.dialog import CustomModelDialog
 
-        return OwnModelDialog(self, self.controller, path)
+        return CustomModelDialog(self, self.controller, path)
 
     def use_analysis(self, key: str) -> None:
         """Change to an analysis; one that nothing open fits begins on its sample."""

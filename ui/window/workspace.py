@@ -21,7 +21,7 @@ from cvstudio.session.layers import on_canvas
 from ui.base.translate import translated
 from ui.control.comparison import Comparing
 from ui.control.controller import Controller
-from ui.control.frame_on_screen import Shown, ShownLayer
+from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
 from ui.control.pipeline import DRAW, PAINT
 from ui.views.canvas import Canvas
 from ui.views.compare_area import CompareArea
@@ -50,7 +50,7 @@ OLD_OPACITY = 0.6
 
 
 class Workspace(QWidget):
-    """Paints `Shown` and turns what the user does on it into intents.
+    """Paints `FrameOnScreen` and turns what the user does on it into intents.
 
     Signals
     -------
@@ -162,7 +162,7 @@ class Workspace(QWidget):
 
     # Painting -------------------------------------------------------------------------------------------------------
 
-    def _show(self, shown: Shown) -> None:
+    def _show(self, shown: FrameOnScreen) -> None:
         self._shown = shown
         if shown.sample is not self._base_of:
             self._base_of = shown.sample
@@ -220,7 +220,7 @@ class Workspace(QWidget):
         linear = self._base is not None and self._base.transfer == "linear"
         self.exposure.show_exposure(self._controller.look().exposure if linear else None)
 
-    def _drawn(self) -> list[ShownLayer]:
+    def _drawn(self) -> list[LayerOnScreen]:
         if self._original or not self.overlay:
             return []
         return [
@@ -265,7 +265,7 @@ class Workspace(QWidget):
         return self._render(drawn, view, renderer, pointed)
 
     def _render(
-        self, drawn: list[ShownLayer], view: View, renderer: Renderer, partner: int | None = None
+        self, drawn: list[LayerOnScreen], view: View, renderer: Renderer, partner: int | None = None
     ) -> NDArray[np.uint8] | None:
         if self._size is None:
             return None

@@ -45,7 +45,7 @@ BUDGET_BYTES = 512 << 20
 log = logging.getLogger(__name__)
 
 
-class Picture(NamedTuple):
+class GalleryFile(NamedTuple):
     """A file of the gallery: its name below the folder, and the stamp by which a change is noticed."""
 
     name: str
@@ -90,7 +90,7 @@ class Gallery:
         return len(self.names) + self.unread >= self.total
 
 
-def pictures_in(folder: Path, progress: Progress) -> tuple[Picture, ...]:
+def pictures_in(folder: Path, progress: Progress) -> tuple[GalleryFile, ...]:
     """The pictures in a folder and its subfolders, in natural order.
 
     Raises
@@ -104,7 +104,7 @@ def pictures_in(folder: Path, progress: Progress) -> tuple[Picture, ...]:
         if file.kind is MediaKind.IMAGE:
             with suppress(OSError):  # it went away meanwhile
                 facts = os.stat(folder / file.name)
-                found.append(Picture(file.name, facts.st_size, facts.st_mtime_ns))
+                found.append(GalleryFile(file.name, facts.st_size, facts.st_mtime_ns))
     if not found:
         raise MediaError(f"Expected pictures to compare with in {folder}, but there are none; choose another folder.")
     if len(found) > MOST_PICTURES:
@@ -130,7 +130,7 @@ class _Known:
         where = xxhash.xxh3_64_hexdigest(os.fsencode(folder))
         self.path = user_cache_dir() / "features" / f"{where}-{describer.key}.npz"
         self.rows: dict[str, NDArray[np.float32]] = {}
-        self.identities: dict[Picture, str] = {}
+        self.identities: dict[GalleryFile, str] = {}
         self.changed = False
         self._load()
 
@@ -142,7 +142,7 @@ class _Known:
             if features.ndim != 2 or not len(features) == len(identities) == len(names) == len(stamps):
                 raise ValueError("its parts are of different lengths")
             self.rows = dict(zip(identities, features, strict=True))
-            pictures = (Picture(name, *stamp) for name, stamp in zip(names, stamps, strict=True))
+            pictures = (GalleryFile(name, *stamp) for name, stamp in zip(names, stamps, strict=True))
             self.identities = dict(zip(pictures, identities, strict=True))
             with suppress(OSError):
                 os.utime(self.path)
@@ -188,7 +188,7 @@ class _Open(NamedTuple):
     """A gallery in memory, what the folder held, and when it was looked at, by the steady clock."""
 
     gallery: Gallery
-    pictures: tuple[Picture, ...]
+    pictures: tuple[GalleryFile, ...]
     looked_secs: float
 
 
@@ -264,10 +264,10 @@ def forget_galleries() -> None:
 
 
 def _described(
-    folder: Path, pictures: Sequence[Picture], describer: Describer, progress: Progress
+    folder: Path, pictures: Sequence[GalleryFile], describer: Describer, progress: Progress
 ) -> Iterator[Gallery]:
     known = _Known(folder, describer)
-    missing, unread = [], set[Picture]()
+    missing, unread = [], set[GalleryFile]()
     for number, picture in enumerate(pictures):
         if number % 256 == 0:
             progress(number / len(pictures), f"looking at {folder.name}")
@@ -313,10 +313,10 @@ def _described(
 
 
 def _batches(
-    folder: Path, pictures: Sequence[Picture]
-) -> Iterator[tuple[tuple[Picture, ...], tuple[Image | None, ...]]]:
+    folder: Path, pictures: Sequence[GalleryFile]
+) -> Iterator[tuple[tuple[GalleryFile, ...], tuple[Image | None, ...]]]:
     """Pictures with what they show, None for one that cannot be read; read by the thread that asks."""
-    batch: list[tuple[Picture, Image | None]] = []
+    batch: list[tuple[GalleryFile, Image | None]] = []
     pixels = 0
     for picture in pictures:
         image = _read(folder / picture.name)
@@ -330,7 +330,7 @@ def _batches(
         yield _split(batch)
 
 
-def _split(batch: list[tuple[Picture, Image | None]]) -> tuple[tuple[Picture, ...], tuple[Image | None, ...]]:
+def _split(batch: list[tuple[GalleryFile, Image | None]]) -> tuple[tuple[GalleryFile, ...], tuple[Image | None, ...]]:
     return tuple(picture for picture, _ in batch), tuple(image for _, image in batch)
 
 
@@ -344,7 +344,9 @@ def _read(path: Path) -> Image | None:
         return None
 
 
-def _gathered(folder: Path, pictures: Sequence[Picture], known: _Known, describer: Describer, unread: int) -> Gallery:
+def _gathered(
+    folder: Path, pictures: Sequence[GalleryFile], known: _Known, describer: Describer, unread: int
+) -> Gallery:
     there = [picture for picture in pictures if known.identities.get(picture) in known.rows]
     identities = tuple(known.identities[picture] for picture in there)
     rows = [known.rows[identity] for identity in identities]

@@ -44,7 +44,7 @@ def nearest(distances: NDArray[np.float32], most: int) -> NDArray[np.int64]:
     return rows[order].astype(np.int64)
 
 
-def shares(
+def vote_fractions(
     distances: NDArray[np.float32], classes: NDArray[np.int64], n_classes: int, weighting: str
 ) -> NDArray[np.float32]:
     """The part of the votes that each class has, float32 (n_classes,), 0..1, of sum 1; zeros where nobody votes.

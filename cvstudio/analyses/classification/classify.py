@@ -14,7 +14,7 @@ from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.foundation.params import Doc, NoParams, Range
 from cvstudio.foundation.progress import Progress
-from cvstudio.results.classification import Labels, Logits
+from cvstudio.results.classification import Classification, Logits
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Logi
     yield dataclasses.replace(found, source=inputs.source)
 
 
-def answer(inputs: Inputs, params: AnswerParams, progress: Progress) -> Iterator[Labels]:
+def answer(inputs: Inputs, params: AnswerParams, progress: Progress) -> Iterator[Classification]:
     """The likeliest classes with their probabilities at a temperature.
 
     Guo et al., "On Calibration of Modern Neural Networks", ICML 2017 (section 4.2).
@@ -62,7 +62,7 @@ def answer(inputs: Inputs, params: AnswerParams, progress: Progress) -> Iterator
     probabilities = found.probabilities(params.temperature)
     best = np.argsort(-probabilities, kind="stable")[: params.count]
     scaled = dataclasses.replace(found, values=found.values / np.float32(params.temperature))
-    yield Labels(
+    yield Classification(
         best.astype(np.int64), probabilities[best], found.labels, found.size, params.threshold, found.source, scaled
     )
 
@@ -79,7 +79,7 @@ ANALYSES.register(
             Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
             Stage("answer", answer, AnswerParams, where="main"),
         ),
-        result=Labels,
+        result=Classification,
         order=20,
         task="classify",
         default_model="residual-60",

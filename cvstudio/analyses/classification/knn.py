@@ -19,7 +19,7 @@ from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
 from cvstudio.analyses.classification._features import Describer, by_network, by_pixels, unit_length
 from cvstudio.analyses.classification._gallery import Gallery, open_gallery, times_of
-from cvstudio.analyses.classification._nearest import BY_DISTANCE, EQUAL, distances_to, nearest, shares
+from cvstudio.analyses.classification._nearest import BY_DISTANCE, EQUAL, distances_to, nearest, vote_fractions
 from cvstudio.analyses.classification._neighbour_thumbnails import thumbnails_of
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.geometry import Size, readonly
@@ -28,7 +28,7 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.params import Choices, Doc, Folder, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
-from cvstudio.results.classification import Labels
+from cvstudio.results.classification import Classification
 from cvstudio.results.neighbours import METRICS, Neighbours
 
 MOST = 50
@@ -169,12 +169,12 @@ def vote(inputs: Inputs, params: VoteParams, progress: Progress) -> Iterator[Nei
     """Stage: the nearest -> so many of them, and what they vote for."""
     found: Neighbours = inputs.previous
     k = min(params.k, len(found))
-    part = shares(found.distances[:k], found.classes[:k], len(found.labels), params.weighting)
+    part = vote_fractions(found.distances[:k], found.classes[:k], len(found.labels), params.weighting)
     votes = None
     if part.any():
         order = np.argsort(-part, kind="stable")
         order = order[part[order] > 0].astype(np.int64)
-        votes = Labels(order, part[order], found.labels, found.size, 0.0, found.source)
+        votes = Classification(order, part[order], found.labels, found.size, 0.0, found.source)
     yield dataclasses.replace(
         found,
         distances=found.distances[:k],
@@ -201,7 +201,7 @@ ANALYSES.register(
                 where="accelerator",
                 uses_network=True,
                 long=True,
-                besides=folder_state,
+                extra_key=folder_state,
             ),
             Stage("compare", compare, DistanceParams),
             Stage("vote", vote, VoteParams, where="main"),

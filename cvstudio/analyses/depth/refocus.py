@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.analysis import PICTURE, Analysis, Facts, Histogram, Slot
+from cvstudio.analyses.analysis import PICTURE, Analysis, Histogram, InputFacts, Slot
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.geometry import Rect, Size, View, readonly
 from cvstudio.data.samples import DepthMap, Image
@@ -26,7 +26,7 @@ from cvstudio.foundation.errors import BindingError, MediaError
 from cvstudio.foundation.params import Doc, NoParams, Pick, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
-from cvstudio.results.picture import LightPicture, Picture, light_of
+from cvstudio.results.picture import LinearPicture, Picture, to_linear
 
 BINS = 256
 ASPECT_TOLERANCE = 0.02
@@ -218,7 +218,7 @@ def blur(aligned: Aligned, side: int) -> Blurred:
     """Average every pixel of the picture over a square of `side` pixels (``cv2.blur``, mirrored at the edges)."""
     import cv2
 
-    light = light_of(aligned.image)
+    light = to_linear(aligned.image)
     sharp: NDArray[Any] = aligned.image.rgb8 if light is None else light
     return Blurred(aligned, readonly(sharp), readonly(cv2.blur(sharp, (side, side))))
 
@@ -280,7 +280,7 @@ def blend(seen: Crop, focus: tuple[float, float], *, invert: bool = False) -> Pi
     """Join sharp and blurred pixels: sharp where the depth is measured and lies in `focus` (both ends included).
 
     With `invert`, sharp where it is measured and lies outside. `Picture.mask` is True where it is sharp. It is a
-    `LightPicture` where the picture is in linear light.
+    `LinearPicture` where the picture is in linear light.
     """
     import cv2
 
@@ -296,7 +296,7 @@ def blend(seen: Crop, focus: tuple[float, float], *, invert: bool = False) -> Pi
     sharp, soft = seen.light
     light = soft.copy()
     cv2.copyTo(sharp, mask, light)
-    return LightPicture(found.pixels, found.rect, found.scale, found.size, found.mask, light=light)
+    return LinearPicture(found.pixels, found.rect, found.scale, found.size, found.mask, light=light)
 
 
 def run_align(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[Aligned]:
@@ -324,14 +324,14 @@ def run_blend(inputs: Inputs, params: FocusParams, progress: Progress) -> Iterat
     yield replace(found, source=inputs.source)
 
 
-def facts(aligned: Aligned, values: Mapping[str, Any]) -> Facts:
+def input_facts(aligned: Aligned, values: Mapping[str, Any]) -> InputFacts:
     """Bounds (rounded outwards to the slider's step), present value and histogram of the range in focus."""
     low, high = _widened(*aligned.extent)
     step = 10.0 ** math.floor(math.log10((high - low) / 200))
     unit = "" if aligned.depth.unit == "relative" else aligned.depth.unit
     bounds = Range(math.floor(low / step) * step, math.ceil(high / step) * step, step=step, unit=unit)
     present = focus_of(aligned, values.get("focus"), values.get("point"))
-    return Facts({"focus": bounds}, {"focus": present}, {"focus": Histogram(aligned.histogram, low, high)})
+    return InputFacts({"focus": bounds}, {"focus": present}, {"focus": Histogram(aligned.histogram, low, high)})
 
 
 def pick(aligned: Aligned, x: float, y: float) -> dict[str, Any]:
@@ -377,7 +377,7 @@ ANALYSES.register(
             "깊이 지도",
             "아웃포커싱",
         ),
-        facts=facts,
+        input_facts=input_facts,
         pick=pick,
     )
 )

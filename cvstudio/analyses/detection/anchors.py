@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis, Facts
+from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis, InputFacts
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.foundation.params import Choices, Doc, NoParams, Pick, Range
 from cvstudio.foundation.progress import Progress
@@ -64,9 +64,9 @@ def choose(inputs: Inputs, params: InsideParams, progress: Progress) -> Iterator
     yield found.shown(show=params.show, place=place, level=level, count=params.count)
 
 
-def facts(first: Proposals, values: Mapping[str, Any]) -> Facts:
+def input_facts(first: Proposals, values: Mapping[str, Any]) -> InputFacts:
     """How many levels there are."""
-    return Facts(ranges={"level": Range(0, len(first.levels), step=1)})
+    return InputFacts(ranges={"level": Range(0, len(first.levels), step=1)})
 
 
 def pick(first: Proposals, x: float, y: float) -> Mapping[str, Any]:
@@ -96,8 +96,8 @@ ANALYSES.register(
             *("anchors", "anchor boxes", "default boxes", "prior boxes", "proposals", "region proposals", "RPN"),
             *("region proposal network", "two-stage detector", "objectness", "앵커", "영역 제안"),
         ),
-        facts=facts,
+        input_facts=input_facts,
         pick=pick,
-        walk="level",
+        step_parameter="level",
     )
 )

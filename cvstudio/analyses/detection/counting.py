@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.analyses.temporal import Entry
+from cvstudio.analyses.temporal import ChainEntry
 from cvstudio.data.geometry import readonly
 from cvstudio.foundation.atomic_files import atomic_path
 
@@ -43,7 +43,7 @@ class Counts:
 
 
 def count(
-    entries: Sequence[Entry],
+    entries: Sequence[ChainEntry],
     labels: Sequence[str],
     *,
     score: float = 0.0,

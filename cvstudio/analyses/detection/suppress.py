@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import numpy as np
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis, Facts
+from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis, InputFacts
 from cvstudio.analyses.detection.detect import SuppressParams, predict
 from cvstudio.analyses.stages import Inputs, Stage
-from cvstudio.data.boxes import is_above, nms, overlaps
+from cvstudio.data.boxes import iou_with, is_above, nms
 from cvstudio.foundation.params import Choices, Doc, NoParams, Range
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.spec import MAX_CANDIDATES
@@ -64,23 +64,23 @@ def chosen(found: Detections, score: float, classes: tuple[str, ...]) -> Detecti
     return found.take(np.flatnonzero(wanted))
 
 
-def walk(inputs: Inputs, params: SuppressParams, progress: Progress) -> Iterator[Suppression]:
+def suppress_in_steps(inputs: Inputs, params: SuppressParams, progress: Progress) -> Iterator[Suppression]:
     """All steps."""
     yield suppression(inputs.previous, params.iou, class_wise=params.class_wise)
 
 
-def stand(inputs: Inputs, params: StepParams, progress: Progress) -> Iterator[Suppression]:
+def show_step(inputs: Inputs, params: StepParams, progress: Progress) -> Iterator[Suppression]:
     """The step that is looked at; behind the last one it is the last."""
     found: Suppression = inputs.previous
     yield found.at(params.step)
 
 
-def facts(first: Detections, values: Mapping[str, Any]) -> Facts:
+def input_facts(first: Detections, values: Mapping[str, Any]) -> InputFacts:
     """How many steps there are."""
     found = chosen(first, values.get("score", CandidateParams.score), values.get("classes", ()))
     apart = values.get("class_wise", SuppressParams.class_wise)
     kept = nms(found.boxes, found.scores, found.classes if apart else None, values.get("iou", SuppressParams.iou))
-    return Facts(ranges={"step": Range(0, max(1, 2 * len(kept)), step=1)})
+    return InputFacts(ranges={"step": Range(0, max(1, 2 * len(kept)), step=1)})
 
 
 ANALYSES.register(
@@ -94,8 +94,8 @@ ANALYSES.register(
         stages=(
             Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
             Stage("choose", choose, CandidateParams, where="main"),
-            Stage("walk", walk, SuppressParams, where="pool"),
-            Stage("stand", stand, StepParams, where="main"),
+            Stage("walk", suppress_in_steps, SuppressParams, where="pool"),
+            Stage("stand", show_step, StepParams, where="main"),
         ),
         result=Suppression,
         order=60,
@@ -107,8 +107,8 @@ ANALYSES.register(
             *("NMS", "non-maximum suppression", "non-max suppression", "IoU", "intersection over union", "greedy"),
             *("step by step", "overlap", "duplicates", "비최대 억제"),
         ),
-        facts=facts,
-        walk="step",
+        input_facts=input_facts,
+        step_parameter="step",
     )
 )
 
@@ -123,7 +123,7 @@ def suppression(candidates: Detections, iou: float, *, class_wise: bool) -> Supp
         fate[row] = turn
         rows = groups[int(classes[row])]
         rows = rows[fate[rows] < 0]
-        fate[rows[is_above(overlaps(candidates.boxes[row], candidates.boxes[rows]), iou)]] = turn
+        fate[rows[is_above(iou_with(candidates.boxes[row], candidates.boxes[rows]), iou)]] = turn
         # What is left of a class is all that its later boxes have to look at.
         groups[int(classes[row])] = rows[fate[rows] < 0]
     # A later box that stays was not yet taken when an earlier one looked at it: none has dropped it.

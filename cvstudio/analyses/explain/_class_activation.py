@@ -38,7 +38,7 @@ def activations(network: Explainable, image: Image, progress: Progress) -> Activ
     """Run `network` once, in float32, and keep what each of its steps gives."""
     import torch
 
-    x, rect = network.seen(image)
+    x, rect = network.preprocess(image)
     maps = {}
     # Not in inference mode: what is kept is differentiated through later.
     with torch.no_grad():

@@ -71,7 +71,7 @@ class MapParams:
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class LayerActivations:
     """What the network says of a picture of `size`."""
 
     found: Activations
@@ -79,35 +79,35 @@ class Looked:
 
 
 @dataclass(frozen=True, eq=False)
-class Aimed:
+class TargetGradient:
     """What a class depends on.
 
     Parameters
     ----------
     activation : float32 (k, h, w), the maps of `layer`
-    slope : float32 (k, h, w), the gradient of the class's logit
+    gradient : float32 (k, h, w), the gradient of the class's logit
     class_weights : float32 (k,), of CAM; None where the network or the layer has none
     label, probability : of the class
     """
 
-    looked: Looked
+    looked: LayerActivations
     layer: str
     activation: NDArray[np.float32]
-    slope: NDArray[np.float32]
+    gradient: NDArray[np.float32]
     class_weights: NDArray[np.float32] | None
     label: str
     probability: float
 
 
-def run_activations(inputs: Inputs, params: object, progress: Progress) -> Iterator[Looked]:
+def run_activations(inputs: Inputs, params: object, progress: Progress) -> Iterator[LayerActivations]:
     """Stage: picture -> what each layer says of it."""
     image = inputs.samples["picture"]
-    yield Looked(activations(inputs.network, image, progress), image.size)
+    yield LayerActivations(activations(inputs.network, image, progress), image.size)
 
 
-def run_gradients(inputs: Inputs, params: TargetParams, progress: Progress) -> Iterator[Aimed]:
+def run_gradients(inputs: Inputs, params: TargetParams, progress: Progress) -> Iterator[TargetGradient]:
     """Stage: what the layers say -> how a class depends on one of them. Raises ParamsError."""
-    looked: Looked = inputs.previous
+    looked: LayerActivations = inputs.previous
     network, found = inputs.network, looked.found
     layer = params.layer or list(found.maps)[-1]
     if layer not in found.maps:
@@ -118,7 +118,7 @@ def run_gradients(inputs: Inputs, params: TargetParams, progress: Progress) -> I
     target = network.labels.index(params.target) if params.target else int(found.logits.argmax())
     activation = found.maps[layer]
     weights = network.class_weights() if layer == list(found.maps)[-1] else None
-    yield Aimed(
+    yield TargetGradient(
         looked,
         layer,
         activation,
@@ -131,7 +131,7 @@ def run_gradients(inputs: Inputs, params: TargetParams, progress: Progress) -> I
 
 def run_map(inputs: Inputs, params: MapParams, progress: Progress) -> Iterator[HeatMap]:
     """Stage: maps and gradients -> one map. Raises ParamsError where CAM has no weights."""
-    aimed: Aimed = inputs.previous
+    aimed: TargetGradient = inputs.previous
     if params.method == "CAM":
         if aimed.class_weights is None:
             raise ParamsError(
@@ -140,7 +140,7 @@ def run_map(inputs: Inputs, params: MapParams, progress: Progress) -> Iterator[H
             )
         values = weighted(aimed.activation, aimed.class_weights)
     else:
-        values = grad_cam(aimed.activation, aimed.slope)
+        values = grad_cam(aimed.activation, aimed.gradient)
     if params.positive:
         values = np.maximum(values, 0)
     low = 0.0 if params.positive else float(values.min())

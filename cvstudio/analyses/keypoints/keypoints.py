@@ -12,7 +12,7 @@ from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.foundation.params import Doc, NoParams, Range
 from cvstudio.foundation.progress import Progress
-from cvstudio.results.keypoints import Landmarks
+from cvstudio.results.keypoints import Keypoints
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class PointParams:
     ] = 0.3
 
 
-def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Landmarks]:
+def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Keypoints]:
     """The network's points, stamped with where they came from."""
-    found: Landmarks = inputs.network.predict(inputs.samples["picture"], params, progress)
+    found: Keypoints = inputs.network.predict(inputs.samples["picture"], params, progress)
     yield dataclasses.replace(found, source=inputs.source)
 
 
-def select(inputs: Inputs, params: PointParams, progress: Progress) -> Iterator[Landmarks]:
+def select(inputs: Inputs, params: PointParams, progress: Progress) -> Iterator[Keypoints]:
     """The same points with the threshold from which they are believed."""
     yield dataclasses.replace(inputs.previous, threshold=params.certainty)
 
@@ -53,7 +53,7 @@ ANALYSES.register(
             Stage("predict", predict, NoParams, where="accelerator", uses_network=True),
             Stage("select", select, PointParams, where="main"),
         ),
-        result=Landmarks,
+        result=Keypoints,
         order=40,
         task="keypoints",
         samples={"picture": "cat"},

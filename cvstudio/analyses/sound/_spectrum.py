@@ -23,7 +23,7 @@ MAX_CELLS = 1 << 30
 """Bytes of the largest spectrogram: 3.4 hours of 44.1 kHz sound at 75 % overlap."""
 
 
-class Sound(Protocol):
+class SoundSource(Protocol):
     """What is read: an audio reader. `read` gives samples `start`..`stop`, fewer at the end of the sound."""
 
     rate_hz: int
@@ -71,7 +71,9 @@ def decibel_levels(samples: NDArray[np.float32], window: int, hop: int) -> NDArr
     return np.clip(levels, 0, 255, out=levels).astype(np.uint8)
 
 
-def stream(sound: Sound, *, window: int, hop: int, channel: int | None, progress: Progress) -> Iterator[Spectrogram]:
+def stream(
+    sound: SoundSource, *, window: int, hop: int, channel: int | None, progress: Progress
+) -> Iterator[Spectrogram]:
     """Transform a sound from its beginning, yielding a longer spectrogram after each chunk.
 
     Parameters
@@ -113,7 +115,7 @@ def stream(sound: Sound, *, window: int, hop: int, channel: int | None, progress
         yield Spectrogram(levels, sound.rate_hz, hop, window, LOW_DB, HIGH_DB, last)
 
 
-def _read_padded(sound: Sound, start: int, stop: int, channel: int | None) -> NDArray[np.float32]:
+def _read_padded(sound: SoundSource, start: int, stop: int, channel: int | None) -> NDArray[np.float32]:
     """Samples `start`..`stop` of one channel or the mean, silence outside of the sound and for what is no number."""
     result = np.zeros(stop - start, np.float32)
     low, high = max(start, 0), min(stop, sound.n_samples)

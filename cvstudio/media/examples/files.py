@@ -23,7 +23,7 @@ Origin = Literal["scikit-image", "shipped", "generated"]
 
 
 @dataclass(frozen=True)
-class Sample:
+class ExampleFile:
     """A file to try the program on.
 
     Parameters
@@ -47,8 +47,8 @@ class Sample:
 
 _OWN = "CC0-1.0"
 
-SAMPLES: tuple[Sample, ...] = (
-    Sample(
+SAMPLES: tuple[ExampleFile, ...] = (
+    ExampleFile(
         "astronaut",
         "Astronaut",
         "image",
@@ -57,7 +57,7 @@ SAMPLES: tuple[Sample, ...] = (
         "Public domain",
         "Portrait of Eileen Collins, NASA Great Images; carried by scikit-image",
     ),
-    Sample(
+    ExampleFile(
         "cat",
         "Cat",
         "image",
@@ -66,7 +66,7 @@ SAMPLES: tuple[Sample, ...] = (
         "CC0-1.0",
         "Photograph by Stefan van der Walt; carried by scikit-image",
     ),
-    Sample(
+    ExampleFile(
         "coffee",
         "Coffee",
         "image",
@@ -75,8 +75,8 @@ SAMPLES: tuple[Sample, ...] = (
         "CC0-1.0",
         "Photograph by Rachel Michetti, Pikolo Espresso Bar; carried by scikit-image",
     ),
-    Sample("scene", "Still life", "image", "still-life.png", "generated", _OWN, "Rendered by cvstudio"),
-    Sample(
+    ExampleFile("scene", "Still life", "image", "still-life.png", "generated", _OWN, "Rendered by cvstudio"),
+    ExampleFile(
         "scene-depth",
         "Still life, depth",
         "depth",
@@ -85,7 +85,7 @@ SAMPLES: tuple[Sample, ...] = (
         _OWN,
         "Rendered by cvstudio: exact depth along the optical axis in millimetres",
     ),
-    Sample(
+    ExampleFile(
         "clip",
         "Portrait in motion, with sound",
         "video",
@@ -94,7 +94,7 @@ SAMPLES: tuple[Sample, ...] = (
         _OWN,
         "Made by cvstudio from the astronaut photograph (public domain); a click on every full second",
     ),
-    Sample(
+    ExampleFile(
         "dialogue",
         "Two voices",
         "audio",
@@ -103,12 +103,12 @@ SAMPLES: tuple[Sample, ...] = (
         _OWN,
         "Synthetic voices (espeak-ng); exactly voice A + voice B",
     ),
-    Sample("voice-a", "Voice A", "audio", "speech/voice-a.flac", "shipped", _OWN, "Synthetic voice (espeak-ng)"),
-    Sample("voice-b", "Voice B", "audio", "speech/voice-b.flac", "shipped", _OWN, "Synthetic voice (espeak-ng)"),
+    ExampleFile("voice-a", "Voice A", "audio", "speech/voice-a.flac", "shipped", _OWN, "Synthetic voice (espeak-ng)"),
+    ExampleFile("voice-b", "Voice B", "audio", "speech/voice-b.flac", "shipped", _OWN, "Synthetic voice (espeak-ng)"),
 )
 
 
-def sample(key: str) -> Sample:
+def sample(key: str) -> ExampleFile:
     """The sample of that key. Raises UnknownKeyError."""
     for item in SAMPLES:
         if item.key == key:

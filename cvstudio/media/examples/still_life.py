@@ -28,7 +28,7 @@ ROWS_AT_ONCE = 24
 
 
 @dataclass(frozen=True)
-class Camera:
+class SceneCamera:
     """A pinhole camera.
 
     Parameters
@@ -67,7 +67,7 @@ class Camera:
         )
 
 
-CAMERA = Camera()
+CAMERA = SceneCamera()
 
 _BOOK = (0.21, 0.028, 0.15)
 _BOOK_2 = (0.18, 0.024, 0.13)
@@ -102,7 +102,7 @@ SURFACES: tuple[tuple[Solid, Surface], ...] = (
 _SOLIDS = tuple(solid for solid, _ in SURFACES)
 
 
-def render_depth(camera: Camera = CAMERA) -> NDArray[np.float64]:
+def render_depth(camera: SceneCamera = CAMERA) -> NDArray[np.float64]:
     """Planar depth (H, W) in metres at the centres of the pixels.
 
     Planar depth is measured along the optical axis (z of the camera's axes), not along the ray: a wall that faces
@@ -115,7 +115,7 @@ def render_depth(camera: Camera = CAMERA) -> NDArray[np.float64]:
     return np.asarray(t, np.float64).reshape(camera.size.height, camera.size.width)
 
 
-def render_picture(progress: Progress | None = None, camera: Camera = CAMERA) -> NDArray[np.uint8]:
+def render_picture(progress: Progress | None = None, camera: SceneCamera = CAMERA) -> NDArray[np.uint8]:
     """The picture, sRGB uint8 (H, W, 3), with 2 x 2 samples a pixel. The same on every run."""
     progress = progress or Progress()
     tops = range(0, camera.size.height, ROWS_AT_ONCE)
@@ -129,7 +129,7 @@ def render_picture(progress: Progress | None = None, camera: Camera = CAMERA) ->
     return result
 
 
-def _tile(top: int, camera: Camera) -> NDArray[np.uint8]:
+def _tile(top: int, camera: SceneCamera) -> NDArray[np.uint8]:
     """Rows `top` to `top + ROWS_AT_ONCE` of the picture, (h, W, 3)."""
     width, bottom = camera.size.width, min(top + ROWS_AT_ONCE, camera.size.height)
     origin = np.array(camera.position, np.float32)[:, None]
@@ -144,7 +144,7 @@ def _tile(top: int, camera: Camera) -> NDArray[np.uint8]:
     return to_srgb8(_vignette(total / 4, rows, columns, camera)).T.reshape(bottom - top, width, 3)
 
 
-def _vignette(colors: Floats, rows: Floats, columns: Floats, camera: Camera) -> Floats:
+def _vignette(colors: Floats, rows: Floats, columns: Floats, camera: SceneCamera) -> Floats:
     """Light falls off towards the corners as through a lens (cos^2, the root of the natural cos^4)."""
     x = (columns - camera.size.width / 2) / camera.focal_px
     y = (rows - camera.size.height / 2) / camera.focal_px

@@ -29,7 +29,7 @@ _LUMA = (0.2126, 0.7152, 0.0722)
 
 
 @dataclass(frozen=True)
-class Part:
+class ExrPart:
     """What one part of the file holds.
 
     `size` is that of the display window, and the data lie in it from `origin` (x, y) on, which may be negative.
@@ -58,7 +58,7 @@ def is_exr(head: bytes) -> bool:
     return head.startswith(_MAGIC)
 
 
-def _parts(path: Path) -> tuple[Part, ...]:
+def _parts(path: Path) -> tuple[ExrPart, ...]:
     """Every flat part, by its header alone. Raises MediaError."""
     import OpenEXR
 
@@ -86,7 +86,7 @@ def _bits(path: Path) -> dict[str, int]:
     return {match[1].decode("utf-8", "replace"): 16 if match[2] == b"\1" else 32 for match in found}
 
 
-def _part(path: Path, number: int, part: Any, bits: dict[str, int]) -> Part:
+def _part(path: Path, number: int, part: Any, bits: dict[str, int]) -> ExrPart:
     data, display = part.header["dataWindow"], part.header["displayWindow"]
     (x1, y1), (x2, y2) = (tuple(int(edge) for edge in corner) for corner in data)
     (left, top), (right, bottom) = (tuple(int(edge) for edge in corner) for corner in display)
@@ -99,7 +99,7 @@ def _part(path: Path, number: int, part: Any, bits: dict[str, int]) -> Part:
     layer = _layer(tuple(channels))
     colour = _colour(layer)
     depth = next((name for short, name in layer.items() if short.upper() in ("Z", "DEPTH")), "")
-    return Part(
+    return ExrPart(
         number,
         size,
         stored,
@@ -131,7 +131,7 @@ def _colour(layer: dict[str, str]) -> tuple[str, ...]:
     return (rest[0],) if rest else ()
 
 
-def _read(path: Path, part: Part, names: tuple[str, ...]) -> list[NDArray[np.float32]]:
+def _read(path: Path, part: ExrPart, names: tuple[str, ...]) -> list[NDArray[np.float32]]:
     """Channels of one part as float32 (H, W) of the display window, 0 where nothing is stored."""
     import OpenEXR
 
@@ -140,7 +140,7 @@ def _read(path: Path, part: Part, names: tuple[str, ...]) -> list[NDArray[np.flo
         return [_placed(path, np.asarray(channels[name].pixels, np.float32), part) for name in names]
 
 
-def _placed(path: Path, stored: NDArray[np.float32], part: Part) -> NDArray[np.float32]:
+def _placed(path: Path, stored: NDArray[np.float32], part: ExrPart) -> NDArray[np.float32]:
     wanted = (part.stored.height, part.stored.width)
     if stored.ndim != 2:
         raise damaged(path)
@@ -161,7 +161,7 @@ def _placed(path: Path, stored: NDArray[np.float32], part: Part) -> NDArray[np.f
     return placed
 
 
-def _picture_part(path: Path) -> Part:
+def _picture_part(path: Path) -> ExrPart:
     """The first part with colours, else the first. Raises MediaError."""
     parts = _parts(path)
     found = next((part for part in parts if len(part.colour) == 3), None)

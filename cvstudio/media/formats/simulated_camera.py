@@ -15,7 +15,7 @@ from cvstudio.data.geometry import Size
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import Format, Media, MediaKind
-from cvstudio.media.camera import PREFIX, CameraReader, Source, camera, fitted
+from cvstudio.media.camera import PREFIX, CameraReader, CameraSource, camera, fitted
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats.camera import not_a_file
 from cvstudio.media.open import open_media, open_reader
@@ -55,7 +55,7 @@ def camera_from_id(identity: str) -> Media:
     return camera(place, Size(int(width), int(height)) if height else None)
 
 
-def _source(media: Media) -> Source:
+def _source(media: Media) -> CameraSource:
     return PictureSource(media) if media.path.is_dir() else FileSource(media)
 
 

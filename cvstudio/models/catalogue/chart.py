@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from cvstudio.models.catalogue.entries import Entry
+from cvstudio.models.catalogue.entries import CatalogueEntry
 
 LEAST = 2
 """Models that a metric needs before there is something to compare."""
@@ -25,19 +25,21 @@ class Cost(Enum):
 class Bubble:
     """A model on the chart: `cost` (see `Cost`), `score` in percent, and `size_bytes` of its weights as the area."""
 
-    entry: Entry
+    entry: CatalogueEntry
     cost: float
     score: float
     size_bytes: float
 
 
-def metrics(entries: Iterable[Entry]) -> tuple[str, ...]:
+def metrics(entries: Iterable[CatalogueEntry]) -> tuple[str, ...]:
     """The metrics by which at least `LEAST` models can be compared, the most frequent first."""
     counts = Counter(name for entry in entries for name in entry.scores)
     return tuple(name for name, count in counts.most_common() if count >= LEAST)
 
 
-def bubbles(entries: Iterable[Entry], metric: str, cost: Cost) -> tuple[tuple[Bubble, ...], tuple[Entry, ...]]:
+def bubbles(
+    entries: Iterable[CatalogueEntry], metric: str, cost: Cost
+) -> tuple[tuple[Bubble, ...], tuple[CatalogueEntry, ...]]:
     """The models of the metric's tasks that have all figures, the largest first, and those that lack one."""
     known = tuple(entries)
     tasks = {entry.spec.task for entry in known if metric in entry.scores}
@@ -53,7 +55,7 @@ def bubbles(entries: Iterable[Entry], metric: str, cost: Cost) -> tuple[tuple[Bu
     return tuple(sorted(found, key=lambda bubble: -bubble.size_bytes)), tuple(without)
 
 
-def cost_of(entry: Entry, cost: Cost) -> float | None:
+def cost_of(entry: CatalogueEntry, cost: Cost) -> float | None:
     """What a model costs; None where it is not known."""
     if cost is Cost.MS:
         return entry.speed.ms if entry.speed else None
@@ -62,6 +64,6 @@ def cost_of(entry: Entry, cost: Cost) -> float | None:
     return float(entry.figures.macs if cost is Cost.MACS else entry.figures.parameters)
 
 
-def _size(entry: Entry) -> float:
+def _size(entry: CatalogueEntry) -> float:
     # Four bytes for each parameter, where there is no file.
     return float(entry.terms.size_bytes or 4 * (entry.figures.parameters if entry.figures else 0))

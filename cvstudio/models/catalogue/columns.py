@@ -8,7 +8,7 @@ from typing import Any
 
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.timings import ms_text
-from cvstudio.models.catalogue.entries import Entry
+from cvstudio.models.catalogue.entries import CatalogueEntry
 
 
 class ColumnError(UserError):
@@ -16,7 +16,7 @@ class ColumnError(UserError):
 
 
 @dataclass(frozen=True)
-class Column:
+class CatalogueColumn:
     """A column.
 
     Parameters
@@ -31,8 +31,8 @@ class Column:
 
     key: str
     title: str
-    text: Callable[[Entry], str]
-    value: Callable[[Entry], Any]
+    text: Callable[[CatalogueEntry], str]
+    value: Callable[[CatalogueEntry], Any]
     number: bool = False
     doc: str = ""
     width: int = 80
@@ -51,29 +51,31 @@ def bytes_text(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count else ""
 
 
-def speed_text(entry: Entry) -> str:
+def speed_text(entry: CatalogueEntry) -> str:
     """Milliseconds; with a sign before them where only the bare network was measured."""
     if entry.speed is None:
         return ""
     return ("≈ " if entry.speed.what == "network" else "") + ms_text(entry.speed.ms / 1000)
 
 
-def _score_text(entry: Entry) -> str:
+def _score_text(entry: CatalogueEntry) -> str:
     return "" if entry.score is None else f"{entry.score[1]:.1f}"
 
 
 COLUMNS = (
-    Column("model", "Model", lambda e: e.spec.title, lambda e: e.spec.title.casefold(), width=216),
-    Column("key", "Key", lambda e: e.key, lambda e: e.key, doc="What it is called on the command line.", width=130),
-    Column("task", "Task", lambda e: e.task_title, lambda e: e.task_title, width=104),
-    Column("family", "Family", lambda e: e.spec.family, lambda e: e.spec.family.casefold() or None, width=126),
-    Column("year", "Year", lambda e: str(e.spec.year or ""), lambda e: e.spec.year or None, True, width=56),
-    Column(
+    CatalogueColumn("model", "Model", lambda e: e.spec.title, lambda e: e.spec.title.casefold(), width=216),
+    CatalogueColumn(
+        "key", "Key", lambda e: e.key, lambda e: e.key, doc="What it is called on the command line.", width=130
+    ),
+    CatalogueColumn("task", "Task", lambda e: e.task_title, lambda e: e.task_title, width=104),
+    CatalogueColumn("family", "Family", lambda e: e.spec.family, lambda e: e.spec.family.casefold() or None, width=126),
+    CatalogueColumn("year", "Year", lambda e: str(e.spec.year or ""), lambda e: e.spec.year or None, True, width=56),
+    CatalogueColumn(
         *("score", "Score", _score_text, lambda e: e.score[1] if e.score else None, True),
         doc="What was published, in percent: top-1 on ImageNet, box mAP on COCO, or what the column Metric names.",
         width=60,
     ),
-    Column(
+    CatalogueColumn(
         "params",
         "Params",
         lambda e: count_text(e.figures.parameters) if e.figures else "",
@@ -82,7 +84,7 @@ COLUMNS = (
         "How many numbers the network has learnt.",
         70,
     ),
-    Column(
+    CatalogueColumn(
         "macs",
         "MACs",
         lambda e: count_text(e.figures.macs) if e.figures else "",
@@ -91,7 +93,7 @@ COLUMNS = (
         "Multiplications with their additions for one picture of the network's input size.",
         70,
     ),
-    Column(
+    CatalogueColumn(
         "size",
         "Weights",
         lambda e: bytes_text(e.terms.size_bytes),
@@ -100,7 +102,7 @@ COLUMNS = (
         "Size of the weights' file.",
         84,
     ),
-    Column(
+    CatalogueColumn(
         "ms",
         "ms here",
         speed_text,
@@ -109,22 +111,26 @@ COLUMNS = (
         "Measured on this device, a picture; ≈ is the bare network without its weights.",
         72,
     ),
-    Column("licence", "Licence", lambda e: e.terms.licence, lambda e: e.terms.licence.casefold() or None, width=220),
-    Column("status", "Status", lambda e: e.terms.place.value, lambda e: e.terms.place.value, width=164),
-    Column(
+    CatalogueColumn(
+        "licence", "Licence", lambda e: e.terms.licence, lambda e: e.terms.licence.casefold() or None, width=220
+    ),
+    CatalogueColumn("status", "Status", lambda e: e.terms.place.value, lambda e: e.terms.place.value, width=164),
+    CatalogueColumn(
         "metric",
         "Metric",
         lambda e: e.score[0] if e.score else "",
         lambda e: e.score[0] if e.score else None,
         width=150,
     ),
-    Column("trained", "Learnt from", lambda e: e.trained_on, lambda e: e.trained_on.casefold() or None, width=170),
-    Column("paper", "Paper", lambda e: e.spec.paper, lambda e: e.spec.paper.casefold() or None, width=320),
+    CatalogueColumn(
+        "trained", "Learnt from", lambda e: e.trained_on, lambda e: e.trained_on.casefold() or None, width=170
+    ),
+    CatalogueColumn("paper", "Paper", lambda e: e.spec.paper, lambda e: e.spec.paper.casefold() or None, width=320),
 )
 BY_KEY = {column.key: column for column in COLUMNS}
 
 
-def columns_of(keys: Sequence[str]) -> tuple[Column, ...]:
+def columns_of(keys: Sequence[str]) -> tuple[CatalogueColumn, ...]:
     """The columns of these keys. Raises ColumnError."""
     for key in keys:
         if key not in BY_KEY:
@@ -132,7 +138,9 @@ def columns_of(keys: Sequence[str]) -> tuple[Column, ...]:
     return tuple(BY_KEY[key] for key in keys)
 
 
-def ordered(entries: Sequence[Entry], column: Column, *, descending: bool = False) -> list[Entry]:
+def ordered(
+    entries: Sequence[CatalogueEntry], column: CatalogueColumn, *, descending: bool = False
+) -> list[CatalogueEntry]:
     """Sorted by a column; those of which nothing is known come last, and equal ones keep their order."""
     known = [entry for entry in entries if column.value(entry) is not None]
     unknown = [entry for entry in entries if column.value(entry) is None]

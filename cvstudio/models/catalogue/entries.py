@@ -17,7 +17,7 @@ LicenceKind = Literal["", "free", "non-commercial", "library"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """A model with what is known of it now.
 
     `figures` is None where nothing is known (yet); `speed` None where it was not measured on this device.
@@ -63,13 +63,13 @@ def task_title(task: str) -> str:
     return TASKS[task].title if task in TASKS else task
 
 
-def entry_of(spec: ModelSpec, device: str, precision: str, speeds: Mapping[str, Speed] | None = None) -> Entry:
+def entry_of(spec: ModelSpec, device: str, precision: str, speeds: Mapping[str, Speed] | None = None) -> CatalogueEntry:
     """A model with what is known of it; reads files, but imports nothing heavy."""
     known = known_speeds() if speeds is None else speeds
-    return Entry(spec, terms(spec), known_figures(spec), known.get(speed_key(spec, device, precision)))
+    return CatalogueEntry(spec, terms(spec), known_figures(spec), known.get(speed_key(spec, device, precision)))
 
 
-def entries_of(specs: Iterable[ModelSpec], device: str = "auto", precision: str = "auto") -> tuple[Entry, ...]:
+def entries_of(specs: Iterable[ModelSpec], device: str = "auto", precision: str = "auto") -> tuple[CatalogueEntry, ...]:
     """The models with what is known of each on a device that runs in a precision.
 
     First what was published figures of and is ready at once: it comes with the program or is on the disk. Then the
@@ -82,7 +82,7 @@ def entries_of(specs: Iterable[ModelSpec], device: str = "auto", precision: str 
     return tuple(sorted(found, key=lambda entry: (_rank(entry), order[entry.spec.task], entry.spec.family.casefold())))
 
 
-def _rank(entry: Entry) -> int:
+def _rank(entry: CatalogueEntry) -> int:
     ready = entry.terms.place in (Place.EMBEDDED, Place.HERE)
     if entry.terms.place is Place.GONE:
         return 4
@@ -91,7 +91,7 @@ def _rank(entry: Entry) -> int:
     return 2 if entry.scores else 3
 
 
-def tasks_of(entries: Iterable[Entry]) -> tuple[str, ...]:
+def tasks_of(entries: Iterable[CatalogueEntry]) -> tuple[str, ...]:
     """The tasks that there are, in their order; at last those of other packages that are not declared here."""
     last = max(task.order for task in TASKS.values()) + 1
     found = {entry.spec.task for entry in entries}
@@ -99,7 +99,7 @@ def tasks_of(entries: Iterable[Entry]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CatalogueFilter:
     """Which entries are shown; what is empty or None asks nothing.
 
     Parameters
@@ -116,7 +116,7 @@ class Wanted:
     licence: LicenceKind = ""
     place: Place | None = None
 
-    def takes(self, entry: Entry) -> bool:
+    def takes(self, entry: CatalogueEntry) -> bool:
         if self.task and entry.spec.task != self.task:
             return False
         if self.family and entry.spec.family != self.family:
@@ -128,13 +128,13 @@ class Wanted:
         return all(word in entry.searched for word in self.text.casefold().split())
 
 
-def licence_kind(entry: Entry) -> LicenceKind:
+def licence_kind(entry: CatalogueEntry) -> LicenceKind:
     if entry.terms.place is Place.LIBRARY:
         return "library"
     return "non-commercial" if entry.terms.non_commercial else "free"
 
 
-def families(entries: Iterable[Entry], task: str = "") -> tuple[str, ...]:
+def families(entries: Iterable[CatalogueEntry], task: str = "") -> tuple[str, ...]:
     """The families that there are, of a task or of all."""
     found = {entry.spec.family for entry in entries if entry.spec.family and task in ("", entry.spec.task)}
     return tuple(sorted(found, key=str.casefold))

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.foundation.atomic_files import atomic_path
-from cvstudio.models.catalogue.entries import Entry
+from cvstudio.models.catalogue.entries import CatalogueEntry
 
-Cell = Callable[[Entry], Any]
+Cell = Callable[[CatalogueEntry], Any]
 
 ROW: tuple[tuple[str, Cell], ...] = (
     ("key", lambda e: e.key),
@@ -33,7 +33,7 @@ ROW: tuple[tuple[str, Cell], ...] = (
 """Name and value of each column but for the score; None is an empty cell."""
 
 
-def write_rows(path: Path, entries: Iterable[Entry], metric: str) -> None:
+def write_rows(path: Path, entries: Iterable[CatalogueEntry], metric: str) -> None:
     """Write a line for each model as CSV, the score in percent being that of `metric`; unknown figures stay empty.
 
     Raises

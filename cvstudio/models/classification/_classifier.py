@@ -15,14 +15,14 @@ from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.classification._features import pooled
 from cvstudio.models.runtime.torch_network import TorchNetwork, full, stoppable
-from cvstudio.models.shared.imagenet import Cut, cut_out
+from cvstudio.models.shared.imagenet import CentreCrop, cut_out
 from cvstudio.results.classification import Logits
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from cvstudio.models.classification._classifier_layers import Layers
-    from cvstudio.models.runtime.explainable import Step
+    from cvstudio.models.runtime.explainable import LayerStep
 
 
 class PhotoClassifier(TorchNetwork):
@@ -39,7 +39,7 @@ class PhotoClassifier(TorchNetwork):
 
     temperature: float = 1.0
 
-    def __init__(self, model: nn.Module, labels: tuple[str, ...], device: str, cut: Cut, layers: Layers) -> None:
+    def __init__(self, model: nn.Module, labels: tuple[str, ...], device: str, cut: CentreCrop, layers: Layers) -> None:
         import torch
 
         super().__init__(model, labels, device)
@@ -71,11 +71,11 @@ class PhotoClassifier(TorchNetwork):
         """What the network says of each class, before temperature and threshold."""
         return Logits(self.logits([image], progress)[0], self.labels, image.size)
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[LayerStep, ...]:
         """Its feature maps and its head; none where it works on something else."""
         return self._layers.steps
 
-    def seen(self, image: Image) -> tuple[Tensor, Rect]:
+    def preprocess(self, image: Image) -> tuple[Tensor, Rect]:
         """The middle of the picture as the network sees it, and where that is."""
         pixels, rect = cut_out(image, self.cut)
         return self._normalised([pixels]), rect

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cvstudio.models.runtime.explainable import Step
+from cvstudio.models.runtime.explainable import LayerStep
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Layers:
     `linear` is the one layer that follows a global average of the last maps; None where something else does.
     """
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[LayerStep, ...] = ()
     linear: nn.Linear | None = None
 
 
@@ -46,8 +46,8 @@ def _chain(modules: Iterable[Any]) -> Callable[[Tensor], Tensor]:
 def _steps(blocks: Iterable[Iterable[Any]], head: Callable[[Tensor], Tensor], names: Iterable[str] = ()) -> Any:
     parts = [tuple(block) for block in blocks]
     told = tuple(names) or tuple(f"block {number}" for number in range(1, len(parts) + 1))
-    steps = (Step(name, _chain(part)) for name, part in zip(told, parts, strict=True))
-    return (*steps, Step("head", head))
+    steps = (LayerStep(name, _chain(part)) for name, part in zip(told, parts, strict=True))
+    return (*steps, LayerStep("head", head))
 
 
 def _average(x: Tensor) -> Tensor:

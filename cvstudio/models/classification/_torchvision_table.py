@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.foundation.paths import resource
-from cvstudio.models.shared.imagenet import Cut, imagenet_labels
+from cvstudio.models.shared.imagenet import CentreCrop, imagenet_labels
 from cvstudio.weights.declaration import Weights
 
 NAME = ("classifiers", "torchvision.json")
@@ -30,7 +30,7 @@ class Published:
     """A checkpoint, and how its pictures are cut out."""
 
     weights: Weights
-    cut: Cut
+    cut: CentreCrop
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Listed:
     side : of the input in pixels, where the network is built for it; None where any will do
     layers : names of its feature maps
     parameters : of the network without its auxiliary classifiers, which serve training only
-    macs : multiply-adds for the first checkpoint's `Cut.crop`
+    macs : multiply-adds for the first checkpoint's `CentreCrop.crop`
     published : the default first; all fit the same network
     """
 
@@ -84,7 +84,7 @@ def _published(item: Mapping[str, Any]) -> Published:
         scores={"top-1": item["top1"], "top-5": item["top5"]},
     )
     mean, std = tuple(item["mean"]), tuple(item["std"])
-    return Published(weights, Cut(item["resize"], item["crop"], item["interpolation"], mean, std))
+    return Published(weights, CentreCrop(item["resize"], item["crop"], item["interpolation"], mean, std))
 
 
 # What follows imports torchvision and runs only where the file is made or compared ------------------------------------

@@ -14,7 +14,7 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, Architecture, ModelSpec
-from cvstudio.models.runtime.explainable import Step
+from cvstudio.models.runtime.explainable import LayerStep
 from cvstudio.models.runtime.torch_network import TorchNetwork
 from cvstudio.results.classification import Logits
 from cvstudio.weights.embedded import embedded_defaults, embedded_weights
@@ -86,13 +86,13 @@ class ResidualNetwork(TorchNetwork):
         pixels = torch.from_numpy(np.stack([prepare(image) for image in images])).to(self.device)
         return normalise(pixels)
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[LayerStep, ...]:
         """The stem, the four stages, and the head: global average and linear layer."""
         trunk, head = self.model.trunk, self.model.head
-        stages = (Step(name, stage) for name, stage in zip(LAYERS[1:], trunk.stages, strict=True))
-        return (Step(LAYERS[0], trunk.stem), *stages, Step("head", lambda x: head(x.mean(dim=(2, 3)))))
+        stages = (LayerStep(name, stage) for name, stage in zip(LAYERS[1:], trunk.stages, strict=True))
+        return (LayerStep(LAYERS[0], trunk.stem), *stages, LayerStep("head", lambda x: head(x.mean(dim=(2, 3)))))
 
-    def seen(self, image: Image) -> tuple[Tensor, Rect]:
+    def preprocess(self, image: Image) -> tuple[Tensor, Rect]:
         """The middle of the picture as the network sees it, and where that is."""
         import torch
 

@@ -130,11 +130,11 @@ def _year(paper: str) -> int:
 
 def _layers(network: Any, model: TimmModel) -> Any:
     from cvstudio.models.classification._classifier_layers import Layers
-    from cvstudio.models.runtime.explainable import Step
+    from cvstudio.models.runtime.explainable import LayerStep
 
     if not model.maps:
         return Layers()
-    return Layers((Step(FEATURES, network.forward_features), Step("head", network.forward_head)))
+    return Layers((LayerStep(FEATURES, network.forward_features), LayerStep("head", network.forward_head)))
 
 
 def choose(name: str) -> ModelSpec:

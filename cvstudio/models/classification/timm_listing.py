@@ -16,7 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.foundation.errors import WeightsError
-from cvstudio.models.shared.imagenet import Cut
+from cvstudio.models.shared.imagenet import CentreCrop
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +26,7 @@ UNSTATED = "not stated"
 
 
 @dataclass(frozen=True)
-class Entry:
+class TimmEntry:
     """A checkpoint of timm, as its list tells it.
 
     Parameters
@@ -50,13 +50,13 @@ class TimmModel:
 
     Parameters
     ----------
-    name, licence, classes : see `Entry`
+    name, licence, classes : see `TimmEntry`
     labels : name of timm's set of labels
     url, sha256 : where the checkpoint is; the hash may be empty or its first eight digits
     paper : as an address; empty where timm names none
     parameters, size_bytes : of the network, and of its checkpoint, from its numbers
     maps : how many feature maps it ends in; 0 where it works on tokens
-    resize, crop, interpolation, mean, std, squash : see `Cut`
+    resize, crop, interpolation, mean, std, squash : see `CentreCrop`
     """
 
     name: str
@@ -77,8 +77,8 @@ class TimmModel:
     squash: bool
 
     @property
-    def cut(self) -> Cut:
-        return Cut(self.resize, self.crop, self.interpolation, self.mean, self.std, self.squash)  # type: ignore[arg-type]
+    def cut(self) -> CentreCrop:
+        return CentreCrop(self.resize, self.crop, self.interpolation, self.mean, self.std, self.squash)  # type: ignore[arg-type]
 
     def to_mapping(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -92,7 +92,7 @@ class TimmModel:
 
 
 @cache
-def entries() -> tuple[Entry, ...]:
+def entries() -> tuple[TimmEntry, ...]:
     """Every published classifier of timm, by name; its first call imports timm, which takes seconds."""
     from timm.models import get_pretrained_cfg, list_pretrained, model_entrypoint
 
@@ -103,11 +103,11 @@ def entries() -> tuple[Entry, ...]:
             continue
         module = model_entrypoint(name.partition(".")[0]).__module__.rpartition(".")[2]
         licence = config.license if config.license not in (None, "unknown") else UNSTATED
-        found.append(Entry(name, module, licence, config.num_classes, config.input_size[1]))
+        found.append(TimmEntry(name, module, licence, config.num_classes, config.input_size[1]))
     return tuple(found)
 
 
-def matching(known: Sequence[Entry], words: str) -> list[Entry]:
+def matching(known: Sequence[TimmEntry], words: str) -> list[TimmEntry]:
     """Those in whose name, family, licence or figures every one of `words` occurs."""
     wanted = words.casefold().split()
     return [
@@ -128,14 +128,14 @@ def _labels_of(config: Any) -> str | None:
     return found
 
 
-def _cut_of(config: Any) -> Cut | None:
+def _cut_of(config: Any) -> CentreCrop | None:
     """As timm's own evaluation does it; None where it fills up a border."""
     _, height, width = config.input_size or (3, 0, 1)
     if height != width or config.crop_mode not in ("center", "squash") or not 0 < config.crop_pct <= 1:
         return None
     resize = math.floor(height / config.crop_pct)
     mean, std = tuple(config.mean), tuple(config.std)
-    return Cut(resize, height, config.interpolation, mean, std, config.crop_mode == "squash")
+    return CentreCrop(resize, height, config.interpolation, mean, std, config.crop_mode == "squash")
 
 
 def describe(name: str) -> TimmModel:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cvstudio.models import MODELS, Architecture, ModelSpec
 from cvstudio.models.classification._torchvision_table import Listed, build, table
-from cvstudio.models.shared.imagenet import Cut, imagenet_labels
+from cvstudio.models.shared.imagenet import CentreCrop, imagenet_labels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -248,7 +248,7 @@ def adapted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def cut_for(listed: Listed, checkpoint: Path | None) -> Cut:
+def cut_for(listed: Listed, checkpoint: Path | None) -> CentreCrop:
     """How pictures are cut out for a `checkpoint`: as was published with it, or else with the default one."""
     from cvstudio.weights.store import file_sha256
 

@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from cvstudio.foundation.errors import OwnModelError
-from cvstudio.models.custom.model import Activation, Coordinates, OwnModel
+from cvstudio.models.custom.model import Activation, Coordinates, CustomModel
 from cvstudio.models.shared.preprocessing import Channels, Interpolation, Layout, Preparation, Resize
 
 VERSION = 1
@@ -192,7 +192,7 @@ def _skeleton_of(given: Any, labels: tuple[str, ...], reader: _Reader) -> tuple[
     return tuple(pairs)
 
 
-def from_mapping(values: Any, folder: Path, where: str) -> OwnModel:
+def from_mapping(values: Any, folder: Path, where: str) -> CustomModel:
     """A declaration from the content of its file.
 
     Parameters
@@ -225,7 +225,7 @@ def from_mapping(values: Any, folder: Path, where: str) -> OwnModel:
     labels, label_set = labels_of(reader.take("labels"), folder, where)
     path = Path(file).expanduser()
     title = reader.text("title", path.stem)
-    found = OwnModel(
+    found = CustomModel(
         file=path if path.is_absolute() else (folder / path).resolve(),
         task=task,
         decoder=decoder,
@@ -258,7 +258,7 @@ def from_mapping(values: Any, folder: Path, where: str) -> OwnModel:
     return found
 
 
-def read_declaration(path: Path) -> OwnModel:
+def read_declaration(path: Path) -> CustomModel:
     """The declaration in a YAML file. Raises OwnModelError."""
     import yaml
 
@@ -275,7 +275,7 @@ def read_declaration(path: Path) -> OwnModel:
     return from_mapping(values, path.parent, path.name)
 
 
-def to_mapping(model: OwnModel, folder: Path) -> dict[str, Any]:
+def to_mapping(model: CustomModel, folder: Path) -> dict[str, Any]:
     """What the YAML file in `folder` holds of `model`: what differs from its default, the network named relatively."""
     how = model.input
     plain = Preparation(how.size)
@@ -299,14 +299,14 @@ def to_mapping(model: OwnModel, folder: Path) -> dict[str, Any]:
         *("summary", "paper", "year", "source", "trained_on", "metrics", "activation", "coordinates", "first_label"),
         *("score", "iou", "regions", "region_label", "region_margin"),
     )
-    defaults = OwnModel.__dataclass_fields__
+    defaults = CustomModel.__dataclass_fields__
     found |= {name: getattr(model, name) for name in rest if getattr(model, name) != defaults[name].default}
     if model.skeleton:
         found["skeleton"] = [list(pair) for pair in model.skeleton]
     return found
 
 
-def write_declaration(path: Path, model: OwnModel) -> None:
+def write_declaration(path: Path, model: CustomModel) -> None:
     """Write `model` as YAML to `path`. Raises OSError."""
     import yaml
 

@@ -1,6 +1,6 @@
 """How the answer of a user's network is read: one entry for each form that exporters write.
 
-Detectors give `Found`: boxes in pixels of the input. The other tasks give an array as their decoder says.
+Detectors give `RawBoxes`: boxes in pixels of the input. The other tasks give an array as their decoder says.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.foundation.errors import OwnModelError
-from cvstudio.models.shared.candidates import Found, best_of, corners, decode_grid, grid_count
+from cvstudio.models.shared.candidates import RawBoxes, best_of, corners, decode_grid, grid_count
 from cvstudio.models.tasks import TASKS, Task
 
 if TYPE_CHECKING:
-    from cvstudio.models.custom.model import OwnModel
+    from cvstudio.models.custom.model import CustomModel
 
 Outputs = Mapping[str, NDArray[Any]]
 STRIDES = (8, 16, 32)
@@ -37,8 +37,8 @@ class Decoder:
     key: str
     title: str
     task: str
-    expects: Callable[[OwnModel], str]
-    decode: Callable[[Outputs, OwnModel], Any]
+    expects: Callable[[CustomModel], str]
+    decode: Callable[[Outputs, CustomModel], Any]
     activation: str = "none"
 
 
@@ -51,7 +51,7 @@ def readable_tasks() -> tuple[Task, ...]:
     return tuple(task for task in TASKS.values() if task.key in readable)
 
 
-def decoder_of(model: OwnModel) -> Decoder:
+def decoder_of(model: CustomModel) -> Decoder:
     """The decoder of `model`. Raises OwnModelError where it is not one of its task."""
     found = DECODERS.get(model.decoder)
     if found is None or found.task != model.task:
@@ -62,7 +62,7 @@ def decoder_of(model: OwnModel) -> Decoder:
     return found
 
 
-def decode(outputs: Outputs, model: OwnModel) -> Any:
+def decode(outputs: Outputs, model: CustomModel) -> Any:
     """The answer of `model` read by its decoder.
 
     Raises
@@ -78,7 +78,7 @@ def shapes_text(outputs: Outputs) -> str:
     return ", ".join(f"{name} {'x'.join(map(str, array.shape)) or 'number'}" for name, array in outputs.items())
 
 
-def _wrong(outputs: Outputs, model: OwnModel) -> OwnModelError:
+def _wrong(outputs: Outputs, model: CustomModel) -> OwnModelError:
     decoder = decoder_of(model)
     return OwnModelError(
         f"{model.title}: decoder '{decoder.key}' with {len(model.labels)} labels expects {decoder.expects(model)}, "
@@ -86,7 +86,7 @@ def _wrong(outputs: Outputs, model: OwnModel) -> OwnModelError:
     )
 
 
-def _activated(scores: NDArray[Any], model: OwnModel, axis: int = -1) -> NDArray[np.float32]:
+def _activated(scores: NDArray[Any], model: CustomModel, axis: int = -1) -> NDArray[np.float32]:
     kind = model.activation or decoder_of(model).activation
     scores = scores.astype(np.float32)
     if kind == "sigmoid":
@@ -98,7 +98,7 @@ def _activated(scores: NDArray[Any], model: OwnModel, axis: int = -1) -> NDArray
     return scores
 
 
-def _rows(outputs: Outputs, model: OwnModel, columns: int, *, turned: bool = False) -> NDArray[np.float32]:
+def _rows(outputs: Outputs, model: CustomModel, columns: int, *, turned: bool = False) -> NDArray[np.float32]:
     """The one output as (n, columns): (1, n, columns) or (n, columns), or with the last two axes exchanged."""
     fitting = []
     for array in outputs.values():
@@ -118,18 +118,18 @@ def _rows(outputs: Outputs, model: OwnModel, columns: int, *, turned: bool = Fal
 # Detectors ----------------------------------------------------------------------------------------------------------
 
 
-def _yolov5(outputs: Outputs, model: OwnModel) -> Found:
+def _yolov5(outputs: Outputs, model: CustomModel) -> RawBoxes:
     rows = _rows(outputs, model, 5 + len(model.labels))
     scores = _activated(rows[:, 4:], model)
     return best_of(corners(rows[:, :4]), scores[:, :1] * scores[:, 1:])
 
 
-def _yolov8(outputs: Outputs, model: OwnModel) -> Found:
+def _yolov8(outputs: Outputs, model: CustomModel) -> RawBoxes:
     rows = _rows(outputs, model, 4 + len(model.labels), turned=True)
     return best_of(corners(rows[:, :4]), _activated(rows[:, 4:], model))
 
 
-def _yolox(outputs: Outputs, model: OwnModel) -> Found:
+def _yolox(outputs: Outputs, model: CustomModel) -> RawBoxes:
     rows = _rows(outputs, model, 5 + len(model.labels))
     if len(rows) != grid_count(model.input.size, STRIDES):
         raise _wrong(outputs, model)
@@ -137,17 +137,17 @@ def _yolox(outputs: Outputs, model: OwnModel) -> Found:
     return best_of(decode_grid(rows, model.input.size, STRIDES), scores[:, :1] * scores[:, 1:])
 
 
-def _rows6(outputs: Outputs, model: OwnModel) -> Found:
+def _rows6(outputs: Outputs, model: CustomModel) -> RawBoxes:
     rows = _rows(outputs, model, 6)
-    return Found(_scaled(rows[:, :4], model), rows[:, 4], rows[:, 5].astype(np.int64) - model.first_label)
+    return RawBoxes(_scaled(rows[:, :4], model), rows[:, 4], rows[:, 5].astype(np.int64) - model.first_label)
 
 
-def _scaled(boxes: NDArray[Any], model: OwnModel) -> NDArray[np.float32]:
+def _scaled(boxes: NDArray[Any], model: CustomModel) -> NDArray[np.float32]:
     size = np.array([*model.input.size, *model.input.size], np.float32)
     return boxes.astype(np.float32) * (size if model.coordinates == "normalised" else np.float32(1))
 
 
-def _boxes_of(outputs: Outputs, model: OwnModel) -> NDArray[Any]:
+def _boxes_of(outputs: Outputs, model: CustomModel) -> NDArray[Any]:
     """The output that holds boxes: its last axis has 4, and of several it is the one that is named so."""
     fitting = {name: array for name, array in outputs.items() if array.ndim in (2, 3) and array.shape[-1] == 4}
     named = [name for name in fitting if "box" in name.casefold()]
@@ -156,7 +156,7 @@ def _boxes_of(outputs: Outputs, model: OwnModel) -> NDArray[Any]:
     return fitting[named[0] if len(named) == 1 else next(iter(fitting))]
 
 
-def _ssd(outputs: Outputs, model: OwnModel) -> Found:
+def _ssd(outputs: Outputs, model: CustomModel) -> RawBoxes:
     """Boxes, and either a score and a label for each, or a score for each of its classes.
 
     A score of each class begins with the background where there is one more than labels.
@@ -170,7 +170,7 @@ def _ssd(outputs: Outputs, model: OwnModel) -> Found:
     label = next(iter(numbers or named), None)
     score = next((name for name in flat if name != label and flat[name].dtype.kind == "f"), None)
     if label is not None and score is not None:
-        return Found(corner, flat[score].astype(np.float32), flat[label].astype(np.int64) - model.first_label)
+        return RawBoxes(corner, flat[score].astype(np.float32), flat[label].astype(np.int64) - model.first_label)
     count = len(model.labels)
     for array in rest.values():
         table = array[0] if array.ndim == 3 and len(array) == 1 else array
@@ -179,7 +179,7 @@ def _ssd(outputs: Outputs, model: OwnModel) -> Found:
     raise _wrong(outputs, model)
 
 
-def _detr(outputs: Outputs, model: OwnModel) -> Found:
+def _detr(outputs: Outputs, model: CustomModel) -> RawBoxes:
     """Carion et al., "End-to-End Object Detection with Transformers", ECCV 2020: logits and boxes of each query."""
     boxes = _boxes_of(outputs, model)
     count = len(model.labels)
@@ -197,7 +197,7 @@ def _detr(outputs: Outputs, model: OwnModel) -> Found:
 # The other tasks ----------------------------------------------------------------------------------------------------
 
 
-def _classes(outputs: Outputs, model: OwnModel) -> NDArray[np.float32]:
+def _classes(outputs: Outputs, model: CustomModel) -> NDArray[np.float32]:
     """Logits float32 (classes,); probabilities become their logarithms, of which softmax gives them back."""
     fitting = [array.reshape(-1) for array in outputs.values() if array.size == len(model.labels)]
     if len(fitting) != 1:
@@ -208,7 +208,7 @@ def _classes(outputs: Outputs, model: OwnModel) -> NDArray[np.float32]:
     return values
 
 
-def _maps(outputs: Outputs, model: OwnModel) -> NDArray[np.float32]:
+def _maps(outputs: Outputs, model: CustomModel) -> NDArray[np.float32]:
     """Values float32 (labels, h, w) of each class or point."""
     count = len(model.labels)
     for array in outputs.values():
@@ -220,7 +220,7 @@ def _maps(outputs: Outputs, model: OwnModel) -> NDArray[np.float32]:
     raise _wrong(outputs, model)
 
 
-def _class_map(outputs: Outputs, model: OwnModel) -> NDArray[np.int64]:
+def _class_map(outputs: Outputs, model: CustomModel) -> NDArray[np.int64]:
     """The class of each place, int64 (h, w)."""
     for array in outputs.values():
         found = array.reshape([side for side in array.shape if side != 1] or [1])
@@ -239,14 +239,14 @@ def _register(
     key: str,
     title: str,
     task: str,
-    expects: Callable[[OwnModel], str],
-    read: Callable[[Outputs, OwnModel], Any],
+    expects: Callable[[CustomModel], str],
+    read: Callable[[Outputs, CustomModel], Any],
     activation: str = "none",
 ) -> None:
     DECODERS[key] = Decoder(key, title, task, expects, read, activation)
 
 
-def _grid(model: OwnModel) -> int:
+def _grid(model: CustomModel) -> int:
     return grid_count(model.input.size, STRIDES)
 
 

@@ -16,8 +16,8 @@ from cvstudio.foundation.errors import OwnModelError
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.custom.declaration import slug
 from cvstudio.models.custom.decoders import STRIDES, Outputs
-from cvstudio.models.custom.inference import Session, open_session
-from cvstudio.models.custom.model import OwnModel
+from cvstudio.models.custom.inference import InferenceSession, open_session
+from cvstudio.models.custom.model import CustomModel
 from cvstudio.models.shared.candidates import grid_count
 from cvstudio.models.shared.imagenet import MEAN, STD
 from cvstudio.models.shared.labels import COCO_KEYPOINTS, COCO_SKELETON, SETS, SIZES
@@ -46,7 +46,7 @@ class _Form:
     coordinates: str = "pixels"
 
 
-def guess(path: Path, progress: Progress | None = None) -> OwnModel:
+def infer_declaration(path: Path, progress: Progress | None = None) -> CustomModel:
     """A declaration of an ONNX or TorchScript file that a user can start from.
 
     Raises
@@ -65,7 +65,7 @@ def guess(path: Path, progress: Progress | None = None) -> OwnModel:
     labels, label_set = _labels(form, names)
     # Its head tells numbers, not scores of each class, and names for them are not in the file.
     counts_from_one = label_set == COCO_FROM_ONE and form.decoder == "ssd" and not form.count
-    return OwnModel(
+    return CustomModel(
         file=path.resolve(),
         task=form.task,
         decoder=form.decoder,
@@ -82,7 +82,7 @@ def guess(path: Path, progress: Progress | None = None) -> OwnModel:
     )
 
 
-def _layout(session: Session) -> tuple[Layout, tuple[int, int] | None]:
+def _layout(session: InferenceSession) -> tuple[Layout, tuple[int, int] | None]:
     """Order of the axes, and width and height where the file fixes them."""
     shape = session.input_shape
     if not shape:
@@ -103,7 +103,7 @@ def _layout(session: Session) -> tuple[Layout, tuple[int, int] | None]:
 
 
 def _probe(
-    session: Session, layout: Layout, size: tuple[int, int] | None, progress: Progress
+    session: InferenceSession, layout: Layout, size: tuple[int, int] | None, progress: Progress
 ) -> tuple[tuple[int, int], Outputs]:
     """A size that the network takes, and its outputs on grey."""
     failure: OwnModelError | None = None
@@ -199,7 +199,7 @@ def _labels(form: _Form, names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     return tuple(f"{word} {number}" for number in range(form.count)), ""
 
 
-def _input(form: _Form, size: tuple[int, int], layout: Layout, session: Session) -> Preparation:
+def _input(form: _Form, size: tuple[int, int], layout: Layout, session: InferenceSession) -> Preparation:
     """The usual preparation of networks that answer so."""
     plain = Preparation(size, layout=layout)
     if form.decoder == "yolox":

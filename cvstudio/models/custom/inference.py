@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cvstudio.foundation.errors import OwnModelError, WeightsError
 
 
-class Session(Protocol):
+class InferenceSession(Protocol):
     """An open network.
 
     input_shape : of its picture, None where an axis is free; empty where nothing is known
@@ -30,7 +30,7 @@ class Session(Protocol):
         ...
 
 
-def open_session(path: Path, device: str = "cpu") -> Session:
+def open_session(path: Path, device: str = "cpu") -> InferenceSession:
     """The network in a file, whatever its name ends in.
 
     Raises

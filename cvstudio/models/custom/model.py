@@ -13,7 +13,7 @@ Coordinates = Literal["pixels", "normalised"]
 
 
 @dataclass(frozen=True)
-class OwnModel:
+class CustomModel:
     """A declared network.
 
     Parameters

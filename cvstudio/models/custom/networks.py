@@ -13,29 +13,29 @@ from cvstudio.foundation.errors import OwnModelError
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.custom.decoders import decode
-from cvstudio.models.custom.inference import Session, open_session
-from cvstudio.models.custom.model import OwnModel
+from cvstudio.models.custom.inference import InferenceSession, open_session
+from cvstudio.models.custom.model import CustomModel
 from cvstudio.models.shared.candidates import to_detections
-from cvstudio.models.shared.preprocessing import Placement, fit, to_input
+from cvstudio.models.shared.preprocessing import InputPlacement, fit, to_input
 from cvstudio.results.classification import Logits
 from cvstudio.results.detections import Detections
-from cvstudio.results.keypoints import Landmarks
+from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.segmentation import ClassMaps
 
 MAX_REGIONS = 40
 """Cut-outs of a picture that are looked at; each is a run of the network."""
 
 
-class OwnNetwork:
+class CustomNetwork:
     """An open file and what is declared of it; single precision throughout.
 
     The network can be stopped between runs, not within one: the libraries that run it do not ask.
     """
 
-    def __init__(self, model: OwnModel, device: str) -> None:
+    def __init__(self, model: CustomModel, device: str) -> None:
         self.model = model
         self.labels = model.labels
-        self.session: Session = open_session(model.file, device)
+        self.session: InferenceSession = open_session(model.file, device)
 
     @property
     def nbytes(self) -> int:
@@ -50,7 +50,7 @@ class OwnNetwork:
         width, height = self.model.input.size
         self.predict(Image(np.full((height, width, 3), 114, np.uint8)), NoParams(), progress)
 
-    def answer(self, pixels: NDArray[np.uint8], progress: Progress) -> tuple[Any, Placement]:
+    def answer(self, pixels: NDArray[np.uint8], progress: Progress) -> tuple[Any, InputPlacement]:
         """What the decoder reads from a picture uint8 RGB (h, w, 3), and where the picture lies in the input.
 
         Raises
@@ -80,7 +80,7 @@ class OwnNetwork:
         raise NotImplementedError
 
 
-class OwnDetector(OwnNetwork):
+class CustomDetector(CustomNetwork):
     """Candidates before threshold and suppression."""
 
     def predict(self, image: Image, params: Any, progress: Progress) -> Detections:
@@ -88,7 +88,7 @@ class OwnDetector(OwnNetwork):
         return to_detections(found, placement, self.labels, image.size)
 
 
-class OwnClassifier(OwnNetwork):
+class CustomClassifier(CustomNetwork):
     """Logits of the whole picture."""
 
     def predict(self, image: Image, params: Any, progress: Progress) -> Logits:
@@ -96,7 +96,7 @@ class OwnClassifier(OwnNetwork):
         return Logits(values, self.labels, image.size)
 
 
-class OwnSegmenter(OwnNetwork):
+class CustomSegmenter(CustomNetwork):
     """Logits or the class of each place."""
 
     def predict(self, image: Image, params: Any, progress: Progress) -> ClassMaps:
@@ -110,10 +110,10 @@ class OwnSegmenter(OwnNetwork):
         return ClassMaps(maps, self.labels, window, image.size)
 
 
-class OwnKeypoints(OwnNetwork):
+class CustomKeypoints(CustomNetwork):
     """Points of the whole picture, or of each box that a detector finds."""
 
-    def __init__(self, model: OwnModel, device: str) -> None:
+    def __init__(self, model: CustomModel, device: str) -> None:
         super().__init__(model, device)
         self._detector: Any = None
         self._device = device
@@ -142,7 +142,7 @@ class OwnKeypoints(OwnNetwork):
         width, height = self.model.input.size
         self.answer(np.full((height, width, 3), 114, np.uint8), progress)
 
-    def predict(self, image: Image, params: Any, progress: Progress) -> Landmarks:
+    def predict(self, image: Image, params: Any, progress: Progress) -> Keypoints:
         if not self.model.regions:
             boxes = np.array([[0, 0, image.size.width, image.size.height]], np.float32)
         else:
@@ -161,7 +161,7 @@ class OwnKeypoints(OwnNetwork):
             # From cells of the maps to the input, to the cut-out, to the picture.
             per_cell = np.array([self.model.input.size[0] / width, self.model.input.size[1] / height], np.float32)
             points[row] = placement.to_picture(places * per_cell) / scale + np.array(origin, np.float32)
-        return Landmarks(
+        return Keypoints(
             points,
             scores,
             self.labels,
@@ -221,14 +221,14 @@ def peaks(maps: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.fl
     return places, np.clip(maps.reshape(count, -1).max(axis=1), 0, 1).astype(np.float32)
 
 
-NETWORKS: dict[str, type[OwnNetwork]] = {
-    "detect": OwnDetector,
-    "classify": OwnClassifier,
-    "segment": OwnSegmenter,
-    "keypoints": OwnKeypoints,
+NETWORKS: dict[str, type[CustomNetwork]] = {
+    "detect": CustomDetector,
+    "classify": CustomClassifier,
+    "segment": CustomSegmenter,
+    "keypoints": CustomKeypoints,
 }
 
 
-def load(model: OwnModel, device: str) -> OwnNetwork:
+def load(model: CustomModel, device: str) -> CustomNetwork:
     """The network that `model` declares. Raises OwnModelError."""
     return NETWORKS[model.task](model, device)

@@ -14,7 +14,7 @@ from cvstudio.foundation.errors import OwnModelError
 from cvstudio.foundation.params import Range
 from cvstudio.foundation.paths import user_data_dir
 from cvstudio.models.custom.declaration import read_declaration, slug, write_declaration
-from cvstudio.models.custom.model import OwnModel
+from cvstudio.models.custom.model import CustomModel
 from cvstudio.models.spec import ModelSpec
 from cvstudio.weights.declaration import Weights
 
@@ -71,7 +71,12 @@ def _write(paths: tuple[Path, ...]) -> None:
         ) from None
 
 
-def spec_of(model: OwnModel) -> ModelSpec:
+def _revision_text(model: CustomModel) -> str:
+    """What a revision is the hash of; batches on disk hold revisions from when the class was called OwnModel."""
+    return repr(model).replace("CustomModel(", "OwnModel(", 1)
+
+
+def spec_of(model: CustomModel) -> ModelSpec:
     """The `ModelSpec` of a declared network; its file need not be there."""
 
     def load(device: str, checkpoint: Path | None) -> Any:
@@ -115,7 +120,7 @@ def spec_of(model: OwnModel) -> ModelSpec:
         keywords=("own model", model.file.suffix.lstrip(".").upper(), model.decoder),
         summary=model.summary or f"Your network {model.file.name}, read as {model.decoder}.",
         # The same file declared otherwise answers otherwise, and what was cached of it is out of date.
-        revision=f"@{xxhash.xxh32_hexdigest(repr(model).encode())}",
+        revision=f"@{xxhash.xxh32_hexdigest(_revision_text(model).encode())}",
     )
 
 
@@ -145,7 +150,7 @@ def add(declaration: Path) -> ModelSpec:
     return spec
 
 
-def save(model: OwnModel) -> Path:
+def save(model: CustomModel) -> Path:
     """Write the declaration of `model` beside its file, or where that may not be written to into the user's data
     folder; the path. Raises OwnModelError."""
     beside = model.file.with_suffix(".yaml")

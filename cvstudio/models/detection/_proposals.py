@@ -18,14 +18,14 @@ class Regions(NamedTuple):
     """What a network says of its regions, in pixels of the batch.
 
     anchors (n, 4); maps : (rows, columns) of each level; before, after (m, 4); promise, scores (m,); outputs int64
-    (m,), of the likeliest class; two_stages : whether `before` are proposals
+    (m,), of the likeliest class; two_stages : whether `proposal_boxes` are proposals
     """
 
     anchors: Tensor
     maps: tuple[tuple[int, int], ...]
-    before: Tensor
-    promise: Tensor
-    after: Tensor
+    proposal_boxes: Tensor
+    objectness: Tensor
+    refined_boxes: Tensor
     scores: Tensor
     outputs: Tensor
     two_stages: bool
@@ -63,9 +63,9 @@ def to_picture(
     return Proposals(
         anchors,
         tuple(levels),
-        moved(found.before),
-        found.promise.float().cpu().numpy(),
-        moved(found.after),
+        moved(found.proposal_boxes),
+        found.objectness.float().cpu().numpy(),
+        moved(found.refined_boxes),
         found.scores.float().cpu().numpy(),
         label_of[found.outputs].cpu().numpy().astype(np.int64),
         LABELS,

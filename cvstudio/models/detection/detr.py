@@ -26,7 +26,7 @@ LICENCE = "Apache-2.0; the photographs of COCO under their own terms"
 
 
 @dataclass(frozen=True)
-class Variant:
+class DetrVariant:
     """A published form.
 
     name : of the repository on the hub; backbone : of the trunk; dilation : of its last stage, which doubles the maps;
@@ -60,25 +60,25 @@ class Variant:
 
 
 VARIANTS = (
-    Variant(
+    DetrVariant(
         *("detr-resnet-50", "DETR R50", "resnet50", False, "detr-r50-e632da11.pth"),
         parameters=41_524_768,
         size_bytes=166_600_000,
         box_ap=42.0,
     ),
-    Variant(
+    DetrVariant(
         *("detr-resnet-50-dc5", "DETR R50-DC5", "resnet50", True, "detr-r50-dc5-f0fb7ef5.pth"),
         parameters=41_524_768,
         size_bytes=166_600_000,
         box_ap=43.3,
     ),
-    Variant(
+    DetrVariant(
         *("detr-resnet-101", "DETR R101", "resnet101", False, "detr-r101-2c7b67e5.pth"),
         parameters=60_464_672,
         size_bytes=242_800_000,
         box_ap=43.5,
     ),
-    Variant(
+    DetrVariant(
         *("detr-resnet-101-dc5", "DETR R101-DC5", "resnet101", True, "detr-r101-dc5-a2e86def.pth"),
         parameters=60_464_672,
         size_bytes=242_800_000,
@@ -87,7 +87,7 @@ VARIANTS = (
 )
 
 
-def _builder(variant: Variant) -> Callable[[], Any]:
+def _builder(variant: DetrVariant) -> Callable[[], Any]:
     def build() -> Any:
         from cvstudio.models.detection._detr import build as made
 
@@ -96,7 +96,7 @@ def _builder(variant: Variant) -> Callable[[], Any]:
     return build
 
 
-def _loader(variant: Variant) -> Callable[[str, Path | None], DetrNetwork]:
+def _loader(variant: DetrVariant) -> Callable[[str, Path | None], DetrNetwork]:
     def load(device: str, checkpoint: Path | None) -> DetrNetwork:
         """The network with `checkpoint` (a file, or a folder of the hub), or with a published one from the caches.
 

@@ -33,7 +33,7 @@ RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1
 
 
 @dataclass(frozen=True)
-class Variant:
+class YoloxVariant:
     """A published size.
 
     depth, width, depthwise : see `cvstudio.models.detection._yolox.Scale`; side : of the input, pixels;
@@ -67,33 +67,33 @@ class Variant:
 
 # The authors' table counts a multiplication and its addition as two; here, as everywhere in the program, as one.
 VARIANTS = (
-    Variant(
+    YoloxVariant(
         *("nano", 0.33, 0.25, 416, 912_159, 0.54, 25.8),
         sha256="cd28f55fbbc1829f99d9ac9b38a16d259a22889739c8728ea877610201feff7b",
         size_bytes=7_705_786,
         depthwise=True,
     ),
-    Variant(
+    YoloxVariant(
         *("tiny", 0.33, 0.375, 416, 5_055_855, 3.23, 32.8),
         sha256="9de513de589ac98bb92d3bca53b5af7b9acfa9b0bacb831f7999d0f7afaee8f0",
         size_bytes=40_755_013,
     ),
-    Variant(
+    YoloxVariant(
         *("s", 0.33, 0.5, 640, 8_968_255, 13.4, 40.5),
         sha256="f55ded7181e1b0c13285c56e7790b8f0e8f8db590fe4edb37f0b7f345c913a30",
         size_bytes=72_089_125,
     ),
-    Variant(
+    YoloxVariant(
         *("m", 0.67, 0.75, 640, 25_326_495, 36.9, 46.9),
         sha256="60076992b32da82951c90cfa7bd6ab70eba9eda243e08b940a396f60ac2d19b6",
         size_bytes=203_114_461,
     ),
-    Variant(
+    YoloxVariant(
         *("l", 1.0, 1.0, 640, 54_208_895, 77.8, 49.7),
         sha256="1e6b7fa6240375370b2a8a8eab9066b3cdd43fd1d0bfa8d2027fd3a51def2917",
         size_bytes=434_355_880,
     ),
-    Variant(
+    YoloxVariant(
         *("x", 1.33, 1.25, 640, 99_071_455, 140.9, 51.1),
         sha256="5652330b6ae860043f091b8f550a60c10e1129f416edfdb65c259be6caf355cf",
         size_bytes=793_463_373,
@@ -135,7 +135,7 @@ class YoloxNetwork(TorchNetwork):
         return to_detections(found, placement, self.labels, image.size)
 
 
-def _weights(variant: Variant) -> Weights:
+def _weights(variant: YoloxVariant) -> Weights:
     file_name = f"yolox_{variant.name}.pth"
     return Weights(
         key="coco",
@@ -151,7 +151,7 @@ def _weights(variant: Variant) -> Weights:
     )
 
 
-def _builder(variant: Variant) -> Callable[[], YoloxNet]:
+def _builder(variant: YoloxVariant) -> Callable[[], YoloxNet]:
     def build() -> YoloxNet:
         from cvstudio.models.detection._yolox import Scale, YoloxNet
 
@@ -160,7 +160,7 @@ def _builder(variant: Variant) -> Callable[[], YoloxNet]:
     return build
 
 
-def _loader(variant: Variant) -> Callable[[str, Path | None], YoloxNetwork]:
+def _loader(variant: YoloxVariant) -> Callable[[str, Path | None], YoloxNetwork]:
     def load(device: str, checkpoint: Path | None) -> YoloxNetwork:
         """The network with `checkpoint`, or with the published one from torch's cache. Raises WeightsError."""
         from cvstudio.weights.checks import load_into

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from cvstudio.models.inspection.receptive_field import UNKNOWN, WHOLE, Field, Span
+from cvstudio.models.inspection.receptive_field import UNKNOWN, WHOLE, ReceptiveField, Span
 
 Atom = tuple[int, str]
 """Size, and "h", "w", both, or "" for what is no place."""
@@ -31,8 +31,8 @@ class Seen:
     gated: bool = False
 
     @property
-    def field(self) -> Field:
-        return Field(self.down, self.across, self.gated)
+    def field(self) -> ReceptiveField:
+        return ReceptiveField(self.down, self.across, self.gated)
 
     @property
     def shape(self) -> tuple[int, ...]:

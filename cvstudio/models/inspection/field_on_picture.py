@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from cvstudio.data.geometry import Rect, Size
-from cvstudio.models.inspection.receptive_field import Field, Span
+from cvstudio.models.inspection.receptive_field import ReceptiveField, Span
 
 
-def field_at(field: Field, input_size: tuple[int, int], picture: Size, x: float, y: float, *, cropped: bool) -> Rect:
+def field_at(
+    field: ReceptiveField, input_size: tuple[int, int], picture: Size, x: float, y: float, *, cropped: bool
+) -> Rect:
     """What the unit sees in whose middle a place of a picture lies.
 
     Parameters

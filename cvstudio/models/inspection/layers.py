@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cvstudio.models.inspection.receptive_field import Field, field_from_json, field_to_json
+from cvstudio.models.inspection.receptive_field import ReceptiveField, field_from_json, field_to_json
 
 
 @dataclass(frozen=True)
-class Layer:
+class NetworkLayer:
     """A module of a network.
 
     Parameters
@@ -32,10 +32,10 @@ class Layer:
     calls: int = 0
     parameters: int = 0
     macs: int = 0
-    field: Field | None = None
-    children: tuple[Layer, ...] = ()
+    field: ReceptiveField | None = None
+    children: tuple[NetworkLayer, ...] = ()
 
-    def walk(self, above: str = "") -> Iterator[tuple[str, Layer]]:
+    def walk(self, above: str = "") -> Iterator[tuple[str, NetworkLayer]]:
         """This layer and all in it, each with its dotted path, from the top."""
         path = f"{above}.{self.name}" if above else self.name
         yield path, self
@@ -60,10 +60,10 @@ class Inspection:
     input_size: tuple[int, int]
     parameters: int
     macs: int
-    root: Layer
+    root: NetworkLayer
 
 
-def layer_to_json(layer: Layer) -> dict[str, Any]:
+def layer_to_json(layer: NetworkLayer) -> dict[str, Any]:
     """Plain values of a layer and all in it."""
     return {
         "name": layer.name,
@@ -78,10 +78,10 @@ def layer_to_json(layer: Layer) -> dict[str, Any]:
     }
 
 
-def layer_from_json(values: dict[str, Any]) -> Layer:
+def layer_from_json(values: dict[str, Any]) -> NetworkLayer:
     """The layer of plain values. Raises ValueError, TypeError or KeyError where they are none."""
     found = values["field"]
-    return Layer(
+    return NetworkLayer(
         str(values["name"]),
         str(values["kind"]),
         tuple(int(side) for side in values["shape"]),

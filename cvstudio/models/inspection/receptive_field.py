@@ -109,7 +109,7 @@ WHOLE = Span(0.0, 0.0, 0.0, Reach.WHOLE)
 
 
 @dataclass(frozen=True)
-class Field:
+class ReceptiveField:
     """The receptive field of a map's units.
 
     `gated` means that the whole picture has a say in how strong each map is (squeeze and excitation, statistics of
@@ -138,16 +138,16 @@ class Field:
         return " × ".join("all" if side.reach is Reach.WHOLE else f"{side.size:.0f}" for side in sides)
 
 
-def field_to_json(field: Field) -> list[Any]:
+def field_to_json(field: ReceptiveField) -> list[Any]:
     """Plain values of a field."""
     sides = ([side.reach.value, side.size, side.stride, side.start] for side in (field.down, field.across))
     return [*sides, field.gated]
 
 
-def field_from_json(values: list[Any]) -> Field:
+def field_from_json(values: list[Any]) -> ReceptiveField:
     """The field of plain values. Raises ValueError, TypeError or KeyError where they are none."""
     down, across, gated = values
-    return Field(_span_from_json(down), _span_from_json(across), bool(gated))
+    return ReceptiveField(_span_from_json(down), _span_from_json(across), bool(gated))
 
 
 def _span_from_json(values: list[Any]) -> Span:

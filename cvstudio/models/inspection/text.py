@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cvstudio.models.inspection.layers import Layer
-from cvstudio.models.inspection.receptive_field import Field, Span
+from cvstudio.models.inspection.layers import NetworkLayer
+from cvstudio.models.inspection.receptive_field import ReceptiveField, Span
 
 
-def field_text(layer: Layer) -> str:
+def field_text(layer: NetworkLayer) -> str:
     """The receptive field; a plus says that the whole picture has a say through gates."""
     if layer.field is None:
         return ""
@@ -14,7 +14,7 @@ def field_text(layer: Layer) -> str:
     return f"{text} +" if text and layer.field.gated and not layer.field.whole else text
 
 
-def layer_sentence(layer: Layer) -> str:
+def layer_sentence(layer: NetworkLayer) -> str:
     """Everything of a layer in words."""
     parts = [f"{layer.name or layer.kind}: {layer.kind}" if layer.name else layer.kind]
     if layer.shape:
@@ -30,7 +30,7 @@ def layer_sentence(layer: Layer) -> str:
     return "\n".join(parts)
 
 
-def field_sentence(field: Field) -> str:
+def field_sentence(field: ReceptiveField) -> str:
     """A receptive field in words."""
     if field.whole:
         return "sees the whole picture"

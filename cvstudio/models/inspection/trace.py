@@ -18,9 +18,9 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.inspection.axes import Seen, first_seen
-from cvstudio.models.inspection.layers import Inspection, Layer
+from cvstudio.models.inspection.layers import Inspection, NetworkLayer
 from cvstudio.models.inspection.operations import Call, answer
-from cvstudio.models.inspection.receptive_field import Field
+from cvstudio.models.inspection.receptive_field import ReceptiveField
 from cvstudio.models.spec import Architecture
 
 
@@ -36,7 +36,7 @@ class _Note:
     outputs: int = 0
     calls: int = 0
     macs: int = 0
-    field: Field | None = None
+    field: ReceptiveField | None = None
 
 
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -164,12 +164,12 @@ def build_without_numbers(architecture: Architecture) -> nn.Module:
     return module.eval()
 
 
-def _layer(name: str, module: nn.Module, notes: dict[nn.Module, _Note], counted: set[int]) -> Layer:
+def _layer(name: str, module: nn.Module, notes: dict[nn.Module, _Note], counted: set[int]) -> NetworkLayer:
     note = notes[module]
     own = [parameter for parameter in module.parameters(recurse=False) if id(parameter) not in counted]
     counted.update(id(parameter) for parameter in own)
     children = tuple(_layer(key, child, notes, counted) for key, child in module.named_children())
-    return Layer(
+    return NetworkLayer(
         name,
         type(module).__name__,
         note.shape,

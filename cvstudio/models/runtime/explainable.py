@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Step(NamedTuple):
+class LayerStep(NamedTuple):
     """A part of a network. `run` takes what the step before gives, for a batch of one."""
 
     name: str
@@ -40,9 +40,9 @@ class Explainable(Protocol):
     @property
     def labels(self) -> tuple[str, ...]: ...
 
-    def steps(self) -> tuple[Step, ...]: ...
+    def steps(self) -> tuple[LayerStep, ...]: ...
 
-    def seen(self, image: Image) -> tuple[Tensor, Rect]:
+    def preprocess(self, image: Image) -> tuple[Tensor, Rect]:
         """What the first step takes, float32 (1, 3, h, w), and which part of `image` it shows."""
         ...
 

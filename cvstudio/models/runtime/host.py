@@ -1,9 +1,9 @@
 """The owner of the accelerator: loaded networks, within a budget of memory.
 
 Every thread may ask a host. Loading is serialised: who asks for a network waits for the one that another thread loads.
-What is wanted (`use`, `measured`, `adopt`) may be changed meanwhile without waiting, and counts for the networks that
-are asked for from then on. Keys and the figures for display may be read anywhere. `close` only when no lane runs a
-network of this host.
+The requested device and precisions (`use`, `set_tuned`, `apply_tuned`) may be changed meanwhile without waiting, and
+count for the networks that are asked for from then on. Keys and the figures for display may be read anywhere. `close`
+only when no lane runs a network of this host.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from typing import Any, TypeVar
 from cvstudio.foundation.errors import DeviceError
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.runtime.memory import network_budget
-from cvstudio.models.runtime.precision import UNMEASURED, Precision, Wanted, choice, settle, settle_exactly
+from cvstudio.models.runtime.precision import (
+    UNTUNED,
+    Precision,
+    RequestedPrecision,
+    choice,
+    choose_precision,
+    force_precision,
+)
 from cvstudio.models.spec import ModelSpec
 
 T = TypeVar("T")
@@ -32,15 +39,15 @@ class Host:
     ----------
     device : "auto", "cpu", "cuda", "cuda:1" … or "mps"
         "auto" takes the best one that there is, when a network first needs one.
-    precision : "auto", "float32" or "bfloat16", for networks that can be told; see `precision.settle`
+    precision : "auto", "float32" or "bfloat16", for networks that can be told; see `precision.choose_precision`
         It may be set anew at any time: another precision is another network.
-    exactly : how certain networks are to compute instead, by model and path of a checkpoint that the user chose
+    forced : how certain networks are to compute instead, by model and path of a checkpoint that the user chose
         As a recipe tells it. Where that is not possible here, `notice` is told what is done instead.
     budget_bytes : memory of all kept networks; the longest unused leave, the newest always stays
         None takes what suits the device, see `cvstudio.models.runtime.memory.network_budget`.
     measure : whether a network whose quickest way is not known is measured when it is loaded, which takes seconds;
-        else it computes in torch's usual way and is one of `unmeasured`. It may be set anew at any time
-    ways : how networks compute, by their key, whatever is measured or remembered; as `ways` of another host
+        else it computes in torch's usual way and is one of `untuned`. It may be set anew at any time
+    precisions : how networks compute, by their key, whatever is measured or remembered; as `precisions` of another host
     notice : callable (sentence), optional
         Told what the user should know, from the thread that loads or runs the network.
     """
@@ -49,21 +56,21 @@ class Host:
         self,
         device: str = "auto",
         *,
-        precision: Wanted = "auto",
-        exactly: Mapping[tuple[str, str], Precision] | None = None,
+        precision: RequestedPrecision = "auto",
+        forced: Mapping[tuple[str, str], Precision] | None = None,
         budget_bytes: int | None = None,
         measure: bool = True,
-        ways: Mapping[tuple[str, ...], Precision] | None = None,
+        precisions: Mapping[tuple[str, ...], Precision] | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
         self._budget_bytes = budget_bytes
         self.precision = precision
-        self._exactly = dict(exactly or {})
+        self._forced = dict(forced or {})
         self._requested = device
         self._resolved = "" if device == "auto" else device
         self._notice = notice
         self.measure = measure
-        self._ways = dict(ways or {})
+        self._precisions = dict(precisions or {})
         self._found: dict[tuple[str, ...], Precision] = {}
         self._unmeasured: dict[tuple[str, ...], tuple[ModelSpec, Path | None]] = {}
         self._networks: OrderedDict[tuple[str, ...], Any] = OrderedDict()
@@ -116,18 +123,20 @@ class Host:
 
         Cheap and without torch: it is asked at every change. A checkpoint that is not there is part of the key,
         so that a file that is put there later is another key. Device and precision are the requested ones: what "auto"
-        stands for does not change while the program runs, but by `adopt`: then the key tells it.
+        stands for does not change while the program runs, but by `apply_tuned`: then the key tells it.
         """
         return self._telling(self._asked(spec, weights_path))
 
     def _telling(self, asked: tuple[str, ...]) -> tuple[str, ...]:
-        way = self._ways.get(asked, UNMEASURED)
-        return asked if way == UNMEASURED else (*asked[:-1], f"{asked[-1]}: {way}")
+        way = self._precisions.get(asked, UNTUNED)
+        return asked if way == UNTUNED else (*asked[:-1], f"{asked[-1]}: {way}")
 
     def _asked(self, spec: ModelSpec, weights_path: Path | None) -> tuple[str, ...]:
         return self._key(spec, weights_path, self._wanted(spec, weights_path))
 
-    def _key(self, spec: ModelSpec, weights_path: Path | None, wanted: Wanted | Precision) -> tuple[str, ...]:
+    def _key(
+        self, spec: ModelSpec, weights_path: Path | None, wanted: RequestedPrecision | Precision
+    ) -> tuple[str, ...]:
         from cvstudio.weights.store import cached_path
 
         path = weights_path
@@ -142,43 +151,43 @@ class Host:
         """Whether the network of `spec` is loaded."""
         return self.network_key(spec, weights_path) in self._networks
 
-    def _wanted(self, spec: ModelSpec, weights_path: Path | None) -> Wanted | Precision:
-        return self._exactly.get((spec.key, str(weights_path or "")), self.precision)
+    def _wanted(self, spec: ModelSpec, weights_path: Path | None) -> RequestedPrecision | Precision:
+        return self._forced.get((spec.key, str(weights_path or "")), self.precision)
 
-    def how(self, spec: ModelSpec, weights_path: Path | None = None) -> Precision | None:
+    def precision_of(self, spec: ModelSpec, weights_path: Path | None = None) -> Precision | None:
         """How the loaded network of `spec` computes and why; None where it is not loaded or cannot be told."""
         return getattr(self._networks.get(self.network_key(spec, weights_path)), "precision", None)
 
     @property
-    def ways(self) -> dict[tuple[str, ...], Precision]:
+    def precisions(self) -> dict[tuple[str, ...], Precision]:
         """How networks compute that were loaded without being measured, by their key; another host can do the same."""
         with self._choices:
-            return dict(self._ways)
+            return dict(self._precisions)
 
     @property
-    def unmeasured(self) -> tuple[tuple[ModelSpec, Path | None], ...]:
+    def untuned(self) -> tuple[tuple[ModelSpec, Path | None], ...]:
         """Model and own checkpoint of networks that might compute quicker than they do."""
         with self._choices:
             return tuple(self._unmeasured.values())
 
-    def measured(self, spec: ModelSpec, weights_path: Path | None, way: Precision) -> None:
-        """Store the fastest precision found for a network; it takes effect at the next `adopt`."""
+    def set_tuned(self, spec: ModelSpec, weights_path: Path | None, way: Precision) -> None:
+        """Store the fastest precision found for a network; it takes effect at the next `apply_tuned`."""
         with self._choices:
             self._found[self._asked(spec, weights_path)] = way
 
-    def forget_unmeasured(self, spec: ModelSpec, weights_path: Path | None) -> None:
-        """Take a network out of `unmeasured`."""
+    def forget_untuned(self, spec: ModelSpec, weights_path: Path | None) -> None:
+        """Take a network out of `untuned`."""
         with self._choices:
             self._unmeasured.pop(self._asked(spec, weights_path), None)
 
-    def adopt(self) -> None:
-        """Let networks compute in the ways that were `measured`, which makes other keys of them.
+    def apply_tuned(self) -> None:
+        """Let networks compute in the precisions that were `set_tuned`, which makes other keys of them.
 
         Called between two things that are looked at, so that nothing on the canvas changes by itself. A network that is
         being loaded is completed in the way in which it was asked for.
         """
         with self._choices:
-            self._ways.update(self._found)
+            self._precisions.update(self._found)
             self._found.clear()
 
     def network(self, spec: ModelSpec, weights_path: Path | None, progress: Progress) -> Any:
@@ -197,7 +206,7 @@ class Host:
         with self._choices:
             wanted = self._wanted(spec, weights_path)
             asked = self._key(spec, weights_path, wanted)
-            key, way = self._telling(asked), self._ways.get(asked)
+            key, way = self._telling(asked), self._precisions.get(asked)
             requested, resolved = self._requested, self._resolved
         if key not in self._networks:
             progress(None, f"loading {spec.title}")
@@ -222,22 +231,22 @@ class Host:
         spec: ModelSpec,
         weights_path: Path | None,
         way: Precision | None,
-        wanted: Wanted | Precision,
+        wanted: RequestedPrecision | Precision,
         asked: tuple[str, ...],
         progress: Progress,
     ) -> None:
         if way is not None:
             network.use_precision(way)
         elif isinstance(wanted, Precision):
-            instead = settle_exactly(network, wanted, progress)
+            instead = force_precision(network, wanted, progress)
             if instead and self._notice is not None:
                 self._notice(f"{spec.title} was computed in {wanted}; {instead}")
         else:
-            settle(network, spec, asked[2], wanted, progress, measure=self.measure)
-            if network.precision == UNMEASURED:
+            choose_precision(network, spec, asked[2], wanted, progress, measure=self.measure)
+            if network.precision == UNTUNED:
                 measurable = choice(network)
                 with self._choices:
-                    self._ways.setdefault(asked, UNMEASURED)
+                    self._precisions.setdefault(asked, UNTUNED)
                     if measurable:
                         self._unmeasured[asked] = (spec, weights_path)
 
@@ -280,7 +289,7 @@ class Host:
         return sum(getattr(network, "nbytes", 0) for network in tuple(self._networks.values()))
 
     @property
-    def precisions(self) -> tuple[str, ...]:
+    def precision_names(self) -> tuple[str, ...]:
         """In which precisions the kept networks compute, as far as they tell."""
         found = (str(getattr(network, "precision", "")) for network in tuple(self._networks.values()))
         return tuple(dict.fromkeys(name for name in found if name))

@@ -19,8 +19,8 @@ from cvstudio.models.runtime import openvino as engine
 from cvstudio.models.spec import ModelSpec
 from cvstudio.results.result import Result, Tolerance
 
-Wanted = Literal["auto", "float32", "bfloat16"]
-WANTED: tuple[Wanted, ...] = ("auto", "float32", "bfloat16")
+RequestedPrecision = Literal["auto", "float32", "bfloat16"]
+REQUESTED_PRECISIONS: tuple[RequestedPrecision, ...] = ("auto", "float32", "bfloat16")
 
 CHECKED_FROM = 0.5
 """Of the working score: what is a little below it may be above it on the next picture."""
@@ -60,7 +60,7 @@ class Precision:
         return f"{self.dtype}, channels last" if self.channels_last else self.dtype
 
 
-UNMEASURED = Precision(reason="It computes in torch's usual way, as no other was tried on this machine yet.")
+UNTUNED = Precision(reason="It computes in torch's usual way, as no other was tried on this machine yet.")
 """Of a network that has to answer at once."""
 
 
@@ -75,11 +75,11 @@ class Adjustable(Protocol):
     def predict(self, image: Image, params: Any, progress: Progress) -> Any: ...
 
 
-def settle(
+def choose_precision(
     network: Adjustable,
     spec: ModelSpec,
     version: str,
-    wanted: Wanted,
+    wanted: RequestedPrecision,
     progress: Progress,
     *,
     measure: bool = True,
@@ -97,7 +97,7 @@ def settle(
     version : identifies its checkpoint
     wanted : "auto", "float32" or "bfloat16"; the last without a check
     progress : able to cancel it
-    measure : whether what is not known yet is found out now, which takes seconds; else `network` is left `UNMEASURED`
+    measure : whether what is not known yet is found out now, which takes seconds; else `network` is left `UNTUNED`
     """
     if wanted != "auto":
         network.use_precision(Precision(wanted, reason=f"{wanted} was asked for."))
@@ -107,7 +107,7 @@ def settle(
     with _measuring:
         known = _remembered().get(name)
         if known is None and not measure:
-            known = UNMEASURED
+            known = UNTUNED
         elif known is None:
             known = _measured(network, spec, progress)
             _remember(name, known)
@@ -115,7 +115,7 @@ def settle(
     log.info("%s: %s; %s", spec.title, known, known.reason)
 
 
-def settle_exactly(network: Adjustable, way: Precision, progress: Progress) -> str:
+def force_precision(network: Adjustable, way: Precision, progress: Progress) -> str:
     """Let `network` compute in this very way, or in the nearest that there is here.
 
     Returns
@@ -139,7 +139,7 @@ def settle_exactly(network: Adjustable, way: Precision, progress: Progress) -> s
 
 
 def _refusal(network: Any, way: Precision, progress: Progress) -> str:
-    """Why OpenVINO does not run `network`, as `settle_exactly` says it; empty where it does."""
+    """Why OpenVINO does not run `network`, as `force_precision` says it; empty where it does."""
     network.use_precision(way)
     try:
         network.warm_up(progress)

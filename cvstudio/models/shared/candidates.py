@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
-from cvstudio.models.shared.preprocessing import Placement
+from cvstudio.models.shared.preprocessing import InputPlacement
 from cvstudio.models.spec import MAX_CANDIDATES
 from cvstudio.results.detections import Detections
 
@@ -19,7 +19,7 @@ _LARGEST_EXPONENT = 20.0
 """Sides of e^20 strides are larger than any picture; beyond it untrained weights would overflow."""
 
 
-class Found(NamedTuple):
+class RawBoxes(NamedTuple):
     """Boxes of a network in any order: float32 (n, 4), x1, y1, x2, y2 in input pixels; scores float32 (n,), 0..1;
     classes int64 (n,)."""
 
@@ -28,7 +28,7 @@ class Found(NamedTuple):
     classes: NDArray[np.int64]
 
 
-def best_of(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> Found:
+def best_of(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> RawBoxes:
     """A candidate for each place with each of its classes, the best `MAX_CANDIDATES` above `FLOOR`.
 
     boxes float32 (n, 4); scores float32 (n, classes)
@@ -38,10 +38,10 @@ def best_of(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> Found:
     if len(kept) > MAX_CANDIDATES:
         kept = kept[np.argpartition(-flat[kept], MAX_CANDIDATES)[:MAX_CANDIDATES]]
     rows, classes = np.divmod(kept, max(1, scores.shape[1]))
-    return Found(boxes[rows], flat[kept], classes.astype(np.int64))
+    return RawBoxes(boxes[rows], flat[kept], classes.astype(np.int64))
 
 
-def to_detections(found: Found, placement: Placement, labels: tuple[str, ...], size: Size) -> Detections:
+def to_detections(found: RawBoxes, placement: InputPlacement, labels: tuple[str, ...], size: Size) -> Detections:
     """Candidates on the picture: clipped to it, scores descending, at most `MAX_CANDIDATES` above `FLOOR`."""
     usable = np.isfinite(found.boxes).all(axis=1) & (found.scores >= FLOOR)
     usable &= (found.classes >= 0) & (found.classes < len(labels))

@@ -32,7 +32,7 @@ def imagenet_labels() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Cut:
+class CentreCrop:
     """How a picture becomes what a classifier takes: resized, its middle cut out, normalised.
 
     Parameters
@@ -65,7 +65,7 @@ class Cut:
         return (self.resize, other) if size.width <= size.height else (other, self.resize)
 
 
-def cut_out(image: Image, how: Cut) -> tuple[NDArray[np.uint8], Rect]:
+def cut_out(image: Image, how: CentreCrop) -> tuple[NDArray[np.uint8], Rect]:
     """What a classifier sees of a picture: uint8 RGB (crop, crop, 3), and where that is in image pixels.
 
     Resized by Pillow, as the pipelines do that the published figures were measured with, so that the pixels are
@@ -85,7 +85,7 @@ def cut_out(image: Image, how: Cut) -> tuple[NDArray[np.uint8], Rect]:
     return np.ascontiguousarray(resized[y : y + how.crop, x : x + how.crop]), rect
 
 
-def _middle(pixels: NDArray[np.uint8], how: Cut) -> tuple[NDArray[np.uint8], int, int]:
+def _middle(pixels: NDArray[np.uint8], how: CentreCrop) -> tuple[NDArray[np.uint8], int, int]:
     """The picture, or the middle of a very oblong one, and its left and top."""
     height, width = pixels.shape[:2]
     longest = min(height, width) * MOST_OBLONG

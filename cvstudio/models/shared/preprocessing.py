@@ -44,7 +44,7 @@ class Preparation:
 
 
 @dataclass(frozen=True)
-class Placement:
+class InputPlacement:
     """Where a picture lies in an input: a place of the input is the picture's times `scale` plus `offset`, by x and y.
 
     Both count from outer corners, so that no half pixels are needed.
@@ -62,7 +62,7 @@ class Placement:
         return found.astype(np.float32)
 
 
-def fit(pixels: NDArray[np.uint8], how: Preparation) -> tuple[NDArray[np.uint8], Placement]:
+def fit(pixels: NDArray[np.uint8], how: Preparation) -> tuple[NDArray[np.uint8], InputPlacement]:
     """The picture at the size of the input.
 
     Parameters
@@ -96,7 +96,7 @@ def fit(pixels: NDArray[np.uint8], how: Preparation) -> tuple[NDArray[np.uint8],
     elif size != how.size:
         around = (top, high - size[1] - top, left, wide - size[0] - left)
         resized = cv2.copyMakeBorder(resized, *around, cv2.BORDER_CONSTANT, value=(how.fill,) * 3)
-    return np.asarray(resized, np.uint8), Placement(scale, (float(left), float(top)))
+    return np.asarray(resized, np.uint8), InputPlacement(scale, (float(left), float(top)))
 
 
 def to_input(pixels: NDArray[np.uint8], how: Preparation) -> NDArray[np.float32]:

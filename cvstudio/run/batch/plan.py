@@ -112,7 +112,7 @@ class BatchPlan:
 
 
 @dataclass(frozen=True)
-class Task:
+class BatchTask:
     """A file or folder to be done; `asked` where the user named it, `name` is what its outputs are called."""
 
     file: Path

@@ -12,7 +12,7 @@ from typing import IO, Any, Literal
 
 from cvstudio.exporters.base import Piece
 from cvstudio.foundation.atomic_files import atomic_path
-from cvstudio.foundation.closing import Closing
+from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.errors import UserError
 
 FORMAT = "cvstudio-batch"
@@ -55,7 +55,7 @@ class Outcome:
     resumed: bool = field(default=False, compare=False)
 
 
-class BatchQueue(Closing):
+class BatchQueue(Closeable):
     """Outcomes as lines of JSON behind one that holds the recipe. Each line is written at once, and whole or not at
     all: what a killed program left of one is cut off.
 

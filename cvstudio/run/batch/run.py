@@ -12,8 +12,8 @@ from cvstudio.foundation.atomic_files import atomic_path, clean_up
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.runtime.cpu_threads import cpu_streams
-from cvstudio.models.runtime.precision import Wanted
-from cvstudio.run.batch.plan import BatchPlan, Task, names_of
+from cvstudio.models.runtime.precision import RequestedPrecision
+from cvstudio.run.batch.plan import BatchPlan, BatchTask, names_of
 from cvstudio.run.batch.queue import BatchError, BatchQueue, Outcome, write_report
 from cvstudio.run.batch.sources import find_sources
 from cvstudio.run.batch.work import Workers, folder_of
@@ -72,7 +72,12 @@ class Batch:
     """
 
     def __init__(
-        self, plan: BatchPlan, *, device: str = "auto", precision: Wanted = "auto", streams: int | None = None
+        self,
+        plan: BatchPlan,
+        *,
+        device: str = "auto",
+        precision: RequestedPrecision = "auto",
+        streams: int | None = None,
     ) -> None:
         self.plan = plan
         self.restarted = False
@@ -111,7 +116,7 @@ class Batch:
                         clean_up(folder_of(plan.out, exporter))
             kept = {entry.file: entry.name for entry in done.entries.values() if entry.name}
             names = names_of([file for file, _ in found], kept)
-            tasks = [Task(file, name, asked) for (file, asked), name in zip(found, names, strict=True)]
+            tasks = [BatchTask(file, name, asked) for (file, asked), name in zip(found, names, strict=True)]
             yield from self._outcomes(tasks, done, progress)
             self._finish(tasks, done, progress)
 
@@ -135,7 +140,7 @@ class Batch:
                 write_recipe(self.plan.out / RECIPE, {**recipe, "precision": self._precision})
                 self._told = True
 
-    def _outcomes(self, tasks: list[Task], done: BatchQueue, progress: Progress) -> Iterator[Outcome]:
+    def _outcomes(self, tasks: list[BatchTask], done: BatchQueue, progress: Progress) -> Iterator[Outcome]:
         began = time.monotonic()
         outcomes: dict[str, Outcome] = {}
         streams = self._streams if self._streams is not None else self._usual_streams()
@@ -152,7 +157,7 @@ class Batch:
                 order = [str(task.file) for task in tasks]
                 write_report(self.plan.out / REPORT, [outcomes[file] for file in order if file in outcomes])
 
-    def _finish(self, tasks: list[Task], done: BatchQueue, progress: Progress) -> None:
+    def _finish(self, tasks: list[BatchTask], done: BatchQueue, progress: Progress) -> None:
         """Write what holds all files together."""
         out = self.plan.out
         files = [str(task.file) for task in tasks if done.is_done(str(task.file))]

@@ -19,7 +19,7 @@ from cvstudio.analyses.binding import Binding
 from cvstudio.data.samples import Image
 from cvstudio.exporters import Exporter, ExportItem, export
 from cvstudio.exporters.base import Piece, writing
-from cvstudio.foundation.closing import Closing
+from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.concurrency import fan_out
 from cvstudio.foundation.errors import BindingError, Cancelled, ExportError, ParamsError, UserError, WeightsError
 from cvstudio.foundation.progress import Progress
@@ -27,7 +27,7 @@ from cvstudio.media import Media, MediaKind, open_reader
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.reader_pool import sample_key
 from cvstudio.models.runtime.cpu_threads import share_cores
-from cvstudio.run.batch.plan import BatchPlan, Task
+from cvstudio.run.batch.plan import BatchPlan, BatchTask
 from cvstudio.run.batch.queue import BatchQueue, Outcome
 from cvstudio.run.batch.sources import identity_of, is_unchanged, kind_of, open_source
 from cvstudio.run.composition import Comparison, shown_frames
@@ -54,7 +54,7 @@ def folder_of(out: Path, exporter: Exporter) -> Path:
 class _Read:
     """A source that was recognised, and its picture where it has one."""
 
-    task: Task
+    task: BatchTask
     source: Binding
     sample: Any
     began: float
@@ -65,7 +65,7 @@ class _Read:
         return self.source if isinstance(self.source, Media) else None
 
 
-class Workers(Closing):
+class Workers(Closeable):
     """Runs tasks. Each network has a thread and a `Runner` of its own; what waits between threads is bounded.
 
     Parameters
@@ -78,7 +78,7 @@ class Workers(Closing):
     def __init__(
         self,
         plan: BatchPlan,
-        tasks: list[Task],
+        tasks: list[BatchTask],
         done: BatchQueue,
         *,
         runner: Callable[[], Runner],
@@ -146,7 +146,7 @@ class Workers(Closing):
                 self._ahead.append(self._decoders.submit(self._read, task))
             return self._ahead.popleft() if self._ahead else None
 
-    def _read(self, task: Task) -> _Read | Outcome:
+    def _read(self, task: BatchTask) -> _Read | Outcome:
         began = time.monotonic()
         try:
             before = self._before(task)
@@ -167,7 +167,7 @@ class Workers(Closing):
         except Exception as error:  # the batch goes on with the next file
             return self._failed(task, error, began)
 
-    def _before(self, task: Task) -> Outcome | None:
+    def _before(self, task: BatchTask) -> Outcome | None:
         """What became of the file before, where it is the same and its outputs are there."""
         entry = self._done.entries.get(str(task.file))
         if entry is None or entry.state != "done":
@@ -177,7 +177,7 @@ class Workers(Closing):
         there = all((self._plan.out / name).exists() for name in entry.outputs)
         return dataclasses.replace(entry, resumed=True) if there else None
 
-    def _open(self, task: Task) -> Binding | None:
+    def _open(self, task: BatchTask) -> Binding | None:
         """The recognised source; None for one that only lay beside the others."""
         slot = self._plan.instance.spec.main_slot
         try:
@@ -252,7 +252,7 @@ class Workers(Closing):
             self._stop.check()
         self._writers.submit(self._write, item, read, targets)
 
-    def _targets(self, task: Task, *, video: bool) -> list[tuple[Exporter, Path | None]]:
+    def _targets(self, task: BatchTask, *, video: bool) -> list[tuple[Exporter, Path | None]]:
         """The formats that take this file, each with where it goes; None for one that all files share."""
         found: list[tuple[Exporter, Path | None]] = []
         for exporter in self._plan.exporters:
@@ -330,7 +330,7 @@ class Workers(Closing):
         secs = time.monotonic() - read.began
         return Outcome(file, "done", read.task.name, identity_of(read.source), kind_of(read.source), "", outputs, secs)
 
-    def _failed(self, task: Task, error: Exception, began: float) -> Outcome:
+    def _failed(self, task: BatchTask, error: Exception, began: float) -> Outcome:
         cause = error.__cause__
         if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
             # Every other file would fail as well, after hours of work for nothing.

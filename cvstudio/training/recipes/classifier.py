@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cvstudio.training import RECIPES, Settings, Source, Task, TrainingRecipe
+from cvstudio.training import RECIPES, Settings, TrainingRecipe, TrainingSource, TrainingTask
 from cvstudio.training.base import Evaluation, LateEvaluation
 
 
-def _make(settings: Settings) -> Task:
+def _make(settings: Settings) -> TrainingTask:
     from cvstudio.training.classifier_task import ClassifierTask
 
     return ClassifierTask(settings)
@@ -41,10 +41,14 @@ RECIPES.register(
         summary="SqueezeNet is transferred to 60 kinds of things and teaches a small residual network.",
         model="residual-60",
         sources=(
-            Source("Tiny ImageNet, 60 of its 200 classes", "ImageNet terms: research and education only", "labels"),
-            Source("ImageNet, one photograph of each of 250 classes", "ImageNet terms", "distillation, other classes"),
-            Source("PASCAL VOC 2007, five classes", "VOC and Flickr terms", "distillation, without labels"),
-            Source("SqueezeNet 1.1 trained on ImageNet", "ImageNet terms for its data", "teacher"),
+            TrainingSource(
+                "Tiny ImageNet, 60 of its 200 classes", "ImageNet terms: research and education only", "labels"
+            ),
+            TrainingSource(
+                "ImageNet, one photograph of each of 250 classes", "ImageNet terms", "distillation, other classes"
+            ),
+            TrainingSource("PASCAL VOC 2007, five classes", "VOC and Flickr terms", "distillation, without labels"),
+            TrainingSource("SqueezeNet 1.1 trained on ImageNet", "ImageNet terms for its data", "teacher"),
         ),
         licence="ImageNet terms: non-commercial research and education",
         non_commercial=True,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cvstudio.training import RECIPES, Settings, Source, Task, TrainingRecipe
+from cvstudio.training import RECIPES, Settings, TrainingRecipe, TrainingSource, TrainingTask
 from cvstudio.training.base import Evaluation, LateEvaluation
 
 
-def _make(settings: Settings) -> Task:
+def _make(settings: Settings) -> TrainingTask:
     from cvstudio.training.detector_task import DetectorTask
 
     return DetectorTask(settings)
@@ -49,13 +49,15 @@ RECIPES.register(
         summary="The classifier's trunk learns boxes and masks from photographs, pseudo-labels and GrabCut.",
         model="pyramid-5",
         sources=(
-            Source("PASCAL VOC 2007, five classes", "VOC and Flickr terms", "boxes, masks by hand, masks by GrabCut"),
-            Source(
+            TrainingSource(
+                "PASCAL VOC 2007, five classes", "VOC and Flickr terms", "boxes, masks by hand, masks by GrabCut"
+            ),
+            TrainingSource(
                 "Tiny ImageNet, 60 of its 200 classes", "ImageNet terms: research and education only", "pseudo-labels"
             ),
-            Source("ImageNet, one photograph of each of 250 classes", "ImageNet terms", "pseudo-labels"),
-            Source("YOLOX-nano trained on COCO", "Apache-2.0; COCO terms for its data", "teacher"),
-            Source("The embedded classifier", "ImageNet terms", "trunk to start from"),
+            TrainingSource("ImageNet, one photograph of each of 250 classes", "ImageNet terms", "pseudo-labels"),
+            TrainingSource("YOLOX-nano trained on COCO", "Apache-2.0; COCO terms for its data", "teacher"),
+            TrainingSource("The embedded classifier", "ImageNet terms", "trunk to start from"),
         ),
         licence="VOC, Flickr and ImageNet terms: non-commercial research and education",
         non_commercial=True,

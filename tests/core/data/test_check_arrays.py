@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cvstudio.data.samples import check_arrays
+from cvstudio.data.geometry import check_arrays
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

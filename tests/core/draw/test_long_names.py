@@ -8,7 +8,7 @@ import pytest
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.data.samples import Image
 from cvstudio.draw import Look, render
-from cvstudio.results.classification import Labels
+from cvstudio.results.classification import Classification
 
 LONG = "a thing with a name that is far too long for any card on any picture of this size"
 
@@ -17,12 +17,12 @@ LONG = "a thing with a name that is far too long for any card on any picture of 
 def test_a_name_that_is_too_long_is_cut_short_and_the_card_stays(width: int) -> None:
     size = Size(width, 240)
     shares = np.array([0.75, 0.2], np.float32)
-    result = Labels(np.array([0, 1], np.int64), shares, (LONG, "dog"), size)
+    result = Classification(np.array([0, 1], np.int64), shares, (LONG, "dog"), size)
     grey = Image(np.full((240, width, 3), 200, np.uint8))
     picture = render(grey, [(result, Look())], View(Rect(0, 0, width, 240), 1.0))
     changed = np.flatnonzero((picture != 200).any(axis=(0, 2)))
     assert changed.size
     # It takes half of the picture at most, as any card does.
     assert changed[-1] <= 12 + width / 2
-    short = Labels(np.array([1], np.int64), shares[1:], (LONG, "dog"), size)
+    short = Classification(np.array([1], np.int64), shares[1:], (LONG, "dog"), size)
     assert (render(grey, [(short, Look())], View(Rect(0, 0, width, 240), 1.0)) != picture).any()

@@ -10,10 +10,10 @@ import trimesh
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import PointCloud, TriangleMesh
-from cvstudio.draw.mesh import FIELD_OF_VIEW_DEG, Camera, Preview
+from cvstudio.draw.mesh import FIELD_OF_VIEW_DEG, Preview, ViewCamera
 from cvstudio.media.thumbnails import FIT, fitted
 
-FRONT = Camera(np.eye(3))
+FRONT = ViewCamera(np.eye(3))
 BLACK = (0, 0, 0)
 
 
@@ -58,7 +58,7 @@ def red_dot(place: tuple[float, float, float]) -> PointCloud:
     return PointCloud(points, colours)
 
 
-def place_of_red(cloud: PointCloud, camera: Camera, **options: bool) -> tuple[float, float]:
+def place_of_red(cloud: PointCloud, camera: ViewCamera, **options: bool) -> tuple[float, float]:
     shown = Preview(cloud, **options).render(camera, Size(201, 201), background=BLACK).astype(int)
     rows, columns = np.nonzero(shown[..., 0] - shown[..., 1] > 50)
     return float(columns.mean()) - 100, 100 - float(rows.mean())

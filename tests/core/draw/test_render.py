@@ -8,7 +8,7 @@ from scipy import ndimage
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.data.samples import Image
 from cvstudio.draw import Emphasis, Look, Renderer, draw, render
-from cvstudio.draw._base_picture import Ground
+from cvstudio.draw._base_picture import BasePicture
 from cvstudio.draw.render import BACKGROUND
 from cvstudio.results.picture import Picture
 from cvstudio.results.spectrogram import Spectrogram
@@ -157,8 +157,8 @@ def test_an_unknown_result_is_named():
 
 def test_the_renderer_keeps_the_base_while_only_results_change(noise, detections, monkeypatch):
     calls = []
-    original = Ground.sample
-    monkeypatch.setattr(Ground, "sample", lambda *given: calls.append(given) or original(*given))
+    original = BasePicture.sample
+    monkeypatch.setattr(BasePicture, "sample", lambda *given: calls.append(given) or original(*given))
     renderer, view = Renderer(), View(Rect(3, 4, 200, 150), 0.8)
     found = detections()
     for count in range(1, 6):

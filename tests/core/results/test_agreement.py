@@ -14,7 +14,7 @@ from scipy import stats
 from sklearn.metrics import confusion_matrix, jaccard_score
 from torchvision.ops import box_iou
 
-from cvstudio.data.boxes import shares_of
+from cvstudio.data.boxes import pairwise_iou
 from cvstudio.data.geometry import Rect, Size
 from cvstudio.results.agreement import (
     BoxAgreement,
@@ -25,7 +25,7 @@ from cvstudio.results.agreement import (
     divergence_bits,
     match,
 )
-from cvstudio.results.classification import Labels, Logits
+from cvstudio.results.classification import Classification, Logits
 from cvstudio.results.detections import Detections
 from cvstudio.results.heat_map import HeatMap
 from cvstudio.results.result import agreement
@@ -68,7 +68,7 @@ def test_boxes_agree_as_worked_out_by_hand() -> None:
     )
     found = compare_boxes(left, right)
     assert found.pairs.tolist() == [[0, 0], [1, 1]]
-    assert found.shares == pytest.approx([8 / 12, 15 / 25])
+    assert found.pair_iou == pytest.approx([8 / 12, 15 / 25])
     assert found.renamed.tolist() == [[2, 2]]
     assert found.only_left.tolist() == [3, 4]
     assert found.only_right.tolist() == [3]
@@ -145,14 +145,14 @@ def test_shares_are_those_of_torchvision() -> None:
     corner = random.uniform(0, 90, (2, 30, 2))
     sets = np.concatenate((corner, corner + random.uniform(0, 40, (2, 30, 2))), axis=2).astype(np.float32)
     expected = box_iou(torch.from_numpy(sets[0]).double(), torch.from_numpy(sets[1]).double()).numpy()
-    assert shares_of(sets[0], sets[1]) == pytest.approx(expected, abs=1e-12)
-    assert shares_of(np.zeros((1, 4), np.float32), np.zeros((1, 4), np.float32)).tolist() == [[0.0]]
+    assert pairwise_iou(*(boxes.astype(np.float64) for boxes in sets[:2])) == pytest.approx(expected, abs=1e-12)
+    assert pairwise_iou(np.zeros((1, 4), np.float32), np.zeros((1, 4), np.float32)).tolist() == [[0.0]]
 
 
-def labels(names: list[str], probabilities: list[float]) -> Labels:
+def labels(names: list[str], probabilities: list[float]) -> Classification:
     known = ("a", "b", "c", "d", "e", "f")
     order = np.array([known.index(name) for name in names], np.int64)
-    return Labels(order, np.array(probabilities, np.float32), known, SIZE)
+    return Classification(order, np.array(probabilities, np.float32), known, SIZE)
 
 
 def test_guesses_agree_by_name_and_by_how_likely() -> None:

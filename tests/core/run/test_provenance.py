@@ -17,7 +17,7 @@ from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
 from cvstudio.models.runtime import openvino as engine
 from cvstudio.models.runtime import precision
-from cvstudio.models.runtime.precision import Precision, settle_exactly
+from cvstudio.models.runtime.precision import Precision, force_precision
 from cvstudio.run.batch import Batch, BatchPlan
 from cvstudio.run.export_items import ExportRequest, export_item
 from cvstudio.run.provenance import load_computed
@@ -69,7 +69,7 @@ def test_a_recipe_tells_device_precision_engine_and_layout(tmp_path, capsys):
     first = write(tmp_path)
     with Runner(device="cpu") as runner:
         runner.result(make_instance("detect", {"picture": sample_path("cat")}, model=MODEL))
-        way = runner.host.how(MODELS[MODEL])
+        way = runner.host.precision_of(MODELS[MODEL])
     assert way is not None
     assert first["computed"] == {
         "device": "cpu",
@@ -79,7 +79,10 @@ def test_a_recipe_tells_device_precision_engine_and_layout(tmp_path, capsys):
     }
     assert write(tmp_path, "--precision", "bfloat16", name="two")["computed"]["precision"] == "bfloat16"
     found = load_computed(tmp_path / "two.json.recipe.json")
-    assert (found.device, {name: way.dtype for name, way in found.ways.items()}) == ("cpu", {(MODEL, ""): "bfloat16"})
+    assert (found.device, {name: way.dtype for name, way in found.precisions.items()}) == (
+        "cpu",
+        {(MODEL, ""): "bfloat16"},
+    )
 
 
 @pytest.mark.parametrize("last", [True, False])
@@ -149,7 +152,7 @@ def test_an_engine_that_is_not_here(device, version, trunk, said, monkeypatch):
     if trunk:
         network.trunk = None
     monkeypatch.setattr("cvstudio.models.runtime.openvino.version", lambda: version)
-    assert settle_exactly(network, Precision("float32", False, engine="openvino"), Progress()) == said
+    assert force_precision(network, Precision("float32", False, engine="openvino"), Progress()) == said
     assert network.precision == Precision("float32", True)
 
 
@@ -169,7 +172,7 @@ def test_a_recipe_of_before_computes_as_it_did(tmp_path, capsys):
     del recipe["computed"]
     assert again(tmp_path, recipe)["computed"]["precision"] == "float32"
     path = tmp_path / "given.recipe.json"
-    assert load_computed(path).ways == {}
+    assert load_computed(path).precisions == {}
     assert load_recipe(path)[0].model == MODEL
 
 

@@ -279,7 +279,7 @@ def test_a_stacked_video_holds_every_layer_of_every_frame(count, tmp_path):
         walked = list(stacked_frames(runner, state.instances, Progress()))
         assert [round(frame.pts, 3) for frame, _ in walked] == [0.0, 0.1, 0.2, 0.3, 0.4]
         for frame, stack in walked:
-            assert [type(result).__name__ for result, _ in stack.layers] == ["Detections", "Labels"]
+            assert [type(result).__name__ for result, _ in stack.layers] == ["Detections", "Classification"]
             assert {result.source.pts for result, _ in stack.layers} == {frame.pts}
         item = ExportItem(media, None, None, {}, {}, frames=iter(walked))
         export(EXPORTERS["mp4"], tmp_path / "out.mp4", item, Progress())

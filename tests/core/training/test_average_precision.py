@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from cvstudio.training.average_precision import Boxes, average_precision, match
+from cvstudio.training.average_precision import ImageBoxes, average_precision, match
 
 
 def boxes(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -14,9 +14,9 @@ def boxes(rng: np.random.Generator, n: int) -> np.ndarray:
     return np.concatenate([corner, corner + rng.uniform(5, 40, (n, 2))], axis=1).astype(np.float32)
 
 
-def of(rows: np.ndarray, scores: list[float] | None = None, kinds: list[int] | None = None) -> Boxes:
+def of(rows: np.ndarray, scores: list[float] | None = None, kinds: list[int] | None = None) -> ImageBoxes:
     n = len(rows)
-    return Boxes(
+    return ImageBoxes(
         np.asarray(rows, np.float32).reshape(-1, 4),
         np.array(kinds if kinds is not None else [0] * n, np.int64),
         np.array(scores if scores is not None else [1.0] * n, np.float32),

@@ -7,7 +7,7 @@ import pytest
 
 from cvstudio.training import detector_views
 from cvstudio.training.augment import GREY
-from cvstudio.training.detector_data import Cut, Sample
+from cvstudio.training.detector_data import LabelledPicture, MaskCutOut
 
 SIZE = 160
 RED, BLUE = (250, 10, 10), (10, 10, 250)
@@ -15,13 +15,13 @@ BOXES = np.array([[30, 40, 60, 100], [150, 20, 190, 50]], np.float32)
 
 
 @pytest.fixture
-def sample() -> Sample:
+def sample() -> LabelledPicture:
     """Grey with a red upright thing of class 0, which has a mask, and a blue lying one of class 1."""
     pixels = np.full((120, 200, 3), GREY, np.uint8)
     for box, colour in zip(BOXES.astype(int), (RED, BLUE), strict=True):
         pixels[box[1] : box[3], box[0] : box[2]] = colour
-    mask = Cut(30, 40, np.ones((60, 30), np.uint8))
-    return Sample(
+    mask = MaskCutOut(30, 40, np.ones((60, 30), np.uint8))
+    return LabelledPicture(
         pixels,
         BOXES,
         np.array([0, 1]),
@@ -80,7 +80,7 @@ def test_zoom_keeps_masks_on_their_boxes(sample):
 
 
 def test_a_small_thing_is_not_enlarged_to_nothing_but_blur():
-    tiny = Sample(
+    tiny = LabelledPicture(
         np.full((100, 100, 3), GREY, np.uint8),
         np.array([[50, 50, 55, 56]], np.float32),
         np.array([0]),
@@ -95,6 +95,8 @@ def test_a_small_thing_is_not_enlarged_to_nothing_but_blur():
 
 
 def test_what_only_waits_to_be_ignored_is_not_zoomed_at(sample):
-    doubtful = Sample(sample.pixels, BOXES, sample.classes, np.zeros(2, np.float32), {}, np.zeros(2, np.float32))
+    doubtful = LabelledPicture(
+        sample.pixels, BOXES, sample.classes, np.zeros(2, np.float32), {}, np.zeros(2, np.float32)
+    )
     with pytest.raises(ValueError, match="found none"):
         detector_views.zoom(np.random.default_rng(0), doubtful, SIZE, 0)

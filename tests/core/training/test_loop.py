@@ -18,7 +18,7 @@ import torch
 from cvstudio.foundation.errors import Cancelled, UserError
 from cvstudio.foundation.progress import Progress
 from cvstudio.training import Settings, loop
-from cvstudio.training.base import Task
+from cvstudio.training.base import TrainingTask
 from cvstudio.training.loop import CHECKPOINT, CURVES, read_curves, train
 
 FIRST_STEPS = 3
@@ -75,7 +75,7 @@ def test_a_run_learns_and_returns_its_last_figures(fake, settings):
     assert measured["top-1"] == figures["top-1"]
 
 
-def saved_weights(task: Task, folder: Path) -> Path:
+def saved_weights(task: TrainingTask, folder: Path) -> Path:
     from safetensors.torch import save_file
 
     save_file(dict(task.tensors()), folder / "weights.safetensors")

@@ -20,12 +20,12 @@ from cvstudio.media.examples.files import sample_path
 from cvstudio.media.formats.simulated_camera import simulated_camera
 from cvstudio.results.detections import Detections
 from ui.control import playback as playback_module
-from ui.control.live_playback import AHEAD, REMEMBERED, Flight
+from ui.control.live_playback import AHEAD, REMEMBERED, FramesInFlight
 from ui.window.main_window import MainWindow
 
 
 def test_by_the_clock_the_newest_frame_is_asked_for_and_shown_first():
-    flight = Flight()
+    flight = FramesInFlight()
     for pts in (0.0, 0.1, 0.2):
         assert flight.add(pts)
     assert not flight.add(0.2)
@@ -39,7 +39,7 @@ def test_by_the_clock_the_newest_frame_is_asked_for_and_shown_first():
 
 
 def test_by_the_clock_a_frame_is_wanted_when_it_is_due():
-    flight = Flight()
+    flight = FramesInFlight()
     assert flight.wanted(0.0, 0.04) == 1
     flight.add(1.0)
     assert flight.wanted(1.02, 0.04) == 0
@@ -50,7 +50,7 @@ def test_by_the_clock_a_frame_is_wanted_when_it_is_due():
 
 
 def test_every_frame_is_shown_in_its_order_and_only_so_many_are_decoded_ahead():
-    flight = Flight()
+    flight = FramesInFlight()
     flight.every_frame = True
     assert flight.wanted(0.0, 0.04) == 1
     flight.add(0.0)

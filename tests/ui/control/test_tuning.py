@@ -10,7 +10,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from cvstudio.media.examples.files import sample_path
-from cvstudio.models.runtime.precision import UNMEASURED, Precision
+from cvstudio.models.runtime.precision import UNTUNED, Precision
 from cvstudio.results.detections import Detections
 from ui.control import tuning as measuring
 from ui.window.main_window import MainWindow
@@ -54,15 +54,15 @@ def test_what_is_shown_stays_and_what_comes_next_is_quicker(asked: list[str], wi
     controller, host = window.controller, window.controller.pipeline.host
     first = look_at(qtbot, window, "cat")
     spec = controller.session.state.instance.model_spec
-    assert host.how(spec) == UNMEASURED
-    qtbot.waitUntil(lambda: bool(asked) and not host.unmeasured, timeout=20000)
+    assert host.precision_of(spec) == UNTUNED
+    qtbot.waitUntil(lambda: bool(asked) and not host.untuned, timeout=20000)
     qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=20000)
     # A slider acts on what is there, in the way that it was made.
     controller.set_value("score", 0.9)
     qtbot.waitUntil(lambda: controller.current_result() is not first, timeout=5000)
-    assert host.how(spec) == UNMEASURED
+    assert host.precision_of(spec) == UNTUNED
     look_at(qtbot, window, "coffee")
-    qtbot.waitUntil(lambda: host.how(spec) == WAY, timeout=20000)
+    qtbot.waitUntil(lambda: host.precision_of(spec) == WAY, timeout=20000)
     window.show_panel("performance")
     panel = window.docks["performance"].widget()
     panel.refresh()

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.models.catalogue.columns import count_text, speed_text
-from cvstudio.models.catalogue.entries import Entry
+from cvstudio.models.catalogue.entries import CatalogueEntry
 from cvstudio.models.inspection.layers import Inspection
 from cvstudio.models.terms import Place
 from ui.base.icons import icon
@@ -49,7 +49,7 @@ class CatalogueCard(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.entry: Entry | None = None
+        self.entry: CatalogueEntry | None = None
         self._asked = ""
         self.use = QPushButton(self.tr("Use"))
         self.use.setObjectName("primary")
@@ -117,7 +117,7 @@ class CatalogueCard(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(300, 240)
 
-    def show_entry(self, entry: Entry | None) -> None:
+    def show_entry(self, entry: CatalogueEntry | None) -> None:
         """Show another model, or the same with other figures."""
         other = entry is None or self.entry is None or entry.key != self.entry.key
         fresh = other or (self.entry is not None and entry is not None and entry.terms != self.entry.terms)
@@ -161,7 +161,7 @@ class CatalogueCard(QWidget):
             *(label.text() for label in self._scroll.findChildren(QLabel)),
         ]
 
-    def _figures(self, entry: Entry) -> str:
+    def _figures(self, entry: CatalogueEntry) -> str:
         parts = []
         if entry.score is not None:
             parts.append(f"{entry.score[1]:.1f} % {entry.score[0]}")

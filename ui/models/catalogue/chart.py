@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QLabel, QToolTip, QVBoxLayout, QWidget
 from cvstudio.draw.palette import COLOURS, contrast
 from cvstudio.models.catalogue.chart import Bubble, Cost, bubbles
 from cvstudio.models.catalogue.columns import bytes_text, count_text, speed_text
-from cvstudio.models.catalogue.entries import Entry
+from cvstudio.models.catalogue.entries import CatalogueEntry
 from ui.base import theme
 from ui.base.translate import translated
 from ui.models.catalogue.labels import place_labels
@@ -75,8 +75,8 @@ class SummaryChart(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.bubbles: tuple[Bubble, ...] = ()
-        self.lacking: tuple[Entry, ...] = ()
-        self._entries: tuple[Entry, ...] = ()
+        self.lacking: tuple[CatalogueEntry, ...] = ()
+        self._entries: tuple[CatalogueEntry, ...] = ()
         self._metric, self._cost, self._key = "", Cost.MACS, ""
         self.legend = QLabel()
         self.legend.setObjectName("small")
@@ -120,7 +120,7 @@ class SummaryChart(QWidget):
         """What is shown against what."""
         return self.tr("{metric} against {cost}").format(metric=self._metric, cost=translated(self._cost.value).lower())
 
-    def show_entries(self, entries: Sequence[Entry], metric: str, cost: Cost) -> None:
+    def show_entries(self, entries: Sequence[CatalogueEntry], metric: str, cost: Cost) -> None:
         """Draw the models that have figures; the view stays where it is while the question does."""
         another = (metric, cost) != (self._metric, self._cost) or not self.bubbles
         before = {bubble.entry.key for bubble in self.bubbles}
@@ -273,7 +273,7 @@ class SummaryChart(QWidget):
             told.append(f'<span style="color:{grey}">●</span>&nbsp;{text}')
         self.legend.setText(" &nbsp; ".join(told))
 
-    def _tell_without(self, without: Sequence[Entry]) -> None:
+    def _tell_without(self, without: Sequence[CatalogueEntry]) -> None:
         names = " · ".join(entry.spec.title for entry in without)
         self.without.setVisible(bool(without))
         told = self.tr("Not measured here: {names}") if self._cost is Cost.MS else self.tr("No such figures: {names}")
@@ -334,7 +334,7 @@ def _thin(colour: QColor, width: float) -> QPen:
     return pen
 
 
-def facts_of(entry: Entry, metric: str) -> str:
+def facts_of(entry: CatalogueEntry, metric: str) -> str:
     """The figures of a model, a line each."""
     lines = [entry.spec.title]
     if metric in entry.scores:

@@ -26,8 +26,8 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.models import MODELS
 from cvstudio.models.catalogue.chart import Cost, metrics
-from cvstudio.models.catalogue.entries import Entry, Wanted, entry_of, families, task_title, tasks_of
-from cvstudio.models.inspection.layers import Layer
+from cvstudio.models.catalogue.entries import CatalogueEntry, CatalogueFilter, entry_of, families, task_title, tasks_of
+from cvstudio.models.inspection.layers import NetworkLayer
 from cvstudio.models.inspection.speed import known_speeds
 from cvstudio.models.inspection.text import field_text
 from cvstudio.models.terms import Place
@@ -70,7 +70,7 @@ class CatalogueContent(QWidget):
         super().__init__()
         self._controller = controller
         self._canvas = canvas
-        self.entries: tuple[Entry, ...] = ()
+        self.entries: tuple[CatalogueEntry, ...] = ()
         self._specs: tuple[Any, ...] = ()
         self.chart: SummaryChart | None = None
         self.mark: FieldMark | None = None
@@ -204,9 +204,9 @@ class CatalogueContent(QWidget):
         if self.isVisible() and tuple(MODELS) != self._specs:
             self.reload()
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> CatalogueFilter:
         """What search and filters ask for."""
-        return Wanted(
+        return CatalogueFilter(
             self.search.text(),
             self.task.currentData() or "",
             self.family.currentData() or "",
@@ -232,7 +232,7 @@ class CatalogueContent(QWidget):
         self.task.setCurrentIndex(max(0, self.task.findData(task)))
         self._show()
 
-    def shown(self) -> list[Entry]:
+    def shown(self) -> list[CatalogueEntry]:
         """The entries that search and filters leave."""
         wanted = self.wanted()
         return [entry for entry in self.entries if wanted.takes(entry)]
@@ -261,7 +261,7 @@ class CatalogueContent(QWidget):
         entry = next((item for item in self.entries if item.key == self._key()), None)
         self.card.show_entry(entry)
 
-    def _show_chart(self, found: Sequence[Entry]) -> None:
+    def _show_chart(self, found: Sequence[CatalogueEntry]) -> None:
         if self.chart is None:
             from ui.models.catalogue.chart import SummaryChart
 
@@ -329,7 +329,7 @@ class CatalogueContent(QWidget):
         if isinstance(self.window(), QDockWidget):
             self.window().hide()
 
-    def measure(self, entries: Sequence[Entry]) -> None:
+    def measure(self, entries: Sequence[CatalogueEntry]) -> None:
         """Time models on the accelerator's thread."""
         pipeline = self._controller.pipeline
         work = time_models([entry.spec for entry in entries], pipeline.host)
@@ -353,7 +353,7 @@ class CatalogueContent(QWidget):
         super().hideEvent(event)
         self._mark_layer(None, None)
 
-    def _mark_layer(self, entry: Entry | None, layer: Layer | None) -> None:
+    def _mark_layer(self, entry: CatalogueEntry | None, layer: NetworkLayer | None) -> None:
         """Draw what the chosen layer sees around the cursor on the picture."""
         field = layer.field if layer is not None else None
         if self.mark is None:
@@ -376,7 +376,7 @@ class CatalogueContent(QWidget):
         if self.mark is not None:
             self.mark.set_picture(sample.size if isinstance(sample, Image) else None)
 
-    def _ask_layers(self, entry: Entry) -> None:
+    def _ask_layers(self, entry: CatalogueEntry) -> None:
         self._controller.pipeline.submit(LANE, Job(LAYERS, "", read_layers(entry.spec)))
 
     def _job_event(self, event: Event) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from cvstudio.data.geometry import Rect, Size
 from cvstudio.models.inspection.field_on_picture import field_at
-from cvstudio.models.inspection.receptive_field import Field
+from cvstudio.models.inspection.receptive_field import ReceptiveField
 from ui.base import theme
 from ui.views.canvas import Canvas
 
@@ -22,7 +22,7 @@ class FieldMark(QWidget):
         super().__init__(canvas)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._canvas = canvas
-        self._field: Field | None = None
+        self._field: ReceptiveField | None = None
         self._input = (0, 0)
         self._cropped = False
         self._name = ""
@@ -33,7 +33,9 @@ class FieldMark(QWidget):
         canvas.left.connect(self._left)
         self.hide()
 
-    def show_field(self, name: str, field: Field | None, input_size: tuple[int, int], *, cropped: bool) -> None:
+    def show_field(
+        self, name: str, field: ReceptiveField | None, input_size: tuple[int, int], *, cropped: bool
+    ) -> None:
         """Show a layer's field from now on; None, or one that is not local, shows nothing."""
         self._name, self._field = name, field if field is not None and field.local else None
         self._input, self._cropped = input_size, cropped

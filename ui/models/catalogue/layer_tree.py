@@ -8,7 +8,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QStackedWidget, QTreeView, QVBoxLayout, QWidget
 
 from cvstudio.models.catalogue.columns import count_text
-from cvstudio.models.inspection.layers import Inspection, Layer
+from cvstudio.models.inspection.layers import Inspection, NetworkLayer
 from cvstudio.models.inspection.text import field_text, layer_sentence
 from ui.base import theme
 from ui.widgets.empty_state import EmptyState
@@ -27,10 +27,10 @@ class LayerModel(QAbstractItemModel):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._root: Layer | None = None
-        self._above: dict[int, tuple[Layer | None, int]] = {}
+        self._root: NetworkLayer | None = None
+        self._above: dict[int, tuple[NetworkLayer | None, int]] = {}
 
-    def set_root(self, root: Layer | None) -> None:
+    def set_root(self, root: NetworkLayer | None) -> None:
         """Show another network's layers."""
         self.beginResetModel()
         self._root = root
@@ -42,7 +42,7 @@ class LayerModel(QAbstractItemModel):
                     self._above[id(child)] = (layer, row)
         self.endResetModel()
 
-    def layer(self, index: Index) -> Layer | None:
+    def layer(self, index: Index) -> NetworkLayer | None:
         return index.internalPointer() if index.isValid() else None
 
     def index(self, row: int, column: int, parent: Index = NO_INDEX) -> QModelIndex:
@@ -78,7 +78,7 @@ class LayerModel(QAbstractItemModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            titles = (self.tr("Layer"), self.tr("Output"), self.tr("Params"), self.tr("MACs"), self.tr("Sees"))
+            titles = (self.tr("NetworkLayer"), self.tr("Output"), self.tr("Params"), self.tr("MACs"), self.tr("Sees"))
             return titles[section]
         if role == Qt.ItemDataRole.ToolTipRole and section == SEES:
             return self.tr("Receptive field in pixels of the input, height × width; + where gates see all of it")
@@ -101,7 +101,7 @@ class LayerModel(QAbstractItemModel):
             return theme.colour("quiet")
         return None
 
-    def _text(self, layer: Layer, column: int) -> str:
+    def _text(self, layer: NetworkLayer, column: int) -> str:
         if column == LAYER:
             return f"{layer.name}  {layer.kind}" if layer.name else layer.kind
         if column == OUTPUT:

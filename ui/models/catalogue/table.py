@@ -19,15 +19,15 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.models.catalogue.chart import metrics
-from cvstudio.models.catalogue.columns import COLUMNS, Column, ordered
-from cvstudio.models.catalogue.entries import Entry
+from cvstudio.models.catalogue.columns import COLUMNS, CatalogueColumn, ordered
+from cvstudio.models.catalogue.entries import CatalogueEntry
 from cvstudio.models.terms import Place
 from ui.base import theme
 from ui.base.icons import icon
 from ui.base.translate import translated
 
 ROW_HEIGHT = 26
-SHOWN: tuple[Column, ...] = tuple(column for column in COLUMNS if column.key != "key")
+SHOWN: tuple[CatalogueColumn, ...] = tuple(column for column in COLUMNS if column.key != "key")
 PLACE_ICONS = {
     Place.EMBEDDED: ("circle-check", "success"),
     Place.HERE: ("circle-check", "success"),
@@ -49,16 +49,16 @@ class CatalogueModel(QAbstractTableModel):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._given: tuple[Entry, ...] = ()
+        self._given: tuple[CatalogueEntry, ...] = ()
         self._metrics: tuple[str, ...] = ()
-        self._rows: list[Entry] = []
+        self._rows: list[CatalogueEntry] = []
         self._column, self._descending = -1, False
 
     @property
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[CatalogueEntry]:
         return self._rows
 
-    def set_entries(self, entries: Sequence[Entry]) -> None:
+    def set_entries(self, entries: Sequence[CatalogueEntry]) -> None:
         """Show others."""
         self._given = tuple(entries)
         self._metrics = metrics(self._given)
@@ -118,14 +118,14 @@ class CatalogueModel(QAbstractTableModel):
             return entry.terms.non_commercial
         return None
 
-    def _stands_out(self, entry: Entry, column: Column) -> bool:
+    def _stands_out(self, entry: CatalogueEntry, column: CatalogueColumn) -> bool:
         """Names, and scores that can be compared: one by a metric of its own steps back."""
         return column.key == "model" or (
             column.key == "score" and entry.score is not None and entry.score[0] in self._metrics
         )
 
     @staticmethod
-    def _told(entry: Entry, column: Column) -> str:
+    def _told(entry: CatalogueEntry, column: CatalogueColumn) -> str:
         if column.key == "model":
             place = translated(entry.terms.place.value)
             parts = (entry.spec.title, translated(entry.spec.summary), entry.spec.paper, place)
@@ -142,7 +142,7 @@ class CatalogueModel(QAbstractTableModel):
         return translated(column.text(entry))
 
 
-def _side(column: Column) -> Qt.AlignmentFlag:
+def _side(column: CatalogueColumn) -> Qt.AlignmentFlag:
     side = Qt.AlignmentFlag.AlignRight if column.number else Qt.AlignmentFlag.AlignLeft
     return side | Qt.AlignmentFlag.AlignVCenter
 
@@ -222,7 +222,7 @@ class CatalogueTable(QTableView):
     def sizeHint(self) -> QSize:
         return QSize(760, 480)
 
-    def set_entries(self, entries: Sequence[Entry]) -> None:
+    def set_entries(self, entries: Sequence[CatalogueEntry]) -> None:
         """Show others; the chosen one stays chosen where it is among them."""
         self._model.set_entries(entries)
 

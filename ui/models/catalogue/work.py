@@ -9,7 +9,7 @@ from typing import Any
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Work
 from cvstudio.foundation.progress import Progress
-from cvstudio.models.catalogue.entries import Entry, entries_of
+from cvstudio.models.catalogue.entries import CatalogueEntry, entries_of
 from cvstudio.models.inspection.layers import Inspection
 from cvstudio.models.inspection.speed import measuring
 from cvstudio.models.inspection.store import inspection_of, known_figures
@@ -25,7 +25,7 @@ ROWS, LAYERS, MEASURE = "catalogue rows", "catalogue layers", "catalogue measure
 class Rows:
     """All models with what is known of them."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[CatalogueEntry, ...]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Event, Job
-from cvstudio.models.custom.model import OwnModel
+from cvstudio.models.custom.model import CustomModel
 from cvstudio.models.custom.store import PREFIX, add, declaration_of, remove, save, spec_of
 from ui.base import theme
 from ui.base.icons import icon
@@ -75,7 +75,7 @@ class Preview(QWidget):
         painter.drawImage(place, self._image)
 
 
-class OwnModelDialog(QDialog):
+class CustomModelDialog(QDialog):
     """Not modal: the picture behind it can be changed while one tries."""
 
     def __init__(self, parent: QWidget, controller: Controller, path: Path) -> None:
@@ -199,7 +199,7 @@ class OwnModelDialog(QDialog):
         if model is not None:
             self._soon.start()
 
-    def _model(self) -> OwnModel | None:
+    def _model(self) -> CustomModel | None:
         try:
             return self.form.model()
         except UserError as error:

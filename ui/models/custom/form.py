@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from cvstudio.models import models_for
 from cvstudio.models.custom.declaration import MARK, VERSION, from_mapping
 from cvstudio.models.custom.decoders import DECODERS, readable_tasks
-from cvstudio.models.custom.model import OwnModel
+from cvstudio.models.custom.model import CustomModel
 from cvstudio.models.shared.imagenet import MEAN, STD
 from ui.base.translate import translated
 from ui.models.custom.fields import Choice, LabelsField, Numbers
@@ -48,7 +48,7 @@ class OwnModelForm(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._model: OwnModel | None = None
+        self._model: CustomModel | None = None
         self._filling = False
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 8, 0)
@@ -205,7 +205,7 @@ class OwnModelForm(QWidget):
 
     # Content --------------------------------------------------------------------------------------------------------
 
-    def show_model(self, model: OwnModel) -> None:
+    def show_model(self, model: CustomModel) -> None:
         """Fill in a declaration, without a signal."""
         self._filling = True
         self._model = model
@@ -235,7 +235,7 @@ class OwnModelForm(QWidget):
         self._filling = False
         self._arrange()
 
-    def model(self) -> OwnModel:
+    def model(self) -> CustomModel:
         """The declaration that stands in the form. Raises OwnModelError with one sentence."""
         assert self._model is not None
         before = self._model

@@ -23,7 +23,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.models import ModelSpec
 from cvstudio.models.custom.declaration import SUFFIXES, declaration_path, read_declaration
 from cvstudio.models.custom.inference import is_program
-from cvstudio.models.custom.model import OwnModel
+from cvstudio.models.custom.model import CustomModel
 from ui.views.result_rows import named_fractions
 
 TOLD = 3
@@ -34,7 +34,7 @@ TOLD = 3
 class Declared:
     """What is known of a file: its declaration, whether that was guessed, and whether the file is a program."""
 
-    model: OwnModel
+    model: CustomModel
     guessed: bool
     program: bool
 
@@ -67,14 +67,14 @@ def refusing(work: Iterator[Any]) -> Iterator[Any]:
 
 def declare(path: Path, progress: Progress) -> Iterator[Declared]:
     """The declaration of a file, its own or guessed. Raises OwnModelError."""
-    from cvstudio.models.custom.infer_declaration import guess
+    from cvstudio.models.custom.infer_declaration import infer_declaration
 
     declaration = path if path.suffix.lower() in SUFFIXES else declaration_path(path)
-    model = read_declaration(declaration) if declaration is not None else guess(path, progress)
+    model = read_declaration(declaration) if declaration is not None else infer_declaration(path, progress)
     yield Declared(model, guessed=declaration is None, program=is_program(model.file))
 
 
-def attempt(model: OwnModel, spec: ModelSpec, image: Image, size: Size, progress: Progress) -> Iterator[Tried]:
+def attempt(model: CustomModel, spec: ModelSpec, image: Image, size: Size, progress: Progress) -> Iterator[Tried]:
     """What `model` finds on `image`, drawn to fit into `size`, with the usual parameters of its analysis.
 
     Raises

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QScrollArea, QSizePolicy, QWidget
 
 from cvstudio.draw.classification import UNKNOWN, rows_of
 from cvstudio.draw.palette import class_colour
-from cvstudio.results.classification import Labels
+from cvstudio.results.classification import Classification
 from ui.base import theme
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
 
@@ -18,14 +18,14 @@ NUMBER_WIDTH = 56
 
 
 class Guesses(QWidget):
-    """The rows of a `Labels`: name, probability, and a bar; guesses under an unknown are quiet."""
+    """The rows of a `Classification`: name, probability, and a bar; guesses under an unknown are quiet."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._result: Labels | None = None
+        self._result: Classification | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
-    def set_labels(self, result: Labels | None) -> None:
+    def set_labels(self, result: Classification | None) -> None:
         self._result = result
         self.setAccessibleName(", ".join(self.texts()))
         # Where there is less room than rows, they are scrolled.
@@ -67,7 +67,7 @@ class Guesses(QWidget):
 
 
 class GuessesView(QScrollArea):
-    """The rows of a `Labels`, scrolled where there is less room."""
+    """The rows of a `Classification`, scrolled where there is less room."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,10 +77,10 @@ class GuessesView(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(self.guesses)
 
-    def show_result(self, result: Labels, pointed: int | None) -> str:
+    def show_result(self, result: Classification, pointed: int | None) -> str:
         """Show `result`; its name is the headline."""
         self.guesses.set_labels(result)
         return self.tr("unknown") if result.unknown else result.label(0)
 
 
-RESULT_VIEWS.register(ResultViewSpec(Labels, GuessesView))
+RESULT_VIEWS.register(ResultViewSpec(Classification, GuessesView))

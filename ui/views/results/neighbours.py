@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout,
 
 from cvstudio.draw.neighbours import distance_text, filling
 from cvstudio.media.examples.files import sample_path
-from cvstudio.results.classification import Labels
+from cvstudio.results.classification import Classification
 from cvstudio.results.neighbours import Neighbours
 from ui.views.results.classification import Guesses
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
@@ -102,7 +102,7 @@ class NeighboursView(QWidget):
             self.list.setCurrentRow(row)
 
 
-def _likeliest(votes: Labels | None) -> Labels | None:
+def _likeliest(votes: Classification | None) -> Classification | None:
     if votes is None:
         return None
     return dataclasses.replace(

@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from cvstudio.data.boxes import overlaps
+from cvstudio.data.boxes import iou_with
 from cvstudio.results.proposals import Proposals
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
 from ui.widgets.rows_table import Cell, Line, RowsTable
@@ -59,7 +59,7 @@ class InsideView(QWidget):
         self.regions.set_lines(_region_lines(result))
         self.regions.set_selected(() if pointed is None else (pointed,))
         name = self.tr("{count} proposals") if result.two_stages else self.tr("{count} best places")
-        return name.format(count=f"{len(result.before):,}")
+        return name.format(count=f"{len(result.proposal_boxes):,}")
 
 
 def _level_lines(result: Proposals) -> list[Line]:
@@ -82,11 +82,11 @@ def _level_lines(result: Proposals) -> list[Line]:
 def _region_lines(result: Proposals) -> list[Line]:
     lines = []
     for row in result.regions().tolist():
-        share = float(overlaps(result.before[row], result.after[row : row + 1])[0])
+        share = float(iou_with(result.proposal_boxes[row], result.refined_boxes[row : row + 1])[0])
         name = result.label(row)
         cells = (
             Cell(name, label=name),
-            Cell(f"{result.promise[row]:.2f}"),
+            Cell(f"{result.objectness[row]:.2f}"),
             Cell(f"{result.scores[row]:.2f}"),
             Cell(f"{share:.2f}", share),
         )

@@ -85,7 +85,7 @@ class SuppressionView(QWidget):
         name, score = found.label(pairs.taken), f"{found.scores[pairs.taken]:.2f}"
         if not result.dropping:
             return self.tr("Take the best that is left: {name} {score}.").format(name=name, score=score)
-        gone, stay = int(pairs.dropped.sum()), int((~pairs.dropped).sum())
+        gone, stay = int(pairs.suppressed.sum()), int((~pairs.suppressed).sum())
         text = self.tr("Drop what shares more than {iou} with {name} {score}: {gone} go, {stay} overlap less and stay.")
         said = text.format(iou=f"{result.iou:.2f}", name=name, score=score, gone=gone, stay=stay)
         if result.ended:
@@ -106,7 +106,7 @@ class SuppressionView(QWidget):
             return [
                 self._line(result, row, f"{share:.2f}", share, "dropped" if gone else "stays")
                 for row, share, gone in list(
-                    zip(pairs.rows.tolist(), pairs.shares.tolist(), pairs.dropped.tolist(), strict=True)
+                    zip(pairs.rows.tolist(), pairs.iou.tolist(), pairs.suppressed.tolist(), strict=True)
                 )[:MOST]
             ]
         rows = range(len(found)) if pairs is None else [pairs.taken, *result.waiting().tolist()]

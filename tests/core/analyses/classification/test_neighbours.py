@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from torch import nn
 
 from cvstudio.analyses.classification._features import by_network, by_pixels, fingerprint, pixel_features, unit_length
-from cvstudio.analyses.classification._nearest import BY_DISTANCE, EQUAL, distances_to, nearest, shares
+from cvstudio.analyses.classification._nearest import BY_DISTANCE, EQUAL, distances_to, nearest, vote_fractions
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Image
 from cvstudio.models import MODELS
@@ -67,7 +67,7 @@ def test_the_vote_is_that_of_scikit_learn(metric: str, weighting: str, k: int) -
         rows = nearest(away, k)
         # Of a vector and itself, rounding leaves about 1e-7 of the cosine, by which scikit-learn divides.
         near = away[rows] if away[rows[0]] > 1e-5 else np.where(np.arange(k) == 0, np.float32(0), away[rows])
-        found = shares(near, CLASSES[rows], 5, weighting)
+        found = vote_fractions(near, CLASSES[rows], 5, weighting)
         expected = reference.predict_proba(query[None])[0]
         np.testing.assert_allclose(found, expected, atol=1e-4)
         assert found.argmax() == reference.predict(query[None])[0] or np.ptp(np.sort(expected)[-2:]) < 1e-6
@@ -81,9 +81,9 @@ def test_equal_distances_keep_the_order_of_the_folder() -> None:
 
 def test_what_has_no_class_has_no_vote() -> None:
     away = np.array([0.1, 0.2, 0.4], np.float32)
-    assert shares(away, np.array([-1, 1, 1]), 2, EQUAL).tolist() == [0, 1]
-    assert shares(away, np.array([-1, -1, -1]), 2, EQUAL).tolist() == [0, 0]
-    assert shares(away, np.array([-1, 0, 1]), 2, BY_DISTANCE) == pytest.approx([2 / 3, 1 / 3])
+    assert vote_fractions(away, np.array([-1, 1, 1]), 2, EQUAL).tolist() == [0, 1]
+    assert vote_fractions(away, np.array([-1, -1, -1]), 2, EQUAL).tolist() == [0, 0]
+    assert vote_fractions(away, np.array([-1, 0, 1]), 2, BY_DISTANCE) == pytest.approx([2 / 3, 1 / 3])
 
 
 def test_a_vector_of_zeros_is_far_from_everything_by_the_cosine() -> None:

@@ -31,7 +31,7 @@ from cvstudio.foundation.errors import BindingError, MediaError, ParamsError
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind
-from cvstudio.results.picture import LightPicture, Picture
+from cvstudio.results.picture import LinearPicture, Picture
 
 WIDTH, HEIGHT = 173, 121
 
@@ -370,7 +370,7 @@ def test_an_export_of_a_refocused_hdr_has_the_exposure(hdr, depth, tmp_path):
 
 def test_a_picture_of_light_says_what_it_expects():
     with pytest.raises(ValueError, match=r"expected float32 \(2, 3, 3\), found float64 \(2, 3, 3\)"):
-        LightPicture(np.zeros((2, 3, 3), np.uint8), Rect(0, 0, 3, 2), 1.0, Size(3, 2), light=np.zeros((2, 3, 3)))
+        LinearPicture(np.zeros((2, 3, 3), np.uint8), Rect(0, 0, 3, 2), 1.0, Size(3, 2), light=np.zeros((2, 3, 3)))
 
 
 def test_values_are_checked_by_the_declaration():

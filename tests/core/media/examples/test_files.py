@@ -19,7 +19,7 @@ from cvstudio.media.examples import clip, still_life
 from cvstudio.media.examples import files as samples
 from cvstudio.media.examples.files import SAMPLES, sample, sample_path
 from cvstudio.media.examples.geometry import Box, Plane, Sphere
-from cvstudio.media.examples.still_life import CAMERA, SURFACES, Camera
+from cvstudio.media.examples.still_life import CAMERA, SURFACES, SceneCamera
 
 KEYS = ("astronaut", "cat", "coffee", "scene", "scene-depth", "clip", "dialogue", "voice-a", "voice-b")
 
@@ -205,7 +205,7 @@ def test_the_picture_fits_the_depth_and_is_well_exposed(depth_mm: NDArray[np.uin
 
 
 def test_rendering_is_the_same_on_every_run() -> None:
-    camera = Camera(Size(200, 133), 185.0)
+    camera = SceneCamera(Size(200, 133), 185.0)
     first, second = still_life.render_picture(camera=camera), still_life.render_picture(camera=camera)
     assert (first == second).all()
     assert (still_life.render_depth(camera) == still_life.render_depth(camera)).all()

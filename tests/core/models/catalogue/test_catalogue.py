@@ -10,7 +10,14 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.models.catalogue.chart import Cost, bubbles, cost_of, metrics
 from cvstudio.models.catalogue.columns import BY_KEY, COLUMNS, ColumnError, columns_of, count_text, ordered
-from cvstudio.models.catalogue.entries import Entry, Wanted, entries_of, families, licence_kind, tasks_of
+from cvstudio.models.catalogue.entries import (
+    CatalogueEntry,
+    CatalogueFilter,
+    entries_of,
+    families,
+    licence_kind,
+    tasks_of,
+)
 from cvstudio.models.inspection.speed import Speed, SpeedError, known_speeds, measure, speed_key
 from cvstudio.models.inspection.store import Figures
 from cvstudio.models.runtime.host import Host
@@ -20,24 +27,24 @@ from cvstudio.weights.store import cached_path, hub_folder
 
 
 @pytest.fixture
-def entries() -> tuple[Entry, ...]:
+def entries() -> tuple[CatalogueEntry, ...]:
     return entries_of(MODELS)
 
 
-def of(entries: tuple[Entry, ...], key: str) -> Entry:
+def of(entries: tuple[CatalogueEntry, ...], key: str) -> CatalogueEntry:
     return next(entry for entry in entries if entry.key == key)
 
 
 def toy(
     key: str, *, score: float | None = None, macs: int = 0, size: int = 0, family: str = "Toys", ms: float = 0
-) -> Entry:
+) -> CatalogueEntry:
     weights = Weights("w", f"{key}.pth", f"http://x/{key}.pth", "0" * 64, size, "MIT", "toys")
     if score is not None:
         weights = dataclasses.replace(weights, scores={"box mAP": score})
     spec = ModelSpec(key, key.title(), "detect", family, "Toy paper", 2020, lambda *_: None, weights=(weights,))
     figures = Figures(macs // 100, macs, (8, 8)) if macs else None
     speed = Speed(ms, "network") if ms else None
-    return Entry(spec, Terms("MIT", False, size, Place.ABSENT), figures, speed)
+    return CatalogueEntry(spec, Terms("MIT", False, size, Place.ABSENT), figures, speed)
 
 
 def test_every_model_is_a_row_with_what_it_states(entries):
@@ -53,7 +60,7 @@ def test_every_model_is_a_row_with_what_it_states(entries):
             assert (column.value(entry) is None) <= (column.text(entry) == ""), column.key
 
 
-def placed(entry: Entry, place: Place, task: str = "detect") -> Entry:
+def placed(entry: CatalogueEntry, place: Place, task: str = "detect") -> CatalogueEntry:
     spec = dataclasses.replace(entry.spec, task=task)
     return dataclasses.replace(entry, spec=spec, terms=dataclasses.replace(entry.terms, place=place))
 
@@ -123,15 +130,15 @@ def test_the_status_follows_the_disk_with_one_look_for_each_model(entries, monke
 @pytest.mark.parametrize(
     ("wanted", "keys"),
     [
-        (Wanted("yolox nano"), {"yolox-nano"}),
-        (Wanted("FOCAL loss"), {"retinanet", "retinanet-v2"}),
-        (Wanted("ren 2015 mobile"), {"faster-rcnn-mobile", "faster-rcnn-mobile-320"}),
-        (Wanted(task="classify", family="Residual"), {"residual-60"}),
-        (Wanted(place=Place.EMBEDDED), {"residual-60", "pyramid-5"}),
-        (Wanted(licence="non-commercial"), {"residual-60", "pyramid-5"}),
-        (Wanted("hog", licence="library"), {"hog"}),
-        (Wanted("hog", licence="free"), set()),
-        (Wanted("no such thing"), set()),
+        (CatalogueFilter("yolox nano"), {"yolox-nano"}),
+        (CatalogueFilter("FOCAL loss"), {"retinanet", "retinanet-v2"}),
+        (CatalogueFilter("ren 2015 mobile"), {"faster-rcnn-mobile", "faster-rcnn-mobile-320"}),
+        (CatalogueFilter(task="classify", family="Residual"), {"residual-60"}),
+        (CatalogueFilter(place=Place.EMBEDDED), {"residual-60", "pyramid-5"}),
+        (CatalogueFilter(licence="non-commercial"), {"residual-60", "pyramid-5"}),
+        (CatalogueFilter("hog", licence="library"), {"hog"}),
+        (CatalogueFilter("hog", licence="free"), set()),
+        (CatalogueFilter("no such thing"), set()),
     ],
 )
 def test_search_and_filters(entries, wanted, keys):

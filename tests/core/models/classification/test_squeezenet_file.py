@@ -110,7 +110,7 @@ def test_class_maps_are_cam_without_weights(checkpoint: Path, dog: Path) -> None
     network = MODELS[KEY].load("cpu", checkpoint)
     assert network.class_weights() is None
     heat = cvstudio.run("grad-cam", dog, model=KEY, weights=checkpoint)
-    x, _ = network.seen(image_of(dog))
+    x, _ = network.preprocess(image_of(dog))
     with torch.inference_mode():
         maps = network.model.classifier[:3](network.model.features(x))[0]
     number = network.labels.index(heat.label)
@@ -131,7 +131,7 @@ def test_a_wrong_class_is_answered_with_the_nearest(checkpoint: Path, dog: Path)
 
 def test_features_are_what_the_last_layer_takes(checkpoint: Path, dog: Path) -> None:
     network = MODELS[KEY].load("cpu", checkpoint)
-    x, _ = network.seen(image_of(dog))
+    x, _ = network.preprocess(image_of(dog))
     with torch.inference_mode():
         expected = network.model.features(x).mean(dim=(2, 3)).numpy()
     np.testing.assert_allclose(network.features([image_of(dog)]), expected, atol=1e-5)

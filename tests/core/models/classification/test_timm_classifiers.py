@@ -31,7 +31,7 @@ from cvstudio.media.reader_pool import Readers
 from cvstudio.models import MODELS
 from cvstudio.models.catalogue.identify import identify
 from cvstudio.models.classification.timm_classifiers import TITLES, choose, generate, list_path, read_list, spec_of
-from cvstudio.models.classification.timm_listing import Entry, describe, entries, matching, names_of_classes
+from cvstudio.models.classification.timm_listing import TimmEntry, describe, entries, matching, names_of_classes
 from cvstudio.weights.store import WeightsNeededError
 
 SMALL = (
@@ -72,7 +72,7 @@ def test_the_usual_ones_are_what_timm_tells() -> None:
 def test_the_list_holds_classifiers_only_and_is_searched_word_by_word() -> None:
     known = {entry.name: entry for entry in entries()}
     assert len(known) > 1200
-    assert known["seresnet50.a1_in1k"] == Entry("seresnet50.a1_in1k", "resnet", "apache-2.0", 1000, 224)
+    assert known["seresnet50.a1_in1k"] == TimmEntry("seresnet50.a1_in1k", "resnet", "apache-2.0", 1000, 224)
     # The tower of a CLIP gives an embedding, and names nothing.
     assert "vit_base_patch16_clip_224.openai" not in known
     found = matching(entries(), "senet 224px")

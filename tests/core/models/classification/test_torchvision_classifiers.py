@@ -24,7 +24,7 @@ from cvstudio.models.classification._classifier import PhotoClassifier
 from cvstudio.models.classification._classifier_layers import layers_of
 from cvstudio.models.classification._torchvision_table import build, generate, table
 from cvstudio.models.classification.torchvision_classifiers import FAMILIES, adapted
-from cvstudio.models.shared.imagenet import Cut, cut_out, imagenet_labels
+from cvstudio.models.shared.imagenet import CentreCrop, cut_out, imagenet_labels
 
 PHOTOS = ("cat", "coffee", "astronaut")
 SMALL = (
@@ -114,20 +114,20 @@ def test_what_is_seen_is_what_torchvisions_own_transforms_make(key: str, photo: 
     image = read(sample_path(photo))
     by_url = {entry.url: entry for entry in tv.get_model_weights(table()[key].builder)}
     expected = by_url[MODELS[key].weights[0].url].transforms()(PIL.Image.fromarray(np.array(image.rgb8)))
-    seen, _ = network.seen(image)
+    seen, _ = network.preprocess(image)
     np.testing.assert_allclose(seen[0].numpy(), expected.numpy(), atol=1e-6)
 
 
 def test_where_the_cut_lies_in_the_picture() -> None:
     # 300 x 600: the shorter side becomes 256 and 224 of it are kept, so 300 * 224 / 256 pixels, in the middle.
-    pixels, rect = cut_out(Image(np.zeros((300, 600, 3), np.uint8)), Cut(256, 224))
+    pixels, rect = cut_out(Image(np.zeros((300, 600, 3), np.uint8)), CentreCrop(256, 224))
     assert pixels.shape == (224, 224, 3)
     assert (rect.x, rect.y, rect.width, rect.height) == pytest.approx((168.75, 18.75, 262.5, 262.5))
 
 
 @pytest.mark.parametrize("shape", [(4, 100_000, 3), (100_000, 4, 3), (1, 1, 3)])
 def test_pictures_of_any_shape_are_seen(shape: tuple[int, int, int]) -> None:
-    pixels, rect = cut_out(Image(np.full(shape, 90, np.uint8)), Cut(256, 224))
+    pixels, rect = cut_out(Image(np.full(shape, 90, np.uint8)), CentreCrop(256, 224))
     assert pixels.shape == (224, 224, 3)
     assert (pixels == 90).all()
     assert rect.x >= 0
@@ -191,7 +191,7 @@ def test_a_state_dict_of_torchvisions_own_network_loads(key: str, tmp_path: Path
     torch.save(model.state_dict(), tmp_path / "published.pth")
     network = MODELS[key].load("cpu", tmp_path / "published.pth")
     image = read(sample_path("coffee"))
-    x, _ = network.seen(image)
+    x, _ = network.preprocess(image)
     with torch.inference_mode():
         expected = model(x)[0].numpy()
     np.testing.assert_allclose(network.predict(image, None, Progress()).values, expected, atol=1e-4)

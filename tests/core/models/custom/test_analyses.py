@@ -23,7 +23,7 @@ from cvstudio.exporters import EXPORTERS, export, exporters_for, recipe_path
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.custom.store import add
-from cvstudio.results.keypoints import Landmarks
+from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.segmentation import ClassMaps, Segmentation
 from cvstudio.run.export_items import ExportRequest, export_item
 from cvstudio.run.recipe import load_recipe
@@ -69,8 +69,8 @@ def test_regions_are_where_the_colours_are(thirds: Path, segmenter: str) -> None
     for number in range(3):
         # Away from the edges, between which the input of 64 pixels has blurred.
         assert (result.classes[:, number * 64 + 12 : number * 64 + 52] == number).all()
-    assert [number for number, _ in result.shares()] != []
-    assert sum(share for _, share in result.shares()) == pytest.approx(1)
+    assert [number for number, _ in result.area_fractions()] != []
+    assert sum(share for _, share in result.area_fractions()) == pytest.approx(1)
 
 
 def test_what_the_network_is_not_sure_of_stays_empty_and_classes_can_be_chosen(thirds: Path, segmenter: str) -> None:
@@ -154,7 +154,7 @@ def test_a_class_mask_is_read_back_as_numbers(thirds: Path, segmenter: str, tmp_
 
 def test_points_are_drawn_where_they_are_and_only_the_believed_ones(thirds: Path, pointer: str) -> None:
     item = run("keypoints", thirds, pointer)
-    result: Landmarks = item.result
+    result: Keypoints = item.result
     assert result.threshold == 0.3
     assert result.believed().tolist() == [[True, True, False]]
     bare = item.base.rgb8

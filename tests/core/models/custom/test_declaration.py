@@ -8,7 +8,7 @@ import yaml
 
 from cvstudio.foundation.errors import OwnModelError
 from cvstudio.models.custom.declaration import from_mapping, read_declaration, slug, to_mapping, write_declaration
-from cvstudio.models.custom.model import OwnModel
+from cvstudio.models.custom.model import CustomModel
 from cvstudio.models.shared.preprocessing import Preparation
 
 PLAIN: dict[str, Any] = {
@@ -21,7 +21,7 @@ PLAIN: dict[str, Any] = {
 }
 
 
-def read(tmp_path: Path, **changed: Any) -> OwnModel:
+def read(tmp_path: Path, **changed: Any) -> CustomModel:
     values = {name: value for name, value in {**PLAIN, **changed}.items() if value is not None}
     return from_mapping(values, tmp_path, "net.yaml")
 

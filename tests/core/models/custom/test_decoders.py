@@ -10,15 +10,15 @@ import pytest
 from cvstudio.data.geometry import Size
 from cvstudio.foundation.errors import OwnModelError
 from cvstudio.models.custom.decoders import DECODERS, decode
-from cvstudio.models.custom.model import OwnModel
-from cvstudio.models.shared.candidates import FLOOR, Found, to_detections
-from cvstudio.models.shared.preprocessing import Placement, Preparation
+from cvstudio.models.custom.model import CustomModel
+from cvstudio.models.shared.candidates import FLOOR, RawBoxes, to_detections
+from cvstudio.models.shared.preprocessing import InputPlacement, Preparation
 from cvstudio.models.spec import MAX_CANDIDATES
 
-DETECTOR = OwnModel(Path("net.onnx"), "detect", "yolov5", Preparation((64, 64)), ("cat", "dog"), "net", "Net")
+DETECTOR = CustomModel(Path("net.onnx"), "detect", "yolov5", Preparation((64, 64)), ("cat", "dog"), "net", "Net")
 
 
-def model(decoder: str, **more: Any) -> OwnModel:
+def model(decoder: str, **more: Any) -> CustomModel:
     return dataclasses.replace(DETECTOR, decoder=decoder, task=DECODERS[decoder].task, **more)
 
 
@@ -26,7 +26,7 @@ def f32(*values: Any) -> np.ndarray:
     return np.array(values, np.float32)
 
 
-def rows(found: Found) -> list[tuple[list[float], float, int]]:
+def rows(found: RawBoxes) -> list[tuple[list[float], float, int]]:
     order = np.argsort(-found.scores, kind="stable")
     return [
         (found.boxes[row].tolist(), pytest.approx(float(found.scores[row]), abs=1e-6), int(found.classes[row]))
@@ -136,7 +136,10 @@ def test_candidates_are_the_best_and_lie_on_the_picture() -> None:
     boxes = np.tile(f32(-20, 0, 900, 30), (n, 1))
     boxes[-1] = np.nan
     found = to_detections(
-        Found(boxes, scores, np.zeros(n, np.int64)), Placement((0.5, 0.5), (0.0, 10.0)), ("cat",), Size(200, 100)
+        RawBoxes(boxes, scores, np.zeros(n, np.int64)),
+        InputPlacement((0.5, 0.5), (0.0, 10.0)),
+        ("cat",),
+        Size(200, 100),
     )
     assert len(found) <= MAX_CANDIDATES
     assert found.scores[0] == scores[-2]

@@ -11,7 +11,7 @@ from onnx import TensorProto
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import OwnModelError
 from cvstudio.foundation.progress import Progress
-from cvstudio.models.custom.infer_declaration import guess
+from cvstudio.models.custom.infer_declaration import infer_declaration
 from cvstudio.models.custom.networks import load
 
 CELLS = 16 * 16 + 8 * 8 + 4 * 4
@@ -43,7 +43,7 @@ def zeros(*shape: int, kind: Any = np.float32) -> np.ndarray:
 def test_the_form_is_told_by_the_shapes(
     outputs: dict[str, np.ndarray], task: str, decoder: str, count: int, constant: Callable[..., Path]
 ) -> None:
-    model = guess(constant(outputs, (1, 3, 128, 128)))
+    model = infer_declaration(constant(outputs, (1, 3, 128, 128)))
     assert (model.task, model.decoder, len(model.labels)) == (task, decoder, count)
     assert model.input.size == (128, 128)
 
@@ -52,7 +52,7 @@ def test_numbers_of_torchvision_s_detectors_have_coco_s_names(constant: Callable
     """COCO calls 1 a person and 90 a toothbrush, and torchvision's 0 is the background, which is never told."""
     boxes = np.array([[0, 0, 8, 8], [8, 8, 64, 64]], np.float32)
     outputs = {"boxes": boxes, "scores": np.array([0.9, 0.8], np.float32), "labels": np.array([1, 90])}
-    model = guess(constant(outputs, (1, 3, 128, 128)))
+    model = infer_declaration(constant(outputs, (1, 3, 128, 128)))
     found = load(model, "cpu").predict(Image(np.zeros((128, 128, 3), np.uint8)), None, Progress())
     assert [found.label(row) for row in range(2)] == ["person", "toothbrush"]
 
@@ -60,7 +60,9 @@ def test_numbers_of_torchvision_s_detectors_have_coco_s_names(constant: Callable
 def test_what_ultralytics_writes_into_its_files_is_used(constant: Callable[..., Path]) -> None:
     metadata = {"names": "{0: 'cat', 1: 'black dog'}", "stride": "32", "task": "detect", "imgsz": "[96, 160]"}
     outputs = {"output0": zeros(1, 6, 2000)}
-    model = guess(constant(outputs, ("batch", 3, "height", "width"), metadata={**metadata, "license": "AGPL-3.0"}))
+    model = infer_declaration(
+        constant(outputs, ("batch", 3, "height", "width"), metadata={**metadata, "license": "AGPL-3.0"})
+    )
     assert model.labels == ("cat", "black dog")
     assert model.input.size == (160, 96)
     assert (model.decoder, model.input.resize, model.input.channels) == ("yolov8", "letterbox", "RGB")
@@ -70,19 +72,19 @@ def test_what_ultralytics_writes_into_its_files_is_used(constant: Callable[..., 
 
 def test_names_that_would_run_code_are_no_names(constant: Callable[..., Path], tmp_path: Path) -> None:
     metadata = {"names": f"__import__('pathlib').Path('{tmp_path / 'hacked'}').touch()"}
-    model = guess(constant({"o": zeros(1, 3)}, metadata=metadata))
+    model = infer_declaration(constant({"o": zeros(1, 3)}, metadata=metadata))
     assert model.labels == ("class 0", "class 1", "class 2")
     assert not (tmp_path / "hacked").exists()
 
 
 def test_the_layout_and_the_preparation_follow(constant: Callable[..., Path]) -> None:
-    last = guess(constant({"o": zeros(1, 1000)}, (1, 224, 192, 3), kind=TensorProto.UINT8))
+    last = infer_declaration(constant({"o": zeros(1, 1000)}, (1, 224, 192, 3), kind=TensorProto.UINT8))
     assert (last.input.layout, last.input.size, last.input.scale) == ("NHWC", (192, 224), 1)
     assert (last.input.mean, last.input.resize) == ((0, 0, 0), "crop")
-    alone = guess(constant({"o": zeros(1, 1000)}, (3, "h", "w"), name="alone.onnx"))
+    alone = infer_declaration(constant({"o": zeros(1, 1000)}, (3, "h", "w"), name="alone.onnx"))
     assert alone.input.layout == "CHW"
     assert alone.input.mean == (0.485, 0.456, 0.406)
-    yolox = guess(constant({"o": zeros(1, 84, 85)}, name="yolox.onnx"))
+    yolox = infer_declaration(constant({"o": zeros(1, 84, 85)}, name="yolox.onnx"))
     assert (yolox.input.channels, yolox.input.resize, yolox.input.scale) == ("BGR", "corner", 1)
 
 
@@ -92,9 +94,9 @@ def test_the_layout_and_the_preparation_follow(constant: Callable[..., Path]) ->
 )
 def test_a_network_without_a_picture_is_told(shape: tuple[int, ...], told: str, constant: Callable[..., Path]) -> None:
     with pytest.raises(OwnModelError, match=told):
-        guess(constant({"o": zeros(1, 10)}, shape))
+        infer_declaration(constant({"o": zeros(1, 10)}, shape))
 
 
 def test_outputs_of_no_known_form_are_told(constant: Callable[..., Path]) -> None:
     with pytest.raises(OwnModelError, match=r"o 2x3x4x5x6\) are of no form that is known"):
-        guess(constant({"o": zeros(2, 3, 4, 5, 6)}))
+        infer_declaration(constant({"o": zeros(2, 3, 4, 5, 6)}))

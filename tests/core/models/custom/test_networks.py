@@ -17,9 +17,9 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media import open_media
 from cvstudio.media.reader_pool import Readers
 from cvstudio.models.custom.declaration import read_declaration
-from cvstudio.models.custom.infer_declaration import guess
+from cvstudio.models.custom.infer_declaration import infer_declaration
 from cvstudio.models.custom.inference import open_session
-from cvstudio.models.custom.model import OwnModel
+from cvstudio.models.custom.model import CustomModel
 from cvstudio.models.custom.networks import cut_out, load, peaks
 
 GREY = Image(np.full((48, 96, 3), 90, np.uint8))
@@ -29,7 +29,7 @@ def f32(*values: Any) -> np.ndarray:
     return np.array(values, np.float32)
 
 
-def predict(model: OwnModel, image: Image) -> Any:
+def predict(model: CustomModel, image: Image) -> Any:
     return load(model, "cpu").predict(image, NoParams(), Progress())
 
 
@@ -161,10 +161,10 @@ def test_a_scripted_detector_of_torchvision_gives_torchvisions_boxes(tmp_path: P
             weights=None, weights_backbone=None, num_classes=5, score_thresh=0.02
         ).eval()
         torch.jit.script(reference).save(str(tmp_path / "ssdlite.pt"))
-    model = guess(tmp_path / "ssdlite.pt")
+    model = infer_declaration(tmp_path / "ssdlite.pt")
     assert (model.task, model.decoder, model.input.layout) == ("detect", "ssd", "CHW")
     labels = ("a", "b", "c", "d")
-    model = OwnModel(**{**vars(model), "labels": labels, "first_label": 1})
+    model = CustomModel(**{**vars(model), "labels": labels, "first_label": 1})
     random = np.random.default_rng(2)
     pixels = random.integers(0, 255, (model.input.size[1], model.input.size[0], 3), np.uint8)
     found = predict(model, Image(pixels))
@@ -226,7 +226,7 @@ def test_a_region_label_that_the_detector_lacks_is_told(
 
 
 def test_simplepose_is_anatomically_right(data: Callable[..., Path]) -> None:
-    model = guess(data("weights", "simplepose_coco17.onnx"))
+    model = infer_declaration(data("weights", "simplepose_coco17.onnx"))
     assert (model.task, model.decoder, model.regions) == ("keypoints", "heat-maps", "pyramid-5")
     image = picture(data("photos", "person.jpg"))
     found = predict(model, image)
@@ -250,7 +250,7 @@ def test_simplepose_is_anatomically_right(data: Callable[..., Path]) -> None:
 
 
 def test_yolox_nano_reaches_its_figures_through_a_guess(data: Callable[..., Path]) -> None:
-    model = guess(data("weights", "yolox_nano_coco.onnx"))
+    model = infer_declaration(data("weights", "yolox_nano_coco.onnx"))
     assert (model.task, model.decoder, model.label_set) == ("detect", "yolox", "coco-80")
     found = predict(model, picture(data("photos", "dog.jpg")))
     best = {found.label(row): float(found.scores[row]) for row in reversed(range(len(found)))}
@@ -269,7 +269,7 @@ def test_squeezenet_through_onnx_reaches_torchvisions_accuracy(data: Callable[..
     reference.eval()
     path = tmp_path / "squeezenet.onnx"
     torch.onnx.export(reference, (torch.zeros(1, 3, 224, 224),), path, dynamo=True)
-    model = guess(path)
+    model = infer_declaration(path)
     assert (model.task, model.decoder, model.label_set) == ("classify", "logits", "imagenet-1000")
     network = load(model, "cpu")
     prepare = SqueezeNet1_1_Weights.IMAGENET1K_V1.transforms()
@@ -302,7 +302,7 @@ def test_yolox_nano_reaches_its_average_precision_by_cocos_own_evaluation(data: 
 
     from cvstudio.data.boxes import nms
 
-    network = load(guess(data("weights", "yolox_nano_coco.onnx")), "cpu")
+    network = load(infer_declaration(data("weights", "yolox_nano_coco.onnx")), "cpu")
     labels = data("coco128", "object_detection", "labels", "train2017")
     images: list[Any] = []
     truth: list[Any] = []

@@ -15,7 +15,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.registry import Registry
 from cvstudio.models import MODELS
 from cvstudio.models.custom.declaration import read_declaration
-from cvstudio.models.custom.infer_declaration import guess
+from cvstudio.models.custom.infer_declaration import infer_declaration
 from cvstudio.models.custom.store import add, list_path, registered, remove, save
 from cvstudio.models.runtime.host import Host
 from cvstudio.models.terms import Place, terms
@@ -128,7 +128,7 @@ def test_a_damaged_list_is_a_row_and_is_not_overwritten(declared: Path) -> None:
 
 
 def test_a_declaration_is_written_beside_the_file_or_into_the_users_folder(net: Path, monkeypatch: Any) -> None:
-    model = guess(net)
+    model = infer_declaration(net)
     assert save(model) == net.with_suffix(".yaml")
     assert read_declaration(net.with_suffix(".yaml")) == model
 

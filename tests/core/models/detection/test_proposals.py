@@ -134,16 +134,16 @@ def test_proposals_are_those_of_the_networks_own_proposal_network(
         # A single-shot network has none: its last step looks at anchors.
         assert not inside.two_stages
         known = {tuple(row) for row in inside.anchors.tolist()}
-        assert {tuple(row) for row in inside.before.tolist()} <= known
+        assert {tuple(row) for row in inside.proposal_boxes.tolist()} <= known
         return
     batch, features = seen(reference, network)
     (expected,), _ = reference.rpn(batch, features)
     assert inside.two_stages
-    assert len(inside.before) == len(expected) > 50
+    assert len(inside.proposal_boxes) == len(expected) > 50
     # The same ones, ours by objectness; torchvision has them by what its suppression keeps first, which is the same.
-    assert inside.before == pytest.approx(on_picture(expected, batch), abs=1e-2)
-    assert (np.diff(inside.promise) <= 0).all()
-    assert 0 <= inside.promise.min() <= inside.promise.max() <= 1
+    assert inside.proposal_boxes == pytest.approx(on_picture(expected, batch), abs=1e-2)
+    assert (np.diff(inside.objectness) <= 0).all()
+    assert 0 <= inside.objectness.min() <= inside.objectness.max() <= 1
 
 
 @torch.inference_mode()
@@ -163,13 +163,13 @@ def test_after_the_head_each_is_where_torchvision_puts_it(
     (found,) = reference([torch.from_numpy(PICTURE.copy()).permute(2, 0, 1) / 255])
     compared = 0
     for row in rows.tolist():
-        side = inside.after[row, 2:] - inside.after[row, :2]
+        side = inside.refined_boxes[row, 2:] - inside.refined_boxes[row, :2]
         if min(side) < 0.5:
             continue  # torchvision leaves out what is too small to be a box
         compared += 1
         same = found["labels"] == OUTPUTS[LABELS.index(inside.label(row))]
         boxes, scores = found["boxes"][same], found["scores"][same]
-        near = (boxes - torch.from_numpy(inside.after[row].copy())).abs().amax(dim=1) < 0.05
+        near = (boxes - torch.from_numpy(inside.refined_boxes[row].copy())).abs().amax(dim=1) < 0.05
         assert near.any(), row
         assert (scores[near] - float(inside.scores[row])).abs().min() < 1e-4
     assert compared >= 20
@@ -180,8 +180,8 @@ def test_the_likeliest_class_is_one_that_has_a_name(inside: Proposals) -> None:
     assert 0 <= inside.classes.min() <= inside.classes.max() < len(LABELS)
     assert (inside.scores > 0).all()
     size = [inside.size.width, inside.size.height] * 2
-    assert (inside.after >= -1e-3).all()
-    assert (inside.after <= np.array(size) + 1e-3).all()
+    assert (inside.refined_boxes >= -1e-3).all()
+    assert (inside.refined_boxes <= np.array(size) + 1e-3).all()
 
 
 def test_looking_inside_leaves_nothing_behind_and_says_the_same_again(
@@ -224,16 +224,16 @@ def test_the_analysis_takes_a_place_a_level_and_a_count_and_writes_every_region(
     assert result.scores[rows].tolist() == sorted(result.scores.tolist(), reverse=True)[:7]
     assert result.source.media_id == item.media.id
     spec = ANALYSES["anchors"]
-    assert spec.facts is not None
-    assert spec.facts(result, {}).ranges["level"].high == len(result.levels)
+    assert spec.input_facts is not None
+    assert spec.input_facts(result, {}).ranges["level"].high == len(result.levels)
     assert spec.pick is not None
     assert spec.pick(result, 400.0, -3.0) == {"place": (300.0, 0.0)}
     path = tmp_path / "regions.csv"
     export(EXPORTERS["csv"], path, item, Progress())
     table = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
-    assert len(table) == len(result.before)
+    assert len(table) == len(result.proposal_boxes)
     read = np.array([[float(line[name]) for name in ("x1", "y1", "x2", "y2")] for line in table], np.float32)
-    assert np.array_equal(read, result.after)
+    assert np.array_equal(read, result.refined_boxes)
 
 
 def test_ssd300_has_the_boxes_of_its_paper() -> None:

@@ -16,7 +16,7 @@ from torchvision.ops import batched_nms, box_iou, nms
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.detection.suppress import suppression
-from cvstudio.data.boxes import overlaps
+from cvstudio.data.boxes import iou_with
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.data.samples import Image
 from cvstudio.draw import Look, render
@@ -52,7 +52,7 @@ def test_the_steps_are_those_worked_out_by_hand() -> None:
     found = suppression(ROW, 0.5, class_wise=True)
     # The first takes the second and the third along; the fourth shares 1/4 with it and stays, as does the dog.
     assert found.kept.tolist() == [0, 3, 4]
-    assert found.fate.tolist() == [0, 0, 0, 1, 2]
+    assert found.suppressed_by.tolist() == [0, 0, 0, 1, 2]
     assert found.last_step == 6
     start = found.at(0)
     assert start.pairs() is None
@@ -66,8 +66,8 @@ def test_the_steps_are_those_worked_out_by_hand() -> None:
     pairs = drop.pairs()
     assert drop.dropping
     assert pairs is not None
-    assert (pairs.taken, pairs.rows.tolist(), pairs.dropped.tolist()) == (0, [1, 2, 3], [True, True, False])
-    assert pairs.shares == pytest.approx([9 / 11, 7 / 13, 4 / 16])
+    assert (pairs.taken, pairs.rows.tolist(), pairs.suppressed.tolist()) == (0, [1, 2, 3], [True, True, False])
+    assert pairs.iou == pytest.approx([9 / 11, 7 / 13, 4 / 16])
     assert drop.waiting().tolist() == [3, 4]
     end = found.at(99)
     assert end.ended
@@ -79,7 +79,7 @@ def test_the_steps_are_those_worked_out_by_hand() -> None:
 def test_without_classes_the_dog_goes_with_the_cat_that_it_lies_on() -> None:
     found = suppression(ROW, 0.5, class_wise=False)
     assert found.kept.tolist() == [0, 3]
-    assert found.fate.tolist() == [0, 0, 0, 1, 0]
+    assert found.suppressed_by.tolist() == [0, 0, 0, 1, 0]
     pairs = found.pairs(0)
     assert pairs is not None
     assert pairs.rows.tolist() == [4, 1, 2, 3]
@@ -125,9 +125,9 @@ def test_every_turn_is_what_torchvision_would_say_of_what_is_left(found: Detecti
         assert pairs.taken == alive[0]
         same = [row for row in alive[1:] if not apart or found.classes[row] == found.classes[pairs.taken]]
         shares = torch.nan_to_num(box_iou(boxes[pairs.taken][None], boxes[same]))[0]
-        told = dict(zip(pairs.rows.tolist(), pairs.shares.tolist(), strict=True))
+        told = dict(zip(pairs.rows.tolist(), pairs.iou.tolist(), strict=True))
         assert told == {row: share for row, share in zip(same, shares.tolist(), strict=True) if share > 0}
-        gone = set(pairs.rows[pairs.dropped].tolist())
+        gone = set(pairs.rows[pairs.suppressed].tolist())
         # Where both sides of the comparison are rounded alike, nms itself decides in float32.
         assert gone <= {row for row, share in told.items() if share >= np.float32(iou)}
         assert gone >= {row for row, share in told.items() if share > np.nextafter(np.float32(iou), np.float32(2))}
@@ -142,7 +142,7 @@ def test_the_overlap_is_the_number_that_torchvision_computes() -> None:
     corner = random.uniform(0, 900, (500, 2))
     boxes = np.concatenate((corner, corner + random.uniform(1, 300, (500, 2))), axis=1).astype(np.float32)
     expected = box_iou(torch.from_numpy(boxes[:1]), torch.from_numpy(boxes))[0].numpy()
-    assert np.array_equal(overlaps(boxes[0], boxes), expected)
+    assert np.array_equal(iou_with(boxes[0], boxes), expected)
 
 
 def run(model: str, **values: object) -> Suppression:
@@ -175,8 +175,8 @@ def test_what_remains_is_what_detecting_finds(model: str) -> None:
 def test_the_slider_ends_where_the_steps_do() -> None:
     spec = ANALYSES["suppression"]
     result = run("pyramid-5", score=0.2)
-    assert spec.facts is not None
-    facts = spec.facts(result.candidates, {**MODELS["pyramid-5"].defaults, "score": 0.2})
+    assert spec.input_facts is not None
+    facts = spec.input_facts(result.candidates, {**MODELS["pyramid-5"].defaults, "score": 0.2})
     assert facts.ranges["step"].high == result.last_step
     assert run("pyramid-5", score=0.2, step=10**6).step == result.last_step
 

@@ -25,7 +25,7 @@ from cvstudio.models.shared.candidates import FLOOR, decode_grid
 from cvstudio.models.shared.preprocessing import fit, to_input
 from cvstudio.models.spec import MAX_CANDIDATES
 from cvstudio.results.detections import Detections
-from cvstudio.training.average_precision import Boxes, average_precision
+from cvstudio.training.average_precision import ImageBoxes, average_precision
 
 NANO = VARIANTS[0]
 PARAMETERS_M = {"nano": 0.91, "tiny": 5.06, "s": 8.97, "m": 25.3, "l": 54.2, "x": 99.1}
@@ -114,20 +114,20 @@ def test_it_finds_what_an_independent_reading_found(network: YoloxNetwork, data:
     assert best["car"] == pytest.approx(0.80, abs=0.01)
 
 
-def truth_of(path: Path, image: Image) -> Boxes:
+def truth_of(path: Path, image: Image) -> ImageBoxes:
     rows = np.loadtxt(path, ndmin=2) if path.is_file() and path.stat().st_size else np.zeros((0, 5))
     size = np.array([image.size.width, image.size.height] * 2)
     centre, half = rows[:, 1:3], rows[:, 3:5] / 2
     boxes = np.concatenate([centre - half, centre + half], axis=1) * size
-    return Boxes(boxes.astype(np.float32), rows[:, 0].astype(np.int64), np.ones(len(rows), np.float32))
+    return ImageBoxes(boxes.astype(np.float32), rows[:, 0].astype(np.int64), np.ones(len(rows), np.float32))
 
 
-def as_boxes(found: Detections, *, one_class: bool) -> Boxes:
+def as_boxes(found: Detections, *, one_class: bool) -> ImageBoxes:
     """What non-maximum suppression at .45 leaves; `one_class` keeps the likeliest class of each place alone."""
     if one_class:
         found = found.take(np.sort(np.unique(found.boxes, axis=0, return_index=True)[1]))
     found = found.take(nms(found.boxes, found.scores, found.classes, 0.45))
-    return Boxes(found.boxes, found.classes, found.scores)
+    return ImageBoxes(found.boxes, found.classes, found.scores)
 
 
 @pytest.mark.long

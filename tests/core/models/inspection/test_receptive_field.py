@@ -12,8 +12,8 @@ from cvstudio.models.inspection.field_on_picture import field_at
 from cvstudio.models.inspection.receptive_field import (
     UNKNOWN,
     WHOLE,
-    Field,
     Reach,
+    ReceptiveField,
     Span,
     field_from_json,
     field_to_json,
@@ -191,12 +191,12 @@ def test_what_joins_takes_the_farther_reach():
 
 
 def test_a_field_is_told_in_a_few_characters_and_survives_json():
-    field = Field(Span(43, 4, -21), Span(51, 4, -25), gated=True)
+    field = ReceptiveField(Span(43, 4, -21), Span(51, 4, -25), gated=True)
     assert field.text() == "43 × 51"
     assert field_from_json(field_to_json(field)) == field
-    assert Field(WHOLE, WHOLE).text() == "whole picture"
-    assert Field(WHOLE, Span()).text() == "all × 1"
-    assert Field(UNKNOWN, WHOLE).text() == ""
+    assert ReceptiveField(WHOLE, WHOLE).text() == "whole picture"
+    assert ReceptiveField(WHOLE, Span()).text() == "all × 1"
+    assert ReceptiveField(UNKNOWN, WHOLE).text() == ""
     with pytest.raises(ValueError, match="to unpack"):
         field_from_json([1])
 
@@ -216,7 +216,7 @@ def test_global_pooling_and_attention_see_the_whole_picture(looked_into):
             return self.head(x + self.attention(x, x, x)[0])[:, 0]
 
     parts = dict(looked_into(Mixed).root.walk())
-    assert parts["patches"].field == Field(Span(8, 8, 0), Span(8, 8, 0))
+    assert parts["patches"].field == ReceptiveField(Span(8, 8, 0), Span(8, 8, 0))
     assert parts["attention"].field.whole
     assert parts["head"].field.whole
     pooled = looked_into(lambda: nn.Sequential(conv(3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)))
@@ -274,7 +274,7 @@ def test_a_gate_leaves_the_field_and_says_that_the_whole_picture_has_a_say(looke
 
 def test_a_field_lies_on_the_picture_around_the_place():
     # 11 pixels every 4, the first from -5 on: unit 10 sees 35 to 46 and has its middle at 40.5.
-    field = Field(Span(11, 4, -5), Span(11, 4, -5))
+    field = ReceptiveField(Span(11, 4, -5), Span(11, 4, -5))
     fitted = field_at(field, (100, 200), Size(400, 100), 81, 83, cropped=False)
     assert fitted == Rect(70, 70, 22, 22)
     # The middle 50 of 100 x 50 pixels, each of which is two of the network's.

@@ -19,7 +19,7 @@ from cvstudio.models.inspection import tuning_process as measuring
 from cvstudio.models.inspection.tuning_process import measured_beside
 from cvstudio.models.runtime import precision
 from cvstudio.models.runtime.host import Host
-from cvstudio.models.runtime.precision import UNMEASURED, Precision
+from cvstudio.models.runtime.precision import UNTUNED, Precision
 from cvstudio.run.runner import Runner
 
 SPEC = MODELS["pyramid-5"]
@@ -47,28 +47,28 @@ def test_the_first_answer_waits_for_no_measurement(choosing: list[str]) -> None:
     key = host.network_key(SPEC)
     network = host.network(SPEC, None, Progress())
     assert choosing == []
-    assert network.precision == UNMEASURED
-    assert host.reasons == (f"{SPEC.key}: float32, channels last. {UNMEASURED.reason}",)
-    assert host.unmeasured == ((SPEC, None),)
+    assert network.precision == UNTUNED
+    assert host.reasons == (f"{SPEC.key}: float32, channels last. {UNTUNED.reason}",)
+    assert host.untuned == ((SPEC, None),)
     assert host.network_key(SPEC) == key
-    host.forget_unmeasured(SPEC, None)
-    assert host.unmeasured == ()
+    host.forget_untuned(SPEC, None)
+    assert host.untuned == ()
     host.close()
 
 
 def test_another_way_is_another_network_from_the_next_thing_on_that_is_looked_at(choosing: list[str]) -> None:
     host = Host("cpu", measure=False)
     network, key = host.network(SPEC, None, Progress()), host.network_key(SPEC)
-    host.measured(SPEC, None, WIDE)
+    host.set_tuned(SPEC, None, WIDE)
     assert host.network_key(SPEC) == key  # what is on the canvas stays as it is
-    assert host.network(SPEC, None, Progress()).precision == UNMEASURED
-    host.adopt()
+    assert host.network(SPEC, None, Progress()).precision == UNTUNED
+    host.apply_tuned()
     after = host.network_key(SPEC)
     assert after != key
     assert after[-1] == f"auto: {WIDE}"
     assert host.network(SPEC, None, Progress()) is network  # loaded once, and held once
     assert network.precision == WIDE
-    assert host.how(SPEC) == WIDE
+    assert host.precision_of(SPEC) == WIDE
     assert len(host) == 1
     host.precision = "float32"
     assert host.network_key(SPEC)[-1] == "float32"
@@ -81,7 +81,7 @@ def test_what_is_known_is_done_at_once(choosing: list[str]) -> None:
     assert choosing == [SPEC.key]
     second = Host("cpu", measure=False)
     assert second.network(SPEC, None, Progress()).precision == WIDE
-    assert second.unmeasured == ()
+    assert second.untuned == ()
     for host in (first, second):
         host.close()
 
@@ -90,12 +90,12 @@ def test_another_host_computes_in_the_same_way_whatever_was_measured_meanwhile(c
     window = Host("cpu", measure=False)
     window.network(SPEC, None, Progress())
     Host("cpu").network(SPEC, None, Progress())  # it is remembered now
-    export = Host("cpu", ways=window.ways)
+    export = Host("cpu", precisions=window.precisions)
     assert export.network_key(SPEC) == window.network_key(SPEC)
-    assert export.network(SPEC, None, Progress()).precision == UNMEASURED
-    window.measured(SPEC, None, WIDE)
-    window.adopt()
-    assert Host("cpu", ways=window.ways).network_key(SPEC) == window.network_key(SPEC)
+    assert export.network(SPEC, None, Progress()).precision == UNTUNED
+    window.set_tuned(SPEC, None, WIDE)
+    window.apply_tuned()
+    assert Host("cpu", precisions=window.precisions).network_key(SPEC) == window.network_key(SPEC)
     for host in (window, export):
         host.close()
 
@@ -114,7 +114,7 @@ def test_one_picture_is_not_worth_a_measurement_and_a_video_is(choosing: list[st
 def test_a_network_without_a_choice_is_not_measured() -> None:
     host = Host("cpu", measure=False)
     host.network(SPEC, None, Progress())
-    assert host.unmeasured == ()
+    assert host.untuned == ()
     host.close()
 
 
@@ -191,12 +191,12 @@ def test_a_network_that_is_being_loaded_is_completed_as_it_was_asked_for(choosin
 
     def adopts(fraction: float | None, message: str) -> None:
         if message.startswith("loading"):
-            host.measured(SPEC, None, WIDE)
-            host.adopt()
+            host.set_tuned(SPEC, None, WIDE)
+            host.apply_tuned()
 
     network = host.network(SPEC, None, Progress(adopts))
-    assert network.precision == UNMEASURED
+    assert network.precision == UNTUNED
     assert host.network_key(SPEC) != key
     assert host.network(SPEC, None, Progress()) is network
-    assert network.precision == host.how(SPEC) == WIDE
+    assert network.precision == host.precision_of(SPEC) == WIDE
     host.close()

@@ -114,7 +114,7 @@ def test_each_network_says_how_it_computes_and_why() -> None:
     load(host, MODELS["residual-60"])
     load(host, make_spec())
     assert host.reasons == ("residual-60: float32, channels last. float32 was asked for.",)
-    assert host.precisions == ("float32, channels last",)
+    assert host.precision_names == ("float32, channels last",)
 
 
 def test_a_precision_that_is_chosen_while_a_network_loads_is_that_of_the_next() -> None:
@@ -318,11 +318,11 @@ def test_what_is_wanted_changes_and_figures_are_read_while_another_thread_loads(
         loading = [pool.submit(load, host, spec) for _ in range(2)]
         assert entered.wait(30)
         # The window's thread: were these to wait for the loading, it would stand still for as long.
-        changes = pool.submit(lambda: (host.measured(other, None, Precision()), host.adopt(), host.use("cpu")))
+        changes = pool.submit(lambda: (host.set_tuned(other, None, Precision()), host.apply_tuned(), host.use("cpu")))
         changes.result(30)
         assert not host.has(spec)
-        assert (host.used_bytes, host.reasons, host.unmeasured) == (0, (), ())
-        assert host.ways == {host._asked(other, None): Precision()}
+        assert (host.used_bytes, host.reasons, host.untuned) == (0, (), ())
+        assert host.precisions == {host._asked(other, None): Precision()}
         go.set()
         first, second = (job.result(30) for job in loading)
     # Loading is serialised: it is there once.
@@ -338,16 +338,16 @@ def test_figures_can_be_read_while_threads_load_measure_and_adopt() -> None:
         count = 0
         while not stop.is_set():
             assert 0 <= host.used_bytes <= 600
-            assert (host.precisions, host.reasons, host.unmeasured) == ((), (), ())
-            assert len(host.ways) <= len(specs)
+            assert (host.precision_names, host.reasons, host.untuned) == ((), (), ())
+            assert len(host.precisions) <= len(specs)
             count += 1
         return count
 
     def measures() -> None:
         for _ in range(20):
             for spec in specs:
-                host.measured(spec, None, Precision())
-            host.adopt()
+                host.set_tuned(spec, None, Precision())
+            host.apply_tuned()
 
     def loads() -> None:
         for spec in specs:

@@ -24,7 +24,7 @@ from cvstudio.models.runtime import openvino as module
 from cvstudio.models.runtime import precision
 from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.openvino import Engine, EngineError
-from cvstudio.models.runtime.precision import Precision, settle
+from cvstudio.models.runtime.precision import Precision, choose_precision
 from cvstudio.results.classification import Logits
 from cvstudio.run.runner import Runner, make_instance
 
@@ -213,7 +213,7 @@ def settled(monkeypatch: pytest.MonkeyPatch, torch_secs: float, openvino_secs: f
 
     monkeypatch.setattr(precision, "time", Clock)
     network = Timed({"torch": torch_secs, "openvino": openvino_secs}, answers, passes)
-    settle(network, MODELS["residual-60"], "1", "auto", Progress())
+    choose_precision(network, MODELS["residual-60"], "1", "auto", Progress())
     return network
 
 

@@ -19,7 +19,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS
 from cvstudio.models.runtime import precision as module
 from cvstudio.models.runtime.host import Host
-from cvstudio.models.runtime.precision import Precision, difference, settle
+from cvstudio.models.runtime.precision import Precision, choose_precision, difference
 from cvstudio.models.runtime.torch_network import TorchNetwork
 from cvstudio.models.spec import ModelSpec
 from cvstudio.results.classification import Logits
@@ -107,7 +107,7 @@ def settled(
     clock: Clock, wide: float, last: float, half: float, /, version: str = "1", **answers: Any
 ) -> tuple[Precision, FakeNetwork]:
     network = FakeNetwork(clock, {"wide": wide, "float32": last, "bfloat16": half}, answers)
-    settle(network, SPEC, version, "auto", Progress())
+    choose_precision(network, SPEC, version, "auto", Progress())
     return network.precision, network
 
 
@@ -200,7 +200,7 @@ def test_a_folder_that_cannot_be_written_does_no_harm(clock: Clock, tmp_path: Pa
 @pytest.mark.parametrize("wanted", ["float32", "bfloat16"])
 def test_what_is_asked_for_is_done(wanted: Any, clock: Clock) -> None:
     network = FakeNetwork(clock, {}, {})
-    settle(network, SPEC, "", wanted, Progress())
+    choose_precision(network, SPEC, "", wanted, Progress())
     assert (network.precision.dtype, network.runs) == (wanted, 0)
 
 
@@ -209,7 +209,7 @@ def test_measuring_can_be_stopped_and_keeps_nothing(clock: Clock, tmp_path: Path
     network = FakeNetwork(clock, {"wide": 1, "float32": 1, "bfloat16": 1}, {})
     progress.cancel()
     with pytest.raises(Cancelled):
-        settle(network, SPEC, "", "auto", progress)
+        choose_precision(network, SPEC, "", "auto", progress)
     assert not (tmp_path / "precision.json").exists()
 
 
@@ -259,7 +259,7 @@ def test_a_network_of_torch_may_answer_anything(
     # Each way that is tried is twice as fast as the one before.
     monkeypatch.setattr(module, "_least_secs", lambda ways, secs: {way: 0.5**n for n, way in enumerate(ways)})
     network = TorchSegmenter(answer)
-    settle(network, SPEC, "1", "auto", Progress())
+    choose_precision(network, SPEC, "1", "auto", Progress())
     assert network.precision.dtype == ("float32" if told else "bfloat16")
     assert told in network.precision.reason
 
@@ -285,14 +285,14 @@ class TestHost:
         network = host.network(spec, None, Progress())
         key = host.network_key(spec)
         assert network.precision.dtype == "float32"
-        assert host.how(spec) == network.precision
+        assert host.precision_of(spec) == network.precision
         host.precision = "bfloat16"
         assert host.network_key(spec) != key
-        assert host.how(spec) is None
+        assert host.precision_of(spec) is None
         other = host.network(spec, None, Progress())
         assert other is not network
         assert other.precision.dtype == "bfloat16"
-        assert host.how(spec) == other.precision
+        assert host.precision_of(spec) == other.precision
         host.close()
 
     def test_what_runs_without_torch_has_no_precision(self) -> None:
@@ -302,4 +302,4 @@ class TestHost:
         keys.add(host.network_key(MODELS["hog"]))
         assert len(keys) == 1
         host.network(MODELS["hog"], None, Progress())
-        assert host.how(MODELS["hog"]) is None
+        assert host.precision_of(MODELS["hog"]) is None

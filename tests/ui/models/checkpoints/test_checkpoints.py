@@ -23,7 +23,7 @@ from cvstudio.models.catalogue.identify import identify
 from cvstudio.results.detections import Detections
 from cvstudio.weights.checks import load_into
 from cvstudio.weights.store import hub_folder, load_state_dict, require_weights
-from ui.models.custom.dialog import OwnModelDialog
+from ui.models.custom.dialog import CustomModelDialog
 from ui.models.model_chooser import PLACE
 from ui.window.main_window import MainWindow
 
@@ -248,13 +248,13 @@ class TestFiles:
 
     def test_one_for_another_task_brings_its_analysis(self, window, missing, dialog, qtbot, tmp_path):
         from cvstudio.foundation.paths import resource
-        from cvstudio.results.classification import Labels
+        from cvstudio.results.classification import Classification
 
         path = tmp_path / "unnamed.safetensors"
         shutil.copy(resource("models", "residual-60.safetensors"), path)
         drop(window, path)
         dialog().use.click()
-        qtbot.waitUntil(lambda: isinstance(window.controller.current_result(), Labels), timeout=60_000)
+        qtbot.waitUntil(lambda: isinstance(window.controller.current_result(), Classification), timeout=60_000)
         assert window.controller.session.state.instance.weights == path
 
     @pytest.mark.usefixtures("few_models")
@@ -264,6 +264,7 @@ class TestFiles:
         qtbot.waitUntil(lambda: bool(window.controller.session.state.media), timeout=60_000)
         assert "It fits none of the models" in texts(dialog())
 
+    @pytest.mark.usefixtures("few_models")
     def test_what_differs_from_the_nearest_is_a_table(self, window, dialog, qtbot, tmp_path):
         from cvstudio.foundation.paths import resource
 
@@ -345,7 +346,7 @@ class TestFiles:
         shown = dialog()
         (add,) = [button for button in shown.buttons.buttons() if button.text() == "Add as own model …"]
         add.click()
-        form = window.findChild(OwnModelDialog)
+        form = window.findChild(CustomModelDialog)
         assert form is not None
         assert form.isVisible()
         form.close()

@@ -20,11 +20,11 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.data.geometry import Size
 from cvstudio.models import MODELS
-from cvstudio.models.custom.model import OwnModel
+from cvstudio.models.custom.model import CustomModel
 from cvstudio.models.custom.store import registered
 from cvstudio.models.shared.preprocessing import Preparation
 from cvstudio.results.segmentation import Segmentation
-from ui.models.custom.dialog import OwnModelDialog
+from ui.models.custom.dialog import CustomModelDialog
 from ui.models.custom.form import OwnModelForm
 from ui.models.model_card import ModelCardView
 from ui.views.result_rows import lines_of
@@ -83,10 +83,10 @@ def window(window: MainWindow, picture: Path, qtbot: QtBot) -> MainWindow:
 
 
 @pytest.fixture
-def declare(window: MainWindow, qtbot: QtBot) -> Callable[[Path], OwnModelDialog]:
+def declare(window: MainWindow, qtbot: QtBot) -> Callable[[Path], CustomModelDialog]:
     """`declare(path)`: the form for a file, tried once."""
 
-    def open_form(path: Path) -> OwnModelDialog:
+    def open_form(path: Path) -> CustomModelDialog:
         dialog = window.declare_own_model(path)
         qtbot.waitUntil(lambda: " ms" in dialog.found.text(), timeout=WAIT_MS)
         return dialog
@@ -95,7 +95,7 @@ def declare(window: MainWindow, qtbot: QtBot) -> Callable[[Path], OwnModelDialog
 
 
 def test_a_file_becomes_a_model_in_use(
-    declare: Callable[[Path], OwnModelDialog], window: MainWindow, detector: Path, qtbot: QtBot
+    declare: Callable[[Path], CustomModelDialog], window: MainWindow, detector: Path, qtbot: QtBot
 ) -> None:
     dialog = declare(detector)
     assert (dialog.form.task.value, dialog.form.decoder.value) == ("detect", "yolov8")
@@ -124,7 +124,7 @@ def test_a_file_becomes_a_model_in_use(
 
 
 def test_a_wrong_answer_is_told_in_the_form_and_nowhere_else(
-    declare: Callable[[Path], OwnModelDialog], window: MainWindow, detector: Path, qtbot: QtBot
+    declare: Callable[[Path], CustomModelDialog], window: MainWindow, detector: Path, qtbot: QtBot
 ) -> None:
     dialog = declare(detector)
     told: list[str] = []
@@ -154,7 +154,7 @@ def test_a_file_that_is_no_network_is_told(window: MainWindow, picture: Path, qt
 
 
 def test_an_own_model_is_changed_and_removed(
-    declare: Callable[[Path], OwnModelDialog], window: MainWindow, points: Path, qtbot: QtBot
+    declare: Callable[[Path], CustomModelDialog], window: MainWindow, points: Path, qtbot: QtBot
 ) -> None:
     dialog = declare(points)
     assert dialog.remove_button.isHidden()
@@ -165,7 +165,7 @@ def test_an_own_model_is_changed_and_removed(
     assert first.labels[0] == "nose"
     panel = window.docks["analysis"].widget()
     panel._own.click()
-    (dialog,) = (item for item in window.findChildren(OwnModelDialog) if item.isVisible())
+    (dialog,) = (item for item in window.findChildren(CustomModelDialog) if item.isVisible())
     qtbot.waitUntil(lambda: " ms" in dialog.found.text(), timeout=WAIT_MS)
     assert not dialog.remove_button.isHidden()
     assert dialog.form.model().skeleton == first.skeleton != ()
@@ -175,7 +175,7 @@ def test_an_own_model_is_changed_and_removed(
     # The same file under the same key, but another network: nothing old is shown for it.
     qtbot.waitUntil(lambda: getattr(window.controller.current_result(), "labels", ("",))[0] == "p0", timeout=WAIT_MS)
     panel._own.click()
-    (dialog,) = (item for item in window.findChildren(OwnModelDialog) if item.isVisible())
+    (dialog,) = (item for item in window.findChildren(CustomModelDialog) if item.isVisible())
     qtbot.waitUntil(lambda: " ms" in dialog.found.text(), timeout=WAIT_MS)
     dialog.remove_button.click()
     assert registered() == ()
@@ -203,7 +203,7 @@ def test_an_analysis_without_a_network_is_not_on_the_first_screen_but_says_what_
 
 
 def test_a_program_is_added_with_a_warning_and_its_card_tells_where_it_is(
-    declare: Callable[[Path], OwnModelDialog], window: MainWindow, tmp_path: Path, qtbot: QtBot
+    declare: Callable[[Path], CustomModelDialog], window: MainWindow, tmp_path: Path, qtbot: QtBot
 ) -> None:
     import warnings
 
@@ -246,15 +246,15 @@ def test_the_command_asks_for_a_file(
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(detector), ""))
     assert any("ONNX" in entry.keywords for entry in window.palette_entries() if entry.title == "Add Own Model")
     window.actions_by_key["own-model"].trigger()
-    (dialog,) = window.findChildren(OwnModelDialog)
+    (dialog,) = window.findChildren(CustomModelDialog)
     # Left by Escape while it works: nothing is left behind, and nothing comes back to it.
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
     qtbot.waitUntil(lambda: window.controller.pipeline.lanes.idle, timeout=WAIT_MS)
 
 
-BASE = OwnModel(Path("/nowhere/net.onnx"), "detect", "yolox", Preparation((416, 320)), ("a", "b"), "net", "Net")
-MODELS_TO_SHOW: dict[str, OwnModel] = {
+BASE = CustomModel(Path("/nowhere/net.onnx"), "detect", "yolox", Preparation((416, 320)), ("a", "b"), "net", "Net")
+MODELS_TO_SHOW: dict[str, CustomModel] = {
     "detector": dataclasses.replace(BASE, input=Preparation((416, 320), "corner", 7, channels="BGR"), licence="MIT"),
     "classifier": dataclasses.replace(
         BASE,

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QPushButton, QScrollArea
 
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
-from cvstudio.results.classification import Labels
+from cvstudio.results.classification import Classification
 from cvstudio.results.heat_map import HeatMap
 from ui.panels.analysis import AnalysisPanel
 from ui.panels.results import ResultsPanel
@@ -76,7 +76,7 @@ def test_a_file_that_is_dropped_names_the_picture(window, qtbot, checkpoint, dat
     dialog = window.checkpoints.dialogs[-1]
     assert [button.text() for button in dialog.choices.buttons()] == ["SqueezeNet 1.1"]
     QTest.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
-    found: Labels = wait_for(window, qtbot, Labels)
+    found: Classification = wait_for(window, qtbot, Classification)
     assert found.label(0) == "Siamese cat"
     assert float(found.probabilities[0]) == pytest.approx(0.976, abs=0.01)
     assert len(found.labels) == 1000
@@ -101,12 +101,12 @@ def test_every_frame_of_a_video_is_named_while_it_plays(window, qtbot, checkpoin
     controller = window.controller
     controller.use_analysis("classify")
     controller.set_model(KEY, checkpoint)
-    wait_for(window, qtbot, Labels)
+    wait_for(window, qtbot, Classification)
     seen = set()
 
     def at() -> bool:
         result = controller.current_result()
-        if isinstance(result, Labels):
+        if isinstance(result, Classification):
             seen.add(result.source.pts)
         return len(seen) >= 5
 

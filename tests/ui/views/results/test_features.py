@@ -98,12 +98,12 @@ def test_precision_is_chosen_by_command_and_remembered(qtbot: QtBot, window: Mai
     host = window.controller.pipeline.host
     assert host.precision == "auto"
     use(qtbot, window, "grad-cam", HeatMap)
-    how = host.how(MODELS["residual-60"])
+    how = host.precision_of(MODELS["residual-60"])
     assert how is not None
     assert how.reason.endswith(".")
     window.actions_by_key["precision-bfloat16"].trigger()
     wait_for(qtbot, window, HeatMap)
-    chosen = host.how(MODELS["residual-60"])
+    chosen = host.precision_of(MODELS["residual-60"])
     assert chosen is not None
     assert chosen.dtype == "bfloat16"
     assert window.settings.text("precision", "") == "bfloat16"

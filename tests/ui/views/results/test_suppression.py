@@ -86,10 +86,10 @@ def test_the_table_tells_every_pair_and_is_linked_to_the_canvas(
     assert pairs is not None
     qtbot.waitUntil(lambda: len(view.table.rows.lines) == len(pairs.rows))
     told = [line.cells[2].text for line in view.table.rows.lines]
-    assert told == [f"{share:.2f}" for share in pairs.shares]
+    assert told == [f"{share:.2f}" for share in pairs.iou]
     fates = [line.cells[3].text for line in view.table.rows.lines]
-    assert fates == ["goes" if gone else "stays" for gone in pairs.dropped]
-    assert f"{int(pairs.dropped.sum())} go" in view.sentence.text()
+    assert fates == ["goes" if gone else "stays" for gone in pairs.suppressed]
+    assert f"{int(pairs.suppressed.sum())} go" in view.sentence.text()
     view.table.selectRow(0)
     assert window.controller.session.state.selection == {int(result.candidates.ids[pairs.rows[0]])}
 

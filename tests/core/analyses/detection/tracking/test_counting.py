@@ -8,7 +8,7 @@ import numpy as np
 
 from cvstudio.analyses.detection._tracking import Sighting, TrackParams, following
 from cvstudio.analyses.detection.counting import count, with_gaps, write_counts
-from cvstudio.analyses.temporal import Chain, Entry
+from cvstudio.analyses.temporal import Chain, ChainEntry
 
 LABELS = ("person", "car", "dog")
 
@@ -20,7 +20,7 @@ def entry(pts, *rows, loose=False):
     scores = np.array([row[1] for row in rows], np.float32)
     seen = Sighting(np.zeros((n, 4), np.float32), scores, classes, np.arange(n), scores)
     tracked = Sighting(seen.boxes, scores, classes, seen.ids, scores, np.array([row[2] for row in rows], np.int64))
-    return Entry(pts, seen, None if loose else tracked)
+    return ChainEntry(pts, seen, None if loose else tracked)
 
 
 FRAMES = [

@@ -102,8 +102,8 @@ def test_the_map_is_that_of_the_box(attended: Attended) -> None:
     expected = attended.objects[5].weights(int(found.ids[chosen]), 8)
     np.testing.assert_allclose(result.values, expected.mean(axis=0).reshape(6, 8), atol=1e-7)
     assert (result.label, result.probability) == (found.label(chosen), pytest.approx(found.scores[chosen]))
-    assert result.things is not None
-    assert len(result.things) == len(found)
+    assert result.objects is not None
+    assert len(result.objects) == len(found)
     assert result.rect == View.whole(found.size).rect
     one = shown(attended, score=0.0, at=(float(x1 + x2) / 2, float(y1 + y2) / 2), layer=2, head="3")
     again = attended.objects[1].weights(int(found.ids[chosen]), 8)[2]
@@ -147,8 +147,8 @@ def test_places_of_the_encoder(attended: Attended) -> None:
 def test_where_nothing_is_sure_enough_the_likeliest_is_looked_at(attended: Attended) -> None:
     result = shown(attended, score=1.0)
     assert result.chosen == attended.detections.ids[0]
-    assert result.things is not None
-    assert result.things.ids.tolist() == [result.chosen]
+    assert result.objects is not None
+    assert result.objects.ids.tolist() == [result.chosen]
 
 
 def test_what_the_network_lacks_is_told(attended: Attended) -> None:
@@ -167,7 +167,7 @@ def test_the_analysis_from_a_file_to_a_file(hub_folder_of: Path, photo: Image, t
     given: dict[str, Any] = {"model": "detr-resnet-50", "weights": hub_folder_of, "side": 192}
     found = cvstudio.run("attention", path, **given, at=(100.0, 60.0), score=0.1)
     assert isinstance(found, HeatMap)
-    assert found.things is not None
+    assert found.objects is not None
     assert found.source.media_id
     assert {"png", "npz-heat", "mp4"} <= {
         exporter.key for video in (False, True) for exporter in exporters_for(HeatMap, video=video)
@@ -186,13 +186,13 @@ def test_only_models_with_attention_are_offered() -> None:
 class TestDrawing:
     def test_the_box_is_drawn_over_its_map(self, attended: Attended, photo: Image) -> None:
         result = shown(attended, score=1.0)
-        assert result.things is not None
+        assert result.objects is not None
         without = render(photo, [(shown(attended, of="place", score=1.0), Look())], View.whole(photo.size))
         drawn = render(
             photo, [(result, Look(heat_opacity=0.01, show_labels=False, show_scores=False))], View.whole(photo.size)
         )
         assert drawn.shape == without.shape == photo.pixels.shape
-        x1, y1, x2, y2 = np.rint(result.things.boxes[0]).astype(int)
+        x1, y1, x2, y2 = np.rint(result.objects.boxes[0]).astype(int)
         outside = np.ones(drawn.shape[:2], bool)
         outside[max(y1 - 4, 0) : y2 + 4, max(x1 - 4, 0) : x2 + 4] = False
         assert np.abs(drawn[outside].astype(int) - photo.pixels[outside]).max() < 6

@@ -1,0 +1,69 @@
+"""What the results panel shows of every type of result: its own view, or the rows of its table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from cvstudio.results.result import Placement
+from tests.example_results import EXAMPLES
+from ui.views.result_rows import lines_of, named_fractions, shown_columns, table_for
+from ui.views.results.registry import RESULT_VIEWS, view_of
+
+SHOWN = {name: result for name, result in EXAMPLES.items() if result.placement is not Placement.INTERMEDIATE}
+
+
+def test_every_view_is_found() -> None:
+    assert RESULT_VIEWS.broken == ()
+    assert {spec.result_type.__name__ for spec in RESULT_VIEWS} == {
+        *("Detections", "HeatMap", "Classification", "HogCells", "Neighbours", "Picture", "Proposals", "Spectrogram"),
+        "Suppression",
+    }
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_type_has_a_view_or_a_table(name: str, qtbot: QtBot) -> None:
+    result = SHOWN[name]
+    spec = view_of(type(result))
+    if spec is not None:
+        view: Any = spec.create()
+        qtbot.addWidget(view)
+        assert isinstance(view.show_result(result, None), str)
+        return
+    table = result.table()
+    assert table is not None
+
+
+@pytest.mark.parametrize("name", [name for name, result in EXAMPLES.items() if result.table() is not None])
+def test_any_table_can_be_shown(name: str, qtbot: QtBot) -> None:
+    table = EXAMPLES[name].table()
+    widget = table_for(table)
+    qtbot.addWidget(widget)
+    lines = lines_of(table)
+    widget.set_lines(lines)
+    assert widget.rows.rowCount() == len(table)
+    assert all(len(line.cells) == len(shown_columns(table)) == widget.rows.columnCount() for line in lines)
+    assert all(cell.share is None or 0 <= cell.share <= 1 for line in lines for cell in line.cells)
+
+
+def test_rows_are_read_as_people_write_them() -> None:
+    first, *_ = lines_of(EXAMPLES["proposals"].table())
+    assert [cell.text for cell in first.cells] == [
+        "0",
+        "0.80",
+        "10, 20 · 50 × 70",
+        "person",
+        "0.60",
+        "12, 22 · 46 × 66",
+    ]
+    last = lines_of(EXAMPLES["suppression"].table())[-1]
+    assert [cell.text for cell in last.cells][-3:] == ["–", "–", "no"]
+    assert [cell.tone for cell in lines_of(EXAMPLES["landmarks"].table())[2].cells] == ["quiet"] * 5
+
+
+def test_the_likeliest_of_any_table_are_named() -> None:
+    assert named_fractions(EXAMPLES["detections"].table(), 2) == [("person", 0.93), ("person", 0.5)]
+    assert named_fractions(EXAMPLES["landmarks"].table(), 1) == [("right eye", 0.95)]
+    assert named_fractions(EXAMPLES["suppression"].table(), 9) == [("person", pytest.approx(0.87, abs=0.02))]
