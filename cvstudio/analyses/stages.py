@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from cvstudio.analyses.services import Services
 from cvstudio.data.geometry import View
 from cvstudio.foundation.cache import Cache, Key
 from cvstudio.foundation.params import NoParams
@@ -35,6 +36,7 @@ class Inputs:
     network : the loaded network where the stage uses one
     view : the visible part, for a stage that is `viewed`; None asks for the whole at scale 1
     source : the medium of the canvas slot, and the time of its frame: what a result says it came from
+    services : what stages share with later runs
     """
 
     samples: Mapping[str, Any]
@@ -42,6 +44,7 @@ class Inputs:
     network: Any = None
     view: View | None = None
     source: Source = field(default_factory=Source)
+    services: Services = field(default_factory=Services)
 
 
 StageRun = Callable[[Inputs, Any, Progress], Iterator[Any]]
@@ -138,14 +141,11 @@ def first_missing(keys: tuple[Key, ...], cache: Cache) -> int:
 
 @dataclass
 class Providers:
-    """Where a chain gets what it needs, asked only if a stage runs that needs it."""
+    """Where a chain gets what it needs, asked only if a stage runs that needs it; `services` live longer than a run."""
 
-    samples: Callable[[], Mapping[str, Any]]
+    samples: Callable[[], Mapping[str, Any]] = field(default=dict)
     network: Callable[[], Any] = field(default=lambda: None)
-
-
-NOTHING = Providers(samples=dict)
-"""For "main" stages, which need nothing."""
+    services: Services = field(default_factory=Services)
 
 
 def stage_inputs(request: Request, index: int, previous: Any, providers: Providers) -> Inputs:
@@ -157,6 +157,7 @@ def stage_inputs(request: Request, index: int, previous: Any, providers: Provide
         network=providers.network() if stage.uses_network else None,
         view=request.view if stage.viewed else None,
         source=request.source,
+        services=providers.services,
     )
 
 
@@ -197,7 +198,9 @@ def run_chain(request: Request, providers: Providers, cache: Cache, progress: Pr
         yield before.value
         return
     # Each is asked for once, whatever number of stages needs it.
-    once = Providers(functools.cache(providers.samples), functools.cache(providers.network))
+    once = dataclasses.replace(
+        providers, samples=functools.cache(providers.samples), network=functools.cache(providers.network)
+    )
     yield from _run_from(request, start, before.value if before else None, once, cache, progress)
 
 
@@ -214,12 +217,12 @@ def _run_from(
         yield from _run_from(request, index + 1, value, providers, cache, progress)
 
 
-def preview_result(request: Request, index: int, value: Any, progress: Progress) -> Any:
+def preview_result(request: Request, index: int, value: Any, providers: Providers, progress: Progress) -> Any:
     """The result from `value`, which the stage at `index` has yielded while it still runs, through the "main" stages
     behind it; None where there are others. Nothing is cached."""
     if any(stage.where != "main" for stage in request.stages[index + 1 :]):
         return None
     for place, stage in enumerate(request.stages[index + 1 :], index + 1):
-        for output in stage.run(stage_inputs(request, place, value, NOTHING), request.params[place], progress):
+        for output in stage.run(stage_inputs(request, place, value, providers), request.params[place], progress):
             value = output
     return value

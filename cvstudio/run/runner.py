@@ -25,6 +25,7 @@ from cvstudio.analyses.binding import (
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.read_input import read_input
 from cvstudio.analyses.request import make_request
+from cvstudio.analyses.services import Services
 from cvstudio.analyses.stages import Providers, Request, run_chain
 from cvstudio.analyses.temporal import Followed
 from cvstudio.data.samples import Frame, Image
@@ -53,6 +54,7 @@ class Runner(Closeable):
     ----------
     device, precision, forced, measure, precisions, notice : see `Host`; one result is not worth a measurement
     cache : of stage outputs; None makes one
+    services : what stages keep; None begins with nothing
     """
 
     def __init__(
@@ -64,12 +66,14 @@ class Runner(Closeable):
         measure: bool = True,
         precisions: Mapping[tuple[str, ...], Precision] | None = None,
         cache: Cache | None = None,
+        services: Services | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
         self.host = Host(
             device, precision=precision, forced=forced, measure=measure, precisions=precisions, notice=notice
         )
         self.cache = cache if cache is not None else Cache()
+        self.services = services if services is not None else Services()
         self.readers = Readers()
         self._reading = threading.Lock()
 
@@ -127,6 +131,7 @@ class Runner(Closeable):
         providers = Providers(
             samples=lambda: self.samples(instance, pts, progress, known=known),
             network=lambda: self.host.network(model, instance.weights, progress) if model else None,
+            services=self.services,
         )
         return self.host.run(lambda: run_chain(request, providers, self.cache, progress))
 

@@ -11,8 +11,8 @@ from PySide6.QtCore import QObject, Signal
 
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.read_input import read_input
+from cvstudio.analyses.services import Services
 from cvstudio.analyses.stages import (
-    NOTHING,
     Providers,
     Request,
     Stage,
@@ -63,6 +63,7 @@ class Pipeline(QObject):
         super().__init__(parent)
         self.cache = Cache()
         self.timings = Timings()
+        self.services = Services()
         self.host = Host(notice=self.noticed.emit, measure=False)
         self._bridge = JobsBridge(self._handle, self)
         self._local = threading.local()
@@ -140,6 +141,7 @@ class Pipeline(QObject):
             providers = Providers(
                 samples=lambda: samples,
                 network=lambda: self.host.network(model, instance.weights, progress) if model else None,
+                services=self.services,
             )
             inputs = stage_inputs(request, index, previous.value if previous else None, providers)
             progress(None, instance.spec.title)
@@ -216,7 +218,7 @@ class Pipeline(QObject):
             if before is None:
                 break
             try:
-                inputs = stage_inputs(request, index, before.value, NOTHING)
+                inputs = stage_inputs(request, index, before.value, Providers(services=self.services))
                 work = run_stage(request, index, inputs, self.cache, Progress())
                 for _ in self.timings.timed((layer.instance.id, request.stages[index].name), work):
                     ran = True
@@ -330,7 +332,8 @@ class Pipeline(QObject):
         if layer.result is not None or request is None or index is None:
             return layer.result
         entry = self.cache.get(stage_keys(request)[index])
-        return preview_result(request, index, entry.value, Progress()) if entry else None
+        providers = Providers(services=self.services)
+        return preview_result(request, index, entry.value, providers, Progress()) if entry else None
 
     def cancel_instance(self, number: int) -> None:
         """Stop what runs for an instance: its medium or its model has changed."""

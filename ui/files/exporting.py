@@ -125,7 +125,7 @@ class Exporting(QObject):
         part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
         pts = None if part is not None else self._controller.shown.pts
         cache, host = self._controller.pipeline.cache, self._controller.pipeline.host
-        precisions = host.precisions
+        precisions, services = host.precisions, self._controller.pipeline.services
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.exporters.base import writing
@@ -137,7 +137,11 @@ class Exporting(QObject):
                 path.parent.mkdir(parents=True, exist_ok=True)
             # Its own networks: the window's belong to the accelerator thread, and the cache saves most runs.
             with Runner(
-                device=host.requested_device, precision=host.precision, cache=cache, precisions=precisions
+                device=host.requested_device,
+                precision=host.precision,
+                cache=cache,
+                precisions=precisions,
+                services=services,
             ) as runner:
                 request = ExportRequest(
                     instance, path.parent.resolve(), pts=pts, part=part, seen=seen, look=look, host=host
