@@ -35,7 +35,7 @@ def paint_landmarks(result: Keypoints, canvas: NDArray[np.uint8], view: View, lo
             return
         target = np.ascontiguousarray(ground.pixels)
         places = result.points.astype(np.float64) * view.scale - np.array([ground.left, ground.top])
-        believed = result.believed()
+        believed = result.above_threshold()
         for row in range(len(result)):
             number = int(result.ids[row])
             chosen = number in emphasis.selected or number == emphasis.hovered

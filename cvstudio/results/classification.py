@@ -64,10 +64,10 @@ class Classification(Result):
     Parameters
     ----------
     classes : int64 (k,)
-        Index into `labels`, the likeliest first.
+        Index into `class_names`, the likeliest first.
     probabilities : float32 (k,)
         0..1, descending, of all classes together at most 1.
-    labels : names of all classes that the model knows
+    class_names : names of all classes that the model knows
     size : of the picture
     threshold : the likeliest is believed from this probability on
     logits : what this was decided from, divided by the temperature; None where it is not known
@@ -75,7 +75,7 @@ class Classification(Result):
 
     classes: NDArray[np.int64]
     probabilities: NDArray[np.float32]
-    labels: tuple[str, ...]
+    class_names: tuple[str, ...]
     size: Size
     threshold: float = 0.0
     source: Source = Source()
@@ -99,7 +99,7 @@ class Classification(Result):
         return bool(self.probabilities[0] < self.threshold)
 
     def label(self, row: int) -> str:
-        return self.labels[int(self.classes[row])]
+        return self.class_names[int(self.classes[row])]
 
     def headline(self) -> str:
         return "unknown" if self.unknown else f"{self.label(0)} {self.probabilities[0]:.0%}"

@@ -61,13 +61,13 @@ class Keypoints(Result):
     def __len__(self) -> int:
         return len(self.points)
 
-    def believed(self) -> NDArray[np.bool_]:
+    def above_threshold(self) -> NDArray[np.bool_]:
         """Which points reach the threshold, bool (n, k)."""
         found: NDArray[np.bool_] = self.scores >= self.threshold
         return found
 
     def headline(self) -> str:
-        return f"{int(self.believed().sum())} points"
+        return f"{int(self.above_threshold().sum())} points"
 
     def table(self) -> Table:
         """One row for each point of each thing: id of the thing, point, score, x, y in image pixels, whether it is
@@ -80,7 +80,7 @@ class Keypoints(Result):
             Column("y", "Y", "px"),
             Column("believed", "Believed", kind="flag", shown=False),
         )
-        believed = self.believed()
+        believed = self.above_threshold()
         places = [(row, index) for row in range(len(self)) for index in range(len(self.labels))]
         rows = [
             (
@@ -99,7 +99,7 @@ class Keypoints(Result):
     def part_at(self, x: float, y: float) -> int | None:
         """The id of the thing whose believed point is nearest to (x, y) and near; else of the smallest box around it,
         where things were looked at one by one."""
-        away = np.where(self.believed(), np.hypot(self.points[..., 0] - x, self.points[..., 1] - y), np.inf)
+        away = np.where(self.above_threshold(), np.hypot(self.points[..., 0] - x, self.points[..., 1] - y), np.inf)
         if away.size and away.min() <= REACH * max(self.size):
             return int(self.ids[int(np.argmin(away.min(axis=1)))])
         row = smallest_at(self.boxes, x, y) if self.boxes is not None else None
@@ -109,7 +109,7 @@ class Keypoints(Result):
         return compare_points(self._compared(), other._compared())
 
     def _compared(self) -> Points:
-        return Points(self.points, self.believed(), self.labels, self.ids)
+        return Points(self.points, self.above_threshold(), self.labels, self.ids)
 
     def differs_from(self, other: Self, tolerance: Tolerance) -> str:
         """As many things, and no point that scores enough moves by more than `moved` or changes its score by more than

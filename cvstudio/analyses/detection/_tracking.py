@@ -64,7 +64,7 @@ class TrackParams:
         float,
         Range(0, 1, step=0.01),
         Doc(
-            "Sure from",
+            "Threshold",
             "A thing gets a number where the model is at least so sure of it.",
             "Lower it where things stay without a number.",
             more=True,

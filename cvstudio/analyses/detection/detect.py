@@ -29,7 +29,7 @@ class SuppressParams:
         float,
         Range(0, 1, step=0.01),
         Doc(
-            "Overlap",
+            "Overlap (IoU)",
             "Two boxes that share more than this part of their area are taken for the same thing; the better stays.",
             "Lower it where one thing has several boxes, raise it where neighbours lose theirs; 1 keeps all.",
         ),
@@ -37,7 +37,7 @@ class SuppressParams:
     class_wise: Annotated[
         bool,
         Doc(
-            "Each class for itself",
+            "Per class",
             "Boxes of different classes never push each other out.",
             "Switch it off where one thing is found as two classes.",
             more=True,

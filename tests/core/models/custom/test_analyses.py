@@ -156,7 +156,7 @@ def test_points_are_drawn_where_they_are_and_only_the_believed_ones(thirds: Path
     item = run("keypoints", thirds, pointer)
     result: Keypoints = item.result
     assert result.threshold == 0.3
-    assert result.believed().tolist() == [[True, True, False]]
+    assert result.above_threshold().tolist() == [[True, True, False]]
     bare = item.base.rgb8
     whole = render(item.base, [(result, Look())], View.whole(Size(192, 64)))
     changed = (whole != bare).any(axis=2)

@@ -79,7 +79,7 @@ def test_a_file_that_is_dropped_names_the_picture(window, qtbot, checkpoint, dat
     found: Classification = wait_for(window, qtbot, Classification)
     assert found.label(0) == "Siamese cat"
     assert float(found.probabilities[0]) == pytest.approx(0.976, abs=0.01)
-    assert len(found.labels) == 1000
+    assert len(found.class_names) == 1000
     assert not found.unknown
     panel, results = window.findChild(AnalysisPanel), window.findChild(ResultsPanel)
     assert panel.form.row("threshold").value() == 0
