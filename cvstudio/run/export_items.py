@@ -1,5 +1,4 @@
-"""What an export writes: a result with its picture, what is drawn on it and its recipe; for window, command line and
-batch."""
+"""What an export writes: result, picture, layers and recipe, for window, command line and batch."""
 
 from __future__ import annotations
 
