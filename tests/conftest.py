@@ -134,15 +134,13 @@ def fake() -> ModuleType:
 
 
 @pytest.fixture
-def new_inputs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def new_inputs() -> Iterator[ModuleType]:
     """The module `tests/new_inputs.py`, its analyses registered for this test."""
     from cvstudio.analyses import ANALYSES
 
     module = _module("new_inputs")
-    assert len(ANALYSES)
-    for analysis in module.ALL:
-        monkeypatch.setitem(ANALYSES._entries, analysis.key, analysis)
-    return module
+    with ANALYSES.lend(*module.ALL):
+        yield module
 
 
 @pytest.fixture
@@ -156,6 +154,16 @@ def pictures(tmp_path: Path) -> Path:
         Image.new("RGB", (40, 24), colour).save(folder / name)
     (folder / "notes.txt").write_text("no picture")
     return folder
+
+
+@pytest.fixture
+def sketch() -> Iterator[ModuleType]:
+    """The module `tests/fake_sketch.py`, with its analysis registered."""
+    from cvstudio.analyses import ANALYSES
+
+    module = _module("fake_sketch")
+    with ANALYSES.lend(module.SKETCH):
+        yield module
 
 
 @pytest.fixture(scope="session")

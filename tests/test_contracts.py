@@ -21,9 +21,9 @@ from cvstudio.foundation.paths import resource
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import SAMPLES, sample_path
 from cvstudio.models import MODELS
-from cvstudio.run.export_items import ExportRequest, export_item
-from cvstudio.run.recipe import load_recipe
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.recipe import load_recipe
+from cvstudio.running.runner import Runner, make_instance
 from cvstudio.training import RECIPES
 from cvstudio.weights import hub
 from cvstudio.weights.embedded import card

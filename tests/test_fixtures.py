@@ -162,7 +162,7 @@ def test_every_name_that_files_tell_is_still_known() -> None:
 @pytest.mark.parametrize("key", ["resnet18", "retinanet", "haar-face", "yolox-nano"])
 def test_a_checkpoint_is_found_where_it_was_put(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from cvstudio.models import MODELS
-    from cvstudio.weights import cached_path
+    from cvstudio.weights.store import cached_path
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     (tmp_path / "hub/checkpoints").mkdir(parents=True)

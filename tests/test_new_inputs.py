@@ -31,9 +31,9 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media import MediaKind, open_media
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat
 from cvstudio.media.examples.files import sample_path
-from cvstudio.run.export_items import ExportRequest, export_item
-from cvstudio.run.recipe import load_recipe
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.recipe import load_recipe
+from cvstudio.running.runner import Runner, make_instance
 from cvstudio.session.layers import without_layer
 from cvstudio.session.project import load_project, save_project
 from cvstudio.session.resolve import resolve
@@ -158,7 +158,7 @@ def test_ground_truth_is_read_by_its_format_once(analyses, monkeypatch, tmp_path
     monkeypatch.setitem(ANALYSES._entries, "ask", dataclasses.replace(analyses.ASK, inputs=slots, stages=(stage,)))
     instance = make_instance("ask", {"picture": pictures / "1.png", "truth": labels})
     with Runner() as runner:
-        assert runner.result(instance).labels == ("cat", "dog")
+        assert runner.result(instance).class_names == ("cat", "dog")
         other = instance.on(open_media(pictures / "2.png"))
         assert runner.result(other).labels == ("cat", "dog")
         assert len(reads) == 1

@@ -13,9 +13,9 @@ from PIL import Image as Pillow
 from cvstudio.exporters import EXPORTERS, export
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
-from cvstudio.run.batch import Batch, BatchPlan
-from cvstudio.run.export_items import ExportRequest, export_item
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.batch import Batch, BatchPlan
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.runner import Runner, make_instance
 
 
 @pytest.fixture(autouse=True)

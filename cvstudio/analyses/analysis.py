@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultOf, Several, Text, TextInput
+from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultOf, Several, TextInput
 from cvstudio.analyses.stages import Stage
 from cvstudio.analyses.temporal import Temporal
 from cvstudio.foundation.errors import BindingError, ParamsError
-from cvstudio.foundation.params import Choices, NoParams, Range, check_value, fields_of
+from cvstudio.foundation.params import Choices, NoParams, Range, Text, check_value, fields_of
 from cvstudio.media.base import Media, MediaKind
 from cvstudio.models import MODELS
 from cvstudio.models.spec import ModelSpec

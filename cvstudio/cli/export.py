@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.foundation.errors import ExportError, MediaError, ParamsError
-from cvstudio.foundation.params import add_arguments, fields_of, parse_text
+from cvstudio.foundation.params import fields_of
+from cvstudio.foundation.params_text import add_arguments, parse_text
 from cvstudio.foundation.progress import Progress
 
 if TYPE_CHECKING:
     from cvstudio.analyses.instance import AnalysisInstance
     from cvstudio.cli.terminal import Bar
-    from cvstudio.run.composition import Seen
-    from cvstudio.run.runner import Given, Runner
+    from cvstudio.running.composition import Seen
+    from cvstudio.running.runner import Given, Runner
 
 
 def add_format_options(parser: argparse.ArgumentParser, result_type: type[Any]) -> None:
@@ -45,7 +46,7 @@ def _format_options(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
 
 def take_export(options: argparse.Namespace, recipe: Path) -> None:
     """Take format, options and part of the video from a recipe where the command line says nothing else."""
-    from cvstudio.run.recipe import FORMAT, read_json
+    from cvstudio.running.recipe import FORMAT, read_json
 
     told = read_json(recipe, FORMAT).get("export", {})
     if not isinstance(told, dict) or "format" not in told:
@@ -100,8 +101,8 @@ def write_result(
     """Run `instance` and write it as the options say; the written files and folders. Raises UserError."""
     from cvstudio.exporters.export_all import export_all
     from cvstudio.media import MediaKind
-    from cvstudio.run.composition import Comparison, is_plain
-    from cvstudio.run.export_items import ExportRequest, export_item
+    from cvstudio.running.composition import Comparison, is_plain
+    from cvstudio.running.export_items import ExportRequest, export_item
 
     spec = instance.spec
     media = instance.canvas_media
@@ -152,8 +153,8 @@ def run_batch(
     from cvstudio.exporters import default_exporters
     from cvstudio.media import Media
     from cvstudio.media.reading import apply_settings, split_settings
-    from cvstudio.run.batch import REPORT, Batch, BatchPlan
-    from cvstudio.run.runner import make_binding
+    from cvstudio.running.batch import REPORT, Batch, BatchPlan
+    from cvstudio.running.runner import make_binding
 
     if options.time is not None or options.start is not None or options.stop is not None:
         raise ParamsError("--time, --from and --to expect one video, found several files; leave them out.")

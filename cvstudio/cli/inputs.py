@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.analysis import Slot
 from cvstudio.foundation.errors import ParamsError
-from cvstudio.foundation.params import fields_of, parse_text
+from cvstudio.foundation.params import fields_of
+from cvstudio.foundation.params_text import parse_text
 from cvstudio.models import MODELS, ModelSpec
 
 if TYPE_CHECKING:
     from cvstudio.analyses.instance import AnalysisInstance
-    from cvstudio.run.runner import Given
+    from cvstudio.running.runner import Given
 
 TEXT_SUFFIX = ".txt"
 RECIPE_SUFFIX = ".json"
@@ -110,7 +111,7 @@ def upstream_of(text: str) -> AnalysisInstance:
     A value may hold commas: what has no "=" belongs to the value before. Raises UserError.
     """
     from cvstudio.analyses.instance import AnalysisInstance
-    from cvstudio.run.recipe import load_recipe
+    from cvstudio.running.recipe import load_recipe
 
     if _is_recipe(text):
         instance = load_recipe(Path(text))[0]

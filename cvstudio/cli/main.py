@@ -22,7 +22,8 @@ from cvstudio.cli.models import add_models
 from cvstudio.cli.terminal import Bar, guarded
 from cvstudio.cli.training import add_training
 from cvstudio.cli.weights import add_weights
-from cvstudio.foundation.params import add_arguments, fields_of, parse_text
+from cvstudio.foundation.params import fields_of
+from cvstudio.foundation.params_text import add_arguments, parse_text
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
 from cvstudio.media.reading import settings_types
@@ -152,10 +153,10 @@ def _list() -> int:
 def _run(arguments: Sequence[str]) -> int:
     from cvstudio.cli.export import run_batch, spread, take_export, write_result
     from cvstudio.models.runtime.host import is_there
-    from cvstudio.run.composition import load_seen
-    from cvstudio.run.provenance import ForcedPrecisions, load_computed
-    from cvstudio.run.recipe import load_recipe
-    from cvstudio.run.runner import Runner, make_instance
+    from cvstudio.running.composition import load_seen
+    from cvstudio.running.provenance import ForcedPrecisions, load_computed
+    from cvstudio.running.recipe import load_recipe
+    from cvstudio.running.runner import Runner, make_instance
 
     recipe = any(item == "--recipe" or item.startswith("--recipe=") for item in arguments)
     options = _recipe_parser().parse_args(arguments) if recipe else build_parser().parse_args(["run", *arguments])

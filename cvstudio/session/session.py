@@ -163,6 +163,12 @@ class Session:
         """The drag is over: the next change is a step of its own."""
         self._merge_key = None
 
+    def drop_merge(self) -> None:
+        """The drag was called off: what it changed is as before, and there is no step to undo."""
+        if self._merge_key is not None:
+            self._merge_key = None
+            self._go(self._undo.pop()[1])
+
     def undo(self) -> str | None:
         """Take back the last step; its title, or None where there is none."""
         return self._step(self._undo, self._redo)

@@ -41,7 +41,7 @@ from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.precision import REQUESTED_PRECISIONS, RequestedPrecision
 from cvstudio.results.detections import Detections
 from cvstudio.results.masks import PrototypeMasks
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.runner import Runner, make_instance
 from ui.app import make_application
 from ui.tour.input_events import pause
 from ui.window.main_window import MainWindow

@@ -26,7 +26,7 @@ from scipy.optimize import linear_sum_assignment
 from cvstudio.analyses.detection._tracking import Tracking, TrackParams
 from cvstudio.analyses.temporal import Chain
 from cvstudio.foundation.progress import Progress
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.runner import Runner, make_instance
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SIDE = 416

@@ -19,7 +19,7 @@ from cvstudio.media import open_media
 from cvstudio.media.examples.files import sample_path
 from cvstudio.results.classification import Classification
 from cvstudio.results.picture import Picture
-from cvstudio.run.runner import Runner
+from cvstudio.running.runner import Runner
 from ui.window.main_window import MainWindow
 
 TIMEOUT = 60_000
@@ -187,7 +187,7 @@ def test_a_crop_is_exported_with_what_it_takes(cropped, qtbot, tmp_path):
     wait(qtbot, cropped, Picture)
     cropped.exporting.export(EXPORTERS["png"], tmp_path / "a.png")
     qtbot.waitUntil(lambda: (tmp_path / "a.png.recipe.json").is_file(), timeout=TIMEOUT)
-    from cvstudio.run.recipe import load_recipe
+    from cvstudio.running.recipe import load_recipe
 
     instance = load_recipe(tmp_path / "a.png.recipe.json")[0]
     assert [item.analysis for item in instance.lineage] == ["detect", "crop"]

@@ -37,8 +37,8 @@ from cvstudio.results.point_agreement import PointAgreement, Points, compare_poi
 from cvstudio.results.result import Result
 from cvstudio.results.source import Source
 from cvstudio.results.tables import Column, Table, number
-from cvstudio.run.export_items import ExportRequest, export_item
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.runner import Runner, make_instance
 from ui.panels.comparison import ComparePanel
 from ui.panels.results import ResultsPanel
 from ui.widgets.rows_table import RowsTable

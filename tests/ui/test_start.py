@@ -31,7 +31,7 @@ LATE = (
     "ui.training",
     "ui.views.canvas",
     "ui.views.welcome",
-    "ui.widgets.choice_rows",
+    "ui.widgets.rows.choice_rows",
     "ui.models.model_chooser",
     "ui.window.workspace",
 )

@@ -165,6 +165,10 @@ class Controller(QObject):
         """The mouse was let go: the next change is a step of its own."""
         self.session.end_merge()
 
+    def cancel_drag(self) -> None:
+        """The drag was called off: what it set goes back."""
+        self.session.drop_merge()
+
     def set_model(self, key: str, weights: Path | None = None) -> None:
         """Choose the model of the current analysis. Values that the new one has no place for go back to default."""
         instance = self.session.state.instance
@@ -232,7 +236,7 @@ class Controller(QObject):
             self.emphasis_changed.emit()
 
     def request_pick(self, name: str) -> None:
-        """The next click on the canvas sets the parameter `name`."""
+        """What is clicked or drawn on the canvas next sets the parameter `name`."""
         self.pick_started.emit(name)
 
     def pick(self, x: float, y: float) -> None:

@@ -23,7 +23,7 @@ from cvstudio.media.camera import SIZES, camera, devices
 from cvstudio.media.formats.simulated_camera import simulated_camera
 from ui.base.icons import icon
 from ui.base.translate import translated
-from ui.widgets.choice_rows import Combo
+from ui.widgets.rows.choice_rows import Combo
 
 
 class CameraDialog(QDialog):

@@ -35,8 +35,8 @@ from ui.base.icons import icon
 from ui.base.settings import Settings
 from ui.base.translate import translated
 from ui.files.format_options import FormatOptions
-from ui.widgets.choice_rows import Combo
 from ui.widgets.param_form import ParamForm
+from ui.widgets.rows.choice_rows import Combo
 
 MOMENT, PART, WHOLE, MEDIA, FOLDER = "moment", "part", "whole", "media", "folder"
 REPLACE, KEEP = "replace", "keep"

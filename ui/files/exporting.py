@@ -22,8 +22,8 @@ from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:
     from cvstudio.exporters import Exporter
-    from cvstudio.run.batch import Summary
-    from cvstudio.run.composition import Seen
+    from cvstudio.running.batch import Summary
+    from cvstudio.running.composition import Seen
     from ui.files.export_dialog import ExportDialog, Wish
 
 
@@ -130,8 +130,8 @@ class Exporting(QObject):
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.exporters.base import writing
             from cvstudio.exporters.export_all import export_all
-            from cvstudio.run.export_items import ExportRequest, export_item
-            from cvstudio.run.runner import Runner
+            from cvstudio.running.export_items import ExportRequest, export_item
+            from cvstudio.running.runner import Runner
 
             with writing(path.parent):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,7 @@ class Exporting(QObject):
         stack = shown_stack(self._controller)
 
         def work(progress: Progress) -> Iterator[Any]:
-            from cvstudio.run.batch import Batch, BatchPlan
+            from cvstudio.running.batch import Batch, BatchPlan
 
             options = {wish.format: wish.options}
             plan = BatchPlan(instance, paths, wish.folder, (wish.format,), options, look, stack)

@@ -10,7 +10,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from cvstudio.exporters import Exporter
-from cvstudio.foundation.params import fields_of, from_mapping, to_mapping
+from cvstudio.foundation.params import fields_of, from_mapping, to_mapping, values_of
 from ui.base.settings import Settings
 from ui.base.translate import translated
 from ui.widgets.param_form import ParamForm
@@ -77,7 +77,7 @@ class FormatOptions(QWidget):
     def _make(self, exporter: Exporter) -> None:
         key = exporter.key
         form = ParamForm()
-        form.set_fields(fields_of(exporter.params), self.values(exporter))
+        form.set_fields(fields_of(exporter.params), values_of(from_mapping(exporter.params, self.values(exporter))))
         form.edited.connect(lambda name, value, _: self._set(key, name, value))
         part = QWidget(self)
         column = QVBoxLayout(part)
@@ -91,9 +91,11 @@ class FormatOptions(QWidget):
         self._exporters[key], self._forms[key], self._parts[key] = exporter, form, part
 
     def _set(self, key: str, name: str, value: Any) -> None:
-        self._values[key][name] = value
+        params_type = self._exporters[key].params
+        chosen = from_mapping(params_type, {**self._values[key], name: value})
+        self._values[key] = to_mapping(chosen)
         # The form holds no state of its own, and its dots tell what is not as it was declared.
-        self._forms[key].set_fields(fields_of(self._exporters[key].params), self._values[key])
+        self._forms[key].set_fields(fields_of(params_type), values_of(chosen))
         self.edited.emit(key)
 
     def _remembered(self, exporter: Exporter) -> dict[str, Any]:

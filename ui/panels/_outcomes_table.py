@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
-from cvstudio.run.batch.queue import Outcome
+from cvstudio.running.batch.queue import Outcome
 from ui.base import theme
 from ui.base.icons import icon
 

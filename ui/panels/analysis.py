@@ -35,8 +35,8 @@ from ui.panels import PANELS
 from ui.panels._layer_menu import LayerMenu
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.elided_combo import ElidedCombo
-from ui.widgets.input_row import Choice, InputRow
 from ui.widgets.param_form import ParamForm
+from ui.widgets.rows.input_row import Choice, InputRow
 
 if TYPE_CHECKING:
     from ui.models.model_card import CardPopup

@@ -289,7 +289,7 @@ class BatchContent(QWidget):
         self._update()
 
         def work(progress: Progress) -> Iterator[Any]:
-            from cvstudio.run.batch import Batch, BatchPlan
+            from cvstudio.running.batch import Batch, BatchPlan
 
             plan = BatchPlan(instance, (source,), out, formats, options, look, stack)
             batch = Batch(plan, device=host.requested_device, precision=host.precision)
@@ -321,7 +321,7 @@ class BatchContent(QWidget):
             self._forget()
 
     def _forget(self) -> None:
-        from cvstudio.run.batch import forget
+        from cvstudio.running.batch import forget
 
         try:
             forget(Path(self._out))

@@ -46,7 +46,7 @@ class CountsPanel(QWidget):
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
-        from ui.widgets.choice_rows import Combo
+        from ui.widgets.rows.choice_rows import Combo
 
         controller = self._controller = context.controller
         self._counts: Counts | None = None

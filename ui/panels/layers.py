@@ -30,7 +30,7 @@ from ui.panels.base import Panel, PanelContext
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.icon_label import IconLabel
-from ui.widgets.slider_row import SliderRow
+from ui.widgets.rows.slider_row import SliderRow
 
 WIDTH = 216
 """Narrower, and neither a name nor a slider has room."""

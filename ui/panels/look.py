@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
-from cvstudio.foundation.params import fields_of, to_mapping
+from cvstudio.foundation.params import fields_of, values_of
 from cvstudio.session.session import State
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
@@ -45,7 +45,7 @@ class LookPanel(QScrollArea):
 
         # The exposure has a place on the canvas, where there is light to be exposed.
         fields = tuple(field for field in fields_of(Look) if field.name != "exposure")
-        self.form.set_fields(fields, to_mapping(self._controller.look()))
+        self.form.set_fields(fields, values_of(self._controller.look()))
 
 
 PANELS.register(

@@ -25,7 +25,7 @@ from cvstudio.results.spectrogram import Spectrogram
 from ui.app import make_application
 from ui.panels.analysis import AnalysisPanel
 from ui.tour.input_events import move_mouse, pause
-from ui.widgets.slider_row import SliderRow
+from ui.widgets.rows.slider_row import SliderRow
 from ui.window.main_window import MainWindow
 
 

@@ -35,8 +35,8 @@ from ui.models.licence_line import LicenceLine
 from ui.models.model_card import CardPopup, RecipeCardView
 from ui.training.process import TrainingProcess
 from ui.training.run_view import RunView
-from ui.widgets.choice_rows import Combo
 from ui.widgets.empty_state import EmptyState
+from ui.widgets.rows.choice_rows import Combo
 
 CONTROLS_WIDTH = 340
 SIDE_BY_SIDE = 660

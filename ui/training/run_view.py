@@ -18,7 +18,7 @@ from ui.base.icons import icon
 from ui.base.translate import translated
 from ui.models.model_card import CardPopup, ModelCardView
 from ui.training.curves import CurvesView
-from ui.widgets.choice_rows import Combo
+from ui.widgets.rows.choice_rows import Combo
 
 FOLLOW_MS = 400
 """Between two looks at curves that grow."""

@@ -208,6 +208,19 @@ class Canvas(QWidget):
         ratio = self.devicePixelRatioF()
         return self._place.image_point(point.x() * ratio, point.y() * ratio)
 
+    def widget_position(self, x: float, y: float) -> QPointF:
+        """Where (x, y) of the picture is on the widget; without a picture, its corner."""
+        if self._place is None:
+            return QPointF()
+        ratio = self.devicePixelRatioF()
+        left, top = self._place.viewport_point(x, y)
+        return QPointF(left / ratio, top / ratio)
+
+    @property
+    def space_held(self) -> bool:
+        """Whether a drag moves the picture, whatever tool there is."""
+        return self._space
+
     def match(self, other: Canvas) -> None:
         """Show the same part of the same picture at the same scale as `other`, around the same middle."""
         theirs, mine = other._place, self._place

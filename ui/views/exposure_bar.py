@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from cvstudio.draw import Look
 from cvstudio.foundation.params import fields_of
-from ui.widgets.slider_row import SliderRow
+from ui.widgets.rows.slider_row import SliderRow
 
 EXPOSURE = next(field for field in fields_of(Look) if field.name == "exposure")
 WIDTH = 280

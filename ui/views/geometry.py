@@ -76,6 +76,10 @@ class Placement:
         """The place in image pixels under (x, y) of the viewport."""
         return (x - round(self.left)) / self.scale, (y - round(self.top)) / self.scale
 
+    def viewport_point(self, x: float, y: float) -> tuple[float, float]:
+        """Where (x, y) of the picture is in the viewport: the inverse of `image_point`."""
+        return x * self.scale + round(self.left), y * self.scale + round(self.top)
+
     def visible(self) -> tuple[int, int, View]:
         """Where the visible part begins in the viewport (device pixels), and that part.
 

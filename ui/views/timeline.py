@@ -10,7 +10,7 @@ from cvstudio.foundation.params import Range
 from ui.base.icons import icon
 from ui.base.keys import claims
 from ui.views.scrubber import Scrubber, clock
-from ui.widgets.choice_rows import PRESS_KEYS
+from ui.widgets.rows.choice_rows import PRESS_KEYS
 from ui.widgets.slider import Slider
 from ui.widgets.steady_label import SteadyLabel
 

@@ -14,7 +14,7 @@ from cvstudio.foundation.params import Field, Range
 from ui.base.icons import icon
 
 if TYPE_CHECKING:
-    from ui.widgets.row import Row
+    from ui.widgets.rows.row import Row
 
 WIDEST_LABEL = 120
 
@@ -27,6 +27,12 @@ ROWS: Mapping[str, str] = {
     "interval": "slider_row.IntervalRow",
     "point": "choice_rows.PointRow",
     "folder": "folder_row.FolderRow",
+    "text": "text_rows.TextRow",
+    "colour": "colour_row.ColourRow",
+    "box": "shape_row.ShapeRow",
+    "polygon": "shape_row.ShapeRow",
+    "strokes": "shape_row.ShapeRow",
+    "list": "text_rows.ListRow",
 }
 """The row of each kind of parameter, in `ui.widgets`; it is imported with the first of its kind."""
 
@@ -101,7 +107,7 @@ class ParamForm(QWidget):
             row.configure(bounds=bounds, options=allowed, histogram=(histograms or {}).get(field.name))
             default = (defaults or {}).get(field.name, field.default)
             value = values.get(field.name, default)
-            row.set_value(value, value if default is None and field.kind != "point" else default)
+            row.set_value(value, value if default is None and field.pick is None else default)
         self._align()
 
     def _build(self, fields: tuple[Field, ...]) -> None:
@@ -137,12 +143,12 @@ class ParamForm(QWidget):
 
     def _make(self, field: Field) -> Row:
         module, _, name = ROWS[field.kind].partition(".")
-        row: Row = getattr(importlib.import_module(f"ui.widgets.{module}"), name)(field)
+        row: Row = getattr(importlib.import_module(f"ui.widgets.rows.{module}"), name)(field)
         name = field.name
         row.changed.connect(lambda value, dragging: self.edited.emit(name, value, dragging))
         row.released.connect(lambda _: self.released.emit(name))
-        if field.kind == "point":
-            from ui.widgets.choice_rows import PointRow
+        if field.pick is not None:
+            from ui.widgets.rows.choice_rows import PointRow
 
             assert isinstance(row, PointRow)
             row.pick_requested.connect(lambda: self.pick_requested.emit(name))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QCoreApplication
 
 from cvstudio.models.terms import terms
-from cvstudio.run.composition import side_title
+from cvstudio.running.composition import side_title
 from ui.base.command import Command
 from ui.base.translate import translated
 from ui.models.model_chooser import READY

@@ -27,6 +27,7 @@ from ui.views.canvas import Canvas
 from ui.views.compare_area import CompareArea
 from ui.views.exposure_bar import ExposureBar
 from ui.views.timeline import Timeline
+from ui.window.shape_editing import ShapeEditing
 
 if TYPE_CHECKING:
     from ui.views.mesh_view import ModelView
@@ -74,6 +75,7 @@ class Workspace(QWidget):
         self.canvas = Canvas()
         self.canvas.set_renderer(self.render_view)
         self.exposure = ExposureBar(self.canvas)
+        self.shapes = ShapeEditing(controller, self.canvas)
         self.area = CompareArea(self.canvas, self._render_side)
         self.area.made.connect(self._use_second)
         self.spectrogram: SpectrogramView | None = None
@@ -104,7 +106,7 @@ class Workspace(QWidget):
         self.area.split.connect(comparing.set_split)
         self.area.swap.connect(comparing.swap)
         self.area.end.connect(comparing.end)
-        controller.pick_started.connect(lambda _: self.canvas.set_tool("point"))
+        controller.pick_started.connect(self._take_up)
         self.canvas.view_changed.connect(lambda: controller.set_view(self.canvas.view()))
         self.canvas.hovered.connect(self._hovered)
         self.canvas.left.connect(lambda: self._hovered(None, None))
@@ -288,7 +290,8 @@ class Workspace(QWidget):
         bars = [*self.area.floating(), *([] if self.exposure.isHidden() else [self.exposure])]
         for bar in bars:
             bar.hide()
-        image = self.splitter.grab().toImage()
+        with self.shapes.unseen():
+            image = self.splitter.grab().toImage()
         for bar in bars:
             bar.show()
         # Other programs take the logical size for the true one where they are told a ratio.
@@ -362,6 +365,14 @@ class Workspace(QWidget):
         if not self.area.active or self._size is None:
             return None
         return int(x >= self._controller.comparing.split * self._size.width) if self.area.splitting else side
+
+    def _take_up(self, name: str) -> None:
+        if self.shapes.takes(name):
+            self.canvas.set_tool(None)
+            self.shapes.toggle(name)
+        else:
+            self.shapes.stop()
+            self.canvas.set_tool("point")
 
     def _clicked(self, x: float, y: float, modifiers: Any, *, side: int = 0) -> None:
         self.canvas.set_tool(None)

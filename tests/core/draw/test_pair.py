@@ -13,8 +13,8 @@ from cvstudio.draw import Look, Pair, render
 from cvstudio.draw.pair import GAP
 from cvstudio.media.examples.files import sample_path
 from cvstudio.results.detections import Detections
-from cvstudio.run.composition import Comparison, side_title
-from cvstudio.run.runner import make_instance
+from cvstudio.running.composition import Comparison, side_title
+from cvstudio.running.runner import make_instance
 from cvstudio.session.transitions import with_model
 
 SIZE = Size(120, 60)

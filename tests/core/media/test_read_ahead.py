@@ -16,7 +16,7 @@ from cvstudio.media import open_media
 from cvstudio.media.examples.files import sample_path
 from cvstudio.media.read_ahead import prefetch_frames
 from cvstudio.media.reader_pool import Readers, iterate_frames
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.runner import Runner, make_instance
 
 
 @pytest.fixture(scope="module")

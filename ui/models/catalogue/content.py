@@ -50,8 +50,8 @@ from ui.models.catalogue.work import (
     read_rows,
     time_models,
 )
-from ui.widgets.choice_rows import Combo
 from ui.widgets.empty_state import EmptyState
+from ui.widgets.rows.choice_rows import Combo
 
 if TYPE_CHECKING:
     from ui.models.catalogue.chart import SummaryChart

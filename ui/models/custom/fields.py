@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.models.shared.labels import SIZES
-from ui.widgets.choice_rows import Combo
+from ui.widgets.rows.choice_rows import Combo
 
 SET_TITLES = {
     "coco-80": "COCO, 80 classes",

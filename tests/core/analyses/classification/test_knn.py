@@ -30,7 +30,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
 from cvstudio.results.neighbours import Neighbours
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.runner import Runner, make_instance
 
 KINDS = ("stripes", "noise", "plain")
 

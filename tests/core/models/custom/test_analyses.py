@@ -25,9 +25,9 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.models.custom.store import add
 from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.segmentation import ClassMaps, Segmentation
-from cvstudio.run.export_items import ExportRequest, export_item
-from cvstudio.run.recipe import load_recipe
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.recipe import load_recipe
+from cvstudio.running.runner import Runner, make_instance
 
 COLOURS = ["red", "green", "blue"]
 

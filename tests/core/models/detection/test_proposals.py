@@ -25,8 +25,8 @@ from cvstudio.models import MODELS
 from cvstudio.models.detection._torchvision import TorchvisionDetector
 from cvstudio.models.shared.coco import LABELS, OUTPUTS
 from cvstudio.results.proposals import Level, Proposals
-from cvstudio.run.export_items import ExportRequest, export_item
-from cvstudio.run.runner import Runner, make_instance, run
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.runner import Runner, make_instance, run
 
 BUILDERS = {
     "ssd300": "ssd300_vgg16",

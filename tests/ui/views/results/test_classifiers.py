@@ -19,7 +19,7 @@ from cvstudio.results.heat_map import HeatMap
 from ui.panels.analysis import AnalysisPanel
 from ui.panels.results import ResultsPanel
 from ui.views.results.classification import Guesses
-from ui.widgets.choice_rows import ChoiceRow
+from ui.widgets.rows.choice_rows import ChoiceRow
 from ui.window.main_window import MainWindow
 
 KEY = "squeezenet1-1"

@@ -24,7 +24,7 @@ from ui.panels.analysis import AnalysisPanel
 from ui.panels.results import ResultsPanel
 from ui.views.results.heat_map import HeatView
 from ui.views.results.neighbours import NeighboursView
-from ui.widgets.folder_row import FolderRow
+from ui.widgets.rows.folder_row import FolderRow
 from ui.window.main_window import MainWindow
 
 NO_KEYS = Qt.KeyboardModifier.NoModifier

@@ -12,8 +12,8 @@ import torch
 
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
-from cvstudio.run.composition import Comparison, seen_frames
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.composition import Comparison, seen_frames
+from cvstudio.running.runner import Runner, make_instance
 
 
 def cores_of_a_new_thread() -> int:

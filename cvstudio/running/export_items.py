@@ -13,8 +13,8 @@ from cvstudio.exporters import ExportItem
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.reader_pool import read_sample
 from cvstudio.models.runtime.host import Host
-from cvstudio.run.composition import Seen, seen_frames, seen_recipe, with_seen
-from cvstudio.run.runner import Runner
+from cvstudio.running.composition import Seen, seen_frames, seen_recipe, with_seen
+from cvstudio.running.runner import Runner
 
 
 @dataclass(frozen=True, eq=False)

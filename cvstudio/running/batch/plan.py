@@ -17,10 +17,10 @@ from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.params import from_mapping, to_mapping
 from cvstudio.media import Media
 from cvstudio.models.runtime.host import Host
-from cvstudio.run.batch.queue import BatchError
-from cvstudio.run.composition import is_plain
-from cvstudio.run.provenance import Told
-from cvstudio.run.recipe import make_recipe
+from cvstudio.running.batch.queue import BatchError
+from cvstudio.running.composition import is_plain
+from cvstudio.running.provenance import Told
+from cvstudio.running.recipe import make_recipe
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class BatchPlan:
     Parameters
     ----------
     instance : the analysis with its parameters; each source takes the place of what is in its main slot
-    paths : files and folders; of a folder, everything in it that the analysis takes, see `cvstudio.run.batch.sources`
+    paths : files and folders; of a folder, everything in it that the analysis takes, see `batch.sources`
     out : folder to write to
     formats : keys
     options : of the formats, by key and name

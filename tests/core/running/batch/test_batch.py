@@ -23,11 +23,11 @@ from cvstudio.foundation.errors import Cancelled, ExportError, ParamsError, Weig
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
 from cvstudio.results.detections import Detections
-from cvstudio.run.batch import REPORT, Batch, BatchError, BatchPlan, Outcome
-from cvstudio.run.batch.plan import names_of
-from cvstudio.run.batch.queue import BatchQueue
-from cvstudio.run.batch.sources import find_files
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.batch import REPORT, Batch, BatchError, BatchPlan, Outcome
+from cvstudio.running.batch.plan import names_of
+from cvstudio.running.batch.queue import BatchQueue
+from cvstudio.running.batch.sources import find_files
+from cvstudio.running.runner import Runner, make_instance
 
 ROOT = Path(__file__).parents[4]
 COUNT = 6

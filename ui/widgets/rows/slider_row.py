@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
 from cvstudio.analyses.analysis import Histogram
 from cvstudio.foundation.params import Field, Range
 from ui.widgets.range_slider import RangeSlider
-from ui.widgets.row import Row
+from ui.widgets.rows.row import Row
 from ui.widgets.slider import Slider
 from ui.widgets.track import number
 from ui.widgets.value_box import ValueBox

@@ -29,8 +29,8 @@ from cvstudio.analyses.analysis import Histogram
 from cvstudio.foundation.params import Field, Range
 from ui.base import theme
 from ui.base.keys import claims
-from ui.widgets.choice_rows import PRESS_KEYS
-from ui.widgets.row import ROW_HEIGHT, Row
+from ui.widgets.rows.choice_rows import PRESS_KEYS
+from ui.widgets.rows.row import ROW_HEIGHT, Row
 from ui.widgets.swatch import swatch
 
 DOT = 8

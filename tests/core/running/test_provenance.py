@@ -18,11 +18,11 @@ from cvstudio.models import MODELS
 from cvstudio.models.runtime import openvino as engine
 from cvstudio.models.runtime import precision
 from cvstudio.models.runtime.precision import Precision, force_precision
-from cvstudio.run.batch import Batch, BatchPlan
-from cvstudio.run.export_items import ExportRequest, export_item
-from cvstudio.run.provenance import load_computed
-from cvstudio.run.recipe import load_recipe
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.batch import Batch, BatchPlan
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.provenance import load_computed
+from cvstudio.running.recipe import load_recipe
+from cvstudio.running.runner import Runner, make_instance
 
 MODEL = "pyramid-5"
 

@@ -14,11 +14,11 @@ from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.runtime.cpu_threads import cpu_streams
 from cvstudio.models.runtime.precision import RequestedPrecision
-from cvstudio.run.batch.plan import BatchPlan, BatchTask, names_of
-from cvstudio.run.batch.queue import BatchError, BatchQueue, Outcome, write_report
-from cvstudio.run.batch.sources import find_sources
-from cvstudio.run.batch.work import Workers, folder_of
-from cvstudio.run.runner import Runner
+from cvstudio.running.batch.plan import BatchPlan, BatchTask, names_of
+from cvstudio.running.batch.queue import BatchError, BatchQueue, Outcome, write_report
+from cvstudio.running.batch.sources import find_sources
+from cvstudio.running.batch.work import Workers, folder_of
+from cvstudio.running.runner import Runner
 
 REPORT = "batch-report.csv"
 RECIPE = "batch.recipe.json"

@@ -20,9 +20,9 @@ from cvstudio.draw import Look, Stack, render
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
-from cvstudio.run.batch import Batch, BatchPlan
-from cvstudio.run.recipe import make_recipe
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.batch import Batch, BatchPlan
+from cvstudio.running.recipe import make_recipe
+from cvstudio.running.runner import Runner, make_instance
 
 LOOK = {"line_width": 6}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cvstudio.run.batch.plan import BatchPlan
-from cvstudio.run.batch.queue import BatchError, Outcome, forget
-from cvstudio.run.batch.run import REPORT, Batch, Summary
+from cvstudio.running.batch.plan import BatchPlan
+from cvstudio.running.batch.queue import BatchError, Outcome, forget
+from cvstudio.running.batch.run import REPORT, Batch, Summary
 
 __all__ = ["REPORT", "Batch", "BatchError", "BatchPlan", "Outcome", "Summary", "forget"]

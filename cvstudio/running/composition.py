@@ -6,19 +6,20 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.samples import Image
 from cvstudio.foundation.params import Field, fields_of
 from cvstudio.foundation.progress import Progress
-from cvstudio.run.recipe import FORMAT, load_stack, make_recipe, read_json
+from cvstudio.running.recipe import FORMAT, load_stack, make_recipe, read_json
 
 if TYPE_CHECKING:
     from cvstudio.draw import Pair, Stack
     from cvstudio.exporters.base import ExportItem
-    from cvstudio.run.provenance import Told
-    from cvstudio.run.runner import Runner
+    from cvstudio.running.provenance import Told
+    from cvstudio.running.runner import Runner
 
 
 def is_plain(instance: AnalysisInstance, stack: Sequence[AnalysisInstance]) -> bool:
@@ -97,6 +98,10 @@ MOST_SETTINGS = 3
 """In a title; the rest is left out."""
 
 
+LONGEST_TEXT = 40
+"""Of a text parameter in a title, in characters."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """What is compared and how it is shown.
@@ -143,8 +148,14 @@ def _value(field: Field, value: Any) -> str:
     unit = f" {field.range.unit}" if field.range and field.range.unit else ""
     if isinstance(value, bool):
         return "on" if value else "off"
+    if value is None:
+        return "none"
+    if field.kind in ("polygon", "strokes"):
+        return f"of {len(value)} {'points' if field.kind == 'polygon' else 'strokes'}"
     if isinstance(value, tuple):
-        return ", ".join(str(item) for item in value) or "all"
+        return ", ".join(str(item) for item in value) or ("all" if field.kind == "choices" else "none")
+    if field.kind == "text":
+        return f"“{shorten(value, LONGEST_TEXT, placeholder=' …')}”"
     return f"{value:.3g}{unit}" if isinstance(value, float) else f"{value}{unit}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultO
 from cvstudio.analyses.instance import AnalysisInstance, check_opacity
 from cvstudio.draw.base import Look
 from cvstudio.foundation.errors import ProjectError, UserError
-from cvstudio.foundation.params import from_mapping, to_mapping
+from cvstudio.foundation.params import fields_of, from_mapping, to_mapping
 from cvstudio.foundation.version import __version__
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.folders import MediaSet
@@ -172,16 +173,18 @@ def instance_from_json(
         bindings={slot: binding_from_json(bound, base, moved=moved) for slot, bound in saved.get("inputs", {}).items()},
         model=saved.get("model") or "",
         weights=Path(saved["weights"]) if saved.get("weights") else None,
-        values=_canonical(saved.get("values", {})),
+        values=saved.get("values", {}),
         visible=bool(saved.get("visible", True)),
         opacity=check_opacity(saved.get("opacity", 1.0)),
     )
-    instance.chosen_params()
-    return instance
-
-
-def _canonical(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    checked = {
+        field.name: getattr(params, field.name)
+        for params in instance.chosen_params()
+        for field in fields_of(type(params))
+        if field.name in instance.values
+    }
+    # Lists of a file are tuples here, and what was a mapping is a stroke.
+    return dataclasses.replace(instance, values=checked)
 
 
 def checked_look(saved: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,7 +205,7 @@ def make_recipe(
     """The recipe of one export, written to the folder `base`.
 
     `stack` are all the layers that a picture shows, the lowest first; empty where it shows `instance` alone.
-    `computed` says how each of them was computed, see `cvstudio.run.provenance`.
+    `computed` says how each of them was computed, see `cvstudio.running.provenance`.
     """
 
     def how(layer: AnalysisInstance) -> dict[str, Any]:

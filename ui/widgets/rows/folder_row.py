@@ -13,7 +13,7 @@ from cvstudio.analyses.analysis import Histogram
 from cvstudio.foundation.params import Field, Range
 from ui.base.icons import icon
 from ui.base.translate import translated
-from ui.widgets.row import Row
+from ui.widgets.rows.row import Row
 
 LEAST_WIDTH = 72
 CHROME = 48

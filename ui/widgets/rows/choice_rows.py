@@ -14,7 +14,7 @@ from ui.base import theme
 from ui.base.icons import icon
 from ui.base.keys import SLIDER_KEYS, claims
 from ui.base.translate import translated
-from ui.widgets.row import ROW_HEIGHT, Row
+from ui.widgets.rows.row import ROW_HEIGHT, Row
 from ui.widgets.search_combo import SearchCombo
 
 PRESS_KEYS = frozenset((Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter))
@@ -147,10 +147,10 @@ class PointRow(Row):
 
     pick_requested = Signal()
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: Field, symbol: str = "crosshair") -> None:
         super().__init__(field)
-        self._value: tuple[float, float] | None = None
-        self.button = QPushButton(icon("crosshair"), "")
+        self._value: tuple[Any, ...] | None = None
+        self.button = QPushButton(icon(symbol), "")
         self.button.setObjectName("value-button")
         self.button.clicked.connect(self.pick_requested)
         self.clear = QToolButton()
@@ -161,14 +161,18 @@ class PointRow(Row):
         self.one_line(((self.button, 1), (self.clear, 0)))
         self.show_value(None)
 
-    def value(self) -> tuple[float, float] | None:
+    def invitation(self) -> str:
+        """What the button says while nothing is chosen."""
+        return self.tr("Pick on picture")
+
+    def value(self) -> tuple[Any, ...] | None:
         return self._value
 
     def describe(self, value: Any) -> str:
         return f"{value[0]:.0f}, {value[1]:.0f} px"
 
     def show_value(self, value: Any) -> None:
-        self._value = None if value is None else (float(value[0]), float(value[1]))
-        self.button.setText(self.tr("Pick on picture") if value is None else self.describe(value))
+        self._value = None if value is None else tuple(value)
+        self.button.setText(self.describe(value) if value else self.invitation())
         self.button.setAccessibleName(f"{self.title}: {self.button.text()}")
-        self.clear.setVisible(value is not None)
+        self.clear.setVisible(bool(value))

@@ -27,12 +27,12 @@ from cvstudio.media import Media, MediaKind, open_reader
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.reader_pool import sample_key
 from cvstudio.models.runtime.cpu_threads import share_cores
-from cvstudio.run.batch.plan import BatchPlan, BatchTask
-from cvstudio.run.batch.queue import BatchQueue, Outcome
-from cvstudio.run.batch.sources import identity_of, is_unchanged, kind_of, open_source
-from cvstudio.run.composition import Comparison, shown_frames
-from cvstudio.run.export_items import ExportRequest, export_item
-from cvstudio.run.runner import Runner
+from cvstudio.running.batch.plan import BatchPlan, BatchTask
+from cvstudio.running.batch.queue import BatchQueue, Outcome
+from cvstudio.running.batch.sources import identity_of, is_unchanged, kind_of, open_source
+from cvstudio.running.composition import Comparison, shown_frames
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.runner import Runner
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.foundation.errors import ProjectError
 from cvstudio.models.runtime.precision import Precision
-from cvstudio.run.recipe import FORMAT, read_json, upstream_in
+from cvstudio.running.recipe import FORMAT, read_json, upstream_in
 
 ForcedPrecisions = Mapping[tuple[str, str], Precision]
 """How networks are to compute, by model and by path of a checkpoint that the user chose ("" for the published one)."""

@@ -42,7 +42,7 @@ from cvstudio.models import MODELS
 from cvstudio.models.runtime.cpu_threads import cores_shared, frames_at_once, share_cores
 from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.precision import Precision, RequestedPrecision
-from cvstudio.run.provenance import ForcedPrecisions, to_json
+from cvstudio.running.provenance import ForcedPrecisions, to_json
 
 
 class Runner(Closeable):
@@ -326,7 +326,7 @@ def run(
     analysis : key, e.g. "detect", "refocus", "spectrogram"
     inputs : one for each slot of the analysis, in their order; the last ones may be left out where they are optional
         A file as a path, a text as a str, several media as a folder or a list of paths, and the result of another
-        analysis as what `cvstudio.run.runner.make_instance` gives.
+        analysis as what `cvstudio.running.runner.make_instance` gives.
     model, weights : which model, and a local checkpoint for it
     device : "auto", "cpu", "cuda" or "mps"
     precision : "auto" (the fastest that finds the same), "float32" or "bfloat16"
