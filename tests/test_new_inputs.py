@@ -160,7 +160,7 @@ def test_ground_truth_is_read_by_its_format_once(analyses, monkeypatch, tmp_path
     with Runner() as runner:
         assert runner.result(instance).class_names == ("cat", "dog")
         other = instance.on(open_media(pictures / "2.png"))
-        assert runner.result(other).labels == ("cat", "dog")
+        assert runner.result(other).class_names == ("cat", "dog")
         assert len(reads) == 1
         item = export_item(runner, ExportRequest(instance, tmp_path), Progress())
     export(EXPORTERS["json"], tmp_path / "a.json", item, Progress())
