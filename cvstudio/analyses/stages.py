@@ -12,12 +12,14 @@ and models (`Stage.trunk`), what is computed on a key frame by the frames behind
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from cvstudio.analyses.services import Services
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import View
 from cvstudio.data.pixel_map import PixelMap
@@ -42,6 +44,7 @@ class Inputs:
     network : the loaded network where the stage uses one
     view : the visible part, for a stage that is `viewed`; None asks for the whole at scale 1
     source : the medium of the canvas slot, and the time of its frame: what a result says it came from
+    services : what stages share with later runs
     """
 
     samples: Mapping[str, Any]
@@ -49,6 +52,7 @@ class Inputs:
     network: Any = None
     view: View | None = None
     source: Source = field(default_factory=Source)
+    services: Services = field(default_factory=Services)
 
 
 StageRun = Callable[[Inputs, Any, Progress], Iterator[Any]]
@@ -65,7 +69,7 @@ class Stage:
         Yields better and better outputs; the last one is the result. Outputs are frozen.
     params : frozen dataclass type of `cvstudio.foundation.params` declarations
     where : "accelerator", "pool" or "main"
-        Main is for stages under 4 ms.
+        Main is for stages under 4 ms that look at the output of the stage before only: they are given no samples.
     version : raised whenever the same parameters give another output
     uses_network : the stage runs the model; where it declares no parameters, they are `ModelSpec.params`
     viewed : the output depends on the visible rectangle
@@ -228,8 +232,46 @@ def first_missing(keys: tuple[Key, ...], cache: Cache) -> int:
     return 0
 
 
+@dataclass
+class Providers:
+    """Where a chain gets what it needs, asked only if a stage runs that needs it.
+
+    Parameters
+    ----------
+    samples : the samples by slot
+    network : the loaded network
+    key_frame : callable (seconds) -> the sample of the canvas slot at the time of a key frame
+    services : what stages share with later runs; they live longer than a run
+    """
+
+    samples: Callable[[], Mapping[str, Any]] = field(default=dict)
+    network: Callable[[], Any] = field(default=lambda: None)
+    key_frame: Callable[[float], Any] | None = None
+    services: Services = field(default_factory=Services)
+
+
+def stage_inputs(request: Request, index: int, previous: Any, providers: Providers) -> Inputs:
+    """What the stage at `index` of `request` is given; `previous` is the output of the stage before."""
+    stage, source = request.stages[index], request.source_of(index)
+    samples: Mapping[str, Any] = {}
+    if source != request.source:
+        assert providers.key_frame is not None
+        assert source.pts is not None
+        samples = {request.canvas_slot: providers.key_frame(source.pts)}
+    elif stage.where != "main":
+        samples = providers.samples()
+    return Inputs(
+        samples=samples,
+        previous=previous,
+        network=providers.network() if stage.uses_network else None,
+        view=request.view if stage.viewed else None,
+        source=source,
+        services=providers.services,
+    )
+
+
 def run_stage(request: Request, index: int, inputs: Inputs, cache: Cache, progress: Progress) -> Iterator[Any]:
-    """Run one stage, caching what it yields, and yield it on.
+    """Run one stage on its `stage_inputs`, caching what it yields, and yield it on.
 
     Raises
     ------
@@ -257,9 +299,7 @@ def _run_alone(request: Request, index: int, inputs: Inputs, cache: Cache, progr
     stage = request.stages[index]
     value: Any = None
     found = False
-    view = request.view if stage.viewed else None
-    given = dataclasses.replace(inputs, view=view, source=request.source_of(index))
-    for value in stage.run(given, request.params[index], progress):
+    for value in stage.run(inputs, request.params[index], progress):
         progress.check()
         found = True
         cache.put(key, value, complete=False)
@@ -269,27 +309,11 @@ def _run_alone(request: Request, index: int, inputs: Inputs, cache: Cache, progr
     cache.finish(key, value)
 
 
-@dataclass
-class Providers:
-    """Where a chain gets what it needs, asked only if a stage runs that needs it.
-
-    Parameters
-    ----------
-    samples : the samples by slot
-    network : the loaded network
-    key_frame : callable (seconds) -> the sample of the canvas slot at the time of a key frame
-    """
-
-    samples: Callable[[], Mapping[str, Any]]
-    network: Callable[[], Any] = field(default=lambda: None)
-    key_frame: Callable[[float], Any] | None = None
-
-
 def run_chain(request: Request, providers: Providers, cache: Cache, progress: Progress) -> Iterator[Any]:
     """Run what is missing of `request` in this thread and yield final results, better and better.
 
-    This is the road of the command line, the Python function and every export; the window walks the same stages
-    one by one on its lanes.
+    This is the road of the command line, the Python function, every export and the trial of an own model; the window
+    walks the same stages one by one on its lanes.
     """
     keys = stage_keys(request)
     start = first_missing(keys, cache)
@@ -299,25 +323,32 @@ def run_chain(request: Request, providers: Providers, cache: Cache, progress: Pr
     elif start == len(keys):
         yield before.value
         return
-    samples = providers.samples()
-    network = providers.network() if any(stage.uses_network for stage in request.stages[start:]) else None
-    inputs = Inputs(samples, before.value if before else None, network)
-    yield from _run_from(request, start, inputs, providers, cache, progress)
+    # Each is asked for once, whatever number of stages needs it.
+    once = dataclasses.replace(
+        providers, samples=functools.cache(providers.samples), network=functools.cache(providers.network)
+    )
+    yield from _run_from(request, start, before.value if before else None, once, cache, progress)
 
 
 def _run_from(
-    request: Request, index: int, inputs: Inputs, providers: Providers, cache: Cache, progress: Progress
+    request: Request, index: int, previous: Any, providers: Providers, cache: Cache, progress: Progress
 ) -> Iterator[Any]:
     last = index == len(request.stages) - 1
+    inputs = stage_inputs(request, index, previous, providers)
     value: Any = None
-    given, source = inputs, request.source_of(index)
-    if source != request.source:
-        assert providers.key_frame is not None
-        assert source.pts is not None
-        given = dataclasses.replace(inputs, samples={request.canvas_slot: providers.key_frame(source.pts)})
-    for value in run_stage(request, index, given, cache, progress):
+    for value in run_stage(request, index, inputs, cache, progress):
         if last:
             yield value
     if not last:
-        following = dataclasses.replace(inputs, previous=value)
-        yield from _run_from(request, index + 1, following, providers, cache, progress)
+        yield from _run_from(request, index + 1, value, providers, cache, progress)
+
+
+def preview_result(request: Request, index: int, value: Any, providers: Providers, progress: Progress) -> Any:
+    """The result from `value`, which the stage at `index` has yielded while it still runs, through the "main" stages
+    behind it; None where there are others. Nothing is cached."""
+    if any(stage.where != "main" for stage in request.stages[index + 1 :]):
+        return None
+    for place, stage in enumerate(request.stages[index + 1 :], index + 1):
+        for output in stage.run(stage_inputs(request, place, value, providers), request.params[place], progress):
+            value = output
+    return value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import glob
 import math
 import sys
@@ -101,10 +100,10 @@ def write_result(
     runner: Runner, instance: AnalysisInstance, options: argparse.Namespace, progress: Progress
 ) -> list[Path]:
     """Run `instance`, write its result according to `options` and return the written paths. Raises UserError."""
-    from cvstudio.exporters import ExportItem
     from cvstudio.exporters.export_all import export_all
     from cvstudio.media import MediaKind
-    from cvstudio.running.composition import Comparison, is_plain, seen_frames, seen_recipe, with_seen
+    from cvstudio.running.composition import Comparison, is_plain
+    from cvstudio.running.export_items import ExportRequest, export_item
 
     spec = instance.spec
     media = instance.canvas_media
@@ -124,21 +123,15 @@ def write_result(
     layered = isinstance(whole_picture, Comparison) or not is_plain(instance, whole_picture)
     # A picture shows every layer of a recipe; what holds data holds one result's.
     for drawn in sorted({layered and exporter.draws for exporter, _ in targets}):
-        seen: Seen = whole_picture if drawn else ()
-        at = options.time or 0.0
-
-        def computed(layer: AnalysisInstance) -> dict[str, Any] | None:
-            return runner.computed(layer, progress)
-
-        if video:
-            recipe = seen_recipe(instance, base, seen, pts=None, look=look, computed=computed)
-            frames = seen_frames(runner, instance, seen, progress, start_secs=start, stop_secs=stop)
-            item = ExportItem(media, None, None, look, recipe, frames, start_secs=start, stop_secs=stop)
-        else:
-            item = runner.export_item(instance, progress, base=base, pts=at, look=look)
-            item = with_seen(runner, item, instance, seen, progress, pts=at)
-            recipe = seen_recipe(instance, base, seen, pts=at, look=look, computed=computed)
-            item = dataclasses.replace(item, recipe=recipe)
+        request = ExportRequest(
+            instance,
+            base,
+            pts=None if video else options.time or 0.0,
+            part=(start, stop) if video else None,
+            seen=whole_picture if drawn else (),
+            look=look,
+        )
+        item = export_item(runner, request, progress)
         mine = [target for target in targets if (layered and target[0].draws) == drawn]
         export_all(mine, item, _format_options(options), progress)
     return [path for _, path in targets]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cvstudio.foundation.concurrency import ahead
+from cvstudio.foundation.concurrency import prefetch
 from cvstudio.media import Media
 from cvstudio.media.reader_pool import Readers, iterate_frames
 
@@ -15,7 +15,7 @@ DEPTH = 4
 
 
 @contextmanager
-def frames_ahead(
+def prefetch_frames(
     media: Media, *, start_secs: float = 0.0, stop_secs: float | None = None, depth: int = DEPTH
 ) -> Iterator[Iterator[Any]]:
     """Frames of `media` in order, decoded ahead: from the one shown at `start_secs` to the last that begins before
@@ -36,5 +36,5 @@ def frames_ahead(
         with Readers() as readers:
             yield from iterate_frames(media, readers, start_secs=start_secs, stop_secs=stop_secs)
 
-    with ahead(decoded(), depth=depth) as frames:
+    with prefetch(decoded(), depth=depth) as frames:
         yield frames

@@ -16,14 +16,9 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.running.recipe import FORMAT, load_stack, make_recipe, read_json
 
 if TYPE_CHECKING:
-    from cvstudio.draw import Pair
+    from cvstudio.draw import Pair, Stack
     from cvstudio.exporters.base import ExportItem
     from cvstudio.running.provenance import Told
-    from cvstudio.running.runner import Runner
-
-if TYPE_CHECKING:
-    from cvstudio.draw import Stack
-    from cvstudio.exporters.base import ExportItem
     from cvstudio.running.runner import Runner
 
 

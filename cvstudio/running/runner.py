@@ -25,26 +25,25 @@ from cvstudio.analyses.binding import (
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.read_input import adjusted, read_input, result_on
 from cvstudio.analyses.request import make_request
+from cvstudio.analyses.services import Services
 from cvstudio.analyses.stages import Providers, Request, run_chain
 from cvstudio.analyses.temporal import Followed
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.samples import Frame, Image
-from cvstudio.exporters import ExportItem
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.closing import Closeable
-from cvstudio.foundation.concurrency import ahead, side_by_side
+from cvstudio.foundation.concurrency import map_ordered, prefetch
 from cvstudio.foundation.errors import BindingError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, open_media
-from cvstudio.media.read_ahead import frames_ahead
-from cvstudio.media.reader_pool import Readers, read_sample
+from cvstudio.media.read_ahead import prefetch_frames
+from cvstudio.media.reader_pool import Readers
 from cvstudio.media.reading import apply_settings, split_settings
 from cvstudio.models import MODELS
 from cvstudio.models.runtime.cpu_threads import cores_shared, frames_at_once, share_cores
 from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.precision import Precision, RequestedPrecision
 from cvstudio.running.provenance import ForcedPrecisions, to_json
-from cvstudio.running.recipe import make_recipe
 
 
 class Runner(Closeable):
@@ -56,6 +55,7 @@ class Runner(Closeable):
     ----------
     device, precision, forced, measure, precisions, notice : see `Host`; one result is not worth a measurement
     cache : of stage outputs; None makes one
+    services : what stages keep; None begins with nothing
     """
 
     def __init__(
@@ -67,12 +67,14 @@ class Runner(Closeable):
         measure: bool = True,
         precisions: Mapping[tuple[str, ...], Precision] | None = None,
         cache: Cache | None = None,
+        services: Services | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
         self.host = Host(
             device, precision=precision, forced=forced, measure=measure, precisions=precisions, notice=notice
         )
         self.cache = cache if cache is not None else Cache()
+        self.services = services if services is not None else Services()
         self.readers = Readers()
         self._reading = threading.Lock()
 
@@ -143,6 +145,7 @@ class Runner(Closeable):
             samples=lambda: self.samples(instance, pts, progress, known=known),
             network=lambda: self.host.network(model, instance.weights, progress) if model else None,
             key_frame=lambda key_pts: self._key_frame(instance, key_pts),
+            services=self.services,
         )
         return self.host.run(lambda: run_chain(request, providers, self.cache, progress))
 
@@ -164,32 +167,6 @@ class Runner(Closeable):
         """The final result of `instance`. Raises UserError."""
         # Only the last of the better and better results is wanted.
         return deque(self.results(instance, progress or Progress(), pts=pts), maxlen=1).pop()
-
-    def export_item(
-        self,
-        instance: AnalysisInstance,
-        progress: Progress,
-        *,
-        base: Path,
-        pts: float | None = None,
-        look: Mapping[str, Any] | None = None,
-        other: Host | None = None,
-    ) -> ExportItem:
-        """The result of `instance` with what an exporter needs.
-
-        `base` is the folder that it will be written to; `other` is that of `computed`.
-        """
-        result = self.result(instance, progress, pts=pts)
-        media, canvas = instance.canvas_media, instance.spec.canvas
-        recipe = make_recipe(
-            instance, base, pts=pts, look=look or {}, computed=lambda layer: self.computed(layer, progress, other=other)
-        )
-        image = None
-        if media is not None and canvas is not None and not canvas.streamed:
-            image = read_sample(media, pts if media.moving else None, self.readers, self.cache)
-        base_picture = image if isinstance(image, Image) else None
-        stem = "" if media is not None else instance.file_stem
-        return ExportItem(media, base_picture, result, dict(look or {}), recipe, stem=stem)
 
     def computed(
         self, instance: AnalysisInstance, progress: Progress, *, other: Host | None = None
@@ -245,16 +222,16 @@ class Runner(Closeable):
             return frame
 
         def analysed() -> Iterator[Frame]:
-            with frames_ahead(media, start_secs=start_secs, stop_secs=stop_secs) as frames:
+            with prefetch_frames(media, start_secs=start_secs, stop_secs=stop_secs) as frames:
                 # The first one alone: what is made once for all frames is not to be made by two at once.
                 yield from map(analyse, itertools.islice(frames, 1))
                 if streams > 1:
                     with cores_shared():
-                        yield from side_by_side(frames, analyse, streams, begin=lambda: share_cores(streams))
+                        yield from map_ordered(frames, analyse, streams, begin=lambda: share_cores(streams))
                 else:
                     yield from map(analyse, frames)
 
-        with ahead(analysed(), depth=2) as looked_at:
+        with prefetch(analysed(), depth=2) as looked_at:
             for number, frame in enumerate(looked_at):
                 done = min(max(0.0, frame.pts - start_secs) / span_secs, 1.0) if span_secs > 0 else None
                 progress(done, f"frame {number + 1}")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def load_trunk(trunk: nn.Module, state_dict: Mapping[str, Tensor], *, prefix: str) -> None:
     """Give `trunk` what the tensors of another network under the name `prefix` hold; the others are left aside.
 
+    It is for the training lab, where a user's network starts from a trunk of this program; no recipe needs it yet.
+
     Parameters
     ----------
     trunk : the part that both networks share

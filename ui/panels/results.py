@@ -16,7 +16,7 @@ from ui.control.stepping import step
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.views.result_rows import lines_of, table_for
-from ui.views.results.registry import ResultViewSpec, view_of
+from ui.views.results.registry import ResultView, ResultViewSpec, view_of
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.rows_table import RowsTable
@@ -43,7 +43,7 @@ class ResultsPanel(QWidget):
         self._stack.addWidget(self.empty)
         self._nothing = QWidget()
         self._stack.addWidget(self._nothing)
-        self._views: dict[str, QWidget] = {}
+        self._views: dict[str, ResultView] = {}
         self._tables: dict[tuple[Any, ...], RowsTable] = {}
         head = QHBoxLayout()
         head.addWidget(self._summary, 1)
@@ -114,8 +114,11 @@ class ResultsPanel(QWidget):
 
     def _show_in_view(self, spec: ResultViewSpec, result: Any) -> None:
         if spec.key not in self._views:
-            self._views[spec.key] = self._add(spec.create())
-        view: Any = self._views[spec.key]
+            made = spec.create()
+            assert isinstance(made, QWidget)
+            self._views[spec.key] = self._add(made)
+        view = self._views[spec.key]
+        assert isinstance(view, QWidget)
         pointed = self._pointed()
         if hasattr(view, "colour_map"):
             view.colour_map = self._controller.look().colour_map

@@ -11,7 +11,7 @@ import numpy as np
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
-from cvstudio.analyses.detection._tracking import following
+from cvstudio.analyses.detection._tracking import Tracking
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.boxes import nms
 from cvstudio.foundation.errors import ParamsError
@@ -112,7 +112,7 @@ ANALYSES.register(
             Stage("suppress", suppress, SuppressParams, where="main"),
             Stage("select", select, SelectParams, where="main"),
         ),
-        temporal=following("suppress"),
+        temporal=Tracking("suppress"),
         result=Detections,
         order=10,
         task="detect",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
 from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.concurrency import map_ordered
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples import patterns
 from cvstudio.media.examples.geometry import Box, Floats, Plane, Solid, Sphere, nearest
@@ -120,14 +121,11 @@ def render_picture(progress: Progress | None = None, camera: SceneCamera = CAMER
     tops = range(0, camera.size.height, ROWS_AT_ONCE)
     result = np.empty((camera.size.height, camera.size.width, 3), np.uint8)
     # numpy lets other threads run while it works on a tile.
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        try:
-            for top, tile in zip(tops, pool.map(lambda top: _tile(top, camera), tops), strict=True):
-                progress(top / camera.size.height, "Rendering the still life")
-                result[top : top + ROWS_AT_ONCE] = tile
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    tiles = map_ordered(tops, lambda top: _tile(top, camera), min(4, os.cpu_count() or 1))
+    with closing(tiles):
+        for top, tile in zip(tops, tiles, strict=True):
+            progress(top / camera.size.height, "Rendering the still life")
+            result[top : top + ROWS_AT_ONCE] = tile
     return result
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cvstudio.analyses.services import Services
 from cvstudio.exporters.base import write_recipe, writing
 from cvstudio.foundation.atomic_files import atomic_path, clean_up
 from cvstudio.foundation.cache import Cache
@@ -84,6 +85,7 @@ class Batch:
         self.summary = Summary()
         self._device, self._precision = device, precision
         self._streams = streams
+        self._services = Services()
         self._telling = threading.Lock()
         self._told = False
 
@@ -122,7 +124,7 @@ class Batch:
 
     def _runner(self) -> Runner:
         cache = Cache(budget_bytes=CACHE_BYTES, max_entries=16)
-        return Runner(device=self._device, precision=self._precision, cache=cache)
+        return Runner(device=self._device, precision=self._precision, cache=cache, services=self._services)
 
     def _usual_streams(self) -> int:
         specs = [item.model_spec for item in self.plan.instance.lineage]

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from cvstudio.analyses.binding import Binding
-from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.samples import Image
 from cvstudio.exporters import Exporter, ExportItem, export
 from cvstudio.exporters.base import Piece, writing
@@ -31,7 +30,8 @@ from cvstudio.models.runtime.cpu_threads import share_cores
 from cvstudio.running.batch.plan import BatchPlan, BatchTask
 from cvstudio.running.batch.queue import BatchQueue, Outcome
 from cvstudio.running.batch.sources import identity_of, is_unchanged, kind_of, open_source
-from cvstudio.running.composition import shown_frames, with_stack
+from cvstudio.running.composition import Comparison, shown_frames
+from cvstudio.running.export_items import ExportRequest, export_item
 from cvstudio.running.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -224,21 +224,24 @@ class Workers(Closeable):
     def _do(self, runner: Runner, read: _Read) -> None:
         spec = self._plan.instance.spec
         instance, layers = self._plan.on(read.source)
-        base = ExportItem(read.media, None, None, self._plan.look, self._recipe, stem=read.task.name)
         video = spec.goes_by_frame(read.media)
         try:
             targets = self._targets(read.task, video=video)
+            request = ExportRequest(
+                instance,
+                self._plan.out,
+                part=(0.0, None) if video else None,
+                seen=layers if any(exporter.draws for exporter, _ in targets) else (),
+                look=self._plan.look,
+                recipe=self._recipe,
+                stem=read.task.name,
+            )
             if video:
-                outcome = self._video(runner, instance, layers, base, read, targets)
-                self._tell(outcome)
+                self._tell(self._video(runner, request, read, targets))
                 return
             if read.sample is not None and read.media is not None:
                 runner.cache.put(sample_key(read.media, None), read.sample)
-            result = runner.result(instance, self._stop)
-            image = read.sample if isinstance(read.sample, Image) else None
-            item = dataclasses.replace(base, base=image, result=result)
-            if any(exporter.draws for exporter, _ in targets):
-                item = with_stack(runner, item, instance, layers, self._stop, pts=None)
+            item = export_item(runner, request, self._stop)
             runner.cache.clear()
         except STOPPING:
             raise
@@ -295,9 +298,7 @@ class Workers(Closeable):
     def _video(
         self,
         runner: Runner,
-        instance: AnalysisInstance,
-        layers: tuple[AnalysisInstance, ...],
-        base: ExportItem,
+        request: ExportRequest,
         read: _Read,
         targets: list[tuple[Exporter, Path | None]],
     ) -> Outcome:
@@ -307,13 +308,13 @@ class Workers(Closeable):
         def reader(exporter: Exporter, path: Path | None) -> Any:
             def write(frames: Iterator[tuple[Any, Any, Any]]) -> None:
                 wanted = ((frame, shown if exporter.draws else result) for frame, result, shown in frames)
-                self._write_one(exporter, path, dataclasses.replace(base, frames=wanted), pieces)
+                self._write_one(exporter, path, export_item(runner, request, self._stop, frames=wanted), pieces)
 
             return write
 
-        if not any(exporter.draws for exporter, _ in targets):
-            layers = ()
-        frames = shown_frames(runner, instance, layers, self._stop, streams=1 if self._streams > 1 else None)
+        assert not isinstance(request.seen, Comparison)  # a batch is of one
+        streams = 1 if self._streams > 1 else None
+        frames = shown_frames(runner, request.instance, request.seen, self._stop, streams=streams)
         fan_out(frames, [reader(*target) for target in targets])
         runner.cache.clear()
         return self._well(read, targets, pieces)

@@ -19,6 +19,7 @@ from cvstudio.models.runtime import openvino as engine
 from cvstudio.models.runtime import precision
 from cvstudio.models.runtime.precision import Precision, force_precision
 from cvstudio.running.batch import Batch, BatchPlan
+from cvstudio.running.export_items import ExportRequest, export_item
 from cvstudio.running.provenance import load_computed
 from cvstudio.running.recipe import load_recipe
 from cvstudio.running.runner import Runner, make_instance
@@ -203,7 +204,7 @@ def test_what_another_host_has_computed_is_asked_of_it(tmp_path):
     with Runner(device="cpu", precision="bfloat16") as window:
         window.result(instance)
         with Runner(device="cpu", precision="bfloat16", cache=window.cache) as export:
-            item = export.export_item(instance, Progress(), base=tmp_path, other=window.host)
+            item = export_item(export, ExportRequest(instance, tmp_path, host=window.host), Progress())
             assert item.recipe["computed"]["precision"] == "bfloat16"
             assert len(export.host) == 0
 

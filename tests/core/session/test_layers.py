@@ -21,6 +21,7 @@ from cvstudio.media import Media, open_media
 from cvstudio.results.detections import Detections
 from cvstudio.results.picture import Picture
 from cvstudio.running.composition import is_plain
+from cvstudio.running.export_items import ExportRequest, export_item
 from cvstudio.running.recipe import load_recipe, load_stack, make_recipe
 from cvstudio.running.runner import Runner
 from cvstudio.session.layers import (
@@ -240,7 +241,7 @@ def test_a_recipe_of_a_stack_makes_the_same_picture_again(count, tmp_path, capsy
         state = replace_instance(state, dataclasses.replace(item, model=model))
     instance, stack = state.instance, seen_layers(state)
     with Runner(device="cpu") as runner:
-        item = runner.export_item(instance, Progress(), base=tmp_path, pts=None, look={})
+        item = export_item(runner, ExportRequest(instance, tmp_path), Progress())
         item = with_stack(runner, item, instance, stack, Progress(), pts=None)
         item = dataclasses.replace(item, recipe=make_recipe(instance, tmp_path, pts=None, look={}, stack=stack))
         export(EXPORTERS["png"], tmp_path / "s.png", item, Progress())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.stages import Inputs
+from cvstudio.analyses.stages import Providers, Request, run_chain
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.data.samples import Image
+from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import ModelSpec
@@ -86,15 +89,16 @@ def attempt(model: CustomModel, spec: ModelSpec, image: Image, size: Size, progr
     analysis = next(item for item in ANALYSES if item.task == model.task)
     network = load(model, "cpu")
     network.warm_up(progress)
-    params = analysis.make_params({}, spec)
+    slot = analysis.main_slot.name
+    request = Request(analysis.key, analysis.stages, ((slot, "trial", None),), analysis.make_params({}, spec))
+    providers, cache = Providers(lambda: {slot: image}, lambda: network), Cache()
+    first = dataclasses.replace(request, stages=request.stages[:1], params=request.params[:1])
     began = time.perf_counter()
-    found: Any = network.predict(image, params[0], progress)
+    deque(run_chain(first, providers, cache, progress), maxlen=0)
     elapsed_secs = time.perf_counter() - began
-    for stage, values in zip(analysis.stages[1:], params[1:], strict=True):
-        progress.check()
-        *_, found = stage.run(Inputs({}, found), values, progress)
+    *_, found = run_chain(request, providers, cache, progress)
     scale = min(size.width / image.size.width, size.height / image.size.height, 2.0)
     whole = View(Rect(0.0, 0.0, float(image.size.width), float(image.size.height)), scale)
     table = found.table()
-    first = () if table is None else tuple(named_fractions(table, TOLD))
-    yield Tried(render(image, [(found, Look())], whole), found.headline(), first, elapsed_secs)
+    likeliest = () if table is None else tuple(named_fractions(table, TOLD))
+    yield Tried(render(image, [(found, Look())], whole), found.headline(), likeliest, elapsed_secs)

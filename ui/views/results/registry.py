@@ -9,13 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from PySide6.QtWidgets import QWidget
-
 from cvstudio.foundation.registry import Registry
 
 
 class ResultView(Protocol):
-    """A widget that shows a result, and what of it is pointed at or chosen.
+    """A QWidget that shows a result, and what of it is pointed at or chosen.
 
     It may have the signals `stepped` (how many steps on), `selected` (ids), `hovered` (id or None) and
     `open_requested` (path); the methods `set_selected(ids)`, `set_empty_text(text)` for a result without a part, and
@@ -29,10 +27,10 @@ class ResultView(Protocol):
 
 @dataclass(frozen=True)
 class ResultViewSpec:
-    """The view of one type of result, and of those that derive from it; `create` makes the widget, a `ResultView`."""
+    """The view of one type of result, and of those that derive from it; `create` makes the widget."""
 
     result_type: type[Any]
-    create: Callable[[], QWidget]
+    create: Callable[[], ResultView]
 
     @property
     def key(self) -> str:

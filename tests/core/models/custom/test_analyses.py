@@ -25,6 +25,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.models.custom.store import add
 from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.segmentation import ClassMaps, Segmentation
+from cvstudio.running.export_items import ExportRequest, export_item
 from cvstudio.running.recipe import load_recipe
 from cvstudio.running.runner import Runner, make_instance
 
@@ -59,7 +60,7 @@ def pointer(constant: Callable[..., Path], declare: Callable[..., Path]) -> str:
 def run(analysis: str, picture: Path, model: str, **values: Any) -> Any:
     with Runner(device="cpu") as runner:
         instance = make_instance(analysis, {"picture": picture}, model=model, values=values)
-        return runner.export_item(instance, Progress(), base=picture.parent)
+        return export_item(runner, ExportRequest(instance, picture.parent), Progress())
 
 
 def test_regions_are_where_the_colours_are(thirds: Path, segmenter: str) -> None:
