@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
-from cvstudio.draw.depth import depth_picture
 from cvstudio.media import Media, MediaKind, open_media, open_reader
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, find_file
 from cvstudio.media.headers import read_header
@@ -91,7 +90,13 @@ def fitted(sample: Picturable) -> NDArray[np.uint8]:
         from cvstudio.draw.mesh import Preview, ViewCamera
 
         return readonly(Preview(sample).render(ViewCamera(), FIT))
-    pixels = depth_picture(sample) if isinstance(sample, DepthMap) else sample.rgb8
+    if isinstance(sample, DepthMap):
+        # The painters are imported when the first depth map is drawn.
+        from cvstudio.draw.depth import depth_picture
+
+        pixels = depth_picture(sample)
+    else:
+        pixels = sample.rgb8
     scale = min(FIT.width / pixels.shape[1], FIT.height / pixels.shape[0], 1.0)
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     # A copy in any case: a view would keep the whole picture in memory.

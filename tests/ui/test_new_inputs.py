@@ -75,7 +75,7 @@ def test_a_prompt_is_typed_and_its_picture_has_a_canvas_of_its_own(window, qtbot
     painted = wait(qtbot, window, Picture)
     assert painted.pixels[0, 0].tolist() == [255, 0, 0]
     assert window.workspace.canvas.content_size == Size(64, 64)
-    picture = window.workspace.render(window.workspace.canvas.view())
+    picture = window.workspace.render_view(window.workspace.canvas.view())
     assert picture is not None
     assert [255, 0, 0] in picture.reshape(-1, 3)[:: len(picture)].tolist() + picture[len(picture) // 2].tolist()
     # A larger picture takes a larger canvas.

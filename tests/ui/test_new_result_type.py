@@ -182,7 +182,7 @@ def screen_point(window: MainWindow, x: float, y: float) -> QPoint:
 
 
 def shown(window: MainWindow) -> NDArray[np.uint8]:
-    drawn = window.workspace.render(View.whole(window.controller.shown.sample.size))
+    drawn = window.workspace.render_view(View.whole(window.controller.shown.sample.size))
     assert drawn is not None
     return drawn.copy()
 

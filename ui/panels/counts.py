@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cvstudio.analyses.detection.counting import Counts, count, write_counts
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.lanes import Event, Job
@@ -34,6 +33,7 @@ from ui.panels.base import Panel, PanelContext
 from ui.widgets.empty_state import EmptyState
 
 if TYPE_CHECKING:
+    from cvstudio.analyses.detection.counting import Counts
     from ui.views.counts_plot import CountsPlot
 
 UPDATE_MS = 250
@@ -139,6 +139,8 @@ class CountsPanel(QWidget):
         drawn = (id(chain), chain.version, tuple(chosen.items()))
         if drawn != self._drawn:
             self._drawn = drawn
+            from cvstudio.analyses.detection.counting import count
+
             self._counts = count(chain.entries, model.labels if model else (), **chosen)
             self._draw()
 
@@ -229,6 +231,8 @@ class CountsPanel(QWidget):
 
         def work(progress: Progress) -> Iterator[Any]:
             try:
+                from cvstudio.analyses.detection.counting import write_counts
+
                 write_counts(path, counts)
             except OSError as error:
                 reason = (error.strerror or str(error)).lower()

@@ -188,7 +188,7 @@ def test_looking_inside_leaves_nothing_behind_and_says_the_same_again(
     network: TorchvisionDetector, inside: Proposals
 ) -> None:
     again = network.inside(Image(PICTURE), Progress())
-    for name in ("anchors", "before", "promise", "after", "scores", "classes"):
+    for name in ("anchors", "proposal_boxes", "objectness", "refined_boxes", "scores", "classes"):
         assert np.array_equal(getattr(again, name), getattr(inside, name))
     assert not any(module._forward_pre_hooks for module in network.model.modules())
 

@@ -280,7 +280,7 @@ def test_a_full_disk_stops_the_batch(plan, monkeypatch):
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tables, "_number", full)
+    monkeypatch.setattr(tables, "_table", full)
     with pytest.raises(ExportError, match="the disk is full"):
         run(plan)
 
