@@ -1,4 +1,4 @@
-"""The first screen: what one can do, each with a sample that is ready to try."""
+"""Welcome screen: the analyses, each with a sample to try it on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GAP = 12
 
 
 class Card(QPushButton):
-    """One thing to do."""
+    """Card of one analysis."""
 
     def __init__(self, spec: Analysis) -> None:
         super().__init__()
@@ -54,12 +54,12 @@ class Card(QPushButton):
 
 
 class Welcome(QFrame):
-    """Shown while nothing is open.
+    """Screen shown while no medium is open.
 
     Signals
     -------
-    open_requested : the user wants to choose a file
-    sample_requested : the key of the analysis whose sample is to be opened
+    open_requested : the user wants to open a file
+    sample_requested : key of the analysis whose sample is to be opened
     """
 
     open_requested = Signal()
@@ -95,7 +95,7 @@ class Welcome(QFrame):
         note = QLabel(self.tr("or begin with a sample"))
         note.setObjectName("quiet")
         note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        # In a small window the cards are scrolled; they must not push each other together.
+        # In a small window the cards scroll instead of being compressed.
         inner, area = QWidget(), QScrollArea()
         area.setWidget(inner)
         area.setWidgetResizable(True)
@@ -122,7 +122,7 @@ class Welcome(QFrame):
         self._arrange(max(1, (event.size().width() - GAP) // (CARD.width() + GAP)))
 
     def _arrange(self, room: int) -> None:
-        """Share the cards out evenly among as few rows as have room for them."""
+        """Distribute the cards evenly over the smallest number of rows that fits."""
         rows = -(-len(self.cards) // room)
         columns = -(-len(self.cards) // rows)
         if columns != self._columns:
