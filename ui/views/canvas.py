@@ -330,9 +330,9 @@ class Canvas(QWidget):
         self._pressed = None
         self._panning = False
         self._show_cursor()
-        place = self.image_position(event.position())
-        if not panned and place is not None:
-            self.clicked.emit(*place, event.modifiers())
+        position = self.image_position(event.position())
+        if not panned and position is not None:
+            self.clicked.emit(*position, event.modifiers())
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self._cursor = event.position()

@@ -18,7 +18,7 @@ NUMBER_WIDTH = 82
 
 def shown_columns(table: Table) -> list[int]:
     """Indices of the columns that the panel shows."""
-    return [place for place, column in enumerate(table.columns) if column.shown and column.kind != "data"]
+    return [index for index, column in enumerate(table.columns) if column.shown and column.kind != "data"]
 
 
 def table_for(table: Table) -> RowsTable:
@@ -42,7 +42,7 @@ def lines_of(table: Table) -> list[Line]:
     return [
         Line(
             table.ids[number] if len(table.ids) else None,
-            tuple(_cell(table.columns[place], row[place], quiet=number in table.quiet) for place in places),
+            tuple(_cell(table.columns[index], row[index], quiet=number in table.quiet) for index in places),
         )
         for number, row in enumerate(table.rows[:MOST])
     ]
@@ -51,8 +51,8 @@ def lines_of(table: Table) -> list[Line]:
 def named_fractions(table: Table, most: int) -> list[tuple[str, float]]:
     """Name and fraction 0..1 of the `most` rows with the highest fractions; empty without such columns."""
     kinds: Sequence[str] = [column.kind for column in table.columns]
-    name = next((place for place, kind in enumerate(kinds) if kind in ("label", "text")), None)
-    fraction = next((place for place, kind in enumerate(kinds) if kind == "fraction"), None)
+    name = next((index for index, kind in enumerate(kinds) if kind in ("label", "text")), None)
+    fraction = next((index for index, kind in enumerate(kinds) if kind == "fraction"), None)
     if name is None or fraction is None:
         return []
     pairs = [(str(row[name]), float(row[fraction])) for row in table.rows if row[fraction] is not None]

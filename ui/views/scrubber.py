@@ -162,14 +162,14 @@ class Scrubber(QWidget):
         scale = self._scale()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        place = scale.position(self._position)
+        position = scale.position(self._position)
         enabled = self.isEnabled()
         band = QRectF(MARGIN, 0, scale.right - scale.left, self.height())
         if self._loop is not None:
             self._paint_loop(painter, scale, self._loop)
-        paint_groove(painter, band, MARGIN, place, enabled=enabled)
+        paint_groove(painter, band, MARGIN, position, enabled=enabled)
         hot = self.underMouse() or self._dragging
-        paint_handle(painter, QPointF(place, band.center().y()), enabled=enabled, hot=hot, focused=self.hasFocus())
+        paint_handle(painter, QPointF(position, band.center().y()), enabled=enabled, hot=hot, focused=self.hasFocus())
         painter.end()
 
     def _paint_loop(self, painter: QPainter, scale: Scale, loop: tuple[float, float]) -> None:

@@ -33,8 +33,8 @@ class TimeAxis(pg.AxisItem):
     def _text(secs: float, decimals: int) -> str:
         if secs < 60:
             return f"{secs:.{decimals}f} s"
-        minutes, rest = divmod(round(secs, decimals), 60)
-        return f"{minutes:.0f}:{rest:0{3 + decimals if decimals else 2}.{decimals}f}"
+        minutes, seconds = divmod(round(secs, decimals), 60)
+        return f"{minutes:.0f}:{seconds:0{3 + decimals if decimals else 2}.{decimals}f}"
 
 
 class FrequencyAxis(pg.AxisItem):
@@ -170,12 +170,12 @@ class SpectrogramPlot(pg.PlotWidget):
         else:
             self._seek(self._box.mapSceneToView(event.scenePos()).x())
 
-    def _moved(self, place: QPointF) -> None:
+    def _moved(self, position: QPointF) -> None:
         spectrogram = self._spectrogram
-        if spectrogram is None or not self._box.sceneBoundingRect().contains(place):
+        if spectrogram is None or not self._box.sceneBoundingRect().contains(position):
             self._leave()
             return
-        point = self._box.mapSceneToView(place)
+        point = self._box.mapSceneToView(position)
         self._over = True
         self.hovered.emit(point.x(), point.y(), decibels_at(spectrogram, point.x(), point.y()))
 

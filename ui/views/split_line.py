@@ -61,8 +61,8 @@ class SplitLine(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         parent = self.parentWidget()
         if self._grabbed is not None and parent is not None:
-            place = self.mapToParent(event.position().toPoint()).x() - self._grabbed
-            self._move_to(place / max(1, parent.width()))
+            position = self.mapToParent(event.position().toPoint()).x() - self._grabbed
+            self._move_to(position / max(1, parent.width()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self._grabbed = None

@@ -39,17 +39,17 @@ class Card(QPushButton):
         picture = IconLabel(spec.icon, 28, "text")
         title = QLabel(translated(spec.action))
         title.setObjectName("card-title")
-        what = QLabel(translated(spec.summary))
-        what.setObjectName("quiet")
-        what.setWordWrap(True)
+        description = QLabel(translated(spec.summary))
+        description.setObjectName("quiet")
+        description.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 16, 12, 12)
         layout.setSpacing(8)
         layout.addWidget(picture)
         layout.addWidget(title)
-        layout.addWidget(what, 1)
-        what.setAlignment(Qt.AlignmentFlag.AlignTop)
-        for label in (picture, title, what):
+        layout.addWidget(description, 1)
+        description.setAlignment(Qt.AlignmentFlag.AlignTop)
+        for label in (picture, title, description):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
 
@@ -96,15 +96,15 @@ class Welcome(QFrame):
         note.setObjectName("quiet")
         note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         # In a small window the cards scroll instead of being compressed.
-        inner, area = QWidget(), QScrollArea()
-        area.setWidget(inner)
+        content, area = QWidget(), QScrollArea()
+        area.setWidget(content)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(area)
-        layout = QVBoxLayout(inner)
+        page_layout = QVBoxLayout(self)
+        page_layout.setContentsMargins(0, 0, 0, 0)
+        page_layout.addWidget(area)
+        layout = QVBoxLayout(content)
         layout.setSpacing(12)
         layout.addStretch(2)
         layout.addWidget(title)
@@ -121,9 +121,9 @@ class Welcome(QFrame):
         super().resizeEvent(event)
         self._arrange(max(1, (event.size().width() - GAP) // (CARD.width() + GAP)))
 
-    def _arrange(self, room: int) -> None:
+    def _arrange(self, max_columns: int) -> None:
         """Distribute the cards evenly over the smallest number of rows that fits."""
-        rows = -(-len(self.cards) // room)
+        rows = -(-len(self.cards) // max_columns)
         columns = -(-len(self.cards) // rows)
         if columns != self._columns:
             self._columns = columns
