@@ -1,4 +1,4 @@
-"""Job events, brought to the main thread by one long-lived object with one queued signal."""
+"""Delivery of job events on the main thread, by one long-lived object with one queued signal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cvstudio.foundation.lanes import Event
 
 
 class JobsBridge(QObject):
-    """Call it from any thread; `handler` runs on the main thread, in order."""
+    """Listener of lanes: called from any thread, it runs `handler` on the main thread, in order."""
 
     _arrived = Signal(object)
 
@@ -23,7 +23,7 @@ class JobsBridge(QObject):
         self._arrived.emit(event)
 
     def close(self) -> None:
-        """Deliver nothing more: what is still queued belongs to a window that is gone."""
+        """Stop the delivery: events that are still queued belong to a closed window."""
         self._handler = None
 
     def _deliver(self, event: Event) -> None:
