@@ -279,9 +279,9 @@ def _normals_of(depth: Floats, focal: float) -> Floats:
     """Normals in the camera's frame, float32 (H, W, 3), from the gradient of the smoothed depth."""
     import cv2
 
-    known = depth < _NOTHING
-    weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), 2.0)
-    smooth = cv2.GaussianBlur(np.where(known, depth, 0).astype(np.float32), (0, 0), 2.0) / np.maximum(weight, 1e-6)
+    has_depth = depth < _NOTHING
+    weight = cv2.GaussianBlur(has_depth.astype(np.float32), (0, 0), 2.0)
+    smooth = cv2.GaussianBlur(np.where(has_depth, depth, 0).astype(np.float32), (0, 0), 2.0) / np.maximum(weight, 1e-6)
     per_pixel = smooth / focal
     x = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125) / np.maximum(per_pixel, 1e-6)
     y = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.125) / np.maximum(per_pixel, 1e-6)
@@ -301,8 +301,8 @@ def _splat(size: Size, count: int, zoom: float) -> list[tuple[int, int]]:
 
 def _eye_dome(depth: Floats) -> Floats:
     """Eye-dome lighting, a factor 0..1: darkens pixels behind their neighbours, which shows shape without normals."""
-    known = depth < _NOTHING
-    log = np.where(known, np.log2(np.where(known, depth, 1)), 100).astype(np.float32)
+    has_depth = depth < _NOTHING
+    log = np.where(has_depth, np.log2(np.where(has_depth, depth, 1)), 100).astype(np.float32)
     total = np.zeros_like(log)
     for shift, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
         total += np.maximum(0, log - np.roll(log, shift, axis))
