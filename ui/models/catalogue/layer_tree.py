@@ -78,7 +78,7 @@ class LayerModel(QAbstractItemModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            titles = (self.tr("NetworkLayer"), self.tr("Output"), self.tr("Params"), self.tr("MACs"), self.tr("Sees"))
+            titles = (self.tr("Layer"), self.tr("Output"), self.tr("Params"), self.tr("MACs"), self.tr("Sees"))
             return titles[section]
         if role == Qt.ItemDataRole.ToolTipRole and section == SEES:
             return self.tr("Receptive field in pixels of the input, height × width; + where gates see all of it")
