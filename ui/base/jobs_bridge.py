@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, Signal
+from shiboken6 import isValid
 
 from cvstudio.foundation.lanes import Event
 
 
 class JobsBridge(QObject):
-    """Listener of lanes: called from any thread, it runs `handler` on the main thread, in order."""
+    """Listener of lanes: called from any thread, it runs `handler` on the main thread, in order.
+
+    Events that arrive after the bridge was deleted are dropped: a job may outlive its window.
+    """
 
     _arrived = Signal(object)
 
@@ -20,7 +24,11 @@ class JobsBridge(QObject):
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def __call__(self, event: Event) -> None:
-        self._arrived.emit(event)
+        try:
+            self._arrived.emit(event)
+        except RuntimeError:  # checked afterwards: the main thread may delete the bridge between a check and the call
+            if isValid(self):
+                raise
 
     def close(self) -> None:
         """Stop the delivery: events that are still queued belong to a closed window."""
