@@ -1,4 +1,4 @@
-"""The next batches are made while the network learns from this one."""
+"""Preparation of the next batches in a thread, while the network is trained on this one."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _END: Final = object()
 
 
 def prefetch(items: Iterable[T], depth: int = 2) -> Generator[T]:
-    """`items` in their order, made on a thread of their own, at most `depth` ahead.
+    """Iterate over `items` in a separate thread, at most `depth` ahead, and yield them in order.
 
-    Who stops early closes the generator (or lets go of it), and the thread ends. What `items` raises is raised here.
+    Closing the generator ends the thread. Errors of `items` are raised here.
     """
-    waiting: queue.Queue[T | object] = queue.Queue(maxsize=depth)
+    ready: queue.Queue[T | object] = queue.Queue(maxsize=depth)
     stopped = threading.Event()
-    failed: list[BaseException] = []
+    errors: list[BaseException] = []
 
     def put(item: T | object) -> bool:
         while not stopped.is_set():
             try:
-                waiting.put(item, timeout=0.1)
+                ready.put(item, timeout=0.1)
             except queue.Full:
                 continue
             return True
@@ -35,17 +35,17 @@ def prefetch(items: Iterable[T], depth: int = 2) -> Generator[T]:
             for item in items:
                 if not put(item):
                     return
-        except BaseException as error:  # it is raised again where the items are taken
-            failed.append(error)
+        except BaseException as error:  # raised again in the consuming thread
+            errors.append(error)
         put(_END)
 
     thread = threading.Thread(target=work, name="prefetch", daemon=True)
     thread.start()
     try:
-        while (item := waiting.get()) is not _END:
+        while (item := ready.get()) is not _END:
             yield item  # type: ignore[misc]
-        if failed:
-            raise failed[0]
+        if errors:
+            raise errors[0]
     finally:
         stopped.set()
         thread.join()
