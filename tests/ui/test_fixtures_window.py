@@ -85,13 +85,13 @@ def test_a_start_shows_the_window_as_it_was_left(started: MainWindow) -> None:
 def test_recent_files_are_offered_and_a_project_opens_in_the_window(
     started: MainWindow, user: Path, qtbot: QtBot
 ) -> None:
-    started.recent_menu.aboutToShow.emit()
-    texts = " ".join(action.text() for action in started.recent_menu.actions())
+    started.opener.recent_menu.aboutToShow.emit()
+    texts = " ".join(action.text() for action in started.opener.recent_menu.actions())
     for name in EXPECTED["window"]["recent"]:
         assert name in texts
     started.project.open(user / "files/studio.cvstudio")
     controller = started.controller
-    assert len(controller.session.state.instances) == len(observe.LAYERS)
+    qtbot.waitUntil(lambda: len(controller.session.state.instances) == len(observe.LAYERS), timeout=60_000)
     qtbot.waitUntil(lambda: not controller.pipeline.busy and controller.current_result() is not None, timeout=60_000)
     assert controller.look().line_width == 4
     assert not controller.session.modified
