@@ -153,7 +153,8 @@ class Analysis:
     temporal : what it makes of the frames of a video in their order; None where each frame stands alone
     order : place in lists; the first that takes a medium is what it opens with
     keywords : names from the course that lead here
-    input_facts : callable (output of the first stage, values by name) -> InputFacts, where controls depend on the input
+    input_facts : callable (output of the first stage, all values by name) -> InputFacts, where controls depend on
+        the input; shapes among the values lie on what the stage was given
     pick : callable (output of the first stage, x, y) -> values by name, what a click on the picture sets
     step_parameter : name of the whole number that the keys for the next and the previous step change; empty where the
         analysis has no steps

@@ -121,13 +121,20 @@ class AnalysisInstance:
     def pixel_map(self) -> PixelMap | None:
         """From the pixels of the file on the canvas to those that the stages are given; None where they are the same.
 
+        Raises MediaError, as `pixel_map_of`.
+        """
+        return self.pixel_map_of(self.spec.canvas_slot)
+
+    def pixel_map_of(self, slot: str | None) -> PixelMap | None:
+        """From the pixels of the file in `slot` to those that the stages are given; None where they are the same.
+
         Raises
         ------
         MediaError
             The crop lies outside of the picture, or the size of the picture is not known.
         """
-        adjustments, media = self.adjustments_of(self.spec.canvas_slot), self.canvas_media
-        if adjustments is None or media is None or not adjustments.spatial:
+        adjustments, media = self.adjustments_of(slot), self.bindings.get(slot) if slot else None
+        if adjustments is None or not isinstance(media, Media) or not adjustments.spatial:
             return None
         if media.size is None:
             raise MediaError(f"The size of {media.name} is not known; take crop, rotate and flip away.")
@@ -184,7 +191,7 @@ class AnalysisInstance:
 
     def value(self, name: str) -> Any:
         """The value of one parameter, its default where the user did not set it."""
-        for params in self.params():
+        for params in self.chosen_params():
             if hasattr(params, name):
                 return getattr(params, name)
         raise KeyError(name)

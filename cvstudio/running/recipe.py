@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultOf, TextInput
+from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultOf, TextInput, annotations_id
 from cvstudio.analyses.instance import AnalysisInstance, check_opacity
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.draw.base import Look
@@ -107,8 +107,10 @@ def binding_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[st
         folder = saved.get("folder")
         return MediaList(media, MediaSet(path_from_json(folder, base), bool(folder["recursive"])) if folder else None)
     if "annotations" in saved:
-        told = saved["annotations"]
-        return AnnotationSet(path_from_json(told, base), str(told["format"]), str(told["id"]))
+        where = saved["annotations"]
+        path = path_from_json(where, base)
+        # As it is now, like a medium: labels that changed since are others.
+        return AnnotationSet(path, str(where["format"]), annotations_id(path) if path.exists() else str(where["id"]))
     if "result_of" in saved:
         other = saved["result_of"]
         if isinstance(other, int):
