@@ -245,32 +245,6 @@ def test_the_folders_of_analyses_do_not_know_one_another() -> None:
     assert wrong == []
 
 
-def test_the_state_knows_no_widget() -> None:
-    wrong = [
-        f"{name_of(path)}:{node.lineno}"
-        for path in sources("ui/control")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("PySide6.QtWidgets"))
-        or (isinstance(node, ast.Import) and any(alias.name.startswith("PySide6.QtWidgets") for alias in node.names))
-    ]
-    assert wrong == []
-
-
-def test_only_the_control_room_writes_the_session() -> None:
-    """`session.change`, `session.load` and `session.mark_saved`, whatever the session hangs on."""
-    writes = {"change", "load", "mark_saved"}
-    wrong = []
-    for path in sources("ui"):
-        if room_of(name_of(path)) == "ui/control":
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and node.attr in writes:
-                owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
-                if owner in ("session", "_session"):
-                    wrong.append(f"{name_of(path)}:{node.lineno}")
-    assert wrong == []
-
-
 def test_no_two_public_classes_of_the_core_share_a_name() -> None:
     places = defaultdict(list)
     for path in sources("cvstudio"):

@@ -1,4 +1,4 @@
-"""What a user does with a medium: one file for each analysis, registered here by its declaration."""
+"""Registry of analyses, and one file for each of them in the folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an analysis declares of itself."""
+"""Declaration of an analysis: input slots, stages, model task and result type."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Slot:
     Parameters
     ----------
     name, title : "picture", "Picture"; the name is also the flag of the command line
-    accepts : what fits
-        Kinds of a single medium, a `Text`, a `Several` (media at once), `AnnotationSet`, and types of results, which
-        another analysis gives.
-    streamed : the stage is handed an open reader of the sound instead of a sample
-    optional : it may stay empty; then `Inputs.samples` has no such name
+    accepts : accepted inputs
+        Kinds of a single medium, a `Text`, a `Several` (media at once), `AnnotationSet`, and result types, which
+        another analysis returns.
+    streamed : whether the stage gets an open reader of the sound instead of a sample
+    optional : whether the slot may stay empty; `Inputs.samples` then lacks its name
     """
 
     name: str
@@ -45,27 +45,27 @@ class Slot:
 
     @property
     def kinds(self) -> frozenset[MediaKind]:
-        """The kinds of single media that fit."""
+        """Accepted kinds of a single medium."""
         return frozenset(item for item in self.accepts if isinstance(item, MediaKind))
 
     @property
     def text(self) -> Text | None:
-        """The text that fits; None where none does."""
+        """Declaration of the accepted text; None where no text is accepted."""
         return next((item for item in self.accepts if isinstance(item, Text)), None)
 
     @property
     def several(self) -> Several | None:
-        """The media that fit together; None where only single ones do."""
+        """Declaration of accepted media lists; None where none is accepted."""
         return next((item for item in self.accepts if isinstance(item, Several)), None)
 
     @property
     def results(self) -> tuple[type[Any], ...]:
-        """The types of results that fit."""
+        """Accepted result types."""
         return tuple(item for item in self.accepts if isinstance(item, type) and item is not AnnotationSet)
 
     @property
     def wanted(self) -> str:
-        """What fits, in words: "image or video"."""
+        """Description of the accepted inputs: "image or video"."""
         words = [str(kind) for kind in sorted(self.kinds)]
         if self.text is not None:
             words.append("text")
@@ -77,9 +77,10 @@ class Slot:
         return " or ".join(words)
 
     def takes(self, binding: Binding) -> bool:
-        """Whether `binding` fits: a camera where a video does; one without sound is no input where sound is wanted.
+        """Whether the slot accepts `binding`.
 
-        The result of an analysis that is not linked yet (see `ResultOf`) fits where any result does.
+        A camera is accepted wherever a video is. Where sound is accepted, media without sound are refused. A `ResultOf`
+        that is not linked yet is accepted wherever any result is.
         """
         if isinstance(binding, Media):
             kind = MediaKind.VIDEO if binding.kind is MediaKind.CAMERA else binding.kind
@@ -95,6 +96,7 @@ class Slot:
 
     @property
     def wants_sound(self) -> bool:
+        """Whether sound is accepted."""
         return MediaKind.AUDIO in self.kinds
 
 
@@ -105,7 +107,7 @@ def _fits(binding: MediaList, several: Several) -> bool:
 
 
 ADJUSTABLE = frozenset({MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.CAMERA, MediaKind.DEPTH})
-"""Media that `Adjustments` apply to."""
+"""Kinds of media that can be adjusted."""
 
 PICTURE = Slot("picture", "Picture", frozenset({MediaKind.IMAGE}))
 PICTURE_OR_VIDEO = Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO}))
@@ -113,7 +115,7 @@ PICTURE_OR_VIDEO = Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaK
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """How often values occur: `counts` in equal bins over `low`..`high`; a control paints it behind its track."""
+    """Histogram: `counts` int64 (n,) in n equal bins over `low`..`high`; a control paints it behind its track."""
 
     counts: NDArray[np.int64]
     low: float
@@ -122,8 +124,8 @@ class Histogram:
 
 @dataclass(frozen=True, eq=False)
 class InputFacts:
-    """What a computed stage tells of the input: bounds of parameters (`Range.from_input`), the values that hold
-    while the user has set none, and histograms, all by parameter name."""
+    """Properties of the input, by parameter name: bounds (`Range.from_input`), effective values of parameters that the
+    user has not set, and histograms. Computed from the output of the first stage."""
 
     ranges: Mapping[str, Range] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -132,31 +134,31 @@ class InputFacts:
 
 @dataclass(frozen=True)
 class Analysis:
-    """A chain of stages with a name.
+    """Declaration of an analysis: a named chain of stages.
 
     Parameters
     ----------
     key, title : "detect", "Detect objects"
     summary : one sentence for the first screen and the command line
-    action : what the first screen says one can do, e.g. "Find objects"
+    action : label of the analysis on the first screen, e.g. "Find objects"
     icon : name of an icon in resources/icons
-    inputs : the slots, at least one
-    canvas_slot : name of the slot whose medium the canvas shows; "" takes the first slot that takes a medium. None,
-        also where no slot takes one: the result stands alone on an empty canvas
-    stages : the chain
-    task : models of this task can be picked; empty where no model is used
-    needs : capabilities that such a model has to have
-    default_model : key of the model that is picked first; empty where no model of the task comes with the program
-    samples : slot name -> file name in resources/samples, or a text: what the first screen begins with
-    sample_values : parameters by name that the sample wants other than their defaults
-    result : the type of the last stage's output
-    temporal : what it makes of the frames of a video in their order; None where each frame stands alone
-    order : place in lists; the first that takes a medium is what it opens with
-    keywords : names from the course that lead here
-    input_facts : callable (output of the first stage, all values by name) -> InputFacts, where controls depend on
-        the input; shapes among the values lie on what the stage was given
-    pick : callable (output of the first stage, x, y) -> values by name, what a click on the picture sets
-    step_parameter : name of the whole number that the keys for the next and the previous step change; empty where the
+    inputs : input slots, at least one
+    canvas_slot : name of the slot whose medium the canvas shows; "" takes the first slot that accepts a medium. None,
+        also where no slot accepts one: the result is shown alone on an empty canvas
+    stages : stages in the order in which they run
+    task : task of the models that can be chosen; empty where no model is used
+    needs : capabilities that such a model must have
+    default_model : key of the default model; empty where no model of the task comes with the program
+    samples : slot name -> file name in resources/samples, or a text: the inputs of the first screen
+    sample_values : parameters by name whose value on the sample differs from the default
+    result : type of the last stage's output
+    temporal : processing of consecutive video frames, such as tracking; None where frames are independent
+    order : sort key in lists; a medium is opened with the first analysis that accepts it
+    keywords : search terms, such as names from the course
+    input_facts : callable (output of the first stage, all values by name) -> InputFacts, where controls depend on the
+        input; shapes among the values are in pixels of the adjusted sample
+    pick : callable (output of the first stage, x, y) -> values by name that a click at x, y in image pixels sets
+    step_parameter : name of the int parameter that the keys for the next and the previous step change; empty where the
         analysis has no steps
     """
 
@@ -190,48 +192,48 @@ class Analysis:
 
     @property
     def canvas(self) -> Slot | None:
-        """The slot whose medium the canvas shows; None where the result stands alone."""
+        """Slot whose medium the canvas shows; None where the result is shown alone."""
         return self.slot(self.canvas_slot) if self.canvas_slot is not None else None
 
     @property
     def main_slot(self) -> Slot:
-        """The slot that a batch fills with one thing after the other, and that is positional on the command line: the
-        one on the canvas, or else the first."""
+        """Slot that a batch iterates over, positional on the command line: the one on the canvas, else the first."""
         return self.canvas or self.inputs[0]
 
     def shows(self, media: Media) -> bool:
-        """Whether `media` can be what the canvas shows under a result."""
+        """Whether the canvas can show `media` under a result."""
         return self.canvas is not None and self.canvas.takes(media)
 
     def goes_by_frame(self, media: Media | None) -> bool:
-        """Whether `media` on the canvas is a video that has a result for each of its frames."""
+        """Whether `media` on the canvas is a video with one result per frame."""
         canvas = self.canvas
         return media is not None and canvas is not None and media.kind is MediaKind.VIDEO and not canvas.streamed
 
     def takes(self, model: ModelSpec) -> bool:
-        """Whether `model` can be picked."""
+        """Whether `model` can be chosen: it has the task and the needed capabilities."""
         return bool(self.task) and model.task == self.task and self.needs <= model.capabilities
 
     @property
     def models(self) -> list[ModelSpec]:
-        """The models that can be picked, in the order of their registration."""
+        """Models that can be chosen, in the order of their registration."""
         return [model for model in MODELS if self.takes(model)]
 
     @property
     def first_model(self) -> str:
-        """Key of the model that is picked first; empty where there is none (yet)."""
+        """Key of the initial model; empty where there is none (yet)."""
         if self.default_model or not self.task:
             return self.default_model
         return next((model.key for model in self.models), "")
 
     def slot(self, name: str) -> Slot:
+        """The slot called `name`. Raises BindingError."""
         for slot in self.inputs:
             if slot.name == name:
                 return slot
         raise BindingError(f"{self.title} has no input '{name}'; it has: {', '.join(s.name for s in self.inputs)}.")
 
     def check_bindings(self, bindings: Mapping[str, Binding]) -> None:
-        """Raise BindingError unless every slot that is not optional has something that it takes."""
+        """Raise BindingError unless every binding is accepted by its slot and every required slot has one."""
         for name in bindings:
             self.slot(name)
         for slot in self.inputs:
@@ -243,19 +245,19 @@ class Analysis:
             self.check_binding(slot, bound)
 
     def check_binding(self, slot: Slot, bound: Binding) -> None:
-        """Raise BindingError unless `slot` takes `bound`, and the analysis is there whose result that is."""
+        """Raise BindingError unless `slot` accepts `bound`, and the upstream analysis of a `ResultOf` exists."""
         if isinstance(bound, ResultOf) and bound.upstream is None:
             raise BindingError(
                 f"{self.title} takes its {slot.title.lower()} from an analysis that is gone; choose another one."
             )
         if not slot.takes(bound):
             raise BindingError(
-                f"{self.title} expects {slot.wanted} as {slot.title.lower()}, but {_found(slot, bound)}; "
+                f"{self.title} expects {slot.wanted} as {slot.title.lower()}, but {_describe_refused(slot, bound)}; "
                 f"choose another {'file' if isinstance(bound, Media) else 'input'}."
             )
 
     def check_adjustable(self, slot: Slot, adjustments: Adjustments) -> None:
-        """Raise BindingError unless what is in `slot` can be adjusted so, and the result put back on the file."""
+        """Raise BindingError unless `adjustments` apply to `slot` and the result can be mapped back to file pixels."""
         if slot.streamed or not slot.kinds & ADJUSTABLE:
             raise BindingError(f"{self.title} takes its {slot.title.lower()} as it is; adjust a picture, or nothing.")
         if adjustments.tonal and not slot.kinds & (ADJUSTABLE - {MediaKind.DEPTH}):
@@ -266,46 +268,46 @@ class Analysis:
             )
 
     def params_types(self, model: ModelSpec | None) -> tuple[type[Any], ...]:
-        """The parameter class of each stage and, last, of what follows frames; a stage that runs the network and
-        declares none has the model's."""
-        stages = tuple(
+        """Parameter class of each stage and, last, of `temporal`. A stage that runs the network and declares none has
+        that of the model."""
+        types = tuple(
             model.params if model and stage.uses_network and stage.params is NoParams else stage.params
             for stage in self.stages
         )
-        return (*stages, self.temporal.params) if self.temporal else stages
+        return (*types, self.temporal.params) if self.temporal else types
 
     def make_params(self, values: Mapping[str, Any], model: ModelSpec | None) -> tuple[Any, ...]:
-        """Parameters of every stage from flat `values` by name; what is missing takes its (model's) default.
+        """Parameter object of each stage from flat `values` by name; missing ones take the default (of the model).
 
         Raises
         ------
         ParamsError
-            A name is not declared by any stage, or a value is not allowed.
+            No stage declares a name, or a value is not allowed.
         """
         return self.all_params(values, model)[: len(self.stages)]
 
     def all_params(self, values: Mapping[str, Any], model: ModelSpec | None) -> tuple[Any, ...]:
-        """As `make_params`, with the parameters of what follows frames as the last, where there is such a thing."""
+        """As `make_params`, with the parameters of `temporal` last, where there is one."""
         types = self.params_types(model)
         declared = {item.name: item for params_type in types for item in fields_of(params_type)}
-        given = {**{k: v for k, v in (model.defaults if model else {}).items() if k in declared}, **values}
-        for name in given:
+        chosen = {**{k: v for k, v in (model.defaults if model else {}).items() if k in declared}, **values}
+        for name in chosen:
             if name not in declared:
-                known = ", ".join(declared) or "none"
-                raise ParamsError(f"{self.title} has no parameter '{name}'; there are: {known}.")
-        made = []
+                names = ", ".join(declared) or "none"
+                raise ParamsError(f"{self.title} has no parameter '{name}'; there are: {names}.")
+        params_objects = []
         for params_type in types:
-            own = {}
+            fields = {}
             for item in fields_of(params_type):
-                if item.name in given:
+                if item.name in chosen:
                     bounds, options = self.bounds(item.range, model), self.options(item.choices, model)
-                    own[item.name] = check_value(item, given[item.name], bounds, options)
-            made.append(params_type(**own))
-        return tuple(made)
+                    fields[item.name] = check_value(item, chosen[item.name], bounds, options)
+            params_objects.append(params_type(**fields))
+        return tuple(params_objects)
 
     @staticmethod
     def bounds(declared: Range | None, model: ModelSpec | None) -> Range | None:
-        """The range that holds for `model`; None where the input decides."""
+        """Range of a parameter for `model`; None where the input determines it."""
         if declared is None or declared.from_input:
             return None
         if model and declared.from_model:
@@ -314,7 +316,7 @@ class Analysis:
 
     @staticmethod
     def options(declared: Choices | None, model: ModelSpec | None) -> tuple[str, ...]:
-        """The texts that may be chosen with `model`; empty where any may, as the model is not known."""
+        """Choices of a parameter for `model`; empty where any text is allowed, as the model is not known."""
         if declared is None:
             return ()
         if model and declared.from_model:
@@ -323,7 +325,7 @@ class Analysis:
 
 
 def _remedy(slot: Slot) -> str:
-    """What to do where nothing is in `slot`."""
+    """Advice for an empty `slot`, as part of an error sentence."""
     if slot.kinds:
         return "open one and choose it"
     if slot.text is not None:
@@ -333,8 +335,8 @@ def _remedy(slot: Slot) -> str:
     return "choose it" if AnnotationSet in slot.accepts else "add an analysis that finds it and choose that"
 
 
-def _found(slot: Slot, bound: Binding) -> str:
-    """What is in `slot` and does not fit, as the second half of a sentence."""
+def _describe_refused(slot: Slot, bound: Binding) -> str:
+    """Description of a refused binding, as the second half of an error sentence."""
     if isinstance(bound, Media):
         silent = slot.wants_sound and bound.kind in slot.kinds
         return f"{bound.name} is {bound.kind} without sound" if silent else f"{bound.name} is {bound.kind}"

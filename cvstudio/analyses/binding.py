@@ -1,4 +1,4 @@
-"""What can stand in a slot of an analysis: a medium, several media, a text, an annotation set, or another's result."""
+"""Bindings: inputs of an analysis, each a medium, a list of media, a text, an annotation set, or another's result."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from cvstudio.media.file_identity import decoding, media_id, quoted
 from cvstudio.media.folders import MediaSet, kinds_by_suffix, list_set
 
 SourceKey = tuple[Hashable, float | None]
-"""What a request holds of one binding: what it is, and the presentation time where it changes with that."""
+"""Cache key of a binding: its identity, and the presentation time in seconds where it depends on that."""
 
 NAMED = 40
-"""Characters of a text that name it in the window."""
+"""Length in characters of the name of a text in the window."""
 
 
 @dataclass(frozen=True)
 class Several:
-    """Accepted by a slot: from `least` to `most` media of these kinds at once, such as a folder or a stereo pair."""
+    """Declaration of a media list: from `least` to `most` media of these kinds, such as a folder or a stereo pair."""
 
     kinds: frozenset[MediaKind]
     least: int = 1
@@ -33,29 +33,29 @@ class Several:
 
 @dataclass(frozen=True)
 class TextInput:
-    """A text, such as a question or a prompt. A stage is given it as str."""
+    """A text, such as a question or a prompt. Stages get a str."""
 
     text: str
 
     @property
     def name(self) -> str:
-        """Its beginning, for the window."""
+        """Beginning of the text, at most `NAMED` characters."""
         line = " ".join(self.text.split())
         return line if len(line) <= NAMED else f"{line[: NAMED - 1]}…"
 
     def key(self, pts: float | None) -> SourceKey:
-        """What a request holds of it."""
+        """See `SourceKey`."""
         return ("text", self.text), None
 
 
 @dataclass(frozen=True)
 class MediaList:
-    """Several media in their order. A stage is given a `MediaSamples`.
+    """Several media in order. Stages get a `MediaSamples`.
 
     Parameters
     ----------
-    media : one after the other; they need not be open in the session
-    folder : the set that they are all the fitting files of; None where they were chosen one by one
+    media : the media; they need not be open in the session
+    folder : media set whose accepted files these are; None where they were chosen one by one
     """
 
     media: tuple[Media, ...]
@@ -63,21 +63,21 @@ class MediaList:
 
     @property
     def name(self) -> str:
-        """The folder, or the files."""
+        """Name of the folder, or names of the files."""
         return self.folder.name if self.folder is not None else ", ".join(item.name for item in self.media)
 
     def key(self, pts: float | None) -> SourceKey:
-        """What a request holds of it."""
+        """See `SourceKey`."""
         return ("media", *(item.id for item in self.media)), None
 
 
 @dataclass(frozen=True)
 class AnnotationSet:
-    """Ground truth: a labelled set on disk. A stage is given what the format's `read` returns.
+    """Ground truth: a labelled set on disk. Stages get what the format's `read` returns.
 
     Parameters
     ----------
-    id : of the file's content, or of the names, sizes and times of a folder's files
+    id : see `annotations_id`
     format : key of the `AnnotationFormat`
     """
 
@@ -91,7 +91,7 @@ class AnnotationSet:
         return self.path.name
 
     def key(self, pts: float | None) -> SourceKey:
-        """What a request holds of it."""
+        """See `SourceKey`."""
         return ("annotations", self.format, self.id), None
 
     def read(self) -> Any:
@@ -100,7 +100,7 @@ class AnnotationSet:
 
 
 class Declared(Protocol):
-    """What of an analysis its result is known by."""
+    """Title and result type of an analysis."""
 
     @property
     def title(self) -> str: ...
@@ -110,7 +110,7 @@ class Declared(Protocol):
 
 
 class Upstream(Protocol):
-    """The analysis whose result is taken: an `AnalysisInstance`, which itself knows the bindings."""
+    """Analysis whose result is an input: an `AnalysisInstance`, which this module cannot import."""
 
     @property
     def spec(self) -> Declared: ...
@@ -118,15 +118,15 @@ class Upstream(Protocol):
 
 @dataclass(frozen=True)
 class ResultOf:
-    """The result of another analysis at the same moment, as its last stage returns it. A stage is given the result.
+    """Result of another (upstream) analysis at the same time. Stages get the output of its last stage.
 
-    What follows frames, such as identities, is not part of it.
+    The output of `Temporal`, such as identities, is not part of it.
 
     Parameters
     ----------
-    instance_id : of the other analysis in the session; 0 outside of one
-    upstream : the other analysis itself: filled in by `State.linked`, and by recipes and the command line, which know
-        no session. None in a session's state, and where the other analysis is gone
+    instance_id : id of the upstream analysis in the session; 0 outside of a session
+    upstream : the upstream analysis: set by `State.linked`, and by recipes and the command line, which have no session.
+        None in the state of a session, and where the upstream analysis was removed
     """
 
     instance_id: int = 0
@@ -134,7 +134,7 @@ class ResultOf:
 
     @property
     def name(self) -> str:
-        """The other analysis, for the window."""
+        """Title of the upstream analysis; empty where it is not linked."""
         return self.upstream.spec.title if self.upstream is not None else ""
 
 
@@ -142,7 +142,7 @@ Binding = Media | MediaList | TextInput | AnnotationSet | ResultOf
 
 
 class MediaSamples(Sequence[Any]):
-    """The samples of a `MediaList`, each decoded when it is asked for and not kept; of a video its first frame."""
+    """Samples of a `MediaList`, each decoded on access and not cached; of a video its first frame."""
 
     def __init__(self, media: tuple[Media, ...]) -> None:
         self.media = media
@@ -151,7 +151,7 @@ class MediaSamples(Sequence[Any]):
         return len(self.media)
 
     def __getitem__(self, index: Any) -> Any:
-        """One sample, or with a slice another `MediaSamples`. Raises MediaError."""
+        """Decode one sample; a slice gives another `MediaSamples`. Raises MediaError."""
         if isinstance(index, slice):
             return MediaSamples(self.media[index])
         media = self.media[index]
@@ -163,14 +163,14 @@ class MediaSamples(Sequence[Any]):
 
 
 def open_media_list(paths: Sequence[Path], kinds: frozenset[MediaKind], progress: Progress) -> MediaList:
-    """The media of files, or of one folder the fitting files in natural order.
+    """Open files, or the files of `kinds` in one folder, in natural order.
 
     Raises
     ------
     MediaError
-        A file cannot be opened, or a folder cannot be read.
+        A file cannot be opened, or the folder cannot be read.
     BindingError
-        There is none.
+        There is no file of `kinds`.
     """
     only = next(iter(kinds)) if len(kinds) == 1 else None
     folder = None
@@ -188,23 +188,25 @@ def open_media_list(paths: Sequence[Path], kinds: frozenset[MediaKind], progress
 
 
 def files_of(folder: MediaSet, kinds: frozenset[MediaKind], progress: Progress) -> list[Path]:
-    """The files of a folder whose suffix promises one of `kinds`, in natural order. Raises MediaError."""
-    # Depth maps are pictures by their suffix, and only their content tells.
-    promised = kinds | {MediaKind.IMAGE} if MediaKind.DEPTH in kinds else kinds
+    """Files of a folder whose suffix stands for one of `kinds`, in natural order. Raises MediaError."""
+    # Depth maps have suffixes of pictures: only their content tells them apart.
+    suffix_kinds = kinds | {MediaKind.IMAGE} if MediaKind.DEPTH in kinds else kinds
     listing = next(item for item in list_set(folder, progress) if item.complete)
-    known = kinds_by_suffix()
-    names = (file.name for file in listing.files if known.get(Path(file.name).suffix.casefold()) in promised)
+    kind_of_suffix = kinds_by_suffix()
+    names = (
+        file.name for file in listing.files if kind_of_suffix.get(Path(file.name).suffix.casefold()) in suffix_kinds
+    )
     return [folder.path / name for name in names]
 
 
 def open_annotations(path: Path) -> AnnotationSet:
-    """The annotation set at `path`. Raises MediaError."""
-    found = annotation_format(path)
-    return AnnotationSet(path, found.key, annotations_id(path))
+    """Recognise the annotation set at `path`. Raises MediaError."""
+    annotations = annotation_format(path)
+    return AnnotationSet(path, annotations.key, annotations_id(path))
 
 
 def annotations_id(path: Path) -> str:
-    """Identity of a file by its content, or of a folder by the names, sizes and times of the files in it."""
+    """Identity of a file: hash of its content; of a folder: hash of the names, sizes and times of its files."""
     import xxhash
 
     if path.is_file():
@@ -214,13 +216,15 @@ def annotations_id(path: Path) -> str:
         for folder, folders, names in os.walk(path):
             folders.sort()
             for name in sorted(names):
-                facts = os.stat(os.path.join(folder, name))
-                digest.update(f"{os.path.relpath(folder, path)}/{name} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+                status = os.stat(os.path.join(folder, name))
+                digest.update(
+                    f"{os.path.relpath(folder, path)}/{name} {status.st_size} {status.st_mtime_ns}\n".encode()
+                )
     return digest.hexdigest()
 
 
 def read_text(path: Path) -> TextInput:
-    """The text of a file, without the line breaks at its end. Raises BindingError where it is no text."""
+    """Read a UTF-8 text file without its final line breaks. Raises BindingError where it is none."""
     try:
         return TextInput(path.read_text(encoding="utf-8").rstrip("\r\n"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""One use of an analysis: its inputs, model, parameters and style."""
+"""An analysis in use, with its inputs, model, parameters and opacity."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from cvstudio.models import MODELS, ModelSpec
 
 @dataclass(frozen=True)
 class AnalysisInstance:
-    """One analysis in use.
+    """An analysis in use.
 
     Parameters
     ----------
     id : unique within a session
-    analysis : key
-    bindings : slot name -> what is in it, see `cvstudio.analyses.binding`; a slot that is still empty is missing
-    model : key, empty where the analysis has none
-    weights : a checkpoint that the user chose; None takes the published one
+    analysis : key of the analysis
+    bindings : slot name -> binding, see `cvstudio.analyses.binding`; empty slots are missing
+    model : key of the model; empty where the analysis has none
+    weights : checkpoint chosen by the user; None takes the published one
     values : parameters that differ from their default, by name
-    adjustments : what is done to a medium before any stage is given it, by slot; they stay for the next medium in it
-    visible : whether its result is drawn
-    opacity : 0..1, how strongly its result covers what lies below it; it multiplies the look's
+    adjustments : slot name -> adjustments, applied before the first stage; they also apply to the slot's next medium
+    visible : whether the result is drawn
+    opacity : 0..1, opacity of the result over the layers below; multiplied with that of the look
     """
 
     id: int
@@ -47,66 +47,68 @@ class AnalysisInstance:
 
     @property
     def spec(self) -> Analysis:
+        """Declaration of the analysis."""
         return ANALYSES[self.analysis]
 
     @property
     def model_spec(self) -> ModelSpec | None:
+        """Declaration of the model; None where there is none."""
         return MODELS[self.model] if self.model else None
 
     @property
     def lacks_model(self) -> bool:
-        """Whether the analysis works with models and none has been chosen, as there was none."""
+        """Whether the analysis requires a model and has none, as none was available."""
         return bool(self.spec.task) and not self.model
 
     @property
     def canvas_media(self) -> Media | None:
-        """The medium that the canvas shows under the result; None where there is none, or none yet."""
+        """Medium that the canvas shows under the result; None where there is none (yet)."""
         slot = self.spec.canvas_slot
         bound = self.bindings.get(slot) if slot is not None else None
         return bound if isinstance(bound, Media) else None
 
     @property
     def media(self) -> tuple[Media, ...]:
-        """The single media in its slots."""
+        """Single media among the bindings."""
         return tuple(bound for bound in self.bindings.values() if isinstance(bound, Media))
 
     @property
     def upstream(self) -> tuple[AnalysisInstance, ...]:
-        """The analyses whose results it takes, where it is linked (see `State.linked`)."""
-        found = (self.upstream_of(slot) for slot in self.bindings)
-        return tuple(item for item in found if item is not None)
+        """Analyses whose results are inputs, as far as linked (see `State.linked`)."""
+        instances = (self.upstream_of(slot) for slot in self.bindings)
+        return tuple(item for item in instances if item is not None)
 
     def upstream_of(self, slot: str) -> AnalysisInstance | None:
-        """The analysis whose result is in `slot`; None where it is something else, or not linked."""
+        """Analysis whose result is the binding of `slot`; None for any other binding, or where it is not linked."""
         bound = self.bindings.get(slot)
         upstream = bound.upstream if isinstance(bound, ResultOf) else None
         return upstream if isinstance(upstream, AnalysisInstance) else None
 
     @property
     def lineage(self) -> tuple[AnalysisInstance, ...]:
-        """All that it depends on, what comes first before what needs it, and itself at the end."""
-        found: list[AnalysisInstance] = []
-        for item in (*(one for before in self.upstream for one in before.lineage), self):
-            if item not in found:
-                found.append(item)
-        return tuple(found)
+        """All analyses that this one depends on in topological order, itself last."""
+        ordered: list[AnalysisInstance] = []
+        for item in (*(ancestor for upstream in self.upstream for ancestor in upstream.lineage), self):
+            if item not in ordered:
+                ordered.append(item)
+        return tuple(ordered)
 
     @property
     def follows(self) -> bool:
-        """Whether it can go on with another medium on the canvas: no other file belongs to its own."""
+        """Whether the medium on the canvas can be replaced: no other slot holds files that belong to it."""
         others = (slot for slot in self.spec.inputs if slot.name != self.spec.canvas_slot)
         return not any(slot.kinds or slot.several or AnnotationSet in slot.accepts for slot in others)
 
     def with_binding(self, slot: str, binding: Binding | None) -> AnalysisInstance:
-        """The same with `binding` in `slot`; None empties it."""
+        """Copy with `binding` in `slot`; None empties the slot."""
         rest = {name: bound for name, bound in self.bindings.items() if name != slot}
         if binding is None:
             return dataclasses.replace(self, bindings=rest)
-        # In the place that it had: the order of slots is nobody's but the user's eye's.
+        # A slot keeps its place: the order of slots is visible to the user.
         return dataclasses.replace(self, bindings={**self.bindings, slot: binding})
 
     def with_adjustments(self, slot: str, adjustments: Adjustments) -> AnalysisInstance:
-        """The same with `adjustments` of what is in `slot`, in place of those that were there. Raises BindingError."""
+        """Copy with `adjustments` of `slot` replaced. Raises BindingError."""
         self.spec.check_adjustable(self.spec.slot(slot), adjustments)
         rest = {name: item for name, item in self.adjustments.items() if name != slot}
         if not adjustments.identity:
@@ -114,67 +116,69 @@ class AnalysisInstance:
         return dataclasses.replace(self, adjustments=rest)
 
     def adjustments_of(self, slot: str | None) -> Adjustments | None:
-        """What is done to the medium in `slot`; None where there is none, or nothing is done."""
+        """Adjustments of the medium in `slot`; None where there is no medium or no adjustment."""
         return self.adjustments.get(slot) if slot and isinstance(self.bindings.get(slot), Media) else None
 
     @property
     def pixel_map(self) -> PixelMap | None:
-        """From the pixels of the file on the canvas to those that the stages are given; None where they are the same.
+        """Map from pixels of the file on the canvas to pixels of the adjusted sample; None where both are the same.
 
         Raises MediaError, as `pixel_map_of`.
         """
         return self.pixel_map_of(self.spec.canvas_slot)
 
     def pixel_map_of(self, slot: str | None) -> PixelMap | None:
-        """From the pixels of the file in `slot` to those that the stages are given; None where they are the same.
+        """Map from pixels of the file in `slot` to pixels of the adjusted sample; None where both are the same.
 
         Raises
         ------
         MediaError
-            The crop lies outside of the picture, or the size of the picture is not known.
+            The crop lies outside of the picture, or the size of the picture is unknown.
         """
         adjustments, media = self.adjustments_of(slot), self.bindings.get(slot) if slot else None
         if adjustments is None or not isinstance(media, Media) or not adjustments.spatial:
             return None
         if media.size is None:
             raise MediaError(f"The size of {media.name} is not known; take crop, rotate and flip away.")
-        found = adjustments.pixel_map(media.size)
-        return None if found.identity else found
+        pixel_map = adjustments.pixel_map(media.size)
+        return None if pixel_map.identity else pixel_map
 
     def on(self, binding: Binding | None) -> AnalysisInstance:
-        """The same with `binding` in its main slot, and what it takes results of likewise where that lies on the same
-        medium of the canvas; None empties them."""
-        slot, before = self.spec.main_slot.name, self.canvas_media
-        made = self.with_binding(slot, binding)
+        """Copy with `binding` in the main slot, and in those of upstream analyses on the same medium of the canvas.
+
+        None empties the slots.
+        """
+        slot, canvas_media = self.spec.main_slot.name, self.canvas_media
+        changed = self.with_binding(slot, binding)
         if self.spec.canvas_slot is None:
-            return made
+            return changed
         for name, bound in self.bindings.items():
             upstream = self.upstream_of(name)
             if isinstance(bound, ResultOf) and upstream is not None and upstream.spec.canvas_slot is not None:
-                moved = upstream.on(binding) if upstream.canvas_media == before else upstream
-                made = made.with_binding(name, dataclasses.replace(bound, upstream=moved))
-        return made
+                moved = upstream.on(binding) if upstream.canvas_media == canvas_media else upstream
+                changed = changed.with_binding(name, dataclasses.replace(bound, upstream=moved))
+        return changed
 
     @property
     def file_stem(self) -> str:
-        """How files with its result are called, without ending: after its medium, where there is one, and itself."""
+        """Name of exported files without suffix: medium, where there is one, and analysis."""
         media = self.canvas_media
         return f"{media.path.stem}-{self.analysis}" if media is not None else self.analysis
 
     @property
     def complete(self) -> bool:
-        """Whether every slot that is not optional has something in it."""
+        """Whether every required slot has a binding."""
         return all(slot.name in self.bindings for slot in self.spec.inputs if not slot.optional)
 
     @property
     def ready(self) -> bool:
-        """Whether it is complete and linked, and so are the analyses whose results it takes."""
-        taken = [slot for slot, bound in self.bindings.items() if isinstance(bound, ResultOf)]
+        """Whether it and its upstream analyses are complete and linked."""
+        result_slots = [slot for slot, bound in self.bindings.items() if isinstance(bound, ResultOf)]
         upstream = self.upstream
-        return self.complete and len(upstream) == len(taken) and all(item.ready for item in upstream)
+        return self.complete and len(upstream) == len(result_slots) and all(item.ready for item in upstream)
 
     def params(self) -> tuple[Any, ...]:
-        """Checked parameters of every stage and, last, of what follows frames.
+        """Checked parameters of each stage and, last, of `Analysis.temporal`.
 
         Raises ParamsError, or BindingError where there is no model yet.
         """
@@ -186,11 +190,11 @@ class AnalysisInstance:
         return self.chosen_params()
 
     def chosen_params(self) -> tuple[Any, ...]:
-        """The same, also where there is no model yet: what a project keeps of it. Raises ParamsError."""
+        """As `params`, also without a model: the parameters that a project saves. Raises ParamsError."""
         return self.spec.all_params(self.values, self.model_spec)
 
     def value(self, name: str) -> Any:
-        """The value of one parameter, its default where the user did not set it."""
+        """Effective value of a parameter: set by the user, or its default. Raises KeyError."""
         for params in self.chosen_params():
             if hasattr(params, name):
                 return getattr(params, name)
@@ -199,7 +203,7 @@ class AnalysisInstance:
 
 @dataclass(frozen=True)
 class LayerStyle:
-    """What a user may change of a layer as a whole."""
+    """Style of a layer as a whole."""
 
     opacity: Annotated[
         float,
@@ -209,5 +213,5 @@ class LayerStyle:
 
 
 def check_opacity(value: Any) -> float:
-    """`value` as an opacity. Raises ParamsError."""
+    """Opacity 0..1 from a `value`. Raises ParamsError."""
     return float(check_value(fields_of(LayerStyle)[0], value))

@@ -1,4 +1,4 @@
-"""What a stage is given for what is in a slot."""
+"""Reading of bindings into the samples that stages get."""
 
 from __future__ import annotations
 
@@ -23,10 +23,14 @@ def read_input(
     streamed: bool = False,
     adjustments: Adjustments | None = None,
 ) -> Any:
-    """What a stage is given for what is in a slot: see `Inputs.samples`.
+    """Read a binding, see `Inputs.samples`. The result of another analysis is not read but run: see `Runner.samples`.
 
-    A medium is adjusted where there are `adjustments`; a `streamed` one is an open reader of its sound. The result of
-    another analysis is not read but run: see `Runner.samples`.
+    Parameters
+    ----------
+    bound : the binding
+    pts : presentation time of the frame in seconds
+    streamed : return an open reader of the sound of a medium
+    adjustments : applied to the sample of a medium
 
     Raises
     ------
@@ -52,7 +56,7 @@ def read_input(
 
 
 def adjusted(media: Media, pts: float | None, sample: Any, adjustments: Adjustments | None, cache: Cache) -> Any:
-    """`sample`, which is of `media` at `pts`, as the stages are given it. Raises MediaError."""
+    """Apply `adjustments` to the `sample` of `media` at `pts` seconds, cached. Raises MediaError."""
     if adjustments is None:
         return sample
     key = ("adjusted", sample_key(media, pts), adjustments)
@@ -64,10 +68,16 @@ def adjusted(media: Media, pts: float | None, sample: Any, adjustments: Adjustme
 
 
 def result_on(instance: AnalysisInstance, slot: str, result: Any) -> Any:
-    """`result` of the analysis in `slot`, in the pixels that the stages of `instance` are given."""
+    """Map the `result` of the upstream analysis in `slot` to the adjusted pixels that the stages of `instance` get.
+
+    Raises
+    ------
+    BindingError
+        Results of this type cannot be mapped.
+    """
     upstream, pixel_map = instance.upstream_of(slot), instance.pixel_map
-    same = upstream is not None and upstream.canvas_media == instance.canvas_media
-    if pixel_map is None or not same or result.size != pixel_map.source:
+    same_medium = upstream is not None and upstream.canvas_media == instance.canvas_media
+    if pixel_map is None or not same_medium or result.size != pixel_map.source:
         return result
     if not can_be_placed(type(result)):
         raise BindingError(f"What {slot} holds cannot be cropped or turned; take the adjustments away.")

@@ -1,4 +1,4 @@
-"""The request of an instance: everything that its result depends on."""
+"""Requests: everything that the result of an instance depends on."""
 
 from __future__ import annotations
 
@@ -25,9 +25,14 @@ def make_request(
     view: View | None = None,
     network_of: Callable[[AnalysisInstance], tuple[str, ...]] = lambda _: (),
 ) -> Request:
-    """The request of one instance, which is linked where it takes the results of others (see `State.linked`).
+    """Make the request of an instance, which is linked to its upstream analyses (see `State.linked`).
 
-    `network_of` names the network of each of those others.
+    Parameters
+    ----------
+    pts : presentation time of the frame in seconds
+    network : network key of the instance
+    view : visible part of the canvas, in pixels of the file
+    network_of : network key of each upstream analysis
 
     Raises
     ------
@@ -41,12 +46,12 @@ def make_request(
         bound = instance.bindings.get(slot.name)
         before = instance.upstream_of(slot.name)
         if before is not None:
-            made = make_request(before, pts=pts, network=network_of(before), network_of=network_of)
-            upstream.append((slot.name, made))
+            request = make_request(before, pts=pts, network=network_of(before), network_of=network_of)
+            upstream.append((slot.name, request))
         elif bound is not None and not isinstance(bound, ResultOf):
-            what, at = bound.key(pts)
-            # A video is named with the frame, unless a stage reads all of it.
-            sources.append((slot.name, what, None if slot.streamed else at))
+            identity, at = bound.key(pts)
+            # A video is identified with its frame, unless a stage reads all of it.
+            sources.append((slot.name, identity, None if slot.streamed else at))
     params, stages = instance.params()[: len(spec.stages)], spec.stages
     adjustments = []
     for slot in spec.inputs:
@@ -56,7 +61,7 @@ def make_request(
             adjustments.append((slot.name, adjusted))
     pixel_map = instance.pixel_map
     if adjustments:
-        # The user points at the file, the stages at what they are given; the result goes the way back.
+        # Parameters are in pixels of the file, stages see adjusted pixels; PLACE maps the result back.
         params = tuple(_moved_shapes(item, instance) for item in params)
     if pixel_map is not None:
         params = (*params, pixel_map.inverse)
@@ -123,13 +128,13 @@ def _moved_shape(kind: str, value: Any, pixel_map: PixelMap) -> Any:
 
 
 def points_of(instance: AnalysisInstance) -> frozenset[str]:
-    """The names of the parameters that are places on the picture."""
+    """Names of the parameters that are points on the picture."""
     types = instance.spec.params_types(instance.model_spec)
     return frozenset(item.name for declared in types for item in fields_of(declared) if item.kind == "point")
 
 
 def _view_through(view: View, pixel_map: PixelMap) -> View:
-    """What is visible of the picture that the stages are given; a corner of it where that is nothing."""
+    """The visible part in adjusted pixels; at least one pixel at the nearest corner."""
     rect, (width, height) = pixel_map.rect(view.rect), pixel_map.target
     left, top = min(max(rect.x, 0), width - 1), min(max(rect.y, 0), height - 1)
     right, bottom = max(min(rect.right, width), left + 1), max(min(rect.bottom, height), top + 1)

@@ -1,4 +1,4 @@
-"""What stages keep from one run to the next beside their outputs, such as open galleries."""
+"""Objects that stages share between runs beside their cached outputs, such as open galleries."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ T = TypeVar("T")
 
 
 class Services:
-    """Objects that stages share, one of each type, made when it is first asked for.
+    """Objects that stages share, one of each type, created on first access.
 
-    A runner or a window owns them, so that two windows share nothing. Any thread may ask; the objects themselves have
-    to be safe, too.
+    A runner or a window owns them, so that two windows share nothing. Thread-safe; the objects must be so, too.
     """
 
     def __init__(self) -> None:
-        self._made: dict[type[Any], Any] = {}
-        self._making = threading.Lock()
+        self._objects: dict[type[Any], Any] = {}
+        self._lock = threading.Lock()
 
     def get(self, kind: type[T]) -> T:
-        """The object of type `kind`, which is made without arguments."""
-        with self._making:
-            if kind not in self._made:
-                self._made[kind] = kind()
-            return cast(T, self._made[kind])
+        """The shared object of type `kind`, created without arguments."""
+        with self._lock:
+            if kind not in self._objects:
+                self._objects[kind] = kind()
+            return cast(T, self._objects[kind])

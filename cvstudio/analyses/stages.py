@@ -1,12 +1,12 @@
-"""The chain: an analysis is a short row of stages, and a change reruns only what comes after it.
+"""The chain: an analysis is a short sequence of stages, and a change reruns only the stages after it.
 
-Every stage's output is cached under a key: the key of the stage before, its own version, its parameters, the
-network where it uses one, the view where it depends on it, and what else it looks at. Keys are plain nested tuples of
-hashable values, so two equal requests meet in the cache whoever made them.
+The output of a stage is cached under a key: the key of the previous stage, its version, its parameters, the network
+where it uses one, the view where it depends on it, and its `extra_key`. Keys are plain nested tuples of hashable
+values, so that equal requests share cache entries whoever made them.
 
-The first stage may be shared: it is given the sample of the canvas slot alone, its key names only what that output
-depends on, and it runs once for all that ask for it, in whatever thread. The trunk of a network is shared by analyses
-and models (`Stage.trunk`), what is computed on a key frame by the frames behind it (`Stage.key_frame`).
+The first stage may be shared: it gets the sample of the canvas slot only, its key holds only what that output depends
+on, and it runs once for all requests, in whatever thread. The trunk of a network is shared by analyses and models
+(`Stage.trunk`), the output on a key frame by the frames after it (`Stage.key_frame`).
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ Where = Literal["accelerator", "pool", "main"]
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What a stage is given.
+    """Inputs of a stage.
 
     Parameters
     ----------
     samples : by slot name
-        An Image, DepthMap or Waveform; for a streamed slot, an open reader; for what is no medium, what
-        `cvstudio.analyses.binding` says: a str, a `MediaSamples`, labels, or the result of another analysis.
-    previous : output of the stage before; None for the first
+        Of a medium an Image, DepthMap or Waveform; for a streamed slot, an open reader; of other bindings (see
+        `cvstudio.analyses.binding`) a str, a `MediaSamples`, labels, or the result of another analysis.
+    previous : output of the previous stage; None for the first
     network : the loaded network where the stage uses one
-    view : the visible part, for a stage that is `viewed`; None asks for the whole at scale 1
-    source : the medium of the canvas slot, and the time of its frame: what a result says it came from
-    services : what stages share with later runs
+    view : visible part, for a stage that is `viewed`; None stands for the whole picture at scale 1
+    source : medium of the canvas slot and time of its frame, to be stored in the result
+    services : objects shared with other runs
     """
 
     samples: Mapping[str, Any]
@@ -66,22 +66,22 @@ class Stage:
     ----------
     name : str
     run : callable (inputs, params, progress) -> iterator
-        Yields better and better outputs; the last one is the result. Outputs are frozen.
+        Yields successively better outputs, the last one final. Outputs are frozen.
     params : frozen dataclass type of `cvstudio.foundation.params` declarations
-    where : "accelerator", "pool" or "main"
-        Main is for stages under 4 ms that look at the output of the stage before only: they are given no samples.
-    version : raised whenever the same parameters give another output
-    uses_network : the stage runs the model; where it declares no parameters, they are `ModelSpec.params`
-    viewed : the output depends on the visible rectangle
-    long : it may take many seconds, and other work may pass between its outputs
-    trunk : the first stage, whose output is that of the network's `SharedTrunk`: its key names the trunk in place of
-        model and analysis, so that all that stand on it have one output for one picture. `TRUNK` is such a stage
-    key_frame : callable (pts, frame rate, params) -> seconds, of the first stage: which frame's sample it is given
-        A pure function, such as `every_nth`: whichever frame asks, and in whatever order, the output is that of the key
-        frame alone. It is computed once and handed to the next stage as `Inputs.previous`, beside the frame's own
-        samples. Where a frame cannot be read again (a camera) or the rate is not known, each is its own key frame.
-    extra_key : callable (params) -> hashable, part of the cache key of a stage that looks at more than its inputs, such
-        as a folder; it differs once that has changed. Called at every change, from any thread: it takes microseconds.
+    where : "accelerator", "pool" or "main", the lane
+        Main is for stages under 4 ms that use the output of the previous stage only: they get no samples.
+    version : incremented whenever the same parameters give another output
+    uses_network : whether the stage runs the model; where it declares no parameters, they are `ModelSpec.params`
+    viewed : whether the output depends on the visible rectangle
+    long : whether it may take many seconds; other jobs may run between its outputs
+    trunk : whether it is a first stage that returns the features of the network's `SharedTrunk`: its key holds the
+        trunk instead of model and analysis, so that all users of the trunk share its output. `TRUNK` is such a stage
+    key_frame : callable (pts, frame rate, params) -> seconds, of the first stage: time of the frame that it runs on
+        A pure function, such as `every_nth`: the output is that of the key frame alone, whichever frame is requested
+        and in whatever order. It is computed once and is `Inputs.previous` of the next stage, beside the frame's own
+        samples. Where frames cannot be read again (a camera) or the rate is unknown, each is its own key frame.
+    extra_key : callable (params) -> hashable, part of the cache key of a stage that depends on more than its inputs,
+        such as a folder; it changes with that. Called at every change, from any thread: it takes microseconds.
     """
 
     name: str
@@ -104,15 +104,15 @@ class Stage:
 
     @property
     def shared(self) -> bool:
-        """Whether its output is for other analyses or frames, too."""
+        """Whether other analyses or frames use its output, too."""
         return self.trunk or self.key_frame is not None
 
 
 def every_nth(pts: float, frame_rate: float, count: int) -> float:
-    """The time in seconds of the last frame at or before the one at `pts` whose number is a multiple of `count`.
+    """Time in seconds of the last frame at or before `pts` whose number is a multiple of `count`.
 
-    Frames are numbered by their time and the rate. Times in files are rounded: a tenth of a frame more never leads to
-    the frame before, nor to the one behind.
+    Frames are numbered by their time and the rate. As times in files are rounded, a tenth of a frame is added: it leads
+    neither to the previous frame nor to the next one.
     """
     number = math.floor(pts * frame_rate + 0.1)
     return (number - number % count + 0.1) / frame_rate
@@ -124,29 +124,36 @@ def _run_trunk(inputs: Inputs, params: Any, progress: Progress) -> Iterator[Any]
 
 
 TRUNK = Stage("trunk", _run_trunk, where="accelerator", uses_network=True, trunk=True)
-"""The first stage of an analysis that goes on with what the trunk of its network says: see `TrunkNetwork`."""
+"""First stage of an analysis that continues with the features of its network's trunk: see `TrunkNetwork`."""
 
 
 def _run_place(inputs: Inputs, pixel_map: PixelMap, progress: Progress) -> Iterator[Any]:
     result = inputs.previous
-    # What lies on no picture, or on one of its own, stays where it is.
+    # A result of another size lies on no picture, or on one of its own.
     yield result.placed(pixel_map) if result.size == pixel_map.source else result
 
 
 PLACE = Stage("place", _run_place, PixelMap, where="main")
-"""Behind the last stage where the picture was cropped, turned or mirrored: the result in the pixels of the file."""
+"""Stage after the last one where the picture was cropped, rotated or flipped: maps the result to pixels of the file."""
 
 
 @dataclass(frozen=True)
 class Request:
     """Everything that a result depends on.
 
-    `sources` names what is bound to each slot, the one on the canvas first: (slot, media id or another key, pts or
-    None). `upstream` are the requests of what is the result of another analysis, by slot. `params` holds one object for
-    each stage. `network` identifies model, weights, device and precision, `trunk` the same of its trunk, where it has
-    one. `canvas_slot` is the slot whose medium is the first of the `sources`; empty where none is on the canvas.
-    `frame_rate` is that of a video on the canvas, where frames can be read in any order. `adjustments` are what is done
-    to media before a stage is given them, by slot.
+    Parameters
+    ----------
+    analysis : key of the analysis
+    stages : stages of the chain
+    sources : (slot, media id or another key, pts or None) of each binding, that of the canvas slot first
+    params : one parameter object for each stage
+    network : key of model, weights, device and precision
+    view : visible part
+    upstream : (slot, request) of each upstream analysis
+    trunk : as `network`, of its trunk; empty where it has none
+    canvas_slot : slot of the first of the `sources`, where that is on the canvas, else empty
+    frame_rate : frames a second of a video on the canvas, where frames can be read in any order
+    adjustments : (slot, adjustments) of media, applied before the first stage
     """
 
     analysis: str
@@ -163,46 +170,46 @@ class Request:
 
     @property
     def source(self) -> Source:
-        """The medium that the canvas shows, and the time of its frame; nothing where there is none."""
-        # Media are named by a text, all else by a tuple.
-        found = (Source(what, pts) for _, what, pts in self.sources[:1] if isinstance(what, str))
-        return next(found, Source())
+        """Medium on the canvas and time of its frame; an empty `Source` where there is none."""
+        # Media are identified by a str, all other bindings by a tuple.
+        sources = (Source(identity, pts) for _, identity, pts in self.sources[:1] if isinstance(identity, str))
+        return next(sources, Source())
 
     def shares(self, index: int) -> bool:
-        """Whether the stage `index` is shared: one on the result of another analysis is that analysis's own."""
+        """Whether the stage `index` is shared; one without a medium on the canvas never is."""
         return self.stages[index].shared and bool(self.canvas_slot)
 
     def source_of(self, index: int) -> Source:
-        """The medium and the time of the frame that the stage `index` is given: of its key frame, or of the frame."""
+        """Medium and time of the frame that the stage `index` gets: its key frame, or the frame itself."""
         key_frame, source = self.stages[index].key_frame, self.source
         if key_frame is None or source.pts is None or not self.frame_rate or not self.shares(index):
             return source
         return Source(source.media_id, key_frame(source.pts, self.frame_rate, self.params[index]))
 
     def without_time(self) -> Request:
-        """The same for all frames of a video."""
-        sources = tuple((slot, what, None) for slot, what, _ in self.sources)
+        """Copy that is equal for all frames of a video."""
+        sources = tuple((slot, identity, None) for slot, identity, _ in self.sources)
         upstream = tuple((slot, request.without_time()) for slot, request in self.upstream)
         return dataclasses.replace(self, sources=sources, view=None, upstream=upstream)
 
 
 def stage_keys(request: Request) -> tuple[Key, ...]:
-    """The cache key of each stage of `request`, in order."""
-    given: Key = (request.analysis, request.sources)
+    """Cache keys of all stages of `request`, in order."""
+    input_key: Key = (request.analysis, request.sources)
     if request.upstream:
-        # A change of what comes first is a change of what follows.
-        given = (given, tuple((slot, stage_keys(before)[-1]) for slot, before in request.upstream))
+        # A change of an upstream analysis changes all stages.
+        input_key = (input_key, tuple((slot, stage_keys(upstream)[-1]) for slot, upstream in request.upstream))
     if request.adjustments:
-        given = (given, request.adjustments)
-    key = given
+        input_key = (input_key, request.adjustments)
+    key = input_key
     keys = []
     for index, (stage, params) in enumerate(zip(request.stages, request.params, strict=True)):
         extra = stage.extra_key(params) if stage.extra_key else None
         if request.shares(index):
-            shared = _shared_key(request, index, extra)
-            keys.append(shared)
-            # What follows is this analysis's own again.
-            key = (given, shared)
+            stage_key = _shared_key(request, index, extra)
+            keys.append(stage_key)
+            # The stages after it are the analysis's own again.
+            key = (input_key, stage_key)
             continue
         network = request.network if stage.uses_network else ()
         view = request.view if stage.viewed else None
@@ -222,8 +229,8 @@ def _shared_key(request: Request, index: int, extra: Hashable) -> Key:
 
 
 def first_missing(keys: tuple[Key, ...], cache: Cache) -> int:
-    """Index of the first stage to run: the one after the last complete cached output; len(keys) where all is there."""
-    # All are asked for, so that a slider's many outputs do not push out what they are made from.
+    """Index of the first stage to run, after the last complete cached output; len(keys) where all are complete."""
+    # Every entry is accessed, so that the many outputs of a slider do not evict those they are computed from.
     entries = [cache.get(key) for key in keys]
     for index in range(len(keys) - 1, -1, -1):
         entry = entries[index]
@@ -234,14 +241,14 @@ def first_missing(keys: tuple[Key, ...], cache: Cache) -> int:
 
 @dataclass
 class Providers:
-    """Where a chain gets what it needs, asked only if a stage runs that needs it.
+    """Lazy sources of stage inputs, called only by stages that need them.
 
     Parameters
     ----------
-    samples : the samples by slot
-    network : the loaded network
-    key_frame : callable (seconds) -> the sample of the canvas slot at the time of a key frame
-    services : what stages share with later runs; they live longer than a run
+    samples : callable () -> samples by slot
+    network : callable () -> the loaded network
+    key_frame : callable (seconds) -> sample of the canvas slot at a key frame
+    services : objects that outlive the run
     """
 
     samples: Callable[[], Mapping[str, Any]] = field(default=dict)
@@ -251,7 +258,7 @@ class Providers:
 
 
 def stage_inputs(request: Request, index: int, previous: Any, providers: Providers) -> Inputs:
-    """What the stage at `index` of `request` is given; `previous` is the output of the stage before."""
+    """Inputs of the stage `index` of `request`; `previous` is the output of the previous stage."""
     stage, source = request.stages[index], request.source_of(index)
     samples: Mapping[str, Any] = {}
     if source != request.source:
@@ -271,18 +278,18 @@ def stage_inputs(request: Request, index: int, previous: Any, providers: Provide
 
 
 def run_stage(request: Request, index: int, inputs: Inputs, cache: Cache, progress: Progress) -> Iterator[Any]:
-    """Run one stage on its `stage_inputs`, caching what it yields, and yield it on.
+    """Run one stage on its `stage_inputs`, cache each of its outputs and yield it.
 
     Raises
     ------
     RuntimeError
-        The stage yielded nothing, which is a defect of the stage.
+        The stage yielded nothing: a programming error.
     """
     if not request.shares(index):
         yield from _run_alone(request, index, inputs, cache, progress)
         return
     key = stage_keys(request)[index]
-    # Run to its end before anything is handed on: who waits for it may be what goes on in this thread meanwhile.
+    # Run to its end before yielding: the consumer of a partial output could wait for the claim in this same thread.
     with cache.claimed(key, progress):
         entry = cache.get(key)
         if entry is not None and entry.complete:
@@ -298,36 +305,36 @@ def _run_alone(request: Request, index: int, inputs: Inputs, cache: Cache, progr
     key = stage_keys(request)[index]
     stage = request.stages[index]
     value: Any = None
-    found = False
+    has_output = False
     for value in stage.run(inputs, request.params[index], progress):
         progress.check()
-        found = True
+        has_output = True
         cache.put(key, value, complete=False)
         yield value
-    if not found:
+    if not has_output:
         raise RuntimeError(f"the stage '{stage.name}' of '{request.analysis}' yielded nothing")
     cache.finish(key, value)
 
 
 def run_chain(request: Request, providers: Providers, cache: Cache, progress: Progress) -> Iterator[Any]:
-    """Run what is missing of `request` in this thread and yield final results, better and better.
+    """Run the missing stages of `request` in this thread and yield successively better results, the last one final.
 
-    This is the road of the command line, the Python function, every export and the trial of an own model; the window
-    walks the same stages one by one on its lanes.
+    Used by the command line, the Python function, every export and the trial of a custom model; the window runs the
+    same stages one by one on its lanes.
     """
     keys = stage_keys(request)
     start = first_missing(keys, cache)
-    before = cache.get(keys[start - 1]) if start else None
-    if before is None:
-        start = 0  # another thread's output may have pushed it out meanwhile
+    cached = cache.get(keys[start - 1]) if start else None
+    if cached is None:
+        start = 0  # evicted by the output of another thread meanwhile
     elif start == len(keys):
-        yield before.value
+        yield cached.value
         return
-    # Each is asked for once, whatever number of stages needs it.
+    # Each is called once, whatever number of stages needs it.
     once = dataclasses.replace(
         providers, samples=functools.cache(providers.samples), network=functools.cache(providers.network)
     )
-    yield from _run_from(request, start, before.value if before else None, once, cache, progress)
+    yield from _run_from(request, start, cached.value if cached else None, once, cache, progress)
 
 
 def _run_from(
@@ -344,11 +351,15 @@ def _run_from(
 
 
 def preview_result(request: Request, index: int, value: Any, providers: Providers, progress: Progress) -> Any:
-    """The result from `value`, which the stage at `index` has yielded while it still runs, through the "main" stages
-    behind it; None where there are others. Nothing is cached."""
+    """Preview of the result from a partial output `value` of the stage `index`, run through the "main" stages after it.
+
+    None where other stages follow. Nothing is cached.
+    """
     if any(stage.where != "main" for stage in request.stages[index + 1 :]):
         return None
-    for place, stage in enumerate(request.stages[index + 1 :], index + 1):
-        for output in stage.run(stage_inputs(request, place, value, providers), request.params[place], progress):
+    for next_index, stage in enumerate(request.stages[index + 1 :], index + 1):
+        for output in stage.run(
+            stage_inputs(request, next_index, value, providers), request.params[next_index], progress
+        ):
             value = output
     return value

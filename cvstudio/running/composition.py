@@ -1,4 +1,4 @@
-"""The results of a whole stack of layers for an export: what is seen is what is written."""
+"""Composition of exported pictures: stacks of layers and comparisons, as on the canvas."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def shown_frames(
     if is_plain(instance, stack):
         yield from ((frame, result, result) for frame, result in runner.frames(instance, progress, **span))
         return
-    place = stack.index(instance) if instance in stack else len(stack)
-    walked = (*stack, instance) if place == len(stack) else stack
-    for frame, results in _side_by_side(runner, walked, progress, **span):
-        yield frame, results[place], _stacked(results[: len(stack)], stack)
+    index = stack.index(instance) if instance in stack else len(stack)
+    layers = (*stack, instance) if index == len(stack) else stack
+    for frame, results in _side_by_side(runner, layers, progress, **span):
+        yield frame, results[index], _stacked(results[: len(stack)], stack)
 
 
 def _stacked(results: Sequence[Any], stack: Sequence[AnalysisInstance]) -> Stack:
@@ -88,18 +88,21 @@ def _side_by_side(
     # by side as they are.
     if others:
         span = {**span, "streams": 1}
-    walks = [runner.frames(first, progress, **span), *(runner.frames(other, Progress(), **span) for other in others)]
-    for found in zip(*walks, strict=True):
+    frame_iterators = [
+        runner.frames(first, progress, **span),
+        *(runner.frames(other, Progress(), **span) for other in others),
+    ]
+    for frames in zip(*frame_iterators, strict=True):
         progress.check()
-        yield found[0][0], tuple(result for _, result in found)
+        yield frames[0][0], tuple(result for _, result in frames)
 
 
 MOST_SETTINGS = 3
-"""In a title; the rest is left out."""
+"""Maximum number of settings in a title."""
 
 
 LONGEST_TEXT = 40
-"""Of a text parameter in a title, in characters."""
+"""Maximum length in characters of a text parameter in a title."""
 
 
 @dataclass(frozen=True)
@@ -195,8 +198,11 @@ def _paired_frames(
 ) -> Iterator[tuple[Image, Pair]]:
     # The networks of both sides run side by side as they are.
     span = {**span, "streams": 1}
-    walks = runner.frames(comparison.left, progress, **span), runner.frames(comparison.right, Progress(), **span)
-    for (frame, left), (_, right) in zip(*walks, strict=True):
+    frame_iterators = (
+        runner.frames(comparison.left, progress, **span),
+        runner.frames(comparison.right, Progress(), **span),
+    )
+    for (frame, left), (_, right) in zip(*frame_iterators, strict=True):
         progress.check()
         pair = comparison.pair(left, right, frame)
         yield pair.base_of(frame), pair
@@ -222,8 +228,8 @@ def seen_recipe(
 def load_seen(path: Path) -> Seen:
     """What the picture shows that a recipe file tells of. Raises UserError, as `load_recipe`."""
     stack = load_stack(path)
-    told = read_json(path, FORMAT).get("comparison")
-    if not isinstance(told, dict) or len(stack) != 2:
+    comparison = read_json(path, FORMAT).get("comparison")
+    if not isinstance(comparison, dict) or len(stack) != 2:
         return stack
-    split = told.get("split")
+    split = comparison.get("split")
     return Comparison(*stack, min(max(float(split), 0.0), 1.0) if isinstance(split, int | float) else None)

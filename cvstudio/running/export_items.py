@@ -1,4 +1,4 @@
-"""What an export writes: result, picture, layers and recipe, for window, command line and batch."""
+"""Export items: result, picture, layers and recipe of an export, for window, command line and batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cvstudio.running.runner import Runner
 
 @dataclass(frozen=True, eq=False)
 class ExportRequest:
-    """What is to be exported.
+    """Request of an export.
 
     Parameters
     ----------

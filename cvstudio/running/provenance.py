@@ -1,4 +1,4 @@
-"""How a result was computed, as a recipe tells it: device, precision, engine; so that it is computed so again."""
+"""Provenance of results in recipes: device, precision and engine, so that they can be reproduced."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from cvstudio.models.runtime.precision import Precision
 from cvstudio.running.recipe import FORMAT, read_json, upstream_in
 
 ForcedPrecisions = Mapping[tuple[str, str], Precision]
-"""How networks are to compute, by model and by path of a checkpoint that the user chose ("" for the published one)."""
+"""Precision of networks by model key and path of the checkpoint ("" for the published one)."""
 
 Told = Callable[[AnalysisInstance], Mapping[str, Any] | None]
-"""What a recipe says of how an instance is computed; None where there is nothing to say."""
+"""Callable (instance) -> its provenance as JSON; None where it has none."""
 
 
 @dataclass(frozen=True)
 class Computed:
-    """What a recipe tells of how it was computed; "" and nothing where it is of before recipes told it."""
+    """Provenance in a recipe; empty in recipes from versions that did not write it."""
 
     device: str = ""
     precisions: ForcedPrecisions = field(default_factory=dict)
@@ -32,39 +32,43 @@ def name_of(model: str, weights: Path | None) -> tuple[str, str]:
     return model, str(weights or "")
 
 
-def to_json(device: str, way: Precision | None) -> dict[str, Any]:
-    """What a recipe says. Of a network that computes in one way only it is the device alone."""
-    told: dict[str, Any] = {"device": device.partition(":")[0]}
-    if way is not None:
-        told |= {"precision": way.dtype, "engine": way.engine, "channels_last": way.channels_last}
-    return told
+def to_json(device: str, precision: Precision | None) -> dict[str, Any]:
+    """Provenance as JSON; only the device for a network with a fixed precision."""
+    provenance: dict[str, Any] = {"device": device.partition(":")[0]}
+    if precision is not None:
+        provenance |= {
+            "precision": precision.dtype,
+            "engine": precision.engine,
+            "channels_last": precision.channels_last,
+        }
+    return provenance
 
 
 def load_computed(path: Path) -> Computed:
-    """How what a recipe file tells of was computed, and the layers with it. Raises ProjectError."""
+    """Load the provenance of a recipe file, also of its layers. Raises ProjectError."""
     saved = read_json(path, FORMAT)
     device, precisions = "", {}
     try:
-        waiting = [saved, *saved.get("stack", ())]
-        while waiting:
-            told = waiting.pop(0)
-            waiting += upstream_in(told)
-            found = told.get("computed")
-            if not found:
+        pending = [saved, *saved.get("stack", ())]
+        while pending:
+            layer = pending.pop(0)
+            pending += upstream_in(layer)
+            provenance = layer.get("computed")
+            if not provenance:
                 continue
-            device = device or _one_of(found["device"], ("cpu", "cuda", "mps"))
-            if "precision" in found:
-                name = name_of(told.get("model") or "", Path(told["weights"]) if told.get("weights") else None)
-                precisions[name] = _way(found)
+            device = device or _one_of(provenance["device"], ("cpu", "cuda", "mps"))
+            if "precision" in provenance:
+                network = name_of(layer.get("model") or "", Path(layer["weights"]) if layer.get("weights") else None)
+                precisions[network] = _precision_of(provenance)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ProjectError(f"{path.name} is incomplete ({error}); export the result again.") from None
     return Computed(device, precisions)
 
 
-def _way(found: Mapping[str, Any]) -> Precision:
-    dtype = cast(Literal["float32", "bfloat16"], _one_of(found["precision"], ("float32", "bfloat16")))
-    engine = cast(Literal["torch", "openvino"], _one_of(found["engine"], ("torch", "openvino")))
-    return Precision(dtype, bool(found["channels_last"]), "The recipe says so.", engine)
+def _precision_of(provenance: Mapping[str, Any]) -> Precision:
+    dtype = cast(Literal["float32", "bfloat16"], _one_of(provenance["precision"], ("float32", "bfloat16")))
+    engine = cast(Literal["torch", "openvino"], _one_of(provenance["engine"], ("torch", "openvino")))
+    return Precision(dtype, bool(provenance["channels_last"]), "The recipe says so.", engine)
 
 
 def _one_of(value: Any, allowed: tuple[str, ...]) -> str:

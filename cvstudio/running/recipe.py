@@ -1,4 +1,4 @@
-"""Recipes: how a result was made, as JSON beside every export, and enough to make it again."""
+"""Recipes: everything needed to reproduce a result, as JSON beside every export."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from cvstudio.media.formats.simulated_camera import camera_from_id, simulated_ca
 
 FORMAT = "cvstudio-recipe"
 VERSION = 2
-"""The newest form that is read. What holds files in its slots only is written as version 1, as it always was."""
+"""Newest format version that is read. Recipes with files as the only bindings are written as version 1."""
 
 T = TypeVar("T")
 
 
 def path_to_json(path: Path, base: Path) -> dict[str, Any]:
     """Where something is: absolute, and relative to `base` where that is possible, so that a folder can move."""
-    found: dict[str, Any] = {"path": str(path)}
+    paths: dict[str, Any] = {"path": str(path)}
     # On another drive of Windows only the absolute path can lead there.
     with contextlib.suppress(ValueError):
-        found["relative"] = Path(os.path.relpath(path, base)).as_posix()
-    return found
+        paths["relative"] = Path(os.path.relpath(path, base)).as_posix()
+    return paths
 
 
 def media_to_json(media: Media, base: Path) -> dict[str, Any]:
     """Where a medium is, which one, of which kind, and how it is read."""
-    found = {**path_to_json(media.path, base), "id": media.id, "kind": str(media.kind)}
-    return {**found, "settings": dict(media.settings)} if media.settings else found
+    saved = {**path_to_json(media.path, base), "id": media.id, "kind": str(media.kind)}
+    return {**saved, "settings": dict(media.settings)} if media.settings else saved
 
 
 def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str, Path] | None = None) -> Media:
@@ -75,7 +75,7 @@ def version_of(instances: Iterable[AnalysisInstance]) -> int:
 
 
 More = Callable[[AnalysisInstance], Mapping[str, Any]]
-"""What is to be written of an analysis besides."""
+"""Callable (instance) -> additional keys of its JSON."""
 
 
 def binding_to_json(bound: Binding, base: Path, more: More | None = None) -> dict[str, Any]:
@@ -107,10 +107,11 @@ def binding_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[st
         folder = saved.get("folder")
         return MediaList(media, MediaSet(path_from_json(folder, base), bool(folder["recursive"])) if folder else None)
     if "annotations" in saved:
-        where = saved["annotations"]
-        path = path_from_json(where, base)
+        annotations = saved["annotations"]
+        path = path_from_json(annotations, base)
         # As it is now, like a medium: labels that changed since are others.
-        return AnnotationSet(path, str(where["format"]), annotations_id(path) if path.exists() else str(where["id"]))
+        identity = annotations_id(path) if path.exists() else str(annotations["id"])
+        return AnnotationSet(path, str(annotations["format"]), identity)
     if "result_of" in saved:
         other = saved["result_of"]
         if isinstance(other, int):
@@ -139,8 +140,8 @@ def media_in(saved: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def upstream_in(saved: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The saved analyses whose results a saved analysis takes."""
-    found = (bound.get("result_of") for bound in saved.get("inputs", {}).values())
-    return [item for item in found if isinstance(item, Mapping)]
+    upstream = (bound.get("result_of") for bound in saved.get("inputs", {}).values())
+    return [item for item in upstream if isinstance(item, Mapping)]
 
 
 def instance_to_json(instance: AnalysisInstance, base: Path, more: More | None = None) -> dict[str, Any]:
@@ -211,42 +212,42 @@ def make_recipe(
     `computed` says how each of them was computed, see `cvstudio.running.provenance`.
     """
 
-    def how(layer: AnalysisInstance) -> dict[str, Any]:
-        found = computed(layer) if computed is not None else None
-        return {"computed": dict(found)} if found else {}
+    def provenance_of(layer: AnalysisInstance) -> dict[str, Any]:
+        provenance = computed(layer) if computed is not None else None
+        return {"computed": dict(provenance)} if provenance else {}
 
-    def told(layer: AnalysisInstance) -> dict[str, Any]:
-        return instance_to_json(layer, base, how)
+    def layer_to_json(layer: AnalysisInstance) -> dict[str, Any]:
+        return instance_to_json(layer, base, provenance_of)
 
     return {
         "format": FORMAT,
         "version": version_of(item for layer in (instance, *stack) for item in layer.lineage),
         "cvstudio": __version__,
-        **told(instance),
+        **layer_to_json(instance),
         "time_secs": pts,
         "look": dict(look),
-        "stack": [told(layer) for layer in stack],
+        "stack": [layer_to_json(layer) for layer in stack],
     }
 
 
-def read_json(path: Path, wanted: str) -> dict[str, Any]:
+def read_json(path: Path, file_format: str) -> dict[str, Any]:
     """Read a recipe or project file. Raises ProjectError with one sentence."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        saved = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ProjectError(f"{path.name} cannot be read ({error.strerror}); check that it is still there.") from None
     except (ValueError, RecursionError):
         raise ProjectError(
-            f"{path.name} is not a {wanted} file: it holds no valid JSON; choose another file."
+            f"{path.name} is not a {file_format} file: it holds no valid JSON; choose another file."
         ) from None
-    if not isinstance(found, dict) or found.get("format") != wanted:
-        raise ProjectError(f"{path.name} is not a {wanted} file; choose a file that cvstudio has written.")
-    if not isinstance(found.get("version"), int) or found["version"] > VERSION:
+    if not isinstance(saved, dict) or saved.get("format") != file_format:
+        raise ProjectError(f"{path.name} is not a {file_format} file; choose a file that cvstudio has written.")
+    if not isinstance(saved.get("version"), int) or saved["version"] > VERSION:
         raise ProjectError(
-            f"{path.name} was written by a newer cvstudio (version {found.get('version')}, this one reads up to "
+            f"{path.name} was written by a newer cvstudio (version {saved.get('version')}, this one reads up to "
             f"{VERSION}); update the program."
         )
-    return found
+    return saved
 
 
 def load_recipe(path: Path) -> tuple[AnalysisInstance, float | None, dict[str, Any]]:

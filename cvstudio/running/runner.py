@@ -47,15 +47,15 @@ from cvstudio.running.provenance import ForcedPrecisions, to_json
 
 
 class Runner(Closeable):
-    """Runs analyses and keeps networks, readers and stage outputs between calls.
+    """Runs analyses; caches networks, readers and stage outputs between calls.
 
-    Everything runs in the calling thread, but for the networks of `frames`, which go on ahead.
+    Everything runs in the calling thread, but for the networks of `frames`, which run ahead in threads of their own.
 
     Parameters
     ----------
     device, precision, forced, measure, precisions, notice : see `Host`; one result is not worth a measurement
-    cache : of stage outputs; None makes one
-    services : what stages keep; None begins with nothing
+    cache : cache of stage outputs; None makes one
+    services : objects that stages share; None makes new ones
     """
 
     def __init__(
@@ -91,28 +91,27 @@ class Runner(Closeable):
         *,
         known: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """What each slot of `instance` holds at `pts` seconds, see `Inputs.samples`; what is the result of another
-        analysis is run.
+        """Samples of `instance` at `pts` seconds by slot, see `Inputs.samples`. Upstream analyses are run.
 
-        `known` are those that the caller has, as they are in the files.
+        `known` are unadjusted samples by slot that the caller has already decoded.
         """
-        found = {
+        samples = {
             name: adjusted(media, pts, sample, instance.adjustments_of(name), self.cache)
             for name, sample in (known or {}).items()
             if isinstance(media := instance.bindings[name], Media)
         }
         for slot in instance.spec.inputs:
             bound = instance.bindings.get(slot.name)
-            if slot.name in found or bound is None:
+            if slot.name in samples or bound is None:
                 continue
-            before = instance.upstream_of(slot.name)
-            if before is not None:
-                frame = _known_of(before, instance, known or {})
-                result = deque(self._run(before, progress or Progress(), pts, known=frame), maxlen=1).pop()
-                found[slot.name] = result_on(instance, slot.name, result)
+            upstream = instance.upstream_of(slot.name)
+            if upstream is not None:
+                upstream_known = _known_of(upstream, instance, known or {})
+                result = deque(self._run(upstream, progress or Progress(), pts, known=upstream_known), maxlen=1).pop()
+                samples[slot.name] = result_on(instance, slot.name, result)
             else:
                 with self._reading:
-                    found[slot.name] = read_input(
+                    samples[slot.name] = read_input(
                         bound,
                         pts,
                         self.readers,
@@ -120,10 +119,10 @@ class Runner(Closeable):
                         streamed=slot.streamed,
                         adjustments=instance.adjustments_of(slot.name),
                     )
-        return found
+        return samples
 
     def results(self, instance: AnalysisInstance, progress: Progress, *, pts: float | None = None) -> Iterator[Any]:
-        """Better and better results of `instance`, for the whole medium. Raises UserError."""
+        """Yield successively better results of `instance` at `pts` seconds, the last one final. Raises UserError."""
         return self._run(instance, progress, pts)
 
     def _run(
@@ -135,7 +134,7 @@ class Runner(Closeable):
         n_stages: int | None = None,
         known: Mapping[str, Any] | None = None,
     ) -> Iterator[Any]:
-        """What the first `n_stages` (all by default) give; `known` are samples that the caller has."""
+        """Run the first `n_stages` (all by default), yield the outputs of the last; `known` as in `samples`."""
         model = instance.model_spec
         if any(stage.long for stage in instance.spec.stages):
             self.host.measure = True  # it goes over many files
@@ -165,16 +164,16 @@ class Runner(Closeable):
 
     def result(self, instance: AnalysisInstance, progress: Progress | None = None, *, pts: float | None = None) -> Any:
         """The final result of `instance`. Raises UserError."""
-        # Only the last of the better and better results is wanted.
+        # Only the last of the results is final.
         return deque(self.results(instance, progress or Progress(), pts=pts), maxlen=1).pop()
 
     def computed(
         self, instance: AnalysisInstance, progress: Progress, *, other: Host | None = None
     ) -> dict[str, Any] | None:
-        """What a recipe says of how `instance` is computed; None where it has no network.
+        """Provenance of the results of `instance` for a recipe: device and precision; None where it has no network.
 
-        Asks the loaded network, or that of the `other` host, whose results this runner shares. Where none is loaded
-        yet, it is loaded. Raises UserError.
+        Taken from the network of the `other` host, whose cached results this runner shares, where it is loaded there,
+        else from that of this runner, which is loaded if necessary. Raises UserError.
         """
         model, weights = instance.model_spec, instance.weights
         if model is None:
@@ -194,14 +193,12 @@ class Runner(Closeable):
         followed: Followed | None = None,
         streams: int | None = None,
     ) -> Iterator[tuple[Image, Any]]:
-        """Every frame of a video in order, with its result: from the one that is shown at `start_secs` up to what
-        begins at `stop_secs`.
+        """Yield the frames of a video in order, each with its result, from the frame at `start_secs` to `stop_secs`.
 
-        Decoding, the network and the caller each have a thread: a frame is analysed while the one before is drawn.
+        Decoding, the network and the caller each have a thread: a frame is analysed while the previous one is drawn.
         On a CPU the network has `streams` threads, each with a frame of its own and its share of the cores; by
-        default as many as `frames_at_once` says.
-        Identities begin with the first frame, so that the same frames have the same ones, whatever was looked at
-        before; `followed`, where given, is where they are remembered.
+        default the number of `frames_at_once`.
+        Identities begin with the first frame, so that equal spans have equal ones; `followed` stores their chain.
         """
         self.host.measure = True  # many frames are worth it
         slot, media = instance.spec.canvas_slot, instance.canvas_media
@@ -223,7 +220,7 @@ class Runner(Closeable):
 
         def analysed() -> Iterator[Frame]:
             with prefetch_frames(media, start_secs=start_secs, stop_secs=stop_secs) as frames:
-                # The first one alone: what is made once for all frames is not to be made by two at once.
+                # The first frame runs alone, so that shared objects are not made by two threads at once.
                 yield from map(analyse, itertools.islice(frames, 1))
                 if streams > 1:
                     with cores_shared():
@@ -231,16 +228,16 @@ class Runner(Closeable):
                 else:
                     yield from map(analyse, frames)
 
-        with prefetch(analysed(), depth=2) as looked_at:
-            for number, frame in enumerate(looked_at):
-                done = min(max(0.0, frame.pts - start_secs) / span_secs, 1.0) if span_secs > 0 else None
-                progress(done, f"frame {number + 1}")
+        with prefetch(analysed(), depth=2) as analysed_frames:
+            for number, frame in enumerate(analysed_frames):
+                fraction = min(max(0.0, frame.pts - start_secs) / span_secs, 1.0) if span_secs > 0 else None
+                progress(fraction, f"frame {number + 1}")
                 # The network's part is in the cache.
                 result = deque(self._run(instance, Progress(), frame.pts, known={slot: frame}), maxlen=1).pop()
                 yield frame, self.in_order(instance, result, followed, frame.pts)
 
     def in_order(self, instance: AnalysisInstance, result: Any, followed: Followed, pts: float) -> Any:
-        """`result`, which is of the frame at `pts`, with what the frames that `followed` has seen make of it."""
+        """Complete the `result` of the frame at `pts` by `Analysis.temporal`, with the chain in `followed`."""
         temporal = instance.spec.temporal
         if temporal is None:
             return result
@@ -251,40 +248,44 @@ class Runner(Closeable):
 
 
 def _slow_stages(instance: AnalysisInstance) -> int:
-    """How many stages there are up to the last one that runs a network."""
+    """Number of stages up to the last one that runs a network."""
     stages = enumerate(instance.spec.stages, 1)
     return max((number for number, stage in stages if stage.uses_network), default=0)
 
 
 def _known_of(other: AnalysisInstance, instance: AnalysisInstance, known: Mapping[str, Any]) -> dict[str, Any]:
-    """What is `known` of `instance` as it is called in `other`: the sample of the canvas, where that is the same."""
-    slot, theirs = instance.spec.canvas_slot, other.spec.canvas_slot
-    same = other.canvas_media is not None and other.canvas_media == instance.canvas_media
-    return {theirs: known[slot]} if same and slot is not None and theirs is not None and slot in known else {}
+    """The `known` canvas sample of `instance` under the slot name of `other`; empty where their media differ."""
+    slot, other_slot = instance.spec.canvas_slot, other.spec.canvas_slot
+    same_medium = other.canvas_media is not None and other.canvas_media == instance.canvas_media
+    return (
+        {other_slot: known[slot]}
+        if same_medium and slot is not None and other_slot is not None and slot in known
+        else {}
+    )
 
 
 Given = Binding | AnalysisInstance | str | Path | Sequence[str | Path]
-"""What a caller may give for a slot: a file, a folder or several files, a text, another analysis, or a binding."""
+"""Value for a slot: a file, a folder or several files, a text, another analysis, or a binding."""
 
 
 def make_binding(slot: Slot, given: Given, progress: Progress | None = None) -> Binding:
-    """What `given` is in `slot`. Raises UserError where it cannot be opened."""
+    """Convert `given` to a binding of `slot`. Raises UserError where it cannot be opened."""
     if isinstance(given, AnalysisInstance):
         return ResultOf(upstream=given)
     if isinstance(given, Media | MediaList | TextInput | AnnotationSet | ResultOf):
         return given
     if isinstance(given, str) and slot.text is not None:
         return TextInput(given)
-    several = [Path(item) for item in ([given] if isinstance(given, str | Path) else given)]
-    if slot.several is not None and not (slot.kinds and len(several) == 1 and several[0].is_file()):
-        return open_media_list(several, slot.several.kinds, progress or Progress())
+    paths = [Path(item) for item in ([given] if isinstance(given, str | Path) else given)]
+    if slot.several is not None and not (slot.kinds and len(paths) == 1 and paths[0].is_file()):
+        return open_media_list(paths, slot.several.kinds, progress or Progress())
     if AnnotationSet in slot.accepts:
-        return open_annotations(several[0])
+        return open_annotations(paths[0])
     if not slot.kinds and slot.text is not None:
-        return read_text(several[0])
+        return read_text(paths[0])
     if not slot.kinds:
-        raise BindingError(f"The {slot.title.lower()} is expected to be {slot.wanted}, found {several[0].name}.")
-    return open_media(several[0], kind=next(iter(slot.kinds)) if len(slot.kinds) == 1 else None)
+        raise BindingError(f"The {slot.title.lower()} is expected to be {slot.wanted}, found {paths[0].name}.")
+    return open_media(paths[0], kind=next(iter(slot.kinds)) if len(slot.kinds) == 1 else None)
 
 
 def make_instance(
@@ -296,7 +297,7 @@ def make_instance(
     values: Mapping[str, Any] | None = None,
     adjustments: Mapping[str, Adjustments] | None = None,
 ) -> AnalysisInstance:
-    """An analysis on files, checked.
+    """Make an instance of an analysis and check it.
 
     Parameters
     ----------
@@ -320,13 +321,13 @@ def make_instance(
     key = model or spec.first_model
     if key and not spec.takes(MODELS[key]):
         lacking = sorted(spec.needs - MODELS[key].capabilities) if spec.task == MODELS[key].task else []
-        why = f", which offers no {' and no '.join(lacking)}" if lacking else ""
-        raise BindingError(f"{spec.title} cannot use the model '{key}'{why}; choose one of `cvstudio list`.")
+        reason = f", which offers no {' and no '.join(lacking)}" if lacking else ""
+        raise BindingError(f"{spec.title} cannot use the model '{key}'{reason}; choose one of `cvstudio list`.")
     instance = AnalysisInstance(1, spec.key, bindings, key, Path(weights) if weights is not None else None, values)
     for name, item in (adjustments or {}).items():
         instance = instance.with_adjustments(name, item)
     if instance.canvas_media is not None:
-        # What it takes results of, and has no medium yet, lies on the same one.
+        # Upstream analyses without a medium get the same one.
         instance = instance.on(None).on(instance.canvas_media)
     spec.check_bindings(instance.bindings)
     instance.params()

@@ -1,1 +1,1 @@
-"""What is open and chosen, and what follows from it."""
+"""State of the program: open media, analyses in use, undo, projects."""

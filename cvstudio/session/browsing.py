@@ -1,4 +1,4 @@
-"""What leafing through folders makes of a state: pure functions, as in `transitions`."""
+"""State transitions of browsing folders: pure functions, as in `transitions`."""
 
 from __future__ import annotations
 
@@ -59,15 +59,15 @@ def with_browsed(state: State, media: Media, next_id: NextId) -> State:
     Every analysis that was on the one before goes on with the new one where it can. What the user has chosen as a
     second input (the depth map of a picture) is no passing file: it stays open.
     """
-    old = state.browsed
-    if old and any(old == bound.id for item in state.instances for bound in _second_inputs(item)):
-        old = ""
-    # A copy of the very file has the same identity: it takes the place of the one that passes, too.
-    if any(item.id == media.id != old for item in state.media):
+    previous_id = state.browsed
+    if previous_id and any(previous_id == bound.id for item in state.instances for bound in _second_inputs(item)):
+        previous_id = ""
+    # A copy of the same file has the same identity: it replaces the browsed one, too.
+    if any(item.id == media.id != previous_id for item in state.media):
         return with_shown(state, media, next_id)
-    instances = tuple(_moved_on(item, old, media) for item in state.instances)
-    kept = tuple(item for item in state.media if item.id != old)
-    state = dataclasses.replace(state, media=(*kept, media), instances=instances, browsed=media.id)
+    instances = tuple(_moved_on(item, previous_id, media) for item in state.instances)
+    other_media = tuple(item for item in state.media if item.id != previous_id)
+    state = dataclasses.replace(state, media=(*other_media, media), instances=instances, browsed=media.id)
     return with_shown(state, media, next_id)
 
 

@@ -1,4 +1,4 @@
-"""The analyses on one medium as a stack of layers: they are drawn in the order of the state, the lowest first."""
+"""Layers: the analyses on one medium as a stack, drawn in the order of the state, the lowest first."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ def seen_layers(state: State) -> tuple[AnalysisInstance, ...]:
     """The layers that an exported picture shows, the lowest first: the visible ones, or the current one alone where
     none is visible. They are linked (see `State.linked`)."""
     layers = (state.linked(item) for item in layers_on(state) if item.visible and on_canvas(item.spec))
-    seen = tuple(item for item in layers if item.ready)
+    visible = tuple(item for item in layers if item.ready)
     current = state.instance
-    return seen or ((state.linked(current),) if current is not None else ())
+    return visible or ((state.linked(current),) if current is not None else ())
 
 
 def with_inserted(state: State, instance: AnalysisInstance) -> State:
     """`state` with a new instance on top of the others; a computed picture, which hides what lies below it, goes
     beneath what annotates the picture."""
-    place = len(state.instances)
+    index = len(state.instances)
     if instance.spec.result.placement is Placement.BASE:
-        notes = (n for n, item in enumerate(state.instances) if item.spec.result.placement is not Placement.BASE)
-        place = next(notes, place)
-    instances = (*state.instances[:place], instance, *state.instances[place:])
+        overlays = (n for n, item in enumerate(state.instances) if item.spec.result.placement is not Placement.BASE)
+        index = next(overlays, index)
+    instances = (*state.instances[:index], instance, *state.instances[index:])
     return dataclasses.replace(state, instances=instances)
 
 
@@ -62,16 +62,16 @@ def with_layer(state: State, spec: Analysis, next_id: Callable[[], int]) -> Stat
     media = state.active_media
     slot = spec.canvas
     bindings = {slot.name: media} if slot is not None and media is not None and slot.takes(media) else {}
-    made = AnalysisInstance(next_id(), spec.key, bindings, spec.first_model)
-    return dataclasses.replace(with_inserted(state, made), current=made.id, selection=frozenset())
+    layer = AnalysisInstance(next_id(), spec.key, bindings, spec.first_model)
+    return dataclasses.replace(with_inserted(state, layer), current=layer.id, selection=frozenset())
 
 
 def with_copy(state: State, number: int, next_id: Callable[[], int]) -> State:
     """`state` with a copy of one layer right above it as the current one: to compare two models or two settings."""
-    place = next(n for n, item in enumerate(state.instances) if item.id == number)
-    made = dataclasses.replace(state.instances[place], id=next_id(), visible=True)
-    instances = (*state.instances[: place + 1], made, *state.instances[place + 1 :])
-    return dataclasses.replace(state, instances=instances, current=made.id, selection=frozenset())
+    index = next(n for n, item in enumerate(state.instances) if item.id == number)
+    copy = dataclasses.replace(state.instances[index], id=next_id(), visible=True)
+    instances = (*state.instances[: index + 1], copy, *state.instances[index + 1 :])
+    return dataclasses.replace(state, instances=instances, current=copy.id, selection=frozenset())
 
 
 def with_current(state: State, number: int) -> State:
@@ -106,6 +106,6 @@ def without_layer(state: State, number: int) -> State:
     rest = dataclasses.replace(state, instances=tuple(item for item in state.instances if item.id != number))
     if state.current != number:
         return rest
-    left = layers_on(rest)
-    above = next((item for item in reversed(left) if item.visible), left[-1] if left else None)
-    return with_current(rest, above.id if above is not None else 0)
+    layers = layers_on(rest)
+    top = next((item for item in reversed(layers) if item.visible), layers[-1] if layers else None)
+    return with_current(rest, top.id if top is not None else 0)

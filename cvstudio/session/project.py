@@ -31,7 +31,7 @@ FORMAT = "cvstudio-project"
 
 
 class MissingMediaError(ProjectError):
-    """Files of a project are not where they were. `paths` are the saved ones; open again with `moved`."""
+    """Files of a project were not found. `paths` are the saved paths; call `load_project` again with `moved`."""
 
     def __init__(self, paths: tuple[str, ...]) -> None:
         names = ", ".join(Path(path).name for path in paths)
@@ -40,7 +40,7 @@ class MissingMediaError(ProjectError):
 
 
 def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> None:
-    """Write `state` to `path`, the old file staying whole until the new one is.
+    """Write `state` to `path` atomically, with the position in seconds.
 
     Raises
     ------
@@ -78,14 +78,14 @@ def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> Non
 
 
 def models_to_ask_for(path: Path) -> tuple[str, ...]:
-    """The models of a project that have to be asked for before it is loaded, since that may take seconds: on a worker,
-    `MODELS[key]` of each does it. None of a file that is no project; `load_project` says so."""
+    """Keys of the models of a project whose declaration may take seconds to make: get `MODELS[key]` of each on a worker
+    before the project is loaded. Empty for a file that is no project, which `load_project` refuses."""
     try:
         saved = read_json(path, FORMAT)
-        found = dict.fromkeys(str(item.get("model") or "") for item in saved["instances"])
+        models = dict.fromkeys(str(item.get("model") or "") for item in saved["instances"])
     except (ProjectError, KeyError, TypeError, AttributeError):
         return ()
-    return tuple(key for key in found if MODELS.has_to_ask(key))
+    return tuple(key for key in models if MODELS.has_to_ask(key))
 
 
 def load_project(
@@ -105,20 +105,20 @@ def load_project(
     base = path.parent
     progress = progress or Progress()
     try:
-        items = _all_media(saved)
+        saved_media = _all_media(saved)
         missing: dict[str, None] = {}
         # Each is opened twice: to know all that are missing at once, and to have it.
-        for number, item in enumerate(items):
-            progress(number / len(items) / 2, Path(item["path"]).name)
+        for number, item in enumerate(saved_media):
+            progress(number / len(saved_media) / 2, Path(item["path"]).name)
             if not _is_there(item, base, moved):
                 missing[item["path"]] = None
         if missing:
             raise MissingMediaError(tuple(missing))
-        opened = []
+        media_list = []
         for number, item in enumerate(saved["media"]):
-            progress((1 + number / len(items)) / 2, Path(item["path"]).name)
-            opened.append(media_from_json(item, base, moved=moved))
-        media = tuple(opened)
+            progress((1 + number / len(saved_media)) / 2, Path(item["path"]).name)
+            media_list.append(media_from_json(item, base, moved=moved))
+        media = tuple(media_list)
         instances = []
         for item in saved["instances"]:
             progress.check()

@@ -1,4 +1,4 @@
-"""What is to be seen: a pure function of the session's state and the cache.
+"""Resolution of the canvas: a pure function of the session's state and the cache.
 
 The controller resolves after every change and compares with what is on screen; nothing else decides what is drawn.
 """
@@ -22,15 +22,15 @@ from cvstudio.session.session import State
 
 @dataclass(frozen=True, eq=False)
 class CanvasLayer:
-    """One analysis at this moment.
+    """State of one analysis on the canvas.
 
     Parameters
     ----------
-    request : what its result depends on; None where an input is missing or a value is wrong
-    result : the result, or the newest partial one; None where there is nothing yet
-    next_stage : index of the stage to run; None where all is there
-    missing : what the user has to do before it can run
-    upstream : the analyses whose results it still waits for
+    request : its request; None where an input is missing or a value is invalid
+    result : the result, or the newest partial one; None where there is none yet
+    next_stage : index of the next stage to run; None where all are complete
+    missing : sentence that says what the user has to do before it can run; empty where it can
+    upstream : upstream analyses whose results are not complete yet
     """
 
     instance: AnalysisInstance
@@ -41,7 +41,7 @@ class CanvasLayer:
     upstream: tuple[CanvasLayer, ...] = ()
 
     def to_run(self) -> Iterator[CanvasLayer]:
-        """What can run now: itself, or the analyses that it waits for; nothing where all is there."""
+        """Layers that can run now: itself, or incomplete upstream analyses; none where it is complete."""
         if self.next_stage is None:
             return
         if self.upstream:
@@ -75,9 +75,9 @@ def resolve(
     view: View | None,
     network_of: Mapping[int, tuple[str, ...]],
 ) -> ViewState:
-    """What the canvas shows at `pts` seconds for the visible `view`.
+    """Resolve the canvas at `pts` seconds for the visible `view`.
 
-    `network_of` names the loaded (or to be loaded) network of each instance, by instance id.
+    `network_of` maps the id of each instance to its network key, see `Host.network_key`.
     """
     media = state.active_media
     at = pts if media is not None and media.moving else None
@@ -109,17 +109,17 @@ def _layer(
 
 
 def _state_of(instance: AnalysisInstance, request: Request, cache: Cache) -> CanvasLayer:
-    """How far `request` is, and where it waits for others, how far they are."""
+    """State of a layer by its `request`, with those of the upstream analyses that it waits for."""
     keys = stage_keys(request)
     start = first_missing(keys, cache)
     entry = cache.get(keys[-1])
     value = entry.value if entry else None
     if start == len(keys):
         return CanvasLayer(instance, request, value, None)
-    waited = []
+    upstream_layers = []
     for slot, before in request.upstream:
         upstream = instance.upstream_of(slot)
         assert upstream is not None  # it has a request
-        waited.append(_state_of(upstream, before, cache))
-    left = tuple(layer for layer in waited if layer.next_stage is not None)
-    return CanvasLayer(instance, request, value, start, upstream=left)
+        upstream_layers.append(_state_of(upstream, before, cache))
+    incomplete = tuple(layer for layer in upstream_layers if layer.next_stage is not None)
+    return CanvasLayer(instance, request, value, start, upstream=incomplete)

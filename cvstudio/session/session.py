@@ -1,4 +1,4 @@
-"""What the user has open and has chosen. Immutable states make undo a list, and a project file a dump of one."""
+"""Session: the state with undo and redo. States are immutable: undo is a list of them, a project file a dump of one."""
 
 from __future__ import annotations
 
@@ -21,12 +21,19 @@ MAX_UNDO = 200
 
 @dataclass(frozen=True)
 class State:
-    """All that undo, redo and a project file cover.
+    """State that undo, redo and a project file cover.
 
-    `active` is the medium on the canvas. `instances` lie on each other in their order, the lowest first. `look` are
-    values of `cvstudio.draw.Look`. `selection` are ids of results of the current instance. `sets` are the open folders,
-    `current_set` is the one that is leafed through, None for the open files themselves, and `browsed` is the id of the
-    medium that leaves when the next file of a set comes.
+    Parameters
+    ----------
+    media : open media
+    active : id of the medium on the canvas; empty for none
+    instances : analyses in use, in drawing order, the lowest first
+    current : id of the instance whose controls are shown; 0 for none
+    look : values of `cvstudio.draw.Look` by name
+    selection : part ids in the result of the current instance
+    sets : open folders
+    current_set : path of the folder that is browsed; None for the open files
+    browsed : id of the medium that is closed when the next file of a set is shown
     """
 
     media: tuple[Media, ...] = ()
@@ -41,6 +48,7 @@ class State:
 
     @property
     def active_media(self) -> Media | None:
+        """Medium on the canvas; None where it is empty."""
         return next((media for media in self.media if media.id == self.active), None)
 
     @property
@@ -49,12 +57,11 @@ class State:
         return next((instance for instance in self.instances if instance.id == self.current), None)
 
     def linked(self, instance: AnalysisInstance) -> AnalysisInstance:
-        """`instance` with the analyses filled in whose results it takes, so that it says by itself all that it
-        depends on. One that is gone stays empty."""
+        """Copy of `instance` with `ResultOf.upstream` set, recursively; None for an analysis that was removed."""
         return _linked(instance, {item.id: item for item in self.instances}, frozenset())
 
     def depends(self, instance: AnalysisInstance, number: int) -> bool:
-        """Whether `instance` takes, directly or through others, the result of the analysis `number`."""
+        """Whether `instance` depends, directly or indirectly, on the result of the analysis with id `number`."""
         return any(item.id == number for item in self.linked(instance).lineage[:-1])
 
 
@@ -64,8 +71,8 @@ def _linked(
     below = below | {instance.id}
     for name, bound in instance.bindings.items():
         if isinstance(bound, ResultOf) and bound.instance_id:
-            found = by_id.get(bound.instance_id) if bound.instance_id not in below else None
-            upstream = _linked(found, by_id, below) if found is not None else None
+            source = by_id.get(bound.instance_id) if bound.instance_id not in below else None
+            upstream = _linked(source, by_id, below) if source is not None else None
             instance = instance.with_binding(name, dataclasses.replace(bound, upstream=upstream))
     return instance
 
@@ -113,22 +120,22 @@ def check_acyclic(state: State) -> None:
         for item in state.instances
     }
     for item in state.instances:
-        seen: set[int] = set()
-        waiting = [*needs[item.id]]
-        while waiting:
-            number = waiting.pop()
+        visited: set[int] = set()
+        pending = [*needs[item.id]]
+        while pending:
+            number = pending.pop()
             if number == item.id:
                 raise BindingError(f"{item.spec.title} would depend on its own result; choose another analysis.")
-            if number not in seen:
-                seen.add(number)
-                waiting += needs.get(number, [])
+            if number not in visited:
+                visited.add(number)
+                pending += needs.get(number, [])
 
 
 Listener = Callable[[State, State], None]
 
 
 class Session:
-    """The one owner of the state. Every change goes through `change`, which tells the listeners old and new."""
+    """Owner of the state. Every change goes through `change`, which calls the listeners with old and new state."""
 
     def __init__(self) -> None:
         self._state = State()
@@ -147,7 +154,7 @@ class Session:
         self._listeners.append(listener)
 
     def next_id(self) -> int:
-        """A number that no instance of this session has, and none that is gone and still asked for."""
+        """A new id: of no instance, nor of a removed one that a binding still refers to."""
         used = {instance.id for instance in self._state.instances}
         used |= {
             bound.instance_id
@@ -158,13 +165,13 @@ class Session:
         return next(number for number in self._ids if number not in used)
 
     def change(self, title: str, new: State, *, merge: str | None = None, undoable: bool = True) -> None:
-        """Go to `new`.
+        """Set the state to `new`.
 
         Parameters
         ----------
-        title : what undo calls it
-        merge : changes with the same key in a row are one undo step (a drag), until `end_merge`
-        undoable : False for what undo does not cover, such as which row is highlighted
+        title : title of the undo step
+        merge : consecutive changes with the same key are one undo step (a drag), until `end_merge`
+        undoable : False for changes that are no undo step, such as highlighting a row
         """
         if new == self._state:
             return
@@ -174,24 +181,24 @@ class Session:
                 del self._undo[:-MAX_UNDO]
             self._merge_key = merge
             self._redo.clear()
-        self._go(new)
+        self._set_state(new)
 
     def end_merge(self) -> None:
-        """The drag is over: the next change is a step of its own."""
+        """End a drag: the next change is an undo step of its own."""
         self._merge_key = None
 
     def drop_merge(self) -> None:
-        """The drag was called off: what it changed is as before, and there is no step to undo."""
+        """Cancel a drag: restore the state before it and remove its undo step."""
         if self._merge_key is not None:
             self._merge_key = None
-            self._go(self._undo.pop()[1])
+            self._set_state(self._undo.pop()[1])
 
     def undo(self) -> str | None:
-        """Take back the last step; its title, or None where there is none."""
+        """Undo the last step; returns its title, or None where there is none."""
         return self._step(self._undo, self._redo)
 
     def redo(self) -> str | None:
-        """Do again what was taken back."""
+        """Redo the last undone step; returns its title, or None where there is none."""
         return self._step(self._redo, self._undo)
 
     def _step(self, source: list[tuple[str, State]], target: list[tuple[str, State]]) -> str | None:
@@ -200,7 +207,7 @@ class Session:
         title, state = source.pop()
         target.append((title, self._state))
         self._merge_key = None
-        self._go(state)
+        self._set_state(state)
         return title
 
     @property
@@ -212,33 +219,34 @@ class Session:
         return self._redo[-1][0] if self._redo else None
 
     def load(self, state: State) -> None:
-        """Replace everything, as when a project is opened; there is nothing to undo then."""
+        """Replace the state, as when a project is opened, and clear undo and redo."""
         self._undo.clear()
         self._redo.clear()
         self._merge_key = None
         self._saved = state
-        self._go(state)
+        self._set_state(state)
 
     def mark_saved(self) -> None:
+        """Mark the current state as saved, see `modified`."""
         self._saved = self._state
 
     @property
     def modified(self) -> bool:
-        """Whether there is something that a project file would keep and that no file has."""
+        """Whether the state differs from the saved one, apart from the selection."""
         return dataclasses.replace(self._state, selection=frozenset()) != dataclasses.replace(
             self._saved, selection=frozenset()
         )
 
-    def _go(self, new: State) -> None:
+    def _set_state(self, new: State) -> None:
         old, self._state = self._state, new
         for listener in self._listeners:
             listener(old, new)
 
 
 def replace_instance(state: State, instance: AnalysisInstance) -> State:
-    """`state` with the instance of the same id exchanged."""
-    found = tuple(instance if item.id == instance.id else item for item in state.instances)
-    return dataclasses.replace(state, instances=found)
+    """`state` with the instance of the same id replaced."""
+    instances = tuple(instance if item.id == instance.id else item for item in state.instances)
+    return dataclasses.replace(state, instances=instances)
 
 
 def add_media(state: State, media: Media) -> State:

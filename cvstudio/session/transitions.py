@@ -1,4 +1,4 @@
-"""What the user's wishes make of a state: pure functions from state to state, without a window."""
+"""State transitions of user intents: pure functions from one session state to the next."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cvstudio.session.layers import layers_on, with_copy, with_inserted
 from cvstudio.session.session import State, activate, replace_instance
 
 NextId = Callable[[], int]
-"""Gives a number that no instance of the session has."""
+"""Callable () -> an id that no instance of the session has."""
 
 
 def with_active(state: State, media: Media, next_id: NextId) -> State:
@@ -30,10 +30,10 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
     instance = state.instance
     spec = instance.spec if instance else None
     if spec is None or not any(slot.takes(media) for slot in spec.inputs):
-        # What was seen on such a medium before comes back, its stack with it.
-        seen = [item for item in state.instances if item.visible and item.spec.shows(media)]
-        if seen:
-            state, spec = dataclasses.replace(state, current=seen[-1].id), seen[-1].spec
+        # The last visible analysis of such media becomes current again, with its stack.
+        visible = [item for item in state.instances if item.visible and item.spec.shows(media)]
+        if visible:
+            state, spec = dataclasses.replace(state, current=visible[-1].id), visible[-1].spec
         else:
             spec = next((item for item in ANALYSES if item.shows(media)), None) or next(
                 (item for item in ANALYSES if any(slot.takes(media) for slot in item.inputs)), None
@@ -56,26 +56,26 @@ def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool =
     is hidden: the one before does not lie on the same medium.
     """
     same = [item for item in state.instances if item.analysis == spec.key]
-    here = [item for item in same if item.id in {layer.id for layer in layers_on(state)}]
+    on_canvas = [item for item in same if item.id in {layer.id for layer in layers_on(state)}]
     # A stack may hold an analysis twice: the one on the canvas counts, and of these the one that is seen.
-    found = next(iter(sorted(here or same, key=lambda item: not item.visible)), None)
-    if found is None:
-        found = AnalysisInstance(next_id(), spec.key, {}, spec.first_model)
-        state = with_inserted(state, found)
-    elif found.visible:
+    target = next(iter(sorted(on_canvas or same, key=lambda item: not item.visible)), None)
+    if target is None:
+        target = AnalysisInstance(next_id(), spec.key, {}, spec.first_model)
+        state = with_inserted(state, target)
+    elif target.visible:
         keep = True
     instances = tuple(
-        dataclasses.replace(item, visible=item.id == found.id or (item.visible and (keep or item.id != state.current)))
+        dataclasses.replace(item, visible=item.id == target.id or (item.visible and (keep or item.id != state.current)))
         for item in state.instances
     )
-    return dataclasses.replace(state, instances=instances, current=found.id, selection=frozenset())
+    return dataclasses.replace(state, instances=instances, current=target.id, selection=frozenset())
 
 
 def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
     """`state` with `spec` as the current analysis, on the medium on the canvas or, where that does not fit, on an
     open one that does. What takes the result of another begins with that of the layer before, or with the topmost one
     that fits; what shows no medium takes the place of what was on the empty canvas, and hides no other."""
-    before = sorted(layers_on(state), key=lambda item: item.id == state.current)
+    layers = sorted(layers_on(state), key=lambda item: item.id == state.current)
     state = with_instance(state, spec, next_id, keep=spec.canvas_slot is None)
     instance, media = state.instance, state.active_media
     assert instance is not None
@@ -85,7 +85,7 @@ def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
             bindings[slot.name] = media
             break
     for slot in spec.inputs:
-        fits = [item for item in before if item.id != instance.id and issubclass(item.spec.result, slot.results)]
+        fits = [item for item in layers if item.id != instance.id and issubclass(item.spec.result, slot.results)]
         if slot.name not in bindings and not slot.optional and fits and not state.depends(fits[-1], instance.id):
             bindings[slot.name] = ResultOf(fits[-1].id)
     if spec.canvas_slot is not None and spec.canvas_slot not in bindings:
@@ -95,8 +95,8 @@ def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
     instance = dataclasses.replace(instance, bindings=bindings)
     state = replace_instance(state, instance)
     if spec.canvas_slot is None:
-        rest = (item for item in state.instances if item.spec.canvas_slot is None and item.id != instance.id)
-        for item in rest:
+        others = (item for item in state.instances if item.spec.canvas_slot is None and item.id != instance.id)
+        for item in others:
             state = replace_instance(state, dataclasses.replace(item, visible=False))
         return dataclasses.replace(state, active="")
     shown = instance.canvas_media
@@ -122,23 +122,23 @@ def without_media(state: State, media: Media, next_id: NextId) -> State:
 
 def without_all(state: State, media: Iterable[Media], next_id: NextId) -> State:
     """The same for several media at once."""
-    gone = {item.id for item in media}
-    rest = tuple(item for item in state.media if item.id not in gone)
+    closed_ids = {item.id for item in media}
+    remaining = tuple(item for item in state.media if item.id not in closed_ids)
     instances = tuple(
         dataclasses.replace(
             item,
             bindings={
                 slot: bound
                 for slot, bound in item.bindings.items()
-                if not (isinstance(bound, Media) and bound.id in gone)
+                if not (isinstance(bound, Media) and bound.id in closed_ids)
             },
         )
         for item in state.instances
     )
-    active = state.active if state.active not in gone else (rest[0].id if rest else "")
-    moved = bool(active) and active != state.active
-    state = dataclasses.replace(state, media=rest, instances=instances, active=active)
-    return with_active(state, rest[0], next_id) if moved else state
+    active = state.active if state.active not in closed_ids else (remaining[0].id if remaining else "")
+    replaced = bool(active) and active != state.active
+    state = dataclasses.replace(state, media=remaining, instances=instances, active=active)
+    return with_active(state, remaining[0], next_id) if replaced else state
 
 
 def with_reading(state: State, media: Media, name: str, value: object) -> State:
@@ -179,6 +179,6 @@ def with_model(instance: AnalysisInstance, key: str, weights: Path | None) -> An
 def with_rival(state: State, number: int, model: str, next_id: Callable[[], int]) -> State:
     """`state` with a copy of one layer right above it, which works with another model. Raises UnknownKeyError."""
     copied = with_copy(state, number, next_id)
-    made = copied.instance
-    assert made is not None
-    return replace_instance(copied, with_model(made, model, None))
+    rival = copied.instance
+    assert rival is not None
+    return replace_instance(copied, with_model(rival, model, None))

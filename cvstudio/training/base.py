@@ -1,4 +1,4 @@
-"""What a training recipe declares, and what it has to do."""
+"""Contracts of training: recipe, task, settings and evaluation."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any, Protocol
 from cvstudio.foundation.progress import Progress
 
 Report = Callable[[Mapping[str, float]], None]
-"""Takes figures by name while an epoch runs: they become points of the live curves."""
+"""Receives figures by name while an epoch runs, which become points of the live curves."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a recipe is run.
+    """Settings of one training run.
 
     Parameters
     ----------
-    data : folder with the sets that the recipe names
+    data : folder with the datasets that the recipe names
     folder : of this run: prepared data, checkpoint, curves
-    device : "cpu", "cuda", "cuda:1", "mps"
-    seed : of everything that is drawn by chance
-    epochs : in place of the recipe's own number
-    limit : pictures of each set at most, to try a recipe out; None takes all
+    device : "cpu", "cuda", "cuda:1" or "mps"
+    seed : of all random numbers
+    epochs : number of epochs; None takes the recipe's own
+    limit : largest number of pictures of each dataset, to try a recipe out; None takes all
     """
 
     data: Path
@@ -36,35 +36,35 @@ class Settings:
 
 
 class TrainingTask(Protocol):
-    """One training run. Everything drawn by chance in an epoch depends on the seed and the epoch's number only."""
+    """One training run. All random numbers of an epoch depend on the seed and the epoch's number only."""
 
     epochs: int
 
     def prepare(self, progress: Progress) -> None:
-        """Read and check the data; long work is kept in the run's folder for the next time. Raises UserError."""
+        """Read and check the data; results of long work are kept in the run's folder. Raises UserError."""
         ...
 
     def train_epoch(self, epoch: int, report: Report, progress: Progress) -> Mapping[str, float]:
-        """Train once over the data; means over the epoch by name."""
+        """Train for one epoch (numbered from 0) and return means of its figures by name."""
         ...
 
     def validate(self, epoch: int, progress: Progress) -> Mapping[str, float]:
-        """Figures on the held-out part by name; empty where this epoch is not measured."""
+        """Figures on the held-out part by name; empty for an epoch that is not validated."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors, numbers and containers of them: all that the next epoch depends on."""
+        """State that the next epoch depends on: tensors, numbers and containers of them."""
         ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
     def tensors(self) -> Mapping[str, Any]:
-        """What is shipped: the network's tensors by name."""
+        """The exported tensors of the network, by name."""
         ...
 
 
 class Evaluation(Protocol):
-    """How a recipe's network is measured; a module of two functions is one. See `TrainingRecipe`."""
+    """Calibration and evaluation of a recipe's network; a module with both functions is one. See `TrainingRecipe`."""
 
     def calibrate(self, data: Path, weights: Path, progress: Progress) -> Mapping[str, Any]: ...
 
@@ -80,7 +80,7 @@ class Evaluation(Protocol):
 
 @dataclass(frozen=True)
 class LateEvaluation:
-    """An evaluation that `load` imports when it is used: recipes are listed without torch."""
+    """An evaluation that `load` imports at its first use, so that listing recipes needs no torch."""
 
     load: Callable[[], Evaluation]
 
@@ -100,7 +100,7 @@ class LateEvaluation:
 
 @dataclass(frozen=True)
 class TrainingSource:
-    """A set of data that a model was trained on."""
+    """A dataset on which a model was trained: its name, licence, and use in the training."""
 
     name: str
     licence: str
@@ -109,24 +109,24 @@ class TrainingSource:
 
 @dataclass(frozen=True)
 class TrainingRecipe:
-    """A recipe: data only.
+    """Declaration of a training recipe: data only.
 
     Parameters
     ----------
     key, title, summary
-    model : key of the `ModelSpec` that the exported file belongs to
-    sources : the data and their licences
-    licence : of the result, one line
-    non_commercial : whether a licence of the data forbids commercial use
-    make : callable Settings -> Task
-    calibrate : callable (data folder, weights file, progress) -> what the program needs beside the weights, measured
-        on data that neither trained nor is evaluated on
+    model : key of the `ModelSpec` of the exported file
+    sources : datasets with their licences
+    licence : of the exported weights, one line
+    non_commercial : whether a dataset's licence forbids commercial use
+    make : callable (Settings) -> TrainingTask
+    calibrate : callable (data folder, weights file, progress) -> settings that the model needs beside its weights,
+        measured on data used neither for training nor for evaluation
     evaluate : callable (data folder, weights file or None for the embedded one, settings of the card or None for the
-        embedded one's, pictures of each set at most or None, progress) -> figures by name; goes through the
-        program's own model, on data that the training did not use
-    describe : callable figures -> what the card says of them: (name, value as text, split)
-    not_for : what the model is not good for, one sentence each
-    files : what has to be in the data folder, relative
+        embedded one's, largest number of pictures of each dataset or None, progress) -> figures by name; it runs the
+        program's own model on data not used for training
+    describe : callable (figures) -> rows of the card: (name, value as text, split)
+    not_for : limitations of the model, one sentence each
+    files : required files, relative to the data folder
     """
 
     key: str

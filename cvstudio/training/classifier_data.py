@@ -1,4 +1,4 @@
-"""Batches for the classifier: small labelled pictures, and photographs that a teacher explains."""
+"""Training batches of the classifier: small labelled pictures, and photographs for distillation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def imagenet_indices(labels: tuple[str, ...]) -> NDArray[np.int64]:
-    """The number among ImageNet's 1000 of each label."""
+    """Index of each label among ImageNet's 1000 classes, int64 (n,)."""
     from torchvision.models import SqueezeNet1_1_Weights
 
     categories = SqueezeNet1_1_Weights.DEFAULT.meta["categories"]
@@ -25,17 +25,17 @@ def imagenet_indices(labels: tuple[str, ...]) -> NDArray[np.int64]:
 
 
 def strangers(photos: list[sets.Photo], known: NDArray[np.int64]) -> tuple[list[sets.Photo], list[sets.Photo]]:
-    """Photographs of classes that are none of the `known`: those that may train, and those that only measure."""
-    other = [photo for photo in photos if photo.index not in set(known.tolist())]
-    return other[::2], other[1::2]
+    """Split photographs of classes outside `known` (indices) into those for training and those for evaluation."""
+    outside = [photo for photo in photos if photo.index not in set(known.tolist())]
+    return outside[::2], outside[1::2]
 
 
 class Data:
-    """What the classifier's recipe reads.
+    """Datasets of the classifier's recipe.
 
-    small : the labelled pictures; photos : photographs to distil on, `target` being the class of those that show one
-    of the known, -1 of those that show none of them, -2 where it is not known; unknown : photographs of other
-    classes that only measure
+    small : labelled pictures; photos : photographs for distillation; targets : class of each photograph, -1 where it
+    shows none of the classes, -2 where its class is unknown; unknown : photographs of other classes, for evaluation
+    only; rows : training part of `small`
     """
 
     def __init__(self, data: Path, progress: Progress, *, limit: int | None = None) -> None:
@@ -43,23 +43,23 @@ class Data:
         self.indices = imagenet_indices(self.small.labels)
         samples = sets.imagenet_samples(data, progress)
         outside, self.unknown = strangers(samples, self.indices)
-        number = {int(index): row for row, index in enumerate(self.indices)}
-        known = [photo for photo in samples if photo.index in number]
+        class_of = {int(index): row for row, index in enumerate(self.indices)}
+        inside = [photo for photo in samples if photo.index in class_of]
         scenes = sets.photographs(sets.voc5_split(data)[0][:limit], progress)
-        self.photos = [*known, *outside, *scenes]
+        self.photos = [*inside, *outside, *scenes]
         self.targets = np.array(
-            [*(number[photo.index] for photo in known), *(-1 for _ in outside), *(-2 for _ in scenes)], np.int64
+            [*(class_of[photo.index] for photo in inside), *(-1 for _ in outside), *(-2 for _ in scenes)], np.int64
         )
-        part = ~(self.small.held_out | self.small.calibration)
-        self.rows = np.flatnonzero(part)
+        is_training = ~(self.small.held_out | self.small.calibration)
+        self.rows = np.flatnonzero(is_training)
 
 
 def batch(
     rng: np.random.Generator, data: Data, rows: NDArray[np.int64], photo_rows: NDArray[np.int64], size: int
 ) -> tuple[Tensor, Tensor]:
-    """Augmented pictures uint8 (n, size, size, 3), the small ones first, and targets float (n, classes).
+    """Augmented pictures uint8 (n, size, size, 3), the small ones first, and targets float32 (n, classes).
 
-    A target of zeros says nothing of the class; one that is even over all classes says: none of them.
+    A target of zeros is for an unknown class; a uniform one for a picture of none of the classes.
     """
     import torch
 
@@ -68,43 +68,43 @@ def batch(
     classes = len(data.small.labels)
     targets = np.zeros((len(pictures), classes), np.float32)
     targets[np.arange(len(rows)), data.small.classes[rows]] = 1
-    for place, row in enumerate(photo_rows, start=len(rows)):
+    for index, row in enumerate(photo_rows, start=len(rows)):
         if data.targets[row] >= 0:
-            targets[place, data.targets[row]] = 1
+            targets[index, data.targets[row]] = 1
         elif data.targets[row] == -1:
-            targets[place] = 1 / classes
+            targets[index] = 1 / classes
     return torch.from_numpy(np.stack(pictures)), torch.from_numpy(targets)
 
 
 def small_view(rng: np.random.Generator, picture: Pixels, size: int) -> Pixels:
-    """A 64-pixel picture as a view of `size`: sometimes soft, sometimes sharpened, so that photographs are no news."""
+    """An augmented view (size, size, 3) of a 64-pixel picture; blur and sharpening prepare for photographs."""
     import cv2
 
     if rng.random() < 0.5:
         picture = augment.rand_augment(rng, picture, count=2, magnitude=5)
     else:
         picture = augment.colour_jitter(rng, picture, 0.3)
-    move = _view(rng, picture, size, area=(0.35, 1.0))
+    transform = _view(rng, picture, size, area=(0.35, 1.0))
     kernel = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)[int(rng.integers(4))]
-    return _focus(rng, move.warp(picture, size, size, interpolation=kernel))
+    return _focus(rng, transform.warp(picture, size, size, interpolation=kernel))
 
 
 def photo_view(rng: np.random.Generator, picture: Pixels, size: int) -> Pixels:
-    """A crop of a photograph as a view of `size`; some are made as coarse as the small pictures are."""
-    move = _view(rng, picture, size, area=(0.2, 1.0))
+    """An augmented view (size, size, 3) of a photograph; some have the resolution of the small pictures."""
+    transform = _view(rng, picture, size, area=(0.2, 1.0))
     if rng.random() < 0.4:
-        coarse = move.then(augment.scaling(64 / size, 64 / size)).warp(picture, 64, 64)
+        coarse = transform.then(augment.scaling(64 / size, 64 / size)).warp(picture, 64, 64)
         view = augment.scaling(size / 64, size / 64).warp(coarse, size, size)
     else:
-        view = move.warp(picture, size, size)
+        view = transform.warp(picture, size, size)
     return _focus(rng, augment.colour_jitter(rng, view, 0.3))
 
 
 def _view(rng: np.random.Generator, picture: Pixels, size: int, *, area: tuple[float, float]) -> Affine:
     height, width = picture.shape[:2]
-    move = augment.rotation(float(rng.normal(0, 6)), width, height)
-    move = move.then(augment.crop(*augment.random_crop(rng, width, height, area=area), size, size))
-    return move.then(augment.flip(size)) if rng.random() < 0.5 else move
+    transform = augment.rotation(float(rng.normal(0, 6)), width, height)
+    transform = transform.then(augment.crop(*augment.random_crop(rng, width, height, area=area), size, size))
+    return transform.then(augment.flip(size)) if rng.random() < 0.5 else transform
 
 
 def _focus(rng: np.random.Generator, picture: Pixels) -> Pixels:
@@ -117,7 +117,7 @@ def _focus(rng: np.random.Generator, picture: Pixels) -> Pixels:
 
 
 def squeezenet(path: Path, device: str) -> Any:
-    """The published teacher: SqueezeNet 1.1 with its 1000 classes."""
+    """Load the published teacher: SqueezeNet 1.1 with its 1000 classes."""
     from torchvision.models import squeezenet1_1
 
     from cvstudio.weights.checks import load_into

@@ -1,4 +1,4 @@
-"""How good the classifier is, and how sure it may be: through the program's own model.
+"""Evaluation and calibration of the classifier, run as the program's own model.
 
 Sources: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017 (temperature scaling, section 4.2; expected
 calibration error, section 2); Hendrycks and Gimpel, "A Baseline for Detecting Misclassified and Out-of-Distribution
@@ -20,16 +20,16 @@ from cvstudio.training import sets
 from cvstudio.training.classifier_data import imagenet_indices, strangers
 
 BINS = 15
-"""Of equal width, for the expected calibration error."""
+"""Bins of equal width for the expected calibration error."""
 
 STRANGERS_NAMED = 0.1
-"""Share of the strangers that the threshold lets pass on the data it is chosen on."""
+"""Fraction of pictures of other classes that exceed the threshold, on the data it is chosen on."""
 
 BATCH = 100
 
 
 def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
-    """Probabilities (n, classes) of logits divided by the temperature."""
+    """Probabilities float64 (n, classes) of logits divided by the temperature."""
     from scipy import special
 
     probabilities: NDArray[np.float64] = special.softmax(logits.astype(np.float64) / temperature, axis=1)
@@ -39,28 +39,28 @@ def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float
 def expected_calibration_error(
     probabilities: NDArray[np.float64], classes: NDArray[np.int64], *, bins: int = BINS
 ) -> float:
-    """Mean gap 0..1 between how sure and how often right, over bins of the largest probability."""
-    sure = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == classes
-    place = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)
+    """Expected calibration error 0..1: mean gap between confidence and accuracy, over bins of confidence."""
+    confidence = probabilities.max(axis=1)
+    is_correct = probabilities.argmax(axis=1) == classes
+    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     gap = 0.0
-    for number in range(bins):
-        mine = place == number
-        if mine.any():
-            gap += mine.mean() * abs(right[mine].mean() - sure[mine].mean())
+    for bin_index in range(bins):
+        in_bin = bin_of == bin_index
+        if in_bin.any():
+            gap += in_bin.mean() * abs(is_correct[in_bin].mean() - confidence[in_bin].mean())
     return float(gap)
 
 
 def best_temperature(logits: NDArray[np.float32], classes: NDArray[np.int64]) -> float:
-    """The temperature under which the labels are likeliest."""
+    """The temperature that minimises the negative log-likelihood of the labels."""
     from scipy.optimize import minimize_scalar
 
-    def unlikeliness(log_temperature: float) -> float:
+    def negative_log_likelihood(log_temperature: float) -> float:
         probabilities = softmax(logits, float(np.exp(log_temperature)))
         return float(-np.log(np.maximum(probabilities[np.arange(len(classes)), classes], 1e-12)).mean())
 
-    found = minimize_scalar(unlikeliness, bounds=(np.log(0.1), np.log(10)), method="bounded")
-    return float(np.exp(found.x))
+    optimum = minimize_scalar(negative_log_likelihood, bounds=(np.log(0.1), np.log(10)), method="bounded")
+    return float(np.exp(optimum.x))
 
 
 def _network(weights: Path | None) -> Any:
@@ -70,25 +70,25 @@ def _network(weights: Path | None) -> Any:
 
 
 def _logits(network: Any, pictures: list[Image], progress: Progress) -> NDArray[np.float32]:
-    found = []
+    logits = []
     for start in range(0, len(pictures), BATCH):
         progress(start / len(pictures), "looking at pictures")
-        found.append(network.logits(pictures[start : start + BATCH]))
-    return np.concatenate(found)
+        logits.append(network.logits(pictures[start : start + BATCH]))
+    return np.concatenate(logits)
 
 
 def _strangers(data: Path, labels: tuple[str, ...], progress: Progress) -> tuple[list[Image], list[Image]]:
-    """Photographs of other classes that trained as such, and those that did not."""
-    parts = strangers(sets.imagenet_samples(data, progress), imagenet_indices(labels))
-    trained, unseen = ([Image(photo.pixels) for photo in part] for part in parts)
+    """Photographs of other classes: those used for training, and the unseen ones."""
+    halves = strangers(sets.imagenet_samples(data, progress), imagenet_indices(labels))
+    trained, unseen = ([Image(photo.pixels) for photo in half] for half in halves)
     return trained, unseen
 
 
 def calibrate(data: Path, weights: Path, progress: Progress) -> Mapping[str, Any]:
-    """Input size, temperature and threshold, from the twentieth that neither trained nor is evaluated on.
+    """Input size, temperature and threshold, from the calibration part of the data.
 
-    The threshold is where at most `STRANGERS_NAMED` of half of the unseen strangers would be named; the other half is
-    what `evaluate` counts.
+    At the threshold at most `STRANGERS_NAMED` of one half of the unseen pictures of other classes are named;
+    `evaluate` uses the other half.
     """
     from cvstudio.models.classification.residual import SIZE
 
@@ -98,8 +98,8 @@ def calibrate(data: Path, weights: Path, progress: Progress) -> Mapping[str, Any
     logits = _logits(network, [Image(small.pictures[row]) for row in rows], progress)
     temperature = best_temperature(logits, small.classes[rows])
     _, unseen = _strangers(data, small.labels, progress)
-    sure = softmax(_logits(network, unseen[::2], progress), temperature).max(axis=1)
-    threshold = float(np.quantile(sure, 1 - STRANGERS_NAMED))
+    confidence = softmax(_logits(network, unseen[::2], progress), temperature).max(axis=1)
+    threshold = float(np.quantile(confidence, 1 - STRANGERS_NAMED))
     return {"size": SIZE, "temperature": round(temperature, 4), "threshold": round(threshold, 2)}
 
 
@@ -114,8 +114,8 @@ def evaluate(
     from cvstudio.weights.embedded import card
 
     if settings is None:
-        known = card("residual-60")
-        settings = known.settings if known is not None else {"temperature": 1.0, "threshold": 0.5}
+        model_card = card("residual-60")
+        settings = model_card.settings if model_card is not None else {"temperature": 1.0, "threshold": 0.5}
     network = _network(weights)
     small = sets.tiny_imagenet(data, progress)
     rows = np.flatnonzero(small.held_out)
@@ -124,21 +124,21 @@ def evaluate(
     logits = _logits(network, [Image(small.pictures[row]) for row in rows], progress)
     temperature, threshold = float(settings["temperature"]), float(settings["threshold"])
     probabilities = softmax(logits, temperature)
-    best = np.argsort(-probabilities, axis=1)[:, :5]
-    named = probabilities.max(axis=1) >= threshold
+    top5 = np.argsort(-probabilities, axis=1)[:, :5]
+    is_named = probabilities.max(axis=1) >= threshold
     _, unseen = _strangers(data, small.labels, progress)
-    others = softmax(_logits(network, unseen[1::2][:limit], progress), temperature).max(axis=1)
+    other_confidence = softmax(_logits(network, unseen[1::2][:limit], progress), temperature).max(axis=1)
     coarse = [Image(_coarse(picture.rgb8)) for picture in unseen[1::2][:limit]]
-    coarse_others = softmax(_logits(network, coarse, progress), temperature).max(axis=1)
-    right = best[:, 0] == classes
+    coarse_confidence = softmax(_logits(network, coarse, progress), temperature).max(axis=1)
+    is_correct = top5[:, 0] == classes
     return {
-        "top-1": float(right.mean()),
-        "top-5": float((best == classes[:, None]).any(axis=1).mean()),
+        "top-1": float(is_correct.mean()),
+        "top-5": float((top5 == classes[:, None]).any(axis=1).mean()),
         "calibration error": expected_calibration_error(probabilities, classes),
-        "named": float(named.mean()),
-        "right where named": float(right[named].mean()) if named.any() else float("nan"),
-        "strangers named": float((others >= threshold).mean()),
-        "coarse strangers named": float((coarse_others >= threshold).mean()),
+        "named": float(is_named.mean()),
+        "right where named": float(is_correct[is_named].mean()) if is_named.any() else float("nan"),
+        "strangers named": float((other_confidence >= threshold).mean()),
+        "coarse strangers named": float((coarse_confidence >= threshold).mean()),
     }
 
 

@@ -1,10 +1,10 @@
-"""The classifier's training: a published network is transferred to the classes, then a small one learns from it.
+"""Training of the classifier: transfer of a published network to the classes, then distillation to a small one.
 
-The teacher, SqueezeNet 1.1 (Iandola et al., 2016), first learns a new last layer, then learns whole at two rates
-(`transfer`). The student, a residual network (`models.shared.residual`), learns from labels with CutMix and from
-the teacher's softened answer (`distill`) on the very same view (Beyer et al., "Knowledge distillation: A good teacher
-is patient and consistent", CVPR 2022). Photographs take part: those of the published teacher's 1000 classes teach a
-second head, which is not shipped, and those of no known class teach the student to say nothing.
+The teacher, SqueezeNet 1.1 (Iandola et al., 2016), is first trained in a new last layer only, then as a whole with
+two learning rates (`transfer`). The student, a residual network (`models.shared.residual`), is trained on labels with
+CutMix and on the teacher's softened output (`distill`) for the same view (Beyer et al., "Knowledge distillation: A good
+teacher is patient and consistent", CVPR 2022). On photographs the published teacher's 1000 classes train a second head,
+which is not exported, and those of other classes have a uniform target.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SIZES = (80,) * 8 + (112,) * 8 + (128,) * 4
-"""Input size of each epoch: most is learnt on small views, at a third of the cost."""
+"""Input size of each epoch: small views first, at a third of the cost."""
 
 EPOCHS = len(SIZES)
 BATCH = 80
 PHOTOS = 16
-"""Small pictures and photographs in a batch."""
+"""Photographs in a batch, beside `BATCH` small pictures."""
 
 TEACHER_SIZE = 128
 TEACHER_EPOCHS = (1, 3)
-"""With a new last layer only, then whole."""
+"""Epochs of the new last layer only, then of the whole network."""
 
 TEMPERATURE = 3.0
 RATE = 0.1
@@ -75,7 +75,7 @@ class ClassifierTask:
         self.teachers = self._teach(progress)
         torch.manual_seed(settings.seed)
         network = Classifier(len(self.labels))
-        # The published teacher's 1000 classes: features for photographs, dropped from what is shipped.
+        # Head for the published teacher's 1000 classes, which is not exported.
         second = torch.nn.Linear(WIDTHS[-1], 1000)
         self.network = network.to(settings.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.second = second.to(settings.device)
@@ -85,7 +85,7 @@ class ClassifierTask:
         self.ema = Ema(self.network, EMA_DECAY)
 
     def _teach(self, progress: Progress) -> _Teachers:
-        """The published teacher, and the same after transfer to the classes; the latter is kept on disk."""
+        """The published teacher, and the same after transfer to the classes, which is kept in the run's folder."""
         import torch
         from safetensors.torch import load_file, save_file
 
@@ -98,12 +98,12 @@ class ClassifierTask:
         torch.manual_seed(settings.seed)
         adapted.classifier[1] = torch.nn.Conv2d(512, len(self.labels), 1)
         adapted.to(settings.device, memory_format=torch.channels_last)
-        kept = settings.folder / "teacher.safetensors"
-        if kept.is_file():
-            adapted.load_state_dict(load_file(kept, device=settings.device))
+        adapted_file = settings.folder / "teacher.safetensors"
+        if adapted_file.is_file():
+            adapted.load_state_dict(load_file(adapted_file, device=settings.device))
         else:
             self._transfer(adapted, progress)
-            with atomic_path(kept) as target:
+            with atomic_path(adapted_file) as target:
                 save_file({name: tensor.contiguous() for name, tensor in adapted.state_dict().items()}, target)
         return _Teachers(published, adapted.eval().requires_grad_(False))
 
@@ -122,7 +122,7 @@ class ClassifierTask:
             steps = epochs * (len(self.data.rows) // BATCH)
             factor = _factor(steps, steps // 20)
             schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
-            done = 0
+            steps_done = 0
             for epoch in range(epochs):
                 for pictures, targets in prefetch(self._batches(-10 - 10 * phase - epoch, TEACHER_SIZE, photos=0)):
                     progress.check()
@@ -134,12 +134,12 @@ class ClassifierTask:
                     loss.backward()  # type: ignore[no-untyped-call]
                     optimiser.step()
                     schedule.step()
-                    done += 1
-                    if done % 10 == 0:
-                        told = f"step {done} of {steps}, loss {loss.item():.2f}"
-                        progress(None, f"teacher, part {phase + 1} of 2: {told}")
-            right = self._right(teacher.eval(), progress)
-            progress(None, f"teacher, part {phase + 1}: {right:.1%} of the held-out pictures right")
+                    steps_done += 1
+                    if steps_done % 10 == 0:
+                        figures_text = f"step {steps_done} of {steps}, loss {loss.item():.2f}"
+                        progress(None, f"teacher, part {phase + 1} of 2: {figures_text}")
+            accuracy = self._accuracy(teacher.eval(), progress)
+            progress(None, f"teacher, part {phase + 1}: {accuracy:.1%} of the held-out pictures right")
 
     def _batches(self, epoch: int, size: int, photos: int) -> Iterator[tuple[Tensor, Tensor]]:
         device = self.settings.device
@@ -147,7 +147,7 @@ class ClassifierTask:
         order = rng.permutation(self.data.rows)
         for start in range(0, len(order) - BATCH + 1, BATCH):
             draw = rng.integers(len(self.data.photos), size=photos)
-            # Half of them say something of the classes; drawn evenly, landscapes would drown them.
+            # At least half have a known target: drawn uniformly, those without would prevail.
             draw[: photos // 2] = rng.integers(np.count_nonzero(self.data.targets >= -1), size=photos // 2)
             pictures, targets = batch(rng, self.data, order[start : start + BATCH], draw, size)
             yield pictures.to(device), targets.to(device)
@@ -178,59 +178,62 @@ class ClassifierTask:
         for step, (pictures, targets) in enumerate(prefetch(self._batches(epoch, size, PHOTOS))):
             progress.check()
             if rng.random() < 0.5:
-                mixed, shared, _ = mix.cutmix(rng, pictures[:BATCH], targets[:BATCH])
-                pictures, targets = torch.cat([mixed, pictures[BATCH:]]), torch.cat([shared, targets[BATCH:]])
+                mixed_pictures, mixed_targets, _ = mix.cutmix(rng, pictures[:BATCH], targets[:BATCH])
+                pictures, targets = (
+                    torch.cat([mixed_pictures, pictures[BATCH:]]),
+                    torch.cat([mixed_targets, targets[BATCH:]]),
+                )
             factor = warm_cosine(epoch * steps + step, self.epochs * steps, min(1, self.epochs / 4) * steps, 0.002)
             for group in self.optimiser.param_groups:
                 group["lr"] = RATE * factor
             x = self._input(pictures)
             self.network.train()
             with torch.no_grad(), self._autocast():
-                said = self.teachers.adapted(self._input(pictures[:BATCH], max(96, size)))
-                seen = self.teachers.published(self._input(pictures[BATCH:], TEACHER_SIZE))
+                adapted_logits = self.teachers.adapted(self._input(pictures[:BATCH], max(96, size)))
+                published_logits = self.teachers.published(self._input(pictures[BATCH:], TEACHER_SIZE))
             with self._autocast():
                 features = self.network.features(x)
                 logits = self.network.head(features).float()
-                second = self.second(features[BATCH:]).float()
-            told = targets.sum(1) > 0
-            label = functional.cross_entropy(logits[told], targets[told])
-            teacher = distillation_loss(logits[:BATCH], said.float(), TEMPERATURE)
-            scenes = distillation_loss(second, seen.float(), TEMPERATURE)
-            loss = label + 0.7 * teacher + 0.1 * scenes
+                second_logits = self.second(features[BATCH:]).float()
+            has_target = targets.sum(1) > 0
+            label_loss = functional.cross_entropy(logits[has_target], targets[has_target])
+            teacher_loss = distillation_loss(logits[:BATCH], adapted_logits.float(), TEMPERATURE)
+            photo_loss = distillation_loss(second_logits, published_logits.float(), TEMPERATURE)
+            loss = label_loss + 0.7 * teacher_loss + 0.1 * photo_loss
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             self.ema.update(self.network)
-            parts = {"loss": loss, "label": label, "teacher": teacher, "scenes": scenes}
-            values = {name: float(part.detach()) for name, part in parts.items()}
+            terms = {"loss": loss, "label": label_loss, "teacher": teacher_loss, "scenes": photo_loss}
+            values = {name: float(term.detach()) for name, term in terms.items()}
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value
             report({"fraction": (step + 1) / steps, "rate": RATE * factor, **values})
         return {name: total / max(1, steps) for name, total in sums.items()}
 
-    def _right(self, network: nn.Module, progress: Progress) -> float:
+    def _accuracy(self, network: nn.Module, progress: Progress) -> float:
         rows = np.flatnonzero(self.data.small.held_out)
         logits = self._logits(network, rows, progress)
         return float((logits.argmax(1) == self.data.small.classes[rows]).mean())
 
     def _logits(self, network: nn.Module, rows: NDArray[np.int64], progress: Progress) -> NDArray[np.float32]:
-        """Logits (n, classes) of small pictures as the program sees them."""
+        """Logits float32 (n, classes) of small pictures, preprocessed as in the program."""
         import torch
 
         from cvstudio.data.samples import Image
         from cvstudio.models.classification.residual import prepare
 
-        found = []
+        logits = []
         for start in range(0, len(rows), 100):
             progress.check()
             pictures = [prepare(Image(self.data.small.pictures[row])) for row in rows[start : start + 100]]
             with torch.no_grad(), self._autocast():
                 x = self._input(torch.from_numpy(np.stack(pictures)).to(self.settings.device))
-                found.append(network(x).float().cpu().numpy())
-        return np.concatenate(found)
+                logits.append(network(x).float().cpu().numpy())
+        return np.concatenate(logits)
 
     def validate(self, epoch: int, progress: Progress) -> Mapping[str, float]:
-        return {"top-1": self._right(self.ema.network, progress)}
+        return {"top-1": self._accuracy(self.ema.network, progress)}
 
     def state_dict(self) -> dict[str, Any]:
         return {

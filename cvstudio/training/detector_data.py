@@ -1,6 +1,6 @@
-"""What the detector learns from: labelled photographs, pseudo-labels, and masks drawn from boxes.
+"""Training data of the detector: labelled photographs, pseudo-labels, and masks derived from boxes.
 
-Everything that takes long is done once and kept in the run's folder.
+Results of long work are kept in the run's folder.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from cvstudio.training.augment import Pixels
 from cvstudio.training.detector_teacher import LABELS, Teacher, TeacherBoxes
 
 MASK_WEIGHT_OF_BOX = 0.4
-"""How much a mask that was drawn from a box counts against one drawn by hand."""
+"""Weight of a mask derived from a box; an annotated one has 1."""
 
 TILE = 208
-"""Pixels that a picture of 64 is enlarged to before the teacher looks at four of them at once."""
+"""Side in pixels to which a 64-pixel picture is enlarged; the teacher gets four of them in one picture."""
 
 
 @dataclass(frozen=True, eq=False)
 class MaskCutOut:
-    """A mask, uint8 (h, w) of 0 and 1, whose top left corner is at (left, top) of its picture; 0 outside of it."""
+    """Part of a mask: uint8 (h, w) of 0 and 1, its top left corner at (left, top) of the picture; 0 outside of it."""
 
     left: int
     top: int
@@ -37,17 +37,17 @@ class MaskCutOut:
 
 @dataclass(frozen=True, eq=False)
 class LabelledPicture:
-    """A picture with boxes.
+    """A training picture with boxes and masks.
 
     Parameters
     ----------
     pixels : uint8 RGB (h, w, 3)
-    boxes : float32 (n, 4), pixels
+    boxes : float32 (n, 4) x1, y1, x2, y2 in pixels
     classes : int64 (n,), index into `LABELS`
     weights : float32 (n,)
-        1 for a label, the teacher's score for a pseudo-label; 0 where nothing is to be learnt, neither that
-        something is there nor that nothing is.
-    masks : by row; rows without a mask are missing
+        1 for a label, the teacher's score for a pseudo-label; 0 for a region that is ignored in training, neither
+        object nor background.
+    masks : by row of `boxes`; rows without a mask are missing
     mask_weights : float32 (n,), 0 where there is no mask
     """
 
@@ -60,44 +60,44 @@ class LabelledPicture:
 
 
 def voc5_boxes(data: Path) -> dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]:
-    """Boxes (n, 4) as corners and classes (n,) of each picture of `voc5` by file name."""
+    """Boxes float32 (n, 4) x1, y1, x2, y2 and classes int64 (n,) of each picture of `voc5`, by file name."""
     content: Any = sets.read_json(data / "voc5" / "instances.json")
-    number = {category["id"]: LABELS.index(category["name"]) for category in content["categories"]}
+    class_of = {category["id"]: LABELS.index(category["name"]) for category in content["categories"]}
     rows: dict[int, list[tuple[list[float], int]]] = {image["id"]: [] for image in content["images"]}
     for entry in content["annotations"]:
         x, y, w, h = entry["bbox"]
-        rows[entry["image_id"]].append(([x, y, x + w, y + h], number[entry["category_id"]]))
+        rows[entry["image_id"]].append(([x, y, x + w, y + h], class_of[entry["category_id"]]))
     return {
         image["file_name"]: (
             np.array([box for box, _ in rows[image["id"]]], np.float32).reshape(-1, 4),
-            np.array([kind for _, kind in rows[image["id"]]], np.int64),
+            np.array([class_index for _, class_index in rows[image["id"]]], np.int64),
         )
         for image in content["images"]
     }
 
 
 VOC_NUMBERS = (15, 7, 8, 6, 19)
-"""Of `LABELS` in the masks of PASCAL VOC; 255 is the border, which belongs to nobody."""
+"""Values of `LABELS` in the masks of PASCAL VOC; 255 is the border, which belongs to no object."""
 
 
 def masks_by_hand(
     path: Path, size: tuple[int, int], boxes: NDArray[np.float32], classes: NDArray[np.int64]
 ) -> dict[int, MaskCutOut]:
-    """Masks of boxes from a mask of classes: a pixel belongs to the smallest box of its class around it.
+    """Masks of boxes, by row, from an annotated class map: a pixel belongs to the smallest box of its class around it.
 
-    `size` is width and height of the picture that the boxes are measured in.
+    `size` is (width, height) of the picture in whose pixels the boxes are.
     """
     import cv2
 
-    drawn = _palette(path)
-    drawn = np.asarray(cv2.resize(drawn, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    class_map = _palette(path)
+    class_map = np.asarray(cv2.resize(class_map, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     masks = {}
-    taken = np.zeros(drawn.shape, bool)
+    is_assigned = np.zeros(class_map.shape, bool)
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     for row in np.argsort(area):
         x1, y1, x2, y2 = _outer(boxes[row], size)
-        mask = (drawn[y1:y2, x1:x2] == VOC_NUMBERS[classes[row]]) & ~taken[y1:y2, x1:x2]
-        taken[y1:y2, x1:x2] |= mask
+        mask = (class_map[y1:y2, x1:x2] == VOC_NUMBERS[classes[row]]) & ~is_assigned[y1:y2, x1:x2]
+        is_assigned[y1:y2, x1:x2] |= mask
         if mask.any():
             masks[int(row)] = MaskCutOut(x1, y1, mask.astype(np.uint8))
     return masks
@@ -106,7 +106,7 @@ def masks_by_hand(
 def _palette(path: Path) -> Pixels:
     from PIL import Image as PillowImage
 
-    # OpenCV would give colours in place of the palette's numbers.
+    # OpenCV would return colours in place of palette indices.
     with PillowImage.open(path) as picture:
         return np.array(picture, np.uint8)
 
@@ -118,7 +118,7 @@ def _outer(box: NDArray[np.floating], size: tuple[int, int]) -> tuple[int, int, 
 
 
 def mask_from_box(pixels: Pixels, box: NDArray[np.float32]) -> MaskCutOut | None:
-    """The thing in a box by GrabCut; None where the outcome is not to be believed.
+    """Mask of the object in a box by GrabCut; None where the result is implausible.
 
     Rother et al., "GrabCut: Interactive Foreground Extraction using Iterated Graph Cuts", SIGGRAPH 2004.
     """
@@ -132,58 +132,58 @@ def mask_from_box(pixels: Pixels, box: NDArray[np.float32]) -> MaskCutOut | None
     margin = max(6, round(0.2 * max(w, h)))
     left, top = max(0, x1 - margin), max(0, y1 - margin)
     right, bottom = min(width, x2 + margin), min(height, y2 + margin)
-    part = pixels[top:bottom, left:right]
-    scale = min(1.0, 144 / max(part.shape[:2]))
-    small = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    inner = [round((x1 - left) * scale), round((y1 - top) * scale), round(w * scale), round(h * scale)]
-    if inner[2] >= small.shape[1] - 1 and inner[3] >= small.shape[0] - 1:
-        # Nothing around it tells what the background looks like.
+    surroundings = pixels[top:bottom, left:right]
+    scale = min(1.0, 144 / max(surroundings.shape[:2]))
+    small = cv2.resize(surroundings, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    box_in_small = [round((x1 - left) * scale), round((y1 - top) * scale), round(w * scale), round(h * scale)]
+    if box_in_small[2] >= small.shape[1] - 1 and box_in_small[3] >= small.shape[0] - 1:
+        # There is no background around it to learn from.
         return None
     labels = np.zeros(small.shape[:2], np.uint8)
     cv2.setRNGSeed(0)
-    cv2.grabCut(small, labels, inner, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_RECT)
-    found = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8)
-    whole = cv2.resize(found, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
-    inside = np.ascontiguousarray(whole[y1 - top : y2 - top, x1 - left : x2 - left])
-    spans = inside.any(axis=0).mean() > 0.8 and inside.any(axis=1).mean() > 0.8
-    return MaskCutOut(x1, y1, inside) if spans and 0.25 < inside.mean() < 0.95 else None
+    cv2.grabCut(small, labels, box_in_small, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_RECT)
+    foreground = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8)
+    full_size = cv2.resize(foreground, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
+    mask = np.ascontiguousarray(full_size[y1 - top : y2 - top, x1 - left : x2 - left])
+    fills_box = mask.any(axis=0).mean() > 0.8 and mask.any(axis=1).mean() > 0.8
+    return MaskCutOut(x1, y1, mask) if fills_box and 0.25 < mask.mean() < 0.95 else None
 
 
 def labelled(
-    data: Path, paths: Sequence[Path], progress: Progress, *, kept: Path | None = None
+    data: Path, paths: Sequence[Path], progress: Progress, *, mask_file: Path | None = None
 ) -> list[LabelledPicture]:
-    """Pictures of `voc5` with their boxes.
+    """Pictures of `voc5` with their boxes and annotated masks.
 
-    Where the file `kept` is given, those without masks by hand get masks from boxes, which are kept in it.
+    With `mask_file`, boxes of pictures without annotated masks get derived ones, which are kept in that file.
     """
     boxes_of = voc5_boxes(data)
-    drawn = load_cuts(kept) if kept is not None and kept.is_file() else None
-    made: dict[tuple[int, int], MaskCutOut] = {}
-    found = []
+    stored = load_cuts(mask_file) if mask_file is not None and mask_file.is_file() else None
+    derived: dict[tuple[int, int], MaskCutOut] = {}
+    samples = []
     for number, path in enumerate(paths):
         progress((number + 1) / len(paths), "labelled pictures")
         pixels = sets.decode(path.read_bytes())
         boxes, classes = boxes_of[path.name]
-        by_hand = data / "voc5" / "masks" / f"{path.stem}.png"
+        annotated = data / "voc5" / "masks" / f"{path.stem}.png"
         weights = np.zeros(len(boxes), np.float32)
         masks: dict[int, MaskCutOut] = {}
-        if by_hand.is_file():
-            masks = masks_by_hand(by_hand, (pixels.shape[1], pixels.shape[0]), boxes, classes)
+        if annotated.is_file():
+            masks = masks_by_hand(annotated, (pixels.shape[1], pixels.shape[0]), boxes, classes)
             weights[list(masks)] = 1
-        elif kept is not None:
+        elif mask_file is not None:
             for row, box in enumerate(boxes):
-                mask = mask_from_box(pixels, box) if drawn is None else drawn.get((number, row))
+                mask = mask_from_box(pixels, box) if stored is None else stored.get((number, row))
                 if mask is not None:
                     masks[row], weights[row] = mask, MASK_WEIGHT_OF_BOX
-                    made[number, row] = mask
-        found.append(LabelledPicture(pixels, boxes, classes, np.ones(len(boxes), np.float32), masks, weights))
-    if kept is not None and drawn is None:
-        save_cuts(kept, made)
-    return found
+                    derived[number, row] = mask
+        samples.append(LabelledPicture(pixels, boxes, classes, np.ones(len(boxes), np.float32), masks, weights))
+    if mask_file is not None and stored is None:
+        save_cuts(mask_file, derived)
+    return samples
 
 
 def save_cuts(path: Path, cuts: Mapping[tuple[int, int], MaskCutOut]) -> None:
-    """Write masks by picture and row to an NPZ file."""
+    """Write masks, by (picture number, row), to an NPZ file."""
     table = [(*key, cut.left, cut.top, *cut.pixels.shape) for key, cut in cuts.items()]
     bits = [np.packbits(cut.pixels) for cut in cuts.values()]
     with atomic_path(path) as temporary:
@@ -195,7 +195,7 @@ def save_cuts(path: Path, cuts: Mapping[tuple[int, int], MaskCutOut]) -> None:
 
 
 def load_cuts(path: Path) -> dict[tuple[int, int], MaskCutOut]:
-    """What `save_cuts` wrote."""
+    """Read masks written by `save_cuts`."""
     cuts = {}
     with np.load(path) as content:
         bits, start = content["bits"], 0
@@ -208,30 +208,30 @@ def load_cuts(path: Path) -> dict[tuple[int, int], MaskCutOut]:
 
 
 SURE = 0.45
-"""Teacher's score from which a box is a label; between a third of it and this, nothing is learnt there."""
+"""Teacher's score from which a box is a label; from a third of it on, its region is ignored."""
 
 
 def pseudo_labels(
-    found: TeacherBoxes, pixels: Pixels, *, expected: int | None = None, coarse: bool = False
+    teacher_boxes: TeacherBoxes, pixels: Pixels, *, expected: int | None = None, coarse: bool = False
 ) -> LabelledPicture:
-    """A sample from what the teacher found.
+    """A training picture from the teacher's boxes.
 
-    Where the picture is known to show the class `expected`, the teacher is believed sooner for that class; in one of
-    64 pixels (`coarse`) it is believed for no other, save for persons that it is very sure of.
+    For the class `expected`, which the picture is known to show, half of the score suffices. In a picture of 64 pixels
+    (`coarse`) only that class is accepted, and persons with a high score.
     """
-    sure = found.scores >= SURE
+    is_label = teacher_boxes.scores >= SURE
     if coarse:
-        sure = (found.classes == LABELS.index("person")) & (found.scores >= 1.3 * SURE)
+        is_label = (teacher_boxes.classes == LABELS.index("person")) & (teacher_boxes.scores >= 1.3 * SURE)
     if expected is not None:
-        sure |= (found.classes == expected) & (found.scores >= SURE / 2)
-    doubtful = ~sure & (found.scores >= SURE / 3)
-    kept = found.take(sure | doubtful)
-    weights = np.where(sure[sure | doubtful], np.maximum(kept.scores, 0.5), 0).astype(np.float32)
-    return LabelledPicture(pixels, kept.boxes, kept.classes, weights, {}, np.zeros(len(kept.boxes), np.float32))
+        is_label |= (teacher_boxes.classes == expected) & (teacher_boxes.scores >= SURE / 2)
+    is_ignored = ~is_label & (teacher_boxes.scores >= SURE / 3)
+    boxes = teacher_boxes.take(is_label | is_ignored)
+    weights = np.where(is_label[is_label | is_ignored], np.maximum(boxes.scores, 0.5), 0).astype(np.float32)
+    return LabelledPicture(pixels, boxes.boxes, boxes.classes, weights, {}, np.zeros(len(boxes.boxes), np.float32))
 
 
 def tiny_classes(labels: Sequence[str]) -> dict[int, int]:
-    """Which of `LABELS` a class of `tiny_imagenet` shows, by the numbers of both."""
+    """Index in `LABELS` of the classes of `tiny_imagenet` that show one, by their index."""
     kinds = {
         "convertible": "car",
         "sports car": "car",
@@ -247,54 +247,60 @@ def tiny_classes(labels: Sequence[str]) -> dict[int, int]:
 
 
 def tiny_samples(
-    small: sets.Classes, teacher: Teacher, kept: Path, progress: Progress, *, limit: int | None
+    small: sets.Classes, teacher: Teacher, boxes_file: Path, progress: Progress, *, limit: int | None
 ) -> list[LabelledPicture]:
-    """Pictures of 64 pixels with pseudo-labels; the teacher's boxes are kept in the file `kept`."""
+    """Pictures of 64 pixels with pseudo-labels; the teacher's boxes are kept in `boxes_file`."""
     import cv2
 
     expected = tiny_classes(small.labels)
-    # Of classes that show none of what is looked for, a quarter is enough: they only say what is not there.
-    wanted = np.isin(small.classes, list(expected)) | (small.numbers % 4 == 0)
-    rows = np.flatnonzero(~small.held_out & wanted)
+    # Of classes that show none of `LABELS` a quarter is enough, as background.
+    is_used = np.isin(small.classes, list(expected)) | (small.numbers % 4 == 0)
+    rows = np.flatnonzero(~small.held_out & is_used)
     if limit is not None:
         rows = rows[: 4 * limit]
     rows = rows[: len(rows) // 4 * 4]
-    if not kept.is_file():
+    if not boxes_file.is_file():
         boxes: list[NDArray[np.float32]] = []
         for start in range(0, len(rows), 4):
             progress(start / len(rows), "the teacher looks at small pictures")
             canvas = np.empty((2 * TILE, 2 * TILE, 3), np.uint8)
-            for place, row in enumerate(rows[start : start + 4]):
-                y, x = divmod(place, 2)
+            for tile, row in enumerate(rows[start : start + 4]):
+                y, x = divmod(tile, 2)
                 large = cv2.resize(small.pictures[row], (TILE, TILE), interpolation=cv2.INTER_CUBIC)
                 canvas[y * TILE : (y + 1) * TILE, x * TILE : (x + 1) * TILE] = large
-            found = teacher(canvas)
-            for place, row in enumerate(rows[start : start + 4]):
-                boxes.append(_of_tile(found, place, int(row)))
-        with atomic_path(kept) as path:
+            teacher_boxes = teacher(canvas)
+            for tile, row in enumerate(rows[start : start + 4]):
+                boxes.append(_of_tile(teacher_boxes, tile, int(row)))
+        with atomic_path(boxes_file) as path:
             np.savez(path, rows=np.concatenate(boxes) if boxes else np.zeros((0, 7), np.float32))
-    with np.load(kept) as content:
+    with np.load(boxes_file) as content:
         table = content["rows"]
     by_row: dict[int, list[NDArray[np.float32]]] = {int(row): [] for row in rows}
     for entry in table:
         by_row[int(entry[0])].append(entry)
     samples = []
     for row, entries in by_row.items():
-        part = np.array(entries, np.float32).reshape(-1, 7)
-        found = TeacherBoxes(part[:, 1:5], part[:, 5].astype(np.int64), part[:, 6])
-        kind = expected.get(int(small.classes[row]))
-        samples.append(pseudo_labels(found, small.pictures[row], expected=kind, coarse=True))
+        values = np.array(entries, np.float32).reshape(-1, 7)
+        teacher_boxes = TeacherBoxes(values[:, 1:5], values[:, 5].astype(np.int64), values[:, 6])
+        class_index = expected.get(int(small.classes[row]))
+        samples.append(pseudo_labels(teacher_boxes, small.pictures[row], expected=class_index, coarse=True))
     return samples
 
 
-def _of_tile(found: TeacherBoxes, place: int, row: int) -> NDArray[np.float32]:
-    """Rows (row, x1, y1, x2, y2, class, score) of the boxes whose middle lies in the tile, in pixels of 64."""
-    y, x = divmod(place, 2)
+def _of_tile(boxes_of_canvas: TeacherBoxes, tile: int, row: int) -> NDArray[np.float32]:
+    """Table float32 (n, 7): row, x1, y1, x2, y2, class, score of the boxes centred in a tile, in pixels of 64."""
+    y, x = divmod(tile, 2)
     corner = np.array([x, y, x, y], np.float32) * TILE
-    middle = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
-    mine = ((middle // TILE) == (x, y)).all(axis=1)
-    boxes = np.clip(found.boxes[mine] - corner, 0, TILE) * (64 / TILE)
+    centres = (boxes_of_canvas.boxes[:, :2] + boxes_of_canvas.boxes[:, 2:]) / 2
+    in_tile = ((centres // TILE) == (x, y)).all(axis=1)
+    boxes = np.clip(boxes_of_canvas.boxes[in_tile] - corner, 0, TILE) * (64 / TILE)
     numbers = np.full((len(boxes), 1), row, np.float32)
     return np.concatenate(
-        [numbers, boxes, found.classes[mine, None].astype(np.float32), found.scores[mine, None]], axis=1
+        [
+            numbers,
+            boxes,
+            boxes_of_canvas.classes[in_tile, None].astype(np.float32),
+            boxes_of_canvas.scores[in_tile, None],
+        ],
+        axis=1,
     )

@@ -1,4 +1,4 @@
-"""How good the embedded detector is: through the program's own model and suppression."""
+"""Evaluation and calibration of the embedded detector, run as the program's own model with NMS."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from cvstudio.training.detector_data import labelled
 from cvstudio.training.detector_teacher import COCO_NUMBERS, LABELS
 
 IOU = 0.55
-"""Overlap of the suppression, as the program's default is."""
+"""IoU threshold of the NMS, the program's default for this model."""
 
 MATCH_IOU = 0.5
 
 COCO_CATEGORIES = (1, 3, 17, 6, 7)
-"""Of `LABELS` in COCO's own numbering, which has gaps and which the polygons use."""
+"""COCO's category ids of `LABELS`, which the polygon files use."""
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """A picture with its boxes, and masks bool (H, W) by row where they are known."""
+    """A labelled picture: boxes, and masks bool (H, W) by row of the boxes that have one."""
 
     image: Image
     truth: ImageBoxes
@@ -41,23 +41,23 @@ class Labelled:
 def voc5_held_out(data: Path, limit: int | None, progress: Progress) -> list[Labelled]:
     """The held-out tenth of `voc5`, with the masks of the few that have them."""
     _, paths = sets.voc5_split(data)
-    found = []
+    pictures = []
     for sample in labelled(data, paths[:limit], progress):
         truth = ImageBoxes(sample.boxes, sample.classes, np.ones(len(sample.boxes), np.float32))
         masks = {}
-        for row, cut in sample.masks.items():
-            whole = np.zeros(sample.pixels.shape[:2], bool)
-            height, width = cut.pixels.shape
-            whole[cut.top : cut.top + height, cut.left : cut.left + width] = cut.pixels > 0
-            masks[row] = whole
-        found.append(Labelled(Image(sample.pixels), truth, masks))
-    return found
+        for row, part in sample.masks.items():
+            mask = np.zeros(sample.pixels.shape[:2], bool)
+            height, width = part.pixels.shape
+            mask[part.top : part.top + height, part.left : part.left + width] = part.pixels > 0
+            masks[row] = mask
+        pictures.append(Labelled(Image(sample.pixels), truth, masks))
+    return pictures
 
 
 def coco128(data: Path, limit: int | None, progress: Progress) -> list[Labelled]:
     """The photographs of `coco128` with the boxes and polygons of the five classes."""
     folder = data / "coco128"
-    found = []
+    pictures = []
     for path in sorted((folder / "images" / "train2017").glob("*.jpg"))[:limit]:
         progress.check()
         pixels = sets.decode(path.read_bytes())
@@ -66,12 +66,12 @@ def coco128(data: Path, limit: int | None, progress: Progress) -> list[Labelled]
         boxes = boxes * np.array([width, height, width, height], np.float32)
         truth = ImageBoxes(boxes, classes, np.ones(len(boxes), np.float32))
         polygons = folder / "instance_segmentation" / "labels" / "train2017" / f"{path.stem}.txt"
-        found.append(Labelled(Image(pixels), truth, _polygon_masks(polygons, truth, width, height)))
-    return found
+        pictures.append(Labelled(Image(pixels), truth, _polygon_masks(polygons, truth, width, height)))
+    return pictures
 
 
 def _rows(path: Path, numbers: tuple[int, ...]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Index into `LABELS` and the values behind it, of the rows of a YOLO text whose class is one of `numbers`."""
+    """Index into `LABELS` and values of the rows of a YOLO label file whose class is one of `numbers`."""
     if path.is_file():
         for line in path.read_text(encoding="utf-8").splitlines():
             number, *values = line.split()
@@ -81,32 +81,32 @@ def _rows(path: Path, numbers: tuple[int, ...]) -> Iterator[tuple[int, NDArray[n
 
 def _yolo_boxes(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     boxes, classes = [], []
-    for kind, (x, y, w, h) in _rows(path, COCO_NUMBERS):
+    for class_index, (x, y, w, h) in _rows(path, COCO_NUMBERS):
         boxes.append((x - w / 2, y - h / 2, x + w / 2, y + h / 2))
-        classes.append(kind)
+        classes.append(class_index)
     return np.array(boxes, np.float32).reshape(-1, 4), np.array(classes, np.int64)
 
 
 def _polygon_masks(path: Path, truth: ImageBoxes, width: int, height: int) -> dict[int, NDArray[np.bool_]]:
-    """Masks by the row of the box that the polygon fills."""
+    """Masks of polygons, by row of the box that each fills."""
     import cv2
 
     masks = {}
-    for kind, values in _rows(path, COCO_CATEGORIES):
+    for class_index, values in _rows(path, COCO_CATEGORIES):
         points = values.reshape(-1, 2) * (width, height)
-        around = np.concatenate([points.min(axis=0), points.max(axis=0)]).astype(np.float32)
-        mine = np.flatnonzero(truth.classes == kind)
-        if not len(mine):
+        polygon_box = np.concatenate([points.min(axis=0), points.max(axis=0)]).astype(np.float32)
+        class_rows = np.flatnonzero(truth.classes == class_index)
+        if not len(class_rows):
             continue
-        row = match(around[None], truth.boxes[mine], 0.8)[0]
+        row = match(polygon_box[None], truth.boxes[class_rows], 0.8)[0]
         if row >= 0:
             mask = np.zeros((height, width), np.uint8)
             cv2.fillPoly(mask, [np.rint(points - 0.5).astype(np.int32)], 1)
-            masks[int(mine[row])] = mask > 0
+            masks[int(class_rows[row])] = mask > 0
     return masks
 
 
-def _found(network: Any, image: Image, progress: Progress) -> Detections:
+def _detections(network: Any, image: Image, progress: Progress) -> Detections:
     candidates: Detections = network.predict(image, NoParams(), progress)
     return candidates.take(nms(candidates.boxes, candidates.scores, candidates.classes, IOU))
 
@@ -117,16 +117,20 @@ def _network(weights: Path | None) -> Any:
     return MODELS["pyramid-5"].load("cpu", weights)
 
 
-def mask_ious(found: Detections, picture: Labelled) -> list[float]:
-    """IoU of the masks of the boxes that are found, each with the one that it finds."""
+def mask_ious(detections: Detections, picture: Labelled) -> list[float]:
+    """IoU of predicted masks with the annotated masks of their matched boxes."""
     ious = []
-    for kind in range(len(LABELS)):
-        mine = np.flatnonzero(found.classes == kind)
-        wanted = np.flatnonzero(picture.truth.classes == kind)
-        for row, hit in zip(mine, match(found.boxes[mine], picture.truth.boxes[wanted], MATCH_IOU), strict=True):
-            mask = picture.masks.get(int(wanted[hit])) if hit >= 0 else None
-            if mask is not None and found.masks is not None:
-                predicted = found.masks.full(int(row), found.boxes[row], found.size)
+    for class_index in range(len(LABELS)):
+        predicted_rows = np.flatnonzero(detections.classes == class_index)
+        true_rows = np.flatnonzero(picture.truth.classes == class_index)
+        for row, matched in zip(
+            predicted_rows,
+            match(detections.boxes[predicted_rows], picture.truth.boxes[true_rows], MATCH_IOU),
+            strict=True,
+        ):
+            mask = picture.masks.get(int(true_rows[matched])) if matched >= 0 else None
+            if mask is not None and detections.masks is not None:
+                predicted = detections.masks.full(int(row), detections.boxes[row], detections.size)
                 ious.append(float((mask & predicted).sum() / max(1, (mask | predicted).sum())))
     return ious
 
@@ -135,10 +139,10 @@ def _measure(network: Any, pictures: list[Labelled], name: str, progress: Progre
     boxes, ious = [], []
     for number, picture in enumerate(pictures):
         progress(number / len(pictures), f"looking at {name}")
-        found = _found(network, picture.image, progress)
-        boxes.append(ImageBoxes(found.boxes, found.classes, found.scores))
+        detections = _detections(network, picture.image, progress)
+        boxes.append(ImageBoxes(detections.boxes, detections.classes, detections.scores))
         if picture.masks:
-            ious += mask_ious(found.take(found.scores >= 0.1), picture)
+            ious += mask_ious(detections.take(detections.scores >= 0.1), picture)
     precision = average_precision(boxes, [picture.truth for picture in pictures], len(LABELS), iou=MATCH_IOU)
     figures = {f"{name} mAP50": float(np.nanmean(precision))}
     for label, value in zip(LABELS, precision, strict=True):
@@ -149,31 +153,32 @@ def _measure(network: Any, pictures: list[Labelled], name: str, progress: Progre
     return figures
 
 
-def _others(pictures: list[Labelled]) -> list[Labelled]:
+def _without_boxes(pictures: list[Labelled]) -> list[Labelled]:
     return [picture for picture in pictures if not len(picture.truth.boxes)]
 
 
 def calibrate(data: Path, weights: Path, progress: Progress) -> Mapping[str, Any]:
     """Input size and default score: the score with the best F1 on the training part of `voc5`.
 
-    The network has seen those pictures, so that its scores there are a little high; the held-out ones only measure.
+    The network was trained on those pictures, so that its scores there are a little high; the held-out ones are for
+    evaluation only.
     """
     from cvstudio.models.detection.pyramid import SIZE
 
     network = _network(weights)
-    kept, _ = sets.voc5_split(data)
+    training_paths, _ = sets.voc5_split(data)
     scores, hits, total = [], [], 0
-    for sample in labelled(data, kept[::10], progress):
-        found = _found(network, Image(sample.pixels), progress)
-        for kind in range(len(LABELS)):
-            mine = found.classes == kind
-            wanted = sample.boxes[sample.classes == kind]
-            total += len(wanted)
-            scores.append(found.scores[mine])
-            hits.append(match(found.boxes[mine], wanted, MATCH_IOU) >= 0)
+    for sample in labelled(data, training_paths[::10], progress):
+        detections = _detections(network, Image(sample.pixels), progress)
+        for class_index in range(len(LABELS)):
+            of_class = detections.classes == class_index
+            true_boxes = sample.boxes[sample.classes == class_index]
+            total += len(true_boxes)
+            scores.append(detections.scores[of_class])
+            hits.append(match(detections.boxes[of_class], true_boxes, MATCH_IOU) >= 0)
     order = np.argsort(-np.concatenate(scores), kind="stable")
-    right = np.concatenate(hits)[order].cumsum()
-    f1 = 2 * right / (np.arange(1, len(order) + 1) + total)
+    true_positives = np.concatenate(hits)[order].cumsum()
+    f1 = 2 * true_positives / (np.arange(1, len(order) + 1) + total)
     best = float(np.concatenate(scores)[order][f1.argmax()])
     return {"size": SIZE, "score": round(best, 2)}
 
@@ -189,16 +194,19 @@ def evaluate(
     from cvstudio.weights.embedded import card
 
     if settings is None:
-        known = card("pyramid-5")
-        settings = known.settings if known is not None else {"score": 0.4}
+        model_card = card("pyramid-5")
+        settings = model_card.settings if model_card is not None else {"score": 0.4}
     network = _network(weights)
     figures = _measure(network, voc5_held_out(data, limit, progress), "voc5", progress)
-    strangers = coco128(data, limit, progress)
-    figures |= _measure(network, strangers, "coco128", progress)
-    false = [
-        int((_found(network, picture.image, progress).scores >= settings["score"]).sum())
-        for picture in _others(strangers)
+    coco_pictures = coco128(data, limit, progress)
+    figures |= _measure(network, coco_pictures, "coco128", progress)
+    false_counts = [
+        int((_detections(network, picture.image, progress).scores >= settings["score"]).sum())
+        for picture in _without_boxes(coco_pictures)
     ]
-    if false:
-        figures |= {"false boxes per picture": float(np.mean(false)), "pictures without": float(len(false))}
+    if false_counts:
+        figures |= {
+            "false boxes per picture": float(np.mean(false_counts)),
+            "pictures without": float(len(false_counts)),
+        }
     return figures

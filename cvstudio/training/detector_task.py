@@ -1,4 +1,4 @@
-"""The detector's training: labels, pseudo-labels and masks, starting from the classifier's trunk."""
+"""Training of the detector on labels, pseudo-labels and masks, from the classifier's trunk on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EPOCHS = 36
 BATCH = 16
 SIZES = (288, 320, 352, 384, 416)
 LAST_SINGLE = 4
-"""Epochs at the end without mosaics, so that the last thing learnt is whole pictures."""
+"""Epochs at the end without mosaics, so that training ends on whole pictures."""
 
 RATE, TRUNK_RATE = 1.5e-3, 7.5e-4
 WEIGHT_DECAY = 0.03
@@ -72,55 +72,55 @@ class DetectorTask:
 
     def _read(self, progress: Progress) -> None:
         data, folder, limit = self.settings.data, self.settings.folder, self.settings.limit
-        kept, held_out = sets.voc5_split(data)
-        self.labelled = detector_data.labelled(data, kept[:limit], progress, kept=folder / "masks.npz")
-        self.held_out = detector_data.labelled(data, held_out[:limit], progress)
+        training_paths, held_out_paths = sets.voc5_split(data)
+        self.labelled = detector_data.labelled(data, training_paths[:limit], progress, mask_file=folder / "masks.npz")
+        self.held_out = detector_data.labelled(data, held_out_paths[:limit], progress)
         teacher = Teacher(data / FILES[-1])
         photos = sets.imagenet_samples(data, progress)[:limit]
         self.photos = []
         for number, photo in enumerate(photos):
             progress(number / len(photos), "the teacher looks at photographs")
             self.photos.append(detector_data.pseudo_labels(teacher(photo.pixels), photo.pixels))
-        known = [sample for sample in (*self.labelled, *self.photos) if (sample.weights > 0).any()]
-        self.people = [sample for sample in known if (sample.weights[sample.classes == PERSON] > 0).any()]
-        self.known = known
+        with_boxes = [sample for sample in (*self.labelled, *self.photos) if (sample.weights > 0).any()]
+        self.people = [sample for sample in with_boxes if (sample.weights[sample.classes == PERSON] > 0).any()]
+        self.with_boxes = with_boxes
         small = sets.tiny_imagenet(data, progress, limit=limit)
         tiny = detector_data.tiny_samples(small, teacher, folder / "tiny-labels.npz", progress, limit=limit)
-        self.tiny = [sample for sample in tiny if not (sample.weights > 0).any()]
-        self.tiny_found = [sample for sample in tiny if (sample.weights > 0).any()]
+        self.tiny_background = [sample for sample in tiny if not (sample.weights > 0).any()]
+        self.tiny_with_boxes = [sample for sample in tiny if (sample.weights > 0).any()]
 
-    def _any(self, rng: np.random.Generator) -> LabelledPicture:
+    def _random_picture(self, rng: np.random.Generator) -> LabelledPicture:
         draw = rng.random()
         pool = self.labelled if draw < 0.82 else self.photos if draw < 0.9 else self._tiny_pool(rng)
         return pool[int(rng.integers(len(pool)))]
 
     def _tiny_pool(self, rng: np.random.Generator) -> list[LabelledPicture]:
-        return self.tiny_found if self.tiny_found and rng.random() < 0.7 else self.tiny
+        return self.tiny_with_boxes if self.tiny_with_boxes and rng.random() < 0.7 else self.tiny_background
 
-    def _small(self, rng: np.random.Generator) -> LabelledPicture:
+    def _random_tiny_picture(self, rng: np.random.Generator) -> LabelledPicture:
         pool = self._tiny_pool(rng)
         return pool[int(rng.integers(len(pool)))]
 
     def _batch(self, rng: np.random.Generator, rows: np.ndarray[Any, Any], size: int, *, whole: bool) -> TrainingBatch:
-        """Each of `rows` is a labelled picture of its own view or, unless `whole`, something with more in it."""
+        """One view per row: of that labelled picture, a zoom, a photograph or, unless `whole`, a mosaic or grid."""
         import torch
 
         views = []
         for row in rows:
             draw = rng.random()
             if draw < 0.16:
-                # People are far away in most of these pictures, and near in those that users have.
-                pool = self.people if self.people and rng.random() < 0.6 else self.known
-                wanted = PERSON if pool is self.people else int(rng.integers(len(LABELS)))
-                views.append(detector_views.zoom(rng, pool[int(rng.integers(len(pool)))], size, wanted))
+                # People are far away in most of these pictures, but near in those of users.
+                pool = self.people if self.people and rng.random() < 0.6 else self.with_boxes
+                class_index = PERSON if pool is self.people else int(rng.integers(len(LABELS)))
+                views.append(detector_views.zoom(rng, pool[int(rng.integers(len(pool)))], size, class_index))
             elif whole or draw < 0.4:
                 views.append(detector_views.single(rng, self.labelled[row], size))
             elif draw < 0.45:
                 views.append(detector_views.single(rng, self.photos[int(rng.integers(len(self.photos)))], size))
             elif draw < 0.88:
-                views.append(detector_views.mosaic(rng, self._any, size))
+                views.append(detector_views.mosaic(rng, self._random_picture, size))
             else:
-                views.append(detector_views.grid(rng, self._small, size, int(rng.integers(2, 5))))
+                views.append(detector_views.grid(rng, self._random_tiny_picture, size, int(rng.integers(2, 5))))
         pictures = torch.from_numpy(np.stack([pixels for pixels, _ in views])).to(self.settings.device)
         return TrainingBatch(pictures, [target for _, target in views])
 
@@ -157,14 +157,14 @@ class DetectorTask:
             with self._autocast():
                 raw = self.network(normalise(batch.pictures))
             centres, strides = places(size, size, batch.pictures.device)
-            parts = losses(raw, centres, strides, decode(raw.distances, centres, strides), batch.targets)
-            loss = parts["class"] + BOX_WEIGHT * parts["box"] + MASK_WEIGHT * parts["mask"]
+            terms = losses(raw, centres, strides, decode(raw.distances, centres, strides), batch.targets)
+            loss = terms["class"] + BOX_WEIGHT * terms["box"] + MASK_WEIGHT * terms["mask"]
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
             self.optimiser.step()
             self.ema.update(self.network)
-            values = {name: float(part.detach()) for name, part in {"loss": loss, **parts}.items()}
+            values = {name: float(term.detach()) for name, term in {"loss": loss, **terms}.items()}
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value
             report({"fraction": (step + 1) / steps, "rate": RATE * factor, **values})
@@ -180,25 +180,25 @@ class DetectorTask:
 
         if (epoch + 1) % VALIDATE_EVERY and epoch + 1 < self.epochs:
             return {}
-        found, truth = [], []
+        predictions, truth = [], []
         size = VALIDATION_SIZE
         for start in range(0, len(self.held_out), BATCH):
             progress.check()
-            part = self.held_out[start : start + BATCH]
-            scales = [size / max(sample.pixels.shape[:2]) for sample in part]
+            samples = self.held_out[start : start + BATCH]
+            scales = [size / max(sample.pixels.shape[:2]) for sample in samples]
             views = [
                 scaling(scale, scale).warp(sample.pixels, size, size, fill=GREY)
-                for sample, scale in zip(part, scales, strict=True)
+                for sample, scale in zip(samples, scales, strict=True)
             ]
             with torch.no_grad(), self._autocast():
                 raw = self.ema.network(normalise(torch.from_numpy(np.stack(views)).to(self.settings.device)))
             centres, strides = places(size, size, raw.logits.device)
             boxes = decode(raw.distances, centres, strides).cpu().numpy()
             scores = raw.logits.sigmoid().cpu().numpy()
-            for number, (sample, scale) in enumerate(zip(part, scales, strict=True)):
-                found.append(_best(boxes[number] / scale, scores[number]))
+            for number, (sample, scale) in enumerate(zip(samples, scales, strict=True)):
+                predictions.append(_best(boxes[number] / scale, scores[number]))
                 truth.append(ImageBoxes(sample.boxes, sample.classes, np.ones(len(sample.boxes), np.float32)))
-        precision = average_precision(found, truth, len(LABELS))
+        precision = average_precision(predictions, truth, len(LABELS))
         return {"mAP50": float(np.nanmean(precision))} | {
             f"AP50 {label}": float(value) for label, value in zip(LABELS, precision, strict=True) if not np.isnan(value)
         }
@@ -225,14 +225,14 @@ def _best(
     rows, classes = np.nonzero(scores >= floor)
     values = scores[rows, classes]
     order = np.argsort(-values, kind="stable")[:1000]
-    kept = boxes[rows[order]].astype(np.float32)
-    kinds = classes[order].astype(np.int64)
-    stay = nms(kept, values[order].astype(np.float32), kinds, iou)
-    return ImageBoxes(kept[stay], kinds[stay], values[order][stay].astype(np.float32))
+    best_boxes = boxes[rows[order]].astype(np.float32)
+    best_classes = classes[order].astype(np.int64)
+    kept_rows = nms(best_boxes, values[order].astype(np.float32), best_classes, iou)
+    return ImageBoxes(best_boxes[kept_rows], best_classes[kept_rows], values[order][kept_rows].astype(np.float32))
 
 
 def _start_from_classifier(network: Any) -> None:
-    """The trunk as the embedded classifier learnt it."""
+    """Initialise the trunk with the weights of the embedded classifier. Raises UserError where it is missing."""
     from cvstudio.foundation.errors import UserError
     from cvstudio.weights.checks import load_into
     from cvstudio.weights.embedded import embedded_path

@@ -1,4 +1,4 @@
-"""The published detector that labels what nobody labelled: YOLOX-nano.
+"""Teacher for pseudo-labels: the published detector YOLOX-nano.
 
 Source: Ge et al., "YOLOX: Exceeding YOLO Series in 2021", arXiv 2107.08430.
 """
@@ -20,12 +20,12 @@ GREY = 114
 
 LABELS = ("person", "car", "cat", "bus", "train")
 COCO_NUMBERS = (0, 2, 15, 5, 6)
-"""Of `LABELS` among COCO's 80 classes."""
+"""Indices of `LABELS` among COCO's 80 classes."""
 
 
 @dataclass(frozen=True, eq=False)
 class TeacherBoxes:
-    """boxes float32 (n, 4) in pixels; classes int64 (n,); scores float32 (n,), descending."""
+    """Boxes float32 (n, 4) x1, y1, x2, y2 in pixels; classes int64 (n,); scores float32 (n,), 0..1, descending."""
 
     boxes: NDArray[np.float32]
     classes: NDArray[np.int64]
@@ -50,7 +50,7 @@ class Teacher:
         self._grid, self._strides = np.concatenate(grids), np.concatenate(strides)[:, None]
 
     def __call__(self, picture: Pixels, *, floor: float = 0.1, iou: float = 0.6) -> TeacherBoxes:
-        """What it finds of `LABELS` in uint8 RGB `picture`, above the score `floor`, after suppression."""
+        """Boxes of `LABELS` in `picture`, uint8 RGB (h, w, 3), with scores of at least `floor`, after NMS."""
         import cv2
 
         height, width = picture.shape[:2]
@@ -61,17 +61,17 @@ class Teacher:
         self._network.setInput(cv2.dnn.blobFromImage(canvas, swapRB=True))
         output = self._network.forward()[0]
         probability = output[:, 4:5] * output[:, 5:]
-        # All 80 classes compete: what is a dog first is no cat, however like one it looks.
-        kinds, scores = probability.argmax(axis=1), probability.max(axis=1)
+        # All 80 classes compete: a box that is most probably a dog is no cat.
+        classes, scores = probability.argmax(axis=1), probability.max(axis=1)
         rows = np.flatnonzero(scores >= floor)
-        kinds, scores = kinds[rows], scores[rows].astype(np.float32)
+        classes, scores = classes[rows], scores[rows].astype(np.float32)
         centres = (output[rows, :2] + self._grid[rows]) * self._strides[rows]
         sides = np.exp(output[rows, 2:4]) * self._strides[rows]
         boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1) / scale
         boxes = np.clip(boxes, 0, (width, height, width, height)).astype(np.float32)
         order = np.argsort(-scores, kind="stable")
-        found = TeacherBoxes(boxes[order], kinds[order].astype(np.int64), scores[order])
-        found = found.take(nms(found.boxes, found.scores, None, iou))
-        found = found.take(np.isin(found.classes, COCO_NUMBERS))
-        numbers = np.array([COCO_NUMBERS.index(int(kind)) for kind in found.classes], np.int64)
-        return TeacherBoxes(found.boxes, numbers, found.scores)
+        detections = TeacherBoxes(boxes[order], classes[order].astype(np.int64), scores[order])
+        detections = detections.take(nms(detections.boxes, detections.scores, None, iou))
+        detections = detections.take(np.isin(detections.classes, COCO_NUMBERS))
+        numbers = np.array([COCO_NUMBERS.index(int(class_index)) for class_index in detections.classes], np.int64)
+        return TeacherBoxes(detections.boxes, numbers, detections.scores)

@@ -1,4 +1,4 @@
-"""Distillation: a small network learns what a larger one says of every class.
+"""Knowledge distillation: a student network is trained on a teacher's class probabilities.
 
 Source: Hinton et al., "Distilling the Knowledge in a Neural Network", NeurIPS workshop 2014, arXiv 1503.02531.
 """
@@ -31,11 +31,11 @@ def distillation_loss(
     hard_labels : int64 (n,) classes or float (n, classes) probabilities, optional
         With them, the result is `weight` of the above and 1 - `weight` of the cross entropy with the labels at a
         temperature of 1.
-    weight : 0..1, of the teacher beside the labels; the paper found a high one best
+    weight : 0..1, of the teacher's term; the paper recommends a high one
 
     Returns
     -------
-    Tensor, a number
+    Tensor, scalar
 
     Raises
     ------

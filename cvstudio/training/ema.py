@@ -1,4 +1,4 @@
-"""The moving average of a network's weights, which is better than the weights of any one step.
+"""Exponential moving average of a network's weights.
 
 Sources: Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", SIAM J. Control Optim. 1992;
 Tarvainen and Valpola, "Mean teachers are better role models", NeurIPS 2017 (exponential, with a shorter memory first).
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class Ema:
-    """An average of parameters and buffers; `network` holds it, in evaluation mode.
+    """Moving average of parameters and buffers; `network` holds it, in evaluation mode.
 
-    At its n-th update, from 1, the past keeps a share of min(`decay`, (1 + n) / (10 + n)), so that the random start
-    is forgotten quickly. What is no floating-point number (a counter of batches) is taken over as it is.
+    The decay of the n-th update, from 1, is min(`decay`, (1 + n) / (10 + n)), so that the random initialisation is
+    forgotten quickly. Integer buffers (batch counters) are copied.
 
     Parameters
     ----------
     network : copied; it is not changed
-    decay : 0..1, the share that the past keeps in the long run
+    decay : 0..1, weight of the previous average in the long run
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -32,23 +32,23 @@ class Ema:
         self._updates = 0
 
     def update(self, network: nn.Module) -> None:
-        """Move the average towards `network`, which is of the same kind as the one that it began with."""
+        """Update the average with `network`, which has the architecture of the initial one."""
         import torch
 
         self._updates += 1
-        keep = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
         with torch.no_grad():
-            for mine, theirs in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
-                if mine.dtype.is_floating_point:
-                    mine.lerp_(theirs, 1 - keep)
+            for average, current in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
+                if average.dtype.is_floating_point:
+                    average.lerp_(current, 1 - decay)
                 else:
-                    mine.copy_(theirs)
+                    average.copy_(current)
 
     def state_dict(self) -> dict[str, Any]:
-        """The average and the number of updates; as with torch, the tensors are the living ones."""
+        """The average and the number of updates; as in torch, the tensors are references, not copies."""
         return {"network": self.network.state_dict(), "updates": self._updates}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state_dict` was taken."""
+        """Restore the state that `state_dict` returned."""
         self.network.load_state_dict(state["network"])
         self._updates = state["updates"]

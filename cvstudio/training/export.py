@@ -1,4 +1,4 @@
-"""What a finished run leaves behind: half-precision weights as safetensors, and the model's card."""
+"""Export of a finished run: half-precision weights as safetensors, and the model card."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from cvstudio.training.loop import CHECKPOINT
 def export(recipe: TrainingRecipe, task: TrainingTask, settings: Settings, folder: Path, progress: Progress) -> Path:
     """Write weights and card of a finished run into `folder` and return the card's path.
 
-    The weights are measured through the program's own model as they will lie there, before they take the place of
-    older ones: the card's figures are those of the very file, and what is stopped meanwhile changes nothing.
+    The written file itself is evaluated, as the program's own model, before it replaces an older one: the card's
+    figures are those of this file, and a cancelled export changes nothing.
 
     Raises
     ------
     UserError
-        The run is not finished, or nothing was measured in it.
+        The run is not finished, or it has no figures.
     OSError
-        The folder cannot be written to.
+        The folder is not writable.
     """
     from safetensors.torch import save_file
 
     from cvstudio.models import MODELS
     from cvstudio.weights.store import file_sha256
 
-    seconds = _finished(task, settings.folder)
+    seconds = _checked_duration_secs(task, settings.folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: _half(tensor) for name, tensor in task.tensors().items()}
-    tried = "" if settings.limit is None else f" (tried out with {settings.limit} pictures of each set)"
+    trial_note = "" if settings.limit is None else f" (tried out with {settings.limit} pictures of each set)"
     with atomic_path(folder / f"{recipe.model}.safetensors") as weights:
         save_file(tensors, weights)
-        # A private file is what safetensors makes; this one is to be read by everyone who may read the folder.
+        # safetensors makes a file that only its owner may read.
         weights.chmod(0o644)
-        measured = recipe.calibrate(settings.data, weights, progress)
-        figures = recipe.evaluate(settings.data, weights, measured, None, progress)
+        model_settings = recipe.calibrate(settings.data, weights, progress)
+        figures = recipe.evaluate(settings.data, weights, model_settings, None, progress)
         content = {
             "model": recipe.model,
-            "title": recipe.title + tried,
+            "title": recipe.title + trial_note,
             "recipe": recipe.key,
             "licence": recipe.licence,
             "non_commercial": recipe.non_commercial,
@@ -63,7 +63,7 @@ def export(recipe: TrainingRecipe, task: TrainingTask, settings: Settings, folde
             "figures": {name: round(value, 5) for name, value in figures.items()},
             "command": f"cvstudio evaluate {recipe.key}",
             "not_for": list(recipe.not_for),
-            "settings": dict(measured),
+            "settings": dict(model_settings),
         }
     card = folder / f"{recipe.model}.json"
     with atomic_path(card) as path:
@@ -71,14 +71,14 @@ def export(recipe: TrainingRecipe, task: TrainingTask, settings: Settings, folde
     return card
 
 
-def _finished(task: TrainingTask, folder: Path) -> float:
-    """Seconds that the run in `folder` took. Raises UserError where it is not finished or has no figures."""
+def _checked_duration_secs(task: TrainingTask, folder: Path) -> float:
+    """Duration of the run in `folder` in seconds. Raises UserError where it is not finished or has no figures."""
     import torch
 
     checkpoint = folder / CHECKPOINT
-    # mmap: of the tensors, which the task has already, nothing is read.
-    found = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True) if checkpoint.is_file() else {}
-    done, figures = found.get("epochs", 0), found.get("figures")
+    # With mmap the tensors, which the task has already, are not read.
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True) if checkpoint.is_file() else {}
+    done, figures = saved.get("epochs", 0), saved.get("figures")
     if done < task.epochs:
         raise UserError(
             f"Expected a finished run of {task.epochs} epochs in {folder}, but it has {done}; let the training go on "
@@ -89,11 +89,11 @@ def _finished(task: TrainingTask, folder: Path) -> float:
             f"Expected figures of the held-out part in the run in {folder}, but nothing was measured; train it anew "
             f"with the recipe's own number of epochs."
         )
-    return float(found["seconds"])
+    return float(saved["seconds"])
 
 
 def _date(checkpoint: Path) -> str:
-    """The day on which the last epoch ended."""
+    """Date of the last epoch's end, ISO 8601."""
     return datetime.datetime.fromtimestamp(checkpoint.stat().st_mtime, tz=datetime.UTC).date().isoformat()
 
 

@@ -1,4 +1,4 @@
-"""The run of a recipe: epochs, curves, a checkpoint after each, and going on where it stopped."""
+"""Training loop of a recipe: epochs, live curves, a checkpoint after each epoch, and resuming."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from cvstudio.training.base import Settings, TrainingTask
 
 CHECKPOINT = "checkpoint.pt"
 CURVES = "curves.jsonl"
-"""One line of JSON for each point: epoch (with its fraction), split ("train" or "held out"), seconds, figures."""
+"""JSON lines, one for each point: epoch (with its fraction), split ("train" or "held out"), time, figures."""
 
 POINT_SECS = 2.0
-"""Between two points of the live curves within an epoch."""
+"""Seconds between two points of the live curves within an epoch."""
 
 
 def train(
@@ -29,16 +29,16 @@ def train(
 ) -> dict[str, float]:
     """Run `task` to its last epoch and return the last figures of the held-out part.
 
-    What was done before in the same folder is not done again: the run goes on after the last whole epoch, with the
-    same result as if it had not been interrupted. `epoch_done` is told the number of epochs after each of them, when
-    its checkpoint and curves are on disk.
+    A run in the same folder is resumed after its last whole epoch, with the same result as if it had not been
+    interrupted. `epoch_done` is called with the number of epochs after each, once its checkpoint and curves are on
+    disk.
 
     Raises
     ------
     UserError
-        The data are not there, or the folder holds a run with another seed, of another recipe, or a damaged one.
+        The data are missing, or the folder holds a run with another seed, of another recipe, or a damaged one.
     Cancelled
-        `progress` was cancelled; what was trained up to the last epoch is kept.
+        `progress` was cancelled; the finished epochs are kept.
     """
     import torch
 
@@ -51,8 +51,8 @@ def train(
         try:
             task.load_state_dict(saved["task"])
             done, seconds, figures = saved["epochs"], saved["seconds"], saved["figures"]
-        except _UNFIT as error:
-            raise _unfit(folder / CHECKPOINT, error) from error
+        except _CHECKPOINT_ERRORS as error:
+            raise _checkpoint_error(folder / CHECKPOINT, error) from error
     curves = Curves(folder / CURVES, done)
     while done < task.epochs:
         began = time.monotonic()
@@ -61,10 +61,10 @@ def train(
         def report(values: Mapping[str, float], epoch: int = done) -> None:
             fraction = values.get("fraction", 0.0)
             numbers = {name: value for name, value in values.items() if name != "fraction"}
-            if fraction < 1:  # At the end of the epoch stand its means.
+            if fraction < 1:  # The epoch's last point is its means.
                 curves.add(epoch + fraction, "train", numbers, throttle=True)
-            told = ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
-            progress((epoch + fraction) / task.epochs, f"epoch {epoch + 1} of {task.epochs}: {told}")
+            figures_text = ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
+            progress((epoch + fraction) / task.epochs, f"epoch {epoch + 1} of {task.epochs}: {figures_text}")
 
         means = task.train_epoch(done, report, progress)
         curves.add(done + 1, "train", means)
@@ -82,7 +82,7 @@ def train(
     return figures
 
 
-_UNFIT = (
+_CHECKPOINT_ERRORS = (
     AssertionError,
     AttributeError,
     EOFError,
@@ -95,26 +95,26 @@ _UNFIT = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What torch and a task raise of a file that is damaged, or of another network."""
+"""Errors that torch and a task raise for a damaged checkpoint or one of another network."""
 
 
 def _read(path: Path, settings: Settings) -> dict[str, Any] | None:
-    """The checkpoint at `path`; None where there is none. Raises UserError: damaged, or of another seed."""
+    """Read the checkpoint at `path`; None where there is none. Raises UserError for a damaged one or another seed."""
     import torch
 
     if not path.is_file():
         return None
     try:
-        # torch itself does not notice a changed number.
+        # torch itself does not verify checksums.
         with zipfile.ZipFile(path) as archive:
-            changed = archive.testzip()
-        if changed is not None:
-            raise ValueError(changed)
-        # To the CPU: the task copies it to where its own tensors are, and an optimiser's counters belong here.
+            damaged_entry = archive.testzip()
+        if damaged_entry is not None:
+            raise ValueError(damaged_entry)
+        # To the CPU: the task copies tensors to its own device, and an optimiser's counters stay on the CPU.
         saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         seed = saved["seed"]
-    except _UNFIT as error:
-        raise _unfit(path, error) from error
+    except _CHECKPOINT_ERRORS as error:
+        raise _checkpoint_error(path, error) from error
     if seed != settings.seed:
         raise UserError(
             f"Expected the run in {path.parent} to have the seed {settings.seed}, but it has {seed}; choose another "
@@ -123,7 +123,7 @@ def _read(path: Path, settings: Settings) -> dict[str, Any] | None:
     return saved
 
 
-def _unfit(path: Path, error: Exception) -> UserError:
+def _checkpoint_error(path: Path, error: Exception) -> UserError:
     return UserError(
         f"Expected the checkpoint of this recipe in {path}, but it is damaged or of another one "
         f"({type(error).__name__}); remove it to begin anew, or choose another folder."
@@ -131,18 +131,18 @@ def _unfit(path: Path, error: Exception) -> UserError:
 
 
 class Curves:
-    """The file of the live curves; whoever watches reads the lines that are new."""
+    """Writer of the file of live curves, whose new lines others follow."""
 
     def __init__(self, path: Path, epochs_done: int) -> None:
         self._path = path
         self._last = 0.0
-        # Points of an epoch that was broken off are told again when it is run again.
-        kept = [line for line in read_curves(path) if line["epoch"] <= epochs_done]
+        # Points of an unfinished epoch are removed, as it is run again.
+        finished_lines = [line for line in read_curves(path) if line["epoch"] <= epochs_done]
         with atomic_path(path) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in finished_lines), encoding="utf-8")
 
     def add(self, epoch: float, split: str, figures: Mapping[str, float], *, throttle: bool = False) -> None:
-        """Append one point; with `throttle`, only where the last was `POINT_SECS` ago."""
+        """Append one point; with `throttle`, only if the last one is `POINT_SECS` old."""
         now = time.monotonic()
         if throttle and now - self._last < POINT_SECS:
             return
@@ -153,7 +153,7 @@ class Curves:
 
 
 def read_curves(path: Path) -> list[dict[str, Any]]:
-    """The points of a run so far; a line that is being written is left out."""
+    """Points of a run so far, without a line that is still being written."""
     if not path.is_file():
         return []
     points = []

@@ -1,4 +1,4 @@
-"""Pictures made of several: CutMix.
+"""CutMix augmentation of batches.
 
 Source: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features", ICCV 2019.
 """
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def cutmix_box(rng: np.random.Generator, width: int, height: int, alpha: float = 1.0) -> tuple[int, int, int, int]:
-    """x1, y1, x2, y2 of the part that another picture fills; its share of the area is 1 - Beta(alpha, alpha).
+    """Random box x1, y1, x2, y2 to replace; its fraction of the area is 1 - Beta(alpha, alpha) before clipping.
 
-    A box that reaches over the edge is cut off there, as in the paper (equation 2).
+    It is clipped to the picture, as in the paper (equation 2).
     """
     side = math.sqrt(1 - rng.beta(alpha, alpha))
     w, h = side * width, side * height
@@ -30,7 +30,7 @@ def cutmix_box(rng: np.random.Generator, width: int, height: int, alpha: float =
 def cutmix(
     rng: np.random.Generator, pictures: Tensor, targets: Tensor, alpha: float = 1.0
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Paste one box of each picture's partner into it.
+    """Replace one box of each picture by that of its partner.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def cutmix(
 
     Returns
     -------
-    pictures and targets, mixed by the area that was pasted, and the partners' order (n,)
+    mixed pictures, targets mixed by the pasted fraction of the area, and index of the partners int64 (n,)
     """
     import torch
 
@@ -48,5 +48,5 @@ def cutmix(
     x1, y1, x2, y2 = cutmix_box(rng, width, height, alpha)
     mixed = pictures.clone()
     mixed[:, y1:y2, x1:x2] = pictures[order, y1:y2, x1:x2]
-    share = (x2 - x1) * (y2 - y1) / (width * height)
-    return mixed, targets * (1 - share) + targets[order] * share, order
+    fraction = (x2 - x1) * (y2 - y1) / (width * height)
+    return mixed, targets * (1 - fraction) + targets[order] * fraction, order

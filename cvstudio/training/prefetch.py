@@ -1,4 +1,4 @@
-"""The next batches are made while the network learns from this one."""
+"""Preparation of the next batches in a thread, while the network is trained on this one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 def prefetch(items: Iterable[T], depth: int = 2) -> Generator[T]:
-    """`items` in their order, made on a thread of their own, at most `depth` ahead.
+    """Iterate over `items` in a separate thread, at most `depth` ahead, and yield them in order.
 
-    Who stops early closes the generator (or lets go of it), and the thread ends. What `items` raises is raised here.
+    Closing the generator ends the thread. Errors of `items` are raised here.
     """
     with concurrency.prefetch(items, depth=depth) as made:
         yield from made

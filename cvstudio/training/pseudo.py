@@ -1,4 +1,4 @@
-"""Pseudo-labels: what a network says with confidence stands in for the label that nobody gave.
+"""Pseudo-labels: confident predictions of a network, used as labels of unlabelled examples.
 
 Sources: Lee, "Pseudo-Label", ICML workshop 2013 (hard ones); Xie et al., "Self-training with Noisy Student improves
 ImageNet classification", CVPR 2020 (soft ones and balance, section 3.1).
@@ -20,12 +20,12 @@ from cvstudio.data.geometry import readonly
 
 @dataclass(frozen=True, eq=False)
 class PseudoLabels:
-    """What was chosen of the unlabelled examples, in their order.
+    """Selected examples with their pseudo-labels, in the order of the examples.
 
     Parameters
     ----------
-    rows : int64 (m,), of the examples, ascending; one that stands in for others of its class is there several times
-    targets : float32 (m, classes), probabilities; 1 and zeros where the labels are hard
+    rows : int64 (m,), indices of the examples, ascending; one repeated to balance the classes occurs several times
+    targets : float32 (m, classes), probabilities; one-hot where the labels are hard
     confidence : float32 (m,), 0..1, of the most probable class
     """
 
@@ -44,7 +44,7 @@ class PseudoLabels:
 
     @property
     def classes(self) -> NDArray[np.int64]:
-        """The most probable class (m,)."""
+        """The most probable class, int64 (m,)."""
         numbers: NDArray[np.int64] = self.targets.argmax(axis=1)
         return numbers
 
@@ -60,16 +60,16 @@ def select(
     per_class: int | None = None,
     balanced: bool = False,
 ) -> PseudoLabels:
-    """Take the examples whose most probable class has at least the probability `threshold`.
+    """Select the examples whose most probable class has at least the probability `threshold`.
 
     Parameters
     ----------
     probabilities : float (n, classes), 0..1, of each class for each unlabelled example
     threshold : 0..1
-    soft : the probabilities become the targets, in place of 1 for the most probable class
-    per_class : of each class at most so many, the most confident; of equals the first
-    balanced : a class that has fewer than `per_class` (where that is None: than the largest class) repeats its own,
-        the most confident first, until it has as many; a class with none stays without
+    soft : whether the targets are the probabilities, in place of one-hot
+    per_class : largest number of examples of each class, the most confident; of equal ones the first
+    balanced : whether a class with fewer than `per_class` examples (None: than the largest class) repeats them, the
+        most confident first, to that number; an empty class stays empty
 
     Raises
     ------
@@ -79,13 +79,13 @@ def select(
     confidence, classes = _most_probable(probabilities)
     if per_class is not None and per_class < 1:
         raise ValueError(f"Expected at least 1 of each class, but found {per_class}.")
-    # The most confident first; a stable order, so that of equals the first ones are taken.
+    # The most confident first; stable, so that the first of equal ones are taken.
     order = np.argsort(-confidence, kind="stable")
     order = order[confidence[order] >= threshold]
-    groups = [order[classes[order] == number] for number in range(probabilities.shape[1])]
+    groups = [order[classes[order] == class_index] for class_index in range(probabilities.shape[1])]
     size = max(map(len, groups), default=0) if per_class is None else per_class
-    taken = [np.resize(group, size) if balanced and len(group) else group[:size] for group in groups]
-    rows = np.sort(np.concatenate(taken)).astype(np.int64)
+    selected = [np.resize(group, size) if balanced and len(group) else group[:size] for group in groups]
+    rows = np.sort(np.concatenate(selected)).astype(np.int64)
     if soft:
         targets = probabilities[rows].astype(np.float32)
     else:
@@ -96,13 +96,13 @@ def select(
 
 @dataclass(frozen=True, eq=False)
 class Expectation:
-    """How good and how many the pseudo-labels of each threshold are to be expected, from labelled examples.
+    """Expected precision and coverage of pseudo-labels by threshold, measured on labelled examples.
 
     Parameters
     ----------
     thresholds : float64 (k,), ascending
-    precision : float64 (k,), the share that is right of those which a threshold lets through; NaN where it lets none
-    coverage : float64 (k,), the share of all that it lets through
+    precision : float64 (k,), 0..1, correct fraction of the selected examples; NaN where there are none
+    coverage : float64 (k,), 0..1, selected fraction of all examples
     """
 
     thresholds: NDArray[np.float64]
@@ -114,7 +114,7 @@ class Expectation:
             object.__setattr__(self, name, readonly(getattr(self, name)))
 
     def threshold_for(self, precision: float) -> float | None:
-        """The threshold of at least this `precision` that lets most through; None where there is none."""
+        """The threshold with the largest coverage whose precision is at least `precision`; None where there is none."""
         # NaN compares as false.
         good = np.flatnonzero(self.precision >= precision)
         return float(self.thresholds[good[0]]) if len(good) else None
@@ -126,7 +126,7 @@ def expectation(
     *,
     thresholds: Sequence[float] | NDArray[np.floating] | None = None,
 ) -> Expectation:
-    """Measure what `select` would let through on examples whose labels are known and were not trained on.
+    """Measure precision and coverage of `select` on labelled examples that were not used for training.
 
     Parameters
     ----------
@@ -144,17 +144,17 @@ def expectation(
         raise ValueError(f"Expected a label for each example, but found {len(labels)} for {len(confidence)}.")
     order = np.argsort(confidence, kind="stable")
     ascending = confidence[order]
-    cuts = np.unique(ascending if thresholds is None else np.asarray(thresholds, np.float64))
-    first = np.searchsorted(ascending, cuts, side="left")
-    passed = len(labels) - first
-    # Right ones from each place to the end.
-    right = np.append(np.cumsum((classes == labels)[order][::-1])[::-1], 0)[first]
-    precision = np.divide(right, passed, out=np.full(len(cuts), np.nan), where=passed > 0)
-    return Expectation(cuts.astype(np.float64), precision, passed / len(labels))
+    thresholds_used = np.unique(ascending if thresholds is None else np.asarray(thresholds, np.float64))
+    first_selected = np.searchsorted(ascending, thresholds_used, side="left")
+    n_selected = len(labels) - first_selected
+    # Correct ones from each index to the end.
+    n_correct = np.append(np.cumsum((classes == labels)[order][::-1])[::-1], 0)[first_selected]
+    precision = np.divide(n_correct, n_selected, out=np.full(len(thresholds_used), np.nan), where=n_selected > 0)
+    return Expectation(thresholds_used.astype(np.float64), precision, n_selected / len(labels))
 
 
 def _most_probable(probabilities: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
-    """Probability and number of each example's most probable class. Raises ValueError."""
+    """Probability and index of each example's most probable class, (n,) each. Raises ValueError."""
     if probabilities.ndim != 2 or not probabilities.shape[1]:
         raise ValueError(f"Expected probabilities (examples, classes), but found the shape {probabilities.shape}.")
     # Written so that NaN fails, too.

@@ -1,4 +1,4 @@
-"""The runs on this machine: where each lies, what it was started with, how far it is, and its curves."""
+"""Training runs on this machine: folder, start settings, progress and curves of each."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ TAIL_BYTES = 8192
 
 @dataclass(frozen=True)
 class RunStart:
-    """What a run was started with; another value makes another run.
+    """Settings that identify a run.
 
     Parameters
     ----------
     recipe : key of the recipe
-    seed : of everything that is drawn by chance
-    epochs : how many there will be
-    limit : pictures of each set at most; None takes all
+    seed : of all random numbers
+    epochs : total number of epochs
+    limit : largest number of pictures of each dataset; None takes all
     """
 
     recipe: str
@@ -40,7 +40,7 @@ class RunStart:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it lies on disk. `exported` is its model card where there is one; it is finished then."""
+    """A run on disk. `exported` is the path of its model card; None until it is finished and exported."""
 
     folder: Path
     start: RunStart
@@ -53,25 +53,25 @@ class Run:
 
 
 def runs_folder() -> Path:
-    """Where runs are kept: $CVSTUDIO_TRAINING, or a folder of the user's cache."""
-    given = os.environ.get("CVSTUDIO_TRAINING")
-    return Path(given) if given else Path("~/.cache/cvstudio-training").expanduser()
+    """Folder of all runs: $CVSTUDIO_TRAINING, or one in the user's cache."""
+    configured = os.environ.get("CVSTUDIO_TRAINING")
+    return Path(configured) if configured else Path("~/.cache/cvstudio-training").expanduser()
 
 
 def run_folder(recipe: str, *, seed: int = 0, epochs: int | None = None, limit: int | None = None) -> Path:
-    """The usual folder of a run: what was asked for beside the recipe is in its name, so that runs keep apart."""
-    asked = (("seed", seed or None), ("epochs", epochs), ("limit", limit))
-    return runs_folder() / "-".join([recipe, *(f"{name}-{value}" for name, value in asked if value is not None)])
+    """Default folder of a run; its name contains the settings, so that runs stay apart."""
+    settings = (("seed", seed or None), ("epochs", epochs), ("limit", limit))
+    return runs_folder() / "-".join([recipe, *(f"{name}-{value}" for name, value in settings if value is not None)])
 
 
 @contextmanager
 def claimed(folder: Path, start: RunStart) -> Iterator[None]:
-    """Keep `folder` for the run `start` while it trains, and write down there what it was started with.
+    """Lock `folder` for the run `start` while it trains, and store its settings there.
 
     Raises
     ------
     UserError
-        It holds another run, or one that is training just now.
+        The folder holds another run, or one that is training now.
     """
     from filelock import FileLock, Timeout
 
@@ -85,13 +85,13 @@ def claimed(folder: Path, start: RunStart) -> Iterator[None]:
             f"another seed or folder."
         ) from None
     try:
-        before = _read_start(folder)
-        if before is not None and before != start:
+        stored = _read_start(folder)
+        if stored is not None and stored != start:
             raise UserError(
-                f"Expected {folder} to be new or of this run ({_told(start)}), but it holds another ({_told(before)}); "
-                f"choose another folder with --run."
+                f"Expected {folder} to be new or of this run ({_settings_text(start)}), but it holds another "
+                f"({_settings_text(stored)}); choose another folder with --run."
             )
-        if before is None:
+        if stored is None:
             with atomic_path(folder / RUN) as path:
                 path.write_text(json.dumps(asdict(start)) + "\n", encoding="utf-8")
         yield
@@ -99,14 +99,14 @@ def claimed(folder: Path, start: RunStart) -> Iterator[None]:
         lock.release()
 
 
-def _told(start: RunStart) -> str:
+def _settings_text(start: RunStart) -> str:
     return ", ".join(f"{name} {value}" for name, value in asdict(start).items() if value is not None)
 
 
 def _read_start(folder: Path) -> RunStart | None:
     try:
-        found = json.loads((folder / RUN).read_text(encoding="utf-8"))
-        return RunStart(**{field.name: found[field.name] for field in fields(RunStart)})
+        content = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        return RunStart(**{field.name: content[field.name] for field in fields(RunStart)})
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -121,7 +121,7 @@ def read_run(folder: Path) -> Run | None:
 
 
 def _epochs_done(path: Path) -> int:
-    """Whole epochs that the end of a file of curves tells of."""
+    """Number of whole epochs, from the end of a file of curves."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - TAIL_BYTES))
@@ -136,17 +136,17 @@ def _epochs_done(path: Path) -> int:
 
 
 def _point(line: bytes) -> dict[str, Any] | None:
-    """A line of a file of curves; None where it is torn."""
+    """Parse a line of a file of curves; None for an incomplete one."""
     try:
         point = json.loads(line)
     except ValueError:
         return None
-    known = isinstance(point, dict) and isinstance(point.get("epoch"), int | float) and "split" in point
-    return point if known else None
+    is_point = isinstance(point, dict) and isinstance(point.get("epoch"), int | float) and "split" in point
+    return point if is_point else None
 
 
 def find_runs() -> tuple[Run, ...]:
-    """All runs in the usual place, the latest first."""
+    """All runs in the default folder, the latest first."""
     root = runs_folder()
     folders = [path for path in root.iterdir() if (path / RUN).is_file()] if root.is_dir() else []
     folders.sort(key=_changed, reverse=True)
@@ -162,14 +162,14 @@ def _changed(folder: Path) -> float:
 
 @dataclass(frozen=True)
 class Curve:
-    """One figure of one part of the data.
+    """Values of one figure on one split of the data.
 
     Parameters
     ----------
     split : "train" or "held out"
     name : of the figure
     live : (epoch with its fraction, value) of single steps, ascending; noisy
-    whole : (epoch, value) of whole epochs, ascending
+    whole : (epoch, mean value) of whole epochs, ascending
     """
 
     split: str
@@ -179,13 +179,13 @@ class Curve:
 
     @property
     def last(self) -> float:
-        """The newest value of a whole epoch, or of a step before the first one."""
+        """The latest value of a whole epoch; before the first one, of a step."""
         return (self.whole or self.live)[-1][1]
 
 
 @dataclass(frozen=True)
 class CurveGroup:
-    """Figures of one scale: they share a plot."""
+    """Curves with a common scale, which share a plot."""
 
     key: str
     title: str
@@ -193,7 +193,7 @@ class CurveGroup:
 
 
 def curves_of(points: Iterable[Mapping[str, Any]]) -> tuple[Curve, ...]:
-    """The curves that `points`, the lines of a run's file, draw; what is no finite number is left out."""
+    """Curves from `points`, the lines of a run's file; values that are not finite are left out."""
     live: dict[tuple[str, str], dict[float, float]] = {}
     whole: dict[tuple[str, str], dict[float, float]] = {}
     for point in points:
@@ -203,7 +203,7 @@ def curves_of(points: Iterable[Mapping[str, Any]]) -> tuple[Curve, ...]:
                 continue
             key = (str(point["split"]), name)
             steps, means = live.setdefault(key, {}), whole.setdefault(key, {})
-            # The rate has no mean over an epoch.
+            # The learning rate has no mean over an epoch.
             (means if epoch.is_integer() and name != "rate" else steps)[epoch] = float(value)
     return tuple(
         Curve(split, name, tuple(sorted(steps.items())), tuple(sorted(whole[split, name].items())))
@@ -212,11 +212,11 @@ def curves_of(points: Iterable[Mapping[str, Any]]) -> tuple[Curve, ...]:
 
 
 def curve_groups(curves: Iterable[Curve]) -> tuple[CurveGroup, ...]:
-    """Curves by plot: what is made small, what is measured on the held-out part, the learning rate."""
-    found = tuple(curves)
-    rate = tuple(curve for curve in found if curve.name == "rate")
-    held_out = tuple(curve for curve in found if curve.split == "held out")
-    loss = tuple(curve for curve in found if curve not in (*rate, *held_out))
+    """Curves grouped by plot: losses, figures of the held-out part, learning rate."""
+    all_curves = tuple(curves)
+    rate = tuple(curve for curve in all_curves if curve.name == "rate")
+    held_out = tuple(curve for curve in all_curves if curve.split == "held out")
+    loss = tuple(curve for curve in all_curves if curve not in (*rate, *held_out))
     groups = (
         CurveGroup("loss", "Loss", loss),
         CurveGroup("held out", "Held-out part", held_out),
@@ -226,7 +226,7 @@ def curve_groups(curves: Iterable[Curve]) -> tuple[CurveGroup, ...]:
 
 
 class CurveFollower:
-    """Reads what is new in the file of a run's curves; a line that is being written is left for the next time."""
+    """Incremental reader of a run's file of curves; an incomplete last line is read the next time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -235,21 +235,21 @@ class CurveFollower:
         self._last_line = b""
 
     def read(self) -> bool:
-        """Take in what is new; False where there is nothing. A file that was written anew is read anew."""
+        """Read new lines into `points`; False where there are none. A rewritten file is read from its start."""
         try:
             with self.path.open("rb") as file:
                 file.seek(self._offset - len(self._last_line))
-                anew = file.read(len(self._last_line)) != self._last_line
-                if anew:
+                is_rewritten = file.read(len(self._last_line)) != self._last_line
+                if is_rewritten:
                     file.seek(0)
                 content = file.read()
         except OSError:
             return False
-        if anew:
+        if is_rewritten:
             self.points, self._offset, self._last_line = [], 0, b""
         end = content.rfind(b"\n") + 1
         lines = content[:end].splitlines(keepends=True)
         self._offset += end
         self._last_line = lines[-1] if lines else self._last_line
         self.points += [point for point in map(_point, lines) if point is not None]
-        return anew or bool(lines)
+        return is_rewritten or bool(lines)

@@ -1,4 +1,4 @@
-"""Self-training: a teacher labels what nobody labelled, a student learns from all of it and becomes the teacher.
+"""Self-training: a teacher pseudo-labels unlabelled examples; the student trained on all becomes the next teacher.
 
 Sources: Lee, "Pseudo-Label", ICML workshop 2013; Xie et al., "Self-training with Noisy Student improves ImageNet
 classification", CVPR 2020 (algorithm 1).
@@ -23,25 +23,25 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.training.pseudo import PseudoLabels
 
 STATE = "self-training.json"
-"""Seed and finished rounds; the model of the last one lies beside it."""
+"""File with seed and finished rounds; the model of the last one is beside it."""
 
 Model = TypeVar("Model")
 
 
 @dataclass(frozen=True)
 class Learner(Generic[Model]):
-    """What the loop needs to know of a kind of model; the data are the learner's own.
+    """Operations of the self-training loop on one kind of model; the learner owns the data.
 
     Parameters
     ----------
     fit : callable (pseudo-labels or None, generator, progress) -> model
-        Trains a new model on the labelled examples and on those that the pseudo-labels name; None is the start, with
-        the labelled ones only. All that it draws by chance comes from the generator. This is where the noise belongs
-        (augmentation, dropout): the student has to say of a disturbed picture what the teacher said of a clean one.
+        Train a new model on the labelled and the pseudo-labelled examples; None for the first model, without
+        pseudo-labels. All random numbers come from the generator. The noise belongs here (augmentation, dropout): the
+        student must predict from a disturbed picture what the teacher predicts from a clean one.
     predict : callable (model, progress) -> float (n, classes)
         Probabilities of all unlabelled examples, without noise.
     save : callable (model, path)
-        Writes all that `predict` needs to exactly this path.
+        Write all that `predict` needs to exactly this path.
     load : callable (path) -> model
     """
 
@@ -53,7 +53,7 @@ class Learner(Generic[Model]):
 
 @dataclass(frozen=True)
 class Round:
-    """What one round came to: the pseudo-labels that it learnt from, and what `measure` said of its model."""
+    """Outcome of one round: number of pseudo-labels, and the figures of `measure`."""
 
     pseudo_labels: int
     figures: Mapping[str, float] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Round:
 
 @dataclass(frozen=True)
 class SelfTrained(Generic[Model]):
-    """The last student, and each round; the first is the start without pseudo-labels."""
+    """The last student and all rounds, the first of which is without pseudo-labels."""
 
     model: Model
     rounds: tuple[Round, ...]
@@ -79,18 +79,18 @@ def self_train(
 ) -> SelfTrained[Model]:
     """Train on the labels, then `rounds` times on labels and pseudo-labels.
 
-    A finished round is kept in `folder`, and the same call goes on behind it, with the same result as if it had not
-    been interrupted. Every round labels anew, so that an early mistake can be mended by a better teacher.
+    Finished rounds are kept in `folder`, and the same call resumes after them, with the same result as if it had not
+    been interrupted. Each round recomputes the pseudo-labels, so that a better teacher can correct early mistakes.
 
     Parameters
     ----------
-    learner : how a model is trained, asked and kept
-    select : callable, probabilities (n, classes) -> the pseudo-labels to learn from; `pseudo.select` with its options
-    rounds : students after the first model; a folder that has more already gives its last
-    seed : each round draws from a generator of its own
-    folder : of this run only; made where it is not there
-    progress : checked before each round and each labelling, and handed to the learner
-    measure : callable, model -> figures by name, on examples that have no part in the training
+    learner : how a model is trained, run and stored
+    select : callable (probabilities (n, classes)) -> pseudo-labels; `pseudo.select` with its options
+    rounds : number of students after the first model; a folder with more returns its last
+    seed : of the random numbers; each round has its own generator
+    folder : of this run only; created if missing
+    progress : checked before each round and each labelling, and passed to the learner
+    measure : callable (model) -> figures by name, on examples not used for training
 
     Raises
     ------
@@ -107,14 +107,14 @@ def self_train(
         pseudo = None
         if model is not None:
             progress(number / (rounds + 1), f"{name}: labelling")
-            pseudo = select(learner.predict(model, _Part(progress, number, rounds + 1, name)))
+            pseudo = select(learner.predict(model, _RoundProgress(progress, number, rounds + 1, name)))
         progress(number / (rounds + 1), f"{name}: {0 if pseudo is None else len(pseudo):,} pseudo-labels")
         rng = np.random.default_rng((seed, number))
-        student = learner.fit(pseudo, rng, _Part(progress, number, rounds + 1, name))
+        student = learner.fit(pseudo, rng, _RoundProgress(progress, number, rounds + 1, name))
         path = _model_path(folder, number)
         with atomic_path(path) as temporary:
             learner.save(student, temporary)
-        # Going on with what was read back, a run is the same whether it was interrupted or not.
+        # Continued with the model as stored, so that an interrupted run has the same result.
         model = learner.load(path)
         figures = dict(measure(model)) if measure is not None else {}
         done.append(Round(0 if pseudo is None else len(pseudo), figures))
@@ -130,7 +130,7 @@ def _model_path(folder: Path, number: int) -> Path:
 def _write(folder: Path, seed: int, done: list[Round]) -> None:
     with atomic_path(folder / STATE) as path:
         path.write_text(json.dumps({"seed": seed, "rounds": [asdict(entry) for entry in done]}), encoding="utf-8")
-    # Only now does nothing lead to the models before.
+    # Only now are the earlier models unreferenced.
     for older in folder.glob("model-*"):
         if older != _model_path(folder, len(done) - 1):
             older.unlink()
@@ -142,7 +142,7 @@ def _read(folder: Path, seed: int) -> list[Round]:
         return []
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        found, done = content["seed"], [Round(**entry) for entry in content["rounds"]]
+        stored_seed, done = content["seed"], [Round(**entry) for entry in content["rounds"]]
         if not _model_path(folder, len(done) - 1).is_file():
             raise ValueError(f"model-{len(done) - 1} is not there")
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -150,16 +150,16 @@ def _read(folder: Path, seed: int) -> list[Round]:
             f"Expected the finished rounds of a self-training in {path}, but they cannot be read "
             f"({type(error).__name__}: {error}); remove the folder to begin anew, or choose another one."
         ) from error
-    if found != seed:
+    if stored_seed != seed:
         raise UserError(
-            f"Expected the self-training in {folder} to have the seed {seed}, but it has {found}; choose another "
+            f"Expected the self-training in {folder} to have the seed {seed}, but it has {stored_seed}; choose another "
             f"folder or the same seed."
         )
     return done
 
 
-class _Part(Progress):
-    """The progress of one of several rounds, told as a part of the whole and stopped with it."""
+class _RoundProgress(Progress):
+    """Progress of one of several rounds, reported as a fraction of the whole and cancelled with it."""
 
     def __init__(self, whole: Progress, number: int, count: int, name: str) -> None:
         super().__init__(lambda fraction, message: whole((number + (fraction or 0)) / count, f"{name}: {message}"))

@@ -1,4 +1,4 @@
-"""The sets that the recipes read: pictures in memory, labels, and which part is held out."""
+"""Datasets of the recipes: pictures in memory, labels, and the held-out part."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.progress import Progress
 
 HELD_OUT = 10
-"""One picture of so many is never trained on: the last of every ten, by number."""
+"""The last of every `HELD_OUT` pictures, by number, is not used for training."""
 
 
 def require(data: Path, files: Sequence[str]) -> None:
-    """Raise UserError, naming what is missing, unless `files` are in the folder `data`."""
+    """Raise UserError, naming a missing file, unless `files` are in the folder `data`."""
     missing = [name for name in files if not (data / name).exists()]
     if missing:
         raise UserError(
@@ -30,7 +30,7 @@ def require(data: Path, files: Sequence[str]) -> None:
 
 
 def decode(content: bytes) -> NDArray[np.uint8]:
-    """uint8 RGB (h, w, 3) of an encoded picture. Raises UserError where it is damaged."""
+    """Decode a picture to uint8 RGB (h, w, 3). Raises UserError where it is damaged."""
     import cv2
 
     picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
@@ -43,8 +43,8 @@ def decode(content: bytes) -> NDArray[np.uint8]:
 class Classes:
     """Pictures with one class each.
 
-    pictures uint8 (n, 64, 64, 3); classes int64 (n,); numbers int64 (n,): of the picture within its class, by which
-    parts are held out.
+    pictures uint8 (n, 64, 64, 3); classes int64 (n,); numbers int64 (n,): of the picture within its class, which
+    determine the split.
     """
 
     pictures: NDArray[np.uint8]
@@ -54,19 +54,19 @@ class Classes:
 
     @property
     def held_out(self) -> NDArray[np.bool_]:
-        """The tenth that figures are measured on."""
+        """Mask of the tenth for evaluation."""
         mask: NDArray[np.bool_] = self.numbers % HELD_OUT == HELD_OUT - 1
         return mask
 
     @property
     def calibration(self) -> NDArray[np.bool_]:
-        """A twentieth that neither trains nor measures: temperature and threshold come from it."""
+        """Mask of the twentieth for calibration, used neither for training nor for evaluation."""
         mask: NDArray[np.bool_] = self.numbers % 20 == 4
         return mask
 
 
 def tiny_imagenet(data: Path, progress: Progress, *, limit: int | None = None) -> Classes:
-    """The classes of `tiny_imagenet`, at most `limit` pictures of each. Raises UserError."""
+    """Read the classes of `tiny_imagenet`, at most `limit` pictures of each. Raises UserError."""
     content = (data / "tiny_imagenet" / "classes.txt").read_text(encoding="utf-8")
     rows = [line.split("\t") for line in content.splitlines() if line]
     order = {wordnet: number for number, (wordnet, _) in enumerate(rows)}
@@ -78,29 +78,29 @@ def tiny_imagenet(data: Path, progress: Progress, *, limit: int | None = None) -
                 continue
             number = int(name.stem.rpartition("_")[2])
             progress.check()
-            packed = archive.extractfile(member)
-            assert packed is not None
-            pictures.append(decode(packed.read()))
+            file = archive.extractfile(member)
+            assert file is not None
+            pictures.append(decode(file.read()))
             classes.append(order[name.parent.name])
             numbers.append(number)
-    # The archive's order is nobody's choice; this one is the same for everyone.
+    # The archive's order is arbitrary; this one is reproducible.
     by_name = np.lexsort((numbers, classes))
     sorted_classes = np.array(classes, np.int64)[by_name]
-    # Numbers have gaps; the place within the class has none.
+    # The archive's numbers have gaps; the positions within a class have none.
     first = np.searchsorted(sorted_classes, np.arange(len(rows)))
-    places = np.arange(len(by_name)) - first[sorted_classes]
-    kept = places < (len(by_name) if limit is None else limit)
+    positions = np.arange(len(by_name)) - first[sorted_classes]
+    is_kept = positions < (len(by_name) if limit is None else limit)
     return Classes(
-        np.stack([pictures[row] for row in by_name[kept]]),
-        sorted_classes[kept],
-        places[kept],
+        np.stack([pictures[row] for row in by_name[is_kept]]),
+        sorted_classes[is_kept],
+        positions[is_kept],
         tuple(names.split(",")[0] for _, names in rows),
     )
 
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A photograph in memory; `number` is its place in its set, `index` its ImageNet class where it has one."""
+    """A photograph in memory; `number` is its position in its dataset, `index` its ImageNet class, -1 for none."""
 
     pixels: NDArray[np.uint8]
     number: int
@@ -109,10 +109,10 @@ class Photo:
 
 
 def photographs(paths: Sequence[Path], progress: Progress, *, long_side: int = 384) -> list[Photo]:
-    """`paths` decoded, those larger than `long_side` averaged down to it."""
+    """Decode photographs; those with a side longer than `long_side` pixels are averaged down to it."""
     import cv2
 
-    found = []
+    photos = []
     for number, path in enumerate(paths):
         progress.check()
         pixels = decode(path.read_bytes())
@@ -120,8 +120,8 @@ def photographs(paths: Sequence[Path], progress: Progress, *, long_side: int = 3
         if scale < 1:
             size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-        found.append(Photo(pixels, number, path.name))
-    return found
+        photos.append(Photo(pixels, number, path.name))
+    return photos
 
 
 def imagenet_samples(data: Path, progress: Progress) -> list[Photo]:
@@ -131,11 +131,11 @@ def imagenet_samples(data: Path, progress: Progress) -> list[Photo]:
 
 
 def voc5_split(data: Path) -> tuple[list[Path], list[Path]]:
-    """The pictures of `voc5` to train on, and the held-out tenth."""
+    """Paths of the pictures of `voc5`: the training part, and the held-out tenth."""
     paths = sorted((data / "voc5" / "images").glob("*.jpg"))
-    chosen = [number % HELD_OUT == HELD_OUT - 1 for number in range(len(paths))]
-    kept = [path for path, held_out in zip(paths, chosen, strict=True) if not held_out]
-    return kept, [path for path, held_out in zip(paths, chosen, strict=True) if held_out]
+    is_held_out = [number % HELD_OUT == HELD_OUT - 1 for number in range(len(paths))]
+    training_paths = [path for path, held_out in zip(paths, is_held_out, strict=True) if not held_out]
+    return training_paths, [path for path, held_out in zip(paths, is_held_out, strict=True) if held_out]
 
 
 def read_json(path: Path) -> Any:

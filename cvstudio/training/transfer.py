@@ -1,4 +1,4 @@
-"""Transfer learning: a trained network learns a new task, by its last layer or whole at two rates.
+"""Transfer learning: training of a new head only, or of the whole network with two learning rates.
 
 Source: Yosinski et al., "How transferable are features in deep neural networks?", NeurIPS 2014.
 """
@@ -14,37 +14,37 @@ if TYPE_CHECKING:
 
 
 def load_trunk(trunk: nn.Module, state_dict: Mapping[str, Tensor], *, prefix: str) -> None:
-    """Give `trunk` what the tensors of another network under the name `prefix` hold; the others are left aside.
+    """Load into `trunk` the tensors of another network under the name `prefix`; others are ignored.
 
     It is for the training lab, where a user's network starts from a trunk of this program; no recipe needs it yet.
 
     Parameters
     ----------
-    trunk : the part that both networks share
+    trunk : the module that both networks share
     state_dict : tensors of the other network by name, ``<prefix>.<name in the trunk>``
-    prefix : without the dot; "" where `state_dict` holds nothing but the trunk
+    prefix : without the dot; "" where `state_dict` is of the trunk alone
 
     Raises
     ------
     WeightsError
-        Nothing has that prefix, or names or shapes differ. `trunk` is unchanged.
+        No tensor has that prefix, or names or shapes differ. `trunk` is unchanged.
     """
     from cvstudio.foundation.errors import WeightsError
     from cvstudio.weights.checks import load_into
 
     start = f"{prefix}." if prefix else ""
-    found = {name.removeprefix(start): tensor for name, tensor in state_dict.items() if name.startswith(start)}
-    if not found:
+    trunk_tensors = {name.removeprefix(start): tensor for name, tensor in state_dict.items() if name.startswith(start)}
+    if not trunk_tensors:
         first = next(iter(state_dict), "no tensor at all")
         raise WeightsError(
             f"Expected tensors whose names begin with '{start}', but the checkpoint's {len(state_dict)} have none "
             f"(the first is {first}); choose a checkpoint of a network with the same trunk."
         )
-    load_into(trunk, found, f"the trunk under '{prefix}'")
+    load_into(trunk, trunk_tensors, f"the trunk under '{prefix}'")
 
 
 def freeze(network: nn.Module, *, except_: Sequence[str]) -> None:
-    """Only what lies under the names `except_` goes on learning; the rest stays to the bit.
+    """Freeze all parameters except those under the names `except_`.
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ def freeze(network: nn.Module, *, except_: Sequence[str]) -> None:
 
     Notes
     -----
-    Normalisation layers of the frozen part use and keep the statistics that they have, also after ``train()`` of the
-    whole network: with other statistics the frozen filters would not be what was learnt.
+    Normalisation layers of the frozen part use and keep their running statistics, also after ``train()`` of the whole
+    network, as the frozen filters were learnt with them.
     """
     from torch.nn.modules.batchnorm import _NormBase
 
@@ -69,7 +69,7 @@ def freeze(network: nn.Module, *, except_: Sequence[str]) -> None:
         learns = _is_under(name, except_)
         parameter.requires_grad_(learns)
         if not learns:
-            # An optimiser with momentum would go on with the last one.
+            # An optimiser with momentum would still apply the last gradient.
             parameter.grad = None
     for name, module in network.named_modules():
         if isinstance(module, _NormBase) and not _is_under(name, except_):
@@ -83,7 +83,7 @@ def _stay(module: nn.Module, mode: bool = True) -> nn.Module:
 
 
 def unfreeze(network: nn.Module) -> None:
-    """Undo `freeze`: everything learns again, and each normalisation layer is in the mode of the network."""
+    """Undo `freeze`: all parameters are trainable, and normalisation layers have the mode of the network."""
     for parameter in network.parameters():
         parameter.requires_grad_(True)
     for module in network.modules():
@@ -94,9 +94,9 @@ def unfreeze(network: nn.Module) -> None:
 def parameter_groups(
     network: nn.Module, head: Sequence[str], *, rate: float, trunk_rate: float, weight_decay: float
 ) -> list[dict[str, Any]]:
-    """Groups for a torch optimiser: the head learns at `rate`, everything else at `trunk_rate`.
+    """Parameter groups for a torch optimiser: the head at learning rate `rate`, the rest at `trunk_rate`.
 
-    Biases and the parameters of normalisation layers (all that have one axis) do not decay; frozen parameters are
+    Biases and parameters of normalisation layers (those with one axis) have no weight decay; frozen parameters are
     left out.
 
     Parameters
@@ -104,7 +104,7 @@ def parameter_groups(
     network : nn.Module
     head : names as in `freeze`; ("",) is the whole network
     rate, trunk_rate : learning rates
-    weight_decay : of everything that decays
+    weight_decay : of parameters with more than one axis
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What the user puts into the slots of analyses: each an undo step of the session."""
+"""Intents on the slots of analyses, each an undo step of the session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two layers against each other: which, how they are shown, and how far they agree."""
+"""Comparison of two layers: its sides, its layout and their agreement."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Comparing(QObject):
 
     Signals
     -------
-    changed : it began, ended, or is shown in another way
-    agreed : `agreement` is another
+    changed : it began, ended, or its layout changed
+    agreed : `agreement` has changed
     """
 
     changed = Signal()
@@ -179,7 +179,7 @@ class Comparing(QObject):
         """New results are on screen."""
         self._seen = shown
         if self._ids is not None:
-            self._judge()
+            self._compare()
 
     @property
     def shown(self) -> tuple[LayerOnScreen | None, LayerOnScreen | None]:
@@ -197,8 +197,8 @@ class Comparing(QObject):
         if sides is None:
             return {}
         names = [stage.name for stage in sides[side].spec.stages]
-        found = {name: self._pipeline.timings.get((sides[side].id, name)) for name in names}
-        return {name: timing.median_secs for name, timing in found.items() if timing is not None}
+        timings = {name: self._pipeline.timings.get((sides[side].id, name)) for name in names}
+        return {name: timing.median_secs for name, timing in timings.items() if timing is not None}
 
     def network_secs(self, side: int) -> float | None:
         """How long the network of one side took (median), or its slowest stage where there is none; None where the
@@ -214,15 +214,15 @@ class Comparing(QObject):
     def _forget(self) -> None:
         self._compared = (None, None)
         self.agreement = None
-        self._judge()
+        self._compare()
         self.agreed.emit()
 
-    def _judge(self) -> None:
-        """Compare the results on a worker, where both are there and another one than before."""
-        one, other = self.shown
-        if self._ids is None or one is None or other is None or one.stale or other.stale:
+    def _compare(self) -> None:
+        """Compare the results on a worker, where both are final and either has changed."""
+        left, right = self.shown
+        if self._ids is None or left is None or right is None or left.stale or right.stale:
             return
-        results = one.result, other.result
+        results = left.result, right.result
         if any(result is None for result in results) or all(
             new is old for new, old in zip(results, self._compared, strict=True)
         ):
@@ -241,11 +241,11 @@ class Comparing(QObject):
             self.agreed.emit()
 
     def _state_changed(self, new: State) -> None:
-        """What is not there any more, or not looked at, is not compared."""
+        """End the comparison where a side is removed, hidden, or neither side is the current layer."""
         if self._ids is None:
             return
-        there = {item.id for item in layers_on(new) if item.visible}
-        if set(self._ids) <= there and new.current in self._ids:
+        visible = {item.id for item in layers_on(new) if item.visible}
+        if set(self._ids) <= visible and new.current in self._ids:
             return
         self._ids = self._added = None
         self._forget()

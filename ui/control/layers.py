@@ -1,4 +1,4 @@
-"""What the user does with the stack of layers: each an undo step of the session."""
+"""Intents on the stack of layers, each an undo step of the session."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Layers(QObject):
         return [spec for spec in ANALYSES if spec.shows(media)] if media is not None else []
 
     def add(self, key: str) -> None:
-        """Lay an analysis on what is seen, and show its controls."""
+        """Add an analysis as the top layer, and show its controls."""
         title = self.tr("Add {layer}").format(layer=translated(ANALYSES[key].title))
         self._session.change(title, with_layer(self._session.state, ANALYSES[key], self._session.next_id))
 
     def duplicate(self, number: int) -> None:
-        """A copy right above, with the same model and values."""
+        """Add a copy right above the layer, with the same model and values."""
         self._session.change(self.tr("Duplicate layer"), with_copy(self._session.state, number, self._session.next_id))
 
     def remove(self, number: int) -> None:

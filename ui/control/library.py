@@ -1,4 +1,4 @@
-"""The open folders: their listings, the filter, the place in them, and the way from a name to the canvas.
+"""Open folders: listings, filter, current file, and showing of files on the canvas.
 
 Listings are outside of the session: what is on disk is nothing that undo could take back.
 """
@@ -81,9 +81,9 @@ class Library(QObject):
     Signals
     -------
     opened : paths that were opened, for the list of recent ones
-    rows_changed : what the list shows is another
-    place_changed : another file is the current one
-    listed : the current set was read to its end, whether something changed in it or not
+    rows_changed : the rows of the list have changed
+    place_changed : the current file has changed
+    listed : the listing of the current set is complete, whether it has changed or not
     notice : (level, text) for the user
     """
 
@@ -122,39 +122,39 @@ class Library(QObject):
             work = open_files(paths)
             self._pipeline.submit("probe", Job(("open", *paths), self.tr("Opening files"), work, keep_set))
 
-    def _put(self, found: Opened, *, keep_set: bool) -> None:
-        state = with_opened(self._session.state, found.media)
-        folders = [MediaSet(path) for path in found.folders]
+    def _add_opened(self, opened: Opened, *, keep_set: bool) -> None:
+        state = with_opened(self._session.state, opened.media)
+        folders = [MediaSet(path) for path in opened.folders]
         for media_set in folders:
             state = with_set(state, find_set(state, media_set.path) or media_set)
-        if found.media:
-            state = with_active(state, found.media[0], self._session.next_id)
-        names = [media.name for media in found.media] + [media_set.name for media_set in folders]
-        if found.media and not folders and not keep_set:
+        if opened.media:
+            state = with_active(state, opened.media[0], self._session.next_id)
+        names = [media.name for media in opened.media] + [media_set.name for media_set in folders]
+        if opened.media and not folders and not keep_set:
             # The open files are what is leafed through from here.
             state = dataclasses.replace(state, current_set=None)
         if names:
-            self._fresh = set() if found.media else {folders[-1].path}
+            self._fresh = set() if opened.media else {folders[-1].path}
             title = self.tr("Open {name}").format(name=names[0])
             self._session.change(title, state, merge=_merge(folders[-1].path) if folders else None)
-            self.opened.emit((*(media.path for media in found.media), *found.folders))
+            self.opened.emit((*(media.path for media in opened.media), *opened.folders))
             if folders and folders[-1].path in self._listings:
-                self._begin(folders[-1].path)
-        if found.errors:
-            self.notice.emit("error", self._grouped(found))
+                self._show_first(folders[-1].path)
+        if opened.errors:
+            self.notice.emit("error", self._error_text(opened))
 
-    def _grouped(self, found: Opened) -> str:
+    def _error_text(self, opened: Opened) -> str:
         """One sentence for all that could not be opened: fifty notices would hide what they say."""
-        first = translated(found.errors[0][1])
-        if len(found.errors) == 1:
+        first = translated(opened.errors[0][1])
+        if len(opened.errors) == 1:
             return first
-        names = ", ".join(path.name for path, _ in found.errors[:NAMED])
-        rest = len(found.errors) - NAMED
+        names = ", ".join(path.name for path, _ in opened.errors[:NAMED])
+        rest = len(opened.errors) - NAMED
         if rest > 0:
             names = self.tr("{names} and {count} more").format(names=names, count=rest)
-        total = len(found.errors) + len(found.media) + len(found.folders)
+        total = len(opened.errors) + len(opened.media) + len(opened.folders)
         text = self.tr("{count} of {total} files could not be opened: {names}. The first: {reason}")
-        return text.format(count=len(found.errors), total=total, names=names, reason=first)
+        return text.format(count=len(opened.errors), total=total, names=names, reason=first)
 
     def close_files(self, media: Sequence[Media]) -> None:
         """Take open files out of the session, in one step."""
@@ -267,32 +267,32 @@ class Library(QObject):
             self._make_rows()
         if listing.complete:
             self.listed.emit()
-        self._begin(listing.set.path)
+        self._show_first(listing.set.path)
 
-    def _begin(self, path: Path) -> None:
-        """A folder that the user has just opened shows its first file."""
+    def _show_first(self, path: Path) -> None:
+        """Show the first file of a folder that the user has just opened."""
         if path in self._fresh and self._rows:
             self._fresh.discard(path)
             self._submit(self._rows[0].name, merge=_merge(path))
 
-    def _unlisted(self, found: _Unlisted) -> None:
-        self._listings.pop(found.set.path, None)
-        self._errors[found.set.path] = translated(found.error)
-        if found.set == self.current:
-            self._watch((found.set.path.parent,))
+    def _unlisted(self, unlisted: _Unlisted) -> None:
+        self._listings.pop(unlisted.set.path, None)
+        self._errors[unlisted.set.path] = translated(unlisted.error)
+        if unlisted.set == self.current:
+            self._watch((unlisted.set.path.parent,))
             self._make_rows()
 
     def _watch(self, folders: Sequence[Path]) -> None:
-        wanted = [str(path) for path in folders if path.is_dir()]
+        folder_names = [str(path) for path in folders if path.is_dir()]
         if self._watcher is None:
-            if not wanted:
+            if not folder_names:
                 return
             self._watcher = QFileSystemWatcher(self)
             self._watcher.directoryChanged.connect(self._folder_changed)
         watched = set(self._watcher.directories())
-        if gone := list(watched - set(wanted)):
-            self._watcher.removePaths(gone)
-        if new := [path for path in wanted if path not in watched]:
+        if removed := list(watched - set(folder_names)):
+            self._watcher.removePaths(removed)
+        if new := [path for path in folder_names if path not in watched]:
             self._watcher.addPaths(new)
 
     def _folder_changed(self, path: str) -> None:
@@ -335,10 +335,10 @@ class Library(QObject):
         row, count = self.place
         if not count:
             return
-        wanted = self._beside(rows) if row is None else row + rows
-        wanted = min(max(wanted, 0), count - 1)
-        if wanted != row:
-            self.go(wanted)
+        target = self._beside(rows) if row is None else row + rows
+        target = min(max(target, 0), count - 1)
+        if target != row:
+            self.go(target)
 
     def _beside(self, rows: int) -> int:
         """The row beside a file that is gone or filtered out."""
@@ -361,19 +361,19 @@ class Library(QObject):
         self._pipeline.submit("probe", Job("browse", "", _recognise(media_set, name), merge))
         self.place_changed.emit()
 
-    def _arrived(self, found: _Browsed, merge: str) -> None:
+    def _arrived(self, browsed: _Browsed, merge: str) -> None:
         state = self._session.state
-        if self.current is None or self.current.path != found.set.path:
+        if self.current is None or self.current.path != browsed.set.path:
             return  # somebody went elsewhere meanwhile: nothing may take the place of what is shown there
-        if found.media is None:
+        if browsed.media is None:
             # While somebody leafs on, what was passed needs no word; the list marks what cannot be read.
-            if found.name == self._place:
-                self.notice.emit("warning", translated(found.error))
+            if browsed.name == self._place:
+                self.notice.emit("warning", translated(browsed.error))
             return
         self._arriving = True
         try:
-            state = with_browsed(state, found.media, self._session.next_id)
-            self._session.change(self.tr("Show {name}").format(name=found.media.name), state, merge=merge)
+            state = with_browsed(state, browsed.media, self._session.next_id)
+            self._session.change(self.tr("Show {name}").format(name=browsed.media.name), state, merge=merge)
         finally:
             self._arriving = False
 
@@ -388,7 +388,7 @@ class Library(QObject):
         elif isinstance(value, _Browsed):
             self._arrived(value, event.job.tag)
         elif isinstance(value, Opened):
-            self._put(value, keep_set=bool(event.job.tag))
+            self._add_opened(value, keep_set=bool(event.job.tag))
         elif isinstance(value, _Unlisted):
             self._unlisted(value)
 

@@ -1,4 +1,4 @@
-"""Brings what `resolve` finds missing: decodes, loads and runs stages on the lanes, and resolves again."""
+"""Pipeline: runs the stages that `resolve` finds missing on the lanes: decodes, loads networks, fills the cache."""
 
 from __future__ import annotations
 
@@ -206,8 +206,8 @@ class Pipeline(QObject):
         if layer.request is None or layer.next_stage is None:
             return None
         if layer.upstream:
-            found = (self.error_of(before) for before in layer.upstream)
-            return next((error for error in found if error is not None), None)
+            errors = (self.error_of(before) for before in layer.upstream)
+            return next((error for error in errors if error is not None), None)
         return self._failed.get(stage_keys(layer.request)[layer.next_stage])
 
     def run_inline(self, layer: CanvasLayer) -> bool:
@@ -217,18 +217,18 @@ class Pipeline(QObject):
         if request is None or layer.next_stage is None:
             return False
         if layer.upstream:
-            ran_before = [self.run_inline(before) for before in layer.upstream]
+            ran_before = [self.run_inline(previous) for previous in layer.upstream]
             return any(ran_before)
         keys = stage_keys(request)
         ran = False
         for index in range(layer.next_stage, len(keys)):
             if request.stages[index].where != "main" or keys[index] in self._failed:
                 break
-            before = self.cache.get(keys[index - 1])
-            if before is None:
+            previous = self.cache.get(keys[index - 1])
+            if previous is None:
                 break
             try:
-                inputs = stage_inputs(request, index, before.value, Providers(services=self.services))
+                inputs = stage_inputs(request, index, previous.value, Providers(services=self.services))
                 work = run_stage(request, index, inputs, self.cache, Progress())
                 for _ in self.timings.timed((layer.instance.id, request.stages[index].name), work):
                     ran = True
@@ -321,8 +321,8 @@ class Pipeline(QObject):
         It has to be there already: two lanes would wait for its loading, and its device is known without torch.
         """
         model = instance.model_spec
-        there = model is not None and self.host.has(model, instance.weights)
-        return frames_at_once(model, self.host, streams=2) if there else 1
+        loaded = model is not None and self.host.has(model, instance.weights)
+        return frames_at_once(model, self.host, streams=2) if loaded else 1
 
     @staticmethod
     def _long(layer: CanvasLayer) -> bool:

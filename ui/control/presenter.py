@@ -1,4 +1,4 @@
-"""From the state to the screen: resolves, runs what may run at once, asks for the rest, and publishes what there is."""
+"""From state to screen: resolves, runs "main" stages, requests the others, and publishes the newest results."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ class Presenter(QObject):
             # An old result may stay only on the very picture and of the very model that made it.
             origin = (layer.request.sources, layer.request.network) if layer.request else None
             if result is None and error is None and origin is not None:
-                kept_origin, kept = self._last.get(layer.instance.id, (None, None))
-                result = kept if kept_origin == origin else None
+                last_origin, last_result = self._last.get(layer.instance.id, (None, None))
+                result = last_result if last_origin == origin else None
             elif result is not None and layer.next_stage is None:
                 result = self._in_order(layer, result)
             if result is not None:

@@ -1,4 +1,4 @@
-"""Following every frame of a video in the background."""
+"""Tracking of all frames of a video in the background."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from cvstudio.foundation.lanes import Work
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.runtime.precision import Precision, RequestedPrecision
 
-TELL_SECS = 1.0
-"""Between two looks at how far it is."""
+OUTPUT_SECS = 1.0
+"""Seconds between two partial outputs."""
 CACHE_BYTES = 64 << 20
 
 
@@ -42,14 +42,14 @@ def follow_all(
         from cvstudio.running.runner import Runner
 
         followed = Followed(keep=1)
-        told = time.monotonic()
+        last_output = time.monotonic()
         # A cache of its own: every frame of a video would push out what is on screen.
         cache = Cache(budget_bytes=CACHE_BYTES)
         with Runner(device=device, precision=precision, precisions=precisions, cache=cache) as runner:
             for _ in runner.frames(instance, progress, followed=followed):
                 progress.check()
-                if time.monotonic() - told > TELL_SECS:
-                    told = time.monotonic()
+                if time.monotonic() - last_output > OUTPUT_SECS:
+                    last_output = time.monotonic()
                     yield _so_far(followed.all())
             yield _so_far(followed.all())
 

@@ -1,4 +1,4 @@
-"""Networks answer at once; how they compute quickest is found out while nobody waits for them."""
+"""Tuning of networks in the background: finds their fastest precision while the program is idle."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ui.control.pipeline import Pipeline
 
 OWNER = LANE = "measuring"
 IDLE_MS = 2000
-"""What was just looked at is rarely the last for some seconds: a change may follow."""
+"""Idle time before tuning begins: another change often follows within seconds."""
 
 
 class Measuring(QObject):
-    """Measures, one after the other, the networks of which the host does not know their quickest way."""
+    """Measures untuned networks of the host, one after the other."""
 
     def __init__(self, pipeline: Pipeline, busy: Callable[[], bool], parent: QObject) -> None:
         super().__init__(parent)
@@ -29,7 +29,7 @@ class Measuring(QObject):
         self._closed = False
         self._running: tuple[ModelSpec, Path | None] | None = None
         self._soon = QTimer(self, interval=IDLE_MS, singleShot=True)
-        self._soon.timeout.connect(self._look)
+        self._soon.timeout.connect(self._start_next)
         pipeline.job_event.connect(self._event)
 
     def close(self) -> None:
@@ -52,7 +52,7 @@ class Measuring(QObject):
             if self._pipeline.host.untuned:
                 self._soon.start()
 
-    def _look(self) -> None:
+    def _start_next(self) -> None:
         host = self._pipeline.host
         if self._running is not None or not host.untuned:
             return

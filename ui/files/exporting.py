@@ -182,20 +182,20 @@ class Exporting(QObject):
             return
         if isinstance(event.value, tuple):
             path, summary = event.value
-            self._say_batch(path, summary)
+            self._report_batch(path, summary)
         else:
             path = event.value
-            self._say("info", self.tr("Saved {name} and its recipe.").format(name=path.name), path.parent)
+            self._notify("info", self.tr("Saved {name} and its recipe.").format(name=path.name), path.parent)
         self.written.append(path)
 
-    def _say_batch(self, folder: Path, summary: Summary) -> None:
+    def _report_batch(self, folder: Path, summary: Summary) -> None:
         if summary.failed:
             text = self.tr("{done} files are exported, {failed} failed; batch-report.csv in the folder says why.")
-            self._say("warning", text.format(done=summary.done, failed=summary.failed), folder)
+            self._notify("warning", text.format(done=summary.done, failed=summary.failed), folder)
         else:
-            self._say("info", self.tr("{done} files are exported.").format(done=summary.done), folder)
+            self._notify("info", self.tr("{done} files are exported.").format(done=summary.done), folder)
 
-    def _say(self, level: str, text: str, folder: Path) -> None:
+    def _notify(self, level: str, text: str, folder: Path) -> None:
         def show() -> None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 

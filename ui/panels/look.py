@@ -1,4 +1,4 @@
-"""The look panel: how results are drawn, on screen and in files."""
+"""The look panel: drawing options of results, on screen and in files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ui.widgets.param_form import ParamForm
 
 
 class LookPanel(QScrollArea):
-    """A control for everything that `Look` declares."""
+    """A form of the fields of `Look`."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class LookPanel(QScrollArea):
     def _show(self) -> None:
         from cvstudio.draw import Look
 
-        # The exposure has a place on the canvas, where there is light to be exposed.
+        # The exposure has a bar of its own on the canvas, for pictures in linear light.
         fields = tuple(field for field in fields_of(Look) if field.name != "exposure")
         self.form.set_fields(fields, values_of(self._controller.look()))
 

@@ -1,4 +1,4 @@
-"""A box, a polygon or strokes over the canvas, edited with mouse and keys."""
+"""Editor of a box, a polygon or strokes over the canvas, with mouse and keys."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ui.views.canvas import Canvas
 from ui.views.shape_tools import BoxTool, PolygonTool, ShapeTool, StrokesTool
 
 REACH_PX = 9.0
-"""How far from a handle it can be taken hold of, in pixels of the widget."""
+"""Radius around a handle within which a press grabs it, in widget pixels."""
 HANDLE_PX = 4.5
 SHADE = QColor(16, 18, 22, 190)
 BRIGHT = QColor(255, 255, 255)
 HINT_MARGIN = 12
 FAR_STEP = 10.0
-"""What an arrow with Shift moves by, in image pixels."""
+"""Step of an arrow key with Shift, in image pixels."""
 
 ARROWS = {
     Qt.Key.Key_Left: (-1.0, 0.0),
@@ -40,23 +40,23 @@ SIDES = (
     Qt.CursorShape.SizeBDiagCursor,
     Qt.CursorShape.SizeHorCursor,
 )
-"""Of the handles of a box, from the top left clockwise; the other four are the same again."""
+"""Cursors of the first four handles of a box, from the top left clockwise; the other four have the same again."""
 
 
 class ShapeEditor(QWidget):
-    """As large as the canvas and transparent but for the shape; what it does not take goes to the canvas.
+    """Transparent widget over the canvas that paints and edits a shape; other events go on to the canvas.
 
     Signals
     -------
-    edited : value; the user changed it, and more may follow until `released`
+    edited : value; the user changed it, and more edits may follow until `released`
     released : the drag or the key press has ended
-    dropped : the drag was called off
-    closed : the user puts the tool away
+    dropped : the drag was cancelled
+    closed : the user ended the tool
 
     Attributes
     ----------
-    tool : None while there is nothing to edit
-    painted : False where the canvas is copied without it
+    tool : None while no shape is edited
+    painted : False while the canvas is grabbed without the shape
     """
 
     edited = Signal(object)
@@ -76,13 +76,13 @@ class ShapeEditor(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Shape on the picture"))
         self.hide()
-        # The buttons over the picture stay over the shape, too.
+        # Below the canvas's bars.
         self.lower()
         canvas.view_changed.connect(self.update)
         canvas.installEventFilter(self)
 
     def begin(self, tool: ShapeTool) -> None:
-        """Edit with `tool`, in place of any before."""
+        """Start editing with `tool`, in place of a previous one."""
         self.tool = tool
         self._cursor = None
         self.setGeometry(self._canvas.rect())
@@ -92,7 +92,7 @@ class ShapeEditor(QWidget):
         self.update()
 
     def end(self) -> None:
-        """Put the tool away."""
+        """End the tool."""
         focused = self.hasFocus()
         self.tool = None
         self.hide()
@@ -100,7 +100,7 @@ class ShapeEditor(QWidget):
             self._canvas.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def set_value(self, value: object) -> None:
-        """Show a value from outside; never emits."""
+        """Set the value by the program; never emits. Ignored during a drag."""
         if self.tool is not None and not self.tool.dragging:
             self.tool.set_value(value)
             self.update()
@@ -112,52 +112,52 @@ class ShapeEditor(QWidget):
 
     # Mouse ----------------------------------------------------------------------------------------------------------
 
-    def _place(self, event: QMouseEvent) -> Point | None:
+    def _image_point(self, event: QMouseEvent) -> Point | None:
         return self._canvas.image_position(event.position())
 
     @property
     def reach(self) -> float:
-        """How far from a handle it can be taken hold of, in image pixels."""
+        """Radius around a handle within which a press grabs it, in image pixels."""
         return REACH_PX * self.devicePixelRatioF() / self._canvas.view().scale
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        place = self._place(event)
+        point = self._image_point(event)
         tool = self.tool
-        if tool is None or place is None or event.button() != Qt.MouseButton.LeftButton or self._canvas.space_held:
+        if tool is None or point is None or event.button() != Qt.MouseButton.LeftButton or self._canvas.space_held:
             event.ignore()
             return
-        before = tool.value
-        tool.press(place, self.reach, erase=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
-        self._tell(before)
+        old_value = tool.value
+        tool.press(point, self.reach, erase=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+        self._emit_change(old_value)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        place, tool = self._place(event), self.tool
-        self._cursor = place
-        if tool is not None and place is not None and tool.dragging:
-            before = tool.value
-            tool.drag(place, self.reach)
-            self._tell(before)
+        point, tool = self._image_point(event), self.tool
+        self._cursor = point
+        if tool is not None and point is not None and tool.dragging:
+            old_value = tool.value
+            tool.drag(point, self.reach)
+            self._emit_change(old_value)
         else:
             self._show_cursor()
             self.update()
-            event.ignore()  # the canvas tells what is under the cursor
+            event.ignore()  # the canvas handles hovering
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         tool = self.tool
         if tool is None or not tool.dragging or event.button() != Qt.MouseButton.LeftButton:
             event.ignore()
             return
-        before = tool.value
+        old_value = tool.value
         tool.release()
-        self._tell(before)
+        self._emit_change(old_value)
         self.released.emit()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         tool = self.tool
         if isinstance(tool, PolygonTool) and tool.draft and event.button() == Qt.MouseButton.LeftButton:
-            self._act(tool.finish)
+            self._edit_once(tool.finish)
         else:
-            # Two quick strokes are two strokes.
+            # A double-click draws two strokes.
             self.mousePressEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:
@@ -165,22 +165,22 @@ class ShapeEditor(QWidget):
         self.update()
 
     def _show_cursor(self) -> None:
-        tool, place = self.tool, self._cursor
+        tool, point = self.tool, self._cursor
         if self._canvas.space_held:
             self.unsetCursor()
             return
         shape = Qt.CursorShape.CrossCursor
-        if tool is not None and place is not None and not isinstance(tool, StrokesTool):
-            handle = tool.handle_at(place, self.reach)
+        if tool is not None and point is not None and not isinstance(tool, StrokesTool):
+            handle = tool.handle_at(point, self.reach)
             if handle is not None:
                 shape = SIDES[handle.number % 4] if isinstance(tool, BoxTool) else Qt.CursorShape.PointingHandCursor
-            elif tool.covers(place):
+            elif tool.covers(point):
                 shape = Qt.CursorShape.SizeAllCursor
         self.setCursor(shape)
 
-    def _tell(self, before: object) -> None:
+    def _emit_change(self, old_value: object) -> None:
         self.update()
-        if self.tool is not None and self.tool.value != before:
+        if self.tool is not None and self.tool.value != old_value:
             self.edited.emit(self.tool.value)
 
     # Keyboard -------------------------------------------------------------------------------------------------------
@@ -188,12 +188,12 @@ class ShapeEditor(QWidget):
     def event(self, event: QEvent) -> bool:
         return (self.tool is not None and claims(event, KEYS)) or super().event(event)
 
-    def _act(self, action: Callable[[], object]) -> None:
-        """Do something that is one step by itself."""
+    def _edit_once(self, action: Callable[[], object]) -> None:
+        """Run `action` as an edit of its own: emit `edited` if the value has changed, and `released`."""
         if self.tool is not None:
-            before = self.tool.value
+            old_value = self.tool.value
             action()
-            self._tell(before)
+            self._emit_change(old_value)
             self.released.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -207,21 +207,21 @@ class ShapeEditor(QWidget):
         elif key in ARROWS:
             step = FAR_STEP if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1.0
             dx, dy = ARROWS[key]
-            before = tool.value
+            old_value = tool.value
             self._nudging = True
             tool.nudge(dx * step, dy * step)
-            self._tell(before)
+            self._emit_change(old_value)
         elif key in REMOVE:
-            self._act(tool.delete)
+            self._edit_once(tool.delete)
         elif key in FINISH:
             if isinstance(tool, PolygonTool) and tool.draft:
-                self._act(tool.finish)
+                self._edit_once(tool.finish)
             else:
                 self.closed.emit()
         elif isinstance(tool, StrokesTool) and key in DIGITS:
-            self._act(lambda: tool.choose_label(DIGITS[key]))
+            self._edit_once(lambda: tool.choose_label(DIGITS[key]))
         elif isinstance(tool, StrokesTool) and key in WIDTHS:
-            self._act(lambda: tool.change_width(thicker=WIDTHS[key]))
+            self._edit_once(lambda: tool.change_width(thicker=WIDTHS[key]))
         else:
             event.ignore()
 
@@ -266,7 +266,7 @@ class ShapeEditor(QWidget):
     def _outline(self, painter: QPainter, points: Sequence[Point], *, closed: bool) -> None:
         line = self._points(points)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        # Light within dark is seen on every picture.
+        # A light line on a wider dark one is visible on any picture.
         for colour, width in ((SHADE, 3.5), (BRIGHT, 1.5)):
             painter.setPen(QPen(colour, width))
             if closed:
@@ -291,8 +291,8 @@ class ShapeEditor(QWidget):
             colour = QColor(*class_colour(stroke.label)) if stroke.label else theme.colour("accent")
             colour.setAlphaF(0.75)
             edge = BRIGHT if number == tool.selected else SHADE
-            for each, wide in ((edge, width + 2), (colour, width)):
-                painter.setPen(QPen(each, wide, c=Qt.PenCapStyle.RoundCap, j=Qt.PenJoinStyle.RoundJoin))
+            for line_colour, line_width in ((edge, width + 2), (colour, width)):
+                painter.setPen(QPen(line_colour, line_width, c=Qt.PenCapStyle.RoundCap, j=Qt.PenJoinStyle.RoundJoin))
                 if len(stroke.points) == 1:
                     painter.drawPoint(line.first())
                 else:
@@ -301,18 +301,18 @@ class ShapeEditor(QWidget):
     def _paint_handles(self, painter: QPainter, tool: ShapeTool) -> None:
         near = tool.handle_at(self._cursor, self.reach) if self._cursor is not None else None
         for handle in tool.handles():
-            place = self._canvas.widget_position(*handle.place)
-            chosen = handle.number == tool.selected and not handle.adds
+            centre = self._canvas.widget_position(*handle.place)
+            selected = handle.number == tool.selected and not handle.adds
             radius = HANDLE_PX * (0.65 if handle.adds else 1.25 if handle == near else 1.0)
             painter.setPen(QPen(SHADE, 1.5))
-            painter.setBrush(theme.colour("accent") if chosen else BRIGHT)
+            painter.setBrush(theme.colour("accent") if selected else BRIGHT)
             if isinstance(tool, BoxTool):
-                painter.drawRect(QRectF(place - QPointF(radius, radius), place + QPointF(radius, radius)))
+                painter.drawRect(QRectF(centre - QPointF(radius, radius), centre + QPointF(radius, radius)))
             else:
-                painter.drawEllipse(place, radius, radius)
+                painter.drawEllipse(centre, radius, radius)
 
     def hint(self) -> str:
-        """What can be done, in one line."""
+        """The mouse and key actions of the tool, on one line."""
         tool = self.tool
         if isinstance(tool, BoxTool):
             if tool.value is None:
@@ -335,8 +335,8 @@ class ShapeEditor(QWidget):
     def _paint_hint(self, painter: QPainter, tool: ShapeTool) -> None:
         if tool.dragging:
             return
-        room = self.width() - 2 * HINT_MARGIN - 20
-        text = painter.fontMetrics().elidedText(self.hint(), Qt.TextElideMode.ElideRight, room)
+        text_width = self.width() - 2 * HINT_MARGIN - 20
+        text = painter.fontMetrics().elidedText(self.hint(), Qt.TextElideMode.ElideRight, text_width)
         size = painter.fontMetrics().size(0, text)
         plate = QRectF((self.width() - size.width()) / 2 - 10, HINT_MARGIN, size.width() + 20, size.height() + 8)
         painter.setPen(Qt.PenStyle.NoPen)

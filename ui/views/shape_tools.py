@@ -1,4 +1,4 @@
-"""What the mouse and keys do to a box, a polygon or strokes: plain numbers in image pixels, without Qt."""
+"""Tools that edit a box, a polygon or strokes by mouse and keys: plain numbers in image pixels, without Qt."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from cvstudio.foundation.shapes import (
 )
 
 LEAST_SIDE = 1.0
-"""Of a box, in image pixels: what is smaller was a click."""
+"""Minimum side of a box in image pixels: a smaller drag counts as a click."""
 THICKER = 1.25
 
 
 @dataclass(frozen=True)
 class Handle:
-    """A place that can be taken hold of: `number` is its name for the tool; `adds` a corner where there is none yet."""
+    """Draggable point of a shape: `number` identifies it in its tool; where `adds`, dragging it inserts a corner."""
 
     number: int
     place: Point
@@ -42,22 +42,22 @@ class Handle:
 
 
 def _nearest(handles: Sequence[Handle], at: Point, reach: float) -> Handle | None:
-    # What is there comes before what would be added.
+    # Existing corners take precedence over those that would be inserted.
     near = [handle for handle in handles if math.dist(handle.place, at) <= reach]
     return min(near, key=lambda handle: (handle.adds, math.dist(handle.place, at)), default=None)
 
 
 class ShapeTool(ABC):
-    """One shape while it is edited.
+    """Base class of the editing state of one shape.
 
-    Places are in image pixels, and `reach` is how far from a handle it can be taken hold of. What is drawn stays on
-    the picture, of `size`; a value from elsewhere may lie beside it.
+    Points are in image pixels, and `reach` is the radius around a handle within which a press grabs it. Drawn points
+    are clipped to the picture, of `size`; a value set by the program may exceed it.
 
     Attributes
     ----------
-    value : of the parameter, always an allowed one
+    value : of the parameter, always a valid one
     selected : number of the handle, or of the stroke, that keys act on
-    dragging : whether something is held
+    dragging : whether a drag is in progress
     """
 
     def __init__(self, value: Any, size: Size) -> None:
@@ -70,28 +70,28 @@ class ShapeTool(ABC):
         self._before: Any = None
 
     def set_value(self, value: Any) -> None:
-        """Another value came from outside, such as by undo."""
+        """Set the value by the program, such as by undo."""
         if value != self.value:
             self.value = value
             self.selected = None
 
     def handles(self) -> tuple[Handle, ...]:
-        """What can be taken hold of."""
+        """The draggable points."""
         return ()
 
     def handle_at(self, at: Point, reach: float) -> Handle | None:
-        """The handle that a press at a place takes hold of."""
+        """The handle that a press at `at` grabs, or None."""
         return _nearest(self.handles(), at, reach)
 
     def covers(self, at: Point) -> bool:
-        """Whether a drag that begins at a place moves the shape as a whole."""
+        """Whether a drag that begins at `at` moves the whole shape."""
         return False
 
     def on_picture(self, at: Point) -> Point:
         return min(max(at[0], 0.0), float(self.size.width)), min(max(at[1], 0.0), float(self.size.height))
 
     def press(self, at: Point, reach: float, *, erase: bool = False) -> None:
-        """The button went down."""
+        """Handle a press of the mouse button."""
         self.dragging = True
         self._start = at
         self._before = self.value
@@ -99,18 +99,18 @@ class ShapeTool(ABC):
 
     @abstractmethod
     def take(self, at: Point, reach: float, *, erase: bool) -> None:
-        """Decide what a drag that begins here does."""
+        """Determine the effect of a drag that begins at `at`."""
 
     @abstractmethod
     def drag(self, at: Point, reach: float) -> None:
-        """The mouse moved with the button held."""
+        """Handle a move of the mouse with the button held down."""
 
     def release(self) -> None:
-        """The button went up."""
+        """Handle the release of the mouse button."""
         self.dragging = False
 
     def cancel(self) -> bool:
-        """Take back what is under way; whether something was."""
+        """Cancel the drag in progress; False where there is none."""
         if not self.dragging:
             return False
         self.dragging = False
@@ -118,21 +118,21 @@ class ShapeTool(ABC):
         return True
 
     def nudge(self, dx: float, dy: float) -> None:
-        """Move what is selected, else all."""
-        moved = self.moved(dx, dy)
-        if moved is not None:
-            self.value = moved
+        """Move the selected part, or else the whole shape, by (dx, dy) image pixels."""
+        new_value = self.moved(dx, dy)
+        if new_value is not None:
+            self.value = new_value
 
     @abstractmethod
     def moved(self, dx: float, dy: float) -> Any:
-        """The value with what is selected, else all of it, moved; None where nothing may."""
+        """The value with the selected part, or else the whole shape, moved; None where it cannot be moved."""
 
     @abstractmethod
     def delete(self) -> None:
-        """Remove what is selected, else all."""
+        """Remove the selected part, or else the whole shape."""
 
     def _within(self, points: Sequence[Point], dx: float, dy: float) -> Point:
-        """The part of a move that keeps `points` on the picture; what lies beside it may come back."""
+        """Clip the move (dx, dy) so that `points` stay on the picture; outside points may move back onto it."""
 
         def room(places: list[float], far: float, step: float) -> float:
             least, most = min(0.0, -min(places)), max(0.0, far - max(places))
@@ -143,11 +143,12 @@ class ShapeTool(ABC):
 
 
 EDGES = ((0, 1), (-1, 1), (2, 1), (2, -1), (2, 3), (-1, 3), (0, 3), (0, -1))
-"""Which edges of a box each handle moves, from the top left clockwise: left, top, right, bottom; -1 for none."""
+"""Indices of the edges (left, top, right, bottom) of a box that each handle moves, from the top left clockwise; -1 for
+none."""
 
 
 class BoxTool(ShapeTool):
-    """Drag beside it for a new one, inside to move it, at a handle for an edge or a corner."""
+    """Tool for a box: drag outside of it for a new one, inside to move it, at a handle for an edge or a corner."""
 
     value: Box | None
 
@@ -175,24 +176,24 @@ class BoxTool(ShapeTool):
             self.value = self._spanned(self.on_picture(self._start), self.on_picture(at)) or self._before
             return
         dx, dy = at[0] - self._start[0], at[1] - self._start[1]
-        before: Box = self._before
+        old_box: Box = self._before
         if self.selected is None:
-            dx, dy = self._within((before[:2], before[2:]), dx, dy)
-            self.value = (before[0] + dx, before[1] + dy, before[2] + dx, before[3] + dy)
+            dx, dy = self._within((old_box[:2], old_box[2:]), dx, dy)
+            self.value = (old_box[0] + dx, old_box[1] + dy, old_box[2] + dx, old_box[3] + dy)
             return
-        edges = list(before)
+        edges = list(old_box)
         x, y = EDGES[self.selected]
-        # Taking hold beside the middle of a handle does not make it jump.
-        place = self.on_picture((self._held[0] + dx, self._held[1] + dy))
+        # Relative to the press, so that a handle grabbed beside its centre does not jump.
+        point = self.on_picture((self._held[0] + dx, self._held[1] + dy))
         for edge, along in ((x, 0), (y, 1)):
             if edge >= 0:
-                edges[edge] = place[along]
-        # An edge that is dragged beyond the other one turns the box over.
+                edges[edge] = point[along]
+        # An edge dragged beyond the opposite one flips the box.
         self.value = self._spanned((edges[0], edges[1]), (edges[2], edges[3])) or self.value
 
     @staticmethod
-    def _spanned(one: Point, other: Point) -> Box | None:
-        box = (min(one[0], other[0]), min(one[1], other[1]), max(one[0], other[0]), max(one[1], other[1]))
+    def _spanned(start: Point, end: Point) -> Box | None:
+        box = (min(start[0], end[0]), min(start[1], end[1]), max(start[0], end[0]), max(start[1], end[1]))
         return box if box[2] - box[0] >= LEAST_SIDE and box[3] - box[1] >= LEAST_SIDE else None
 
     def moved(self, dx: float, dy: float) -> Box | None:
@@ -215,10 +216,10 @@ class BoxTool(ShapeTool):
 
 
 class PolygonTool(ShapeTool):
-    """Click for each corner of a new one and end it with Enter, a double-click or its first corner; drag corners, drag
-    the middle of a side for a new corner, drag inside to move it.
+    """Tool for a polygon: click for each corner and finish with Enter, a double-click or the first corner; drag
+    corners, drag the middle of a side for a new corner, drag inside to move it.
 
-    `draft` are the corners of one that is not ended.
+    `draft` has the corners of an unfinished polygon.
     """
 
     value: Polygon | None
@@ -235,20 +236,20 @@ class PolygonTool(ShapeTool):
 
     def handles(self) -> tuple[Handle, ...]:
         corners = self.draft or self.value or ()
-        found = [Handle(number, corner) for number, corner in enumerate(corners)]
+        handles = [Handle(number, corner) for number, corner in enumerate(corners)]
         if not self.draft and len(corners) < MAX_CORNERS:
-            for number, (one, other) in enumerate(zip(corners, (*corners[1:], *corners[:1]), strict=True)):
-                found.append(Handle(number + 1, ((one[0] + other[0]) / 2, (one[1] + other[1]) / 2), adds=True))
-        return tuple(found)
+            for number, (start, end) in enumerate(zip(corners, (*corners[1:], *corners[:1]), strict=True)):
+                handles.append(Handle(number + 1, ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2), adds=True))
+        return tuple(handles)
 
     def take(self, at: Point, reach: float, *, erase: bool) -> None:
-        place = self.on_picture(at)
+        point = self.on_picture(at)
         self._moving = False
         if self.draft:
             if len(self.draft) >= LEAST_CORNERS and math.dist(self.draft[0], at) <= reach:
                 self.finish()
             elif len(self.draft) < MAX_CORNERS:
-                self.draft = (*self.draft, place)
+                self.draft = (*self.draft, point)
                 self.selected = len(self.draft) - 1
             return
         handle = self.handle_at(at, reach)
@@ -258,8 +259,8 @@ class PolygonTool(ShapeTool):
         elif handle is None:
             self._moving = self.covers(at)
             if not self._moving:
-                self.draft, self.selected = (place,), 0
-        self._held = handle.place if handle is not None else place
+                self.draft, self.selected = (point,), 0
+        self._held = handle.place if handle is not None else point
 
     def covers(self, at: Point) -> bool:
         if self.value is None or self.draft:
@@ -267,24 +268,24 @@ class PolygonTool(ShapeTool):
         return cv2.pointPolygonTest(np.array(self.value, np.float32), at, False) >= 0
 
     def drag(self, at: Point, reach: float) -> None:
-        place = self.on_picture(at)
+        point = self.on_picture(at)
         if self.draft:
             if self.selected is not None:
-                self.draft = (*self.draft[:-1], place)
+                self.draft = (*self.draft[:-1], point)
         elif self._moving:
             self.value = self._shifted(self._before, at[0] - self._start[0], at[1] - self._start[1])
         elif self.selected is not None and self.value is not None:
             dx, dy = at[0] - self._start[0], at[1] - self._start[1]
-            place = self.on_picture((self._held[0] + dx, self._held[1] + dy))
-            self.value = (*self.value[: self.selected], place, *self.value[self.selected + 1 :])
+            point = self.on_picture((self._held[0] + dx, self._held[1] + dy))
+            self.value = (*self.value[: self.selected], point, *self.value[self.selected + 1 :])
 
     def _shifted(self, corners: Polygon, dx: float, dy: float) -> Polygon:
         dx, dy = self._within(corners, dx, dy)
         return tuple((x + dx, y + dy) for x, y in corners)
 
     def finish(self) -> None:
-        """End the one that is drawn, where it has corners enough."""
-        # The second press of a double-click has set a corner where one was.
+        """Finish the polygon being drawn, if it has enough corners."""
+        # The second press of a double-click has added the same corner again.
         corners = tuple(dict.fromkeys(self.draft))
         if len(corners) >= LEAST_CORNERS:
             self.value, self.draft, self.selected = corners, (), None
@@ -318,9 +319,9 @@ class PolygonTool(ShapeTool):
 
 
 class StrokesTool(ShapeTool):
-    """Drag to draw, with `erase` to wipe out what is touched; a click on a stroke selects it.
+    """Tool for strokes: drag to draw, with `erase` to remove the strokes touched; a click on a stroke selects it.
 
-    `label` and `width` are those of the next stroke.
+    `label` and `width` (image pixels) are those of the next stroke.
     """
 
     value: Strokes
@@ -337,7 +338,7 @@ class StrokesTool(ShapeTool):
         super().set_value(value or ())
 
     def hit(self, at: Point, reach: float) -> int | None:
-        """The topmost stroke at a place."""
+        """The number of the topmost stroke at `at`, or None."""
         for number in range(len(self.value) - 1, -1, -1):
             stroke = self.value[number]
             line = np.array(stroke.points, np.float32)
@@ -367,14 +368,14 @@ class StrokesTool(ShapeTool):
             self._erase(at, reach)
             return
         self._touched = None
-        place = self.on_picture(at)
+        point = self.on_picture(at)
         drawn = self.value[len(self._before) :]
         points = drawn[0].points if drawn else (self.on_picture(self._start),)
-        # Points closer than what the hand can do only cost.
-        if math.dist(points[-1], place) >= reach / 6 and self._room():
-            self.value = (*self._before, Stroke((*points, place), self.width, self.label))
+        # Points closer than the precision of a hand only cost time and memory.
+        if math.dist(points[-1], point) >= reach / 6 and self._may_add():
+            self.value = (*self._before, Stroke((*points, point), self.width, self.label))
 
-    def _room(self) -> bool:
+    def _may_add(self) -> bool:
         return len(self._before) < MAX_STROKES and sum(len(item.points) for item in self.value) < MAX_STROKE_POINTS - 1
 
     def release(self) -> None:
@@ -383,7 +384,7 @@ class StrokesTool(ShapeTool):
             return
         if self._touched is not None:
             self.selected = self._touched
-        elif self.value == self._before and self._room():
+        elif self.value == self._before and self._may_add():
             self.value = (*self.value, Stroke((self.on_picture(self._start),), self.width, self.label))
 
     def moved(self, dx: float, dy: float) -> Strokes | None:
@@ -396,7 +397,7 @@ class StrokesTool(ShapeTool):
 
     def _with_selected(self, stroke: Stroke) -> Strokes:
         number = self.selected
-        return tuple(stroke if place == number else item for place, item in enumerate(self.value))
+        return tuple(stroke if index == number else item for index, item in enumerate(self.value))
 
     def delete(self) -> None:
         number = self.selected
@@ -404,7 +405,7 @@ class StrokesTool(ShapeTool):
         self.selected = None
 
     def choose_label(self, number: int) -> bool:
-        """Use the label `number` from now on, and for the selected stroke; False where there is none."""
+        """Set the label `number` for the next strokes and for the selected one; False where it does not exist."""
         if not 0 <= number < len(self.labels):
             return False
         self.label = self.labels[number]
@@ -413,7 +414,7 @@ class StrokesTool(ShapeTool):
         return True
 
     def change_width(self, *, thicker: bool) -> None:
-        """Draw wider or narrower from now on, and the selected stroke."""
+        """Increase or reduce the width of the next strokes and of the selected one."""
         width = self.value[self.selected].width if self.selected is not None else self.width
         self.width = round(min(max(width * (THICKER if thicker else 1 / THICKER), 1.0), MAX_STROKE_WIDTH), 1)
         if self.selected is not None:
@@ -421,16 +422,16 @@ class StrokesTool(ShapeTool):
 
 
 def _distance(line: np.ndarray[Any, np.dtype[np.float32]], at: Point) -> float:
-    """From `at` to a line of at least two points."""
-    place = np.array(at, np.float32)
+    """Distance from `at` to `line`, float32 (n, 2) with n >= 2, in image pixels."""
+    point = np.array(at, np.float32)
     starts, steps = line[:-1], np.diff(line, axis=0)
     lengths = np.maximum((steps**2).sum(axis=1), 1e-12)
-    along = np.clip(((place - starts) * steps).sum(axis=1) / lengths, 0, 1)
-    return float(np.hypot(*(starts + along[:, None] * steps - place).T).min())
+    along = np.clip(((point - starts) * steps).sum(axis=1) / lengths, 0, 1)
+    return float(np.hypot(*(starts + along[:, None] * steps - point).T).min())
 
 
 def tool_for(field: Field, value: Any, size: Size) -> ShapeTool:
-    """The tool that edits the parameter `field`, a box, polygon or strokes, on a picture of `size`."""
+    """Create the tool that edits the parameter `field`, a box, polygon or strokes, on a picture of `size`."""
     if field.kind == "box":
         return BoxTool(value, size)
     if field.kind == "polygon":

@@ -1,4 +1,4 @@
-"""Which parameter is drawn on the canvas, and the way from there to the session and back."""
+"""Drawing a parameter's shape on the canvas, linked with its value in the session."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class ShapeEditing(QObject):
-    """Lends the canvas the tool of a box, polygon or strokes of the current analysis.
+    """Edits a box, polygon or strokes parameter of the current analysis with a tool on the canvas.
 
-    The tool goes when another analysis or medium comes. `name` is the parameter that is drawn, empty without.
+    The tool is put away when the analysis or the active medium changes. `name` is the parameter in edit, or empty.
     """
 
     def __init__(self, controller: Controller, canvas: Canvas) -> None:
@@ -35,12 +35,12 @@ class ShapeEditing(QObject):
         controller.state_changed.connect(lambda old, new: self._follow(new))
 
     def takes(self, name: str) -> bool:
-        """Whether the parameter `name` is drawn here; a point is clicked."""
+        """Whether the parameter `name` is a shape that is drawn; a point is picked with a click."""
         field = self._field(name)
         return field is not None and field.pick is not None and field.pick.shape != "point"
 
     def toggle(self, name: str) -> None:
-        """Take up the tool of the parameter `name`, or put it away where it is in use."""
+        """Start the tool of the parameter `name`, or put it away where it is in use."""
         if self.name == name:
             self.stop()
             return
@@ -51,11 +51,11 @@ class ShapeEditing(QObject):
         state = self._controller.session.state
         slot = field.pick.slot or instance.spec.canvas_slot
         bound = instance.bindings.get(slot) if slot is not None else None
-        # Without such a slot it is drawn on the result, which has the canvas to itself.
+        # Without a slot the shape is drawn on the result, which fills the canvas alone.
         if slot is not None and (not isinstance(bound, Media) or bound.id != state.active):
             text = self.tr("{title} is drawn on {name}, which is not on the canvas; show it first.")
-            named = bound.name if bound is not None else instance.spec.slot(slot).title.lower()
-            self._controller.notice.emit("info", text.format(title=field.doc.title, name=named))
+            medium_name = bound.name if bound is not None else instance.spec.slot(slot).title.lower()
+            self._controller.notice.emit("info", text.format(title=field.doc.title, name=medium_name))
             return
         from ui.views.shape_tools import tool_for
 
@@ -63,14 +63,14 @@ class ShapeEditing(QObject):
         self._make_editor().begin(tool_for(field, instance.value(name), size))
 
     def stop(self) -> None:
-        """Put the tool away; what was drawn stays."""
+        """Put the tool away; the drawn value stays."""
         if self.name and self.editor is not None:
             self.name = ""
             self.editor.end()
 
     @contextlib.contextmanager
     def unseen(self) -> Iterator[None]:
-        """Without handles and hint, as for a copy of what the canvas shows; the tool keeps the focus."""
+        """Context without handles and hint, as for a copy of the canvas; the tool keeps the focus."""
         if self.editor is not None:
             self.editor.painted = False
         try:
@@ -80,7 +80,7 @@ class ShapeEditing(QObject):
                 self.editor.painted = True
 
     def _make_editor(self) -> ShapeEditor:
-        """Imported and made with the first shape: the window does not wait for it."""
+        """The editor, imported and made with the first shape: the window does not wait for it."""
         if self.editor is None:
             from ui.views.shape_editor import ShapeEditor
 
@@ -107,7 +107,7 @@ class ShapeEditing(QObject):
 
     def _released(self) -> None:
         self._controller.end_drag()
-        # Where a value was refused, what is drawn is what holds.
+        # Where the session refused the value, the editor shows the one that holds.
         self._follow(self._controller.session.state)
 
     def _follow(self, state: State) -> None:

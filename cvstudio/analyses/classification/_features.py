@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cvstudio.data.samples import Image
 
 SIDE = 32
-"""Of the small picture whose pixels are compared, as of CIFAR's."""
+"""Side in pixels of the thumbnail whose pixels are compared, as in CIFAR."""
 
 
 Extract = Callable[[Sequence[Image]], NDArray[np.float32]]
@@ -22,13 +22,13 @@ Extract = Callable[[Sequence[Image]], NDArray[np.float32]]
 
 @dataclass(frozen=True, eq=False)
 class Describer:
-    """How pictures become vectors.
+    """Feature extractor of pictures.
 
     Parameters
     ----------
-    key : what the vectors depend on beside the picture; the same key always gives the same vectors
+    key : identity of the extractor: equal keys give equal vectors for equal pictures
     extract : callable (pictures) -> float32 (n, d)
-    unit : whether the vectors are brought to length 1 before they are compared
+    unit : whether the vectors are normalised to length 1 before they are compared
     """
 
     key: str
@@ -37,14 +37,14 @@ class Describer:
 
 
 def by_network(network: Any, fingerprints: Fingerprints | None = None) -> Describer:
-    """By the features of a `FeatureNetwork`; `fingerprints` know those that were made before."""
+    """Describer by the features of a `FeatureNetwork`; `fingerprints` caches those of networks."""
     precision = getattr(network, "precision", None)
-    known = (fingerprints or Fingerprints()).of(network)
-    return Describer(f"{known}-{getattr(precision, 'dtype', 'float32')}", network.features, unit=True)
+    network_id = (fingerprints or Fingerprints()).of(network)
+    return Describer(f"{network_id}-{getattr(precision, 'dtype', 'float32')}", network.features, unit=True)
 
 
 def by_pixels() -> Describer:
-    """By the pixels of the picture at `SIDE` x `SIDE`."""
+    """Describer by the pixels of the picture at `SIDE` x `SIDE`."""
     return Describer(f"pixels-{SIDE}", pixel_features, unit=False)
 
 
@@ -52,22 +52,24 @@ def pixel_features(images: Sequence[Image]) -> NDArray[np.float32]:
     """RGB 0..1 of each picture, stretched to `SIDE` x `SIDE`: float32 (n, 3072)."""
     import cv2
 
-    small: list[NDArray[np.uint8]] = [
+    thumbnails: list[NDArray[np.uint8]] = [
         np.asarray(cv2.resize(image.rgb8, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8) for image in images
     ]
-    found: NDArray[np.float32] = np.stack(small).reshape(len(small), -1).astype(np.float32) / np.float32(255)
-    return found
+    vectors: NDArray[np.float32] = np.stack(thumbnails).reshape(len(thumbnails), -1).astype(np.float32) / np.float32(
+        255
+    )
+    return vectors
 
 
 def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each row (…, d) divided by its length; rows of zeros stay."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    found: NDArray[np.float32] = (vectors / np.maximum(lengths, np.finfo(np.float32).tiny)).astype(np.float32)
-    return found
+    normalised: NDArray[np.float32] = (vectors / np.maximum(lengths, np.finfo(np.float32).tiny)).astype(np.float32)
+    return normalised
 
 
 def fingerprint(network: Any) -> str:
-    """A hash of what kind of network it is and of all its numbers, whichever file they came from.
+    """Hash of the class and all parameters and buffers of a network, independent of the file they came from.
 
     `network` has its torch module as `model`.
     """
@@ -82,15 +84,16 @@ def fingerprint(network: Any) -> str:
 
 
 class Fingerprints:
-    """The `fingerprint` of each network, made once while it lives; any thread may ask."""
+    """Cache of the `fingerprint` of each network, while the network lives. Thread-safe."""
 
     def __init__(self) -> None:
-        self._known: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-        self._asking = threading.Lock()
+        self._by_network: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self._lock = threading.Lock()
 
     def of(self, network: Any) -> str:
-        with self._asking:
-            if network not in self._known:
-                self._known[network] = fingerprint(network)
-            known: str = self._known[network]
-            return known
+        """The `fingerprint` of `network`, computed on first access."""
+        with self._lock:
+            if network not in self._by_network:
+                self._by_network[network] = fingerprint(network)
+            digest: str = self._by_network[network]
+            return digest

@@ -1,7 +1,7 @@
-"""A folder of pictures to compare with: their features, computed once and kept on disk.
+"""Galleries: folders of pictures to compare with, whose features are computed once and cached on disk.
 
-A picture is known by its identity (`media_id`), features by the identity of the network (`Describer.key`): what was
-computed for a picture is found again when it is renamed, and never taken for that of another network.
+Features are stored by the identity of the picture (`media_id`) and of the network (`Describer.key`): renamed pictures
+keep theirs, and those of different networks are never mixed.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from cvstudio.media.folders import MediaSet, list_set, natural_key
 
 MOST_PICTURES = 100_000
 BATCH, BATCH_PIXELS = 16, 16_000_000
-"""Pictures at a time, and pixels of all of them: a photograph of 12 megapixels waits alone."""
+"""Maximum pictures of a batch, and maximum of their pixels: a photograph of 12 megapixels is a batch of its own."""
 
 SHOW_SECS, SAVE_SECS, LIST_SECS = 0.5, 10.0, 2.0
-"""How often what is known is handed on and saved while it grows, and how long a listing of the folder counts as new."""
+"""Seconds between partial outputs, between saves, and until a listing of the folder is out of date."""
 
 BUDGET_BYTES = 512 << 20
-"""Of all kept features; those that were not used for longest go first."""
+"""Maximum size of the cache of features on disk; least recently used files are removed first."""
 
 log = logging.getLogger(__name__)
 
 
 class GalleryFile(NamedTuple):
-    """A file of the gallery: its name below the folder, and the stamp by which a change is noticed."""
+    """A file of the gallery: its name relative to the folder, and size and time, which detect a change."""
 
     name: str
     size_bytes: int
@@ -59,14 +59,14 @@ class Gallery:
 
     Parameters
     ----------
-    folder : where they are
-    names : of the n pictures that are described by now, below `folder`
+    folder : folder of the pictures
+    names : paths relative to `folder` of the n pictures whose features are computed so far
     identities : `media_id` of each
-    classes : int64 (n,), index into `labels`; -1 for one that lies in no subfolder
-    labels : names of the subfolders, in the order in which a person counts
-    features : float32 (n, d), of length 1 where the describer says so
-    total : pictures in the folder
-    unread : those of them that could not be read
+    classes : int64 (n,), index into `labels`; -1 for a picture in no subfolder
+    labels : names of the subfolders, in natural order
+    features : float32 (n, d), of length 1 with `Describer.unit`
+    total : number of pictures in the folder
+    unread : number of pictures that cannot be read
     """
 
     folder: Path
@@ -87,11 +87,12 @@ class Gallery:
 
     @property
     def complete(self) -> bool:
+        """Whether the features of all readable pictures are computed."""
         return len(self.names) + self.unread >= self.total
 
 
 def pictures_in(folder: Path, progress: Progress) -> tuple[GalleryFile, ...]:
-    """The pictures in a folder and its subfolders, in natural order.
+    """List the pictures in a folder and its subfolders, in natural order.
 
     Raises
     ------
@@ -99,36 +100,36 @@ def pictures_in(folder: Path, progress: Progress) -> tuple[GalleryFile, ...]:
         The folder is gone, holds no picture, or too many.
     """
     listing = deque(list_set(MediaSet(folder, recursive=True), progress), maxlen=1).pop()
-    found = []
+    images = []
     for file in listing.files:
         if file.kind is MediaKind.IMAGE:
             with suppress(OSError):  # it went away meanwhile
-                facts = os.stat(folder / file.name)
-                found.append(GalleryFile(file.name, facts.st_size, facts.st_mtime_ns))
-    if not found:
+                status = os.stat(folder / file.name)
+                images.append(GalleryFile(file.name, status.st_size, status.st_mtime_ns))
+    if not images:
         raise MediaError(f"Expected pictures to compare with in {folder}, but there are none; choose another folder.")
-    if len(found) > MOST_PICTURES:
+    if len(images) > MOST_PICTURES:
         raise MediaError(
-            f"Expected at most {MOST_PICTURES:,} pictures to compare with, but there are {len(found):,} in {folder}; "
+            f"Expected at most {MOST_PICTURES:,} pictures to compare with, but there are {len(images):,} in {folder}; "
             f"choose one of its subfolders."
         )
-    return tuple(found)
+    return tuple(images)
 
 
 def class_of(name: str) -> str:
-    """The first subfolder in the name of a picture; empty where there is none."""
-    first, _, rest = name.partition("/")
-    return first if rest else ""
+    """Class of a picture by its name: the first subfolder; empty where there is none."""
+    first, _, below = name.partition("/")
+    return first if below else ""
 
 
-class _Known:
-    """Features by identity, and identities by name and stamp, of one folder and describer."""
+class _FeatureFile:
+    """Cache file of one folder and describer: features by identity, and identities by `GalleryFile`."""
 
     def __init__(self, folder: Path, describer: Describer) -> None:
         import xxhash
 
-        where = xxhash.xxh3_64_hexdigest(os.fsencode(folder))
-        self.path = user_cache_dir() / "features" / f"{where}-{describer.key}.npz"
+        folder_hash = xxhash.xxh3_64_hexdigest(os.fsencode(folder))
+        self.path = user_cache_dir() / "features" / f"{folder_hash}-{describer.key}.npz"
         self.rows: dict[str, NDArray[np.float32]] = {}
         self.identities: dict[GalleryFile, str] = {}
         self.changed = False
@@ -136,9 +137,12 @@ class _Known:
 
     def _load(self) -> None:
         try:
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                features, identities = kept["features"].astype(np.float32, copy=False), kept["identities"].tolist()
-                names, stamps = kept["names"].tolist(), kept["stamps"].tolist()
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                features, identities = (
+                    archive["features"].astype(np.float32, copy=False),
+                    archive["identities"].tolist(),
+                )
+                names, stamps = archive["names"].tolist(), archive["stamps"].tolist()
             if features.ndim != 2 or not len(features) == len(identities) == len(names) == len(stamps):
                 raise ValueError("its parts are of different lengths")
             self.rows = dict(zip(identities, features, strict=True))
@@ -148,12 +152,12 @@ class _Known:
                 os.utime(self.path)
         except FileNotFoundError:
             return
-        except Exception as error:  # whatever a damaged archive raises: it is made again
+        except Exception as error:  # any error of a damaged archive: its features are computed again
             log.warning("the features in %s are computed again: %s", self.path, error)
             self.rows, self.identities = {}, {}
 
     def save(self) -> None:
-        """Write what is known, where something is new; a disk that refuses costs time at the next start, no more."""
+        """Write the file where anything is new. A failure is only logged: the features are computed again then."""
         pictures = [picture for picture, identity in self.identities.items() if identity in self.rows]
         if not self.changed or not pictures:
             return
@@ -174,10 +178,10 @@ class _Known:
 
 
 def _trim(newest: Path) -> None:
-    """Remove what was not used for longest until the rest fits."""
-    kept = [(path.stat().st_mtime_ns, path.stat().st_size, path) for path in newest.parent.glob("*.npz")]
-    total = sum(size for _, size, _ in kept)
-    for _, size, path in sorted(kept, key=lambda entry: entry[0]):
+    """Remove the least recently used files until the others fit in `BUDGET_BYTES`."""
+    files = [(path.stat().st_mtime_ns, path.stat().st_size, path) for path in newest.parent.glob("*.npz")]
+    total = sum(size for _, size, _ in files)
+    for _, size, path in sorted(files, key=lambda entry: entry[0]):
         if total <= BUDGET_BYTES or path == newest:
             break
         path.unlink(missing_ok=True)
@@ -185,28 +189,28 @@ def _trim(newest: Path) -> None:
 
 
 class _Open(NamedTuple):
-    """A gallery in memory, what the folder held, and when it was looked at, by the steady clock."""
+    """A gallery in memory, the listing of its folder, and the monotonic time of that listing."""
 
     gallery: Gallery
     pictures: tuple[GalleryFile, ...]
-    looked_secs: float
+    listed_secs: float
 
 
 MOST_OPEN = 4
 
 
 class Galleries:
-    """The galleries in memory, those that were used last; any thread may ask."""
+    """Cache of the most recently used galleries in memory. Thread-safe."""
 
     def __init__(self) -> None:
         self._open: OrderedDict[tuple[Path, str], _Open] = OrderedDict()
         self._lock = threading.Lock()
 
     def open(self, folder: Path, describer: Describer, progress: Progress) -> Iterator[Gallery]:
-        """The pictures of `folder`, more and more of them while their features are computed; the last is complete.
+        """Yield the gallery of `folder` while its features are computed, first partially; the last one is complete.
 
-        What was computed is kept on disk also where it is cancelled or fails, and goes on from there. A picture that
-        cannot be read is left out.
+        Features are saved also on cancellation or failure, and the next call continues from there. Pictures that cannot
+        be read are left out.
 
         Raises
         ------
@@ -216,18 +220,18 @@ class Galleries:
         folder = Path(os.path.abspath(folder))
         key = (folder, describer.key)
         with self._lock:
-            kept = self._open.get(key)
-        if kept is not None and time.monotonic() - kept.looked_secs < LIST_SECS:
-            yield kept.gallery
+            cached = self._open.get(key)
+        if cached is not None and time.monotonic() - cached.listed_secs < LIST_SECS:
+            yield cached.gallery
             return
         pictures = pictures_in(folder, progress)
-        if kept is not None and kept.pictures == pictures:
-            gallery = kept.gallery
+        if cached is not None and cached.pictures == pictures:
+            gallery = cached.gallery
             yield gallery
         else:
-            for found in _described(folder, pictures, describer, progress):
-                gallery = found
-                yield found
+            for partial in _described(folder, pictures, describer, progress):
+                gallery = partial
+                yield partial
         with self._lock:
             self._open[key] = _Open(gallery, pictures, time.monotonic())
             self._open.move_to_end(key)
@@ -235,86 +239,86 @@ class Galleries:
                 self._open.popitem(last=False)
 
 
-_times: OrderedDict[Path, tuple[float, tuple[int, ...]]] = OrderedDict()
-"""When each folder was last asked, by the steady clock, and what it told: the disk's state, no window's."""
-_timing = threading.Lock()
+_folder_times: OrderedDict[Path, tuple[float, tuple[int, ...]]] = OrderedDict()
+"""Monotonic time of the last query of each folder, and its answer: a state of the disk, not of a window."""
+_times_lock = threading.Lock()
 
 
 def times_of(folder: Path) -> tuple[int, ...]:
-    """When pictures last came to or went from the folder and those in it, in ns; nothing for one that is gone.
+    """Modification times in ns of the folder and its direct subfolders; empty for a folder that is gone.
 
-    It asks the disk every `LIST_SECS` at most.
+    The disk is queried every `LIST_SECS` at most.
     """
     now = time.monotonic()
-    with _timing:
-        kept = _times.get(folder)
-        if kept is not None and now - kept[0] < LIST_SECS:
-            return kept[1]
-    found: list[int] = []
+    with _times_lock:
+        cached = _folder_times.get(folder)
+        if cached is not None and now - cached[0] < LIST_SECS:
+            return cached[1]
+    times: list[int] = []
     with suppress(OSError), os.scandir(folder) as entries:
-        inside = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-        found = [os.stat(path).st_mtime_ns for path in [str(folder), *sorted(inside)]]
-    with _timing:
-        _times[folder] = now, tuple(found)
-        _times.move_to_end(folder)
-        while len(_times) > MOST_OPEN:
-            _times.popitem(last=False)
-    return tuple(found)
+        subfolders = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        times = [os.stat(path).st_mtime_ns for path in [str(folder), *sorted(subfolders)]]
+    with _times_lock:
+        _folder_times[folder] = now, tuple(times)
+        _folder_times.move_to_end(folder)
+        while len(_folder_times) > MOST_OPEN:
+            _folder_times.popitem(last=False)
+    return tuple(times)
 
 
 def _described(
     folder: Path, pictures: Sequence[GalleryFile], describer: Describer, progress: Progress
 ) -> Iterator[Gallery]:
-    known = _Known(folder, describer)
+    stored = _FeatureFile(folder, describer)
     missing, unread = [], set[GalleryFile]()
     for number, picture in enumerate(pictures):
         if number % 256 == 0:
             progress(number / len(pictures), f"looking at {folder.name}")
-        if picture not in known.identities:
+        if picture not in stored.identities:
             with suppress(MediaError):
-                known.identities[picture] = media_id(folder / picture.name, MediaKind.IMAGE)
-                known.changed = True
-        if known.identities.get(picture) not in known.rows:
+                stored.identities[picture] = media_id(folder / picture.name, MediaKind.IMAGE)
+                stored.changed = True
+        if stored.identities.get(picture) not in stored.rows:
             missing.append(picture)
-    known.identities = {picture: known.identities[picture] for picture in pictures if picture in known.identities}
+    stored.identities = {picture: stored.identities[picture] for picture in pictures if picture in stored.identities}
 
     def gallery() -> Gallery:
-        return _gathered(folder, pictures, known, describer, len(unread))
+        return _assembled(folder, pictures, stored, describer, len(unread))
 
-    shown = saved = time.monotonic()
+    yielded = saved = time.monotonic()
     done = len(pictures) - len(missing)
     try:
         with prefetch(_batches(folder, missing), depth=2) as batches:
             for batch, images in batches:
                 progress(done / len(pictures), f"describing {done:,} of {len(pictures):,} pictures")
-                there = [picture for picture, image in zip(batch, images, strict=True) if image is not None]
-                unread.update(picture for picture in batch if picture not in there)
-                if there:
+                readable = [picture for picture, image in zip(batch, images, strict=True) if image is not None]
+                unread.update(picture for picture in batch if picture not in readable)
+                if readable:
                     rows = describer.extract([image for image in images if image is not None])
-                    known.rows.update(zip((known.identities[item] for item in there), rows, strict=True))
-                    known.changed = True
+                    stored.rows.update(zip((stored.identities[item] for item in readable), rows, strict=True))
+                    stored.changed = True
                 done += len(batch)
                 if time.monotonic() - saved > SAVE_SECS:
-                    known.save()
+                    stored.save()
                     saved = time.monotonic()
-                if known.rows and done < len(pictures) and time.monotonic() - shown > SHOW_SECS:
+                if stored.rows and done < len(pictures) and time.monotonic() - yielded > SHOW_SECS:
                     yield gallery()
-                    shown = time.monotonic()
+                    yielded = time.monotonic()
     finally:
-        known.save()
-    found = gallery()
-    if not found.names:
+        stored.save()
+    complete = gallery()
+    if not complete.names:
         raise MediaError(
             f"Expected pictures to compare with in {folder}, but none of its {len(pictures)} can be read; choose "
             f"another folder."
         )
-    yield found
+    yield complete
 
 
 def _batches(
     folder: Path, pictures: Sequence[GalleryFile]
 ) -> Iterator[tuple[tuple[GalleryFile, ...], tuple[Image | None, ...]]]:
-    """Pictures with what they show, None for one that cannot be read; read by the thread that asks."""
+    """Batches of pictures with their images, None for one that cannot be read; read by the consuming thread."""
     batch: list[tuple[GalleryFile, Image | None]] = []
     pixels = 0
     for picture in pictures:
@@ -343,20 +347,20 @@ def _read(path: Path) -> Image | None:
         return None
 
 
-def _gathered(
-    folder: Path, pictures: Sequence[GalleryFile], known: _Known, describer: Describer, unread: int
+def _assembled(
+    folder: Path, pictures: Sequence[GalleryFile], stored: _FeatureFile, describer: Describer, unread: int
 ) -> Gallery:
-    there = [picture for picture in pictures if known.identities.get(picture) in known.rows]
-    identities = tuple(known.identities[picture] for picture in there)
-    rows = [known.rows[identity] for identity in identities]
+    described = [picture for picture in pictures if stored.identities.get(picture) in stored.rows]
+    identities = tuple(stored.identities[picture] for picture in described)
+    rows = [stored.rows[identity] for identity in identities]
     features = np.stack(rows) if rows else np.zeros((0, 1), np.float32)
     labels = tuple(sorted({class_of(picture.name) for picture in pictures} - {""}, key=natural_key))
     numbers = {label: number for number, label in enumerate(labels)}
     return Gallery(
         folder,
-        tuple(picture.name for picture in there),
+        tuple(picture.name for picture in described),
         identities,
-        np.array([numbers.get(class_of(picture.name), -1) for picture in there], np.int64),
+        np.array([numbers.get(class_of(picture.name), -1) for picture in described], np.int64),
         labels,
         unit_length(features) if describer.unit else features,
         len(pictures),

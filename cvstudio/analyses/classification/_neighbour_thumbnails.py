@@ -1,4 +1,4 @@
-"""Thumbnails of the neighbours of a picture: from memory, from the user's cache, or made."""
+"""Thumbnails of the neighbours of a picture, cached in memory and in the user's thumbnail cache."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from cvstudio.media.thumbnail_cache import ThumbnailCache
 from cvstudio.media.thumbnails import Stamp, stamp_of
 
 MOST_KEPT = 1024
-"""In memory: from frame to frame, and from metric to metric, many neighbours are the same."""
+"""Thumbnails in memory: many neighbours stay the same from frame to frame, and from metric to metric."""
 
 
 class NeighbourThumbnails:
-    """The thumbnails in memory, those that were made last; any thread may ask."""
+    """Cache of the most recent thumbnails. Thread-safe."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[Path, Stamp], NDArray[np.uint8] | None] = OrderedDict()
+        self._cache: OrderedDict[tuple[Path, Stamp], NDArray[np.uint8] | None] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, paths: Sequence[Path], progress: Progress) -> tuple[NDArray[np.uint8] | None, ...]:
         """The thumbnail of each file, uint8 RGB (h, w, 3) within `FIT` of `cvstudio.media.thumbnails`; None without
         one."""
-        found: list[NDArray[np.uint8] | None] = []
-        cache: ThumbnailCache | None = None
+        thumbnails: list[NDArray[np.uint8] | None] = []
+        disk_cache: ThumbnailCache | None = None
         try:
             for path in paths:
                 progress.check()
                 try:
                     stamp = stamp_of(path)
                     with self._lock:
-                        known = (path, stamp) in self._kept
-                        picture = self._kept.get((path, stamp))
-                    if not known:
-                        cache = cache or ThumbnailCache()
-                        picture = cache.thumbnail(path, stamp).pixels
+                        cached = (path, stamp) in self._cache
+                        picture = self._cache.get((path, stamp))
+                    if not cached:
+                        disk_cache = disk_cache or ThumbnailCache()
+                        picture = disk_cache.thumbnail(path, stamp).pixels
                         self._keep((path, stamp), picture)
                 except MediaError:
                     picture = None
-                found.append(picture)
+                thumbnails.append(picture)
         finally:
-            if cache is not None:
-                cache.close()
-        return tuple(found)
+            if disk_cache is not None:
+                disk_cache.close()
+        return tuple(thumbnails)
 
     def _keep(self, key: tuple[Path, Stamp], picture: NDArray[np.uint8] | None) -> None:
         with self._lock:
-            self._kept[key] = picture
-            while len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
+            self._cache[key] = picture
+            while len(self._cache) > MOST_KEPT:
+                self._cache.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Classification: what the whole picture shows, with a temperature and a threshold behind the network."""
+"""Classification of a whole picture, with a temperature and a threshold after the network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cvstudio.results.classification import Classification, Logits
 
 @dataclass(frozen=True)
 class AnswerParams:
-    """How the network's numbers become an answer."""
+    """Parameters of the decision from logits."""
 
     threshold: Annotated[
         float,
@@ -48,22 +48,28 @@ class AnswerParams:
 
 
 def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Logits]:
-    """The network's logits, stamped with where they came from."""
-    found: Logits = inputs.network.predict(inputs.samples["picture"], params, progress)
-    yield dataclasses.replace(found, source=inputs.source)
+    """Stage: picture -> logits of the network, with their source."""
+    logits: Logits = inputs.network.predict(inputs.samples["picture"], params, progress)
+    yield dataclasses.replace(logits, source=inputs.source)
 
 
 def answer(inputs: Inputs, params: AnswerParams, progress: Progress) -> Iterator[Classification]:
-    """The likeliest classes with their probabilities at a temperature.
+    """Stage: logits -> the most probable classes, with probabilities at a temperature.
 
     Guo et al., "On Calibration of Modern Neural Networks", ICML 2017 (section 4.2).
     """
-    found: Logits = inputs.previous
-    probabilities = found.probabilities(params.temperature)
-    best = np.argsort(-probabilities, kind="stable")[: params.count]
-    scaled = dataclasses.replace(found, values=found.values / np.float32(params.temperature))
+    logits: Logits = inputs.previous
+    probabilities = logits.probabilities(params.temperature)
+    top_classes = np.argsort(-probabilities, kind="stable")[: params.count]
+    scaled = dataclasses.replace(logits, values=logits.values / np.float32(params.temperature))
     yield Classification(
-        best.astype(np.int64), probabilities[best], found.labels, found.size, params.threshold, found.source, scaled
+        top_classes.astype(np.int64),
+        probabilities[top_classes],
+        logits.labels,
+        logits.size,
+        params.threshold,
+        logits.source,
+        scaled,
     )
 
 

@@ -1,7 +1,7 @@
-"""Nearest pictures: which of a folder look most like this one, and what they vote for.
+"""k nearest neighbours: the most similar pictures of a folder, and the class that they vote for.
 
-The slow part, describing the pictures of the folder, is done once and kept on disk; metric, number and weights of the
-neighbours act on what is cached.
+The slow part, the features of the folder, is computed once and cached on disk; metric, number and weights of the
+neighbours act on cached features.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from cvstudio.results.classification import Classification
 from cvstudio.results.neighbours import METRICS, Neighbours
 
 MOST = 50
-"""Neighbours that are kept, and can be shown."""
+"""Maximum number of neighbours."""
 
 FEATURES, PIXELS = "features", "pixels"
 
 
 @dataclass(frozen=True)
 class GalleryParams:
-    """What is compared with what."""
+    """Gallery and features to compare."""
 
     gallery: Annotated[
         str,
@@ -63,7 +63,7 @@ class GalleryParams:
 
 @dataclass(frozen=True)
 class DistanceParams:
-    """How far two pictures are apart."""
+    """Distance between two pictures."""
 
     metric: Annotated[
         str,
@@ -82,7 +82,7 @@ class DistanceParams:
 
 @dataclass(frozen=True)
 class VoteParams:
-    """Who votes, and how."""
+    """Number and weights of the voting neighbours."""
 
     k: Annotated[
         int, Range(1, MOST, step=1), Doc("Neighbours", "So many of the nearest pictures vote.", "Try 1, then 15.")
@@ -101,11 +101,13 @@ class VoteParams:
 
 @dataclass(frozen=True, eq=False)
 class Described:
-    """The picture and the gallery as vectors.
+    """Features of the picture and of the gallery.
 
     Parameters
     ----------
-    query : float32 (d,)
+    query : float32 (d,), features of the picture
+    gallery : the gallery, partial while its features are computed
+    size : of the picture
     """
 
     query: NDArray[np.float32]
@@ -117,40 +119,40 @@ class Described:
 
 
 def describe(inputs: Inputs, params: GalleryParams, progress: Progress) -> Iterator[Described]:
-    """Stage: picture and folder -> features; more and more of the folder. Raises MediaError."""
+    """Stage: picture and folder -> features, yielded while those of the folder are computed. Raises MediaError."""
     image: Image = inputs.samples["picture"]
     fingerprints = inputs.services.get(Fingerprints)
-    how: Describer = by_network(inputs.network, fingerprints) if params.by == FEATURES else by_pixels()
-    query = how.extract([image])[0]
-    query = unit_length(query) if how.unit else query
+    describer: Describer = by_network(inputs.network, fingerprints) if params.by == FEATURES else by_pixels()
+    query = describer.extract([image])[0]
+    query = unit_length(query) if describer.unit else query
     folder = Path(params.gallery) if params.gallery else sample_path("cat", progress).parent
-    for gallery in inputs.services.get(Galleries).open(folder, how, progress):
+    for gallery in inputs.services.get(Galleries).open(folder, describer, progress):
         yield Described(query, gallery, image.size)
 
 
 def folder_state(params: GalleryParams) -> Hashable:
-    """Another one once pictures came or went; the sample pictures stay."""
+    """Extra cache key: changes when pictures are added or removed; the sample pictures never change."""
     return times_of(Path(params.gallery)) if params.gallery else None
 
 
 def compare(inputs: Inputs, params: DistanceParams, progress: Progress) -> Iterator[Neighbours]:
-    """Stage: features -> the nearest `MOST` with their thumbnails, before anybody votes. Raises MediaError."""
-    found: Described = inputs.previous
-    gallery = found.gallery
+    """Stage: features -> the `MOST` nearest neighbours with thumbnails, without votes. Raises MediaError."""
+    described: Described = inputs.previous
+    gallery = described.gallery
     progress.check()
-    away = distances_to(found.query, gallery.features, params.metric)
-    mine = inputs.source.media_id.partition("+")[0]
-    others = np.array([params.itself or identity != mine for identity in gallery.identities], bool)
-    rows = np.flatnonzero(others)
+    distances = distances_to(described.query, gallery.features, params.metric)
+    own_identity = inputs.source.media_id.partition("+")[0]
+    candidates = np.array([params.itself or identity != own_identity for identity in gallery.identities], bool)
+    rows = np.flatnonzero(candidates)
     if not len(rows):
         raise MediaError(
             f"Expected other pictures to compare with in {gallery.folder}, but this one is alone there; choose another "
             f"folder."
         )
-    rows = rows[nearest(away[rows], MOST)]
+    rows = rows[nearest(distances[rows], MOST)]
     names = tuple(gallery.names[row] for row in rows)
     yield Neighbours(
-        away[rows],
+        distances[rows],
         gallery.classes[rows],
         gallery.labels,
         gallery.folder,
@@ -158,8 +160,8 @@ def compare(inputs: Inputs, params: DistanceParams, progress: Progress) -> Itera
         inputs.services.get(NeighbourThumbnails).of([gallery.folder / name for name in names], progress),
         params.metric,
         None,
-        found.size,
-        int(others.sum()),
+        described.size,
+        int(candidates.sum()),
         gallery.total,
         gallery.unread,
         inputs.source,
@@ -167,21 +169,23 @@ def compare(inputs: Inputs, params: DistanceParams, progress: Progress) -> Itera
 
 
 def vote(inputs: Inputs, params: VoteParams, progress: Progress) -> Iterator[Neighbours]:
-    """Stage: the nearest -> so many of them, and what they vote for."""
-    found: Neighbours = inputs.previous
-    k = min(params.k, len(found))
-    part = vote_fractions(found.distances[:k], found.classes[:k], len(found.labels), params.weighting)
+    """Stage: neighbours -> the nearest k of them with their votes."""
+    neighbours: Neighbours = inputs.previous
+    k = min(params.k, len(neighbours))
+    fractions = vote_fractions(
+        neighbours.distances[:k], neighbours.classes[:k], len(neighbours.labels), params.weighting
+    )
     votes = None
-    if part.any():
-        order = np.argsort(-part, kind="stable")
-        order = order[part[order] > 0].astype(np.int64)
-        votes = Classification(order, part[order], found.labels, found.size, 0.0, found.source)
+    if fractions.any():
+        order = np.argsort(-fractions, kind="stable")
+        order = order[fractions[order] > 0].astype(np.int64)
+        votes = Classification(order, fractions[order], neighbours.labels, neighbours.size, 0.0, neighbours.source)
     yield dataclasses.replace(
-        found,
-        distances=found.distances[:k],
-        classes=found.classes[:k],
-        names=found.names[:k],
-        thumbnails=found.thumbnails[:k],
+        neighbours,
+        distances=neighbours.distances[:k],
+        classes=neighbours.classes[:k],
+        names=neighbours.names[:k],
+        thumbnails=neighbours.thumbnails[:k],
         votes=votes,
     )
 

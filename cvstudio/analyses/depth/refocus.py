@@ -1,9 +1,9 @@
-"""Refocusing a photograph by its depth: what lies in a depth range stays sharp, the rest is blurred.
+"""Refocusing of a photograph by its depth map: pixels in a depth range stay sharp, the others are blurred.
 
-The recipe of the course's notes: pixels whose depth lies in ``D_min..D_max`` are taken from the picture, the others
-from ``cv2.blur(picture, (20, 20))``; a mask joins the two. The blurred picture and what of both is visible are
-cached, so that a tick of the range slider only compares depths and copies the pixels on screen.
-Of a picture in linear light it is the light that is blurred, as a lens does it; the exposure acts on what comes out.
+The method of the course's notes: pixels whose depth lies in ``D_min..D_max`` are taken from the picture, the others
+from ``cv2.blur(picture, (20, 20))``, by a mask. The blurred picture and the visible part of both are cached, so that a
+tick of the range slider only compares depths and copies the pixels on screen.
+A picture in linear light is blurred in linear light, as by a lens; the exposure applies to the output.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ from cvstudio.media.base import MediaKind
 from cvstudio.results.picture import LinearPicture, Picture, to_linear
 
 BINS = 256
+"""Bins of the histogram of depths."""
 ASPECT_TOLERANCE = 0.02
+"""Maximum relative difference of the aspect ratios of picture and depth map."""
 
 
 @dataclass(frozen=True)
 class BlurParams:
-    """How strongly the rest is blurred."""
+    """Parameters of the blur."""
 
     blur: Annotated[
         int,
@@ -45,7 +47,7 @@ class BlurParams:
 
 @dataclass(frozen=True)
 class FocusParams:
-    """What stays sharp. `focus` wins over `point`; with neither, it is the nearest third of the depths."""
+    """Depth range in focus. `focus` overrides `point`; with neither, it is the nearest third of the depths."""
 
     focus: Annotated[
         tuple[float, float] | None,
@@ -64,14 +66,14 @@ class FocusParams:
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """A picture and a depth for each of its pixels.
+    """A picture and a depth map of the same size.
 
     Parameters
     ----------
     image : the picture, (H, W)
     depth : DepthMap (H, W)
-    valid : uint8 (H, W), 255 where a depth was measured, else 0
-    histogram : int64 (256,), how many valid depths fall in each of 256 equal bins over `extent`
+    valid : uint8 (H, W), 255 where the depth is valid, else 0
+    histogram : int64 (256,), counts of valid depths in equal bins over `extent`
     extent : smallest and largest valid depth in `depth.unit`
     """
 
@@ -84,7 +86,7 @@ class Aligned:
 
 @dataclass(frozen=True, eq=False)
 class Blurred:
-    """`aligned`, and its whole picture sharp and blurred: RGB (H, W, 3), uint8, or float32 in linear light."""
+    """The whole picture: `sharp` and blurred `pixels`, RGB (H, W, 3), uint8, or float32 in linear light."""
 
     aligned: Aligned
     sharp: NDArray[Any]
@@ -93,17 +95,17 @@ class Blurred:
 
 @dataclass(frozen=True, eq=False)
 class Crop:
-    """What is visible, at the size it is shown.
+    """The visible part, at the size of the canvas.
 
     Parameters
     ----------
     sharp, blurred : uint8 RGB (h, w, 3)
-    depth : float32 (h, w)
-    valid : uint8 (h, w), 255 or 0
-    rect : whole image pixels that they show
-    scale : output pixels for each of them
-    aligned : where they come from
-    light : of sharp and blurred, float32 RGB (h, w, 3), where the picture is in linear light
+    depth : float32 (h, w), in the unit of the depth map
+    valid : uint8 (h, w), 255 where the depth is valid, else 0
+    rect : visible rectangle, in whole image pixels
+    scale : output pixels per image pixel
+    aligned : picture and depth map
+    light : sharp and blurred in linear light, float32 RGB (h, w, 3); None where the picture is not in linear light
     """
 
     sharp: NDArray[np.uint8]
@@ -117,30 +119,30 @@ class Crop:
 
 
 def align(image: Image, depth: DepthMap) -> Aligned:
-    """Give each pixel of `image` its depth; the nearest measured one, so that no depth is invented.
+    """Resize a depth map to the size of `image`, by nearest neighbour: interpolation would invent depths.
 
     Raises
     ------
     BindingError
-        The two have not the same shape of frame (more than 2 % apart).
+        The aspect ratios differ by more than 2 %.
     MediaError
         No depth is valid.
     """
     import cv2
 
     width, height = image.size
-    found = depth.size
-    ratio = (width / height) / (found.width / found.height)
+    depth_size = depth.size
+    ratio = (width / height) / (depth_size.width / depth_size.height)
     if abs(ratio - 1) > ASPECT_TOLERANCE:
         raise BindingError(
             f"Refocusing expects a depth map of the picture's shape ({width} x {height}), found "
-            f"{found.width} x {found.height}; choose the depth map that belongs to this picture."
+            f"{depth_size.width} x {depth_size.height}; choose the depth map that belongs to this picture."
         )
     if depth.invalid.all():
         raise MediaError(
             "Refocusing expects a depth map with measured depths, found none in it; choose another depth map."
         )
-    if found != image.size:
+    if depth_size != image.size:
         nearest = cv2.INTER_NEAREST_EXACT
         values = cv2.resize(depth.values, (width, height), interpolation=nearest).astype(np.float32, copy=False)
         invalid = cv2.resize(depth.invalid.view(np.uint8), (width, height), interpolation=nearest).astype(bool)
@@ -156,29 +158,29 @@ def align(image: Image, depth: DepthMap) -> Aligned:
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:
-    """`low`..`high`, or a unit above `low` where a flat depth leaves nothing between them."""
+    """The range `low`..`high`, widened by 1 where it is empty."""
     return (low, high) if high > low else (low, low + 1.0)
 
 
 def default_focus(aligned: Aligned) -> tuple[float, float]:
-    """The nearest third of the depths, in the depth's unit: what is in focus before the user chooses."""
+    """Default depth range in focus: the nearest third of `Aligned.extent`, in the unit of the depth map."""
     low, high = aligned.extent
     third = (high - low) / 3
     return (high - third, high) if aligned.depth.near_is_large else (low, low + third)
 
 
 def focus_at(aligned: Aligned, x: float, y: float, width: float | None = None) -> tuple[float, float]:
-    """The depth range around what is seen at a place.
+    """Depth range around the depth at a place.
 
     Parameters
     ----------
     aligned : Aligned
-    x, y : image pixels; outside of the picture, its nearest pixel counts
-    width : of the range to either side, in the depth's unit; a tenth of the extent where None
+    x, y : place in image pixels; clamped to the picture
+    width : distance of either end, in the unit of the depth map; None takes a tenth of the extent
 
     Returns
     -------
-    (smaller, larger) depth, within the extent. Where nothing was measured, it is that of the nearest valid pixel.
+    (smaller, larger) depth, within the extent; at an invalid pixel around the depth of the nearest valid one
     """
     low, high = aligned.extent
     reach = (high - low) / 10 if width is None else width
@@ -191,14 +193,14 @@ def _nearest_valid(aligned: Aligned, x: float, y: float) -> float:
     column = min(max(math.floor(x), 0), size.width - 1)
     row = min(max(math.floor(y), 0), size.height - 1)
     reach = 0
-    # Growing windows: a click costs as much as the hole that it fell into is wide.
+    # Growing windows: the cost of a click depends on the size of the hole around it.
     while True:
         top, left = max(0, row - reach), max(0, column - reach)
         window = aligned.valid[top : row + reach + 1, left : column + reach + 1]
         rows, columns = np.nonzero(window)
         if rows.size:
             distance = (rows + top - row) ** 2 + (columns + left - column) ** 2
-            # A pixel in the corner of the window may be farther than one that is just outside of an edge.
+            # A pixel in the corner of the window may be farther than one just outside of an edge.
             if distance.min() <= reach**2 or reach >= max(size):
                 best = int(distance.argmin())
                 return float(aligned.depth.values[rows[best] + top, columns[best] + left])
@@ -208,14 +210,14 @@ def _nearest_valid(aligned: Aligned, x: float, y: float) -> float:
 def focus_of(
     aligned: Aligned, focus: tuple[float, float] | None, point: tuple[float, float] | None
 ) -> tuple[float, float]:
-    """The range that holds: the chosen one, else the one around the point, else the nearest third."""
+    """Effective depth range: `focus`, else the range around `point`, else the nearest third."""
     if focus is not None:
         return focus
     return focus_at(aligned, *point) if point is not None else default_focus(aligned)
 
 
 def blur(aligned: Aligned, side: int) -> Blurred:
-    """Average every pixel of the picture over a square of `side` pixels (``cv2.blur``, mirrored at the edges)."""
+    """Box filter of `side` x `side` pixels over the picture (``cv2.blur``, mirrored at the edges)."""
     import cv2
 
     light = to_linear(aligned.image)
@@ -224,10 +226,10 @@ def blur(aligned: Aligned, side: int) -> Blurred:
 
 
 def crop(blurred: Blurred, view: View | None) -> Crop:
-    """Take what `view` shows of picture, blurred picture and depth, at its scale; all of it where it is None.
+    """Crop picture, blurred picture and depth to `view` and resize them to its scale; None is the whole at scale 1.
 
-    The rectangle is widened to whole pixels and kept inside the picture. Shrinking averages; enlarging
-    interpolates up to twice the size and shows the pixels as squares from there on.
+    The rectangle is widened to whole pixels and clamped to the picture. Shrinking averages areas; enlarging
+    interpolates below twice the size and takes the nearest pixel from there on.
     """
     import cv2
 
@@ -239,16 +241,16 @@ def crop(blurred: Blurred, view: View | None) -> Crop:
     left, top, right, bottom = (round(edge) for edge in (rect.x, rect.y, rect.right, rect.bottom))
     size = View(rect, scale).size
 
-    def shown(plane: NDArray[Any], way: int) -> NDArray[Any]:
+    def resized(plane: NDArray[Any], interpolation: int) -> NDArray[Any]:
         part = plane[top:bottom, left:right]
-        # A slice would keep the whole plane in memory for every place that was looked at.
+        # A slice would keep the whole plane in memory for every cached crop.
         same = size == (right - left, bottom - top)
-        return readonly(part.copy() if same else cv2.resize(part, size, interpolation=way))
+        return readonly(part.copy() if same else cv2.resize(part, size, interpolation=interpolation))
 
     enlarge = cv2.INTER_LINEAR if scale < 2 else cv2.INTER_NEAREST_EXACT
     smooth = cv2.INTER_AREA if scale < 1 else enlarge
-    ways = (smooth, smooth, cv2.INTER_NEAREST_EXACT, cv2.INTER_NEAREST_EXACT)
-    sharp, soft, depth, valid = (shown(plane, way) for plane, way in zip(planes, ways, strict=True))
+    interpolations = (smooth, smooth, cv2.INTER_NEAREST_EXACT, cv2.INTER_NEAREST_EXACT)
+    sharp, soft, depth, valid = (resized(*item) for item in zip(planes, interpolations, strict=True))
     return _crop(sharp, soft, depth, valid, rect, scale, aligned)
 
 
@@ -261,7 +263,7 @@ def _crop(
     scale: float,
     aligned: Aligned,
 ) -> Crop:
-    """The crop; what is light is told beside what it looks like at an exposure of 0."""
+    """Make a `Crop`; linear light becomes `Crop.light`, with its sRGB at exposure 0 as `sharp` and `blurred`."""
     if sharp.dtype != np.float32:
         return Crop(sharp, soft, depth, valid, rect, scale, aligned)
     shown, blurred = readonly(srgb8(sharp)), readonly(srgb8(soft))
@@ -276,27 +278,27 @@ def _whole_pixels(view: View, size: Size) -> tuple[Rect, float]:
     return Rect(float(left), float(top), float(right - left), float(bottom - top)), view.scale
 
 
-def blend(seen: Crop, focus: tuple[float, float], *, invert: bool = False) -> Picture:
-    """Join sharp and blurred pixels: sharp where the depth is measured and lies in `focus` (both ends included).
+def blend(visible: Crop, focus: tuple[float, float], *, invert: bool = False) -> Picture:
+    """Combine sharp and blurred pixels: sharp where the depth is valid and lies in `focus` (both ends included).
 
-    With `invert`, sharp where it is measured and lies outside. `Picture.mask` is True where it is sharp. It is a
+    With `invert`, sharp where it is valid and lies outside. `Picture.mask` is True where the output is sharp. Returns a
     `LinearPicture` where the picture is in linear light.
     """
     import cv2
 
-    mask = cv2.inRange(seen.depth, focus[0], focus[1])
+    mask = cv2.inRange(visible.depth, focus[0], focus[1])
     if invert:
         cv2.bitwise_not(mask, mask)
-    cv2.bitwise_and(mask, seen.valid, mask)
-    pixels = seen.blurred.copy()
-    cv2.copyTo(seen.sharp, mask, pixels)
-    found = Picture(pixels, seen.rect, seen.scale, seen.aligned.image.size, mask.astype(bool))
-    if seen.light is None:
-        return found
-    sharp, soft = seen.light
+    cv2.bitwise_and(mask, visible.valid, mask)
+    pixels = visible.blurred.copy()
+    cv2.copyTo(visible.sharp, mask, pixels)
+    picture = Picture(pixels, visible.rect, visible.scale, visible.aligned.image.size, mask.astype(bool))
+    if visible.light is None:
+        return picture
+    sharp, soft = visible.light
     light = soft.copy()
     cv2.copyTo(sharp, mask, light)
-    return LinearPicture(found.pixels, found.rect, found.scale, found.size, found.mask, light=light)
+    return LinearPicture(picture.pixels, picture.rect, picture.scale, picture.size, picture.mask, light=light)
 
 
 def run_align(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[Aligned]:
@@ -312,30 +314,30 @@ def run_blur(inputs: Inputs, params: BlurParams, progress: Progress) -> Iterator
 
 
 def run_crop(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[Crop]:
-    """Stage: Blurred -> Crop of what is visible."""
+    """Stage: Blurred -> Crop of the visible part."""
     progress.check()
     yield crop(inputs.previous, inputs.view)
 
 
 def run_blend(inputs: Inputs, params: FocusParams, progress: Progress) -> Iterator[Picture]:
     """Stage: Crop -> Picture."""
-    seen: Crop = inputs.previous
-    found = blend(seen, focus_of(seen.aligned, params.focus, params.point), invert=params.invert)
-    yield replace(found, source=inputs.source)
+    visible: Crop = inputs.previous
+    picture = blend(visible, focus_of(visible.aligned, params.focus, params.point), invert=params.invert)
+    yield replace(picture, source=inputs.source)
 
 
 def input_facts(aligned: Aligned, values: Mapping[str, Any]) -> InputFacts:
-    """Bounds (rounded outwards to the slider's step), present value and histogram of the range in focus."""
+    """Bounds (rounded outwards to the slider's step), effective value and histogram of the depth range in focus."""
     low, high = _widened(*aligned.extent)
     step = 10.0 ** math.floor(math.log10((high - low) / 200))
     unit = "" if aligned.depth.unit == "relative" else aligned.depth.unit
     bounds = Range(math.floor(low / step) * step, math.ceil(high / step) * step, step=step, unit=unit)
-    present = focus_of(aligned, values.get("focus"), values.get("point"))
-    return InputFacts({"focus": bounds}, {"focus": present}, {"focus": Histogram(aligned.histogram, low, high)})
+    focus = focus_of(aligned, values.get("focus"), values.get("point"))
+    return InputFacts({"focus": bounds}, {"focus": focus}, {"focus": Histogram(aligned.histogram, low, high)})
 
 
 def pick(aligned: Aligned, x: float, y: float) -> dict[str, Any]:
-    """What a click at (x, y) in image pixels sets: the range in focus."""
+    """Parameters that a click at x, y in image pixels sets: the depth range in focus."""
     return {"focus": focus_at(aligned, x, y)}
 
 

@@ -1,10 +1,10 @@
-"""Identities over frames: ByteTrack (Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection
+"""Multi-object tracking: ByteTrack (Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection
 Box", ECCV 2022) and C-BIoU (Yang et al., "Hard to Track Objects with Irregular Motions and Similar Appearances? Make It
 Easier by Buffering the Matching Space", WACV 2023) as the `trackers` library implements them.
 
-The tracker is given every box that non-maximum suppression left, whatever is shown: what falls below the score slider
-is just what its second association needs, and moving the slider changes no identity. Of boxes on the same thing, which
-a crowd has many of, it is given the best: a number that jumps between two boxes of one thing is a number lost.
+The tracker gets every box after non-maximum suppression, also those below the score threshold: its second association
+needs them, and moving the slider changes no identity. Of overlapping boxes of a class it gets the best one only: in a
+crowd an identity would jump between two boxes of one object and be lost.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from cvstudio.foundation.params import Choices, Doc, Range
 from cvstudio.results.detections import Detections, Trails
 
 FLOOR = 0.05
-"""Boxes that a model is less sure of are not remembered."""
+"""Minimum confidence of the boxes that are stored."""
 MAX_BOXES = 200
-"""So many of a frame, the best, are remembered and followed."""
+"""Maximum number of boxes of a frame that are stored and tracked, the best ones."""
 TRAIL_REACH = 4
-"""Points on either side that smooth a trail."""
+"""Points on either side that are averaged to smooth a trail."""
 LIBRARY_RATE = 30.0
-"""The library counts its buffer in frames of this rate, whatever the video's own is."""
+"""Frames a second in which the library counts its buffer, whatever the rate of the video."""
 
 
 @dataclass(frozen=True)
 class TrackParams:
-    """How identities are kept over the frames of a video."""
+    """Parameters of the tracker."""
 
     track: Annotated[
         bool,
@@ -119,10 +119,16 @@ class TrackParams:
 
 @dataclass(frozen=True, eq=False)
 class Sighting:
-    """What is remembered of one frame.
+    """Stored detections of one frame.
 
-    boxes : float32 (n, 4), image pixels; scores : float32 (n,), as the model gives them; classes : int64 (n,);
-    ids : int64 (n,) of the raw candidates; track_ids : int64 (n,) from 1, -1 where there is none; None before the step
+    Parameters
+    ----------
+    boxes : float32 (n, 4), image pixels
+    scores : float32 (n,), as returned by the model
+    classes : int64 (n,)
+    ids : int64 (n,), of the raw candidates
+    confidences : float32 (n,), 0..1, see `confidences`
+    track_ids : int64 (n,), identities from 1, -1 for none; None before the step
     """
 
     boxes: NDArray[np.float32]
@@ -138,22 +144,22 @@ class Sighting:
                 object.__setattr__(self, name, readonly(value))
 
 
-def confidences(found: Detections) -> NDArray[np.float32]:
-    """The scores as something between 0 and 1, float32 (n,).
+def confidences(detections: Detections) -> NDArray[np.float32]:
+    """Scores mapped to 0..1, float32 (n,).
 
-    A margin goes through the logistic function; of a cascade's neighbours four are about as good as .63 (1 - 1/e).
+    Margins by the logistic function; the neighbours n of a cascade by 1 - exp(-n / 4), so that 4 give 0.63.
     """
-    if found.score_kind == "margin":
-        return (1 / (1 + np.exp(-found.scores.astype(np.float64)))).astype(np.float32)
-    if found.score_kind == "neighbours":
-        return (1 - np.exp(-found.scores.astype(np.float64) / 4)).astype(np.float32)
-    return found.scores
+    if detections.score_kind == "margin":
+        return (1 / (1 + np.exp(-detections.scores.astype(np.float64)))).astype(np.float32)
+    if detections.score_kind == "neighbours":
+        return (1 - np.exp(-detections.scores.astype(np.float64) / 4)).astype(np.float32)
+    return detections.scores
 
 
 class Tracker:
-    """One of the library's trackers, for boxes of all classes at once; a deep copy is a snapshot.
+    """A tracker of the library, for boxes of all classes at once; a deep copy is a snapshot.
 
-    Importing the library takes a fifth of a second, so it is loaded with the first tracker.
+    Importing the library takes a fifth of a second, so it is imported with the first tracker.
     """
 
     def __init__(self, params: TrackParams, rate: float) -> None:
@@ -174,105 +180,113 @@ class Tracker:
             else ByteTrackTracker(minimum_iou_threshold=params.track_iou, **common)
         )
 
-    def step(self, seen: Sighting, pts: float) -> Sighting:
-        """`seen` with the identities of its boxes. `pts` has to be later than that of the step before."""
+    def step(self, sighting: Sighting, pts: float) -> Sighting:
+        """Assign identities to the boxes of `sighting`. `pts` must be later than that of the previous step."""
         import supervision
 
-        rows = np.flatnonzero(seen.confidences >= self._low)
-        rows = np.sort(rows[nms(seen.boxes[rows], seen.confidences[rows], seen.classes[rows], self._apart)])
-        track_ids = np.full(len(seen.boxes), -1, np.int64)
-        boxes = seen.boxes[rows].astype(np.float64)
-        # Each class lies in a field of its own, far from the others: a box never continues a thing of another class.
-        boxes += (seen.classes[rows] * _FIELD)[:, None]
-        given = supervision.Detections(
-            xyxy=boxes, confidence=seen.confidences[rows].astype(np.float64), data={"row": rows}
+        rows = np.flatnonzero(sighting.confidences >= self._low)
+        rows = np.sort(rows[nms(sighting.boxes[rows], sighting.confidences[rows], sighting.classes[rows], self._apart)])
+        track_ids = np.full(len(sighting.boxes), -1, np.int64)
+        boxes = sighting.boxes[rows].astype(np.float64)
+        # Boxes of each class are shifted far from the others: a track never continues in a box of another class.
+        boxes += (sighting.classes[rows] * _CLASS_OFFSET)[:, None]
+        detections = supervision.Detections(
+            xyxy=boxes, confidence=sighting.confidences[rows].astype(np.float64), data={"row": rows}
         )
-        found = self._tracker.update(given, timestamp=pts)
-        if len(found):
-            numbers = np.asarray(found.tracker_id, np.int64)
-            track_ids[found.data["row"]] = np.where(numbers >= 0, numbers + 1, -1)
-        return dataclasses.replace(seen, track_ids=track_ids)
+        tracked = self._tracker.update(detections, timestamp=pts)
+        if len(tracked):
+            tracker_ids = np.asarray(tracked.tracker_id, np.int64)
+            track_ids[tracked.data["row"]] = np.where(tracker_ids >= 0, tracker_ids + 1, -1)
+        return dataclasses.replace(sighting, track_ids=track_ids)
 
 
-_FIELD = 1e6
+_CLASS_OFFSET = 1e6
 
 
 def _trails(
-    notes: Sequence[tuple[float, Sighting]], wanted: NDArray[np.int64], pts: float, secs: float
+    notes: Sequence[tuple[float, Sighting]], track_ids: NDArray[np.int64], pts: float, secs: float
 ) -> Trails | None:
-    """The ways of the identities in `wanted` over the last `secs`, of the middle of each box."""
-    wanted = wanted[wanted >= 0]
-    if secs <= 0 or not len(wanted):
+    """Trails of the identities `track_ids` over the last `secs`: centres of their boxes. None where there are none."""
+    track_ids = track_ids[track_ids >= 0]
+    if secs <= 0 or not len(track_ids):
         return None
     recent = [(time, note) for time, note in notes if time >= pts - secs]
     ids = np.concatenate([note.track_ids for _, note in recent])
-    rows = np.flatnonzero(np.isin(ids, wanted))
+    rows = np.flatnonzero(np.isin(ids, track_ids))
     boxes = np.concatenate([note.boxes for _, note in recent])[rows]
     ages = np.repeat(np.array([pts - time for time, _ in recent], np.float32), [len(note.ids) for _, note in recent])
-    every, age = ids[rows], ages[rows]
-    order = np.lexsort((-age, every))
-    places, owners = ((boxes[:, :2] + boxes[:, 2:]) / 2)[order], every[order]
-    for start, stop in zip(*_runs(owners), strict=True):
-        places[start:stop] = _smoothed(places[start:stop])
-    return Trails(places.astype(np.float32), age[order], owners)
+    trail_ids, point_ages = ids[rows], ages[rows]
+    order = np.lexsort((-point_ages, trail_ids))
+    points, point_ids = ((boxes[:, :2] + boxes[:, 2:]) / 2)[order], trail_ids[order]
+    for start, stop in zip(*_runs(point_ids), strict=True):
+        points[start:stop] = _smoothed(points[start:stop])
+    return Trails(points.astype(np.float32), point_ages[order], point_ids)
 
 
 def _runs(values: NDArray[np.int64]) -> tuple[list[int], list[int]]:
-    """Where runs of equal values begin and end."""
+    """Starts and stops of runs of equal values."""
     starts = np.flatnonzero(np.diff(values, prepend=-1)).tolist()
     return starts, [*starts[1:], len(values)]
 
 
-def _smoothed(way: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """The mean of each point and up to `TRAIL_REACH` neighbours on either side, as many on one as on the other: a
-    detector's boxes tremble, and the last point stays where the box is."""
-    sums = np.concatenate((np.zeros((1, 2)), np.cumsum(way, axis=0, dtype=np.float64)))
-    at = np.arange(len(way))
-    reach = np.minimum(np.minimum(at, len(way) - 1 - at), TRAIL_REACH)
-    return np.asarray((sums[at + reach + 1] - sums[at - reach]) / (2 * reach + 1)[:, None])
+def _smoothed(points: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Moving average of points (n, 2) over up to `TRAIL_REACH` neighbours on either side, the same number on both.
+
+    It removes the jitter of a detector's boxes; the last point stays at the centre of its box.
+    """
+    sums = np.concatenate((np.zeros((1, 2)), np.cumsum(points, axis=0, dtype=np.float64)))
+    index = np.arange(len(points))
+    reach = np.minimum(np.minimum(index, len(points) - 1 - index), TRAIL_REACH)
+    return np.asarray((sums[index + reach + 1] - sums[index - reach]) / (2 * reach + 1)[:, None])
 
 
 class Tracking(Temporal):
-    """The identities of an analysis whose boxes come from the stage `after`."""
+    """Tracking of the boxes that the stage `after` returns."""
 
     params = TrackParams
 
     def active(self, params: TrackParams) -> bool:
-        """As switched."""
+        """See `TrackParams.track`."""
         return params.track
 
     def identity(self, params: TrackParams) -> Hashable:
-        """The length of the trails changes nothing of what is followed."""
+        """All parameters but the length of the trails."""
         return dataclasses.replace(params, trail_secs=0.0)
 
     def reach_secs(self, params: TrackParams) -> float:
-        """As far as the trails go."""
+        """Duration of the trails."""
         return params.trail_secs
 
     def observe(self, result: Detections, params: TrackParams) -> Sighting:
-        """What is followed of a frame: the candidates of `result`, or itself where it has none."""
-        found = result.candidates if result.candidates is not None else result
-        sure = confidences(found)
+        """The best boxes of the candidates of `result`, or of itself where it has none."""
+        candidates = result.candidates if result.candidates is not None else result
+        certainties = confidences(candidates)
         # Scores descend, and so do confidences.
-        rows = np.flatnonzero(sure >= FLOOR)[:MAX_BOXES]
-        return Sighting(found.boxes[rows], found.scores[rows], found.classes[rows], found.ids[rows], sure[rows])
+        rows = np.flatnonzero(certainties >= FLOOR)[:MAX_BOXES]
+        return Sighting(
+            candidates.boxes[rows],
+            candidates.scores[rows],
+            candidates.classes[rows],
+            candidates.ids[rows],
+            certainties[rows],
+        )
 
     def start(self, params: TrackParams, rate: float) -> Tracker:
-        """A tracker that has seen nothing."""
+        """A new tracker."""
         return Tracker(params, rate)
 
-    def step(self, state: Tracker, seen: Sighting, pts: float) -> Sighting:
+    def step(self, state: Tracker, observation: Sighting, pts: float) -> Sighting:
         """See `Tracker.step`."""
-        return state.step(seen, pts)
+        return state.step(observation, pts)
 
     def finish(self, result: Detections, notes: Sequence[tuple[float, Sighting]], params: TrackParams) -> Detections:
-        """`result` with the identity of each row, and where the identities were in the last seconds."""
-        pts, now = notes[-1]
-        assert now.track_ids is not None
+        """Add the identity of each row to `result`, and the trails of the last seconds."""
+        pts, sighting = notes[-1]
+        assert sighting.track_ids is not None
         track_ids = np.full(len(result), -1, np.int64)
-        by_candidate = dict(zip(now.ids.tolist(), now.track_ids.tolist(), strict=True))
-        for row, number in enumerate(result.ids.tolist()):
-            track_ids[row] = by_candidate.get(number, -1)
+        id_to_track = dict(zip(sighting.ids.tolist(), sighting.track_ids.tolist(), strict=True))
+        for row, candidate_id in enumerate(result.ids.tolist()):
+            track_ids[row] = id_to_track.get(candidate_id, -1)
         return dataclasses.replace(
             result, track_ids=track_ids, trails=_trails(notes, track_ids, pts, params.trail_secs), candidates=None
         )

@@ -1,4 +1,4 @@
-"""Inside a detector with anchors: its anchors at a place, and its regions before and after the last step."""
+"""Anchors at a place, proposals and final boxes of an anchor-based detector."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.results.proposals import Proposals
 
 MOST_LEVELS = 12
+"""Maximum number of feature levels."""
 
 
 @dataclass(frozen=True)
 class InsideParams:
-    """What of it is looked at."""
+    """Selection of the boxes that are shown."""
 
     show: Annotated[
         str,
@@ -51,26 +52,26 @@ class InsideParams:
 
 
 def look(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[Proposals]:
-    """What the network says on its way, stamped with where it came from."""
-    found: Proposals = inputs.network.inside(inputs.samples["picture"], progress)
-    yield dataclasses.replace(found, source=inputs.source)
+    """Stage: picture -> anchors, proposals and refined boxes of the network, with their source."""
+    proposals: Proposals = inputs.network.inside(inputs.samples["picture"], progress)
+    yield dataclasses.replace(proposals, source=inputs.source)
 
 
 def choose(inputs: Inputs, params: InsideParams, progress: Progress) -> Iterator[Proposals]:
-    """What of it is shown."""
-    found: Proposals = inputs.previous
-    place = params.place or (found.size.width / 2, found.size.height / 2)
-    level = min(params.level, len(found.levels))
-    yield found.shown(show=params.show, place=place, level=level, count=params.count)
+    """Stage: proposals -> the selected ones."""
+    proposals: Proposals = inputs.previous
+    place = params.place or (proposals.size.width / 2, proposals.size.height / 2)
+    level = min(params.level, len(proposals.levels))
+    yield proposals.shown(show=params.show, place=place, level=level, count=params.count)
 
 
 def input_facts(first: Proposals, values: Mapping[str, Any]) -> InputFacts:
-    """How many levels there are."""
+    """Bounds of the level: as many as the network has."""
     return InputFacts(ranges={"level": Range(0, len(first.levels), step=1)})
 
 
 def pick(first: Proposals, x: float, y: float) -> Mapping[str, Any]:
-    """A click shows the anchors there."""
+    """Parameters that a click at x, y in image pixels sets: the place of the anchors."""
     place = min(max(x, 0.0), float(first.size.width)), min(max(y, 0.0), float(first.size.height))
     return {"place": place}
 

@@ -1,4 +1,4 @@
-"""What a detection transformer looks at: the attention of an object query, or of a place of the picture.
+"""Attention maps of a detection transformer, of an object query or of a place in the picture.
 
 Source: Carion et al., "End-to-End Object Detection with Transformers", ECCV 2020, figures 3 (places of the encoder) and
 6 (object queries of the decoder).
@@ -25,12 +25,12 @@ from cvstudio.results.heat_map import HeatMap
 
 OBJECT, PLACE = "object", "place"
 LAYERS, HEADS = 6, 8
-"""Of every published DETR."""
+"""Number of layers and of heads of every published DETR."""
 
 
 @dataclass(frozen=True)
 class LookParams:
-    """Whose attention is shown."""
+    """Selection of the attention map."""
 
     at: Annotated[
         tuple[float, float] | None,
@@ -64,24 +64,24 @@ class LookParams:
 
 
 def run_attend(inputs: Inputs, params: Any, progress: Progress) -> Iterator[Attended]:
-    """Stage: picture -> candidates, and what each layer's attention compares."""
+    """Stage: picture -> candidates, and queries and keys of the attention of each layer."""
     network: AttentionNetwork = inputs.network
     yield network.attend(inputs.samples["picture"], params, progress)
 
 
-def nearest_row(found: Detections, at: tuple[float, float] | None) -> int:
-    """The row that a click at x, y means: the smallest box around it, else the nearest one; the likeliest without."""
+def nearest_row(detections: Detections, at: tuple[float, float] | None) -> int:
+    """Row of the smallest box around `at` (x, y), else of the nearest box; 0, the most probable, where `at` is None."""
     if at is None:
         return 0
-    low, high = found.boxes[:, :2], found.boxes[:, 2:]
-    beside = np.maximum(np.maximum(low - at, np.asarray(at) - high), 0)
-    return int(np.lexsort((np.prod(high - low, axis=1), np.hypot(*beside.T)))[0])
+    low, high = detections.boxes[:, :2], detections.boxes[:, 2:]
+    outside = np.maximum(np.maximum(low - at, np.asarray(at) - high), 0)
+    return int(np.lexsort((np.prod(high - low, axis=1), np.hypot(*outside.T)))[0])
 
 
-def place_at(found: Attended, at: tuple[float, float] | None) -> int:
-    """The number of the place under x, y of the picture, row by row; the one in the middle without."""
-    rows, columns = found.grid
-    width, height = found.detections.size
+def place_at(attended: Attended, at: tuple[float, float] | None) -> int:
+    """Row-major index of the grid cell at `at` (x, y) in image pixels; of the centre where `at` is None."""
+    rows, columns = attended.grid
+    width, height = attended.detections.size
     x, y = at if at is not None else (width / 2, height / 2)
     row = min(max(int(y / height * rows), 0), rows - 1)
     column = min(max(int(x / width * columns), 0), columns - 1)
@@ -89,57 +89,57 @@ def place_at(found: Attended, at: tuple[float, float] | None) -> int:
 
 
 def run_show(inputs: Inputs, params: LookParams, progress: Progress) -> Iterator[HeatMap]:
-    """Stage: what is compared -> one map. Raises ParamsError for a layer or head that the network lacks."""
-    found: Attended = inputs.previous
+    """Stage: queries and keys -> an attention map. Raises ParamsError for a layer or head that the network lacks."""
+    attended: Attended = inputs.previous
     of_object = params.of == OBJECT
-    layers = found.objects if of_object else found.places
+    layers = attended.objects if of_object else attended.places
     if params.layer > len(layers):
         raise ParamsError(f"This network has {len(layers)} layers, and layer {params.layer} was asked for.")
-    if params.head != "mean" and int(params.head) > found.heads:
-        raise ParamsError(f"This network has {found.heads} heads, and head {params.head} was asked for.")
-    shown = found.detections.take(np.flatnonzero(found.detections.scores >= params.score))
+    if params.head != "mean" and int(params.head) > attended.heads:
+        raise ParamsError(f"This network has {attended.heads} heads, and head {params.head} was asked for.")
+    shown = attended.detections.take(np.flatnonzero(attended.detections.scores >= params.score))
     label, probability, chosen = "", float("nan"), None
     if of_object:
-        # Where nothing is sure enough, the likeliest is looked at all the same.
-        offered = shown if len(shown) else found.detections
-        if not len(offered):
+        # Where every score is below the threshold, the most probable box is shown all the same.
+        selectable = shown if len(shown) else attended.detections
+        if not len(selectable):
             raise ParamsError("Every object query means a class that this model has no name for; try another picture.")
-        row = nearest_row(offered, params.at)
-        label, probability, chosen = offered.label(row), float(offered.scores[row]), int(offered.ids[row])
+        row = nearest_row(selectable, params.at)
+        label, probability, chosen = selectable.label(row), float(selectable.scores[row]), int(selectable.ids[row])
         if not len(shown):
-            shown = offered.take([row])
-    query = chosen if chosen is not None else place_at(found, params.at)
-    weights = layers[params.layer - 1].weights(query, found.heads)
+            shown = selectable.take([row])
+    query = chosen if chosen is not None else place_at(attended, params.at)
+    weights = layers[params.layer - 1].weights(query, attended.heads)
     values = weights.mean(axis=0) if params.head == "mean" else weights[int(params.head) - 1]
-    rows, columns = found.grid
-    what = f"query {query}" if of_object else f"place {query % columns}, {query // columns}"
-    heads = f"mean of {found.heads} heads" if params.head == "mean" else f"head {params.head}"
+    rows, columns = attended.grid
+    subject = f"query {query}" if of_object else f"place {query % columns}, {query // columns}"
+    heads = f"mean of {attended.heads} heads" if params.head == "mean" else f"head {params.head}"
     part = "decoder" if of_object else "encoder"
     yield HeatMap(
         values.reshape(rows, columns).astype(np.float32),
-        View.whole(found.detections.size).rect,
-        found.detections.size,
+        View.whole(attended.detections.size).rect,
+        attended.detections.size,
         0.0,
         float(values.max()),
         label,
         probability,
-        f"Attention of {what}, layer {params.layer} of the {part}, {heads}, {columns} × {rows} places",
+        f"Attention of {subject}, layer {params.layer} of the {part}, {heads}, {columns} × {rows} places",
         inputs.source,
         shown,
         chosen,
-        None if of_object else place_centre(found, query),
+        None if of_object else place_centre(attended, query),
     )
 
 
-def place_centre(found: Attended, place: int) -> tuple[float, float]:
-    """The middle of a place, x, y in image pixels."""
-    rows, columns = found.grid
-    width, height = found.detections.size
+def place_centre(attended: Attended, place: int) -> tuple[float, float]:
+    """Centre x, y in image pixels of the grid cell with row-major index `place`."""
+    rows, columns = attended.grid
+    width, height = attended.detections.size
     return (place % columns + 0.5) * width / columns, (place // columns + 0.5) * height / rows
 
 
-def pick(found: Attended, x: float, y: float) -> Mapping[str, Any]:
-    """What a click sets."""
+def pick(attended: Attended, x: float, y: float) -> Mapping[str, Any]:
+    """Parameters that a click at x, y in image pixels sets."""
     return {"at": (x, y)}
 
 

@@ -1,4 +1,4 @@
-"""Detection: the network's candidates once, and everything that thins them out live behind it."""
+"""Object detection: candidates of the network, and live suppression and selection after it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cvstudio.results.detections import Detections
 
 @dataclass(frozen=True)
 class SuppressParams:
-    """Which of the boxes on the same thing stay."""
+    """Parameters of non-maximum suppression."""
 
     iou: Annotated[
         float,
@@ -47,7 +47,7 @@ class SuppressParams:
 
 @dataclass(frozen=True)
 class SelectParams:
-    """What is shown of it."""
+    """Selection of the boxes that are shown."""
 
     score: Annotated[
         float,
@@ -71,32 +71,34 @@ class SelectParams:
 
 
 def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Detections]:
-    """The network's candidates on the picture, stamped with where they came from."""
+    """Stage: picture -> candidates of the network, with their source."""
     image = inputs.samples["picture"]
-    found: Detections = inputs.network.predict(image, params, progress)
-    yield dataclasses.replace(found, source=inputs.source)
+    detections: Detections = inputs.network.predict(image, params, progress)
+    yield dataclasses.replace(detections, source=inputs.source)
 
 
 def suppress(inputs: Inputs, params: SuppressParams, progress: Progress) -> Iterator[Detections]:
-    """What greedy non-maximum suppression leaves, of every score.
+    """Stage: greedy non-maximum suppression of candidates of every score.
 
-    It runs before the threshold so that the score slider does not repeat it: whether a box stays depends on better
-    boxes only, so the order makes no difference.
+    It runs before the threshold so that the score slider does not repeat it: suppression of a box depends on better
+    boxes only, so the order of both makes no difference.
     """
-    found: Detections = inputs.previous
-    yield found.take(nms(found.boxes, found.scores, found.classes if params.class_wise else None, params.iou))
+    detections: Detections = inputs.previous
+    yield detections.take(
+        nms(detections.boxes, detections.scores, detections.classes if params.class_wise else None, params.iou)
+    )
 
 
 def select(inputs: Inputs, params: SelectParams, progress: Progress) -> Iterator[Detections]:
-    """The best of it: score, class, count. Raises ParamsError for a class that the model does not know."""
-    found: Detections = inputs.previous
-    shown = found.scores >= params.score
+    """Stage: selection by score, class and count. Raises ParamsError for a class that the model does not know."""
+    detections: Detections = inputs.previous
+    shown = detections.scores >= params.score
     if params.classes:
-        unknown = [name for name in params.classes if name not in found.labels]
+        unknown = [name for name in params.classes if name not in detections.labels]
         if unknown:
-            raise ParamsError(f"This model has no class '{unknown[0]}'; it has: {', '.join(found.labels)}.")
-        shown &= np.isin(found.classes, [found.labels.index(name) for name in params.classes])
-    yield dataclasses.replace(found.take(np.flatnonzero(shown)[: params.max_count]), candidates=found)
+            raise ParamsError(f"This model has no class '{unknown[0]}'; it has: {', '.join(detections.labels)}.")
+        shown &= np.isin(detections.classes, [detections.labels.index(name) for name in params.classes])
+    yield dataclasses.replace(detections.take(np.flatnonzero(shown)[: params.max_count]), candidates=detections)
 
 
 ANALYSES.register(

@@ -22,7 +22,7 @@ from cvstudio.results.suppression import Suppression
 
 @dataclass(frozen=True)
 class CandidateParams:
-    """Which candidates go in."""
+    """Selection of the candidates of suppression."""
 
     score: Annotated[
         float,
@@ -38,7 +38,7 @@ class CandidateParams:
 
 @dataclass(frozen=True)
 class StepParams:
-    """Where one looks."""
+    """The step that is shown."""
 
     step: Annotated[
         int,
@@ -52,35 +52,42 @@ class StepParams:
 
 
 def choose(inputs: Inputs, params: CandidateParams, progress: Progress) -> Iterator[Detections]:
-    """The candidates that go in, the best first."""
-    yield chosen(inputs.previous, params.score, params.classes)
+    """Stage: detections -> candidates of suppression, the best first."""
+    yield filtered(inputs.previous, params.score, params.classes)
 
 
-def chosen(found: Detections, score: float, classes: tuple[str, ...]) -> Detections:
-    """What of `found` scores at least `score` and is of `classes`, all of them where there are none."""
-    wanted = found.scores >= score
+def filtered(detections: Detections, score: float, classes: tuple[str, ...]) -> Detections:
+    """Rows of `detections` with at least `score` and of `classes` (all where empty)."""
+    selected = detections.scores >= score
     if classes:
-        wanted &= np.isin(found.classes, [number for number, name in enumerate(found.labels) if name in classes])
-    return found.take(np.flatnonzero(wanted))
+        selected &= np.isin(
+            detections.classes, [number for number, name in enumerate(detections.labels) if name in classes]
+        )
+    return detections.take(np.flatnonzero(selected))
 
 
 def suppress_in_steps(inputs: Inputs, params: SuppressParams, progress: Progress) -> Iterator[Suppression]:
-    """All steps."""
+    """Stage: candidates -> all steps of suppression."""
     yield suppression(inputs.previous, params.iou, class_wise=params.class_wise)
 
 
 def show_step(inputs: Inputs, params: StepParams, progress: Progress) -> Iterator[Suppression]:
-    """The step that is looked at; behind the last one it is the last."""
-    found: Suppression = inputs.previous
-    yield found.at(params.step)
+    """Stage: suppression up to the chosen step; beyond the last step, the last."""
+    steps: Suppression = inputs.previous
+    yield steps.at(params.step)
 
 
 def input_facts(first: Detections, values: Mapping[str, Any]) -> InputFacts:
-    """How many steps there are."""
-    found = chosen(first, values.get("score", CandidateParams.score), values.get("classes", ()))
-    apart = values.get("class_wise", SuppressParams.class_wise)
-    kept = nms(found.boxes, found.scores, found.classes if apart else None, values.get("iou", SuppressParams.iou))
-    return InputFacts(ranges={"step": Range(0, max(1, 2 * len(kept)), step=1)})
+    """Bounds of the step: as many as suppression takes."""
+    candidates = filtered(first, values.get("score", CandidateParams.score), values.get("classes", ()))
+    class_wise = values.get("class_wise", SuppressParams.class_wise)
+    kept_rows = nms(
+        candidates.boxes,
+        candidates.scores,
+        candidates.classes if class_wise else None,
+        values.get("iou", SuppressParams.iou),
+    )
+    return InputFacts(ranges={"step": Range(0, max(1, 2 * len(kept_rows)), step=1)})
 
 
 ANALYSES.register(
@@ -114,17 +121,17 @@ ANALYSES.register(
 
 
 def suppression(candidates: Detections, iou: float, *, class_wise: bool) -> Suppression:
-    """Take `cvstudio.data.boxes.nms` apart on `candidates`, which are the best first; see `Suppression`."""
+    """Record the steps of `cvstudio.data.boxes.nms` on `candidates`, the best first; see `Suppression`."""
     classes = candidates.classes if class_wise else np.zeros(len(candidates), np.int64)
-    kept = nms(candidates.boxes, candidates.scores, classes, iou)
-    fate = np.full(len(candidates), -1, np.int64)
+    kept_rows = nms(candidates.boxes, candidates.scores, classes, iou)
+    suppressed_by = np.full(len(candidates), -1, np.int64)
     groups = {int(label): np.flatnonzero(classes == label) for label in np.unique(classes)}
-    for turn, row in enumerate(kept.tolist()):
-        fate[row] = turn
+    for turn, row in enumerate(kept_rows.tolist()):
+        suppressed_by[row] = turn
         rows = groups[int(classes[row])]
-        rows = rows[fate[rows] < 0]
-        fate[rows[is_above(iou_with(candidates.boxes[row], candidates.boxes[rows]), iou)]] = turn
-        # What is left of a class is all that its later boxes have to look at.
-        groups[int(classes[row])] = rows[fate[rows] < 0]
-    # A later box that stays was not yet taken when an earlier one looked at it: none has dropped it.
-    return Suppression(candidates, kept, fate, iou, class_wise)
+        rows = rows[suppressed_by[rows] < 0]
+        suppressed_by[rows[is_above(iou_with(candidates.boxes[row], candidates.boxes[rows]), iou)]] = turn
+        # Later boxes of the class are compared with the remaining rows only.
+        groups[int(classes[row])] = rows[suppressed_by[rows] < 0]
+    # No earlier box has suppressed a kept one, which sets its own entry at its turn.
+    return Suppression(candidates, kept_rows, suppressed_by, iou, class_wise)

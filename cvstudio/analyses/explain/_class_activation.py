@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +13,16 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.runtime.explainable import Explainable
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True, eq=False)
 class Activations:
-    """What the layers say of a picture.
+    """Activations of the layers on a picture.
 
     Parameters
     ----------
-    maps : float32 (k, h, w) by the names of the steps, in their order; they lie evenly over `rect`
+    maps : float32 (k, h, w) by name of the layer, in their order; each covers `rect` evenly
     logits : float32 (classes,)
-    rect : the part of the picture that the network saw, in image pixels
+    rect : the part of the picture that the network was given, in image pixels
     """
 
     maps: Mapping[str, NDArray[np.float32]]
@@ -35,12 +31,12 @@ class Activations:
 
 
 def activations(network: Explainable, image: Image, progress: Progress) -> Activations:
-    """Run `network` once, in float32, and keep what each of its steps gives."""
+    """Run `network` once, in float32, and store the output of each of its steps."""
     import torch
 
     x, rect = network.preprocess(image)
     maps = {}
-    # Not in inference mode: what is kept is differentiated through later.
+    # Not in inference mode: gradients are computed through the outputs later.
     with torch.no_grad():
         for step in network.steps():
             progress.check()
@@ -54,34 +50,34 @@ def activations(network: Explainable, image: Image, progress: Progress) -> Activ
 def gradient(
     network: Explainable, layer: str, activation: NDArray[np.float32], target: int, progress: Progress
 ) -> NDArray[np.float32]:
-    """How the logit of class `target` changes with each value of a layer's `activation`, float32 (k, h, w).
+    """Gradient of the logit of class `target` with respect to the `activation` of a layer, float32 (k, h, w).
 
-    Only what follows the layer is run, forward and back: the trunk before it, most of the network, is not.
+    Only the layers after it run, forward and backward, not the trunk before it, which is most of the network.
     """
     import torch
 
     names = [step.name for step in network.steps()]
-    rest = network.steps()[names.index(layer) + 1 :]
+    later_steps = network.steps()[names.index(layer) + 1 :]
     with torch.enable_grad():
         leaf = torch.from_numpy(activation.copy())[None].to(network.device).requires_grad_()
-        # A layer may work in place, which a leaf does not allow.
+        # A layer may work in place, which is not allowed on a leaf.
         x = leaf.clone()
-        for step in rest:
+        for step in later_steps:
             progress.check()
             x = step.run(x)
-        (found,) = torch.autograd.grad(x[0, target], leaf)
-    return readonly(found[0].float().cpu().numpy())
+        (leaf_gradient,) = torch.autograd.grad(x[0, target], leaf)
+    return readonly(leaf_gradient[0].float().cpu().numpy())
 
 
-def grad_cam(activation: NDArray[np.float32], slope: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Feature maps (k, h, w), each weighted by the mean of the logit's gradient over it: float32 (h, w).
+def grad_cam(activation: NDArray[np.float32], gradients: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Grad-CAM: sum of feature maps (k, h, w), weighted by the mean gradient of the logit over each: float32 (h, w).
 
     Selvaraju et al., "Grad-CAM", ICCV 2017, equations 1 and 2, before the ReLU.
     """
-    return weighted(activation, slope.mean(axis=(1, 2)))
+    return weighted(activation, gradients.mean(axis=(1, 2)))
 
 
 def weighted(activation: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The sum of feature maps (k, h, w), each times its weight (k,): float32 (h, w)."""
-    found: NDArray[np.float32] = np.tensordot(weights, activation, axes=1).astype(np.float32)
-    return found
+    """Sum of feature maps (k, h, w) weighted by `weights` (k,): float32 (h, w)."""
+    heat: NDArray[np.float32] = np.tensordot(weights, activation, axes=1).astype(np.float32)
+    return heat

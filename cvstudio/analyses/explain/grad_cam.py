@@ -1,4 +1,4 @@
-"""Grad-CAM: where in the picture a classifier finds what it names.
+"""Grad-CAM and CAM: heat maps of the evidence of a classifier for a class.
 
 Sources: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV
 2017; Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016 (CAM). For a network that ends
@@ -29,7 +29,7 @@ from cvstudio.results.heat_map import HeatMap
 
 @dataclass(frozen=True)
 class TargetParams:
-    """What is asked for, and where in the network."""
+    """Class and layer of the heat map."""
 
     target: Annotated[
         str,
@@ -49,7 +49,7 @@ class TargetParams:
 
 @dataclass(frozen=True)
 class MapParams:
-    """How maps become one."""
+    """Combination of the feature maps."""
 
     method: Annotated[
         str,
@@ -72,25 +72,27 @@ class MapParams:
 
 @dataclass(frozen=True, eq=False)
 class LayerActivations:
-    """What the network says of a picture of `size`."""
+    """Activations of the network on a picture of `size`."""
 
-    found: Activations
+    activations: Activations
     size: Size
 
 
 @dataclass(frozen=True, eq=False)
 class TargetGradient:
-    """What a class depends on.
+    """Activation of a layer, and the gradient of the logit of a class with respect to it.
 
     Parameters
     ----------
-    activation : float32 (k, h, w), the maps of `layer`
-    gradient : float32 (k, h, w), the gradient of the class's logit
-    class_weights : float32 (k,), of CAM; None where the network or the layer has none
+    layers : activations of all layers
+    layer : name of the layer
+    activation : float32 (k, h, w), feature maps of `layer`
+    gradient : float32 (k, h, w)
+    class_weights : float32 (k,), weights of CAM; None where the network or the layer has none
     label, probability : of the class
     """
 
-    looked: LayerActivations
+    layers: LayerActivations
     layer: str
     activation: NDArray[np.float32]
     gradient: NDArray[np.float32]
@@ -100,47 +102,47 @@ class TargetGradient:
 
 
 def run_activations(inputs: Inputs, params: object, progress: Progress) -> Iterator[LayerActivations]:
-    """Stage: picture -> what each layer says of it."""
+    """Stage: picture -> activations of all layers."""
     image = inputs.samples["picture"]
     yield LayerActivations(activations(inputs.network, image, progress), image.size)
 
 
 def run_gradients(inputs: Inputs, params: TargetParams, progress: Progress) -> Iterator[TargetGradient]:
-    """Stage: what the layers say -> how a class depends on one of them. Raises ParamsError."""
-    looked: LayerActivations = inputs.previous
-    network, found = inputs.network, looked.found
-    layer = params.layer or list(found.maps)[-1]
-    if layer not in found.maps:
-        raise ParamsError(f"This network has no layer '{layer}'; it has: {', '.join(found.maps)}.")
+    """Stage: activations -> gradient of a class in one layer. Raises ParamsError for an unknown layer or class."""
+    layers: LayerActivations = inputs.previous
+    network, layer_maps, logits = inputs.network, layers.activations.maps, layers.activations.logits
+    layer = params.layer or list(layer_maps)[-1]
+    if layer not in layer_maps:
+        raise ParamsError(f"This network has no layer '{layer}'; it has: {', '.join(layer_maps)}.")
     if params.target and params.target not in network.labels:
-        known = listed(network.labels, params.target)
-        raise ParamsError(f"This network has no class '{params.target}'; it has: {known}.")
-    target = network.labels.index(params.target) if params.target else int(found.logits.argmax())
-    activation = found.maps[layer]
-    weights = network.class_weights() if layer == list(found.maps)[-1] else None
+        names = listed(network.labels, params.target)
+        raise ParamsError(f"This network has no class '{params.target}'; it has: {names}.")
+    target = network.labels.index(params.target) if params.target else int(logits.argmax())
+    activation = layer_maps[layer]
+    weights = network.class_weights() if layer == list(layer_maps)[-1] else None
     yield TargetGradient(
-        looked,
+        layers,
         layer,
         activation,
         gradient(network, layer, activation, target, progress),
         None if weights is None else weights[target],
         network.labels[target],
-        float(Logits(found.logits, network.labels, looked.size).probabilities(network.temperature)[target]),
+        float(Logits(logits, network.labels, layers.size).probabilities(network.temperature)[target]),
     )
 
 
 def run_map(inputs: Inputs, params: MapParams, progress: Progress) -> Iterator[HeatMap]:
-    """Stage: maps and gradients -> one map. Raises ParamsError where CAM has no weights."""
-    aimed: TargetGradient = inputs.previous
+    """Stage: activation and gradient -> heat map. Raises ParamsError where CAM has no weights."""
+    target: TargetGradient = inputs.previous
     if params.method == "CAM":
-        if aimed.class_weights is None:
+        if target.class_weights is None:
             raise ParamsError(
-                f"CAM expects the layer right before a global average and one linear layer, found '{aimed.layer}'; "
+                f"CAM expects the layer right before a global average and one linear layer, found '{target.layer}'; "
                 f"choose the last layer, or Grad-CAM."
             )
-        values = weighted(aimed.activation, aimed.class_weights)
+        values = weighted(target.activation, target.class_weights)
     else:
-        values = grad_cam(aimed.activation, aimed.gradient)
+        values = grad_cam(target.activation, target.gradient)
     if params.positive:
         values = np.maximum(values, 0)
     low = 0.0 if params.positive else float(values.min())
@@ -148,13 +150,13 @@ def run_map(inputs: Inputs, params: MapParams, progress: Progress) -> Iterator[H
     height, width = values.shape
     yield HeatMap(
         values,
-        aimed.looked.found.rect,
-        aimed.looked.size,
+        target.layers.activations.rect,
+        target.layers.size,
         low,
         high,
-        aimed.label,
-        aimed.probability,
-        f"{params.method}, {aimed.layer}, {width} × {height} places",
+        target.label,
+        target.probability,
+        f"{params.method}, {target.layer}, {width} × {height} places",
         inputs.source,
     )
 

@@ -14,13 +14,13 @@ from cvstudio.results.hog_cells import EPSILON
 def gradients(pixels: NDArray[np.uint8], *, gamma: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Magnitude and direction of the gradient at each pixel.
 
-    Centred differences [-1, 0, 1], which the paper found best, of the channel that changes most; none across the edge
-    of the picture.
+    Centred differences [-1, 0, 1], the best mask in the paper, of the channel with the largest gradient; 0 across the
+    edge of the picture.
 
     Parameters
     ----------
     pixels : uint8 RGB (h, w, 3)
-    gamma : whether the square root of each value is taken first
+    gamma : whether to take the square root of each value first
 
     Returns
     -------
@@ -42,68 +42,68 @@ def gradients(pixels: NDArray[np.uint8], *, gamma: bool) -> tuple[NDArray[np.flo
 def votes(
     magnitude: NDArray[np.float32], angle: NDArray[np.float32], bins: int, *, signed: bool, smooth: bool
 ) -> NDArray[np.float32]:
-    """How much each pixel adds to each bin: float32 (bins, h, w).
+    """Votes of each pixel for each orientation bin: float32 (bins, h, w).
 
-    With `smooth` a vote is shared between the two nearest bins; without, it goes to the one that it falls into.
+    With `smooth` a vote is interpolated linearly between the two nearest bins; without, it goes to its own bin.
     """
-    place = angle * np.float32(bins) / np.float32(360 if signed else 180)
-    found = np.zeros((bins, *magnitude.shape), np.float32)
+    position = angle * np.float32(bins) / np.float32(360 if signed else 180)
+    votes_by_bin = np.zeros((bins, *magnitude.shape), np.float32)
     rows, columns = np.ogrid[: magnitude.shape[0], : magnitude.shape[1]]
     if not smooth:
-        found[np.floor(place).astype(np.int64) % bins, rows, columns] = magnitude
-        return found
-    place -= np.float32(0.5)
-    first = np.floor(place)
-    share = place - first
-    number = first.astype(np.int64)
-    found[number % bins, rows, columns] = magnitude * (1 - share)
-    found[(number + 1) % bins, rows, columns] += magnitude * share
-    return found
+        votes_by_bin[np.floor(position).astype(np.int64) % bins, rows, columns] = magnitude
+        return votes_by_bin
+    position -= np.float32(0.5)
+    first = np.floor(position)
+    fraction = position - first
+    bin_index = first.astype(np.int64)
+    votes_by_bin[bin_index % bins, rows, columns] = magnitude * (1 - fraction)
+    votes_by_bin[(bin_index + 1) % bins, rows, columns] += magnitude * fraction
+    return votes_by_bin
 
 
 @functools.lru_cache(maxsize=64)
 def vote_weights(cell: int, block: int, *, smooth: bool, sigma: float) -> NDArray[np.float64]:
-    """What a pixel of a block counts in each of its cells, along one axis: float64 (block, block * cell).
+    """Weights of the pixels of a block in each of its cells, along one axis: float64 (block, block * cell).
 
-    With `smooth` it counts in the two nearest cells, by its distance from their middle, and less towards the edge
-    of the block (a Gaussian of `sigma` pixels); without, in its own cell only. The Gaussian is measured from a
-    pixel's corner, as OpenCV does, whose people detector was trained so.
+    With `smooth` a pixel is interpolated linearly between the two nearest cells and weighted by a Gaussian of `sigma`
+    pixels around the centre of the block; without, it counts in its own cell only. The Gaussian is evaluated at the
+    corner of a pixel, as in OpenCV, whose people detector was trained so.
     """
-    places = np.arange(block * cell) + 0.5
-    middles = (np.arange(block)[:, None] + 0.5) * cell
+    positions = np.arange(block * cell) + 0.5
+    centres = (np.arange(block)[:, None] + 0.5) * cell
     if not smooth:
-        return (np.abs(places - middles) < cell / 2).astype(np.float64)
-    near = np.maximum(0, 1 - np.abs(places - middles) / cell)
-    weights: NDArray[np.float64] = near * np.exp(-((places - 0.5 - block * cell / 2) ** 2) / (2 * sigma**2))
+        return (np.abs(positions - centres) < cell / 2).astype(np.float64)
+    linear = np.maximum(0, 1 - np.abs(positions - centres) / cell)
+    weights: NDArray[np.float64] = linear * np.exp(-((positions - 0.5 - block * cell / 2) ** 2) / (2 * sigma**2))
     return weights
 
 
-def block_histograms(found: NDArray[np.float32], cell: int, block: int, *, smooth: bool) -> NDArray[np.float32]:
-    """The votes (bins, h, w) of each block's cells, not normalised.
+def block_histograms(pixel_votes: NDArray[np.float32], cell: int, block: int, *, smooth: bool) -> NDArray[np.float32]:
+    """Histograms of the cells of each block, not normalised, from votes (bins, h, w).
 
     Returns
     -------
-    float32 (rows, columns, block, block, bins): blocks begin at every cell; pixels right and below of the last whole
+    float32 (rows, columns, block, block, bins): a block begins at every cell; pixels right of and below the last whole
     cell are left out
     """
-    bins, height, width = found.shape
+    bins, height, width = pixel_votes.shape
     rows, columns = height // cell, width // cell
     # A quarter of the block's width is OpenCV's choice; the paper's section 6.4 takes half of it.
     weights = vote_weights(cell, block, smooth=smooth, sigma=block * cell / 4).reshape(block, block, cell)
-    whole = found[:, : rows * cell, : columns * cell].reshape(bins, rows, cell, columns, cell)
-    # What a cell at place k of a block adds to the block's cell c: first down, then across.
-    down = np.tensordot(whole, weights.astype(np.float32), axes=(2, 2))  # bins, rows, columns, cell, c, k
+    cell_votes = pixel_votes[:, : rows * cell, : columns * cell].reshape(bins, rows, cell, columns, cell)
+    # Contribution of a cell at position k of a block to cell c of the block: first vertical, then horizontal.
+    down = np.tensordot(cell_votes, weights.astype(np.float32), axes=(2, 2))  # bins, rows, columns, cell, c, k
     both = np.tensordot(down, weights.astype(np.float32), axes=(3, 2))  # bins, rows, columns, cy, ky, cx, kx
-    high, wide = rows - block + 1, columns - block + 1
-    total = np.zeros((bins, high, wide, block, block), np.float32)
+    block_rows, block_columns = rows - block + 1, columns - block + 1
+    total = np.zeros((bins, block_rows, block_columns, block, block), np.float32)
     for ky in range(block):
         for kx in range(block):
-            total += both[:, ky : ky + high, kx : kx + wide, :, ky, :, kx]
+            total += both[:, ky : ky + block_rows, kx : kx + block_columns, :, ky, :, kx]
     return np.ascontiguousarray(np.moveaxis(total, 0, -1))
 
 
 def normalised(blocks: NDArray[np.float32], clip: float) -> NDArray[np.float32]:
-    """Each block to length 1, clipped at `clip`, and to length 1 again: L2-Hys (section 6.4, after Lowe 2004)."""
+    """L2-Hys: normalise each block to length 1, clip at `clip` and normalise again (section 6.4, after Lowe 2004)."""
     flat = blocks.reshape(*blocks.shape[:2], -1)
 
     def to_unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -114,29 +114,28 @@ def normalised(blocks: NDArray[np.float32], clip: float) -> NDArray[np.float32]:
 
 
 def cell_means(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of each cell, the mean of its histograms over the blocks that it is part of: float32 (rows, columns, bins)."""
-    high, wide, block, _, bins = blocks.shape
-    rows, columns = high + block - 1, wide + block - 1
+    """Mean histogram of each cell over the blocks that contain it: float32 (rows, columns, bins)."""
+    block_rows, block_columns, block, _, bins = blocks.shape
+    rows, columns = block_rows + block - 1, block_columns + block - 1
     total, count = np.zeros((rows, columns, bins), np.float32), np.zeros((rows, columns, 1), np.float32)
     for y in range(block):
         for x in range(block):
-            total[y : y + high, x : x + wide] += blocks[:, :, y, x]
-            count[y : y + high, x : x + wide] += 1
+            total[y : y + block_rows, x : x + block_columns] += blocks[:, :, y, x]
+            count[y : y + block_rows, x : x + block_columns] += 1
     means: NDArray[np.float32] = (total / count).astype(np.float32)
     return means
 
 
 @functools.cache
 def people_template() -> NDArray[np.float32]:
-    """What OpenCV's people detector has learnt, of each cell of its window of 64 x 128 pixels: float32 (16, 8, 9).
+    """SVM weights of OpenCV's people detector for each cell of its window of 64 x 128 pixels: float32 (16, 8, 9).
 
-    The sum of the SVM's weights over the blocks that a cell is part of; positive where an edge in that direction
-    speaks for a person.
+    Summed over the blocks that contain a cell; positive where an edge in that direction is evidence for a person.
     """
     import cv2
 
     weights = np.asarray(cv2.HOGDescriptor.getDefaultPeopleDetector(), np.float32)[:-1]
-    # OpenCV counts blocks and their cells column by column.
+    # OpenCV orders blocks and their cells by column.
     blocks = weights.reshape(7, 15, 2, 2, 9).transpose(1, 0, 3, 2, 4)
     total = np.zeros((16, 8, 9), np.float32)
     for y in range(2):

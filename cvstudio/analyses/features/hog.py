@@ -1,4 +1,4 @@
-"""The HOG descriptor as a picture: the directions of edges, cell by cell.
+"""HOG descriptor: histograms of oriented gradients of each cell of a picture.
 
 Source: Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005.
 """
@@ -33,7 +33,7 @@ from cvstudio.results.hog_cells import HogCells
 
 @dataclass(frozen=True)
 class GradientParams:
-    """What is measured at each pixel."""
+    """Parameters of the gradients."""
 
     gamma: Annotated[
         bool,
@@ -43,7 +43,7 @@ class GradientParams:
 
 @dataclass(frozen=True)
 class HistogramParams:
-    """How pixels are counted together."""
+    """Parameters of the histograms."""
 
     cell: Annotated[
         int,
@@ -77,7 +77,7 @@ class HistogramParams:
 
 @dataclass(frozen=True)
 class NormaliseParams:
-    """How blocks become comparable."""
+    """Parameters of the normalisation of blocks."""
 
     show: Annotated[
         str,
@@ -97,7 +97,7 @@ class NormaliseParams:
 
 @dataclass(frozen=True, eq=False)
 class Gradients:
-    """Magnitude and angle float32 (h, w) of each pixel of a picture; see `_hog_descriptor.gradients`."""
+    """Magnitude and angle of the gradient, float32 (h, w); see `_hog_descriptor.gradients`."""
 
     magnitude: NDArray[np.float32]
     angle: NDArray[np.float32]
@@ -106,7 +106,7 @@ class Gradients:
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Histograms float32 (rows, columns, block, block, bins), not normalised."""
+    """Histograms of blocks, float32 (rows, columns, block, block, bins), not normalised."""
 
     histograms: NDArray[np.float32]
     params: HistogramParams
@@ -122,37 +122,41 @@ def run_gradients(inputs: Inputs, params: GradientParams, progress: Progress) ->
 
 
 def run_histograms(inputs: Inputs, params: HistogramParams, progress: Progress) -> Iterator[Blocks]:
-    """Stage: gradients -> histograms of every block. Raises MediaError where the picture holds no block."""
-    found: Gradients = inputs.previous
+    """Stage: gradients -> histograms of all blocks. Raises MediaError where the picture is smaller than a block."""
+    pixel_gradients: Gradients = inputs.previous
     side = params.cell * params.block
-    if min(found.size) < side:
+    if min(pixel_gradients.size) < side:
         raise MediaError(
-            f"HOG expects a picture that holds a block of {side} x {side} pixels, found {found.size.width} x "
-            f"{found.size.height}; choose smaller cells or blocks."
+            f"HOG expects a picture that holds a block of {side} x {side} pixels, found {pixel_gradients.size.width} x "
+            f"{pixel_gradients.size.height}; choose smaller cells or blocks."
         )
     progress.check()
-    counted = votes(found.magnitude, found.angle, params.bins, signed=params.signed, smooth=params.smooth)
+    pixel_votes = votes(
+        pixel_gradients.magnitude, pixel_gradients.angle, params.bins, signed=params.signed, smooth=params.smooth
+    )
     progress.check()
     yield Blocks(
-        readonly(block_histograms(counted, params.cell, params.block, smooth=params.smooth)), params, found.size
+        readonly(block_histograms(pixel_votes, params.cell, params.block, smooth=params.smooth)),
+        params,
+        pixel_gradients.size,
     )
 
 
 def run_normalise(inputs: Inputs, params: NormaliseParams, progress: Progress) -> Iterator[HogCells]:
-    """Stage: histograms -> the descriptor."""
-    found: Blocks = inputs.previous
+    """Stage: histograms -> normalised descriptor, with the template of the people detector where it is shown."""
+    unnormalised: Blocks = inputs.previous
     progress.check()
-    blocks = normalised(found.histograms, params.clip)
+    blocks = normalised(unnormalised.histograms, params.clip)
     template = None
     if params.show != "descriptor":
-        one_side = np.maximum if params.show.endswith("looks for") else np.minimum
-        template = readonly(one_side(people_template(), 0))
+        clamp = np.maximum if params.show.endswith("looks for") else np.minimum
+        template = readonly(clamp(people_template(), 0))
     yield HogCells(
         blocks,
         cell_means(blocks),
-        found.params.cell,
-        found.params.signed,
-        found.size,
+        unnormalised.params.cell,
+        unnormalised.params.signed,
+        unnormalised.size,
         template,
         inputs.source,
     )

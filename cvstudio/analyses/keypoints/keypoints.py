@@ -1,4 +1,4 @@
-"""Key points: named points of persons or other things, with a threshold behind the network."""
+"""Keypoint detection: named points of persons or other objects, with a threshold after the network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cvstudio.results.keypoints import Keypoints
 
 @dataclass(frozen=True)
 class PointParams:
-    """Which points are believed."""
+    """Threshold of the keypoints."""
 
     certainty: Annotated[
         float,
@@ -31,13 +31,13 @@ class PointParams:
 
 
 def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[Keypoints]:
-    """The network's points, stamped with where they came from."""
-    found: Keypoints = inputs.network.predict(inputs.samples["picture"], params, progress)
-    yield dataclasses.replace(found, source=inputs.source)
+    """Stage: picture -> keypoints of the network, with their source."""
+    keypoints: Keypoints = inputs.network.predict(inputs.samples["picture"], params, progress)
+    yield dataclasses.replace(keypoints, source=inputs.source)
 
 
 def select(inputs: Inputs, params: PointParams, progress: Progress) -> Iterator[Keypoints]:
-    """The same points with the threshold from which they are believed."""
+    """Stage: keypoints -> the same keypoints with a threshold."""
     yield dataclasses.replace(inputs.previous, threshold=params.certainty)
 
 

@@ -1,4 +1,4 @@
-"""Semantic segmentation: the class of each pixel, with a threshold behind the network."""
+"""Semantic segmentation: the class of each pixel, with a threshold after the network."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.results.segmentation import ClassMaps, Segmentation
 
 LONGEST_SIDE = 1600
-"""Pixels of the map of classes; finer, and a slider would wait for what no network resolves."""
+"""Maximum side of the class map in pixels: a finer map would slow the slider down, and no network resolves it."""
 
 BACKGROUND = ("background", "unlabeled", "unlabelled", "void")
+"""Names of the background class."""
 
 
 @dataclass(frozen=True)
 class RegionParams:
-    """Which classes are shown, and from when on they are believed."""
+    """Threshold and selection of classes."""
 
     certainty: Annotated[
         float,
@@ -46,34 +47,38 @@ class RegionParams:
 
 
 def predict(inputs: Inputs, params: object, progress: Progress) -> Iterator[ClassMaps]:
-    """What the network says of each place, stamped with where it came from."""
-    found: ClassMaps = inputs.network.predict(inputs.samples["picture"], params, progress)
-    yield dataclasses.replace(found, source=inputs.source)
+    """Stage: picture -> logits or classes of the network, with their source."""
+    maps: ClassMaps = inputs.network.predict(inputs.samples["picture"], params, progress)
+    yield dataclasses.replace(maps, source=inputs.source)
 
 
 def map_size(size: Size) -> Size:
-    """Size of the map of classes of a picture of `size`: its own, at most `LONGEST_SIDE`."""
+    """Size of the class map of a picture of `size`: its own, with sides of at most `LONGEST_SIDE`."""
     factor = min(1.0, LONGEST_SIDE / max(size))
     return Size(max(1, round(size.width * factor)), max(1, round(size.height * factor)))
 
 
-def _enlarged(
+def _resampled(
     values: NDArray[np.float32], window: tuple[float, float, float, float], size: Size, *, smooth: bool
 ) -> NDArray[np.float32]:
-    """The `window` (left, top, right, bottom in cells) of a map (h, w) at `size`, between the centres of its cells."""
+    """Resample the `window` (left, top, right, bottom in cells) of a map (h, w) to `size`, between cell centres."""
     import cv2
 
     left, top, right, bottom = window
-    across, down = (right - left) / size.width, (bottom - top) / size.height
-    # From the centre of a pixel to the cell's.
-    turned = np.array([[across, 0, left + across / 2 - 0.5], [0, down, top + down / 2 - 0.5]], np.float64)
-    kernel = (cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST) | cv2.WARP_INVERSE_MAP
-    found = cv2.warpAffine(values, turned, (size.width, size.height), flags=kernel, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(found, np.float32)
+    scale_x, scale_y = (right - left) / size.width, (bottom - top) / size.height
+    # Maps the centre of an output pixel to coordinates of cell centres.
+    matrix = np.array([[scale_x, 0, left + scale_x / 2 - 0.5], [0, scale_y, top + scale_y / 2 - 0.5]], np.float64)
+    interpolation = (cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST) | cv2.WARP_INVERSE_MAP
+    resampled = cv2.warpAffine(
+        values, matrix, (size.width, size.height), flags=interpolation, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(resampled, np.float32)
 
 
 def decide(inputs: Inputs, params: RegionParams, progress: Progress) -> Iterator[Segmentation]:
-    """The likeliest class of each pixel. Probabilities are enlarged, not classes, so that edges are smooth.
+    """Stage: logits -> the most probable class of each pixel.
+
+    Probabilities are resampled, not classes, so that edges are smooth.
 
     Raises ParamsError for a class that the model does not know.
     """
@@ -83,30 +88,32 @@ def decide(inputs: Inputs, params: RegionParams, progress: Progress) -> Iterator
         raise ParamsError(f"This model has no class '{unknown[0]}'; it has: {', '.join(maps.labels)}.")
     size = map_size(maps.size)
     if maps.logits.ndim == 2:
-        best = _enlarged(maps.logits.astype(np.float32), maps.window, size, smooth=False).astype(np.int16)
+        classes = _resampled(maps.logits.astype(np.float32), maps.window, size, smooth=False).astype(np.int16)
     else:
-        best = _likeliest(maps, size, params.certainty, progress)
+        classes = _likeliest(maps, size, params.certainty, progress)
     if params.classes:
         shown = [index for index, name in enumerate(maps.labels) if name in params.classes]
-        best = np.where(np.isin(best, shown), best, np.int16(-1))
+        classes = np.where(np.isin(classes, shown), classes, np.int16(-1))
     background = next((index for index, name in enumerate(maps.labels) if name.casefold() in BACKGROUND), -1)
-    yield Segmentation(best, maps.labels, maps.size, background, maps.source)
+    yield Segmentation(classes, maps.labels, maps.size, background, maps.source)
 
 
 def _likeliest(maps: ClassMaps, size: Size, certainty: float, progress: Progress) -> NDArray[np.int16]:
-    """Class int16 (h, w) at `size`, -1 where its probability is below `certainty`. One class at a time: all of them
-    at the size of the picture would be gigabytes."""
+    """The most probable class, int16 (h, w) at `size`; -1 where its probability is below `certainty`.
+
+    Classes are resampled one by one: all probabilities at the size of the picture would take gigabytes.
+    """
     from scipy.special import softmax
 
     highest = np.full((size.height, size.width), -1, np.float32)
-    best = np.zeros((size.height, size.width), np.int16)
-    for index, shares in enumerate(softmax(maps.logits, axis=0)):
+    classes = np.zeros((size.height, size.width), np.int16)
+    for index, probabilities in enumerate(softmax(maps.logits, axis=0)):
         progress.check()
-        here = _enlarged(np.ascontiguousarray(shares, np.float32), maps.window, size, smooth=True)
-        better = here > highest
-        best[better] = index
-        np.maximum(highest, here, out=highest)
-    return np.where(highest >= certainty, best, np.int16(-1))
+        resampled = _resampled(np.ascontiguousarray(probabilities, np.float32), maps.window, size, smooth=True)
+        better = resampled > highest
+        classes[better] = index
+        np.maximum(highest, resampled, out=highest)
+    return np.where(highest >= certainty, classes, np.int16(-1))
 
 
 ANALYSES.register(

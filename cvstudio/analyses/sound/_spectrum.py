@@ -1,4 +1,4 @@
-"""Loudness over time and frequency, computed in chunks: neither the wave nor its transform is ever held whole."""
+"""Short-time Fourier transform in chunks: neither the whole waveform nor its complex spectrum is held in memory."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from cvstudio.results.spectrogram import Spectrogram
 LOW_DB = -120.0
 HIGH_DB = 0.0
 BLOCK_SAMPLES = 1 << 21
-"""Windowed samples that are transformed at once: some tens of milliseconds of work."""
+"""Windowed samples of a chunk: transforming them takes some tens of milliseconds."""
 MAX_CELLS = 1 << 30
-"""Bytes of the largest spectrogram: 3.4 hours of 44.1 kHz sound at 75 % overlap."""
+"""Maximum size of a spectrogram in bytes: 3.4 hours of 44.1 kHz sound at 75 % overlap."""
 
 
 class SoundSource(Protocol):
-    """What is read: an audio reader. `read` gives samples `start`..`stop`, fewer at the end of the sound."""
+    """Protocol of audio readers. `read` returns samples `start`..`stop`, fewer at the end of the sound."""
 
     rate_hz: int
     channels: int
@@ -39,12 +39,12 @@ def hann(window: int) -> NDArray[np.float32]:
 
 
 def decibel_levels(samples: NDArray[np.float32], window: int, hop: int) -> NDArray[np.uint8]:
-    """Quantised short-time spectra of consecutive windows.
+    """Quantised amplitude spectra of consecutive windows.
 
     Parameters
     ----------
     samples : float32 (n,), n >= window
-        Column k is the window that begins at k * hop.
+        Row k of the output is the window that begins at k * hop.
     window, hop : samples; `window` is even
 
     Returns
@@ -55,8 +55,8 @@ def decibel_levels(samples: NDArray[np.float32], window: int, hop: int) -> NDArr
     """
     from scipy import fft
 
-    taper = hann(window)
-    windows = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop] * taper
+    hann_window = hann(window)
+    windows = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop] * hann_window
     spectrum = fft.rfft(windows, axis=1, overwrite_x=True, workers=min(2, os.cpu_count() or 1))
     power = np.square(spectrum.real)
     power += np.square(spectrum.imag)
@@ -64,9 +64,9 @@ def decibel_levels(samples: NDArray[np.float32], window: int, hop: int) -> NDArr
     levels: NDArray[np.float32] = np.log(power, out=power)
     per_db = 255 / (HIGH_DB - LOW_DB)
     levels *= np.float32(per_db * 10 / math.log(10))
-    full_scale = np.full(window // 2 + 1, float(taper.sum(dtype=np.float64)) / 2)
+    full_scale = np.full(window // 2 + 1, float(hann_window.sum(dtype=np.float64)) / 2)
     full_scale[[0, -1]] *= 2
-    # The half rounds: the conversion to integers cuts off.
+    # Adding a half rounds, as the conversion to integers truncates.
     levels += ((-20 * np.log10(full_scale) - LOW_DB) * per_db + 0.5).astype(np.float32)
     return np.clip(levels, 0, 255, out=levels).astype(np.uint8)
 
@@ -74,19 +74,19 @@ def decibel_levels(samples: NDArray[np.float32], window: int, hop: int) -> NDArr
 def stream(
     sound: SoundSource, *, window: int, hop: int, channel: int | None, progress: Progress
 ) -> Iterator[Spectrogram]:
-    """Transform a sound from its beginning, yielding a longer spectrogram after each chunk.
+    """Compute the spectrogram of a sound from its beginning, and yield it after each chunk.
 
     Parameters
     ----------
     sound : an open reader
     window, hop : samples; column k is centred on sample k * hop, with silence before the beginning and after the end
     channel : index (the last one where there are fewer), or None for the mean of all
-    progress : told the part that is done; may cancel
+    progress : gets the fraction that is done; may cancel
 
     Yields
     ------
     Spectrogram
-        All of them share one array, whose columns from `columns_done` on are written later; what is before stays.
+        All share one array, whose columns from `columns_done` on are written later; those before are final.
 
     Raises
     ------
@@ -103,28 +103,28 @@ def stream(
         )
     levels = np.zeros((bins, columns), np.uint8)
     per_block = max(1, BLOCK_SAMPLES // window)
-    position = -(window // 2)
-    kept = np.zeros(0, np.float32)
+    next_sample = -(window // 2)
+    overlap = np.zeros(0, np.float32)
     for first in range(0, columns, per_block):
         progress(first / columns)
         last = min(first + per_block, columns)
         stop = (last - 1) * hop - window // 2 + window
-        segment = np.concatenate((kept, _read_padded(sound, position, stop, channel)))
+        segment = np.concatenate((overlap, _read_padded(sound, next_sample, stop, channel)))
         levels[:, first:last] = decibel_levels(segment, window, hop).T
-        kept, position = segment[len(segment) - (window - hop) :], stop
+        overlap, next_sample = segment[len(segment) - (window - hop) :], stop
         yield Spectrogram(levels, sound.rate_hz, hop, window, LOW_DB, HIGH_DB, last)
 
 
 def _read_padded(sound: SoundSource, start: int, stop: int, channel: int | None) -> NDArray[np.float32]:
-    """Samples `start`..`stop` of one channel or the mean, silence outside of the sound and for what is no number."""
+    """Samples `start`..`stop` of one channel or the mean, 0 outside of the sound and for non-finite values."""
     result = np.zeros(stop - start, np.float32)
     low, high = max(start, 0), min(stop, sound.n_samples)
     if high > low:
         samples = sound.read(low, high).samples
         mixed = channel is None and len(samples) > 1
-        found = samples.mean(axis=0) if mixed else samples[min(channel or 0, len(samples) - 1)]
-        if not np.isfinite(found).all():
-            found = np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0)
-        place = low - start
-        result[place : place + len(found)] = found
+        mono = samples.mean(axis=0) if mixed else samples[min(channel or 0, len(samples) - 1)]
+        if not np.isfinite(mono).all():
+            mono = np.nan_to_num(mono, nan=0.0, posinf=0.0, neginf=0.0)
+        offset = low - start
+        result[offset : offset + len(mono)] = mono
     return result

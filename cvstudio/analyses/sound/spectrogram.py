@@ -1,4 +1,4 @@
-"""Looking at a sound: its spectrogram, which grows on the screen while it is computed."""
+"""Spectrogram of a sound, shown while it is computed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEAST_SPAN_DB = 10.0
 
 @dataclass(frozen=True)
 class TransformParams:
-    """How the sound is cut into windows."""
+    """Parameters of the short-time Fourier transform."""
 
     window: Annotated[
         str,
@@ -43,7 +43,7 @@ class TransformParams:
 
 @dataclass(frozen=True)
 class LevelsParams:
-    """What is drawn darkest and brightest; at least 10 dB lie between them."""
+    """Levels that are drawn darkest and brightest, at least 10 dB apart."""
 
     floor: Annotated[
         float,
@@ -58,21 +58,21 @@ class LevelsParams:
 
 
 def run_transform(inputs: Inputs, params: TransformParams, progress: Progress) -> Iterator[Spectrogram]:
-    """Stage: open reader -> longer and longer Spectrogram. Raises MediaError."""
+    """Stage: open reader -> Spectrogram, yielded while it is computed. Raises MediaError."""
     window = int(params.window)
-    columns = stream(
+    spectrograms = stream(
         inputs.samples["sound"],
         window=window,
         hop=window // HOPS[params.overlap],
         channel=CHANNELS[params.channel],
         progress=progress,
     )
-    for found in columns:
-        yield replace(found, source=inputs.source)
+    for spectrogram in spectrograms:
+        yield replace(spectrogram, source=inputs.source)
 
 
 def run_levels(inputs: Inputs, params: LevelsParams, progress: Progress) -> Iterator[Spectrogram]:
-    """Stage: Spectrogram -> the same cells with other display limits."""
+    """Stage: Spectrogram -> the same cells with display limits."""
     low = min(params.floor, params.ceiling - LEAST_SPAN_DB)
     yield replace(inputs.previous, show_low_db=low, show_high_db=params.ceiling)
 

@@ -1,4 +1,4 @@
-"""What a batch is to do: which files, called what, into which formats."""
+"""Plan of a batch: its files, their names and the output formats."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cvstudio.running.recipe import make_recipe
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """What is to be done.
+    """Plan of a batch.
 
     Parameters
     ----------
@@ -74,11 +74,11 @@ class BatchPlan:
     @property
     def lineage(self) -> tuple[AnalysisInstance, ...]:
         """Every analysis that runs, with those whose results it takes before it."""
-        found: list[AnalysisInstance] = []
-        for item in (one for layer in (*self.layers, self.template) for one in layer.lineage):
-            if item not in found:
-                found.append(item)
-        return tuple(found)
+        instances: list[AnalysisInstance] = []
+        for instance in itertools.chain.from_iterable(layer.lineage for layer in (*self.layers, self.template)):
+            if instance not in instances:
+                instances.append(instance)
+        return tuple(instances)
 
     def on(self, source: Binding) -> tuple[AnalysisInstance, tuple[AnalysisInstance, ...]]:
         """The instance with `source` in its main slot, and the layers that can be shown on it likewise."""
@@ -113,26 +113,26 @@ class BatchPlan:
 
 @dataclass(frozen=True)
 class BatchTask:
-    """A file or folder to be done; `asked` where the user named it, `name` is what its outputs are called."""
+    """A file or folder to process; `asked` where the user named it, `name` is the stem of its outputs."""
 
     file: Path
     name: str
     asked: bool
 
 
-def names_of(files: Sequence[Path], kept: Mapping[str, str]) -> list[str]:
+def names_of(files: Sequence[Path], earlier_names: Mapping[str, str]) -> list[str]:
     """A name for the outputs of each file, by its place below the folder that all of them share; no two are equal,
     whether or not case counts. `kept` are names from before, by file."""
     base = Path(os.path.commonpath([file.parent for file in files])) if files else Path()
-    taken = {name.casefold() for name in kept.values()}
+    taken = {name.casefold() for name in earlier_names.values()}
     names = []
     for file in files:
-        name = kept.get(str(file), "")
+        name = earlier_names.get(str(file), "")
         if not name:
-            below = file.relative_to(base)
-            first = safe_name("_".join((*below.parent.parts, below.stem)))
-            others = (f"{first}_{number}" for number in itertools.count(2))
-            choices = itertools.chain((first, f"{first}_{file.suffix.lstrip('.')}"), others)
+            relative = file.relative_to(base)
+            preferred = safe_name("_".join((*relative.parent.parts, relative.stem)))
+            others = (f"{preferred}_{number}" for number in itertools.count(2))
+            choices = itertools.chain((preferred, f"{preferred}_{file.suffix.lstrip('.')}"), others)
             name = next(choice for choice in choices if choice.casefold() not in taken)
             taken.add(name.casefold())
         names.append(name)

@@ -1,4 +1,4 @@
-"""What a batch has done so far, on disk: it survives whatever ends the program."""
+"""Queue of a batch on disk: the outcomes so far, which survive a crash of the program."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class BatchError(UserError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file.
+    """Outcome of one file.
 
     Parameters
     ----------
@@ -83,14 +83,14 @@ class BatchQueue(Closeable):
         self.entries: dict[str, Outcome] = {}
         try:
             head, lines = _read(self._path)
-            wanted = json.loads(json.dumps(recipe))
-            self.restarted = bool(head) and head.get("recipe") != wanted
+            wanted_recipe = json.loads(json.dumps(recipe))
+            self.restarted = bool(head) and head.get("recipe") != wanted_recipe
             if not head or self.restarted:
-                self._begin(wanted)
+                self._begin(wanted_recipe)
             else:
-                known = Outcome.__dataclass_fields__
+                field_names = Outcome.__dataclass_fields__
                 for line in lines:
-                    values = {name: value for name, value in line.items() if name in known}
+                    values = {name: value for name, value in line.items() if name in field_names}
                     entry = Outcome(**{**values, "outputs": tuple(line["outputs"])})
                     self.entries[entry.file] = entry
             self._file = self._path.open("ab")
@@ -131,18 +131,18 @@ class BatchQueue(Closeable):
         path = self._pieces_path(key)
         if not path.exists():
             return
-        wanted = set(files)
-        places: dict[str, int] = {}
+        wanted_files = set(files)
+        offsets: dict[str, int] = {}
         with path.open("rb") as file:
-            place = 0
+            offset = 0
             for line in file:
                 name = json.loads(line)["file"] if line.endswith(b"\n") else ""
-                if name in wanted:
-                    places[name] = place
-                place += len(line)
+                if name in wanted_files:
+                    offsets[name] = offset
+                offset += len(line)
             for name in files:
-                if name in places:
-                    file.seek(places[name])
+                if name in offsets:
+                    file.seek(offsets[name])
                     yield from json.loads(file.readline())["pieces"]
 
     def _pieces_path(self, key: str) -> Path:
@@ -189,8 +189,8 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The first line and the others; what is no whole line any more is cut off the file."""
     if not path.exists():
         return {}, []
-    found: list[dict[str, Any]] = []
-    good = 0
+    values: list[dict[str, Any]] = []
+    valid_bytes = 0
     with path.open("rb+") as file:
         for line in file:
             try:
@@ -199,11 +199,11 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
                 value = None
             if not isinstance(value, dict):
                 break
-            found.append(value)
-            good += len(line)
-        file.truncate(good)
-    head = found[0] if found and found[0].get("format") == FORMAT else {}
-    return head, found[1:]
+            values.append(value)
+            valid_bytes += len(line)
+        file.truncate(valid_bytes)
+    head = values[0] if values and values[0].get("format") == FORMAT else {}
+    return head, values[1:]
 
 
 def _lock(path: Path, out: Path) -> IO[bytes]:

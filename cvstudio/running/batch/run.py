@@ -58,7 +58,7 @@ class Summary:
 
 
 class Batch:
-    """Works on a plan.
+    """Runs a plan.
 
     Parameters
     ----------
@@ -86,8 +86,8 @@ class Batch:
         self._device, self._precision = device, precision
         self._streams = streams
         self._services = Services()
-        self._telling = threading.Lock()
-        self._told = False
+        self._recipe_lock = threading.Lock()
+        self._recipe_written = False
 
     def run(self, progress: Progress) -> Iterator[Outcome]:
         """Do what is not done yet, and yield what became of each file as it ends; then write what all files share, and
@@ -101,26 +101,26 @@ class Batch:
             `progress` was told to stop. What is done stays done, and the next run goes on from there.
         """
         plan = self.plan
-        found = find_sources(plan.instance.spec.main_slot, plan.paths, plan.out)
-        if not found:
+        sources = find_sources(plan.instance.spec.main_slot, plan.paths, plan.out)
+        if not sources:
             raise BatchError("A batch expects files, found none; choose a folder that holds some.")
         recipe = {**plan.recipe(), "precision": self._precision}
         with writing(plan.out):
             plan.out.mkdir(parents=True, exist_ok=True)
-            done = BatchQueue(plan.out, recipe)
-        with done:
-            self.restarted = done.restarted
+            batch_queue = BatchQueue(plan.out, recipe)
+        with batch_queue:
+            self.restarted = batch_queue.restarted
             with writing(plan.out):
                 write_recipe(plan.out / RECIPE, recipe)
                 for exporter in plan.exporters:
                     if exporter.combined is None:
                         folder_of(plan.out, exporter).mkdir(exist_ok=True)
                         clean_up(folder_of(plan.out, exporter))
-            kept = {entry.file: entry.name for entry in done.entries.values() if entry.name}
-            names = names_of([file for file, _ in found], kept)
-            tasks = [BatchTask(file, name, asked) for (file, asked), name in zip(found, names, strict=True)]
-            yield from self._outcomes(tasks, done, progress)
-            self._finish(tasks, done, progress)
+            earlier_names = {entry.file: entry.name for entry in batch_queue.entries.values() if entry.name}
+            names = names_of([file for file, _ in sources], earlier_names)
+            tasks = [BatchTask(file, name, asked) for (file, asked), name in zip(sources, names, strict=True)]
+            yield from self._outcomes(tasks, batch_queue, progress)
+            self._finish(tasks, batch_queue, progress)
 
     def _runner(self) -> Runner:
         cache = Cache(budget_bytes=CACHE_BYTES, max_entries=16)
@@ -134,19 +134,21 @@ class Batch:
         with self._runner() as runner:
             return min(map(cpu_streams, models)) if runner.host.device == "cpu" else 1
 
-    def _loaded(self, runner: Runner) -> None:
-        """Tell in the recipe how the networks compute, which is known now; all that run side by side do alike."""
-        with self._telling, writing(self.plan.out):
-            if not self._told:
+    def _write_provenance(self, runner: Runner) -> None:
+        """Add the provenance of the loaded networks to the recipe, once: all streams compute alike."""
+        with self._recipe_lock, writing(self.plan.out):
+            if not self._recipe_written:
                 recipe = self.plan.recipe(lambda layer: runner.computed(layer, Progress()))
                 write_recipe(self.plan.out / RECIPE, {**recipe, "precision": self._precision})
-                self._told = True
+                self._recipe_written = True
 
-    def _outcomes(self, tasks: list[BatchTask], done: BatchQueue, progress: Progress) -> Iterator[Outcome]:
+    def _outcomes(self, tasks: list[BatchTask], batch_queue: BatchQueue, progress: Progress) -> Iterator[Outcome]:
         began = time.monotonic()
         outcomes: dict[str, Outcome] = {}
         streams = self._streams if self._streams is not None else self._usual_streams()
-        workers = Workers(self.plan, tasks, done, runner=self._runner, loaded=self._loaded, streams=streams)
+        workers = Workers(
+            self.plan, tasks, batch_queue, runner=self._runner, loaded=self._write_provenance, streams=streams
+        )
         try:
             for outcome in workers.run(progress):
                 outcomes[outcome.file] = outcome
@@ -159,17 +161,17 @@ class Batch:
                 order = [str(task.file) for task in tasks]
                 write_report(self.plan.out / REPORT, [outcomes[file] for file in order if file in outcomes])
 
-    def _finish(self, tasks: list[BatchTask], done: BatchQueue, progress: Progress) -> None:
+    def _finish(self, tasks: list[BatchTask], batch_queue: BatchQueue, progress: Progress) -> None:
         """Write what holds all files together."""
         out = self.plan.out
-        files = [str(task.file) for task in tasks if done.is_done(str(task.file))]
+        files = [str(task.file) for task in tasks if batch_queue.is_done(str(task.file))]
         for exporter in self.plan.exporters:
             progress.check()
             with writing(out):
                 if exporter.combined is not None:
                     options = self.plan.option_values(exporter.key)
                     with atomic_path(out / f"{self.plan.instance.analysis}{exporter.suffix}") as temporary:
-                        pieces = done.pieces(exporter.key, files)
+                        pieces = batch_queue.pieces(exporter.key, files)
                         exporter.combined.write(temporary, pieces, options, progress)
                 elif exporter.finish is not None:
                     exporter.finish(folder_of(out, exporter))

@@ -23,11 +23,11 @@ TEXT_SUFFIX = ".txt"
 
 def find_files(paths: Iterable[Path], out: Path) -> list[tuple[Path, bool]]:
     """Every file with whether it was named itself: those of folders by name, without hidden ones and the output."""
-    found: dict[Path, bool] = {}
+    files: dict[Path, bool] = {}
     out = out.resolve()
     for path in paths:
         if not path.is_dir():
-            found[Path(os.path.abspath(path))] = True
+            files[Path(os.path.abspath(path))] = True
             continue
         for folder, folders, names in os.walk(path):
             folders[:] = sorted(
@@ -35,8 +35,8 @@ def find_files(paths: Iterable[Path], out: Path) -> list[tuple[Path, bool]]:
             )
             for name in sorted(names):
                 if not name.startswith("."):
-                    found.setdefault(Path(os.path.abspath(os.path.join(folder, name))), False)
-    return list(found.items())
+                    files.setdefault(Path(os.path.abspath(os.path.join(folder, name))), False)
+    return list(files.items())
 
 
 def find_sources(slot: Slot, paths: Iterable[Path], out: Path) -> list[tuple[Path, bool]]:
@@ -57,8 +57,11 @@ def find_sources(slot: Slot, paths: Iterable[Path], out: Path) -> list[tuple[Pat
     named = {Path(os.path.abspath(path)) for path in paths}
     files = find_files(named, out)
     folders = dict.fromkeys(file.parent for file, asked in files if not asked)
-    held = [folder for folder in folders if files_of(MediaSet(folder), slot.several.kinds, Progress())]
-    return [*((file, True) for file, asked in files if asked), *((folder, folder in named) for folder in held)]
+    fitting_folders = [folder for folder in folders if files_of(MediaSet(folder), slot.several.kinds, Progress())]
+    return [
+        *((file, True) for file, asked in files if asked),
+        *((folder, folder in named) for folder in fitting_folders),
+    ]
 
 
 def open_source(slot: Slot, path: Path) -> Binding:

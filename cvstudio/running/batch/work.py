@@ -40,7 +40,7 @@ DECODERS = 2
 WRITERS = 2
 
 STOPPING = (WeightsError, ParamsError, BindingError)
-"""What would befall every other file, too."""
+"""Errors that every other file would raise, too: they end the batch."""
 
 DECODED = (MediaKind.IMAGE, MediaKind.DEPTH)
 
@@ -113,17 +113,17 @@ class Workers(Closeable):
         """What becomes of each task, in the order in which they end. Raises UserError, Cancelled."""
         for thread in self._threads:
             thread.start()
-        left = self._n_tasks
-        while left:
+        remaining = self._n_tasks
+        while remaining:
             progress.check()
             try:
-                found = self._outcomes.get(timeout=0.1)
+                outcome = self._outcomes.get(timeout=0.1)
             except queue.Empty:
                 continue
-            if isinstance(found, BaseException):
-                raise found
-            left -= 1
-            yield found
+            if isinstance(outcome, BaseException):
+                raise outcome
+            remaining -= 1
+            yield outcome
 
     def close(self) -> None:
         """Stop after what runs now, and join every thread."""
@@ -149,9 +149,9 @@ class Workers(Closeable):
     def _read(self, task: BatchTask) -> _Read | Outcome:
         began = time.monotonic()
         try:
-            before = self._before(task)
-            if before is not None:
-                return before
+            earlier = self._earlier_outcome(task)
+            if earlier is not None:
+                return earlier
             source = self._open(task)
             if source is None:
                 wanted = self._plan.instance.spec.main_slot.title.lower()
@@ -167,15 +167,15 @@ class Workers(Closeable):
         except Exception as error:  # the batch goes on with the next file
             return self._failed(task, error, began)
 
-    def _before(self, task: BatchTask) -> Outcome | None:
+    def _earlier_outcome(self, task: BatchTask) -> Outcome | None:
         """What became of the file before, where it is the same and its outputs are there."""
         entry = self._done.entries.get(str(task.file))
         if entry is None or entry.state != "done":
             return None
         if not is_unchanged(self._plan.instance.spec.main_slot, task.file, entry.kind, entry.identity):
             return None
-        there = all((self._plan.out / name).exists() for name in entry.outputs)
-        return dataclasses.replace(entry, resumed=True) if there else None
+        complete = all((self._plan.out / name).exists() for name in entry.outputs)
+        return dataclasses.replace(entry, resumed=True) if complete else None
 
     def _open(self, task: BatchTask) -> Binding | None:
         """The recognised source; None for one that only lay beside the others."""
@@ -204,16 +204,16 @@ class Workers(Closeable):
                     self._stop.check()
                     read = future.result()
                     if isinstance(read, Outcome):
-                        self._tell(read)
+                        self._report(read)
                     else:
-                        self._do(runner, read)
+                        self._process(runner, read)
         except BaseException as error:  # handed to the thread that waits
             self._give_up(error)
 
     def _load(self, runner: Runner) -> None:
         """Load the network before the first picture: what is missing is missing for all."""
-        used = {(layer.model, layer.weights): layer for layer in self._plan.lineage}
-        for layer in used.values():
+        layers = {(layer.model, layer.weights): layer for layer in self._plan.lineage}
+        for layer in layers.values():
             model = layer.model_spec
             if model is None:
                 continue
@@ -221,7 +221,7 @@ class Workers(Closeable):
                 share_cores(self._streams)
             runner.host.network(model, layer.weights, self._stop)
 
-    def _do(self, runner: Runner, read: _Read) -> None:
+    def _process(self, runner: Runner, read: _Read) -> None:
         spec = self._plan.instance.spec
         instance, layers = self._plan.on(read.source)
         video = spec.goes_by_frame(read.media)
@@ -237,7 +237,7 @@ class Workers(Closeable):
                 stem=read.task.name,
             )
             if video:
-                self._tell(self._video(runner, request, read, targets))
+                self._report(self._video(runner, request, read, targets))
                 return
             if read.sample is not None and read.media is not None:
                 runner.cache.put(sample_key(read.media, None), read.sample)
@@ -246,7 +246,7 @@ class Workers(Closeable):
         except STOPPING:
             raise
         except Exception as error:  # the batch goes on with the next file
-            self._tell(self._failed(read.task, error, read.began))
+            self._report(self._failed(read.task, error, read.began))
             return
         while not self._room.acquire(timeout=0.1):
             self._stop.check()
@@ -254,18 +254,18 @@ class Workers(Closeable):
 
     def _targets(self, task: BatchTask, *, video: bool) -> list[tuple[Exporter, Path | None]]:
         """The formats that take this file, each with where it goes; None for one that all files share."""
-        found: list[tuple[Exporter, Path | None]] = []
+        targets: list[tuple[Exporter, Path | None]] = []
         for exporter in self._plan.exporters:
             if exporter.takes_video if video else not exporter.video:
                 folder = folder_of(self._plan.out, exporter)
                 # In a folder of its own a format needs no more than its usual ending.
                 name = f"{task.name}{Path(f'x{exporter.suffix}').suffix}"
                 target = None if exporter.combined else folder if exporter.folder else folder / name
-                found.append((exporter, target))
-        if not found:
+                targets.append((exporter, target))
+        if not targets:
             kind = "every frame of a video" if video else "a single picture"
             raise ExportError(f"None of the chosen formats can hold {kind}; choose another one, too.")
-        return found
+        return targets
 
     # Writing --------------------------------------------------------------------------------------------------------
 
@@ -274,11 +274,11 @@ class Workers(Closeable):
             pieces: dict[str, list[Piece]] = {}
             for exporter, path in targets:
                 self._write_one(exporter, path, item, pieces)
-            self._tell(self._well(read, targets, pieces))
+            self._report(self._succeeded(read, targets, pieces))
         except Cancelled:
             pass  # the batch was stopped; the file is done again next time
         except Exception as error:  # the batch goes on with the next file
-            self._tell(self._failed(read.task, error, read.began))
+            self._report(self._failed(read.task, error, read.began))
         finally:
             self._room.release()
 
@@ -317,9 +317,9 @@ class Workers(Closeable):
         frames = shown_frames(runner, request.instance, request.seen, self._stop, streams=streams)
         fan_out(frames, [reader(*target) for target in targets])
         runner.cache.clear()
-        return self._well(read, targets, pieces)
+        return self._succeeded(read, targets, pieces)
 
-    def _well(
+    def _succeeded(
         self, read: _Read, targets: list[tuple[Exporter, Path | None]], pieces: dict[str, list[Piece]]
     ) -> Outcome:
         file = str(read.task.file)
@@ -335,16 +335,16 @@ class Workers(Closeable):
         if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
             # Every other file would fail as well, after hours of work for nothing.
             self._give_up(error)
-        told = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         if not isinstance(error, UserError):
             log.error("%s failed", task.file, exc_info=error)
-        return Outcome(str(task.file), "failed", task.name, error=told, secs=time.monotonic() - began)
+        return Outcome(str(task.file), "failed", task.name, error=reason, secs=time.monotonic() - began)
 
     def _give_up(self, error: BaseException) -> None:
         self._outcomes.put(error)
         self._stop.cancel()
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _report(self, outcome: Outcome) -> None:
         try:
             if not outcome.resumed:
                 with self._record, writing(self._plan.out):

@@ -1,4 +1,4 @@
-"""Rows for yes or no, for one of several, and for a place on the picture."""
+"""Rows for a Boolean, for one of several options, and for a point in the picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PRESS_KEYS = frozenset((Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter))
 
 
 class Switch(QAbstractButton):
-    """A check box that looks like a switch."""
+    """Check box in the form of a switch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class BoolRow(Row):
         self.one_line(((self.switch, 0),))
 
     def set_label_width(self, width: int) -> None:
-        """A switch stands at the end of the line, so that its label may be a sentence."""
+        """Ignored: the switch is at the end of the line, so that its label may be a sentence."""
 
     def value(self) -> bool:
         return self.switch.isChecked()
@@ -80,7 +80,7 @@ class BoolRow(Row):
 
 
 class Combo(SearchCombo):
-    """Scrolling a panel past it changes nothing, and its keys win over the window's shortcuts."""
+    """Combo box that ignores the wheel, and whose keys take precedence over the window's shortcuts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,13 +113,13 @@ class ChoiceRow(Row):
     def configure(self, *, bounds: Range | None, options: tuple[str, ...], histogram: Histogram | None) -> None:
         if options != self._options:
             self._options = options
-            shown = self.value()
+            current = self.value()
             self.combo.clear()
             if self._empty:
                 self.combo.addItem(self._empty, "")
             for option in options:
                 self.combo.addItem(self._title(option), option)
-            self.show_value(shown)
+            self.show_value(current)
 
     def _title(self, option: str) -> str:
         choices = self.field.choices
@@ -138,7 +138,7 @@ class ChoiceRow(Row):
 
 
 class PointRow(Row):
-    """Label, a button that takes up the tool on the canvas, and one that lets go of the place.
+    """Label, a button that starts the point tool on the canvas, and one that clears the point.
 
     Signals
     -------
@@ -162,7 +162,7 @@ class PointRow(Row):
         self.show_value(None)
 
     def invitation(self) -> str:
-        """What the button says while nothing is chosen."""
+        """Text of the button while there is no value."""
         return self.tr("Pick on picture")
 
     def value(self) -> tuple[Any, ...] | None:

@@ -1,4 +1,4 @@
-"""Choosing some of many names: a button that tells what is chosen, and a searchable list."""
+"""Selection of class names: a button that shows the selected ones, and a searchable list."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CHECKED = Qt.CheckState.Checked
 
 
 class ClassPopup(QFrame):
-    """Search field and list with check boxes.
+    """Popup with a search field and a list of check boxes.
 
     Signals
     -------
@@ -69,7 +69,7 @@ class ClassPopup(QFrame):
         picked = set(chosen)
         for name in sorted(options, key=str.casefold):
             item = QStandardItem(QIcon(swatch(name)), name)
-            # Not user-checkable, or a click on the box would toggle once by Qt and once by `clicked`.
+            # Not user-checkable: Qt and `clicked` would both toggle at a click on the box.
             item.setCheckState(CHECKED if name in picked else Qt.CheckState.Unchecked)
             self._model.appendRow(item)
         self._model.itemChanged.connect(lambda _: self.chosen.emit(self.names()))
@@ -86,7 +86,7 @@ class ClassPopup(QFrame):
         layout.addWidget(self.list, 1)
 
     def names(self) -> tuple[str, ...]:
-        """What is checked, sorted."""
+        """The checked names, sorted."""
         items = (self._model.item(row) for row in range(self._model.rowCount()))
         return tuple(sorted(item.text() for item in items if item.checkState() == CHECKED))
 
@@ -104,9 +104,9 @@ class ClassPopup(QFrame):
         self.chosen.emit(self.names())
 
     def _filter(self, text: str) -> None:
-        wanted = text.casefold().strip()
+        query = text.casefold().strip()
         for row in range(self._model.rowCount()):
-            self.list.setRowHidden(row, wanted not in self._model.item(row).text().casefold())
+            self.list.setRowHidden(row, query not in self._model.item(row).text().casefold())
 
     def _visible_rows(self) -> list[int]:
         return [row for row in range(self._model.rowCount()) if not self.list.isRowHidden(row)]
@@ -130,7 +130,7 @@ class ClassPopup(QFrame):
 
 
 class ClassPicker(QPushButton):
-    """Tells what is chosen, each name with its colour; opens the list.
+    """Button that shows the selected names with their colours and opens a `ClassPopup`.
 
     Signals
     -------
@@ -157,12 +157,12 @@ class ClassPicker(QPushButton):
         return self._options
 
     def set_options(self, options: tuple[str, ...]) -> None:
-        """Change what can be chosen, without a signal."""
+        """Set the selectable names without a signal."""
         self._options = options
         self.setEnabled(bool(options))
 
     def set_names(self, names: Sequence[str]) -> None:
-        """Show what is chosen, without a signal."""
+        """Set the selected names without a signal."""
         self._names = tuple(names)
         self.setAccessibleDescription(", ".join(self._names) or self.tr("all"))
         self.update()
@@ -174,12 +174,12 @@ class ClassPicker(QPushButton):
         self.popup.destroyed.connect(self._closed)
         width, height = max(self.width(), 260), min(72 + 28 * len(self._options), 360)
         self.popup.resize(width, height)
-        place = self.mapToGlobal(QPoint(self.width() - width, self.height() + 4))
+        corner = self.mapToGlobal(QPoint(self.width() - width, self.height() + 4))
         screen = self.screen().availableGeometry()
-        if place.y() + height > screen.bottom():
-            place.setY(self.mapToGlobal(QPoint(0, 0)).y() - height - 4)
-        place.setX(max(place.x(), screen.left()))
-        self.popup.move(place)
+        if corner.y() + height > screen.bottom():
+            corner.setY(self.mapToGlobal(QPoint(0, 0)).y() - height - 4)
+        corner.setX(max(corner.x(), screen.left()))
+        self.popup.move(corner)
         self.popup.show()
         self.popup.search.setFocus()
 
@@ -213,15 +213,15 @@ class ClassPicker(QPushButton):
         metrics = self.fontMetrics()
         x = area.left()
         for index, name in enumerate(self._names):
-            rest = len(self._names) - index - 1
-            more = metrics.horizontalAdvance(f" +{rest}") if rest else 0
-            room = area.right() - x - more
-            if index and DOT + 4 + metrics.horizontalAdvance(name) > room:
-                painter.drawText(x, area.top(), area.right() - x + 1, area.height(), centred, f"+{rest + 1}")
+            remaining = len(self._names) - index - 1
+            more = metrics.horizontalAdvance(f" +{remaining}") if remaining else 0
+            width = area.right() - x - more
+            if index and DOT + 4 + metrics.horizontalAdvance(name) > width:
+                painter.drawText(x, area.top(), area.right() - x + 1, area.height(), centred, f"+{remaining + 1}")
                 break
-            text = metrics.elidedText(name, Qt.TextElideMode.ElideRight, room - DOT - 4)
+            text = metrics.elidedText(name, Qt.TextElideMode.ElideRight, width - DOT - 4)
             painter.drawPixmap(x, (self.height() - DOT) // 2, swatch(name, DOT, self.devicePixelRatioF()))
-            painter.drawText(x + DOT + 4, area.top(), room, area.height(), centred, text)
+            painter.drawText(x + DOT + 4, area.top(), width, area.height(), centred, text)
             x += DOT + 4 + metrics.horizontalAdvance(text) + 10
         painter.end()
 

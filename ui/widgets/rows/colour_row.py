@@ -16,22 +16,22 @@ DENSITY = 2
 
 
 def sample_of(colour: QColor) -> QPixmap:
-    """A small field of `colour`, for a button."""
-    made = QPixmap(SAMPLE * DENSITY)
-    made.setDevicePixelRatio(DENSITY)
-    made.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(made)
+    """Icon of a button: a small field of `colour`."""
+    pixmap = QPixmap(SAMPLE * DENSITY)
+    pixmap.setDevicePixelRatio(DENSITY)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    # A hairline holds a bright colour together on a light ground and a dark one on a dark.
+    # An outline, for the contrast of a bright colour on a light background and a dark one on a dark background.
     painter.setPen(QPen(QColor(128, 128, 128, 160), 1))
     painter.setBrush(colour)
     painter.drawRoundedRect(QRectF(0.5, 0.5, SAMPLE.width() - 1, SAMPLE.height() - 1), 3, 3)
     painter.end()
-    return made
+    return pixmap
 
 
 class ColourRow(Row):
-    """Label and a button with the colour, which opens a dialog; what is chosen there counts when it is accepted."""
+    """Label and a button with the colour; it opens a dialog, whose colour is applied when it is accepted."""
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
@@ -56,7 +56,7 @@ class ColourRow(Row):
     def _choose(self) -> None:
         dialog = self.dialog = QColorDialog(QColor(self._value), self)
         dialog.setWindowTitle(self.title)
-        # The system's own one cannot be told to close with the window on every platform.
+        # Not the native dialog: not every platform closes it with the window.
         dialog.setOption(QColorDialog.ColorDialogOption.DontUseNativeDialog)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.colorSelected.connect(self._take)

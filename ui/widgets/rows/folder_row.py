@@ -1,4 +1,4 @@
-"""A row for a folder: those that are at hand, and a dialog for any other."""
+"""A row for a folder: a menu of offered folders, and a dialog for any other."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ui.widgets.rows.row import Row
 
 LEAST_WIDTH = 72
 CHROME = 48
-"""Of the button's width, what icon and edges take."""
+"""Width in pixels of the button's icon and margins."""
 
 
 class FolderRow(Row):
-    """Label and a button with the folder's name; the options of `configure` are the paths of folders at hand."""
+    """Label and a button with the folder's name; the options of `configure` are the paths of offered folders."""
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
@@ -57,10 +57,10 @@ class FolderRow(Row):
         return (Path(self._value).name or self._value) if self._value else self._empty
 
     def _show_name(self) -> None:
-        room = max(self.button.width(), LEAST_WIDTH) - CHROME
-        shown = self.button.fontMetrics().elidedText(self._name(), Qt.TextElideMode.ElideMiddle, room)
-        # A button takes what follows "&" for its key.
-        self.button.setText(shown.replace("&", "&&"))
+        width = max(self.button.width(), LEAST_WIDTH) - CHROME
+        elided = self.button.fontMetrics().elidedText(self._name(), Qt.TextElideMode.ElideMiddle, width)
+        # In a button's text, "&" marks the access key.
+        self.button.setText(elided.replace("&", "&&"))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -81,14 +81,14 @@ class FolderRow(Row):
         action.setCheckable(True)
         action.setChecked(path == self._value)
         action.setToolTip(path)
-        action.triggered.connect(lambda: self._take(path))
+        action.triggered.connect(lambda: self._set_folder(path))
 
     def _choose(self) -> None:
         start = self._value or next(iter(self._offers), "")
         path = QFileDialog.getExistingDirectory(self, self.title, start)
         if path:
-            self._take(path)
+            self._set_folder(path)
 
-    def _take(self, path: str) -> None:
+    def _set_folder(self, path: str) -> None:
         self.show_value(path)
         self.edit(path, dragging=False)

@@ -1,4 +1,4 @@
-"""What is in one slot of an analysis: a choice of media, folders and other analyses, or a text that is typed."""
+"""Input of one slot of an analysis: a choice among media, folders and other analyses, or a typed text."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from ui.base.translate import translated
 from ui.widgets.elided_combo import ElidedCombo
 
 TYPED_AFTER_MS = 400
-"""From the last key on: what is typed is not asked letter by letter."""
+"""Delay in milliseconds from the last key to `typed`, so that not every letter starts a computation."""
 TEXT_LINES = 4
 
 
 class Choice(NamedTuple):
-    """One line of the list: None empties the slot, and the files of a folder are opened first."""
+    """A line of the list: the value None empties the slot; a folder's files are opened before they are bound."""
 
     title: str
     value: Binding | MediaSet | None
 
 
 class InputRow(QWidget):
-    """The control of one slot.
+    """Control of one slot.
 
     Parameters
     ----------
-    choices : what there is to choose from; none where the slot takes a text only
+    choices : lines of the list; empty where the slot only takes a text
 
     Signals
     -------
     chosen : the value of a choice
     typed : the text, or None where it is empty
-    typing_ended : the user is done with it
+    typing_ended : the text field lost the focus
     """
 
     chosen = Signal(object)
@@ -65,7 +65,7 @@ class InputRow(QWidget):
             self.edit.installEventFilter(self)
             layout.addWidget(self.edit)
         self._soon = QTimer(self, interval=TYPED_AFTER_MS, singleShot=True)
-        self._soon.timeout.connect(self._tell)
+        self._soon.timeout.connect(self._emit_text)
 
     def _make_combo(self, slot: Slot, title: str) -> ElidedCombo:
         combo = ElidedCombo()
@@ -86,26 +86,26 @@ class InputRow(QWidget):
         if not several_lines:
             line = QLineEdit()
             line.textEdited.connect(lambda _: self._soon.start())
-            line.returnPressed.connect(self._tell)
+            line.returnPressed.connect(self._emit_text)
             return line
         text = QPlainTextEdit()
         text.setTabChangesFocus(True)
         text.setFixedHeight(text.fontMetrics().lineSpacing() * TEXT_LINES + 16)
-        # Set by the program, too; `show_binding` blocks the signal then.
+        # Emitted for changes by the program as well, for which `show_binding` blocks the signal.
         text.textChanged.connect(lambda: self._soon.start())
         return text
 
     @property
     def text(self) -> str:
-        """What stands in the field."""
+        """The text in the field."""
         if isinstance(self.edit, QPlainTextEdit):
             return self.edit.toPlainText()
         return self.edit.text() if self.edit is not None else ""
 
     def show_binding(self, binding: Binding | None) -> None:
-        """Show what is in the slot. A field that the user is typing in stays as it is."""
+        """Show the input of the slot; a field in which the user is typing is left unchanged."""
         if self.combo is not None:
-            self.combo.setCurrentIndex(self._place_of(binding))
+            self.combo.setCurrentIndex(self._index_of(binding))
         text = binding.text if isinstance(binding, TextInput) else ""
         if self.edit is None or text == self.text or self._soon.isActive():
             return
@@ -116,25 +116,25 @@ class InputRow(QWidget):
             self.edit.setText(text)
         self.edit.blockSignals(False)
 
-    def _place_of(self, binding: Binding | None) -> int:
+    def _index_of(self, binding: Binding | None) -> int:
         if binding is None:
             return -1
-        return next((place for place, choice in enumerate(self._choices) if _is(choice.value, binding)), -1)
+        return next((index for index, choice in enumerate(self._choices) if _is_binding(choice.value, binding)), -1)
 
-    def _tell(self) -> None:
+    def _emit_text(self) -> None:
         self._soon.stop()
         self.typed.emit(TextInput(self.text) if self.text.strip() else None)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.edit and event.type() == QEvent.Type.FocusOut:
             if self._soon.isActive():
-                self._tell()
+                self._emit_text()
             self.typing_ended.emit()
         return False
 
 
-def _is(value: Binding | MediaSet | None, binding: Binding) -> bool:
-    """Whether the choice `value` is what is in the slot."""
+def _is_binding(value: Binding | MediaSet | None, binding: Binding) -> bool:
+    """Whether the choice `value` is the current input `binding`."""
     if isinstance(value, Media) and isinstance(binding, Media):
         return value.id == binding.id
     return value is not None and value == (binding.folder if isinstance(binding, MediaList) else binding)

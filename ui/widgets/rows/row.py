@@ -1,4 +1,4 @@
-"""One parameter on one line: what is common to the rows of a form."""
+"""Base class of the rows of a form, one for each parameter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DOT_ROOM = 12
 
 
 class RowLabel(QWidget):
-    """The title of a parameter, cut short where it must be, with a dot behind it while the value is not the default.
+    """Title of a parameter, elided if needed, followed by a dot while the value differs from the default.
 
     Signals
     -------
@@ -66,11 +66,11 @@ class RowLabel(QWidget):
 
 
 class Row(QWidget):
-    """A parameter of a form. Setting it from outside never emits.
+    """Row of a form, for one parameter. Setting its value by the program never emits.
 
     Signals
     -------
-    changed : value, dragging; the user chose it (while `dragging`, more will follow, then `released`)
+    changed : value, dragging; an edit by the user (while `dragging`, more follow, and then `released`)
     released : value; a drag has ended
     """
 
@@ -86,10 +86,10 @@ class Row(QWidget):
         self.title = title
         self.label = RowLabel(title)
         self.label.reset_requested.connect(self.reset)
-        self._tell("")
+        self._update_tooltip("")
 
     def one_line(self, widgets: Sequence[tuple[QWidget, int]]) -> None:
-        """Lay out label and `widgets` (each with its stretch) on one line."""
+        """Lay out the label and `widgets`, each with its stretch factor, on one line."""
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(8)
@@ -98,56 +98,56 @@ class Row(QWidget):
             line.addWidget(widget, stretch)
 
     def set_label_width(self, width: int) -> None:
-        """Rows of one form keep their labels to one column."""
+        """Set the width of the label in pixels, which is the same in all rows of a form."""
         self.label.setFixedWidth(width)
 
     @property
     def value_width(self) -> int:
-        """What the number behind a slider takes; 0 where there is none."""
+        """Width in pixels of the number after a slider; 0 where there is none."""
         return 0
 
     def set_value_width(self, width: int) -> None:
-        """Rows of one form keep their sliders to one column."""
+        """Set the width of the number in pixels, which is the same in all rows of a form."""
 
     def configure(self, *, bounds: Range | None, options: tuple[str, ...], histogram: Histogram | None) -> None:
-        """Say what is allowed and what lies behind; a row takes what concerns it."""
+        """Set the range, the options and the histogram behind a slider, as far as they apply to this row."""
 
     def value(self) -> Any:
-        """What the control shows."""
+        """The value shown by the control."""
         raise NotImplementedError
 
     def show_value(self, value: Any) -> None:
-        """Paint `value` without a signal."""
+        """Set the value of the control without a signal."""
         raise NotImplementedError
 
     def describe(self, value: Any) -> str:
-        """`value` in words, for the tooltip."""
+        """`value` as text, for the tooltip."""
         return str(value)
 
     def set_value(self, value: Any, default: Any) -> None:
-        """Show `value` and mark it where it is not `default`."""
+        """Show `value`, and mark the label where it differs from `default`."""
         self._default = default
         self.show_value(value)
         self.label.set_marked(value != default)
-        self._tell("" if default is None else self.describe(default))
+        self._update_tooltip("" if default is None else self.describe(default))
 
     def reset(self) -> None:
-        """The user wants the default back."""
+        """Show the default and emit it as an edit by the user."""
         self.show_value(self._default)
         self.label.set_marked(False)
-        # An optional value goes back to "not set", from which its default follows.
+        # An optional value is reset to "not set", which stands for the default.
         self.changed.emit(self.field.default if self.field.optional else self._default, False)
 
     def edit(self, value: Any, *, dragging: bool) -> None:
-        """The user chose `value`."""
+        """Mark the label and emit `value` as an edit by the user."""
         self.label.set_marked(value != self._default)
         self.changed.emit(value, dragging)
 
-    def _tell(self, default: str) -> None:
+    def _update_tooltip(self, default: str) -> None:
         doc = self.field.doc
-        said = " ".join(QCoreApplication.translate("params", text) for text in (doc.what, doc.hint) if text)
-        parts = [said or self.title]
+        description = " ".join(QCoreApplication.translate("params", text) for text in (doc.what, doc.hint) if text)
+        paragraphs = [description or self.title]
         if default:
-            parts.append(self.tr("Default: {value}. Double-click to go back to it.").format(value=default))
-        # A tooltip breaks lines only in rich text.
-        self.setToolTip("".join(f"<p>{html.escape(part)}</p>" for part in parts))
+            paragraphs.append(self.tr("Default: {value}. Double-click to go back to it.").format(value=default))
+        # A tooltip only wraps its lines in rich text.
+        self.setToolTip("".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in paragraphs))

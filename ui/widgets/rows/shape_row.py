@@ -1,4 +1,4 @@
-"""A row for what is drawn on the picture: a box, a polygon, strokes."""
+"""A row for a shape drawn on the picture: a box, a polygon or strokes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ICONS = {"box": "square", "polygon": "shapes", "strokes": "activity"}
 
 
 class ShapeRow(PointRow):
-    """As for a place: a button that takes up the tool on the canvas, and one that lets go of what was drawn."""
+    """Label, a button that starts the shape tool on the canvas, and one that clears the shape."""
 
     def __init__(self, field: Field) -> None:
         super().__init__(field, ICONS[field.kind])

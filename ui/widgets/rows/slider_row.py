@@ -34,11 +34,11 @@ class SliderRow(Row):
         self.one_line(((self.slider, 1), (self.box, 0)))
 
     def configure(self, *, bounds: Range | None, options: tuple[str, ...], histogram: Histogram | None) -> None:
-        wanted = bounds or self.field.range or ANY_NUMBER
-        if wanted != self._range:
-            self._range = wanted
-            self.slider.set_range(wanted)
-            self.box.set_range(wanted)
+        new_range = bounds or self.field.range or ANY_NUMBER
+        if new_range != self._range:
+            self._range = new_range
+            self.slider.set_range(new_range)
+            self.box.set_range(new_range)
 
     @property
     def value_width(self) -> int:
@@ -57,9 +57,9 @@ class SliderRow(Row):
         return number(value, self._range)
 
     def show_value(self, value: Any) -> None:
-        shown = self._range.low if value is None else float(value)
-        self.slider.set_number(shown)
-        self.box.set_number(shown)
+        number_shown = self._range.low if value is None else float(value)
+        self.slider.set_number(number_shown)
+        self.box.set_number(number_shown)
 
     def _slid(self, value: float, dragging: bool) -> None:
         self.box.set_number(value)
@@ -71,7 +71,7 @@ class SliderRow(Row):
 
 
 class IntervalRow(Row):
-    """Label and both numbers, and below them the range slider as wide as the form: a histogram needs the room."""
+    """Label and both numbers, and below them the range slider in the width of the form, for its histogram."""
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
@@ -100,11 +100,11 @@ class IntervalRow(Row):
         column.addWidget(self.slider)
 
     def configure(self, *, bounds: Range | None, options: tuple[str, ...], histogram: Histogram | None) -> None:
-        wanted = bounds or self.field.range or ANY_NUMBER
-        if wanted != self._range:
-            self._range = wanted
-            for part in (self.slider, self.low, self.high):
-                part.set_range(wanted)
+        new_range = bounds or self.field.range or ANY_NUMBER
+        if new_range != self._range:
+            self._range = new_range
+            for control in (self.slider, self.low, self.high):
+                control.set_range(new_range)
         self.slider.set_histogram(histogram)
 
     def value(self) -> tuple[float, float]:
@@ -126,7 +126,7 @@ class IntervalRow(Row):
         self.edit(value, dragging=dragging)
 
     def _entered(self) -> None:
-        # Typing an end beyond the other takes the other along.
+        # An end that is typed beyond the other moves the other to the same value.
         low, high = self.low.value(), self.high.value()
         if low > high:
             low, high = (low, low) if self.sender() is self.low else (high, high)

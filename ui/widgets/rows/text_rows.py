@@ -1,4 +1,4 @@
-"""Rows for a text on one line or several, and for a list on one line."""
+"""Rows for a text of one or several lines, and for a list on one line."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ENTER_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class LineField(QLineEdit):
-    """One line. What is typed counts when it is entered or left; Escape takes it back.
+    """Field of one line. The text is applied by Enter or when the field loses the focus; Escape discards it.
 
     Signals
     -------
-    entered : the user is done with it
-    dropped : the user takes back what was typed
+    entered : the text is to be applied
+    dropped : the text is to be discarded
     """
 
     entered = Signal()
@@ -43,7 +43,7 @@ class LineField(QLineEdit):
 
     def show_content(self, text: str) -> None:
         self.setText(text)
-        # A long text is read from its beginning.
+        # Shows the beginning of a long text.
         self.setCursorPosition(0)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -54,12 +54,12 @@ class LineField(QLineEdit):
 
 
 class BlockField(QPlainTextEdit):
-    """Several lines. What is typed counts when it is left or with Ctrl+Enter; Escape takes it back.
+    """Field of several lines. The text is applied by Ctrl+Enter or when the field loses the focus; Escape discards it.
 
     Signals
     -------
-    entered : the user is done with it
-    dropped : the user takes back what was typed
+    entered : the text is to be applied
+    dropped : the text is to be discarded
     """
 
     entered = Signal()
@@ -87,7 +87,7 @@ class BlockField(QPlainTextEdit):
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        # Its own menu takes the focus only for a while.
+        # The field's own context menu only takes the focus temporarily.
         if event.reason() != Qt.FocusReason.PopupFocusReason:
             self.entered.emit()
 
@@ -101,9 +101,9 @@ class BlockField(QPlainTextEdit):
 
 
 class FieldRow(Row):
-    """Label and field. A value from outside replaces what is being typed only where it is another than before.
+    """Label and text field. A value set by the program only replaces a text being typed where the value has changed.
 
-    What is typed and not allowed stays, with the reason in its tooltip and an edge that tells it.
+    An invalid text stays in the field, which is outlined and gives the reason in its tooltip.
     """
 
     def __init__(self, field: Field, editor: LineField | BlockField, example: str) -> None:
@@ -117,11 +117,17 @@ class FieldRow(Row):
         editor.dropped.connect(self._restore)
 
     def content_of(self, value: Any) -> str:
-        """`value` as it stands in the field."""
+        """The text of `value` in the field."""
         return str(value)
 
     def read(self, text: str) -> Any:
-        """The value that `text` stands for. Raises ParamsError."""
+        """Parse `text` to a value.
+
+        Raises
+        ------
+        ParamsError
+            The text is not an allowed value.
+        """
         return check_value(self.field, text)
 
     def value(self) -> Any:
@@ -137,31 +143,31 @@ class FieldRow(Row):
             self._restore()
 
     def reset(self) -> None:
-        # Also where only what was typed differs.
+        # Set to None, so that a text that was typed but not applied is replaced as well.
         self._value = None
         super().reset()
 
     def _restore(self) -> None:
         self.editor.show_content("" if self._value is None else self.content_of(self._value))
-        self._complain("")
+        self._show_problem("")
 
     def _entered(self) -> None:
         text = self.editor.content()
         if self._value is not None and text == self.content_of(self._value):
-            self._complain("")
+            self._show_problem("")
             return
         try:
             value = self.read(text)
         except ParamsError as error:
-            self._complain(translated(str(error)))
+            self._show_problem(translated(str(error)))
             return
-        self._complain("")
+        self._show_problem("")
         if value != self._value:
             self._value = value
             self.edit(value, dragging=False)
         self._restore()
 
-    def _complain(self, reason: str) -> None:
+    def _show_problem(self, reason: str) -> None:
         self.editor.setToolTip(reason)
         self.editor.setAccessibleDescription(reason)
         if bool(self.editor.property("wrong")) != bool(reason):
@@ -170,7 +176,7 @@ class FieldRow(Row):
 
 
 class TextRow(FieldRow):
-    """Label and text: beside each other on one line, above each other where there may be several."""
+    """Label and text field: side by side for one line, one above the other for several."""
 
     def __init__(self, field: Field) -> None:
         several = field.text is not None and field.text.several_lines
@@ -193,7 +199,7 @@ class TextRow(FieldRow):
 
 
 class ListRow(FieldRow):
-    """Label and the entries parted by commas; an entry with a comma stands in double quotes."""
+    """Label and a field with entries separated by commas; an entry that contains a comma is double-quoted."""
 
     def __init__(self, field: Field) -> None:
         super().__init__(field, LineField(), field.items.example if field.items else "")

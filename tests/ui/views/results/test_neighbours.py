@@ -69,7 +69,7 @@ def test_neighbours_are_found_voted_and_opened(qtbot: QtBot, window: MainWindow,
     row.menu.aboutToShow.emit()
     titles = [action.text() for action in row.menu.actions() if not action.isSeparator()]
     assert titles == ["the sample pictures", "bright", "Choose a folder …"]
-    row._take(str(gallery))
+    row._set_folder(str(gallery))
     qtbot.waitUntil(lambda: "8 pictures of" in view.about.text() or "7 pictures of" in view.about.text(), timeout=20000)
     assert "&&" in row.button.text()
     controller.set_value("k", 3)
