@@ -14,7 +14,7 @@ from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.geometry import Rect
 from cvstudio.foundation.params import Colour, Doc, Items, Pick, Range, Text
 from cvstudio.foundation.progress import Progress
-from cvstudio.foundation.shapes import Box, Polygon, Strokes
+from cvstudio.foundation.shapes import Box, Point, Polygon, Strokes
 from cvstudio.media import MediaKind
 from cvstudio.results.picture import Picture
 
@@ -27,6 +27,7 @@ class SketchParams:
     frame: Annotated[Box | None, Pick("box", slot="picture"), Doc("Frame")] = None
     region: Annotated[Polygon | None, Pick("polygon"), Doc("Region")] = None
     marks: Annotated[Strokes, Pick("strokes", labels=("ground", "thing")), Doc("Marks")] = ()
+    dot: Annotated[Point | None, Pick("point"), Doc("Dot")] = None
     names: Annotated[tuple[str, ...], Items(most=9), Doc("Names")] = ()
     sizes: Annotated[tuple[float, ...], Items(), Range(0, 10), Doc("Sizes")] = ()
 
@@ -41,6 +42,8 @@ def paint(inputs: Inputs, params: SketchParams, progress: Progress) -> Iterator[
         pixels[max(top, 0) : bottom, max(left, 0) : right] = tint
     if params.region is not None:
         cv2.fillPoly(pixels, [np.round(np.array(params.region)).astype(np.int32)], tint)
+    if params.dot is not None:
+        cv2.circle(pixels, (round(params.dot[0]), round(params.dot[1])), 3, tint, cv2.FILLED)
     for stroke in params.marks:
         line = np.round(np.array(stroke.points)).astype(np.int32)
         cv2.polylines(pixels, [line], False, tint if stroke.label == "thing" else (0, 0, 0), round(stroke.width))

@@ -6,21 +6,24 @@ import dataclasses
 import json
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.analysis import PICTURE
 from cvstudio.analyses.binding import ResultOf
 from cvstudio.analyses.instance import AnalysisInstance
-from cvstudio.analyses.request import make_request, moved_shapes
+from cvstudio.analyses.request import given_values, make_request, value_on_file
+from cvstudio.analyses.stages import Stage
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import Rect, Size, View
-from cvstudio.data.pixel_map import PixelMap
 from cvstudio.data.samples import DepthMap, Frame, Image
 from cvstudio.exporters import EXPORTERS, export, recipe_path
 from cvstudio.foundation.errors import BindingError, MediaError, ParamsError
+from cvstudio.foundation.params import Doc, Pick, values_of
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.shapes import Stroke
 from cvstudio.results.classification import Classification
@@ -31,6 +34,7 @@ from cvstudio.results.picture import Picture
 from cvstudio.results.result import Result
 from cvstudio.results.segmentation import Segmentation
 from cvstudio.running.batch import Batch, BatchPlan
+from cvstudio.running.export_items import ExportRequest, export_item
 from cvstudio.running.recipe import load_recipe
 from cvstudio.running.runner import Runner, make_instance
 from cvstudio.session.project import load_project, save_project
@@ -244,6 +248,11 @@ def test_what_makes_no_sense_is_one_sentence(text):
         Adjustments.from_text(text)
 
 
+def test_a_crop_of_a_file_is_of_whole_pixels():
+    with pytest.raises(ParamsError, match="whole pixels"):
+        Adjustments.from_json({"crop": [0.5, 0, 10, 10]})
+
+
 def test_what_cannot_be_adjusted_or_put_back_says_so(picture):
     with pytest.raises(MediaError, match="lies outside of the picture of 100 x 80 pixels"):
         found(of(picture, "crop=100,0,5,5"))
@@ -272,7 +281,9 @@ def test_an_export_is_the_same_and_its_recipe_makes_it_again(picture, tmp_path, 
         for key, suffix in (("json", "json"), ("png", "png")):
             path = tmp_path / f"{name}.{suffix}"
             with Runner() as runner:
-                export(EXPORTERS[key], path, runner.export_item(instance, Progress(), base=tmp_path), Progress())
+                export(
+                    EXPORTERS[key], path, export_item(runner, ExportRequest(instance, tmp_path), Progress()), Progress()
+                )
             exports[name, key] = path.read_bytes()
     assert exports["plain", "json"] == exports["turned", "json"]
     assert exports["plain", "png"] == exports["turned", "png"]
@@ -344,13 +355,54 @@ def test_the_result_of_another_analysis_follows_to_the_adjusted_picture(picture,
     assert isinstance(adjusted.bindings["detections"], ResultOf)
 
 
-def test_every_shape_among_the_parameters_is_moved(sketch: ModuleType) -> None:
+def test_every_shape_among_the_parameters_is_moved(sketch: ModuleType, tmp_path: Path) -> None:
     """A quarter turn of 100 x 50: what was at the top left is at the top right of 50 x 100."""
-    turned = PixelMap((0, -1, 1, 0), (50, 0), Size(100, 50), Size(50, 100))
-    corners, dot = ((0.0, 0.0), (100.0, 0.0), (100.0, 50.0)), Stroke(((10.0, 20.0),), 3.0)
-    params = sketch.SketchParams(frame=(10.0, 5.0, 30.0, 20.0), region=corners, marks=(dot,), tint="#102030")
-    moved = moved_shapes(params, turned)
+    Pillow.new("RGB", (100, 50)).save(tmp_path / "a.png")
+    corners, dot = ((0.0, 0.0), (100.0, 0.0), (100.0, 50.0)), Stroke(((10.0, 20.0),), 3.0, "thing")
+    values = {
+        "frame": (10.0, 5.0, 30.0, 20.0),
+        "region": corners,
+        "marks": (dot,),
+        "dot": (10.0, 20.0),
+        "tint": "#102030",
+    }
+    instance = make_instance(
+        "sketch", {"picture": tmp_path / "a.png"}, values=values, adjustments={"picture": Adjustments(rotate=90)}
+    )
+    moved = make_request(instance, pts=None).params[0]
     assert moved.frame == (30.0, 10.0, 45.0, 30.0)
     assert moved.region == ((50.0, 0.0), (50.0, 100.0), (0.0, 100.0))
-    assert moved.marks == (Stroke(((30.0, 10.0),), 3.0),)
+    assert moved.marks == (Stroke(((30.0, 10.0),), 3.0, "thing"),)
+    assert moved.dot == (30.0, 10.0)
     assert moved.tint == "#102030"
+    # What depends on the input knows the same values, and what it picks comes back to the file.
+    assert given_values(instance) == values_of(moved)
+    for name in ("frame", "region", "marks", "dot", "tint"):
+        assert value_on_file(instance, name, getattr(moved, name)) == values[name]
+
+
+def test_a_shape_goes_with_the_picture_that_it_lies_on(picture: Path, analysis: ModuleType) -> None:
+    """The place lies on the picture of the second slot, which is adjusted in another way than the canvas."""
+
+    @dataclasses.dataclass(frozen=True)
+    class OtherPlace:
+        place: Annotated[tuple[float, float] | None, Pick("point", slot="other"), Doc("Place")] = None
+
+    two = dataclasses.replace(
+        analysis.FIND,
+        key="two-pictures",
+        inputs=(PICTURE, dataclasses.replace(PICTURE, name="other")),
+        stages=(Stage("find", analysis.run_find, OtherPlace),),
+    )
+    files, values = {"picture": picture, "other": picture}, {"place": (10.0, 20.0)}
+    crop, turned = Adjustments(crop=(5, 5, 50, 50)), Adjustments(rotate=180)
+    with ANALYSES.lend(two):
+        for adjustments, place in (
+            ({"picture": crop}, (10.0, 20.0)),
+            ({"other": turned}, (90.0, 60.0)),
+            ({"picture": crop, "other": turned}, (90.0, 60.0)),
+        ):
+            instance = make_instance("two-pictures", files, values=values, adjustments=adjustments)
+            assert make_request(instance, pts=None).params[0].place == place
+            assert given_values(instance) == {"place": place}
+            assert value_on_file(instance, "place", place) == (10.0, 20.0)

@@ -167,7 +167,12 @@ def test_ground_truth_is_read_by_its_format_once(analyses, monkeypatch, tmp_path
     again, _, _ = load_recipe(recipe_path(tmp_path / "a.json"))
     assert again.bindings == instance.bindings
     labels.write_text("horse")
-    assert open_annotations(labels).id != instance.bindings["truth"].id
+    changed = open_annotations(labels)
+    assert changed.id != instance.bindings["truth"].id
+    # A file that names the labels of before opens those of now, as it does a medium.
+    assert load_recipe(recipe_path(tmp_path / "a.json"))[0].bindings["truth"] == changed
+    labels.unlink()
+    assert load_recipe(recipe_path(tmp_path / "a.json"))[0].bindings == instance.bindings
     with pytest.raises(MediaError, match="holds no labels of a known form; known are: Words"):
         open_annotations(pictures)
 

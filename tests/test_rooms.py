@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cvstudio.models.tasks import TASKS
+
 ROOT = Path(__file__).resolve().parent.parent
 MAX_FILES = 25
 
@@ -221,6 +223,11 @@ def test_the_folders_of_models_know_only_the_floors_below() -> None:
         if folder(target) not in FLOORS_OF_MODELS.get(folder(name), FLOORS_OF_A_TASK)
     ]
     assert wrong == []
+
+
+def test_a_folder_of_models_is_of_a_task_or_of_the_table() -> None:
+    folders = {path.name for path in (ROOT / "cvstudio/models").iterdir() if any(path.glob("*.py"))}
+    assert folders - {task.folder for task in TASKS.values()} == {*FLOORS_OF_MODELS} - {""}
 
 
 def test_the_folders_of_analyses_do_not_know_one_another() -> None:

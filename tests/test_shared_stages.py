@@ -20,6 +20,7 @@ from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.precision import Precision
 from cvstudio.running.batch import Batch, BatchPlan
 from cvstudio.running.composition import seen_recipe, shown_frames, with_stack
+from cvstudio.running.export_items import ExportRequest, export_item
 from cvstudio.running.runner import Runner, make_instance
 
 
@@ -58,8 +59,7 @@ def test_another_checkpoint_precision_device_or_trunk_runs_it_anew(analyses, pic
         runner.host.precision = "float32"
         runner.result(light)
         assert len(analyses.RUNS) == 3
-        runner.host.use("cpu:0")
-        runner.host._resolved = "cpu"
+        runner.host.use("auto")
         runner.result(colour)
         assert len(analyses.RUNS) == 4
         for trunk in (dataclasses.replace(analyses.MEANS, preprocessing="halved"), None):
@@ -75,7 +75,7 @@ def test_a_stack_on_the_command_line_runs_it_once(analyses, pictures, tmp_path):
     with Runner(device="cpu") as runner:
         item = with_stack(
             runner,
-            runner.export_item(light, Progress(), base=tmp_path),
+            export_item(runner, ExportRequest(light, tmp_path), Progress()),
             light,
             (colour, light),
             Progress(),

@@ -155,7 +155,8 @@ class Analysis:
     temporal : processing of consecutive video frames, such as tracking; None where frames are independent
     order : sort key in lists; a medium is opened with the first analysis that accepts it
     keywords : search terms, such as names from the course
-    input_facts : callable (output of the first stage, values by name) -> InputFacts, where controls depend on the input
+    input_facts : callable (output of the first stage, all values by name) -> InputFacts, where controls depend on the
+        input; shapes among the values are in pixels of the adjusted sample
     pick : callable (output of the first stage, x, y) -> values by name that a click at x, y in image pixels sets
     step_parameter : name of the int parameter that the keys for the next and the previous step change; empty where the
         analysis has no steps

@@ -123,13 +123,20 @@ class AnalysisInstance:
     def pixel_map(self) -> PixelMap | None:
         """Map from pixels of the file on the canvas to pixels of the adjusted sample; None where both are the same.
 
+        Raises MediaError, as `pixel_map_of`.
+        """
+        return self.pixel_map_of(self.spec.canvas_slot)
+
+    def pixel_map_of(self, slot: str | None) -> PixelMap | None:
+        """Map from pixels of the file in `slot` to pixels of the adjusted sample; None where both are the same.
+
         Raises
         ------
         MediaError
             The crop lies outside of the picture, or the size of the picture is unknown.
         """
-        adjustments, media = self.adjustments_of(self.spec.canvas_slot), self.canvas_media
-        if adjustments is None or media is None or not adjustments.spatial:
+        adjustments, media = self.adjustments_of(slot), self.bindings.get(slot) if slot else None
+        if adjustments is None or not isinstance(media, Media) or not adjustments.spatial:
             return None
         if media.size is None:
             raise MediaError(f"The size of {media.name} is not known; take crop, rotate and flip away.")
@@ -188,7 +195,7 @@ class AnalysisInstance:
 
     def value(self, name: str) -> Any:
         """Effective value of a parameter: set by the user, or its default. Raises KeyError."""
-        for params in self.params():
+        for params in self.chosen_params():
             if hasattr(params, name):
                 return getattr(params, name)
         raise KeyError(name)

@@ -13,11 +13,8 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.stages import PLACE, Request
 from cvstudio.data.geometry import Rect, View
 from cvstudio.data.pixel_map import PixelMap
-from cvstudio.foundation.params import fields_of
+from cvstudio.foundation.params import SHAPES, Field, fields_of, values_of
 from cvstudio.media import MediaKind
-
-SHAPES = frozenset({"point", "box", "polygon", "strokes"})
-"""Kinds of parameters in image pixels."""
 
 
 def make_request(
@@ -63,9 +60,11 @@ def make_request(
             spec.check_adjustable(slot, adjusted)
             adjustments.append((slot.name, adjusted))
     pixel_map = instance.pixel_map
-    if pixel_map is not None:
+    if adjustments:
         # Parameters are in pixels of the file, stages see adjusted pixels; PLACE maps the result back.
-        params = (*(moved_shapes(item, pixel_map) for item in params), pixel_map.inverse)
+        params = tuple(_moved_shapes(item, instance) for item in params)
+    if pixel_map is not None:
+        params = (*params, pixel_map.inverse)
         stages = (*stages, PLACE)
         view = _view_through(view, pixel_map) if view is not None else None
     model, media = instance.model_spec, instance.canvas_media
@@ -84,14 +83,35 @@ def make_request(
     )
 
 
-def moved_shapes(params: Any, pixel_map: PixelMap) -> Any:
-    """Map every point, box, polygon and stroke of `params` through `pixel_map`."""
+def given_values(instance: AnalysisInstance) -> dict[str, Any]:
+    """Every value by name as the stages are given it: shapes lie on the adjusted picture. Raises ParamsError."""
+    params = instance.chosen_params()[: len(instance.spec.stages)]
+    return {name: value for item in params for name, value in values_of(_moved_shapes(item, instance)).items()}
+
+
+def value_on_file(instance: AnalysisInstance, name: str, value: Any) -> Any:
+    """The `value` of one parameter that lies on what the stages are given, in the pixels of the file."""
+    types = instance.spec.params_types(instance.model_spec)
+    found = next((item for declared in types for item in fields_of(declared) if item.name == name), None)
+    pixel_map = _map_of(found, instance) if found is not None and value is not None else None
+    return value if found is None or pixel_map is None else _moved_shape(found.kind, value, pixel_map.inverse)
+
+
+def _moved_shapes(params: Any, instance: AnalysisInstance) -> Any:
+    """`params` with every shape moved from the pixels of its file to those that the stages are given."""
     moved = {}
     for item in fields_of(type(params)):
-        value = getattr(params, item.name)
-        if item.kind in SHAPES and value is not None:
+        value, pixel_map = getattr(params, item.name), _map_of(item, instance)
+        if pixel_map is not None and value is not None:
             moved[item.name] = _moved_shape(item.kind, value, pixel_map)
     return dataclasses.replace(params, **moved) if moved else params
+
+
+def _map_of(field: Field, instance: AnalysisInstance) -> PixelMap | None:
+    """Where the pixels of the picture go that the shape `field` lies on; None where it is none, or they stay."""
+    if field.pick is None or field.kind not in SHAPES:
+        return None
+    return instance.pixel_map_of(field.pick.slot or instance.spec.canvas_slot)
 
 
 def _moved_shape(kind: str, value: Any, pixel_map: PixelMap) -> Any:

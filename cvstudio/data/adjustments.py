@@ -53,8 +53,11 @@ class Adjustments:
     channel: Channel = ""
 
     def __post_init__(self) -> None:
-        if self.crop is not None and not (len(self.crop) == 4 and min(self.crop[2:]) > 0):
-            raise ParamsError(f"crop expects X,Y,WIDTH,HEIGHT with a width and a height above 0, found {self.crop}.")
+        if self.crop is not None and not (
+            len(self.crop) == 4 and all(isinstance(side, int) for side in self.crop) and min(self.crop[2:]) > 0
+        ):
+            wanted = "X,Y,WIDTH,HEIGHT in whole pixels with a width and a height above 0"
+            raise ParamsError(f"crop expects {wanted}, found {self.crop}.")
         if self.rotate not in TURNS:
             raise ParamsError(f"rotate expects one of {', '.join(map(str, TURNS))}, found {self.rotate}.")
         if self.flip not in FLIPS:

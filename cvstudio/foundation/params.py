@@ -80,8 +80,8 @@ class Choices:
 class Pick:
     """A position or shape in the picture, in image pixels; it has a tool on the canvas.
 
-    `slot` is the one whose picture it lies on, the first where empty. Of strokes, `labels` are what may be marked with
-    them, the first without a word; empty where all mark the same.
+    `slot` is the one whose picture it lies on, that of the canvas where empty. Of strokes, `labels` are what may be
+    marked with them, the first without a word; empty where all mark the same.
     """
 
     shape: Shape = "point"

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultOf, TextInput
+from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultOf, TextInput, annotations_id
 from cvstudio.analyses.instance import AnalysisInstance, check_opacity
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.draw.base import Look
 from cvstudio.foundation.errors import ProjectError, UserError
-from cvstudio.foundation.params import fields_of, from_mapping, to_mapping
+from cvstudio.foundation.params import from_mapping, to_mapping, values_of
 from cvstudio.foundation.version import __version__
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.folders import MediaSet
@@ -108,7 +108,10 @@ def binding_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[st
         return MediaList(media, MediaSet(path_from_json(folder, base), bool(folder["recursive"])) if folder else None)
     if "annotations" in saved:
         annotations = saved["annotations"]
-        return AnnotationSet(path_from_json(annotations, base), str(annotations["format"]), str(annotations["id"]))
+        path = path_from_json(annotations, base)
+        # As it is now, like a medium: labels that changed since are others.
+        identity = annotations_id(path) if path.exists() else str(annotations["id"])
+        return AnnotationSet(path, str(annotations["format"]), identity)
     if "result_of" in saved:
         other = saved["result_of"]
         if isinstance(other, int):
@@ -183,14 +186,9 @@ def instance_from_json(
         visible=bool(saved.get("visible", True)),
         opacity=check_opacity(saved.get("opacity", 1.0)),
     )
-    checked = {
-        field.name: getattr(params, field.name)
-        for params in instance.chosen_params()
-        for field in fields_of(type(params))
-        if field.name in instance.values
-    }
+    checked = {name: value for params in instance.chosen_params() for name, value in values_of(params).items()}
     # Lists of a file are tuples here, and what was a mapping is a stroke.
-    return dataclasses.replace(instance, values=checked)
+    return dataclasses.replace(instance, values={name: checked[name] for name in instance.values})
 
 
 def checked_look(saved: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from cvstudio.running.recipe import (
     media_from_json,
     media_in,
     media_to_json,
+    path_from_json,
     path_to_json,
     read_json,
     version_of,
@@ -127,7 +127,7 @@ def load_project(
             instances.append(instance_from_json(chosen, base, number=int(item["id"]), moved=moved))
         active, browsed, current_set = (saved.get(name) for name in ("active", "browsed", "current_set"))
         # A folder that is gone is no reason to refuse the rest: its place in the window says so.
-        sets = tuple(MediaSet(_folder(item, base), bool(item["recursive"])) for item in saved.get("sets", ()))
+        sets = tuple(MediaSet(path_from_json(item, base), bool(item["recursive"])) for item in saved.get("sets", ()))
         state = State(
             media=media,
             active=media[active].id if active is not None else "",
@@ -149,13 +149,6 @@ def load_project(
 
 def _index(state: State, identity: str) -> int | None:
     return next((i for i, media in enumerate(state.media) if media.id == identity), None)
-
-
-def _folder(item: Mapping[str, Any], base: Path) -> Path:
-    """Where a saved folder is: at its place relative to the project first, so that both can move together."""
-    relative = item.get("relative")
-    moved = Path(os.path.abspath(base / relative)) if relative else None
-    return moved if moved is not None and moved.is_dir() else Path(item["path"])
 
 
 def _all_media(saved: Mapping[str, Any]) -> list[Mapping[str, Any]]:

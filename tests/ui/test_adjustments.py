@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.analysis import InputFacts
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.results.detections import Detections
 from ui.window.main_window import MainWindow
@@ -63,3 +67,27 @@ def test_a_crop_beside_the_picture_is_told_and_changes_nothing(finding, qtbot):
     assert len(told) == 1
     assert "lies outside of the picture of 100 x 80 pixels" in told[0]
     assert finding.controller.session.state.instance.adjustments == {}
+
+
+def test_what_depends_on_the_input_and_a_click_know_the_adjusted_picture(finding, qtbot, patch_finder):
+    """A first output on the adjusted picture is asked about places there, while the user points at the file."""
+    controller, asked = finding.controller, []
+
+    def facts(first, values):
+        asked.append(values["place"])
+        return InputFacts()
+
+    spec = dataclasses.replace(
+        patch_finder.FIND,
+        input_facts=facts,
+        pick=lambda first, x, y: {"place": (x, y)} if first.size == (80, 100) else {},
+    )
+    with ANALYSES.lend(spec):
+        controller.set_adjustments(Adjustments(rotate=90))
+        qtbot.waitUntil(lambda: bool(boxes(finding)), timeout=TIMEOUT)
+        controller.pick(10.0, 20.0)
+        assert controller.session.state.instance.value("place") == (10.0, 20.0)
+        qtbot.waitUntil(lambda: len(boxes(finding)) == 2, timeout=TIMEOUT)
+        assert boxes(finding)[1] == [7.0, 17.0, 13.0, 23.0]
+        controller.input_facts()
+        assert asked[-1] == (60.0, 10.0)

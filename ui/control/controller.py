@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import InputFacts
 from cvstudio.analyses.binding import Binding
-from cvstudio.analyses.request import points_of
+from cvstudio.analyses.request import given_values, points_of, value_on_file
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import View
 from cvstudio.foundation.errors import UserError
@@ -247,10 +247,15 @@ class Controller(QObject):
         """What is clicked or drawn on the canvas next sets the parameter `name`."""
         self.pick_started.emit(name)
 
-    def pick(self, x: float, y: float) -> None:
-        """A click at (x, y) in image pixels, handed to the current analysis."""
+    def pick(self, x: float, y: float, name: str = "") -> None:
+        """A click at (x, y) in image pixels, handed to the current analysis; where that takes none, it is the point
+        that the parameter `name` asked for."""
         instance = self.session.state.instance
-        if instance is None or instance.spec.pick is None:
+        if instance is None:
+            return
+        if instance.spec.pick is None:
+            if name in points_of(instance):
+                self.set_value(name, (x, y))
             return
         first = self.presenter.first_output(instance.id)
         if first is None:
@@ -258,10 +263,8 @@ class Controller(QObject):
         pixel_map = instance.pixel_map
         if pixel_map is not None:
             x, y = pixel_map.point(x, y)
-        for name, value in instance.spec.pick(first, x, y).items():
-            if pixel_map is not None and name in points_of(instance):
-                value = pixel_map.inverse.point(*value)
-            self.set_value(name, value)
+        for key, value in instance.spec.pick(first, x, y).items():
+            self.set_value(key, value_on_file(instance, key, value))
 
     def input_facts(self) -> InputFacts:
         """What the current analysis knows of its input by now."""
@@ -271,8 +274,7 @@ class Controller(QObject):
         first = self.presenter.first_output(instance.id)
         if first is None:
             return InputFacts()
-        model = instance.model_spec
-        return instance.spec.input_facts(first, {**(model.defaults if model else {}), **instance.values})
+        return instance.spec.input_facts(first, given_values(instance))
 
     def undo(self) -> None:
         self.session.undo()

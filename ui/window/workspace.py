@@ -71,6 +71,7 @@ class Workspace(QWidget):
         self._size: Size | None = None
         self._base_sample: Any = None
         self._original = False
+        self._asked_point = ""  # the parameter that the next click is for
         self.overlay = True
         self.canvas = Canvas()
         self.canvas.set_renderer(self.render_view)
@@ -111,6 +112,7 @@ class Workspace(QWidget):
         self.canvas.hovered.connect(self._hovered)
         self.canvas.left.connect(lambda: self._hovered(None, None))
         self.canvas.clicked.connect(self._clicked)
+        self.canvas.tool_cancelled.connect(self._forget_point)
         self.canvas.compare_changed.connect(self.set_original)
         self.canvas.overlay_toggled.connect(self.toggle_overlay)
         self.canvas.space_tapped.connect(playback.toggle)
@@ -375,15 +377,21 @@ class Workspace(QWidget):
         else:
             self.shapes.stop()
             self.canvas.set_tool("point")
+            self._asked_point = name
+
+    def _forget_point(self) -> None:
+        self._asked_point = ""
 
     def _clicked(self, x: float, y: float, modifiers: Any, *, side: int = 0) -> None:
         self.canvas.set_tool(None)
+        asked, self._asked_point = self._asked_point, ""
         clicked_side = self._side_at(x, side)
         if clicked_side is not None:
             self._controller.comparing.choose_side(clicked_side)
         instance = self._controller.session.state.instance
-        if instance is not None and instance.spec.pick is not None:
-            self._controller.pick(x, y)
+        if instance is not None and (instance.spec.pick is not None or asked):
+            width, height = self._size or (x, y)
+            self._controller.pick(min(max(x, 0.0), width), min(max(y, 0.0), height), asked)
             return
         hit = self._at(x, y)
         selection = set(self._controller.session.state.selection)

@@ -28,12 +28,24 @@ VALUES: dict[str, Any] = {
     "frame": (4.0, 6.0, 20.0, 14.0),
     "region": ((30.0, 5.0), (44.0, 5.0), (44.0, 25.0)),
     "marks": (Stroke(((5.0, 28.0), (25.0, 28.0)), 3.0, "thing"),),
+    "dot": (36.0, 28.0),
     "names": ("b", "a, c"),
     "sizes": (1.5, 3.0),
 }
 FLAGS = [
     *("--caption", "a cat, 고양이", "--story", "one\ntwo", "--tint", "#00c0ff", "--frame", "4,6,20,14"),
-    *("--region", "30,5;44,5;44,25", "--marks", "thing:5,28;25,28@3", "--names", 'b,"a, c"', "--sizes", "1.5,3"),
+    *(
+        "--region",
+        "30,5;44,5;44,25",
+        "--marks",
+        "thing:5,28;25,28@3",
+        "--dot",
+        "36,28",
+        "--names",
+        'b,"a, c"',
+        "--sizes",
+        "1.5,3",
+    ),
 ]
 
 
@@ -53,6 +65,7 @@ def check_pixels(path: Path) -> None:
         (42, 8, True),
         (32, 20, False),
         (15, 28, True),
+        (36, 28, True),
     ):
         assert rgb[y, x].tolist() == ([0, 0xC0, 0xFF] if painted else [90, 90, 90]), (x, y)
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from cvstudio.analyses.instance import AnalysisInstance
-from cvstudio.foundation.errors import ProjectError, UserError
+from cvstudio.foundation.errors import BindingError, ProjectError, UserError
+from cvstudio.foundation.params import fields_of
 from cvstudio.media import open_media
 from cvstudio.running.recipe import load_recipe, make_recipe
 from cvstudio.session.project import MissingMediaError, load_project, save_project
@@ -30,6 +31,15 @@ def state(picture: Path) -> State:
     media = open_media(picture)
     instance = AnalysisInstance(1, "detect", {"picture": media}, "hog", values={"score": 0.5, "classes": ("person",)})
     return State((media,), media.id, (instance,), 1, {"line_width": 3})
+
+
+def test_a_value_is_known_where_there_is_no_model_yet():
+    instance = AnalysisInstance(1, "segment")
+    assert instance.lacks_model
+    with pytest.raises(BindingError):
+        instance.params()
+    name = fields_of(instance.spec.params_types(None)[-1])[0].name
+    assert instance.value(name) == getattr(instance.spec.params_types(None)[-1](), name)
 
 
 def test_undo_and_redo_walk_the_states(state):

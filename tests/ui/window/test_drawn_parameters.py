@@ -233,3 +233,23 @@ def test_a_project_saved_in_the_window_brings_all_of_it_back(sketching: MainWind
     for name, wanted in values.items():
         assert value(sketching, name) == wanted
         assert row(sketching, name).value() == wanted
+
+
+def test_a_point_of_an_analysis_without_more_is_set_by_a_click(sketching: MainWindow, qtbot: QtBot) -> None:
+    canvas = sketching.workspace.canvas
+    QTest.mouseClick(row(sketching, "dot").button, LEFT)
+    QTest.mouseClick(canvas, LEFT, NO_KEYS, at(sketching, 30, 40))
+    assert value(sketching, "dot") == pytest.approx(place(sketching, at(sketching, 30, 40)))
+    qtbot.waitUntil(lambda: settled(sketching) and pixel(sketching, 30, 40) == [0xFF, 0x88, 0], timeout=30_000)
+    assert sketching.controller.session.undo_title == "Change dot"
+    # The next click is none of the tool's, nor is one after Escape.
+    before = value(sketching, "dot")
+    QTest.mouseClick(canvas, LEFT, NO_KEYS, at(sketching, 60, 50))
+    QTest.mouseClick(row(sketching, "dot").button, LEFT)
+    QTest.keyClick(canvas, Qt.Key.Key_Escape)
+    QTest.mouseClick(canvas, LEFT, NO_KEYS, at(sketching, 60, 50))
+    assert value(sketching, "dot") == before
+    # Beside the picture is its edge.
+    QTest.mouseClick(row(sketching, "dot").button, LEFT)
+    sketching.workspace.canvas.clicked.emit(500.0, -20.0, NO_KEYS)
+    assert value(sketching, "dot") == (120.0, 0.0)
