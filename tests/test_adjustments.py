@@ -406,3 +406,30 @@ def test_a_shape_goes_with_the_picture_that_it_lies_on(picture: Path, analysis: 
             assert make_request(instance, pts=None).params[0].place == place
             assert given_values(instance) == {"place": place}
             assert value_on_file(instance, "place", place) == (10.0, 20.0)
+
+
+def test_a_depth_map_is_adjusted_with_its_picture_or_refused(tmp_path: Path) -> None:
+    """The left half is near: mirrored with its depth map, the same half is in focus in the file's pixels."""
+    from PIL import Image as PillowImage
+
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    PillowImage.fromarray(noise).save(tmp_path / "picture.png")
+    np.save(tmp_path / "depth.npy", np.tile(np.where(np.arange(60) < 30, 1.0, 5.0).astype(np.float32), (40, 1)))
+    inputs = {"picture": tmp_path / "picture.png", "depth": tmp_path / "depth.npy"}
+    mirrored = Adjustments(flip="h")
+
+    def refocused(adjustments: dict[str, Adjustments]) -> Picture:
+        with Runner(device="cpu") as runner:
+            instance = make_instance("refocus", inputs, values={"focus": (0.5, 2.0)}, adjustments=adjustments)
+            result = runner.result(instance)
+        assert isinstance(result, Picture)
+        return result
+
+    plain, both = refocused({}), refocused({"picture": mirrored, "depth": mirrored})
+    assert plain.mask is not None
+    assert both.mask is not None
+    assert (plain.mask[:, :30].mean(), plain.mask[:, 30:].mean()) == (1.0, 0.0)
+    assert np.array_equal(plain.mask, both.mask)
+    for lonely in ({"picture": mirrored}, {"picture": Adjustments(rotate=90), "depth": Adjustments(rotate=270)}):
+        with pytest.raises(BindingError, match="crop, rotate and flip both alike"):
+            refocused(lonely)

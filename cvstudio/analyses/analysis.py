@@ -35,6 +35,7 @@ class Slot:
         another analysis returns.
     streamed : whether the stage gets an open reader of the sound instead of a sample
     optional : whether the slot may stay empty; `Inputs.samples` then lacks its name
+    aligned_with : name of the slot whose picture this one describes place by place, such as a depth map; empty without
     """
 
     name: str
@@ -42,6 +43,7 @@ class Slot:
     accepts: frozenset[Accepted]
     streamed: bool = False
     optional: bool = False
+    aligned_with: str = ""
 
     @property
     def kinds(self) -> frozenset[MediaKind]:
@@ -266,6 +268,19 @@ class Analysis:
             raise BindingError(
                 f"What {self.title} finds cannot be put back on the whole picture; take crop, rotate and flip away."
             )
+
+    def check_aligned(self, adjustments: Mapping[str, Adjustments]) -> None:
+        """Raise BindingError where slots that are aligned are cropped, turned or mirrored in different ways."""
+        for slot in self.inputs:
+            if not slot.aligned_with:
+                continue
+            ours, theirs = (adjustments.get(name, Adjustments()) for name in (slot.name, slot.aligned_with))
+            if not ours.moves_as(theirs):
+                other = self.slot(slot.aligned_with)
+                raise BindingError(
+                    f"The {slot.title.lower()} belongs to the {other.title.lower()} place by place; "
+                    f"crop, rotate and flip both alike."
+                )
 
     def params_types(self, model: ModelSpec | None) -> tuple[type[Any], ...]:
         """Parameter class of each stage and, last, of `temporal`. A stage that runs the network and declares none has

@@ -59,6 +59,7 @@ def make_request(
         if adjusted is not None:
             spec.check_adjustable(slot, adjusted)
             adjustments.append((slot.name, adjusted))
+    spec.check_aligned(dict(adjustments))
     pixel_map = instance.pixel_map
     if adjustments:
         # Parameters are in pixels of the file, stages see adjusted pixels; PLACE maps the result back.

@@ -85,6 +85,10 @@ class Adjustments:
         """Whether pixels move."""
         return self.crop is not None or bool(self.rotate) or bool(self.flip)
 
+    def moves_as(self, other: Adjustments) -> bool:
+        """Whether pixels move alike. Crops are not compared, as the pictures may be of different sizes."""
+        return (self.crop is None, self.rotate, self.flip) == (other.crop is None, other.rotate, other.flip)
+
     def pixel_map(self, size: Size) -> PixelMap:
         """From the pixels of a file's picture of `size` to those of the adjusted one.
 

@@ -350,7 +350,7 @@ ANALYSES.register(
         icon="aperture",
         inputs=(
             PICTURE,
-            Slot("depth", "Depth map", frozenset({MediaKind.DEPTH})),
+            Slot("depth", "Depth map", frozenset({MediaKind.DEPTH}), aligned_with="picture"),
         ),
         stages=(
             Stage("align", run_align),
