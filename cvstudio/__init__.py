@@ -14,12 +14,12 @@ __all__ = ["__version__", "open_media", "run"]
 
 if TYPE_CHECKING:
     from cvstudio.media import open_media
-    from cvstudio.run.runner import run
+    from cvstudio.running.runner import run
 
 
 def __getattr__(name: str) -> Any:
     if name == "run":
-        from cvstudio.run.runner import run
+        from cvstudio.running.runner import run
 
         return run
     if name == "open_media":

@@ -134,15 +134,67 @@ def fake() -> ModuleType:
 
 
 @pytest.fixture
-def new_inputs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def new_inputs() -> Iterator[ModuleType]:
     """The module `tests/new_inputs.py`, its analyses registered for this test."""
     from cvstudio.analyses import ANALYSES
 
     module = _module("new_inputs")
-    assert len(ANALYSES)
-    for analysis in module.ALL:
-        monkeypatch.setitem(ANALYSES._entries, analysis.key, analysis)
-    return module
+    with ANALYSES.lend(*module.ALL):
+        yield module
+
+
+@pytest.fixture
+def shared_stages(tmp_path: Path) -> Iterator[ModuleType]:
+    """The module `tests/shared_stages.py`, its analyses and models registered for this test."""
+    from cvstudio.analyses import ANALYSES
+    from cvstudio.models import MODELS
+
+    module = _module("shared_stages")
+    module.RUNS.of.clear()
+    module.KEYS.of.clear()
+    checkpoint = tmp_path / "means.pth"
+    checkpoint.write_bytes(b"means")
+    with ANALYSES.lend(*module.ANALYSES_OF_IT), MODELS.lend(*module.models(checkpoint)):
+        yield module
+
+
+@pytest.fixture
+def patch_finder() -> Iterator[ModuleType]:
+    """The module `tests/patch_finder.py`, its analysis registered for this test."""
+    from cvstudio.analyses import ANALYSES
+
+    module = _module("patch_finder")
+    with ANALYSES.lend(module.FIND):
+        yield module
+
+
+@pytest.fixture
+def patch_picture(tmp_path: Path, patch_finder: ModuleType) -> Path:
+    """A picture, alone in its folder, with the patch."""
+    from PIL import Image
+
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.fromarray(patch_finder.pixels_of_picture()).save(folder / "patch.png")
+    return folder / "patch.png"
+
+
+@pytest.fixture
+def numbered_clip(tmp_path: Path) -> Path:
+    """A video of 24 frames, 12 a second, of one grey each: 10 times the number of the frame."""
+    import av
+    import numpy as np
+
+    path = tmp_path / "numbered.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.bit_rate = 4_000_000
+        for number in range(24):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 10 * number, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
 
 
 @pytest.fixture
@@ -156,6 +208,16 @@ def pictures(tmp_path: Path) -> Path:
         Image.new("RGB", (40, 24), colour).save(folder / name)
     (folder / "notes.txt").write_text("no picture")
     return folder
+
+
+@pytest.fixture
+def sketch() -> Iterator[ModuleType]:
+    """The module `tests/fake_sketch.py`, with its analysis registered."""
+    from cvstudio.analyses import ANALYSES
+
+    module = _module("fake_sketch")
+    with ANALYSES.lend(module.SKETCH):
+        yield module
 
 
 @pytest.fixture(scope="session")

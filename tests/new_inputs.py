@@ -10,17 +10,17 @@ import cv2
 import numpy as np
 
 from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis, Slot
-from cvstudio.analyses.binding import Several, Text
+from cvstudio.analyses.binding import Several
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.geometry import Rect, Size
-from cvstudio.foundation.params import Doc, Range
+from cvstudio.foundation.params import Doc, Range, Text
 from cvstudio.media import MediaKind
 from cvstudio.media.examples.files import sample_path
 from cvstudio.results.classification import Classification
 from cvstudio.results.detections import Detections
 from cvstudio.results.picture import Picture
-from cvstudio.run.runner import make_instance
+from cvstudio.running.runner import make_instance
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 TILE = 32

@@ -71,7 +71,7 @@ def test_the_check_itself_sees_a_forbidden_import(tmp_path: Path) -> None:
     "code",
     [
         "import cvstudio",
-        "import cvstudio.media, cvstudio.cli.main, cvstudio.run.runner; cvstudio.run",
+        "import cvstudio.media, cvstudio.cli.main, cvstudio.running.runner; cvstudio.run",
         "from cvstudio.analyses import ANALYSES as r; assert len(r) and not r.broken, r.broken",
         "from cvstudio.models import MODELS as r; assert len(r) and not r.broken, r.broken",
         "from cvstudio.exporters import EXPORTERS as r; assert len(r) and not r.broken, r.broken",

@@ -21,8 +21,9 @@ from cvstudio.foundation.paths import resource
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import SAMPLES, sample_path
 from cvstudio.models import MODELS
-from cvstudio.run.recipe import load_recipe
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.recipe import load_recipe
+from cvstudio.running.runner import Runner, make_instance
 from cvstudio.training import RECIPES
 from cvstudio.weights import hub
 from cvstudio.weights.embedded import card
@@ -171,7 +172,7 @@ def results() -> dict[str, Any]:
         for analysis in (ANALYSES[key] for key in RUNNABLE):
             inputs = {slot: sample_path(key) for slot, key in (analysis.samples or {}).items()}
             instance = make_instance(analysis.key, inputs)
-            found[analysis.key] = runner.export_item(instance, Progress(), base=Path.cwd())
+            found[analysis.key] = export_item(runner, ExportRequest(instance, Path.cwd()), Progress())
     return found
 
 

@@ -58,7 +58,6 @@ def differences(found: Any, expected: Any, where: str = "") -> list[str]:
 @pytest.fixture
 def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The home of a user of version 0.1.0, in which the program runs; its networks are registered."""
-    from cvstudio.analyses.classification._gallery import forget_galleries
     from cvstudio.models import MODELS
 
     folder: Path = observe.unpack(tmp_path / "user")
@@ -66,9 +65,7 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv(name, value)
     assert len(MODELS)
     keys = observe.register(folder)
-    forget_galleries()
     yield folder
-    forget_galleries()
     for key in keys:
         MODELS.remove(key)
 
@@ -165,7 +162,7 @@ def test_every_name_that_files_tell_is_still_known() -> None:
 @pytest.mark.parametrize("key", ["resnet18", "retinanet", "haar-face", "yolox-nano"])
 def test_a_checkpoint_is_found_where_it_was_put(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from cvstudio.models import MODELS
-    from cvstudio.weights import cached_path
+    from cvstudio.weights.store import cached_path
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     (tmp_path / "hub/checkpoints").mkdir(parents=True)

@@ -31,8 +31,9 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media import MediaKind, open_media
 from cvstudio.media.annotations import ANNOTATION_FORMATS, AnnotationFormat
 from cvstudio.media.examples.files import sample_path
-from cvstudio.run.recipe import load_recipe
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.recipe import load_recipe
+from cvstudio.running.runner import Runner, make_instance
 from cvstudio.session.layers import without_layer
 from cvstudio.session.project import load_project, save_project
 from cvstudio.session.resolve import resolve
@@ -157,11 +158,11 @@ def test_ground_truth_is_read_by_its_format_once(analyses, monkeypatch, tmp_path
     monkeypatch.setitem(ANALYSES._entries, "ask", dataclasses.replace(analyses.ASK, inputs=slots, stages=(stage,)))
     instance = make_instance("ask", {"picture": pictures / "1.png", "truth": labels})
     with Runner() as runner:
-        assert runner.result(instance).labels == ("cat", "dog")
+        assert runner.result(instance).class_names == ("cat", "dog")
         other = instance.on(open_media(pictures / "2.png"))
-        assert runner.result(other).labels == ("cat", "dog")
+        assert runner.result(other).class_names == ("cat", "dog")
         assert len(reads) == 1
-        item = runner.export_item(instance, Progress(), base=tmp_path)
+        item = export_item(runner, ExportRequest(instance, tmp_path), Progress())
     export(EXPORTERS["json"], tmp_path / "a.json", item, Progress())
     again, _, _ = load_recipe(recipe_path(tmp_path / "a.json"))
     assert again.bindings == instance.bindings
@@ -188,14 +189,16 @@ def test_a_recipe_makes_it_again(key, pictures, tmp_path, analyses):
     instance = instances(pictures, analyses)[key]
     exporter = EXPORTERS["png"]
     with Runner() as runner:
-        item = runner.export_item(instance, Progress(), base=tmp_path)
+        item = export_item(runner, ExportRequest(instance, tmp_path), Progress())
         export(exporter, tmp_path / "one.png", item, Progress())
         again, time_secs, _ = load_recipe(recipe_path(tmp_path / "one.png"))
         assert [(item.analysis, item.model, item.params(), item.media) for item in again.lineage] == [
             (item.analysis, item.model, item.params(), item.media) for item in instance.lineage
         ]
         assert key == "crop" or again.bindings == instance.bindings
-        export(exporter, tmp_path / "two.png", runner.export_item(again, Progress(), base=tmp_path), Progress())
+        export(
+            exporter, tmp_path / "two.png", export_item(runner, ExportRequest(again, tmp_path), Progress()), Progress()
+        )
     assert time_secs is None
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     told = json.loads(recipe_path(tmp_path / "one.png").read_text())
@@ -208,14 +211,14 @@ def test_a_recipe_makes_it_again(key, pictures, tmp_path, analyses):
 
 def test_a_recipe_of_files_only_is_written_as_ever(tmp_path, analyses):
     with Runner() as runner:
-        told = runner.export_item(analyses.faces(), Progress(), base=tmp_path).recipe
+        told = export_item(runner, ExportRequest(analyses.faces(), tmp_path), Progress()).recipe
     assert told["version"] == 1
     assert set(told["inputs"]["picture"]) == {"path", "relative", "id", "kind"}
 
 
 def test_a_damaged_recipe_is_told(tmp_path, pictures, analyses):
     with Runner() as runner:
-        item = runner.export_item(instances(pictures, analyses)["paint"], Progress(), base=tmp_path)
+        item = export_item(runner, ExportRequest(instances(pictures, analyses)["paint"], tmp_path), Progress())
     path = tmp_path / "a.recipe.json"
     for damage in ({"text": 5}, {"several": 3}, {"result_of": {"model": "hog"}}, "x", 5):
         path.write_text(json.dumps({**item.recipe, "inputs": {"prompt": damage}}))

@@ -13,8 +13,9 @@ from PIL import Image as Pillow
 from cvstudio.exporters import EXPORTERS, export
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
-from cvstudio.run.batch import Batch, BatchPlan
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.batch import Batch, BatchPlan
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.runner import Runner, make_instance
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +60,7 @@ def test_the_command_line_takes_another_analysis(by_recipe, tmp_path, analyses):
     told = json.loads((tmp_path / "astronaut-crop.png.recipe.json").read_text())
     assert told["inputs"]["detections"]["result_of"]["inputs"]["picture"] == told["inputs"]["picture"]
     with Runner() as runner:
-        item = runner.export_item(analyses.crop(), Progress(), base=tmp_path)
+        item = export_item(runner, ExportRequest(analyses.crop(), tmp_path), Progress())
     export(EXPORTERS["png"], tmp_path / "b.png", item, Progress())
     assert (pixels(tmp_path / "astronaut-crop.png") == pixels(tmp_path / "b.png")).all()
 
@@ -142,7 +143,7 @@ def test_a_batch_runs_what_comes_before_on_each_picture(tmp_path, pictures, anal
     outcomes = {Path(item.file).name: item.state for item in Batch(plan).run(Progress())}
     assert outcomes == {"face.png": "done", "none.png": "done"}
     with Runner() as runner:
-        item = runner.export_item(analyses.crop(), Progress(), base=tmp_path)
+        item = export_item(runner, ExportRequest(analyses.crop(), tmp_path), Progress())
     export(EXPORTERS["png"], tmp_path / "alone.png", item, Progress())
     assert (pixels(out / "png" / "face.png") == pixels(tmp_path / "alone.png")).all()
     told = json.loads((out / "batch.recipe.json").read_text())

@@ -16,13 +16,14 @@ import pytest
 
 import cvstudio
 from cvstudio.analyses import ANALYSES
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import Size, View
 from cvstudio.data.samples import Image
 from cvstudio.draw import PAINTERS, Emphasis, Look, Pair, Stack, painter_of, render
 from cvstudio.results.agreement import Agreement
 from cvstudio.results.heat_map import HeatMap
 from cvstudio.results.point_agreement import PointAgreement
-from cvstudio.results.result import Placement, Result, Tolerance, agreement, result_types
+from cvstudio.results.result import Placement, Result, Tolerance, agreement, can_be_placed, result_types
 from cvstudio.results.source import Source
 from cvstudio.results.tables import ABSENT, Column, Table, number
 from tests.example_results import EXAMPLES, SIZE, detections, landmarks, segmentation
@@ -256,3 +257,27 @@ def test_emphasis_of_a_part_changes_what_is_drawn() -> None:
         plain = render(base, [(result, Look())], View.whole(SIZE))
         marked = render(base, [(result, Look())], View.whole(SIZE), emphasis=Emphasis(hovered=table.ids[-1]))
         assert not np.array_equal(plain, marked)
+
+
+@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("text", ["rotate=90", "rotate=270 flip=v", "flip=h", "crop=-9,-9,999,999 rotate=180"])
+def test_it_lies_on_a_turned_picture_and_comes_back_the_same_or_says_that_it_cannot(name: str, text: str) -> None:
+    result, way = RESULTS[name], Adjustments.from_text(text).pixel_map(SIZE)
+    if not can_be_placed(type(result)):
+        with pytest.raises(NotImplementedError):
+            result.placed(way)
+        return
+    placed = result.placed(way)
+    assert type(placed) is type(result)
+    assert (placed.size, placed.source) == (way.target, result.source)
+    back = placed.placed(way.inverse)
+    assert back.size == result.size
+    assert back.differs_from(result, Tolerance(score_change=0, moved=1e-6, min_iou=1 - 1e-6, area=0)) == ""
+
+
+def test_what_lies_on_pictures_can_be_placed() -> None:
+    placed = {type(result).__name__ for result in RESULTS.values() if can_be_placed(type(result))}
+    # Anchors and cells stand in the rows of a network's own grid, and a spectrogram is of no picture.
+    assert {type(result).__name__ for result in RESULTS.values()} - placed == {
+        *("Proposals", "HogCells", "Spectrogram", "Stack", "Pair", "ClassMaps", "Logits")
+    }

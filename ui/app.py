@@ -1,4 +1,4 @@
-"""Starts the window: first the window, heavy imports after it."""
+"""Start of the window: it is shown first, and heavy imports follow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from ui import environment
 
 environment.prepare()
-# Nothing that is imported or built for the window is garbage, and looking for some costs a tenth of the start.
+# Nothing that is imported or built for the window is garbage, and the search for it takes a tenth of the start.
 gc.disable()
 
 from PySide6.QtCore import QTimer  # noqa: E402  (the environment has to be prepared first)
@@ -20,20 +20,25 @@ from PySide6.QtWidgets import QApplication  # noqa: E402
 from cvstudio.foundation.paths import resource  # noqa: E402
 
 STARTED_MS = 1000
-"""By then the window is there and complete."""
+"""Milliseconds after which the window is complete and garbage collection begins."""
 
 
 def make_application(arguments: Sequence[str] = ()) -> QApplication:
-    """The QApplication, set up as the window and the tests need it."""
+    """Create the QApplication, or take the existing one, and set name, icon and theme.
+
+    Parameters
+    ----------
+    arguments : further command line arguments for Qt
+    """
     from ui.base.settings import Settings
     from ui.base.theme import apply_theme
 
-    # A worker's Python code may hold the interpreter for one interval: less is a shorter wait for the window.
+    # A worker's Python code may hold the interpreter for one interval: a short one keeps the window responsive.
     sys.setswitchinterval(0.001)
     existing = QApplication.instance()
-    # The style is chosen here, as asking for one makes a class with hundreds of names that the start can do without.
-    given = [sys.argv[0], "-style", "fusion", *arguments]
-    app = existing if isinstance(existing, QApplication) else QApplication(given)
+    # The style is set by an argument: `QStyleFactory` would create a class with hundreds of names, which costs time.
+    qt_arguments = [sys.argv[0], "-style", "fusion", *arguments]
+    app = existing if isinstance(existing, QApplication) else QApplication(qt_arguments)
     app.setApplicationName("cvstudio")
     app.setApplicationDisplayName("cvstudio")
     app.setOrganizationName("cvstudio")
@@ -46,7 +51,7 @@ def make_application(arguments: Sequence[str] = ()) -> QApplication:
 
 
 def run_window(arguments: Sequence[str]) -> int:
-    """Open the window on the given files and return the exit code."""
+    """Open the window on the files in `arguments`, run it until it is closed and return the exit code."""
     import argparse
 
     parser = argparse.ArgumentParser(prog="cvstudio", description="Open the window on files, folders or a project.")

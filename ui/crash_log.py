@@ -1,4 +1,4 @@
-"""A crash leaves a log that the next start offers to show."""
+"""Log file of the program; the log of a run that crashed is offered at the next start."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ from cvstudio.foundation.paths import user_log_dir
 
 
 class CrashLog:
-    """Writes the log of this run, and knows whether the run before ended badly.
+    """Log of this run, and detection of a crash of the previous one.
 
-    A marker file exists while the program runs; one that is found at the start was left by a crash.
+    A marker file exists while the program runs; a marker that exists at the start was left by a crash.
+
+    Parameters
+    ----------
+    folder : of the log files; the user's log folder by default
+
+    Attributes
+    ----------
+    path : of this run's log
+    previous : path of the log of a previous run that crashed, or None
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -27,12 +36,12 @@ class CrashLog:
         self.previous: Path | None = None
 
     def start(self) -> None:
-        """Begin logging; afterwards `previous` is the log of a run that crashed, or None."""
+        """Start logging and set `previous`."""
         if self._marker.exists():
-            kept = self.folder / "crashed.log"
+            crashed_log = self.folder / "crashed.log"
             if self.path.exists():
-                self.path.replace(kept)
-                self.previous = kept
+                self.path.replace(crashed_log)
+                self.previous = crashed_log
         self._handler = logging.handlers.RotatingFileHandler(
             self.path, maxBytes=1_000_000, backupCount=2, encoding="utf-8"
         )
@@ -45,7 +54,7 @@ class CrashLog:
         self._marker.write_text("", encoding="utf-8")
 
     def end(self) -> None:
-        """The program ends as it should."""
+        """Stop logging and remove the marker: the program ends normally."""
         faulthandler.disable()
         if self._faults is not None:
             self._faults.close()

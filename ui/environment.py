@@ -1,4 +1,4 @@
-"""What the process needs before Qt starts: other libraries leave settings behind that break it."""
+"""Environment of the process before Qt starts: settings that other libraries leave behind are undone."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ ALLOCATION_LIMIT_MB = 1024
 
 
 def prepare() -> None:
-    """Call before the QApplication is made; calling it again is harmless.
+    """Undo OpenCV's settings for Qt. Call before the QApplication is created; another call is harmless.
 
-    ``import cv2`` points Qt at the plugins and fonts of its own Qt 5, with which PySide6 cannot start. Only those
-    two settings are undone: a plugin path that the user set stays.
+    ``import cv2`` points Qt to the plugins and fonts of its own Qt 5, with which PySide6 cannot start. Only those
+    two variables are removed: a plugin path that the user has set stays.
     """
     let_waiting_threads_sleep()
     for name in QT_VARIABLES:
@@ -24,7 +24,7 @@ def prepare() -> None:
 
 
 def after_application() -> None:
-    """Call once the QApplication is there: Qt refuses pictures over 256 MB unless told, and ours may have 200 MP."""
+    """Raise Qt's limit of 256 MB for an image: ours may have 200 MP. Call once the QApplication exists."""
     from PySide6.QtGui import QImageReader
 
     prepare()  # for child processes, where cv2 was imported in between

@@ -1,4 +1,4 @@
-"""The `cvstudio` command: a window, or a command line tool that loads no Qt."""
+"""The `cvstudio` command: opens the window, or runs a command line tool without loading Qt."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Start what the arguments ask for and return the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """Run the command line tool that `arguments` (default: those of the process) name, or else the window.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     from cvstudio.cli.main import COMMANDS
 
-    if given and (given[0] in COMMANDS or given[0] in ("-h", "--help", "--version")):
+    if words and (words[0] in COMMANDS or words[0] in ("-h", "--help", "--version")):
         from cvstudio.cli import main as cli
 
-        return cli.main(given)
+        return cli.main(words)
     from ui.app import run_window
 
-    return run_window(given)
+    return run_window(words)

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultOf, Several, Text, TextInput
+from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultOf, Several, TextInput
 from cvstudio.analyses.stages import Stage
 from cvstudio.analyses.temporal import Temporal
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.foundation.errors import BindingError, ParamsError
-from cvstudio.foundation.params import Choices, NoParams, Range, check_value, fields_of
+from cvstudio.foundation.params import Choices, NoParams, Range, Text, check_value, fields_of
 from cvstudio.media.base import Media, MediaKind
 from cvstudio.models import MODELS
 from cvstudio.models.spec import ModelSpec
+from cvstudio.results.result import can_be_placed
 
 Accepted = MediaKind | Text | Several | type[Any]
 
@@ -102,6 +104,9 @@ def _fits(binding: MediaList, several: Several) -> bool:
     return enough and all(item.kind in several.kinds for item in binding.media)
 
 
+ADJUSTABLE = frozenset({MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.CAMERA, MediaKind.DEPTH})
+"""Media that `Adjustments` apply to."""
+
 PICTURE = Slot("picture", "Picture", frozenset({MediaKind.IMAGE}))
 PICTURE_OR_VIDEO = Slot("picture", "Picture", frozenset({MediaKind.IMAGE, MediaKind.VIDEO}))
 
@@ -178,6 +183,9 @@ class Analysis:
     def __post_init__(self) -> None:
         if self.canvas_slot == "":
             object.__setattr__(self, "canvas_slot", next((slot.name for slot in self.inputs if slot.kinds), None))
+        shared = [stage.name for stage in self.stages if stage.shared]
+        if shared and (shared != [self.stages[0].name] or self.canvas is None or self.canvas.streamed):
+            raise ValueError(f"{self.key}: only the first stage, of what is on the canvas, is shared, found {shared}")
 
     @property
     def canvas(self) -> Slot | None:
@@ -243,6 +251,17 @@ class Analysis:
             raise BindingError(
                 f"{self.title} expects {slot.wanted} as {slot.title.lower()}, but {_found(slot, bound)}; "
                 f"choose another {'file' if isinstance(bound, Media) else 'input'}."
+            )
+
+    def check_adjustable(self, slot: Slot, adjustments: Adjustments) -> None:
+        """Raise BindingError unless what is in `slot` can be adjusted so, and the result put back on the file."""
+        if slot.streamed or not slot.kinds & ADJUSTABLE:
+            raise BindingError(f"{self.title} takes its {slot.title.lower()} as it is; adjust a picture, or nothing.")
+        if adjustments.tonal and not slot.kinds & (ADJUSTABLE - {MediaKind.DEPTH}):
+            raise BindingError(f"The {slot.title.lower()} has no levels and channels; crop, rotate or flip it.")
+        if adjustments.spatial and slot.name == self.canvas_slot and not can_be_placed(self.result):
+            raise BindingError(
+                f"What {self.title} finds cannot be put back on the whole picture; take crop, rotate and flip away."
             )
 
     def params_types(self, model: ModelSpec | None) -> tuple[type[Any], ...]:

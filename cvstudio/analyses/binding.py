@@ -23,13 +23,6 @@ NAMED = 40
 
 
 @dataclass(frozen=True)
-class Text:
-    """Accepted by a slot: a text, of one line or of several."""
-
-    several_lines: bool = False
-
-
-@dataclass(frozen=True)
 class Several:
     """Accepted by a slot: from `least` to `most` media of these kinds at once, such as a folder or a stereo pair."""
 

@@ -10,7 +10,9 @@ from typing import Annotated, Any
 
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.binding import AnnotationSet, Binding, ResultOf
-from cvstudio.foundation.errors import BindingError
+from cvstudio.data.adjustments import Adjustments
+from cvstudio.data.pixel_map import PixelMap
+from cvstudio.foundation.errors import BindingError, MediaError
 from cvstudio.foundation.params import Doc, Range, check_value, fields_of
 from cvstudio.media import Media
 from cvstudio.models import MODELS, ModelSpec
@@ -28,6 +30,7 @@ class AnalysisInstance:
     model : key, empty where the analysis has none
     weights : a checkpoint that the user chose; None takes the published one
     values : parameters that differ from their default, by name
+    adjustments : what is done to a medium before any stage is given it, by slot; they stay for the next medium in it
     visible : whether its result is drawn
     opacity : 0..1, how strongly its result covers what lies below it; it multiplies the look's
     """
@@ -38,6 +41,7 @@ class AnalysisInstance:
     model: str = ""
     weights: Path | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    adjustments: Mapping[str, Adjustments] = field(default_factory=dict)
     visible: bool = True
     opacity: float = 1.0
 
@@ -100,6 +104,35 @@ class AnalysisInstance:
             return dataclasses.replace(self, bindings=rest)
         # In the place that it had: the order of slots is nobody's but the user's eye's.
         return dataclasses.replace(self, bindings={**self.bindings, slot: binding})
+
+    def with_adjustments(self, slot: str, adjustments: Adjustments) -> AnalysisInstance:
+        """The same with `adjustments` of what is in `slot`, in place of those that were there. Raises BindingError."""
+        self.spec.check_adjustable(self.spec.slot(slot), adjustments)
+        rest = {name: item for name, item in self.adjustments.items() if name != slot}
+        if not adjustments.identity:
+            rest[slot] = adjustments
+        return dataclasses.replace(self, adjustments=rest)
+
+    def adjustments_of(self, slot: str | None) -> Adjustments | None:
+        """What is done to the medium in `slot`; None where there is none, or nothing is done."""
+        return self.adjustments.get(slot) if slot and isinstance(self.bindings.get(slot), Media) else None
+
+    @property
+    def pixel_map(self) -> PixelMap | None:
+        """From the pixels of the file on the canvas to those that the stages are given; None where they are the same.
+
+        Raises
+        ------
+        MediaError
+            The crop lies outside of the picture, or the size of the picture is not known.
+        """
+        adjustments, media = self.adjustments_of(self.spec.canvas_slot), self.canvas_media
+        if adjustments is None or media is None or not adjustments.spatial:
+            return None
+        if media.size is None:
+            raise MediaError(f"The size of {media.name} is not known; take crop, rotate and flip away.")
+        found = adjustments.pixel_map(media.size)
+        return None if found.identity else found
 
     def on(self, binding: Binding | None) -> AnalysisInstance:
         """The same with `binding` in its main slot, and what it takes results of likewise where that lies on the same

@@ -5,16 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from cvstudio.analyses.binding import Binding, MediaList, MediaSamples, ResultOf, TextInput
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.foundation.cache import Cache
+from cvstudio.foundation.errors import BindingError
 from cvstudio.media import Media
-from cvstudio.media.reader_pool import Readers, read_sample
+from cvstudio.media.reader_pool import Readers, read_sample, sample_key
+from cvstudio.results.result import can_be_placed
 
 
-def read_input(bound: Binding, pts: float | None, readers: Readers, cache: Cache, *, streamed: bool = False) -> Any:
+def read_input(
+    bound: Binding,
+    pts: float | None,
+    readers: Readers,
+    cache: Cache,
+    *,
+    streamed: bool = False,
+    adjustments: Adjustments | None = None,
+) -> Any:
     """What a stage is given for what is in a slot: see `Inputs.samples`.
 
-    A `streamed` medium is an open reader of its sound. The result of another analysis is not read but run: see
-    `Runner.samples`.
+    A medium is adjusted where there are `adjustments`; a `streamed` one is an open reader of its sound. The result of
+    another analysis is not read but run: see `Runner.samples`.
 
     Raises
     ------
@@ -23,7 +35,8 @@ def read_input(bound: Binding, pts: float | None, readers: Readers, cache: Cache
     if isinstance(bound, Media):
         if streamed:
             return readers.get(bound, sound=True)
-        return read_sample(bound, pts if bound.moving else None, readers, cache)
+        at = pts if bound.moving else None
+        return adjusted(bound, at, read_sample(bound, at, readers, cache), adjustments, cache)
     if isinstance(bound, TextInput):
         return bound.text
     if isinstance(bound, MediaList):
@@ -36,3 +49,26 @@ def read_input(bound: Binding, pts: float | None, readers: Readers, cache: Cache
         cache.put(key, labels := bound.read())
         return labels
     return entry.value
+
+
+def adjusted(media: Media, pts: float | None, sample: Any, adjustments: Adjustments | None, cache: Cache) -> Any:
+    """`sample`, which is of `media` at `pts`, as the stages are given it. Raises MediaError."""
+    if adjustments is None:
+        return sample
+    key = ("adjusted", sample_key(media, pts), adjustments)
+    entry = cache.get(key)
+    if entry is None:
+        cache.put(key, value := adjustments.apply(sample))
+        return value
+    return entry.value
+
+
+def result_on(instance: AnalysisInstance, slot: str, result: Any) -> Any:
+    """`result` of the analysis in `slot`, in the pixels that the stages of `instance` are given."""
+    upstream, pixel_map = instance.upstream_of(slot), instance.pixel_map
+    same = upstream is not None and upstream.canvas_media == instance.canvas_media
+    if pixel_map is None or not same or result.size != pixel_map.source:
+        return result
+    if not can_be_placed(type(result)):
+        raise BindingError(f"What {slot} holds cannot be cropped or turned; take the adjustments away.")
+    return result.placed(pixel_map)

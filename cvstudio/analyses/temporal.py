@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from cvstudio.analyses.stages import Request, stage_keys
 
@@ -26,33 +27,51 @@ MAX_FRAMES = 20_000
 USUAL_RATE = 30.0
 
 
-@dataclass(frozen=True)
-class Temporal:
+class Temporal(ABC):
     """How an analysis follows what it finds over frames; it runs behind the last stage.
 
     Parameters
     ----------
-    params : frozen dataclass type of `cvstudio.foundation.params` declarations, shown for what moves only
     after : name of the stage whose output decides what is followed; later stages only choose what is shown
-    active : callable (params) -> bool
-    identity : callable (params) -> hashable; the parameters that change what is followed
-    reach_secs : callable (params) -> how far back `finish` looks
-    observe : callable (result, params) -> seen; what a step needs of a frame, small and frozen
-    start : callable (params, frames a second) -> state; a deep copy of it is a snapshot
-    step : callable (state, seen, pts) -> note; changes the state, and tells what is remembered of the frame
-    finish : callable (result, notes, params) -> result; `notes` are (pts, note) of that reach in order, the last of
-        this frame
+
+    Attributes
+    ----------
+    params : frozen dataclass type of `cvstudio.foundation.params` declarations, shown for what moves only; the methods
+        are handed one
     """
 
-    params: type[Any]
-    after: str
-    active: Callable[[Any], bool]
-    identity: Callable[[Any], Hashable]
-    reach_secs: Callable[[Any], float]
-    observe: Callable[[Any, Any], Any]
-    start: Callable[[Any, float], Any]
-    step: Callable[[Any, Any, float], Any]
-    finish: Callable[[Any, Sequence[tuple[float, Any]], Any], Any]
+    params: ClassVar[type[Any]]
+
+    def __init__(self, after: str) -> None:
+        self.after = after
+
+    @abstractmethod
+    def active(self, params: Any) -> bool:
+        """Whether anything is followed."""
+
+    @abstractmethod
+    def identity(self, params: Any) -> Hashable:
+        """The parameters that change what is followed."""
+
+    @abstractmethod
+    def reach_secs(self, params: Any) -> float:
+        """How far back `finish` looks."""
+
+    @abstractmethod
+    def observe(self, result: Any, params: Any) -> Any:
+        """What a step needs of the result of a frame, small and frozen."""
+
+    @abstractmethod
+    def start(self, params: Any, rate: float) -> Any:
+        """The state before the first frame, at `rate` frames a second; a deep copy of a state is a snapshot."""
+
+    @abstractmethod
+    def step(self, state: Any, seen: Any, pts: float) -> Any:
+        """Change `state` by what was observed of the frame at `pts`; gives the note that is remembered of the frame."""
+
+    @abstractmethod
+    def finish(self, result: Any, notes: Sequence[tuple[float, Any]], params: Any) -> Any:
+        """`result` with what the notes say: (pts, note) of `reach_secs` in order, the last of this frame."""
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""`cvstudio own …`: add, look at and remove networks of the user from the command line."""
+"""`cvstudio own …`: add, show, list and remove custom networks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_own(commands: Any) -> None:
 
 
 def run_own(options: argparse.Namespace, progress: Progress) -> int:
-    """Do what `options` say. Raises OwnModelError."""
+    """Run the action in `options` and return the exit code. Raises OwnModelError."""
     if options.action == "list":
         for path in registered():
             print(path)
@@ -45,8 +45,8 @@ def run_own(options: argparse.Namespace, progress: Progress) -> int:
         import yaml
 
         model = read_declaration(declaration) if declaration is not None else infer_declaration(file, progress)
-        text = to_mapping(model, model.file.parent)
-        print(yaml.safe_dump(text, sort_keys=False, allow_unicode=True, default_flow_style=None), end="")
+        content = to_mapping(model, model.file.parent)
+        print(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None), end="")
         return 0
     if declaration is None:
         model = infer_declaration(file, progress)

@@ -1,9 +1,8 @@
-"""Where `cvstudio run` writes: formats and their options, parts of videos, and folders as batches."""
+"""Output of `cvstudio run`: formats and their options, ranges of videos, and batches of files."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import glob
 import math
 import sys
@@ -11,19 +10,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.foundation.errors import ExportError, MediaError, ParamsError
-from cvstudio.foundation.params import add_arguments, fields_of, parse_text
+from cvstudio.foundation.params import fields_of
+from cvstudio.foundation.params_text import add_arguments, parse_text
 from cvstudio.foundation.progress import Progress
 
 if TYPE_CHECKING:
     from cvstudio.analyses.instance import AnalysisInstance
     from cvstudio.cli.terminal import Bar
-    from cvstudio.run.composition import Seen
-    from cvstudio.run.runner import Given, Runner
+    from cvstudio.running.composition import Seen
+    from cvstudio.running.runner import Given, Runner
 
 
 def add_format_options(parser: argparse.ArgumentParser, result_type: type[Any]) -> None:
-    """Add the flags of every format that can hold a result of this type: ``--FORMAT-OPTION``."""
+    """Add the option flags of every format that accepts results of `result_type`: ``--FORMAT-OPTION``."""
     from cvstudio.exporters import EXPORTERS
 
     for exporter in EXPORTERS:
@@ -32,7 +33,7 @@ def add_format_options(parser: argparse.ArgumentParser, result_type: type[Any]) 
 
 
 def _format_options(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """The options that were given, by format and name. Raises ParamsError."""
+    """The options on the command line, by format and name. Raises ParamsError."""
     from cvstudio.exporters import EXPORTERS
 
     found: dict[str, dict[str, Any]] = dict(getattr(options, "format_options", {}))
@@ -45,8 +46,8 @@ def _format_options(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
 
 
 def take_export(options: argparse.Namespace, recipe: Path) -> None:
-    """Take format, options and part of the video from a recipe where the command line says nothing else."""
-    from cvstudio.run.recipe import FORMAT, read_json
+    """Fill in format, options and range of the video from a recipe where the command line gives none."""
+    from cvstudio.running.recipe import FORMAT, read_json
 
     told = read_json(recipe, FORMAT).get("export", {})
     if not isinstance(told, dict) or "format" not in told:
@@ -59,7 +60,7 @@ def take_export(options: argparse.Namespace, recipe: Path) -> None:
 
 
 def spread(paths: Sequence[Path]) -> list[Path]:
-    """The paths, with patterns filled in where the shell did not do it. Raises MediaError where one fits nothing."""
+    """The paths, with glob patterns expanded where the shell has not. Raises MediaError where one matches no file."""
     found: list[Path] = []
     for path in paths:
         if path.exists() or not glob.has_magic(str(path)):
@@ -87,7 +88,7 @@ def _targets(out: Path, stem: str, keys: Sequence[str] | None, result_type: type
 
 
 def _part(options: argparse.Namespace) -> tuple[float, float | None]:
-    """Where the part of the video begins and ends, in seconds. Raises ParamsError."""
+    """Start and end of the range of the video in seconds, None for its end. Raises ParamsError."""
     start, stop = options.start or 0.0, options.stop
     bad = next((value for value in (start, stop) if value is not None and not (0 <= value < math.inf)), None)
     if bad is not None or (stop is not None and stop <= start):
@@ -98,11 +99,11 @@ def _part(options: argparse.Namespace) -> tuple[float, float | None]:
 def write_result(
     runner: Runner, instance: AnalysisInstance, options: argparse.Namespace, progress: Progress
 ) -> list[Path]:
-    """Run `instance` and write it as the options say; the written files and folders. Raises UserError."""
-    from cvstudio.exporters import ExportItem
+    """Run `instance`, write its result according to `options` and return the written paths. Raises UserError."""
     from cvstudio.exporters.export_all import export_all
     from cvstudio.media import MediaKind
-    from cvstudio.run.composition import Comparison, is_plain, seen_frames, seen_recipe, with_seen
+    from cvstudio.running.composition import Comparison, is_plain
+    from cvstudio.running.export_items import ExportRequest, export_item
 
     spec = instance.spec
     media = instance.canvas_media
@@ -122,21 +123,15 @@ def write_result(
     layered = isinstance(whole_picture, Comparison) or not is_plain(instance, whole_picture)
     # A picture shows every layer of a recipe; what holds data holds one result's.
     for drawn in sorted({layered and exporter.draws for exporter, _ in targets}):
-        seen: Seen = whole_picture if drawn else ()
-        at = options.time or 0.0
-
-        def computed(layer: AnalysisInstance) -> dict[str, Any] | None:
-            return runner.computed(layer, progress)
-
-        if video:
-            recipe = seen_recipe(instance, base, seen, pts=None, look=look, computed=computed)
-            frames = seen_frames(runner, instance, seen, progress, start_secs=start, stop_secs=stop)
-            item = ExportItem(media, None, None, look, recipe, frames, start_secs=start, stop_secs=stop)
-        else:
-            item = runner.export_item(instance, progress, base=base, pts=at, look=look)
-            item = with_seen(runner, item, instance, seen, progress, pts=at)
-            recipe = seen_recipe(instance, base, seen, pts=at, look=look, computed=computed)
-            item = dataclasses.replace(item, recipe=recipe)
+        request = ExportRequest(
+            instance,
+            base,
+            pts=None if video else options.time or 0.0,
+            part=(start, stop) if video else None,
+            seen=whole_picture if drawn else (),
+            look=look,
+        )
+        item = export_item(runner, request, progress)
         mine = [target for target in targets if (layered and target[0].draws) == drawn]
         export_all(mine, item, _format_options(options), progress)
     return [path for _, path in targets]
@@ -149,18 +144,19 @@ def run_batch(
     model: str,
     weights: Path | None,
     values: Mapping[str, Any],
+    adjustments: Mapping[str, Adjustments],
     options: argparse.Namespace,
     bar: Bar,
     progress: Progress,
 ) -> int:
-    """Run a batch; 1 where a file failed. Every failure is one line on stderr. Raises UserError, Cancelled."""
+    """Run a batch and return the exit code: 1 where a file failed, which stderr lists. Raises UserError, Cancelled."""
     from cvstudio.analyses import ANALYSES
     from cvstudio.analyses.instance import AnalysisInstance
     from cvstudio.exporters import default_exporters
     from cvstudio.media import Media
     from cvstudio.media.reading import apply_settings, split_settings
-    from cvstudio.run.batch import REPORT, Batch, BatchPlan
-    from cvstudio.run.runner import make_binding
+    from cvstudio.running.batch import REPORT, Batch, BatchPlan
+    from cvstudio.running.runner import make_binding
 
     if options.time is not None or options.start is not None or options.stop is not None:
         raise ParamsError("--time, --from and --to expect one video, found several files; leave them out.")
@@ -172,6 +168,8 @@ def run_batch(
     files = {name: bound for name, bound in bindings.items() if isinstance(bound, Media)}
     bindings = {**bindings, **apply_settings(files, reading)}
     instance = AnalysisInstance(1, analysis, bindings, key, weights, values)
+    for name, item in adjustments.items():
+        instance = instance.with_adjustments(name, item)
     instance.params()
     plan = BatchPlan(instance, tuple(paths), options.out, tuple(formats), _format_options(options))
     batch = Batch(plan, device=options.device, precision=options.precision)

@@ -1,4 +1,4 @@
-"""`cvstudio info FILE…`: what files are, without a window."""
+"""`cvstudio info FILE…`: facts about files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cvstudio.media.facts import facts
 
 
 def add_info(commands: Any) -> None:
-    """Add the command to a command line parser."""
+    """Add the command `info` to the parser's `commands`."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "info", help="what a file holds: format, size, bits, tracks, counts"
     )
@@ -24,31 +24,31 @@ def add_info(commands: Any) -> None:
 
 
 def info(files: Sequence[Path], *, as_json: bool) -> int:
-    """Print the facts of `files` and return the exit code: 1 where one cannot be opened; the others are told."""
-    told: list[dict[str, Any]] = []
+    """Print the facts of `files` and return the exit code: 1 where one cannot be opened; the others are printed."""
+    entries: list[dict[str, Any]] = []
     failed = False
     for path in files:
         try:
             media = open_media(path)
-            found = facts(media)
+            rows = facts(media)
         except UserError as error:
             failed = True
             print(f"cvstudio: {error}", file=sys.stderr)
             continue
         if as_json:
-            told.append(_as_json(media, found))
+            entries.append(_as_json(media, rows))
         else:
-            width = max(len(title) for title, _ in found)
+            width = max(len(title) for title, _ in rows)
             print(media.path)
-            for title, text in found:
+            for title, text in rows:
                 for number, line in enumerate(text.split("\n")):
                     print(f"  {title if number == 0 else '':<{width}}  {line}")
     if as_json:
-        print(json.dumps(told, ensure_ascii=False, indent=2))
+        print(json.dumps(entries, ensure_ascii=False, indent=2))
     return int(failed)
 
 
-def _as_json(media: Media, found: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _as_json(media: Media, rows: Sequence[tuple[str, str]]) -> dict[str, Any]:
     numbers = {
         "width": media.size.width if media.size else None,
         "height": media.size.height if media.size else None,
@@ -62,5 +62,5 @@ def _as_json(media: Media, found: Sequence[tuple[str, str]]) -> dict[str, Any]:
         "path": str(media.path),
         "kind": str(media.kind),
         **{name: value for name, value in numbers.items() if value is not None},
-        "facts": dict(found),
+        "facts": dict(rows),
     }

@@ -9,21 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvstudio.analyses import ANALYSES, Analysis
-from cvstudio.analyses.analysis import Slot
+from cvstudio.analyses.analysis import ADJUSTABLE, Slot
+from cvstudio.data.adjustments import FORM, Adjustments
 from cvstudio.foundation.errors import ParamsError
-from cvstudio.foundation.params import fields_of, parse_text
+from cvstudio.foundation.params import fields_of
+from cvstudio.foundation.params_text import parse_text
 from cvstudio.models import MODELS, ModelSpec
 
 if TYPE_CHECKING:
     from cvstudio.analyses.instance import AnalysisInstance
-    from cvstudio.run.runner import Given
+    from cvstudio.running.runner import Given
 
 TEXT_SUFFIX = ".txt"
 RECIPE_SUFFIX = ".json"
 
 
 def add_inputs(parser: argparse.ArgumentParser, analysis: Analysis) -> None:
-    """Add the main slot as what stands first, and the others as flags."""
+    """Add the main slot as the positional argument, and the other slots as flags."""
     main = analysis.main_slot
     parser.add_argument(
         main.name,
@@ -34,8 +36,31 @@ def add_inputs(parser: argparse.ArgumentParser, analysis: Analysis) -> None:
     )
     for slot in analysis.inputs:
         if slot is not main:
-            several = {"nargs": "+"} if slot.several is not None else {}
-            parser.add_argument(f"--{slot.name}", required=not slot.optional, help=_help(slot), **several)
+            nargs = {"nargs": "+"} if slot.several is not None else {}
+            parser.add_argument(f"--{slot.name}", required=not slot.optional, help=_help(slot), **nargs)
+
+
+def add_adjustments(parser: argparse.ArgumentParser, analysis: Analysis) -> None:
+    """Add the flag for what is done to a picture first, where the analysis takes one that can be adjusted."""
+    if any(slot.kinds & ADJUSTABLE and not slot.streamed for slot in analysis.inputs):
+        parser.add_argument(
+            "--adjust",
+            action="append",
+            default=[],
+            metavar="[SLOT:]HOW",
+            help=f"what is done to the {analysis.main_slot.title.lower()}, or what is in SLOT, before it is analysed; "
+            f"one text: {FORM}; results stay in the pixels of the file; may be repeated for several slots",
+        )
+
+
+def adjustments_of(texts: Sequence[str], analysis: Analysis) -> dict[str, Adjustments]:
+    """What `--adjust` says, by slot. Raises ParamsError, BindingError."""
+    found: dict[str, Adjustments] = {}
+    for text in texts:
+        slot, colon, rest = text.partition(":")
+        name = analysis.slot(slot.strip()).name if colon else analysis.main_slot.name
+        found[name] = Adjustments.from_text(rest if colon else text)
+    return found
 
 
 def _main_help(slot: Slot) -> str:
@@ -65,32 +90,32 @@ def _help(slot: Slot) -> str:
 
 
 def _example(slot: Slot) -> str:
-    fitting = [item for item in ANALYSES if issubclass(item.result, slot.results)]
-    if not fitting:
+    analyses = [item for item in ANALYSES if issubclass(item.result, slot.results)]
+    if not analyses:
         return "detect"
-    first = fitting[0]
-    # With a percent sign argparse would look for a value.
+    first = analyses[0]
+    # argparse would format a percent sign in a help text.
     return f"{first.key}:{first.first_model}".replace("%", "%%") if first.first_model else first.key
 
 
 def is_batch(slot: Slot, values: Sequence[str | Path]) -> bool:
-    """Whether the main slot's values are done one after the other."""
+    """Whether the values of the main slot form a batch."""
     if slot.kinds:
         return len(values) > 1 or any(Path(value).is_dir() for value in values)
     if slot.text is not None:
-        # A word may be the name of a folder, too.
+        # A text may equal the name of a folder.
         return len(values) > 1 or any(str(value).endswith("/") for value in values)
     return len(values) > 1 and all(Path(value).is_dir() for value in values)
 
 
 def text_of(value: str) -> Given:
-    """The text itself, or the file that holds it."""
+    """`value` as the path of an existing text file, else as the text itself."""
     path = Path(value)
     return path if value.lower().endswith(TEXT_SUFFIX) and path.is_file() else value
 
 
 def given_of(slot: Slot, value: str | Path | Sequence[str | Path]) -> Given:
-    """What was written for `slot`, as `make_instance` takes it. Raises UserError."""
+    """The input for `slot` on the command line, as `make_instance` accepts it. Raises UserError."""
     if not isinstance(value, str | Path):
         return [Path(item) for item in value]
     if slot.results and not (slot.kinds and Path(value).is_file() and not _is_recipe(value)):
@@ -105,12 +130,12 @@ def _is_recipe(value: str | Path) -> bool:
 
 
 def upstream_of(text: str) -> AnalysisInstance:
-    """The analysis that ``ANALYSIS[:MODEL][,NAME=VALUE...]`` or a recipe file names, without its medium on the canvas.
+    """The analysis in ``ANALYSIS[:MODEL][,NAME=VALUE...]`` or a recipe file, without its medium on the canvas.
 
-    A value may hold commas: what has no "=" belongs to the value before. Raises UserError.
+    A value may hold commas: a part without "=" belongs to the value before it. Raises UserError.
     """
     from cvstudio.analyses.instance import AnalysisInstance
-    from cvstudio.run.recipe import load_recipe
+    from cvstudio.running.recipe import load_recipe
 
     if _is_recipe(text):
         instance = load_recipe(Path(text))[0]
@@ -135,8 +160,8 @@ def upstream_of(text: str) -> AnalysisInstance:
 
 
 def parsed(texts: Mapping[str, str], analysis: Analysis, model: ModelSpec | None) -> dict[str, Any]:
-    """The values of parameters of `analysis` and `model` from texts by name; a name that neither has stays a text,
-    for whoever checks them. Raises ParamsError."""
+    """Parse values of parameters of `analysis` and `model` by name. The value of an unknown name stays a text, to be
+    rejected where the instance is checked. Raises ParamsError."""
     declared = {field.name: field for params_type in analysis.params_types(model) for field in fields_of(params_type)}
     values: dict[str, Any] = {}
     for name, text in texts.items():

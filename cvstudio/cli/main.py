@@ -1,6 +1,6 @@
-"""`cvstudio run …`, `info …`, `models …`, `weights …`, `train …` and more: what can be done without a window.
+"""The command line: `cvstudio run …`, `info …`, `models …`, `weights …`, `train …` and more.
 
-Exit codes: 0 done, 1 the user has to change something (one sentence on stderr), 2 wrong usage, 130 interrupted.
+Exit codes: 0 success, 1 an error that the user can solve (one sentence on stderr), 2 wrong usage, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.cli.custom_models import add_own, run_own
 from cvstudio.cli.export import add_format_options
 from cvstudio.cli.info import add_info, info
-from cvstudio.cli.inputs import add_inputs, given_of, is_batch
+from cvstudio.cli.inputs import add_adjustments, add_inputs, adjustments_of, given_of, is_batch
 from cvstudio.cli.models import add_models
 from cvstudio.cli.terminal import Bar, guarded
 from cvstudio.cli.training import add_training
 from cvstudio.cli.weights import add_weights
-from cvstudio.foundation.params import add_arguments, fields_of, parse_text
+from cvstudio.foundation.params import fields_of
+from cvstudio.foundation.params_text import add_arguments, parse_text
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
 from cvstudio.media.reading import settings_types
@@ -38,6 +39,7 @@ COMMANDS = ("run", "info", "list", "weights", "train", "evaluate", "own", "model
 def _analysis_parser(commands: Any, analysis: Analysis) -> None:
     parser = commands.add_parser(analysis.key, help=analysis.summary, description=analysis.summary)
     add_inputs(parser, analysis)
+    add_adjustments(parser, analysis)
     _common(parser)
     if analysis.task:
         models = analysis.models
@@ -45,15 +47,15 @@ def _analysis_parser(commands: Any, analysis: Analysis) -> None:
         none = "none yet; see `cvstudio own add`"
         parser.add_argument("--model", default=analysis.first_model, help=f"one of: {keys or none}")
         parser.add_argument("--weights", type=Path, help="a local checkpoint file or folder for the model")
-        shown: set[type[Any]] = set()
+        added: set[type[Any]] = set()
         names: set[str] = set()
         for model in models:
-            # Models of one family share a class of parameters; two families may share a name.
-            own = {field.name for field in fields_of(model.params)}
-            if model.params not in shown and own and not own & names:
+            # Models of a family share a params class; two families may share the name of a parameter.
+            field_names = {field.name for field in fields_of(model.params)}
+            if model.params not in added and field_names and not field_names & names:
                 add_arguments(parser.add_argument_group(f"model {model.key}"), model.params)
-            shown.add(model.params)
-            names |= own
+            added.add(model.params)
+            names |= field_names
     group = parser.add_argument_group("parameters")
     for params_type in analysis.params_types(None):
         add_arguments(group, params_type)
@@ -76,7 +78,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The whole command line, generated from what is registered."""
+    """The parser of all commands, generated from the registries."""
     parser = argparse.ArgumentParser(
         prog="cvstudio", description="A laboratory for computer vision. Without a command the window opens."
     )
@@ -102,7 +104,7 @@ def _recipe_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cvstudio run --recipe FILE")
     parser.add_argument("--recipe", type=Path, required=True, metavar="FILE")
     _common(parser)
-    # Nothing said is as the recipe says, which another computer may not offer.
+    # None: as in the recipe, whose device and precision may be missing on this computer.
     parser.set_defaults(device=None, precision=None)
     return parser
 
@@ -121,16 +123,16 @@ def _values(options: argparse.Namespace, analysis: Analysis, model: Any) -> dict
             text = getattr(options, field.name, None)
             if text is not None:
                 values[field.name] = parse_text(field, text)
-    # A flag of another model's parameter is a mistake that must not pass in silence.
-    known = {field.name for field in (*model_fields, *stage_fields)}
+    # A flag for a parameter of another model is an error that must not be ignored.
+    own_names = {field.name for field in (*model_fields, *stage_fields)}
     for other in MODELS:
         for field in fields_of(other.params):
-            if field.name not in known and getattr(options, field.name, None) is not None:
+            if field.name not in own_names and getattr(options, field.name, None) is not None:
                 values[field.name] = getattr(options, field.name)
     return values
 
 
-def _named(model: ModelSpec) -> str:
+def _title_and_year(model: ModelSpec) -> str:
     return f"{model.title}, {model.year}" if model.year else model.title
 
 
@@ -141,7 +143,7 @@ def _list() -> int:
         print(f"{analysis.key:<16}{analysis.summary}")
         for model in analysis.models:
             if analysis is next(item for item in ANALYSES if item.takes(model)):
-                print(f"    --model {model.key:<22}{_named(model)}; {terms(model)}")
+                print(f"    --model {model.key:<22}{_title_and_year(model)}; {terms(model)}")
     for exporter in EXPORTERS:
         print(f"--format {exporter.key:<12}{exporter.suffix or 'a folder':<16}{exporter.summary}")
     for broken in (*ANALYSES.broken, *MODELS.broken, *EXPORTERS.broken):
@@ -152,10 +154,10 @@ def _list() -> int:
 def _run(arguments: Sequence[str]) -> int:
     from cvstudio.cli.export import run_batch, spread, take_export, write_result
     from cvstudio.models.runtime.host import is_there
-    from cvstudio.run.composition import load_seen
-    from cvstudio.run.provenance import ForcedPrecisions, load_computed
-    from cvstudio.run.recipe import load_recipe
-    from cvstudio.run.runner import Runner, make_instance
+    from cvstudio.running.composition import load_seen
+    from cvstudio.running.provenance import ForcedPrecisions, load_computed
+    from cvstudio.running.recipe import load_recipe
+    from cvstudio.running.runner import Runner, make_instance
 
     recipe = any(item == "--recipe" or item.startswith("--recipe=") for item in arguments)
     options = _recipe_parser().parse_args(arguments) if recipe else build_parser().parse_args(["run", *arguments])
@@ -177,6 +179,7 @@ def _run(arguments: Sequence[str]) -> int:
             spec = ANALYSES[options.analysis]
             key, weights = getattr(options, "model", ""), getattr(options, "weights", None)
             values = _values(options, spec, MODELS[key] if key else None)
+            adjustments = adjustments_of(getattr(options, "adjust", ()), spec)
             main, given = spec.main_slot, getattr(options, spec.main_slot.name)
             inputs = {
                 slot.name: given_of(slot, value)
@@ -186,24 +189,24 @@ def _run(arguments: Sequence[str]) -> int:
             files = [Path(text) for text in given]
             files = spread(files) if main.kinds or main.several else files
             if is_batch(main, files if main.kinds else given):
-                return run_batch(spec.key, files, inputs, key, weights, values, options, bar, progress)
+                return run_batch(spec.key, files, inputs, key, weights, values, adjustments, options, bar, progress)
             if files:
                 one = files if main.several and not main.kinds else files[0] if main.kinds else given[0]
                 inputs[main.name] = given_of(main, one)
         device, precision = options.device, options.precision
         forced: ForcedPrecisions = {}
         if recipe:
-            # What was not asked for is as it was.
-            told = load_computed(options.recipe)
-            forced = told.precisions if precision is None else {}
-            if device is None and told.device and not is_there(told.device):
-                bar.note(f"It was computed on {told.device.upper()}, which is not here; it runs on what is.")
+            # Device and precision are those of the recipe, except where the command line sets them.
+            provenance = load_computed(options.recipe)
+            forced = provenance.precisions if precision is None else {}
+            if device is None and provenance.device and not is_there(provenance.device):
+                bar.note(f"It was computed on {provenance.device.upper()}, which is not here; it runs on what is.")
             elif device is None:
-                device = told.device
-        made = Runner(
+                device = provenance.device
+        new_runner = Runner(
             device=device or "auto", precision=precision or "auto", forced=forced, measure=False, notice=bar.note
         )
-        with made as runner:
+        with new_runner as runner:
             if recipe:
                 instance, time_secs, options.look = load_recipe(options.recipe)
                 take_export(options, options.recipe)
@@ -211,7 +214,9 @@ def _run(arguments: Sequence[str]) -> int:
                 if options.time is None:
                     options.time = time_secs
             else:
-                instance = make_instance(spec.key, inputs, model=key, weights=weights, values=values)
+                instance = make_instance(
+                    spec.key, inputs, model=key, weights=weights, values=values, adjustments=adjustments
+                )
             written = write_result(runner, instance, options, progress)
         print(*written, sep="\n")
         return 0
@@ -227,7 +232,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # Who read has enough, such as `head`. What is left is not to fail once more at the exit.
+        # The reader, such as `head`, has closed the pipe. Flushing at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

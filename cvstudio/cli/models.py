@@ -17,16 +17,16 @@ from cvstudio.models.inspection.text import field_text
 from cvstudio.models.spec import ModelSpec
 
 WIDEST = 48
-"""Characters of a column; what is longer is cut, but for the last one."""
+"""Widest column in characters; longer cells are cut, except in the last column."""
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the command line asks for and return the exit code."""
+    """Run the command `models` and return the exit code."""
 
     def work(progress: Progress) -> int:
         specs = [MODELS[options.model]] if options.model else list(MODELS)
-        wanted = CatalogueFilter(options.search, options.task, options.family)
-        entries = [entry for entry in entries_of(specs, options.device) if options.model or wanted.takes(entry)]
+        selection = CatalogueFilter(options.search, options.task, options.family)
+        entries = [entry for entry in entries_of(specs, options.device) if options.model or selection.takes(entry)]
         if options.measure:
             entries = measured(entries, options.device, progress)
         if options.model:
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def measured(entries: Sequence[CatalogueEntry], device: str, progress: Progress) -> list[CatalogueEntry]:
-    """The entries with their milliseconds on `device`; one that cannot be measured stays as it is."""
+    """The entries with their measured time on `device`; one that cannot be measured has none."""
     import sys
 
     from cvstudio.foundation.errors import UserError
@@ -47,18 +47,18 @@ def measured(entries: Sequence[CatalogueEntry], device: str, progress: Progress)
     from cvstudio.models.runtime.host import Host
 
     host = Host(device)
-    found = []
+    measured_entries = []
     try:
         for entry in entries:
             try:
                 measure(entry.spec, host, progress)
             except UserError as error:
                 print(f"{entry.key}: {error}", file=sys.stderr)
-            found.append(entry_of(entry.spec, device, host.precision))
+            measured_entries.append(entry_of(entry.spec, device, host.precision))
             host.close()
     finally:
         host.close()
-    return found
+    return measured_entries
 
 
 def _print_table(entries: Sequence[CatalogueEntry], options: argparse.Namespace) -> None:
@@ -71,13 +71,13 @@ def _print_table(entries: Sequence[CatalogueEntry], options: argparse.Namespace)
 
 
 def table_lines(entries: Sequence[CatalogueEntry], columns: Sequence[CatalogueColumn]) -> Iterator[str]:
-    """A table in columns of even width, its head first."""
+    """Lines of a table with aligned columns, the header first."""
     rows = [[column.title for column in columns], *([column.text(entry) for column in columns] for entry in entries)]
-    widths = [min(WIDEST, max(len(row[place]) for row in rows)) for place in range(len(columns))]
+    widths = [min(WIDEST, max(len(row[index]) for row in rows)) for index in range(len(columns))]
     for row in rows:
         cells = []
-        for place, (text, column, width) in enumerate(zip(row, columns, widths, strict=True)):
-            last = place == len(columns) - 1
+        for index, (text, column, width) in enumerate(zip(row, columns, widths, strict=True)):
+            last = index == len(columns) - 1
             cut = text if last or len(text) <= width else text[: width - 1] + "…"
             cells.append(cut.rjust(width) if column.number else cut.ljust(width))
         yield "  ".join(cells).rstrip()
@@ -104,9 +104,9 @@ def _print_card(entry: CatalogueEntry, depth: int | None, progress: Progress) ->
             print(line)
 
 
-def tree_lines(found: Inspection, depth: int | None = None) -> Iterator[str]:
-    """The layers as a tree, each with its output, parameters, multiply-adds and receptive field."""
-    rows = [("NetworkLayer", "Output", "Params", "MACs", "Sees, pixels")]
+def tree_lines(inspection: Inspection, depth: int | None = None) -> Iterator[str]:
+    """Lines of the tree of layers, each with its output, parameters, multiply-adds and receptive field."""
+    rows = [("Layer", "Output", "Params", "MACs", "Sees, pixels")]
     rows += [
         (
             f"{'  ' * level}{layer.name or 'network'} {layer.kind}{_runs(layer)}",
@@ -115,15 +115,15 @@ def tree_lines(found: Inspection, depth: int | None = None) -> Iterator[str]:
             count_text(layer.macs) if layer.macs else "",
             field_text(layer),
         )
-        for level, layer in _levels(found.root, 0, depth)
+        for level, layer in _levels(inspection.root, 0, depth)
     ]
-    widths = [max(len(row[place]) for row in rows) for place in range(4)]
+    widths = [max(len(row[index]) for row in rows) for index in range(4)]
     for row in rows:
         cells = (row[0].ljust(widths[0]), row[1].ljust(widths[1]), row[2].rjust(widths[2]), row[3].rjust(widths[3]))
         yield "  ".join((*cells, row[4])).rstrip()
-    height, width = found.input_size
+    height, width = inspection.input_size
     yield (
-        f"{count_text(found.parameters)} parameters, {count_text(found.macs)} multiply-adds for a picture of "
+        f"{count_text(inspection.parameters)} parameters, {count_text(inspection.macs)} multiply-adds for a picture of "
         f"{width} x {height}"
     )
 
@@ -143,7 +143,7 @@ DEFAULT_COLUMNS = "key,model,task,year,score,metric,params,macs,size,ms,status,l
 
 
 def add_models(commands: Any) -> None:
-    """Add the command to the subparsers of `cvstudio`."""
+    """Add the command `models` to the subparsers of `cvstudio`."""
     parser = commands.add_parser(
         "models",
         help="the catalogue of models, and the card of one with its layers",

@@ -1,4 +1,4 @@
-"""What the commands tell while they work, and how they are stopped."""
+"""Progress of commands on the terminal, and their interruption."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from cvstudio.foundation.progress import Progress, TimeLeft, duration_text
 
 
 class Reporter(Protocol):
-    """Where a command tells how far it is."""
+    """Receives the progress of a command."""
 
     def __call__(self, fraction: float | None, message: str) -> None: ...
 
     def note(self, text: str) -> None:
-        """A line that stays."""
+        """Print a permanent line."""
         ...
 
     def end(self) -> None:
-        """Nothing more comes: make room for what follows."""
+        """Clear the progress line: nothing more is reported."""
         ...
 
 
@@ -44,20 +44,20 @@ class Bar:
     def __call__(self, fraction: float | None, message: str) -> None:
         if self._quiet:
             return
-        left = self._left(fraction, time.monotonic())
+        left_secs = self._left(fraction, time.monotonic())
         percent = -1 if fraction is None else int(fraction * 100)
         step = percent if self._live else percent // 10
-        # Off a terminal a counter in the message would print a line for every frame.
+        # Without a terminal, a counter in the message would print a line for every frame.
         if self._shown is not None and self._shown[0] == step and (not self._live or self._shown[1] == message):
             return
         self._shown = (step, message)
-        told = "" if fraction is None else f" {percent} %"
-        told += "" if left is None else f", {duration_text(left)} left"
+        status = "" if fraction is None else f" {percent} %"
+        status += "" if left_secs is None else f", {duration_text(left_secs)} left"
         line = message or "working"
         if self._live:
-            # A line that wraps could not be taken back.
-            line = line[: max(8, shutil.get_terminal_size().columns - len(told) - 1)]
-        sys.stderr.write(f"\r\x1b[K{line}{told}" if self._live else f"{line}{told}\n")
+            # A line that wraps could not be erased.
+            line = line[: max(8, shutil.get_terminal_size().columns - len(status) - 1)]
+        sys.stderr.write(f"\r\x1b[K{line}{status}" if self._live else f"{line}{status}\n")
         sys.stderr.flush()
 
     def note(self, text: str) -> None:
@@ -72,7 +72,7 @@ class Bar:
 
 
 class Lines:
-    """For a program that watches: one line of JSON on stderr for each report, {"fraction": 0..1 or null, "message"}."""
+    """Progress for another program: a line of JSON on stderr each, {"fraction": 0..1 or null, "message": text}."""
 
     PERIOD_SECS = 0.25
 
@@ -83,7 +83,7 @@ class Lines:
     def __call__(self, fraction: float | None, message: str) -> None:
         now = time.monotonic()
         part = message.partition(":")[0]
-        # The first word of a new part is never left out: it may be the last for long.
+        # The first report of a new part is never skipped: it may be the last for long.
         if part == self._part and now - self._last < self.PERIOD_SECS:
             return
         self._last, self._part = now, part
@@ -91,17 +91,17 @@ class Lines:
         sys.stderr.flush()
 
     def note(self, text: str) -> None:
-        """Whoever watches has the files of the run."""
+        """Ignored: the watching program reads the files of the run."""
 
     def end(self) -> None:
-        """A line is whole when it is written."""
+        """Nothing to do: every line is complete."""
 
 
 def stop_with_stdin(progress: Progress) -> None:
-    """Cancel `progress` when stdin is closed: whoever started this process asks it to stop, or has died."""
+    """Cancel `progress` when stdin is closed: the parent process requests the stop, or has died."""
 
     def wait() -> None:
-        # Not sys.stdin: a thread that waits in it would hold up the end of the interpreter.
+        # Not sys.stdin: a thread that blocks in it would delay the end of the interpreter.
         with suppress(OSError):
             while os.read(0, 1024):
                 pass
@@ -113,17 +113,20 @@ def stop_with_stdin(progress: Progress) -> None:
 def guarded(work: Callable[[Progress], int], reporter: Reporter, *, stopped: str) -> int:
     """Run a command's `work` and return its exit code.
 
-    1 where the user has to change something, which one sentence on stderr says; 130 where it was stopped, which
-    `stopped` says.
+    Returns
+    -------
+    int
+        That of `work`; 1 after a UserError, which is printed on stderr; 130 after an interruption, with `stopped`
+        printed on stderr.
     """
     progress = Progress(reporter)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         progress.cancel()
-        # A second Ctrl-C is for whoever does not want to wait for the next check.
+        # A second Ctrl-C interrupts at once, before the next check.
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    previous = signal.signal(signal.SIGINT, interrupt)
     try:
         return work(progress)
     except UserError as error:
@@ -136,4 +139,4 @@ def guarded(work: Callable[[Progress], int], reporter: Reporter, *, stopped: str
         return 130
     finally:
         reporter.end()
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)

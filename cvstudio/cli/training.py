@@ -23,11 +23,11 @@ SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 24
 LIVE_WIDTH = 8
 NICENESS = 5
-"""Whoever watches is a window, which goes first."""
+"""Added to the niceness of an attached training, so that the window that watches it has priority."""
 
 
 def data_folder(given: Path | None, recipe: TrainingRecipe) -> Path:
-    """The folder with the sets. Raises UserError where none is named or it lacks what the recipe needs."""
+    """The folder of the data sets. Raises UserError where none is named or it lacks files of the recipe."""
     folder = given or (Path(os.environ["CVSTUDIO_DATA"]) if os.environ.get("CVSTUDIO_DATA") else None)
     if folder is None:
         raise UserError(
@@ -39,7 +39,7 @@ def data_folder(given: Path | None, recipe: TrainingRecipe) -> Path:
 
 
 def usable_device(name: str) -> str:
-    """The device that `name` stands for. Raises UserError where this machine lacks it."""
+    """The torch device for `name`, such as "auto". Raises UserError where this machine lacks it."""
     import torch
 
     from cvstudio.models.runtime.host import Host
@@ -56,7 +56,7 @@ def usable_device(name: str) -> str:
 
 
 def sparkline(values: Sequence[float], width: int = SPARK_WIDTH) -> str:
-    """A curve of one line, from the lowest to the highest of `values`, at most `width` characters."""
+    """A curve of at most `width` characters, scaled to the range of `values`."""
     if len(values) > width:
         values = [values[round(place * (len(values) - 1) / (width - 1))] for place in range(width)]
     if not values:
@@ -67,12 +67,12 @@ def sparkline(values: Sequence[float], width: int = SPARK_WIDTH) -> str:
 
 
 def _curves(folder: Path) -> list[Curve]:
-    """The curves of the run in `folder` that have values of whole epochs."""
+    """Curves of the run in `folder` that have values of complete epochs."""
     return [curve for curve in curves_of(read_curves(folder / CURVES)) if curve.whole]
 
 
 def curves_text(folder: Path) -> str:
-    """The curves of the run in `folder` as lines of text: split, figure, curve, first and last value."""
+    """Curves of the run in `folder`, one a line: split, figure, curve, first and last value."""
     lines = []
     for curve in _curves(folder):
         values = [value for _, value in curve.whole]
@@ -82,12 +82,12 @@ def curves_text(folder: Path) -> str:
 
 
 def epoch_text(folder: Path, epoch: int, epochs: int) -> str:
-    """How the run in `folder` stands after `epoch` in one line: each figure with its curve."""
-    told = [
+    """State of the run in `folder` after `epoch` in one line: each figure with its curve."""
+    figures = [
         f"{curve.name} {curve.last:.3g} {sparkline([value for _, value in curve.whole], LIVE_WIDTH)}"
         for curve in _curves(folder)
     ]
-    return f"epoch {epoch} of {epochs}: {', '.join(told)}"
+    return f"epoch {epoch} of {epochs}: {', '.join(figures)}"
 
 
 def train(options: argparse.Namespace) -> int:
@@ -139,12 +139,12 @@ def train(options: argparse.Namespace) -> int:
     )
 
 
-def card_text(known: ModelCard) -> str:
-    """A model card for a terminal: licence, figures with what they were measured on, and what it is not for."""
-    use = "; not for commercial use" if known.non_commercial else ""
-    lines = [f"{known.title}: {known.licence}{use}"]
-    lines += [f"{metric.name}: {metric.value}, {metric.split}" for metric in known.metrics]
-    return "\n".join([*lines, *known.not_for])
+def card_text(model_card: ModelCard) -> str:
+    """A model card as text: licence, figures with their splits, and limitations."""
+    use = "; not for commercial use" if model_card.non_commercial else ""
+    lines = [f"{model_card.title}: {model_card.licence}{use}"]
+    lines += [f"{metric.name}: {metric.value}, {metric.split}" for metric in model_card.metrics]
+    return "\n".join([*lines, *model_card.not_for])
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -154,14 +154,14 @@ def evaluate(options: argparse.Namespace) -> int:
     def work(progress: Progress) -> int:
         recipe = RECIPES[options.recipe]
         data = data_folder(options.data, recipe)
-        known = _card_of(options.weights) if options.weights else card(recipe.model)
-        settings = known.settings if known is not None else None
+        model_card = _card_of(options.weights) if options.weights else card(recipe.model)
+        settings = model_card.settings if model_card is not None else None
         figures = recipe.evaluate(data, options.weights, settings, options.limit, progress)
         reporter.end()
         if options.json:
             print(json.dumps(dict(figures), indent=2))
         else:
-            _print_beside(figures, known.figures if known is not None else {})
+            _print_comparison(figures, model_card.figures if model_card is not None else {})
             if options.limit:
                 print(f"measured: at most {options.limit} pictures of each set; card: all of them")
         return 0
@@ -170,20 +170,20 @@ def evaluate(options: argparse.Namespace) -> int:
 
 
 def _card_of(weights: Path) -> ModelCard | None:
-    """The card that an export wrote beside its weights: what they need, as temperature and threshold, is in it."""
-    beside = weights.with_suffix(".json")
-    return load_card(beside) if beside.is_file() else None
+    """The card beside exported weights, with their settings such as temperature and threshold; None without one."""
+    card_path = weights.with_suffix(".json")
+    return load_card(card_path) if card_path.is_file() else None
 
 
-def _print_beside(figures: Mapping[str, float], known: Mapping[str, float]) -> None:
+def _print_comparison(figures: Mapping[str, float], card_figures: Mapping[str, float]) -> None:
     print(f"{'':<28}{'measured':>10}{'card':>10}")
     for name, value in figures.items():
-        told = f"{known[name]:>10.4f}" if name in known else f"{'-':>10}"
-        print(f"{name:<28}{value:>10.4f}{told}")
+        figure_text = f"{card_figures[name]:>10.4f}" if name in card_figures else f"{'-':>10}"
+        print(f"{name:<28}{value:>10.4f}{figure_text}")
 
 
 def add_training(commands: Any) -> None:
-    """Add both commands to the subparsers of `cvstudio`."""
+    """Add the commands `train` and `evaluate` to the subparsers of `cvstudio`."""
     trainer = commands.add_parser(
         "train",
         help="train one of the embedded models anew",

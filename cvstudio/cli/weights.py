@@ -1,4 +1,4 @@
-"""`cvstudio weights`: what is here, get it, verify it, say where it is, and what a checkpoint file holds."""
+"""`cvstudio weights`: list, download, verify and locate weights, and identify checkpoint files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cvstudio.weights.store import WeightsNeededError, cached_path, is_published
 
 
 def needed_command(error: WeightsNeededError) -> UserError:
-    """What is missing, and the command that gets it."""
+    """The error for missing weights on the command line, with the command that downloads them."""
     weights = error.weights
     models = models_with(weights)
     if not models:
@@ -34,7 +34,7 @@ def needed_command(error: WeightsNeededError) -> UserError:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the command line asks for and return the exit code."""
+    """Run the command `weights` and return the exit code."""
     quiet = bool(getattr(options, "quiet", False))
     bar = Bar(quiet=quiet)
     actions: dict[str, Callable[[argparse.Namespace, Progress], int]] = {
@@ -65,30 +65,30 @@ def _list(options: argparse.Namespace, progress: Progress) -> int:
 
 def _get(bar: Bar, options: argparse.Namespace, progress: Progress) -> int:
     models = [MODELS[key] for key in options.model]
-    # All names are looked up before anything comes.
-    wanted = [(model, _files(model, options.file, every=options.all)) for model in models]
-    for model, files in wanted:
+    # All names are checked before the first download.
+    selected = [(model, _files(model, options.file, every=options.all)) for model in models]
+    for model, files in selected:
         if not any(weights.url for weights in files):
             print(f"{model.title}: {terms(model).place.value}", file=sys.stderr)
         for weights in files:
             if weights.url:
-                print(_got(weights, model.title, bar, progress))
+                print(_downloaded(weights, model.title, bar, progress))
     return 0
 
 
 def _files(model: ModelSpec, name: str | None, *, every: bool) -> tuple[Weights, ...]:
-    """The files of a model that are wanted: the first one, the one of a name, or all. Raises UserError."""
+    """The selected files of a model: the first one, the one called `name`, or `every` one. Raises UserError."""
     if name is None:
         return model.weights if every else model.weights[:1]
-    found = tuple(weights for weights in model.weights if name in (weights.key, weights.file_name))
-    if not found:
-        known = ", ".join(f"{weights.key} ({weights.file_name})" for weights in model.weights)
-        raise UserError(f"{model.title} has no file '{name}'; there are: {known or 'none'}.")
-    return found
+    named = tuple(weights for weights in model.weights if name in (weights.key, weights.file_name))
+    if not named:
+        names = ", ".join(f"{weights.key} ({weights.file_name})" for weights in model.weights)
+        raise UserError(f"{model.title} has no file '{name}'; there are: {names or 'none'}.")
+    return named
 
 
-def _got(weights: Weights, title: str, bar: Bar, progress: Progress) -> Path:
-    """The file, after telling what it is and getting it where it is not here."""
+def _downloaded(weights: Weights, title: str, bar: Bar, progress: Progress) -> Path:
+    """Path of the file; where it is missing, its facts are printed and it is downloaded."""
     path = cached_path(weights)
     if path is not None and is_published(weights, path):
         return path
@@ -99,17 +99,17 @@ def _got(weights: Weights, title: str, bar: Bar, progress: Progress) -> Path:
 
 
 def _verify(options: argparse.Namespace, progress: Progress) -> int:
-    chosen = [MODELS[key] for key in options.model] or [model for model in MODELS if model.weights]
+    models = [MODELS[key] for key in options.model] or [model for model in MODELS if model.weights]
     bad = 0
-    for model in chosen:
+    for model in models:
         for weights in model.weights:
             progress(None, f"reading {weights.file_name}")
-            sound = is_sound(weights)
-            if sound is None and not options.model:
+            intact = is_sound(weights)
+            if intact is None and not options.model:
                 continue
-            told = {True: "sound", False: "DAMAGED: cvstudio weights get replaces it", None: "not here"}[sound]
-            print(f"{model.key:<22}{weights.file_name:<56}{told}")
-            bad += sound is not True
+            state = {True: "sound", False: "DAMAGED: cvstudio weights get replaces it", None: "not here"}[intact]
+            print(f"{model.key:<22}{weights.file_name:<56}{state}")
+            bad += intact is not True
     return 1 if bad else 0
 
 
@@ -126,13 +126,13 @@ def _where(options: argparse.Namespace, progress: Progress) -> int:
 def _identify(options: argparse.Namespace, progress: Progress) -> int:
     from cvstudio.models.catalogue.identify import identify
 
-    found = identify(options.file, progress, only=MODELS[options.model] if options.model else None)
-    print(found.text())
-    return 0 if found.fitting else 1
+    identification = identify(options.file, progress, only=MODELS[options.model] if options.model else None)
+    print(identification.text())
+    return 0 if identification.fitting else 1
 
 
 def add_weights(commands: Any) -> None:
-    """Add the command to the subparsers of `cvstudio`."""
+    """Add the command `weights` to the subparsers of `cvstudio`."""
     parser = commands.add_parser(
         "weights", help="the networks' weights: list, get, verify, find", description="The networks' weights."
     )

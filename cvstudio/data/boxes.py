@@ -1,7 +1,8 @@
-"""Greedy non-maximum suppression without torch, so that classical detectors need no network library.
+"""Boxes: intersection over union (IoU) and greedy non-maximum suppression (NMS), without torch, so that classical
+detectors need no network library.
 
-Source: the greedy rule of Felzenszwalb et al., "Object Detection with Discriminatively Trained Part-Based Models",
-2010, section 5.2, with the overlap measured as intersection over union.
+Source of the greedy rule: Felzenszwalb et al., "Object Detection with Discriminatively Trained Part-Based Models",
+2010, section 5.2; here overlap is measured as IoU.
 """
 
 from __future__ import annotations
@@ -15,35 +16,35 @@ F = TypeVar("F", np.float32, np.float64)
 
 _FIRST = 16
 _BLOCK = 64
-"""Rows that are looked at together, at first and at most; one row of a block is 64 bits."""
+"""Rows processed together, at first and at most; a row of the overlap matrix of a block is one 64-bit integer."""
 _FEW_PAIRS = 100_000
-"""Up to so many, looking at the pairs one by one is faster than blocks of all; measured at 2,000 boxes."""
+"""Up to this number of candidate pairs, testing the pairs is faster than testing blocks; measured at 2,000 boxes."""
 
 _Sides = NDArray[np.float32]
-"""x1, y1, x2, y2 and area, one a row, so that an operation runs over contiguous memory."""
+"""(5, n): rows x1, y1, x2, y2 and area, so that operations run over contiguous memory."""
 
 
 def nms(
     boxes: NDArray[np.float32], scores: NDArray[np.float32], classes: NDArray[np.int64] | None, iou: float
 ) -> NDArray[np.int64]:
-    """Keep the best of the boxes that overlap.
+    """Greedy non-maximum suppression: keep the best of the boxes that overlap.
 
     Parameters
     ----------
     boxes : float32 (n, 4)
         x1, y1, x2, y2 with x1 <= x2 and y1 <= y2.
     scores : float32 (n,)
-        Any order and scale; of equal scores the earlier row is the better one.
+        In any order and scale; ties are won by the earlier row.
     classes : int64 (n,) or None
         Boxes of different classes never suppress each other; None treats all as one class.
     iou : 0..1
-        A box goes where its intersection over union with a better, kept one is larger than this; 1 keeps all.
+        Threshold: a box is suppressed where its IoU with a better, kept box is larger; 1 keeps all.
 
     Returns
     -------
     int64 (k,)
-        Indices of the kept boxes, scores descending. Whether a box is kept depends on better boxes only, which is
-        why a score threshold may be applied after it.
+        Indices of the kept boxes, scores descending. Whether a box is kept depends on better boxes only, so a score
+        threshold may be applied afterwards.
     """
     order = np.argsort(-scores, kind="stable")
     if iou >= 1 or len(order) < 2:
@@ -65,22 +66,22 @@ def nms(
 
 
 def _below(iou: float) -> np.float32:
-    """The largest float32 that is not above `iou`: a float32 overlap exceeds the one where it exceeds the other."""
+    """The largest float32 that is not above `iou`: comparing float32 values with either gives the same result."""
     nearest = np.float32(iou)
     return nearest if float(nearest) <= iou else np.nextafter(nearest, np.float32(-1))
 
 
 def _later_neighbours(sides: _Sides, group: NDArray[np.int64], iou: float) -> NDArray[np.int64]:
-    """How many boxes after each one can overlap it enough, for boxes sorted by group and left side.
+    """Number of boxes after each one whose IoU with it can exceed `iou`, for boxes sorted by group and left side.
 
-    An overlap above `iou` is wider than `iou` of either box, so the other's left side is within (1 - iou) of the
-    width. A little is added for the rounding of the exact test.
+    For an IoU above `iou` the intersection is wider than `iou` times the width of either box, so the other left side
+    lies within (1 - iou) times the width. A margin covers the rounding of the exact test.
     """
     x1, x2 = sides[0].astype(np.float64), sides[2].astype(np.float64)
-    span = x2.max() - x1.min() + 1
-    # One number that sorts by group first lets one search serve all groups.
-    start = x1 - x1.min() + group * (2 * span)
-    reach = start + (x2 - x1) * (1 - iou) + 1e-5 * (span + np.abs(x1))
+    extent = x2.max() - x1.min() + 1
+    # A sort key in which the group comes first, so that one search serves all groups.
+    start = x1 - x1.min() + group * (2 * extent)
+    reach = start + (x2 - x1) * (1 - iou) + 1e-5 * (extent + np.abs(x1))
     counts: NDArray[np.int64] = np.searchsorted(start, reach, side="right") - np.arange(1, len(start) + 1)
     return counts
 
@@ -92,14 +93,14 @@ def _suppress_pairs(
     threshold: np.float32,
     alive: NDArray[np.bool_],
 ) -> None:
-    """Clear `alive` of what goes, looking only at the pairs that can overlap."""
+    """Clear `alive` (n,) at suppressed boxes, testing only the pairs that can overlap."""
     first = np.repeat(np.arange(len(counts)), counts)
     offset = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
     one, other = by_left[first], by_left[first + 1 + offset]
-    hit = _overlapping(sides.take(one, axis=1), sides.take(other, axis=1), threshold)
-    one, other = one[hit], other[hit]
+    overlapping = _overlapping(sides.take(one, axis=1), sides.take(other, axis=1), threshold)
+    one, other = one[overlapping], other[overlapping]
     better, worse = np.minimum(one, other), np.maximum(one, other)
-    # Sixteen bits, where they do, are sorted by radix.
+    # A stable sort of 16-bit integers is a radix sort, so the smallest type that fits is the fastest.
     by_better = np.argsort(better.astype(np.min_scalar_type(len(alive))), kind="stable")
     better, worse = better[by_better], worse[by_better]
     bounds = np.flatnonzero(np.diff(better, prepend=-1)).tolist()
@@ -109,11 +110,11 @@ def _suppress_pairs(
 
 
 def _alive_by_blocks(sides: _Sides, threshold: np.float32) -> NDArray[np.bool_]:
-    """Which of the boxes (best first, one class) survive.
+    """Which of the boxes (best first, one class) are kept, bool (n,).
 
-    Works through them in blocks: what a block's survivors overlap leaves before the next block is formed, so that
-    clusters cost little, and one numpy call serves a whole block. The first ones are small, as the best boxes of a
-    cluster take most of it with them.
+    Processes blocks of boxes: the boxes that a block's survivors suppress are removed before the next block is formed,
+    so that clusters cost little and one numpy call serves a whole block. The first blocks are small, as the best box
+    of a cluster suppresses most of it.
     """
     rows = np.arange(sides.shape[1])
     alive = np.zeros(len(rows), bool)
@@ -122,83 +123,82 @@ def _alive_by_blocks(sides: _Sides, threshold: np.float32) -> NDArray[np.bool_]:
         overlapping = _overlapping(sides[:, :block, None], sides[:, None], threshold)
         survivors = _greedy(overlapping[:, :block])
         alive[rows[survivors]] = True
-        rest = np.flatnonzero(~overlapping[survivors, block:].any(axis=0)) + block
-        rows, sides = rows[rest], sides[:, rest]
+        remaining = np.flatnonzero(~overlapping[survivors, block:].any(axis=0)) + block
+        rows, sides = rows[remaining], sides[:, remaining]
         block = min(2 * block, _BLOCK)
     return alive
 
 
 def iou_with(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of `box` (4,) with each of `others` (n, 4), float32 (n,): the numbers that `nms`
-    compares, to the last bit. Two empty boxes share nothing."""
-    found: NDArray[np.float32] = pairwise_iou(box[None], others)[0]
-    return found
+    """IoU of `box` (4,) with each of `others` (n, 4), float32 (n,), bit for bit the values that `nms` compares; 0 for
+    two empty boxes."""
+    ious: NDArray[np.float32] = pairwise_iou(box[None], others)[0]
+    return ious
 
 
 def pairwise_iou(boxes: NDArray[F], others: NDArray[F]) -> NDArray[F]:
-    """Intersection over union of each of `boxes` (n, 4) with each of `others` (m, 4): (n, m), as exact as they are.
-    Two empty boxes share nothing."""
-    # A negative width, clipped, is what an intersection without area has.
+    """IoU of each of `boxes` (n, 4) with each of `others` (m, 4): (n, m), of the same dtype; 0 for two empty boxes."""
+    # Where boxes do not intersect, the value may be negative.
     return np.maximum(np.nan_to_num(_iou(_sides(boxes)[:, :, None], _sides(others)[:, None]), nan=0.0), 0)
 
 
 def smallest_at(boxes: NDArray[np.float32], x: float, y: float) -> int | None:
-    """Row of the smallest of `boxes` (n, 4) around (x, y), of equal ones the first; None where there is none."""
+    """Row of the smallest of `boxes` (n, 4) that contain (x, y), the first of equal ones; None where none does."""
     inside = np.flatnonzero((boxes[:, 0] <= x) & (x < boxes[:, 2]) & (boxes[:, 1] <= y) & (y < boxes[:, 3]))
     if not inside.size:
         return None
-    around = boxes[inside]
-    return int(inside[np.argmin(np.prod(around[:, 2:] - around[:, :2], axis=1))])
+    containing = boxes[inside]
+    return int(inside[np.argmin(np.prod(containing[:, 2:] - containing[:, :2], axis=1))])
 
 
 def is_above(ious: NDArray[np.float32], iou: float) -> NDArray[np.bool_]:
-    """Which of `ious` make the worse box go where `nms` is told `iou`, bool."""
+    """Which of `ious` exceed the threshold `iou` as `nms` compares them, bool of the same shape."""
     above: NDArray[np.bool_] = ious > _below(iou) if iou < 1 else np.zeros(ious.shape, bool)
     return above
 
 
 def _overlapping(one: _Sides, other: _Sides, threshold: np.float32) -> NDArray[np.bool_]:
-    """Whether intersection over union is above `threshold`; the shapes after the first axis broadcast."""
+    """Whether the IoU is above `threshold`; the shapes after the first axis broadcast."""
     above: NDArray[np.bool_] = np.greater(_iou(one, other), threshold)
     return above
 
 
 def _sides(boxes: NDArray[F]) -> NDArray[F]:
-    """x1, y1, x2, y2 and area of `boxes` (n, 4), one a row: (5, n)."""
+    """`boxes` (n, 4) as rows x1, y1, x2, y2 and area: (5, n)."""
     x1, y1, x2, y2 = np.ascontiguousarray(boxes.T)
     return np.stack((x1, y1, x2, y2, (x2 - x1) * (y2 - y1)))
 
 
 def _iou(one: NDArray[F], other: NDArray[F]) -> NDArray[F]:
-    """Intersection over union, negative or NaN where there is none; the shapes after the first axis broadcast.
+    """IoU, negative or NaN where boxes do not intersect; the shapes after the first axis broadcast.
 
-    In this order of operations, and in float32 for boxes in it, for the same rounding as torchvision's.
+    The order of operations, and float32 for float32 boxes, give the same rounding as torchvision's.
     """
     width: NDArray[F] = np.minimum(one[2], other[2])
-    spare = np.maximum(one[0], other[0])
-    width -= spare
-    # One clipped factor is enough: a negative product is above no threshold.
+    buffer = np.maximum(one[0], other[0])
+    width -= buffer
+    # Clipping one factor is enough: a negative product is above no threshold.
     np.maximum(width, 0, out=width)
     height = np.minimum(one[3], other[3])
-    np.maximum(one[1], other[1], out=spare)
-    height -= spare
+    np.maximum(one[1], other[1], out=buffer)
+    height -= buffer
     width *= height
-    np.add(one[4], other[4], out=spare)
-    spare -= width
-    with np.errstate(invalid="ignore", divide="ignore"):  # two empty boxes: 0 / 0 is above nothing
-        width /= spare
+    np.add(one[4], other[4], out=buffer)
+    buffer -= width
+    with np.errstate(invalid="ignore", divide="ignore"):  # two empty boxes: NaN is above no threshold
+        width /= buffer
     return width
 
 
 def _greedy(overlapping: NDArray[np.bool_]) -> list[int]:
-    """Rows, of `_BLOCK` at most, that no kept earlier row overlaps; rows are integers, one bit a column, as loops over
-    arrays are slow."""
+    """Rows (at most `_BLOCK`) that no earlier kept row overlaps; rows are packed into integers, one bit per column, as
+    loops over arrays are slow."""
     packed = np.packbits(overlapping, axis=1, bitorder="little")
-    whole = np.zeros((len(packed), _BLOCK // 8), np.uint8)
-    whole[:, : packed.shape[1]] = packed
+    padded = np.zeros((len(packed), _BLOCK // 8), np.uint8)
+    padded[:, : packed.shape[1]] = packed
     removed = 0
     kept = []
-    for row, worse in enumerate(whole.view("<u8")[:, 0].tolist()):
+    for row, worse in enumerate(padded.view("<u8")[:, 0].tolist()):
         if not removed >> row & 1:
             kept.append(row)
             removed |= worse

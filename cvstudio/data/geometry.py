@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 
 def readonly(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a C-contiguous, read-only version of `array` (the same memory where it already is contiguous)."""
+    """A C-contiguous, read-only view of `array`, or a copy where it is not contiguous."""
     result = np.ascontiguousarray(array).view()
     result.flags.writeable = False
     return result
@@ -41,7 +41,7 @@ class Rect(NamedTuple):
 
 
 class View(NamedTuple):
-    """What is to be rendered: `rect` in image pixels at `scale` output pixels for each of them."""
+    """The part to be rendered: `rect` in image pixels, at `scale` output pixels per image pixel."""
 
     rect: Rect
     scale: float = 1.0
@@ -53,26 +53,26 @@ class View(NamedTuple):
 
     @classmethod
     def whole(cls, size: Size) -> View:
-        """All of a picture of `size`, pixel for pixel."""
+        """The view of a whole picture of `size`, at scale 1."""
         return cls(Rect(0.0, 0.0, float(size.width), float(size.height)), 1.0)
 
 
 def check_arrays(owner: object, expected: Mapping[str, tuple[DTypeLike, tuple[int, ...]]]) -> None:
-    """Hold the arrays of a frozen dataclass to what they are declared as, and make them read-only.
+    """Check dtype and shape of the arrays of a frozen dataclass, and make them read-only.
 
     Parameters
     ----------
-    owner : whose attributes they are; to be called in its `__post_init__`
-    expected : dtype and shape by the name of the attribute
+    owner : the dataclass, in its `__post_init__`
+    expected : dtype and shape by attribute name
 
     Raises
     ------
     ValueError
-        A dtype or a shape is another.
+        A dtype or shape differs.
     """
     for name, (dtype, shape) in expected.items():
         array: NDArray[Any] = getattr(owner, name)
         if array.dtype != dtype or array.shape != shape:
-            wanted = f"{np.dtype(dtype)} {shape}"
-            raise ValueError(f"expected {name} as {wanted}, found {array.dtype} {array.shape}")
+            declared = f"{np.dtype(dtype)} {shape}"
+            raise ValueError(f"expected {name} as {declared}, found {array.dtype} {array.shape}")
         object.__setattr__(owner, name, readonly(array))

@@ -1,4 +1,4 @@
-"""What a mesh is as a surface: how large, whether it is closed, of how many pieces."""
+"""Topology of meshes: extent, watertightness and connected components."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from cvstudio.data.samples import TriangleMesh
 
-# Odd constants of Knuth's multiplicative hashing (The Art of Computer Programming, 6.4), one a coordinate.
+# Odd constants of Knuth's multiplicative hashing (The Art of Computer Programming, 6.4), one per coordinate.
 _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
 
 
 def merge_equal(points: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which rows are equal.
+    """Merge equal rows.
 
     Parameters
     ----------
@@ -20,34 +20,34 @@ def merge_equal(points: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray
 
     Returns
     -------
-    kept : int64 (k,), the first row of each set of equal rows, in order
-    number : int64 (n,), for each row its place in `kept`
+    first : int64 (k,), row of the first occurrence of each distinct point, ascending
+    number : int64 (n,), for each row the index into `first` of its point
     """
-    # Adding 0 makes -0 the same as 0.
+    # Adding 0 turns -0 into 0.
     bits = np.ascontiguousarray(points + 0.0).view(np.uint64).reshape(-1, 3)
     with np.errstate(over="ignore"):
         mixed = bits * _MIX
         mixed ^= mixed >> np.uint64(29)
         keys = (mixed * _MIX[::-1]).sum(axis=1, dtype=np.uint64)
     _, first, number = np.unique(keys, return_index=True, return_inverse=True)
-    if not (bits[first[number]] == bits).all():  # two rows share a key by chance: sort the rows themselves
+    if not (bits[first[number]] == bits).all():  # a hash collision: sort the rows themselves
         _, first, number = np.unique(bits, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    return first[order], place[number.reshape(-1)]
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return first[order], rank[number.reshape(-1)]
 
 
 def extent(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Smallest and largest x, y, z, float64 (3,) each; zeros where there is no point."""
+    """Smallest and largest x, y, z, float64 (3,) each; zeros without points."""
     if not len(points):
         return np.zeros(3), np.zeros(3)
     return points.min(axis=0), points.max(axis=0)
 
 
 def is_watertight(mesh: TriangleMesh) -> bool:
-    """Whether every edge belongs to exactly two triangles. Vertices at the same place count as one, for files split
-    them where textures or normals have a seam."""
+    """Whether every edge belongs to exactly two triangles. Vertices at the same position count as one, as files split
+    them at the seams of textures or normals."""
     from trimesh import graph
 
     edges = _edges(_welded(mesh))
@@ -55,20 +55,20 @@ def is_watertight(mesh: TriangleMesh) -> bool:
 
 
 def count_components(mesh: TriangleMesh) -> int:
-    """How many pieces hang together by vertices, those at the same place being one; lone vertices are none."""
+    """Number of connected components; vertices at the same position count as one, unreferenced vertices not at all."""
     from trimesh import graph
 
     edges = _edges(_welded(mesh))
-    # Numbers of lone places have labels, too: only those of edges count.
+    # Unreferenced vertices have labels, too; only those of edges count.
     return len(np.unique(graph.connected_component_labels(edges)[edges])) if len(edges) else 0
 
 
 def _welded(mesh: TriangleMesh) -> NDArray[np.int64]:
-    """The triangles as numbers of places instead of vertices; those without an area are left out. trimesh's own
-    welding rounds places to 1e-8, however small the mesh is."""
-    found = merge_equal(mesh.vertices)[1][mesh.triangles]
-    a, b, c = found.T
-    return np.asarray(found[(a != b) & (b != c) & (a != c)])
+    """The triangles, int64 (m, 3), by distinct positions instead of vertices, without degenerate ones. trimesh's own
+    welding rounds positions to 1e-8, however small the mesh is."""
+    triangles = merge_equal(mesh.vertices)[1][mesh.triangles]
+    a, b, c = triangles.T
+    return np.asarray(triangles[(a != b) & (b != c) & (a != c)])
 
 
 def _edges(triangles: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Samples: what a reader gives and a stage takes. All are frozen and their arrays read-only."""
+"""Samples: the data that readers return and stages take. All are frozen, with read-only arrays."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Image:
     Parameters
     ----------
     pixels : uint8, uint16 or float32 (H, W, 3)
-        RGB; integers span their whole range, floats are 0..1 for sRGB and unbounded for linear light.
+        RGB; integers use their full range, floats are 0..1 for sRGB and unbounded for linear light.
     alpha : same dtype (H, W), optional
         Opacity, straight (not premultiplied).
-    transfer : "srgb" or "linear"
+    transfer : transfer function, "srgb" or "linear"
 
     Raises
     ------
     ValueError
-        The shape or dtype is another.
+        A shape or dtype differs.
     """
 
     pixels: NDArray[Any]
@@ -55,7 +55,7 @@ class Image:
 
     @cached_property
     def rgb8(self) -> NDArray[np.uint8]:
-        """The picture as sRGB uint8 (H, W, 3): what networks are given, and what is displayed at an exposure of 0."""
+        """The picture as sRGB uint8 (H, W, 3), for networks and for display at an exposure of 0."""
         if self.pixels.dtype == np.uint8:
             return self.pixels
         if self.pixels.dtype == np.uint16:
@@ -69,7 +69,7 @@ class Image:
 
 @dataclass(frozen=True, eq=False)
 class Frame(Image):
-    """A picture of a video. `pts` is its presentation time in seconds."""
+    """A frame of a video. `pts` is its presentation time in seconds."""
 
     pts: float = 0.0
 
@@ -84,7 +84,7 @@ class DepthMap:
         In `unit`; undefined where `invalid`.
     unit : "m", "mm", "px" (disparity) or "relative"
     invalid : bool (H, W)
-        Where nothing was measured (zero, NaN or infinite in the file).
+        Pixels without a measurement (zero, NaN or infinite in the file).
     near_is_large : bool
         True for disparity and inverse depth, False for metric depth.
     """
@@ -110,14 +110,14 @@ class DepthMap:
 
     @cached_property
     def extent(self) -> tuple[float, float]:
-        """Smallest and largest valid value in `unit`; (0, 1) where there is none."""
+        """Smallest and largest valid value, in `unit`; (0, 1) where no value is valid."""
         valid = self.values[~self.invalid]
         return (float(valid.min()), float(valid.max())) if valid.size else (0.0, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Waveform:
-    """Sound: `samples` float32 (channels, n), nominally -1..1, at `rate_hz`, beginning at `start` (a sample index)."""
+    """Sound: `samples` float32 (channels, n), nominally -1..1, at `rate_hz`; `start` is the first sample's index."""
 
     samples: NDArray[np.float32]
     rate_hz: int
@@ -151,11 +151,11 @@ class TriangleMesh:
     Parameters
     ----------
     vertices : float64 (n, 3)
-        x, y, z in the unit of the file; finite. Doubles, for surveyed coordinates lie far from their origin.
+        x, y, z in the unit of the file; finite. Doubles, as surveyed coordinates lie far from their origin.
     triangles : int32 (m, 3)
-        Rows of `vertices`, counterclockwise as seen from outside.
+        Indices into `vertices`, counterclockwise as seen from outside.
     colours : uint8 (n, 3), optional
-        sRGB of each vertex.
+        sRGB colour of each vertex.
     """
 
     vertices: NDArray[np.float64]
@@ -185,9 +185,9 @@ class PointCloud:
     points : float64 (n, 3)
         x, y, z in the unit of the file; finite.
     colours : uint8 (n, 3), optional
-        sRGB.
+        sRGB colour of each point.
     normals : float32 (n, 3), optional
-        Of the surface that was measured, of unit length or 0.
+        Surface normal of each point, of unit length or 0.
     """
 
     points: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Light to display: exposure, and the transfer function of sRGB."""
+"""Linear light to sRGB: exposure and transfer function."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STEPS = 1 << 16
-"""Levels of light that are told apart: 1/20 of what the darkest step of eight bits needs."""
+"""Quantisation levels of linear light: 20 for the darkest step of eight-bit sRGB."""
 
 
 @functools.cache
@@ -26,8 +26,8 @@ def srgb8(light: NDArray[np.float32], exposure_ev: float = 0.0) -> NDArray[np.ui
 
     Parameters
     ----------
-    light : float32, any shape; 1 is the white of the display, and what is brighter is cut. Not a number is black.
-    exposure_ev : stops; each doubles the light
+    light : float32, any shape; 1 is the white of the display, larger values are clipped, NaN becomes black
+    exposure_ev : exposure in stops; each doubles the light
 
     Returns
     -------
@@ -37,8 +37,8 @@ def srgb8(light: NDArray[np.float32], exposure_ev: float = 0.0) -> NDArray[np.ui
 
     gain = 2.0**exposure_ev
     flat = np.ascontiguousarray(light, np.float32).reshape(-1, 1)
-    # Cut before it is scaled: what does not fit an integer would wrap. The second of two unordered values is kept, so
-    # that what is not a number becomes 0.
-    cut = np.fmin(np.fmax(flat, np.float32(0)), np.float32(1 / gain))
-    steps = cv2.multiply(cut, gain * (STEPS - 1), dtype=cv2.CV_16U)
-    return np.asarray(_srgb_table()[steps.reshape(light.shape)])
+    # Clipped before scaling: a value that does not fit the integer would wrap. `fmax` prefers the value that is not
+    # NaN, so that NaN becomes 0.
+    clipped = np.fmin(np.fmax(flat, np.float32(0)), np.float32(1 / gain))
+    levels = cv2.multiply(clipped, gain * (STEPS - 1), dtype=cv2.CV_16U)
+    return np.asarray(_srgb_table()[levels.reshape(light.shape)])

@@ -1,7 +1,7 @@
-"""One road for the screen and for a file: the same result, the same `render`.
+"""Rendering of results, the same for the screen and for files.
 
-`render` makes a new picture of what is visible; results are painted on it by `draw`, which asks the painter of
-their type. A painter is one file here that registers itself (`paints`); no other place names it.
+`render` returns a new picture of the visible part; `draw` paints each result on it with the painter of its type. A
+painter is one file of this package that registers itself (`paints`); nothing else refers to it.
 """
 
 from __future__ import annotations

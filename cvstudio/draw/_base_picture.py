@@ -1,4 +1,4 @@
-"""What lies under the results: the picture, its light or its transparency, at any view."""
+"""The picture beneath the results, at any view: resampling, exposure and transparency."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from cvstudio.draw.base import grid_origin, visible_part
 Colour = tuple[int, int, int]
 
 CHECKER = 8
-"""Side of the squares behind what is transparent, in output pixels."""
+"""Side of the squares of the chequerboard behind transparent pixels, in output pixels."""
 CHECKER_GREYS = (102, 128)
 
 
 class BasePicture:
-    """A picture that is looked at again and again: keeps its halves, and its light at the last view.
+    """A picture prepared for repeated rendering: caches its image pyramid, and the linear light at the last view.
 
     Parameters
     ----------
-    image : a picture in linear light is sampled as light and exposed afterwards, so that averaging is right and a tick
-        of the exposure only touches what is visible; where there is alpha, the picture lies on a chequered ground
+    image : in linear light it is resampled first and exposed afterwards, so that averages are correct and a change of
+        the exposure only recomputes the visible pixels; an image with alpha is blended with a chequerboard
     """
 
     def __init__(self, image: Image) -> None:
@@ -37,7 +37,7 @@ class BasePicture:
         self._light: tuple[View, NDArray[Any]] | None = None
 
     def sample(self, view: View, background: Colour, exposure_ev: float) -> NDArray[np.uint8]:
-        """What `view` shows, with `background` around the picture: a new uint8 RGB array of `view.size`."""
+        """The pixels within `view`, and `background` outside the picture: a new array, uint8 RGB of `view.size`."""
         import cv2
 
         size = view.size
@@ -48,8 +48,8 @@ class BasePicture:
         part = self._window(view, left, top, right, bottom)
         if self._alpha:
             opacity = (part[..., 3:] if self.linear else part[..., 3:] / 255).astype(np.float32)
-            nothing = np.zeros((*part.shape[:2], 3), np.float32)
-            straight = np.divide(part[..., :3], opacity, where=opacity > 0, out=nothing)
+            transparent = np.zeros((*part.shape[:2], 3), np.float32)
+            straight = np.divide(part[..., :3], opacity, where=opacity > 0, out=transparent)
             colours = _on_checker(srgb8(straight, exposure_ev) if self.linear else straight, opacity, left, top)
         else:
             colours = srgb8(part, exposure_ev) if self.linear else part
@@ -74,14 +74,14 @@ def plain(view: View, colour: Colour) -> NDArray[np.uint8]:
 
 
 def _planes(image: Image, *, linear: bool) -> NDArray[Any]:
-    """(H, W, 3) uint8 or light as float32; with alpha, (H, W, 4), the colours multiplied by it so that what is hidden
-    does not bleed where pixels are averaged."""
+    """(H, W, 3) uint8, or linear light as float32; with alpha (H, W, 4) with premultiplied colours, so that transparent
+    pixels do not bleed into averages."""
     if linear:
         light: NDArray[np.float32] = image.pixels
         with np.errstate(all="ignore"):
             finite = np.isfinite(light.sum())
         if not finite:
-            # What is not finite would spread over its neighbours. 2 ** 16 is white at every exposure on offer.
+            # NaN and infinity would spread to their neighbours. 2 ** 16 is white at every selectable exposure.
             light = np.nan_to_num(np.clip(light, 0, 65536), nan=0.0)
         if image.alpha is None:
             return light
@@ -97,7 +97,7 @@ def _planes(image: Image, *, linear: bool) -> NDArray[Any]:
 
 def _on_checker(colours: NDArray[Any], opacity: NDArray[np.float32], left: int, top: int) -> NDArray[np.uint8]:
     height, width = colours.shape[:2]
-    # The squares lie on the grid of the whole picture: they stand still while it is moved.
+    # The squares are aligned to the whole picture, so that they move with it.
     rows, columns = (np.arange(height) + top) // CHECKER, (np.arange(width) + left) // CHECKER
-    ground = np.where((rows[:, None] + columns) % 2, *CHECKER_GREYS)[..., None]
-    return (ground + (colours - ground) * opacity + 0.5).astype(np.uint8)
+    checker = np.where((rows[:, None] + columns) % 2, *CHECKER_GREYS)[..., None]
+    return (checker + (colours - checker) * opacity + 0.5).astype(np.uint8)

@@ -1,7 +1,7 @@
-"""What is written beside boxes, and where.
+"""Text and placement of labels beside boxes.
 
-Places are decided for the whole picture at the scale of the view, never for the visible part: the screen and a file
-agree, and labels stand still while the picture is moved.
+Labels are placed within the whole picture at the scale of the view, never within the visible part, so that the screen
+and a file agree and labels do not move while the view is panned.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from cvstudio.draw.text import chip_size
 from cvstudio.results.detections import Detections
 
 MAX_LABELS = 60
-"""Past this many boxes labels would only hide the picture."""
+"""Largest number of labels; more would hide the picture."""
 
 
 @dataclass(frozen=True)
 class Label:
-    """A text for a row of the result and its place in output pixels of the whole picture."""
+    """The text of a row, and its rectangle in output pixels of the whole picture."""
 
     row: int
     text: str
@@ -34,23 +34,23 @@ class Label:
 
 
 def text_size(look: Look) -> int:
-    """Size of the face in pixels: 13 beside the usual line, larger beside a thicker one."""
+    """Font size in pixels, growing with the line width: 13 for the default."""
     return 9 + 2 * look.line_width
 
 
 def label_text(result: Detections, row: int, look: Look) -> str:
-    """Class, identity and score, the score as its kind is usually told: 0.93, 1.35 or 12 (neighbours)."""
+    """Class, track and score; the score is formatted by its kind: 0.93, 1.35 or 12 (neighbours)."""
     score = float(result.scores[row])
-    told = f"{score:.0f}" if result.score_kind == "neighbours" else f"{score:.2f}"
+    score_text = f"{score:.0f}" if result.score_kind == "neighbours" else f"{score:.2f}"
     parts = [result.label(row)] if look.show_labels else []
     number = result.identity(row)
     if look.show_labels and number is not None:
         parts.append(str(number))
-    return " ".join(parts + ([told] if look.show_scores else []))
+    return " ".join(parts + ([score_text] if look.show_scores else []))
 
 
 def place_labels(result: Detections, corners: NDArray[np.int64], scale: float, look: Look) -> list[Label]:
-    """Places for the labels of the best boxes, the best first.
+    """Labels of the best boxes, the best first.
 
     Parameters
     ----------
@@ -65,56 +65,59 @@ def place_labels(result: Detections, corners: NDArray[np.int64], scale: float, l
 def place_texts(
     texts: Iterable[tuple[int, str]], corners: NDArray[np.int64], whole: Size, size: int, *, covering: bool = True
 ) -> list[Label]:
-    """Places for texts beside their boxes, the most important first.
+    """Greedy placement of texts beside their boxes, in order of importance.
 
-    Above the box, else below it, else inside at its top or bottom; at its left, else at its right. The first place
-    that no more important text covers is taken; where there is none, the first one, and the other text covers it.
+    Candidate positions are above the box, below it, inside at its top and inside at its bottom, each aligned left, then
+    right. The first one that no earlier label overlaps is used; where all are overlapped, the first one.
 
     Parameters
     ----------
-    texts : (row of the box, text); empty texts have no place
+    texts : (row of the box, text), the most important first; empty texts are skipped
     corners : int64 (n, 4), left, top, right and bottom of the boxes in output pixels
     whole : size of the whole picture in output pixels
-    size : of the face in pixels
-    covering : False leaves out a text that would be covered, and looks for room along the sides of its box first
+    size : font size in pixels
+    covering : whether labels may overlap; False also tries positions along the sides of the box, and omits a text
+        that has no free position
     """
-    # Left, top, right, bottom of what is taken.
-    taken = np.zeros((0, 4), np.int64)
+    # Left, top, right and bottom of the placed labels.
+    occupied = np.zeros((0, 4), np.int64)
     labels: list[Label] = []
     for row, text in texts:
         if not text:
             continue
         width, height = chip_size(text, size)
-        spots = _spots(corners[row].tolist(), width, height, whole, along=not covering)
-        covered = _covered(spots, width, height, taken)
-        place = int(np.argmin(covered))
-        if covered[place] and not covering:
+        candidates = _candidates(corners[row].tolist(), width, height, whole, along=not covering)
+        overlapped = _overlapped(candidates, width, height, occupied)
+        index = int(np.argmin(overlapped))
+        if overlapped[index] and not covering:
             continue
-        left, top = spots[place].tolist()
-        taken = np.concatenate((taken, [[left, top, left + width, top + height]]))
+        left, top = candidates[index].tolist()
+        occupied = np.concatenate((occupied, [[left, top, left + width, top + height]]))
         labels.append(Label(row, text, left, top, width, height))
     return labels
 
 
-def _spots(box: list[int], width: int, height: int, whole: Size, *, along: bool) -> NDArray[np.int64]:
-    """Corners (left, top) of the places within the picture, the best first, int64 (n, 2) with n >= 1; `along` the sides
-    of the box, too."""
+def _candidates(box: list[int], width: int, height: int, whole: Size, *, along: bool) -> NDArray[np.int64]:
+    """Candidate positions (left, top) within the picture, the best first, int64 (n, 2) with n >= 1; with `along` also
+    along the sides of the box."""
     left, top, right, bottom = box
     furthest = max(whole.width - width, 0)
     lefts = (min(max(left, 0), furthest), min(max(right - width, 0), furthest))
     lowest = max(whole.height - height, 0)
     tops = [y for y in (top - height, bottom, top, bottom - height) if 0 <= y <= lowest]
-    spots = [(x, y) for y in tops or [min(max(top, 0), lowest)] for x in lefts]
+    candidates = [(x, y) for y in tops or [min(max(top, 0), lowest)] for x in lefts]
     if along:
-        beside = range(min(max(top, 0), lowest), min(bottom - height, lowest) + 1, height)
-        spots += [(x, y) for y in beside for x in (*lefts, left - width, right) if 0 <= x <= furthest]
-        spots += [(x, y) for y in tops for x in range(lefts[0], lefts[1] + 1, width)]
-    return np.array(spots, np.int64)
+        rows = range(min(max(top, 0), lowest), min(bottom - height, lowest) + 1, height)
+        candidates += [(x, y) for y in rows for x in (*lefts, left - width, right) if 0 <= x <= furthest]
+        candidates += [(x, y) for y in tops for x in range(lefts[0], lefts[1] + 1, width)]
+    return np.array(candidates, np.int64)
 
 
-def _covered(spots: NDArray[np.int64], width: int, height: int, taken: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of the spots touch what is taken, bool (n,)."""
-    left, top = spots[:, :1], spots[:, 1:]
-    across = (left < taken[:, 2]) & (taken[:, 0] < left + width)
-    down = (top < taken[:, 3]) & (taken[:, 1] < top + height)
+def _overlapped(
+    candidates: NDArray[np.int64], width: int, height: int, occupied: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which of the candidate positions overlap a placed label, bool (n,)."""
+    left, top = candidates[:, :1], candidates[:, 1:]
+    across = (left < occupied[:, 2]) & (occupied[:, 0] < left + width)
+    down = (top < occupied[:, 3]) & (occupied[:, 1] < top + height)
     return np.asarray((across & down).any(axis=1))

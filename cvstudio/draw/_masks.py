@@ -1,4 +1,4 @@
-"""Masks of instances on the canvas, under their boxes."""
+"""Instance masks on the canvas, under their boxes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from cvstudio.results.detections import Detections
 from cvstudio.results.masks import edges
 
 MAX_MASKS = 100
-"""The best so many are drawn; more would hide the picture and cost a slider's tick."""
+"""Largest number of masks that are drawn, the best ones; more would hide the picture and delay a slider's tick."""
 
 EMPHASISED = 0.2
-"""How much more strongly what is chosen or hovered is covered."""
+"""Additional opacity of selected and hovered masks."""
 
-# A slider's tick shows other rows of the same masks, and a mask costs more to compute than to paint.
+# A slider's tick selects other rows of the same masks, and computing a mask costs more than painting it.
 _shapes = Cache(budget_bytes=64 << 20, max_entries=4 * MAX_MASKS)
 
 Part = tuple[int, int, int, int]
 
 
 class Shape(NamedTuple):
-    """A mask as it is painted: `inside` uint8 (h, w) of 0 and 1, and rows and columns of its line's pixels."""
+    """A mask in output pixels: `inside` uint8 (h, w) of 0 and 1, and rows and columns of the pixels of its outline."""
 
     inside: NDArray[np.uint8]
     line: tuple[NDArray[np.int32], NDArray[np.int32]]
@@ -35,24 +35,24 @@ class Shape(NamedTuple):
 def paint_masks(
     result: Detections, canvas: NDArray[np.uint8], scale: float, look: Look, emphasis: Emphasis, part: Part
 ) -> None:
-    """Tint the pixels of each thing with its colour, and line its edge.
+    """Tint the mask of each object with its colour, and outline it.
 
     `canvas` shows `part` (left, top, right, bottom) of the whole picture at `scale`.
     """
     if result.masks is None or not look.show_masks or look.mask_opacity <= 0:
         return
     left, top, right, bottom = part
-    seen = []
+    visible_rows = []
     for row, box in enumerate(result.boxes):
         x1, y1, x2, y2 = edges(box, scale)
-        visible = (max(x1, left), max(y1, top), min(x2, right), min(y2, bottom))
-        if visible[0] < visible[2] and visible[1] < visible[3]:
-            seen.append((row, visible))
-            if len(seen) == MAX_MASKS:
+        area = (max(x1, left), max(y1, top), min(x2, right), min(y2, bottom))
+        if area[0] < area[2] and area[1] < area[3]:
+            visible_rows.append((row, area))
+            if len(visible_rows) == MAX_MASKS:
                 break
     width = (look.line_width + 1) // 2
     # The best is drawn last, on top.
-    for row, (x1, y1, x2, y2) in reversed(seen):
+    for row, (x1, y1, x2, y2) in reversed(visible_rows):
         shape = _shape(result, row, scale, (x1, y1, x2, y2), width)
         number = int(result.ids[row])
         chosen = number in emphasis.selected or number == emphasis.hovered
@@ -61,7 +61,7 @@ def paint_masks(
 
 
 def _shape(result: Detections, row: int, scale: float, part: Part, width: int) -> Shape:
-    """The `part` of a mask, with a line of `width` inside its edge."""
+    """The `part` (left, top, right, bottom) of a mask, with an outline of `width` px inside its edge."""
     import cv2
 
     assert result.masks is not None
@@ -71,13 +71,13 @@ def _shape(result: Detections, row: int, scale: float, part: Part, width: int) -
         shape: Shape = entry.value
         return shape
     x1, y1, x2, y2 = part
-    # A little more, so that the line does not run along the edge of what is visible.
-    around = (x1 - width, y1 - width, x2 + width, y2 + width)
-    mask = result.masks.window(row, result.boxes[row], scale, *around).view(np.uint8)
+    # With a margin, so that no outline is drawn along the edge of the visible part.
+    margins = (x1 - width, y1 - width, x2 + width, y2 + width)
+    mask = result.masks.window(row, result.boxes[row], scale, *margins).view(np.uint8)
     core = cv2.erode(mask, np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8), iterations=width)
-    here = np.s_[width : mask.shape[0] - width, width : mask.shape[1] - width]
-    inside = np.ascontiguousarray(mask[here])
-    line = cv2.findNonZero(cv2.bitwise_xor(mask, core)[here])
+    without_margin = np.s_[width : mask.shape[0] - width, width : mask.shape[1] - width]
+    inside = np.ascontiguousarray(mask[without_margin])
+    line = cv2.findNonZero(cv2.bitwise_xor(mask, core)[without_margin])
     columns, rows = (np.zeros(0, np.int32),) * 2 if line is None else line[:, 0].T
     shape = Shape(inside, (rows, columns))
     _shapes.put(key, shape)
@@ -87,8 +87,8 @@ def _shape(result: Detections, row: int, scale: float, part: Part, width: int) -
 def _paint(place: NDArray[np.uint8], shape: Shape, colour: RGB, cover: float) -> None:
     import cv2
 
-    share = np.rint(np.array([*colour, 0]) * cover)
+    tint = np.rint(np.array([*colour, 0]) * cover)
     tinted = cv2.convertScaleAbs(place, alpha=1 - cover)
-    cv2.add(tinted, share, dst=tinted)
+    cv2.add(tinted, tint, dst=tinted)
     cv2.copyTo(tinted, shape.inside, place)
     place[shape.line] = colour

@@ -1,4 +1,4 @@
-"""A picture at any scale: a window of the grid that the whole picture has at that scale."""
+"""Resampling of pictures: a window of the whole picture at any scale."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import Size
 
 PIXELATED_FROM = 2.0
-"""From this scale on, pixels are shown as squares."""
+"""Scale from which pixels are shown as squares."""
 SMOOTHED_BELOW = 0.72
-"""Shrinking a level to less than this, linear interpolation would skip pixels: they are averaged a little before."""
+"""Scale below which a level is smoothed first, as linear interpolation would skip pixels (aliasing)."""
 MARGIN = 2
-"""Pixels around a window that smoothing and interpolation may ask for."""
+"""Pixels around a window that smoothing and interpolation may read."""
 
 
 class ImagePyramid:
-    """A picture and its halves, each made when first needed.
+    """An image pyramid whose levels are computed at their first use.
 
-    Averaging areas anew for every view is slow (tests/benchmarks/bench_draw.py compares). Halves are exact averages
-    and cheap, and what remains, a factor between a half and one, is interpolated.
+    Area averaging for every view is slow (tests/benchmarks/bench_draw.py compares). Levels are exact averages of two by
+    two pixels and cheap; the remaining factor, between a half and one, is interpolated.
 
     Parameters
     ----------
-    pixels : uint8 or float32 (H, W, 3), or (H, W, 4) with an opacity by which the colours are multiplied; not changed
+    pixels : uint8 or float32 (H, W, 3), or (H, W, 4) with premultiplied alpha; not changed
     """
 
     def __init__(self, pixels: NDArray[Any]) -> None:
@@ -43,26 +43,26 @@ class ImagePyramid:
 
         Parameters
         ----------
-        scale : output pixels for each pixel; at 1 the pixels themselves are given
+        scale : output pixels per pixel; at 1 pixels are copied unchanged
         left, top, right, bottom : edges on the grid, within the whole picture
-        pixelated : whether an enlarged pixel is a square instead of interpolated
+        pixelated : nearest-neighbour instead of linear interpolation
 
         Returns
         -------
-        (bottom - top, right - left, channels) of the same type, a new array
+        (bottom - top, right - left, channels) of the same dtype, a new array
         """
         if scale == 1:
             return self._levels[0][top:bottom, left:right].copy()
-        source, rest = self._level(scale)
+        source, remaining = self._level(scale)
         height, width = source.shape[:2]
-        if (left, top, right, bottom) == (0, 0, round(width * rest), round(height * rest)) and rest < 1:
-            return _shrunk(source, rest)
-        across, start_x = _part(left, right, rest, source.shape[1])
-        down, start_y = _part(top, bottom, rest, source.shape[0])
-        return _warp(source[down, across], rest, start_x, start_y, (right - left, bottom - top), pixelated)
+        if (left, top, right, bottom) == (0, 0, round(width * remaining), round(height * remaining)) and remaining < 1:
+            return _shrunk(source, remaining)
+        across, start_x = _part(left, right, remaining, source.shape[1])
+        down, start_y = _part(top, bottom, remaining, source.shape[0])
+        return _warp(source[down, across], remaining, start_x, start_y, (right - left, bottom - top), pixelated)
 
     def _level(self, scale: float) -> tuple[NDArray[Any], float]:
-        """The smallest level that is not smaller than the picture at `scale`, and what remains to be scaled."""
+        """The smallest level that is not smaller than the picture at `scale`, and the remaining scale."""
         import cv2
 
         number = 0
@@ -71,7 +71,7 @@ class ImagePyramid:
             if number == len(self._levels):
                 above = self._levels[-1]
                 height, width = above.shape[0] // 2, above.shape[1] // 2
-                # An odd last row or column is left out: halves must lie on whole pixels.
+                # An odd last row or column is omitted, so that pixels are averaged two by two.
                 even = above[: 2 * height, : 2 * width]
                 half = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
                 self._levels.append(half.astype(above.dtype, copy=False))
@@ -79,9 +79,9 @@ class ImagePyramid:
 
 
 def _part(start: int, stop: int, scale: float, length: int) -> tuple[slice, float]:
-    """The source pixels that output pixels `start`..`stop` need, and where in them output pixel `start` has its centre.
+    """The source pixels that output pixels `start`..`stop` need, and the position in them of the centre of `start`.
 
-    Only a part is handed to OpenCV, which takes no more than 32767 pixels a side.
+    OpenCV accepts at most 32767 pixels a side, so only this part is passed.
     """
     first = min(max(math.floor(start / scale) - MARGIN, 0), length - 1)
     last = max(min(math.ceil(stop / scale) + MARGIN, length), first + 1)
@@ -89,7 +89,7 @@ def _part(start: int, stop: int, scale: float, length: int) -> tuple[slice, floa
 
 
 def _shrunk(source: NDArray[Any], scale: float) -> NDArray[Any]:
-    """All of `source`, as `_warp` makes a part of it, in less time: this is what a video that plays shows."""
+    """All of `source` at `scale`: the same as `_warp`, but faster, for video playback."""
     import cv2
 
     shrunk = cv2.resize(_smoothed(source, scale), None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
@@ -111,7 +111,7 @@ def _warp(
 
     part = _smoothed(part, scale)
     matrix = np.array([[1 / scale, 0, start_x], [0, 1 / scale, start_y]])
-    way = cv2.INTER_NEAREST if pixelated else cv2.INTER_LINEAR
-    flags = way | cv2.WARP_INVERSE_MAP
-    found = cv2.warpAffine(part, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return found.astype(part.dtype, copy=False)
+    interpolation = cv2.INTER_NEAREST if pixelated else cv2.INTER_LINEAR
+    flags = interpolation | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpAffine(part, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return warped.astype(part.dtype, copy=False)

@@ -1,4 +1,4 @@
-"""Where identities came from: a line for each, thinner the older it is, under the boxes."""
+"""Trails of tracked objects under the boxes: a line for each track, thinner where it is older."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from cvstudio.draw.palette import INK, RGB, row_colour
 from cvstudio.results.detections import Detections
 
 SHIFT = 4
-"""Places are drawn to 1/16 of a pixel."""
+"""Fractional bits of drawn coordinates: 1/16 of a pixel."""
 OLD_SHARE = 0.5
-"""From this share of the age of the oldest point on a trail is thinner."""
+"""Age, as a fraction of the age of the oldest point, from which a trail is thinner."""
 LARGEST = 4_000_000
-"""Pixels around a trail up to which it is drawn as a whole. OpenCV clips a line before it smoothes it, so that a part
-of a larger one, far zoomed in, differs a little from the same part of the whole."""
+"""Largest area in pixels of a trail that is drawn as a whole. OpenCV clips lines before antialiasing, so a visible part
+of a larger trail, at high zoom, differs slightly from the same part of the whole."""
 FARTHEST = 1 << 14
-"""OpenCV counts in 32 bits, of which `SHIFT` are fractions."""
+"""Coordinates are clipped to this: OpenCV's have 32 bits, of which `SHIFT` are fractional."""
 
 Points = NDArray[np.float64]
 Part = tuple[Points, int]
@@ -28,7 +28,7 @@ Part = tuple[Points, int]
 def paint_trails(
     result: Detections, canvas: NDArray[np.uint8], scale: float, look: Look, origin: tuple[int, int]
 ) -> None:
-    """Draw the trails of the identities in `result` on `canvas`, whose corner is at `origin` of the whole picture."""
+    """Draw the trails of the tracks in `result` on `canvas`, whose top left corner is `origin` of the whole picture."""
     trails = result.trails
     if trails is None or result.track_ids is None or not len(trails.points):
         return
@@ -41,7 +41,7 @@ def paint_trails(
         if row is None or stop - start < 2:
             continue
         line, newer = places[start:stop], int(np.argmax(young[start:stop]))
-        # Both parts share a point, so that there is no gap between them.
+        # The parts share a point, so that there is no gap between them.
         parts = [
             (part, width)
             for part, width in ((line[: newer + 1], max(1, look.line_width - 1)), (line[newer:], look.line_width))
@@ -51,7 +51,7 @@ def paint_trails(
 
 
 def _paint(canvas: NDArray[np.uint8], line: Points, parts: list[Part], colour: RGB) -> None:
-    """Both parts of a line with a dark edge around it."""
+    """Paint the parts of a line, with a dark edge around it."""
     reach = max(width for _, width in parts) + 4
     height, width = canvas.shape[:2]
     low = np.floor(line.min(axis=0)).astype(int) - reach
@@ -62,22 +62,22 @@ def _paint(canvas: NDArray[np.uint8], line: Points, parts: list[Part], colour: R
     right, bottom = np.minimum(high, (width, height))
     if left >= right or top >= bottom:
         return
-    here = np.s_[top - low[1] : bottom - low[1], left - low[0] : right - low[0]]
+    visible = np.s_[top - low[1] : bottom - low[1], left - low[0] : right - low[0]]
     place = canvas[top:bottom, left:right]
-    for ink, more in ((INK, 2), (colour, 0)):
-        cover = _cover(parts, low, high - low, more)[here]
+    for ink, extra_width in ((INK, 2), (colour, 0)):
+        cover = _cover(parts, low, high - low, extra_width)[visible]
         rows, columns = np.nonzero(cover)
-        share = cover[rows, columns].astype(np.uint16)[:, None]
-        under = place[rows, columns]
-        place[rows, columns] = (under * (255 - share) + np.array(ink, np.uint16) * share + 127) // 255
+        coverage = cover[rows, columns].astype(np.uint16)[:, None]
+        below = place[rows, columns]
+        place[rows, columns] = (below * (255 - coverage) + np.array(ink, np.uint16) * coverage + 127) // 255
 
 
-def _cover(parts: list[Part], corner: NDArray[Any], size: NDArray[Any], more: int) -> NDArray[np.uint8]:
-    """How much of each pixel of a picture of `size` at `corner` the lines cover, 0..255."""
+def _cover(parts: list[Part], corner: NDArray[Any], size: NDArray[Any], extra_width: int) -> NDArray[np.uint8]:
+    """Coverage of pixels by the lines, uint8 0..255 of `size` (width, height) with the top left pixel at `corner`."""
     import cv2
 
-    made = np.zeros((size[1], size[0]), np.uint8)
+    coverage = np.zeros((size[1], size[0]), np.uint8)
     for part, width in parts:
         fixed = np.rint((part - corner).clip(-FARTHEST, FARTHEST) * (1 << SHIFT)).astype(np.int32)
-        cv2.polylines(made, [fixed], False, 255, width + more, cv2.LINE_AA, SHIFT)
-    return made
+        cv2.polylines(coverage, [fixed], False, 255, width + extra_width, cv2.LINE_AA, SHIFT)
+    return coverage

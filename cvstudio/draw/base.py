@@ -1,4 +1,4 @@
-"""The look of a result, the grid that everything is drawn on, and the registry of painters."""
+"""Drawing: look and emphasis of results, the pixel grid, and the registry of painters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cvstudio.foundation.registry import Registry
 
 @dataclass(frozen=True)
 class Look:
-    """How results are drawn; the same on screen and in a file."""
+    """Drawing style of results, the same on screen and in files."""
 
     exposure: Annotated[
         float,
@@ -63,9 +63,9 @@ class Look:
 
 @dataclass(frozen=True)
 class Emphasis:
-    """Ids of results that are chosen, and the one under the mouse.
+    """Ids of the selected parts, and of the part under the mouse (`Result.part_at`).
 
-    Ids are those of one analysis: `layer` is its place in the stack, from the lowest; None means every layer.
+    `layer` is the index, from the lowest, of the layer that they belong to; None means every layer.
     """
 
     selected: frozenset[int] = frozenset()
@@ -74,12 +74,12 @@ class Emphasis:
 
 
 class PaintArea(NamedTuple):
-    """The visible part of a picture, to be painted on.
+    """The visible part of a picture, as a canvas.
 
     Parameters
     ----------
-    pixels : uint8 RGB (bottom - top, right - left, 3)
-    left, top, right, bottom : where it lies on the grid
+    pixels : uint8 RGB (bottom - top, right - left, 3), writeable
+    left, top, right, bottom : its edges on the grid
     """
 
     pixels: NDArray[np.uint8]
@@ -90,27 +90,27 @@ class PaintArea(NamedTuple):
 
 
 def grid(value: float, scale: float) -> int:
-    """The edge between output pixels that is nearest to the image coordinate `value`.
+    """The image coordinate `value`, rounded to the nearest edge between output pixels.
 
-    Output pixels are those of the whole picture at `scale`, whatever part of it is visible: everything is rounded
-    to this one grid, so that the screen shows a crop of what a file holds and nothing moves against anything else.
+    The grid of output pixels is that of the whole picture at `scale`, whatever part is visible. All coordinates are
+    rounded to it, so that the screen shows an exact crop of the exported file.
     """
     return round(value * scale)
 
 
 def grid_origin(view: View) -> tuple[int, int]:
-    """Column and row of the grid at which `view` begins; negative where it begins outside of the picture."""
+    """Column and row of the grid at the top left corner of `view`; negative outside the picture."""
     return grid(view.rect.x, view.scale), grid(view.rect.y, view.scale)
 
 
 def grid_size(size: Size, scale: float) -> Size:
-    """Size of the whole picture on the grid, at least one pixel."""
+    """Size of the whole picture in output pixels, at least 1 x 1."""
     return Size(max(1, grid(size.width, scale)), max(1, grid(size.height, scale)))
 
 
 def visible_part(size: Size, view: View) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom on the grid of what `view` shows of a picture of `size`; empty where right <= left
-    or bottom <= top."""
+    """Left, top, right and bottom, on the grid, of the part of a picture of `size` within `view`; empty where
+    right <= left or bottom <= top."""
     x, y = grid_origin(view)
     whole, shown = grid_size(size, view.scale), view.size
     return max(x, 0), max(y, 0), min(x + shown.width, whole.width), min(y + shown.height, whole.height)
@@ -118,43 +118,43 @@ def visible_part(size: Size, view: View) -> tuple[int, int, int, int]:
 
 @contextlib.contextmanager
 def painted_over(size: Size, canvas: NDArray[np.uint8], view: View, look: Look) -> Iterator[PaintArea | None]:
-    """Paint over a picture of `size` as strongly as `look` says.
+    """Paint over a picture of `size` with the opacity of `look`.
 
     Yields
     ------
-    What to paint on; it covers what is below once the block ends. None where nothing of it would be seen.
+    The area to paint on, which is blended with the canvas at the end of the block; None where nothing is visible.
     """
     left, top, right, bottom = visible_part(size, view)
     if look.opacity <= 0 or right <= left or bottom <= top:
         yield None
         return
     x, y = grid_origin(view)
-    # Beyond the picture nothing is painted, as a file has nothing there.
-    shown = canvas[top - y : bottom - y, left - x : right - x]
-    target = shown if look.opacity >= 1 else shown.copy()
+    # Nothing is painted outside the picture, as an exported file ends there.
+    visible = canvas[top - y : bottom - y, left - x : right - x]
+    target = visible if look.opacity >= 1 else visible.copy()
     yield PaintArea(target, left, top, right, bottom)
     if look.opacity < 1:
         import cv2
 
-        shown[:] = cv2.addWeighted(target, look.opacity, shown, 1 - look.opacity, 0)
+        visible[:] = cv2.addWeighted(target, look.opacity, visible, 1 - look.opacity, 0)
 
 
 Paint = Callable[[Any, NDArray[np.uint8], View, Look, Emphasis], None]
-"""Paints a result on a canvas in place; the parameters are those of `draw`."""
+"""Paints a result on a canvas in place; same parameters as `draw`."""
 
 Whole = Callable[[Any, Look, int], NDArray[np.uint8]]
-"""Makes the picture of a result that lies on none: (result, look, widest in pixels) -> uint8 RGB (h, w, 3)."""
+"""Renders a result with a view of its own: (result, look, largest width in pixels) -> uint8 RGB (h, w, 3)."""
 
 
 @dataclass(frozen=True)
 class Painter:
-    """How results of one type, and of those that derive from it, are drawn.
+    """Drawing of one result type and its subclasses.
 
     Parameters
     ----------
     result_type : the type
-    paint : paints one
-    whole : for a type with a view of its own, makes its picture for a file; None draws it pixel for pixel
+    paint : paints a result on a canvas
+    whole : for a type with a view of its own, renders the picture of an export; None paints it at scale 1
     """
 
     result_type: type[Any]
@@ -167,7 +167,7 @@ class Painter:
 
 
 PAINTERS: Registry[Painter] = Registry("painter", "cvstudio.draw")
-"""Filled by the modules of this package, and of others that name `cvstudio.draw` as an entry point."""
+"""Painters of this package, and of other packages with an entry point in the group `cvstudio.draw`."""
 
 
 def paints(result_type: type[Any], *, whole: Whole | None = None) -> Callable[[Paint], Paint]:
@@ -181,7 +181,7 @@ def paints(result_type: type[Any], *, whole: Whole | None = None) -> Callable[[P
 
 
 def painter_of(result_type: type[Any]) -> Painter | None:
-    """Who draws results of this type: the painter of the type itself, or of the nearest one that it derives from."""
+    """The painter of this type, or of its nearest base class that has one; None where there is none."""
     painters = {painter.result_type: painter for painter in PAINTERS}
     return next((painters[base] for base in result_type.__mro__ if base in painters), None)
 
@@ -192,14 +192,14 @@ def draw(result: Any, canvas: NDArray[np.uint8], view: View, look: Look, emphasi
     Parameters
     ----------
     result : of a type that has a painter
-    canvas : uint8 RGB (h, w, 3) of `view.size`, the renderer's own buffer
-    view : what `canvas` shows
-    look, emphasis : how it is drawn
+    canvas : uint8 RGB (h, w, 3) of `view.size`, changed in place
+    view : the part of the picture that `canvas` shows
+    look, emphasis : drawing style, and selected parts
 
     Raises
     ------
     TypeError
-        No painter is known for the type of `result`.
+        The type of `result` has no painter.
     """
     painter = painter_of(type(result))
     if painter is None:

@@ -1,4 +1,4 @@
-"""What a whole picture shows, as a small card in its corner."""
+"""A classification as a small card in the corner of the picture."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MARGIN = 12
 PADDING = 8
 GAP = 8
 BAR = 3
-"""Pixels: around the card, inside it, between name and number, height of the bar under a row."""
+"""In pixels: margin around the card, padding inside it, gap between name and number, height of the bar of a row."""
 
 SHARE = 0.5
-"""The card takes at most this part of the picture's width and height."""
+"""Largest size of the card, as a fraction of the picture's width and height."""
 
 COVER = 0.78
 QUIET: RGB = (154, 161, 171)
@@ -28,7 +28,9 @@ SMALLEST_TEXT = 9
 
 
 @paints(Classification)
-def paint_labels(result: Classification, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+def paint_classification(
+    result: Classification, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis
+) -> None:
     import cv2
 
     left, top, right, bottom = visible_part(result.size, view)
@@ -41,7 +43,7 @@ def paint_labels(result: Classification, canvas: NDArray[np.uint8], view: View, 
     pixels, cover = card
     x, y = grid_origin(view)
     margin = min(MARGIN, whole.width // 16, whole.height // 16)
-    # The card is fixed to the picture, as boxes are: the screen shows a crop of what a file holds.
+    # The card is fixed to the picture, as boxes are, so that the screen shows a crop of the exported file.
     x1, y1 = max(margin, left), max(margin, top)
     x2, y2 = min(margin + pixels.shape[1], right), min(margin + pixels.shape[0], bottom)
     if x1 >= x2 or y1 >= y2:
@@ -49,12 +51,12 @@ def paint_labels(result: Classification, canvas: NDArray[np.uint8], view: View, 
     place = canvas[y1 - y : y2 - y, x1 - x : x2 - x]
     part = (slice(y1 - margin, y2 - margin), slice(x1 - margin, x2 - margin))
     weight = cover[part][..., None] * np.float32(look.opacity)
-    mixed = place * (1 - weight) + pixels[part] * weight
-    place[:] = cv2.convertScaleAbs(mixed)
+    blended = place * (1 - weight) + pixels[part] * weight
+    place[:] = cv2.convertScaleAbs(blended)
 
 
 def rows_of(result: Classification) -> list[tuple[str, float, bool]]:
-    """Name, probability 0..1 and whether it is believed, as rows of the card; an unknown thing begins with that."""
+    """Rows of the card: name, probability 0..1, whether it is emphasised; "unknown" comes first where it applies."""
     rows = [(result.label(row), float(result.probabilities[row]), not result.unknown) for row in range(len(result))]
     return [(UNKNOWN, float("nan"), True), *rows] if result.unknown else rows
 
@@ -62,21 +64,24 @@ def rows_of(result: Classification) -> list[tuple[str, float, bool]]:
 def _card(
     result: Classification, look: Look, width_limit: int, height_limit: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | None:
-    """RGB pixels (h, w, 3) and coverage 0..1 (h, w); fewer rows or smaller text where there is little room."""
+    """RGB pixels (h, w, 3) and coverage 0..1 (h, w), with smaller text and fewer rows on a small picture; None where
+    not even one row fits."""
     rows = rows_of(result)
     for size in range(text_size(look), SMALLEST_TEXT - 1, -1):
         names = [text_mask(name, size) if look.show_labels else np.zeros((1, 1), np.uint8) for name, _, _ in rows]
         numbers = [
-            np.zeros((1, 1), np.uint8) if np.isnan(share) or not look.show_scores else text_mask(f"{share:.0%}", size)
-            for _, share, _ in rows
+            np.zeros((1, 1), np.uint8)
+            if np.isnan(probability) or not look.show_scores
+            else text_mask(f"{probability:.0%}", size)
+            for _, probability, _ in rows
         ]
-        beside = GAP + max(n.shape[1] for n in numbers) + 2 * PADDING
+        other_width = GAP + max(n.shape[1] for n in numbers) + 2 * PADDING
         if size == SMALLEST_TEXT and look.show_labels:
-            room = width_limit - beside
+            room = width_limit - other_width
             names = [
                 n if n.shape[1] <= room else _shortened(row[0], size, room) for n, row in zip(names, rows, strict=True)
             ]
-        width = max(n.shape[1] for n in names) + beside
+        width = max(n.shape[1] for n in names) + other_width
         height = max(max(n.shape[0] for n in names), max(n.shape[0] for n in numbers)) + BAR + 4
         count = min(len(rows), (height_limit - 2 * PADDING) // height)
         if width <= width_limit and count >= 1:
@@ -85,7 +90,7 @@ def _card(
 
 
 def _shortened(name: str, size: int, room: int) -> NDArray[np.uint8]:
-    """As much of `name` as there is `room` for in pixels, and dots; one letter at least."""
+    """Mask of `name` shortened to `room` pixels, with an ellipsis; at least one letter."""
     masks = (text_mask(f"{name[:count].rstrip()}…", size) for count in range(len(name) - 1, 0, -1))
     last = text_mask("…", size)
     for last in masks:
@@ -105,18 +110,18 @@ def _paint(
     pixels = np.empty((2 * PADDING + len(rows) * height, width, 3), np.float32)
     pixels[:] = INK
     cover = np.full(pixels.shape[:2], COVER, np.float32)
-    for number, (name, share, believed) in enumerate(rows):
+    for number, (name, probability, emphasised) in enumerate(rows):
         top = PADDING + number * height
-        ink = PAPER if believed and (number == 0 or not result.unknown) else QUIET
+        ink = PAPER if emphasised and (number == 0 or not result.unknown) else QUIET
         for mask, left in ((names[number], PADDING), (numbers[number], width - PADDING - numbers[number].shape[1])):
-            spot = (slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1]))
-            share_of_ink = mask[..., None].astype(np.float32) / 255
-            pixels[spot] = pixels[spot] * (1 - share_of_ink) + np.array(ink, np.float32) * share_of_ink
-            cover[spot] = np.maximum(cover[spot], share_of_ink[..., 0])
-        if not np.isnan(share):
+            area = (slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1]))
+            coverage = mask[..., None].astype(np.float32) / 255
+            pixels[area] = pixels[area] * (1 - coverage) + np.array(ink, np.float32) * coverage
+            cover[area] = np.maximum(cover[area], coverage[..., 0])
+        if not np.isnan(probability):
             bar = (slice(top + height - BAR - 2, top + height - 2), slice(PADDING, width - PADDING))
-            filled = round((width - 2 * PADDING) * share)
+            filled = round((width - 2 * PADDING) * probability)
             pixels[bar] = (52, 57, 66)
-            pixels[bar][:, :filled] = class_colour(name) if believed else QUIET
+            pixels[bar][:, :filled] = class_colour(name) if emphasised else QUIET
             cover[bar] = 1
     return pixels.astype(np.uint8), cover

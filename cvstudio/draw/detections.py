@@ -1,4 +1,4 @@
-"""Boxes on the canvas over the trails of what is in them, their labels on top."""
+"""Detections: masks, trails, boxes and labels, in this order."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from cvstudio.draw.text import chip
 from cvstudio.results.detections import Detections
 
 REACH = 4
-"""Pixels that a line may reach outside of its box."""
+"""Largest distance in pixels of a line outside its box."""
 
 
 @paints(Detections)
 def paint_detections(result: Detections, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     if not len(result):
         return
-    with painted_over(result.size, canvas, view, look) as ground:
-        if ground is None:
+    with painted_over(result.size, canvas, view, look) as area:
+        if area is None:
             return
-        target, left, top, right, bottom = ground
+        target, left, top, right, bottom = area
         corners = box_corners(result, view.scale)
         paint_masks(result, target, view.scale, look, emphasis, (left, top, right, bottom))
         paint_trails(result, target, view.scale, look, (left, top))
@@ -37,7 +37,7 @@ def paint_detections(result: Detections, canvas: NDArray[np.uint8], view: View, 
 
 
 def box_corners(result: Detections, scale: float) -> NDArray[np.int64]:
-    """Left, top, right and bottom edges on the grid of the whole picture at `scale`, int64 (n, 4)."""
+    """Left, top, right and bottom of the boxes on the grid of the whole picture at `scale`, int64 (n, 4)."""
     return np.rint(result.boxes.astype(np.float64) * scale).astype(np.int64)
 
 
@@ -47,9 +47,9 @@ def _paint_boxes(
     height, width = canvas.shape[:2]
     visible = (edges[:, 2] > -REACH) & (edges[:, 3] > -REACH) & (edges[:, 0] < width + REACH)
     visible &= edges[:, 1] < height + REACH
-    # What lies far outside need not be drawn there, and OpenCV counts in 32 bits.
+    # Edges far outside need not be drawn at their position, and OpenCV's coordinates have 32 bits.
     edges = np.clip(edges, -2 * REACH - look.line_width, np.array([width, height] * 2) + 2 * REACH + look.line_width)
-    # The best is drawn last, on top; above it what is chosen, and above that what the mouse is on.
+    # The best is drawn last, on top; above it the hovered box, and above that the selected ones.
     rows = np.flatnonzero(visible)[::-1].tolist()
     rows.sort(key=lambda row: _rank(int(result.ids[row]), emphasis))
     for row in rows:
@@ -59,11 +59,13 @@ def _paint_boxes(
 
 
 def _rank(number: int, emphasis: Emphasis) -> int:
+    """0 for a box without emphasis, 1 for the hovered one, 2 for a selected one, 3 for both."""
     return 2 * (number in emphasis.selected) + (number == emphasis.hovered)
 
 
 def outline(canvas: NDArray[np.uint8], edges: list[int], width: int, colour: RGB, *, chosen: bool) -> None:
-    """A line of `width` px inside the box's edges and a dark hairline around it; a white one inside where chosen."""
+    """A line of `width` px inside the edges (left, top, right, bottom) of a box and a dark hairline around it; where
+    `chosen`, also a white one inside."""
     import cv2
 
     left, top, right, bottom = edges
@@ -83,7 +85,7 @@ def paint_chips(
     look: Look,
     colour_of: Callable[[int], RGB],
 ) -> None:
-    """Write `labels`, which have their places on the whole picture, on the part that begins at `origin`, each on the
+    """Paint `labels`, positioned in the whole picture, on the part of it with the top left corner `origin`, each on the
     colour of its row."""
     size = text_size(look)
     # The best is drawn last, on top.
@@ -93,7 +95,7 @@ def paint_chips(
         if left >= canvas.shape[1] or top >= canvas.shape[0] or right <= 0 or bottom <= 0:
             continue
         colour = colour_of(label.row)
-        shown = chip(label.text, size, text_on(colour), colour)
-        canvas[max(top, 0) : bottom, max(left, 0) : right] = shown[
+        pixels = chip(label.text, size, text_on(colour), colour)
+        canvas[max(top, 0) : bottom, max(left, 0) : right] = pixels[
             max(-top, 0) : bottom - top, max(-left, 0) : right - left
         ]

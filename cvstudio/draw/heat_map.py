@@ -1,4 +1,4 @@
-"""A heat map over its picture."""
+"""A heat map over the picture."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def paint_heat_map(result: HeatMap, canvas: NDArray[np.uint8], view: View, look:
     left, top, right, bottom = visible_part(result.size, view)
     x, y = grid_origin(view)
     rect, scale = result.rect, view.scale
-    # Of the picture only what the network saw.
+    # Only the part of the picture that the network received.
     x1, y1 = max(left, grid(rect.x, scale)), max(top, grid(rect.y, scale))
     x2, y2 = min(right, grid(rect.right, scale)), min(bottom, grid(rect.bottom, scale))
     cover = look.opacity * look.heat_opacity
@@ -36,7 +36,7 @@ def paint_heat_map(result: HeatMap, canvas: NDArray[np.uint8], view: View, look:
     place = canvas[y1 - y : y2 - y, x1 - x : x2 - x]
     place[:] = part if cover >= 1 else cv2.addWeighted(part, cover, place, 1 - cover, 0)
     if result.objects is not None:
-        _paint_things(result, result.objects, canvas, view, look)
+        _paint_objects(result, result.objects, canvas, view, look)
     elif look.show_labels and result.label:
         _paint_label(result, canvas[top - y : bottom - y, left - x : right - x], (left, top), view, look)
     if result.place is not None:
@@ -46,54 +46,58 @@ def paint_heat_map(result: HeatMap, canvas: NDArray[np.uint8], view: View, look:
 def heat_colours(
     result: HeatMap, left: int, top: int, right: int, bottom: int, scale: float, colour_map: str
 ) -> NDArray[np.uint8]:
-    """Columns `left`..`right` and rows `top`..`bottom` of the whole picture at `scale`: uint8 RGB (h, w, 3).
+    """The coloured map in columns `left`..`right` and rows `top`..`bottom` of the whole picture at `scale`: uint8 RGB
+    (bottom - top, right - left, 3).
 
-    Values are interpolated linearly between the centres of their places, as a resized map is.
+    Values are interpolated linearly between the centres of their cells.
     """
     import cv2
 
     height, width = result.values.shape
-    down = _between(top, bottom, scale, result.rect.y, result.rect.height, height)
-    across = _between(left, right, scale, result.rect.x, result.rect.width, width)
-    span = result.high - result.low
-    share = (result.values - result.low) / span if span > 0 else np.zeros_like(result.values)
-    # OpenCV's own enlarging has 32 steps between two values, which would show as bands.
-    levels = np.clip(down @ share.astype(np.float32) @ across.T, 0, 1)
+    row_weights = _interpolation(top, bottom, scale, result.rect.y, result.rect.height, height)
+    column_weights = _interpolation(left, right, scale, result.rect.x, result.rect.width, width)
+    value_range = result.high - result.low
+    fractions = (result.values - result.low) / value_range if value_range > 0 else np.zeros_like(result.values)
+    # OpenCV's interpolation has 32 steps between two values, which would be visible as bands.
+    levels = np.clip(row_weights @ fractions.astype(np.float32) @ column_weights.T, 0, 1)
     return np.asarray(
         cv2.applyColorMap((levels * 255 + 0.5).astype(np.uint8), colour_lut(colour_map)[:, None].copy()), np.uint8
     )
 
 
-def _between(start: int, stop: int, scale: float, origin: float, extent: float, count: int) -> NDArray[np.float32]:
-    """What each of `count` values, spread evenly over `extent` pixels from `origin`, adds to each output pixel.
+def _interpolation(
+    start: int, stop: int, scale: float, origin: float, extent: float, count: int
+) -> NDArray[np.float32]:
+    """Weights of a linear interpolation, at output pixels `start`..`stop`, of `count` values that are a regular grid
+    over `extent` image pixels from `origin`.
 
     Returns
     -------
     float32 (stop - start, count); rows sum to 1
     """
     centres = (np.arange(start, stop) + 0.5) / scale
-    places = np.clip((centres - origin) / extent * count - 0.5, 0, count - 1)
-    first = np.minimum(places.astype(np.int64), max(count - 2, 0))
+    positions = np.clip((centres - origin) / extent * count - 0.5, 0, count - 1)
+    first = np.minimum(positions.astype(np.int64), max(count - 2, 0))
     weights = np.zeros((stop - start, count), np.float32)
     rows = np.arange(stop - start)
-    share = (places - first).astype(np.float32)
-    weights[rows, first] = 1 - share
-    weights[rows, np.minimum(first + 1, count - 1)] += share
+    fraction = (positions - first).astype(np.float32)
+    weights[rows, first] = 1 - fraction
+    weights[rows, np.minimum(first + 1, count - 1)] += fraction
     return weights
 
 
-def _paint_things(result: HeatMap, things: Detections, canvas: NDArray[np.uint8], view: View, look: Look) -> None:
-    """The box that the map is of with its label, the others as thin lines that leave the map to be seen."""
-    mine = things.ids == result.chosen
-    quiet = dataclasses.replace(look, show_labels=False, show_scores=False, show_masks=False, line_width=1)
-    draw(things.take(~mine), canvas, view, quiet, Emphasis())
-    draw(things.take(mine), canvas, view, look, Emphasis(selected=frozenset(things.ids[mine].tolist())))
+def _paint_objects(result: HeatMap, objects: Detections, canvas: NDArray[np.uint8], view: View, look: Look) -> None:
+    """The box that is explained with its label, and the others as thin lines so that the map stays visible."""
+    is_chosen = objects.ids == result.chosen
+    thin = dataclasses.replace(look, show_labels=False, show_scores=False, show_masks=False, line_width=1)
+    draw(objects.take(~is_chosen), canvas, view, thin, Emphasis())
+    draw(objects.take(is_chosen), canvas, view, look, Emphasis(selected=frozenset(objects.ids[is_chosen].tolist())))
 
 
 def _paint_place(
     place: tuple[float, float], canvas: NDArray[np.uint8], origin: tuple[int, int], view: View, look: Look
 ) -> None:
-    """A ring around the place that the map is of."""
+    """A ring around the position that is explained."""
     import cv2
 
     centre = grid(place[0], view.scale) - origin[0], grid(place[1], view.scale) - origin[1]
@@ -102,14 +106,14 @@ def _paint_place(
 
 
 def _paint_label(result: HeatMap, canvas: NDArray[np.uint8], origin: tuple[int, int], view: View, look: Look) -> None:
-    """Class and probability in the corner of what the network saw."""
+    """Class and probability in the corner of the part that the network received."""
     has_score = look.show_scores and not np.isnan(result.probability)
     text = f"{result.label} {result.probability:.2f}" if has_score else result.label
-    shown = chip(text, text_size(look), PAPER, INK)
+    pixels = chip(text, text_size(look), PAPER, INK)
     left = grid(result.rect.x, view.scale) + MARGIN - origin[0]
     top = grid(result.rect.y, view.scale) + MARGIN - origin[1]
-    right, bottom = min(left + shown.shape[1], canvas.shape[1]), min(top + shown.shape[0], canvas.shape[0])
+    right, bottom = min(left + pixels.shape[1], canvas.shape[1]), min(top + pixels.shape[0], canvas.shape[0])
     if left < right and top < bottom and right > 0 and bottom > 0:
-        canvas[max(top, 0) : bottom, max(left, 0) : right] = shown[
+        canvas[max(top, 0) : bottom, max(left, 0) : right] = pixels[
             max(-top, 0) : bottom - top, max(-left, 0) : right - left
         ]

@@ -1,4 +1,4 @@
-"""A HOG descriptor as strokes: each cell shows its edges' directions, the stronger the brighter."""
+"""A HOG descriptor as strokes: each cell shows the directions of its edges, brighter where they are stronger."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from cvstudio.draw.palette import RGB
 from cvstudio.results.hog_cells import HogCells
 
 DIMMED = 0.25
-"""How much of the picture's brightness is left under the strokes."""
+"""Brightness factor of the picture under the strokes."""
 
 STROKE: RGB = (255, 255, 255)
 LOOKED_FOR: RGB = (255, 196, 84)
 AVOIDED: RGB = (120, 190, 255)
 CHOSEN: RGB = (76, 141, 255)
 SMALLEST = 5
-"""Pixels on screen; of smaller cells several are drawn as one."""
+"""Smallest side of a drawn cell in output pixels; smaller cells are averaged."""
 
 MANY = 2500
-"""Cells; fewer are drawn stroke by stroke, and exactly."""
+"""Number of cells above which strokes are repeated instead of drawn one by one, exactly."""
 
 REACH = 0.47
-"""Of a cell, from its middle to the end of a stroke."""
+"""Length of a stroke from the centre of its cell, as a fraction of the cell."""
 
 FAINTEST = 8
-"""Of 255; weaker strokes are left out."""
+"""Lowest level, of 255, of a stroke that is drawn."""
 
 SUBPIXEL = 4
-"""Bits behind the point that OpenCV is told coordinates with."""
+"""Fractional bits of drawn coordinates."""
 
 
 @paints(HogCells)
@@ -41,32 +41,32 @@ def paint_hog_cells(result: HogCells, canvas: NDArray[np.uint8], view: View, loo
     if look.opacity <= 0 or right <= left or bottom <= top:
         return
     x, y = grid_origin(view)
-    shown = canvas[top - y : bottom - y, left - x : right - x]
-    # Dimmed by the opacity; strokes are then added, as light is.
-    shown[:] = cv2.convertScaleAbs(shown, alpha=1 - look.opacity * (1 - DIMMED))
+    visible = canvas[top - y : bottom - y, left - x : right - x]
+    # The picture is dimmed by the opacity; strokes are then added as light.
+    visible[:] = cv2.convertScaleAbs(visible, alpha=1 - look.opacity * (1 - DIMMED))
     if result.template is not None:
         rect = template_rect(result)
         colour = LOOKED_FOR if result.template.max() > 0 else AVOIDED
-        _strokes(shown, np.abs(result.template), 180.0, rect, view.scale, (left, top), colour, look)
+        _strokes(visible, np.abs(result.template), 180.0, rect, view.scale, (left, top), colour, look)
         return
     strokes, cell = _merged(result.cells, result.cell, view.scale)
     rows, columns = strokes.shape[:2]
     span = 360.0 if result.signed else 180.0
-    _strokes(shown, strokes, span, Rect(0, 0, columns * cell, rows * cell), view.scale, (left, top), STROKE, look)
-    pointed = set() if emphasis.hovered is None else {emphasis.hovered}
-    for number in sorted(emphasis.selected | pointed):
-        _outline(shown, result, number, view.scale, (left, top))
+    _strokes(visible, strokes, span, Rect(0, 0, columns * cell, rows * cell), view.scale, (left, top), STROKE, look)
+    hovered = set() if emphasis.hovered is None else {emphasis.hovered}
+    for number in sorted(emphasis.selected | hovered):
+        _outline(visible, result, number, view.scale, (left, top))
 
 
 def template_rect(result: HogCells) -> Rect:
-    """Where a detector's window is drawn: in the middle of the picture, as large as fits, twice as high as wide."""
+    """Rectangle of a detector's window: centred in the picture, as large as fits, twice as high as wide."""
     width, height = result.size
     tall = min(float(height), 2.0 * width)
     return Rect((width - tall / 2) / 2, (height - tall) / 2, tall / 2, tall)
 
 
 def _merged(cells: NDArray[np.float32], cell: int, scale: float) -> tuple[NDArray[np.float32], int]:
-    """Cells large enough to be seen at `scale`: means over squares of them, and their side in image pixels."""
+    """Cells averaged over squares until they are large enough at `scale`, and their side in image pixels."""
     count = 1
     while cell * count * scale < SMALLEST and min(cells.shape[:2]) >= 2 * count:
         count *= 2
@@ -88,33 +88,36 @@ def _strokes(
     colour: RGB,
     look: Look,
 ) -> None:
-    """Draw histograms (rows, columns, bins) over `span` degrees, which lie evenly over `rect`.
+    """Draw histograms (rows, columns, bins) over `span` degrees; the cells are a regular grid over `rect`.
 
-    A stroke runs along the edge, across the gradient; where the direction of the gradient is told, it is half a
-    stroke, towards the brighter side turned by a right angle.
+    A stroke runs along the edge, perpendicular to the gradient. Signed orientations (`span` 360) are drawn as half a
+    stroke, at the direction of the gradient turned by 90 degrees.
     """
     import cv2
 
     rows, columns, bins = cells.shape
-    wide, high = rect.width / columns * scale, rect.height / rows * scale
+    cell_width, cell_height = rect.width / columns * scale, rect.height / rows * scale
     left, top = rect.x * scale - origin[0], rect.y * scale - origin[1]
-    first = max(0, int(-left // wide)), max(0, int(-top // high))
-    last = min(columns, int((canvas.shape[1] - left) // wide) + 1), min(rows, int((canvas.shape[0] - top) // high) + 1)
-    part = cells[first[1] : last[1], first[0] : last[0]]
+    first = max(0, int(-left // cell_width)), max(0, int(-top // cell_height))
+    last = (
+        min(columns, int((canvas.shape[1] - left) // cell_width) + 1),
+        min(rows, int((canvas.shape[0] - top) // cell_height) + 1),
+    )
+    visible = cells[first[1] : last[1], first[0] : last[0]]
     peak = float(cells.max())
-    if not part.size or peak <= 0:
+    if not visible.size or peak <= 0:
         return
-    corner = left + first[0] * wide, top + first[1] * high
-    levels = np.rint(part / peak * 255).astype(np.uint8)
+    corner = left + first[0] * cell_width, top + first[1] * cell_height
+    levels = np.rint(visible / peak * 255).astype(np.uint8)
     angles = np.deg2rad((np.arange(bins) + 0.5) * span / bins + 90)
-    width = max(1, round(min(wide, high) / 24 * look.line_width / 2))
-    paint = _many if levels.shape[0] * levels.shape[1] > MANY else _few
-    light = paint(levels, angles, span <= 180, corner, (wide, high), width, canvas.shape[:2])
+    width = max(1, round(min(cell_width, cell_height) / 24 * look.line_width / 2))
+    paint = _repeat_strokes if levels.shape[0] * levels.shape[1] > MANY else _draw_strokes
+    light = paint(levels, angles, span <= 180, corner, (cell_width, cell_height), width, canvas.shape[:2])
     glow = light[..., None].astype(np.float32) * (np.array(colour, np.float32) / 255 * look.opacity)
     canvas[:] = cv2.add(canvas, np.rint(glow).astype(np.uint8))
 
 
-def _few(
+def _draw_strokes(
     levels: NDArray[np.uint8],
     angles: NDArray[np.float64],
     whole: bool,
@@ -127,9 +130,9 @@ def _few(
 
     Parameters
     ----------
-    angles : radians, of each bin's stroke
-    whole : whether a stroke reaches to both sides
-    corner, cell : pixels; where the first cell begins, and how large cells are
+    angles : float64 (bins,), radians, direction of each bin's stroke
+    whole : whether a stroke extends to both sides of the centre
+    corner, cell : in output pixels, top left corner of the first cell and size of a cell
     """
     import cv2
 
@@ -137,11 +140,11 @@ def _few(
     light = np.zeros(shape, np.uint8)
     for number, angle in enumerate(angles):
         dx, dy = reach * np.cos(angle), reach * np.sin(angle)
-        back = float(whole)
+        backwards = float(whole)
         ys, xs = np.nonzero(levels[..., number] >= FAINTEST)
-        # Pixel centres are whole numbers for OpenCV and halves for us.
+        # OpenCV's coordinates are integers at pixel centres, ours are halves.
         x, y = corner[0] + (xs + 0.5) * cell[0] - 0.5, corner[1] + (ys + 0.5) * cell[1] - 0.5
-        ends = np.stack((x - back * dx, y - back * dy, x + dx, y + dy), axis=1)
+        ends = np.stack((x - backwards * dx, y - backwards * dy, x + dx, y + dy), axis=1)
         points = np.rint(ends * (1 << SUBPIXEL)).astype(np.int64).tolist()
         layer = np.zeros_like(light)
         for (x1, y1, x2, y2), strength in zip(points, levels[ys, xs, number].tolist(), strict=True):
@@ -150,7 +153,7 @@ def _few(
     return light
 
 
-def _many(
+def _repeat_strokes(
     levels: NDArray[np.uint8],
     angles: NDArray[np.float64],
     whole: bool,
@@ -159,7 +162,7 @@ def _many(
     width: int,
     shape: tuple[int, ...],
 ) -> NDArray[np.uint8]:
-    """As `_few`, by repeating each bin's stroke: tens of thousands of cells take milliseconds."""
+    """Same as `_draw_strokes`, by repeating the stroke of each bin: tens of thousands of cells take milliseconds."""
     import cv2
 
     side = int(np.ceil(max(cell)))
@@ -167,17 +170,17 @@ def _many(
     light = np.zeros((rows * side, columns * side), np.uint8)
     one = np.full((1, 1, 1), 255, np.uint8)
     for number, angle in enumerate(angles):
-        stroke = _few(one, np.array([angle]), whole, (0.0, 0.0), (side, side), width, (side, side))
+        stroke = _draw_strokes(one, np.array([angle]), whole, (0.0, 0.0), (side, side), width, (side, side))
         strengths = cv2.resize(levels[..., number], light.shape[::-1], interpolation=cv2.INTER_NEAREST)
         cv2.max(light, cv2.multiply(strengths, np.tile(stroke, (rows, columns)), scale=1 / 255), dst=light)
-    # From whole pixels a cell to the exact size.
+    # From cells of whole pixels to the exact size.
     across, down = cell[0] / side, cell[1] / side
     matrix = np.array([[across, 0, corner[0] + across / 2 - 0.5], [0, down, corner[1] + down / 2 - 0.5]])
     return np.asarray(cv2.warpAffine(light, matrix, shape[::-1], flags=cv2.INTER_LINEAR), np.uint8)
 
 
 def _outline(canvas: NDArray[np.uint8], result: HogCells, number: int, scale: float, origin: tuple[int, int]) -> None:
-    """A frame around a cell."""
+    """A frame around cell `number`."""
     import cv2
 
     rows, columns = result.cells.shape[:2]

@@ -1,4 +1,4 @@
-"""Key points as discs, joined by the lines of their skeleton."""
+"""Keypoints as discs, connected by the lines of their skeleton."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from cvstudio.results.keypoints import Keypoints
 LEFT: RGB = (86, 180, 233)
 RIGHT: RGB = (230, 159, 0)
 MIDDLE: RGB = (200, 255, 200)
-"""Sides of a body are told apart, as they are what networks exchange."""
+"""Colours of the sides of a body: exchanged sides are a common error of networks."""
 
 SHIFT = 4
-"""Fractional bits of the coordinates that OpenCV draws at."""
+"""Fractional bits of drawn coordinates."""
 
 MOST_PIXELS = 8 << 20
-"""Of the ground that a thing is painted on whole; a larger one is cut off, and its lines may differ by a shade."""
+"""Largest area in pixels of an object that is painted as a whole; lines of a larger one are clipped and may differ."""
 
 NAMES_UP_TO = 3
-"""Things whose points are named; more names would hide the picture."""
+"""Largest number of objects whose keypoints are named; more names would hide the picture."""
 
 
 @paints(Keypoints)
-def paint_landmarks(result: Keypoints, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
+def paint_keypoints(result: Keypoints, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     if not len(result):
         return
-    with painted_over(result.size, canvas, view, look) as ground:
-        if ground is None:
+    with painted_over(result.size, canvas, view, look) as area:
+        if area is None:
             return
-        target = np.ascontiguousarray(ground.pixels)
-        places = result.points.astype(np.float64) * view.scale - np.array([ground.left, ground.top])
-        believed = result.believed()
+        target = np.ascontiguousarray(area.pixels)
+        places = result.points.astype(np.float64) * view.scale - np.array([area.left, area.top])
+        confident = result.above_threshold()
         for row in range(len(result)):
             number = int(result.ids[row])
             chosen = number in emphasis.selected or number == emphasis.hovered
-            _paint_whole(target, result, places[row], believed[row], look.line_width + chosen)
+            _paint_whole(target, result, places[row], confident[row], look.line_width + chosen)
             if look.show_labels and chosen and len(result) <= NAMES_UP_TO:
-                _name(target, result, places[row], believed[row], 9 + 2 * look.line_width)
-        ground.pixels[:] = target
+                _paint_names(target, result, places[row], confident[row], 9 + 2 * look.line_width)
+        area.pixels[:] = target
 
 
 def side_colour(name: str) -> RGB:
-    """The colour of a point by the side that its name tells, of one that tells none by the name."""
+    """The colour of a keypoint: by the side in its name, otherwise by the name."""
     words = name.casefold().replace("_", " ").split()
     if "left" in words:
         return LEFT
@@ -56,61 +56,61 @@ def side_colour(name: str) -> RGB:
 
 
 def _fixed(place: NDArray[np.float64]) -> tuple[int, int]:
-    """A place from the outer corner as OpenCV's fixed point from the first pixel's centre; far ones are cut off."""
+    """Output coordinates (outer corner at 0) as OpenCV's fixed-point ones (pixel centre at 0), clipped to +-8192."""
     x, y = np.rint((np.clip(place, -8192, 8192) - 0.5) * (1 << SHIFT)).astype(int).tolist()
     return x, y
 
 
 def _paint_whole(
-    target: NDArray[np.uint8], result: Keypoints, places: NDArray[np.float64], believed: NDArray[np.bool_], width: int
+    target: NDArray[np.uint8], result: Keypoints, places: NDArray[np.float64], confident: NDArray[np.bool_], width: int
 ) -> None:
-    """Paint one thing so that each pixel is the same whatever else is visible: OpenCV's smooth lines change a little
-    where they are cut off, so it gets ground on which it lies whole."""
-    if not believed.any():
+    """Paint one object so that its pixels do not depend on the view: OpenCV's antialiased lines change slightly where
+    they are clipped, so the object is painted on a canvas that contains all of it."""
+    if not confident.any():
         return
-    around = 2 * width + 8
-    low = np.floor(places[believed].min(axis=0)).astype(int) - around
-    high = np.ceil(places[believed].max(axis=0)).astype(int) + around
+    margin = 2 * width + 8
+    low = np.floor(places[confident].min(axis=0)).astype(int) - margin
+    high = np.ceil(places[confident].max(axis=0)).astype(int) + margin
     x1, y1 = np.maximum(low, 0)
     x2, y2 = np.minimum(high, [target.shape[1], target.shape[0]])
     if x1 >= x2 or y1 >= y2:
         return
-    wide, high_px = (high - low).tolist()
-    if wide * high_px > MOST_PIXELS:
-        _paint(target, result, places, believed, width)
+    width_px, height_px = (high - low).tolist()
+    if width_px * height_px > MOST_PIXELS:
+        _paint(target, result, places, confident, width)
         return
-    ground = np.zeros((high_px, wide, 3), np.uint8)
+    canvas = np.zeros((height_px, width_px, 3), np.uint8)
     inside = np.s_[y1 - low[1] : y2 - low[1], x1 - low[0] : x2 - low[0]]
-    ground[inside] = target[y1:y2, x1:x2]
-    _paint(ground, result, places - low, believed, width)
-    target[y1:y2, x1:x2] = ground[inside]
+    canvas[inside] = target[y1:y2, x1:x2]
+    _paint(canvas, result, places - low, confident, width)
+    target[y1:y2, x1:x2] = canvas[inside]
 
 
 def _paint(
-    target: NDArray[np.uint8], result: Keypoints, places: NDArray[np.float64], believed: NDArray[np.bool_], width: int
+    target: NDArray[np.uint8], result: Keypoints, places: NDArray[np.float64], confident: NDArray[np.bool_], width: int
 ) -> None:
     import cv2
 
-    bones = [(a, b) for a, b in result.skeleton if believed[a] and believed[b]]
-    for ink, wider in ((INK, 2), (None, 0)):
+    bones = [(a, b) for a, b in result.skeleton if confident[a] and confident[b]]
+    for ink, extra_width in ((INK, 2), (None, 0)):
         for a, b in bones:
             colours = side_colour(result.labels[a]), side_colour(result.labels[b])
             colour = ink or (colours[0] if colours[0] == colours[1] else MIDDLE)
-            cv2.line(target, _fixed(places[a]), _fixed(places[b]), colour, width + wider, cv2.LINE_AA, SHIFT)
+            cv2.line(target, _fixed(places[a]), _fixed(places[b]), colour, width + extra_width, cv2.LINE_AA, SHIFT)
     radius = (width + 1.5) * (1 << SHIFT)
-    for index in np.flatnonzero(believed):
+    for index in np.flatnonzero(confident):
         centre = _fixed(places[index])
-        for colour, more in ((INK, 1.2), (PAPER, 0.0), (side_colour(result.labels[index]), -1.2)):
-            cv2.circle(target, centre, round(radius + more * (1 << SHIFT)), colour, -1, cv2.LINE_AA, SHIFT)
+        for colour, extra_radius in ((INK, 1.2), (PAPER, 0.0), (side_colour(result.labels[index]), -1.2)):
+            cv2.circle(target, centre, round(radius + extra_radius * (1 << SHIFT)), colour, -1, cv2.LINE_AA, SHIFT)
 
 
-def _name(
-    target: NDArray[np.uint8], result: Keypoints, places: NDArray[np.float64], believed: NDArray[np.bool_], size: int
+def _paint_names(
+    target: NDArray[np.uint8], result: Keypoints, places: NDArray[np.float64], confident: NDArray[np.bool_], size: int
 ) -> None:
-    for index in np.flatnonzero(believed):
-        words = chip(result.labels[index], size, PAPER, INK)
-        left, top = (round(float(value)) for value in places[index] + np.array([8, -words.shape[0] / 2]))
+    for index in np.flatnonzero(confident):
+        pixels = chip(result.labels[index], size, PAPER, INK)
+        left, top = (round(float(value)) for value in places[index] + np.array([8, -pixels.shape[0] / 2]))
         x1, y1 = max(left, 0), max(top, 0)
-        x2, y2 = min(left + words.shape[1], target.shape[1]), min(top + words.shape[0], target.shape[0])
+        x2, y2 = min(left + pixels.shape[1], target.shape[1]), min(top + pixels.shape[0], target.shape[0])
         if x1 < x2 and y1 < y2:
-            target[y1:y2, x1:x2] = words[y1 - top : y2 - top, x1 - left : x2 - left]
+            target[y1:y2, x1:x2] = pixels[y1 - top : y2 - top, x1 - left : x2 - left]

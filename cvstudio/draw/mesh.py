@@ -1,4 +1,4 @@
-"""A turning view of a mesh or a point cloud, shaded without a graphics card."""
+"""Software rendering of meshes and point clouds for an orbiting view, without a graphics card."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ from cvstudio.data.samples import PointCloud, TriangleMesh
 FIELD_OF_VIEW_DEG = 32.0
 NEAREST_ZOOM, FARTHEST_ZOOM = 40.0, 0.2
 MOVING_POINTS, STILL_POINTS = 200_000, 2_000_000
-"""Points that are drawn while the view moves, and when it rests: a random choice of them looks like all."""
+"""Largest number of points drawn while the view moves, and at rest: a random sample looks like all points."""
 CREASE_COS = math.cos(math.radians(40))
-"""Where two triangles meet at a greater angle, an edge is meant and not a curve."""
+"""Cosine of the crease angle: triangles that meet at a larger angle have a sharp edge, others are shaded smoothly."""
 SURFACE = (0.80, 0.82, 0.85)
+"""Albedo of a model without colours, RGB 0..1."""
+
 # In the camera's frame: x to the right, y up, z towards the eye.
 KEY_LIGHT = np.array([-0.40, 0.55, 0.73], np.float32)
 AMBIENT, KEY, HEAD = 0.22, 0.50, 0.32
 
 _NOTHING = 1e6
-"""A depth that no point of a model of radius 1 has."""
+"""Depths from this on mean no point: a model has radius 1."""
 _WIDEST_SPLAT = 7
 _MOST_AROUND = 64
-"""Triangles at one place that are looked at: more of them meet only at the tip of a fan."""
+"""Largest number of triangles around a vertex that are averaged; more meet only at the tip of a fan."""
 
 Colour = tuple[int, int, int]
 Floats = NDArray[np.float32]
 
 
-def _looking(yaw_deg: float, pitch_deg: float) -> NDArray[np.float64]:
+def _view_rotation(yaw_deg: float, pitch_deg: float) -> NDArray[np.float64]:
     return readonly(_about_x(pitch_deg) @ _about_y(yaw_deg))
 
 
@@ -50,45 +52,45 @@ def _about_y(degrees: float) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class ViewCamera:
-    """Where the model is looked at from.
+    """Direction and zoom of a view of a model.
 
     Parameters
     ----------
     rotation : float64 (3, 3)
         camera_from_model: x to the right, y up, z towards the eye.
-    zoom : 1 shows all of the model whichever way it is turned; 2 shows it twice as large
+    zoom : 1 fits the model into the view at every rotation; 2 shows it twice as large
     """
 
-    rotation: NDArray[np.float64] = field(default_factory=lambda: _looking(-30, 18))
+    rotation: NDArray[np.float64] = field(default_factory=lambda: _view_rotation(-30, 18))
     zoom: float = 1.0
 
     def turned(self, right_deg: float, down_deg: float) -> ViewCamera:
-        """The model turned as a hand turns it: its front moves to the right and down."""
+        """A copy with the front of the model rotated to the right and down, in the camera's frame."""
         return replace(self, rotation=readonly(_about_x(down_deg) @ _about_y(right_deg) @ self.rotation))
 
     def spun(self, degrees: float) -> ViewCamera:
-        """The model turned about its own upright axis."""
+        """A copy rotated about the model's own upright axis."""
         return replace(self, rotation=readonly(self.rotation @ _about_y(degrees)))
 
     def zoomed(self, factor: float) -> ViewCamera:
-        """Nearer or farther, within reason."""
+        """A copy with the zoom multiplied by `factor`, within `FARTHEST_ZOOM`..`NEAREST_ZOOM`."""
         return replace(self, zoom=min(max(self.zoom * factor, FARTHEST_ZOOM), NEAREST_ZOOM))
 
 
 class Preview:
-    """A model made ready to be looked at again and again. Used by one thread at a time.
+    """A model prepared for repeated rendering. To be used by one thread at a time.
 
     Parameters
     ----------
-    sample : what is shown; an empty one is an empty picture
-    z_up : whether the model's z axis points up, as in surveys and machine parts; otherwise y does
+    sample : mesh or point cloud; an empty one renders the background
+    z_up : whether the model's z axis points up, as in surveys and CAD; otherwise its y axis does
     """
 
     def __init__(self, sample: TriangleMesh | PointCloud, *, z_up: bool = False) -> None:
         points = sample.vertices if isinstance(sample, TriangleMesh) else sample.points
         low, high = extent(points)
         self._radius = float(np.linalg.norm(high - low) / 2) or 1.0
-        # Around the middle and of radius 1: floats are exact enough then, wherever the model lies.
+        # Centred and scaled to radius 1, so that float32 is precise enough wherever the model lies.
         placed = ((points - (low + high) / 2) / self._radius).astype(np.float32)
         turn = _about_x(-90) if z_up else np.eye(3)
         placed = (placed @ turn.T.astype(np.float32)).astype(np.float32)
@@ -103,13 +105,14 @@ class Preview:
     def render(
         self, camera: ViewCamera, size: Size, *, background: Colour = (22, 24, 28), moving: bool = False
     ) -> NDArray[np.uint8]:
-        """Look at the model.
+        """Render the model.
 
         Parameters
         ----------
-        size : of the picture
+        camera : direction and zoom
+        size : size of the picture in pixels
         background : RGB behind the model
-        moving : coarser and several times as fast
+        moving : lower quality, several times as fast
 
         Returns
         -------
@@ -117,40 +120,40 @@ class Preview:
         """
         import cv2
 
-        # Smooth edges where it rests; half of everything where the next picture is a moment away.
+        # Supersampling at rest; half the resolution while the view moves.
         scale = 0.5 if moving else 2.0 if isinstance(self._painter, _Surface) else 1.0
         inner = Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
-        shown = self._painter.paint(camera, inner, (np.array(background) / 255).astype(np.float32), moving)
-        pixels: NDArray[np.uint8] = np.clip(shown * 255 + 0.5, 0, 255).astype(np.uint8)
+        picture = self._painter.paint(camera, inner, (np.array(background) / 255).astype(np.float32), moving)
+        pixels: NDArray[np.uint8] = np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
         if inner == size:
             return pixels
-        way = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
-        resized: NDArray[np.uint8] = cv2.resize(pixels, tuple(size), interpolation=way).astype(np.uint8, copy=False)
+        mode = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+        resized: NDArray[np.uint8] = cv2.resize(pixels, tuple(size), interpolation=mode).astype(np.uint8, copy=False)
         return resized
 
 
 def _distance() -> float:
-    """From the eye to the middle of a model of radius 1 that just fits the shorter side."""
+    """Distance from the eye to the centre of a model of radius 1 that fits the shorter side of the view."""
     return 1.04 / math.sin(math.radians(FIELD_OF_VIEW_DEG) / 2)
 
 
 def _focal(size: Size, zoom: float) -> float:
-    """Pixels on the screen for one unit at distance 1."""
+    """Focal length in pixels."""
     return min(size) / 2 / math.tan(math.radians(FIELD_OF_VIEW_DEG) / 2) * zoom
 
 
-def _lit(normals: Floats, albedo: Floats) -> Floats:
-    """Shade: `normals` (…, 3) in the camera's frame, turned to the eye, `albedo` RGB 0..1."""
+def _shaded(normals: Floats, albedo: Floats) -> Floats:
+    """Shaded RGB 0..1 from `normals` (…, 3) in the camera's frame, flipped towards the eye, and RGB `albedo`."""
     normals = np.where(normals[..., 2:] < 0, -normals, normals)
-    key = np.maximum(normals @ KEY_LIGHT, 0)
-    # Light from above the horizon is brighter than from below, and the eye carries a lamp.
+    diffuse = np.maximum(normals @ KEY_LIGHT, 0)
+    # Hemispheric ambient light, brighter from above, a key light, and a headlight.
     sky = AMBIENT * (1 + 0.35 * normals[..., 1])
-    light = sky + KEY * key + HEAD * normals[..., 2] ** 2
+    light = sky + KEY * diffuse + HEAD * normals[..., 2] ** 2
     return np.asarray(albedo * light[..., None], np.float32)
 
 
 class _Surface:
-    """Casts a ray for each pixel (Embree)."""
+    """A mesh, rendered by casting a ray for each pixel (Embree)."""
 
     def __init__(self, vertices: Floats, triangles: NDArray[np.int32], colours: NDArray[np.uint8] | None) -> None:
         import open3d
@@ -174,9 +177,9 @@ class _Surface:
         rays[..., 3:] = x[None, :, None] * rotation[0] + y[:, None, None] * rotation[1] - rotation[2]
         hits = self._scene.cast_rays(self._open3d.core.Tensor(rays))
         hit = np.isfinite(hits["t_hit"].numpy())
-        shown = np.broadcast_to(background, (size.height, size.width, 3)).astype(np.float32)
+        picture = np.broadcast_to(background, (size.height, size.width, 3)).astype(np.float32)
         if not hit.any():
-            return shown
+            return picture
         faces = hits["primitive_ids"].numpy()[hit].astype(np.int64)
         u, v = hits["primitive_uvs"].numpy()[hit].T
         weights = np.stack([1 - u - v, u, v], axis=1)[..., None]
@@ -184,8 +187,8 @@ class _Surface:
         albedo = np.array(SURFACE, np.float32)
         if self._colours is not None:
             albedo = (self._colours[self._triangles[faces]] * weights).sum(axis=1)
-        shown[hit] = _lit((normals @ rotation.T).astype(np.float32), albedo)
-        return shown
+        picture[hit] = _shaded((normals @ rotation.T).astype(np.float32), albedo)
+        return picture
 
 
 def _unit(vectors: Floats) -> Floats:
@@ -193,33 +196,33 @@ def _unit(vectors: Floats) -> Floats:
 
 
 def _corner_normals(vertices: Floats, triangles: NDArray[np.int32]) -> Floats:
-    """The normal at each corner of each triangle, (n, 3, 3): the mean of the triangles around that place, weighted by
-    their areas, without those that are bent away from this one by more than a curve is."""
+    """Normals of the corners of triangles, float32 (n, 3, 3): the mean normal of the triangles around the vertex,
+    weighted by area, without those beyond the crease angle (`CREASE_COS`)."""
     from cvstudio.data.mesh_topology import merge_equal
 
-    _, place = merge_equal(vertices.astype(np.float64))
+    _, position = merge_equal(vertices.astype(np.float64))
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
-    across = np.cross(b - a, c - a).astype(np.float32)
-    flat = _unit(across)
-    corners = place[triangles].reshape(-1)
+    area_normals = np.cross(b - a, c - a).astype(np.float32)
+    face_normals = _unit(area_normals)
+    corners = position[triangles].reshape(-1)
     order = np.argsort(corners, kind="stable")
     count = np.bincount(corners)
     start = np.cumsum(count) - count
-    own = np.arange(len(corners)) // 3
-    total = across[own].copy()
+    own_face = np.arange(len(corners)) // 3
+    total = area_normals[own_face].copy()
     rank = np.empty(len(corners), np.int64)
     rank[order] = np.arange(len(corners)) - start[corners[order]]
     for step in range(1, min(int(count.max()), _MOST_AROUND)):
         rows = np.flatnonzero(step < count[corners])
-        here = corners[rows]
-        other = order[start[here] + (rank[rows] + step) % count[here]] // 3
-        near = np.einsum("ij,ij->i", flat[own[rows]], flat[other]) >= CREASE_COS
-        total[rows[near]] += across[other[near]]
+        vertex = corners[rows]
+        other_face = order[start[vertex] + (rank[rows] + step) % count[vertex]] // 3
+        smooth = np.einsum("ij,ij->i", face_normals[own_face[rows]], face_normals[other_face]) >= CREASE_COS
+        total[rows[smooth]] += area_normals[other_face[smooth]]
     return _unit(total).reshape(-1, 3, 3)
 
 
 class _Points:
-    """Splats on a depth buffer, with the shading of Boucheny's eye-dome lighting (thesis, Grenoble 2009)."""
+    """A point cloud, rendered as splats on a depth buffer, with eye-dome lighting (Boucheny, thesis, Grenoble 2009)."""
 
     def __init__(self, points: Floats, colours: NDArray[np.uint8] | None, normals: Floats | None) -> None:
         order = np.random.default_rng(0).permutation(len(points))[:STILL_POINTS]
@@ -236,49 +239,49 @@ class _Points:
         with np.errstate(divide="ignore", invalid="ignore"):
             x = size.width / 2 + focal * placed[:, 0] / depth
             y = size.height / 2 - focal * placed[:, 1] / depth
-        seen = (depth > 0.01) & (x >= 0) & (x < size.width) & (y >= 0) & (y < size.height)
-        rows = np.flatnonzero(seen)
+        visible = (depth > 0.01) & (x >= 0) & (x < size.width) & (y >= 0) & (y < size.height)
+        rows = np.flatnonzero(visible)
         nearest = np.full(size.height * size.width, np.inf, np.float32)
         owner = np.full(size.height * size.width, -1, np.int64)
-        # From far to near, so that the nearest point is written last.
+        # Far to near, so that the nearest point is written last.
         rows = rows[np.argsort(-depth[rows], kind="stable")]
-        column, line = x[rows].astype(np.int64), y[rows].astype(np.int64)
+        column, row = x[rows].astype(np.int64), y[rows].astype(np.int64)
         splat = _splat(size, count, camera.zoom)
         for dx, dy in splat:
-            inside = (column + dx >= 0) & (column + dx < size.width) & (line + dy >= 0) & (line + dy < size.height)
-            cell = (line[inside] + dy) * size.width + column[inside] + dx
+            inside = (column + dx >= 0) & (column + dx < size.width) & (row + dy >= 0) & (row + dy < size.height)
+            cell = (row[inside] + dy) * size.width + column[inside] + dx
             nearer = depth[rows[inside]] < nearest[cell]
             nearest[cell[nearer]] = depth[rows[inside][nearer]]
             owner[cell[nearer]] = rows[inside][nearer]
-        shown = np.broadcast_to(background, (len(nearest), 3)).astype(np.float32)
+        picture = np.broadcast_to(background, (len(nearest), 3)).astype(np.float32)
         hit = owner >= 0
         albedo = np.broadcast_to(np.array(SURFACE, np.float32), (int(hit.sum()), 3))
         if self._colours is not None:
             albedo = self._colours[owner[hit]].astype(np.float32)
-        surface = _closed(nearest.reshape(size.height, size.width))
+        surface = _close_gaps(nearest.reshape(size.height, size.width))
         if self._normals is not None:
-            albedo = _lit((self._normals[owner[hit]] @ rotation.T).astype(np.float32), albedo)
+            albedo = _shaded((self._normals[owner[hit]] @ rotation.T).astype(np.float32), albedo)
         elif self._colours is None and len(splat) < _WIDEST_SPLAT**2 // 2:
-            # Where points lie far apart there is no surface to be seen.
-            albedo = _lit(_slopes(surface, focal).reshape(-1, 3)[hit], albedo)
-        shown[hit] = albedo * _eye_dome(surface).reshape(-1)[hit, None]
-        return shown.reshape(size.height, size.width, 3)
+            # Widely spaced points have no visible surface.
+            albedo = _shaded(_normals_of(surface, focal).reshape(-1, 3)[hit], albedo)
+        picture[hit] = albedo * _eye_dome(surface).reshape(-1)[hit, None]
+        return picture.reshape(size.height, size.width, 3)
 
 
-def _closed(depth: Floats) -> Floats:
-    """The depth of the surface that the points lie on: through gaps between them one sees what lies behind."""
+def _close_gaps(depth: Floats) -> Floats:
+    """`depth` with small gaps between the points closed, so that the background does not shine through."""
     import cv2
 
     return cv2.erode(depth, np.ones((3, 3), np.uint8)).astype(np.float32, copy=False)
 
 
-def _slopes(depth: Floats, focal: float) -> Floats:
-    """Normals in the camera's frame, (H, W, 3), of a surface of which only the depth is known."""
+def _normals_of(depth: Floats, focal: float) -> Floats:
+    """Normals in the camera's frame, float32 (H, W, 3), from the gradient of the smoothed depth."""
     import cv2
 
-    known = depth < _NOTHING
-    weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), 2.0)
-    smooth = cv2.GaussianBlur(np.where(known, depth, 0).astype(np.float32), (0, 0), 2.0) / np.maximum(weight, 1e-6)
+    has_depth = depth < _NOTHING
+    weight = cv2.GaussianBlur(has_depth.astype(np.float32), (0, 0), 2.0)
+    smooth = cv2.GaussianBlur(np.where(has_depth, depth, 0).astype(np.float32), (0, 0), 2.0) / np.maximum(weight, 1e-6)
     per_pixel = smooth / focal
     x = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125) / np.maximum(per_pixel, 1e-6)
     y = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.125) / np.maximum(per_pixel, 1e-6)
@@ -286,20 +289,20 @@ def _slopes(depth: Floats, focal: float) -> Floats:
 
 
 def _splat(size: Size, count: int, zoom: float) -> list[tuple[int, int]]:
-    """Offsets of the pixels of one point: a disc that grows where there are few points for the room."""
-    wanted = math.sqrt(2 * min(size) ** 2 * zoom**2 / max(count, 1))
-    side = min(max(math.ceil(wanted), 1), _WIDEST_SPLAT)
+    """Pixel offsets (dx, dy) of the splat of a point: a disc that grows as the density of points falls."""
+    diameter = math.sqrt(2 * min(size) ** 2 * zoom**2 / max(count, 1))
+    side = min(max(math.ceil(diameter), 1), _WIDEST_SPLAT)
     middle = (side - 1) / 2
-    steps = range(side)
+    offsets_1d = range(side)
     reach = (side / 2) ** 2 + 0.1
-    offsets = [(dx, dy) for dy in steps for dx in steps if (dx - middle) ** 2 + (dy - middle) ** 2 <= reach]
+    offsets = [(dx, dy) for dy in offsets_1d for dx in offsets_1d if (dx - middle) ** 2 + (dy - middle) ** 2 <= reach]
     return [(dx - side // 2, dy - side // 2) for dx, dy in offsets]
 
 
 def _eye_dome(depth: Floats) -> Floats:
-    """Darkens what lies behind its neighbours, 0..1: the shape of points that have no normals."""
-    known = depth < _NOTHING
-    log = np.where(known, np.log2(np.where(known, depth, 1)), 100).astype(np.float32)
+    """Eye-dome lighting, a factor 0..1: darkens pixels behind their neighbours, which shows shape without normals."""
+    has_depth = depth < _NOTHING
+    log = np.where(has_depth, np.log2(np.where(has_depth, depth, 1)), 100).astype(np.float32)
     total = np.zeros_like(log)
     for shift, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
         total += np.maximum(0, log - np.roll(log, shift, axis))

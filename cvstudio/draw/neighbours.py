@@ -1,4 +1,4 @@
-"""The nearest pictures as a strip along the lower edge of the picture, and their vote as a card in its corner."""
+"""Nearest neighbours as a strip of thumbnails along the lower edge of the picture, and their vote as a card."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from cvstudio.draw.text import text_mask
 from cvstudio.results.neighbours import Neighbours
 
 SHARE = 0.22
-"""Of the picture's height, that a thumbnail takes at most; within `SMALLEST` and `LARGEST` pixels."""
+"""Height of a thumbnail as a fraction of the picture's, clipped to `SMALLEST`..`LARGEST` pixels."""
 
 SMALLEST, LARGEST = 36, 112
 ROOM_FOR = 6
-"""So many neighbours, where there are, are to have room beside each other."""
+"""Number of neighbours that should fit beside each other."""
 
 MARGIN, GAP, PADDING = 8, 6, 6
 EDGE = 3
-"""Line in the colour of the class under a thumbnail."""
+"""Height in pixels of the line in the colour of the class, under a thumbnail."""
 
 COVER = 0.78
 EMPTY = (52, 57, 66)
@@ -39,7 +39,7 @@ def paint_neighbours(result: Neighbours, canvas: NDArray[np.uint8], view: View, 
     if strip is not None:
         pixels, cover = strip
         x, y = grid_origin(view)
-        # The strip is fixed to the picture: the screen shows a crop of what a file holds.
+        # The strip is fixed to the picture, so that the screen shows a crop of the exported file.
         from_left, from_top = (whole.width - pixels.shape[1]) // 2, whole.height - pixels.shape[0]
         x1, y1 = max(from_left, left), max(from_top, top)
         x2, y2 = min(from_left + pixels.shape[1], right), min(whole.height, bottom)
@@ -53,8 +53,8 @@ def paint_neighbours(result: Neighbours, canvas: NDArray[np.uint8], view: View, 
 
 
 def strip_of(result: Neighbours, whole: Size, look: Look) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | None:
-    """RGB pixels (h, w, 3) and coverage 0..1 (h, w) of as many neighbours as fit on a picture of `whole`; None where
-    not even one does."""
+    """RGB pixels (h, w, 3) and coverage 0..1 (h, w) of the strip, with as many neighbours as fit on a picture of size
+    `whole`; None where none fits."""
     import cv2
 
     room = whole.width - 2 * (MARGIN + PADDING) + GAP
@@ -62,45 +62,48 @@ def strip_of(result: Neighbours, whole: Size, look: Look) -> tuple[NDArray[np.ui
     height = int(max(height, SMALLEST))
     width = height * 4 // 3
     count = min(len(result), room // (width + GAP))
-    text = text_size(look)
-    line = text_mask("0", text).shape[0] if look.show_scores else 0
-    tall = height + EDGE + line + 2 * PADDING
-    if count < 1 or tall > whole.height:
+    font_size = text_size(look)
+    text_height = text_mask("0", font_size).shape[0] if look.show_scores else 0
+    strip_height = height + EDGE + text_height + 2 * PADDING
+    if count < 1 or strip_height > whole.height:
         return None
-    wide = count * (width + GAP) - GAP + 2 * PADDING
-    pixels = np.empty((tall, wide, 3), np.uint8)
+    strip_width = count * (width + GAP) - GAP + 2 * PADDING
+    pixels = np.empty((strip_height, strip_width, 3), np.uint8)
     pixels[:] = INK
-    cover = np.full((tall, wide), COVER, np.float32)
+    cover = np.full((strip_height, strip_width), COVER, np.float32)
     for row in range(count):
         x = PADDING + row * (width + GAP)
-        spot = (slice(PADDING, PADDING + height), slice(x, x + width))
-        pixels[spot], cover[spot] = EMPTY, 1
+        area = (slice(PADDING, PADDING + height), slice(x, x + width))
+        pixels[area], cover[area] = EMPTY, 1
         picture = result.thumbnails[row]
         if picture is not None:
-            shown = filling(picture, width, height)
-            pixels[spot] = cv2.resize(shown, (width, height), interpolation=cv2.INTER_AREA)
+            crop = filling(picture, width, height)
+            pixels[area] = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)
         name = result.label(row)
         if name and look.show_labels:
             edge = (slice(PADDING + height, PADDING + height + EDGE), slice(x, x + width))
             pixels[edge], cover[edge] = class_colour(name), 1
-        if line:
-            mask = text_mask(distance_text(float(result.distances[row])), text)[:, :width]
-            y, at = PADDING + height + EDGE, x + (width - mask.shape[1]) // 2
-            spot = (slice(y, y + mask.shape[0]), slice(at, at + mask.shape[1]))
-            ink = mask[..., None].astype(np.float32) / 255
-            pixels[spot] = (pixels[spot] * (1 - ink) + np.array(PAPER, np.float32) * ink).astype(np.uint8)
-            cover[spot] = np.maximum(cover[spot], ink[..., 0])
+        if text_height:
+            mask = text_mask(distance_text(float(result.distances[row])), font_size)[:, :width]
+            y, text_x = PADDING + height + EDGE, x + (width - mask.shape[1]) // 2
+            area = (slice(y, y + mask.shape[0]), slice(text_x, text_x + mask.shape[1]))
+            coverage = mask[..., None].astype(np.float32) / 255
+            pixels[area] = (pixels[area] * (1 - coverage) + np.array(PAPER, np.float32) * coverage).astype(np.uint8)
+            cover[area] = np.maximum(cover[area], coverage[..., 0])
     return pixels, cover
 
 
 def filling(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """The middle of `picture` in the shape of `width` x `height`."""
-    high, wide = picture.shape[:2]
-    part_wide, part_high = min(wide, round(high * width / height)), min(high, round(wide * height / width))
-    left, top = (wide - max(part_wide, 1)) // 2, (high - max(part_high, 1)) // 2
-    return picture[top : top + max(part_high, 1), left : left + max(part_wide, 1)]
+    """The central crop of `picture` with the aspect ratio of `width` x `height`."""
+    picture_height, picture_width = picture.shape[:2]
+    crop_width, crop_height = (
+        min(picture_width, round(picture_height * width / height)),
+        min(picture_height, round(picture_width * height / width)),
+    )
+    left, top = (picture_width - max(crop_width, 1)) // 2, (picture_height - max(crop_height, 1)) // 2
+    return picture[top : top + max(crop_height, 1), left : left + max(crop_width, 1)]
 
 
 def distance_text(distance: float) -> str:
-    """Three figures, whatever the metric."""
+    """The distance in about three significant figures."""
     return f"{distance:.3f}" if distance < 10 else f"{distance:.4g}"

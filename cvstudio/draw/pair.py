@@ -1,4 +1,4 @@
-"""Two results on the same picture, compared: beside each other, or on both sides of a line."""
+"""Comparison of two results for the same picture: side by side, or on both sides of a split line."""
 
 from __future__ import annotations
 
@@ -27,15 +27,14 @@ MARGIN = 8
 
 @dataclass(frozen=True, eq=False)
 class Pair(Result):
-    """Two results and how they are shown.
+    """Two results to be compared, as one result.
 
     Parameters
     ----------
-    left, right : results on pictures of `picture` pixels
-    picture : size of one picture
-    split : 0..1 of the width, where the line is; None shows two pictures beside each other, and what it is drawn on
-        is `base_of` that picture
-    titles : written at the top of both sides; empty for none
+    left, right : results for the picture
+    picture : size of the picture
+    split : position of the split line, 0..1 of the width; None shows the picture twice, side by side (`base_of`)
+    titles : text at the top of both sides; empty for none
     """
 
     left: Result
@@ -46,7 +45,7 @@ class Pair(Result):
 
     @property
     def size(self) -> Size:
-        """Of what it is drawn on."""
+        """Size of the canvas that it is drawn on."""
         width, height = self.picture
         return self.picture if self.split is not None else Size(2 * width + GAP, height)
 
@@ -61,7 +60,7 @@ class Pair(Result):
         return f"{self.left.headline()} | {self.right.headline()}"
 
     def base_of(self, image: P) -> P:
-        """What it is drawn on: the picture itself, or twice beside each other."""
+        """The picture to draw on: `image` itself, or `image` twice, side by side."""
         if self.split is not None:
             return image
 
@@ -84,30 +83,30 @@ def paint_pair(result: Pair, canvas: NDArray[np.uint8], view: View, look: Look, 
         right = grid(offset, view.scale) + MARGIN
     else:
         column = grid(result.split * result.picture.width, view.scale)
-        place = min(max(column - x, 0), canvas.shape[1])
+        boundary = min(max(column - x, 0), canvas.shape[1])
         left = canvas.copy()
         draw(result.left, left, view, look, emphasis)
         draw(result.right, canvas, view, look, emphasis)
-        canvas[:, :place] = left[:, :place]
+        canvas[:, :boundary] = left[:, :boundary]
         split_line(canvas, column - x, look.line_width)
         right = grid_size(result.size, view.scale).width - MARGIN
     size = text_size(look)
     for title, edge in zip(result.titles, (MARGIN, right), strict=True):
         if title:
-            shown = chip(title, size, PAPER, INK)
-            ends_there = result.split is not None and edge == right
-            _paste(canvas, shown, edge - shown.shape[1] * ends_there - x, MARGIN - y)
+            pixels = chip(title, size, PAPER, INK)
+            right_aligned = result.split is not None and edge == right
+            _paste(canvas, pixels, edge - pixels.shape[1] * right_aligned - x, MARGIN - y)
 
 
 def split_line(canvas: NDArray[np.uint8], column: int, width: int) -> None:
-    """A bright line within a dark one from top to bottom, its middle before `column`."""
+    """A vertical line, white with dark edges, whose centre is the left edge of `column`."""
     for ink, half in ((INK, width // 2 + 2), (PAPER, (width + 1) // 2)):
         canvas[:, max(column - half, 0) : max(column + half, 0)] = ink
 
 
-def _paste(canvas: NDArray[np.uint8], shown: NDArray[np.uint8], left: int, top: int) -> None:
-    height, width = shown.shape[:2]
+def _paste(canvas: NDArray[np.uint8], pixels: NDArray[np.uint8], left: int, top: int) -> None:
+    height, width = pixels.shape[:2]
     x1, y1 = max(left, 0), max(top, 0)
     x2, y2 = min(left + width, canvas.shape[1]), min(top + height, canvas.shape[0])
     if x1 < x2 and y1 < y2:
-        canvas[y1:y2, x1:x2] = shown[y1 - top : y2 - top, x1 - left : x2 - left]
+        canvas[y1:y2, x1:x2] = pixels[y1 - top : y2 - top, x1 - left : x2 - left]

@@ -1,4 +1,4 @@
-"""Colours of classes: told apart by colour-blind eyes, and the same in every session and every export."""
+"""Colours of classes: distinguishable with colour blindness, and the same in every session and export."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ RGB = tuple[int, int, int]
 INK: RGB = (16, 18, 22)
 PAPER: RGB = (255, 255, 255)
 
-# Okabe and Ito's colours ("Color Universal Design", 2008) without black, and five that are as far from them and from
-# each other: CIEDE2000 at least 10 for normal sight and for protanopia, deuteranopia and tritanopia.
+# The colours of Okabe and Ito ("Color Universal Design", 2008) without black, and five more: CIEDE2000 differences are
+# at least 10 for normal vision, protanopia, deuteranopia and tritanopia.
 COLOURS: tuple[RGB, ...] = (
     (86, 180, 233),
     (230, 159, 0),
@@ -31,18 +31,18 @@ COLOURS: tuple[RGB, ...] = (
     (160, 200, 120),
 )
 
-# Of all seeds the first that gives twelve classes often seen together (person, face, car, dog, …) a colour each.
+# The first seed with which twelve classes that often occur together (person, face, car, dog, …) have distinct colours.
 _SEED = 13591
 
 
 @functools.cache
 def class_colour(name: str) -> RGB:
-    """The colour of a class by its name, whatever model knows it under whatever number."""
+    """The colour of a class, by its name, so that it is the same for every model."""
     return COLOURS[xxhash.xxh32_intdigest(name.encode(), seed=_SEED) % len(COLOURS)]
 
 
 def identity_colour(number: int) -> RGB:
-    """The colour of an identity by its number; numbers that follow each other are far apart."""
+    """The colour of a track, by its number; consecutive numbers have clearly different colours."""
     return COLOURS[number * 5 % len(COLOURS)]
 
 
@@ -60,11 +60,11 @@ def contrast(one: RGB, other: RGB) -> float:
 
 @functools.cache
 def text_on(colour: RGB) -> RGB:
-    """Near-black or white, whichever is easier to read on `colour`."""
+    """Near-black or white, whichever has the higher contrast on `colour`."""
     return max((INK, PAPER), key=lambda text: contrast(text, colour))
 
 
 def row_colour(result: Detections, row: int, look: Look) -> RGB:
-    """The colour of the class or, where the look says so, of the identity if there is one."""
+    """The colour of a row: of its class or, with `Look.colour_by` "identity", of its track where it has one."""
     number = result.identity(row) if look.colour_by == "identity" else None
     return class_colour(result.label(row)) if number is None else identity_colour(number)

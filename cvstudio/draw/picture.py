@@ -1,4 +1,4 @@
-"""A picture computed from a picture takes the place of what it shows."""
+"""A computed picture, in place of the part of the picture that it shows."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def paint_picture(result: Picture, canvas: NDArray[np.uint8], view: View, look: 
     if x1 >= x2 or y1 >= y2 or look.opacity <= 0:
         return
     if abs(result.scale - view.scale) < 1e-9:
-        part = _placed(result.pixels, x1 - left, y1 - top, x2 - left, y2 - top)
+        part = _cropped(result.pixels, x1 - left, y1 - top, x2 - left, y2 - top)
     else:
-        # Made for another zoom, and shown until the one for this zoom is there.
+        # Computed for another zoom, and shown until the one for this zoom is computed.
         part = ImagePyramid(result.pixels).window(
             view.scale / result.scale,
             x1 - left,
@@ -41,14 +41,14 @@ def paint_picture(result: Picture, canvas: NDArray[np.uint8], view: View, look: 
 
 
 @paints(LinearPicture)
-def paint_light_picture(
+def paint_linear_picture(
     result: LinearPicture, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis
 ) -> None:
     draw(result.exposed(look.exposure), canvas, view, dataclasses.replace(look, exposure=0.0), emphasis)
 
 
-def _placed(pixels: NDArray[np.uint8], left: int, top: int, right: int, bottom: int) -> NDArray[np.uint8]:
-    """The pixels as they are; the last row and column again where rounding to the grid asks for one more."""
+def _cropped(pixels: NDArray[np.uint8], left: int, top: int, right: int, bottom: int) -> NDArray[np.uint8]:
+    """The pixels in this range; the last row or column is repeated where rounding to the grid needs one more."""
     height, width = pixels.shape[:2]
     if right <= width and bottom <= height:
         return pixels[top:bottom, left:right]

@@ -1,4 +1,4 @@
-"""Anchors at a place, and regions before and after a detector's last step."""
+"""Anchors at a position, and boxes before and after the last stage of a detector."""
 
 from __future__ import annotations
 
@@ -15,33 +15,36 @@ from cvstudio.results.proposals import Proposals
 
 BEFORE: RGB = (230, 232, 235)
 CLOSEST = 10
-"""Pixels between places that are drawn as dots; closer ones would hide the picture."""
+"""Smallest distance in output pixels of cell centres that are drawn as dots; closer ones would hide the picture."""
 
 
 def level_colour(number: int) -> RGB:
-    """The colour of a level by its number, from 0; neighbours differ."""
+    """The colour of a level by its number, from 0; consecutive levels differ."""
     return COLOURS[number % len(COLOURS)]
 
 
 @paints(Proposals)
 def paint_proposals(result: Proposals, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     paint = _paint_anchors if result.show == "anchors" else _paint_regions
-    with painted_over(result.size, canvas, view, look) as ground:
-        if ground is not None:
-            paint(result, ground.pixels, (ground.left, ground.top), view.scale, look, emphasis)
+    with painted_over(result.size, canvas, view, look) as area:
+        if area is not None:
+            paint(result, area.pixels, (area.left, area.top), view.scale, look, emphasis)
 
 
 def _edges(boxes: NDArray[np.float32], scale: float) -> NDArray[np.int64]:
-    found: NDArray[np.int64] = np.rint(boxes.astype(np.float64) * scale).astype(np.int64)
-    return found
+    """Left, top, right and bottom of boxes (n, 4) on the grid of the whole picture at `scale`, int64 (n, 4)."""
+    edges: NDArray[np.int64] = np.rint(boxes.astype(np.float64) * scale).astype(np.int64)
+    return edges
 
 
-def _on(canvas: NDArray[np.uint8], edges: NDArray[np.int64], origin: tuple[int, int], look: Look) -> NDArray[np.int64]:
-    """Edges on a part of the picture; what lies far outside is brought near, as OpenCV counts in 32 bits."""
+def _relative(
+    canvas: NDArray[np.uint8], edges: NDArray[np.int64], origin: tuple[int, int], look: Look
+) -> NDArray[np.int64]:
+    """`edges` relative to the visible part; clipped to its surroundings, as OpenCV's coordinates have 32 bits."""
     far = 2 * REACH + look.line_width
     size = np.array([canvas.shape[1], canvas.shape[0]] * 2)
-    near: NDArray[np.int64] = np.clip(edges - np.array([*origin, *origin]), -far, size + far)
-    return near
+    clipped: NDArray[np.int64] = np.clip(edges - np.array([*origin, *origin]), -far, size + far)
+    return clipped
 
 
 def _paint_anchors(
@@ -52,34 +55,34 @@ def _paint_anchors(
     look: Look,
     emphasis: Emphasis,
 ) -> None:
-    """Coarse levels first, so that the small boxes of the fine ones lie on top; the middle of each place as a dot."""
-    chosen = [result.level - 1] if result.level else list(range(len(result.levels)))
+    """Anchors at `Proposals.place`: coarse levels first, so that small boxes lie on top; a dot at each cell centre."""
+    levels = [result.level - 1] if result.level else list(range(len(result.levels)))
     if result.level:
-        _paint_places(result, canvas, origin, scale)
-    found = result.anchors_at(*result.place)
-    corners = {number: _edges(result.anchors[found[number]], scale) for number in chosen}
-    for number in reversed(chosen):
+        _paint_cell_centres(result, canvas, origin, scale)
+    rows_by_level = result.anchors_at(*result.place)
+    corners = {number: _edges(result.anchors[rows_by_level[number]], scale) for number in levels}
+    for number in reversed(levels):
         level = result.levels[number]
-        for edges in _on(canvas, corners[number], origin, look).tolist():
+        for edges in _relative(canvas, corners[number], origin, look).tolist():
             outline(canvas, edges, look.line_width, level_colour(number), chosen=False)
         _dot(canvas, level.middle(*level.nearest(*result.place)), origin, scale, level_colour(number), look)
     if look.show_labels:
         whole = grid_size(result.size, scale)
-        named = [(place, level_name(result, number)) for place, number in enumerate(chosen)]
-        # An anchor may reach beyond the picture, its name may not.
-        firsts = np.clip(np.array([corners[number][0] for number in chosen]), 0, [*whole, *whole])
-        labels = place_texts(named, firsts, whole, text_size(look), covering=False)
-        paint_chips(labels, canvas, origin, look, lambda place: level_colour(chosen[place]))
+        texts = [(index, level_name(result, number)) for index, number in enumerate(levels)]
+        # An anchor may extend beyond the picture, its label may not.
+        first_anchors = np.clip(np.array([corners[number][0] for number in levels]), 0, [*whole, *whole])
+        labels = place_texts(texts, first_anchors, whole, text_size(look), covering=False)
+        paint_chips(labels, canvas, origin, look, lambda index: level_colour(levels[index]))
 
 
 def level_name(result: Proposals, number: int) -> str:
-    """What a level is called on the picture."""
+    """The name of a level, as drawn: its number from 1 and the size of its feature map."""
     level = result.levels[number]
     return f"{number + 1}: {level.columns} × {level.rows}"
 
 
-def _paint_places(result: Proposals, canvas: NDArray[np.uint8], origin: tuple[int, int], scale: float) -> None:
-    """Every place of the chosen level as a dot, where there is room between them."""
+def _paint_cell_centres(result: Proposals, canvas: NDArray[np.uint8], origin: tuple[int, int], scale: float) -> None:
+    """All cell centres of the chosen level as dots, unless they are too close."""
     level = result.levels[result.level - 1]
     if min(level.stride) * scale < CLOSEST:
         return
@@ -116,39 +119,41 @@ def _paint_regions(
     look: Look,
     emphasis: Emphasis,
 ) -> None:
-    """The best on top; regions before the last step are dashed where those after it are shown, too."""
+    """Boxes with the best on top; where both are shown, those before the last stage are dashed."""
     rows = result.regions()
     both = result.show == "both"
-    whole = {
+    edges_by_name = {
         name: _edges(boxes, scale)
         for name, boxes in (("before", result.proposal_boxes), ("after", result.refined_boxes))
     }
-    here = {name: _on(canvas, edges, origin, look) for name, edges in whole.items()}
-    pointed = {emphasis.hovered, *emphasis.selected}
-    ordered = sorted(rows[::-1].tolist(), key=lambda row: row in pointed)
+    relative = {name: _relative(canvas, box_edges, origin, look) for name, box_edges in edges_by_name.items()}
+    emphasised = {emphasis.hovered, *emphasis.selected}
+    ordered = sorted(rows[::-1].tolist(), key=lambda row: row in emphasised)
     for row in ordered:
-        thick = look.line_width + 2 * (row in pointed)
+        thick = look.line_width + 2 * (row in emphasised)
         if both:
             start = np.array([*origin, *origin])
-            thin = max(1, look.line_width // 2) + (row in pointed)
-            dashed(canvas, (whole["before"][row] - start).tolist(), thin, BEFORE)
-            one, other = ((whole[name][row, :2] + whole[name][row, 2:]) // 2 for name in ("before", "after"))
+            thin = max(1, look.line_width // 2) + (row in emphasised)
+            dashed(canvas, (edges_by_name["before"][row] - start).tolist(), thin, BEFORE)
+            start_point, end_point = (
+                (edges_by_name[name][row, :2] + edges_by_name[name][row, 2:]) // 2 for name in ("before", "after")
+            )
             for ink, width in ((INK, look.line_width + 2), (PAPER, look.line_width)):
-                _line(canvas, one, other, origin, ink, width)
+                _line(canvas, start_point, end_point, origin, ink, width)
         if result.show == "before":
-            outline(canvas, here["before"][row].tolist(), thick, TAKEN, chosen=row in emphasis.selected)
+            outline(canvas, relative["before"][row].tolist(), thick, TAKEN, chosen=row in emphasis.selected)
         else:
             colour = class_colour(result.label(row))
-            outline(canvas, here["after"][row].tolist(), thick, colour, chosen=row in emphasis.selected)
-    told = sorted(rows.tolist(), key=lambda row: row not in pointed)[:MAX_LABELS]
+            outline(canvas, relative["after"][row].tolist(), thick, colour, chosen=row in emphasis.selected)
+    labelled = sorted(rows.tolist(), key=lambda row: row not in emphasised)[:MAX_LABELS]
     before = result.show == "before"
-    texts = [(row, f"{result.objectness[row]:.2f}" if before else _named(result, row, look)) for row in told]
-    corners = whole["before" if before else "after"]
+    texts = [(row, f"{result.objectness[row]:.2f}" if before else _label(result, row, look)) for row in labelled]
+    corners = edges_by_name["before" if before else "after"]
     labels = place_texts(texts, corners, grid_size(result.size, scale), text_size(look), covering=False)
     paint_chips(labels, canvas, origin, look, lambda row: TAKEN if before else class_colour(result.label(row)))
 
 
-def _named(result: Proposals, row: int, look: Look) -> str:
+def _label(result: Proposals, row: int, look: Look) -> str:
     parts = [result.label(row)] if look.show_labels else []
     return " ".join([*parts, *([f"{result.scores[row]:.2f}"] if look.show_scores else [])])
 
@@ -161,10 +166,10 @@ def _line(
     ink: RGB,
     width: int,
 ) -> None:
-    """A line between two points of the whole picture, as squares: OpenCV's own is another one where it is cut off."""
+    """A line between two points of the whole picture, as squares: OpenCV's lines change where they are clipped."""
     count = int(np.abs(other - one).max()) + 1
     points = np.rint(one + np.linspace(0, 1, count)[:, None] * (other - one)).astype(np.int64) - np.array(origin)
-    near = ((points > -width) & (points < np.array([canvas.shape[1], canvas.shape[0]]) + width)).all(axis=1)
+    visible = ((points > -width) & (points < np.array([canvas.shape[1], canvas.shape[0]]) + width)).all(axis=1)
     before = width // 2
-    for x, y in points[near].tolist():
+    for x, y in points[visible].tolist():
         canvas[max(y - before, 0) : max(y - before + width, 0), max(x - before, 0) : max(x - before + width, 0)] = ink

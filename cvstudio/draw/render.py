@@ -1,4 +1,4 @@
-"""The picture of what is visible, with results on top."""
+"""Rendering of the visible part of a picture with results on top."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ def render(
     emphasis: Emphasis | None = None,
     exposure_ev: float = 0.0,
 ) -> NDArray[np.uint8]:
-    """What `view` shows of a picture with results on it.
+    """Render the part of a picture within `view`, with results on it.
 
     Parameters
     ----------
-    base : the picture; None where the layers stand alone
+    base : the picture; None renders the layers alone
     layers : results with their looks, the lowest first
-    view : its rectangle may reach beyond the picture, or lie outside of it
-    background : RGB where the picture is not
-    emphasis : what is chosen and hovered
-    exposure_ev : stops by which a picture in linear light is brightened (`Look.exposure`); others stay as they are
+    view : its rectangle may extend beyond the picture or lie outside of it
+    background : RGB outside the picture
+    emphasis : selected and hovered parts
+    exposure_ev : exposure in stops of a picture in linear light (`Look.exposure`); ignored for others
 
     Returns
     -------
-    uint8 RGB (h, w, 3) of `view.size`, a new array. It is a crop of what the whole picture at that scale gives: exact
-    for boxes and labels at every scale and for pixels at scale 1; elsewhere pixels agree to the precision of
-    OpenCV's interpolation, 1/32 pixel. Nothing that is given is changed.
+    uint8 RGB (h, w, 3) of `view.size`, a new array. It is a crop of the whole picture rendered at the same scale: exact
+    for boxes and labels at every scale and for pixels at scale 1; otherwise pixels agree to the precision of OpenCV's
+    interpolation, 1/32 pixel.
 
     Raises
     ------
     TypeError
-        A layer is of a type that nothing is known to draw.
+        The type of a layer has no painter.
     """
     canvas = BasePicture(base).sample(view, background, exposure_ev) if base else plain(view, background)
     _draw_layers(canvas, layers, view, emphasis)
@@ -53,8 +53,8 @@ def render(
 
 
 def render_alone(result: Any, look: Look, widest: int) -> NDArray[np.uint8]:
-    """The picture of a result that lies on none, such as a spectrogram: uint8 RGB (h, w, 3), at most `widest` pixels
-    wide where its painter knows how to be shorter. Raises TypeError, as `render`."""
+    """Render a result with a view of its own, such as a spectrogram: uint8 RGB (h, w, 3), at most `widest` pixels wide
+    where its painter supports it (`Painter.whole`). Raises TypeError, as `render`."""
     painter = painter_of(type(result))
     if painter is not None and painter.whole is not None:
         return painter.whole(result, look, widest)
@@ -62,11 +62,11 @@ def render_alone(result: Any, look: Look, widest: int) -> NDArray[np.uint8]:
 
 
 class Renderer:
-    """Renders again and again: keeps the picture's halves and, while only results change, its pixels at the view."""
+    """Renders repeatedly: caches the picture's image pyramid and, while only results change, its pixels at the view."""
 
     def __init__(self) -> None:
         self._base: Image | None = None
-        self._ground: BasePicture | None = None
+        self._picture: BasePicture | None = None
         self._sampled: NDArray[np.uint8] | None = None
         self._sampled_for: tuple[View, Colour, float] | None = None
 
@@ -80,15 +80,17 @@ class Renderer:
         emphasis: Emphasis | None = None,
         exposure_ev: float = 0.0,
     ) -> NDArray[np.uint8]:
-        """As the function `render`."""
+        """Same as the function `render`."""
         if base is not self._base:
             self._base = base
-            self._ground = BasePicture(base) if base else None
+            self._picture = BasePicture(base) if base else None
             self._sampled = None
-        exposure_ev = exposure_ev if self._ground is not None and self._ground.linear else 0.0
+        exposure_ev = exposure_ev if self._picture is not None and self._picture.linear else 0.0
         if self._sampled is None or self._sampled_for != (view, background, exposure_ev):
-            ground = self._ground
-            self._sampled = plain(view, background) if ground is None else ground.sample(view, background, exposure_ev)
+            picture = self._picture
+            self._sampled = (
+                plain(view, background) if picture is None else picture.sample(view, background, exposure_ev)
+            )
             self._sampled_for = (view, background, exposure_ev)
         canvas = self._sampled.copy()
         _draw_layers(canvas, layers, view, emphasis)
@@ -98,6 +100,6 @@ class Renderer:
 def _draw_layers(
     canvas: NDArray[np.uint8], layers: Sequence[tuple[Any, Look]], view: View, emphasis: Emphasis | None
 ) -> None:
-    for place, (result, look) in enumerate(layers):
-        concerned = emphasis is not None and emphasis.layer in (None, place)
-        draw(result, canvas, view, look, emphasis if concerned and emphasis else Emphasis())
+    for index, (result, look) in enumerate(layers):
+        emphasised = emphasis is not None and emphasis.layer in (None, index)
+        draw(result, canvas, view, look, emphasis if emphasised and emphasis else Emphasis())

@@ -1,4 +1,4 @@
-"""The class of each pixel as a tint, with a line where classes meet."""
+"""A class map as a tint of the picture, with lines between classes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cvstudio.draw.palette import class_colour
 from cvstudio.results.segmentation import Segmentation
 
 COVER = 1.5
-"""Of the look's opacity for masks: a region has no box that says where it is."""
+"""Factor on the mask opacity of the look: unlike an instance mask, a segment has no box that marks it."""
 
 
 @paints(Segmentation)
@@ -25,10 +25,10 @@ def paint_segmentation(
     if cover <= 0 or not look.show_masks or right <= left or bottom <= top:
         return
     whole = grid_size(result.size, view.scale)
-    # A little more at the left and top, so that the line does not depend on what is visible.
+    # With one more row and column at the top and left, so that the lines do not depend on the view.
     classes = _classes_at(result, whole.width, whole.height, (left - 1, top - 1, right, bottom))
-    inside, here = classes[1:, 1:], slice(1, None)
-    edge = (inside != classes[here, :-1]) | (inside != classes[:-1, here])
+    inside, unshifted = classes[1:, 1:], slice(1, None)
+    edge = (inside != classes[unshifted, :-1]) | (inside != classes[:-1, unshifted])
     table = np.zeros((len(result.labels) + 1, 3), np.uint8)
     table[1:] = [class_colour(name) for name in result.labels]
     drawn = inside >= 0
@@ -37,19 +37,19 @@ def paint_segmentation(
     x, y = grid_origin(view)
     place = canvas[top - y : bottom - y, left - x : right - x]
     colours = np.take(table, inside + 1, axis=0)
-    mixed = cv2.addWeighted(colours, cover, place, 1 - cover, 0)
-    strong = min(1.0, cover + 0.35)
-    line = cv2.addWeighted(colours, strong, place, 1 - strong, 0)
-    cv2.copyTo(mixed, drawn.view(np.uint8), place)
-    # What is chosen or pointed at stands out as a whole, not just by its line.
-    pointed = emphasis.selected if emphasis.hovered is None else emphasis.selected | {emphasis.hovered}
-    outlined = edge | np.isin(inside, list(pointed)) if pointed else edge
+    tinted = cv2.addWeighted(colours, cover, place, 1 - cover, 0)
+    line_opacity = min(1.0, cover + 0.35)
+    line = cv2.addWeighted(colours, line_opacity, place, 1 - line_opacity, 0)
+    cv2.copyTo(tinted, drawn.view(np.uint8), place)
+    # Selected and hovered classes are emphasised as a whole, not only by their lines.
+    emphasised = emphasis.selected if emphasis.hovered is None else emphasis.selected | {emphasis.hovered}
+    outlined = edge | np.isin(inside, list(emphasised)) if emphasised else edge
     cv2.copyTo(line, (drawn & outlined).view(np.uint8), place)
 
 
 def _classes_at(result: Segmentation, width: int, height: int, part: tuple[int, int, int, int]) -> NDArray[np.int16]:
-    """The classes of `part` (left, top, right, bottom) of the picture at `width` x `height`; beyond its edge, those at
-    the edge."""
+    """The class map in `part` (left, top, right, bottom) of the picture resampled to `width` x `height` by nearest
+    neighbour, int16; the edge is repeated outside the picture."""
     n_rows, n_columns = result.classes.shape
     left, top, right, bottom = part
     columns = np.clip(((np.arange(left, right) + 0.5) * n_columns / width).astype(np.int64), 0, n_columns - 1)

@@ -1,4 +1,4 @@
-"""A spectrogram as a picture: time to the right, frequency upwards, one pixel a column and a bin at scale 1."""
+"""A spectrogram as a picture: time to the right, frequency upwards, one pixel per column and bin at scale 1."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from cvstudio.draw.spectrogram_levels import render_levels
 from cvstudio.results.spectrogram import Spectrogram
 
 _NUDGE = 1e-3
-"""Cells by which edges are moved, so that rounding never takes an edge between two cells for one in the cell before."""
+"""Offset, in cells, that keeps rounding from assigning an edge between two cells to the cell before."""
 
 
 @functools.cache
 def colour_lut(name: str) -> NDArray[np.uint8]:
-    """256 RGB colours from dark to bright, uint8 (256, 3), perceptually even."""
+    """256 RGB colours from dark to bright, uint8 (256, 3), perceptually uniform."""
     import cv2
 
     ramp = np.arange(256, dtype=np.uint8)
@@ -29,26 +29,26 @@ def colour_lut(name: str) -> NDArray[np.uint8]:
 
 
 def spectrogram_size(result: Spectrogram) -> Size:
-    """The picture's size: columns and bins."""
+    """Size of the picture at scale 1: columns and bins."""
     return Size(result.levels.shape[1], result.levels.shape[0])
 
 
 def spectrogram_picture(result: Spectrogram, rect: Rect, size: Size, colour_map: str) -> NDArray[np.uint8]:
-    """What `rect` (columns and rows of the picture) shows, uint8 RGB (h, w, 3) of `size`.
+    """The part `rect` of the picture (in columns and rows), uint8 RGB (h, w, 3) of `size`.
 
-    The loudest cell of each pixel counts, so that no click is lost where many columns share one.
+    A pixel shows the maximum of its cells, so that a click stays visible where many columns share a pixel.
     """
     bins = spectrogram_size(result).height
     secs, hz = result.hop / result.rate_hz, result.rate_hz / result.window
-    # A cell lies around its time and frequency; row 0 of the picture is the highest bin.
+    # A cell is centred at its time and frequency; row 0 of the picture is the highest bin.
     times = ((rect.x - 0.5 + _NUDGE) * secs, (rect.right - 0.5 + _NUDGE) * secs)
-    tones = ((bins - rect.bottom - 0.5 + _NUDGE) * hz, (bins - rect.y - 0.5 + _NUDGE) * hz)
-    return np.asarray(colour_lut(colour_map)[render_levels(result, times, tones, size)])
+    frequencies = ((bins - rect.bottom - 0.5 + _NUDGE) * hz, (bins - rect.y - 0.5 + _NUDGE) * hz)
+    return np.asarray(colour_lut(colour_map)[render_levels(result, times, frequencies, size)])
 
 
 def whole_spectrogram(result: Spectrogram, look: Look, widest: int) -> NDArray[np.uint8]:
-    """What is computed of it, one pixel a column and a bin, uint8 RGB (bins, at most `widest`, 3); a long one has fewer
-    columns, each the loudest of those it stands for, so that other programs can open it."""
+    """The computed columns, one pixel per column and bin: uint8 RGB (bins, at most `widest`, 3). A longer spectrogram
+    is reduced by the maximum of adjacent columns, so that other programs can open the picture."""
     size = spectrogram_size(result)
     columns = max(1, result.columns_done)
     whole = Rect(0, 0, columns, size.height)
@@ -63,7 +63,7 @@ def paint_spectrogram(
 
     x, y = grid_origin(view)
     size = spectrogram_size(result)
-    # Only what is computed is painted; the rest stays background.
+    # Only computed columns are painted; the rest stays background.
     left, right = max(0, -x), min(canvas.shape[1], int(result.columns_done * view.scale) - x)
     top, bottom = max(0, -y), min(canvas.shape[0], round(size.height * view.scale) - y)
     if left >= right or top >= bottom or look.opacity <= 0:

@@ -1,4 +1,4 @@
-"""Levels of a spectrogram as they are seen: resampled to the screen, in colours."""
+"""Levels of a spectrogram resampled for display."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from cvstudio.results.spectrogram import Spectrogram
 def render_levels(
     spectrogram: Spectrogram, time_range: tuple[float, float], freq_range: tuple[float, float], size: Size
 ) -> NDArray[np.uint8]:
-    """What is drawn of a part of a spectrogram.
+    """Resample a part of a spectrogram by maximum.
 
     Parameters
     ----------
     spectrogram : Spectrogram
-    time_range : seconds, left and right edge; a column spans half a hop to either side of its time
-    freq_range : Hz, lower and upper edge; a bin spans half of its width to either side of its frequency
-    size : pixels
+    time_range : left and right edge in seconds; a column extends half a hop to either side of its time
+    freq_range : lower and upper edge in Hz; a bin extends half its width to either side of its frequency
+    size : size of the output in pixels
 
     Returns
     -------
     uint8 (height, width)
-        Row 0 is the highest frequency. 0 is `show_low_db` or less, 255 is `show_high_db` or more. A pixel shows the
-        loudest of the cells that begin in it, so that a click of a millisecond never vanishes; 0 where there is
-        nothing.
+        Row 0 is the highest frequency. 0 is `show_low_db` or less, 255 is `show_high_db` or more. A pixel is the
+        maximum of the cells that begin in it, so that a click of a millisecond stays visible; 0 without cells.
     """
     bins, columns = spectrogram.levels.shape
     columns_secs = spectrogram.hop / spectrogram.rate_hz
@@ -36,32 +35,43 @@ def render_levels(
     if across is None or upwards is None:
         return np.zeros((size.height, size.width), np.uint8)
     part = spectrogram.levels[upwards[0] : upwards[-1], across[0] : across[-1]]
-    # Along a row first: that is the fast way through memory, and it leaves little for the other.
+    # Along rows first: they are contiguous, and what remains for the columns is small.
     part = np.maximum.reduceat(part, across[:-1] - across[0], axis=1)
     part = np.maximum.reduceat(part, upwards[:-1] - upwards[0], axis=0)
-    shown = _display_table(spectrogram)[part]
-    shown[~has_bin] = 0
-    shown[:, ~has_column] = 0
-    return np.ascontiguousarray(shown[::-1])
+    brightness = _display_table(spectrogram)[part]
+    brightness[~has_bin] = 0
+    brightness[:, ~has_column] = 0
+    return np.ascontiguousarray(brightness[::-1])
 
 
 def _cells(
     span: tuple[float, float], cell: float, count: int, pixels: int
 ) -> tuple[NDArray[np.intp] | None, NDArray[np.bool_]]:
-    """The first cell of each pixel and, at the end, the one after the last; which pixels show any cell.
+    """Boundaries of the cells of each pixel along one axis.
 
-    None where no pixel does. Cell k lies around k * `cell`.
+    Parameters
+    ----------
+    span : first and last edge of the output
+    cell : size of a cell; cell k is centred at k * `cell`
+    count : number of cells
+    pixels : number of pixels
+
+    Returns
+    -------
+    starts : intp (`pixels` + 1,), first cell of each pixel and the end of the last; None where no pixel has a cell
+    has_cell : bool (`pixels`,), which pixels have a cell
     """
     edges = np.floor(np.linspace(span[0], span[1], pixels + 1) / cell + 0.5).astype(np.intp)
-    shown = (edges[:-1] < count) & (np.maximum(edges[1:], edges[:-1] + 1) > 0)
-    if not shown.any():
-        return None, shown
+    has_cell = (edges[:-1] < count) & (np.maximum(edges[1:], edges[:-1] + 1) > 0)
+    if not has_cell.any():
+        return None, has_cell
     starts = np.clip(edges[:-1], 0, count - 1)
     stop = min(max(int(edges[-1]), int(starts[-1]) + 1), count)
-    return np.append(starts, stop), shown
+    return np.append(starts, stop), has_cell
 
 
 def _display_table(spectrogram: Spectrogram) -> NDArray[np.uint8]:
+    """Brightness by level, uint8 (256,), for the displayed range of decibels."""
     decibels = np.linspace(spectrogram.low_db, spectrogram.high_db, 256)
-    shown = (decibels - spectrogram.show_low_db) / (spectrogram.show_high_db - spectrogram.show_low_db)
-    return (np.clip(shown, 0, 1) * 255 + 0.5).astype(np.uint8)
+    brightness = (decibels - spectrogram.show_low_db) / (spectrogram.show_high_db - spectrogram.show_low_db)
+    return (np.clip(brightness, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Several results on one picture, each with its own opacity: what an export shows where a stack is seen."""
+"""Several results on one picture, each with its own opacity, as one result for exports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cvstudio.results.source import Source
 
 @dataclass(frozen=True, eq=False)
 class Stack(Result):
-    """Results on the same picture.
+    """Results for the same picture, drawn on top of each other.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Stack(Result):
 
     @property
     def size(self) -> Size:
-        """Size of the picture that they are results of."""
+        """Size of the picture."""
         return self.layers[0][0].size
 
     @property
@@ -39,7 +39,7 @@ class Stack(Result):
 
 
 def faded(look: Look, opacity: float) -> Look:
-    """`look` for a layer of that opacity, 0..1."""
+    """`look` with its opacity multiplied by that of a layer, 0..1."""
     return look if opacity >= 1 else dataclasses.replace(look, opacity=look.opacity * opacity)
 
 

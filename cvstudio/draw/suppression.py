@@ -1,4 +1,4 @@
-"""A step of a suppression: what was taken, what goes because of it, and what still waits; what went is not there."""
+"""A step of a non-maximum suppression: the selected box, the boxes it suppresses, and the remaining ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TAKEN: RGB = (76, 141, 255)
 GOES: RGB = (213, 94, 0)
 STAYS: RGB = (230, 232, 235)
 DASH = 5
-"""Pixels of a dash and of the gap behind it, for a line of 2."""
+"""Length in pixels of a dash and of the gap after it, per pixel of line width."""
 
 
 @paints(Suppression)
@@ -25,12 +25,12 @@ def paint_suppression(
 ) -> None:
     if not len(result.candidates):
         return
-    with painted_over(result.size, canvas, view, look) as ground:
-        if ground is None:
+    with painted_over(result.size, canvas, view, look) as area:
+        if area is None:
             return
-        left, top = ground.left, ground.top
+        left, top = area.left, area.top
         corners = box_corners(result.candidates, view.scale)
-        painter = _Painter(result, ground.pixels, corners - np.array([left, top, left, top]), look, emphasis)
+        painter = _Painter(result, area.pixels, corners - np.array([left, top, left, top]), look, emphasis)
         pairs = result.pairs()
         painter.boxes(pairs)
         labels = place_texts(
@@ -44,18 +44,18 @@ def paint_suppression(
 
 
 def _texts(result: Suppression, pairs: Pairs | None, look: Look, emphasis: Emphasis) -> list[tuple[int, str]]:
-    """Row and text of what is written, the most important first."""
-    found = result.candidates
+    """Row and text of the labels, the most important first."""
+    boxes = result.candidates
     if pairs is None:
-        return [(row, label_text(found, row, look)) for row in range(min(len(found), MAX_LABELS))]
-    texts = [(pairs.taken, label_text(found, pairs.taken, look))]
+        return [(row, label_text(boxes, row, look)) for row in range(min(len(boxes), MAX_LABELS))]
+    texts = [(pairs.taken, label_text(boxes, pairs.taken, look))]
     if result.dropping:
-        told = [(row, f"{share:.2f}") for row, share in zip(pairs.rows.tolist(), pairs.iou.tolist(), strict=True)]
-        # What is pointed at is written whatever else there is; the nearest to being dropped or kept comes first.
-        pointed = {emphasis.hovered, *emphasis.selected}
-        texts += [pair for pair in told if int(found.ids[pair[0]]) in pointed]
-        texts += [pair for pair in told if int(found.ids[pair[0]]) not in pointed]
-    texts += [(int(row), label_text(found, int(row), look)) for row in result.stays()[:-1][::-1]]
+        ious = [(row, f"{iou:.2f}") for row, iou in zip(pairs.rows.tolist(), pairs.iou.tolist(), strict=True)]
+        # Emphasised boxes are always labelled; then by descending IoU.
+        emphasised = {emphasis.hovered, *emphasis.selected}
+        texts += [pair for pair in ious if int(boxes.ids[pair[0]]) in emphasised]
+        texts += [pair for pair in ious if int(boxes.ids[pair[0]]) not in emphasised]
+    texts += [(int(row), label_text(boxes, int(row), look)) for row in result.stays()[:-1][::-1]]
     return texts[:MAX_LABELS]
 
 
@@ -74,33 +74,34 @@ class _Painter:
         height, width = canvas.shape[:2]
         far = 2 * REACH + look.line_width
         self._whole = edges
-        # OpenCV counts in 32 bits.
+        # OpenCV's coordinates have 32 bits.
         self._edges = np.clip(edges, -far, np.array([width, height] * 2) + far)
 
     def boxes(self, pairs: Pairs | None) -> None:
-        """From the least important to the most, which lies on top."""
+        """Paint all boxes, the most important last, on top."""
         result, width = self._result, self._look.line_width
-        concerned = set() if pairs is None else {pairs.taken, *pairs.rows.tolist()}
+        pair_rows = set() if pairs is None else {pairs.taken, *pairs.rows.tolist()}
         for row in result.waiting()[::-1].tolist():
-            if not (result.dropping and row in concerned):
+            if not (result.dropping and row in pair_rows):
                 self._box(row, self._colour(row), max(1, width // 2))
         for row in result.stays()[::-1].tolist():
             self._box(row, self._colour(row), width)
         if pairs is None:
             return
         if result.dropping:
-            for row, drops in zip(pairs.rows[::-1].tolist(), pairs.suppressed[::-1].tolist(), strict=True):
-                if drops:
-                    thick = width + self._pointed(row)
+            for row, suppressed in zip(pairs.rows[::-1].tolist(), pairs.suppressed[::-1].tolist(), strict=True):
+                if suppressed:
+                    thick = width + self._extra_width(row)
                     dashed(self._canvas, self._whole[row].tolist(), thick, GOES)
                 else:
                     self._box(row, STAYS, max(1, width // 2))
         outline(self._canvas, self._edges[pairs.taken].tolist(), width + 1, TAKEN, chosen=True)
 
     def _box(self, row: int, colour: RGB, width: int) -> None:
-        outline(self._canvas, self._edges[row].tolist(), width + self._pointed(row), colour, chosen=False)
+        outline(self._canvas, self._edges[row].tolist(), width + self._extra_width(row), colour, chosen=False)
 
-    def _pointed(self, row: int) -> int:
+    def _extra_width(self, row: int) -> int:
+        """Additional line width in pixels of an emphasised box."""
         number = int(self._result.candidates.ids[row])
         return 2 * (number == self._emphasis.hovered or number in self._emphasis.selected)
 
@@ -108,22 +109,22 @@ class _Painter:
         return class_colour(self._result.candidates.label(row))
 
     def texts(self, labels: list[Label], pairs: Pairs | None, origin: tuple[int, int]) -> None:
-        dropped = {} if pairs is None else dict(zip(pairs.rows.tolist(), pairs.suppressed.tolist(), strict=True))
+        suppressed = {} if pairs is None else dict(zip(pairs.rows.tolist(), pairs.suppressed.tolist(), strict=True))
 
         def colour(row: int) -> RGB:
             if pairs is not None and row == pairs.taken:
                 return TAKEN
-            if self._result.dropping and row in dropped:
-                return GOES if dropped[row] else STAYS
+            if self._result.dropping and row in suppressed:
+                return GOES if suppressed[row] else STAYS
             return self._colour(row)
 
         paint_chips(labels, self._canvas, origin, self._look, colour)
 
 
 def dashed(canvas: NDArray[np.uint8], edges: list[int], width: int, colour: RGB) -> None:
-    """A dashed line of `width` px inside the edges (left, top, right, bottom) of a box, on a dark one.
+    """A dashed line of `width` px inside the edges (left, top, right, bottom) of a box, with a dark edge.
 
-    The edges may lie far outside: the dashes are those of the whole box, whatever part of it is visible.
+    The box may extend far beyond the canvas; the dashes do not depend on the visible part.
     """
     left, top, right, bottom = edges
     right, bottom = max(right, left + 1), max(bottom, top + 1)

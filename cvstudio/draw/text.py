@@ -1,4 +1,4 @@
-"""Text as coverage masks, in a face that has Latin and Korean."""
+"""Text as coverage masks, in a font with Latin and Korean."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cvstudio.foundation.paths import resource
 
 FACE = "CVStudioSans-Regular.otf"
 PADDING = 4
-"""Pixels of paper before and behind the text of a chip."""
+"""Padding in pixels before and after the text of a chip."""
 
 
 @functools.cache
@@ -25,7 +25,7 @@ def _font(size: int) -> Any:
     try:
         return ImageFont.truetype(str(resource("fonts", FACE)), size)
     except OSError:
-        # A result without our face is worth more than none: Pillow carries a Latin one.
+        # Without our font, Pillow's Latin one is better than no text.
         return ImageFont.load_default(size)
 
 
@@ -43,16 +43,16 @@ def text_mask(text: str, size: int) -> NDArray[np.uint8]:
 
 
 def chip_size(text: str, size: int) -> tuple[int, int]:
-    """Width and height of the chip of `text` at `size` px."""
+    """Width and height in pixels of the chip of `text` at font size `size`."""
     height, width = text_mask(text, size).shape
     return width + 2 * PADDING, height
 
 
 @functools.lru_cache(maxsize=2048)
 def chip(text: str, size: int, ink: RGB, paper: RGB) -> NDArray[np.uint8]:
-    """`text` in `ink` on a rectangle of `paper`, uint8 RGB (h, w, 3), read-only.
+    """`text` in the colour `ink` on a rectangle of the colour `paper`, uint8 RGB (h, w, 3), read-only.
 
-    Kept, as blending costs more than everything else about a label and a slider's tick shows the same ones again.
+    Cached, as blending is the most expensive part of a label and a slider's tick shows mostly the same labels.
     """
     cover = np.pad(text_mask(text, size), ((0, 0), (PADDING, PADDING)))[:, :, None].astype(np.uint16)
     blended = (np.array(paper, np.uint16) * (255 - cover) + np.array(ink, np.uint16) * cover + 127) // 255

@@ -1,4 +1,4 @@
-"""Export formats: one file for each, registered here by its declaration."""
+"""Export formats: one file for each, registered by its declaration."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.registry import Registry
 
 ALIASES = {".jpeg": ".jpg", ".m4v": ".mp4"}
-"""Other suffixes by which people name a format."""
+"""Alternative suffixes of formats."""
 
 EXPORTERS: Registry[Exporter] = Registry("format", __name__)
 
 
 def exporters_for(result_type: type[Any], *, video: bool = False) -> list[Exporter]:
-    """The formats that take one result of this type, or with `video` those that take every frame of a video."""
-    found = [
+    """Formats for one result of this type or, with `video`, for all frames of a video; the preferred ones first."""
+    accepting = [
         item for item in EXPORTERS if item.accepts(result_type) and (item.takes_video if video else not item.video)
     ]
-    return sorted(found, key=lambda item: (item.video != video, not item.preferred, item.title))
+    return sorted(accepting, key=lambda item: (item.video != video, not item.preferred, item.title))
 
 
 def default_exporters(result_type: type[Any], *, video: bool = False) -> list[Exporter]:
-    """The formats that are written where none is asked for."""
+    """Formats that are written by default, where none is selected."""
     return [item for item in exporters_for(result_type, video=video) if item.preferred]
 
 
 def exporter_for_suffix(name: str, result_type: type[Any], *, video: bool = False) -> Exporter:
-    """The format of a file by the end of its name; the longest that fits. Raises ExportError."""
-    fitting = [item for item in exporters_for(result_type, video=video) if item.suffix]
+    """The format with the longest suffix that the file name ends with. Raises ExportError where there is none."""
+    candidates = [item for item in exporters_for(result_type, video=video) if item.suffix]
     lower = name.lower()
     for alias, suffix in ALIASES.items():
         lower = lower.removesuffix(alias) + suffix if lower.endswith(alias) else lower
-    for item in sorted(fitting, key=lambda item: -len(item.suffix)):
+    for item in sorted(candidates, key=lambda item: -len(item.suffix)):
         if lower.endswith(item.suffix):
             return item
-    names = ", ".join(sorted({item.suffix for item in fitting}))
+    names = ", ".join(sorted({item.suffix for item in candidates}))
     raise ExportError(
         f"There is no format '{Path(name).suffix or name}' for this result; name the file with one of: {names}."
     )

@@ -1,4 +1,4 @@
-"""What exchange formats can hold of detections: boxes within the picture, masks as run lengths or outlines."""
+"""Detections for exchange formats: boxes clipped to the picture, masks as polygons."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ Tolerance = Annotated[
 ]
 
 
-def within(found: Detections) -> Detections:
-    """`found` with its boxes clipped to the picture; without those of which nothing lies in it or that are no numbers.
+def within(detections: Detections) -> Detections:
+    """`detections` with boxes clipped to the picture, without those that are outside of it or not finite.
 
-    Tools that train on a file stop at a box without area.
+    Tools that train on a file reject boxes without area.
     """
-    size = np.array([*found.size, *found.size], np.float32)
-    boxes = np.clip(found.boxes, 0, size)
-    good = np.isfinite(found.boxes).all(1) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-    return dataclasses.replace(found, boxes=boxes).take(np.flatnonzero(good))
+    size = np.array([*detections.size, *detections.size], np.float32)
+    boxes = np.clip(detections.boxes, 0, size)
+    valid = np.isfinite(detections.boxes).all(1) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    return dataclasses.replace(detections, boxes=boxes).take(np.flatnonzero(valid))
 
 
 def corner_and_extent(box: NDArray[np.float32]) -> tuple[float, float, float, float]:
-    """x, y, width and height of a box, in the fewest decimals from which corner and extent add up to the same box."""
+    """x, y, width and height of a box, as the shortest decimals whose sums are exactly the corners of the box."""
     x1, y1, x2, y2 = (Decimal(str(value)) for value in box)
     return float(x1), float(y1), float(x2 - x1), float(y2 - y1)
 
 
-def polygons_of(found: Detections, row: int, tolerance: float) -> list[Polygon]:
-    """The outlines of one mask; none where there is no mask, or nothing in it."""
-    if found.masks is None:
+def polygons_of(detections: Detections, row: int, tolerance: float) -> list[Polygon]:
+    """Outlines of the mask of `row` as polygons; empty without a mask or where it is empty."""
+    if detections.masks is None:
         return []
-    x1, y1, x2, y2 = edges(found.boxes[row], 1.0)
+    x1, y1, x2, y2 = edges(detections.boxes[row], 1.0)
     left, top = max(x1, 0), max(y1, 0)
-    right, bottom = min(x2, found.size.width), min(y2, found.size.height)
+    right, bottom = min(x2, detections.size.width), min(y2, detections.size.height)
     if left >= right or top >= bottom:
         return []
-    window = found.masks.window(row, found.boxes[row], 1.0, left, top, right, bottom)
+    window = detections.masks.window(row, detections.boxes[row], 1.0, left, top, right, bottom)
     return outlines(window, left, top, tolerance=tolerance) if window.any() else []

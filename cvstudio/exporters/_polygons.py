@@ -1,4 +1,4 @@
-"""Outlines of masks as polygons, along the edges of pixels."""
+"""Outlines of masks as polygons along the edges of pixels."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ Corner = tuple[int, int]
 
 
 def outlines(mask: NDArray[np.bool_], left: int = 0, top: int = 0, *, tolerance: float = 0.0) -> list[Polygon]:
-    """The outer outlines of a mask's parts, the largest first.
+    """Outer outlines of the connected components of a mask, the largest first.
 
     Parameters
     ----------
     mask : bool (h, w)
-    left, top : where in the picture it begins
-    tolerance : pixels by which an outline may be off so that it needs fewer corners; 0 follows every pixel
+    left, top : position of its top left pixel in the picture
+    tolerance : largest distance in pixels between the outline and the edge of the mask; 0 follows every pixel
 
     Returns
     -------
-    A polygon for each 4-connected part, clockwise on the screen. Without tolerance it covers exactly the part's pixels
-    and the holes in it, which a polygon cannot leave out. With it, parts that shrink to a line are left out; the last
-    one never is.
+    A polygon for each 4-connected component, clockwise on the screen. With tolerance 0 it covers exactly the component
+    and its holes, which a polygon cannot represent. Otherwise components that collapse to a line are omitted, except
+    for the largest where all of them do.
     """
-    found = [loop for loop in _loops(mask) if _area(loop) > 0]
-    found.sort(key=_area, reverse=True)
+    loops = [loop for loop in _loops(mask) if _area(loop) > 0]
+    loops.sort(key=_area, reverse=True)
     if tolerance > 0:
-        simple = [loop for loop in (_simplified(loop, tolerance) for loop in found) if _area(loop) > 0]
-        found = simple or found[:1]
-    return [loop + np.array([left, top]) for loop in found]
+        simplified = [loop for loop in (_simplified(loop, tolerance) for loop in loops) if _area(loop) > 0]
+        loops = simplified or loops[:1]
+    return [loop + np.array([left, top]) for loop in loops]
 
 
 def joined(parts: list[Polygon]) -> Polygon:
-    """One polygon for formats that have only one for each thing: parts are connected by lines without width, there
-    and back, between their nearest corners."""
-    whole = parts[0]
+    """One polygon from several, for formats with one polygon per object: parts are connected by lines without width
+    between their nearest corners."""
+    polygon = parts[0]
     for part in parts[1:]:
-        apart = ((whole[:, None] - part[None]) ** 2).sum(2)
-        here, there = np.unravel_index(int(apart.argmin()), apart.shape)
-        around = np.roll(part, -int(there), axis=0)
-        whole = np.concatenate([whole[: here + 1], around, around[:1], whole[here:]])
-    return whole
+        distances = ((polygon[:, None] - part[None]) ** 2).sum(2)
+        index, part_index = np.unravel_index(int(distances.argmin()), distances.shape)
+        rotated = np.roll(part, -int(part_index), axis=0)
+        polygon = np.concatenate([polygon[: index + 1], rotated, rotated[:1], polygon[index:]])
+    return polygon
 
 
 def _loops(mask: NDArray[np.bool_]) -> list[Polygon]:
-    """Every closed line between inside and outside with the inside on its right: clockwise around parts, counter-
-    clockwise around holes; corners only."""
+    """All closed boundaries of a mask, as corners, with the inside on the right: clockwise around components,
+    counterclockwise around holes."""
     padded = np.pad(mask, 1)
     inside = padded[1:-1, 1:-1]
-    leads: dict[Corner, list[Corner]] = defaultdict(list)
+    edges_from: dict[Corner, list[Corner]] = defaultdict(list)
     for outside, start, end in (
         (padded[:-2, 1:-1], (0, 0), (1, 0)),  # above: to the right
         (padded[1:-1, 2:], (1, 0), (1, 1)),  # on the right: down
@@ -62,36 +62,36 @@ def _loops(mask: NDArray[np.bool_]) -> list[Polygon]:
     ):
         rows, columns = np.nonzero(inside & ~outside)
         for x, y in zip(columns.tolist(), rows.tolist(), strict=True):
-            leads[x + start[0], y + start[1]].append((x + end[0], y + end[1]))
-    found = []
-    while leads:
-        first = here = next(iter(leads))
-        heading: Corner | None = None
+            edges_from[x + start[0], y + start[1]].append((x + end[0], y + end[1]))
+    loops = []
+    while edges_from:
+        first = corner = next(iter(edges_from))
+        direction: Corner | None = None
         loop: list[Corner] = []
-        while here in leads:
-            ahead = leads[here]
-            following = ahead[0] if len(ahead) == 1 or heading is None else _right_turn(here, heading, ahead)
-            ahead.remove(following)
-            if not ahead:
-                del leads[here]
-            step = (following[0] - here[0], following[1] - here[1])
-            if step != heading:
-                loop.append(here)
-            heading, here = step, following
-            if here == first:
+        while corner in edges_from:
+            ends = edges_from[corner]
+            next_corner = ends[0] if len(ends) == 1 or direction is None else _right_turn(corner, direction, ends)
+            ends.remove(next_corner)
+            if not ends:
+                del edges_from[corner]
+            step = (next_corner[0] - corner[0], next_corner[1] - corner[1])
+            if step != direction:
+                loop.append(corner)
+            direction, corner = step, next_corner
+            if corner == first:
                 break
-        found.append(np.array(_closed(loop), np.float64))
-    return found
+        loops.append(np.array(_closed(loop), np.float64))
+    return loops
 
 
-def _right_turn(here: Corner, heading: Corner, ahead: list[Corner]) -> Corner:
-    """Where two pixels touch with their corners only, the line stays with its own pixel."""
-    wanted = (here[0] - heading[1], here[1] + heading[0])
-    return wanted if wanted in ahead else ahead[0]
+def _right_turn(corner: Corner, direction: Corner, ends: list[Corner]) -> Corner:
+    """The right turn, if possible: where two pixels share only a corner, the boundary stays at its own pixel."""
+    right = (corner[0] - direction[1], corner[1] + direction[0])
+    return right if right in ends else ends[0]
 
 
 def _closed(loop: list[Corner]) -> list[Corner]:
-    """Without its first corner where the line passes that one straight on."""
+    """`loop` without its first corner where the boundary passes it in a straight line."""
     if len(loop) < 3:
         return loop
     (x0, y0), (x1, y1), (x2, y2) = loop[-1], loop[0], loop[1]
@@ -100,7 +100,7 @@ def _closed(loop: list[Corner]) -> list[Corner]:
 
 
 def _area(loop: Polygon) -> float:
-    """Signed: positive for what runs clockwise on the screen."""
+    """Signed area, positive where `loop` is clockwise on the screen."""
     x, y = loop[:, 0], loop[:, 1]
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
 

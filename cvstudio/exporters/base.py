@@ -1,4 +1,4 @@
-"""What an export format declares of itself, and the one way in which files are written."""
+"""The declaration of export formats, and the one function that writes files."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ P = TypeVar("P")
 
 @dataclass(frozen=True)
 class Accepts:
-    """Which results a format can hold.
+    """The result types that a format accepts.
 
     Parameters
     ----------
-    words : what it expects, as an error says it: "CSV expects WORDS, found ..."
-    fits : callable (type of a result) -> whether it can hold one
+    words : the accepted types in an error message: "CSV expects WORDS, found ..."
+    fits : callable (result type) -> whether the format accepts it
     """
 
     words: str
@@ -40,7 +40,7 @@ class Accepts:
 
 
 def of(*result_types: type[Any]) -> Accepts:
-    """Results of these types, and of those that derive from them."""
+    """Accept these result types and their subclasses."""
     words = " or ".join(accepted.__name__.lower() for accepted in result_types)
     return Accepts(words, lambda result_type: issubclass(result_type, result_types))
 
@@ -58,14 +58,19 @@ on_a_picture = Accepts("a result that lies on the picture", _lies_on_a_picture)
 tabular = Accepts("a result with a table", _has_table)
 
 Piece = dict[str, Any]
-"""What a combined file holds of one picture or frame; JSON-ready, so that it can wait on disk."""
+"""Content of one picture or frame in a combined file; JSON-ready, so that it can be stored on disk meanwhile."""
 
 
 class Moment(NamedTuple):
-    """One picture, or one frame of a video.
+    """One picture, or one frame of a video, with its result.
 
-    name : file name without its ending, unique within an export; number : of the frame, from 1; pts : its time in
-    seconds from the first frame of the video, None for a picture
+    Parameters
+    ----------
+    name : file stem, unique within an export
+    number : number of the frame, from 1
+    pts : seconds from the first frame of the video; None for a picture
+    image : the picture or frame; None where the result stands alone
+    result : the result
     """
 
     name: str
@@ -77,21 +82,21 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ExportItem:
-    """What is written: one result, or the results of every frame of a video.
+    """Input of an export: one result, or the results of all frames of a video.
 
     Parameters
     ----------
-    media : the medium on the canvas, that the result is of; None where it stands alone
-    base : the picture or frame under it, where there is one
+    media : source medium of the result; None where the result stands alone
+    base : the picture or frame beneath the result; None where there is none
     result : the result; None where `frames` is given
     look : values of `Look` by name
-    recipe : how the result was made, written beside it; JSON-ready
-    frames : (frame, result) of every frame of a video in order; read once
+    recipe : how the result was computed, written beside it; JSON-ready
+    frames : (frame, result) of all frames of a video in order; iterated once
     options : values of `Exporter.params` by name
-    stem : how files are called that hold it, without ending; "" takes the medium's own name
-    start_secs : where in the video `frames` begin
-    stop_secs : where they end; None is the end of the video
-    seen : what a format that draws shows in place of `result`: the `Stack` of all visible layers
+    stem : file stem; empty uses the medium's
+    start_secs : start of `frames` in the video
+    stop_secs : end of `frames` in the video; None for its end
+    seen : drawn instead of `result` by formats that draw: the `Stack` of all visible layers
     """
 
     media: Media | None
@@ -108,25 +113,25 @@ class ExportItem:
 
     @property
     def shown(self) -> Any:
-        """What is drawn on the picture."""
+        """The result to be drawn on the picture."""
         return self.result if self.seen is None else self.seen
 
     @property
     def file_stem(self) -> str:
-        """How files are called that hold it, without ending."""
+        """Stem of the names of written files."""
         return self.stem or (self.media.path.stem if self.media is not None else "result")
 
     @property
     def name(self) -> str:
-        """What it is a result of, as formats and errors tell it."""
+        """Name of the source, in formats and errors."""
         return self.media.name if self.media is not None else self.file_stem
 
     def options_as(self, params_type: type[P]) -> P:
-        """The options, checked. Raises ParamsError."""
+        """`options` as checked parameters. Raises ParamsError."""
         return from_mapping(params_type, self.options)
 
     def moments(self, progress: Progress) -> Iterator[Moment]:
-        """The picture, or every frame in order, each with its result."""
+        """The picture, or all frames in order, each with its result."""
         stem = self.file_stem
         progress.check()
         if self.frames is None:
@@ -137,18 +142,18 @@ class ExportItem:
             yield Moment(f"{stem}_{number:06d}", number, frame.pts, frame, result)
 
     def drawn_as(self) -> Look:
-        """The look, checked. Raises ParamsError."""
+        """`look` as checked parameters. Raises ParamsError."""
         return from_mapping(Look, self.look)
 
 
 @dataclass(frozen=True)
 class Combined:
-    """How one file holds many pictures.
+    """How a format combines many pictures in one file.
 
     Parameters
     ----------
     pieces : callable (item, progress) -> iterator of pieces, one for each picture or frame
-    write : callable (path, pieces, options, progress); reads `pieces` once, in order
+    write : callable (path, pieces, options, progress); iterates `pieces` once, in order
     """
 
     pieces: Callable[[ExportItem, Progress], Iterator[Piece]]
@@ -157,25 +162,25 @@ class Combined:
 
 @dataclass(frozen=True)
 class Exporter:
-    """A format.
+    """An export format.
 
     Parameters
     ----------
-    key, title, summary
-    suffix : with its dot; empty for a folder
-    accepts : which results it can hold: `drawable`, `on_a_picture`, `tabular`, or `of` some types
+    key, title, summary : identifier, name and one-sentence description
+    suffix : file suffix with its dot; empty for a folder
+    accepts : accepted result types: `drawable`, `on_a_picture`, `tabular`, or `of` some types
     write : callable (path, item, progress)
-        The path is a temporary one beside the target; of a `folder` it is the folder itself, in which each file is
-        written through `atomic_path` and files of other pictures are left alone.
-    video : it takes `ExportItem.frames` of a whole video instead of one result
-    either : it takes `frames` too where they are given
-    preferred : written by the command line where no format is asked for
+        The path is a temporary file beside the target. For a `folder` it is the folder itself, in which each file is
+        written through `atomic_path` and files of other pictures stay unchanged.
+    video : requires `ExportItem.frames`, a whole video, instead of one result
+    either : accepts one result as well as `frames`
+    preferred : written by the command line by default
     params : options of the format, a class of `cvstudio.foundation.params` declarations
-    folder : it writes several files into a folder
-    finish : callable (folder), after everything is in a `folder`
-    combined : how a batch writes one file for all its pictures; None gives each picture its own file
-    draws : it shows the picture, and with it every visible layer; others hold one result's data
-    keywords : other names that lead here
+    folder : writes several files into a folder
+    finish : callable (folder), called after all files of a `folder` are written
+    combined : how a batch writes one file for all pictures; None writes a file for each picture
+    draws : draws the picture with all visible layers; other formats write the data of one result
+    keywords : synonyms for the search
     """
 
     key: str
@@ -196,11 +201,11 @@ class Exporter:
 
     @property
     def takes_video(self) -> bool:
-        """Whether it can hold every frame of a video."""
+        """Whether it accepts the frames of a video."""
         return self.video or self.either
 
     def check(self, item: ExportItem) -> None:
-        """Raise ExportError where this format cannot hold `item`."""
+        """Raise ExportError where this format does not accept `item`, ParamsError where an option is not allowed."""
         if item.frames is None and self.video:
             raise ExportError(f"{self.title} expects a whole video, found one picture; choose another format.")
         if item.frames is not None and not self.takes_video:
@@ -209,31 +214,31 @@ class Exporter:
             )
         item.options_as(self.params)
         if item.frames is None and not self.accepts(type(item.result)):
-            found = type(item.result).__name__.lower()
-            raise ExportError(f"{self.title} expects {self.accepts.words}, found {found}; choose another format.")
+            type_name = type(item.result).__name__.lower()
+            raise ExportError(f"{self.title} expects {self.accepts.words}, found {type_name}; choose another format.")
 
 
 def recipe_path(path: Path) -> Path:
-    """Where the recipe of the export `path` is. It keeps the suffix, as a picture and its data share a stem."""
+    """Path of the recipe of an export. The suffix of `path` is kept, as a picture and its data may share a stem."""
     return path.with_name(f"{path.name}.recipe.json")
 
 
 def export(exporter: Exporter, path: Path, item: ExportItem, progress: Progress, *, recipe: bool = True) -> None:
-    """Write `item` to `path` and its recipe beside it; an old file stays whole until the new one is.
+    """Write `item` to `path` and its recipe beside it, atomically: an existing file is replaced by a complete one.
 
     Parameters
     ----------
     path : a file, or the folder of a format that writes several files
-    recipe : False where one recipe covers many exports
+    recipe : whether to write the recipe; False where one recipe covers many exports
 
     Raises
     ------
     ExportError
-        The format cannot hold the item, or the file cannot be written.
+        The format does not accept the item, or the file cannot be written.
     ParamsError
         An option is not allowed.
     Cancelled
-        `progress` was told to stop; no file is left half written.
+        `progress` was cancelled; no incomplete file is left.
     """
     exporter.check(item)
     with writing(path):
@@ -245,7 +250,7 @@ def export(exporter: Exporter, path: Path, item: ExportItem, progress: Progress,
             if exporter.finish is not None:
                 exporter.finish(path)
         else:
-            # A batch tidies up once: to look through a folder of thousands for each file takes longer than the file.
+            # A batch cleans up once: scanning a folder of thousands of files takes longer than writing one.
             with atomic_path(path, tidy=recipe) as temporary:
                 exporter.write(temporary, item, progress)
         if recipe:
@@ -253,14 +258,14 @@ def export(exporter: Exporter, path: Path, item: ExportItem, progress: Progress,
 
 
 def write_recipe(path: Path, recipe: Mapping[str, Any]) -> None:
-    """Write a recipe. Raises OSError."""
+    """Write a recipe as JSON. Raises OSError."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(recipe, ensure_ascii=False, indent=2, allow_nan=False), encoding="utf-8")
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses into one ExportError about `path`."""
+    """Convert an OSError in the block to an ExportError about `path`."""
     try:
         yield
     except OSError as error:
@@ -268,7 +273,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def _reason(error: OSError) -> str:
-    """The second half of a sentence: what was in the way and what to do."""
+    """Cause and remedy, as the second half of a sentence."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full; free some space or choose another disk."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

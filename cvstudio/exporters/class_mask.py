@@ -1,4 +1,4 @@
-"""The class of each pixel as a PNG of the picture's size."""
+"""Class maps as indexed PNG of the picture's size."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.results.segmentation import Segmentation
 
 VOID = 255
-"""Where no class is believed, as in PASCAL VOC's masks."""
+"""Value of pixels below the threshold, as in PASCAL VOC's masks."""
 
 
 def _write(path: Path, item: ExportItem, progress: Progress) -> None:
-    """An indexed PNG: the value of a pixel is the number of its class, 255 where none is believed. The palette holds
-    the colours in which the classes are drawn; a text chunk "labels" has their names, one a line."""
+    """Write an indexed PNG whose pixel values are class indices, 255 below the threshold. The palette has the colours
+    in which the classes are drawn; a text chunk "labels" has their names, one per line."""
     from PIL import Image, PngImagePlugin
 
     result: Segmentation = item.result
@@ -28,22 +28,22 @@ def _write(path: Path, item: ExportItem, progress: Progress) -> None:
             f"An indexed PNG expects at most {VOID} classes, found {len(result.labels)}; export the picture instead."
         )
     progress(None, "writing")
-    numbers = np.where(result.classes < 0, VOID, result.classes).astype(np.uint8)
-    # The nearest cell, as on the screen: between two classes there is no third.
+    indices = np.where(result.classes < 0, VOID, result.classes).astype(np.uint8)
+    # Nearest neighbour, as on the screen: class indices cannot be interpolated.
     height, width = result.size.height, result.size.width
-    rows = ((np.arange(height) + 0.5) * numbers.shape[0] / height).astype(np.int64)
-    columns = ((np.arange(width) + 0.5) * numbers.shape[1] / width).astype(np.int64)
-    picture = Image.fromarray(numbers[np.ix_(rows, columns)], "L")
+    rows = ((np.arange(height) + 0.5) * indices.shape[0] / height).astype(np.int64)
+    columns = ((np.arange(width) + 0.5) * indices.shape[1] / width).astype(np.int64)
+    picture = Image.fromarray(indices[np.ix_(rows, columns)], "L")
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(result.labels)] = [class_colour(name) for name in result.labels]
     if result.background >= 0:
         palette[result.background] = 0
     palette[VOID] = (224, 224, 192)
     picture.putpalette(palette.tobytes())
-    notes = PngImagePlugin.PngInfo()
-    notes.add_itxt("labels", "\n".join(result.labels))
+    metadata = PngImagePlugin.PngInfo()
+    metadata.add_itxt("labels", "\n".join(result.labels))
     progress.check()
-    picture.save(path, "PNG", pnginfo=notes)
+    picture.save(path, "PNG", pnginfo=metadata)
 
 
 EXPORTERS.register(

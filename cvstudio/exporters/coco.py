@@ -18,7 +18,7 @@ from cvstudio.results.detections import Detections
 
 @dataclass(frozen=True)
 class CocoOptions:
-    """How masks are written."""
+    """Encoding of masks."""
 
     masks: Annotated[
         str,
@@ -33,74 +33,74 @@ class CocoOptions:
 
 
 def compressed(counts: list[int]) -> str:
-    """COCO's compact form of run lengths."""
+    """COCO's compressed run-length encoding of `counts`."""
     from pycocotools import mask
 
-    # The form does not hold the size, which only comes back beside it.
+    # The encoding does not include the size, so any size with this number of pixels will do.
     coded: bytes = mask.frPyObjects({"size": [1, sum(counts)], "counts": counts}, 1, sum(counts))["counts"]
     return coded.decode("ascii")
 
 
-def _segmentation(found: Detections, row: int, options: CocoOptions) -> tuple[Any, float | None]:
-    """The mask as COCO has it, and its area in pixels; None, None where there is none."""
-    if found.masks is None or options.masks == "none":
+def _segmentation(detections: Detections, row: int, options: CocoOptions) -> tuple[Any, float | None]:
+    """COCO's `segmentation` and area in pixels of one mask; None, None without a mask."""
+    if detections.masks is None or options.masks == "none":
         return None, None
-    counts = found.masks.counts(row, found.boxes[row], found.size)
+    counts = detections.masks.counts(row, detections.boxes[row], detections.size)
     area = sum(counts[1::2])
     if not area:
         return None, None
     if options.masks == "polygons":
-        parts = polygons_of(found, row, options.tolerance)
+        parts = polygons_of(detections, row, options.tolerance)
         return [part.ravel().tolist() for part in parts], area
-    return {"size": [found.size.height, found.size.width], "counts": compressed(counts)}, area
+    return {"size": [detections.size.height, detections.size.width], "counts": compressed(counts)}, area
 
 
 def _pieces(item: ExportItem, progress: Progress) -> Iterator[Piece]:
-    """One for each picture: `image`, `annotations` without numbers of their own, and `labels`."""
+    """A piece for each picture: `image` and `annotations`, both without ids, and `labels`."""
     options = item.options_as(CocoOptions)
     for moment in item.moments(progress):
-        found = within(moment.result)
+        detections = within(moment.result)
         image: dict[str, Any] = {
             "file_name": item.name if item.frames is None else f"{moment.name}.jpg",
-            "width": found.size.width,
-            "height": found.size.height,
+            "width": detections.size.width,
+            "height": detections.size.height,
         }
         if moment.pts is not None:
             image.update(video=item.name, time_secs=moment.pts)
         annotations = []
-        for row in range(len(found)):
-            x, y, width, height = corner_and_extent(found.boxes[row])
-            segmentation, area = _segmentation(found, row, options)
+        for row in range(len(detections)):
+            x, y, width, height = corner_and_extent(detections.boxes[row])
+            segmentation, area = _segmentation(detections, row, options)
             annotation: dict[str, Any] = {
-                "category_id": int(found.classes[row]) + 1,
+                "category_id": int(detections.classes[row]) + 1,
                 "bbox": [x, y, width, height],
                 "area": width * height if area is None else area,
                 "iscrowd": 0,
-                "score": float(str(found.scores[row])),
+                "score": float(str(detections.scores[row])),
             }
             if segmentation is not None:
                 annotation["segmentation"] = segmentation
-            if found.track_ids is not None and found.track_ids[row] >= 0:
-                annotation["track_id"] = int(found.track_ids[row])
+            if detections.track_ids is not None and detections.track_ids[row] >= 0:
+                annotation["track_id"] = int(detections.track_ids[row])
             annotations.append(annotation)
-        yield {"image": image, "annotations": annotations, "labels": list(found.labels)}
+        yield {"image": image, "annotations": annotations, "labels": list(detections.labels)}
 
 
 def _write_pieces(path: Path, pieces: Iterable[Piece], options: Mapping[str, Any], progress: Progress) -> None:
-    """COCO's form for detection.
+    """Write COCO's format for detection.
 
     images : id from 1, file_name, width, height; of a frame also video and time_secs
     annotations : id from 1, image_id, category_id, bbox [x, y, width, height] in pixels from the outer corner of the
         top left pixel, area in pixels (of the mask where there is one), iscrowd 0, score, segmentation where there is
-        a mask, track_id where it is followed. The same list is what ``COCO.loadRes`` takes.
-    categories : id from 1, which is the class's index + 1, and name
+        a mask, track_id with tracking. ``COCO.loadRes`` accepts the same list.
+    categories : id from 1, the class index + 1, and name
     """
     from_mapping(CocoOptions, options)
     images: list[dict[str, Any]] = []
     labels: list[str] = []
     n_annotations = 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        # Line by line: what a long video or a folder holds does not have to fit into memory at once.
+        # Line by line, as the annotations of a long video or a folder may not fit into memory.
         file.write('{"info": {"description": "Written by cvstudio"},\n"annotations": [')
         for number, piece in enumerate(pieces, 1):
             progress.check()

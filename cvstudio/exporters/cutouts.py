@@ -1,4 +1,4 @@
-"""Cut-outs: each thing as a picture of its own."""
+"""Cut-outs: each detected object as a picture of its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cvstudio.results.masks import edges
 
 @dataclass(frozen=True)
 class CutOutOptions:
-    """How much is cut out."""
+    """Extent and transparency of cut-outs."""
 
     margin: Annotated[
         int,
@@ -36,10 +36,10 @@ class CutOutOptions:
     ] = True
 
 
-def cut_out(image: Image, found: Detections, row: int, options: CutOutOptions) -> NDArray[Any]:
-    """One thing, uint8 or uint16 as the picture (h, w, 3), or (h, w, 4) where it has a mask or the picture alpha."""
-    width, height = found.size
-    x1, y1, x2, y2 = edges(found.boxes[row], 1.0)
+def cut_out(image: Image, detections: Detections, row: int, options: CutOutOptions) -> NDArray[Any]:
+    """Crop of one detection, (h, w, 3) uint8 or uint16 as the picture; (h, w, 4) with a mask or an alpha channel."""
+    width, height = detections.size
+    x1, y1, x2, y2 = edges(detections.boxes[row], 1.0)
     left, top = max(0, min(x1, width - 1) - options.margin), max(0, min(y1, height - 1) - options.margin)
     right, bottom = min(width, max(x2, left + 1) + options.margin), min(height, max(y2, top + 1) + options.margin)
     pixels = opaque(image)[top:bottom, left:right]
@@ -47,15 +47,15 @@ def cut_out(image: Image, found: Detections, row: int, options: CutOutOptions) -
     alpha: NDArray[Any] | None = None
     if image.alpha is not None and image.alpha.dtype == pixels.dtype:
         alpha = image.alpha[top:bottom, left:right]
-    if options.transparent and found.masks is not None:
-        own = found.masks.window(row, found.boxes[row], 1.0, left, top, right, bottom)
-        alpha = np.where(own, peak if alpha is None else alpha, 0).astype(pixels.dtype)
+    if options.transparent and detections.masks is not None:
+        mask = detections.masks.window(row, detections.boxes[row], 1.0, left, top, right, bottom)
+        alpha = np.where(mask, peak if alpha is None else alpha, 0).astype(pixels.dtype)
     return np.ascontiguousarray(pixels if alpha is None else np.dstack([pixels, alpha]))
 
 
 def _write(folder: Path, item: ExportItem, progress: Progress) -> None:
-    """``NAME-LABEL-ID.png`` for each thing. The id is the candidate's: it stays whatever the sliders say, so that
-    exporting again replaces a file by the same thing."""
+    """Write ``NAME-LABEL-ID.png`` for each detection. The id is the candidate's and does not depend on thresholds, so
+    that a repeated export replaces the file of the same object."""
     options = item.options_as(CutOutOptions)
     for moment in item.moments(progress):
         _write_one(folder, moment, options, progress)
@@ -64,11 +64,11 @@ def _write(folder: Path, item: ExportItem, progress: Progress) -> None:
 def _write_one(folder: Path, moment: Moment, options: CutOutOptions, progress: Progress) -> None:
     if moment.image is None:
         raise ExportError("Cut-outs expect a picture, found a result without one; export another format.")
-    found = within(moment.result)
-    for row in range(len(found)):
+    detections = within(moment.result)
+    for row in range(len(detections)):
         progress.check()
-        name = safe_name(f"{moment.name}-{found.label(row)}-{found.ids[row]:05d}")
-        data = encoded(cut_out(moment.image, found, row, options), ".png")
+        name = safe_name(f"{moment.name}-{detections.label(row)}-{detections.ids[row]:05d}")
+        data = encoded(cut_out(moment.image, detections, row, options), ".png")
         with atomic_path(folder / f"{name}.png", tidy=False) as temporary:
             temporary.write_bytes(data)
 

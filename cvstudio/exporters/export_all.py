@@ -1,4 +1,4 @@
-"""One result, or every frame of a video, into several formats at once."""
+"""Export of one result, or of all frames of a video, to several formats at once."""
 
 from __future__ import annotations
 
@@ -20,39 +20,38 @@ def export_all(
 ) -> None:
     """Write `item` to every target, each with its recipe.
 
-    The frames of a video run through the network once, in this thread; each format draws and writes in a thread of
-    its own meanwhile.
+    The frames of a video are computed once, in this thread, while each format draws and writes in a thread of its own.
 
     Parameters
     ----------
-    targets : formats with the file or folder of each
-    options : of the formats, by key and name
+    targets : formats, each with its file or folder
+    options : options by name, by key of the format
 
     Raises
     ------
     ExportError, ParamsError
-        A format cannot hold the item, a file cannot be written, an option is not allowed.
+        A format does not accept the item, a file cannot be written, or an option is not allowed.
     Cancelled
-        `progress` was told to stop; no file is left half written.
+        `progress` was cancelled; no incomplete file is left.
     """
-    items = [_for(exporter, item, options.get(exporter.key, {})) for exporter, _ in targets]
-    for (exporter, _), own in zip(targets, items, strict=True):
-        exporter.check(own)
+    items = [_with_options(exporter, item, options.get(exporter.key, {})) for exporter, _ in targets]
+    for (exporter, _), own_item in zip(targets, items, strict=True):
+        exporter.check(own_item)
     if item.frames is None:
-        for (exporter, path), own in zip(targets, items, strict=True):
-            export(exporter, path, own, progress)
+        for (exporter, path), own_item in zip(targets, items, strict=True):
+            export(exporter, path, own_item, progress)
         return
 
-    def reader(exporter: Exporter, path: Path, own: ExportItem) -> Callable[[Iterator[Any]], None]:
-        return lambda frames: export(exporter, path, dataclasses.replace(own, frames=frames), progress)
+    def reader(exporter: Exporter, path: Path, own_item: ExportItem) -> Callable[[Iterator[Any]], None]:
+        return lambda frames: export(exporter, path, dataclasses.replace(own_item, frames=frames), progress)
 
-    fan_out(item.frames, [reader(*target, own) for target, own in zip(targets, items, strict=True)])
+    fan_out(item.frames, [reader(*target, own_item) for target, own_item in zip(targets, items, strict=True)])
 
 
-def _for(exporter: Exporter, item: ExportItem, options: Mapping[str, Any]) -> ExportItem:
-    """`item` with the options of one format, and a recipe that tells them."""
+def _with_options(exporter: Exporter, item: ExportItem, options: Mapping[str, Any]) -> ExportItem:
+    """A copy of `item` with the options of one format, also in its recipe."""
     checked = to_mapping(from_mapping(exporter.params, options))
-    told: dict[str, Any] = {"format": exporter.key, "options": checked}
+    export_recipe: dict[str, Any] = {"format": exporter.key, "options": checked}
     if item.frames is not None and (item.start_secs > 0 or item.stop_secs is not None):
-        told["range_secs"] = [item.start_secs, item.stop_secs]
-    return dataclasses.replace(item, options=checked, recipe={**item.recipe, "export": told})
+        export_recipe["range_secs"] = [item.start_secs, item.stop_secs]
+    return dataclasses.replace(item, options=checked, recipe={**item.recipe, "export": export_recipe})

@@ -1,4 +1,4 @@
-"""Names of files, and pictures that go along with what is told of them."""
+"""Safe file names, and copies of the source pictures beside annotations."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?$", re.IGNORECASE)
 
 
 def safe_name(text: str) -> str:
-    """`text` as a file name without ending that every system takes: composed, without separators, not too long."""
+    """`text` as a file stem valid on every system: NFC-normalised, without separators, at most `LONGEST_BYTES` long."""
     name = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", text)).strip("._ ")
     name = name.encode()[:LONGEST_BYTES].decode(errors="ignore").rstrip("._ ")
     return f"_{name}" if not name or _DEVICES.match(name) else name
 
 
 def put_picture(folder: Path, name: str, item: ExportItem, moment: Moment, *, only_jpeg: bool = False) -> str:
-    """Put the picture itself into `folder`, and return its file name.
+    """Write the source picture to `folder` and return its file name.
 
-    A file that any program shows as it is here is copied; any other (a frame, one that its EXIF data turns, a rare
-    format) is encoded: as JPEG a frame and where nothing else is allowed, else as PNG.
+    An upright JPEG or PNG file is copied. Other pictures (frames, files rotated by EXIF data, other formats) are
+    encoded: frames, and all with `only_jpeg`, as JPEG, others as PNG.
 
     Raises
     ------
     ExportError
-        There is no picture.
+        The moment has no picture.
     OSError
-        It cannot be written.
+        The file cannot be written.
     """
     if moment.image is None:
         raise ExportError(f"{item.name} has no picture that could be put beside; export another format.")
-    kept = _copyable(item.media, ("JPEG",) if only_jpeg else ("JPEG", "PNG"))
-    suffix = kept or (".jpg" if only_jpeg or moment.pts is not None else ".png")
+    copied_suffix = _copyable(item.media, ("JPEG",) if only_jpeg else ("JPEG", "PNG"))
+    suffix = copied_suffix or (".jpg" if only_jpeg or moment.pts is not None else ".png")
     target = folder / f"{name}{suffix}"
-    data = item.media.path.read_bytes() if kept and item.media else encoded(moment.image.rgb8, suffix)
+    data = item.media.path.read_bytes() if copied_suffix and item.media else encoded(moment.image.rgb8, suffix)
     with atomic_path(target, tidy=False) as temporary:
         temporary.write_bytes(data)
     return target.name
 
 
 def _copyable(media: Media | None, formats: tuple[str, ...]) -> str:
-    """The ending under which the file can be copied as it is; empty where it has to be encoded."""
+    """Suffix with which the file can be copied unchanged; empty where it has to be encoded."""
     if media is None or media.kind is not MediaKind.IMAGE:
         return ""
     with media.path.open("rb") as file:
@@ -70,23 +70,23 @@ def _copyable(media: Media | None, formats: tuple[str, ...]) -> str:
 
 
 def encoded(pixels: NDArray[Any], suffix: str) -> bytes:
-    """An RGB picture, or one with alpha behind, uint8 or uint16 (H, W, 3 or 4), as ".png" or ".jpg".
+    """Encode RGB or RGBA `pixels`, uint8 or uint16 (H, W, 3 or 4), as ".png" or ".jpg".
 
     Raises
     ------
     ExportError
-        It is too large for the format.
+        The picture is too large for the format.
     """
     import cv2
 
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
     order = cv2.COLOR_RGBA2BGRA if pixels.shape[2] == 4 else cv2.COLOR_RGB2BGR
-    found, data = cv2.imencode(suffix, cv2.cvtColor(pixels, order), options)
-    if not found:
+    succeeded, data = cv2.imencode(suffix, cv2.cvtColor(pixels, order), options)
+    if not succeeded:
         raise ExportError(f"A picture of {pixels.shape[1]} x {pixels.shape[0]} cannot be encoded as {suffix}.")
     return bytes(data.data)
 
 
 def opaque(image: Image) -> NDArray[Any]:
-    """The pixels at the depth that a PNG can hold: uint16 stays, anything else is uint8."""
+    """RGB pixels (H, W, 3) without alpha, in a depth that PNG supports: uint16 unchanged, otherwise uint8."""
     return image.pixels if image.pixels.dtype == np.uint16 else image.rgb8

@@ -1,4 +1,4 @@
-"""A heat map's numbers as NPZ or NPY."""
+"""Heat maps as NPZ or NPY."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cvstudio.results.heat_map import HeatMap
 
 
 def _write_npz(path: Path, item: ExportItem, progress: Progress) -> None:
-    """Arrays that ``numpy.load`` reads without pickle.
+    """Write arrays that ``numpy.load`` reads without pickle.
 
-    values : float32 (h, w), evenly over `rect`
+    values : float32 (h, w), a regular grid over `rect`
     rect : float64 (4,), x, y, width and height in pixels of the picture
     size : int64 (2,), width and height of the picture
     label : str; probability : float64

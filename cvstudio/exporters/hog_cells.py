@@ -1,4 +1,4 @@
-"""A HOG descriptor's numbers as NPZ."""
+"""HOG descriptors as NPZ."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cvstudio.results.hog_cells import HogCells
 
 
 def _write(path: Path, item: ExportItem, progress: Progress) -> None:
-    """Arrays that ``numpy.load`` reads without pickle.
+    """Write arrays that ``numpy.load`` reads without pickle.
 
     blocks : float32 (rows, columns, block, block, bins), normalised; ``blocks.ravel()`` is the descriptor
-    degrees : float64 (bins,), the middle of each bin
-    cell : int64, pixels
+    degrees : float64 (bins,), centre of each bin
+    cell : int64, side of a cell in pixels
     """
     result: HogCells = item.result
     progress.check()

@@ -1,4 +1,4 @@
-"""LabelMe JSON: shapes to correct by hand."""
+"""LabelMe JSON: shapes for manual correction."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from cvstudio.media.base import MediaKind
 from cvstudio.results.detections import Detections
 
 VERSION = "5.5.0"
-"""The version of LabelMe whose form this is; later ones read it."""
+"""The version of LabelMe whose format is written; later ones read it."""
 
 
 @dataclass(frozen=True)
 class LabelMeOptions:
-    """Which shapes are written, and where the picture is."""
+    """Kind of shapes, and location of the picture."""
 
     shapes: Annotated[
         str,
@@ -39,54 +39,55 @@ class LabelMeOptions:
     tolerance: Tolerance = 1.0
 
 
-def _shapes(found: Detections, options: LabelMeOptions) -> list[dict[str, Any]]:
+def _shapes(detections: Detections, options: LabelMeOptions) -> list[dict[str, Any]]:
     shapes = []
-    for row in range(len(found)):
-        parts = polygons_of(found, row, options.tolerance) if options.shapes == "polygons" else []
-        x1, y1, x2, y2 = (float(str(value)) for value in found.boxes[row])
-        polygon = bool(parts)
-        # LabelMe takes shapes of one group for parts of one thing.
-        group = int(found.ids[row]) if len(parts) > 1 else None
+    for row in range(len(detections)):
+        parts = polygons_of(detections, row, options.tolerance) if options.shapes == "polygons" else []
+        x1, y1, x2, y2 = (float(str(value)) for value in detections.boxes[row])
+        is_polygon = bool(parts)
+        # LabelMe treats the shapes of a group as parts of one object.
+        group = int(detections.ids[row]) if len(parts) > 1 else None
         for points in [part.tolist() for part in parts] or [[[x1, y1], [x2, y2]]]:
             shapes.append(
                 {
-                    "label": found.label(row),
+                    "label": detections.label(row),
                     "points": points,
                     "group_id": group,
                     "description": "",
-                    "shape_type": "polygon" if polygon else "rectangle",
+                    "shape_type": "polygon" if is_polygon else "rectangle",
                     "flags": {},
                     "mask": None,
-                    "score": float(str(found.scores[row])),
+                    "score": float(str(detections.scores[row])),
                 }
             )
     return shapes
 
 
 def _write(path: Path, item: ExportItem, progress: Progress) -> None:
-    """LabelMe's form: shapes with points in pixels from the outer corner of the top left pixel, and the picture: its
-    place relative to the file, or its content as PNG in base64. Each shape also has its score, which LabelMe keeps."""
+    """Write LabelMe's format: shapes with points in pixels from the outer corner of the top left pixel, and the
+    picture, as a path relative to the file or as base64-encoded PNG. Each shape also has its score, which LabelMe
+    keeps."""
     options = item.options_as(LabelMeOptions)
-    found = within(item.result)
-    content = None
+    detections = within(item.result)
+    image_data = None
     if item.media is not None and item.media.kind is MediaKind.IMAGE and not options.embed:
-        place = _relative(item.media.path, path.parent)
+        image_path = _relative(item.media.path, path.parent)
     elif item.base is None:
         raise ExportError(f"{item.name} has no picture that could be labelled; export another format.")
     else:
-        place = f"{item.file_stem}.png"
-        content = base64.b64encode(encoded(item.base.rgb8, ".png")).decode("ascii")
+        image_path = f"{item.file_stem}.png"
+        image_data = base64.b64encode(encoded(item.base.rgb8, ".png")).decode("ascii")
     progress.check()
-    value: dict[str, Any] = {
+    document: dict[str, Any] = {
         "version": VERSION,
         "flags": {},
-        "shapes": _shapes(found, options),
-        "imagePath": place,
-        "imageData": content,
-        "imageHeight": found.size.height,
-        "imageWidth": found.size.width,
+        "shapes": _shapes(detections, options),
+        "imagePath": image_path,
+        "imageData": image_data,
+        "imageHeight": detections.size.height,
+        "imageWidth": detections.size.width,
     }
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False), encoding="utf-8")
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False), encoding="utf-8")
 
 
 def _relative(path: Path, folder: Path) -> str:

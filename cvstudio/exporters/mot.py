@@ -1,4 +1,4 @@
-"""MOTChallenge text: identities over the frames of a video."""
+"""MOTChallenge text: tracks over the frames of a video."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cvstudio.results.detections import Detections
 
 
 def _write(path: Path, item: ExportItem, progress: Progress) -> None:
-    """A line for each thing that is followed: frame, id, left, top, width, height, confidence, class, visibility.
+    """Write a line for each tracked box: frame, track id, left, top, width, height, confidence, class, visibility.
 
-    As MOTChallenge has it, frames, classes and pixels count from 1: left and top are one more than the box's, which
-    count from the outer corner of the top left pixel. The frames are those that are exported. Ids are those on the
-    picture; visibility is 1, for nothing tells how much of a thing is hidden.
+    As in MOTChallenge, frames, classes and pixels are counted from 1: left and top are one more than the box's, which
+    are measured from the outer corner of the top left pixel. Frames are counted from the first exported one. Track ids
+    are those drawn on the picture; visibility is always 1, as occlusion is not known.
 
     Raises
     ------
     ExportError
-        Nothing is followed.
+        The results have no tracks.
     """
     with path.open("w", encoding="ascii", newline="\n") as file:
         for moment in item.moments(progress):
@@ -33,14 +33,14 @@ def _write(path: Path, item: ExportItem, progress: Progress) -> None:
                 raise ExportError(
                     "MOT text expects things with identities, found none; switch tracking on and export again."
                 )
-            found = within(moment.result)
-            assert found.track_ids is not None
-            for row in range(len(found)):
-                identity = int(found.track_ids[row])
-                if identity >= 0:
-                    x, y, width, height = (_plain(value) for value in _from_one(found.boxes[row]))
-                    place = f"{x},{y},{width},{height},{found.scores[row]}"
-                    file.write(f"{moment.number},{identity},{place},{found.classes[row] + 1},1\n")
+            detections = within(moment.result)
+            assert detections.track_ids is not None
+            for row in range(len(detections)):
+                track_id = int(detections.track_ids[row])
+                if track_id >= 0:
+                    x, y, width, height = (_plain(value) for value in _from_one(detections.boxes[row]))
+                    box_and_score = f"{x},{y},{width},{height},{detections.scores[row]}"
+                    file.write(f"{moment.number},{track_id},{box_and_score},{detections.classes[row] + 1},1\n")
 
 
 def _from_one(box: NDArray[np.float32]) -> tuple[float, float, float, float]:

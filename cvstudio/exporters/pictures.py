@@ -25,9 +25,9 @@ PNG_COMPRESSION = 3
 
 
 def annotated(item: ExportItem) -> NDArray[np.uint8]:
-    """The picture with its result, uint8 RGB (H, W, 3), as it is drawn on screen at scale 1.
+    """The picture with its result as on screen at scale 1, uint8 RGB (H, W, 3).
 
-    A result with a view of its own, such as a spectrogram, stands alone, at most `MAX_COLUMNS` pixels wide.
+    A result with a view of its own, such as a spectrogram, is rendered alone, at most `MAX_COLUMNS` pixels wide.
     """
     look = item.drawn_as()
     if item.result.placement is Placement.OWN_VIEW:
@@ -38,14 +38,14 @@ def annotated(item: ExportItem) -> NDArray[np.uint8]:
 
 
 def on_paper(image: Image) -> Image:
-    """`image` on white where it is transparent: the squares of the screen have no place in a file."""
+    """`image` blended with white where it is transparent; the chequerboard is for the screen only."""
     if image.alpha is None:
         return image
     white = float(np.iinfo(image.pixels.dtype).max) if image.pixels.dtype.kind == "u" else 1.0
     opacity = image.alpha.astype(np.float32)[..., None] / white
-    mixed = image.pixels * opacity + white * (1 - opacity)
-    mixed = mixed if image.pixels.dtype == np.float32 else mixed + 0.5
-    return Image(mixed.astype(image.pixels.dtype), None, image.transfer)
+    blended = image.pixels * opacity + white * (1 - opacity)
+    blended = blended if image.pixels.dtype == np.float32 else blended + 0.5
+    return Image(blended.astype(image.pixels.dtype), None, image.transfer)
 
 
 def _write_png(path: Path, item: ExportItem, progress: Progress) -> None:
@@ -65,7 +65,7 @@ def _write_jpeg(path: Path, item: ExportItem, progress: Progress) -> None:
         raise ExportError(
             f"JPEG expects at most {JPEG_MAX_SIDE} pixels a side, found {width} x {height}; export a PNG instead."
         )
-    # Full colour resolution: thin coloured lines would otherwise bleed.
+    # No chroma subsampling: thin coloured lines would bleed.
     sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     _encode(path, ".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, *sampling], progress)
 
@@ -74,9 +74,10 @@ def _encode(path: Path, suffix: str, pixels: NDArray[np.uint8], options: list[in
     import cv2
 
     progress(None, "writing")
-    # OpenCV encodes without Python's lock, so that the window stays alive; it cannot open every file name, Python can.
-    found, encoded = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
-    if not found:
+    # OpenCV releases the GIL while it encodes, so that the window stays responsive; Python opens the file, as OpenCV
+    # does not support every file name.
+    succeeded, encoded = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
+    if not succeeded:
         raise ExportError(
             f"A picture of {pixels.shape[1]} x {pixels.shape[0]} cannot be encoded; export another format."
         )

@@ -1,4 +1,4 @@
-"""Recording a camera: every frame that it sends, at its own time, as H.264 in MP4."""
+"""Recording of a camera as H.264 in MP4, each frame at its own presentation time."""
 
 from __future__ import annotations
 
@@ -21,25 +21,27 @@ from cvstudio.media.camera_tap import Tap
 TICK = Fraction(1, 90_000)
 USUAL_RATE = Fraction(30)
 ENCODER = {"crf": CRF["high"], "preset": "ultrafast"}
-"""A larger file, and room for a network and the window beside it: a camera does not wait."""
+"""The fastest preset, at the cost of file size: a camera does not wait, and network and window need the CPU, too."""
 RESERVE_BYTES = 200 << 20
-"""Room on the disk that is left: recording ends before, so that what was recorded can be finished."""
+"""Free disk space below which a recording is ended, so that the file can be completed."""
 LOOK_SECS = 0.5
+"""Interval of checks of the free disk space."""
 
 Ended = Literal["stopped", "camera", "disk"]
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What was recorded.
+    """A finished recording.
 
     Parameters
     ----------
     path : the video
-    frames, dropped : written, and left out as the camera was too fast for the encoder
-    secs : from the first frame to the last one
-    ended : "stopped" by the user, by the "camera" (see `error`), or as the "disk" is nearly full
-    error : why the camera stopped; empty where it was told to
+    frames : number of written frames
+    dropped : number of frames that were not written as the camera was faster than the encoder
+    secs : seconds from the first to the last frame
+    ended : reason of the end: "stopped" by the user, "camera" (see `error`), or "disk" nearly full
+    error : error of the camera; empty where there is none
     """
 
     path: Path
@@ -51,14 +53,14 @@ class Recorded:
 
 
 def record(path: Path, tap: Tap, progress: Progress) -> Recorded:
-    """Write what `tap` gives to `path` until it ends. Frames of another size than the first are fitted into it.
+    """Write the frames of `tap` to `path` until it ends. Frames of another size are fitted into that of the first.
 
     Raises
     ------
     ExportError
         The file cannot be written, or there was no frame.
     Cancelled
-        `progress` was told to stop; nothing is left.
+        `progress` was cancelled; no file is left.
     """
     with tap, writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,12 +71,12 @@ def record(path: Path, tap: Tap, progress: Progress) -> Recorded:
 def _write(path: Path, target: Any, tap: Tap, progress: Progress) -> Recorded:
     stream: Any = None
     size = Size(0, 0)
-    began, last, frames, looked, short = 0.0, -1, 0, 0.0, False
+    start_pts, last_tick, frames, checked, short = 0.0, -1, 0, 0.0, False
     for frame in tap:
         progress.check()
-        if time.monotonic() - looked > LOOK_SECS:
-            looked = time.monotonic()
-            progress(None, _clock(int(max(0, last) * TICK)))
+        if time.monotonic() - checked > LOOK_SECS:
+            checked = time.monotonic()
+            progress(None, _clock(int(max(0, last_tick) * TICK)))
             short = shutil.disk_usage(path.parent).free < RESERVE_BYTES
             if short:
                 tap.close()
@@ -82,29 +84,30 @@ def _write(path: Path, target: Any, tap: Tap, progress: Progress) -> Recorded:
         if frame is None:
             continue
         if stream is None:
-            size, began = frame.size, frame.pts
+            size, start_pts = frame.size, frame.pts
             pixels = even_sides(frame.rgb8)
             stream = add_picture(target, pixels, TICK, USUAL_RATE, ENCODER)
-        ticks = round((frame.pts - began) / TICK)
-        if ticks <= last:
-            continue  # MP4 has one frame at a time
+        ticks = round((frame.pts - start_pts) / TICK)
+        if ticks <= last_tick:
+            continue  # presentation times in MP4 are unique
         pixels = even_sides(fitted(frame.rgb8, size))
         target.mux(stream.encode(encoded_form(pixels, float(ticks * TICK), TICK)))
-        last, frames = ticks, frames + 1
+        last_tick, frames = ticks, frames + 1
     if stream is None:
-        raise ExportError(_nothing(tap.error, short=short))
+        raise ExportError(_no_frame_text(tap.error, short=short))
     target.mux(stream.encode())
     ended: Ended = "disk" if short else "camera" if tap.error is not None else "stopped"
-    return Recorded(path, frames, tap.dropped, float(last * TICK), ended, str(tap.error or ""))
+    return Recorded(path, frames, tap.dropped, float(last_tick * TICK), ended, str(tap.error or ""))
 
 
 def _clock(secs: int) -> str:
-    """1:05 or 1:00:05"""
+    """A duration as text: 1:05 or 1:00:05."""
     hours, minutes = divmod(secs // 60, 60)
     return f"{hours}:{minutes:02}:{secs % 60:02}" if hours else f"{minutes}:{secs % 60:02}"
 
 
-def _nothing(error: MediaError | None, *, short: bool) -> str:
+def _no_frame_text(error: MediaError | None, *, short: bool) -> str:
+    """Why nothing was recorded, and what to do. `short` : whether the disk is nearly full."""
     if short:
         return "Nothing was recorded: the disk is nearly full; free some space or choose another disk."
     return f"Nothing was recorded: {error or 'the camera sent no picture; press play and try again.'}"

@@ -1,4 +1,4 @@
-"""A spectrogram's numbers as NPZ."""
+"""Spectrograms as NPZ."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from cvstudio.results.spectrogram import Spectrogram
 
 
 def _write_npz(path: Path, item: ExportItem, progress: Progress) -> None:
-    """Arrays that ``numpy.load`` reads without pickle.
+    """Write arrays that ``numpy.load`` reads without pickle.
 
     levels : uint8 (bins, columns), decibels are ``low_db + levels / 255 * (high_db - low_db)``
     low_db, high_db : float64, dB relative to full scale
-    times_secs : float64 (columns,), the centre of each column
+    times_secs : float64 (columns,), centre of each column
     frequencies_hz : float64 (bins,)
-    rate_hz, hop, window : int64, samples per second, between columns and in a window
+    rate_hz, hop, window : int64, sample rate, samples between columns and in a window
     """
     result: Spectrogram = item.result
     levels = result.levels[:, : result.columns_done]
     bins, columns = levels.shape
-    small = {
+    arrays = {
         "low_db": np.float64(result.low_db),
         "high_db": np.float64(result.high_db),
         "times_secs": np.arange(columns) * (result.hop / result.rate_hz),
@@ -37,7 +37,7 @@ def _write_npz(path: Path, item: ExportItem, progress: Progress) -> None:
         "window": np.int64(result.window),
     }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, value in small.items():
+        for name, value in arrays.items():
             with archive.open(f"{name}.npy", "w") as file:
                 np.lib.format.write_array(file, np.asarray(value), allow_pickle=False)
         with archive.open("levels.npy", "w", force_zip64=True) as file:
@@ -45,7 +45,7 @@ def _write_npz(path: Path, item: ExportItem, progress: Progress) -> None:
 
 
 def _write_rows(file: Any, levels: NDArray[np.uint8], progress: Progress) -> None:
-    # Row by row: an hour of sound is a gigabyte, and whoever waits for it may want to stop.
+    # Row by row, so that the export can be cancelled: an hour of sound is a gigabyte.
     header = np.lib.format.header_data_from_array_1_0(np.empty((0, *levels.shape[1:]), levels.dtype))
     np.lib.format.write_array_header_1_0(file, {**header, "shape": levels.shape})
     for number, row in enumerate(levels):

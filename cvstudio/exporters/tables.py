@@ -14,7 +14,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.results.tables import Table, csv_text
 
 WITHOUT_FRAMES = "cvstudio-detections"
-"""The form of a video without a single frame, whose results nobody has seen."""
+"""Format name for a video without frames, whose result type is not known."""
 
 
 def _table(moment: Moment) -> Table:
@@ -24,15 +24,15 @@ def _table(moment: Moment) -> Table:
 
 
 def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
-    """Our own forms, version 1.
+    """Write the program's own JSON formats, version 1.
 
-    format, version : the form's name, such as "cvstudio-detections" (`Table.form`), and 1
+    format, version : name of the format, such as "cvstudio-detections" (`Table.form`), and 1
     file, width, height : name and size in pixels of the picture or video
-    analysis, model : keys of what found them
+    analysis, model : keys of the analysis and the model
     score_kind : "probability", "margin" (of an SVM) or "neighbours" (of a cascade)
     frames : one entry for a picture, one for each frame of a video:
         time_secs : presentation time from the first frame, null for a picture
-        `Table.entries`, such as detections : the rows by the keys of their columns; see `table` of each type of result
+        `Table.entries`, such as detections : the rows by column key; see `table` of each result type
     """
     frames = []
     size, kind, form = item.media.size if item.media else None, "probability", WITHOUT_FRAMES
@@ -52,7 +52,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
         "model": item.recipe.get("model"),
         "score_kind": kind,
     }
-    # Frame by frame and a line each: one large dump would hold Python's lock, and with it the window.
+    # Frame by frame, a line each: one large dump would hold the GIL and freeze the window.
     opening = json.dumps(head, ensure_ascii=False, indent=1, allow_nan=False).removesuffix("\n}")
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(opening + ',\n "frames": [\n  ')
@@ -61,7 +61,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
 
 
 def _csv_pieces(item: ExportItem, progress: Progress) -> Iterator[Piece]:
-    """One for each picture or frame: `file`, `columns` and `rows` of cells."""
+    """A piece for each picture or frame: `file`, `columns` and `rows` of cells."""
     for moment in item.moments(progress):
         table = _table(moment)
         time = "" if moment.pts is None else f"{moment.pts:.6f}"
@@ -74,7 +74,7 @@ def _write_csv(path: Path, item: ExportItem, progress: Progress) -> None:
 
 
 def _write_many_csv(path: Path, pieces: Iterable[Piece], options: Mapping[str, Any], progress: Progress) -> None:
-    """As for one picture, with the name of the file before everything."""
+    """The tables of many pictures, with the file name in the first column."""
     _write_table(path, pieces, with_file=True)
 
 

@@ -1,4 +1,4 @@
-"""An annotated video with its sound, every frame at its own presentation time."""
+"""Annotated video with sound as MP4, each frame at its own presentation time."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from cvstudio.media.base import Media
 from cvstudio.media.container import open_container, time_base, video_stream
 
 CRF: Mapping[str, str] = {"high": "18", "good": "23", "small": "28"}
-"""x264's constant rate factor: 18 can hardly be told from the source, 23 is its own default."""
+"""x264's constant rate factor: 18 is nearly indistinguishable from the source, 23 is its default."""
 
 PRESET = "veryfast"
 MAX_TICKS_PER_SEC = 1_000_000
 DEFAULT_TIME_BASE = Fraction(1, 90_000)
 BT709 = 1
-"""The number of BT.709 in ISO/IEC 23091-2, for matrix, primaries and transfer alike."""
+"""Code of BT.709 in ISO/IEC 23091-2, the same for matrix, primaries and transfer."""
 
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """How the video is encoded."""
+    """Encoding of the video."""
 
     quality: Annotated[
         str,
@@ -46,15 +46,15 @@ class VideoOptions:
 
 
 def _write_mp4(path: Path, item: ExportItem, progress: Progress) -> None:
-    """Frames with their results, and the sound, as H.264 and AAC in MP4.
+    """Write the frames with their results, and the sound, as H.264 and AAC in MP4.
 
-    Every frame is at its own time from where the part begins, however uneven they are; the first one, which may have
-    begun before, is at 0.
+    Each frame keeps its presentation time (variable frame rate), relative to the start of the exported part; the first
+    one, which may have started earlier, is at 0.
 
     Raises
     ------
     ExportError
-        There is no frame, or the encoder refuses them.
+        There is no frame, or the encoder rejects them.
     OSError
         The file cannot be written.
     """
@@ -64,12 +64,12 @@ def _write_mp4(path: Path, item: ExportItem, progress: Progress) -> None:
 
 @contextmanager
 def mp4_file(path: Path, name: str, **options: str) -> Iterator[Any]:
-    """A new MP4 at `path`; `options` are the muxer's, and `name` is what an error calls it.
+    """Open a new MP4 container at `path` with the muxer's `options`; error messages use `name`.
 
     Raises
     ------
     ExportError
-        The encoder refuses what it is given.
+        The encoder rejects its input.
     OSError
         The file cannot be written.
     """
@@ -86,7 +86,7 @@ def mp4_file(path: Path, name: str, **options: str) -> Iterator[Any]:
 
 def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progress) -> None:
     media, look = item.media, item.drawn_as()
-    assert media is not None  # what has frames is of a video
+    assert media is not None  # frames come from a video
     stream: Any = None
     sound: SoundWriter | None = None
     tick = _tick(media)
@@ -105,7 +105,7 @@ def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progr
             time_secs = max(0.0, moment.pts - item.start_secs)
             target.mux(stream.encode(encoded_form(pixels, time_secs, tick)))
             if sound is not None:
-                # Sound goes between the frames that it belongs to, so that players can read on.
+                # Interleaved with the frames, so that players can read sequentially.
                 sound.write(time_secs, progress)
         if stream is None:
             raise ExportError(f"{media.name} expects at least one frame, found none; choose another part or file.")
@@ -118,36 +118,42 @@ def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progr
 
 
 def _tick(media: Media) -> Fraction:
-    """The clock of the source, on which its presentation times are whole numbers."""
+    """Time base of the source in seconds: presentation times are integer multiples of it."""
     if media.format == "webp":
-        return DEFAULT_TIME_BASE  # FFmpeg does not know its times, which are whole milliseconds
+        return DEFAULT_TIME_BASE  # FFmpeg does not read its times, which are whole milliseconds
     with open_container(media.path) as container:
         picture = video_stream(container)
-        found = time_base(picture) if picture else DEFAULT_TIME_BASE
-    # MP4 counts ticks in 32 bits: a finer clock than this would not last for a film.
-    return found if found.denominator <= MAX_TICKS_PER_SEC else DEFAULT_TIME_BASE
+        tick = time_base(picture) if picture else DEFAULT_TIME_BASE
+    # MP4 has 32-bit times: a finer time base would overflow within a film.
+    return tick if tick.denominator <= MAX_TICKS_PER_SEC else DEFAULT_TIME_BASE
 
 
 def add_picture(
     target: Any, pixels: NDArray[np.uint8], tick: Fraction, rate: Fraction, options: Mapping[str, str]
 ) -> Any:
-    """A stream of pictures like `pixels` in the container `target`, whose times are whole `tick` seconds.
+    """Add an H.264 stream to the container `target`.
 
-    `rate` is what the file says, and what the encoder plans by; `options` are the encoder's.
+    Parameters
+    ----------
+    target : open container
+    pixels : a frame of the stream, uint8 RGB (h, w, 3)
+    tick : time base in seconds
+    rate : nominal frames per second, written to the file and used by the encoder's rate control
+    options : encoder options
     """
     stream = target.add_stream("libx264", rate=rate, options=dict(options))
     stream.height, stream.width = pixels.shape[:2]
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
     context.time_base = tick
-    # Untagged, players guess the matrix by the size of the picture, and colours shift.
+    # Without these tags players guess the matrix from the size, and colours shift.
     context.colorspace = context.color_primaries = context.color_trc = BT709
     context.color_range = 1
     return stream
 
 
 def encoded_form(pixels: NDArray[np.uint8], pts: float, tick: Fraction) -> Any:
-    """`pixels` as a YUV frame (BT.709, limited range) at `pts` seconds."""
+    """`pixels`, uint8 RGB (h, w, 3), as a YUV 4:2:0 frame (BT.709, limited range) at `pts` seconds."""
     import av
 
     frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
@@ -158,7 +164,7 @@ def encoded_form(pixels: NDArray[np.uint8], pts: float, tick: Fraction) -> Any:
 
 
 def even_sides(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """H.264 with 4:2:0 colour wants even sides: the last row or column is repeated."""
+    """`pixels` with the last row or column repeated where needed: H.264 with 4:2:0 chroma requires even sides."""
     height, width = pixels.shape[:2]
     return np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 

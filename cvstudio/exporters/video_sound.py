@@ -1,4 +1,4 @@
-"""The sound of an exported video: the source's own packets where MP4 can hold them, else encoded again as AAC."""
+"""Sound of an exported video: packets of the source are copied where they are AAC, otherwise encoded as AAC."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLOCK_SAMPLES = 1024
 
 
 class SoundWriter:
-    """Sound that is written up to a time, again and again. Time 0 is the first frame of the picture."""
+    """Writes sound up to a given time, repeatedly. Time 0 is the first frame of the exported video."""
 
     def __init__(self, target: Any, blocks: Iterator[tuple[float, Any]], source: Any) -> None:
         self._target = target
@@ -31,17 +31,21 @@ class SoundWriter:
     def add(
         cls, target: Any, media: Media, *, start_secs: float = 0.0, stop_secs: float | None = None
     ) -> SoundWriter | None:
-        """Add a stream to the open container `target`; None where `media` has no sound.
+        """Add a sound stream to the open container `target`; None where `media` has no sound.
 
-        A part is cut to the sample, for which it is encoded again.
+        A part of the video is cut at exact samples and therefore encoded again.
         """
         if not media.has_sound:
             return None
         if start_secs <= 0 and stop_secs is None:
             source = open_container(media.path)
-            given = audio_stream(source, chosen_track(media))
-            if given is not None and given.codec_context.name == "aac":
-                return cls(target, _copied(media, source, given, target.add_stream_from_template(given)), source)
+            source_stream = audio_stream(source, chosen_track(media))
+            if source_stream is not None and source_stream.codec_context.name == "aac":
+                return cls(
+                    target,
+                    _copied(media, source, source_stream, target.add_stream_from_template(source_stream)),
+                    source,
+                )
             source.close()
         reader = AudioReader(media)
         mono = reader.channels == 1
@@ -51,7 +55,7 @@ class SoundWriter:
         return cls(target, _encoded(reader, stream, first, last), reader)
 
     def write(self, until_secs: float | None, progress: Progress) -> None:
-        """Write the packets that begin before `until_secs`; None writes the rest."""
+        """Write the packets that start before `until_secs`; None writes all remaining ones."""
         while True:
             if self._next is None:
                 self._next = next(self._blocks, None)
@@ -65,16 +69,16 @@ class SoundWriter:
         self._source.close()
 
 
-def _copied(media: Media, source: Any, given: Any, stream: Any) -> Iterator[tuple[float, Any]]:
-    """The packets as they are, on the clock of the picture."""
-    tick = time_base(given)
-    zero = round(_picture_start_secs(media) / tick)
-    packets = source.demux(given)
-    # A clock that does not count samples, as Matroska's of 1 ms, rounds the time of each packet; on the finer clock of
-    # MP4 that would be small gaps and overlaps, which are heard. Packets that follow each other do so exactly.
-    rate = given.codec_context.sample_rate
+def _copied(media: Media, source: Any, source_stream: Any, stream: Any) -> Iterator[tuple[float, Any]]:
+    """Copied packets with their start in seconds, relative to the first frame of the video."""
+    tick = time_base(source_stream)
+    picture_start = round(_picture_start_secs(media) / tick)
+    packets = source.demux(source_stream)
+    # Where a sample is not a whole number of ticks, as in Matroska's time base of 1 ms, packet times are rounded.
+    # In MP4 that would become audible gaps and overlaps, so consecutive packets are made exactly contiguous.
+    rate = source_stream.codec_context.sample_rate
     coarse = (1 / (tick * rate)).denominator != 1
-    length = Fraction(given.codec_context.frame_size or BLOCK_SAMPLES, rate)
+    length = Fraction(source_stream.codec_context.frame_size or BLOCK_SAMPLES, rate)
     expected: Fraction | None = None
     while True:
         with decoding(media.path):
@@ -83,39 +87,39 @@ def _copied(media: Media, source: Any, given: Any, stream: Any) -> Iterator[tupl
             return
         if packet.dts is None or packet.pts is None:
             continue
-        packet.pts -= zero
-        packet.dts -= zero
-        # What ends before the first frame is never heard, but a decoder needs one packet to begin with; players cut
-        # it off, as the edit list says.
+        packet.pts -= picture_start
+        packet.dts -= picture_start
+        # Packets that end before the first frame are dropped, except for one that a decoder needs as preroll and that
+        # players cut by the edit list.
         if packet.pts + 2 * (packet.duration or 0) <= 0:
             continue
-        begins = packet.pts * tick
+        start = packet.pts * tick
         if coarse:
-            if expected is None or abs(begins - expected) > tick:
-                expected = begins
-            begins, expected = expected, expected + length
+            if expected is None or abs(start - expected) > tick:
+                expected = start
+            start, expected = expected, expected + length
             packet.time_base = Fraction(1, rate)
-            packet.pts = packet.dts = round(begins * rate)
+            packet.pts = packet.dts = round(start * rate)
             packet.duration = round(length * rate)
         packet.stream = stream
-        yield float(begins), packet
+        yield float(start), packet
 
 
 def _picture_start_secs(media: Media) -> Fraction:
-    """When the first frame is shown, on the clock of the file."""
+    """Presentation time of the first frame in seconds, in the time of the file."""
     with open_container(media.path) as container:
         picture = video_stream(container)
         return first_frame(media.path, container, picture)[0] * time_base(picture) if picture else Fraction(0)
 
 
 def _encoded(reader: AudioReader, stream: Any, first: int, last: int) -> Iterator[tuple[float, Any]]:
-    """The samples from `first` up to `last`, at 0 and on."""
+    """Encoded packets of samples `first`..`last`, with their start in seconds from `first`."""
     import av
 
     layout = "mono" if reader.channels == 1 else "stereo"
     for start in range(first, last, BLOCK_SAMPLES):
         samples = reader.read(start, min(start + BLOCK_SAMPLES, last)).samples
-        # More than two channels are mixed: AAC in a stereo track is what every player plays.
+        # More than two channels are mixed down: every player supports stereo AAC.
         mixed = samples if len(samples) <= 2 else np.repeat(samples.mean(axis=0, keepdims=True), 2, axis=0)
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(mixed), format="fltp", layout=layout)
         frame.sample_rate = reader.rate_hz

@@ -1,4 +1,4 @@
-"""A Pascal VOC data set: an XML file for each picture, in the folders of VOC's development kit."""
+"""Pascal VOC data sets: an XML file for each picture, in the folders of VOC's development kit."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from cvstudio.results.detections import Detections
 from cvstudio.results.masks import edges
 
 ROOT = Path("VOCdevkit", "VOC2012")
-"""Where readers of VOC look, torchvision's among them: `VOCDetection(folder, year="2012", image_set="trainval")`."""
+"""Folder that readers such as torchvision's expect: `VOCDetection(folder, year="2012", image_set="trainval")`."""
 
 
 @dataclass(frozen=True)
 class VocOptions:
-    """Whether the pictures come along."""
+    """Whether pictures are included."""
 
     pictures: Annotated[
         bool, Doc("With the pictures", "Puts each picture into the folder, as JPEG, which VOC expects.")
@@ -31,17 +31,17 @@ class VocOptions:
 
 
 def pixel_box(box: tuple[int, int, int, int], width: int, height: int) -> tuple[int, int, int, int]:
-    """VOC's xmin, ymin, xmax, ymax: columns and rows of the first and the last pixel, both included, counted from 1.
+    """VOC's xmin, ymin, xmax, ymax: columns and rows of the first and the last pixel, inclusive, counted from 1.
 
-    `box` are the edges of the pixels as they are drawn, counted from 0; at least one pixel is told.
+    `box` has the left, top, right and bottom edges in pixels, counted from 0; the result has at least one pixel.
     """
     x1, y1, x2, y2 = box
     left, top = min(x1, width - 1), min(y1, height - 1)
     return left + 1, top + 1, max(x2, left + 1), max(y2, top + 1)
 
 
-def annotation(found: Detections, file_name: str) -> ElementTree.Element:
-    """The XML of one picture."""
+def annotation(detections: Detections, file_name: str) -> ElementTree.Element:
+    """The XML annotation of one picture."""
     root = ElementTree.Element("annotation")
 
     def add(parent: ElementTree.Element, name: str, text: str = "") -> ElementTree.Element:
@@ -53,27 +53,27 @@ def annotation(found: Detections, file_name: str) -> ElementTree.Element:
     add(root, "filename", file_name)
     add(add(root, "source"), "database", "cvstudio")
     size = add(root, "size")
-    for name, value in (("width", found.size.width), ("height", found.size.height), ("depth", 3)):
+    for name, value in (("width", detections.size.width), ("height", detections.size.height), ("depth", 3)):
         add(size, name, str(value))
     add(root, "segmented", "0")
-    for row in range(len(found)):
-        thing = add(root, "object")
-        add(thing, "name", found.label(row))
-        add(thing, "pose", "Unspecified")
-        add(thing, "truncated", "0")
-        add(thing, "difficult", "0")
-        # Readers pass over what they do not know; VOC itself has no place for a score.
-        add(thing, "confidence", str(found.scores[row]))
-        box = add(thing, "bndbox")
-        numbers = pixel_box(edges(found.boxes[row], 1.0), *found.size)
-        for name, value in zip(("xmin", "ymin", "xmax", "ymax"), numbers, strict=True):
+    for row in range(len(detections)):
+        object_element = add(root, "object")
+        add(object_element, "name", detections.label(row))
+        add(object_element, "pose", "Unspecified")
+        add(object_element, "truncated", "0")
+        add(object_element, "difficult", "0")
+        # Not part of VOC, which has no scores; readers ignore unknown elements.
+        add(object_element, "confidence", str(detections.scores[row]))
+        box = add(object_element, "bndbox")
+        corners = pixel_box(edges(detections.boxes[row], 1.0), *detections.size)
+        for name, value in zip(("xmin", "ymin", "xmax", "ymax"), corners, strict=True):
             add(box, name, str(value))
     ElementTree.indent(root)
     return root
 
 
 def _write(folder: Path, item: ExportItem, progress: Progress) -> None:
-    """``Annotations/NAME.xml``, ``JPEGImages/NAME.jpg`` and the list of both under ``VOCdevkit/VOC2012``."""
+    """Write ``Annotations/NAME.xml``, ``JPEGImages/NAME.jpg`` and their list under ``VOCdevkit/VOC2012``."""
     options = item.options_as(VocOptions)
     root = folder / ROOT
     for name in ("Annotations", "JPEGImages", "ImageSets/Main"):
@@ -92,7 +92,7 @@ def _write_one(root: Path, item: ExportItem, moment: Moment, options: VocOptions
 
 
 def _finish(folder: Path) -> None:
-    """List every picture that has an annotation."""
+    """Write the list of all pictures that have an annotation."""
     root = folder / ROOT
     names = sorted(path.stem for path in (root / "Annotations").glob("*.xml") if not path.name.startswith("."))
     with atomic_path(root / "ImageSets" / "Main" / "trainval.txt") as temporary:

@@ -1,4 +1,4 @@
-"""A YOLO data set: a text file for each picture, and a list of the classes."""
+"""YOLO data sets: a text file for each picture, and a list of the classes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLASSES = "data.yaml"
 
 @dataclass(frozen=True)
 class YoloOptions:
-    """What a line holds, and whether the pictures come along."""
+    """Content of the lines, and whether pictures are included."""
 
     shapes: Annotated[
         str,
@@ -39,53 +39,53 @@ class YoloOptions:
     tolerance: Tolerance = 1.0
 
 
-def lines_of(found: Detections, options: YoloOptions) -> list[str]:
-    """A line for each thing: class from 0, then the box's centre and extent, or the corners of its outline, each as a
-    part of the picture's width or height (0..1, to a billionth), and the score where it is wanted.
+def lines_of(detections: Detections, options: YoloOptions) -> list[str]:
+    """A line for each detection: class index from 0, then centre and size of the box, or the corners of the outline, as
+    fractions of the picture's width or height (0..1, nine decimals), and optionally the score.
 
-    Parts of a mask are one polygon, connected by lines without width. A thing without a mask has its box as polygon.
+    The components of a mask are joined to one polygon by lines without width. Without a mask the box is the polygon.
     """
-    size = np.array(found.size, np.float64)
+    size = np.array(detections.size, np.float64)
     lines = []
-    for row in range(len(found)):
-        x1, y1, x2, y2 = found.boxes[row].astype(np.float64)
+    for row in range(len(detections)):
+        x1, y1, x2, y2 = detections.boxes[row].astype(np.float64)
         if options.shapes == "boxes":
-            places = np.array([[(x1 + x2) / 2, (y1 + y2) / 2], [x2 - x1, y2 - y1]])
+            points = np.array([[(x1 + x2) / 2, (y1 + y2) / 2], [x2 - x1, y2 - y1]])
         else:
-            parts = polygons_of(found, row, options.tolerance)
-            places = joined(parts) if parts else np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
-        numbers = [f"{value:.9f}".rstrip("0").rstrip(".") for value in (places / size).ravel()]
-        score = [str(found.scores[row])] if options.scores else []
-        lines.append(" ".join([str(int(found.classes[row])), *numbers, *score]))
+            parts = polygons_of(detections, row, options.tolerance)
+            points = joined(parts) if parts else np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
+        numbers = [f"{value:.9f}".rstrip("0").rstrip(".") for value in (points / size).ravel()]
+        score = [str(detections.scores[row])] if options.scores else []
+        lines.append(" ".join([str(int(detections.classes[row])), *numbers, *score]))
     return lines
 
 
 def _classes(labels: tuple[str, ...]) -> str:
-    """`data.yaml`: where pictures are, from its own folder, and the names of the classes. A text of JSON is one of
-    YAML, too."""
+    """Content of `data.yaml`: folders of the pictures relative to the file, and class names, as JSON strings, which are
+    valid YAML."""
     names = "".join(f"  {index}: {json.dumps(label, ensure_ascii=False)}\n" for index, label in enumerate(labels))
     return f"train: images\nval: images\nnc: {len(labels)}\nnames:\n{names}"
 
 
 def _write(folder: Path, item: ExportItem, progress: Progress) -> None:
-    """``labels/NAME.txt``, ``images/NAME.jpg`` and ``data.yaml``. Going on in a folder adds to it.
+    """Write ``labels/NAME.txt``, ``images/NAME.jpg`` and ``data.yaml``; an existing data set is extended.
 
     Raises
     ------
     ExportError
-        The folder holds a data set of other classes: their numbers would mean something else.
+        The folder has a data set with other classes, whose indices would have another meaning.
     """
     options = item.options_as(YoloOptions)
     for name in ("labels", "images"):
         (folder / name).mkdir(exist_ok=True)
     for moment in item.moments(progress):
-        found = within(moment.result)
-        _declare(folder / CLASSES, found.labels)
+        detections = within(moment.result)
+        _declare(folder / CLASSES, detections.labels)
         name = safe_name(moment.name)
         if options.pictures:
             put_picture(folder / "images", name, item, moment)
         with atomic_path(folder / "labels" / f"{name}.txt", tidy=False) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in lines_of(found, options)), encoding="utf-8")
+            temporary.write_text("".join(f"{line}\n" for line in lines_of(detections, options)), encoding="utf-8")
 
 
 def _declare(path: Path, labels: tuple[str, ...]) -> None:

@@ -1,1 +1,1 @@
-"""Plumbing that knows no picture: errors, parameters, registries, files, threads."""
+"""Infrastructure without any image processing: errors, parameters, registries, files, threads."""

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: written beside their place and renamed into it."""
+"""Atomic writing of files: a temporary file beside the target is renamed over it once it is complete."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 
 MARK = ".cvstudio-"
 STEM_LENGTH = 40
-"""Characters of the target's name in the temporary one, so that a long name stays within what file systems allow."""
+"""Characters of the target's stem in the temporary name, so that it stays within the limit of the file system."""
 
 
 @contextmanager
 def atomic_path(target: Path, *, tidy: bool = True) -> Iterator[Path]:
-    """A path beside `target` to write to; on leaving it becomes `target`, on any error it is removed.
+    """Yield a temporary path beside `target`; it replaces `target` at the end of the block and is removed on any error.
 
-    The temporary file is named ``.<stem>.cvstudio-<process>-<random><suffix>``. What killed processes left in the
-    folder is removed first, unless `tidy` is False. A link is followed: the file that it names is replaced.
+    The temporary file is named ``.<stem>.cvstudio-<process>-<random><suffix>``. Temporary files of processes that
+    no longer run are removed first, unless `tidy` is False. A symbolic link is followed: its target is replaced.
 
     Raises
     ------
     OSError
-        The folder cannot be written to, or the disk is full.
+        The folder is not writable, or the disk is full.
     """
     target = Path(os.path.realpath(target))
     if tidy:
@@ -41,7 +41,7 @@ def atomic_path(target: Path, *, tidy: bool = True) -> Iterator[Path]:
 
 
 def clean_up(folder: Path) -> None:
-    """Remove what killed processes left in `folder`; what a living process writes stays."""
+    """Remove the temporary files in `folder` whose processes no longer run; those of running processes stay."""
     with suppress(OSError):
         for path in folder.glob(f".*{MARK}*"):
             number = path.name.rpartition(MARK)[2].partition("-")[0]
@@ -51,7 +51,7 @@ def clean_up(folder: Path) -> None:
 
 def _alive(process: int) -> bool:
     if os.name == "nt":
-        # Signal 0 would end the process there; a left-over is only a nuisance.
+        # On Windows signal 0 would end the process; a leftover file does no harm.
         return True
     try:
         os.kill(process, 0)
@@ -63,7 +63,7 @@ def _alive(process: int) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    # The rename itself is only safe on disk once the folder is; Windows cannot open one.
+    # A rename is durable only after the folder is flushed; Windows cannot open a folder.
     if os.name != "nt":
         handle = os.open(folder, os.O_RDONLY)
         try:

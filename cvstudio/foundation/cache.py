@@ -1,26 +1,29 @@
-"""A cache of stage outputs within a budget of memory."""
+"""Least-recently-used cache of stage outputs with a memory budget."""
 
 from __future__ import annotations
 
 import dataclasses
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from cvstudio.foundation.progress import Progress
+
 Key = Hashable
 
 
 def buffers(value: Any) -> dict[int, int]:
-    """The memory blocks that the arrays in `value` keep alive: id -> bytes (containers and dataclasses are walked)."""
+    """Memory blocks that the arrays in `value` keep alive, id -> bytes; containers and dataclasses are traversed."""
     if isinstance(value, np.ndarray):
-        # A read-only view keeps its base alive, and that is what is held.
+        # A read-only view keeps its whole base alive.
         base = value if value.base is None else value.base
         return {id(base): int(base.nbytes) if isinstance(base, np.ndarray) else int(value.nbytes)}
-    found: dict[int, int] = {}
+    blocks: dict[int, int] = {}
     items: Iterable[Any] = ()
     if isinstance(value, Mapping):
         items = value.values()
@@ -29,13 +32,13 @@ def buffers(value: Any) -> dict[int, int]:
     elif dataclasses.is_dataclass(value) and not isinstance(value, type) and hasattr(value, "__dict__"):
         items = vars(value).values()
     for item in list(items):
-        found.update(buffers(item))
-    return found
+        blocks.update(buffers(item))
+    return blocks
 
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """A cached output; `complete` is False while its stage still yields better ones."""
+    """A cached output and its memory blocks (`buffers`); `complete` is False while its stage still refines it."""
 
     value: Any
     complete: bool
@@ -43,9 +46,9 @@ class CacheEntry:
 
 
 class Cache:
-    """Stage outputs, least recently used out first, within a budget. Safe to use from every thread.
+    """Stage outputs by key; the least recently used are evicted beyond `budget_bytes` or `max_entries`. Thread-safe.
 
-    Outputs share memory (a stage hands on what it was given), so a block counts once whoever holds it.
+    Outputs may share memory (a stage passes its input on), so a block is counted once, however many entries hold it.
     """
 
     def __init__(self, *, budget_bytes: int = 1 << 30, max_entries: int = 512) -> None:
@@ -55,9 +58,11 @@ class Cache:
         self._holders: Counter[int] = Counter()
         self._bytes = 0
         self._lock = threading.Lock()
+        self._claimed: set[Key] = set()
+        self._released = threading.Condition()
 
     def get(self, key: Key) -> CacheEntry | None:
-        """The entry under `key`, marked as just used."""
+        """The entry under `key`, which becomes the most recently used; None where there is none."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None:
@@ -65,7 +70,7 @@ class Cache:
             return entry
 
     def put(self, key: Key, value: Any, *, complete: bool = True) -> None:
-        """Store `value`; whatever was used longest ago leaves until the budget holds (the newest always stays)."""
+        """Store `value` and evict the least recently used entries until the budget holds; the newest always stays."""
         entry = CacheEntry(value, complete, buffers(value))
         with self._lock:
             old = self._entries.pop(key, None)
@@ -77,13 +82,34 @@ class Cache:
                 self._drop(self._entries.popitem(last=False)[1])
 
     def finish(self, key: Key, value: Any) -> None:
-        """`value`, which was put under `key`, was the last and best one."""
+        """Mark `value`, stored under `key`, as the final output of its stage."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None and entry.value is value:
                 self._entries[key] = dataclasses.replace(entry, complete=True)
                 return
-        self.put(key, value)  # something pushed it out meanwhile
+        self.put(key, value)  # evicted meanwhile
+
+    @contextmanager
+    def claimed(self, key: Key, progress: Progress) -> Iterator[None]:
+        """A block that one thread at a time runs for `key`: who comes second looks for the first one's entry in it.
+
+        Raises
+        ------
+        Cancelled
+            Through `progress`, while another thread is in the block.
+        """
+        with self._released:
+            while key in self._claimed:
+                self._released.wait(0.1)
+                progress.check()
+            self._claimed.add(key)
+        try:
+            yield
+        finally:
+            with self._released:
+                self._claimed.remove(key)
+                self._released.notify_all()
 
     def _hold(self, entry: CacheEntry) -> None:
         for block, size in entry.buffers.items():

@@ -1,4 +1,4 @@
-"""What holds files or memory is its own context manager."""
+"""Base class of resources that close at the end of a `with` block."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Self
 
 
 class Closeable:
-    """Leaving the `with` block closes."""
+    """A context manager that calls its own `close` when the `with` block ends."""
 
     def close(self) -> None:
-        """Free what is held; closing twice is allowed."""
+        """Release files, memory and threads; a second call does nothing."""
 
     def __enter__(self) -> Self:
         return self

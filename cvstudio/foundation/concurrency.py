@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Generic, TypeVar
@@ -68,7 +68,7 @@ class Channel(Generic[T]):
 
 
 @contextmanager
-def ahead(source: Iterable[T], *, depth: int = DEPTH) -> Iterator[Iterator[T]]:
+def prefetch(source: Iterable[T], *, depth: int = DEPTH) -> Iterator[Iterator[T]]:
     """What `source` gives, made in a thread of its own, at most `depth` items early; leaving the block ends the thread
     and closes `source` there, where it is a generator.
 
@@ -91,7 +91,7 @@ def ahead(source: Iterable[T], *, depth: int = DEPTH) -> Iterator[Iterator[T]]:
         except BaseException as error:  # a thread ends here: the error is raised where the items are taken
             channel.end(error)
 
-    thread = threading.Thread(target=make, name="cvstudio-ahead", daemon=True)
+    thread = threading.Thread(target=make, name="cvstudio-prefetch", daemon=True)
     thread.start()
     try:
         yield iter(channel)
@@ -100,16 +100,18 @@ def ahead(source: Iterable[T], *, depth: int = DEPTH) -> Iterator[Iterator[T]]:
         thread.join()
 
 
-def side_by_side(
+def map_ordered(
     source: Iterable[T], work: Callable[[T], R], streams: int, *, begin: Callable[[], None] | None = None
-) -> Iterator[R]:
+) -> Generator[R]:
     """``map(work, source)`` in order, with `streams` threads at work; `source` is read in the calling thread.
+
+    Who stops early closes the generator (or lets go of it), and the threads end.
 
     Parameters
     ----------
     begin : called first in each of the threads
     """
-    pool = ThreadPoolExecutor(streams, "cvstudio-side", initializer=begin)
+    pool = ThreadPoolExecutor(streams, "cvstudio-map", initializer=begin)
     waiting: deque[Future[R]] = deque()
     try:
         for item in source:

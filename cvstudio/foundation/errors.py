@@ -1,10 +1,10 @@
-"""Errors that are meant for the user: one sentence with what was expected, what was found and what to do."""
+"""Errors whose text the user reads: one sentence with what was expected, what was found and what to do."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Base of every error whose text is shown to the user as it stands."""
+    """Base class of all errors whose text is shown to the user unchanged."""
 
 
 class MediaError(UserError):
@@ -20,15 +20,15 @@ class BindingError(UserError):
 
 
 class WeightsError(UserError):
-    """A checkpoint is missing, damaged or of another network."""
+    """A checkpoint is missing, damaged or belongs to another network."""
 
 
 class OwnModelError(UserError):
-    """A model that the user brings along is declared wrongly, or its file does not do what is declared."""
+    """A custom model has an invalid declaration, or its file does not behave as declared."""
 
 
 class DeviceError(UserError):
-    """The device that networks are to run on is not there."""
+    """The device selected for inference is not available."""
 
 
 class ExportError(UserError):
@@ -40,11 +40,11 @@ class ProjectError(UserError):
 
 
 class UnknownKeyError(UserError, KeyError):
-    """Nothing is registered under a key."""
+    """A registry has no entry under the requested key."""
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class Cancelled(BaseException):
-    """A job was told to stop. A BaseException, so that no ``except Exception`` swallows it."""
+    """A job was cancelled. Derives from BaseException so that no ``except Exception`` swallows it."""

@@ -1,8 +1,8 @@
-"""Lanes: when work runs. A lane is one thread; the newest wish of each owner wins; work can be cancelled.
+"""Job scheduling. A lane is one thread with a queue that holds the latest job of each owner; jobs can be cancelled.
 
-A running job is not cancelled by a newer wish (cancelling on every tick of a slider starves the display): the
-newer one waits in its owner's only slot, replacing what waited there. The caller cancels when the medium or the
-model changes. Long background work is a generator, and between two of its outputs interactive jobs pass in front.
+A newer job does not cancel the running one of its owner (cancelling on every tick of a slider starves the display):
+it waits in the owner's only slot and replaces the job that waited there. The caller cancels when the medium or the
+model changes. Long background work is a generator: interactive jobs run between two of its outputs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 EventKind = Literal["queued", "started", "progress", "output", "finished", "failed", "cancelled"]
 NICENESS = 5
-"""Enough for the window to go first; more, and a machine that is busy otherwise would starve the work."""
+"""Priority offset of worker threads: enough for the window to go first; more would starve them on a busy machine."""
 
 Work = Callable[[Progress], Iterator[Any]]
 
@@ -35,16 +35,16 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Something to do.
+    """A unit of work for a lane.
 
     Parameters
     ----------
     owner : hashable
-        Whose wish it is; one job of an owner runs and one waits.
-    title : shown while it runs; empty for what is too short to be shown
-    work : callable (progress) -> iterator of outputs; yields None to let others pass
-    tag : handed back with every event
-    background : interactive jobs pass in front of it
+        Who requests it; at most one job of an owner runs and one waits.
+    title : shown while it runs; empty for a job too short to be shown
+    work : callable (progress) -> iterator of outputs; yields None to let interactive jobs run
+    tag : returned with every event
+    background : whether interactive jobs go first
     """
 
     owner: Hashable
@@ -57,10 +57,10 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """What became of a job. `value` is the output, the error, or (fraction, message).
+    """A change in the state of a job. `value` is the output, the error, or (fraction, message).
 
-    Those of a job come in the order queued, started, progress and output, and one of finished, failed and cancelled.
-    One that is dropped while it waits is never started.
+    The events of a job come in this order: queued, started, progress and output, then one of finished, failed and
+    cancelled. A job that is dropped while it waits is cancelled without having started.
     """
 
     kind: EventKind
@@ -73,7 +73,14 @@ Listener = Callable[[Event], None]
 
 
 class Lane:
-    """One thread that runs jobs, the newest wish of each owner first come first served."""
+    """One thread that runs the latest job of each owner, first come, first served.
+
+    Parameters
+    ----------
+    name : of the thread, after "cvstudio-"
+    listener : called with every event, in the thread that causes it
+    on_close : called in the lane's thread when it ends
+    """
 
     def __init__(self, name: str, listener: Listener, *, on_close: Callable[[], None] | None = None) -> None:
         self.name = name
@@ -87,11 +94,11 @@ class Lane:
         self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Queue `job`, replacing what waits for the same owner (which gets a "cancelled" event)."""
+        """Queue `job` in place of the waiting job of the same owner, which gets a "cancelled" event."""
         with self._condition:
             if self._closing:
                 return
-        # Before it can be taken: the events of a job come as queued, started, outputs, and its end.
+        # Reported before the job can be taken, so that its events come in order.
         self._listener(Event("queued", job))
         with self._condition:
             if self._closing:
@@ -104,7 +111,7 @@ class Lane:
             self._listener(Event("cancelled", replaced))
 
     def cancel(self, owner: Hashable) -> None:
-        """Drop what waits for `owner` and stop what runs for it."""
+        """Drop the waiting job of `owner` and cancel its running one."""
         with self._condition:
             dropped = self._pending.pop(owner, None)
             for job, progress in self._running:
@@ -120,12 +127,12 @@ class Lane:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """How many jobs run and how many wait."""
+        """Numbers of running and of waiting jobs."""
         with self._condition:
             return len(self._running), len(self._pending)
 
     def close(self, timeout_secs: float = 10.0) -> bool:
-        """Cancel everything and join the thread; False where it did not end in time."""
+        """Cancel all jobs and join the thread; False where it does not end within `timeout_secs`."""
         with self._condition:
             self._closing = True
             self._pending.clear()
@@ -136,7 +143,7 @@ class Lane:
         return not self._thread.is_alive()
 
     def _take(self, *, interactive_only: bool) -> tuple[Job, Progress] | None:
-        """The next job, which runs from now on: between waiting and running a cancel would not find it."""
+        """Move the next job from waiting to running, at once: in between, `cancel` would not find it."""
         with self._condition:
             for owner, job in () if self._closing else self._pending.items():
                 if not (interactive_only and job.background):
@@ -150,15 +157,15 @@ class Lane:
         return lambda fraction, message: self._listener(Event("progress", job, (fraction, message)))
 
     @staticmethod
-    def _step_back() -> None:
-        """Let the window's thread go first. Linux has a priority for each thread, and the thread pools that a network
-        starts from here inherit it; with cores to spare nothing becomes slower."""
+    def _lower_priority() -> None:
+        """Lower the priority of this thread below the window's. On Linux priorities are per thread and inherited by the
+        thread pools that a network starts from here; with idle cores nothing becomes slower."""
         if sys.platform == "linux":
             with contextlib.suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
     def _loop(self) -> None:
-        self._step_back()
+        self._lower_priority()
         try:
             while True:
                 with self._condition:
@@ -166,15 +173,15 @@ class Lane:
                         self._condition.wait()
                     if self._closing:
                         return
-                taken = self._take(interactive_only=False)
-                if taken is not None:
-                    self._run_and_go_on(*taken)
+                job_and_progress = self._take(interactive_only=False)
+                if job_and_progress is not None:
+                    self._run_safely(*job_and_progress)
         finally:
             if self._on_close is not None:
                 self._on_close()
 
-    def _run_and_go_on(self, job: Job, progress: Progress) -> None:
-        """Run a job; where a listener raises, that is told as of any thread, and the lane goes on."""
+    def _run_safely(self, job: Job, progress: Progress) -> None:
+        """Run a job; an exception of a listener goes to `threading.excepthook`, and the lane continues."""
         try:
             self._run(job, progress)
         except Exception as error:
@@ -184,7 +191,7 @@ class Lane:
     def _run(self, job: Job, progress: Progress) -> None:
         began = time.perf_counter()
         self._listener(Event("started", job))
-        last: Event
+        outcome: Event
         try:
             progress.check()
             for output in job.work(progress):
@@ -194,20 +201,20 @@ class Lane:
                 if job.background:
                     while (urgent := self._take(interactive_only=True)) is not None:
                         self._run(*urgent)
-            last = Event("finished", job, None, time.perf_counter() - began)
+            outcome = Event("finished", job, None, time.perf_counter() - began)
         except Cancelled:
-            last = Event("cancelled", job, None, time.perf_counter() - began)
-        except Exception as error:  # a job ends here: the listener tells the user
+            outcome = Event("cancelled", job, None, time.perf_counter() - began)
+        except Exception as error:  # a job ends here: the listener informs the user
             log.info("job '%s' failed", job.title or job.owner, exc_info=True)
-            last = Event("failed", job, error, time.perf_counter() - began)
+            outcome = Event("failed", job, error, time.perf_counter() - began)
         finally:
             with self._condition:
                 self._running = [entry for entry in self._running if entry[0] is not job]
-        self._listener(last)
+        self._listener(outcome)
 
 
 class Lanes:
-    """The lanes by name, started when first asked for."""
+    """Lanes by name, each started at its first use."""
 
     def __init__(self, listener: Listener, on_close: dict[str, Callable[[], None]] | None = None) -> None:
         self._listener = listener
@@ -220,7 +227,7 @@ class Lanes:
         return self._lanes[name]
 
     def cancel(self, owner: Hashable) -> None:
-        """Cancel `owner` on every lane."""
+        """Cancel the jobs of `owner` on every lane."""
         for lane in self._lanes.values():
             lane.cancel(owner)
 
@@ -230,11 +237,11 @@ class Lanes:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """How many jobs run and how many wait on all lanes."""
-        found = [lane.counts for lane in tuple(self._lanes.values())]
-        return sum(running for running, _ in found), sum(waiting for _, waiting in found)
+        """Numbers of running and of waiting jobs on all lanes."""
+        counts = [lane.counts for lane in tuple(self._lanes.values())]
+        return sum(running for running, _ in counts), sum(waiting for _, waiting in counts)
 
     def close(self) -> bool:
-        """Cancel and join all lanes; False where one did not end in time."""
+        """Cancel and join all lanes; False where one does not end in time."""
         ended = [lane.close() for lane in self._lanes.values()]
         return all(ended)

@@ -1,7 +1,7 @@
-"""Parameters: each is declared once, as an annotated field of a frozen dataclass.
+"""Parameters, each declared once as an annotated field of a frozen dataclass.
 
-From the one declaration come the control in the window, the tool on the canvas, the command line flag, the
-check of values from a file, and the text of the tooltip::
+Control in the window, tool on the canvas, command line flag, validation of values from files and tooltip are all
+derived from the declaration::
 
     @dataclass(frozen=True)
     class Select:
@@ -12,30 +12,45 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
+import re
 import types
 import typing
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from cvstudio.foundation.errors import ParamsError
-
-if TYPE_CHECKING:
-    import argparse
+from cvstudio.foundation.shapes import Box, Point, Polygon, Stroke, check_box, check_polygon, check_strokes
 
 P = TypeVar("P")
 MOST_LISTED = 100
-Kind = Literal["bool", "int", "float", "choice", "choices", "interval", "point", "folder"]
+Kind = Literal[
+    "bool",
+    "int",
+    "float",
+    "choice",
+    "choices",
+    "interval",
+    "point",
+    "folder",
+    "text",
+    "colour",
+    "box",
+    "polygon",
+    "strokes",
+    "list",
+]
+Shape = Literal["point", "box", "polygon", "strokes"]
+Element = Literal["text", "int", "float"]
 
 
 @dataclass(frozen=True)
 class Range:
-    """Allowed values of a number, or of both ends of an interval: `low`..`high`, both included.
+    """Allowed values of a number, or of both ends of an interval: `low`..`high`, inclusive.
 
     `from_model` names an entry of `ModelSpec.ranges` that replaces these bounds for that model;
-    `from_input` names a slot whose sample gives them (the extent of a depth map).
+    `from_input` names the slot whose sample provides them (the extent of a depth map).
     """
 
     low: float
@@ -48,11 +63,11 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """Allowed values of a text: `options`, or those of the model (`from_model`): its "labels", or an entry of
+    """Allowed values of a text: `options`, or options of the model. `from_model` names them: "labels", or an entry of
     `ModelSpec.options`.
 
-    `titles` are what the window calls the options, in their order; without them, they are called what they are. Where
-    `empty` says what it stands for, no text at all is allowed, too.
+    `titles` are the names of the options in the window, in the same order; by default the options themselves. Where
+    `empty` is given, the empty text is allowed, too, and `empty` is its title.
     """
 
     options: tuple[str, ...] = ()
@@ -63,22 +78,51 @@ class Choices:
 
 @dataclass(frozen=True)
 class Pick:
-    """A place on the picture in image pixels; the canvas makes the tool from it."""
+    """A position or shape in the picture, in image pixels; it has a tool on the canvas.
 
-    shape: Literal["point"] = "point"
+    `slot` is the one whose picture it lies on, the first where empty. Of strokes, `labels` are what may be marked with
+    them, the first without a word; empty where all mark the same.
+    """
+
+    shape: Shape = "point"
     slot: str = ""
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder of the user's, by its path; no text at all stands for `empty`."""
+    """A folder of the user, by its path; `empty` is the title of the empty text."""
 
     empty: str = ""
 
 
 @dataclass(frozen=True)
+class Text:
+    """Any text of up to `longest` characters, on one line or on several; `example` stands in the field while it is
+    empty."""
+
+    several_lines: bool = False
+    longest: int = 2_000
+    example: str = ""
+
+
+@dataclass(frozen=True)
+class Colour:
+    """A colour as "#rrggbb"."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list of up to `most` texts or numbers in the user's order; a `Range` holds for each number. `example` stands in
+    the field while it is empty."""
+
+    most: int = 100
+    example: str = ""
+
+
+@dataclass(frozen=True)
 class Doc:
-    """What is said of a parameter: its title, what it does, and what to try. `more` folds it away."""
+    """Documentation of a parameter: title, effect (`what`) and a suggestion (`hint`). `more` folds it away."""
 
     title: str
     what: str = ""
@@ -88,7 +132,7 @@ class Doc:
 
 @dataclass(frozen=True)
 class Field:
-    """One declared parameter, read from the annotations of its class."""
+    """A declared parameter, from the annotations of its class."""
 
     name: str
     kind: Kind
@@ -99,38 +143,54 @@ class Field:
     pick: Pick | None = None
     optional: bool = False
     folder: Folder | None = None
+    text: Text | None = None
+    items: Items | None = None
+    element: Element = "text"
 
     @property
     def flag(self) -> str:
         return "--" + self.name.replace("_", "-")
 
 
-def _kind(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Kind, bool]:
+SHAPES: Mapping[Shape, object] = {
+    "point": Point,
+    "box": Box,
+    "polygon": Polygon,
+    "strokes": tuple[Stroke, ...],
+}
+ELEMENTS: Mapping[object, Element] = {tuple[str, ...]: "text", tuple[int, ...]: "int", tuple[float, ...]: "float"}
+
+
+def _kind(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Kind, Element, bool]:
+    """Kind, kind of the elements of a list, and whether None is allowed."""
     optional = False
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         rest = [item for item in typing.get_args(annotation) if item is not type(None)]
         annotation, optional = rest[0], True
-    if any(isinstance(item, Pick) for item in metadata):
-        return "point", optional
-    if any(isinstance(item, Folder) for item in metadata):
-        return "folder", optional
-    simple: dict[Any, Kind] = {bool: "bool", int: "int", float: "float", str: "choice"}
-    if annotation in simple:
-        return simple[annotation], optional
-    if annotation == tuple[float, float]:
-        return "interval", optional
-    if annotation == tuple[str, ...]:
-        return "choices", optional
-    raise TypeError(f"a parameter cannot be of type {annotation}")
+    marks = {type(item): item for item in metadata}
+    pick = marks.get(Pick)
+    if pick is not None and annotation == SHAPES[pick.shape]:
+        return pick.shape, "text", optional
+    if Items in marks and annotation in ELEMENTS:
+        return "list", ELEMENTS[annotation], optional
+    special = marks.keys() & {Pick, Items, Folder, Text, Colour}
+    kinds: dict[Any, Kind] = {bool: "bool", int: "int", float: "float", str: "choice"}
+    kinds |= {tuple[float, float]: "interval", tuple[str, ...]: "choices"}
+    texts: dict[type, Kind] = {Folder: "folder", Text: "text", Colour: "colour"}
+    if annotation is str and len(special) == 1 and special <= texts.keys():
+        return texts[special.pop()], "text", optional
+    if annotation not in kinds or special:
+        raise TypeError(f"a parameter declared with {metadata} cannot be of type {annotation}")
+    return kinds[annotation], "text", optional
 
 
 def fields_of(params_type: type[Any]) -> tuple[Field, ...]:
-    """The declared parameters of a frozen dataclass, in order.
+    """Declared parameters of a frozen dataclass, in order.
 
     Raises
     ------
     TypeError
-        A field is not annotated with a `Doc`, or has a type that no control exists for.
+        A field has no `Doc`, or a type without a control.
     """
     return _fields_of(cast(Hashable, params_type))
 
@@ -149,7 +209,7 @@ def _fields_of(declared: Hashable) -> tuple[Field, ...]:
         by_type = {type(entry): entry for entry in metadata}
         if Doc not in by_type:
             raise TypeError(f"{params_type.__name__}.{item.name} has no Doc")
-        kind, optional = _kind(base, metadata)
+        kind, element, optional = _kind(base, metadata)
         found.append(
             Field(
                 item.name,
@@ -161,6 +221,9 @@ def _fields_of(declared: Hashable) -> tuple[Field, ...]:
                 by_type.get(Pick),
                 optional,
                 by_type.get(Folder),
+                by_type.get(Text),
+                by_type.get(Items),
+                element,
             )
         )
     return tuple(found)
@@ -173,13 +236,54 @@ def _finite(value: float) -> bool:
         return False
 
 
-def _number(field: Field, value: Any, bounds: Range | None) -> float:
+def _number(field: Field, value: Any, bounds: Range | None, *, whole: bool = False) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
         raise ParamsError(f"{field.doc.title} expects a number, found {value!r:.40}.")
     if bounds and not bounds.low <= value <= bounds.high:
         unit = f" {bounds.unit}" if bounds.unit else ""
         raise ParamsError(f"{field.doc.title} expects {bounds.low:g} to {bounds.high:g}{unit}, found {value:g}.")
-    return int(value) if field.kind == "int" else float(value)
+    if whole and isinstance(value, float) and not value.is_integer():
+        raise ParamsError(f"{field.doc.title} expects a whole number, found {value:g}.")
+    return int(value) if whole else float(value)
+
+
+def _text(field: Field, value: object) -> str:
+    rule = field.text or Text()
+    if not isinstance(value, str):
+        raise ParamsError(f"{field.doc.title} expects text, found {value!r:.40}.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # bytes of a command line that are no UTF-8; no file could hold them
+        raise ParamsError(f"{field.doc.title} expects text in UTF-8, found {value!r:.40}.") from None
+    value = value.replace("\r\n", "\n").replace("\r", "\n")
+    if "\n" in value and not rule.several_lines:
+        raise ParamsError(f"{field.doc.title} expects text on one line, found {value.count(chr(10)) + 1} lines.")
+    if len(value) > rule.longest:
+        raise ParamsError(f"{field.doc.title} expects at most {rule.longest:,} characters, found {len(value):,}.")
+    return value
+
+
+def _colour(field: Field, value: object) -> str:
+    """Short and long forms, with or without "#", which a command line takes for a comment."""
+    found = re.fullmatch(r"#?([0-9a-f]{3}|[0-9a-f]{6})", value.lower()) if isinstance(value, str) else None
+    if found is None:
+        raise ParamsError(f"{field.doc.title} expects a colour such as #ff8800, found {value!r:.40}.")
+    digits = found[1]
+    return "#" + (digits if len(digits) == 6 else "".join(digit * 2 for digit in digits))
+
+
+def _list(field: Field, value: Any, bounds: Range | None) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise ParamsError(f"{field.doc.title} expects a list, found {value!r:.40}.")
+    most = (field.items or Items()).most
+    if len(value) > most:
+        raise ParamsError(f"{field.doc.title} expects at most {most:,} entries, found {len(value):,}.")
+    if field.element == "text":
+        items = tuple(_text(field, item).strip() for item in value)
+        if not all(items):
+            raise ParamsError(f"{field.doc.title} expects entries with text, found an empty one.")
+        return items
+    return tuple(_number(field, item, bounds, whole=field.element == "int") for item in value)
 
 
 def listed(options: Sequence[str], wanted: Any) -> str:
@@ -202,9 +306,19 @@ def check_value(field: Field, value: Any, bounds: Range | None = None, options: 
     if value is None and field.optional:
         return None
     if field.kind in ("int", "float"):
-        if field.kind == "int" and isinstance(value, float) and not value.is_integer():
-            raise ParamsError(f"{field.doc.title} expects a whole number, found {value:g}.")
-        return _number(field, value, bounds)
+        return _number(field, value, bounds, whole=field.kind == "int")
+    if field.kind == "text":
+        return _text(field, value)
+    if field.kind == "colour":
+        return _colour(field, value)
+    if field.kind == "box":
+        return check_box(field.doc.title, value)
+    if field.kind == "polygon":
+        return check_polygon(field.doc.title, value)
+    if field.kind == "strokes":
+        return check_strokes(field.doc.title, value, field.pick.labels if field.pick else ())
+    if field.kind == "list":
+        return _list(field, value, bounds)
     if field.kind == "bool":
         if not isinstance(value, bool):
             raise ParamsError(f"{field.doc.title} expects true or false, found {value!r}.")
@@ -240,10 +354,22 @@ def checked(params: P) -> P:
     return from_mapping(type(params), to_mapping(params))
 
 
+def values_of(params: Any) -> dict[str, Any]:
+    """The values of `params` by name, as they are."""
+    return {field.name: getattr(params, field.name) for field in fields_of(type(params))}
+
+
 def to_mapping(params: Any) -> dict[str, Any]:
     """`params` as JSON-ready values by name."""
-    values = {field.name: getattr(params, field.name) for field in fields_of(type(params))}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    return {name: _plain(value) for name, value in values_of(params).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Stroke):
+        return {"points": _plain(value.points), "width": value.width, "label": value.label}
+    return value
 
 
 def from_mapping(params_type: type[P], values: Mapping[str, Any]) -> P:
@@ -261,50 +387,6 @@ def from_mapping(params_type: type[P], values: Mapping[str, Any]) -> P:
     return params_type(**{name: check_value(fields[name], value) for name, value in values.items()})
 
 
-def parse_text(field: Field, text: str) -> Any:
-    """Read a command line value. Raises ParamsError."""
-    try:
-        if field.optional and text == "none":
-            return None
-        if field.kind == "int":
-            return check_value(field, int(text))
-        if field.kind == "float":
-            return check_value(field, float(text))
-        if field.kind == "bool":
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
-        if field.kind in ("interval", "point"):
-            return check_value(field, tuple(float(part) for part in text.split(",")))
-    except (ValueError, KeyError) as error:
-        if isinstance(error, ParamsError):
-            raise
-        expected = {"bool": "true or false", "interval": "LOW,HIGH", "point": "X,Y"}.get(field.kind, "a number")
-        raise ParamsError(f"{field.flag} expects {expected}, found '{text}'.") from None
-    if field.kind == "choices":
-        return check_value(field, tuple(part.strip() for part in text.split(",") if part.strip()))
-    if field.kind == "folder" and text:
-        # A recipe has to lead there from every folder.
-        return os.path.abspath(os.path.expanduser(text))
-    return check_value(field, text)
-
-
-def add_arguments(parser: argparse._ActionsContainer, params_type: type[Any], *, prefix: str = "") -> None:
-    """Add one flag for each parameter to a command line parser; values stay text until `parse_text`.
-
-    With `prefix` the flags are ``--PREFIX-NAME`` and the values lie under "PREFIX.NAME".
-    """
-    for field in fields_of(params_type):
-        shapes = {"interval": "LOW,HIGH", "point": "X,Y", "choices": "A,B,…", "bool": "true|false", "folder": "FOLDER"}
-        shape = shapes.get(field.kind)
-        if field.choices and field.choices.options and field.kind == "choice":
-            shape = "|".join(field.choices.options)
-        bounds = field.range
-        span = f" {bounds.low:g}..{bounds.high:g}{bounds.unit and ' ' + bounds.unit}." if bounds else ""
-        help_text = f"{field.doc.what}{span} Default: {field.default}.".replace("%", "%%")
-        flag = f"--{prefix}-{field.flag.removeprefix('--')}" if prefix else field.flag
-        dest = f"{prefix}.{field.name}" if prefix else field.name
-        parser.add_argument(flag, dest=dest, metavar=shape or field.name.upper(), help=help_text)
-
-
 @dataclass(frozen=True)
 class NoParams:
-    """Parameters of a stage that has none."""
+    """Parameters of a stage without parameters."""

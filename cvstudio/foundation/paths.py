@@ -1,4 +1,4 @@
-"""Where the program's own files lie, and where it may write."""
+"""Paths of the bundled resources and of the user's cache, data and log folders."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ APP_NAME = "cvstudio"
 
 @cache
 def _root() -> Path:
-    """The folder of resources: inside the package where it was installed, beside it in a checkout."""
+    """The resources folder: inside an installed package, beside the package in a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "resources"
     return installed if installed.is_dir() else package.parent / "resources"
 
 
 def resource(*parts: str) -> Path:
-    """Path of a file or folder that comes with the program, e.g. ``resource("icons", "play.svg")``.
+    """Path of a bundled file or folder, e.g. ``resource("icons", "play.svg")``.
 
     Raises
     ------
     FileNotFoundError
-        The installation lacks it.
+        The installation is incomplete.
     """
     path = _root().joinpath(*parts)
     if not path.exists():
@@ -31,21 +31,21 @@ def resource(*parts: str) -> Path:
 
 
 def user_cache_dir() -> Path:
-    """Folder for what can be made again (generated samples, thumbnails); not created here."""
+    """Folder of reproducible files (generated samples, thumbnails); not created here."""
     from platformdirs import user_cache_path
 
     return user_cache_path(APP_NAME, appauthor=False)
 
 
 def user_data_dir() -> Path:
-    """Folder for what the user has put in, such as the list of own models; not created here."""
+    """Folder of the user's entries, such as the list of custom models; not created here."""
     from platformdirs import user_data_path
 
     return user_data_path(APP_NAME, appauthor=False)
 
 
 def user_log_dir() -> Path:
-    """Folder for logs; not created here."""
+    """Folder of log files; not created here."""
     from platformdirs import user_log_path
 
     return user_log_path(APP_NAME, appauthor=False)

@@ -1,4 +1,4 @@
-"""Progress and cancellation, handed down to whatever takes long, and how long it still takes."""
+"""Progress, cancellation and remaining time of long work."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from cvstudio.foundation.errors import Cancelled
 
 
 class Progress:
-    """Reports how far a job is and learns that it is to stop.
+    """Progress report and cancellation flag of a job, passed down to everything that takes long.
 
     Parameters
     ----------
     report : callable (fraction, message), optional
-        Called from the job's own thread; fraction is 0..1 or None where it is not known.
+        Called in the job's own thread; fraction is 0..1, or None where it is unknown.
     """
 
     def __init__(self, report: Callable[[float | None, str], None] | None = None) -> None:
@@ -22,7 +22,7 @@ class Progress:
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
-        """Ask the job to stop; it does so at its next `check`."""
+        """Request cancellation; it takes effect at the next `check`."""
         self._cancelled.set()
 
     @property
@@ -30,7 +30,7 @@ class Progress:
         return self._cancelled.is_set()
 
     def check(self) -> None:
-        """Raise Cancelled where the job was asked to stop. Call it at least every 100 ms of work."""
+        """Raise Cancelled after `cancel` was called. To be called at least every 100 ms of work."""
         if self._cancelled.is_set():
             raise Cancelled
 
@@ -42,9 +42,10 @@ class Progress:
 
 
 class TimeLeft:
-    """How long a job still takes, from the fractions that it tells: by its pace since the first of them.
+    """Remaining time of a job, from its mean pace since the first reported fraction.
 
-    A job that goes on where an earlier one stopped begins above 0, and the next part of a job begins anew.
+    The first fraction may be above 0 (a resumed job); a fraction that decreases starts a new estimate (the next part
+    of a job).
     """
 
     LEAST_SECS = 1.0
@@ -54,7 +55,7 @@ class TimeLeft:
         self._last = 0.0
 
     def __call__(self, fraction: float | None, now_secs: float) -> float | None:
-        """Seconds left at `now_secs` of any steady clock; None where that cannot be told."""
+        """Remaining seconds at `now_secs`, of any monotonic clock; None while they cannot be estimated."""
         if fraction is None:
             self._first = None
             return None
@@ -66,7 +67,7 @@ class TimeLeft:
 
 
 def duration_text(secs: float) -> str:
-    """`secs` as a person tells them: "45 s", "12 min", "2 h 05 min"."""
+    """A duration in seconds as text: "45 s", "12 min", "2 h 05 min"."""
     if secs < 90:
         return f"{secs:.0f} s"
     minutes = round(secs / 60)

@@ -1,4 +1,4 @@
-"""Named collections of what the program can do. A file that declares something is the only place to touch."""
+"""Registries: named collections of entries, discovered in the modules that declare them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ T = TypeVar("T", bound=Keyed)
 
 @functools.cache
 def _entry_points() -> SelectableGroups | EntryPoints:
-    """Those of all packages: every one has a file to be read for it, so all registries share one look."""
+    """Entry points of all installed packages, read once for all registries: each package costs a file access."""
     from importlib.metadata import entry_points
 
     return entry_points()
@@ -40,14 +40,14 @@ def _entry_points() -> SelectableGroups | EntryPoints:
 
 @dataclass(frozen=True)
 class Broken:
-    """A module that failed to import: shown as a row, so that one bad file does not take the rest with it."""
+    """A module or entry point that failed to load, listed with its reason while the others stay usable."""
 
     module: str
     reason: str
 
 
 class Registry(Generic[T]):
-    """Entries by key, filled by importing every module of `package` when first asked.
+    """Entries by key; the first access imports every module of `package`, which registers them.
 
     Parameters
     ----------
@@ -56,18 +56,18 @@ class Registry(Generic[T]):
     package : str
         Dotted name of the package whose modules, and those of its sub-packages, register entries.
     order : callable, optional
-        Key by which entries are listed; otherwise they come by the dotted names of their modules.
+        Sort key of the entries; without it they are ordered by the dotted names of their modules.
     open_to_packages : bool
         Whether other packages may add entries.
     group : str, optional
-        Name of the entry points of other packages; otherwise it is that of `package`.
+        Entry point group of other packages; `package` by default.
     folders : callable () -> folder names, optional
-        The sub-packages directly under `package` that are looked into, where the others hold no entries. Those that are
-        not there are passed over.
+        The sub-packages directly under `package` that are imported; the others hold no entries. Names of sub-packages
+        that do not exist are ignored.
 
     Notes
     -----
-    Modules and sub-packages whose names begin with an underscore are never imported by a registry: entries share them.
+    Modules and sub-packages whose names begin with an underscore are not imported: they are shared by entries.
 
     Other packages add entries through an entry point of the registry's `group`, for example in their
     ``pyproject.toml``::
@@ -75,12 +75,12 @@ class Registry(Generic[T]):
         [project.entry-points."cvstudio.models"]
         my-network = "my_package.cvstudio_models:SPEC"
 
-    The object is an entry, a collection of entries, or a module that registers its own when it is imported. It is
-    imported when the registry is first asked, so what is heavy belongs into `load` there, too. One that fails becomes
-    a `Broken` row and takes nothing else with it.
+    The object is an entry, a collection of entries, or a module that registers its own entries on import. It is
+    imported at the first access to the registry, so heavy imports belong into `load` there, too. One that fails
+    becomes a `Broken` row; the others are not affected.
 
-    Every thread may ask; those that ask during the discovery wait until it is complete. A module may register entries
-    while it is imported, but asks no registry then: another thread's discovery may be waiting for that import.
+    Thread-safe: other threads wait until a running discovery is complete. A module registers entries while it is
+    imported but must not access a registry then, as the discovery of another thread may be waiting for that import.
     """
 
     def __init__(
@@ -106,12 +106,12 @@ class Registry(Generic[T]):
         self._discovered = False
         self._discovering = False
         self._discovery = threading.RLock()
-        # Not the lock of the discovery: a module that another thread imports registers its entries while the discovery
-        # waits for that import.
+        # Not the discovery's lock: a module that another thread imports registers its entries while the discovery waits
+        # for that import.
         self._writing = threading.Lock()
 
     def register(self, entry: T) -> T:
-        """Add `entry` and return it. Raises ValueError where its key is taken."""
+        """Add `entry` and return it. Raises ValueError where its key is already registered."""
         with self._writing:
             if entry.key in self._entries:
                 raise ValueError(f"the {self._what} '{entry.key}' is registered twice")
@@ -120,7 +120,7 @@ class Registry(Generic[T]):
         return entry
 
     def replace(self, entry: T) -> T:
-        """Add `entry`, in the place of the one that had its key, and return it."""
+        """Add `entry`, replacing the one under the same key, and return it."""
         self.discover()
         with self._writing:
             self._entries[entry.key] = entry
@@ -128,10 +128,10 @@ class Registry(Generic[T]):
 
     @contextmanager
     def lend(self, *entries: T) -> Iterator[None]:
-        """Add `entries` for the time of a ``with`` block, each in the place of the one that had its key.
+        """Add `entries` for the duration of a ``with`` block, each replacing the one under the same key.
 
-        Afterwards the registry holds what it held before: what else was registered, replaced or removed in the block,
-        and rows that were added as broken, go as well.
+        At the end the previous entries and broken rows are restored; all other changes made in the block are undone,
+        too.
         """
         self.discover()
         with self._writing:
@@ -144,33 +144,33 @@ class Registry(Generic[T]):
                 self._entries, self._broken = before, broken
 
     def resolve(self, prefix: str, make: Callable[[str], T]) -> None:
-        """Let `make` answer for a key that begins with `prefix` and is not registered: too many are to be listed.
+        """Create entries whose key starts with `prefix` on demand, where there are too many to register.
 
-        What it returns is registered until the program ends. It raises UnknownKeyError. It may take seconds: whoever
-        must not wait asks `has_to_ask` first.
+        The entry that `make` returns stays registered until the program ends; for an unknown key it raises
+        UnknownKeyError. It may take seconds: a caller that must not block checks `has_to_ask` first.
         """
         self._resolvers[prefix] = make
 
     def has_to_ask(self, key: str) -> bool:
-        """Whether `key` is not registered, but begins as one that somebody answers for, which may take seconds."""
+        """Whether `key` is not registered yet but may be created on demand (`resolve`), which may take seconds."""
         return key not in self and key.startswith(tuple(self._resolvers))
 
     def remove(self, key: str) -> None:
-        """Take the entry under `key` out. Raises UnknownKeyError."""
-        found = self[key]
+        """Remove the entry under `key`. Raises UnknownKeyError."""
+        entry = self[key]
         with self._writing:
-            del self._entries[found.key]
+            del self._entries[entry.key]
 
     def add_broken(self, name: str, reason: str) -> None:
-        """Show that something could not be registered, without stopping at it."""
+        """List `name` as not loadable, with the reason."""
         self._broken.append(Broken(name, reason))
 
     def discover(self) -> None:
-        """Import every module of the package and every entry point once; a failing one becomes a `Broken` row."""
+        """Import all modules of the package and load all entry points, once; one that fails becomes a `Broken` row."""
         if self._discovered:
             return
         with self._discovery:
-            # A module that is being imported by this very thread may ask: it gets what there is so far.
+            # A module imported by this discovery that accesses the registry gets the entries so far.
             if self._discovered or self._discovering:
                 return
             self._discovering = True
@@ -183,19 +183,19 @@ class Registry(Generic[T]):
     def _discover(self) -> None:
         package = importlib.import_module(self._package)
         folders = None if self._folders is None else frozenset(self._folders())
-        places = {name: place for place, name in enumerate(self._import_all(package, folders))}
-        last = len(places)
+        positions = {name: position for position, name in enumerate(self._import_all(package, folders))}
+        at_end = len(positions)
         with self._writing:
-            # One that was imported by itself before has registered its entries first.
-            order = sorted(self._entries, key=lambda key: places.get(self._modules.get(key, ""), last))
+            # A module imported before the discovery has registered its entries out of order.
+            order = sorted(self._entries, key=lambda key: positions.get(self._modules.get(key, ""), at_end))
             self._entries = {key: self._entries[key] for key in order}
         if self._open_to_packages:
             self._discover_entry_points()
 
     def _import_all(self, package: ModuleType, folders: frozenset[str] | None = None) -> Iterator[str]:
-        """Import the modules under `package` and yield their dotted names, ordered by these."""
+        """Import the modules under `package` and yield their dotted names in alphabetical order."""
         for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
-            # What begins with an underscore is shared by entries, and may import what is heavy.
+            # Modules that begin with an underscore are shared by entries and may have heavy imports.
             if info.name.startswith("_") or (info.ispkg and folders is not None and info.name not in folders):
                 continue
             name = f"{package.__name__}.{info.name}"
@@ -210,21 +210,21 @@ class Registry(Generic[T]):
 
     def _discover_entry_points(self) -> None:
         for point in sorted(_entry_points().select(group=self._group), key=lambda point: point.name):
-            came_with = f" of {point.dist.name}" if point.dist else ""
+            origin = f" of {point.dist.name}" if point.dist else ""
             try:
-                self._take(point.load())
+                self._register_loaded(point.load())
             except Exception as error:  # a discovery ends here: the row tells what failed
-                self._add_broken(f"{point.name}{came_with}", error)
+                self._add_broken(f"{point.name}{origin}", error)
 
     def _add_broken(self, name: str, error: Exception) -> None:
         self.add_broken(name, f"{type(error).__name__}: {error}")
 
-    def _take(self, found: Any) -> None:
-        """Register what an entry point names: an entry, or several; a module has registered its own by now."""
-        if inspect.ismodule(found):
+    def _register_loaded(self, loaded: Any) -> None:
+        """Register the entry or entries that an entry point names; a module has registered its own on import."""
+        if inspect.ismodule(loaded):
             return
-        several = found if isinstance(found, list | tuple | set | frozenset) else (found,)
-        for entry in several:
+        entries = loaded if isinstance(loaded, list | tuple | set | frozenset) else (loaded,)
+        for entry in entries:
             if not isinstance(getattr(entry, "key", None), str):
                 raise TypeError(f"expected a {self._what} with a key, found {type(entry).__name__}")
             if self._entries.get(entry.key) is not entry:
@@ -237,14 +237,14 @@ class Registry(Generic[T]):
         except KeyError:
             for prefix, make in self._resolvers.items():
                 if key.startswith(prefix):
-                    # Two threads may ask at a time; what was first stays.
-                    made = make(key)
+                    # Two threads may create the entry at the same time; the first one stays.
+                    entry = make(key)
                     with self._writing:
-                        return self._entries.setdefault(key, made)
+                        return self._entries.setdefault(key, entry)
             import difflib
 
-            near = difflib.get_close_matches(key, self._entries, n=1, cutoff=0.5)
-            hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(self._entries))}."
+            matches = difflib.get_close_matches(key, self._entries, n=1, cutoff=0.5)
+            hint = f"did you mean '{matches[0]}'?" if matches else f"there are: {', '.join(sorted(self._entries))}."
             raise UnknownKeyError(f"There is no {self._what} '{key}'; {hint}") from None
 
     def __iter__(self) -> Iterator[T]:
@@ -263,6 +263,6 @@ class Registry(Generic[T]):
 
     @property
     def broken(self) -> tuple[Broken, ...]:
-        """The modules that failed to import."""
+        """Modules and entry points that failed to load."""
         self.discover()
         return tuple(self._broken)

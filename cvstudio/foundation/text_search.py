@@ -1,4 +1,4 @@
-"""Finding what a user has in mind: words of a title, of its other names, initials, and one wrong letter."""
+"""Fuzzy search by words of a title, its synonyms, initials, and within an edit distance of one."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 LEAST_TYPO = 5
-"""Letters of a word in which one may be wrong; shorter ones are a letter away from too much."""
+"""Minimum word length at which a typing error is allowed; a shorter word is one letter away from too many others."""
 
 LEAST_INSIDE = {True: 2, False: 4}
-"""Letters that count in the middle of a word, in Hangul (whose letters are syllables) and elsewhere."""
+"""Minimum length of a match inside a word, by whether it is Hangul (one character a syllable)."""
 
 
 class Findable(Protocol):
-    """What can be searched for: `title` is shown, `keywords` are its other names, `words` tell more of it."""
+    """Searchable entry: `title` is shown, `keywords` are its synonyms, `words` describe it further."""
 
     @property
     def title(self) -> str: ...
@@ -38,22 +38,22 @@ class _Phrase:
 
 @functools.lru_cache(maxsize=8192)
 def _phrase(text: str) -> _Phrase:
-    """Case, accents of width, punctuation and the space between words make no difference."""
+    """Normalise `text`: case, character width (NFKC), punctuation and spacing make no difference."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     words = tuple("".join(letter if letter.isalnum() else " " for letter in plain).split())
     return _Phrase(words, "".join(words), "".join(word[0] for word in words) if len(words) > 1 else "")
 
 
-def score(found: Findable, query: str) -> float:
-    """How well `found` fits `query`: 0 where it does not, 100 for its own title."""
-    wanted = _phrase(query)
-    if not wanted.words:
+def score(entry: Findable, query: str) -> float:
+    """Relevance of `entry` for `query`, from 0 (no match) to 100 (its exact title)."""
+    phrase = _phrase(query)
+    if not phrase.words:
         return 1.0
-    title, names = _phrase(found.title), [_phrase(name) for name in found.keywords]
-    text = wanted.joined
+    title, names = _phrase(entry.title), [_phrase(name) for name in entry.keywords]
+    text = phrase.joined
     if text == title.joined:
-        # "X 1.6GF" and "X 16GF" differ in where their words end only.
-        return 100.0 if wanted.words == title.words else 95.0
+        # "X 1.6GF" and "X 16GF" differ only in their word boundaries.
+        return 100.0 if phrase.words == title.words else 95.0
     if any(text == name.joined for name in names):
         return 90.0
     if title.joined.startswith(text):
@@ -62,25 +62,25 @@ def score(found: Findable, query: str) -> float:
         return 70.0
     if len(text) >= 2 and text in (title.initials, *(name.initials for name in names)):
         return 60.0
-    return _by_words(wanted, title, names, _phrase(found.words))
+    return _by_words(phrase, title, names, _phrase(entry.words))
 
 
-def _by_words(wanted: _Phrase, title: _Phrase, names: Sequence[_Phrase], told: _Phrase) -> float:
-    """Every word of the query has to be found; the worst place counts."""
-    named = [word for name in names for word in name.words]
-    places = [
+def _by_words(query: _Phrase, title: _Phrase, names: Sequence[_Phrase], description: _Phrase) -> float:
+    """Score of the worst matching word; every word of the query has to match."""
+    synonyms = [word for name in names for word in name.words]
+    scores = [
         max(
             50.0 if any(word.startswith(part) for word in title.words) else 0.0,
-            40.0 if any(word.startswith(part) for word in named) else 0.0,
-            20.0 if part in told.words else 0.0,
-            10.0 if _near_any(part, (*title.words, *named)) else 0.0,
+            40.0 if any(word.startswith(part) for word in synonyms) else 0.0,
+            20.0 if part in description.words else 0.0,
+            10.0 if _near_any(part, (*title.words, *synonyms)) else 0.0,
         )
-        for part in wanted.words
+        for part in query.words
     ]
-    inside = len(wanted.joined) >= LEAST_INSIDE[_hangul(wanted.joined)] and any(
-        wanted.joined in phrase.joined for phrase in (title, *names)
+    inside = len(query.joined) >= LEAST_INSIDE[_hangul(query.joined)] and any(
+        query.joined in phrase.joined for phrase in (title, *names)
     )
-    return max(min(places), 30.0 if inside else 0.0, 9.0 if _near_any(wanted.joined, (title.joined,)) else 0.0)
+    return max(min(scores), 30.0 if inside else 0.0, 9.0 if _near_any(query.joined, (title.joined,)) else 0.0)
 
 
 def _hangul(text: str) -> bool:
@@ -88,7 +88,7 @@ def _hangul(text: str) -> bool:
 
 
 def _near_any(part: str, words: Sequence[str]) -> bool:
-    """Whether one letter is wrong, missing, too many or exchanged with its neighbour, also while one still types."""
+    """Whether `part` is within one edit of a word or, as the query may be incomplete, of the beginning of one."""
     if len(part) < LEAST_TYPO or not part.isalpha():
         return False
     return any(
@@ -98,9 +98,8 @@ def _near_any(part: str, words: Sequence[str]) -> bool:
 
 
 def near(one: str, other: str) -> bool:
-    """Whether the texts differ by at most one insertion, deletion, substitution or exchange of neighbours.
-
-    That is a restricted Damerau-Levenshtein distance of at most 1.
+    """Whether the restricted Damerau-Levenshtein distance of the texts is at most 1: one insertion, deletion,
+    substitution or transposition of neighbours.
     """
     if abs(len(one) - len(other)) > 1:
         return False
@@ -114,9 +113,9 @@ def near(one: str, other: str) -> bool:
 
 
 def ranked(entries: Sequence[F], query: str, recent: Sequence[F] = ()) -> list[F]:
-    """The entries that fit `query`, the best first; those of `recent` first among equals and where nothing is asked."""
-    place = {id(entry): number for number, entry in enumerate(recent)}
-    found = [(score(entry, query), entry) for entry in entries]
-    fitting = [(value, entry) for value, entry in found if value > 0]
-    fitting.sort(key=lambda pair: (-pair[0], place.get(id(pair[1]), len(place))))
-    return [entry for _, entry in fitting]
+    """Entries that match `query`, the best first. Ties, and an empty query, are ordered by `recent`, then as given."""
+    recency = {id(entry): number for number, entry in enumerate(recent)}
+    scored = [(score(entry, query), entry) for entry in entries]
+    matches = [(value, entry) for value, entry in scored if value > 0]
+    matches.sort(key=lambda pair: (-pair[0], recency.get(id(pair[1]), len(recency))))
+    return [entry for _, entry in matches]

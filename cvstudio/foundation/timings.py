@@ -1,4 +1,4 @@
-"""How long things take: the last of each, their median and what 95 of a hundred stay below."""
+"""Durations by key: the latest, the median and the 95th percentile."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from typing import TypeVar
 T = TypeVar("T")
 
 KEPT = 100
+"""Durations kept for each key."""
+
 MOST_KEYS = 256
 
 
 def ms_text(secs: float, decimals: int = 1) -> str:
-    """Milliseconds, without their unit, in three figures of which up to `decimals`, 1 or 2, stand behind the point."""
+    """Milliseconds to three significant figures, without unit, with at most `decimals` (1 or 2) decimal places."""
     ms = secs * 1000
     if decimals > 1 and ms < 9.995:
         return f"{ms:.2f}"
@@ -27,9 +29,9 @@ def ms_text(secs: float, decimals: int = 1) -> str:
 
 @dataclass(frozen=True)
 class Timing:
-    """Durations in seconds of the newest `count` runs of one thing, at most `KEPT`.
+    """Statistics, in seconds, of the newest `count` durations of one key, at most `KEPT`.
 
-    `p95_secs` is the smallest of them that at least 95 of a hundred do not exceed (nearest rank).
+    `p95_secs` is the 95th percentile by the nearest-rank method.
     """
 
     last_secs: float
@@ -39,30 +41,29 @@ class Timing:
 
 
 class Timings:
-    """Keeps durations by key. Every thread may record and read; one record costs about a microsecond."""
+    """Durations by key. Thread-safe; one record costs about a microsecond."""
 
     def __init__(self) -> None:
-        self._found: OrderedDict[Hashable, deque[float]] = OrderedDict()
+        self._durations: OrderedDict[Hashable, deque[float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def record(self, key: Hashable, secs: float) -> None:
-        """Add one duration. The key that was not used for longest leaves where there are too many."""
+        """Add one duration. Beyond `MOST_KEYS` the least recently used key is dropped."""
         with self._lock:
-            kept = self._found.setdefault(key, deque(maxlen=KEPT))
-            kept.append(secs)
-            self._found.move_to_end(key)
-            if len(self._found) > MOST_KEYS:
-                self._found.popitem(last=False)
+            self._durations.setdefault(key, deque(maxlen=KEPT)).append(secs)
+            self._durations.move_to_end(key)
+            if len(self._durations) > MOST_KEYS:
+                self._durations.popitem(last=False)
 
     @contextlib.contextmanager
     def measure(self, key: Hashable) -> Iterator[None]:
-        """Record how long the block takes, unless it raises."""
+        """Record the duration of the block, unless it raises."""
         began = time.perf_counter()
         yield
         self.record(key, time.perf_counter() - began)
 
     def timed(self, key: Hashable, work: Iterator[T]) -> Iterator[T]:
-        """What `work` yields; its own time is recorded when it ends, without what its caller does in between."""
+        """Yield the items of `work` and record its total time at its end, without the time that the caller spends."""
         spent = 0.0
         while True:
             began = time.perf_counter()
@@ -75,16 +76,16 @@ class Timings:
             yield value
 
     def get(self, key: Hashable) -> Timing | None:
-        """What is known of `key`; None where nothing is."""
+        """Statistics of `key`; None where nothing is recorded."""
         with self._lock:
-            found = self._found.get(key)
-            if not found:
+            durations = self._durations.get(key)
+            if not durations:
                 return None
-            values = list(found)
+            values = list(durations)
         ordered = sorted(values)
         rank = -(-95 * len(ordered) // 100)
         return Timing(values[-1], statistics.median(ordered), ordered[rank - 1], len(ordered))
 
     def clear(self) -> None:
         with self._lock:
-            self._found.clear()
+            self._durations.clear()

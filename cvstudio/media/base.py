@@ -1,4 +1,4 @@
-"""What every kind of medium has in common."""
+"""Types shared by every kind of medium: `Media`, readers and formats."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cvstudio.foundation.params import Field
 
 
 class MediaKind(StrEnum):
-    """What a file holds."""
+    """Kind of content of a file or device."""
 
     IMAGE = "image"
     VIDEO = "video"
@@ -33,10 +33,11 @@ class SoundTrack:
     Parameters
     ----------
     number : 1, 2, … in the order of the file
-    codec : FFmpeg's name of it
-    rate_hz, channels : samples per second, and how many of them at a time
-    language : ISO 639 code, "" where the file does not say
-    title : what the file calls it, may be ""
+    codec : FFmpeg's name of the codec
+    rate_hz : samples per second
+    channels : number of channels
+    language : ISO 639 code; "" where the file states none
+    title : title in the file; may be ""
     """
 
     number: int
@@ -48,7 +49,7 @@ class SoundTrack:
 
     @property
     def label(self) -> str:
-        """A line for lists, e.g. "2 · deu · Commentary · aac, 2 channels"."""
+        """Label for lists, e.g. "2 · deu · Commentary · aac, 2 channels"."""
         channels = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels} channels")
         parts = (str(self.number), self.language, self.title, f"{self.codec}, {channels}")
         return " · ".join(part for part in parts if part)
@@ -56,20 +57,20 @@ class SoundTrack:
 
 @dataclass(frozen=True)
 class Media:
-    """A file that was recognised; nothing is decoded yet.
+    """A recognised file or camera; nothing is decoded yet.
 
     Parameters
     ----------
-    id : str
-        Of its size, modification time and a hash of head, middle and tail, its kind, and behind a "+" the settings
-        that differ from their defaults.
-    size : of the picture, frame or depth map, where it has one
-    duration_secs, frame_count, frame_rate : of a video or sound, where known
-    rate_hz : samples per second of its sound; 0 where it has none
+    id : identity: hash of size, modification time, head, middle and tail of the file, then its kind, then after a "+"
+        the settings that differ from their defaults
+    size : of the picture, frame or depth map in pixels; None for other kinds
+    duration_secs, frame_count, frame_rate : of a video or sound, where known; frames per second
+    rate_hz : samples per second of the sound; 0 without sound
+    channels : number of sound channels; 0 without sound
     details : short facts for the user, e.g. {"codec": "h264"}
     format : key of the `Format` that reads it
-    settings : how the user wants it read, by name; only what differs from the defaults
-    sound_tracks : every track that can be decoded; `rate_hz` and `channels` are those of the chosen one
+    settings : read settings that differ from their defaults, by name
+    sound_tracks : every track that can be decoded; `rate_hz` and `channels` are those of the chosen track
     """
 
     id: str
@@ -88,17 +89,17 @@ class Media:
 
     @property
     def file_id(self) -> str:
-        """The id without the settings: equal for the same file read in another way."""
-        # Without settings nothing is behind a "+"; the path of a file that pretends to be a camera may hold one.
+        """The id without the settings: equal for one file read with different settings."""
+        # Only settings add a "+"; without them it belongs to the path in the id of a simulated camera.
         return self.id.partition("+")[0] if self.settings else self.id
 
     @property
     def moving(self) -> bool:
-        """Whether it is shown frame by frame."""
+        """Whether it is a sequence of frames."""
         return self.kind in (MediaKind.VIDEO, MediaKind.CAMERA)
 
     def key(self, pts: float | None) -> tuple[str, float | None]:
-        """What a request holds of it: its identity, and the presentation time in seconds where it is moving."""
+        """Key for requests: the id and, where the medium is moving, the presentation time in seconds."""
         return self.id, pts if self.moving else None
 
     @property
@@ -107,19 +108,19 @@ class Media:
 
     @property
     def name(self) -> str:
-        """File name for display, composed (macOS hands out decomposed Hangul)."""
+        """File name for display in Unicode normal form C (macOS gives decomposed Hangul)."""
         return unicodedata.normalize("NFC", self.path.name)
 
 
 class BaseReader(Closeable):
-    """Reads one medium. Used by one thread only: each lane opens its own."""
+    """Base of the readers of one medium. Used by one thread only: each lane opens its own."""
 
 
 class MovingReader(BaseReader):
-    """Reads moving pictures."""
+    """Base of the readers of moving pictures."""
 
     def step(self, pts: float, direction: int) -> Frame:
-        """The picture after (+1) or before (-1) the one that is shown at `pts`; at either end, that one itself.
+        """The frame after (+1) or before (-1) the one shown at `pts` seconds; at either end, that one itself.
 
         Raises
         ------
@@ -130,9 +131,9 @@ class MovingReader(BaseReader):
         """
         if direction not in (1, -1):
             raise ValueError(f"expected a direction of 1 or -1, found {direction}")
-        return self._beside(pts, direction)
+        return self._neighbour(pts, direction)
 
-    def _beside(self, pts: float, direction: int) -> Frame:
+    def _neighbour(self, pts: float, direction: int) -> Frame:
         raise NotImplementedError
 
 
@@ -150,16 +151,20 @@ def _no_facts(media: Media, sample: Any) -> Iterable[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Format:
-    """How a kind of file is recognised and read. Registered by files of this package.
+    """How a kind of file is recognised and read. Registered by the files of `cvstudio.media.formats`.
 
-    `probe(path, head, id, forced)` returns None where the content is not of this kind, a Media where it is, and raises
-    MediaError where it is but is damaged; `head` is the first 4 KiB, and `forced` is set where the user said that it
-    is of this kind. Lower `order` is asked first.
-
-    `settings` are parameters that say how a file is read. `settings_for` gives those that make sense for one medium,
-    with the choices that it leaves; `configure` is what they make of it (unit, sample rate …), reading no file.
-    `facts` are more facts of it as (title, text), from its sample where that is decoded already and not None; they may
-    take a while.
+    Parameters
+    ----------
+    key, kind, title : identifier, kind of the media, name for users
+    suffixes : usual file name endings with their dot; empty for cameras
+    probe : callable (path, head, id, forced) -> Media, or None where the content is of another format. `head` is the
+        first 4 KiB; `forced` says that the user chose this kind. Raises MediaError where the file is damaged
+    reader : callable (media) -> open reader; raises MediaError
+    order : formats are probed in ascending order
+    settings : class of the read settings; None where there are none
+    settings_for : callable (media) -> the settings that apply to one medium, with the choices that it offers
+    configure : callable (media) -> the medium with what its settings change (unit, sample rate …); reads no file
+    facts : callable (media, sample or None) -> further facts as (title, text); may be slow. Raises MediaError
     """
 
     key: str

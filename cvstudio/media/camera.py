@@ -1,6 +1,6 @@
-"""Cameras, of which only the newest frame counts.
+"""Cameras: a capture thread keeps the newest frame.
 
-A camera is named by its identity alone: `camera:/dev/video0@1280x720`. Files that are sent as if they were one are in
+The id of a camera is all that names it: `camera:/dev/video0@1280x720`. Files that are played as a camera are in
 `cvstudio.media.formats.simulated_camera`.
 """
 
@@ -29,31 +29,31 @@ from cvstudio.media.camera_tap import new_source, tap_of
 
 PREFIX = "camera:"
 SIZES = (Size(640, 480), Size(1280, 720), Size(1920, 1080))
-"""What is offered; a device takes the nearest that it has, and the frames say which."""
+"""Frame sizes on offer; a device uses its nearest one, and the frames have that size."""
 LOST_SECS = 5.0
-"""A device that sends nothing for so long has been lost."""
+"""A device that delivers no frame for this long counts as lost."""
 CHECK_SECS = 0.05
 _SYSTEM = Path("/sys/class/video4linux")
 
 log = logging.getLogger(__name__)
 
 _started: dict[str, float] = {}
-"""When each camera was first opened: its clock goes on while it is off, so that a frame never has a time of before."""
+"""Monotonic time at which each camera was first opened. Its clock runs on while it is closed: `pts` never goes back."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """A camera that is connected. `place` is what it is opened by, a path on Linux and a number elsewhere."""
+    """A connected camera. `place` is its device path on Linux, its number elsewhere."""
 
     place: str
     name: str
 
 
 class CameraSource(Protocol):
-    """Where frames come from; used by the capturing thread only."""
+    """Source of frames; used by the capture thread only."""
 
     def read(self) -> NDArray[np.uint8]:
-        """The next frame, RGB uint8 (H, W, 3), at the moment at which it is there. Raises MediaError."""
+        """Wait for the next frame, RGB uint8 (H, W, 3). Raises MediaError."""
         ...
 
     def close(self) -> None: ...
@@ -62,13 +62,13 @@ class CameraSource(Protocol):
 def devices() -> tuple[Device, ...]:
     """The cameras of this machine. Only Linux tells their names without opening them."""
     if sys.platform == "linux":
-        found = []
+        cameras = []
         for entry in sorted(_SYSTEM.glob("video*"), key=lambda path: (len(path.name), path.name)):
-            # One camera has several nodes; the others than the first hold metadata.
+            # One camera has several nodes; those after the first hold metadata.
             if _text(entry / "index", "0") == "0":
-                found.append(Device(f"/dev/{entry.name}", _text(entry / "name", entry.name)))
-        return tuple(found)
-    return tuple(Device(str(number), f"Camera {number + 1}") for number in range(4) if _answers(number))
+                cameras.append(Device(f"/dev/{entry.name}", _text(entry / "name", entry.name)))
+        return tuple(cameras)
+    return tuple(Device(str(number), f"Camera {number + 1}") for number in range(4) if _can_open(number))
 
 
 def _text(path: Path, default: str) -> str:
@@ -78,7 +78,7 @@ def _text(path: Path, default: str) -> str:
         return default
 
 
-def _answers(number: int) -> bool:
+def _can_open(number: int) -> bool:
     import cv2
 
     capture = cv2.VideoCapture(number)
@@ -88,18 +88,18 @@ def _answers(number: int) -> bool:
 
 
 def camera(place: str, size: Size | None = None) -> Media:
-    """The camera at `place`, as a medium; None lets it choose the size. Nothing is opened yet."""
+    """The camera at `place` as a medium; with `size` None the device chooses. Nothing is opened yet."""
     identity = f"{PREFIX}{place}" + (f"@{size.width}x{size.height}" if size else "")
     return Media(identity, Path(place), MediaKind.CAMERA, size, details={"device": place}, format="camera")
 
 
 class CameraReader(BaseReader):
-    """Captures in a thread of its own and keeps the newest frame.
+    """Captures in its own thread and keeps the newest frame.
 
     Parameters
     ----------
-    media : of `camera` or `simulated_camera.simulated_camera`
-    open_source : callable (media) -> Source, called by the capturing thread
+    media : from `camera` or `simulated_camera.simulated_camera`
+    open_source : callable (media) -> CameraSource, called in the capture thread
     """
 
     def __init__(self, media: Media, open_source: Callable[[Media], CameraSource]) -> None:
@@ -118,22 +118,22 @@ class CameraReader(BaseReader):
         return self._media.name
 
     def latest(self, after: float | None = None, timeout_secs: float = LOST_SECS) -> Frame | None:
-        """The newest frame that is later than `after` seconds; None where none came in time.
+        """Wait for a frame later than `after` seconds and return the newest; None where none arrives in time.
 
         `Frame.pts` is when it was captured, in seconds since this camera was first opened.
 
         Raises
         ------
         MediaError
-            The camera is not there, is used by another program, or was unplugged.
+            The camera is missing, in use by another program, or was unplugged.
         """
 
-        def there() -> bool:
+        def ready() -> bool:
             new = self._newest is not None and (after is None or self._newest.pts > after)
             return new or self._error is not None or self._closed
 
         with self._condition:
-            self._condition.wait_for(there, timeout_secs)
+            self._condition.wait_for(ready, timeout_secs)
             if self._error is not None:
                 raise self._error
             if self._newest is None or (after is not None and self._newest.pts <= after):
@@ -151,19 +151,19 @@ class CameraReader(BaseReader):
         source: CameraSource | None = None
         try:
             source = self._open_source(self._media)
-            began = _started.setdefault(self._media.id, time.monotonic())
+            first_opened = _started.setdefault(self._media.id, time.monotonic())
             while not self._closed:
-                frame = Frame(source.read(), pts=time.monotonic() - began)
+                frame = Frame(source.read(), pts=time.monotonic() - first_opened)
                 with self._condition:
                     if self._newest is None or frame.pts > self._newest.pts:
                         self._newest = frame
                     self._condition.notify_all()
                 if (tap := tap_of(self._media.id)) is not None:
                     tap.put(self._number, frame)
-        except Exception as error:  # the thread ends here, and who waits for a frame is told
-            told = error if isinstance(error, MediaError) else _stopped(self.name, error)
+        except Exception as error:  # the thread ends here, and `latest` raises the error
+            failure = error if isinstance(error, MediaError) else _stopped(self.name, error)
             with self._condition:
-                self._error = told
+                self._error = failure
                 self._condition.notify_all()
         finally:
             if source is not None:
@@ -179,12 +179,14 @@ def _stopped(name: str, error: Exception) -> MediaError:
 
 
 def newest_frame(reader: CameraReader, after: float | None, progress: Progress) -> Frame:
-    """The newest frame of a camera that is later than `after` seconds; waits for it, and can be cancelled.
+    """Wait for a frame later than `after` seconds and return the newest; can be cancelled.
 
     Raises
     ------
     MediaError
-        The camera is not there or sends nothing any more.
+        The camera is missing or has stopped sending frames.
+    Cancelled
+        `progress` was cancelled.
     """
     end = time.monotonic() + LOST_SECS
     while time.monotonic() < end:
@@ -196,13 +198,13 @@ def newest_frame(reader: CameraReader, after: float | None, progress: Progress) 
 
 
 class DeviceSource:
-    """A camera that OpenCV opens. Raises MediaError where it cannot."""
+    """Frames of a device, through OpenCV. Raises MediaError where it cannot be opened."""
 
     def __init__(self, media: Media) -> None:
         import cv2
 
         self._place = place = media.details["device"]
-        self._answered = False
+        self._has_delivered = False
         linux = sys.platform == "linux"
         if linux:
             _check_device(place)
@@ -212,7 +214,7 @@ class DeviceSource:
             self._capture.release()
             raise MediaError(f"The camera {place} {_BUSY if linux else _BUSY_OR_FORBIDDEN}")
         if media.size is not None:
-            # Uncompressed, most cameras send large pictures slowly.
+            # Most cameras send large uncompressed frames slowly.
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, media.size.width)
             self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, media.size.height)
@@ -223,16 +225,16 @@ class DeviceSource:
 
         good, frame = self._capture.read()
         if not good or frame is None:
-            raise MediaError(f"The camera {self._place} {self._lost()}")
-        self._answered = True
+            raise MediaError(f"The camera {self._place} {self._loss_reason()}")
+        self._has_delivered = True
         return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
-    def _lost(self) -> str:
+    def _loss_reason(self) -> str:
         linux = sys.platform == "linux"
         if linux and not Path(self._place).exists():
             return "was unplugged; plug it in again and press play."
-        if not self._answered:
-            # Two programs may open a camera; only to the first one it sends pictures.
+        if not self._has_delivered:
+            # Two programs may open a camera, but only the first one gets frames.
             return _BUSY if linux else _BUSY_OR_FORBIDDEN
         return "does not answer any more; plug it in again and press play."
 
@@ -254,7 +256,7 @@ _REASONS = {
 
 
 def _check_device(place: str) -> None:
-    """Say in one sentence why a camera cannot be opened, which OpenCV does not tell. Raises MediaError."""
+    """Raise MediaError with the reason why a camera cannot be opened, which OpenCV does not report."""
     try:
         os.close(os.open(place, os.O_RDWR | os.O_NONBLOCK))
     except OSError as error:
@@ -263,7 +265,7 @@ def _check_device(place: str) -> None:
 
 
 def fitted(pixels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    """`pixels` as large as they fit into a black picture of `size`, in its middle."""
+    """`pixels` scaled to fit into a black frame of `size`, centred; uint8 (H, W, 3)."""
     import cv2
 
     height, width = pixels.shape[:2]
@@ -271,7 +273,7 @@ def fitted(pixels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
         return pixels
     scale = min(size.width / width, size.height / height)
     inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    made = np.zeros((size.height, size.width, 3), np.uint8)
+    canvas = np.zeros((size.height, size.width, 3), np.uint8)
     left, top = (size.width - inner[0]) // 2, (size.height - inner[1]) // 2
-    made[top : top + inner[1], left : left + inner[0]] = cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA)
-    return made
+    canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA)
+    return canvas

@@ -1,4 +1,4 @@
-"""Every frame of a camera, for who records it: who looks through it gets the newest one only."""
+"""Taps deliver every frame of a camera, for recording; a `CameraReader` gives the newest one only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.errors import MediaError
 
 WAITING_BYTES = 256 << 20
-"""Frames that wait to be written, at most; what comes then is left out and counted."""
+"""Most memory for queued frames; further frames are dropped and counted."""
 LEAST_WAITING = 4
 POLL_SECS = 0.1
 
@@ -22,17 +22,17 @@ _numbers = itertools.count(1)
 
 
 class Tap(Closeable):
-    """The frames that the camera `identity` captures from now on, until it stops or the tap is closed.
+    """Queue of the frames that the camera `identity` captures from now on, until it stops or the tap is closed.
 
     Parameters
     ----------
     identity : id of the medium
-    only_new : leave out a reader that is open already, as it is about to be closed
+    only_new : ignore a reader that is open already, as it is about to be closed
 
     Attributes
     ----------
-    dropped : frames that came too fast for who takes them
-    error : why the camera stopped, where it did not do so because it was told to
+    dropped : number of frames that were dropped because the queue was full
+    error : why the camera stopped; None where it was closed
     """
 
     def __init__(self, identity: str, *, only_new: bool = False) -> None:
@@ -49,7 +49,7 @@ class Tap(Closeable):
             _taps[identity] = self
 
     def next(self) -> Frame | None:
-        """The next frame; None where none comes within a moment, see `ended`."""
+        """The next frame; None where none arrives within `POLL_SECS` (see `ended`)."""
         with self._condition:
             self._condition.wait_for(lambda: self._frames or self._ended, POLL_SECS)
             if not self._frames:
@@ -59,18 +59,18 @@ class Tap(Closeable):
             return frame
 
     def __iter__(self) -> Iterator[Frame | None]:
-        """Frames up to the end; None where none came for a moment, so that the taker can look after other things."""
+        """Frames up to the end; None whenever none arrives in time, so that the consumer can do other work."""
         while not self.ended:
             yield self.next()
 
     @property
     def ended(self) -> bool:
-        """Whether nothing comes any more and everything was taken."""
+        """Whether capturing has ended and the queue is empty."""
         with self._condition:
             return self._ended and not self._frames
 
     def close(self) -> None:
-        """Take no more frames; those that wait can still be taken."""
+        """Accept no more frames; queued ones can still be taken."""
         with _lock:
             if _taps.get(self._identity) is self:
                 del _taps[self._identity]
@@ -79,7 +79,7 @@ class Tap(Closeable):
             self._condition.notify_all()
 
     def put(self, source: int, frame: Frame) -> None:
-        """`source`, which captures, has a new frame. Never waits."""
+        """Queue a new frame of the reader `source`, or drop it. Never waits."""
         if source < self._first:
             return
         with self._condition:
@@ -93,7 +93,7 @@ class Tap(Closeable):
                 self._condition.notify_all()
 
     def end(self, source: int, error: MediaError | None) -> None:
-        """`source` captures no more. One that was closed before this began to listen does not count."""
+        """Close the tap when the reader `source` ends; a reader that gave it no frame counts only where it failed."""
         failed = self._source is None and source >= self._first and error is not None
         if self._source == source or failed:
             self.error = error
@@ -101,11 +101,11 @@ class Tap(Closeable):
 
 
 def new_source() -> int:
-    """A number for who captures: later ones have larger ones."""
+    """A number for a reader that captures, larger than all before."""
     return next(_numbers)
 
 
 def tap_of(identity: str) -> Tap | None:
-    """Who listens to the camera `identity`."""
+    """The open tap of the camera `identity`; None where there is none."""
     with _lock:
         return _taps.get(identity)

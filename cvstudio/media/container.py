@@ -1,4 +1,4 @@
-"""Files that hold streams, through FFmpeg's libraries: what video and sound have in common."""
+"""Multimedia containers through FFmpeg's libraries, for the readers of video and of sound."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 # ISO base media and QuickTime, Matroska and WebM, AVI, Ogg, FLV, ASF, MPEG program and transport streams.
-# Nothing else reaches FFmpeg: it also opens play lists, which name other files and addresses.
+# No other file is given to FFmpeg: it also opens play lists, which name other files and addresses.
 _CONTAINERS = re.compile(
     rb".{4}(?:ftyp|moov|mdat|wide|free|skip)|\x1aE\xdf\xa3|RIFF.{4}AVI |OggS|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11"
     rb"|\0\0\x01[\xba\xb3]|G.{187}G.{187}G|.{4}G.{191}G.{191}G",
@@ -36,7 +36,7 @@ def is_container(head: bytes) -> bool:
 
 
 def open_container(path: Path) -> InputContainer:
-    """Open with FFmpeg, which may read this one file and nothing else. Raises MediaError."""
+    """Open with FFmpeg, which is allowed to read this file only. Raises MediaError."""
     import av
 
     with decoding(path):
@@ -45,7 +45,7 @@ def open_container(path: Path) -> InputContainer:
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
-    """The first stream of moving pictures; the cover of a sound file is none."""
+    """The first video stream; the cover picture of a sound file is none."""
     from av.stream import Disposition
 
     return next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
@@ -57,44 +57,44 @@ def audio_streams(container: InputContainer) -> list[AudioStream]:
 
 
 def audio_stream(container: InputContainer, number: int = 1) -> AudioStream | None:
-    """The sound track that is chosen by its number, 1 for the first; None where there is none."""
-    found = audio_streams(container)
-    return found[number - 1] if 1 <= number <= len(found) else None
+    """Sound track `number`, counted from 1; None where there is none."""
+    tracks = audio_streams(container)
+    return tracks[number - 1] if 1 <= number <= len(tracks) else None
 
 
 def sound_tracks(container: InputContainer) -> tuple[SoundTrack, ...]:
-    """What the sound tracks say of themselves."""
+    """Descriptions of the sound tracks that can be decoded, from the container's metadata."""
     return tuple(
         SoundTrack(
             number,
             stream.codec_context.name,
             stream.codec_context.sample_rate,
             stream.codec_context.layout.nb_channels,
-            _told(stream, "language").replace("und", ""),
-            _told(stream, "title") or _track_name(stream),
+            _metadata(stream, "language").replace("und", ""),
+            _metadata(stream, "title") or _track_name(stream),
         )
         for number, stream in enumerate(audio_streams(container), 1)
     )
 
 
 def _track_name(stream: AudioStream) -> str:
-    """The handler's name, where MP4 keeps the title of a track; most programs write only who they are."""
-    name = _told(stream, "handler_name")
+    """Title of a track from the handler's name, where MP4 keeps it; most programs write their own name there."""
+    name = _metadata(stream, "handler_name")
     return "" if "andler" in name or name.startswith(("Core Media", "Apple")) else name
 
 
-def _told(stream: AudioStream, key: str) -> str:
+def _metadata(stream: AudioStream, key: str) -> str:
     return str(stream.metadata.get(key, "")).strip()
 
 
 def _decodable(stream: VideoStream | AudioStream) -> bool:
-    # The context is missing where this build of FFmpeg has no decoder, whatever the type says.
+    # Despite its type the context is None where this build of FFmpeg has no decoder.
     context: Any = stream.codec_context
     return context is not None
 
 
 def decode_video(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
-    """Frames in order of presentation from where the container stands, each with its time in `stream.time_base`."""
+    """Frames in presentation order from the container's position, each with its time in ticks of `stream.time_base`."""
     import av
 
     step = round(1 / (stream.average_rate * time_base(stream))) if stream.average_rate else 1
@@ -110,22 +110,22 @@ def decode_video(container: InputContainer, stream: VideoStream) -> Iterator[tup
 
 
 def seeks_exactly(container: InputContainer) -> bool:
-    """Whether time stamps after a seek are those of playing from the beginning.
+    """Whether time stamps after a seek equal those of decoding from the beginning.
 
     MPEG program and elementary streams time only some frames, and FFmpeg's guess for the others differs after a
-    seek; a frame of a GIF or an animated PNG is only what changes in the one before. There, going back means decoding
-    from the beginning.
+    seek; a frame of a GIF or an animated PNG holds only the changes to the previous one. For these, going back means
+    decoding from the beginning.
     """
     return container.format.name not in ("mpeg", "mpegvideo", "gif", "apng")
 
 
 def time_base(stream: VideoStream | AudioStream) -> Fraction:
-    """Seconds in a tick of the stream's clock."""
+    """Duration in seconds of a tick of the stream's clock."""
     return stream.time_base or Fraction(1, 1_000_000)
 
 
 def first_frame(path: Path, container: InputContainer, stream: VideoStream) -> tuple[int, VideoFrame]:
-    """The first frame of a freshly opened container: its time is where the clock of the video begins.
+    """The first frame of a newly opened container and its time in ticks, at which the video's clock begins.
 
     Raises
     ------
@@ -135,10 +135,10 @@ def first_frame(path: Path, container: InputContainer, stream: VideoStream) -> t
     if not _decodable(stream):
         raise MediaError(f"{quoted(path)} uses a video codec that is not supported; convert it, e.g. to H.264 in MP4.")
     with decoding(path):
-        found = next(decode_video(container, stream), None)
-    if found is None:
+        frame = next(decode_video(container, stream), None)
+    if frame is None:
         raise damaged(path)
-    return found
+    return frame
 
 
 def check_whole(path: Path, head: bytes) -> None:
@@ -151,7 +151,7 @@ def check_whole(path: Path, head: bytes) -> None:
         if _ISO.match(head):
             whole = _iso_whole(file, length)
         elif head.startswith(b"RIFF"):
-            # 0 and the largest value are what a program writes that cannot go back to fill in the size.
+            # 0 and the largest value come from programs that cannot go back to fill in the size.
             (size,) = struct.unpack("<I", head[4:8])
             whole = size in (0, 0xFFFFFFFF) or size + 8 <= length
         elif head.startswith(b"OggS"):
@@ -163,7 +163,7 @@ def check_whole(path: Path, head: bytes) -> None:
 
 
 def _iso_whole(file: BinaryIO, length: int) -> bool:
-    """Walk the outermost boxes (ISO/IEC 14496-12, 4.2)."""
+    """Whether the outermost boxes end within `length` bytes (ISO/IEC 14496-12, 4.2)."""
     position = 0
     while position + 8 <= length:
         file.seek(position)
@@ -172,7 +172,7 @@ def _iso_whole(file: BinaryIO, length: int) -> bool:
         if size == 1 and len(header) == 16:
             (size,) = struct.unpack(">Q", header[8:])
         if size < 8 or not re.fullmatch(rb"[\w \xa9-]{4}", name):
-            return True  # the last box reaches to the end, or something else is appended
+            return True  # the last box extends to the end, or other data are appended
         position += size
     return position <= length
 

@@ -1,4 +1,4 @@
-"""What a medium is, in lines for people and for programs."""
+"""Facts about a medium as (title, text) pairs, for people and for programs."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _DETAILS = {
 
 
 def quick_facts(media: Media) -> Iterator[tuple[str, str]]:
-    """What is known without reading the file, as (title, text)."""
+    """Facts known without reading the file, as (title, text)."""
     yield "Kind", _KINDS[media.kind]
     for key, title in _DETAILS.items():
         if media.details.get(key):
             yield title, media.details[key]
     if media.size is not None:
         pixels = media.size.width * media.size.height
-        told = f"{pixels / 1e6:.3g} megapixels" if pixels >= 1e5 else f"{pixels:,} pixels"
-        yield "Size", f"{media.size.width} × {media.size.height} ({told})"
+        resolution = f"{pixels / 1e6:.3g} megapixels" if pixels >= 1e5 else f"{pixels:,} pixels"
+        yield "Size", f"{media.size.width} × {media.size.height} ({resolution})"
     if media.duration_secs is not None:
         yield "Duration", duration(media.duration_secs)
     if media.frame_count:
@@ -51,11 +51,11 @@ def quick_facts(media: Media) -> Iterator[tuple[str, str]]:
 
 
 def slow_facts(media: Media, sample: Any = None) -> Iterator[tuple[str, str]]:
-    """What only the file tells, as (title, text).
+    """Facts for which the file is read, as (title, text).
 
     Parameters
     ----------
-    sample : what the reader gave, where that is there already
+    sample : decoded sample, where there is one already
 
     Raises
     ------
@@ -65,23 +65,23 @@ def slow_facts(media: Media, sample: Any = None) -> Iterator[tuple[str, str]]:
     if media.format:
         yield from FORMATS[media.format].facts(media, sample)
     if media.kind is MediaKind.CAMERA:
-        return  # it is no file
+        return  # a camera is no file
     try:
-        length = media.path.stat().st_size
+        n_bytes = media.path.stat().st_size
     except OSError:
-        length = 0
-    if length:
-        yield "File size", byte_size(length)
+        n_bytes = 0
+    if n_bytes:
+        yield "File size", byte_size(n_bytes)
     yield "Folder", str(media.path.parent)
 
 
 def facts(media: Media) -> tuple[tuple[str, str], ...]:
-    """All of them, as (title, text). Raises MediaError."""
+    """All facts, as (title, text). Raises MediaError."""
     return (*quick_facts(media), *slow_facts(media))
 
 
 def duration(secs: float) -> str:
-    """0.790 s, 1:05.20 or 1:00:05.2"""
+    """Duration as text: "0.790 s", "1:05.20" or "1:00:05.2"."""
     if secs < 60:
         return f"{secs:.3f} s"
     minutes, rest = divmod(secs, 60)
@@ -90,7 +90,7 @@ def duration(secs: float) -> str:
 
 
 def byte_size(count: int) -> str:
-    """In units of a thousand, as disks are sold and file managers show them."""
+    """Number of bytes as text in decimal units, as disks are sold and file managers show them."""
     size = float(count)
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":

@@ -1,4 +1,4 @@
-"""Which file is meant, whether it is still the same one, and what is said when it is not."""
+"""Identity of media files: finding them, noticing changes, and the errors for missing or damaged ones."""
 
 from __future__ import annotations
 
@@ -20,52 +20,52 @@ _HASHED_BYTES = 65_536
 
 
 def quoted(path: Path) -> str:
-    """The file's name for a message, composed and in quotes."""
+    """File name for a message, in quotes and Unicode normal form C."""
     return f"'{unicodedata.normalize('NFC', path.name) or path}'"
 
 
 def find_file(path: str | os.PathLike[str]) -> Path:
-    """The absolute path of an existing, ordinary file that holds at least a byte.
+    """Absolute path of an existing, readable, ordinary file of at least one byte.
 
-    A name that does not exist as given is looked for in the other Unicode normal form: macOS and archives
-    made there decompose Hangul and accents, keyboards compose them.
+    A name that does not exist as it is written is matched up to Unicode normalisation: macOS and archives made there
+    decompose Hangul and accents, keyboards compose them.
 
     Raises
     ------
     MediaError
-        It is missing, a folder, no ordinary file, empty or must not be read.
+        The file is missing, a folder, no ordinary file, empty or not readable.
     """
-    given = Path(os.path.abspath(os.path.expanduser(os.fspath(path))))
+    absolute = Path(os.path.abspath(os.path.expanduser(os.fspath(path))))
     try:
-        found = given if given.exists() else _other_form(given)
-        if found is None:
-            raise MediaError(f"{quoted(given)} does not exist; check its name and folder, or choose another file.")
-        if found.is_dir():
-            raise MediaError(f"{quoted(found)} is a folder; choose a file in it.")
-        if not found.is_file():
-            raise MediaError(f"{quoted(found)} is a device or a pipe; choose an ordinary file.")
-        if found.stat().st_size == 0:
-            raise MediaError(f"{quoted(found)} is empty (0 bytes); get a fresh copy of it.")
-        with found.open("rb"):
-            return found
+        existing = absolute if absolute.exists() else _normalised_match(absolute)
+        if existing is None:
+            raise MediaError(f"{quoted(absolute)} does not exist; check its name and folder, or choose another file.")
+        if existing.is_dir():
+            raise MediaError(f"{quoted(existing)} is a folder; choose a file in it.")
+        if not existing.is_file():
+            raise MediaError(f"{quoted(existing)} is a device or a pipe; choose an ordinary file.")
+        if existing.stat().st_size == 0:
+            raise MediaError(f"{quoted(existing)} is empty (0 bytes); get a fresh copy of it.")
+        with existing.open("rb"):
+            return existing
     except PermissionError as error:
-        raise _forbidden(given) from error
+        raise _forbidden(absolute) from error
     except (OSError, ValueError) as error:  # a name that is too long or holds a NUL character
-        raise MediaError(f"{quoted(given)} cannot be opened ({error}); choose another file.") from error
+        raise MediaError(f"{quoted(absolute)} cannot be opened ({error}); choose another file.") from error
 
 
-def _other_form(path: Path) -> Path | None:
-    """The existing path whose every part equals the one given up to Unicode normalisation."""
-    found = Path(path.anchor)
+def _normalised_match(path: Path) -> Path | None:
+    """The existing path that equals `path` up to Unicode normalisation; None where there is none."""
+    existing = Path(path.anchor)
     for part in path.parts[1:]:
-        if not (found / part).exists():
-            wanted = unicodedata.normalize("NFC", part)
-            names = os.listdir(found) if found.is_dir() else []
-            part = next((name for name in names if unicodedata.normalize("NFC", name) == wanted), "")
+        if not (existing / part).exists():
+            normalised = unicodedata.normalize("NFC", part)
+            names = os.listdir(existing) if existing.is_dir() else []
+            part = next((name for name in names if unicodedata.normalize("NFC", name) == normalised), "")
             if not part:
                 return None
-        found /= part
-    return found
+        existing /= part
+    return existing
 
 
 def _forbidden(path: Path) -> MediaError:
@@ -75,47 +75,47 @@ def _forbidden(path: Path) -> MediaError:
 def media_id(path: Path, kind: MediaKind) -> str:
     """Identity of a file read as `kind`: xxh3-128 of its size, mtime and 64 KiB each of head, middle and tail.
 
-    The kind is part of it because one file may be open twice, as a picture and as a depth map.
+    The kind is part of it because one file may be open twice: as a picture and as a depth map.
     """
     import xxhash
 
     with decoding(path), path.open("rb") as file:
-        facts = os.fstat(file.fileno())
-        digest = xxhash.xxh3_128(f"{facts.st_size} {facts.st_mtime_ns}".encode())
-        for offset in (0, facts.st_size // 2, max(0, facts.st_size - _HASHED_BYTES)):
+        status = os.fstat(file.fileno())
+        digest = xxhash.xxh3_128(f"{status.st_size} {status.st_mtime_ns}".encode())
+        for offset in (0, status.st_size // 2, max(0, status.st_size - _HASHED_BYTES)):
             file.seek(offset)
             digest.update(file.read(_HASHED_BYTES))
     return f"{digest.hexdigest()}-{kind}"
 
 
 class FileGuard:
-    """Notices that a file was removed or changed since it was opened.
+    """Detects that a file was removed or changed since it was opened.
 
     Raises
     ------
     MediaError
-        It is not the file any more that `media` was made from.
+        The file is no longer the one that `media` was made from.
     """
 
     def __init__(self, media: Media) -> None:
         self._path = media.path
-        self._facts = self._stat()
+        self._size_and_mtime = self._stat()
         if media_id(media.path, media.kind) != media.file_id:
             raise self._changed()
 
     def check(self) -> None:
         """Raise MediaError where the file was removed or changed. Takes microseconds."""
-        if self._stat() != self._facts:
+        if self._stat() != self._size_and_mtime:
             raise self._changed()
 
     def _stat(self) -> tuple[int, int]:
         try:
-            facts = self._path.stat()
+            status = self._path.stat()
         except PermissionError as error:
             raise _forbidden(self._path) from error
         except OSError as error:
             raise _gone(self._path) from error
-        return facts.st_size, facts.st_mtime_ns
+        return status.st_size, status.st_mtime_ns
 
     def _changed(self) -> MediaError:
         return MediaError(f"{quoted(self._path)} was changed by another program; open it again.")
@@ -126,12 +126,12 @@ def _gone(path: Path) -> MediaError:
 
 
 def damaged(path: Path) -> MediaError:
-    """What is said of a file whose content breaks off or makes no sense."""
+    """The error for a file whose content is truncated or invalid."""
     return MediaError(f"{quoted(path)} is damaged or was cut short; get a fresh copy of it.")
 
 
 def check_size(path: Path, size: Size) -> None:
-    """Raise MediaError where a picture claims to be empty or absurdly large: before memory is asked for."""
+    """Raise MediaError where a picture claims to be empty or absurdly large, before memory is allocated."""
     if size.width < 1 or size.height < 1:
         raise damaged(path)
     if max(size) > MAX_SIDE or size.width * size.height > MAX_PIXELS:
@@ -143,7 +143,7 @@ def check_size(path: Path, size: Size) -> None:
 
 @contextmanager
 def decoding(path: Path) -> Iterator[None]:
-    """Turn whatever a decoder raises into one MediaError. Put it around the decoder's own calls only."""
+    """Turn any exception of a decoder into a MediaError about `path`. Wrap the decoder's own calls only."""
     try:
         yield
     except UserError:
@@ -156,5 +156,5 @@ def decoding(path: Path) -> Iterator[None]:
         raise MediaError(
             f"{quoted(path)} needs more memory than there is; close other media or scale it down."
         ) from error
-    except Exception as error:  # decoders have no common base class, and hostile bytes bring out any of theirs
+    except Exception as error:  # decoders share no base class of errors, and hostile bytes provoke any of them
         raise damaged(path) from error

@@ -1,4 +1,4 @@
-"""Folders as sets of files: listed without a file being opened, in the order in which a person counts."""
+"""Folders as sets of media: listed in natural order without opening a file."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _FOLDERS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class MediaSet:
-    """A folder that is open as a set.
+    """A folder opened as a set of media.
 
     Parameters
     ----------
     path : absolute
-    recursive : whether the files of its subfolders belong to it
+    recursive : whether files in subfolders belong to the set
     """
 
     path: Path
@@ -37,11 +37,11 @@ class MediaSet:
 
     @property
     def name(self) -> str:
-        """Folder name for display, composed; the whole path for a root."""
+        """Folder name for display in Unicode normal form C; the whole path for a root."""
         return unicodedata.normalize("NFC", self.path.name) or str(self.path)
 
     def holds(self, path: Path) -> bool:
-        """Whether a file at `path` belongs to the set, told from its name alone."""
+        """Whether the file at `path` belongs to the set, by its path alone."""
         return path.parent == self.path or (self.recursive and self.path in path.parents)
 
 
@@ -51,8 +51,8 @@ class SetFile(NamedTuple):
     Parameters
     ----------
     name : relative to the folder of the set, with "/" between folders
-    kind : what its suffix promises; None for a suffix that no format claims
-    words : what a search looks through
+    kind : suggested by the suffix; None for a suffix of no format
+    words : text for searching: the name, composed and case-folded
     """
 
     name: str
@@ -62,11 +62,11 @@ class SetFile(NamedTuple):
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of a set in natural order, as far as they are known.
+    """The files of a set in natural order, as far as they are listed.
 
     Parameters
     ----------
-    folders : every folder that was read, the set's own first
+    folders : the folders read so far, the set's own first
     complete : False while folders are still being read
     """
 
@@ -77,10 +77,10 @@ class Listing:
 
 
 def natural_key(name: str) -> str:
-    """A key that sorts "9.jpg" before "10.jpg", capitals among small letters and folders as groups.
+    """Sort key of natural order: "9.jpg" before "10.jpg", case ignored, the files of a folder together.
 
-    Each run of digits is preceded by its length, so that a longer number is the larger one; it stays a string because
-    sorting strings holds the interpreter far shorter than sorting tuples.
+    Each run of digits is preceded by its length, so that a longer number sorts as larger. The key is a string because
+    sorting strings blocks the interpreter for far less time than sorting tuples.
     """
 
     def run(match: re.Match[str]) -> str:
@@ -92,52 +92,54 @@ def natural_key(name: str) -> str:
 
 @functools.cache
 def kinds_by_suffix() -> Mapping[str, MediaKind]:
-    """What a suffix such as ".png" promises. Where two formats share one, a picture is what is meant most often."""
+    """Kind by suffix such as ".png". Where formats share a suffix, pictures take precedence as the most frequent."""
     from cvstudio.media.formats import FORMATS
 
-    found: dict[str, MediaKind] = {}
+    kinds: dict[str, MediaKind] = {}
     for entry in sorted(FORMATS, key=lambda entry: (entry.kind is not MediaKind.IMAGE, entry.order)):
         for suffix in entry.suffixes:
-            found.setdefault(suffix, entry.kind)
-    return found
+            kinds.setdefault(suffix, entry.kind)
+    return kinds
 
 
 def set_file(name: str) -> SetFile:
-    """The entry of a file by its name relative to the set's folder."""
+    """The `SetFile` of a file, by its name relative to the set's folder."""
     kind = kinds_by_suffix().get(os.path.splitext(name)[1].casefold())
     return SetFile(name, kind, unicodedata.normalize("NFC", name).casefold())
 
 
 def list_set(media_set: MediaSet, progress: Progress) -> Iterator[Listing]:
-    """List a folder. Hidden files are left out; no file is opened, and none is asked for its size.
+    """List a folder. Hidden files are left out; no file is opened or queried for its size.
 
     Yields
     ------
     Listing
-        What is known by now, at growing intervals while subfolders are read, and at last the whole.
+        Partial ones at growing intervals while subfolders are read, then the complete one.
 
     Raises
     ------
     MediaError
-        The folder is gone or must not be read. A subfolder that cannot be read counts as empty.
+        The folder is missing or not readable. A subfolder that is not readable counts as empty.
+    Cancelled
+        `progress` was cancelled.
     """
     names: list[str] = []
     folders: list[Path] = []
-    waiting = [""]
+    pending = [""]
     pause, due = _FIRST_PAUSE_SECS, time.monotonic() + _FIRST_PAUSE_SECS
-    while waiting:
+    while pending:
         progress.check()
-        relative = waiting.pop()
+        relative = pending.pop()
         try:
-            below = _scan(media_set.path / relative, relative, names, progress)
+            subfolders = _scan(media_set.path / relative, relative, names, progress)
         except OSError as error:
             if not relative:
                 raise _unreadable(media_set.path, error) from error
             continue
         folders.append(media_set.path / relative)
         if media_set.recursive:
-            waiting += reversed(below)
-        if waiting and time.monotonic() > due:
+            pending += reversed(subfolders)
+        if pending and time.monotonic() > due:
             yield _listing(media_set, names, folders, complete=False)
             pause *= 2
             due = time.monotonic() + pause
@@ -147,8 +149,8 @@ def list_set(media_set: MediaSet, progress: Progress) -> Iterator[Listing]:
 
 
 def _scan(folder: Path, relative: str, names: list[str], progress: Progress) -> list[str]:
-    """Append the files of one folder to `names`; its subfolders in natural order."""
-    below = []
+    """Append the files of one folder to `names` and return its subfolders in natural order."""
+    subfolders = []
     prefix = f"{relative}/" if relative else ""
     with os.scandir(folder) as entries:
         for number, entry in enumerate(entries):
@@ -156,12 +158,12 @@ def _scan(folder: Path, relative: str, names: list[str], progress: Progress) -> 
                 progress.check()
             if entry.name.startswith("."):
                 continue
-            # Links to folders are not followed: they may lead in a circle.
+            # Links to folders are not followed: they may form a cycle.
             if entry.is_dir(follow_symlinks=False):
-                below.append(prefix + entry.name)
+                subfolders.append(prefix + entry.name)
             elif entry.is_file():
                 names.append(prefix + entry.name)
-    return sorted(below, key=natural_key)
+    return sorted(subfolders, key=natural_key)
 
 
 def _listing(media_set: MediaSet, names: list[str], folders: list[Path], *, complete: bool) -> Listing:

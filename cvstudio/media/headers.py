@@ -1,4 +1,4 @@
-"""What a picture file says of itself, read without decoding it and without trusting it."""
+"""Headers of picture files, read without decoding the pixels and without trusting the file."""
 
 from __future__ import annotations
 
@@ -23,13 +23,21 @@ _HEIF = re.compile(rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1|avi[fs])", re.DOT
 
 @dataclass(frozen=True)
 class Header:
-    """Facts of a picture file.
+    """Header of a picture file.
 
-    `stored` is the size as stored; `orientation` is EXIF's 1..8; `channels` may be 0 where the format leaves
-    it to the content; `whole` is False where the file ends before the picture does; `animated` says that it holds
-    more than one picture, to be shown one after another; `white` is what white is where the format lets the file choose
-    it and it is not the largest number of its bits, else 0; `clear` is the grey that is transparent, None for none;
-    `planar` says that the channels lie one after another.
+    Parameters
+    ----------
+    format : name for users
+    stored : size in pixels as stored, before the orientation is applied
+    channels : 0 where the format leaves them to the content
+    bits : per channel
+    floating : whether the values are floats
+    orientation : EXIF's 1..8
+    whole : False where the file ends before the picture does
+    animated : whether it holds several pictures that are shown in turn
+    white : value of white where the file states one other than the largest of its bits, else 0
+    clear : grey value that is transparent; None where there is none
+    planar : whether the channels are stored one after another
     """
 
     format: str
@@ -46,7 +54,7 @@ class Header:
 
     @property
     def size(self) -> Size:
-        """Size as shown."""
+        """Size in pixels, upright."""
         return Size(self.stored.height, self.stored.width) if self.orientation >= 5 else self.stored
 
     @property
@@ -56,7 +64,7 @@ class Header:
 
 
 def is_heif(head: bytes) -> bool:
-    """Whether a file that begins with `head` is of the HEIF family, HEIC and AVIF: an ISO file that holds pictures."""
+    """Whether a file that begins with `head` is HEIF (HEIC or AVIF): an ISO container of pictures."""
     return _HEIF.match(head) is not None
 
 
@@ -66,7 +74,7 @@ def read_header(path: Path, head: bytes) -> Header | None:
     Raises
     ------
     MediaError
-        It is one, but damaged, cut short or of absurd size.
+        The picture is damaged, truncated or of absurd size.
     """
     parse = next((parse for magic, parse in _PARSERS if re.match(magic, head, re.DOTALL)), None)
     if parse is None:
@@ -79,7 +87,7 @@ def read_header(path: Path, head: bytes) -> Header | None:
     return header
 
 
-def _take(file: BinaryIO, layout: str) -> tuple[int, ...]:
+def _unpack(file: BinaryIO, layout: str) -> tuple[int, ...]:
     return struct.unpack(layout, file.read(struct.calcsize(layout)))
 
 
@@ -94,7 +102,7 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
         while marker == b"\xff":
             marker = file.read(1)
         code = marker[0]
-        (count,) = _take(file, ">H")
+        (count,) = _unpack(file, ">H")
         body = file.read(count - 2)
         if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
             bits, height, width, channels = struct.unpack(">BHHB", body[:6])
@@ -108,7 +116,7 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
 def _png(file: BinaryIO, length: int) -> Header:
     """Chunks up to IEND (PNG, third edition, section 5)."""
     file.seek(16)
-    width, height, bits, colour = _take(file, ">IIBB")
+    width, height, bits, colour = _unpack(file, ">IIBB")
     orientation, position, whole, frames, clear = 1, 8, False, 1, None
     while position + 12 <= length and not whole:
         file.seek(position)
@@ -116,9 +124,9 @@ def _png(file: BinaryIO, length: int) -> Header:
         if name == b"eXIf" and position + 12 + count <= length:
             orientation = _exif_orientation(file.read(count))
         elif name == b"acTL":
-            (frames,) = _take(file, ">I")
+            (frames,) = _unpack(file, ">I")
         elif name == b"tRNS" and colour == 0:
-            (clear,) = _take(file, ">H")
+            (clear,) = _unpack(file, ">H")
         position += 12 + count
         whole = name == b"IEND"
     # An alpha channel does not make a grey picture a depth map.
@@ -159,9 +167,9 @@ def webp_chunks(file: BinaryIO, length: int) -> Iterator[tuple[bytes, int, int]]
 
 
 def _gif(file: BinaryIO, length: int) -> Header:
-    """Blocks up to the second picture (GIF89a, appendix A); what is missing behind the first, decoding tells."""
+    """Blocks up to the second picture (GIF89a, appendix A); data missing after it are noticed in decoding."""
     file.seek(6)
-    width, height, packed, _, _ = _take(file, "<HHBBB")
+    width, height, packed, _, _ = _unpack(file, "<HHBBB")
     if packed & 0x80:
         file.seek(3 << (packed & 7) + 1, io.SEEK_CUR)
     pictures = 0
@@ -171,8 +179,8 @@ def _gif(file: BinaryIO, length: int) -> Header:
             file.seek(1, io.SEEK_CUR)
         elif kind == b",":
             pictures += 1
-            (packed,) = _take(file, "<8xB")
-            # A table of colours of its own, and a byte that says how the pixels are coded.
+            (packed,) = _unpack(file, "<8xB")
+            # A local colour table, and the byte with the minimum code size of LZW.
             file.seek((3 << (packed & 7) + 1 if packed & 0x80 else 0) + 1, io.SEEK_CUR)
         else:
             break
@@ -183,9 +191,9 @@ def _gif(file: BinaryIO, length: int) -> Header:
 
 def _bmp(file: BinaryIO, length: int) -> Header:
     file.seek(14)
-    (header,) = _take(file, "<I")
+    (header,) = _unpack(file, "<I")
     # OS/2 1.x has 16-bit sizes; later ones a height that is negative where rows run downwards.
-    width, height = _take(file, "<HH") if header == 12 else _take(file, "<ii")
+    width, height = _unpack(file, "<HH") if header == 12 else _unpack(file, "<ii")
     return Header("BMP", Size(width, abs(height)), 3)
 
 
@@ -205,33 +213,33 @@ def _pnm(file: BinaryIO, length: int) -> Header:
 def _tiff(file: BinaryIO, length: int) -> Header:
     tags = _tags(file)
     channels, bits, sample = tags.get(277, 1), tags.get(258, 1), tags.get(339, 1)
-    turned = tags.get(_ORIENTATION, 1)
+    orientation = tags.get(_ORIENTATION, 1)
     size = Size(tags[256], tags[257])
     planar = channels > 1 and tags.get(284, 1) == 2
-    return Header("TIFF", size, channels, bits, sample == 3, turned if 1 <= turned <= 8 else 1, planar=planar)
+    return Header("TIFF", size, channels, bits, sample == 3, orientation if 1 <= orientation <= 8 else 1, planar=planar)
 
 
 def _exif_orientation(data: bytes) -> int:
-    """EXIF orientation 1..8; 1 where it is missing or makes no sense, for a picture is worth more than its EXIF."""
+    """EXIF orientation 1..8; 1 where it is missing or invalid, as bad EXIF must not make a picture unreadable."""
     try:
-        turned = _tags(io.BytesIO(data)).get(_ORIENTATION, 1)
+        orientation = _tags(io.BytesIO(data)).get(_ORIENTATION, 1)
     except (struct.error, KeyError):
         return 1
-    return turned if 1 <= turned <= 8 else 1
+    return orientation if 1 <= orientation <= 8 else 1
 
 
 def _tags(file: BinaryIO) -> dict[int, int]:
-    """The first value of each wanted tag in the first directory of a TIFF or BigTIFF stream."""
+    """First value of each tag in `_TIFF_TAGS`, from the first directory of a TIFF or BigTIFF stream."""
     file.seek(0)
     order = {b"II": "<", b"MM": ">"}[file.read(2)]
-    (version,) = _take(file, f"{order}H")
+    (version,) = _unpack(file, f"{order}H")
     entry, inline = (f"{order}HHQ8s", 8) if version == 43 else (f"{order}HHI4s", 4)
     if version == 43:
-        _take(file, f"{order}HH")
-    (start,) = _take(file, f"{order}{'Q' if version == 43 else 'I'}")
+        _unpack(file, f"{order}HH")
+    (start,) = _unpack(file, f"{order}{'Q' if version == 43 else 'I'}")
     file.seek(start)
-    (count,) = _take(file, f"{order}{'Q' if version == 43 else 'H'}")
-    found = {}
+    (count,) = _unpack(file, f"{order}{'Q' if version == 43 else 'H'}")
+    tags = {}
     for number in range(min(count, 4096)):
         file.seek(start + (8 if version == 43 else 2) + number * struct.calcsize(entry))
         tag, kind, values, body = struct.unpack(entry, file.read(struct.calcsize(entry)))
@@ -240,8 +248,8 @@ def _tags(file: BinaryIO) -> dict[int, int]:
             if values * struct.calcsize(layout) > inline:
                 file.seek(struct.unpack(f"{order}{'Q' if version == 43 else 'I'}", body)[0])
                 body = file.read(struct.calcsize(layout))
-            found[tag] = int(struct.unpack(layout, body[: struct.calcsize(layout)])[0])
-    return found
+            tags[tag] = int(struct.unpack(layout, body[: struct.calcsize(layout)])[0])
+    return tags
 
 
 _PARSERS: tuple[tuple[bytes, Callable[[BinaryIO, int], Header]], ...] = (

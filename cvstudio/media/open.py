@@ -1,4 +1,4 @@
-"""Opens any medium by what it holds, whatever it is called."""
+"""Opening media of any format, recognised by content and not by name."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ def open_media(
 
     Parameters
     ----------
-    path : a file; a name in the other Unicode normal form than the one on disk is found, too
-    kind : what the user says that it is: a picture of 8 bits can be a disparity map, a depth map can be looked at
-        as a picture, a video as its sound. None lets the content decide.
-    settings : how it is to be read, by name; see `cvstudio.media.reading`
+    path : of a file; a name in another Unicode normal form than on disk is found, too
+    kind : chosen by the user where the content allows several: an 8-bit picture may be a disparity map, a depth map
+        may be opened as a picture, a video as its sound. None lets the content decide
+    settings : read settings by name; see `cvstudio.media.reading`
 
     Raises
     ------
     MediaError
         The file is missing, a folder, empty, not readable, damaged, absurdly large, of no known format, or not of
-        the kind that was asked for. One sentence.
+        the requested kind.
     ParamsError
-        It has no such setting.
+        The medium has no such setting, or the value is not allowed.
     """
-    found = find_file(path)
-    with decoding(found), found.open("rb") as file:
+    existing = find_file(path)
+    with decoding(existing), existing.open("rb") as file:
         head = file.read(HEAD_BYTES)
     kind = None if kind is None else MediaKind(kind)
-    media = _recognise(found, head, kind)
+    media = _recognise(existing, head, kind)
     if media is None and kind is None:
-        raise MediaError(f"{quoted(found)} is of no known format; choose one of these: {_known()}.")
+        raise MediaError(f"{quoted(existing)} is of no known format; choose one of these: {_format_list()}.")
     if media is None:
-        wanted = next(entry for entry in FORMATS if entry.kind is kind)
-        held = FORMATS[open_media(found).format]
-        raise MediaError(f"{quoted(found)} is a {held.title}, but a {wanted.title} is needed; choose another file.")
+        needed = next(entry for entry in FORMATS if entry.kind is kind)
+        other = FORMATS[open_media(existing).format]
+        raise MediaError(f"{quoted(existing)} is a {other.title}, but a {needed.title} is needed; choose another file.")
     return with_settings(media, settings) if settings else media
 
 
@@ -58,18 +58,17 @@ def _recognise(path: Path, head: bytes, kind: MediaKind | None) -> Media | None:
     return None
 
 
-def _known() -> str:
+def _format_list() -> str:
     suffixes: dict[str, list[str]] = {}
     for entry in FORMATS:
         if not entry.suffixes:
             continue  # a camera is no file
         suffixes.setdefault(entry.title, []).extend(entry.suffixes)
-    return "; ".join(f"{title}s ({' '.join(dict.fromkeys(found))})" for title, found in suffixes.items())
+    return "; ".join(f"{title}s ({' '.join(dict.fromkeys(endings))})" for title, endings in suffixes.items())
 
 
 def open_reader(media: Media) -> Any:
-    """The reader of `media`, for one thread: an ImageReader, DepthReader, VideoReader, AudioReader, GeometryReader,
-    CameraReader …
+    """Open a reader of `media`, for one thread: an ImageReader, DepthReader, VideoReader, AudioReader, CameraReader …
 
     Raises
     ------

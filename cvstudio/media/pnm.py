@@ -1,4 +1,4 @@
-"""Netpbm files whose white is another number than 255 or 65535: OpenCV stretches some and leaves others dark."""
+"""Netpbm files with a maximum other than 255 or 65535, which OpenCV scales inconsistently."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ _HEADER = re.compile(rb"P([2356])" + _GAP.join((b"", rb"(\d{1,9})", rb"(\d{1,9})
 
 
 def odd_levels(path: Path, data: bytes) -> tuple[NDArray[Any], int] | None:
-    """The numbers of a file and the one that is white, as the Netpbm manual's ppm(5) and pgm(5) have it.
+    """Levels of a file and its white (Maxval), after the Netpbm manual's ppm(5) and pgm(5).
 
     Returns
     -------
-    uint8 or uint16 (big enough for the white), (H, W) or RGB (H, W, 3), and the white; None where `data` is no such
-    file, or its white is the largest of 8 or 16 bits
+    levels : uint8 or uint16, whichever holds the white, (H, W) or RGB (H, W, 3)
+    white : the level that means white
+        None in place of both where `data` is no such file, or its white is 255 or 65535.
 
     Raises
     ------
     MediaError
-        It is cut short.
+        The file is truncated.
     """
     header = _HEADER.match(data)
     if header is None or int(header[4]) in FULL:
@@ -38,14 +39,14 @@ def odd_levels(path: Path, data: bytes) -> tuple[NDArray[Any], int] | None:
     dtype = np.uint8 if white <= 255 else np.uint16
     with decoding(path):
         if kind <= 3:
-            words = re.sub(rb"#[^\n]*", b"", data[header.end() :]).split()[:count]
-            levels = np.array(words, np.int64)
+            texts = re.sub(rb"#[^\n]*", b"", data[header.end() :]).split()[:count]
+            levels = np.array(texts, np.int64)
         else:
             levels = np.frombuffer(data, np.dtype(dtype).newbyteorder(">"), count, header.end()).astype(np.int64)
         return np.clip(levels, 0, white).astype(dtype).reshape(shape), white
 
 
 def stretched(levels: NDArray[Any], white: int) -> NDArray[Any]:
-    """`levels` with `white` as the largest number of their type, uint8 or uint16, rounded."""
+    """`levels`, uint8 or uint16, scaled so that `white` becomes the largest value of the type; rounded."""
     top = np.iinfo(levels.dtype).max
     return ((levels.astype(np.uint32) * top + white // 2) // white).astype(levels.dtype)

@@ -1,4 +1,4 @@
-"""Decoding ahead: the next frames are read by a thread of its own while the caller works on the one before."""
+"""Read-ahead: a separate thread decodes the next frames while the caller processes the current one."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cvstudio.foundation.concurrency import ahead
+from cvstudio.foundation.concurrency import prefetch
 from cvstudio.media import Media
 from cvstudio.media.reader_pool import Readers, iterate_frames
 
 DEPTH = 4
-"""Frames that wait at most: enough for a slow one now and then, and 25 MB at 1080p."""
+"""Most frames decoded ahead: enough to even out slow ones, and 25 MB at 1080p."""
 
 
 @contextmanager
-def frames_ahead(
+def prefetch_frames(
     media: Media, *, start_secs: float = 0.0, stop_secs: float | None = None, depth: int = DEPTH
 ) -> Iterator[Iterator[Any]]:
-    """The frames of `media` in order, decoded ahead: from the one that is shown at `start_secs` to the last that begins
-    before `stop_secs`.
+    """Frames of `media` in order, decoded ahead: from the one shown at `start_secs` to the last that begins before
+    `stop_secs`.
+
+    Parameters
+    ----------
+    media : a video
+    depth : most frames decoded ahead
 
     Raises
     ------
@@ -31,5 +36,5 @@ def frames_ahead(
         with Readers() as readers:
             yield from iterate_frames(media, readers, start_secs=start_secs, stop_secs=stop_secs)
 
-    with ahead(decoded(), depth=depth) as frames:
+    with prefetch(decoded(), depth=depth) as frames:
         yield frames

@@ -1,4 +1,4 @@
-"""The open readers of one thread."""
+"""Pool of the open readers of one thread."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from cvstudio.media import Media, MediaKind, open_reader
 
 
 class Readers(Closeable):
-    """Keeps the last few readers open. Owned by one thread, as readers are."""
+    """Keeps the most recently used readers open. Owned by one thread, as readers are.
+
+    Parameters
+    ----------
+    keep : most readers that stay open
+    """
 
     def __init__(self, *, keep: int = 4) -> None:
         self._keep = keep
         self._open: OrderedDict[tuple[str, bool], Any] = OrderedDict()
 
     def get(self, media: Media, *, sound: bool = False) -> Any:
-        """The open reader of `media`, or of its sound. Raises MediaError."""
+        """An open reader of `media`, or of its sound. Raises MediaError."""
         key = (media.id, sound)
         if key not in self._open:
             from cvstudio.media.formats.audio import AudioReader
@@ -44,16 +49,17 @@ class Readers(Closeable):
 
 
 def sample_key(media: Media, pts: float | None) -> tuple[str, str, float | None]:
-    """The cache key of one decoded sample."""
+    """Cache key of the decoded sample of `media` at `pts` seconds."""
     return ("sample", media.id, pts)
 
 
 def read_sample(media: Media, pts: float | None, readers: Readers, cache: Cache) -> Sample:
-    """The picture, frame (at `pts` seconds) or depth map of `media`, from the cache where it is there.
+    """The sample of `media` (of a video the frame at `pts` seconds), from `cache` or decoded and stored there.
 
     Raises
     ------
     MediaError
+        The file is damaged, or was removed or changed; or the frame of a camera is no longer in the cache.
     """
     key = sample_key(media, pts)
     entry = cache.get(key)
@@ -63,7 +69,7 @@ def read_sample(media: Media, pts: float | None, readers: Readers, cache: Cache)
         reader = readers.get(media)
         value = reader.at(pts or 0.0) if media.kind is MediaKind.VIDEO else reader.read()
         if isinstance(value, Image):
-            _ = value.rgb8  # converted here, where nobody waits, and kept by the picture
+            _ = value.rgb8  # converted here, off the main thread; the image keeps it
         cache.put(key, value)
         return value  # type: ignore[no-any-return]
     return entry.value  # type: ignore[no-any-return]
@@ -72,7 +78,7 @@ def read_sample(media: Media, pts: float | None, readers: Readers, cache: Cache)
 def iterate_frames(
     media: Media, readers: Readers, *, start_secs: float = 0.0, stop_secs: float | None = None
 ) -> Iterator[Any]:
-    """Every frame of a video in order: from the one that is shown at `start_secs` up to what begins at `stop_secs`."""
+    """Frames of a video in order, from the one shown at `start_secs` to the last that begins before `stop_secs`."""
     reader = readers.get(media)
     frame = reader.at(start_secs)
     while frame is not None and (stop_secs is None or frame.pts < stop_secs):

@@ -1,4 +1,4 @@
-"""How the user wants a medium to be read: the unit of a depth map, one of several sound tracks."""
+"""Read settings of media: the unit of a depth map, the choice among several sound tracks."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from cvstudio.media.formats import FORMATS
 
 
 def settings_fields(media: Media) -> tuple[Field, ...]:
-    """The settings that make sense for `media`, with the choices that it leaves."""
+    """Read settings that apply to `media`, with the choices that it offers."""
     return FORMATS[media.format].settings_for(media) if media.format else ()
 
 
 def with_settings(media: Media, values: Mapping[str, Any]) -> Media:
-    """`media` read in another way; nothing is decoded.
+    """`media` with other read settings; nothing is decoded.
 
     Parameters
     ----------
-    values : every setting that is not at its default, by name
+    values : all settings that differ from their defaults, by name
 
     Raises
     ------
@@ -46,35 +46,35 @@ def with_settings(media: Media, values: Mapping[str, Any]) -> Media:
 
 
 def settings_types(kinds: frozenset[MediaKind]) -> tuple[type[Any], ...]:
-    """The declared settings of every format of `kinds`, each once."""
-    found = (entry.settings for entry in FORMATS if entry.kind in kinds and entry.settings is not None)
-    return tuple(dict.fromkeys(found))
+    """Classes of the read settings of all formats of `kinds`, without duplicates."""
+    types = (entry.settings for entry in FORMATS if entry.kind in kinds and entry.settings is not None)
+    return tuple(dict.fromkeys(types))
 
 
 def split_settings(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """`values` by name, parted into those of analyses and models and those that say how media are read."""
+    """Split `values` by name into parameters of analyses and models, and read settings of media."""
     names = {field.name for declared in settings_types(frozenset(MediaKind)) for field in fields_of(declared)}
-    own = {name: value for name, value in values.items() if name not in names}
-    return own, {name: value for name, value in values.items() if name in names}
+    params = {name: value for name, value in values.items() if name not in names}
+    return params, {name: value for name, value in values.items() if name in names}
 
 
 def apply_settings(bindings: Mapping[str, Media], values: Mapping[str, Any]) -> dict[str, Media]:
-    """`bindings` by slot with each setting on the media that have it.
+    """`bindings` by slot, with each setting applied to the media that have it.
 
     Raises
     ------
     ParamsError
-        None of them has it, or the value is not allowed.
+        No medium has the setting, or the value is not allowed.
     """
-    found = dict(bindings)
+    bound = dict(bindings)
     for name in values:
-        takers = [slot for slot, media in found.items() if name in {field.name for field in settings_fields(media)}]
+        takers = [slot for slot, media in bound.items() if name in {field.name for field in settings_fields(media)}]
         if not takers:
-            told = ", ".join(media.name for media in bindings.values())
-            raise ParamsError(f"'{name.replace('_', ' ')}' is no setting of {told}; leave it out.")
-    for slot, media in found.items():
-        own = {field.name for field in settings_fields(media)}
-        wanted = {name: value for name, value in values.items() if name in own}
-        if wanted:
-            found[slot] = with_settings(media, {**media.settings, **wanted})
-    return found
+            media_names = ", ".join(media.name for media in bindings.values())
+            raise ParamsError(f"'{name.replace('_', ' ')}' is no setting of {media_names}; leave it out.")
+    for slot, media in bound.items():
+        setting_names = {field.name for field in settings_fields(media)}
+        settings = {name: value for name, value in values.items() if name in setting_names}
+        if settings:
+            bound[slot] = with_settings(media, {**media.settings, **settings})
+    return bound

@@ -1,4 +1,4 @@
-"""Which of several sound tracks is heard, shown and exported."""
+"""Choice among several sound tracks: the one that is played, shown and exported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cvstudio.media.base import Media
 
 @dataclass(frozen=True)
 class SoundSettings:
-    """The sound track, by its number in the file; each medium has choices of its own."""
+    """Number of the sound track in the file, as text; the choices depend on the medium."""
 
     sound_track: Annotated[
         str,
@@ -22,7 +22,7 @@ class SoundSettings:
 
 
 def sound_settings(media: Media) -> tuple[Field, ...]:
-    """The choice between the tracks of `media`; none where there is nothing to choose."""
+    """The setting with the tracks of `media` as choices; empty where it has fewer than two."""
     tracks = media.sound_tracks
     if len(tracks) < 2:
         return ()

@@ -1,4 +1,4 @@
-"""Thumbnails kept between two starts: one file in the cache folder, bounded, and never half written."""
+"""Cache of thumbnails on disk: one SQLite file of bounded size in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 BUDGET_BYTES = 256 << 20
 _VERSION = 1
-"""Counts up with every change of what is stored; the file of another version is begun anew."""
+"""Incremented with every change of the stored form; a file of another version is replaced."""
 
 _QUALITY = 88
 _TRIM_EVERY = 256
@@ -32,29 +32,29 @@ _WAIT_SECS = 2.0
 class ThumbnailCache(Closeable):
     """Thumbnails by path and stamp, for one thread; several windows may share the file.
 
-    A database gives what single files would have to be taught: an entry is written whole or not at all, the oldest are
-    found without reading a folder, and ten thousand entries are one file. Whatever goes wrong with it is logged, and
-    thumbnails are then made each time: a cache never stands between a user and a file.
+    A database because it writes an entry entirely or not at all, finds the oldest entries without listing a folder, and
+    holds ten thousand of them in one file. Its errors are logged and thumbnails then made each time: a cache must
+    never keep a user from a file.
 
     Parameters
     ----------
-    path : of the database; None takes the place in the user's cache folder
-    budget_bytes : of the pictures in it; those not looked at for longest go first
+    path : of the database; None for the one in the user's cache folder
+    budget_bytes : most bytes of pictures in it; the least recently used are deleted first
     """
 
     def __init__(self, path: Path | None = None, *, budget_bytes: int = BUDGET_BYTES) -> None:
         self._path = path or user_cache_dir() / "thumbnails.sqlite"
         self._budget_bytes = budget_bytes
         self._writes = 0
-        self._base = self._open() or self._begin_anew()
+        self._base = self._open() or self._recreate()
 
     def thumbnail(self, path: Path, stamp: Stamp) -> Thumbnail:
-        """The thumbnail of a file, made only where it is not kept. Raises MediaError."""
-        kept = self._get(path, stamp)
-        if kept is None:
-            kept = make_thumbnail(path)
-            self._put(path, stamp, kept)
-        return kept
+        """The thumbnail of a file, from the cache or newly made. Raises MediaError."""
+        thumbnail = self._get(path, stamp)
+        if thumbnail is None:
+            thumbnail = make_thumbnail(path)
+            self._put(path, stamp, thumbnail)
+        return thumbnail
 
     def close(self) -> None:
         if self._base is not None:
@@ -64,29 +64,29 @@ class ThumbnailCache(Closeable):
             self._base = None
 
     def _open(self) -> sqlite3.Connection | None:
-        base = None
+        connection = None
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            base = sqlite3.connect(self._path, timeout=_WAIT_SECS, isolation_level=None)
-            if base.execute("PRAGMA user_version").fetchone()[0] not in (0, _VERSION):
+            connection = sqlite3.connect(self._path, timeout=_WAIT_SECS, isolation_level=None)
+            if connection.execute("PRAGMA user_version").fetchone()[0] not in (0, _VERSION):
                 raise sqlite3.DatabaseError("it was written by another version")
-            base.execute("PRAGMA journal_mode = WAL")
-            # The last entries may be lost with the power, but the file stays whole.
-            base.execute("PRAGMA synchronous = NORMAL")
-            base.execute(f"PRAGMA user_version = {_VERSION}")
-            base.execute(
+            connection.execute("PRAGMA journal_mode = WAL")
+            # A power cut may lose the last entries, but does not corrupt the file.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute(
                 "CREATE TABLE IF NOT EXISTS thumbnails (path TEXT PRIMARY KEY, bytes INTEGER, mtime_ns INTEGER, "
                 "facts TEXT, picture BLOB, used REAL)"
             )
-            base.execute("CREATE INDEX IF NOT EXISTS by_use ON thumbnails (used)")
+            connection.execute("CREATE INDEX IF NOT EXISTS by_use ON thumbnails (used)")
         except (sqlite3.Error, OSError) as error:
             log.warning("the thumbnails in %s cannot be used: %s", self._path, error)
-            if base is not None:
-                base.close()
+            if connection is not None:
+                connection.close()
             return None
-        return base
+        return connection
 
-    def _begin_anew(self) -> sqlite3.Connection | None:
+    def _recreate(self) -> sqlite3.Connection | None:
         try:
             for suffix in ("", "-wal", "-shm"):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
@@ -95,18 +95,18 @@ class ThumbnailCache(Closeable):
         return self._open()
 
     def _get(self, path: Path, stamp: Stamp) -> Thumbnail | None:
-        found = self._ask("SELECT bytes, mtime_ns, facts, picture FROM thumbnails WHERE path = ?", str(path))
-        if not found or found[0][:2] != stamp:
+        rows = self._execute("SELECT bytes, mtime_ns, facts, picture FROM thumbnails WHERE path = ?", str(path))
+        if not rows or rows[0][:2] != stamp:
             return None
-        self._ask("UPDATE thumbnails SET used = ? WHERE path = ?", time.time(), str(path))
+        self._execute("UPDATE thumbnails SET used = ? WHERE path = ?", time.time(), str(path))
         try:
-            return _from_stored(found[0][2], found[0][3])
+            return _from_stored(rows[0][2], rows[0][3])
         except (ValueError, KeyError, TypeError):
             return None
 
-    def _put(self, path: Path, stamp: Stamp, made: Thumbnail) -> None:
-        facts, picture = _to_stored(made)
-        self._ask(
+    def _put(self, path: Path, stamp: Stamp, thumbnail: Thumbnail) -> None:
+        facts, picture = _to_stored(thumbnail)
+        self._execute(
             "INSERT OR REPLACE INTO thumbnails VALUES (?, ?, ?, ?, ?, ?)",
             str(path), *stamp, facts, picture, time.time(),
         )  # fmt: skip
@@ -115,23 +115,23 @@ class ThumbnailCache(Closeable):
             self._trim()
 
     def _trim(self) -> None:
-        """Forget what was not looked at for longest, a quarter more than has to go."""
-        size = self._ask("SELECT TOTAL(LENGTH(picture)) FROM thumbnails")
+        """Delete the least recently used thumbnails down to three quarters of the budget."""
+        size = self._execute("SELECT TOTAL(LENGTH(picture)) FROM thumbnails")
         if not size or size[0][0] <= self._budget_bytes:
             return
-        self._ask(
+        self._execute(
             "DELETE FROM thumbnails WHERE path IN (SELECT path FROM (SELECT path, SUM(LENGTH(picture)) OVER "
             "(ORDER BY used DESC, path) AS upto FROM thumbnails) WHERE upto > ?)",
             self._budget_bytes * 3 // 4,
         )
 
-    def _ask(self, statement: str, *values: object) -> list[Any]:
+    def _execute(self, statement: str, *values: object) -> list[Any]:
         if self._base is None:
             return []
         try:
             return self._base.execute(statement, values).fetchall()
         except (sqlite3.Error, UnicodeEncodeError) as error:
-            # A name that is no Unicode cannot be kept; a damaged or full file is not asked again.
+            # A name that is not Unicode cannot be stored; a damaged or full database is not used again.
             if isinstance(error, sqlite3.Error) and "locked" not in str(error):
                 log.warning("the thumbnails in %s are not used any more: %s", self._path, error)
                 self._base.close()
@@ -139,14 +139,14 @@ class ThumbnailCache(Closeable):
             return []
 
 
-def _to_stored(made: Thumbnail) -> tuple[str, bytes]:
+def _to_stored(thumbnail: Thumbnail) -> tuple[str, bytes]:
     import cv2
 
-    facts = {"kind": str(made.kind), "size": made.size, "duration_secs": made.duration_secs}
-    if made.pixels is None:
+    facts = {"kind": str(thumbnail.kind), "size": thumbnail.size, "duration_secs": thumbnail.duration_secs}
+    if thumbnail.pixels is None:
         return json.dumps(facts), b""
     _, encoded = cv2.imencode(
-        ".jpg", cv2.cvtColor(made.pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+        ".jpg", cv2.cvtColor(thumbnail.pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
     )
     return json.dumps(facts), encoded.tobytes()
 
@@ -154,12 +154,12 @@ def _to_stored(made: Thumbnail) -> tuple[str, bytes]:
 def _from_stored(facts: str, picture: bytes) -> Thumbnail:
     import cv2
 
-    known = json.loads(facts)
+    fields = json.loads(facts)
     pixels = None
     if picture:
-        raw = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
-        if raw is None:
+        bgr = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+        if bgr is None:
             raise ValueError("the stored picture is damaged")
-        pixels = readonly(cv2.cvtColor(raw, cv2.COLOR_BGR2RGB))
-    size = Size(*known["size"]) if known["size"] else None
-    return Thumbnail(MediaKind(known["kind"]), pixels, size, known["duration_secs"])
+        pixels = readonly(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+    size = Size(*fields["size"]) if fields["size"] else None
+    return Thumbnail(MediaKind(fields["kind"]), pixels, size, fields["duration_secs"])

@@ -1,4 +1,4 @@
-"""Small pictures of media for lists."""
+"""Thumbnails: small pictures of media for lists."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
-from cvstudio.draw.depth import depth_picture
 from cvstudio.media import Media, MediaKind, open_media, open_reader
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, find_file
 from cvstudio.media.headers import read_header
 
 FIT = Size(192, 144)
-"""What a thumbnail fits into: an entry of a grid on a screen with two pixels for each."""
+"""Largest size of a thumbnail in pixels: a grid entry on a screen with a pixel ratio of 2."""
 
 Stamp = tuple[int, int]
-"""Size in bytes and mtime in ns: what changes when another picture is written under the same name."""
+"""Size in bytes and mtime in ns of a file: they change when another picture is written under the same name."""
 
 _JPEG = b"\xff\xd8\xff"
 
-# How the kinds that look like something are read; of any other a list shows the icon.
+# How the kinds with a picture are read; for any other a list shows the icon.
 Picturable = Image | DepthMap | TriangleMesh | PointCloud
 
 _SAMPLES: Mapping[MediaKind, Callable[[Any], Picturable]] = {
@@ -38,11 +37,11 @@ _SAMPLES: Mapping[MediaKind, Callable[[Any], Picturable]] = {
 
 @dataclass(frozen=True, eq=False)
 class Thumbnail:
-    """What a list shows of one file.
+    """Picture and facts of one file for a list.
 
     Parameters
     ----------
-    kind : what the file holds
+    kind : of the file's content
     pixels : uint8 (h, w, 3) RGB within `FIT`, read-only; None for a kind that has no picture
     size : of the medium in pixels, where it has one
     duration_secs : of a video or sound, where known
@@ -55,15 +54,15 @@ class Thumbnail:
 
 
 def has_picture(kind: str) -> bool:
-    """Whether media of a kind have thumbnails at all."""
+    """Whether media of `kind` have pictures in their thumbnails."""
     return kind in _SAMPLES
 
 
 def stamp_of(path: Path) -> Stamp:
-    """The stamp of the file that is there now. Raises MediaError where none is or it must not be read."""
+    """The current stamp of the file at `path`. Raises MediaError where it is missing or not readable."""
     with decoding(path):
-        facts = path.stat()
-    return facts.st_size, facts.st_mtime_ns
+        status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def make_thumbnail(path: Path) -> Thumbnail:
@@ -72,14 +71,14 @@ def make_thumbnail(path: Path) -> Thumbnail:
     Raises
     ------
     MediaError
-        It is missing, damaged or of no known format.
+        The file is missing, damaged or of no known format.
     """
-    found = find_file(path)
-    with decoding(found), found.open("rb") as file:
+    existing = find_file(path)
+    with decoding(existing), existing.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if head.startswith(_JPEG):
-        return _of_jpeg(found, head)
-    media = open_media(found)
+        return _of_jpeg(existing, head)
+    media = open_media(existing)
     return Thumbnail(media.kind, _picture(media), media.size, media.duration_secs)
 
 
@@ -91,7 +90,13 @@ def fitted(sample: Picturable) -> NDArray[np.uint8]:
         from cvstudio.draw.mesh import Preview, ViewCamera
 
         return readonly(Preview(sample).render(ViewCamera(), FIT))
-    pixels = depth_picture(sample) if isinstance(sample, DepthMap) else sample.rgb8
+    if isinstance(sample, DepthMap):
+        # The painters are imported when the first depth map is drawn.
+        from cvstudio.draw.depth import depth_picture
+
+        pixels = depth_picture(sample)
+    else:
+        pixels = sample.rgb8
     scale = min(FIT.width / pixels.shape[1], FIT.height / pixels.shape[0], 1.0)
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     # A copy in any case: a view would keep the whole picture in memory.
@@ -99,15 +104,15 @@ def fitted(sample: Picturable) -> NDArray[np.uint8]:
 
 
 def _picture(media: Media) -> NDArray[np.uint8] | None:
-    read = _SAMPLES.get(media.kind)
-    if read is None:
+    read_sample = _SAMPLES.get(media.kind)
+    if read_sample is None:
         return None
     with open_reader(media) as reader:
-        return fitted(read(reader))
+        return fitted(read_sample(reader))
 
 
 def _of_jpeg(path: Path, head: bytes) -> Thumbnail:
-    """Through the decoder's own reduction to 1/2, 1/4 or 1/8, which skips most of the inverse transform."""
+    """Thumbnail through the decoder's own reduction to 1/2, 1/4 or 1/8, which skips most of the inverse transform."""
     import cv2
 
     header = read_header(path, head)
@@ -119,12 +124,12 @@ def _of_jpeg(path: Path, head: bytes) -> Thumbnail:
         (4, cv2.IMREAD_REDUCED_COLOR_4),
         (2, cv2.IMREAD_REDUCED_COLOR_2),
     ):
-        # Still at least as large as the thumbnail, which area averaging then brings to its size.
+        # Still at least as large as the thumbnail, to which area averaging reduces it.
         if header.size.width >= factor * FIT.width or header.size.height >= factor * FIT.height:
             flag = reduced
             break
     with decoding(path):
-        raw = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flag)
-    if raw is None:
+        bgr = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flag)
+    if bgr is None:
         raise damaged(path)
-    return Thumbnail(MediaKind.IMAGE, fitted(Image(cv2.cvtColor(raw, cv2.COLOR_BGR2RGB))), header.size)
+    return Thumbnail(MediaKind.IMAGE, fitted(Image(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))), header.size)

@@ -36,11 +36,43 @@ class Architecture:
     macs: int = 0
 
 
+@dataclass(frozen=True)
+class SharedTrunk:
+    """The first part of a network where other models begin with the same one, loaded from the same checkpoint.
+
+    On one picture it runs once for all of them, as long as checkpoint, device and precision are the same, too (see
+    `cvstudio.analyses.stages.TRUNK`). The network has a `trunk_features`.
+
+    Parameters
+    ----------
+    key : names the layers, and their weights where a dependency carries them
+    preprocessing : names what is done to a picture before, as far as `ModelSpec.params` do not say it
+    """
+
+    key: str
+    preprocessing: str = ""
+
+    def network_key(self, network: tuple[str, ...]) -> tuple[str, ...]:
+        """What the output of the trunk depends on, of the `Host.network_key` of a model: all but the model's name."""
+        return (self.key, self.preprocessing, *network[1:])
+
+
 class Network(Protocol):
     """A loaded model. `labels` are its class names by index."""
 
     @property
     def labels(self) -> tuple[str, ...]: ...
+
+
+class TrunkNetwork(Network, Protocol):
+    """A loaded model that has a `SharedTrunk`."""
+
+    def trunk_features(self, image: Image, params: Any, progress: Progress) -> Any:
+        """What the trunk says of a picture, frozen and on the CPU: what every model with the same trunk goes on with.
+
+        `params` are those of the stage, by default `ModelSpec.params`.
+        """
+        ...
 
 
 class Detector(Network, Protocol):
@@ -76,6 +108,7 @@ class ModelSpec:
         several threads may run it at once
     revision : text that changes whenever the same key and weights stand for another network
     architecture : how to build the bare network; None where it is no torch module
+    trunk : first part of the network that other models share; None where it shares none
     """
 
     key: str
@@ -96,3 +129,4 @@ class ModelSpec:
     summary: str = ""
     revision: str = ""
     architecture: Architecture | None = None
+    trunk: SharedTrunk | None = None

@@ -1,1 +1,1 @@
-"""What an analysis returns: one file for each type."""
+"""Result types of analyses, one file for each."""

@@ -1,4 +1,4 @@
-"""How far two results on the same picture say the same."""
+"""Agreement of two results for the same picture."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from cvstudio.data.boxes import pairwise_iou
 from cvstudio.data.geometry import readonly
 
 SAME = 0.5
-"""Intersection over union from which two boxes are of the same thing, as in PASCAL VOC."""
+"""IoU from which two boxes are matched, as in PASCAL VOC."""
 
 TOP = 5
+"""Number of the most probable classes that are compared."""
 
 
 class ComparedBoxes(Protocol):
-    """What is compared of detections: their boxes (n, 4), scores, ids and names by row."""
+    """Detections to be compared: float32 boxes (n, 4), scores (n,), ids (n,) and class names by row."""
 
     def __len__(self) -> int: ...
 
@@ -40,7 +41,7 @@ class ComparedBoxes(Protocol):
 
 
 class Distribution(Protocol):
-    """What a classifier says of every class: `values` float32 (classes,), by index into `labels`."""
+    """Logits of all classes: `values` float32 (classes,), by index into `labels`."""
 
     @property
     def values(self) -> NDArray[np.float32]: ...
@@ -51,15 +52,16 @@ class Distribution(Protocol):
 
 @dataclass(frozen=True)
 class ComparedRow:
-    """One line of a comparison.
+    """One row of a comparison.
 
     Parameters
     ----------
-    name : what it is about; left, right : what either side says of it, None where it says nothing
-    iou : 0..1, how far both lie on each other; None where that has no meaning
-    label : the class whose colour stands for it; empty for none
-    ids : numbers of the part on the left and on the right (`Result.part_at`); None where there is none
-    contradicts : whether both sides name it differently
+    name : class or part that is compared
+    left, right : value of either side, such as a score; None where it has none
+    iou : IoU of both sides, 0..1; None where it has no meaning
+    label : class whose colour marks the row; empty for none
+    ids : part numbers on the left and on the right (`Result.part_at`); None where there is no part
+    contradicts : whether the sides assign different classes
     """
 
     name: str
@@ -72,46 +74,46 @@ class ComparedRow:
 
 
 class Agreement(ABC):
-    """How far two results agree: figures for both, figures of each side, and a line for each part."""
+    """Agreement of two results: measures of both, measures of each side, and a row for each part."""
 
     @property
     @abstractmethod
     def degree(self) -> float | None:
-        """How far both say the same, 1 where they say the very same; None where it cannot be told."""
+        """Overall agreement, at most 1 (identical); None where it is undefined."""
 
     @abstractmethod
     def summary_lines(self) -> list[tuple[str, str]]:
-        """Titles and values that hold for both."""
+        """Title and value of each measure of both results together."""
 
     def side_lines(self) -> list[tuple[str, str, str]]:
-        """Titles with the value of the left and of the right side."""
+        """Title, left value and right value of each measure of a single side."""
         return []
 
     def rows(self) -> Sequence[ComparedRow]:
-        """What either side says of each part, the most important first."""
+        """The compared parts, the most important first."""
         return ()
 
     def partner_of(self, number: int, *, of_left: bool) -> int | None:
-        """The number of the part on the other side that is the same thing as part `number`; None where none is."""
+        """Number of the part that is matched with part `number` of one side; None where there is no match."""
         side = 0 if of_left else 1
         return next((row.ids[1 - side] for row in self.rows() if row.ids[side] == number), None)
 
 
 @dataclass(frozen=True, eq=False)
 class BoxAgreement(Agreement):
-    """Two sets of boxes.
+    """Agreement of two sets of boxes.
 
     Parameters
     ----------
     pairs : int64 (m, 2)
-        Rows left and right of what both found: the same class, and an intersection over union of at least `iou`.
-    pair_iou : float32 (m,), intersection over union of each pair, which are in the order of the left rows
-    renamed : int64 (r, 2), rows of what both found and named differently
-    only_left, only_right : int64, rows that the other side has nothing for
-    unknown_left, unknown_right : how many of these are of a class that the other side's model does not know
-    iou : 0..1, from which two boxes are of the same thing
-    correlation : of the scores of the pairs (Pearson), -1..1; None for fewer than three or without any spread
-    compared : the rows of the comparison: pairs, then what was named differently, then what only one side has
+        Left and right row of each match: the same class and an IoU of at least `iou`; left rows ascending.
+    pair_iou : float32 (m,), IoU of each match
+    renamed : int64 (r, 2), left and right row of each match with different classes
+    only_left, only_right : int64, rows without a match
+    unknown_left, unknown_right : how many of these have a class that the other model does not know
+    iou : 0..1, IoU threshold of the matching
+    correlation : Pearson correlation of the matched scores, -1..1; None for fewer than three matches or no variance
+    compared : rows of the comparison: `pairs`, then `renamed`, then unmatched boxes
     """
 
     pairs: NDArray[np.int64]
@@ -131,21 +133,21 @@ class BoxAgreement(Agreement):
 
     @property
     def share(self) -> float:
-        """Of all boxes those that are in a pair (the Dice coefficient), 0..1; 1 where there are none at all."""
+        """Fraction of all boxes that are in `pairs` (the Dice coefficient), 0..1; 1 without any box."""
         singles = len(self.only_left) + len(self.only_right) + 2 * len(self.renamed)
         paired = 2 * len(self.pairs)
         return paired / (paired + singles) if paired + singles else 1.0
 
     @property
     def mean_iou(self) -> float | None:
-        """Of the pairs; None where there are none."""
+        """Mean IoU of `pairs`; None without any."""
         return float(self.pair_iou.mean()) if len(self.pair_iou) else None
 
     def partner(self, row: int, *, of_left: bool) -> int | None:
-        """The row on the other side that `row` is the same thing as; None where there is none."""
-        both = np.concatenate((self.pairs, self.renamed))
-        found = both[both[:, 0 if of_left else 1] == row]
-        return int(found[0, 1 if of_left else 0]) if len(found) else None
+        """The row that is matched with `row` of one side, with the same class or not; None where there is no match."""
+        matches = np.concatenate((self.pairs, self.renamed))
+        matched = matches[matches[:, 0 if of_left else 1] == row]
+        return int(matched[0, 1 if of_left else 0]) if len(matched) else None
 
     @property
     def degree(self) -> float:
@@ -177,12 +179,16 @@ class BoxAgreement(Agreement):
 
 @dataclass(frozen=True)
 class LabelAgreement(Agreement):
-    """Two guesses at what a picture shows.
+    """Agreement of two classifications.
 
-    same : whether the likeliest class is the same; shared : names among the `top` likeliest of both; top : how many
-    were looked at; divergence_bits : Kullback-Leibler divergence of the right distribution from the left one, in
-    bits, and the other way round; None where the classes differ or the distributions are not known; compared : every
-    class that one of both names, the likeliest of either first
+    Parameters
+    ----------
+    same : whether the most probable class is the same
+    shared : classes that are among the `top` most probable of both
+    top : number of the most probable classes that are compared
+    divergence_bits : Kullback-Leibler divergences KL(left || right) and KL(right || left), in bits; None where the
+        classes differ or the distributions are not available
+    compared : a row for each class of either side, the most probable of either first
     """
 
     same: bool
@@ -193,7 +199,7 @@ class LabelAgreement(Agreement):
 
     @property
     def degree(self) -> float | None:
-        """The shared part of the likeliest names; None where there are none."""
+        """Fraction of the `top` classes that are shared; None where there are none."""
         return len(self.shared) / self.top if self.top else None
 
     def summary_lines(self) -> list[tuple[str, str]]:
@@ -212,8 +218,14 @@ class LabelAgreement(Agreement):
 
 @dataclass(frozen=True)
 class RegionAgreement(Agreement):
-    """Two maps of classes: share 0..1 of the picture where both say the same, and the mean over all classes of their
-    intersections over unions (`mean_iou`); `by_class` has it by name, the largest union first."""
+    """Agreement of two class maps.
+
+    Parameters
+    ----------
+    share : fraction 0..1 of the pixels with the same class (pixel accuracy)
+    mean_iou : mean IoU over all classes
+    by_class : name and IoU of each class, the largest union first
+    """
 
     share: float
     mean_iou: float
@@ -232,7 +244,7 @@ class RegionAgreement(Agreement):
 
 @dataclass(frozen=True)
 class HeatAgreement(Agreement):
-    """Two heat maps: the correlation of their values (Pearson), -1..1; None where one of them is flat."""
+    """Agreement of two heat maps: Pearson correlation of their values, -1..1; None where one of them is constant."""
 
     correlation: float | None
 
@@ -245,35 +257,40 @@ class HeatAgreement(Agreement):
 
 
 def match(fractions: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Pair rows with columns, each at most once: as many as `allowed` (n, m) lets, and of all such pairings the one
-    whose `fractions` (n, m), 0..1, have the largest sum.
+    """Maximum bipartite matching of rows and columns: as many pairs as possible, and among these matchings the one
+    with the largest sum of `fractions`.
+
+    Parameters
+    ----------
+    fractions : float64 (n, m), 0..1, similarity of each row and column
+    allowed : bool (n, m), pairs that may be matched
 
     Returns
     -------
-    int64 (k, 2), rows ascending
+    int64 (k, 2), row and column of each pair, rows ascending
     """
     from scipy.optimize import linear_sum_assignment
 
-    # One more pair outweighs whatever the fractions of the others could gain.
-    worth = np.where(allowed, fractions + min(fractions.shape, default=0) + 1, 0)
-    rows, columns = linear_sum_assignment(worth, maximize=True)
-    kept = allowed[rows, columns]
-    return np.stack((rows[kept], columns[kept]), axis=1).astype(np.int64)
+    # One more pair outweighs any gain in the sum of the fractions.
+    weights = np.where(allowed, fractions + min(fractions.shape, default=0) + 1, 0)
+    rows, columns = linear_sum_assignment(weights, maximize=True)
+    is_pair = allowed[rows, columns]
+    return np.stack((rows[is_pair], columns[is_pair]), axis=1).astype(np.int64)
 
 
 def compare_boxes(left: ComparedBoxes, right: ComparedBoxes, iou: float = SAME) -> BoxAgreement:
-    """Pair the boxes of the same name first; of what is left, those that lie on each other were named differently."""
+    """Match boxes of the same class first, by IoU; then match the remaining boxes whatever their class (`renamed`)."""
     ious = pairwise_iou(left.boxes.astype(np.float64), right.boxes.astype(np.float64))
-    near = ious >= iou
-    names = [np.array([found.label(row) for row in range(len(found))], object) for found in (left, right)]
-    same = names[0][:, None] == names[1][None] if len(left) and len(right) else np.zeros(ious.shape, bool)
-    pairs = match(ious, near & same)
-    free = near.copy()
-    free[pairs[:, 0]] = False
-    free[:, pairs[:, 1]] = False
-    renamed = match(ious, free)
-    both = np.concatenate((pairs, renamed))
-    only = [np.setdiff1d(np.arange(len(found)), both[:, side]) for side, found in enumerate((left, right))]
+    overlapping = ious >= iou
+    names = [np.array([side.label(row) for row in range(len(side))], object) for side in (left, right)]
+    same_class = names[0][:, None] == names[1][None] if len(left) and len(right) else np.zeros(ious.shape, bool)
+    pairs = match(ious, overlapping & same_class)
+    unmatched = overlapping.copy()
+    unmatched[pairs[:, 0]] = False
+    unmatched[:, pairs[:, 1]] = False
+    renamed = match(ious, unmatched)
+    matches = np.concatenate((pairs, renamed))
+    only = [np.setdiff1d(np.arange(len(side)), matches[:, column]) for column, side in enumerate((left, right))]
     compared = [
         *(_box_row(left, right, one, other, float(ious[one, other])) for one, other in pairs.tolist()),
         *(_box_row(left, right, one, other, None) for one, other in renamed.tolist()),
@@ -312,10 +329,10 @@ def _box_row(
 
 def _correlation(one: NDArray[Any], other: NDArray[Any]) -> float | None:
     x, y = (values.astype(np.float64).ravel() - float(values.mean()) for values in (one, other))
-    length = float(np.sqrt((x * x).sum() * (y * y).sum()))
-    # What is left of a flat map is rounding.
-    tiny = 1e-12 * max(1.0, float(np.abs(one).max()) * float(np.abs(other).max())) * len(x)
-    return float((x * y).sum() / length) if length > tiny else None
+    norm = float(np.sqrt((x * x).sum() * (y * y).sum()))
+    # In a constant map the deviations are rounding errors.
+    smallest_norm = 1e-12 * max(1.0, float(np.abs(one).max()) * float(np.abs(other).max())) * len(x)
+    return float((x * y).sum() / norm) if norm > smallest_norm else None
 
 
 def compare_labels(
@@ -323,44 +340,44 @@ def compare_labels(
     right: Mapping[str, float],
     distributions: tuple[Distribution | None, Distribution | None] = (None, None),
 ) -> LabelAgreement:
-    """Compare names with their probabilities 0..1, the likeliest first; and, where they are known, the distributions
-    over all classes."""
+    """Compare the most probable classes, name -> probability 0..1 in descending order, and, where both are given, the
+    distributions over all classes."""
     top = min(TOP, len(left), len(right))
-    likely = [list(side)[:top] for side in (left, right)]
-    shared = tuple(name for name in likely[0] if name in likely[1])
+    top_names = [list(side)[:top] for side in (left, right)]
+    shared = tuple(name for name in top_names[0] if name in top_names[1])
     one, other = distributions
     divergence = divergence_bits(one, other) if one is not None and other is not None else None
     names = sorted({**left, **right}, key=lambda name: -max(left.get(name, 0.0), right.get(name, 0.0)))
-    said = [{name: f"{share:.1%}" for name, share in side.items()} for side in (left, right)]
-    compared = tuple(ComparedRow(name, said[0].get(name), said[1].get(name), label=name) for name in names)
-    return LabelAgreement(likely[0][:1] == likely[1][:1], shared, top, divergence, compared)
+    texts = [{name: f"{probability:.1%}" for name, probability in side.items()} for side in (left, right)]
+    compared = tuple(ComparedRow(name, texts[0].get(name), texts[1].get(name), label=name) for name in names)
+    return LabelAgreement(top_names[0][:1] == top_names[1][:1], shared, top, divergence, compared)
 
 
 def divergence_bits(left: Distribution, right: Distribution) -> tuple[float, float] | None:
-    """Kullback-Leibler divergences KL(left || right) and KL(right || left) of two classifiers' distributions, in bits;
-    None where their classes are not the same ones."""
+    """Kullback-Leibler divergences KL(left || right) and KL(right || left) of two class distributions, in bits; None
+    where the classifiers have different classes."""
     from scipy.special import log_softmax
 
     if sorted(left.labels) != sorted(right.labels) or len(set(left.labels)) < len(left.labels):
         return None
-    place = {name: number for number, name in enumerate(right.labels)}
-    order = [place[name] for name in left.labels]
+    position = {name: number for number, name in enumerate(right.labels)}
+    order = [position[name] for name in left.labels]
     logs = [log_softmax(left.values.astype(np.float64)), log_softmax(right.values.astype(np.float64)[order])]
-    found = [float((np.exp(p) * (p - q)).sum() / np.log(2)) for p, q in ((logs[0], logs[1]), (logs[1], logs[0]))]
-    return max(found[0], 0.0), max(found[1], 0.0)
+    divergences = [float((np.exp(p) * (p - q)).sum() / np.log(2)) for p, q in ((logs[0], logs[1]), (logs[1], logs[0]))]
+    return max(divergences[0], 0.0), max(divergences[1], 0.0)
 
 
 def compare_regions(
     left: NDArray[np.int16], left_names: Sequence[str], right: NDArray[np.int16], right_names: Sequence[str]
 ) -> RegionAgreement:
-    """Compare two maps of classes over the same picture: int16 (h, w), indices into their names, -1 for no class. A
-    coarser one is enlarged."""
+    """Compare two class maps of the same picture: int16 (h, w), indices into their names, -1 for no class. The coarser
+    one is enlarged."""
     height, width = (max(left.shape[side], right.shape[side]) for side in (0, 1))
     names = tuple(dict.fromkeys((*left_names, *right_names)))
     number = {name: index + 1 for index, name in enumerate(names)}
     maps = []
-    for classes, known in ((left, left_names), (right, right_names)):
-        table = np.array([0, *(number[name] for name in known)])
+    for classes, labels in ((left, left_names), (right, right_names)):
+        table = np.array([0, *(number[name] for name in labels)])
         rows = (np.arange(height) * classes.shape[0]) // height
         columns = (np.arange(width) * classes.shape[1]) // width
         maps.append(table[classes[np.ix_(rows, columns)] + 1])
@@ -368,15 +385,15 @@ def compare_regions(
     table = np.bincount((maps[0] * count + maps[1]).ravel(), minlength=count * count).reshape(count, count)
     common = np.diag(table)
     union = table.sum(axis=0) + table.sum(axis=1) - common
-    # What neither is sure of is no class.
-    there = [index for index in np.argsort(-union, kind="stable").tolist() if index and union[index]]
-    by_class = tuple((names[index - 1], float(common[index] / union[index])) for index in there)
-    mean = float(np.mean([share for _, share in by_class])) if by_class else 1.0
+    # Index 0 (no class) is left out.
+    present = [index for index in np.argsort(-union, kind="stable").tolist() if index and union[index]]
+    by_class = tuple((names[index - 1], float(common[index] / union[index])) for index in present)
+    mean = float(np.mean([iou for _, iou in by_class])) if by_class else 1.0
     return RegionAgreement(float(common.sum() / table.sum()), mean, by_class)
 
 
 def compare_heat(left: NDArray[np.float32], right: NDArray[np.float32]) -> HeatAgreement:
-    """Compare two maps (h, w) of the same part of a picture; a coarser one is enlarged."""
+    """Correlate two heat maps, float32 (h, w), of the same part of a picture; the coarser one is enlarged."""
     import cv2
 
     height, width = (max(left.shape[side], right.shape[side]) for side in (0, 1))

@@ -1,7 +1,8 @@
-"""Classes of a whole picture: logits, and what is decided from them."""
+"""The result of image classification: logits, and the classes derived from them."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.agreement import (
     LabelAgreement,
     compare_labels,
@@ -20,9 +22,13 @@ from cvstudio.results.tables import Column, Table, number
 
 @dataclass(frozen=True, eq=False)
 class Logits(Result):
-    """What a classifier says before anything is decided.
+    """The raw output of a classifier.
 
-    values : float32 (classes,), by index into `labels`; size : of the picture
+    Parameters
+    ----------
+    values : float32 (classes,), logits by index into `labels`
+    labels : names of all classes
+    size : size of the picture
     """
 
     placement: ClassVar[Placement] = Placement.INTERMEDIATE
@@ -34,22 +40,22 @@ class Logits(Result):
 
     def __post_init__(self) -> None:
         if self.values.dtype != np.float32 or self.values.shape != (len(self.labels),):
-            wanted = f"float32 ({len(self.labels)},)"
-            raise ValueError(f"expected values as {wanted}, found {self.values.dtype} {self.values.shape}")
+            declared = f"float32 ({len(self.labels)},)"
+            raise ValueError(f"expected values as {declared}, found {self.values.dtype} {self.values.shape}")
         object.__setattr__(self, "values", readonly(self.values))
 
     def probabilities(self, temperature: float = 1.0) -> NDArray[np.float32]:
-        """Float32 (classes,) that sum to 1: the softmax of the logits divided by `temperature`."""
+        """Softmax of the logits divided by `temperature`, float32 (classes,)."""
         from scipy.special import softmax
 
-        found: NDArray[np.float32] = softmax(self.values.astype(np.float64) / temperature).astype(np.float32)
-        return found
+        probabilities: NDArray[np.float32] = softmax(self.values.astype(np.float64) / temperature).astype(np.float32)
+        return probabilities
 
     def headline(self) -> str:
         return self.labels[int(self.values.argmax())] if self.labels else ""
 
     def differs_from(self, other: Self, tolerance: Tolerance) -> str:
-        """The likeliest class is the same, and no probability changes by more than `score_change`."""
+        """The most probable class is the same, and no probability changes by more than `score_change`."""
         ours, theirs = self.probabilities(), other.probabilities()
         if ours.argmax() != theirs.argmax():
             return f"{self.labels[int(ours.argmax())]} becomes {other.labels[int(theirs.argmax())]}"
@@ -59,23 +65,23 @@ class Logits(Result):
 
 @dataclass(frozen=True, eq=False)
 class Classification(Result):
-    """What a whole picture shows, by a classifier.
+    """The most probable classes of a whole picture.
 
     Parameters
     ----------
     classes : int64 (k,)
-        Index into `labels`, the likeliest first.
+        Index into `class_names`, the most probable first.
     probabilities : float32 (k,)
-        0..1, descending, of all classes together at most 1.
-    labels : names of all classes that the model knows
-    size : of the picture
-    threshold : the likeliest is believed from this probability on
-    logits : what this was decided from, divided by the temperature; None where it is not known
+        0..1, descending, with a sum of at most 1.
+    class_names : names of all classes that the model knows
+    size : size of the picture
+    threshold : minimum probability; where even the first class is below it, the picture is `unknown`
+    logits : the logits of all classes, divided by the temperature; None where they are not available
     """
 
     classes: NDArray[np.int64]
     probabilities: NDArray[np.float32]
-    labels: tuple[str, ...]
+    class_names: tuple[str, ...]
     size: Size
     threshold: float = 0.0
     source: Source = Source()
@@ -85,39 +91,42 @@ class Classification(Result):
         if self.classes.dtype != np.int64 or self.classes.ndim != 1 or not len(self.classes):
             raise ValueError(f"expected classes as int64 (k,), found {self.classes.dtype} {self.classes.shape}")
         if self.probabilities.dtype != np.float32 or self.probabilities.shape != self.classes.shape:
-            found = f"{self.probabilities.dtype} {self.probabilities.shape}"
-            raise ValueError(f"expected probabilities as float32 {self.classes.shape}, found {found}")
+            form = f"{self.probabilities.dtype} {self.probabilities.shape}"
+            raise ValueError(f"expected probabilities as float32 {self.classes.shape}, found {form}")
         object.__setattr__(self, "classes", readonly(self.classes))
         object.__setattr__(self, "probabilities", readonly(self.probabilities))
 
     def __len__(self) -> int:
         return len(self.classes)
 
+    def placed(self, pixel_map: PixelMap) -> Self:
+        return dataclasses.replace(self, size=pixel_map.target)
+
     @property
     def unknown(self) -> bool:
-        """Whether even the likeliest class is not believed."""
+        """Whether even the most probable class is below the threshold."""
         return bool(self.probabilities[0] < self.threshold)
 
     def label(self, row: int) -> str:
-        return self.labels[int(self.classes[row])]
+        return self.class_names[int(self.classes[row])]
 
     def headline(self) -> str:
         return "unknown" if self.unknown else f"{self.label(0)} {self.probabilities[0]:.0%}"
 
     def table(self) -> Table:
-        """One row for each class, the likeliest first."""
+        """One row for each class, the most probable first."""
         columns = (
             Column("label", "Class", kind="label"),
             Column("probability", "Probability", "%", kind="fraction"),
             Column("believed", "Believed", kind="flag"),
         )
-        believed = (self.probabilities >= self.threshold).tolist()
-        rows = [(self.label(row), number(self.probabilities[row]), believed[row]) for row in range(len(self))]
-        quiet = frozenset(row for row in range(len(self)) if not believed[row])
+        above_threshold = (self.probabilities >= self.threshold).tolist()
+        rows = [(self.label(row), number(self.probabilities[row]), above_threshold[row]) for row in range(len(self))]
+        quiet = frozenset(row for row in range(len(self)) if not above_threshold[row])
         return Table("cvstudio-labels", "labels", columns, rows, quiet=quiet)
 
     def agreement(self, other: Self) -> LabelAgreement:
         sides = [
-            {found.label(row): float(found.probabilities[row]) for row in range(len(found))} for found in (self, other)
+            {side.label(row): float(side.probabilities[row]) for row in range(len(side))} for side in (self, other)
         ]
         return compare_labels(sides[0], sides[1], (self.logits, other.logits))

@@ -1,7 +1,8 @@
-"""Results: what an analysis returns. Frozen, arrays read-only, in the pixels of the medium they came from."""
+"""The result of object detection: boxes with scores, and optionally masks and tracks."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from cvstudio.data.boxes import iou_with, nms, smallest_at
 from cvstudio.data.geometry import Size, check_arrays, readonly
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.agreement import (
     BoxAgreement,
     compare_boxes,
 )
-from cvstudio.results.masks import Masks
+from cvstudio.results.masks import Masks, PlacedMasks
 from cvstudio.results.result import Result, Tolerance
 from cvstudio.results.source import Source
 from cvstudio.results.tables import ABSENT, Column, Table, number
@@ -24,16 +26,16 @@ from cvstudio.results.tables import ABSENT, Column, Table, number
 
 @dataclass(frozen=True, eq=False)
 class Trails:
-    """Where identities were lately.
+    """Recent positions of the tracked objects.
 
     Parameters
     ----------
     points : float32 (m, 2)
-        x, y in image pixels, by identity, of each the oldest first.
+        x, y in image pixels, grouped by track, the oldest first.
     ages : float32 (m,)
-        Seconds before the frame that the result is of.
+        Age of each point, in seconds before the frame of the result.
     track_ids : int64 (m,)
-        Whose point it is.
+        Track of each point.
     """
 
     points: NDArray[np.float32]
@@ -43,39 +45,39 @@ class Trails:
     def __post_init__(self) -> None:
         m = len(self.points)
         if self.points.shape != (m, 2) or self.ages.shape != (m,) or self.track_ids.shape != (m,):
-            found = f"{self.points.shape}, {self.ages.shape}, {self.track_ids.shape}"
-            raise ValueError(f"expected points (m, 2), ages (m,) and track_ids (m,), found {found}")
+            shapes = f"{self.points.shape}, {self.ages.shape}, {self.track_ids.shape}"
+            raise ValueError(f"expected points (m, 2), ages (m,) and track_ids (m,), found {shapes}")
         for name in ("points", "ages", "track_ids"):
             object.__setattr__(self, name, readonly(getattr(self, name)))
 
 
 @dataclass(frozen=True, eq=False)
 class Detections(Result):
-    """Boxes with scores.
+    """Detected objects: boxes with scores and classes.
 
     Parameters
     ----------
     boxes : float32 (n, 4)
         x1, y1, x2, y2 in image pixels; (0, 0) is the outer corner of the top left pixel.
     scores : float32 (n,)
-        Descending; their meaning is the model's (`score_kind`).
+        Descending; `score_kind` states their meaning.
     classes : int64 (n,)
         Index into `labels`.
     labels : names of all classes that the model knows
     ids : int64 (n,)
-        Index of the raw candidate, so that a row keeps its id whatever the sliders say.
-    size : of the picture
+        Index of the raw candidate, so that ids do not depend on thresholds.
+    size : size of the picture
     score_kind : "probability", "margin" (of an SVM) or "neighbours" (of a cascade)
-    masks : which pixels of each box belong to the thing, by row; None where the model does not tell
+    masks : instance masks by row; None where the model has none
     track_ids : int64 (n,)
-        Identity over the frames of a video, by row; -1 where there is none yet. None where nothing is followed.
-    trails : where the identities were lately; None where nothing is followed
-    candidates : what these were chosen from by score, class and count, where somebody needs the others too
+        Track of each row over the frames of a video; -1 where there is none yet. None without tracking.
+    trails : recent positions of the tracks; None without tracking
+    candidates : the detections before selection by score, class and count, where an analysis needs them
 
     Raises
     ------
     ValueError
-        A shape or dtype is another.
+        A shape or dtype differs.
     """
 
     boxes: NDArray[np.float32]
@@ -129,8 +131,19 @@ class Detections(Result):
     def label(self, row: int) -> str:
         return self.labels[int(self.classes[row])]
 
+    def placed(self, pixel_map: PixelMap) -> Self:
+        trails = self.trails
+        return dataclasses.replace(
+            self,
+            boxes=pixel_map.boxes(self.boxes),
+            size=pixel_map.target,
+            masks=PlacedMasks(self.masks, pixel_map) if self.masks is not None else None,
+            trails=dataclasses.replace(trails, points=pixel_map.points(trails.points)) if trails is not None else None,
+            candidates=self.candidates.placed(pixel_map) if self.candidates is not None else None,
+        )
+
     def identity(self, row: int) -> int | None:
-        """The number of the thing in `row`; None where it has none (yet)."""
+        """Track number of `row`; None where it has none (yet)."""
         if self.track_ids is None or self.track_ids[row] < 0:
             return None
         return int(self.track_ids[row])
@@ -141,7 +154,7 @@ class Detections(Result):
     def table(self) -> Table:
         """One row for each box, the best first.
 
-        The track is None for a box that has no identity yet. The mask is COCO's uncompressed run-length code: size
+        The track is None for a box that has none yet. The mask is COCO's uncompressed run-length encoding: size
         [height, width], counts.
         """
         columns = (
@@ -178,18 +191,19 @@ class Detections(Result):
         return compare_boxes(self, other)
 
     def differs_from(self, other: Self, tolerance: Tolerance) -> str:
-        """Each box needs its like: the same class, an overlap above `min_iou`, a score within `score_change`."""
-        kept = [
-            item.take(nms(item.boxes, item.scores, item.classes, tolerance.suppression_iou)) for item in (self, other)
+        """Every box has a counterpart: the same class, an IoU above `min_iou`, a score within `score_change`."""
+        survivors = [
+            detections.take(nms(detections.boxes, detections.scores, detections.classes, tolerance.suppression_iou))
+            for detections in (self, other)
         ]
-        # Whatever is above the threshold on one side needs its like on the other, which may be a little below it.
-        for here, there in (kept, kept[::-1]):
-            for row in np.flatnonzero(here.scores >= tolerance.score):
-                same = np.flatnonzero(there.classes == here.classes[row])
-                near = same[iou_with(here.boxes[row], there.boxes[same]) > tolerance.min_iou]
-                if not near.size:
-                    return f"a {here.label(int(row))} is missing or moved"
-                change = float(np.abs(there.scores[near] - here.scores[row]).min())
+        # The counterpart of a detection above the threshold may be slightly below it.
+        for ours, theirs in (survivors, survivors[::-1]):
+            for row in np.flatnonzero(ours.scores >= tolerance.score):
+                same_class = np.flatnonzero(theirs.classes == ours.classes[row])
+                overlapping = same_class[iou_with(ours.boxes[row], theirs.boxes[same_class]) > tolerance.min_iou]
+                if not overlapping.size:
+                    return f"a {ours.label(int(row))} is missing or moved"
+                change = float(np.abs(theirs.scores[overlapping] - ours.scores[row]).min())
                 if change > tolerance.score_change:
                     return f"a score changes by {change:.2f}"
         return ""

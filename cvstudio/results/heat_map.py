@@ -1,7 +1,8 @@
-"""A map of how much each place matters."""
+"""Heat maps: how much each part of a picture contributes to an output of a network."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Rect, Size, readonly
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.agreement import (
     HeatAgreement,
     compare_heat,
@@ -20,25 +22,25 @@ from cvstudio.results.source import Source
 
 @dataclass(frozen=True, eq=False)
 class HeatMap(Result):
-    """How much each place of a picture matters for an answer.
+    """Contribution of each part of a picture to an output of a network.
 
     Parameters
     ----------
     values : float32 (h, w)
-        Finite, of any range; they lie evenly over `rect`, each in the middle of its place.
-    rect : the part of the picture that they are of, in image pixels
-    size : of the picture
+        Finite, of any range; a regular grid of cells over `rect`, each value at the centre of its cell.
+    rect : the part of the picture that the values cover, in image pixels
+    size : size of the picture
     low, high : values that are drawn darkest and brightest
-    label, probability : of the answer; empty and NaN where there is none
-    about : how it was made, in a few words
-    objects : boxes that are drawn with it; None where there are none
-    chosen : id of the one among them that the map is of
-    place : x, y of the place that the map is of, in image pixels; None where it is of none
+    label, probability : class that is explained, and its probability; empty and NaN where there is none
+    about : method in a few words
+    objects : detections that are drawn with it; None where there are none
+    chosen : id of the detection that is explained; None where it is not one of `objects`
+    place : x, y of the position that is explained, in image pixels; None where there is none
 
     Raises
     ------
     ValueError
-        A shape or dtype is another, or a value is not finite.
+        A shape or dtype differs, or a value is not finite.
     """
 
     values: NDArray[np.float32]
@@ -64,8 +66,18 @@ class HeatMap(Result):
     def headline(self) -> str:
         return f"{self.label} {self.probability:.1%}" if np.isfinite(self.probability) else self.label
 
+    def placed(self, pixel_map: PixelMap) -> Self:
+        return dataclasses.replace(
+            self,
+            values=pixel_map.turned(self.values),
+            rect=pixel_map.rect(self.rect),
+            size=pixel_map.target,
+            objects=self.objects.placed(pixel_map) if self.objects is not None else None,
+            place=pixel_map.point(*self.place) if self.place is not None else None,
+        )
+
     def part_at(self, x: float, y: float) -> int | None:
-        """The id of the smallest of `objects` around (x, y)."""
+        """Id of the smallest of `objects` that contain (x, y)."""
         return self.objects.part_at(x, y) if self.objects is not None else None
 
     def agreement(self, other: Self) -> HeatAgreement | None:

@@ -1,4 +1,4 @@
-"""Histograms of oriented gradients: the descriptor, and what of it can be seen.
+"""Histograms of oriented gradients (HOG): the descriptor, and its cells for display.
 
 Source: Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005 (section 6: gradients,
 orientation binning, blocks, L2-Hys).
@@ -16,7 +16,7 @@ from cvstudio.results.result import Result
 from cvstudio.results.source import Source
 
 EPSILON = 1e-5
-"""Added (squared) to the energy of a block whose pixels are 0..255: it only keeps flat blocks from dividing by 0."""
+"""Added, squared, to the energy of a block of pixels 0..255 to avoid a division by 0 in constant blocks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,14 +26,14 @@ class HogCells(Result):
     Parameters
     ----------
     blocks : float32 (rows, columns, block, block, bins)
-        The normalised histograms of each block, one block a cell further than the one before; what is learnt from.
+        Normalised histograms of each block; blocks overlap with a stride of one cell. The descriptor.
     cells : float32 (rows, columns, bins)
-        Of each cell, the mean over the blocks that it is part of: what is drawn. 0..1.
-    cell : pixels of the picture that a cell is wide and high
+        0..1, mean histogram of each cell over the blocks that contain it; drawn.
+    cell : side of a cell in pixels of the picture
     signed : whether orientations are 0..360 degrees; 0..180 otherwise
-    size : of the picture
-    template : float32 (16, 8, 9), of one sign; strokes of a detector's window, drawn instead of the cells: what it
-        looks for where positive, what it avoids where negative
+    size : size of the picture
+    template : float32 (16, 8, 9), of one sign; weights of a detector's window, drawn instead of the cells: positive
+        or negative evidence
     """
 
     blocks: NDArray[np.float32]
@@ -46,8 +46,8 @@ class HogCells(Result):
 
     def __post_init__(self) -> None:
         if self.blocks.ndim != 5 or self.cells.ndim != 3 or self.blocks.shape[-1] != self.cells.shape[-1]:
-            found = f"{self.blocks.shape} and {self.cells.shape}"
-            raise ValueError(f"expected blocks (r, c, b, b, bins) and cells (r, c, bins), found {found}")
+            shapes = f"{self.blocks.shape} and {self.cells.shape}"
+            raise ValueError(f"expected blocks (r, c, b, b, bins) and cells (r, c, bins), found {shapes}")
         object.__setattr__(self, "blocks", readonly(self.blocks))
         object.__setattr__(self, "cells", readonly(self.cells))
 
@@ -57,16 +57,16 @@ class HogCells(Result):
 
     @property
     def descriptor(self) -> NDArray[np.float32]:
-        """All of `blocks` as one vector float32 (n,), block after block."""
+        """`blocks` flattened to one vector, float32 (n,)."""
         return self.blocks.reshape(-1)
 
     @property
     def degrees(self) -> NDArray[np.float64]:
-        """The middle of each bin, float64 (bins,): direction of the gradient from the x axis towards y (down)."""
+        """Bin centres, float64 (bins,): direction of the gradient in degrees from the x axis towards y (down)."""
         return np.asarray((np.arange(self.bins) + 0.5) * ((360 if self.signed else 180) / self.bins), np.float64)
 
     def cell_at(self, x: float, y: float) -> int | None:
-        """The number of the cell at a place in image pixels, row by row; None where there is none."""
+        """Number, in row-major order, of the cell at (x, y) in image pixels; None where there is none."""
         rows, columns = self.cells.shape[:2]
         row, column = int(y // self.cell), int(x // self.cell)
         return row * columns + column if 0 <= row < rows and 0 <= column < columns else None
@@ -78,6 +78,6 @@ class HogCells(Result):
         return f"{self.descriptor.size:,} numbers"
 
     def histogram(self, number: int) -> NDArray[np.float32] | None:
-        """The histogram (bins,) of a cell by its number; None where there is no such cell."""
+        """Histogram of cell `number`, float32 (bins,); None where there is no such cell."""
         flat = self.cells.reshape(-1, self.bins)
         return flat[number] if 0 <= number < len(flat) else None

@@ -1,7 +1,8 @@
-"""The result of key point detection: named points of things."""
+"""The result of keypoint detection: named points of objects."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -10,31 +11,32 @@ from numpy.typing import DTypeLike, NDArray
 
 from cvstudio.data.boxes import smallest_at
 from cvstudio.data.geometry import Size, check_arrays
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.point_agreement import PointAgreement, Points, compare_points
 from cvstudio.results.result import Result, Tolerance
 from cvstudio.results.source import Source
 from cvstudio.results.tables import Column, Table, number
 
 REACH = 0.04
-"""Of the picture's longer side, within which a point is hit."""
+"""Largest distance at which `part_at` hits a keypoint, as a fraction of the picture's longer side."""
 
 
 @dataclass(frozen=True, eq=False)
 class Keypoints(Result):
-    """Named points of one or several things.
+    """Named points of one or several objects.
 
     Parameters
     ----------
     points : float32 (n, k, 2)
-        x, y in image pixels of the k points of n things; (0, 0) is the outer corner of the top left pixel.
+        x, y in image pixels of the k keypoints of n objects; (0, 0) is the outer corner of the top left pixel.
     scores : float32 (n, k)
-        0..1, how sure the network is of each point.
-    labels : names of the k points
-    ids : int64 (n,)
-    size : of the picture
-    skeleton : pairs of points that a line joins
-    boxes : float32 (n, 4), what was looked at; None for the whole picture
-    threshold : a point is believed from this score on
+        0..1, confidence of each keypoint.
+    labels : names of the k keypoints
+    ids : int64 (n,), number of each object
+    size : size of the picture
+    skeleton : pairs of keypoints that are connected by a line
+    boxes : float32 (n, 4), the box in which each object was analysed; None for the whole picture
+    threshold : minimum score of the keypoints that are drawn and compared
     """
 
     points: NDArray[np.float32]
@@ -61,17 +63,21 @@ class Keypoints(Result):
     def __len__(self) -> int:
         return len(self.points)
 
-    def believed(self) -> NDArray[np.bool_]:
-        """Which points reach the threshold, bool (n, k)."""
-        found: NDArray[np.bool_] = self.scores >= self.threshold
-        return found
+    def placed(self, pixel_map: PixelMap) -> Self:
+        boxes = pixel_map.boxes(self.boxes) if self.boxes is not None else None
+        return dataclasses.replace(self, points=pixel_map.points(self.points), boxes=boxes, size=pixel_map.target)
+
+    def above_threshold(self) -> NDArray[np.bool_]:
+        """Which keypoints reach the threshold, bool (n, k)."""
+        above: NDArray[np.bool_] = self.scores >= self.threshold
+        return above
 
     def headline(self) -> str:
-        return f"{int(self.believed().sum())} points"
+        return f"{int(self.above_threshold().sum())} points"
 
     def table(self) -> Table:
-        """One row for each point of each thing: id of the thing, point, score, x, y in image pixels, whether it is
-        believed."""
+        """One row for each keypoint of each object: id of the object, name, score, x, y in image pixels, whether it
+        reaches the threshold."""
         columns = (
             Column("id", "Thing", shown=len(self) > 1),
             Column("point", "Point", kind="text"),
@@ -80,8 +86,8 @@ class Keypoints(Result):
             Column("y", "Y", "px"),
             Column("believed", "Believed", kind="flag", shown=False),
         )
-        believed = self.believed()
-        places = [(row, index) for row in range(len(self)) for index in range(len(self.labels))]
+        above_threshold = self.above_threshold()
+        cells = [(row, index) for row in range(len(self)) for index in range(len(self.labels))]
         rows = [
             (
                 int(self.ids[row]),
@@ -89,19 +95,19 @@ class Keypoints(Result):
                 number(self.scores[row, index]),
                 number(self.points[row, index, 0]),
                 number(self.points[row, index, 1]),
-                bool(believed[row, index]),
+                bool(above_threshold[row, index]),
             )
-            for row, index in places
+            for row, index in cells
         ]
-        quiet = frozenset(place for place, (row, index) in enumerate(places) if not believed[row, index])
-        return Table("cvstudio-keypoints", "points", columns, rows, [int(self.ids[row]) for row, _ in places], quiet)
+        quiet = frozenset(cell for cell, (row, index) in enumerate(cells) if not above_threshold[row, index])
+        return Table("cvstudio-keypoints", "points", columns, rows, [int(self.ids[row]) for row, _ in cells], quiet)
 
     def part_at(self, x: float, y: float) -> int | None:
-        """The id of the thing whose believed point is nearest to (x, y) and near; else of the smallest box around it,
-        where things were looked at one by one."""
-        away = np.where(self.believed(), np.hypot(self.points[..., 0] - x, self.points[..., 1] - y), np.inf)
-        if away.size and away.min() <= REACH * max(self.size):
-            return int(self.ids[int(np.argmin(away.min(axis=1)))])
+        """Id of the object whose keypoint above the threshold is nearest to (x, y), within `REACH`; otherwise of the
+        smallest box that contains it."""
+        distances = np.where(self.above_threshold(), np.hypot(self.points[..., 0] - x, self.points[..., 1] - y), np.inf)
+        if distances.size and distances.min() <= REACH * max(self.size):
+            return int(self.ids[int(np.argmin(distances.min(axis=1)))])
         row = smallest_at(self.boxes, x, y) if self.boxes is not None else None
         return None if row is None else int(self.ids[row])
 
@@ -109,18 +115,18 @@ class Keypoints(Result):
         return compare_points(self._compared(), other._compared())
 
     def _compared(self) -> Points:
-        return Points(self.points, self.believed(), self.labels, self.ids)
+        return Points(self.points, self.above_threshold(), self.labels, self.ids)
 
     def differs_from(self, other: Self, tolerance: Tolerance) -> str:
-        """As many things, and no point that scores enough moves by more than `moved` or changes its score by more than
-        `score_change`."""
+        """The same number of objects; no keypoint with a sufficient score moves by more than `moved` or changes its
+        score by more than `score_change`."""
         if self.points.shape != other.points.shape:
             return f"{len(self)} things become {len(other)}"
-        sure = np.maximum(self.scores, other.scores) >= max(tolerance.score, self.threshold)
-        away = np.linalg.norm(self.points - other.points, axis=2)[sure].max(initial=0.0) / max(self.size)
-        if away > tolerance.moved:
-            return f"a point moves by {away:.1%} of the picture"
-        change = float(np.abs(self.scores - other.scores)[sure].max(initial=0.0))
+        confident = np.maximum(self.scores, other.scores) >= max(tolerance.score, self.threshold)
+        displacement = np.linalg.norm(self.points - other.points, axis=2)[confident].max(initial=0.0) / max(self.size)
+        if displacement > tolerance.moved:
+            return f"a point moves by {displacement:.1%} of the picture"
+        change = float(np.abs(self.scores - other.scores)[confident].max(initial=0.0))
         return f"a score changes by {change:.2f}" if change > tolerance.score_change else ""
 
     def is_conclusive(self, tolerance: Tolerance) -> bool:

@@ -1,4 +1,4 @@
-"""The pictures that are nearest to one, and what they vote for.
+"""The result of k-nearest-neighbour classification: the nearest pictures of a gallery, and their vote.
 
 Source: Cover and Hart, "Nearest Neighbor Pattern Classification", 1967; weights by distance: Dudani, "The
 Distance-Weighted k-Nearest-Neighbor Rule", 1976.
@@ -6,13 +6,16 @@ Distance-Weighted k-Nearest-Neighbor Rule", 1976.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.classification import Classification
 from cvstudio.results.result import Result
 from cvstudio.results.source import Source
@@ -26,7 +29,7 @@ _BLOCK = 4_000_000
 
 @dataclass(frozen=True, eq=False)
 class Neighbours(Result):
-    """The nearest pictures of a gallery, the nearest first.
+    """The nearest pictures of a gallery, in ascending distance.
 
     Parameters
     ----------
@@ -35,12 +38,13 @@ class Neighbours(Result):
     classes : int64 (k,)
         Index into `labels`; -1 for a picture without a class.
     labels : names of all classes of the gallery
-    folder, names : of the gallery, and of the pictures below it
-    thumbnails : uint8 RGB (h, w, 3) of each, or None where there is none
+    folder : folder of the gallery
+    names : path of each picture below `folder`
+    thumbnails : uint8 RGB (h, w, 3) of each picture, None where it is missing
     metric : "cosine" (1 - cosine similarity), "L2" or "L1"
-    votes : what the neighbours that have a class say, the likeliest first; None where none has one
-    size : of the picture that they are neighbours of
-    compared, total, unread : pictures that were compared with, that the gallery holds, and that could not be read
+    votes : vote of the neighbours that have a class, the most probable class first; None where none has a class
+    size : size of the query picture
+    compared, total, unread : numbers of pictures that were compared, that the gallery has, and that are not readable
     """
 
     distances: NDArray[np.float32]
@@ -72,12 +76,16 @@ class Neighbours(Result):
         return len(self.names)
 
     def label(self, row: int) -> str:
-        """The class of a neighbour; empty where it has none."""
+        """Class name of a neighbour; empty where it has none."""
         number = int(self.classes[row])
         return self.labels[number] if number >= 0 else ""
 
     def path(self, row: int) -> Path:
         return self.folder / self.names[row]
+
+    def placed(self, pixel_map: PixelMap) -> Self:
+        votes = self.votes.placed(pixel_map) if self.votes is not None else None
+        return dataclasses.replace(self, votes=votes, size=pixel_map.target)
 
     def headline(self) -> str:
         if self.votes is not None:
@@ -85,8 +93,8 @@ class Neighbours(Result):
         return f"{len(self)} nearest"
 
     def table(self) -> Table:
-        """One row for each neighbour, the nearest first: rank, file below the gallery's folder, distance, its metric,
-        label (empty where it has none) and the part of the votes that this label has."""
+        """One row for each neighbour, the nearest first: rank, path below the gallery's folder, distance, metric, label
+        (empty where it has none) and vote fraction of this label."""
         columns = (
             Column("rank", "Rank"),
             Column("file", "File", kind="text"),
@@ -96,7 +104,9 @@ class Neighbours(Result):
             Column("votes", "Votes", "%", kind="fraction"),
         )
         votes = self.votes
-        part = {votes.label(row): votes.probabilities[row] for row in range(len(votes))} if votes is not None else {}
+        fractions = (
+            {votes.label(row): votes.probabilities[row] for row in range(len(votes))} if votes is not None else {}
+        )
         rows = [
             (
                 row + 1,
@@ -104,7 +114,7 @@ class Neighbours(Result):
                 number(self.distances[row]),
                 self.metric,
                 self.label(row),
-                number(part.get(self.label(row), np.float32(0))),
+                number(fractions.get(self.label(row), np.float32(0))),
             )
             for row, name in enumerate(self.names)
         ]

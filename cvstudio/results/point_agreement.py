@@ -1,4 +1,4 @@
-"""How far two results of key point detection on the same picture say the same."""
+"""Agreement of two results of keypoint detection for the same picture."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from numpy.typing import NDArray
 from cvstudio.results.agreement import SAME, Agreement, ComparedRow, match
 
 NEAR = 0.1
-"""Of the longer side of a thing, within which a point is at the same place: PCK at 0.1 of Yang and Ramanan,
-"Articulated Human Detection with Flexible Mixtures of Parts", PAMI 2013."""
+"""Distance within which two keypoints coincide, as a fraction of the object's longer side: PCK at 0.1 of Yang and
+Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts", PAMI 2013."""
 
 
 @dataclass(frozen=True)
 class PointAgreement(Agreement):
-    """Key points of the same names.
+    """Agreement of keypoints with the same names.
 
-    pairs : things that both found, paired by the distance of their points; only_left, only_right : how many only one
-    side found; near : how many points, of those that one of both believes, both have at the same place (within `NEAR`
-    of the thing's longer side); total : of how many; mean_px : the mean distance of the points that both believe, in
-    pixels; None where there are none; compared : a row for each point of the pairs, the first thing first
+    Parameters
+    ----------
+    pairs : number of matched objects
+    only_left, only_right : number of unmatched objects
+    near : number of keypoints that coincide, within `NEAR` of the object's longer side
+    total : number of keypoints that at least one side has above its threshold
+    mean_px : mean distance in pixels of the keypoints that both sides have above their thresholds; None without any
+    compared : a row for each keypoint of the matched objects, object by object
     """
 
     pairs: int
@@ -57,66 +61,66 @@ class PointAgreement(Agreement):
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """What is compared of key points: places float32 (n, k, 2), whether each is believed (n, k), k names, n ids."""
+    """Keypoints to be compared: x, y float32 (n, k, 2), whether above the threshold (n, k), k names, ids int64 (n,)."""
 
     places: NDArray[np.float32]
-    believed: NDArray[np.bool_]
+    confident: NDArray[np.bool_]
     names: tuple[str, ...]
     ids: NDArray[np.int64]
 
     def named(self, names: Sequence[str]) -> Points:
-        """The points of these names, in that order."""
+        """The keypoints called `names`, in that order."""
         index = [self.names.index(name) for name in names]
-        return Points(self.places[:, index], self.believed[:, index], tuple(names), self.ids)
+        return Points(self.places[:, index], self.confident[:, index], tuple(names), self.ids)
 
     def extents(self) -> NDArray[np.float64]:
-        """The longer side of what the believed points of each thing span, in pixels, float64 (n,); at least 1."""
-        shown = self.believed[..., None]
-        low = np.where(shown, self.places, np.inf).min(axis=1, initial=np.inf)
-        high = np.where(shown, self.places, -np.inf).max(axis=1, initial=-np.inf)
+        """Longer side of the bounding box of each object's keypoints above the threshold, px, float64 (n,), >= 1."""
+        confident = self.confident[..., None]
+        low = np.where(confident, self.places, np.inf).min(axis=1, initial=np.inf)
+        high = np.where(confident, self.places, -np.inf).max(axis=1, initial=-np.inf)
         sides = np.where(np.isfinite(low), high - low, 0.0)
-        found: NDArray[np.float64] = np.maximum(sides.max(axis=1, initial=0.0), 1.0).astype(np.float64)
-        return found
+        longer: NDArray[np.float64] = np.maximum(sides.max(axis=1, initial=0.0), 1.0).astype(np.float64)
+        return longer
 
 
 def compare_points(left: Points, right: Points) -> PointAgreement | None:
-    """Compare the points that both know by name; None where there are none.
+    """Compare the keypoints whose names both have; None where there are none.
 
-    Two things are the same where half of the points that both believe are near each other; of all pairings the one
-    with the most such pairs is taken.
+    Two objects may be matched where at least half of the keypoints that both have above their thresholds coincide; the
+    matching with the most pairs is used.
     """
     names = [name for name in left.names if name in right.names]
     if not names:
         return None
     one, other = left.named(names), right.named(names)
-    away = np.linalg.norm(one.places[:, None].astype(np.float64) - other.places[None], axis=3)
-    sizes = np.maximum(one.extents()[:, None], other.extents()[None])[..., None]
-    both: NDArray[np.bool_] = one.believed[:, None] & other.believed[None]
-    near: NDArray[np.bool_] = both & (away <= NEAR * sizes)
-    shares = near.sum(axis=2) / np.maximum(both.sum(axis=2), 1)
-    # Things without a single point that is believed have nothing to be told apart by but their order.
-    silent = np.asarray(~(one.believed.any(axis=1, keepdims=True) | other.believed.any(axis=1)), bool)
-    pairs = match(np.where(silent, 1.0, shares), (shares >= SAME) | silent)
+    distances_px = np.linalg.norm(one.places[:, None].astype(np.float64) - other.places[None], axis=3)
+    extents = np.maximum(one.extents()[:, None], other.extents()[None])[..., None]
+    both_confident: NDArray[np.bool_] = one.confident[:, None] & other.confident[None]
+    coinciding: NDArray[np.bool_] = both_confident & (distances_px <= NEAR * extents)
+    fractions = coinciding.sum(axis=2) / np.maximum(both_confident.sum(axis=2), 1)
+    # Objects without any keypoint above the threshold can only be matched by their order.
+    without_points = np.asarray(~(one.confident.any(axis=1, keepdims=True) | other.confident.any(axis=1)), bool)
+    pairs = match(np.where(without_points, 1.0, fractions), (fractions >= SAME) | without_points)
     first, second = pairs[:, 0], pairs[:, 1]
-    single = [np.delete(side.believed, rows, axis=0) for side, rows in ((one, first), (other, second))]
-    total = int((one.believed[first] | other.believed[second]).sum()) + sum(int(side.sum()) for side in single)
-    distances = away[first, second][both[first, second]]
+    unmatched = [np.delete(side.confident, rows, axis=0) for side, rows in ((one, first), (other, second))]
+    total = int((one.confident[first] | other.confident[second]).sum()) + sum(int(side.sum()) for side in unmatched)
+    distances = distances_px[first, second][both_confident[first, second]]
     rows = tuple(
         ComparedRow(
             name,
-            _place(one.places[a, index]) if one.believed[a, index] else None,
-            _place(other.places[b, index]) if other.believed[b, index] else None,
+            _place(one.places[a, index]) if one.confident[a, index] else None,
+            _place(other.places[b, index]) if other.confident[b, index] else None,
             ids=(int(one.ids[a]), int(other.ids[b])),
         )
         for a, b in pairs.tolist()
         for index, name in enumerate(names)
-        if one.believed[a, index] or other.believed[b, index]
+        if one.confident[a, index] or other.confident[b, index]
     )
     return PointAgreement(
         len(pairs),
         len(one.places) - len(pairs),
         len(other.places) - len(pairs),
-        int(near[first, second].sum()),
+        int(coinciding[first, second].sum()),
         total,
         float(distances.mean()) if distances.size else None,
         rows,

@@ -1,4 +1,4 @@
-"""What a detector with anchors thinks on its way: its anchors, and regions before and after its last step."""
+"""Intermediate values of a detector with anchors: anchors, proposals, and boxes refined by its last stage."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Shows = Literal["anchors", "before", "after", "both"]
 
 @dataclass(frozen=True)
 class Level:
-    """One map of features: `rows` x `columns` places, each with `per_place` anchors around its middle.
+    """The anchors of one feature map: `rows` x `columns` cells, each with `per_place` anchors around its centre.
 
-    `origin` is the middle of the first place and `stride` the way from one to the next, x, y in image pixels; `first`
-    is the row of its first anchor among all.
+    `origin` is the centre of the first cell and `stride` the distance between cells, x, y in image pixels; `first` is
+    the index of the level's first anchor among all anchors.
     """
 
     rows: int
@@ -38,46 +38,46 @@ class Level:
         return self.rows * self.columns * self.per_place
 
     def nearest(self, x: float, y: float) -> tuple[int, int]:
-        """Row and column of the place whose middle is nearest to (x, y) in image pixels."""
+        """Row and column of the cell whose centre is nearest to (x, y) in image pixels."""
         column = round((x - self.origin[0]) / self.stride[0])
         row = round((y - self.origin[1]) / self.stride[1])
         return min(max(row, 0), self.rows - 1), min(max(column, 0), self.columns - 1)
 
     def middle(self, row: int, column: int) -> tuple[float, float]:
-        """x, y of a place in image pixels."""
+        """Centre x, y of a cell, in image pixels."""
         x = self.origin[0] + (column * self.stride[0] if column else 0.0)
         return x, self.origin[1] + (row * self.stride[1] if row else 0.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Proposals(Result):
-    """Anchors, and regions before and after the last step, on one picture.
+    """Anchors, proposals and refined boxes of one picture.
 
     Parameters
     ----------
     anchors : float32 (n, 4)
-        x1, y1, x2, y2 in image pixels, also beyond the picture: level by level, in each row by row, at each place in
-        the network's own order.
-    levels : the maps, the finest first
+        x1, y1, x2, y2 in image pixels, not clipped to the picture; ordered by level, row, column, and within a cell as
+        in the network.
+    levels : the feature maps, the finest first
     proposal_boxes : float32 (m, 4)
-        The regions that the last step looks at, the most promising first: proposals of a network with two stages,
-        anchors of a single-shot one.
+        Input boxes of the last stage, by descending objectness: proposals of a two-stage network, anchors of a
+        single-shot one.
     objectness : float32 (m,)
-        0..1, by which they are ordered: how much a region looks like a thing at all; for a single-shot network, the
-        score itself.
+        0..1, descending: probability that a box contains an object; for a single-shot network, the score.
     refined_boxes : float32 (m, 4)
-        The same regions as the last step moves them for the likeliest class, clipped to the picture.
-    scores, classes : float32 and int64 (m,), how likely that class is, and its index into `labels`
+        The same boxes after the regression of the most probable class, clipped to the picture.
+    scores : float32 (m,), probability of that class
+    classes : int64 (m,), index of that class into `labels`
     two_stages : whether `proposal_boxes` are proposals
-    show : "anchors" at `place`, regions "before" or "after" the last step, or "both"
+    show : "anchors" at `place`, boxes "before" or "after" the last stage, or "both"
     place : x, y in image pixels
-    level : of which the anchors are shown, from 1; 0 for all
-    count : regions that are shown at most
+    level : level whose anchors are shown, from 1; 0 for all
+    count : largest number of boxes that are shown
 
     Raises
     ------
     ValueError
-        A shape or dtype is another.
+        A shape or dtype differs.
     """
 
     anchors: NDArray[np.float32]
@@ -111,20 +111,20 @@ class Proposals(Result):
         )
 
     def shown(self, **values: Any) -> Proposals:
-        """The same, looked at in another way."""
+        """A copy with other display settings (`show`, `place`, `level`, `count`)."""
         return dataclasses.replace(self, **values)
 
     def anchors_at(self, x: float, y: float) -> list[NDArray[np.int64]]:
-        """Rows of the anchors around the place of each level that is nearest to (x, y), int64 (per place,) each."""
-        found = []
+        """Rows of the anchors of the cell nearest to (x, y), for each level: int64 (`per_place`,)."""
+        rows_by_level = []
         for level in self.levels:
             row, column = level.nearest(x, y)
             first = level.first + (row * level.columns + column) * level.per_place
-            found.append(np.arange(first, first + level.per_place))
-        return found
+            rows_by_level.append(np.arange(first, first + level.per_place))
+        return rows_by_level
 
     def regions(self) -> NDArray[np.int64]:
-        """Rows of the regions that are shown, the most promising before or the likeliest after the last step first."""
+        """Rows of the boxes that are shown: by objectness, or by score where boxes after the last stage are shown."""
         order = np.arange(len(self.proposal_boxes)) if self.show != "after" else np.argsort(-self.scores, kind="stable")
         return order[: self.count].astype(np.int64)
 
@@ -132,13 +132,13 @@ class Proposals(Result):
         return self.labels[int(self.classes[row])]
 
     def part_at(self, x: float, y: float) -> int | None:
-        """Row of the smallest region around (x, y) that is shown; None where there is none, or anchors are shown."""
+        """Row of the smallest shown box that contains (x, y); None where there is none, or anchors are shown."""
         if self.show == "anchors":
             return None
         rows = self.regions()
         boxes = (self.proposal_boxes if self.show == "before" else self.refined_boxes)[rows]
-        place = smallest_at(boxes, x, y)
-        return None if place is None else int(rows[place])
+        position = smallest_at(boxes, x, y)
+        return None if position is None else int(rows[position])
 
     def headline(self) -> str:
         if self.show == "anchors":
@@ -146,8 +146,8 @@ class Proposals(Result):
         return f"{len(self.proposal_boxes):,} {'proposals' if self.two_stages else 'best places'}"
 
     def table(self) -> Table:
-        """One row for each region that the last step looks at, the most promising first: before (its objectness, or
-        the score of a network without proposals), box before, label and score after, box after."""
+        """One row for each input box of the last stage, by descending objectness: number, objectness (the score of a
+        single-shot network), box before, class, score and box after the last stage."""
         columns = (
             Column("region", "Region"),
             Column("before", "Before", kind="fraction"),

@@ -1,7 +1,8 @@
-"""The contract of a result: what an analysis returns, and all that the program has to know of it.
+"""The contract of results: `Result` is the base class of everything that an analysis returns.
 
-A new type of result is one frozen dataclass that derives from `Result` and one painter in `cvstudio.draw`. Canvas,
-results panel, layers, comparison, exports and the choice of a precision ask the methods here and name no type.
+A new result type is one frozen dataclass that derives from `Result` and one painter in `cvstudio.draw`. Canvas,
+results panel, layers, comparison, exports and the choice of a precision use only the methods declared here, never a
+concrete type.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from cvstudio.data.geometry import Size
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.agreement import Agreement
 from cvstudio.results.tables import Table
 
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 class Placement(StrEnum):
     """Where a result is shown.
 
-    OVERLAY lies on the picture, BASE takes the picture's place beneath the overlays, OWN_VIEW has a view beside the
-    canvas. INTERMEDIATE is what a network says before anything is decided, which is not shown.
+    OVERLAY lies on the picture, BASE replaces the picture beneath the overlays, OWN_VIEW has a view beside the canvas.
+    INTERMEDIATE is the raw output of a network, such as logits, which is not shown.
     """
 
     OVERLAY = "overlay"
@@ -37,17 +39,17 @@ class Placement(StrEnum):
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far the answers of one network in two precisions may differ and still be the same.
+    """Differences between the outputs of one network in two precisions that count as equal.
 
     Parameters
     ----------
-    score : detections and points are compared from this score on
-    suppression_iou : detections that overlap more than this with a better one are left out before they are compared
-    min_iou : intersection over union from which a box has not moved
-    score_change : of a score or a probability, 0..1
-    moved : of a point, as a part of the picture's longer side
-    area : part of the picture that may be of another class
-    value_change : of any other number, as a part of the range of all numbers beside it
+    score : minimum score of the detections and points that are compared
+    suppression_iou : IoU threshold of the non-maximum suppression that is applied before the comparison
+    min_iou : IoU from which two boxes count as equal
+    score_change : largest difference of a score or probability, 0..1
+    moved : largest displacement of a point, as a fraction of the picture's longer side
+    area : largest fraction of the picture whose class differs
+    value_change : largest difference of any other number, as a fraction of the value range of its array
     """
 
     score: float = 0.25
@@ -60,12 +62,12 @@ class Tolerance:
 
 
 class Result(ABC):
-    """What an analysis returns of one picture, frame or sound; frozen dataclasses derive from it.
+    """Base class of what an analysis returns for one picture, frame or sound; subclasses are frozen dataclasses.
 
     Attributes
     ----------
-    source : the medium that it is of, and the time
-    size : of the picture that it lies on, in pixels
+    source : the medium it was computed from, and the time
+    size : size in pixels of the picture that it belongs to
     """
 
     placement: ClassVar[Placement] = Placement.OVERLAY
@@ -80,79 +82,93 @@ class Result(ABC):
 
     @abstractmethod
     def headline(self) -> str:
-        """What was found, in a few English words: "12 found", "tabby 81%"."""
+        """Summary in a few English words: "12 found", "tabby 81%"."""
 
     def canvas_size(self, picture: Size) -> Size:
-        """Size in pixels of what it is drawn on, where that is a picture of `picture` pixels."""
+        """Size in pixels of the canvas that it is drawn on, for a source picture of size `picture`."""
         return picture
 
+    def placed(self, pixel_map: PixelMap) -> Self:
+        """The same on the picture that `pixel_map` leads to: an analysis that was given a part of a picture, turned and
+        mirrored, answers in the pixels of the file.
+
+        A type that does not say how cannot be asked for with such an input.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot be moved to another picture")
+
     def table(self) -> Table | None:
-        """The rows for JSON, CSV and the results panel; None where the type has none."""
+        """The table for JSON, CSV and the results panel; None where the type has none."""
         return None
 
     def part_at(self, x: float, y: float) -> int | None:
-        """The number of the part at (x, y) in image pixels, the smallest of several; None where there is none."""
+        """Number of the part at (x, y) in image pixels, the smallest of several; None where there is none."""
         return None
 
     def agreement(self, other: Self) -> Agreement | None:
-        """How far `other`, of the same type and on a picture of the same size, says the same; None where it cannot
-        be measured. Whoever may hold two types asks the function `agreement`."""
+        """Agreement with `other`, of the same type and for a picture of the same size; None where it cannot be
+        measured. The function `agreement` accepts results of any two types."""
         return None
 
     def differs_from(self, other: Self, tolerance: Tolerance) -> str:
-        """What `other`, the answer of the same network in another precision, says differently: part of a sentence;
-        empty where both say the same.
+        """The first difference to `other`, the output of the same network in another precision, as part of a
+        sentence; empty where both are equal within `tolerance`.
 
-        Unless a type knows better, every field is compared: arrays within `Tolerance.value_change`, the rest exactly.
+        By default every field is compared: arrays within `Tolerance.value_change`, everything else exactly.
         """
         names: dict[str, Any] = getattr(type(self), "__dataclass_fields__", {})
         for name in names:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if isinstance(mine, Result) and type(mine) is type(theirs):
-                change = mine.differs_from(theirs, tolerance)
+            value, other_value = getattr(self, name), getattr(other, name)
+            if isinstance(value, Result) and type(value) is type(other_value):
+                change = value.differs_from(other_value, tolerance)
             else:
-                change = _difference(name, mine, theirs, tolerance)
+                change = _difference(name, value, other_value, tolerance)
             if change:
                 return change
         return ""
 
     def is_conclusive(self, tolerance: Tolerance) -> bool:
-        """Whether there is something in it by which another precision would show that it answers differently."""
+        """Whether it has content, such as a detection, in which an error of another precision would be visible."""
         return True
 
 
+def can_be_placed(result_type: type[Any]) -> bool:
+    """Whether results of this type say how they lie on another picture (`Result.placed`)."""
+    return issubclass(result_type, Result) and result_type.placed is not Result.placed
+
+
 def agreement(left: Result, right: Result) -> Agreement | None:
-    """How far two results agree; None where they are of two types or two sizes, or cannot be compared."""
+    """Agreement of two results; None where their types or sizes differ, or where they cannot be compared."""
     if type(left) is not type(right) or left.size != right.size:
         return None
     return left.agreement(right)
 
 
 def result_types(base: type[Result] = Result) -> Iterator[type[Result]]:
-    """Every type of result that is imported."""
-    for found in base.__subclasses__():
-        yield found
-        yield from result_types(found)
+    """All subclasses of `base` that are imported, direct and indirect."""
+    for result_type in base.__subclasses__():
+        yield result_type
+        yield from result_types(result_type)
 
 
-def _difference(name: str, mine: Any, theirs: Any, tolerance: Tolerance) -> str:
-    if isinstance(mine, np.ndarray) and isinstance(theirs, np.ndarray):
-        if mine.shape != theirs.shape:
+def _difference(name: str, value: Any, other_value: Any, tolerance: Tolerance) -> str:
+    """The difference between two values of the field `name`, as part of a sentence; empty where they are equal."""
+    if isinstance(value, np.ndarray) and isinstance(other_value, np.ndarray):
+        if value.shape != other_value.shape:
             return f"{name} is of another shape"
-        if not np.issubdtype(mine.dtype, np.floating):
-            return "" if np.array_equal(mine, theirs) else f"{name} changes"
-        finite = np.isfinite(mine)
-        if not np.array_equal(finite, np.isfinite(theirs)):
+        if not np.issubdtype(value.dtype, np.floating):
+            return "" if np.array_equal(value, other_value) else f"{name} changes"
+        is_finite = np.isfinite(value)
+        if not np.array_equal(is_finite, np.isfinite(other_value)):
             return f"{name} changes"
-        one, other = mine[finite].astype(np.float64), theirs[finite].astype(np.float64)
-        change = float(np.abs(one - other).max(initial=0.0))
-        span = float(np.ptp(one)) if one.size else 0.0
-        # Of what is everywhere the same, the number itself is the measure.
-        span = span or float(np.abs(one).max(initial=0.0))
-        if change <= tolerance.value_change * span:
+        values, other_values = value[is_finite].astype(np.float64), other_value[is_finite].astype(np.float64)
+        change = float(np.abs(values - other_values).max(initial=0.0))
+        value_range = float(np.ptp(values)) if values.size else 0.0
+        # In a constant array the scale is the value itself.
+        value_range = value_range or float(np.abs(values).max(initial=0.0))
+        if change <= tolerance.value_change * value_range:
             return ""
-        return f"{name} changes by {change / span:.0%}" if span else f"{name} changes"
+        return f"{name} changes by {change / value_range:.0%}" if value_range else f"{name} changes"
     try:
-        return "" if mine is theirs or bool(mine == theirs) else f"{name} changes"
+        return "" if value is other_value or bool(value == other_value) else f"{name} changes"
     except ValueError:  # such as a tuple of arrays
         return f"{name} cannot be compared"

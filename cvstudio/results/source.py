@@ -1,4 +1,4 @@
-"""Where a result came from."""
+"""Origin of a result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Source:
-    """Where a result came from: a medium and, for video, the presentation time in seconds."""
+    """Origin of a result: the id of its medium and, for video, the presentation time in seconds."""
 
     media_id: str = ""
     pts: float | None = None

@@ -1,4 +1,4 @@
-"""Loudness over time and frequency."""
+"""The result of spectral analysis: the level over time and frequency."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from cvstudio.results.source import Source
 
 @dataclass(frozen=True, eq=False)
 class Spectrogram(Result):
-    """Loudness over time and frequency.
+    """Sound level over time and frequency.
 
     Parameters
     ----------
     levels : uint8 (bins, columns)
-        0 is `low_db`, 255 is `high_db` (dB relative to full scale); row 0 is 0 Hz. The one array that may still
-        grow: while a sound streams, all results share it and the columns from `columns_done` on are written later.
-    rate_hz, hop, window : samples per second, between columns, in a window
-    columns_done : columns that are computed and stay as they are; the rest is still to come
-    show_low_db, show_high_db : what is drawn darkest and brightest; the levels stay as they are
+        0 is `low_db`, 255 is `high_db` (dB relative to full scale); row 0 is 0 Hz. Exception to the rule that arrays do
+        not change: while it is computed, all partial results share it, and columns from `columns_done` on are
+        written later.
+    rate_hz : sample rate
+    hop, window : samples between columns, and in a window
+    low_db, high_db : range of `levels`
+    columns_done : number of columns that are computed and final
+    show_low_db, show_high_db : levels that are drawn darkest and brightest
     """
 
     placement: ClassVar[Placement] = Placement.OWN_VIEW
@@ -49,7 +52,7 @@ class Spectrogram(Result):
 
     @property
     def size(self) -> Size:
-        """Columns and bins: of the picture that is one pixel for each."""
+        """Size of the picture with one pixel per column and bin."""
         return Size(self.levels.shape[1], self.levels.shape[0])
 
     def headline(self) -> str:

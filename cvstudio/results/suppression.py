@@ -1,16 +1,17 @@
-"""Greedy non-maximum suppression taken apart: which box is taken when, and what goes because of it."""
+"""Greedy non-maximum suppression step by step: the selected boxes in order, and the boxes that each suppresses."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.boxes import iou_with, is_above, smallest_at
 from cvstudio.data.geometry import Size, check_arrays
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.results.detections import Detections
 from cvstudio.results.result import Result
 from cvstudio.results.source import Source
@@ -19,14 +20,14 @@ from cvstudio.results.tables import Column, Table, number
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """The box that was just taken, and each box that was still there and shares something with it.
+    """A selected box, and the remaining boxes that overlap it.
 
     Parameters
     ----------
-    taken : row of the taken box
-    rows : int64 (m,), rows of the others, the largest overlap first
-    iou : float32 (m,), intersection over union with the taken one, above 0
-    suppressed : bool (m,), which go because of it
+    taken : row of the selected box
+    rows : int64 (m,), rows of the others, by descending IoU
+    iou : float32 (m,), IoU with the selected box, above 0
+    suppressed : bool (m,), which of them it suppresses
     """
 
     taken: int
@@ -37,26 +38,26 @@ class Pairs:
 
 @dataclass(frozen=True, eq=False)
 class Suppression(Result):
-    """All steps of a suppression, and the one that is looked at.
+    """All steps of a non-maximum suppression, and the current one.
 
-    Step 0 shows every candidate. Then each box that stays has two: in the odd one it is taken, as the best that is
-    left; in the even one behind it what overlaps too much goes.
+    Step 0 shows all candidates. Each kept box then has two steps: in the odd one it is selected, as the best of the
+    remaining boxes; in the even one that follows, the boxes that overlap it too much are suppressed.
 
     Parameters
     ----------
-    candidates : what goes in, the best first
+    candidates : input boxes, the best first
     kept : int64 (k,)
-        Rows of what stays, in the order in which they are taken.
+        Rows of the kept boxes, in the order of their selection.
     suppressed_by : int64 (n,)
-        By row, the place in `kept` of the box because of which it goes, or its own for one that stays.
-    iou : 0..1, a box goes where it shares more than this with a better one that stays
-    class_wise : whether boxes of different classes leave each other alone
+        For each row, the index into `kept` of the box that suppresses it; for a kept box its own index.
+    iou : 0..1, a box is suppressed where its IoU with a better, kept box is larger
+    class_wise : whether boxes of different classes never suppress each other
     step : 0..`last_step`
 
     Raises
     ------
     ValueError
-        A shape, a dtype or the step is another.
+        A shape or dtype differs, or the step is out of range.
     """
 
     candidates: Detections
@@ -74,7 +75,7 @@ class Suppression(Result):
 
     @property
     def size(self) -> Size:
-        """Of the picture."""
+        """Size of the picture."""
         return self.candidates.size
 
     @property
@@ -87,12 +88,12 @@ class Suppression(Result):
 
     @property
     def turn(self) -> int:
-        """Place in `kept` of the box that this step is about; -1 at the beginning."""
+        """Index into `kept` of the box of this step; -1 at step 0."""
         return (self.step + 1) // 2 - 1
 
     @property
     def dropping(self) -> bool:
-        """Whether this step drops what overlaps; else it takes a box, or nothing has happened yet."""
+        """Whether this step suppresses boxes; otherwise it selects one, or is step 0."""
         return self.step > 0 and self.step % 2 == 0
 
     @property
@@ -100,43 +101,46 @@ class Suppression(Result):
         return self.step == self.last_step
 
     def at(self, step: int) -> Suppression:
-        """The same at another step; beyond the ends it is the end."""
+        """A copy at another step, clipped to 0..`last_step`."""
         return dataclasses.replace(self, step=min(max(step, 0), self.last_step))
 
     def stays(self) -> NDArray[np.int64]:
-        """Rows of what was taken up to this step, in that order."""
+        """Rows of the boxes selected up to this step, in order."""
         return self.kept[: self.turn + 1]
 
     def waiting(self) -> NDArray[np.int64]:
-        """Rows of what is neither taken nor dropped after this step, the best first."""
+        """Rows of the boxes neither selected nor suppressed after this step, the best first."""
         later = self.suppressed_by > self.turn if self.dropping else self.suppressed_by >= self.turn
         if self.turn >= 0:
             later[self.kept[self.turn]] = False
         return np.flatnonzero(later)
 
     def pairs(self, turn: int | None = None) -> Pairs | None:
-        """The pairs of the box of this step, or of the one at place `turn` in `kept`; None at the beginning."""
+        """Pairs of the box of this step, or of the one at index `turn` of `kept`; None at step 0."""
         turn = self.turn if turn is None else turn
         if turn < 0:
             return None
         taken = int(self.kept[turn])
-        there = self.suppressed_by >= turn
-        there[taken] = False
+        remaining = self.suppressed_by >= turn
+        remaining[taken] = False
         if self.class_wise:
-            there &= self.candidates.classes == self.candidates.classes[taken]
-        rows = np.flatnonzero(there)
+            remaining &= self.candidates.classes == self.candidates.classes[taken]
+        rows = np.flatnonzero(remaining)
         ious = iou_with(self.candidates.boxes[taken], self.candidates.boxes[rows])
         order = np.argsort(-ious, kind="stable")
         order = order[ious[order] > 0]
         rows, ious = rows[order], ious[order]
         return Pairs(taken, rows, ious, is_above(ious, self.iou))
 
+    def placed(self, pixel_map: PixelMap) -> Self:
+        return dataclasses.replace(self, candidates=self.candidates.placed(pixel_map))
+
     def part_at(self, x: float, y: float) -> int | None:
-        """Id of the smallest box around (x, y), in image pixels, of those that this step is about; else of any that
-        is still there."""
-        found = self.pairs()
-        about = [found.taken, *found.rows.tolist()] if found is not None else []
-        number = self._smallest(about, x, y)
+        """Id of the smallest box that contains (x, y) in image pixels: of the pairs of this step, otherwise of all
+        boxes that are not suppressed."""
+        pairs = self.pairs()
+        concerned = [pairs.taken, *pairs.rows.tolist()] if pairs is not None else []
+        number = self._smallest(concerned, x, y)
         return self._smallest([*self.waiting(), *self.stays()], x, y) if number is None else number
 
     def _smallest(self, rows: list[int], x: float, y: float) -> int | None:
@@ -147,9 +151,9 @@ class Suppression(Result):
         return f"Step {self.step} of {self.last_step}"
 
     def table(self) -> Table:
-        """One row for each pair that is looked at, in order: turn (from 1), ids of the box that is taken and of the
-        other, its label and score, their intersection over union, whether it is dropped. A box that is taken and
-        overlaps nothing has one without another."""
+        """One row for each pair, in order: turn (from 1), id, label and score of the selected box, id and score of the
+        other, their IoU, whether the other is suppressed. A selected box that overlaps no other has one row, without
+        the other."""
         columns = (
             Column("turn", "Turn"),
             Column("taken", "Taken", shown=False),
@@ -160,17 +164,17 @@ class Suppression(Result):
             Column("iou", "IoU", kind="fraction"),
             Column("dropped", "Dropped", kind="flag"),
         )
-        found, ids = self.candidates, list[int]()
+        boxes, ids = self.candidates, list[int]()
         rows: list[tuple[Any, ...]] = []
         for turn in range(len(self.kept)):
             pairs = self.pairs(turn)
             assert pairs is not None
-            taken = turn + 1, int(found.ids[pairs.taken]), found.label(pairs.taken), number(found.scores[pairs.taken])
+            taken = turn + 1, int(boxes.ids[pairs.taken]), boxes.label(pairs.taken), number(boxes.scores[pairs.taken])
             if not len(pairs.rows):
                 rows.append((*taken, None, None, None, False))
                 ids.append(taken[1])
-            for row, share, dropped in zip(pairs.rows.tolist(), pairs.iou, pairs.suppressed.tolist(), strict=True):
-                other = int(found.ids[row])
-                rows.append((*taken, other, number(found.scores[row]), number(share), dropped))
+            for row, iou, dropped in zip(pairs.rows.tolist(), pairs.iou, pairs.suppressed.tolist(), strict=True):
+                other = int(boxes.ids[row])
+                rows.append((*taken, other, number(boxes.scores[row]), number(iou), dropped))
                 ids.append(other)
         return Table("cvstudio-suppression", "pairs", columns, rows, ids)

@@ -1,4 +1,4 @@
-"""Tables: the rows of a result, for JSON, CSV and the results panel alike."""
+"""Tables of results, shared by JSON, CSV and the results panel."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Column:
 
     Parameters
     ----------
-    key : name in JSON, and in CSV where `csv` says no other
-    title : what stands above it in the results panel, in English
-    unit : of its numbers, such as "px", or "%" for fractions that are read as per cent; empty where they have none
-    kind : "number"; "fraction" (a number 0..1, which is drawn as a bar); "text"; "label" (a class, which has a colour);
-        "flag" (True or False; 1 or 0 in CSV); "box" (x1, y1, x2, y2 in image pixels); "data" (anything that JSON holds)
-    csv : names of its columns in CSV, one for each number of a box; empty leaves it out; None is one called `key`
-    shown : whether the results panel has it
+    key : name in JSON, and in CSV unless `csv` is given
+    title : header in the results panel, in English
+    unit : unit of its numbers, such as "px", or "%" for fractions displayed as per cent; empty for none
+    kind : "number"; "fraction" (a number 0..1, displayed as a bar); "text"; "label" (a class, displayed in its colour);
+        "flag" (True or False; 1 or 0 in CSV); "box" (x1, y1, x2, y2 in image pixels); "data" (any JSON value)
+    csv : names of its columns in CSV, one for each number of a box; empty omits it; None is one column named `key`
+    shown : whether the results panel displays it
     """
 
     key: str
@@ -47,27 +47,27 @@ class _Absent:
 
 
 ABSENT = _Absent()
-"""The cell of a column that this result does not have: JSON leaves the key out, CSV the cell empty."""
+"""Cell of a column that the result does not have: JSON omits the key, the CSV cell is empty."""
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """What a result says, row by row.
+    """The content of a result, row by row.
 
     Parameters
     ----------
-    form : name of the JSON form that a file is marked with, such as "cvstudio-detections"
-    entries : what the rows are called there
+    form : name of the JSON format, written into the file, such as "cvstudio-detections"
+    entries : JSON key of the list of rows
     columns : the columns from left to right
-    rows : cells by row and column: numbers, texts, None where there is no value, `ABSENT` where the column is not
-        there at all, or a callable that makes what takes long to make and only a file needs
-    ids : by row, the number of the part that it is about (`Result.part_at`); empty where no row can be pointed at
-    quiet : rows of what is not drawn, or not believed: the results panel shows them in grey
+    rows : cells by row and column: numbers, texts, None for a missing value, `ABSENT` where the result does not have
+        the column, or a callable that computes an expensive value which only files need
+    ids : part number of each row (`Result.part_at`); empty where rows belong to no part
+    quiet : rows displayed in grey, such as classes that are not drawn or scores below the threshold
 
     Raises
     ------
     ValueError
-        A row has more or fewer cells than there are columns, or the ids are not one for each row.
+        A row does not have one cell per column, or there is not one id per row.
     """
 
     form: str
@@ -88,44 +88,45 @@ class Table:
         return len(self.rows)
 
     def json_rows(self) -> list[dict[str, Any]]:
-        """The rows by key, JSON-ready."""
+        """The rows as dictionaries by column key, JSON-ready."""
         return [
-            {column.key: _made(cell) for column, cell in zip(self.columns, row, strict=True) if cell is not ABSENT}
+            {column.key: _value(cell) for column, cell in zip(self.columns, row, strict=True) if cell is not ABSENT}
             for row in self.rows
         ]
 
     @property
     def csv_columns(self) -> list[str]:
-        """Names of the columns in CSV."""
+        """Column names in CSV."""
         return [name for column in self.columns for name in column.csv_names]
 
     def csv_rows(self) -> list[list[Any]]:
-        """Cells by row for `csv.writer`."""
+        """Cells by row, for `csv.writer`."""
         return [
             [cell for pair in zip(self.columns, row, strict=True) for cell in _csv_cells(*pair)] for row in self.rows
         ]
 
 
 def number(value: np.floating[Any] | float) -> float | None:
-    """The shortest decimal that reads back as the same float32; None for what is no number, which JSON lacks."""
+    """The shortest decimal that reads back as the same float32; None for NaN and infinity, which JSON lacks."""
     return float(str(np.float32(value))) if math.isfinite(value) else None
 
 
 def csv_text(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula."""
+    """`text`, escaped so that a spreadsheet does not evaluate it as a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def _made(cell: Any) -> Any:
-    maker: Callable[[], Any] | None = cell if callable(cell) else None
-    return maker() if maker is not None else cell
+def _value(cell: Any) -> Any:
+    """The value of a cell; a callable is called."""
+    compute: Callable[[], Any] | None = cell if callable(cell) else None
+    return compute() if compute is not None else cell
 
 
 def _csv_cells(column: Column, cell: Any) -> Iterator[Any]:
     names = column.csv_names
     if not names:
         return
-    cell = _made(cell)
+    cell = _value(cell)
     if cell is ABSENT or cell is None:
         yield from [None] * len(names)
     elif column.kind in ("text", "label"):

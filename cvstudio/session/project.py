@@ -14,7 +14,7 @@ from cvstudio.foundation.errors import MediaError, ProjectError, UserError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.folders import MediaSet
 from cvstudio.models import MODELS
-from cvstudio.run.recipe import (
+from cvstudio.running.recipe import (
     checked_look,
     instance_from_json,
     instance_to_json,

@@ -11,6 +11,7 @@ from typing import Any
 
 from cvstudio.analyses.binding import Binding, ResultOf
 from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.foundation.errors import BindingError
 from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet
@@ -89,6 +90,22 @@ def with_bound(state: State, number: int, slot: str, binding: Binding | None) ->
     return new
 
 
+def with_adjusted(state: State, number: int, slot: str, adjustments: Adjustments) -> State:
+    """`state` with the medium in a slot of the instance `number` adjusted before its analysis is given it.
+
+    Raises
+    ------
+    BindingError, MediaError
+        It cannot be adjusted, or the crop lies outside of the picture.
+    """
+    instance = next(item for item in state.instances if item.id == number)
+    changed = instance.with_adjustments(slot, adjustments)
+    bound = changed.bindings.get(slot)
+    if isinstance(bound, Media) and bound.size is not None:
+        adjustments.pixel_map(bound.size)
+    return replace_instance(state, changed)
+
+
 def check_acyclic(state: State) -> None:
     """Raise BindingError where an analysis depends on its own result."""
     needs = {
@@ -162,6 +179,12 @@ class Session:
     def end_merge(self) -> None:
         """The drag is over: the next change is a step of its own."""
         self._merge_key = None
+
+    def drop_merge(self) -> None:
+        """The drag was called off: what it changed is as before, and there is no step to undo."""
+        if self._merge_key is not None:
+            self._merge_key = None
+            self._go(self._undo.pop()[1])
 
     def undo(self) -> str | None:
         """Take back the last step; its title, or None where there is none."""

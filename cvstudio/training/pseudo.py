@@ -2,6 +2,9 @@
 
 Sources: Lee, "Pseudo-Label", ICML workshop 2013 (hard ones); Xie et al., "Self-training with Noisy Student improves
 ImageNet classification", CVPR 2020 (soft ones and balance, section 3.1).
+
+The program's own recipes have their labels from other networks; this is for `self_training`, which the training lab is
+to offer.
 """
 
 from __future__ import annotations

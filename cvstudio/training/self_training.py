@@ -2,6 +2,8 @@
 
 Sources: Lee, "Pseudo-Label", ICML workshop 2013; Xie et al., "Self-training with Noisy Student improves ImageNet
 classification", CVPR 2020 (algorithm 1).
+
+No recipe of this program trains so yet; the training lab is to offer it.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def load_trunk(trunk: nn.Module, state_dict: Mapping[str, Tensor], *, prefix: str) -> None:
     """Load into `trunk` the tensors of another network under the name `prefix`; others are ignored.
 
+    It is for the training lab, where a user's network starts from a trunk of this program; no recipe needs it yet.
+
     Parameters
     ----------
     trunk : the module that both networks share

@@ -1,1 +1,1 @@
-"""Where checkpoints come from and how they are read without running what they hold."""
+"""Weights: sources, caches and downloads of checkpoints, and reading them without running their code."""

@@ -1,4 +1,4 @@
-"""Does a checkpoint belong to a network?"""
+"""Checks whether a checkpoint fits a network, and copying it in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _probed: ContextVar[Mapping[str, Tensor] | None] = ContextVar("probed", default=
 
 
 class ProbedError(BaseException):
-    """Ends a `probing` where the tensors would be put into the network. No Exception, so that no loader handles it."""
+    """Ends a `probing` before the tensors are copied. Not an Exception, so that no loader handles it."""
 
     def __init__(self, differences: Differences) -> None:
         super().__init__(differences.what)
@@ -28,10 +28,10 @@ class ProbedError(BaseException):
 
 @contextmanager
 def probing(tensors: Mapping[str, Tensor]) -> Iterator[None]:
-    """Within it a model's `load` reads `tensors` and ends with a `ProbedError` that says what differs.
+    """Context in which a model's `load` reads `tensors` and ends with a `ProbedError` that holds the differences.
 
-    So every model that reads with `load_state_dict` and puts with `load_into` can be asked whether a checkpoint
-    fits, without declaring its layers a second time.
+    It tests whether a checkpoint fits any model that uses `load_state_dict` and `load_into`, without declaring its
+    layers a second time.
     """
     token = _probed.set(tensors)
     try:
@@ -41,14 +41,14 @@ def probing(tensors: Mapping[str, Tensor]) -> Iterator[None]:
 
 
 def probed_tensors() -> Mapping[str, Tensor] | None:
-    """What is read in place of a file within `probing`; None outside of it."""
+    """The tensors to read in place of a file within `probing`; None outside of it."""
     return _probed.get()
 
 
 def load_into(module: nn.Module, state_dict: Mapping[str, Tensor], what: str) -> None:
     """Copy `state_dict` into `module`.
 
-    Where all names differ by a prefix only ("model.", "backbone." …), it is overlooked.
+    Where all names differ by a common prefix ("model.", "backbone." …), it is ignored.
 
     Parameters
     ----------
@@ -59,24 +59,26 @@ def load_into(module: nn.Module, state_dict: Mapping[str, Tensor], what: str) ->
     Raises
     ------
     MismatchError
-        Names or shapes differ. One sentence, followed by a table of the first differences. `module` is unchanged.
+        Names or shapes differ; the text is a sentence and a table of the first differences. `module` is unchanged.
+    ProbedError
+        Within `probing`.
     """
-    own = module.state_dict()
-    expected = {name: shape_text(tensor) for name, tensor in own.items()}
-    fitted = aligned(state_dict, expected)
-    differences = compare(expected, {name: shape_text(tensor) for name, tensor in fitted.items()}, what)
+    module_state = module.state_dict()
+    expected = {name: shape_text(tensor) for name, tensor in module_state.items()}
+    aligned_state = aligned(state_dict, expected)
+    differences = compare(expected, {name: shape_text(tensor) for name, tensor in aligned_state.items()}, what)
     if _probed.get() is not None:
         raise ProbedError(differences)
     if differences.rows:
         raise MismatchError(differences)
-    taken: Any = OrderedDict(fitted)
-    # The notes of versions that torch keeps beside the tensors: some layers refuse what has none.
-    taken._metadata = getattr(own, "_metadata", None)
-    module.load_state_dict(taken, strict=False)
+    copied: Any = OrderedDict(aligned_state)
+    # Version metadata that torch keeps beside the tensors: some layers refuse a state dict without it.
+    copied._metadata = getattr(module_state, "_metadata", None)
+    module.load_state_dict(copied, strict=False)
 
 
 def aligned(state_dict: Mapping[str, Tensor], expected: Mapping[str, object]) -> Mapping[str, Tensor]:
-    """`state_dict` without, or with, the prefix that makes more of its names be among `expected`."""
+    """`state_dict` with the prefix removed or added that lets most of its names match those in `expected`."""
     best, most = state_dict, sum(name in expected for name in state_dict)
     for prefix in _shared_prefixes(state_dict):
         candidate = {name.removeprefix(prefix): tensor for name, tensor in state_dict.items()}
@@ -90,7 +92,7 @@ def aligned(state_dict: Mapping[str, Tensor], expected: Mapping[str, object]) ->
 
 
 def _shared_prefixes(names: Mapping[str, object]) -> list[str]:
-    """ "a.", "a.b." … that every name begins with."""
+    """The prefixes "a.", "a.b." … common to all `names`, at most `MOST_PREFIX_PARTS` parts."""
     first = next(iter(names), "").split(".")[:-1][:MOST_PREFIX_PARTS]
     prefixes = [".".join(first[: count + 1]) + "." for count in range(len(first))]
     return [prefix for prefix in prefixes if all(name.startswith(prefix) for name in names)]

@@ -1,4 +1,4 @@
-"""What is declared of a published checkpoint."""
+"""Declaration of a published checkpoint."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ class Weights:
 
     Parameters
     ----------
-    key : str
-    file_name : as its publisher names it, and as torch's hub cache stores it
-    url : where it is published; empty for what a dependency carries
+    key : unique among the weights of one model
+    file_name : the publisher's, also in torch's hub cache
+    url : of the file; empty for one that comes with the program or a dependency
     sha256 : whole hash or, as in torchvision's file names, its first eight or ten digits; empty for a file on the
-        Hugging Face hub, which is asked for it, and whose cache names the file by it
-    size_bytes, licence, trained_on, metrics : shown before anything is downloaded; of a file on the hub the size may
-        be a guess, as the hub tells it
+        Hugging Face hub, which states the hash, and whose cache names the file by it
+    size_bytes, licence, trained_on, metrics : shown before a download; for a file on the hub the size may be a guess,
+        as the hub states the exact one
     labels : names of the classes by index
-    path : where the file lies, for one that the user has registered; elsewhere it is looked for by its name
-    scores : what was published, by the metric's name, in percent: {"top-1": 69.8} or {"box mAP": 41.5}
+    path : of a file that the user has registered; None for one that is found by its name
+    scores : published figures in percent by metric: {"top-1": 69.8} or {"box mAP": 41.5}
     """
 
     key: str

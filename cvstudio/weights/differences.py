@@ -1,4 +1,4 @@
-"""What differs between the tensors that a network has and those that a checkpoint holds."""
+"""Differences between the tensors of a network and those of a checkpoint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cvstudio.foundation.errors import WeightsError
 
 MOST_ROWS = 8
 MOST_ALIKE = 3
-"""So many missing tensors of one part of a network are listed one by one; more of them share a row."""
+"""Most missing tensors of one part of a network that are listed one by one; more of them share a row."""
 
 MOST_PARTS = 6
 NAME_WIDTH = 48
@@ -19,7 +19,7 @@ NONE = "-"
 
 
 class Difference(Enum):
-    """The value is how it is told, in the order in which it says most."""
+    """Kind of a difference, the most informative first. The value is its text for users."""
 
     SHAPE = "of another shape"
     MISSING = "missing"
@@ -28,7 +28,7 @@ class Difference(Enum):
 
 @dataclass(frozen=True)
 class Row:
-    """One tensor. `expected` and `found` are shapes as "64 x 3 x 7 x 7", "number", or "-" where there is none."""
+    """One differing tensor. `expected` and `found` are shapes such as "64 x 3 x 7 x 7", "number", or "-" for none."""
 
     kind: Difference
     name: str
@@ -38,12 +38,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Differences:
-    """All that differs, by kind, in the order of the network and of the file.
+    """All differences, ordered by kind, then as in the network or the file.
 
     Parameters
     ----------
     what : name of the network
-    n_expected, n_found : tensors of the network and of the checkpoint
+    n_expected, n_found : numbers of tensors of the network and of the checkpoint
     """
 
     what: str
@@ -56,13 +56,13 @@ class Differences:
 
     @property
     def share(self) -> float:
-        """Part of all names, the network's and the file's, that both have with the same shape: 0..1."""
+        """Fraction, 0..1, of the names in network or file that both have with the same shape."""
         both = self.n_expected - self.count(Difference.MISSING)
         every = self.n_expected + self.count(Difference.UNKNOWN)
         return (both - self.count(Difference.SHAPE)) / every if every else 0.0
 
     def sentence(self) -> str:
-        """What was expected, what was found, what to do."""
+        """The differences as one sentence for the user."""
         order = (Difference.MISSING, Difference.UNKNOWN, Difference.SHAPE)
         counts = [(self.count(kind), kind.value) for kind in order]
         summary = " and ".join(f"{count} {told}" for count, told in counts if count)
@@ -72,7 +72,7 @@ class Differences:
         )
 
     def table(self, most: int = MOST_ROWS) -> str:
-        """Name, expected and found shape of the first differences, those of one part of the network in one row."""
+        """Table of the first `most` differences: name, expected and found shape; long lists are grouped by part."""
         rows = grouped(self.rows) if len(self.rows) > most else list(self.rows)
         shown = [("tensor", "expected", "found"), *((_short(row.name), row.expected, row.found) for row in rows[:most])]
         widths = [max(len(cells[column]) for cells in shown) for column in range(3)]
@@ -84,7 +84,7 @@ class Differences:
 
 
 class MismatchError(WeightsError):
-    """A checkpoint of another network; `differences` say in what. The text is their sentence and their table."""
+    """A checkpoint does not fit the network. The text is the sentence and the table of `differences`."""
 
     def __init__(self, differences: Differences) -> None:
         super().__init__(f"{differences.sentence()}\n{differences.table()}")
@@ -92,10 +92,10 @@ class MismatchError(WeightsError):
 
 
 def compare(expected: Mapping[str, str], found: Mapping[str, str], what: str) -> Differences:
-    """What differs between two sets of shapes by name."""
+    """Differences between two mappings from names of tensors to shapes."""
     rows = [
         *(Row(Difference.SHAPE, n, expected[n], found[n]) for n in expected if n in found and found[n] != expected[n]),
-        # Counters of batches serve training only; older checkpoints lack them.
+        # Batch counters serve training only, and older checkpoints lack them.
         *(
             Row(Difference.MISSING, name, shape, NONE)
             for name, shape in expected.items()
@@ -107,7 +107,7 @@ def compare(expected: Mapping[str, str], found: Mapping[str, str], what: str) ->
 
 
 def shape_text(tensor: Any) -> str:
-    """The shape of a tensor as people write it."""
+    """Shape of a tensor as text: "64 x 3 x 7 x 7", or "number" for a scalar."""
     return " x ".join(str(length) for length in tensor.shape) or "number"
 
 
@@ -119,27 +119,27 @@ class Group(Row):
 
 
 def grouped(rows: Sequence[Row]) -> list[Row]:
-    """`rows` with those of one kind and one part of the network in one `Group`, where they are many.
+    """`rows` with many of one kind in one part of the network combined to a `Group`.
 
-    Other shapes are never put together: they tell the number of classes or the width.
+    Differing shapes are never grouped, as they show the number of classes or the width.
     """
-    found: list[Row] = [row for row in rows if row.kind is Difference.SHAPE]
+    groups: list[Row] = [row for row in rows if row.kind is Difference.SHAPE]
     for kind in (Difference.MISSING, Difference.UNKNOWN):
-        found.extend(_group([row for row in rows if row.kind is kind], 0))
-    return found
+        groups.extend(_group([row for row in rows if row.kind is kind], 0))
+    return groups
 
 
 def _group(rows: list[Row], depth: int) -> list[Row]:
-    """`rows` are of one kind, and the first `depth` parts of their names are the same."""
+    """Group `rows` of one kind, whose names agree in their first `depth` parts."""
     if len(rows) <= MOST_ALIKE:
         return rows
     if depth:
-        prefix, told = ".".join(rows[0].name.split(".")[:depth]), f"{len(rows)} tensors"
-        cells = (told, NONE) if rows[0].kind is Difference.MISSING else (NONE, told)
+        prefix, count_text = ".".join(rows[0].name.split(".")[:depth]), f"{len(rows)} tensors"
+        cells = (count_text, NONE) if rows[0].kind is Difference.MISSING else (NONE, count_text)
         return [Group(rows[0].kind, f"{prefix}.*", *cells, len(rows))]
     parts = _parts(rows, 1)
     if len(parts) == 1:
-        # All in one part: what that consists of says more, unless it is a long row of like parts.
+        # All in one part: its sub-parts are more informative, unless there are many.
         common = _common_depth([row.name.split(".") for row in rows])
         parts = _parts(rows, common + 1)
         if len(parts) > MOST_PARTS:
@@ -166,5 +166,5 @@ def _count(row: Row) -> int:
 
 
 def _short(name: str, width: int = NAME_WIDTH) -> str:
-    """`name` with its middle left out where it is long: the end says which layer's part it is."""
+    """`name` with its middle elided where it is long; the end, which names the parameter, stays."""
     return name if len(name) <= width else f"{name[:15]}…{name[-(width - 16) :]}"

@@ -1,4 +1,4 @@
-"""What proves that a file is the published one: its SHA-256 or, for small files of the hub, git's hash of it."""
+"""Digests that verify published files: SHA-256 or, for small files of the hub, git's SHA-1."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Digest:
 
     Parameters
     ----------
-    text : hexadecimal; of a SHA-256 perhaps only its first digits
-    git_bytes : length of the file where this is git's SHA-1 of it, which begins with the length: the hash of
+    text : hexadecimal; may be only the first digits of a SHA-256
+    git_bytes : length of the file for git's SHA-1, which includes it; None for SHA-256. Git's is the hash of
         "blob LENGTH" and a zero byte before the content (Chacon and Straub, "Pro Git", section 10.2)
     """
 
@@ -26,7 +26,7 @@ class Digest:
 
     @property
     def kind(self) -> str:
-        """What it is called."""
+        """Name of the hash function, for messages."""
         return "SHA-256" if self.git_bytes is None else "git SHA-1"
 
     @property
@@ -35,7 +35,7 @@ class Digest:
         return self.git_bytes is not None or _SHA256.fullmatch(self.text) is not None
 
     def hasher(self) -> Any:
-        """An object of hashlib, to be given the content."""
+        """A new hashlib object, to be updated with the content."""
         import hashlib
 
         if self.git_bytes is None:
@@ -43,13 +43,13 @@ class Digest:
         return hashlib.sha1(f"blob {self.git_bytes}\0".encode(), usedforsecurity=False)
 
     def fits(self, found: str) -> bool:
-        """Whether a hash of this kind, in hexadecimal, is this one."""
+        """Whether the hexadecimal hash `found`, of this kind, matches."""
         return found.startswith(self.text)
 
 
 def digest_of_name(name: str, size_bytes: int | None) -> Digest | None:
-    """The hash that the hub names a file by: SHA-256 of a large one, git's of a small one, whose length has to be
-    known; None for any other name."""
+    """The digest in a file name of the hub's cache: SHA-256 for a large file, git's SHA-1 for a small one of known
+    `size_bytes`; None for any other name."""
     if _SHA256.fullmatch(name):
         return Digest(name)
     if _SHA1.fullmatch(name) and size_bytes is not None:

@@ -1,6 +1,6 @@
-"""Published checkpoints, brought into the caches where torch and the Hugging Face hub look for them.
+"""Download of published checkpoints into the caches of torch and the Hugging Face hub.
 
-A file has its final name only once its content is proved to be the published one.
+A file gets its final name only after its hash is verified.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from cvstudio.weights.store import ChangedError, cached_path, has_digest, hub_fo
 from cvstudio.weights.transfer import PartialFile, Patience, Transfer, fetch
 
 SIZE_TOLERANCE = 0.05
-"""Sizes are published rounded; what differs more is another file."""
+"""Relative tolerance for published sizes, which are rounded; a larger difference means another file."""
 
 SLACK_BYTES = 64 << 10
 SPARE_BYTES = 200 << 20
-"""Of the disk, that a download leaves free."""
+"""Disk space that a download leaves free."""
 
 
 def keep_folder(weights: Weights) -> Path:
-    """The folder where `weights` are kept once they are got: torch's cache, or the Hugging Face hub's."""
+    """The target folder for `weights`: in torch's cache, or in the Hugging Face hub's."""
     file = hub.parse(weights.url)
     return hub_folder() if file is None else file.folder
 
 
 def part_of(weights: Weights, remote: hub.Remote | None = None) -> int:
-    """Bytes that an interrupted download has brought; 0 for the hub before its answer names the part."""
+    """Bytes received by an interrupted download; 0 for the hub where no `remote` names the part."""
     if remote is not None:
         return PartialFile(remote.blob).size
     return PartialFile(hub_folder() / weights.file_name).size if hub.parse(weights.url) is None else 0
 
 
 def ask_hub(weights: Weights, progress: Progress) -> hub.Remote | None:
-    """What the Hugging Face hub tells of `weights` before a byte of them comes; None where they are elsewhere.
+    """Metadata of `weights` from the Hugging Face hub, before a download; None where they are elsewhere.
 
     Raises
     ------
     WeightsError
-        It cannot be asked, or has another file under this name.
+        The hub cannot be asked, or has another file under this name.
     """
     file = hub.parse(weights.url)
     if file is None:
@@ -57,7 +57,7 @@ def ask_hub(weights: Weights, progress: Progress) -> hub.Remote | None:
     remote = hub.look_up(file, progress)
     if not weights.sha256:
         return remote
-    if remote.digest.git_bytes is not None:  # another kind of hash: what the model states proves more
+    if remote.digest.git_bytes is not None:  # another kind of hash: the model's own SHA-256 is stronger
         return dataclasses.replace(remote, digest=Digest(weights.sha256))
     if not Digest(weights.sha256).fits(remote.digest.text):
         raise WeightsError(
@@ -72,18 +72,24 @@ def ask_hub(weights: Weights, progress: Progress) -> hub.Remote | None:
 def download(
     weights: Weights, progress: Progress, *, shown: hub.Remote | None = None, patience: Patience | None = None
 ) -> Path:
-    """Get published weights, or go on with getting them, and return the verified file.
+    """Download published weights, or resume their download, and return the path of the verified file.
 
-    Where they are there already nothing is got; a damaged file is replaced. Two processes that want the same file
-    get it once. A cancel keeps what has come, for the next time. `shown` is what `ask_hub` told and the user has
-    agreed to: nothing else is got.
+    An intact file in the cache is not downloaded again; a damaged one is replaced. Two processes that need the same
+    file download it once. A cancel keeps the received bytes for the next time.
+
+    Parameters
+    ----------
+    shown : metadata from `ask_hub` that the user has agreed to: no other content is downloaded
+    patience : retry policy
 
     Raises
     ------
     ChangedError
-        The hub tells something else than what was shown.
+        The hub has other content than was shown.
     WeightsError
-        The server refuses or sends something else, the connection does not last, or there is no room.
+        The server refuses or sends other content, the connection fails repeatedly, or there is no room.
+    Cancelled
+        `progress` was cancelled.
     """
     if not weights.url:
         raise WeightsError(f"{weights.file_name} comes with the program; install cvstudio again where it is missing.")
@@ -91,17 +97,17 @@ def download(
     if Path(weights.file_name).name != weights.file_name:
         raise WeightsError(f"Expected the name of a file, but the model names {weights.file_name!r}; report it.")
     patience = patience or Patience()
-    with _alone(weights.url, progress):
+    with _exclusive(weights.url, progress):
         path = cached_path(weights)
-        sound = path is not None and is_published(weights, path)
-        if path is not None and sound and (shown is None or has_digest(path, shown.digest)):
+        intact = path is not None and is_published(weights, path)
+        if path is not None and intact and (shown is None or has_digest(path, shown.digest)):
             return path
         file = hub.parse(weights.url)
         if file is None:
             target = hub_folder() / weights.file_name
             _get(weights, weights.url, Digest(weights.sha256), target, progress, patience)
             return target
-        if path is not None and not sound:
+        if path is not None and not intact:
             hub.forget(path)
         remote = ask_hub(weights, progress)
         assert remote is not None
@@ -131,14 +137,14 @@ def _get(weights: Weights, url: str, expected: Digest, target: Path, progress: P
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _no_folder(target.parent, error) from error
-    part, wanted = PartialFile(target), Transfer(url, weights.file_name, weights.size_bytes, expected, check_size)
+    part, transfer = PartialFile(target), Transfer(url, weights.file_name, weights.size_bytes, expected, check_size)
     _check_room(weights, target.parent, weights.size_bytes - part.size)
     resumed = part.size > 0
-    digest = fetch(wanted, part, progress, patience)
+    digest = fetch(transfer, part, progress, patience)
     if not expected.fits(digest) and resumed:
-        # The part may have been of another version; the whole deserves one try.
+        # The part may belong to another version: try once from the beginning.
         part.remove()
-        digest = fetch(wanted, part, progress, patience)
+        digest = fetch(transfer, part, progress, patience)
     if not expected.fits(digest):
         count = part.size
         part.remove()
@@ -176,8 +182,8 @@ def _no_folder(folder: Path, error: OSError) -> WeightsError:
 
 
 @contextmanager
-def _alone(url: str, progress: Progress) -> Iterator[None]:
-    """No other process gets the same file meanwhile. The lock is not kept in the caches, which are not ours alone."""
+def _exclusive(url: str, progress: Progress) -> Iterator[None]:
+    """Hold a lock against downloads of `url` by other processes; outside the caches, which other programs share."""
     from filelock import FileLock, Timeout
 
     folder = user_cache_dir() / "locks"

@@ -1,4 +1,4 @@
-"""The weights that come with the program, and the card of each: what it is, how good, and under which licence."""
+"""Embedded weights: those that come with the program, and their model cards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHA256 = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class CardSource:
-    """A set of data that a model was trained on, its licence, and what it was used for."""
+    """A data set that a model was trained on: its name, licence, and use."""
 
     name: str
     licence: str
@@ -30,7 +30,7 @@ class CardSource:
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure for people: what was measured, the value with its unit, and on which part of which data."""
+    """A figure for people: name of the metric, value with its unit, and the split of the data set."""
 
     name: str
     value: str
@@ -39,22 +39,22 @@ class Metric:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """All that is known of a shipped file.
+    """Model card of an embedded weights file.
 
     Parameters
     ----------
     model : key of its `ModelSpec`
     title, recipe, licence : `recipe` is a key of `cvstudio.training.RECIPES`
     non_commercial : whether the licence of the data forbids commercial use
-    sources, date, seed, hours, device, epochs : how it was made; the date is ISO 8601
-    parameters : numbers in the network
+    sources, date, seed, hours, device, epochs : of the training; the date is ISO 8601
+    parameters : number of parameters of the network
     sha256, size_bytes : of the weights file
     labels : names of the classes by index
-    metrics : for people
-    figures : the same for machines, by name, as the recipe's `evaluate` returns them
-    command : that measures them again
-    not_for : what the model is not good for, one sentence each
-    settings : what the program needs beside the weights
+    metrics : figures for people
+    figures : the same for programs, by name, as the recipe's `evaluate` returns them
+    command : shell command that measures them again
+    not_for : limitations of the model, one sentence each
+    settings : parameters that were measured with the weights, such as temperature and threshold
     """
 
     model: str
@@ -80,12 +80,12 @@ class ModelCard:
 
 
 def load_card(path: Path) -> ModelCard:
-    """The card in the JSON file `path`.
+    """Read the card in the JSON file `path`.
 
     Raises
     ------
     WeightsError
-        It cannot be read, or is no model card.
+        The file cannot be read, or is no model card.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -121,7 +121,7 @@ def load_card(path: Path) -> ModelCard:
         ) from error
 
 
-def _path(name: str) -> Path | None:
+def _resource_path(name: str) -> Path | None:
     try:
         return resource(FOLDER, name)
     except FileNotFoundError:
@@ -129,58 +129,62 @@ def _path(name: str) -> Path | None:
 
 
 def embedded_path(key: str) -> Path | None:
-    """The weights of the model `key` that come with the program; None where it has none."""
-    return _path(f"{key}.safetensors")
+    """Path of the embedded weights of the model `key`; None where it has none."""
+    return _resource_path(f"{key}.safetensors")
 
 
 @lru_cache(maxsize=64)
 def card(key: str) -> ModelCard | None:
-    """The card of the model `key`; None where no weights of it come with the program. Raises WeightsError."""
-    path = _path(f"{key}.json")
+    """The card of the embedded weights of the model `key`; None where it has none. Raises WeightsError."""
+    path = _resource_path(f"{key}.json")
     return None if path is None else load_card(path)
 
 
 def embedded_weights(key: str, scores: Mapping[str, str] = MappingProxyType({})) -> tuple[Weights, ...]:
-    """What a `ModelSpec` states of the weights that come with the program; empty where there are none.
+    """Declaration of the embedded weights of the model `key` for its `ModelSpec`; empty where there are none.
 
-    `scores` names the card's figures (0..1) that are told in percent, and how: on data of its own, a figure is to
-    have another name than what is measured on everybody's.
+    A damaged card does not keep the program from starting: loading the model reports it.
 
-    A damaged card does not keep the program from starting: it is told when the model is loaded.
+    Parameters
+    ----------
+    scores : name of a score -> name of the card's figure (0..1), which is published in percent. A figure on a private
+        split must not have the name of one on a public benchmark
     """
     try:
-        found = card(key)
+        model_card = card(key)
     except WeightsError:
         return ()
-    if found is None:
+    if model_card is None:
         return ()
     return (
         Weights(
             key="embedded",
             file_name=f"{key}.safetensors",
             url="",
-            sha256=found.sha256,
-            size_bytes=found.size_bytes,
-            licence=found.licence,
-            trained_on=", ".join(source.name for source in found.sources),
-            metrics="; ".join(f"{metric.name} {metric.value} ({metric.split})" for metric in found.metrics),
-            labels=found.labels,
+            sha256=model_card.sha256,
+            size_bytes=model_card.size_bytes,
+            licence=model_card.licence,
+            trained_on=", ".join(source.name for source in model_card.sources),
+            metrics="; ".join(f"{metric.name} {metric.value} ({metric.split})" for metric in model_card.metrics),
+            labels=model_card.labels,
             scores={
-                name: round(100 * found.figures[figure], 1)
+                name: round(100 * model_card.figures[figure], 1)
                 for name, figure in scores.items()
-                if figure in found.figures
+                if figure in model_card.figures
             },
         ),
     )
 
 
 def embedded_defaults(key: str, *names: str) -> Mapping[str, Any]:
-    """Values of parameters that were measured with the weights, of those in `names` that the card has."""
+    """Settings on the card of the model `key`, of those in `names`: defaults measured with the weights."""
     try:
-        found = card(key)
+        model_card = card(key)
     except WeightsError:
         return {}
-    return {} if found is None else {name: found.settings[name] for name in names if name in found.settings}
+    return (
+        {} if model_card is None else {name: model_card.settings[name] for name in names if name in model_card.settings}
+    )
 
 
 def require_embedded(key: str, given: Path | None) -> Path:
@@ -189,7 +193,7 @@ def require_embedded(key: str, given: Path | None) -> Path:
     Raises
     ------
     WeightsError
-        It is missing, or its content is not what its card says.
+        The file is missing, or its hash differs from its card's.
     """
     from cvstudio.weights.store import file_sha256
 
@@ -197,13 +201,13 @@ def require_embedded(key: str, given: Path | None) -> Path:
         if not given.exists():
             raise WeightsError(f"Expected a checkpoint at {given}, but there is no such file; choose another one.")
         return given
-    path, known = embedded_path(key), card(key)
-    if path is None or known is None:
+    path, model_card = embedded_path(key), card(key)
+    if path is None or model_card is None:
         raise WeightsError(
             f"Expected the weights of '{key}' in the installation, but they are not there; install cvstudio again or "
             f"choose a local file."
         )
-    if file_sha256(path) != known.sha256:
+    if file_sha256(path) != model_card.sha256:
         raise WeightsError(
             f"Expected {path.name} as its card describes it, but its content was changed; install cvstudio again or "
             f"choose the file as a local one."

@@ -1,7 +1,7 @@
-"""One HTTP request whose every wait can be cancelled: a thread reads, and whoever waits for it looks up in between.
+"""HTTP requests that can be cancelled at any time: a thread reads, and the caller polls it.
 
-The standard library's client: it honours the proxies of the environment (and of the system on macOS and Windows) and
-brings no dependency along.
+Uses the standard library's client, which honours the proxies of the environment (and of the system on macOS and
+Windows) and adds no dependency.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ POLL_SECS = 0.05
 AGENT = "cvstudio"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 TRANSPORT_ERRORS = (OSError, http.client.HTTPException)
-"""What a broken connection raises."""
+"""Exceptions of a broken connection."""
 
 
 @dataclass(frozen=True)
 class ResponseHead:
-    """The beginning of an answer. `headers` ignore case; `url` is the one that answered, after redirects."""
+    """Head of a response. `headers` are case-insensitive; `url` is the final one, after redirects."""
 
     status: int
     headers: Message
@@ -42,7 +42,7 @@ class ResponseHead:
 
 
 def check_url(url: str) -> None:
-    """Raise WeightsError unless nobody on the way can change what `url` gives: https, or this machine itself."""
+    """Raise WeightsError unless `url` is safe from tampering in transit: https, or http on this machine."""
     try:
         parts = urlsplit(url)
         safe = parts.scheme == "https" and bool(parts.hostname)
@@ -54,7 +54,7 @@ def check_url(url: str) -> None:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but only to where `check_url` allows."""
+    """Follows redirects to URLs that `check_url` allows."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
@@ -68,7 +68,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _opener(opened: list[socket.socket]) -> urllib.request.OpenerDirector:
-    """An opener that tells its sockets, since shutting one down is the only way to end a read that waits in it."""
+    """An opener that appends its sockets to `opened`: shutting a socket down is the only way to end a blocked read."""
 
     class Plain(http.client.HTTPConnection):
         def connect(self) -> None:
@@ -92,13 +92,13 @@ def _opener(opened: list[socket.socket]) -> urllib.request.OpenerDirector:
 
 
 class Stream:
-    """The answer to one GET.
+    """Response to one GET request, read in a thread of its own.
 
     Parameters
     ----------
-    url : https, or http of this machine
+    url : https, or http on this machine
     headers : of the request
-    stall_secs : a connection that gives nothing for so long is broken
+    stall_secs : time without data after which the connection counts as broken
     """
 
     def __init__(self, url: str, headers: Mapping[str, str], *, stall_secs: float) -> None:
@@ -117,19 +117,19 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """End the request at once, whatever it waits for."""
+        """Abort the request at once, even during a blocked read."""
         self._closed.set()
         for item in self._sockets:
             with contextlib.suppress(OSError):
                 item.shutdown(socket.SHUT_RDWR)
 
     def head(self, progress: Progress) -> ResponseHead:
-        """Status and headers of any answer, also of an error. Raises one of `TRANSPORT_ERRORS`, or WeightsError."""
-        found: ResponseHead = self._next(progress)[1]
-        return found
+        """Status and headers, even of an error. Raises one of `TRANSPORT_ERRORS`, WeightsError or Cancelled."""
+        head: ResponseHead = self._next(progress)[1]
+        return head
 
     def chunks(self, progress: Progress) -> Iterator[bytes]:
-        """The body as it comes. Raises one of `TRANSPORT_ERRORS` where it breaks off and that can be told."""
+        """Chunks of the body as they arrive. Raises one of `TRANSPORT_ERRORS` at a detectable break, or Cancelled."""
         while True:
             kind, value = self._next(progress)
             if kind == "end":
@@ -167,23 +167,23 @@ class Stream:
             self._put("end")
         except (WeightsError, *TRANSPORT_ERRORS) as error:
             self._put("error", error)
-        except ValueError as error:  # an address or a header that cannot be
+        except ValueError as error:  # an invalid URL or header
             self._put("error", OSError(str(error)))
         finally:
             for item in self._sockets:
-                # An answer that was no HTTP is never handed out, and nobody else closes it.
+                # A response that is not HTTP is never handed out, so that only this closes its socket.
                 if item.fileno() >= 0:
                     socket.close(item.detach())
 
 
 def call(work: Callable[[], T], progress: Progress) -> T:
-    """The result of `work`, which waits for the network and cannot be told to stop; a cancel does not wait for it."""
+    """Run `work`, which blocks on the network, in a thread and return its result; a cancel abandons it."""
     answer: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
 
     def run() -> None:
         try:
             answer.put((True, work()))
-        except Exception as error:  # a thread ends here: whoever waits gets it
+        except Exception as error:  # the thread ends here: the caller raises it
             answer.put((False, error))
 
     threading.Thread(target=run, name="download", daemon=True).start()

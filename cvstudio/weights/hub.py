@@ -1,7 +1,7 @@
-"""The Hugging Face hub's own cache: found without importing the hub's library, filled through it.
+"""Cache of the Hugging Face hub: read without importing the hub's library, filled as the library does.
 
-A file lies once, as a blob under its ETag; a snapshot of each revision links to it, and a ref names the snapshot of a
-branch or tag. Whatever else uses the hub on this machine finds what was got here, and the other way round.
+Each content is stored once, as a blob named by its ETag; the snapshot of a revision links to it, and a ref names the
+snapshot of a branch or tag. The cache is shared with all programs on this machine that use the hub.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class HubFile:
 
     @property
     def folder(self) -> Path:
-        """Where the cache keeps the repository."""
+        """Folder of the repository in the cache."""
         return cache_folder() / f"models--{self.repo.replace('/', '--')}"
 
 
 def parse(url: str) -> HubFile | None:
-    """The file that a "resolve" address of the hub names; None for any other address."""
+    """The file of a "resolve" URL of the hub; None for any other URL."""
     match = _URL.fullmatch(url)
     if match is None or ".." in PurePosixPath(match["path"]).parts:
         return None
@@ -50,7 +50,7 @@ def parse(url: str) -> HubFile | None:
 
 
 def cache_folder() -> Path:
-    """The hub's cache, found as its library finds it."""
+    """Folder of the hub's cache, determined as its library does."""
     cache = os.environ.get("XDG_CACHE_HOME", os.path.join("~", ".cache"))
     home = os.environ.get("HF_HOME", os.path.join(cache, "huggingface"))
     older = os.environ.get("HUGGINGFACE_HUB_CACHE", os.path.join(home, "hub"))
@@ -58,12 +58,12 @@ def cache_folder() -> Path:
 
 
 def named_digest(path: Path) -> Digest | None:
-    """The hash by which the hub's cache names a file; None where `path` is no such file."""
+    """The digest by which the hub's cache names the file at `path`; None where it is no file of the cache."""
     return digest_of_name(Path(os.path.realpath(path)).name, path.stat().st_size)
 
 
 def cached(file: HubFile) -> Path | None:
-    """The file in the cache; None where it is not there."""
+    """Path of `file` in the cache; None where it is missing."""
     commit = file.revision
     ref = file.folder / "refs" / file.revision
     if ref.is_file():
@@ -74,15 +74,15 @@ def cached(file: HubFile) -> Path | None:
 
 @dataclass(frozen=True)
 class Remote:
-    """What the hub says of a file.
+    """Metadata of a file from the hub.
 
     Parameters
     ----------
-    url : where its content is
+    url : of the content
     digest : of the content
-    size_bytes : None where it is not told
-    commit : the version that was asked for
-    blob : where the cache keeps the content
+    size_bytes : None where the hub states none
+    commit : hash of the requested revision
+    blob : path of the content in the cache
     """
 
     url: str
@@ -92,17 +92,19 @@ class Remote:
     blob: Path
 
     def same_content(self, other: Remote) -> bool:
-        """Whether another answer tells of the same content."""
+        """Whether `other` describes the same content."""
         return (self.digest, self.size_bytes) == (other.digest, other.size_bytes)
 
 
 def look_up(file: HubFile, progress: Progress) -> Remote:
-    """Ask the hub for `file`.
+    """Request the metadata of `file` from the hub.
 
     Raises
     ------
     WeightsError
-        It does not know the file, tells no hash of it, cannot be reached, or may not be asked.
+        The hub does not have the file, states no hash, cannot be reached, or offline mode forbids the request.
+    Cancelled
+        `progress` was cancelled.
     """
     from cvstudio.weights.http import call, check_url
 
@@ -111,18 +113,18 @@ def look_up(file: HubFile, progress: Progress) -> Remote:
     if endpoint is not None:
         check_url(endpoint)
 
-    def ask() -> Any:
+    def request() -> Any:
         from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 
-        # Otherwise the library gets a list of its own first, and tells the hub what is installed here.
+        # Otherwise the library first downloads a list, and reports to the hub what is installed here.
         constants.HF_HUB_DISABLE_TELEMETRY = True
         url = hf_hub_url(file.repo, file.path, revision=file.revision, endpoint=endpoint)
         return url, get_hf_file_metadata(url, timeout=METADATA_SECS, endpoint=endpoint, retry_on_errors=False)
 
     expected = f"Expected {file.path} of {file.repo} on the Hugging Face hub, but"
     try:
-        url, metadata = call(ask, progress)
-    except Exception as error:  # the library has no common base for what it raises
+        url, metadata = call(request, progress)
+    except Exception as error:  # the library's errors have no common base class
         raise WeightsError(f"{expected} {_reason(error)}; {_remedy(error)}, or choose a local file.") from error
     etag, commit = metadata.etag or "", metadata.commit_hash or ""
     if not etag or PurePosixPath(etag).name != etag or not _COMMIT.fullmatch(commit):
@@ -134,7 +136,7 @@ def look_up(file: HubFile, progress: Progress) -> Remote:
 
 
 def link(file: HubFile, remote: Remote) -> Path:
-    """Make the snapshot and the ref of a file whose blob is there, as the hub's library does, without asking again.
+    """Create the snapshot and the ref of a file whose blob exists, as the hub's library does, without a request.
 
     Raises
     ------
@@ -147,7 +149,7 @@ def link(file: HubFile, remote: Remote) -> Path:
     try:
         path.symlink_to(os.path.relpath(remote.blob, path.parent))
     except OSError:
-        # Windows lets not everybody make links; the hub's library lets the file itself take the place then.
+        # On Windows not every user may create links; the hub's library then moves the file itself there.
         os.replace(remote.blob, path)
     if file.revision != remote.commit:
         ref = file.folder / "refs" / file.revision
@@ -158,7 +160,7 @@ def link(file: HubFile, remote: Remote) -> Path:
 
 
 def forget(path: Path) -> None:
-    """Take a damaged file out of the cache: the link of its snapshot, and the blob that it names."""
+    """Delete a damaged file from the cache: the link in its snapshot, and its blob."""
     blob = Path(os.path.realpath(path))
     path.unlink(missing_ok=True)
     blob.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Find a checkpoint where torch's hub or the Hugging Face hub keeps it, and read it."""
+"""Finding checkpoints in the caches of torch's hub and the Hugging Face hub, verifying and reading them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class WeightsNeededError(WeightsError):
-    """A published checkpoint is not on this machine, or damaged: getting `weights` mends it."""
+    """A published checkpoint is missing or damaged: a download of `weights` solves it."""
 
     def __init__(self, text: str, weights: Weights) -> None:
         super().__init__(text)
@@ -26,20 +26,20 @@ class WeightsNeededError(WeightsError):
 
 
 class ChangedError(WeightsError):
-    """What is to be got is not any more what the user has agreed to."""
+    """The file to download is no longer the one that the user has agreed to."""
 
 
 def hub_folder() -> Path:
-    """The folder of torch's hub cache that holds checkpoints, found as torch finds it but without importing it."""
+    """The checkpoint folder of torch's hub cache, determined as torch does but without importing it."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
 def cached_path(weights: Weights) -> Path | None:
-    """Where the checkpoint lies on this machine, unverified; None where it does not.
+    """Path of the checkpoint on this machine, unverified; None where it is missing.
 
-    One without a URL comes with the program or is a file of the user's own; one on the Hugging Face hub lies in its
+    A checkpoint without a URL comes with the program or is the user's own file; one from the Hugging Face hub is in its
     cache, any other in torch's.
     """
     if weights.path is not None:
@@ -57,22 +57,22 @@ def cached_path(weights: Weights) -> Path | None:
 
 
 def find_weights(weights: Weights) -> Path | None:
-    """The published checkpoint on this machine, verified; None where it is not there.
+    """Path of the published checkpoint on this machine, verified; None where it is missing.
 
     Raises
     ------
     WeightsNeededError
-        A file of its name is there, but its hash is another.
+        A file of that name exists, but its hash differs.
     """
     path = cached_path(weights)
     if path is None:
         return None
     expected = published_digest(weights, path)
-    found = _file_hash(path, expected)
-    if not expected.fits(found):
+    digest = _file_hash(path, expected)
+    if not expected.fits(digest):
         raise WeightsNeededError(
             f"Expected {weights.file_name} with a {expected.kind} that begins with {expected.text}, but the one in "
-            f"{path.parent} begins with {found[: len(expected.text)]}: it is damaged or incomplete; delete it and "
+            f"{path.parent} begins with {digest[: len(expected.text)]}: it is damaged or incomplete; delete it and "
             f"get it again from {weights.url}",
             weights,
         )
@@ -80,39 +80,40 @@ def find_weights(weights: Weights) -> Path | None:
 
 
 def is_published(weights: Weights, path: Path) -> bool:
-    """Whether the file at `path` has the hash of `weights`: the one that they state, or that the hub's cache names."""
+    """Whether the file at `path` has the published digest of `weights` (see `published_digest`)."""
     return has_digest(path, published_digest(weights, path))
 
 
 def published_digest(weights: Weights, path: Path) -> Digest:
-    """What the file at `path` has to have: the hash that `weights` state, or that the hub's cache names.
+    """The digest that the file at `path` must have: from `weights`, or from its name in the hub's cache.
 
-    Without symbolic links that cache names none, and what lies in it was proved when it came: any hash fits then.
+    Without symbolic links that cache names no digest. Its files were verified when they were downloaded, so the empty
+    digest, which every hash matches, is returned.
     """
     return Digest(weights.sha256) if weights.sha256 else hub.named_digest(path) or Digest("")
 
 
 def has_digest(path: Path, digest: Digest) -> bool:
-    """Whether the file at `path` has a hash; what was read once is remembered."""
+    """Whether the hash of the file at `path` matches `digest`; computed hashes are cached."""
     return digest.fits(_file_hash(path, digest))
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content in hexadecimal; remembered until its size or time changes."""
+    """SHA-256 of a file's content in hexadecimal; cached until its size or mtime changes."""
     return _file_hash(path, Digest(""))
 
 
 def _file_hash(path: Path, like: Digest) -> str:
-    """Hash of a file's content of the kind of `like`."""
+    """Hexadecimal hash of a file's content, of the same kind as `like`."""
     status = path.stat()
-    # Git's hash begins with the length that the file has, whichever was expected.
+    # Git's hash includes the actual length of the file, whichever was expected.
     size = None if like.git_bytes is None else status.st_size
     return _read_hash(path, Digest("", size), status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=256)
 def _read_hash(path: Path, like: Digest, size: int, mtime_ns: int) -> str:
-    """Hash of the file's content; size and time make a changed file a new question."""
+    """Hexadecimal hash of a file's content; `size` and `mtime_ns` make a changed file a new cache key."""
     import hashlib
 
     with path.open("rb") as file:
@@ -125,9 +126,9 @@ def require_weights(weights: Weights, given: Path | None) -> Path:
     Raises
     ------
     WeightsError
-        What was given is not there.
+        The given file is missing.
     WeightsNeededError
-        The published one is not there. The text says where to get it, how large it is, its licence and where to put it.
+        The published one is missing or damaged. The text states its source, size, licence and target folder.
     """
     if given is not None:
         if not given.exists():
@@ -149,12 +150,12 @@ def require_weights(weights: Weights, given: Path | None) -> Path:
 def load_state_dict(path: Path, device: str = "cpu") -> dict[str, Tensor]:
     """Read the tensors of a checkpoint: a state dict saved by torch, bare or wrapped, a safetensors file, or a folder.
 
-    Nothing that the file holds is run: pickles are read with ``weights_only``, and programs are refused.
+    No code in the file is run: pickles are read with ``weights_only``, and programs are refused.
 
     Parameters
     ----------
-    path : Path
-    device : where the tensors go
+    path : of the file or folder
+    device : torch device of the tensors
 
     Returns
     -------
@@ -163,10 +164,10 @@ def load_state_dict(path: Path, device: str = "cpu") -> dict[str, Tensor]:
     Raises
     ------
     WeightsError
-        The file is missing, damaged, no checkpoint, or would run code.
+        The file is missing, damaged, no checkpoint, or would need code to be run.
     """
     from cvstudio.weights.checks import probed_tensors
     from cvstudio.weights.importing.reading import read_checkpoint
 
-    known = probed_tensors()
-    return dict(read_checkpoint(path, device).tensors if known is None else known)
+    probed = probed_tensors()
+    return dict(read_checkpoint(path, device).tensors if probed is None else probed)

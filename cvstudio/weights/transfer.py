@@ -1,6 +1,6 @@
-"""A file over a bad connection: resumed where it stopped, retried with patience, told while it comes.
+"""Transfer of a file over an unreliable connection: resumed, retried, and with progress.
 
-What has come is kept in a "part" beside the place of the whole file, with a note of the version that it is of
+The received bytes are kept in a ".part" file beside the target, with notes on the version that they belong to
 (RFC 9110, sections 13.1.5 and 14: If-Range, Range and Content-Range).
 """
 
@@ -24,10 +24,10 @@ from cvstudio.weights.http import TRANSPORT_ERRORS, ResponseHead, Stream
 
 REPORT_SECS = 0.2
 RATE_SECS = 3.0
-"""The rate is that of the last so many seconds."""
+"""Window of the transfer rate in seconds."""
 
 SHORT = 0.95
-"""Of the published length, which may be rounded: where the server tells none, less is not the end."""
+"""Fraction of the published length, which may be rounded, below which a transfer without a stated length is broken."""
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)$")
@@ -35,13 +35,13 @@ CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)$")
 
 @dataclass(frozen=True)
 class Patience:
-    """How much a connection is borne with.
+    """Retry policy of a transfer.
 
     Parameters
     ----------
-    stall_secs : without a byte, after which a connection counts as broken
-    attempts : in a row that bring nothing new, after which it is given up
-    backoff_secs : before the second attempt; it doubles with each, up to `longest_secs`
+    stall_secs : time without data after which a connection counts as broken
+    attempts : consecutive attempts without new data after which the transfer fails
+    backoff_secs : pause before the second attempt; doubles with each further one, up to `longest_secs`
     """
 
     stall_secs: float = 20.0
@@ -52,14 +52,15 @@ class Patience:
 
 @dataclass(frozen=True)
 class Transfer:
-    """What is to be got, and how to know it.
+    """Source of a file, and how to verify it.
 
     Parameters
     ----------
-    url, name : where it is, and how it is called in messages
-    about_bytes : how long it is published to be, about
+    url : of the file
+    name : of the file in messages
+    about_bytes : published length, approximate
     digest : of the published content
-    check_size : callable (bytes of the whole, bytes still to come); raises WeightsError where that cannot be right
+    check_size : callable (total bytes, bytes still to transfer); raises WeightsError where they cannot be right
     """
 
     url: str
@@ -70,7 +71,7 @@ class Transfer:
 
 
 class PartialFile:
-    """The beginning of a file, beside the place of the whole one."""
+    """The received beginning of a file, beside its target."""
 
     def __init__(self, target: Path) -> None:
         self.path = target.with_name(target.name + ".part")
@@ -81,7 +82,7 @@ class PartialFile:
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def notes(self) -> dict[str, str]:
-        """What the server said of the version that this is the beginning of; empty where that is not known."""
+        """The server's notes on the version that this is part of: url, validator, etag; empty where there are none."""
         try:
             found = json.loads(self._notes.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -96,7 +97,7 @@ class PartialFile:
         self._notes.unlink(missing_ok=True)
 
     def become(self, target: Path) -> None:
-        """Take the place of the whole file."""
+        """Move the complete file to `target`."""
         with self.path.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(self.path, target)
@@ -104,35 +105,37 @@ class PartialFile:
 
 
 class _BrokenError(Exception):
-    """An attempt that may be repeated. Its text goes into "but …"."""
+    """A failed attempt that may be repeated. Its text follows "but" in the message."""
 
     def __init__(self, text: str, *, wait_secs: float | None = None) -> None:
         super().__init__(text)
         self.wait_secs = wait_secs
 
 
-def fetch(wanted: Transfer, part: PartialFile, progress: Progress, patience: Patience) -> str:
-    """Bring `part` to its end and return its hash, of the kind of `wanted.digest` in hexadecimal, unjudged.
+def fetch(source: Transfer, part: PartialFile, progress: Progress, patience: Patience) -> str:
+    """Complete `part` and return its hexadecimal hash, of the kind of `source.digest`, without comparing the two.
 
     Raises
     ------
     WeightsError
-        The server refuses, the connection does not last, or there is no room. What has come stays in `part`.
+        The server refuses, the connection fails repeatedly, or the disk is full. The received bytes stay in `part`.
+    Cancelled
+        `progress` was cancelled; the received bytes stay in `part`.
     """
-    fruitless, most = 0, part.size
+    fruitless, largest = 0, part.size
     while True:
         try:
-            return _attempt(wanted, part, progress, patience)
+            return _attempt(source, part, progress, patience)
         except OSError as error:
             raise _disk_error(error, part) from error
         except _BrokenError as broken:
-            # More than ever before: a server that lets one begin anew for ever brings nothing.
-            fruitless = 1 if part.size > most else fruitless + 1
-            most = max(most, part.size)
+            # Progress is a part larger than ever before: a server that always restarts from 0 makes none.
+            fruitless = 1 if part.size > largest else fruitless + 1
+            largest = max(largest, part.size)
             if fruitless >= patience.attempts:
-                kept = f"; the {_mb(part.size)} that have come are kept" if part.size else ""
+                note = f"; the {_mb(part.size)} that have come are kept" if part.size else ""
                 raise WeightsError(
-                    f"Expected {wanted.name} from {wanted.url}, but {broken}; try again later{kept}, or choose a "
+                    f"Expected {source.name} from {source.url}, but {broken}; try again later{note}, or choose a "
                     f"local file."
                 ) from broken
             pause = min(patience.longest_secs, patience.backoff_secs * 2 ** (fruitless - 1))
@@ -144,12 +147,12 @@ def fetch(wanted: Transfer, part: PartialFile, progress: Progress, patience: Pat
 def _wait(secs: float, message: str, progress: Progress) -> None:
     end = time.monotonic() + secs
     progress(None, message)
-    while (left := end - time.monotonic()) > 0:
-        time.sleep(min(0.05, left))
+    while (remaining := end - time.monotonic()) > 0:
+        time.sleep(min(0.05, remaining))
         progress.check()
 
 
-def _attempt(wanted: Transfer, part: PartialFile, progress: Progress, patience: Patience) -> str:
+def _attempt(source: Transfer, part: PartialFile, progress: Progress, patience: Patience) -> str:
     offset, notes = part.size, part.notes()
     headers = {"Accept-Encoding": "identity"}
     if offset:
@@ -157,28 +160,28 @@ def _attempt(wanted: Transfer, part: PartialFile, progress: Progress, patience: 
         if notes.get("validator"):
             headers["If-Range"] = notes["validator"]
     progress(None, "connecting")
-    with Stream(wanted.url, headers, stall_secs=patience.stall_secs) as stream:
+    with Stream(source.url, headers, stall_secs=patience.stall_secs) as stream:
         try:
             head = stream.head(progress)
         except TRANSPORT_ERRORS as error:
             raise _BrokenError(_reason(error)) from error
-        offset, total = _judge(head, offset, notes, wanted, part)
-        digest = _hash_of(part.path, offset, wanted.digest, progress) if offset else wanted.digest.hasher()
-        if head.status == 416:  # nothing is left to come
-            found: str = digest.hexdigest()
-            return found
+        offset, total = _check_response(head, offset, notes, source, part)
+        digest = _hash_of(part.path, offset, source.digest, progress) if offset else source.digest.hasher()
+        if head.status == 416:  # nothing is left to transfer
+            hexdigest: str = digest.hexdigest()
+            return hexdigest
         if total is not None:
-            wanted.check_size(total, total - offset)
+            source.check_size(total, total - offset)
         part.path.parent.mkdir(parents=True, exist_ok=True)
-        part.note(url=wanted.url, validator=_validator(head), etag=head.headers.get("ETag", ""))
-        return _receive(stream, digest, offset, total, wanted, part, progress)
+        part.note(url=source.url, validator=_validator(head), etag=head.headers.get("ETag", ""))
+        return _receive(stream, digest, offset, total, source, part, progress)
 
 
 def _receive(
-    stream: Stream, digest: Any, offset: int, total: int | None, wanted: Transfer, part: PartialFile, progress: Progress
+    stream: Stream, digest: Any, offset: int, total: int | None, source: Transfer, part: PartialFile, progress: Progress
 ) -> str:
-    done, ticker = offset, _Ticker(offset, total, progress)
-    # Opened for update, so that what follows the offset is overwritten; "ab" would append to a part begun anew.
+    done, report = offset, _RateReporter(offset, total, progress)
+    # Opened for update, so that bytes after the offset are overwritten; "ab" would append to a restarted part.
     with part.path.open("r+b" if offset else "wb") as file:
         file.truncate(offset)
         file.seek(offset)
@@ -194,20 +197,20 @@ def _receive(
             digest.update(chunk)
             done += len(chunk)
             if total is None:
-                wanted.check_size(max(done, wanted.about_bytes), 0)
-            ticker(done)
-    found: str = digest.hexdigest()
-    # A server that is wrong about the length but right about the content has given what was wanted.
-    whole = wanted.about_bytes * SHORT if total is None else total
-    if done < whole and not wanted.digest.fits(found):
+                source.check_size(max(done, source.about_bytes), 0)
+            report(done)
+    hexdigest: str = digest.hexdigest()
+    # With the right content, a wrong length from the server does not matter.
+    whole = source.about_bytes * SHORT if total is None else total
+    if done < whole and not source.digest.fits(hexdigest):
         raise _BrokenError(f"the connection ended after {done:,} of {round(whole):,} bytes")
-    return found
+    return hexdigest
 
 
-def _judge(
-    head: ResponseHead, offset: int, notes: dict[str, str], wanted: Transfer, part: PartialFile
+def _check_response(
+    head: ResponseHead, offset: int, notes: dict[str, str], source: Transfer, part: PartialFile
 ) -> tuple[int, int | None]:
-    """Where the answer begins in the file, and how long the whole file is, where that is told."""
+    """Offset of the response in the file, and the total length where stated. Raises _BrokenError, WeightsError."""
     length = head.headers.get("Content-Length", "")
     match = CONTENT_RANGE.match(head.headers.get("Content-Range", ""))
     total = int(match[3]) if match and match[3] != "*" else None
@@ -229,15 +232,15 @@ def _judge(
         wait_secs = float(after) if after.isdigit() else None
         raise _BrokenError(f"the server answers {head.status} ({_meaning(head.status)})", wait_secs=wait_secs)
     raise WeightsError(
-        f"Expected {wanted.name} from {wanted.url}, but the server answers {head.status} ({_meaning(head.status)}); "
+        f"Expected {source.name} from {source.url}, but the server answers {head.status} ({_meaning(head.status)}); "
         f"{_remedy(head.status)}"
     )
 
 
 def _meaning(status: int) -> str:
-    known = {401: "access is refused", 403: "access is refused", 404: "not found", 410: "no longer there"}
-    if status in known:
-        return known[status]
+    meanings = {401: "access is refused", 403: "access is refused", 404: "not found", 410: "no longer there"}
+    if status in meanings:
+        return meanings[status]
     if 300 <= status < 400:
         return "it redirects in circles, or to where it is not safe"
     return "too many requests" if status == 429 else "it has a problem" if status >= 500 else "it does not give it"
@@ -252,19 +255,19 @@ def _remedy(status: int) -> str:
 
 
 def _validator(head: ResponseHead) -> str:
-    """What If-Range may hold: a strong ETag, else the date (RFC 9110, section 13.1.5)."""
+    """Validator for If-Range: a strong ETag, else the date (RFC 9110, section 13.1.5)."""
     etag = head.headers.get("ETag", "")
     return etag if etag.startswith('"') else head.headers.get("Last-Modified", "")
 
 
-def _hash_of(path: Path, length: int, wanted: Digest, progress: Progress) -> Any:
-    """Hash of the first `length` bytes of `path`, to be gone on with."""
-    digest = wanted.hasher()
+def _hash_of(path: Path, length: int, like: Digest, progress: Progress) -> Any:
+    """Hash object over the first `length` bytes of `path`, to be updated with the rest."""
+    digest = like.hasher()
     with path.open("rb") as file:
-        left = length
-        while left and (chunk := file.read(min(left, 1 << 22))):
+        remaining = length
+        while remaining and (chunk := file.read(min(remaining, 1 << 22))):
             digest.update(chunk)
-            left -= len(chunk)
+            remaining -= len(chunk)
             progress.check()
     return digest
 
@@ -289,25 +292,25 @@ def _mb(count: int) -> str:
     return f"{count / 1e6:.1f} MB"
 
 
-class _Ticker:
-    """Tells how much has come, and how fast."""
+class _RateReporter:
+    """Reports the received bytes and the transfer rate."""
 
     def __init__(self, offset: int, total: int | None, progress: Progress) -> None:
         self._total = total
         self._progress = progress
-        self._seen: deque[tuple[float, int]] = deque([(time.monotonic(), offset)])
+        self._samples: deque[tuple[float, int]] = deque([(time.monotonic(), offset)])
 
     def __call__(self, done: int) -> None:
         now = time.monotonic()
-        if now - self._seen[-1][0] < REPORT_SECS and done != self._total:
+        if now - self._samples[-1][0] < REPORT_SECS and done != self._total:
             return
-        self._seen.append((now, done))
-        while len(self._seen) > 2 and now - self._seen[0][0] > RATE_SECS:
-            self._seen.popleft()
-        since, first = self._seen[0]
+        self._samples.append((now, done))
+        while len(self._samples) > 2 and now - self._samples[0][0] > RATE_SECS:
+            self._samples.popleft()
+        since, first = self._samples[0]
         rate = f"{_mb(round((done - first) / max(now - since, 1e-3)))}/s"
         if self._total is None:
             self._progress(None, f"{_mb(done)}, {rate}")
         else:
-            told = f"{done / 1e6:.1f} of {_mb(self._total)}, {rate}"
-            self._progress(min(1.0, done / self._total) if self._total else None, told)
+            text = f"{done / 1e6:.1f} of {_mb(self._total)}, {rate}"
+            self._progress(min(1.0, done / self._total) if self._total else None, text)

@@ -27,8 +27,8 @@ from cvstudio.models import MODELS
 from cvstudio.models.runtime.cpu_threads import cpu_streams, let_waiting_threads_sleep
 from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.precision import REQUESTED_PRECISIONS
-from cvstudio.run.batch import Batch, BatchPlan
-from cvstudio.run.runner import make_instance
+from cvstudio.running.batch import Batch, BatchPlan
+from cvstudio.running.runner import make_instance
 
 KEY = "pyramid-5"
 ALONE = 150

@@ -18,7 +18,7 @@ from cvstudio.exporters import EXPORTERS, ExportItem, export
 from cvstudio.exporters.export_all import export_all
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.progress import Progress
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.runner import Runner, make_instance
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from cvstudio.analyses.classification._features import by_network
-from cvstudio.analyses.classification._gallery import BATCH, forget_galleries, open_gallery
+from cvstudio.analyses.classification._gallery import BATCH, Galleries
 from cvstudio.analyses.classification._nearest import distances_to, nearest
 from cvstudio.data.samples import Image
 from cvstudio.foundation.paths import user_cache_dir
@@ -56,12 +56,12 @@ def main() -> None:
         network.features(pictures)
         alone = secs(lambda: [network.features(pictures) for _ in range(COUNT // BATCH)])
         reading = secs(lambda: [cv2.imread(str(path)) for path in files])
-        first = secs(lambda: list(open_gallery(folder, how, Progress())))
-        forget_galleries()
-        again = secs(lambda: list(open_gallery(folder, how, Progress())))
+        first = secs(lambda: list(Galleries().open(folder, how, Progress())))
+        galleries = Galleries()
+        again = secs(lambda: list(galleries.open(folder, how, Progress())))
         (kept,) = (user_cache_dir() / "features").glob("*.npz")
         loading = secs(lambda: np.load(kept)["features"])
-        gallery = list(open_gallery(folder, how, Progress()))[-1]
+        gallery = list(galleries.open(folder, how, Progress()))[-1]
         print(f"{COUNT} pictures: reading alone {reading:.2f} s, the network alone {alone:.2f} s")
         print(f"described in {first:.2f} s: {first / max(reading, alone):.2f}x the slower of the two")
         print(f"found again in {again * 1000:.0f} ms: {again / first:.1%} of it; np.load {loading * 1000:.0f} ms")

@@ -29,11 +29,11 @@ from cvstudio.analyses.detection.detect import SelectParams, SuppressParams, sel
 from cvstudio.analyses.stages import Inputs
 from cvstudio.data.geometry import View
 from cvstudio.draw import Look, Renderer
-from cvstudio.foundation.concurrency import side_by_side
+from cvstudio.foundation.concurrency import map_ordered
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, open_media
-from cvstudio.media.read_ahead import frames_ahead
+from cvstudio.media.read_ahead import prefetch_frames
 from cvstudio.media.reader_pool import Readers, iterate_frames
 from cvstudio.models import MODELS
 from cvstudio.models.runtime.cpu_threads import cores_shared, cpu_streams, share_cores
@@ -41,7 +41,7 @@ from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.precision import REQUESTED_PRECISIONS, RequestedPrecision
 from cvstudio.results.detections import Detections
 from cvstudio.results.masks import PrototypeMasks
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.runner import Runner, make_instance
 from ui.app import make_application
 from ui.tour.input_events import pause
 from ui.window.main_window import MainWindow
@@ -94,8 +94,8 @@ def together(media: Media, precision: RequestedPrecision) -> float:
     """Milliseconds a frame for decoding and network at once, as `Runner.frames` goes through them, and nothing else."""
     spec = MODELS[make_instance("detect", {"picture": media}).model]
     network, streams = Host("cpu", precision=precision).network(spec, None, Progress()), cpu_streams(spec)
-    with frames_ahead(media, start_secs=0.0, stop_secs=None) as frames, cores_shared():
-        found = side_by_side(
+    with prefetch_frames(media, start_secs=0.0, stop_secs=None) as frames, cores_shared():
+        found = map_ordered(
             frames,
             lambda frame: network.predict(frame, NoParams(), Progress()),
             streams,

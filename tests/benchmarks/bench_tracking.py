@@ -23,10 +23,10 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from cvstudio.analyses.detection._tracking import TrackParams, following
+from cvstudio.analyses.detection._tracking import Tracking, TrackParams
 from cvstudio.analyses.temporal import Chain
 from cvstudio.foundation.progress import Progress
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.runner import Runner, make_instance
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SIDE = 416
@@ -154,7 +154,7 @@ def measure(path: Path) -> None:
     print(f"{path.name}: {len(results)} frames; reference {len(kept)} ways of 1 s and more, {total} boxes")
     print(f"  covered {covered / max(total, 1):.2f}, of these with a number {numbered / max(covered, 1):.3f}")
     print(f"  IDSW {switches}, by overlap alone {alone}; ours {identities} identities in {sum(map(len, ours))} boxes")
-    follow, params = following("suppress"), TrackParams()
+    follow, params = Tracking("suppress"), TrackParams()
     chain = Chain(follow, params, media.frame_rate or 30)
     began = time.perf_counter()
     for pts, found in results:

@@ -19,7 +19,7 @@ from cvstudio.media import open_media
 from cvstudio.media.examples.files import sample_path
 from cvstudio.results.classification import Classification
 from cvstudio.results.picture import Picture
-from cvstudio.run.runner import Runner
+from cvstudio.running.runner import Runner
 from ui.window.main_window import MainWindow
 
 TIMEOUT = 60_000
@@ -75,7 +75,7 @@ def test_a_prompt_is_typed_and_its_picture_has_a_canvas_of_its_own(window, qtbot
     painted = wait(qtbot, window, Picture)
     assert painted.pixels[0, 0].tolist() == [255, 0, 0]
     assert window.workspace.canvas.content_size == Size(64, 64)
-    picture = window.workspace.render(window.workspace.canvas.view())
+    picture = window.workspace.render_view(window.workspace.canvas.view())
     assert picture is not None
     assert [255, 0, 0] in picture.reshape(-1, 3)[:: len(picture)].tolist() + picture[len(picture) // 2].tolist()
     # A larger picture takes a larger canvas.
@@ -187,7 +187,7 @@ def test_a_crop_is_exported_with_what_it_takes(cropped, qtbot, tmp_path):
     wait(qtbot, cropped, Picture)
     cropped.exporting.export(EXPORTERS["png"], tmp_path / "a.png")
     qtbot.waitUntil(lambda: (tmp_path / "a.png.recipe.json").is_file(), timeout=TIMEOUT)
-    from cvstudio.run.recipe import load_recipe
+    from cvstudio.running.recipe import load_recipe
 
     instance = load_recipe(tmp_path / "a.png.recipe.json")[0]
     assert [item.analysis for item in instance.lineage] == ["detect", "crop"]

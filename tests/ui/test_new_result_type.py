@@ -37,7 +37,8 @@ from cvstudio.results.point_agreement import PointAgreement, Points, compare_poi
 from cvstudio.results.result import Result
 from cvstudio.results.source import Source
 from cvstudio.results.tables import Column, Table, number
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.runner import Runner, make_instance
 from ui.panels.comparison import ComparePanel
 from ui.panels.results import ResultsPanel
 from ui.widgets.rows_table import RowsTable
@@ -181,7 +182,7 @@ def screen_point(window: MainWindow, x: float, y: float) -> QPoint:
 
 
 def shown(window: MainWindow) -> NDArray[np.uint8]:
-    drawn = window.workspace.render(View.whole(window.controller.shown.sample.size))
+    drawn = window.workspace.render_view(View.whole(window.controller.shown.sample.size))
     assert drawn is not None
     return drawn.copy()
 
@@ -314,7 +315,7 @@ def test_python_returns_and_writes_it(expected: Spots, tmp_path: Path) -> None:
     assert {"mp4", "json", "csv"} == {exporter.key for exporter in exporters_for(Spots, video=True)}
     instance = make_instance("spots", {"picture": sample_path("cat")})
     with Runner() as runner:
-        item = runner.export_item(instance, Progress(), base=tmp_path)
+        item = export_item(runner, ExportRequest(instance, tmp_path), Progress())
     for ending in ("png", "json", "csv"):
         export(EXPORTERS[ending], tmp_path / f"spots.{ending}", item, Progress())
     check_files(tmp_path, expected)

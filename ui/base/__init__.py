@@ -1,1 +1,1 @@
-"""What every part of the window stands on: theme, icons, translation, settings, keys."""
+"""Foundation of the window: theme, icons, translation, settings, keys."""

@@ -1,4 +1,4 @@
-"""Every command once: menus, shortcuts, palette and shortcuts sheet are made from this list."""
+"""Commands of the window: menus, shortcuts, palette and shortcuts sheet are generated from one list of them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,20 @@ from ui.base.icons import icon
 
 @dataclass(frozen=True)
 class Command:
-    """Something that a user can do.
+    """An action that the user can trigger.
 
-    `menu` is the title of the menu it stands in; "" keeps it to the palette. `keywords` are other names of it. It runs
-    again and again while its key is held only where it `repeats`; with `hold` the key does that instead.
+    Parameters
+    ----------
+    key : unique name
+    title : text in menu and palette
+    run : called when it is triggered
+    menu : title of its menu; "" restricts it to the palette
+    shortcuts : key sequences
+    icon : name of an icon, or ""
+    keywords : synonyms that the palette finds it by
+    separated : whether a separator precedes it in its menu
+    repeats : whether it runs repeatedly while its key is held down
+    hold : started by the key instead of `run`, and ended when the key is released
     """
 
     key: str
@@ -33,7 +43,7 @@ class Command:
 
 
 def install(window: QMainWindow, commands: list[Command], menus: dict[str, QMenu]) -> dict[str, QAction]:
-    """Make the actions of `commands`, put them into their menus, and return them by key."""
+    """Create the actions of `commands`, add them to their menus, and return them by key."""
     actions = {}
     for command in commands:
         action = QAction(command.title, window)
@@ -45,7 +55,7 @@ def install(window: QMainWindow, commands: list[Command], menus: dict[str, QMenu
             action.setShortcuts(sequences)
             action.setAutoRepeat(command.repeats)
         else:
-            # An action cannot tell its key from its menu line, and only a key can be held.
+            # A QAction triggers in the same way by key and by menu, and only a key can be held down.
             native = QKeySequence.SequenceFormat.NativeText
             action.setText("\t".join((command.title, *(keys.toString(native) for keys in sequences))))
             for keys in sequences:

@@ -1,4 +1,4 @@
-"""Something that holds while a key is held down, whatever has the focus meanwhile."""
+"""An action that lasts as long as its key is held down, whichever widget has the focus meanwhile."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 
 HOLD_SECS = 0.35
-"""A key that is down for longer is held, not tapped."""
+"""Seconds from which a key counts as held down, not tapped."""
 
 
 class HoldKey(QObject):
-    """Begins with a shortcut and ends when its key is let go, or the window is left.
+    """Action that starts with a shortcut and ends when its key is released or the window loses the focus.
 
     Parameters
     ----------
-    key : of the shortcut
-    begin : called when it is pressed
-    end : callable (held), called when it is let go; `held` is False for a tap
+    key : key of the shortcut
+    begin : called when the key is pressed
+    end : callable (held), called when the key is released; `held` is False for a tap
     """
 
     def __init__(
@@ -36,18 +36,18 @@ class HoldKey(QObject):
         return self._since is not None
 
     def start(self) -> None:
-        """The shortcut was pressed."""
+        """Start the action: the shortcut was pressed."""
         if self.active:
             return
         self._since = time.monotonic()
         self._begin()
         application = QCoreApplication.instance()
         assert application is not None
-        # The release goes to whatever has the focus then.
+        # The widget that has the focus at that time gets the key's release.
         application.installEventFilter(self)
 
     def stop(self) -> None:
-        """The key is up."""
+        """End the action: the key was released."""
         if self._since is None:
             return
         held = time.monotonic() - self._since >= HOLD_SECS

@@ -1,4 +1,4 @@
-"""Icons: line drawings from resources/icons, tinted with the theme when they are painted."""
+"""Icons: line drawings from resources/icons, tinted in a colour of the theme at each painting."""
 
 from __future__ import annotations
 
@@ -23,25 +23,31 @@ def _source(name: str) -> str:
 @functools.lru_cache(maxsize=1024)
 def _tinted(name: str, colour: str, side: int) -> QPixmap:
     renderer = QSvgRenderer(_source(name).replace("currentColor", colour).encode())
-    made = QPixmap(side, side)
-    made.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(made)
+    pixmap = QPixmap(side, side)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
     renderer.render(painter, QRectF(0, 0, side, side))
     painter.end()
-    return made
+    return pixmap
 
 
 def tinted(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
-    """The icon as a pixmap of `size` logical pixels in `colour`; raises KeyError where there is none."""
-    made = QPixmap(_tinted(name, colour.name(), round(size * ratio)))
-    made.setDevicePixelRatio(ratio)
-    return made
+    """The icon as a pixmap of `size` logical pixels in `colour`, at `ratio` device pixels for each.
+
+    Raises
+    ------
+    KeyError
+        resources/icons has no such file.
+    """
+    pixmap = QPixmap(_tinted(name, colour.name(), round(size * ratio)))
+    pixmap.setDevicePixelRatio(ratio)
+    return pixmap
 
 
 class _Engine(QIconEngine):
-    """Paints with the palette of the moment, so that a change of theme reaches icons that are long handed out."""
+    """Paints in the current palette, so that a change of theme applies to existing icons, too."""
 
-    # Qt owns what `clone` returns, while Python would collect it with its last reference.
+    # Qt owns the clones, while Python would collect them with their last reference.
     _clones: list[_Engine] = []  # noqa: RUF012
 
     def __init__(self, name: str, size: int, role: str) -> None:
@@ -58,22 +64,22 @@ class _Engine(QIconEngine):
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         side = min(self._size, rect.width(), rect.height())
         if side <= 0:
-            return  # a widget that has no room yet
+            return  # a widget without a size yet
         picture = tinted(self._name, self._colour(mode, state), side, painter.device().devicePixelRatio())
         corner = QPointF(rect.x() + (rect.width() - side) / 2, rect.y() + (rect.height() - side) / 2)
         painter.drawPixmap(corner, picture)
 
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
         """`size` is in logical pixels, `scale` device pixels for each of them."""
-        made = QPixmap(size * scale)
-        if made.isNull():
-            return made
-        made.setDevicePixelRatio(scale)
-        made.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(made)
+        pixmap = QPixmap(size * scale)
+        if pixmap.isNull():
+            return pixmap
+        pixmap.setDevicePixelRatio(scale)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
         self.paint(painter, QRect(QPoint(), size), mode, state)
         painter.end()
-        return made
+        return pixmap
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         return self.scaledPixmap(size, mode, state, 1.0)

@@ -1,4 +1,4 @@
-"""Which keys a focused control keeps for itself."""
+"""Keys that a focused control handles itself, in place of the window's shortcuts."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SLIDER_KEYS = frozenset(
 
 
 def claims(event: QEvent, keys: Container[Qt.Key]) -> bool:
-    """Accept `event` and return True where it asks whether one of `keys` overrides a shortcut of the window.
+    """Accept `event` and return True if it is a ShortcutOverride of one of `keys`.
 
-    The window's arrows step frames and its Space plays; a control with the focus has the older right to them.
+    In the window, arrows step frames and Space plays; a control with the focus takes precedence.
     """
     if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
         return False

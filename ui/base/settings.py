@@ -1,4 +1,4 @@
-"""What the window remembers. A broken settings file never stops the start."""
+"""Settings of the window, kept between sessions. A damaged settings file never prevents the start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LAYOUT_VERSION = 3
 
 
 class Settings:
-    """Typed access to the settings; whatever cannot be read counts as not set."""
+    """Typed access to the settings; an unreadable value counts as not set."""
 
     def __init__(self) -> None:
         self._store = QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "cvstudio", "cvstudio")
@@ -36,12 +36,12 @@ class Settings:
 
     @property
     def recent_commands(self) -> list[str]:
-        """Keys of what was used from the palette, the newest first."""
+        """Keys of the commands used from the palette, the most recent first."""
         return self._texts("recent-commands")
 
     def add_recent_command(self, key: str) -> None:
-        rest = [item for item in self.recent_commands if item != key]
-        self.set("recent-commands", [key, *rest][:MAX_RECENT])
+        other_keys = [item for item in self.recent_commands if item != key]
+        self.set("recent-commands", [key, *other_keys][:MAX_RECENT])
 
     def _texts(self, key: str) -> list[str]:
         value = self._value(key)
@@ -49,7 +49,7 @@ class Settings:
         return [item for item in items if isinstance(item, str)] if isinstance(items, list) else []
 
     def add_recent(self, *paths: str) -> None:
-        """Put paths on top of the list, the first of them first."""
+        """Insert `paths`, in their order, at the top of the list of recent paths."""
         self.set_recent([*dict.fromkeys((*paths[:MAX_RECENT], *self.recent))])
 
     def set_recent(self, paths: list[str]) -> None:
@@ -65,7 +65,7 @@ class Settings:
         self._store.sync()
 
     def restore_window(self, window: QMainWindow) -> bool:
-        """Put window and docks where they were; False where that is not known."""
+        """Restore the geometry of the window and the layout of its docks; False where none is stored."""
         geometry, layout = self._value("window/geometry"), self._value("window/layout")
         if not isinstance(geometry, QByteArray) or not isinstance(layout, QByteArray):
             return False
@@ -80,6 +80,8 @@ class Settings:
 
 
 def first_folder(*places: str) -> str:
-    """The first of `places` that is a folder, else the user's own: a dialog that is sent to one that is not there
-    takes its name for that of a file."""
+    """The first of `places` that is an existing folder, else the home folder.
+
+    A file dialog that is given a missing folder takes its name for that of a file.
+    """
     return next((place for place in places if place and Path(place).is_dir()), str(Path.home()))

@@ -90,6 +90,7 @@ QLineEdit:hover, QSpinBox:hover, QDoubleSpinBox:hover { border-color: $edge; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus, QTextEdit:focus {
     border-color: $accent;
 }
+QLineEdit[wrong="true"], QPlainTextEdit[wrong="true"] { border-color: $error; }
 QAbstractSpinBox QLineEdit, QComboBox QLineEdit { background: transparent; border: none; padding: 0; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {
     subcontrol-origin: margin; width: 0px; height: 0px; border: none;

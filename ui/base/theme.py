@@ -1,4 +1,4 @@
-"""The look of the window: one neutral family of greys for each theme, one accent, one face for Korean and Latin."""
+"""Theme of the window: neutral greys and one accent for each theme, and one typeface for Korean and Latin."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SMALL_PX = 12
 
 WHOLE_ICON = "0 0 24 24"
 DOCK_ICONS = {"x": "5 5 14 14", "copy": "1 1 22 22"}
-"""The part of an icon that the title of a dock shows: Qt gives it 10 pixels and no more, so nothing around it."""
+"""View boxes of icons in a dock's title, cropped to the drawing: Qt gives them no more than 10 pixels."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Palette:
 
     Parameters
     ----------
-    window, panel, raised, hover : grounds, from the back to the front
-    line : hairlines between areas; says nothing by itself
-    edge : outline of what can be used, 3:1 against its ground
-    text, quiet, disabled : on any ground; `disabled` is meant to be weak
-    accent, on_accent : of what is chosen or has changed, and the text on it
-    link : the accent as text
-    selection : ground of chosen rows
-    error, warning, success : as text or icon
+    window, panel, raised, hover : backgrounds, from the back to the front
+    line : hairlines between areas; decoration only
+    edge : outline of controls, with a contrast of 3:1 to their background
+    text, quiet, disabled : text on any background; `disabled` has a low contrast on purpose
+    accent, on_accent : background of selected or changed controls, and the text on it
+    link : the accent as a text colour
+    selection : background of selected rows
+    error, warning, success : colours of texts and icons
     """
 
     name: str
@@ -107,14 +107,14 @@ def rgb(colour: QColor) -> tuple[int, int, int]:
 
 def contrast(one: str, other: str) -> float:
     """Contrast ratio of two "#rrggbb" colours, 1 to 21 (WCAG 2.1, relative luminance)."""
-    # Everything that draws comes with it; the window's first picture does without.
+    # Imported late: it loads the painters of all results, which the first paint of the window does not need.
     from cvstudio.draw import palette as colours
 
     return colours.contrast(rgb(QColor(one)), rgb(QColor(other)))
 
 
 class _State:
-    """What `apply_theme` was last told; a module's only variable."""
+    """State of `apply_theme`, the only variable of this module."""
 
     palette = DARK
     requested: ThemeName = "dark"
@@ -122,7 +122,7 @@ class _State:
 
 
 def current() -> Palette:
-    """The palette in use. Ask for it when painting, so that a change of theme needs no further word."""
+    """The palette in use. Query it at each painting, so that a change of theme needs no notification."""
     return _State.palette
 
 
@@ -133,14 +133,20 @@ def _colour(value: str) -> QColor:
 
 def colour(role: str, alpha: float = 1.0) -> QColor:
     """A colour of the current palette by its role, e.g. "quiet"; `alpha` 0..1."""
-    found = QColor(_colour(getattr(_State.palette, role)))
-    found.setAlphaF(alpha)
-    return found
+    shade = QColor(_colour(getattr(_State.palette, role)))
+    shade.setAlphaF(alpha)
+    return shade
 
 
 @functools.cache
 def font_family() -> str:
-    """Load the face that comes with the program and return its name. Needs a QApplication."""
+    """Load the typeface that comes with the program and return its family name. Needs a QApplication.
+
+    Raises
+    ------
+    FileNotFoundError
+        The program's folder of fonts is empty.
+    """
     families: list[str] = []
     for path in sorted(resource("fonts").glob("*.otf")):
         families += QFontDatabase.applicationFontFamilies(QFontDatabase.addApplicationFont(str(path)))
@@ -150,7 +156,7 @@ def font_family() -> str:
 
 
 def app_font(pixels: int = TEXT_PX, *, bold: bool = False) -> QFont:
-    """The program's face at `pixels`, with figures of one width so that changing numbers do not jump."""
+    """The program's typeface at `pixels`, with tabular figures, so that changing numbers do not jump."""
     font = QFont(font_family())
     font.setPixelSize(pixels)
     font.setBold(bold)
@@ -159,27 +165,27 @@ def app_font(pixels: int = TEXT_PX, *, bold: bool = False) -> QFont:
 
 
 def apply_theme(app: QApplication, name: str) -> None:
-    """Give the application the "dark" or "light" theme, or that of the system, which is then followed.
+    """Apply the theme "dark", "light" or "system", which follows changes of the system's theme.
 
     Raises
     ------
     ValueError
-        There is no such theme.
+        `name` is none of the three.
     """
     if name not in ("dark", "light", "system"):
         raise ValueError(f"expected 'dark', 'light' or 'system' as theme, found '{name}'")
     _State.requested = cast(ThemeName, name)
     hints = app.styleHints()
     if not _State.following:
-        hints.colorSchemeChanged.connect(lambda _: _follow())
+        hints.colorSchemeChanged.connect(lambda _: _follow_system())
         _State.following = True
     scheme = {"dark": Qt.ColorScheme.Dark, "light": Qt.ColorScheme.Light}.get(name, Qt.ColorScheme.Unknown)
-    # Title bars and the system's own dialogs follow; Unknown gives the choice back to the system.
+    # Title bars and native dialogs follow the scheme; Unknown is that of the system.
     hints.setColorScheme(scheme)
-    _dress(app, _wanted(app))
+    _apply_palette(app, _requested_palette(app))
 
 
-def _wanted(app: QApplication) -> Palette:
+def _requested_palette(app: QApplication) -> Palette:
     if _State.requested == "system":
         return LIGHT if _system_scheme(app) == Qt.ColorScheme.Light else DARK
     return LIGHT if _State.requested == "light" else DARK
@@ -189,13 +195,13 @@ def _system_scheme(app: QApplication) -> Qt.ColorScheme:
     return app.styleHints().colorScheme()
 
 
-def _follow() -> None:
+def _follow_system() -> None:
     app = QApplication.instance()
-    if isinstance(app, QApplication) and _wanted(app) is not _State.palette:
-        _dress(app, _wanted(app))
+    if isinstance(app, QApplication) and _requested_palette(app) is not _State.palette:
+        _apply_palette(app, _requested_palette(app))
 
 
-def _dress(app: QApplication, palette: Palette) -> None:
+def _apply_palette(app: QApplication, palette: Palette) -> None:
     _State.palette = palette
     app.setFont(app_font())
     app.setPalette(_qt_palette(palette))
@@ -204,8 +210,8 @@ def _dress(app: QApplication, palette: Palette) -> None:
 
 def _qt_palette(palette: Palette) -> QPalette:
     role, group = QPalette.ColorRole, QPalette.ColorGroup
-    made = QPalette()
-    for place, value in {
+    qt_palette = QPalette()
+    for colour_role, shade in {
         role.Window: palette.panel,
         role.WindowText: palette.text,
         role.Base: palette.window,
@@ -228,15 +234,15 @@ def _qt_palette(palette: Palette) -> QPalette:
         role.Dark: palette.window,
         role.Shadow: palette.window,
     }.items():
-        made.setColor(place, QColor(value))
-    for place in (role.WindowText, role.Text, role.ButtonText, role.HighlightedText):
-        made.setColor(group.Disabled, place, QColor(palette.disabled))
-    return made
+        qt_palette.setColor(colour_role, QColor(shade))
+    for colour_role in (role.WindowText, role.Text, role.ButtonText, role.HighlightedText):
+        qt_palette.setColor(group.Disabled, colour_role, QColor(palette.disabled))
+    return qt_palette
 
 
 @functools.cache
 def _arrows() -> QTemporaryDir:
-    """A folder for the few icons that a style sheet wants as files; it goes when the program ends."""
+    """Temporary folder of icons that a style sheet needs as files; deleted when the program ends."""
     return QTemporaryDir()
 
 

@@ -1,4 +1,4 @@
-"""Errors that nobody has caught, wherever they happen: each is logged and told to the user, and the program goes on."""
+"""Uncaught errors of any thread: each is logged and reported to the user, and the program continues."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ log = logging.getLogger("cvstudio")
 qt_log = logging.getLogger("qt")
 
 QUIET_SECS = 60.0
-"""An error that happens again is told again once its place has been quiet for so long."""
+"""Seconds without an error at a place after which the next one there is reported again."""
 MOST_PLACES = 1000
-"""Places of errors that are remembered; beyond that all are forgotten, and told anew."""
+"""Maximum number of remembered places of errors; beyond it, all are forgotten and reported again."""
 LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
     QtMsgType.QtInfoMsg: logging.INFO,
@@ -40,19 +40,19 @@ MessageHandler = Callable[[QtMsgType, QMessageLogContext, str], object]
 
 @dataclass(frozen=True)
 class Uncaught:
-    """An error for the user: one line, and everything that somebody who is to mend it needs."""
+    """Report of an error: `summary` on one line, and `details` for a bug report (traceback, place, versions)."""
 
     summary: str
     details: str
 
 
 class UncaughtErrors(QObject):
-    """Stands behind every `except`: slots and event handlers of Qt, threads, and what cannot be raised, such as an
-    error in a callback of a C library. What stood there before, such as a test's, is called as well.
+    """Handler of errors that no `except` caught: in slots and event handlers of Qt, in threads, and unraisable
+    ones, such as in a callback of a C library. Handlers that were installed before, such as a test's, are called, too.
 
     Signals
     -------
-    happened : an `Uncaught`, from whatever thread it happened in; connect it queued, as a paint event may be under way
+    happened : an `Uncaught`, emitted in the thread of the error; connect it queued, as a paint event may be running
     """
 
     happened = Signal(object)
@@ -64,7 +64,7 @@ class UncaughtErrors(QObject):
         self._installed = False
 
     def install(self) -> None:
-        """Begin to listen."""
+        """Replace the hooks of Python and Qt."""
         self._installed = True
         self._excepthook, self._threadhook, self._unraisablehook = (
             sys.excepthook,
@@ -77,7 +77,7 @@ class UncaughtErrors(QObject):
         self._qt_handler: MessageHandler | None = qInstallMessageHandler(self._qt_message)
 
     def uninstall(self) -> None:
-        """Put back what was there before; calling it again is harmless."""
+        """Restore the previous hooks; another call is harmless."""
         if self._installed:
             self._installed = False
             sys.excepthook = self._excepthook
@@ -86,36 +86,36 @@ class UncaughtErrors(QObject):
             qInstallMessageHandler(self._qt_handler)
 
     def _raised(self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
-        news = not issubclass(kind, Exception) or self._tell(error or kind(), trace, threading.current_thread().name)
-        # The terminal is not flooded either; who else listens is told all.
+        news = not issubclass(kind, Exception) or self._report(error or kind(), trace, threading.current_thread().name)
+        # Repeated errors do not flood the terminal either, but another hook, such as a debugger's, gets all.
         if news or self._excepthook is not sys.__excepthook__:
             self._excepthook(kind, error or kind(), trace)
 
     def _raised_in_thread(self, args: threading.ExceptHookArgs) -> None:
         name = args.thread.name if args.thread is not None else "a thread"
         error = args.exc_value or args.exc_type()
-        # Whatever ends a thread is told, but for what is meant to.
-        news = issubclass(args.exc_type, SystemExit) or self._tell(error, args.exc_traceback, name)
+        # Any error that ends a thread is reported, except SystemExit, which is meant to.
+        news = issubclass(args.exc_type, SystemExit) or self._report(error, args.exc_traceback, name)
         if news or self._threadhook is not threading.__excepthook__:
             self._threadhook(args)
 
     def _unraisable(self, args: UnraisableHookArgs) -> None:
         error = args.exc_value or args.exc_type()
         where = f"{args.err_msg or 'Exception ignored in'}: {args.object!r}"
-        if self._tell(error, args.exc_traceback, where) or self._unraisablehook is not sys.__unraisablehook__:
+        if self._report(error, args.exc_traceback, where) or self._unraisablehook is not sys.__unraisablehook__:
             self._unraisablehook(args)
 
-    def _tell(self, error: BaseException, trace: TracebackType | None, where: str) -> bool:
-        """Log the error and tell the user; False where it is one that has just been told."""
-        last = traceback.extract_tb(trace)[-1:]
-        place = (type(error), *((frame.filename, frame.lineno) for frame in last))
-        now = time.monotonic()
+    def _report(self, error: BaseException, trace: TracebackType | None, where: str) -> bool:
+        """Log the error and emit `happened`; False for one that was reported a short time ago."""
+        innermost = traceback.extract_tb(trace)[-1:]
+        place = (type(error), *((frame.filename, frame.lineno) for frame in innermost))
+        now_secs = time.monotonic()
         with self._lock:
             if len(self._places) >= MOST_PLACES:
                 self._places.clear()
-            count, before = self._places.get(place, (0, -QUIET_SECS))
-            self._places[place] = count + 1, now
-        if now - before < QUIET_SECS:
+            count, last_secs = self._places.get(place, (0, -QUIET_SECS))
+            self._places[place] = count + 1, now_secs
+        if now_secs - last_secs < QUIET_SECS:
             if str(count + 1).strip("0") == "1":  # the 10th, the 100th, and so on
                 log.error("%s at %s happened %d times", type(error).__name__, place[1:], count + 1)
             return False
@@ -135,6 +135,6 @@ class UncaughtErrors(QObject):
 
 
 def versions() -> str:
-    """What the program runs on, in one line."""
+    """Versions of cvstudio, Python and Qt, and the operating system, on one line."""
     python, system = platform.python_version(), platform.platform()
     return f"cvstudio {cvstudio.__version__}, Python {python}, Qt {qVersion()}, {system}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal
 
 from cvstudio.analyses.binding import Binding
-from cvstudio.foundation.errors import BindingError
+from cvstudio.data.adjustments import Adjustments
+from cvstudio.foundation.errors import BindingError, UserError
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.media.folders import MediaSet
-from cvstudio.session.session import Session, with_bound
+from cvstudio.session.session import Session, with_adjusted, with_bound
 from ui.base.translate import translated
 from ui.control import opening_jobs as opening
 from ui.control.opening_jobs import SetReady
@@ -49,6 +50,21 @@ class Binder(QObject):
         bound = new.linked(changed).bindings.get(slot)  # which knows the other analysis by its name
         title = self.tr("Choose {name}").format(name=bound.name) if bound is not None else self.tr("Choose nothing")
         self._session.change(title, new, merge=f"{number}.{slot}" if typing else None)
+
+    def set_adjustments(self, slot: str, adjustments: Adjustments, *, dragging: bool = False) -> None:
+        """Choose what is done to the medium in a slot of the current analysis before it is given to it; the ticks of a
+        drag are one undo step."""
+        state = self._session.state
+        if state.instance is None:
+            return
+        try:
+            new = with_adjusted(state, state.current, slot, adjustments)
+        except UserError as error:
+            self.notice.emit("error", translated(str(error)))
+            return
+        self._session.change(self.tr("Adjust the picture"), new, merge=f"{state.current}.{slot}" if dragging else None)
+        if not dragging:
+            self._session.end_merge()
 
     def end_typing(self) -> None:
         """The next change is a step of its own."""

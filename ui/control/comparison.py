@@ -21,7 +21,7 @@ from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
 from ui.control.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from cvstudio.run.composition import Comparison
+    from cvstudio.running.composition import Comparison
 
 OWNER = "agreement"
 
@@ -65,7 +65,7 @@ class Comparing(QObject):
     @property
     def comparison(self) -> Comparison | None:
         """What an export shows; None where nothing is compared."""
-        from cvstudio.run.composition import Comparison
+        from cvstudio.running.composition import Comparison
 
         sides = self.sides
         if sides is None:

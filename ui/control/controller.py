@@ -13,6 +13,8 @@ from PySide6.QtCore import QObject, Signal
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import InputFacts
 from cvstudio.analyses.binding import Binding
+from cvstudio.analyses.request import points_of
+from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import View
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Event, Job
@@ -144,6 +146,12 @@ class Controller(QObject):
         """Choose what is in a slot of the current analysis; None empties it."""
         self.binder.bind(slot, binding)
 
+    def set_adjustments(self, adjustments: Adjustments, *, slot: str = "", dragging: bool = False) -> None:
+        """Choose what is done to the medium in a slot of the current analysis, by default what it is mainly of."""
+        instance = self.session.state.instance
+        if instance is not None:
+            self.binder.set_adjustments(slot or instance.spec.main_slot.name, adjustments, dragging=dragging)
+
     def set_value(self, name: str, value: Any, *, dragging: bool = False) -> None:
         """Set one parameter of the current analysis; the ticks of a drag are one undo step."""
         instance = self.session.state.instance
@@ -164,6 +172,10 @@ class Controller(QObject):
     def end_drag(self) -> None:
         """The mouse was let go: the next change is a step of its own."""
         self.session.end_merge()
+
+    def cancel_drag(self) -> None:
+        """The drag was called off: what it set goes back."""
+        self.session.drop_merge()
 
     def set_model(self, key: str, weights: Path | None = None) -> None:
         """Choose the model of the current analysis. Values that the new one has no place for go back to default."""
@@ -232,7 +244,7 @@ class Controller(QObject):
             self.emphasis_changed.emit()
 
     def request_pick(self, name: str) -> None:
-        """The next click on the canvas sets the parameter `name`."""
+        """What is clicked or drawn on the canvas next sets the parameter `name`."""
         self.pick_started.emit(name)
 
     def pick(self, x: float, y: float) -> None:
@@ -243,7 +255,12 @@ class Controller(QObject):
         first = self.presenter.first_output(instance.id)
         if first is None:
             return
+        pixel_map = instance.pixel_map
+        if pixel_map is not None:
+            x, y = pixel_map.point(x, y)
         for name, value in instance.spec.pick(first, x, y).items():
+            if pixel_map is not None and name in points_of(instance):
+                value = pixel_map.inverse.point(*value)
             self.set_value(name, value)
 
     def input_facts(self) -> InputFacts:

@@ -10,8 +10,17 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from cvstudio.analyses.instance import AnalysisInstance
-from cvstudio.analyses.read_input import read_input
-from cvstudio.analyses.stages import Inputs, Stage, run_stage, stage_keys
+from cvstudio.analyses.read_input import read_input, result_on
+from cvstudio.analyses.services import Services
+from cvstudio.analyses.stages import (
+    Providers,
+    Request,
+    Stage,
+    preview_result,
+    run_stage,
+    stage_inputs,
+    stage_keys,
+)
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.lanes import Event, Job, Lanes
 from cvstudio.foundation.progress import Progress
@@ -54,6 +63,7 @@ class Pipeline(QObject):
         super().__init__(parent)
         self.cache = Cache()
         self.timings = Timings()
+        self.services = Services()
         self.host = Host(notice=self.noticed.emit, measure=False)
         self._bridge = JobsBridge(self._handle, self)
         self._local = threading.local()
@@ -117,23 +127,9 @@ class Pipeline(QObject):
         request, instance = layer.request, layer.instance
         assert request is not None
         stage = request.stages[index]
-        readers = self._readers()
-        times = {slot: pts for slot, _, pts in request.sources}
-        samples: dict[str, Any] = {}
-        for name, before in request.upstream:
-            result = self.cache.get(stage_keys(before)[-1])
-            if result is None or not result.complete:
-                return  # it left the cache meanwhile: resolving again asks for it
-            samples[name] = result.value
-        for slot in instance.spec.inputs:
-            bound = instance.bindings.get(slot.name)
-            if bound is None or slot.name in samples:
-                continue
-            at = times[slot.name]
-            camera = isinstance(bound, Media) and bound.kind is MediaKind.CAMERA
-            if camera and isinstance(bound, Media) and self.cache.get(sample_key(bound, at)) is None:
-                return  # what a camera has shown cannot be read again
-            samples[slot.name] = read_input(bound, at, readers, self.cache, streamed=slot.streamed)
+        samples = self._samples(request, instance, index)
+        if samples is None:
+            return
         model = instance.model_spec
         if stage.uses_network and self.network_key(instance) != request.network:
             return  # another way to compute, device or checkpoint by now: resolving again asks for that
@@ -142,8 +138,13 @@ class Pipeline(QObject):
             return  # it left the cache meanwhile: resolving again begins where it has to
 
         def run() -> Iterator[Any]:
-            network = self.host.network(model, instance.weights, progress) if stage.uses_network and model else None
-            inputs = Inputs(samples, previous.value if previous else None, network)
+            providers = Providers(
+                samples=lambda: samples,
+                key_frame=lambda _: samples[request.canvas_slot],
+                network=lambda: self.host.network(model, instance.weights, progress) if model else None,
+                services=self.services,
+            )
+            inputs = stage_inputs(request, index, previous.value if previous else None, providers)
             progress(None, instance.spec.title)
             work = run_stage(request, index, inputs, self.cache, progress)
             return self.timings.timed((instance.id, stage.name), work)
@@ -154,6 +155,37 @@ class Pipeline(QObject):
         with leaving_a_core(streams) if playing and in_torch and quick else nullcontext():
             for _ in self.host.run(run) if stage.uses_network else run():
                 yield True
+
+    def _samples(self, request: Request, instance: AnalysisInstance, index: int) -> dict[str, Any] | None:
+        """Samples by slot for the stage at `index`, see `Inputs.samples`; of a shared stage only the canvas slot's.
+
+        None where something left the cache meanwhile that cannot be read again: resolving once more asks for it, or for
+        a newer frame.
+        """
+        readers = self._readers()
+        times = {slot: pts for slot, _, pts in request.sources}
+        samples: dict[str, Any] = {}
+        shared = request.shares(index)
+        if shared:
+            times[request.canvas_slot] = request.source_of(index).pts
+        for name, before in () if shared else request.upstream:
+            result = self.cache.get(stage_keys(before)[-1])
+            if result is None or not result.complete:
+                return None
+            samples[name] = result_on(instance, name, result.value)
+        for slot in instance.spec.inputs:
+            bound = instance.bindings.get(slot.name)
+            if bound is None or slot.name in samples or (shared and slot.name != request.canvas_slot):
+                continue
+            at = times[slot.name]
+            camera = isinstance(bound, Media) and bound.kind is MediaKind.CAMERA
+            if camera and isinstance(bound, Media) and self.cache.get(sample_key(bound, at)) is None:
+                return None
+            adjustments = instance.adjustments_of(slot.name)
+            samples[slot.name] = read_input(
+                bound, at, readers, self.cache, streamed=slot.streamed, adjustments=adjustments
+            )
+        return samples
 
     # Main thread --------------------------------------------------------------------------------------------------
 
@@ -196,7 +228,8 @@ class Pipeline(QObject):
             if before is None:
                 break
             try:
-                work = run_stage(request, index, Inputs({}, before.value), self.cache, Progress())
+                inputs = stage_inputs(request, index, before.value, Providers(services=self.services))
+                work = run_stage(request, index, inputs, self.cache, Progress())
                 for _ in self.timings.timed((layer.instance.id, request.stages[index].name), work):
                     ran = True
             except Exception as error:  # a stage ends here: the user is told
@@ -309,13 +342,8 @@ class Pipeline(QObject):
         if layer.result is not None or request is None or index is None:
             return layer.result
         entry = self.cache.get(stage_keys(request)[index])
-        value = entry.value if entry else None
-        for stage, params in zip(request.stages[index + 1 :], request.params[index + 1 :], strict=True):
-            if value is None or stage.where != "main":
-                return None
-            for output in stage.run(Inputs({}, value, None, request.view), params, Progress()):
-                value = output
-        return value
+        providers = Providers(services=self.services)
+        return preview_result(request, index, entry.value, providers, Progress()) if entry else None
 
     def cancel_instance(self, number: int) -> None:
         """Stop what runs for an instance: its medium or its model has changed."""

@@ -64,11 +64,6 @@ class Playback(QObject):
         return self._media is not None and self._media.kind is MediaKind.CAMERA
 
     @property
-    def frame_pts(self) -> float | None:
-        """When the frame on screen begins."""
-        return self._frame_pts
-
-    @property
     def playing(self) -> bool:
         return self._running or self._transport.playing
 

@@ -39,7 +39,7 @@ def follow_all(
     def work(progress: Progress) -> Iterator[Any]:
         from cvstudio.analyses.temporal import Followed
         from cvstudio.foundation.cache import Cache
-        from cvstudio.run.runner import Runner
+        from cvstudio.running.runner import Runner
 
         followed = Followed(keep=1)
         told = time.monotonic()

@@ -1,4 +1,4 @@
-"""Choosing a camera: one that is connected, or a file that pretends to be one."""
+"""Choosing a camera: a connected device, or a file as a simulated camera."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from cvstudio.media.camera import SIZES, camera, devices
 from cvstudio.media.formats.simulated_camera import simulated_camera
 from ui.base.icons import icon
 from ui.base.translate import translated
-from ui.widgets.choice_rows import Combo
+from ui.widgets.rows.choice_rows import Combo
 
 
 class CameraDialog(QDialog):
-    """Tells which camera the user wants.
+    """Choice of a camera and its frame size.
 
     Signals
     -------
-    chosen : a Media
+    chosen : `Media` of the camera
     """
 
     chosen = Signal(object)
@@ -43,8 +43,8 @@ class CameraDialog(QDialog):
         self.device = Combo()
         self.device.setAccessibleName(self.tr("Camera"))
         self.device.setPlaceholderText(self.tr("none"))
-        for found in devices():
-            self.device.addItem(f"{found.name} ({found.place})", found.place)
+        for device in devices():
+            self.device.addItem(f"{device.name} ({device.place})", device.place)
         self.size_picker = Combo()
         self.size_picker.setAccessibleName(self.tr("Size"))
         self.size_picker.addItem(self.tr("as the camera likes"), None)
@@ -75,7 +75,7 @@ class CameraDialog(QDialog):
         files.addWidget(folder)
         files.addStretch(1)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        # Icons of the platform's own would be the only coloured ones.
+        # The platform's own icon would be the only coloured one.
         buttons.button(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())
         self.open_button = buttons.addButton(self.tr("Open"), QDialogButtonBox.ButtonRole.AcceptRole)
         for item in (self.open_button, self.device, self.size_picker):
@@ -106,11 +106,11 @@ class CameraDialog(QDialog):
             self.pretend(Path(name))
 
     def pretend(self, path: Path) -> None:
-        """Let `path` be the camera; says why where it cannot be one."""
+        """Choose `path`, a video or a folder of pictures, as a simulated camera; shows why where it cannot be one."""
         try:
-            found = simulated_camera(path)
+            media = simulated_camera(path)
         except UserError as error:
             self.message.setText(translated(str(error)))
             return
-        self.chosen.emit(found)
+        self.chosen.emit(media)
         self.accept()

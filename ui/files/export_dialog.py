@@ -1,4 +1,4 @@
-"""The export dialog: what, in which format, how, and where to."""
+"""The export dialog: scope, format, options and destination of an export."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from ui.base.icons import icon
 from ui.base.settings import Settings
 from ui.base.translate import translated
 from ui.files.format_options import FormatOptions
-from ui.widgets.choice_rows import Combo
 from ui.widgets.param_form import ParamForm
+from ui.widgets.rows.choice_rows import Combo
 
 MOMENT, PART, WHOLE, MEDIA, FOLDER = "moment", "part", "whole", "media", "folder"
 REPLACE, KEEP = "replace", "keep"
@@ -47,17 +47,17 @@ SUMMARY_PX = 11
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user wants exported.
+    """The export that the user asked for.
 
     Parameters
     ----------
-    format : key
+    format : key of the exporter
     scope : "moment" (the picture or frame), "part" or "whole" of a video, "media" (all that are open), "folder"
-    folder, name : where to; `name` is empty for several files
-    options : of the format
-    keep : whether a file that is there already stays, and the new one gets a number
-    source : of the scope "folder"
-    part : (start, stop) in seconds of the scope "part"
+    folder, name : destination; `name` is empty where several files are written
+    options : values of the format's options by name
+    keep : whether an existing file stays and the new one gets a number
+    source : input folder of the scope "folder"
+    part : (start, stop) in seconds, of the scope "part"
     """
 
     format: str
@@ -75,12 +75,12 @@ class Wish:
 
     @property
     def several(self) -> bool:
-        """Whether it is a batch of files."""
+        """Whether the export is a batch of several files."""
         return self.scope in (MEDIA, FOLDER)
 
     @property
     def path(self) -> Path:
-        """The file or folder that is written; one that is not there yet where the old one is to stay."""
+        """The file or folder to write; a numbered name that is free where `keep` is set."""
         path = self.folder / self.name
         number = 2
         while self.keep and path.exists():
@@ -91,10 +91,16 @@ class Wish:
 
 @dataclass(frozen=True)
 class Subject:
-    """What there is to export.
+    """The result that the dialog offers to export.
 
-    result_type : of the current analysis; stem : how its files are called; video : it is a video;
-    part : (start, stop) in seconds of the loop, where there is one; count : how many media are open
+    Parameters
+    ----------
+    result_type : result class of the current analysis
+    stem : file name without suffix
+    analysis : key of the analysis
+    video : whether the medium is a video
+    part : (start, stop) of the loop in seconds; None without a loop
+    count : number of open media
     """
 
     result_type: type[Any]
@@ -106,7 +112,7 @@ class Subject:
 
 
 class _FormatDelegate(QStyledItemDelegate):
-    """A title, and under it what the format is for."""
+    """Two lines: the title of a format, and its summary."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(LIST_WIDTH - 24, ROW_HEIGHT)
@@ -140,11 +146,11 @@ class _FormatDelegate(QStyledItemDelegate):
 
 
 class ExportDialog(QDialog):
-    """Asks once for everything and remembers it.
+    """Asks for scope, format, options and destination in one place, and remembers them.
 
     Signals
     -------
-    wished : a `Wish`; the dialog has closed
+    wished : `Wish`, emitted after the dialog has closed
     """
 
     wished = Signal(object)
@@ -240,7 +246,7 @@ class ExportDialog(QDialog):
         top.addWidget(QLabel(self.tr("What")))
         top.addWidget(self.scope, 1)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        # Some styles put a picture of their own on it, in colours of their own.
+        # Some styles put an icon of their own on it, in colours that are not the theme's.
         self.buttons.button(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())
         self.ok = self.buttons.addButton(self.tr("Export"), QDialogButtonBox.ButtonRole.AcceptRole)
         self.ok.setDefault(True)
@@ -270,38 +276,39 @@ class ExportDialog(QDialog):
             choices[0] = (self.tr("This sound"), MOMENT)
         for title, key in choices:
             self.scope.addItem(title, key)
-        # A folder is asked for, so it is never what the dialog opens with.
-        before = self._settings.text("export/scope", MOMENT)
-        self.scope.setCurrentIndex(max(0, self.scope.findData(before) if before != FOLDER else 0))
+        # The scope "folder" opens a file dialog, so it is never the initial one.
+        last_scope = self._settings.text("export/scope", MOMENT)
+        self.scope.setCurrentIndex(max(0, self.scope.findData(last_scope) if last_scope != FOLDER else 0))
 
     def _offered(self) -> Sequence[Exporter]:
+        """Exporters that fit the result type and the chosen scope."""
         scope = self.scope.currentData()
         kind = self._subject.result_type
         if scope in (PART, WHOLE):
             return exporters_for(kind, video=True)
-        found = list(exporters_for(kind))
+        exporters = list(exporters_for(kind))
         if scope in (MEDIA, FOLDER):
-            found += [item for item in exporters_for(kind, video=True) if item not in found]
-        return found
+            exporters += [item for item in exporters_for(kind, video=True) if item not in exporters]
+        return exporters
 
-    def _fill_formats(self, wanted: str) -> None:
+    def _fill_formats(self, chosen: str) -> None:
         self.formats.blockSignals(True)
         self.formats.clear()
-        # What shows the picture stands first: most come for that.
+        # Formats that show the picture come first: most exports are of one.
         for exporter in sorted(self._offered(), key=lambda exporter: not exporter.draws):
             item = QListWidgetItem(translated(exporter.title))
             item.setData(Qt.ItemDataRole.UserRole, exporter.key)
             item.setToolTip(translated(exporter.summary))
             self.formats.addItem(item)
         keys = [self.formats.item(row).data(Qt.ItemDataRole.UserRole) for row in range(self.formats.count())]
-        self.formats.setCurrentRow(keys.index(wanted) if wanted in keys else 0)
+        self.formats.setCurrentRow(keys.index(chosen) if chosen in keys else 0)
         self.formats.blockSignals(False)
         self._format_chosen()
 
     # What is chosen -------------------------------------------------------------------------------------------------
 
     def choose(self, key: str, scope: str | None = None) -> None:
-        """Choose scope and format. Raises ValueError where they are not offered together."""
+        """Choose scope and format. Raises ValueError where the scope does not offer the format."""
         if scope is not None:
             self.scope.setCurrentIndex(self.scope.findData(scope))
         self._fill_formats(key)
@@ -310,7 +317,7 @@ class ExportDialog(QDialog):
 
     @property
     def form(self) -> ParamForm:
-        """The options of the chosen format; raises KeyError where it has none."""
+        """The form of the chosen format. Raises KeyError where it has no options."""
         return self.options.form(self.exporter.key)
 
     @property
@@ -352,7 +359,7 @@ class ExportDialog(QDialog):
             self._update()
 
     def wish(self) -> Wish:
-        """What the controls say."""
+        """The export that the controls describe."""
         exporter, scope = self.exporter, self.scope.currentData()
         name = self.name.text().strip()
         if name and not exporter.folder and not name.lower().endswith(exporter.suffix):
@@ -372,16 +379,16 @@ class ExportDialog(QDialog):
         wish = self.wish()
         for widget in (self.name, self._name_label, self.policy, self._policy_label):
             widget.setEnabled(not wish.several)
-        there = not wish.several and bool(wish.name) and (wish.folder / wish.name).exists()
+        exists = not wish.several and bool(wish.name) and (wish.folder / wish.name).exists()
         if wish.several:
-            whose = self._source.name if wish.source else self.tr("the open media")
+            source = self._source.name if wish.source else self.tr("the open media")
             text = self.tr("Every file of {whose} is worked on; what is done already is not done again.")
-            self.hint.setText(text.format(whose=whose))
+            self.hint.setText(text.format(whose=source))
         elif not wish.folder.is_dir():
             self.hint.setText(self.tr("This folder is not there; it is made."))
-        elif there and wish.keep:
+        elif exists and wish.keep:
             self.hint.setText(self.tr("Is written as {name}.").format(name=wish.path.name))
-        elif there and not wish.exporter.folder:
+        elif exists and not wish.exporter.folder:
             self.hint.setText(self.tr("{name} is there already; it is replaced.").format(name=wish.name))
         else:
             self.hint.setText("")
@@ -403,5 +410,5 @@ class ExportDialog(QDialog):
 
 def _stem(name: str, *suffixes: str) -> str:
     """`name` without the longest of `suffixes` that it ends in."""
-    found = max((item for item in suffixes if item and name.lower().endswith(item)), key=len, default="")
-    return name[: len(name) - len(found)]
+    suffix = max((item for item in suffixes if item and name.lower().endswith(item)), key=len, default="")
+    return name[: len(name) - len(suffix)]

@@ -21,11 +21,9 @@ from ui.control.exported_layers import shown_stack
 from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:
-    from cvstudio.exporters import Exporter, ExportItem
-    from cvstudio.models.runtime.host import Host
-    from cvstudio.run.batch import Summary
-    from cvstudio.run.composition import Seen
-    from cvstudio.run.runner import Runner
+    from cvstudio.exporters import Exporter
+    from cvstudio.running.batch import Summary
+    from cvstudio.running.composition import Seen
     from ui.files.export_dialog import ExportDialog, Wish
 
 
@@ -120,27 +118,35 @@ class Exporting(QObject):
         state = self._controller.session.state
         assert state.instance is not None
         instance = state.linked(state.instance)
-        look = dict(self._controller.session.state.look)
+        look = dict(state.look)
         seen: Seen = ()
         if exporter.draws:
-            seen = self._controller.comparing.comparison or seen_layers(self._controller.session.state)
-        pts = self._controller.shown.pts
-        cache, host = self._controller.pipeline.cache, self._controller.pipeline.host
-        precisions = host.precisions
+            seen = self._controller.comparing.comparison or seen_layers(state)
         part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
+        pts = None if part is not None else self._controller.shown.pts
+        cache, host = self._controller.pipeline.cache, self._controller.pipeline.host
+        precisions, services = host.precisions, self._controller.pipeline.services
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.exporters.base import writing
             from cvstudio.exporters.export_all import export_all
-            from cvstudio.run.runner import Runner
+            from cvstudio.running.export_items import ExportRequest, export_item
+            from cvstudio.running.runner import Runner
 
             with writing(path.parent):
                 path.parent.mkdir(parents=True, exist_ok=True)
             # Its own networks: the window's belong to the accelerator thread, and the cache saves most runs.
             with Runner(
-                device=host.requested_device, precision=host.precision, cache=cache, precisions=precisions
+                device=host.requested_device,
+                precision=host.precision,
+                cache=cache,
+                precisions=precisions,
+                services=services,
             ) as runner:
-                item = _export_item(runner, host, instance, seen, path, pts, look, part, progress)
+                request = ExportRequest(
+                    instance, path.parent.resolve(), pts=pts, part=part, seen=seen, look=look, host=host
+                )
+                item = export_item(runner, request, progress)
                 export_all([(exporter, path)], item, {exporter.key: options or {}}, progress)
             yield path
 
@@ -158,7 +164,7 @@ class Exporting(QObject):
         stack = shown_stack(self._controller)
 
         def work(progress: Progress) -> Iterator[Any]:
-            from cvstudio.run.batch import Batch, BatchPlan
+            from cvstudio.running.batch import Batch, BatchPlan
 
             options = {wish.format: wish.options}
             plan = BatchPlan(instance, paths, wish.folder, (wish.format,), options, look, stack)
@@ -194,34 +200,3 @@ class Exporting(QObject):
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
         self._notices.post(level, text, action=self.tr("Show folder"), run=show)
-
-
-def _export_item(
-    runner: Runner,
-    host: Host,
-    instance: AnalysisInstance,
-    seen: Seen,
-    path: Path,
-    pts: float | None,
-    look: dict[str, Any],
-    part: tuple[float, float | None] | None,
-    progress: Progress,
-) -> ExportItem:
-    from cvstudio.exporters import ExportItem
-    from cvstudio.run.composition import seen_frames, seen_recipe, with_seen
-
-    base = path.parent.resolve()
-    media = instance.canvas_media
-
-    def computed(layer: AnalysisInstance) -> dict[str, Any] | None:
-        return runner.computed(layer, progress, other=host)
-
-    if part is None:
-        item = runner.export_item(instance, progress, base=base, pts=pts, look=look, other=host)
-        item = with_seen(runner, item, instance, seen, progress, pts=pts)
-        recipe = seen_recipe(instance, base, seen, pts=pts, look=look, computed=computed)
-        return dataclasses.replace(item, recipe=recipe)
-    start, stop = part
-    recipe = seen_recipe(instance, base, seen, pts=None, look=look, computed=computed)
-    frames = seen_frames(runner, instance, seen, progress, start_secs=start, stop_secs=stop)
-    return ExportItem(media, None, None, look, recipe, frames, start_secs=start, stop_secs=stop)

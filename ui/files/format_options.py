@@ -1,4 +1,4 @@
-"""The options of formats, as each format declares them; what was chosen is remembered."""
+"""Forms for the options that export formats declare; the last values are remembered."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from cvstudio.exporters import Exporter
-from cvstudio.foundation.params import fields_of, from_mapping, to_mapping
+from cvstudio.foundation.params import fields_of, from_mapping, to_mapping, values_of
 from ui.base.settings import Settings
 from ui.base.translate import translated
 from ui.widgets.param_form import ParamForm
 
 
 class FormatOptions(QWidget):
-    """A form for each format that has options, under each other; hidden where none has any.
+    """A column of forms, one for each format with options; hidden where no format has any.
 
     Parameters
     ----------
-    settings : where the options of the last time are
-    place : under which they are there, followed by the format's key
+    settings : store of the last values
+    place : prefix of their keys in `settings`; the format's key follows it
     titled : whether each form has the format's title over it
 
     Signals
@@ -46,7 +46,7 @@ class FormatOptions(QWidget):
         self._layout.setSpacing(8)
 
     def form(self, key: str) -> ParamForm:
-        """The form of a format; raises KeyError where it has no options, or was never shown."""
+        """The form of a format. Raises KeyError where it has no options or was never shown."""
         return self._forms[key]
 
     def set_formats(self, exporters: Sequence[Exporter]) -> None:
@@ -64,20 +64,20 @@ class FormatOptions(QWidget):
         self.setVisible(bool(chosen))
 
     def values(self, exporter: Exporter) -> dict[str, Any]:
-        """Every option of a format by name; also of one that is not shown."""
+        """Values of all options of a format by name, whether its form is shown or not."""
         if exporter.key not in self._values:
             self._values[exporter.key] = self._remembered(exporter)
         return dict(self._values[exporter.key])
 
     def remember(self, key: str) -> None:
-        """Have the options of a format again the next time."""
+        """Store the values of a format for the next start."""
         if key in self._values:
             self._settings.set(f"{self._place}/{key}", json.dumps(self._values[key]))
 
     def _make(self, exporter: Exporter) -> None:
         key = exporter.key
         form = ParamForm()
-        form.set_fields(fields_of(exporter.params), self.values(exporter))
+        form.set_fields(fields_of(exporter.params), values_of(from_mapping(exporter.params, self.values(exporter))))
         form.edited.connect(lambda name, value, _: self._set(key, name, value))
         part = QWidget(self)
         column = QVBoxLayout(part)
@@ -91,15 +91,17 @@ class FormatOptions(QWidget):
         self._exporters[key], self._forms[key], self._parts[key] = exporter, form, part
 
     def _set(self, key: str, name: str, value: Any) -> None:
-        self._values[key][name] = value
-        # The form holds no state of its own, and its dots tell what is not as it was declared.
-        self._forms[key].set_fields(fields_of(self._exporters[key].params), self._values[key])
+        params_type = self._exporters[key].params
+        chosen = from_mapping(params_type, {**self._values[key], name: value})
+        self._values[key] = to_mapping(chosen)
+        # The form holds no state of its own; its dots mark values that differ from their defaults.
+        self._forms[key].set_fields(fields_of(params_type), values_of(chosen))
         self.edited.emit(key)
 
     def _remembered(self, exporter: Exporter) -> dict[str, Any]:
-        """The options of the last time; their defaults where those are not allowed any more."""
+        """Stored values of a format; its defaults where the stored ones are invalid."""
         try:
-            kept = json.loads(self._settings.text(f"{self._place}/{exporter.key}", "{}"))
-            return to_mapping(from_mapping(exporter.params, kept))
-        except (ValueError, TypeError, AttributeError):  # edited by hand, or of another version
+            stored = json.loads(self._settings.text(f"{self._place}/{exporter.key}", "{}"))
+            return to_mapping(from_mapping(exporter.params, stored))
+        except (ValueError, TypeError, AttributeError):  # edited by hand, or written by another version
             return to_mapping(exporter.params())

@@ -1,4 +1,4 @@
-"""How files come into the window: drops with a hint, the clipboard, and the list of recent ones."""
+"""Files from outside the window: drag and drop, and the clipboard."""
 
 from __future__ import annotations
 
@@ -21,39 +21,43 @@ from ui.control.pipeline import Pipeline
 from ui.library.drop_hint import DropHint
 
 MAX_TEXT = 100_000
-"""Characters of a text in which paths are looked for; what is longer names no files."""
+"""Longest text, in characters, that is searched for paths."""
 
 
 def local_paths(mime: QMimeData) -> list[Path]:
-    """The files and folders that a drop or the clipboard brings: as files, or as a text in which each line names one
-    that exists (a path, one in quotes, one that begins with "~", or a file:// address)."""
+    """Paths of the local files and folders in `mime`.
+
+    They come as URLs, or as a text in which each line names an existing one: an absolute path, one in quotes, one that
+    begins with "~", or a file:// address. Empty where a line names none.
+    """
     if mime.hasUrls():
-        found = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
-        if found:
-            return found
+        files = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+        if files:
+            return files
     if not mime.hasText() or len(mime.text()) > MAX_TEXT:
         return []
     lines = [line.strip() for line in mime.text().splitlines() if line.strip()]
     paths = [path for line in lines if (path := _named_by(line)) is not None]
-    # A text that only mentions a file somewhere is no list of files.
+    # A text that only mentions a file is not a list of files.
     return paths if len(paths) == len(lines) else []
 
 
 def _named_by(line: str) -> Path | None:
+    """The existing file or folder that a line of text names; None where there is none."""
     if len(line) > 1 and line[0] == line[-1] and line[0] in "\"'":
         line = line[1:-1]
     if line.startswith("file:"):
         line = QUrl(line).toLocalFile()
     path = Path(os.path.expanduser(line))
     try:
-        # A relative name would be looked for in a folder that the user does not know of.
+        # A relative path depends on the working directory, which the user does not know.
         return path if path.is_absolute() and path.exists() else None
     except (OSError, ValueError):
         return None
 
 
 class Intake(QObject):
-    """Takes drops and pastes of one window.
+    """Drag and drop, and paste, of one window.
 
     Signals
     -------
@@ -69,37 +73,37 @@ class Intake(QObject):
         self._window = window
         self._pipeline = pipeline
         self._hint: DropHint | None = None
-        self._deaf: list[QLineEdit] = []
+        self._blocked_edits: list[QLineEdit] = []
         pipeline.job_event.connect(self._job_event)
 
     # Drops ----------------------------------------------------------------------------------------------------------
 
     def drag_entered(self, event: QDragEnterEvent) -> None:
-        """Show what a drop would do; what is dragged out of the window itself, or is no file, is refused."""
+        """Accept a drag of files and show the hint; one from inside the window, or without files, is refused."""
         paths = local_paths(event.mimeData())
         if event.source() is not None or not paths:
             event.ignore()
             return
         event.acceptProposedAction()
-        # A line of text would take the name of a file for itself: while files are over the window, none takes a drop.
-        self._deaf += [edit for edit in self._window.findChildren(QLineEdit) if edit.acceptDrops()]
-        for edit in self._deaf:
+        # A line edit would accept the drop as text: none accepts drops while files are dragged over the window.
+        self._blocked_edits += [edit for edit in self._window.findChildren(QLineEdit) if edit.acceptDrops()]
+        for edit in self._blocked_edits:
             edit.setAcceptDrops(False)
         if self._hint is None:
             self._hint = DropHint(self._window)
         self._hint.show_for(paths)
 
     def drag_left(self) -> None:
-        """The hand went elsewhere."""
+        """The drag left the window: hide the hint, and let line edits accept drops again."""
         if self._hint is not None:
             self._hint.hide()
-        for edit in self._deaf:
+        for edit in self._blocked_edits:
             if isValid(edit):
                 edit.setAcceptDrops(True)
-        self._deaf.clear()
+        self._blocked_edits.clear()
 
     def dropped(self, event: QDropEvent) -> None:
-        """Open what was dropped."""
+        """Open the dropped files."""
         self.drag_left()
         if event.source() is None:
             event.acceptProposedAction()
@@ -114,13 +118,13 @@ class Intake(QObject):
     # The clipboard --------------------------------------------------------------------------------------------------
 
     def paste(self, clipboard: QClipboard) -> None:
-        """Open what the clipboard holds: files, a picture, or a text that names files."""
+        """Open the clipboard's content: files, a picture, or a text that names files."""
         mime = clipboard.mimeData()
         paths = local_paths(mime)
         if paths:
             self._take(paths)
         elif mime.hasImage() and not (image := clipboard.image()).isNull():
-            # A large picture takes a while to write: not here, where the window would wait for it.
+            # On a worker: a large picture takes long to write, and the window would wait.
             work = _save(image, user_cache_dir() / "pasted")
             self._pipeline.submit("pool", Job("paste", self.tr("Pasting"), work))
         else:
@@ -134,6 +138,8 @@ class Intake(QObject):
 
 
 def _save(image: QImage, folder: Path) -> Callable[[Progress], Iterator[Any]]:
+    """Work that writes `image` as PNG into `folder` and yields its path. Raises ExportError where it cannot."""
+
     def work(progress: Progress) -> Iterator[Any]:
         folder.mkdir(parents=True, exist_ok=True)
         name = time.strftime("pasted %Y-%m-%d %H.%M.%S")

@@ -1,4 +1,4 @@
-"""Opening: choosing files, folders and cameras, what is dropped, pasted or was open before; what each of them is."""
+"""Opening: file dialogs, cameras, drops, pastes and recent files, each passed on by its kind."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
 
 class Opener(QObject):
-    """Opens what the user chooses, drops or pastes. `intake` takes what comes from outside, `recent_menu` from before.
+    """Opens what the user chooses, drops or pastes.
+
+    `intake` handles drops and pastes, `recent_menu` the recent paths.
 
     Parameters
     ----------
-    window : the window that is opened in
-    controller, settings, project : of that window
-    take : callable (paths) -> those that are no checkpoints; what is one is dealt with
+    window : the window whose session the files are opened in
+    controller, settings, project : those of that window
+    take : callable (paths) -> paths; handles the checkpoints among them and returns the others
     """
 
     def __init__(
@@ -55,18 +57,18 @@ class Opener(QObject):
         return first_folder(self._settings.text("folder", ""), pictures)
 
     def ask_files(self) -> None:
-        """Choose files."""
+        """Choose files and open them."""
         names, _ = QFileDialog.getOpenFileNames(self._window, self.tr("Open"), self._start_folder())
         self.open_paths([Path(name) for name in names])
 
     def ask_folder(self) -> None:
-        """Choose a folder."""
+        """Choose a folder and open it."""
         name = QFileDialog.getExistingDirectory(self._window, self.tr("Open folder"), self._start_folder())
         if name:
             self.open_paths([Path(name)])
 
     def ask_camera(self) -> CameraDialog:
-        """Choose a camera."""
+        """Show the dialog that chooses a camera."""
         from ui.files.camera_dialog import CameraDialog
 
         dialog = CameraDialog(self._window)
@@ -76,7 +78,7 @@ class Opener(QObject):
         return dialog
 
     def ask_own_model(self) -> None:
-        """Choose an ONNX or TorchScript file, to declare what it takes and answers."""
+        """Choose an ONNX or TorchScript file, and declare its input and output in a form."""
         kinds = self.tr("Networks (*.onnx *.pt *.pth *.torchscript *.yaml *.yml);;All files (*)")
         name, _ = QFileDialog.getOpenFileName(self._window, self.tr("Own model"), self._start_folder(), kinds)
         if name:
@@ -94,7 +96,7 @@ class Opener(QObject):
         projects = [path for path in paths if path.suffix == SUFFIX]
         others = [path for path in paths if path.suffix != SUFFIX]
         if projects:
-            # It replaces what is open; everything else that came with it joins it.
+            # A project replaces the session; the other paths are opened into it afterwards.
             self._project.open(projects[0], joining=others)
         else:
             self._controller.open_paths(others)

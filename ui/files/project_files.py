@@ -30,7 +30,7 @@ LANES = ("projects", "other projects")
 
 @dataclass(frozen=True)
 class _Opening:
-    """A project that is being opened, where its files are now (saved path -> new path), and what is to join it."""
+    """Request to open a project: `moved` maps saved paths to where the files are now, `joining` are opened after it."""
 
     path: Path
     moved: Mapping[str, Path]
@@ -39,7 +39,7 @@ class _Opening:
 
 @dataclass(frozen=True)
 class _Loaded:
-    """The state that a project holds."""
+    """Session state and playback position (seconds) read from a project file."""
 
     opening: _Opening
     state: State
@@ -48,7 +48,7 @@ class _Loaded:
 
 @dataclass(frozen=True)
 class _Missing:
-    """Files of a project are not where they were."""
+    """Result of an opening that failed because media files have moved."""
 
     opening: _Opening
     error: MissingMediaError
@@ -90,10 +90,10 @@ class ProjectFiles(QObject):
             self.open(Path(name))
 
     def open(self, path: Path, *, joining: Sequence[Path] = ()) -> None:
-        """Open a project on a worker, and what is `joining` it then, whatever has come of the project.
+        """Open a project on a worker; the files `joining` it are opened afterwards, even where the project failed.
 
-        Asks where its files are now if they have moved. What is open stays if that fails, and until then. Of projects
-        that are opened one after the other the last one counts.
+        Asks for the new place of files that have moved. The current session stays until the project is loaded, and
+        where loading fails. A later call cancels an earlier one.
         """
         self._begin(_Opening(path, {}, tuple(joining)))
 
@@ -113,7 +113,7 @@ class ProjectFiles(QObject):
 
         pipeline = self._controller.pipeline
         pipeline.lanes.cancel(OWNER)
-        # One that hangs, as its files are on a drive that does not answer, does not hold up another.
+        # A project whose drive does not answer hangs its lane: the next one takes the other lane.
         lane = next((name for name in LANES if pipeline.lanes[name].idle), LANES[0])
         title = self.tr("Opening {name}").format(name=opening.path.name)
         self._job = Job(OWNER, title, work)
@@ -146,17 +146,18 @@ class ProjectFiles(QObject):
         else:
             self._begin(dataclasses.replace(missing.opening, moved=moved))
 
-    def _relocate(self, error: MissingMediaError, path: Path, found: dict[str, Path]) -> dict[str, Path] | None:
+    def _relocate(self, error: MissingMediaError, path: Path, moved: dict[str, Path]) -> dict[str, Path] | None:
+        """Ask for the new place of each missing file; `moved` with those places added, None where one was refused."""
         for old in error.paths:
             title = self.tr("Where is {name} now?").format(name=Path(old).name)
             name, _ = QFileDialog.getOpenFileName(self._window, title, str(path.parent))
             if not name:
                 return None
-            found[old] = Path(name)
-        return found
+            moved[old] = Path(name)
+        return moved
 
     def save(self) -> bool:
-        """Save where the project is; asks where if it has no file yet. Whether it was saved."""
+        """Save to the project's file, or to a chosen one where it has none yet; returns whether it was saved."""
         if self.path is None:
             return self.save_as()
         from cvstudio.session.project import save_project
@@ -173,20 +174,20 @@ class ProjectFiles(QObject):
         return True
 
     def _proposed(self) -> str:
-        """A file named after what is on the canvas, or where the project was saved before."""
+        """Suggested file: the project's own, or one named after the active medium."""
         media = self._controller.session.state.active_media
         name = media.path.stem if media is not None else "project"
         return str(self.path or Path(self._folder, name + SUFFIX))
 
     def save_as(self) -> bool:
-        """Choose a file and save. Whether it was saved."""
+        """Choose a file and save; returns whether it was saved."""
         name, _ = QFileDialog.getSaveFileName(self._window, self.tr("Save project"), self._proposed(), self._kinds)
         if not name:
             return False
-        path, before = Path(name), self.path
+        path, previous = Path(name), self.path
         self.path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
         if not self.save():
-            self.path = before
+            self.path = previous
             return False
         self._settings.set("project-folder", str(path.parent))
         return True

@@ -1,4 +1,4 @@
-"""Open Recent: files, folders and projects; what is gone is grey and can be cleared away."""
+"""The menu Open Recent: files, folders and projects; missing ones are disabled and can be removed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from ui.library.kinds import kind_icon
 
 
 class RecentMenu(QMenu):
-    """Filled when it opens. Whether the files are still there is found out on a worker: a drive that does not answer
-    must not hold up the menu.
+    """Menu of recent paths, filled when it opens.
+
+    A worker checks whether they exist: a drive that does not answer must not hold up the menu.
 
     Signals
     -------
-    chosen : a path to open
+    chosen : `Path` to open
     """
 
     chosen = Signal(object)
@@ -45,7 +46,7 @@ class RecentMenu(QMenu):
         pipeline.job_event.connect(self._job_event)
 
     def fill(self) -> None:
-        """List what was opened last, the newest first."""
+        """List the recent paths, the newest first."""
         self.clear()
         self.entries.clear()
         self.missing.clear()
@@ -61,22 +62,22 @@ class RecentMenu(QMenu):
         self._tidy = self.addAction(self.tr("Remove What Is Missing"), self.remove_missing)
         self._tidy.setVisible(False)
         self.addAction(icon("trash-2"), self.tr("Clear List"), self._settings.clear_recent)
-        self._pipeline.submit("recent", Job("recent", "", _look(tuple(self.entries))))
+        self._pipeline.submit("recent", Job("recent", "", _check(tuple(self.entries))))
 
     def remove_missing(self) -> None:
-        """Forget the entries whose files are gone."""
+        """Remove the entries whose files do not exist any more."""
         self._settings.set_recent([name for name in self._settings.recent if Path(name) not in self.missing])
 
     def _job_event(self, event: Event) -> None:
         if event.kind != "output" or event.job.owner != "recent":
             return
-        path, found = event.value
+        path, status = event.value
         action = self.entries.get(path)
         if action is None:
             return
-        if found == "folder":
+        if status == "folder":
             action.setIcon(icon("folder"))
-        elif found == "missing":
+        elif status == "missing":
             self.missing.add(path)
             action.setEnabled(False)
             action.setText(self.tr("{name} (missing)").format(name=_title(path)))
@@ -94,7 +95,9 @@ def _icon_of(path: Path) -> str:
     return kind_icon(set_file(path.name).kind)
 
 
-def _look(paths: tuple[Path, ...]) -> Callable[[Progress], Iterator[Any]]:
+def _check(paths: tuple[Path, ...]) -> Callable[[Progress], Iterator[Any]]:
+    """Work that yields (path, "folder", "file" or "missing") for each path."""
+
     def work(progress: Progress) -> Iterator[Any]:
         for path in paths:
             progress.check()

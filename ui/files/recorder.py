@@ -1,4 +1,4 @@
-"""Recording the camera that is on screen."""
+"""Recording of the camera on screen."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 OWNER = ("record",)
 LANE = "record"
 CLOSING_SECS = 30.0
-"""For so long the window waits at its end for a recording to be finished."""
+"""Longest time in seconds that a closing window waits for a recording to be finished."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A recording that is a video now."""
+    """Result of a recording: the video as a medium."""
 
     recorded: Recorded
     media: Media
 
 
 class Recorder(QObject):
-    """Writes what the camera sends on a worker, until it is told to end or the camera stops.
+    """Writes the camera's frames to a video on a worker, until `stop` or until the camera ends.
 
     Signals
     -------
-    changed : how long it has been recording, as text; None where it is not
+    changed : elapsed time as text; None where nothing is recorded
     """
 
     changed = Signal(object)
@@ -61,14 +61,14 @@ class Recorder(QObject):
         return self._tap is not None
 
     def toggle(self) -> None:
-        """Begin to record, or end it and keep what was recorded."""
+        """Start a recording, or end it and keep the video."""
         if self._tap is None:
             self.start()
         else:
             self.stop()
 
     def start(self) -> None:
-        """Record the camera on screen; it is switched on where it is not."""
+        """Record the camera on screen; starts its playback where it is paused."""
         media = self._controller.session.state.active_media
         if media is None or media.kind is not MediaKind.CAMERA:
             self._notices.post("info", self.tr("There is no camera to record; open one first."))
@@ -76,7 +76,7 @@ class Recorder(QObject):
         if self._tap is not None:
             return
         path = self._path(media)
-        # The camera that was just paused may be on its last frame.
+        # A camera that was paused may still send its last frame.
         tap, done = Tap(media.id, only_new=not self._controller.playback.playing), threading.Event()
         self._tap, self._done = tap, done
 
@@ -104,20 +104,20 @@ class Recorder(QObject):
         return self.folder / f"{safe_name(name)} {datetime.now():%Y-%m-%d %H.%M.%S}.mp4"
 
     def stop(self) -> None:
-        """End, and keep what was recorded."""
+        """End the recording and keep the video."""
         if self._tap is not None and not self._ending:
             self._ending = True
             self._tap.close()
-            # What waits is written yet.
+            # Frames that wait in the queue are still written.
             self.changed.emit(self.tr("Saving …"))
 
     def discard(self) -> None:
-        """End, and keep nothing."""
+        """End the recording and discard the video."""
         if self._tap is not None:
             self._controller.pipeline.lanes.cancel(OWNER)
 
     def close(self) -> None:
-        """End, keep what was recorded, and wait until it is there."""
+        """End the recording, keep the video, and wait until it is written, at most `CLOSING_SECS`."""
         if self._tap is not None:
             self.stop()
             self._done.wait(CLOSING_SECS)

@@ -1,4 +1,4 @@
-"""Keeping the frame on screen as a picture of its own."""
+"""Snapshots: the frame on screen saved as a picture."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ui.control.controller import Controller
 
 @dataclass(frozen=True)
 class Kept:
-    """A frame that is a picture now."""
+    """Result of a snapshot: the frame as a medium of its own."""
 
     media: Media
 
 
 class Snapshots(QObject):
-    """Writes frames as PNG on a worker and puts them into the list of media; what plays goes on."""
+    """Writes frames as PNG on a worker and adds them to the media; playback goes on."""
 
     def __init__(self, parent: QObject, controller: Controller) -> None:
         super().__init__(parent)
@@ -34,18 +34,18 @@ class Snapshots(QObject):
         controller.pipeline.job_event.connect(self._job_event)
 
     def keep(self) -> None:
-        """Keep what is on screen."""
+        """Save the frame on screen."""
         frame, media = self._controller.shown.sample, self._controller.session.state.active_media
         if not isinstance(frame, Frame) or media is None:
             self._controller.notice.emit("info", self.tr("There is no frame to keep; open a video or a camera first."))
             return
         import xxhash
 
-        # Below a name of its content: another video may be called the same, and a camera's clock begins anew.
+        # In a folder named by its content: videos may share a name, and a camera's clock restarts at zero.
         folder = user_cache_dir() / "snapshots" / xxhash.xxh3_64_hexdigest(frame.rgb8.data)
         path = folder / f"{media.path.stem} {frame.pts:.3f} s.png"
         title = self.tr("Keeping {name}").format(name=path.name)
-        self._controller.pipeline.submit("pool", Job(("snapshot", str(path)), title, _work(frame, path)))
+        self._controller.pipeline.submit("pool", Job(("snapshot", str(path)), title, _writing(frame, path)))
 
     def _job_event(self, event: Event) -> None:
         if event.kind == "output" and isinstance(event.value, Kept):
@@ -54,14 +54,16 @@ class Snapshots(QObject):
             self._controller.notice.emit("info", self.tr("{name} is in the list of media.").format(name=media.name))
 
 
-def _work(frame: Frame, path: Path) -> Any:
+def _writing(frame: Frame, path: Path) -> Any:
+    """Work that writes `frame` to `path`, unless it exists, and yields it as `Kept`."""
+
     def work(progress: Progress) -> Iterator[Any]:
         from PIL import Image
 
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(path) as temporary:
-                # A quick level: a 4K frame would hold up the lane for a second otherwise.
+                # Low compression: at the default a 4K frame occupies the lane for a second.
                 Image.fromarray(frame.rgb8).save(temporary, format="PNG", compress_level=3)
         yield Kept(open_media(path))
 

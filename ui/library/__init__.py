@@ -1,1 +1,1 @@
-"""Open files and folders: what is in them, how one leafs through them, and how files come into the window."""
+"""Library of open files and folders: the list of media, its thumbnails and filter, and drag and drop."""

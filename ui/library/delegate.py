@@ -1,4 +1,4 @@
-"""How an entry of the media list is painted, as a line and as a cell of the grid."""
+"""Painting of an entry of the media list, as a line or as a cell of the grid."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RADIUS = 4
 
 
 class EntryDelegate(QStyledItemDelegate):
-    """`grid` says how to paint; the view sets it together with its own layout."""
+    """Delegate of the media list. It paints cells where `grid`, which the view sets with its own layout, else lines."""
 
     def __init__(self, entries: Entries, parent: QObject) -> None:
         super().__init__(parent)
@@ -31,7 +31,7 @@ class EntryDelegate(QStyledItemDelegate):
         self.grid = False
 
     def cell(self) -> QSize:
-        """The smallest size of an entry."""
+        """The minimum size of an entry in pixels."""
         if self.grid:
             text = QFontMetrics(theme.app_font(theme.SMALL_PX)).height()
             return QSize(CELL_PICTURE.width() + GAP, CELL_PICTURE.height() + text + 2 * GAP)
@@ -54,13 +54,13 @@ class EntryDelegate(QStyledItemDelegate):
 
     @staticmethod
     def _ground(painter: QPainter, rect: QRect, state: QStyle.StateFlag) -> None:
-        # Hundreds of names, which the window's first picture does without.
+        # Imported late: QStyle has hundreds of names, which the first paint of the window does not need.
         from PySide6.QtWidgets import QStyle
 
-        chosen = bool(state & QStyle.StateFlag.State_Selected)
-        if chosen or state & QStyle.StateFlag.State_MouseOver:
+        selected = bool(state & QStyle.StateFlag.State_Selected)
+        if selected or state & QStyle.StateFlag.State_MouseOver:
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme.colour("selection" if chosen else "raised"))
+            painter.setBrush(theme.colour("selection" if selected else "raised"))
             painter.drawRoundedRect(QRectF(rect).adjusted(2, 1, -2, -1), RADIUS, RADIUS)
         if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_KeyboardFocusChange:
             painter.setPen(QPen(theme.colour("accent"), 1))
@@ -68,8 +68,10 @@ class EntryDelegate(QStyledItemDelegate):
             painter.drawRoundedRect(QRectF(rect).adjusted(2.5, 1.5, -2.5, -1.5), RADIUS, RADIUS)
 
     def _line(self, painter: QPainter, rect: QRect, row: int) -> None:
-        place = QRect(rect.x() + GAP, rect.y() + (rect.height() - LINE_PICTURE.height()) // 2, *LINE_PICTURE.toTuple())
-        self._picture(painter, place, row, 20)
+        picture_rect = QRect(
+            rect.x() + GAP, rect.y() + (rect.height() - LINE_PICTURE.height()) // 2, *LINE_PICTURE.toTuple()
+        )
+        self._picture(painter, picture_rect, row, 20)
         text = rect.adjusted(GAP + LINE_PICTURE.width() + 10, 0, -GAP, 0)
         title, note = self._entries.title(row), self._entries.note(row)
         font, small = theme.app_font(), theme.app_font(theme.SMALL_PX)
@@ -81,38 +83,40 @@ class EntryDelegate(QStyledItemDelegate):
 
     def _cell(self, painter: QPainter, rect: QRect, row: int) -> None:
         left = rect.x() + (rect.width() - CELL_PICTURE.width()) // 2
-        place = QRect(left, rect.y() + GAP // 2 + 2, *CELL_PICTURE.toTuple())
-        self._picture(painter, place, row, 24)
-        text = QRect(rect.x() + 4, place.bottom() + 4, rect.width() - 8, rect.bottom() - place.bottom() - 4)
-        # The ends of numbered files tell them apart.
+        picture_rect = QRect(left, rect.y() + GAP // 2 + 2, *CELL_PICTURE.toTuple())
+        self._picture(painter, picture_rect, row, 24)
+        text = QRect(
+            rect.x() + 4, picture_rect.bottom() + 4, rect.width() - 8, rect.bottom() - picture_rect.bottom() - 4
+        )
+        # Elided at the left (centred): the names of numbered files differ at their ends.
         self._text(painter, text, self._entries.title(row), "text", small=True, centred=True)
 
-    def _picture(self, painter: QPainter, place: QRect, row: int, icon_px: int) -> None:
+    def _picture(self, painter: QPainter, rect: QRect, row: int, icon_px: int) -> None:
         entries = self._entries
-        shown = entries.thumbnails.get(entries.path(row))
+        preview = entries.thumbnails.get(entries.path(row))
         ratio = painter.device().devicePixelRatio()
-        if shown is not None and shown.picture is not None:
-            self._photo(painter, place, shown.picture)
+        if preview is not None and preview.picture is not None:
+            self._photo(painter, rect, preview.picture)
             if entries.kind(row) == "video":
-                self._badge(painter, place, "film", ratio)
+                self._badge(painter, rect, "film", ratio)
             return
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.colour("raised"))
-        painter.drawRoundedRect(place, RADIUS, RADIUS)
+        painter.drawRoundedRect(rect, RADIUS, RADIUS)
         failed = bool(entries.error(row))
         name, role = ("triangle-alert", "warning") if failed else (kind_icon(entries.kind(row)), "quiet")
-        self._icon(painter, place, name, role, icon_px, ratio)
+        self._icon(painter, rect, name, role, icon_px, ratio)
 
     @staticmethod
-    def _photo(painter: QPainter, place: QRect, picture: QPixmap) -> None:
-        """The whole picture, its corners rounded; small ones are not enlarged."""
-        ratio = min(place.width() / picture.width(), place.height() / picture.height())
-        # Of two device pixels for each a thumbnail has enough; a tiny picture stays what it is.
+    def _photo(painter: QPainter, rect: QRect, picture: QPixmap) -> None:
+        """Paint the whole picture with rounded corners; a small one is not enlarged."""
+        ratio = min(rect.width() / picture.width(), rect.height() / picture.height())
+        # A thumbnail has enough pixels for two device pixels per logical one; a tiny picture keeps its size.
         ratio = min(ratio, 1.0)
         size = QSize(max(1, round(picture.width() * ratio)), max(1, round(picture.height() * ratio)))
         target = QRect(
-            place.x() + (place.width() - size.width()) // 2,
-            place.y() + (place.height() - size.height()) // 2,
+            rect.x() + (rect.width() - size.width()) // 2,
+            rect.y() + (rect.height() - size.height()) // 2,
             *size.toTuple(),
         )
         path = QPainterPath()
@@ -124,24 +128,24 @@ class EntryDelegate(QStyledItemDelegate):
         painter.restore()
 
     @staticmethod
-    def _badge(painter: QPainter, place: QRect, name: str, ratio: float) -> None:
-        corner = QRect(place.right() - 18, place.bottom() - 18, 16, 16)
+    def _badge(painter: QPainter, rect: QRect, name: str, ratio: float) -> None:
+        corner = QRect(rect.right() - 18, rect.bottom() - 18, 16, 16)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.colour("panel", 0.8))
         painter.drawRoundedRect(corner, 3, 3)
         painter.drawPixmap(QPointF(corner.x() + 2, corner.y() + 2), tinted(name, theme.colour("text"), 12, ratio))
 
     @staticmethod
-    def _icon(painter: QPainter, place: QRect, name: str, role: str, size: int, ratio: float) -> None:
-        corner = QPointF(place.x() + (place.width() - size) / 2, place.y() + (place.height() - size) / 2)
+    def _icon(painter: QPainter, rect: QRect, name: str, role: str, size: int, ratio: float) -> None:
+        corner = QPointF(rect.x() + (rect.width() - size) / 2, rect.y() + (rect.height() - size) / 2)
         painter.drawPixmap(corner, tinted(name, theme.colour(role), size, ratio))
 
     @staticmethod
-    def _text(painter: QPainter, place: QRect, text: str, role: str, *, small: bool, centred: bool = False) -> None:
+    def _text(painter: QPainter, rect: QRect, text: str, role: str, *, small: bool, centred: bool = False) -> None:
         font = theme.app_font(theme.SMALL_PX if small else theme.TEXT_PX)
         painter.setFont(font)
         painter.setPen(theme.colour(role))
         mode = Qt.TextElideMode.ElideLeft if centred else Qt.TextElideMode.ElideMiddle
-        shown = QFontMetrics(font).elidedText(text, mode, place.width())
+        elided = QFontMetrics(font).elidedText(text, mode, rect.width())
         side = Qt.AlignmentFlag.AlignHCenter if centred else Qt.AlignmentFlag.AlignLeft
-        painter.drawText(place, side | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine, shown)
+        painter.drawText(rect, side | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine, elided)

@@ -1,4 +1,4 @@
-"""The veil over the window while files are dragged over it."""
+"""Overlay of the window while files are dragged over it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ICON = 40
 
 
 class DropHint(QWidget):
-    """Covers its parent and says what would happen. The mouse does not see it, so that the parent gets the drop."""
+    """Covers its parent and shows the effect of a drop. It is transparent for the mouse: the parent gets the drop."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -27,7 +27,7 @@ class DropHint(QWidget):
         parent.installEventFilter(self)
 
     def show_for(self, paths: Sequence[Path]) -> None:
-        """Say what dropping `paths` does."""
+        """Show the effect of dropping `paths`."""
         if len(paths) == 1:
             self.text = self.tr("Drop to open {name}").format(name=paths[0].name or str(paths[0]))
         else:
@@ -60,7 +60,7 @@ class DropHint(QWidget):
         font = theme.app_font(18, bold=True)
         painter.setFont(font)
         painter.setPen(theme.colour("text"))
-        room = QRectF(4 * MARGIN, centre.y() + 8, self.width() - 8 * MARGIN, 40)
-        text = painter.fontMetrics().elidedText(self.text, Qt.TextElideMode.ElideMiddle, int(room.width()))
-        painter.drawText(room, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, text)
+        text_rect = QRectF(4 * MARGIN, centre.y() + 8, self.width() - 8 * MARGIN, 40)
+        text = painter.fontMetrics().elidedText(self.text, Qt.TextElideMode.ElideMiddle, int(text_rect.width()))
+        painter.drawText(text_rect, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, text)
         painter.end()

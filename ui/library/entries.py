@@ -1,4 +1,4 @@
-"""The rows of the media list: open files, or the files of one set."""
+"""Model of the media list: open files, or the files of one set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 def facts_text(size: tuple[int, int] | None, duration_secs: float | None, timed: bool) -> str:
-    """Short facts below a name: "0:12.4 · 1920 × 1080"."""
+    """Duration and size in pixels as a short text, such as "0:12.4 · 1920 × 1080"."""
     parts = []
     if timed and duration_secs is not None:
         minutes, seconds = divmod(duration_secs, 60)
@@ -29,7 +29,7 @@ def facts_text(size: tuple[int, int] | None, duration_secs: float | None, timed:
 
 
 class Entries(QAbstractListModel):
-    """Made for ten thousand rows: a row is worked out when it is painted, and none is kept."""
+    """List model for ten thousand rows: the texts of a row are created when it is painted, and not stored."""
 
     def __init__(self, thumbnails: Thumbnails, parent: QObject) -> None:
         super().__init__(parent)
@@ -41,7 +41,7 @@ class Entries(QAbstractListModel):
         thumbnails.arrived.connect(self._arrived)
 
     def show_rows(self, media_set: MediaSet | None, rows: Sequence[SetFile | Media]) -> None:
-        """Show the files of `media_set`, or media where it is None."""
+        """Show the files of `media_set`, or the open media where it is None."""
         self.beginResetModel()
         self._set = media_set
         self._prefix = os.path.join(media_set.path, "") if media_set is not None else ""
@@ -59,9 +59,9 @@ class Entries(QAbstractListModel):
         return self._set.path / entry.name
 
     def row_of(self, path: Path) -> int | None:
-        """The row of a file."""
+        """The row of a file, or None."""
         if self._row_of is None:
-            # By the text of the path: making ten thousand Path objects would be felt.
+            # Compared as text: creating ten thousand Path objects takes noticeable time.
             self._row_of = {self._prefix + self._name(entry): row for row, entry in enumerate(self._rows)}
         return self._row_of.get(str(path))
 
@@ -70,7 +70,7 @@ class Entries(QAbstractListModel):
         return entry.name.replace("/", os.sep) if isinstance(entry, SetFile) else str(entry.path)
 
     def media(self, row: int) -> Media | None:
-        """The medium of a row; None for a file of a set, which is only recognised when it is looked at."""
+        """The medium of a row; None for a file of a set, which is only identified when it is opened."""
         entry = self._rows[row]
         return entry if isinstance(entry, Media) else None
 
@@ -79,35 +79,35 @@ class Entries(QAbstractListModel):
         return entry.name.rpartition("/")[2] if isinstance(entry, SetFile) else entry.name
 
     def kind(self, row: int) -> str | None:
-        """What the file holds: by its content where that is known, by its suffix before."""
-        known = self.thumbnails.get(self.path(row))
-        if known is not None and known.facts is not None and self._set is not None:
-            return known.facts.kind
+        """The kind of a row's file: by its content once that was read, by its suffix before."""
+        preview = self.thumbnails.get(self.path(row))
+        if preview is not None and preview.facts is not None and self._set is not None:
+            return preview.facts.kind
         return self._rows[row].kind
 
     def note(self, row: int) -> str:
-        """The quiet second line."""
+        """The second line of a row: folder, duration and size."""
         entry = self._rows[row]
         if isinstance(entry, Media):
             return facts_text(entry.size, entry.duration_secs, entry.kind in ("video", "audio"))
-        known = self.thumbnails.get(self.path(row))
-        facts = known.facts if known is not None else None
+        preview = self.thumbnails.get(self.path(row))
+        facts = preview.facts if preview is not None else None
         parts = [entry.name.rpartition("/")[0]]
         if facts is not None:
             parts.append(facts_text(facts.size, facts.duration_secs, facts.kind in ("video", "audio")))
         return " · ".join(part for part in parts if part)
 
     def has_picture(self, row: int) -> bool:
-        """Whether it is worth asking for a thumbnail: an open medium of another kind, such as a camera, has none."""
+        """Whether a row's file may have a thumbnail: an open medium of another kind, such as a camera, has none."""
         entry = self._rows[row]
         return isinstance(entry, SetFile) or has_picture(entry.kind)
 
     def error(self, row: int) -> str:
-        """Why the file of a row cannot be read. An open medium was read already."""
+        """The reason why a row's file cannot be read, or ""; always "" for an open medium."""
         if isinstance(self._rows[row], Media):
             return ""
-        known = self.thumbnails.get(self.path(row))
-        return known.error if known is not None else ""
+        preview = self.thumbnails.get(self.path(row))
+        return preview.error if preview is not None else ""
 
     # Qt -------------------------------------------------------------------------------------------------------------
 

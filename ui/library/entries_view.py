@@ -1,4 +1,4 @@
-"""The list itself: lines or a grid, what of it is visible, keys, and where it stands after a change."""
+"""View of the media list: lines or a grid, visible rows, keys, and the scroll position after a change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 from ui.library.delegate import EntryDelegate
 from ui.library.entries import Entries, Index
 
-# Keys that the window has a use for as well: they move in the list while it has the focus and can move there.
+# Keys that are shortcuts of the window as well: the focused list handles them where it can move in their direction.
 _ENDS = (Qt.Key.Key_Home, Qt.Key.Key_End)
 _SIDES = (Qt.Key.Key_Left, Qt.Key.Key_Right)
 
@@ -19,14 +19,14 @@ SETTLED_MS = 25
 
 
 class EntriesView(QListView):
-    """Shows `Entries`; the delegate paints them.
+    """List of `Entries`, painted by an `EntryDelegate`.
 
     Signals
     -------
-    visible_changed : other entries came into view
-    chosen : the row that the user went to, with the mouse or the keyboard
+    visible_changed : the visible rows have changed
+    chosen : row that the user selected, with the mouse or the keyboard
     removal_asked : Delete was pressed
-    menu_asked : where in the viewport the menu of the chosen entries is to open
+    menu_asked : position in the viewport at which to open the context menu of the selected entries
     """
 
     visible_changed = Signal()
@@ -64,18 +64,18 @@ class EntriesView(QListView):
         return self._delegate.grid
 
     def set_grid(self, grid: bool) -> None:
-        """Show a grid of pictures, or lines with names."""
+        """Switch between a grid of pictures and lines with names."""
         self._delegate.grid = grid
-        # The list's own layout, wrapped: the icon mode keeps an object for each entry and lets them be moved about.
+        # Not the icon mode, which stores an object for each entry and lets the user move them: wrapped list mode.
         self.setFlow(QListView.Flow.LeftToRight if grid else QListView.Flow.TopToBottom)
         self.setWrapping(grid)
         self._fit()
         self.scrollTo(self.currentIndex(), QAbstractItemView.ScrollHint.PositionAtCenter)
 
     def _fit(self) -> None:
-        """Share the width out among as many columns as have room."""
+        """Distribute the width over the largest number of columns that fits."""
         cell = self._delegate.cell()
-        width = self.viewport().width() - 1  # Qt wraps a row that fills the width to the last pixel
+        width = self.viewport().width() - 1  # Qt wraps a row that fills the whole width
         self._columns = max(1, width // cell.width()) if self.grid else 1
         self.setGridSize(QSize(width // self._columns, cell.height()))
         self.verticalScrollBar().setSingleStep(cell.height() // 2)
@@ -91,12 +91,12 @@ class EntriesView(QListView):
             self._fit()
 
     def _moved(self) -> None:
-        # Not begun anew while one scrolls on: thumbnails are to come meanwhile, too.
+        # Not restarted during continuous scrolling: thumbnails are to load meanwhile, too.
         if not self._settled.isActive():
             self._settled.start()
 
     def visible_rows(self) -> range:
-        """The rows of which at least a part is in view."""
+        """The rows that are at least partly visible."""
         count = self._entries.rowCount()
         if count == 0 or not self.isVisible():
             return range(0)
@@ -109,28 +109,28 @@ class EntriesView(QListView):
     # Following ------------------------------------------------------------------------------------------------------
 
     def follow(self, row: int | None) -> None:
-        """Mark the current file without choosing it again, and bring it into view where it moved out."""
+        """Mark the current file without emitting `chosen`, and scroll to it."""
         self._following = True
         try:
             if row is None:
                 self.clearSelection()
                 self.setCurrentIndex(QModelIndex())
             elif row != self.currentIndex().row() or not self.selectionModel().hasSelection():
-                # It may have come just now: rows without a place cannot be scrolled to.
+                # A row that was just added has no position yet, and cannot be scrolled to.
                 self.executeDelayedItemsLayout()
                 self.setCurrentIndex(self._entries.index(row))
         finally:
             self._following = False
 
     def anchor(self) -> tuple[Path, int] | None:
-        """The file at the top of the view and how far it is scrolled; for `restore` after a change."""
+        """The file at the top of the view and its y position in pixels, for `restore` after a change."""
         rows = self.visible_rows()
         if not rows:
             return None
         return self._entries.path(rows[0]), self.visualRect(self._entries.index(rows[0])).y()
 
     def restore(self, anchor: tuple[Path, int] | None) -> None:
-        """Scroll so that the same file is at the same height as before."""
+        """Scroll so that the file of `anchor` is at the same y position as before."""
         row = self._entries.row_of(anchor[0]) if anchor is not None else None
         if anchor is not None and row is not None:
             self.executeDelayedItemsLayout()
@@ -144,7 +144,7 @@ class EntriesView(QListView):
             self.chosen.emit(current.row())
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        # A press may begin a drag: the mouse chooses when it is let go, which `clicked` tells.
+        # A press may begin a drag: the mouse selects at its release, by `clicked`.
         self._pressing = True
         try:
             super().mousePressEvent(event)
@@ -180,4 +180,4 @@ class EntriesView(QListView):
             self.menu_asked.emit(event.pos())
 
     def keyboardSearch(self, text: str) -> None:
-        """Letters are the window's shortcuts; the filter above the list is what searches."""
+        """Disabled: letters are shortcuts of the window, and the filter above the list searches."""

@@ -1,4 +1,4 @@
-"""The line above the list of a folder: words to search for, and which files are shown."""
+"""Filter bar above the list of a folder: a text search and the kinds of files."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ui.library.kinds import kind_icon, kind_title
 
 
 def mark_checked(action: QAction) -> None:
-    """Write what is chosen in bold: a menu with icons has no room for ticks."""
+    """Set the text of a checked action in bold: a menu with icons shows no check marks."""
     font = action.font()
     font.setBold(action.isChecked())
     action.setFont(font)
 
 
 class FilterBar(QWidget):
-    """Sets the filter of the library.
+    """Bar that sets the filter of the library.
 
     Signals
     -------
-    left : Enter or Down was pressed in the search: on to the list
+    left : Enter or Down was pressed in the search field: the list is to take the focus
     """
 
     left = Signal()
@@ -39,7 +39,7 @@ class FilterBar(QWidget):
         self.search.setPlaceholderText(self.tr("Search this folder"))
         self.search.setAccessibleName(self.tr("Search this folder"))
         self.search.setClearButtonEnabled(True)
-        # What is dropped on the window is to be opened, wherever it falls.
+        # Files dropped anywhere in the window are opened, rather than inserted as text.
         self.search.setAcceptDrops(False)
         self.search.textChanged.connect(lambda text: library.set_filter(dataclasses.replace(library.filter, text=text)))
         self.search.returnPressed.connect(self.left)
@@ -59,9 +59,9 @@ class FilterBar(QWidget):
         layout.addWidget(self.button)
 
     def show_listing(self, listing: Listing | None) -> None:
-        """Another folder has a filter of its own."""
-        chosen = self._library.current
-        self.button.setChecked(self._library.filter.kind is not None or bool(chosen and chosen.recursive))
+        """Show the filter of the current folder, as each folder has its own."""
+        media_set = self._library.current
+        self.button.setChecked(self._library.filter.kind is not None or bool(media_set and media_set.recursive))
         if self.search.text() != self._library.filter.text:
             self.search.blockSignals(True)
             self.search.setText(self._library.filter.text)
@@ -91,9 +91,9 @@ class FilterBar(QWidget):
         action.setCheckable(True)
         action.setChecked(self._library.filter.kind == kind)
         mark_checked(action)
-        new = Filter(self._library.filter.text, kind)
-        action.triggered.connect(lambda: self._set(new))
+        new_filter = Filter(self._library.filter.text, kind)
+        action.triggered.connect(lambda: self._set(new_filter))
 
-    def _set(self, new: Filter) -> None:
-        self._library.set_filter(new)
+    def _set(self, new_filter: Filter) -> None:
+        self._library.set_filter(new_filter)
         self.show_listing(self._library.listing)

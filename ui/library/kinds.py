@@ -1,10 +1,10 @@
-"""How each kind of file is shown in lists. A kind without an entry of its own gets that of any other file."""
+"""Icon and title of each kind of file in lists. A kind without an entry is shown as any other file."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication
 
-# Icon and title by the kind's value: a list may meet a kind before anybody has drawn it.
+# By the kind's value, as a list may contain a kind that has no icon yet.
 _KINDS = {
     "image": ("file-image", "Pictures"),
     "video": ("film", "Videos"),
@@ -17,10 +17,10 @@ _OTHER = ("file", "Other files")
 
 
 def kind_icon(kind: str | None) -> str:
-    """Name of the icon for a kind; None is a file that no format claims."""
+    """Name of the icon for a kind; None is a file of no known format."""
     return _KINDS.get(kind or "", _OTHER)[0]
 
 
 def kind_title(kind: str | None) -> str:
-    """What files of a kind are called together."""
+    """Plural title of a kind."""
     return QCoreApplication.translate("kinds", _KINDS.get(kind or "", _OTHER)[1])

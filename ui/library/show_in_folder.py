@@ -1,4 +1,4 @@
-"""Showing a file in the file manager of the system."""
+"""Display of a file in the system's file manager."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from PySide6.QtGui import QDesktopServices
 
 
 def show_in_folder(path: Path) -> bool:
-    """Open the folder of `path`, with the file marked where the system can do that. Whether something was started."""
+    """Open the folder of `path`, with the file selected where the system supports it; False where that failed."""
     if sys.platform == "win32":
-        # One argument with its own quotes: Explorer does not read a command line as other programs do.
+        # One argument with its own quotes: Explorer parses its command line differently from other programs.
         process = QProcess()
         process.setProgram("explorer.exe")
         process.setNativeArguments(f'/select,"{path}"')

@@ -1,4 +1,4 @@
-"""Thumbnails for lists: made on worker threads, of what is visible only, and kept within a budget."""
+"""Thumbnails for lists: created on worker threads, for visible files only, and cached within a memory budget."""
 
 from __future__ import annotations
 
@@ -30,9 +30,14 @@ MAX_THREADS = 3
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """What a list knows of a file: its thumbnail, or why there is none.
+    """Preview of a file in a list: its thumbnail, or the reason for its absence.
 
-    `picture` is None for a kind without one and for a file that cannot be read; `error` is the sentence then.
+    Parameters
+    ----------
+    stamp : of the file when it was read
+    picture : None for a kind without one and for a file that cannot be read
+    facts : kind, size and duration; None for a file that cannot be read
+    error : sentence for a file that cannot be read, else ""
     """
 
     stamp: Stamp | None
@@ -46,8 +51,8 @@ class Shown:
 
 
 @dataclass(frozen=True, eq=False)
-class _Made:
-    """What a worker hands over; all None but `path` where the file is still the one that is shown."""
+class _Outcome:
+    """Result of a worker; all fields but `path` are empty where the file has not changed."""
 
     path: Path
     stamp: Stamp | None = None
@@ -56,11 +61,11 @@ class _Made:
 
 
 class Thumbnails(QObject):
-    """All methods run on the main thread; the wish list is shared with the workers.
+    """Cache of thumbnails. Its public methods are called on the main thread; the wish list is shared with the workers.
 
     Signals
     -------
-    arrived : the path of a file about which there is more to show
+    arrived : path of a file whose preview has changed
     """
 
     arrived = Signal(object)
@@ -69,7 +74,7 @@ class Thumbnails(QObject):
         super().__init__(parent)
         self._budget_bytes = budget_bytes
         self._used_bytes = 0
-        self._kept: OrderedDict[Path, Shown] = OrderedDict()
+        self._cached: OrderedDict[Path, Shown] = OrderedDict()
         self._unchecked: set[Path] = set()
         self._lock = threading.Lock()
         self._wishes: deque[tuple[Path, Stamp | None]] = deque()
@@ -79,43 +84,43 @@ class Thumbnails(QObject):
         self._lanes: list[Lane] = []
 
     def get(self, path: Path) -> Shown | None:
-        """What is known of a file by now. Takes microseconds; asks for nothing."""
-        return self._kept.get(path)
+        """The cached preview of a file, or None. Takes microseconds and starts no work."""
+        return self._cached.get(path)
 
     def want(self, paths: Sequence[Path]) -> None:
-        """Make what is missing of `paths`, in this order, and nothing that was wanted before."""
+        """Request the missing previews of `paths`, in this order, in place of all earlier requests."""
         for path in paths:
-            if path in self._kept:
-                self._kept.move_to_end(path)
-        missing = [
-            (path, kept.stamp if kept is not None else None)
+            if path in self._cached:
+                self._cached.move_to_end(path)
+        wishes = [
+            (path, cached.stamp if cached is not None else None)
             for path in paths
-            if (kept := self._kept.get(path)) is None or path in self._unchecked
+            if (cached := self._cached.get(path)) is None or path in self._unchecked
         ]
         with self._lock:
-            self._wishes = deque(missing)
-            free = [number for number in range(self._threads()) if number not in self._working][: len(missing)]
+            self._wishes = deque(wishes)
+            free = [number for number in range(self._threads()) if number not in self._working][: len(wishes)]
             self._working.update(free)
         for number in free:
-            self._lane(number).submit(Job(number, "", partial(self._work, number)))
+            self._lane(number).submit(Job(number, "", partial(self._process_wishes, number)))
 
     def check_again(self) -> None:
-        """Files may have changed: look at each again when it is next wanted, and show the old one until then."""
-        self._unchecked.update(self._kept)
+        """Check each file for changes at its next request; its old preview is shown until then."""
+        self._unchecked.update(self._cached)
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is being made."""
+        """Whether no request is waiting or in progress."""
         with self._lock:
             return not self._wishes and not self._working
 
     @property
     def used_bytes(self) -> int:
-        """Memory of the thumbnails that are kept."""
+        """Memory of the cached thumbnails in bytes."""
         return self._used_bytes
 
     def close(self) -> bool:
-        """Stop and join the threads; False where one did not end in time."""
+        """Stop and join the threads; False if one did not end in time."""
         self._bridge.close()
         with self._lock:
             self._wishes.clear()
@@ -126,7 +131,7 @@ class Thumbnails(QObject):
 
     @staticmethod
     def _threads() -> int:
-        # One core is left for the window and one for the picture that is looked at.
+        # One core is left for the window and one for the current picture.
         return max(1, min(MAX_THREADS, (os.cpu_count() or 1) - 2))
 
     def _lane(self, number: int) -> Lane:
@@ -137,7 +142,7 @@ class Thumbnails(QObject):
 
     def _cache(self) -> ThumbnailCache:
         if not hasattr(self._local, "cache"):
-            # Imported with the first thumbnail: the window must not wait for it.
+            # Imported with the first thumbnail, so that the window's start does not wait for it.
             from cvstudio.media.thumbnail_cache import ThumbnailCache
 
             self._local.cache = ThumbnailCache()
@@ -148,8 +153,8 @@ class Thumbnails(QObject):
         if hasattr(self._local, "cache"):
             self._local.cache.close()
 
-    def _work(self, number: int, progress: Progress) -> Iterator[Any]:
-        """Take one wish after the other: what has scrolled out meanwhile is not among them any more."""
+    def _process_wishes(self, number: int, progress: Progress) -> Iterator[Any]:
+        """Load one requested preview after the other, without those that `want` has dropped meanwhile."""
         try:
             while True:
                 progress.check()
@@ -157,46 +162,46 @@ class Thumbnails(QObject):
                     if not self._wishes:
                         self._working.discard(number)
                         return
-                    path, known = self._wishes.popleft()
-                yield self._make(path, known)
+                    path, cached_stamp = self._wishes.popleft()
+                yield self._load(path, cached_stamp)
         except BaseException:
             with self._lock:
                 self._working.discard(number)
             raise
 
-    def _make(self, path: Path, known: Stamp | None) -> _Made:
+    def _load(self, path: Path, cached_stamp: Stamp | None) -> _Outcome:
         stamp = None
         try:
             stamp = stamp_of(path)
-            if stamp == known:
-                return _Made(path)
-            return _Made(path, stamp, self._cache().thumbnail(path, stamp))
+            if stamp == cached_stamp:
+                return _Outcome(path)
+            return _Outcome(path, stamp, self._cache().thumbnail(path, stamp))
         except UserError as error:
-            return _Made(path, stamp, None, str(error))
+            return _Outcome(path, stamp, None, str(error))
 
     # Main thread ----------------------------------------------------------------------------------------------------
 
     def _handle(self, event: Event) -> None:
         if event.kind != "output":
             return
-        made: _Made = event.value
-        self._unchecked.discard(made.path)
-        if made.thumbnail is None and not made.error:
+        outcome: _Outcome = event.value
+        self._unchecked.discard(outcome.path)
+        if outcome.thumbnail is None and not outcome.error:
             return
-        pixels = made.thumbnail.pixels if made.thumbnail is not None else None
+        pixels = outcome.thumbnail.pixels if outcome.thumbnail is not None else None
         picture = None
         if pixels is not None:
             height, width = pixels.shape[:2]
             image = QImage(pixels.data, width, height, width * 3, QImage.Format.Format_RGB888)
             picture = QPixmap.fromImage(image)
-        self._keep(made.path, Shown(made.stamp, picture, made.thumbnail, made.error))
-        self.arrived.emit(made.path)
+        self._store(outcome.path, Shown(outcome.stamp, picture, outcome.thumbnail, outcome.error))
+        self.arrived.emit(outcome.path)
 
-    def _keep(self, path: Path, shown: Shown) -> None:
-        old = self._kept.pop(path, None)
-        self._used_bytes += shown.cost_bytes - (old.cost_bytes if old is not None else 0)
-        self._kept[path] = shown
-        while self._used_bytes > self._budget_bytes or len(self._kept) > MAX_ENTRIES:
-            gone, forgotten = self._kept.popitem(last=False)
-            self._used_bytes -= forgotten.cost_bytes
-            self._unchecked.discard(gone)
+    def _store(self, path: Path, preview: Shown) -> None:
+        replaced = self._cached.pop(path, None)
+        self._used_bytes += preview.cost_bytes - (replaced.cost_bytes if replaced is not None else 0)
+        self._cached[path] = preview
+        while self._used_bytes > self._budget_bytes or len(self._cached) > MAX_ENTRIES:
+            dropped_path, dropped = self._cached.popitem(last=False)
+            self._used_bytes -= dropped.cost_bytes
+            self._unchecked.discard(dropped_path)

@@ -1,4 +1,4 @@
-"""The licence of what is chosen, always in sight, and a button where its weights are still to be got."""
+"""The licence of the chosen model, always visible, with a button where its weights are missing."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ui.models.model_card import non_commercial_badge
 
 
 class LicenceLine(QWidget):
-    """A badge where commercial use is forbidden, and the licence; nothing where there is nothing to say.
+    """The licence, with a badge where it forbids commercial use; hidden where there is no text.
 
     Signals
     -------
-    get_requested : the weights of what is shown are wanted
+    get_requested : `Weights` to download, of the model that is shown
     """
 
     get_requested = Signal(object)
@@ -44,7 +44,7 @@ class LicenceLine(QWidget):
         layout.addWidget(self.get, 0, Qt.AlignmentFlag.AlignTop)
 
     def show_terms(self, model: ModelSpec | None, local: Path | None = None) -> None:
-        """Show those of `model`; of a `local` checkpoint nothing is known."""
+        """Show the terms of `model`; a `local` checkpoint has unknown terms of its own."""
         absent = model is not None and local is None and terms(model).place is Place.ABSENT
         self._model = model if absent else None
         if local is not None:
@@ -52,13 +52,13 @@ class LicenceLine(QWidget):
         elif model is None:
             self.show_licence("")
         else:
-            found = terms(model)
-            place = "" if found.place is Place.EMBEDDED else translated(found.place.value)
-            told = " · ".join(part for part in (found.licence, place) if part)
-            self.show_licence(told, non_commercial=found.non_commercial)
+            model_terms = terms(model)
+            place = "" if model_terms.place is Place.EMBEDDED else translated(model_terms.place.value)
+            text = " · ".join(part for part in (model_terms.licence, place) if part)
+            self.show_licence(text, non_commercial=model_terms.non_commercial)
 
     def show_licence(self, text: str, *, non_commercial: bool = False) -> None:
-        """Show a licence as it is told."""
+        """Show `text` as the licence."""
         self.badge.setVisible(non_commercial)
         self.get.setVisible(self._model is not None and bool(text))
         self.text.setText(text)

@@ -1,4 +1,4 @@
-"""The cards of models and recipes: licence, what it learnt from, how good it is and what it is not for."""
+"""Cards of models and recipes: licence, training data, metrics and what they are not for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GAP = 4
 
 
 class CardView(QWidget):
-    """Headings, texts and pairs under each other."""
+    """A column of headings, texts and tables of names and values."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,10 +33,11 @@ class CardView(QWidget):
         self._layout.setSpacing(6)
 
     def texts(self) -> list[str]:
-        """Everything that can be read on it."""
+        """Texts of all labels, from the top."""
         return [label.text() for label in self.findChildren(QLabel)]
 
     def head(self, title: str, forbidden: bool) -> None:
+        """Add the title, with the non-commercial badge where commercial use is `forbidden`."""
         row = QHBoxLayout()
         row.setSpacing(8)
         name = QLabel(title)
@@ -49,12 +50,14 @@ class CardView(QWidget):
         self._layout.addLayout(row)
 
     def heading(self, text: str) -> None:
+        """Add the heading of a section."""
         label = QLabel(text)
         label.setObjectName("section")
         self._layout.addSpacing(8)
         self._layout.addWidget(label)
 
     def text(self, text: str, name: str = "") -> None:
+        """Add a paragraph; `name` is the object name that the style sheet knows, such as "quiet"."""
         label = QLabel(text)
         label.setObjectName(name)
         label.setTextFormat(Qt.TextFormat.PlainText)
@@ -63,7 +66,7 @@ class CardView(QWidget):
         self._layout.addWidget(label)
 
     def pairs(self, pairs: list[tuple[str, str]]) -> list[tuple[QLabel, QLabel]]:
-        """Names on the left, values that may be long on the right; the labels of each."""
+        """Add rows of (name, value); returns the two labels of each row."""
         labels = []
         grid = QGridLayout()
         grid.setHorizontalSpacing(12)
@@ -82,25 +85,25 @@ class CardView(QWidget):
         return labels
 
     def add(self, widget: QWidget) -> None:
-        """Any control."""
+        """Add a control."""
         self._layout.addWidget(widget)
 
     def sources(self, sources: Iterable[tuple[str, str, str]]) -> None:
-        """Name, licence and use of each set of data."""
+        """Add the training data as (name, licence, use) of each data set."""
         self.heading(self.tr("Learnt from"))
         for name, licence, use in sources:
             self.text(name)
             self.text(f"{use} · {licence}", "quiet")
 
     def not_for(self, sentences: Iterable[str]) -> None:
-        """What a model is not to be used for."""
+        """Add the uses that a model is not meant for."""
         self.heading(self.tr("Not good for"))
         for sentence in sentences:
             self.text(sentence)
 
 
 class RecipeCardView(CardView):
-    """What a recipe makes, out of what, and under which licence."""
+    """Card of a training recipe: its result, its data and the licence."""
 
     def __init__(self, recipe: TrainingRecipe) -> None:
         super().__init__()
@@ -118,25 +121,32 @@ class RecipeCardView(CardView):
 
 
 class ModelCardView(CardView):
-    """What is known of a model."""
+    """Card of a model: licence, training data, metrics and files."""
 
     def __init__(
         self, spec: ModelSpec, *, local: Path | None = None, trained: ModelCard | None = None, headed: bool = True
     ) -> None:
-        """`local` is a checkpoint file that takes the place of the model's own; `trained` a card beside it. One that
-        is not `headed` stands under its title."""
+        """Fill the card of `spec`.
+
+        Parameters
+        ----------
+        spec : the model
+        local : checkpoint file that replaces the model's own weights
+        trained : card of a training run, shown in place of the model's own card
+        headed : whether the card has a title of its own
+        """
         super().__init__()
-        found = trained
+        model_card = trained
         message = ""
-        if found is None:
+        if model_card is None:
             try:
-                found = card(spec.key)
+                model_card = card(spec.key)
             except WeightsError as error:
                 message = str(error)
         if headed:
             forbidden = terms(spec).non_commercial if trained is None else trained.non_commercial
             self.head(trained.title if trained is not None else spec.title, forbidden)
-        # Of a user's own network neither may be known.
+        # Both are unknown of most networks of the user.
         parts = [spec.paper, str(spec.year) if spec.year and str(spec.year) not in spec.paper else ""]
         if any(parts):
             self.text(", ".join(part for part in parts if part), "quiet")
@@ -147,30 +157,36 @@ class ModelCardView(CardView):
             self.heading(self.tr("Checkpoint file"))
             self.text(str(local))
             self.text(self.tr("What follows is of the model's own weights, not of this file."), "quiet")
-        if found is not None:
-            self._card(found)
+        if model_card is not None:
+            self._card(model_card)
         elif spec.weights:
             self._weights(spec)
         elif not message:
             self.text(self.tr("A library that the program uses brings it along; nothing is downloaded."))
         self._layout.addStretch(1)
 
-    def _card(self, found: ModelCard) -> None:
+    def _card(self, model_card: ModelCard) -> None:
         self.heading(self.tr("Licence"))
-        self.text(found.licence)
-        self.sources((source.name, source.licence, source.use) for source in found.sources)
+        self.text(model_card.licence)
+        self.sources((source.name, source.licence, source.use) for source in model_card.sources)
         self.heading(self.tr("Measured on data that it was not trained on"))
-        for split in dict.fromkeys(metric.split for metric in found.metrics):
+        for split in dict.fromkeys(metric.split for metric in model_card.metrics):
             self.text(split, "quiet")
-            self.pairs([(metric.name, metric.value) for metric in found.metrics if metric.split == split])
-        self.not_for(found.not_for)
+            self.pairs([(metric.name, metric.value) for metric in model_card.metrics if metric.split == split])
+        self.not_for(model_card.not_for)
         self.heading(self.tr("Made"))
         self.pairs(
             [
-                (self.tr("trained"), f"{found.date}, {found.epochs} epochs, {found.hours:g} h, {found.device}"),
-                (self.tr("size"), f"{found.size_bytes / 1e6:.1f} MB, {found.parameters / 1e6:.1f} M parameters"),
-                (self.tr("seed"), str(found.seed)),
-                (self.tr("measure again"), found.command),
+                (
+                    self.tr("trained"),
+                    f"{model_card.date}, {model_card.epochs} epochs, {model_card.hours:g} h, {model_card.device}",
+                ),
+                (
+                    self.tr("size"),
+                    f"{model_card.size_bytes / 1e6:.1f} MB, {model_card.parameters / 1e6:.1f} M parameters",
+                ),
+                (self.tr("seed"), str(model_card.seed)),
+                (self.tr("measure again"), model_card.command),
             ]
         )
 
@@ -204,14 +220,14 @@ class ModelCardView(CardView):
 
 
 def non_commercial_badge() -> Badge:
-    """The badge of a model whose data forbid commercial use."""
+    """Badge of a model whose training data forbid commercial use."""
     text = QGuiApplication.translate("ModelCard", "non-commercial")
     why = QGuiApplication.translate("ModelCard", "The licence of the data that it learnt from forbids commercial use.")
     return Badge(text, why)
 
 
 class CardPopup(QFrame):
-    """A card beside what asked for it; a click elsewhere or Escape closes it."""
+    """A card in a popup below its anchor; a click elsewhere or Escape closes it."""
 
     def __init__(self, anchor: QWidget, view: CardView) -> None:
         super().__init__(anchor, Qt.WindowType.Popup)
@@ -234,8 +250,8 @@ class CardPopup(QFrame):
         self.view.ensurePolished()
         layout = self.view.layout()
         assert layout is not None  # a card lays itself out
-        wanted = layout.heightForWidth(WIDTH - 2) + 2
-        height = min(HEIGHT, wanted, screen.height() - 2 * GAP)
+        full_height = layout.heightForWidth(WIDTH - 2) + 2
+        height = min(HEIGHT, full_height, screen.height() - 2 * GAP)
         below = anchor.mapToGlobal(QPoint(0, anchor.height() + GAP))
         place = QRect(below.x() + anchor.width() - WIDTH, below.y(), WIDTH, height)
         place.moveLeft(max(screen.left() + GAP, min(place.left(), screen.right() - WIDTH - GAP)))

@@ -1,4 +1,4 @@
-"""Choosing a model: its title, and under it in the list what it may be used for and whether it is there."""
+"""The combo box of models: title, licence, score and where the weights are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ui.widgets.search_combo import NAMES, SECTION, WORDS, SearchCombo
 LIST_WIDTH = 460
 ROW_HEIGHT = 44
 LINE_HEIGHT = 28
-"""Of a row without a licence."""
+"""Height in pixels of a row without a licence."""
 
 MARGIN = 8
 
@@ -27,11 +27,11 @@ SCORE = Qt.ItemDataRole.UserRole + 3
 
 
 READY = {Place.EMBEDDED: 0.0, Place.HERE: 0.1, Place.LIBRARY: 0.2}
-"""Order of what can be used at once."""
+"""Sort keys of the places whose models can be used at once."""
 
 
 class ModelChooser(SearchCombo):
-    """A combo box whose data are keys of models; a long list begins with those that can be used at once."""
+    """A combo box of models whose item data are their keys; a long list begins with those that can be used at once."""
 
     def __init__(self, models: Iterable[ModelSpec]) -> None:
         super().__init__()
@@ -48,48 +48,49 @@ class ModelChooser(SearchCombo):
             self.setItemData(row, f"{translated(model.summary)} {model.paper} {model.year}", WORDS)
         self.tell_terms()
         self.setItemDelegate(TwoLines(self))
-        # The box is narrow, what is chosen from need not be.
+        # The box is narrow, its list need not be.
         self.view().setMinimumWidth(LIST_WIDTH)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        # Scrolling the panel past it must not load networks.
+        # Scrolling the panel across the box must not load networks.
         event.ignore()
 
     def tell_terms(self) -> None:
-        """Tell again what each may be used for and whether it is there: weights may have come."""
-        began: dict[str, float] = {}
+        """Update licence, place and section of each model, which change when weights arrive."""
+        first_years: dict[str, float] = {}
         for model in self._models:
-            began[model.family] = min(began.get(model.family, model.year), model.year)
+            first_years[model.family] = min(first_years.get(model.family, model.year), model.year)
         for row, model in enumerate(self._models):
-            found = terms(model)
-            licence, place = terms_texts(found)
-            place_in_list = READY.get(found.place)
+            model_terms = terms(model)
+            licence, place = terms_texts(model_terms)
+            ready_order = READY.get(model_terms.place)
             section = (
-                (began[model.family], translated(model.family))
-                if place_in_list is None
-                else (place_in_list, self.tr("Ready to use"))
+                (first_years[model.family], translated(model.family))
+                if ready_order is None
+                else (ready_order, self.tr("Ready to use"))
             )
             self.setItemData(row, section, SECTION)
             self.setItemData(row, licence, LICENCE)
             self.setItemData(row, place, PLACE)
-            told = ", ".join(part for part in (model.title, licence, place) if part)
-            self.setItemData(row, told, Qt.ItemDataRole.AccessibleTextRole)
+            spoken = ", ".join(part for part in (model.title, licence, place) if part)
+            self.setItemData(row, spoken, Qt.ItemDataRole.AccessibleTextRole)
 
 
 def score_text(model: ModelSpec) -> str:
-    """The first published figure of a model, such as "top-1 69.8 %"; empty where there is none."""
+    """The first published score of a model, such as "top-1 69.8 %"; empty without one."""
     scores = model.weights[0].scores if model.weights else {}
     return next((f"{name} {value:.1f} %" for name, value in scores.items()), "")
 
 
-def terms_texts(found: Terms) -> tuple[str, str]:
-    """The licence, and size and place, in the user's language."""
-    place = translated(found.place.value)
-    return found.licence, f"{found.size_bytes / 1e6:.1f} MB · {place}" if found.size_bytes else place
+def terms_texts(model_terms: Terms) -> tuple[str, str]:
+    """(licence, size and place) of a model, in the user's language."""
+    place = translated(model_terms.place.value)
+    size_bytes = model_terms.size_bytes
+    return model_terms.licence, f"{size_bytes / 1e6:.1f} MB · {place}" if size_bytes else place
 
 
 class TwoLines(QStyledItemDelegate):
-    """Two lines of a row: the title, and at its right `PLACE`; `LICENCE`, where there is one, and `SCORE` under it."""
+    """Paints a row in two lines: title and `PLACE` above, `LICENCE` (where there is one) and `SCORE` below."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -112,7 +113,7 @@ class TwoLines(QStyledItemDelegate):
             upper.setHeight(whole.height() // 2)
         lower.setTop(upper.bottom() + 1)
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
-        # What stands at the right is short; what begins at the left gives way to it.
+        # The texts at the right are short; those at the left are elided to leave them room.
         lines = (
             (upper, "quiet", self._small, PLACE, right),
             (upper, "text", theme.app_font(), Qt.ItemDataRole.DisplayRole, left),

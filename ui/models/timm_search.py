@@ -1,4 +1,4 @@
-"""Looking for one of timm's many classifiers, and using it."""
+"""Search among the classifiers of timm (PyTorch Image Models)."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ TYPING_MS = 120
 
 @dataclass(frozen=True)
 class Listed:
-    """timm's list was read."""
+    """Result of reading timm's list of checkpoints."""
 
     entries: tuple[TimmEntry, ...]
 
 
 @dataclass(frozen=True)
 class Described:
-    """What is to be known of a classifier was found out."""
+    """Result of asking timm for the configuration of one classifier."""
 
     model: TimmModel
 
 
 class TimmSearch(QObject):
-    """Reads timm's list on a worker, shows it, and uses what is chosen. `dialog` is the one that is open."""
+    """Reads timm's list on a worker and uses the chosen classifier; `dialog` is the open dialog, or None."""
 
     def __init__(self, window: QWidget, controller: Controller) -> None:
         super().__init__(window)
@@ -51,7 +51,7 @@ class TimmSearch(QObject):
         controller.pipeline.job_event.connect(self._event)
 
     def ask(self) -> None:
-        """Open the list; where it was not read yet, it comes after a few seconds."""
+        """Open the dialog; the list is read on a worker the first time, which takes some seconds."""
         if self.dialog is not None:
             self.dialog.raise_()
             return
@@ -80,8 +80,8 @@ class TimmSearch(QObject):
 
         self._submit(name, self.tr("Asking timm for {name}").format(name=name), work)
 
-    def _submit(self, what: str, title: str, work: Any) -> None:
-        self._controller.pipeline.submit(LANE, Job(("timm", what), title, work))
+    def _submit(self, name: str, title: str, work: Any) -> None:
+        self._controller.pipeline.submit(LANE, Job(("timm", name), title, work))
 
     def _event(self, event: Event) -> None:
         if event.kind != "output":
@@ -115,11 +115,11 @@ class TimmSearch(QObject):
 
 
 class TimmDialog(QDialog):
-    """A line to type what is looked for, and the checkpoints that fit.
+    """A search field, and the checkpoints that match.
 
     Signals
     -------
-    chosen : name of a checkpoint
+    chosen : name of the checkpoint
     """
 
     chosen = Signal(str)
@@ -136,7 +136,7 @@ class TimmDialog(QDialog):
         self.search.setAccessibleName(self.tr("Search timm's classifiers"))
         self.search.setClearButtonEnabled(True)
         self.search.installEventFilter(self)
-        # A list of more than a thousand is not made anew for every letter of a quick hand.
+        # A list of more than a thousand entries is not rebuilt at every key stroke.
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)
         self._typing.setInterval(TYPING_MS)
@@ -171,7 +171,7 @@ class TimmDialog(QDialog):
         self.search.setFocus()
 
     def set_entries(self, entries: Sequence[TimmEntry]) -> None:
-        """What there is."""
+        """Show the checkpoints of timm's list."""
         self._entries = entries
         self._fill()
 
@@ -180,9 +180,9 @@ class TimmDialog(QDialog):
 
         if not self._entries:
             return
-        found = matching(self._entries, self.search.text())
+        matches = matching(self._entries, self.search.text())
         self.model.clear()
-        for entry in found:
+        for entry in matches:
             item = QStandardItem(entry.name)
             item.setData(entry.name, NAME)
             item.setData(self.tr("{count} classes").format(count=f"{entry.classes:,}"), SCORE)
@@ -191,9 +191,9 @@ class TimmDialog(QDialog):
             self.model.appendRow(item)
         text = self.tr("{found} of {all}; a checkpoint is downloaded only after its size and licence were shown.")
         none = self.tr("None of {all} fits; try fewer words.")
-        self.told.setText((text if found else none).format(found=len(found), all=len(self._entries)))
+        self.told.setText((text if matches else none).format(found=len(matches), all=len(self._entries)))
         self.list.setCurrentIndex(self.model.index(0, 0))
-        self.use.setEnabled(bool(found))
+        self.use.setEnabled(bool(matches))
 
     def _take(self, index: QModelIndex) -> None:
         if index.isValid():
@@ -202,10 +202,10 @@ class TimmDialog(QDialog):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: 9, Qt.Key.Key_PageUp: -9}
-            by = step.get(Qt.Key(event.key()))
-            if by is not None:
-                row = min(max(self.list.currentIndex().row() + by, 0), self.model.rowCount() - 1)
+            steps = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: 9, Qt.Key.Key_PageUp: -9}
+            rows = steps.get(Qt.Key(event.key()))
+            if rows is not None:
+                row = min(max(self.list.currentIndex().row() + rows, 0), self.model.rowCount() - 1)
                 self.list.setCurrentIndex(self.model.index(row, 0))
                 return True
         return super().eventFilter(watched, event)

@@ -1,4 +1,4 @@
-"""The docks: one file for each, registered by its declaration."""
+"""The panels: one file for each dock, which registers its declaration."""
 
 from __future__ import annotations
 

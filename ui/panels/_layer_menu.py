@@ -1,4 +1,4 @@
-"""A menu of the analyses that can be laid on what is on the canvas."""
+"""The menu of analyses that can be added as a layer on the canvas."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ui.control.layers import Layers
 
 
 class LayerMenu(QMenu):
-    """Filled each time that it opens, as what fits depends on the medium."""
+    """Menu of the fitting analyses, filled each time it opens as they depend on the medium."""
 
     def __init__(self, layers: Layers, parent: QWidget) -> None:
         super().__init__(parent)
@@ -21,6 +21,7 @@ class LayerMenu(QMenu):
         self.aboutToShow.connect(self.fill)
 
     def fill(self) -> None:
+        """List the analyses that fit the active medium."""
         self.clear()
         for spec in self._layers.choices():
             action = self.addAction(icon(spec.icon), translated(spec.title), partial(self._layers.add, spec.key))

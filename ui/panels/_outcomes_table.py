@@ -1,4 +1,4 @@
-"""What became of each file of a batch, as a table."""
+"""The table of outcomes of a batch, one row for each file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
-from cvstudio.run.batch.queue import Outcome
+from cvstudio.running.batch.queue import Outcome
 from ui.base import theme
 from ui.base.icons import icon
 
@@ -20,7 +20,7 @@ NO_INDEX = QModelIndex()
 
 
 class OutcomesModel(QAbstractTableModel):
-    """Outcomes in the order in which they came; of all, or of the failed ones."""
+    """Outcomes in the order of arrival: all of them, or the failed ones only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,12 +34,12 @@ class OutcomesModel(QAbstractTableModel):
         self.endResetModel()
 
     def add(self, outcomes: list[Outcome]) -> None:
-        """Append what has ended."""
+        """Append outcomes."""
         self._all += outcomes
-        more = [item for item in outcomes if not self._only_failed or item.state == "failed"]
-        if more:
-            self.beginInsertRows(NO_INDEX, len(self._shown), len(self._shown) + len(more) - 1)
-            self._shown += more
+        added = [item for item in outcomes if not self._only_failed or item.state == "failed"]
+        if added:
+            self.beginInsertRows(NO_INDEX, len(self._shown), len(self._shown) + len(added) - 1)
+            self._shown += added
             self.endInsertRows()
 
     def set_only_failed(self, only: bool) -> None:
@@ -93,7 +93,7 @@ class OutcomesModel(QAbstractTableModel):
 
 
 class _Sentence(QStyledItemDelegate):
-    """What does not fit is missing at its end, not in its middle as of a file's name."""
+    """Elides sentences at the end; the other columns elide file names in the middle."""
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
         super().initStyleOption(option, index)
@@ -101,11 +101,11 @@ class _Sentence(QStyledItemDelegate):
 
 
 class OutcomesTable(QTableView):
-    """The table; it stays at its end while the user has not scrolled away from it.
+    """Table that keeps to its last row until the user scrolls away.
 
     Signals
     -------
-    opened : the path of a file that was double-clicked
+    opened : path of the activated file
     """
 
     opened = Signal(str)

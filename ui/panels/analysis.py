@@ -1,4 +1,4 @@
-"""The analysis panel: what to do, with which model, on what, and every control made from the declaration."""
+"""The analysis panel: analysis, model and inputs, and a form of the declared parameters."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ from ui.panels import PANELS
 from ui.panels._layer_menu import LayerMenu
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.elided_combo import ElidedCombo
-from ui.widgets.input_row import Choice, InputRow
 from ui.widgets.param_form import ParamForm
+from ui.widgets.rows.input_row import Choice, InputRow
 
 if TYPE_CHECKING:
     from ui.models.model_card import CardPopup
     from ui.models.model_chooser import ModelChooser
 
 WIDTH = 300
-"""Narrower, and a slider would have no room beside its label and its number."""
+"""Least width in pixels that has room for a slider beside its label and number."""
 
 
 class AnalysisPanel(QScrollArea):
-    """Controls of the current analysis, and the others that lie on the picture."""
+    """Controls of the current analysis."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class AnalysisPanel(QScrollArea):
         return QSize(WIDTH + 12, 420)
 
     def complete(self) -> None:
-        """List what can be done: all analyses are imported for it, which the window does not wait for."""
+        """List all analyses, which imports them: the window does not wait for it."""
         for spec in ANALYSES:
             self.analysis.addItem(icon(spec.icon), translated(spec.title), spec.key)
             self.analysis.setItemData(self.analysis.count() - 1, translated(spec.summary), Qt.ItemDataRole.ToolTipRole)
@@ -140,7 +140,7 @@ class AnalysisPanel(QScrollArea):
         unfit = none_takes(state.active_media)
         instance = None if unfit else state.instance
         self._visible.setVisible(instance is not None)
-        # Ranges that an input decides mean nothing before that is chosen.
+        # Ranges that depend on an input are unknown until it is chosen.
         self.form.setVisible(instance is not None and (instance.complete or not instance.bindings))
         if instance is None:
             self.analysis.setCurrentIndex(-1)
@@ -184,20 +184,22 @@ class AnalysisPanel(QScrollArea):
             self.licence.show_terms(instance.model_spec, instance.weights)
             from cvstudio.models.custom.store import PREFIX
 
-            own = instance.model.startswith(PREFIX)
-            self._own.setIcon(icon("settings" if own else "plus"))
-            self._own.setToolTip(self.tr("Change or remove this model") if own else self.tr("Add a model of your own"))
+            custom = instance.model.startswith(PREFIX)
+            self._own.setIcon(icon("settings" if custom else "plus"))
+            self._own.setToolTip(
+                self.tr("Change or remove this model") if custom else self.tr("Add a model of your own")
+            )
             self._own.setAccessibleName(self._own.toolTip())
 
     def _add_pickers(self, instance: AnalysisInstance, state: State) -> None:
         binder = self._controller.binder
         for slot in instance.spec.inputs:
-            made = InputRow(slot, _choices(slot, instance, state))
-            made.chosen.connect(lambda value, name=slot.name: self._choose(name, value))
-            made.typed.connect(lambda value, name=slot.name: binder.bind(name, value, number=instance.id, typing=True))
-            made.typing_ended.connect(binder.end_typing)
-            self._rows[slot.name] = made
-            self._inputs.addRow(translated(slot.title), made)
+            row = InputRow(slot, _choices(slot, instance, state))
+            row.chosen.connect(lambda value, name=slot.name: self._choose(name, value))
+            row.typed.connect(lambda value, name=slot.name: binder.bind(name, value, number=instance.id, typing=True))
+            row.typing_ended.connect(binder.end_typing)
+            self._rows[slot.name] = row
+            self._inputs.addRow(translated(slot.title), row)
         if instance.spec.task:
             from ui.models.licence_line import LicenceLine
             from ui.models.model_chooser import ModelChooser
@@ -206,13 +208,13 @@ class AnalysisPanel(QScrollArea):
             self._model.setPlaceholderText(self.tr("none yet"))
             self._model.setObjectName("model-picker")
             self._model.activated.connect(lambda _: self._choose_model())
-            everything = QAction(self.tr("All models …"), self._model)
-            everything.triggered.connect(self._show_all)
-            self._model.addAction(everything)
+            catalogue = QAction(self.tr("All models …"), self._model)
+            catalogue.triggered.connect(self._show_all)
+            self._model.addAction(catalogue)
             if instance.spec.task == "classify":
-                more = QAction(self.tr("More classifiers, of timm …"), self._model)
-                more.triggered.connect(self._find_in_timm)
-                self._model.addAction(more)
+                timm = QAction(self.tr("More classifiers, of timm …"), self._model)
+                timm.triggered.connect(self._find_in_timm)
+                self._model.addAction(timm)
             checkpoint = QAction(self.tr("Use a checkpoint file …"), self._model)
             checkpoint.setToolTip(self.tr("Give the model in use the weights of a file of yours"))
             checkpoint.triggered.connect(self._choose_weights)
@@ -223,15 +225,15 @@ class AnalysisPanel(QScrollArea):
             about.setToolTip(self.tr("Licence, sources and figures of this model"))
             about.setAccessibleName(about.toolTip())
             about.clicked.connect(lambda: self.show_card(about))
-            row = QHBoxLayout()
-            row.setContentsMargins(0, 0, 0, 0)
-            row.addWidget(self._model, 1)
-            row.addWidget(about)
+            model_line = QHBoxLayout()
+            model_line.setContentsMargins(0, 0, 0, 0)
+            model_line.addWidget(self._model, 1)
+            model_line.addWidget(about)
             self._own = QToolButton()
             self._own.setObjectName("own-model-button")
             self._own.clicked.connect(self._own_model)
-            row.addWidget(self._own)
-            self._inputs.addRow(self.tr("Model"), row)
+            model_line.addWidget(self._own)
+            self._inputs.addRow(self.tr("Model"), model_line)
             self.licence = LicenceLine()
             self.licence.get_requested.connect(self._controller.weights_wanted)
             self._inputs.addRow(self.licence)
@@ -270,7 +272,7 @@ class AnalysisPanel(QScrollArea):
         return CardPopup(anchor, ModelCardView(spec, local=instance.weights))
 
     def _own_model(self) -> None:
-        """Change the user's own model that is in use, or add one."""
+        """Show the form of the custom model in use, or of a new one."""
         from cvstudio.models.custom.store import declaration_of
 
         instance = self._controller.session.state.instance
@@ -298,7 +300,7 @@ class AnalysisPanel(QScrollArea):
         fields: list[Field] = []
         types = instance.spec.params_types(model)
         stages = len(instance.spec.stages)
-        # What comes last in the chain is changed most; what follows frames stands below it, and only where there are.
+        # The last stages are changed most, so they come first. Parameters of tracking follow, for moving media only.
         for params_type in reversed(types[:stages]):
             fields.extend(fields_of(params_type))
         media = instance.canvas_media
@@ -330,11 +332,11 @@ class AnalysisPanel(QScrollArea):
         )
 
     def _folders(self) -> tuple[str, ...]:
-        """Paths that are at hand: the folder of what is on the canvas, and the open ones."""
+        """Suggested folders: that of the active medium, and the open ones."""
         state = self._controller.session.state
         media = state.active_media
-        of_media = [media.path.parent] if media is not None and media.path.is_absolute() else []
-        return tuple(dict.fromkeys(str(path) for path in (*of_media, *(item.path for item in state.sets))))
+        media_folders = [media.path.parent] if media is not None and media.path.is_absolute() else []
+        return tuple(dict.fromkeys(str(path) for path in (*media_folders, *(item.path for item in state.sets))))
 
     def _show(self, shown: FrameOnScreen) -> None:
         state = self._controller.session.state
@@ -351,7 +353,7 @@ class AnalysisPanel(QScrollArea):
             self._fill_form(instance)
 
     def _elsewhere(self, instance: AnalysisInstance, state: State) -> str:
-        """What to say where these are controls of something else than what is on the canvas."""
+        """Message where the analysis takes another medium than the one on the canvas; empty otherwise."""
         bound, media = instance.canvas_media, state.active_media
         if bound is None or media is None or any(item.id == media.id for item in instance.media):
             return ""
@@ -360,18 +362,18 @@ class AnalysisPanel(QScrollArea):
 
 
 def _choices(slot: Slot, instance: AnalysisInstance, state: State) -> list[Choice]:
-    """What there is for a slot: open media, open folders, and the analyses whose results fit."""
-    found = [Choice(media.name, media) for media in state.media if slot.takes(media)]
+    """Choices for a slot: open media, open folders, and other analyses whose results fit."""
+    choices = [Choice(media.name, media) for media in state.media if slot.takes(media)]
     if slot.several is not None:
-        found += [Choice(item.name, item) for item in state.sets]
+        choices += [Choice(item.name, item) for item in state.sets]
     for item in state.instances:
         if item.id != instance.id and issubclass(item.spec.result, slot.results):
-            found.append(Choice(_named(item, state), ResultOf(item.id)))
-    return [Choice("", None), *found] if slot.optional else found
+            choices.append(Choice(_named(item, state), ResultOf(item.id)))
+    return [Choice("", None), *choices] if slot.optional else choices
 
 
 def _named(instance: AnalysisInstance, state: State) -> str:
-    """What another analysis is called in a list: with its model, and its number where there are two of it."""
+    """Title of an analysis in a list, with its model, and a number where several are alike."""
     model = instance.model_spec
     title = translated(instance.spec.title) + (f" · {model.title}" if model is not None else "")
     alike = [item.id for item in state.instances if (item.analysis, item.model) == (instance.analysis, instance.model)]
@@ -379,7 +381,7 @@ def _named(instance: AnalysisInstance, state: State) -> str:
 
 
 def none_takes(media: Media | None) -> bool:
-    """Whether `media` is of a kind that no analysis looks at."""
+    """Whether `media` is of a kind that no analysis takes."""
     return media is not None and not any(slot.takes(media) for spec in ANALYSES for slot in spec.inputs)
 
 

@@ -1,4 +1,4 @@
-"""What a dock declares of itself."""
+"""The declaration of a panel, and what its content is made with."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PanelContext:
-    """What a panel is made with.
+    """Arguments for the content of a panel.
 
-    `requests` asks the window for what only it can do; `canvas` gives the first canvas, once the window is complete.
+    Parameters
+    ----------
+    controller, settings : those of the window
+    requests : signals that ask the window for what only the window can do
+    canvas : callable () -> the first canvas; raises AttributeError before the window is complete
     """
 
     controller: Controller
@@ -32,22 +36,30 @@ class PanelContext:
 
 @runtime_checkable
 class Late(Protocol):
-    """A content of which a part is made when the window's first picture is on the screen."""
+    """A panel content that is completed after the window's first paint."""
 
     def complete(self) -> None:
-        """Make the rest; what imports much belongs here."""
+        """Make the parts that import heavy modules."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A dock: `create(context)` makes its content.
+    """Declaration of a dock.
 
-    It is made with the window where it is seen at once, and else when the window's first picture is on the screen. A
-    content with a method `complete` is called then, too: what imports much belongs there.
+    The content of a panel that is `shown` is made with the window; all others are made after the window's first paint,
+    when a content that is `Late` is completed, too. A content is closed with the window, so that it can stop its jobs.
 
-    `order` sorts the docks of one area from top to bottom; `tabbed_with` names the panel it shares its place with.
-    `keywords` are names by which it is searched for. One that is not `shown` waits in the menu. Its content is closed
-    with the window, so that it can end what it runs. One that `floats` is a window of its own until the user docks it.
+    Parameters
+    ----------
+    key, title : identifier and title
+    area : side of the window
+    create : callable (context) -> content
+    order : position from top to bottom among the docks of one area
+    tabbed_with : key of the panel that it shares its place with; empty without one
+    shortcut : key sequence that shows or hides it
+    shown : whether it is visible at the first start; others are opened from the menu
+    floats : whether it is a window of its own until the user docks it
+    keywords : further names by which the palette finds it
     """
 
     key: str

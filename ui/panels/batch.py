@@ -1,4 +1,4 @@
-"""The batch panel: a folder through the current analysis, with what became of each file."""
+"""The batch panel: runs the current analysis over a folder and lists the outcome of each file."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ CONTROLS_WIDTH = 320
 OPTIONS_WIDTH = 300
 OWNER = ("batch",)
 LANE = "batch"
-TELL_EVERY_SECS = 0.1
-"""Files that end within this time are told together: thousands of small ones must not flood the window."""
+REPORT_EVERY_SECS = 0.1
+"""Outcomes within this time are sent together: thousands of small files must not flood the window."""
 
 
 class BatchPanel(QWidget):
-    """Makes its content when it is first shown."""
+    """Makes its content when first shown."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class BatchPanel(QWidget):
 
 
 class BatchContent(QWidget):
-    """Controls on one side, the files on the other. `state` is "idle", "running", "paused" or "ended"."""
+    """Controls beside the table of outcomes. `state` is "idle", "running", "paused" or "ended"."""
 
     def __init__(self, controller: Controller, settings: Settings) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class BatchContent(QWidget):
         self._left = TimeLeft()
         self._source = self._settings.text("batch/source", "")
         self._out = self._settings.text("batch/out", "")
-        self._wanted = {key for key in self._settings.text("batch/formats", "").split(",") if key}
+        self._format_keys = {key for key in self._settings.text("batch/formats", "").split(",") if key}
         self._cancelling = False
         self._summary: Any = None
         self.state = "idle"
@@ -161,7 +161,7 @@ class BatchContent(QWidget):
         return controls
 
     def _make_options(self) -> QScrollArea:
-        """Beside the controls, not under them: the panel is wide and low."""
+        """The column of format options. It stands beside the controls, as the panel is wide and low."""
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 8, 0)
@@ -185,36 +185,38 @@ class BatchContent(QWidget):
     # What is chosen -------------------------------------------------------------------------------------------------
 
     def set_folders(self, source: Path, out: Path) -> None:
-        """Choose where the files are and where results go."""
+        """Set the input folder and the output folder."""
         self._source, self._out = str(source), str(out)
         self._settings.set("batch/source", self._source)
         self._settings.set("batch/out", self._out)
         self._update()
 
     def choose_source(self) -> None:
+        """Ask for the input folder; the output folder follows it."""
         name = QFileDialog.getExistingDirectory(self, self.tr("Folder with the files"), self._source)
         if name:
-            # Beside the files, where the user finds it, and not among them.
+            # Results go beside the input folder, where the user finds them, and not into it.
             folder = Path(name)
             self.set_folders(folder, folder.with_name(f"{folder.name} results"))
 
     def choose_out(self) -> None:
+        """Ask for the output folder."""
         name = QFileDialog.getExistingDirectory(self, self.tr("Folder to write to"), self._out)
         if name:
             self.set_folders(Path(self._source), Path(name))
 
     def set_formats(self, keys: set[str]) -> None:
-        """Choose the formats by key."""
-        self._wanted = keys
+        """Set the export formats by their keys."""
+        self._format_keys = keys
         self._settings.set("batch/formats", ",".join(sorted(keys)))
         self._update()
 
-    def _chosen(self, instance: AnalysisInstance) -> list[Any]:
-        """The formats that the analysis has and the user wants; the usual ones where there is none."""
+    def _exporters(self, instance: AnalysisInstance) -> list[Any]:
+        """Chosen exporters that fit the result of the analysis; the default ones where none is chosen."""
         from cvstudio.exporters import EXPORTERS, default_exporters
 
         fitting = [item for item in EXPORTERS if item.accepts(instance.spec.result)]
-        return [item for item in fitting if item.key in self._wanted] or default_exporters(instance.spec.result)
+        return [item for item in fitting if item.key in self._format_keys] or default_exporters(instance.spec.result)
 
     def _show_formats(self) -> None:
         from cvstudio.exporters import EXPORTERS
@@ -222,7 +224,7 @@ class BatchContent(QWidget):
         instance = self._controller.session.state.instance
         if instance is None:
             return
-        chosen = {item.key for item in self._chosen(instance)}
+        chosen = {item.key for item in self._exporters(instance)}
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.setToolTipsVisible(True)
@@ -241,7 +243,7 @@ class BatchContent(QWidget):
         instance = self._controller.session.state.instance
         self._stack.setCurrentIndex(1 if self._source else 0)
         if not self._source:
-            return  # and no import of formats for a panel that nobody uses
+            return  # a panel that is not in use imports no formats
         running = self.state == "running"
         model = instance.model_spec if instance is not None else None
         title = translated(instance.spec.title) if instance is not None else self.tr("No analysis is chosen")
@@ -254,7 +256,7 @@ class BatchContent(QWidget):
             button.setText(Path(text).name)
             button.setToolTip(text)
             button.setEnabled(not running)
-        exporters = self._chosen(instance) if instance is not None else []
+        exporters = self._exporters(instance) if instance is not None else []
         self.formats.setText(", ".join(translated(item.title) for item in exporters))
         self.formats.setEnabled(not running and instance is not None)
         self.options.set_formats(exporters)
@@ -269,13 +271,13 @@ class BatchContent(QWidget):
     # Work -----------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin, or go on with what is not done yet."""
+        """Start the batch, or resume it with the files that are not done yet."""
         state = self._controller.session.state
         if state.instance is None or self.state == "running":
             return
         instance = state.linked(state.instance)
         look = dict(self._controller.session.state.look)
-        exporters = self._chosen(instance)
+        exporters = self._exporters(instance)
         formats = tuple(item.key for item in exporters)
         options = {item.key: self.options.values(item) for item in exporters}
         stack, host = shown_stack(self._controller), self._controller.pipeline.host
@@ -289,31 +291,31 @@ class BatchContent(QWidget):
         self._update()
 
         def work(progress: Progress) -> Iterator[Any]:
-            from cvstudio.run.batch import Batch, BatchPlan
+            from cvstudio.running.batch import Batch, BatchPlan
 
             plan = BatchPlan(instance, (source,), out, formats, options, look, stack)
             batch = Batch(plan, device=host.requested_device, precision=host.precision)
-            ended: list[Any] = []
-            told = time.monotonic()
+            outcomes: list[Any] = []
+            reported = time.monotonic()
             for outcome in batch.run(progress):
-                ended.append(outcome)
-                if time.monotonic() - told >= TELL_EVERY_SECS:
-                    yield batch, ended
-                    ended, told = [], time.monotonic()
-            yield batch, ended
+                outcomes.append(outcome)
+                if time.monotonic() - reported >= REPORT_EVERY_SECS:
+                    yield batch, outcomes
+                    outcomes, reported = [], time.monotonic()
+            yield batch, outcomes
 
         title = self.tr("Batch {name}").format(name=source.name)
         self._controller.pipeline.submit(LANE, Job(OWNER, title, work))
 
     def pause(self) -> None:
-        """Stop; `start` goes on."""
+        """Stop after the current files; `start` resumes."""
         if self.state == "running":
             self.message.setText(self.tr("stopping after what is being worked on"))
             self.pause_button.setEnabled(False)
             self._controller.pipeline.lanes.cancel(OWNER)
 
     def cancel(self) -> None:
-        """Stop, and forget what is done."""
+        """Stop, and delete the record of finished files; the written results stay."""
         self._cancelling = True
         if self.state == "running":
             self.pause()
@@ -321,7 +323,7 @@ class BatchContent(QWidget):
             self._forget()
 
     def _forget(self) -> None:
-        from cvstudio.run.batch import forget
+        from cvstudio.running.batch import forget
 
         try:
             forget(Path(self._out))
@@ -335,29 +337,29 @@ class BatchContent(QWidget):
         if event.job.owner != OWNER:
             return
         if event.kind == "output":
-            batch, ended = event.value
-            self.table.add(ended)
+            batch, outcomes = event.value
+            self.table.add(outcomes)
             if batch.restarted:
                 self.message.setToolTip(self.tr("The settings are others than before, so it was begun anew."))
             self._summary = batch.summary
         elif event.kind == "progress":
             fraction, text = event.value
             left = self._left(fraction, time.monotonic())
-            more = "" if left is None else " · " + self.tr("{time} left").format(time=duration_text(left))
+            time_left = "" if left is None else " · " + self.tr("{time} left").format(time=duration_text(left))
             self.bar.setMaximum(0 if fraction is None else 1000)
             self.bar.setValue(round((fraction or 0.0) * 1000))
-            self.message.setText(f"{text}{more}")
+            self.message.setText(f"{text}{time_left}")
         elif event.kind in ("finished", "failed", "cancelled"):
             self._ended(event.kind)
 
-    def _ended(self, how: str) -> None:
-        if how == "cancelled" and self._cancelling:
+    def _ended(self, kind: str) -> None:
+        if kind == "cancelled" and self._cancelling:
             self._forget()
             return
-        self.state = "paused" if how == "cancelled" else "ended"
-        if how == "finished":
+        self.state = "paused" if kind == "cancelled" else "ended"
+        if kind == "finished":
             self.message.setText(self._summary.text())
-        elif how == "cancelled":
+        elif kind == "cancelled":
             self.message.setText(self.tr("Paused; it goes on with the rest."))
         else:
             # The notice says why.

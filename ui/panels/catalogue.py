@@ -1,4 +1,4 @@
-"""The catalogue of all models; a window of its own until it is docked."""
+"""The panel of the model catalogue; a window of its own until it is docked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class CataloguePanel(QWidget):
-    """Makes its content when it is first shown: the window must not wait for it."""
+    """Makes its content when first shown, so that the window does not wait for it."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class CataloguePanel(QWidget):
             self.content.reload()
 
     def show_task(self, task: str) -> None:
-        """Show the models of a task; of "" all."""
+        """Show the models of a task; all of them for ""."""
         if self.content is not None:
             self.content.show_task(task)
 

@@ -1,4 +1,4 @@
-"""The comparison panel: what both sides say, how far they agree, and how long they take."""
+"""The comparison panel: results of both sides, their agreement, and the time of each network."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from ui.widgets.rows_table import Line
 
 Figure = tuple[str, str, str | None]
-"""A title with one value for each side, or with one for both and None."""
+"""(title, left, right) of a figure; `right` is None where one value stands for both sides."""
 
 DELAY_MS = 80
 MOST = 500
-"""Rows."""
+"""Most rows of the table."""
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class ComparePanel(QWidget):
-    """Heads, figures and a table of pairs; nothing where nothing is compared."""
+    """Figures of both sides and a table of paired rows; a hint where nothing is compared."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
         controller = self._controller = context.controller
         self._comparing = controller.comparing
         self.heads = (QLabel(self.tr("Left")), QLabel(self.tr("Right")))
-        self._texts: list[Figure] = []
+        self._shown_figures: list[Figure] = []
         self._figures = QGridLayout()
         self._figures.setHorizontalSpacing(12)
         self._figures.setVerticalSpacing(4)
@@ -79,15 +79,15 @@ class ComparePanel(QWidget):
         return QSize(312, 300)
 
     def figures(self) -> list[Figure]:
-        """What stands there: title, and one value or that of either side."""
-        return list(self._texts)
+        """The figures that are shown."""
+        return list(self._shown_figures)
 
     def _show(self) -> None:
-        found = self._comparing.comparison
-        self.stack.setCurrentIndex(0 if found is None else 1)
-        if found is None:
+        comparison = self._comparing.comparison
+        self.stack.setCurrentIndex(0 if comparison is None else 1)
+        if comparison is None:
             return
-        for head, title in zip(self.heads, found.titles, strict=True):
+        for head, title in zip(self.heads, comparison.titles, strict=True):
             head.setToolTip(translated(title))
         self._set_figures([*self._of_sides(), *self._agreement()])
         lines = self._lines()
@@ -96,26 +96,27 @@ class ComparePanel(QWidget):
         self.table.setColumnHidden(3, all(line.cells[3].share is None for line in lines))
 
     def _of_sides(self) -> list[Figure]:
-        """What each side says by itself, and how long it takes."""
-        found = self._comparing.agreement
-        lines: list[Figure] = []
-        if found is not None:
-            lines = [(translated(title), left, right) for title, left, right in found.side_lines()]
+        """Figures of each side alone, and the time of its network."""
+        agreement = self._comparing.agreement
+        figures: list[Figure] = []
+        if agreement is not None:
+            figures = [(translated(title), left, right) for title, left, right in agreement.side_lines()]
         secs = [self._comparing.network_secs(side) for side in (0, 1)]
         times = [self.tr("from cache") if item is None else f"{ms_text(item)} ms" for item in secs]
-        return [*lines, (self.tr("Time"), times[0], times[1])]
+        return [*figures, (self.tr("Time"), times[0], times[1])]
 
     def _agreement(self) -> list[Figure]:
-        found = self._comparing.agreement
-        if found is None and all(side is not None and side.result is not None for side in self._comparing.shown):
+        """Figures of the agreement of both sides."""
+        agreement = self._comparing.agreement
+        if agreement is None and all(side is not None and side.result is not None for side in self._comparing.shown):
             return [(self.tr("Agreement"), self.tr("not measured for these"), None)]
-        lines = [] if found is None else found.summary_lines()
+        lines = [] if agreement is None else agreement.summary_lines()
         return [(translated(title), translated(value), None) for title, value in lines]
 
-    def _set_figures(self, lines: list[Figure]) -> None:
-        if lines == self._texts:
+    def _set_figures(self, figures: list[Figure]) -> None:
+        if figures == self._shown_figures:
             return
-        self._texts = lines
+        self._shown_figures = figures
         for place in reversed(range(self._figures.count())):
             item = self._figures.itemAt(place)
             widget = item.widget() if item is not None else None
@@ -123,7 +124,7 @@ class ComparePanel(QWidget):
                 self._figures.removeWidget(widget)
                 widget.hide()
                 widget.deleteLater()
-        for row, (title, *values) in enumerate(lines, 1):
+        for row, (title, *values) in enumerate(figures, 1):
             name = QLabel(title)
             name.setObjectName("quiet")
             self._figures.addWidget(name, row, 0)
@@ -134,18 +135,18 @@ class ComparePanel(QWidget):
                     self._figures.addWidget(number, row, column, 1, 1 if values[1] is not None else 2)
 
     def _lines(self) -> list[Line]:
-        found, side = self._comparing.agreement, self._comparing.current_side or 0
-        return [] if found is None else [_line(row, side) for row in found.rows()[:MOST]]
+        agreement, side = self._comparing.agreement, self._comparing.current_side or 0
+        return [] if agreement is None else [_line(row, side) for row in agreement.rows()[:MOST]]
 
 
 def _line(row: ComparedRow, side: int) -> Line:
-    """A row, which points at its part on one side, 0 or 1."""
+    """Line of the table whose id is the row's part on `side`, 0 or 1."""
     from ui.widgets.rows_table import Cell, Line
 
-    said = [Cell("–", tone="quiet") if text is None else Cell(text) for text in (row.left, row.right)]
+    values = [Cell("–", tone="quiet") if text is None else Cell(text) for text in (row.left, row.right)]
     name = Cell(row.name, tone="warning" if row.contradicts else "text", label=row.label)
     iou = Cell("") if row.iou is None else Cell(f"{row.iou:.2f}", row.iou)
-    return Line(row.ids[side], (name, *said, iou))
+    return Line(row.ids[side], (name, *values, iou))
 
 
 PANELS.register(

@@ -1,4 +1,4 @@
-"""The counts panel: how many things of each class there are over the time of a video; a click goes there."""
+"""The counts panel: objects of each class over the time of a video; a click seeks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cvstudio.analyses.detection.counting import Counts, count, write_counts
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.lanes import Event, Job
@@ -34,19 +33,20 @@ from ui.panels.base import Panel, PanelContext
 from ui.widgets.empty_state import EmptyState
 
 if TYPE_CHECKING:
+    from cvstudio.analyses.detection.counting import Counts
     from ui.views.counts_plot import CountsPlot
 
 UPDATE_MS = 250
-"""Between two drawings while it plays: a curve need not follow each frame."""
+"""Time between two updates while a video plays: curves need not follow each frame."""
 OWNER = "count"
 
 
 class CountsPanel(QWidget):
-    """Boxes that are shown, or the different identities so far, of each class."""
+    """Curves of each class: boxes in each frame, or different identities so far."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
-        from ui.widgets.choice_rows import Combo
+        from ui.widgets.rows.choice_rows import Combo
 
         controller = self._controller = context.controller
         self._counts: Counts | None = None
@@ -113,18 +113,18 @@ class CountsPanel(QWidget):
         return self._controller.session.state.active_media
 
     def _instance(self) -> AnalysisInstance | None:
-        """The analysis whose boxes are counted."""
+        """The current analysis, where it tracks boxes over frames."""
         instance = self._controller.session.state.instance
         fits = instance is not None and instance.spec.temporal is not None and instance.spec.result is Detections
         return instance if fits else None
 
     def update_counts(self) -> None:
-        """Count anew what was followed by now, where it is another."""
+        """Count the tracked frames again where they, or the parameters, have changed."""
         media, instance, chain = self._media(), self._instance(), self._controller.presenter.chain()
         video = media is not None and media.kind is MediaKind.VIDEO
-        followed = instance is not None and bool(instance.value("track"))
-        self.compute.setEnabled(video and followed and self._running is None)
-        if media is None or not media.moving or instance is None or not followed:
+        tracked = instance is not None and bool(instance.value("track"))
+        self.compute.setEnabled(video and tracked and self._running is None)
+        if media is None or not media.moving or instance is None or not tracked:
             self._counts, self._drawn = None, ()
             text = self.tr("Detect objects in a video: how many there are of each class appears here over its time.")
             if media is not None and media.moving and instance is not None:
@@ -135,11 +135,13 @@ class CountsPanel(QWidget):
             self._say_empty(self.tr("Play the video, or count the whole of it."))
             return
         model = instance.model_spec
-        chosen = {name: instance.value(name) for name in ("score", "classes", "max_count")}
-        drawn = (id(chain), chain.version, tuple(chosen.items()))
+        params = {name: instance.value(name) for name in ("score", "classes", "max_count")}
+        drawn = (id(chain), chain.version, tuple(params.items()))
         if drawn != self._drawn:
             self._drawn = drawn
-            self._counts = count(chain.entries, model.labels if model else (), **chosen)
+            from cvstudio.analyses.detection.counting import count
+
+            self._counts = count(chain.entries, model.labels if model else (), **params)
             self._draw()
 
     def _say_empty(self, text: str) -> None:
@@ -175,7 +177,7 @@ class CountsPanel(QWidget):
     # Counting everything --------------------------------------------------------------------------------------------
 
     def count_all(self) -> None:
-        """Follow every frame of the video in the background."""
+        """Track the objects through every frame of the video, in the background."""
         instance, media = self._instance(), self._media()
         if instance is None or media is None or self._running is not None:
             return
@@ -188,7 +190,7 @@ class CountsPanel(QWidget):
         self._controller.pipeline.submit(OWNER, Job(OWNER, title, work, background=True))
 
     def cancel(self) -> None:
-        """Stop; what was counted by now stays."""
+        """Stop; the frames counted so far stay."""
         self._controller.pipeline.lanes.cancel(OWNER)
 
     def _job_event(self, event: Event) -> None:
@@ -229,6 +231,8 @@ class CountsPanel(QWidget):
 
         def work(progress: Progress) -> Iterator[Any]:
             try:
+                from cvstudio.analyses.detection.counting import write_counts
+
                 write_counts(path, counts)
             except OSError as error:
                 reason = (error.strerror or str(error)).lower()

@@ -1,4 +1,4 @@
-"""What runs now: progress, time left, cancel."""
+"""The jobs panel: progress and time left of the running jobs, with a button to cancel each."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ui.panels.base import Panel, PanelContext
 from ui.widgets.elided_label import ElidedLabel
 
 SHOW_AFTER_MS = 300
-"""A job that is shorter than this would only flicker."""
+"""Delay before a job gets a row; shorter jobs would only flicker."""
 
 
 class JobRow(QWidget):
-    """One running job."""
+    """Row of one running job."""
 
     def __init__(self, title: str) -> None:
         super().__init__()
@@ -54,6 +54,7 @@ class JobRow(QWidget):
         layout.addLayout(under)
 
     def report(self, fraction: float | None, message: str) -> None:
+        """Show progress: `fraction` 0..1, or None where it is unknown."""
         if message and message != self.title:
             self._message.setText(message)
             self._message.show()
@@ -68,12 +69,12 @@ class JobRow(QWidget):
 
 
 class JobsPanel(QWidget):
-    """All jobs that take long enough to be seen."""
+    """Rows of all jobs that run for longer than `SHOW_AFTER_MS`."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
         controller = self._controller = context.controller
-        self._reports: dict[int, tuple[float | None, str]] = {}  # the newest of each running job
+        self._reports: dict[int, tuple[float | None, str]] = {}  # the last progress of each running job, by its number
         self._rows: dict[int, JobRow] = {}
         self._empty = QLabel(self.tr("Nothing is running."))
         self._empty.setObjectName("quiet")
@@ -90,8 +91,8 @@ class JobsPanel(QWidget):
     def _event(self, event: Event) -> None:
         job = event.job
         if event.kind == "started" and job.title:
-            # Not with the first report: an import of torch reports once and then keeps silent for seconds. And no row
-            # for what is shorter: while a video plays that is a job for each frame.
+            # By a timer and not with the first progress: an import of torch reports once and is then silent for
+            # seconds. Short jobs get no row: a playing video makes one for each frame.
             self._reports[job.number] = (None, "")
             QTimer.singleShot(SHOW_AFTER_MS, self, lambda: self._reveal(job))
         elif event.kind == "progress" and job.number in self._reports:

@@ -1,4 +1,4 @@
-"""The layers panel: everything that lies on the picture, the topmost first."""
+"""The layers panel: the analyses on the active medium, the topmost first."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from ui.panels.base import Panel, PanelContext
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.icon_label import IconLabel
-from ui.widgets.slider_row import SliderRow
+from ui.widgets.rows.slider_row import SliderRow
 
 WIDTH = 216
-"""Narrower, and neither a name nor a slider has room."""
+"""Least width in pixels that has room for names and sliders."""
 
 NUMBER = Qt.ItemDataRole.UserRole
 KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Delete, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End)
 
 
 class LayerRow(QWidget):
-    """One layer: shown or hidden, what it is, how opaque, and a button that takes it away."""
+    """Row of one layer: visibility, title, opacity, and a button that removes it."""
 
     def __init__(self, controller: Controller, instance: AnalysisInstance) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class LayerRow(QWidget):
             lambda value, dragging: layers.set_opacity(number, float(value), dragging=dragging)
         )
         self.opacity.released.connect(lambda _: controller.end_drag())
-        # The tooltip names it: beside its title the slider would have no room.
+        # Only the tooltip names the slider: it has no room beside a label.
         self.opacity.label.hide()
         self.opacity.slider.setMinimumWidth(24)
         self.opacity.setVisible(on_canvas(instance.spec))
@@ -88,7 +88,7 @@ class LayerRow(QWidget):
         self.show_layer(instance, current=False)
 
     def show_layer(self, instance: AnalysisInstance, *, current: bool) -> None:
-        """Show what has changed; never emits."""
+        """Update the row from the layer; emits nothing."""
         self.eye.setChecked(instance.visible)
         self.eye.setIcon(icon("eye" if instance.visible else "eye-off", 16, "text" if instance.visible else "quiet"))
         self.eye.setToolTip(
@@ -106,7 +106,7 @@ class LayerRow(QWidget):
 
 
 class LayerList(QListWidget):
-    """Rows that are dragged into another order; the order itself is the session's."""
+    """List that reorders its rows by drag and drop; the session holds the order."""
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
@@ -122,15 +122,16 @@ class LayerList(QListWidget):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
 
     def numbers(self) -> list[int]:
-        """The ids of the layers from the topmost."""
+        """Ids of the layers from the topmost."""
         return [int(self.item(row).data(NUMBER)) for row in range(self.count())]
 
     def number(self) -> int | None:
+        """Id of the current layer; None without one."""
         item = self.currentItem()
         return int(item.data(NUMBER)) if item is not None else None
 
     def move_to(self, row: int, target: int) -> None:
-        """Put the layer of `row` where the one of `target` is."""
+        """Move the layer of `row` to the place of the row `target`."""
         order = self.numbers()
         order.insert(target, order.pop(row))
         self._controller.layers.reorder(order[::-1])
@@ -142,7 +143,7 @@ class LayerList(QListWidget):
         row, place = self.currentRow(), self.indexAt(event.position().toPoint()).row()
         below = self.dropIndicatorPosition() == QAbstractItemView.DropIndicatorPosition.BelowItem
         place = self.count() if place < 0 else place + below
-        # The rows are made anew from the session: moving the items here as well would lose their widgets.
+        # The rows are rebuilt from the session; a move by Qt as well would lose their widgets.
         event.setDropAction(Qt.DropAction.IgnoreAction)
         event.accept()
         if row >= 0:
@@ -169,7 +170,7 @@ class LayerList(QListWidget):
 
 
 class LayersPanel(QWidget):
-    """The stack on the medium on the canvas."""
+    """The stack of layers on the active medium."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -203,11 +204,11 @@ class LayersPanel(QWidget):
         return QSize(WIDTH, 220)
 
     def row(self, number: int) -> LayerRow:
-        """The row of a layer by its id; raises KeyError where it is not listed."""
+        """The row of a layer by its id. Raises KeyError where it is not listed."""
         return self._rows[number]
 
     def menu(self) -> QMenu:
-        """What can be done with the chosen layer."""
+        """Context menu of the current layer; empty without one."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         number, row, layers = self.list.number(), self.list.currentRow(), self._controller.layers

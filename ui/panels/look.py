@@ -1,11 +1,11 @@
-"""The look panel: how results are drawn, on screen and in files."""
+"""The look panel: drawing options of results, on screen and in files."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
-from cvstudio.foundation.params import fields_of, to_mapping
+from cvstudio.foundation.params import fields_of, values_of
 from cvstudio.session.session import State
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
@@ -13,7 +13,7 @@ from ui.widgets.param_form import ParamForm
 
 
 class LookPanel(QScrollArea):
-    """A control for everything that `Look` declares."""
+    """A form of the fields of `Look`."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -43,9 +43,9 @@ class LookPanel(QScrollArea):
     def _show(self) -> None:
         from cvstudio.draw import Look
 
-        # The exposure has a place on the canvas, where there is light to be exposed.
+        # The exposure has a bar of its own on the canvas, for pictures in linear light.
         fields = tuple(field for field in fields_of(Look) if field.name != "exposure")
-        self.form.set_fields(fields, to_mapping(self._controller.look()))
+        self.form.set_fields(fields, values_of(self._controller.look()))
 
 
 PANELS.register(

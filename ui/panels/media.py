@@ -1,4 +1,4 @@
-"""What is open: the files, and the folders as sets to leaf through."""
+"""The media panel: open files, and open folders as sets to step through."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ui.widgets.icon_label import IconLabel
 
 
 class MediaPanel(QWidget):
-    """One source at a time (the open files, or a folder), and a button that names it and changes it."""
+    """Lists one source, the open files or a folder; a button at the top names and changes it."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class MediaPanel(QWidget):
         self._show_layout()
         library, view = self._library, self.view
         view.chosen.connect(self._chosen)
-        view.visible_changed.connect(self._want)
+        view.visible_changed.connect(self._request_thumbnails)
         view.removal_asked.connect(self.close_selected)
         view.menu_asked.connect(self._menu)
         self.filter_bar.left.connect(view.setFocus)
@@ -129,7 +129,7 @@ class MediaPanel(QWidget):
         self.entries.show_rows(media_set, library.rows if media_set is not None else library.files)
         self.filter_bar.show_listing(library.listing)
         self._show_source()
-        # The list stays where it is unless another file was opened, which is to be seen in it.
+        # The scroll position stays, unless another file was opened, whose row must be visible.
         row, _ = library.place
         current = self.entries.path(row) if row is not None else None
         if current != self._current:
@@ -139,7 +139,7 @@ class MediaPanel(QWidget):
 
     def _listed(self) -> None:
         self.thumbnails.check_again()
-        self._want()
+        self._request_thumbnails()
 
     def _show_source(self) -> None:
         media_set = self._library.current
@@ -147,9 +147,9 @@ class MediaPanel(QWidget):
         self._stack.setCurrentIndex(1 if state.media or state.sets else 0)
         self.source.setIcon(icon("folder" if media_set is not None else "images"))
         name = media_set.name if media_set is not None else self.tr("Open files")
-        # A space before it: a tool button puts its text right beside the icon.
-        shown = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, self._name_width())
-        self.source.setText(f" {shown}".replace("&", "&&"))
+        # A space before it: a tool button leaves none between icon and text.
+        elided = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, self._name_width())
+        self.source.setText(f" {elided}".replace("&", "&&"))
         self.source.setAccessibleName(name)
         self.source.setToolTip(str(media_set.path) if media_set is not None else self.tr("Every file that stays open"))
         self._close_button.setVisible(media_set is not None)
@@ -167,7 +167,7 @@ class MediaPanel(QWidget):
         self._show_source()
 
     def _empty_text(self) -> str:
-        """What the list says in place of entries; "" where it has some."""
+        """Sentence in place of an empty list; "" where it has entries."""
         library = self._library
         if self.entries.rowCount():
             return ""
@@ -188,37 +188,38 @@ class MediaPanel(QWidget):
         row, _ = self._library.place
         self._current = self.entries.path(row) if row is not None else None
         bar = self.view.verticalScrollBar()
-        before = bar.value()
+        scroll = bar.value()
         self.view.follow(row)
         if anchored:
-            bar.setValue(before)
+            bar.setValue(scroll)
         self._show_position()
 
     def _show_position(self) -> None:
         row, count = self._library.place
-        at = f"{row + 1:,}" if row is not None else "–"
+        position = f"{row + 1:,}" if row is not None else "–"
         listing = self._library.listing
-        more = self.tr(" and more") if listing is not None and not listing.complete else ""
-        self.position.setText(f"{at} / {count:,}{more}" if count else "")
+        incomplete = self.tr(" and more") if listing is not None and not listing.complete else ""
+        self.position.setText(f"{position} / {count:,}{incomplete}" if count else "")
 
-    def _want(self) -> None:
+    def _request_thumbnails(self) -> None:
+        """Request thumbnails of the visible rows."""
         rows = self.view.visible_rows()
         self.thumbnails.want([self.entries.path(row) for row in rows if self.entries.has_picture(row)])
 
     # What the user does ---------------------------------------------------------------------------------------------
 
     def _chosen(self, row: int) -> None:
-        at, _ = self._library.place
+        current_row, _ = self._library.place
         active = self._controller.session.state.active_media
-        if row != at or active is None or active.path != self.entries.path(row):
+        if row != current_row or active is None or active.path != self.entries.path(row):
             self._library.go(row)
 
     def search(self) -> None:
-        """Go to the search of the folder; to the list where it is the open files."""
+        """Focus the search field of the folder, or the list where the source is the open files."""
         (self.filter_bar.search if self._library.current is not None else self.view).setFocus()
 
     def toggle_grid(self) -> None:
-        """Lines with names, or a grid of pictures."""
+        """Change between lines with names and a grid of thumbnails."""
         self.view.set_grid(not self.view.grid)
         self._settings.set("media/grid", "yes" if self.view.grid else "")
         self._show_layout()
@@ -230,7 +231,7 @@ class MediaPanel(QWidget):
         self._layout_button.setAccessibleName(text)
 
     def close_selected(self) -> None:
-        """Take the chosen open files out of the session; they stay on disk. Files of a folder stay in it."""
+        """Close the selected files, which stay on disk; files of an open folder cannot be closed."""
         media = [self.entries.media(row) for row in self.view.selected_rows()]
         if self._library.current is not None:
             text = self.tr("A file of a folder stays in it; close the folder, or delete the file in your file manager.")
@@ -284,7 +285,7 @@ class MediaPanel(QWidget):
         menu.popup(self.view.viewport().mapToGlobal(place))
 
     def _keep(self, paths: list[Path]) -> None:
-        """Open files of a folder so that they stay; the folder goes on being leafed through."""
+        """Keep files of a folder open beside it; the folder stays the current source."""
         self._library.open(paths, keep_set=True)
 
     def closeEvent(self, event: QCloseEvent) -> None:

@@ -1,4 +1,4 @@
-"""What is known of the medium on the canvas, and how it is read: depth scale, sound track."""
+"""The medium panel: facts of the active medium, and reading settings such as depth scale and sound track."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TITLE_WIDTH = 88
 
 
 class MediumPanel(QStackedWidget):
-    """Facts and settings of the active medium. What takes reading is found on a worker."""
+    """Facts and settings of the active medium; a worker reads the facts that need the file's content."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -72,26 +72,26 @@ class MediumPanel(QStackedWidget):
 
     def rows(self) -> dict[str, str]:
         """The facts that are shown, by title."""
-        found = {}
+        facts = {}
         for row in range(self._grid.rowCount()):
             items = self._grid.itemAtPosition(row, 0), self._grid.itemAtPosition(row, 1)
             title, text = (item.widget() if item is not None else None for item in items)
             if isinstance(title, QLabel) and isinstance(text, QLabel):
-                found[title.text()] = text.text()
-        return found
+                facts[title.text()] = text.text()
+        return facts
 
     def _update(self) -> None:
         media = self._controller.session.state.active_media
         if media != self._media:
             self._media = media
             self._asked, self._slow = "", ()
-            self._ask(None)
+            self._request_slow_facts(None)
             self._show_facts()
         self.setCurrentIndex(0 if media is None else 1)
         self._show_form()
 
     def _view_changed(self, shown: FrameOnScreen) -> None:
-        self._ask(shown.sample)
+        self._request_slow_facts(shown.sample)
 
     # Settings -------------------------------------------------------------------------------------------------------
 
@@ -118,16 +118,16 @@ class MediumPanel(QStackedWidget):
 
     # Facts ----------------------------------------------------------------------------------------------------------
 
-    def _ask(self, sample: Any) -> None:
-        """Have found what takes reading; what a model is, only when it is decoded: not to decode it twice."""
+    def _request_slow_facts(self, sample: Any) -> None:
+        """Read the slow facts on a worker; those of a 3D model wait for its decoded `sample`."""
         media = self._media
         if media is None or self._asked == media.id or (media.kind is MediaKind.GEOMETRY and sample is None):
             return
         self._asked = media.id
-        given = sample if media.kind is MediaKind.GEOMETRY else None
+        decoded = sample if media.kind is MediaKind.GEOMETRY else None
 
         def work(progress: Progress) -> Iterator[Any]:
-            yield tuple(slow_facts(media, given))
+            yield tuple(slow_facts(media, decoded))
 
         self._controller.pipeline.submit("thumbnails", Job(("facts", media.id), "", work))
 

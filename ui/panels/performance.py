@@ -1,4 +1,4 @@
-"""The performance panel: how long each stage takes, what is shown and dropped, and what memory holds."""
+"""The performance panel: duration of each stage, shown and dropped frames, and memory in use."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 def size_text(count: int) -> str:
-    """Bytes for reading, in MB up to a thousand of them and in GB above (powers of ten, as disks are sold)."""
+    """Text of `count` bytes in MB (1e6), or in GB (1e9) from one of them on."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 class PerformancePanel(QScrollArea):
-    """Figures of the moment; they are asked for only while the panel is seen."""
+    """Current figures, refreshed every `REFRESH_MS` while the panel is visible."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -113,21 +113,21 @@ class PerformancePanel(QScrollArea):
         self._timer.stop()
 
     def refresh(self) -> None:
-        """Ask for all figures now."""
+        """Update all figures now."""
         pipeline = self._controller.pipeline
         host, cache = pipeline.host, pipeline.cache
         precision = ", ".join(host.precision_names)
         self.facts["device"].setText(f"{host.device_name} · {precision}" if precision else host.device_name)
         self.facts["device"].setToolTip("\n".join([self._device_tip, *host.reasons]))
         self.facts["memory"].setText(size_text(resident_bytes()))
-        of = self.tr("{used} of {all}")
-        self.facts["cache"].setText(of.format(used=size_text(cache.used_bytes), all=size_text(cache.budget_bytes)))
-        self.facts["networks"].setText(of.format(used=size_text(host.used_bytes), all=size_text(host.budget_bytes)))
+        usage = self.tr("{used} of {all}")
+        self.facts["cache"].setText(usage.format(used=size_text(cache.used_bytes), all=size_text(cache.budget_bytes)))
+        self.facts["networks"].setText(usage.format(used=size_text(host.used_bytes), all=size_text(host.budget_bytes)))
         gpu = accelerator_bytes(host.device_name.lower())
         self.facts["gpu"].setVisible(gpu is not None)
         self._gpu_title.setVisible(gpu is not None)
         if gpu is not None:
-            self.facts["gpu"].setText(of.format(used=size_text(gpu[0]), all=size_text(gpu[1])))
+            self.facts["gpu"].setText(usage.format(used=size_text(gpu[0]), all=size_text(gpu[1])))
         running, waiting = pipeline.lanes.counts
         text = self.tr("{running} running, {waiting} waiting")
         self.facts["jobs"].setText(text.format(running=running, waiting=waiting))

@@ -1,4 +1,4 @@
-"""The results of the current analysis as a table or in numbers, and their export."""
+"""The results panel: the current result as a table or in a view of its own, and its export."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ui.control.stepping import step
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.views.result_rows import lines_of, table_for
-from ui.views.results.registry import ResultViewSpec, view_of
+from ui.views.results.registry import ResultView, ResultViewSpec, view_of
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.rows_table import RowsTable
@@ -27,8 +27,10 @@ TABLE_DELAY_MS = 60
 
 
 class ResultsPanel(QWidget):
-    """Shows the headline and the table of any result, or the view that is registered for its type; linked with the
-    canvas both ways by the ids of its parts."""
+    """Shows headline and table of a result, or the view that is registered for its type.
+
+    Selection and hovering are linked with the canvas in both directions by the ids of the result's parts.
+    """
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -43,7 +45,7 @@ class ResultsPanel(QWidget):
         self._stack.addWidget(self.empty)
         self._nothing = QWidget()
         self._stack.addWidget(self._nothing)
-        self._views: dict[str, QWidget] = {}
+        self._views: dict[str, ResultView] = {}
         self._tables: dict[tuple[Any, ...], RowsTable] = {}
         head = QHBoxLayout()
         head.addWidget(self._summary, 1)
@@ -53,7 +55,7 @@ class ResultsPanel(QWidget):
         layout.setSpacing(8)
         layout.addLayout(head)
         layout.addWidget(self._stack, 1)
-        # A table of many rows takes longer to paint than the picture: a slider's ticks reach it a little later.
+        # A table of many rows paints slower than the picture: it follows a dragged slider with a delay.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(TABLE_DELAY_MS)
@@ -68,7 +70,7 @@ class ResultsPanel(QWidget):
         return QSize(312, 300)
 
     def _nothing_found(self) -> str:
-        """What to try; a score that hides nothing cannot be lowered."""
+        """Text for an empty result: advice to lower the score, unless it hides nothing already."""
         instance = self._controller.session.state.instance
         if instance is not None:
             for field in (field for params in instance.params() for field in fields_of(type(params))):
@@ -102,9 +104,9 @@ class ResultsPanel(QWidget):
 
     @property
     def table(self) -> QTableView:
-        """The rows of the result that is shown; an empty table where there are none."""
-        shown = self._stack.currentWidget()
-        return shown if isinstance(shown, QTableView) else self._table_widget(Table("", "", (Column("", ""),), ()))
+        """The table of the current result; an empty one where its view is no table."""
+        current = self._stack.currentWidget()
+        return current if isinstance(current, QTableView) else self._table_widget(Table("", "", (Column("", ""),), ()))
 
     def _table_widget(self, table: Table) -> RowsTable:
         kind = table.form, tuple(column for column in table.columns if column.shown)
@@ -114,8 +116,11 @@ class ResultsPanel(QWidget):
 
     def _show_in_view(self, spec: ResultViewSpec, result: Any) -> None:
         if spec.key not in self._views:
-            self._views[spec.key] = self._add(spec.create())
-        view: Any = self._views[spec.key]
+            made = spec.create()
+            assert isinstance(made, QWidget)
+            self._views[spec.key] = self._add(made)
+        view = self._views[spec.key]
+        assert isinstance(view, QWidget)
         pointed = self._pointed()
         if hasattr(view, "colour_map"):
             view.colour_map = self._controller.look().colour_map
@@ -125,7 +130,7 @@ class ResultsPanel(QWidget):
         self._bring(view)
 
     def _add(self, widget: W) -> W:
-        """Add a view to the stack, and do what the user wants in it."""
+        """Add a view to the stack, and connect the signals that it has."""
         self._stack.addWidget(widget)
         view: Any = widget
         if hasattr(view, "stepped"):
@@ -141,13 +146,13 @@ class ResultsPanel(QWidget):
         return widget
 
     def _bring(self, view: QWidget) -> None:
-        before: Any = self._stack.currentWidget()
+        previous: Any = self._stack.currentWidget()
         self._stack.setCurrentWidget(view)
-        if before is not view and hasattr(before, "forget"):
-            before.forget()
+        if previous is not view and hasattr(previous, "forget"):
+            previous.forget()
 
     def _pointed(self) -> frozenset[int]:
-        """Ids of the part that the mouse is on, or else of those that are chosen."""
+        """Id of the hovered part, or ids of the selected ones where none is hovered."""
         hovered = self._controller.hovered_id
         return self._controller.session.state.selection if hovered is None else frozenset({hovered})
 

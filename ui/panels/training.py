@@ -1,4 +1,4 @@
-"""The training panel."""
+"""The panel of training runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TrainingPanel(QWidget):
-    """Makes its content when it is first shown: most windows never train."""
+    """Makes its content when first shown: most windows never train."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""Driving the window for pictures of it."""
+"""Scripted tours of the window that take screenshots."""

@@ -1,6 +1,6 @@
-"""Every panel in use, in two sizes and both themes: `python -m ui.tour.contact_sheet out/screenshots`.
+"""Screenshots of every panel in use, in two sizes and both themes: `python -m ui.tour.contact_sheet out/screenshots`.
 
-Where $CVSTUDIO_DATA names a folder with real files, what is best judged on photographs and films is shown on those.
+Where $CVSTUDIO_DATA names a folder with real files, some screenshots show photographs and films from it.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ COLUMNS = 3
 
 
 class Sheet:
-    """Takes the pictures of one theme and size."""
+    """Screenshots of one theme and window size."""
 
     def __init__(self, window: MainWindow, folder: Path) -> None:
         self.window = window
         self.tour = Tour(window, folder)
 
     def all(self) -> list[Path]:
-        """Drive the window through its states."""
+        """Take all screenshots, one state of the window after the other."""
         tour, window = self.tour, self.window
         tour.screenshot("1 first screen")
         tour.card("detect")
@@ -92,14 +92,14 @@ class Sheet:
         return tour.files
 
     def _grab(self, widget: QWidget, name: str) -> None:
-        """A picture of a window of its own."""
+        """Save a screenshot of a separate window."""
         pause(100)
         path = self.tour.out / f"{name}.png"
         widget.grab().save(str(path))
         self.tour.files.append(path)
 
     def _stack(self) -> None:
-        """Two layers on each other, and how long their stages take."""
+        """Two layers, and the durations of their stages."""
         window = self.window
         self._open("cat")
         window.controller.use_analysis("detect")
@@ -114,12 +114,12 @@ class Sheet:
         window.docks["performance"].hide()
 
     def _features(self) -> None:
-        """Why a network says what it says, and what a HOG detector sees."""
+        """An explanation of a network's output, and the cells of a HOG descriptor."""
         self.tour.card("grad-cam")
         self.tour.screenshot("11 Grad-CAM")
         self.tour.card("hog")
         cells = self.window.controller.current_result()
-        # Of the edge of the helmet.
+        # A cell on the edge of the helmet.
         self.window.controller.select(frozenset({cells.cell_at(330, 380)}))
         self.tour.screenshot("12 HOG")
         self.tour.card("knn")
@@ -129,13 +129,13 @@ class Sheet:
                 self.window.controller.set_visible(instance.id, False)
 
     def _alone(self) -> None:
-        """No layer is left of what was shown before."""
+        """Remove the layers of the screenshots before."""
         layers = self.window.controller.layers
         for instance in self.window.controller.session.state.instances:
             layers.remove(instance.id)
 
     def _counts(self) -> None:
-        """Faces followed through the clip, their trail, and how many there are over time."""
+        """Faces tracked through the clip, their trails, and their counts over time."""
         window = self.window
         self._open("clip")
         window.controller.use_analysis("detect")
@@ -152,7 +152,7 @@ class Sheet:
         window.docks["counts"].hide()
 
     def _compare(self) -> None:
-        """A suppression being followed, and two settings beside each other and under a line."""
+        """A step of non-maximum suppression, and two settings side by side and with a split line."""
         window, comparing = self.window, self.window.controller.comparing
         self.tour.card("suppression")
         self.tour.screenshot("15 suppression")
@@ -171,7 +171,7 @@ class Sheet:
         window.docks["comparison"].hide()
 
     def _real(self) -> None:
-        """Photographs and a film as users have them."""
+        """Photographs and a film from the folder of real files."""
         data = Path(os.environ.get("CVSTUDIO_DATA", ""))
         if not data.is_absolute() or not (data / "photos").is_dir():
             return
@@ -237,7 +237,7 @@ class Sheet:
         pause(100)
 
     def _own(self, network: Path) -> None:
-        """The form for a user's own network, filled in from its file, with what it finds."""
+        """The form for a custom network, filled in from its file, with its results."""
         dialog = self.window.declare_own_model(network)
         self.tour.wait("what the network is", lambda: dialog.form.isEnabled())
         dialog.try_it()
@@ -247,7 +247,7 @@ class Sheet:
         dialog.reject()
 
     def _queue(self, files: Path) -> None:
-        """A folder that is worked through, with one file that fails, and what runs meanwhile."""
+        """A batch over a folder with one damaged file, while it runs and when it is done."""
         window = self.window
         folder = self.tour.out / "batch"
         pictures = sorted(files.rglob("*.jpg"))[:24]
@@ -271,11 +271,11 @@ class Sheet:
         pause(300)
         self.tour.screenshot("30 batch done")
         window.docks["batch"].hide()
-        for made in (folder, self.tour.out / "batch results"):
-            shutil.rmtree(made)
+        for created_folder in (folder, self.tour.out / "batch results"):
+            shutil.rmtree(created_folder)
 
     def _model(self) -> None:
-        """A mesh that turns."""
+        """A rotating mesh."""
         import trimesh
 
         path = self.tour.out / "knot.ply"
@@ -291,7 +291,7 @@ class Sheet:
         self.tour.screenshot("14 a mesh")
 
     def _panels(self) -> None:
-        """Panels that wait in the menu, and dialogs."""
+        """Panels that are hidden at the start, and dialogs."""
         window = self.window
         self._open("cat")
         window.controller.use_analysis("detect")
@@ -312,7 +312,7 @@ class Sheet:
         self._catalogue()
 
     def _catalogue(self) -> None:
-        """All models as a table and as a chart, and the layers of one."""
+        """The model catalogue as a table and as a chart, and the layers of one model."""
         window = self.window
         window.show_catalogue("detect")
         dock = window.docks["catalogue"]
@@ -332,7 +332,7 @@ class Sheet:
         self._choosing()
 
     def _choosing(self) -> None:
-        """The list of models under its box, the card of one, and timm's long list."""
+        """The list of models below its combo box, a model card, and timm's long list."""
         panel = self.window.docks["analysis"].widget()
         assert isinstance(panel, AnalysisPanel)
         chooser = panel.findChild(ModelChooser)
@@ -355,7 +355,7 @@ class Sheet:
             dialog.reject()
 
     def _weights(self) -> None:
-        """What would be downloaded, and what a checkpoint file is good for."""
+        """The question before a download, and the inspection of a checkpoint file."""
         checkpoints = self.window.checkpoints
         checkpoints.offer(MODELS["ssdlite"].weights[0])
         self._dialog("4 consent")
@@ -407,7 +407,7 @@ class Sheet:
 
 
 def compose(files: list[Path], target: Path) -> None:
-    """All pictures of one theme and size on one sheet."""
+    """Combine the screenshots of one theme and size on one sheet."""
     from PIL import Image
 
     pictures = [Image.open(path).convert("RGB") for path in files]
@@ -428,7 +428,7 @@ def main(arguments: list[str]) -> int:
         for theme in THEMES:
             folder = out / f"{width}x{height} {theme}"
             folder.mkdir(parents=True, exist_ok=True)
-            # As at the first start, whatever the user has moved.
+            # The layout of the first start, not the user's own.
             settings = tempfile.TemporaryDirectory()
             QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, settings.name)
             window = MainWindow()

@@ -1,4 +1,4 @@
-"""Driving the window as a user would, for the tour, the contact sheet and the tests."""
+"""Simulated user input, for the tour, the contact sheet and the tests."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 
 def pause(milliseconds: int) -> None:
-    """Turn the event loop for a while. `QTest.qWait` would keep the interpreter locked meanwhile, so that no worker
-    gets anywhere: an import of torch that takes seconds then takes minutes."""
+    """Run the event loop for a time. `QTest.qWait` would hold the interpreter lock meanwhile, so that workers stand
+    still: an import of torch then takes minutes instead of seconds."""
     loop = QEventLoop()
     QTimer.singleShot(milliseconds, loop.quit)
     loop.exec()
 
 
 def move_mouse(widget: QWidget, place: QPoint, button: Qt.MouseButton = Qt.MouseButton.NoButton) -> None:
-    """Move to `place` on `widget` with `button` held. `QTest.mouseMove` moves the pointer of
-    the display instead, whose event comes whenever the display server finds the time."""
+    """Send a mouse move to `place` on `widget` with `button` held down. `QTest.mouseMove` moves the display's pointer
+    instead, whose event the display server delivers at an unpredictable time."""
     event = QMouseEvent(
         QEvent.Type.MouseMove,
         QPointF(place),

@@ -1,8 +1,8 @@
-"""The main job, driven in the real window with real mouse and keyboard events: `python -m ui.tour.tour out`.
+"""Tour of the main tasks in the real window, with mouse and keyboard events: `python -m ui.tour.tour out`.
 
-It opens the samples from the first screen, drags a slider, saves an annotated picture, refocuses, looks at and
-listens to a sound, saves the project, and writes down what came out. It fails where a listed output is missing or
-empty, or where a result holds no object.
+It opens the samples from the welcome screen, drags a slider, saves an annotated picture, refocuses, shows and plays a
+sound, saves the project, and writes a summary of the outputs. It fails where a listed output is missing or empty, or
+where a result has no object.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from cvstudio.results.spectrogram import Spectrogram
 from ui.app import make_application
 from ui.panels.analysis import AnalysisPanel
 from ui.tour.input_events import move_mouse, pause
-from ui.widgets.slider_row import SliderRow
+from ui.widgets.rows.slider_row import SliderRow
 from ui.window.main_window import MainWindow
 
 
 class TourError(Exception):
-    """Something that should be there is not."""
+    """An expected output or state is missing."""
 
 
 class Tour:
-    """Drives one window and keeps what it saw."""
+    """Drives one window, and collects facts of its results and the paths of its outputs."""
 
     def __init__(self, window: MainWindow, out: Path) -> None:
         self.window = window
@@ -42,16 +42,22 @@ class Tour:
         self.files: list[Path] = []
         self.facts: dict[str, object] = {}
 
-    def wait(self, what: str, condition: Callable[[], bool], secs: float = 90.0) -> None:
-        """Let the window run until `condition` holds."""
+    def wait(self, subject: str, condition: Callable[[], bool], secs: float = 90.0) -> None:
+        """Run the event loop until `condition` holds.
+
+        Raises
+        ------
+        TourError
+            It does not hold within `secs`; the message names `subject`.
+        """
         end = time.monotonic() + secs
         while not condition():
             if time.monotonic() > end:
-                raise TourError(f"{what} did not come within {secs:.0f} s")
+                raise TourError(f"{subject} did not come within {secs:.0f} s")
             pause(10)
 
     def settled(self) -> None:
-        """Wait until nothing runs and everything on screen is final."""
+        """Wait until no job runs and the picture on screen is final."""
         controller = self.window.controller
         self.wait("the result", lambda: not controller.pipeline.busy and self.result() is not None)
         pause(150)
@@ -69,7 +75,7 @@ class Tour:
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
 
     def drag(self, widget: QWidget, start: QPoint, stop: QPoint, steps: int = 12) -> None:
-        """A drag as a hand makes it: press, moves, release."""
+        """Drag on `widget` from `start` to `stop` with a press, moves and a release, as a user does."""
         QTest.mousePress(widget, Qt.MouseButton.LeftButton, pos=start)
         for step in range(1, steps + 1):
             move_mouse(widget, start + (stop - start) * step / steps, Qt.MouseButton.LeftButton)
@@ -77,7 +83,7 @@ class Tour:
         QTest.mouseRelease(widget, Qt.MouseButton.LeftButton, pos=stop)
 
     def card(self, analysis: str) -> None:
-        """Choose what to do on the first screen."""
+        """Select an analysis on the welcome screen."""
         self.window.show_welcome()
         card = next(card for card in self.window.welcome.cards if card.property("analysis") == analysis)
         pause(50)
@@ -100,9 +106,9 @@ class Tour:
         assert instance is not None
         for exporter in default_exporters(instance.spec.result):
             path = self.out / f"{instance.analysis}{exporter.suffix}"
-            before = len(self.window.exporting.written)
+            written_before = len(self.window.exporting.written)
             self.window.exporting.export(exporter, path)
-            self.wait(f"the file {path.name}", partial(self._wrote_more_than, before))
+            self.wait(f"the file {path.name}", partial(self._wrote_more_than, written_before))
             self.files += [path, path.with_name(path.name + ".recipe.json")]
 
     def _wrote_more_than(self, count: int) -> bool:
@@ -173,7 +179,7 @@ class Tour:
         self.files.append(path)
 
     def check(self) -> None:
-        """Every file is there and holds something."""
+        """Check that every output exists and is not empty."""
         for path in self.files:
             if not path.is_file() or path.stat().st_size == 0:
                 raise TourError(f"{path} is missing or empty")
@@ -200,12 +206,12 @@ def main(arguments: list[str]) -> int:
         print(f"cvstudio: the tour failed: {error}.", file=sys.stderr)
         return 1
     finally:
-        window.project.path = None  # nothing is to be asked at the end
+        window.project.path = None  # so that closing asks no question
         window.close()
         window.deleteLater()
         app.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    found = {"results": tour.facts, "files": [path.name for path in tour.files]}
-    summary.write_text(json.dumps(found, indent=2), encoding="utf-8")
+    contents = {"results": tour.facts, "files": [path.name for path in tour.files]}
+    summary.write_text(json.dumps(contents, indent=2), encoding="utf-8")
     for path in (*tour.files, summary):
         print(path)
     return 0

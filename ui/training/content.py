@@ -1,4 +1,4 @@
-"""What the training panel holds: run a recipe beside the window, watch its curves, look at earlier runs."""
+"""The content of the training panel: starts a recipe, and shows the curves of this run and of earlier ones."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ from ui.models.licence_line import LicenceLine
 from ui.models.model_card import CardPopup, RecipeCardView
 from ui.training.process import TrainingProcess
 from ui.training.run_view import RunView
-from ui.widgets.choice_rows import Combo
 from ui.widgets.empty_state import EmptyState
+from ui.widgets.rows.choice_rows import Combo
 
 CONTROLS_WIDTH = 340
 SIDE_BY_SIDE = 660
-"""Pixels of width from which the curves stand beside the controls."""
+"""Least width in pixels at which the curves stand beside the controls."""
 
 DATA_SETTING = "training/data"
 MOST_SEED = 999_999
 
 
 class TrainingContent(QWidget):
-    """Controls on one side, the curves on the other."""
+    """Controls of the training beside its curves."""
 
     def __init__(self, controller: Controller, settings: Settings) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class TrainingContent(QWidget):
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(body)
-        # What is done and how it goes stays in sight where the rest has to be scrolled.
+        # Buttons, progress and message stay visible where the rest has to be scrolled.
         self._controls = QWidget()
         outer = QVBoxLayout(self._controls)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -169,14 +169,14 @@ class TrainingContent(QWidget):
 
     @property
     def message(self) -> str:
-        """What is said under the buttons."""
+        """The text below the buttons."""
         return self._message.text()
 
     def _recipe(self) -> TrainingRecipe:
         return RECIPES[self.recipe.currentData()]
 
     def _run(self) -> Run | None:
-        """The run that the choices name, where there is one."""
+        """The run of the chosen recipe and seed; None where it was never started."""
         return read_run(run_folder(self._recipe().key, seed=self.seed.value()))
 
     def _choose_recipe(self) -> None:
@@ -190,7 +190,7 @@ class TrainingContent(QWidget):
         return CardPopup(self.about, RecipeCardView(self._recipe()))
 
     def choose_data(self) -> None:
-        """Ask for the folder that holds the sets."""
+        """Ask for the folder that holds the data sets."""
         name = QFileDialog.getExistingDirectory(self, self.tr("Folder with the data"), self._data)
         if name:
             self._data = name
@@ -198,18 +198,18 @@ class TrainingContent(QWidget):
             self._update()
 
     def _missing(self) -> str:
-        """What the folder lacks, as a sentence; empty where nothing is missing."""
+        """Sentence about data missing in the folder; empty where the recipe finds all its files."""
         files = self._recipe().files
         if not self._data:
             return self.tr("Choose the folder that holds {files}.").format(files=", ".join(files))
-        lacks = [name for name in files if not (Path(self._data) / name).exists()]
-        if not lacks:
+        missing = [name for name in files if not (Path(self._data) / name).exists()]
+        if not missing:
             return ""
         text = self.tr("Expected {files} in the data folder, but {lacks} is not there; choose another folder.")
-        return text.format(files=", ".join(files), lacks=lacks[0])
+        return text.format(files=", ".join(files), lacks=missing[0])
 
     def _update(self) -> None:
-        """Show what can be done now."""
+        """Update buttons, fields and message from the state of the chosen run."""
         self._stack.setCurrentWidget(self._work if self._data or self.view.runs else self.empty)
         self.data.setText(Path(self._data).name if self._data else self.tr("Choose a folder …"))
         self.data.setToolTip(self._data)
@@ -240,7 +240,7 @@ class TrainingContent(QWidget):
         name = "message" if warning else "quiet"
         if self._message.objectName() != name:
             self._message.setObjectName(name)
-            # A style sheet does not look at names again by itself.
+            # A style sheet is not applied again when an object name changes.
             self._message.style().unpolish(self._message)
             self._message.style().polish(self._message)
         self._message.setText(text)
@@ -250,7 +250,7 @@ class TrainingContent(QWidget):
     # Training -------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin the chosen run, or go on with it."""
+        """Start the chosen run, or resume it."""
         recipe, seed = self._recipe(), self.seed.value()
         self._training = run_folder(recipe.key, seed=seed)
         self._left = TimeLeft()
@@ -270,12 +270,12 @@ class TrainingContent(QWidget):
         self.bar.setMaximum(0 if fraction is None else 1000)
         self.bar.setValue(round((fraction or 0.0) * 1000))
         left = self._left(fraction, time.monotonic())
-        # The figures behind the colon are in the curves.
-        told = [message.partition(":")[0]]
+        # The figures after the colon are in the curves.
+        parts = [message.partition(":")[0]]
         if left is not None:
-            told.append(self.tr("{time} left").format(time=duration_text(left)))
+            parts.append(self.tr("{time} left").format(time=duration_text(left)))
         if self.stop_button.isEnabled():
-            self._say(" · ".join(told))
+            self._say(" · ".join(parts))
             self._message.setToolTip(message)
         assert self._training is not None
         if self.view.run_in(self._training) is None and read_run(self._training) is not None:
@@ -283,18 +283,18 @@ class TrainingContent(QWidget):
             self.view.show_run(self._training)
         self.view.follow_soon()
 
-    def _ended(self, how: str, text: str) -> None:
+    def _ended(self, outcome: str, text: str) -> None:
         self.view.refresh()
         self._update()
-        if how == "finished":
+        if outcome == "finished":
             self._controller.notice.emit("info", self.tr("{name} is trained.").format(name=self.recipe.currentText()))
         else:
-            self._say(text, warning=how == "failed")
-        if how == "failed":
+            self._say(text, warning=outcome == "failed")
+        if outcome == "failed":
             self._controller.notice.emit("error", text)
 
     def end(self) -> None:
-        """The window closes: the training stops, its last whole epoch is kept."""
+        """Stop the training as the window closes; its last whole epoch is kept."""
         if self.process.running:
             self._controller.requests.status.emit(self.tr("Stopping the training; its last whole epoch is kept …"))
         self.process.close()

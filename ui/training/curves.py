@@ -1,4 +1,4 @@
-"""The curves of a training run, with another run's behind them."""
+"""The curves of a training run over those of another run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class CurvesView(QWidget):
-    """Makes its plots with the first curves: pyqtgraph would cost the window a third of a second at the start."""
+    """Makes its plots with the first curves: importing pyqtgraph would delay the window by a third of a second."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class CurvesView(QWidget):
         self._stack.addWidget(self._empty)
 
     def show_groups(self, groups: Sequence[CurveGroup], others: Sequence[CurveGroup] = (), *, epochs: int = 1) -> None:
-        """Show the plots of a run; those of the same figures of another one lie behind."""
+        """Plot the curve groups of a run over those of another one, `others`; the time axis ends at `epochs`."""
         if not groups:
             self._stack.setCurrentWidget(self._empty)
             return

@@ -1,4 +1,4 @@
-"""The plots inside the curves view. Importing this file loads pyqtgraph, so it waits until there are curves."""
+"""The plots of the curves view. Importing this file loads pyqtgraph, so it waits until there are curves."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ LEAST_CONTRAST = 2.95
 STEPS_ALPHA = 0.2
 OTHER_ALPHA = 0.55
 MARKED = 60
-"""Epochs up to which each is a dot."""
+"""Most epochs of a curve whose points are marked."""
 
 SIDE_BY_SIDE = 480
-"""Pixels of width from which plots stand beside each other."""
+"""Least width in pixels at which plots stand beside each other."""
 
 OUTLIERS = (1, 99)
-"""Percentiles of the single steps that the vertical axis takes in."""
+"""Percentiles of the values of single steps between which the vertical axis reaches."""
 
 
 def series_colours() -> list[QColor]:
-    """Colours for lines that are told apart by colour-blind eyes and stand out from the ground of the theme."""
+    """Colours of lines that colour-blind viewers can tell apart, with enough contrast to the theme's background."""
     ground = theme.rgb(theme.colour("window"))
     return [QColor(*colour) for colour in COLOURS if contrast(colour, ground) >= LEAST_CONTRAST]
 
 
 class FigurePlot(CurveWidget):
-    """The curves of one group: single steps faint, whole epochs strong, another run's whole epochs dashed."""
+    """The curves of one group: single steps faint, epochs strong, the epochs of another run dashed."""
 
     def __init__(self) -> None:
         self._group: CurveGroup | None = None
@@ -45,7 +45,7 @@ class FigurePlot(CurveWidget):
         super().__init__(whole="bottom", axis_width=44, least_height=96)
 
     def show_group(self, group: CurveGroup, other: CurveGroup | None, epochs: int) -> None:
-        """Draw `group` over the curves of the same names in `other`."""
+        """Draw `group` over the curves of the same names in `other`; the time axis ends at `epochs`."""
         self._group, self._other, self._epochs = group, other, epochs
         self.redraw()
 
@@ -57,7 +57,7 @@ class FigurePlot(CurveWidget):
         self.plot.clear()
         colours = series_colours()
         others = {curve.name: curve for curve in self._other.curves} if self._other is not None else {}
-        told = [f"<b>{unbroken(translated(group.title))}</b> {self.tr('by epoch')}"]
+        entries = [f"<b>{unbroken(translated(group.title))}</b> {self.tr('by epoch')}"]
         for number, curve in enumerate(group.curves):
             colour = colours[number % len(colours)]
             other = others.get(curve.name)
@@ -66,8 +66,8 @@ class FigurePlot(CurveWidget):
             self._curve(curve, colour)
             against = f"&nbsp;({other.last:.3g})" if other is not None else ""
             dot = f'<span style="color:{colour.name()}">●</span>'
-            told.append(f"{dot}&nbsp;{unbroken(curve.name)}&nbsp;{curve.last:.3g}{against}")
-        self.legend.setText(" &nbsp; ".join(told))
+            entries.append(f"{dot}&nbsp;{unbroken(curve.name)}&nbsp;{curve.last:.3g}{against}")
+        self.legend.setText(" &nbsp; ".join(entries))
         self.setAccessibleName(
             f"{translated(group.title)}: " + ", ".join(f"{curve.name} {curve.last:.3g}" for curve in group.curves)
         )
@@ -101,16 +101,16 @@ class FigurePlot(CurveWidget):
         self.plot.addItem(pg.PlotDataItem(x, y, pen=pen, antialias=True, **marks))
 
     def _set_range(self, curves: Sequence[Curve]) -> None:
-        whole = [value for curve in curves for _, value in curve.whole]
+        epochs = [value for curve in curves for _, value in curve.whole]
         steps = [value for curve in curves for _, value in curve.live]
-        values = [*whole, *(np.percentile(steps, OUTLIERS) if steps else ())]
+        values = [*epochs, *(np.percentile(steps, OUTLIERS) if steps else ())]
         low, high = min(values), max(values)
-        room = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
-        self.plot.setRange(xRange=(0, max(1, self._epochs)), yRange=(low - room, high + room), padding=0)
+        margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
+        self.plot.setRange(xRange=(0, max(1, self._epochs)), yRange=(low - margin, high + margin), padding=0)
 
 
 class CurvesPlots(QWidget):
-    """One plot for each group, beside each other where there is room."""
+    """One plot for each group, side by side where the width allows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,15 +120,15 @@ class CurvesPlots(QWidget):
         self._layout.setSpacing(12)
 
     def show_groups(self, groups: Sequence[CurveGroup], others: Sequence[CurveGroup], epochs: int) -> None:
-        """Show `groups` over those of another run; `epochs` is how far the axis goes."""
-        beside = {group.key: group for group in others}
+        """Plot `groups` over those of another run; the time axis ends at `epochs`."""
+        others_by_key = {group.key: group for group in others}
         for group in groups:
             plot = self.plots.get(group.key)
             if plot is None:
                 plot = self.plots[group.key] = FigurePlot()
                 self._layout.addWidget(plot, 1)
             plot.show()
-            plot.show_group(group, beside.get(group.key), epochs)
+            plot.show_group(group, others_by_key.get(group.key), epochs)
         for key, plot in self.plots.items():
             if key not in {group.key for group in groups}:
                 plot.hide()

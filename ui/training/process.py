@@ -1,4 +1,4 @@
-"""A training beside the window: a process of its own, so that the window stays quick and outlives it."""
+"""Training in a process of its own, so that the window stays responsive and survives its crash."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ import cvstudio
 log = logging.getLogger(__name__)
 
 STOP_MS = 4000
-"""How long a training may take to stop when the window closes; it is between two steps then."""
+"""Longest time that a closing window waits for the training, which stops between two steps."""
 
 KEPT_LINES = 40
 USER_ERROR, STOPPED = 1, 130
 
 
 class TrainingProcess(QObject):
-    """Runs `cvstudio train` and tells what becomes of it.
+    """Runs `cvstudio train` and reports its progress and outcome.
 
     Signals
     -------
-    progressed : fraction 0..1 or None, message
-    ended : "finished", "stopped" or "failed", and one sentence about it
+    progressed : (fraction 0..1 or None, message)
+    ended : ("finished", "stopped" or "failed"; one sentence about it, empty where it finished)
     """
 
     progressed = Signal(object, str)
@@ -38,36 +38,36 @@ class TrainingProcess(QObject):
         self.program: Sequence[str] = (sys.executable, "-m", "cvstudio")
         self._process: QProcess | None = None
         self._rest = b""
-        self._told: list[str] = []
+        self._lines: list[str] = []
 
     @property
     def running(self) -> bool:
         return self._process is not None
 
     def start(self, recipe: str, *, data: Path, device: str, seed: int) -> None:
-        """Begin a run, or go on with it, in its usual folder."""
+        """Start a run, or resume it, in the run folder of its recipe and seed."""
         process = QProcess(self)
         environment = QProcessEnvironment.systemEnvironment()
         environment.insert("PYTHONIOENCODING", "utf-8")
         process.setProcessEnvironment(environment)
-        # In a checkout the package is found from there.
+        # In a checkout, `python -m cvstudio` finds the package in this folder.
         process.setWorkingDirectory(str(Path(cvstudio.__file__).resolve().parents[1]))
         process.readyReadStandardError.connect(self._read)
         process.finished.connect(self._finished)
         process.errorOccurred.connect(self._failed_to_start)
-        self._process, self._rest, self._told = process, b"", []
+        self._process, self._rest, self._lines = process, b"", []
         program, *first = self.program
         options = ["--attached", "--data", str(data.absolute()), "--device", device, "--seed", str(seed)]
         process.start(program, [*first, "train", recipe, *options])
 
     def stop(self) -> None:
-        """Ask it to stop; the last whole epoch is kept."""
+        """Ask the training to stop between two steps; the last whole epoch is kept."""
         if self._process is not None:
-            # It takes the end of its stdin for the wish to stop, on every system and also where this program dies.
+            # The end of its stdin means stop: this works on every system, and also when this program crashes.
             self._process.closeWriteChannel()
 
     def close(self) -> None:
-        """Stop it and wait; end it where it does not stop in time. What is on disk is whole in either case."""
+        """Stop the training and wait; kill it after `STOP_MS`. The files on disk are complete in either case."""
         process = self._process
         if process is None:
             return
@@ -87,19 +87,19 @@ class TrainingProcess(QObject):
         report = None
         for line in lines:
             text = line.decode("utf-8", errors="replace").strip()
-            found = _report(text)
-            if found is not None:
-                report = found
+            line_report = _parse_report(text)
+            if line_report is not None:
+                report = line_report
             elif text:
-                self._told = [*self._told[-KEPT_LINES:], text]
+                self._lines = [*self._lines[-KEPT_LINES:], text]
         if report is not None:
             self.progressed.emit(*report)
 
     def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
         self._read()
-        told = self._told
+        lines = self._lines
         self._release()
-        last = told[-1] if told else ""
+        last = lines[-1] if lines else ""
         if code == 0 and status is QProcess.ExitStatus.NormalExit:
             self.ended.emit("finished", "")
         elif code == STOPPED:
@@ -107,7 +107,7 @@ class TrainingProcess(QObject):
         elif code == USER_ERROR and last.startswith("cvstudio: "):
             self.ended.emit("failed", last.removeprefix("cvstudio: "))
         else:
-            log.error("a training ended with %s:\n%s", code, "\n".join(told))
+            log.error("a training ended with %s:\n%s", code, "\n".join(lines))
             text = self.tr("The training ended unexpectedly ({reason}); start it again to go on from the last epoch.")
             self.ended.emit("failed", text.format(reason=last or code))
 
@@ -124,12 +124,12 @@ class TrainingProcess(QObject):
             self._process = None
 
 
-def _report(line: str) -> tuple[float | None, str] | None:
-    """Fraction and message of a line of progress; None where it is another line."""
+def _parse_report(line: str) -> tuple[float | None, str] | None:
+    """(fraction, message) of a progress line, which is JSON; None for any other line."""
     if not line.startswith("{"):
         return None
     try:
-        found = json.loads(line)
-        return found["fraction"], str(found["message"])
+        report = json.loads(line)
+        return report["fraction"], str(report["message"])
     except (ValueError, KeyError, TypeError):
         return None

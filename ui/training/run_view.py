@@ -1,4 +1,4 @@
-"""Looking at training runs: which one, against which other one, and their curves as they grow."""
+"""The view of training runs: choice of a run and of one to compare with, and their curves, also while it trains."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ui.base.icons import icon
 from ui.base.translate import translated
 from ui.models.model_card import CardPopup, ModelCardView
 from ui.training.curves import CurvesView
-from ui.widgets.choice_rows import Combo
+from ui.widgets.rows.choice_rows import Combo
 
 FOLLOW_MS = 400
-"""Between two looks at curves that grow."""
+"""Least time between two readings of a growing curves file."""
 
 
 class RunView(QWidget):
-    """Chooses from the runs on this machine; the file of the chosen one is watched, whoever writes it.
+    """Chooses among the runs on this machine, and follows the curves file of the chosen one, whoever writes it.
 
     Signals
     -------
@@ -81,11 +81,11 @@ class RunView(QWidget):
         return self._runs
 
     def run_in(self, folder: Path) -> Run | None:
-        """The run that lies in `folder`, as it was when the list was made."""
+        """The run in `folder`, as of the last `refresh`; None where there is none."""
         return next((run for run in self._runs if run.folder == folder), None)
 
     def refresh(self) -> None:
-        """Read again which runs there are; the chosen ones stay chosen."""
+        """Read the list of runs again; the chosen ones stay chosen."""
         chosen = self.run.currentData()
         self._runs = find_runs()
         self.run.clear()
@@ -124,15 +124,15 @@ class RunView(QWidget):
             self._follower = CurveFollower(path) if path is not None else None
         if path is not None and path.is_file():
             self._watcher.addPath(str(path))
-        against = self.other.currentData()
+        other_folder = self.other.currentData()
         self.other.clear()
         self.other.addItem(self.tr("no other run"), "")
         if run is not None:
-            # Losses of different recipes say nothing of each other.
+            # Losses of different recipes cannot be compared.
             self._add(
                 self.other, (item for item in self._runs if item.start.recipe == run.start.recipe and item != run)
             )
-        self.other.setCurrentIndex(max(0, self.other.findData(against)))
+        self.other.setCurrentIndex(max(0, self.other.findData(other_folder)))
         self.other.setEnabled(self.other.count() > 1)
         self._choose_other()
 
@@ -146,12 +146,12 @@ class RunView(QWidget):
         self.follow()
 
     def follow_soon(self) -> None:
-        """Look at the file of the run in a moment; asked often, it is looked at once."""
+        """Schedule `follow`; calls within `FOLLOW_MS` are merged into one."""
         if not self._soon.isActive():
             self._soon.start()
 
     def follow(self) -> None:
-        """Draw what the file of the chosen run holds now."""
+        """Read the curves file of the chosen run and draw it."""
         if self._follower is None:
             self.curves.show_groups(())
             return
@@ -163,20 +163,20 @@ class RunView(QWidget):
         self.curves.show_groups(groups, self._others, epochs=run.start.epochs if run is not None else 1)
 
     def show_card(self) -> None:
-        """Open the card of the chosen run, which is finished."""
+        """Open the card of the model that the chosen run, a finished one, has made."""
         run = self.run_in(Path(self.run.currentData()))
         assert run is not None
         assert run.exported is not None
         try:
-            known = load_card(run.exported)
-            spec = MODELS[known.model]
+            card = load_card(run.exported)
+            spec = MODELS[card.model]
         except UserError as error:
             self.failed.emit(str(error))
             return
-        CardPopup(self.card_button, ModelCardView(spec, trained=known))
+        CardPopup(self.card_button, ModelCardView(spec, trained=card))
 
     def stop_following(self) -> None:
-        """Let go of files and timers."""
+        """Stop the timer and the file watcher."""
         self._soon.stop()
         if self._watcher.files():
             self._watcher.removePaths(self._watcher.files())

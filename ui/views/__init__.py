@@ -1,1 +1,1 @@
-"""What fills the middle of the window: pictures, sound, time and tables."""
+"""Views in the centre of the window: pictures, spectrograms, timelines and tables."""

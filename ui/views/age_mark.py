@@ -1,4 +1,4 @@
-"""The mark of results that are older than the picture which they lie on."""
+"""Mark of results that are older than the picture they are drawn on."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ INK = QColor(255, 255, 255)
 
 
 def paint_age(painter: QPainter, secs: float, width: int) -> None:
-    """A thin line along the top of the canvas of `width`, and how many milliseconds the results are behind."""
+    """Paint a thin line along the top of a canvas of `width` pixels, and the delay of the results in milliseconds."""
     painter.fillRect(QRectF(0, 0, width, LINE), theme.colour("accent"))
     text = f"\u2212{secs * 1000:.0f} ms"
     painter.setFont(theme.app_font(theme.SMALL_PX))
-    # Of the width of the widest number, so that it does not twitch from frame to frame.
-    room = painter.fontMetrics().horizontalAdvance("\u22129000 ms") + 16
-    box = QRectF(MARGIN, MARGIN, room, painter.fontMetrics().height() + 8)
+    # The width of the widest number, so that the box does not change its size from frame to frame.
+    text_width = painter.fontMetrics().horizontalAdvance("\u22129000 ms") + 16
+    box = QRectF(MARGIN, MARGIN, text_width, painter.fontMetrics().height() + 8)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(GROUND)
     painter.drawRoundedRect(box, 4, 4)

@@ -1,4 +1,4 @@
-"""The canvas: shows what a render callable makes of the visible part of a picture."""
+"""The canvas: shows the visible part of a picture, as a render function returns it."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ STALE_DIM = 0.25
 
 
 class Canvas(QWidget):
-    """Zoom at the cursor, pan, fit, and one value to paint: no picture is kept here but the last rendering.
+    """View of a picture with zoom at the cursor, pan and fit. It only stores the last rendering, not the picture.
 
     Signals
     -------
     hovered : x, y in image pixels, while the cursor is over the picture
     left : the cursor left the picture
-    clicked : x, y in image pixels and keyboard modifiers; also beside the picture
-    view_changed : `view()` is another
-    compare_changed : True while the user holds the compare button
-    overlay_toggled : the user wants the overlay shown or hidden
-    space_tapped : Space was pressed and let go without dragging, which is meant for the player
-    tool_cancelled : Escape put the tool away
-    painted : seconds that a new picture took to be painted, without the time that it took to be rendered
+    clicked : x, y in image pixels and keyboard modifiers; also outside of the picture
+    view_changed : `view()` has changed
+    compare_changed : True while the user holds down the compare button
+    overlay_toggled : the user toggled the overlay
+    space_tapped : Space was pressed and released without a drag, which the player handles
+    tool_cancelled : Escape ended the tool
+    painted : seconds for painting a new rendering, without the time for rendering it
     """
 
     hovered = Signal(float, float)
@@ -72,8 +72,8 @@ class Canvas(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        # Setting attributes already sends events.
-        self._place: Placement | None = None
+        # First of all: setting widget attributes already sends events, whose handlers read it.
+        self._placement: Placement | None = None
         self.setAccessibleName(self.tr("Picture"))
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
@@ -84,7 +84,7 @@ class Canvas(QWidget):
         self._fitting = True
         self._view: View | None = None
         self._dirty = True
-        # The QImage shares the array's memory, so both live and go together.
+        # The QImage shares the array's memory, so both have the same lifetime.
         self._pixels: NDArray[np.uint8] | None = None
         self._image: QImage | None = None
         self._tool: Tool | None = None
@@ -112,27 +112,27 @@ class Canvas(QWidget):
     # What is shown --------------------------------------------------------------------------------------------------
 
     def set_renderer(self, render: Render | None) -> None:
-        """`render` gets a `View` and returns uint8 RGB (h, w, 3) of `View.size`, or None where there is nothing."""
+        """Set the render function: it gets a `View` and returns uint8 RGB (h, w, 3) of `View.size`, or None."""
         self._render = render
         self.refresh()
 
     def set_content_size(self, size: Size | None) -> None:
-        """Size of the picture in pixels; another one is shown as a whole, the same one keeps the view."""
+        """Set the size of the picture in pixels; a new size fits the picture to the canvas, the same keeps the view."""
         if size == self.content_size:
             return
-        self._place = Placement(size, self._viewport()) if size is not None else None
+        self._placement = Placement(size, self._viewport()) if size is not None else None
         self._fitting = True
         self.bar.setVisible(size is not None)
-        self._settle()
+        self._update_placement()
         self.refresh()
 
     def refresh(self) -> None:
-        """Render again at the next paint; several calls before it cost one rendering."""
+        """Render again at the next paint, once for any number of calls before it."""
         self._dirty = True
         self.update()
 
     def set_stale(self, stale: bool) -> None:
-        """Mark what is shown as out of date: dimmed, with a thin moving line above."""
+        """Mark the picture as out of date: dimmed, with a thin moving line along its top."""
         if stale != self._stale:
             self._stale = stale
             self._phase = 0.0
@@ -140,17 +140,17 @@ class Canvas(QWidget):
             self.update()
 
     def set_age(self, secs: float) -> None:
-        """Tell how much older the results are than the picture that they lie on; 0 tells nothing."""
+        """Show by how many seconds the results are older than the picture they are drawn on; 0 shows nothing."""
         if secs != self._age_secs:
             self._age_secs = secs
             self.update()
 
     def set_overlay_shown(self, shown: bool) -> None:
-        """Let the button tell whether results are shown."""
+        """Set the state of the overlay button."""
         self.bar.show_overlay_state(shown)
 
     def set_tool(self, tool: Tool | None) -> None:
-        """Take up the "point" tool (a cross-hair; the next click is meant as a place), or put it away."""
+        """Start the "point" tool (a cross-hair; the next click picks a point); None ends it."""
         self._tool = tool
         self._show_cursor()
         self.update()
@@ -158,12 +158,12 @@ class Canvas(QWidget):
     @property
     def content_size(self) -> Size | None:
         """Size of the picture in pixels; None without one."""
-        return self._place.content if self._place else None
+        return self._placement.content if self._placement else None
 
     @property
     def picture_left(self) -> int:
-        """Where the visible part of the picture begins, in device pixels of the widget."""
-        return self._place.visible()[0] if self._place else 0
+        """The left edge of the visible part of the picture, in device pixels of the widget."""
+        return self._placement.visible()[0] if self._placement else 0
 
     @property
     def tool(self) -> Tool | None:
@@ -177,56 +177,69 @@ class Canvas(QWidget):
 
     def view(self) -> View:
         """The visible part of the picture, and device pixels for each image pixel."""
-        if self._place is None:
+        if self._placement is None:
             size = self._viewport()
             return View(Rect(0.0, 0.0, float(size.width), float(size.height)))
-        return self._place.visible()[2]
+        return self._placement.visible()[2]
 
     def fit(self) -> None:
-        """Show all of the picture, and keep doing so when the size changes."""
+        """Fit the whole picture into the canvas, now and whenever the canvas changes its size."""
         self._fitting = True
-        self._settle()
+        self._update_placement()
 
     def actual_size(self) -> None:
-        """One image pixel on one device pixel, around the cursor where it is on the canvas."""
+        """Zoom to one device pixel for each image pixel, at the cursor where it is on the canvas."""
         self.zoom_to(1.0)
 
     def zoom_to(self, scale: float, at: QPointF | None = None) -> None:
-        """Zoom to `scale` device pixels for each image pixel, keeping what is at `at` (else the cursor, the middle)."""
-        if self._place is None:
+        """Zoom to `scale` device pixels for each image pixel around `at` (default: the cursor, or else the centre)."""
+        if self._placement is None:
             return
         point = at or self._cursor or QPointF(self.width() / 2, self.height() / 2)
         ratio = self.devicePixelRatioF()
         self._fitting = False
-        self._place = self._place.zoomed(scale, point.x() * ratio, point.y() * ratio)
-        self._settle()
+        self._placement = self._placement.zoomed(scale, point.x() * ratio, point.y() * ratio)
+        self._update_placement()
 
     def image_position(self, point: QPointF) -> tuple[float, float] | None:
-        """The place in image pixels under a point of the widget, also beside the picture; None without one."""
-        if self._place is None:
+        """Convert a widget position to image pixels, also outside of the picture; None without a picture."""
+        if self._placement is None:
             return None
         ratio = self.devicePixelRatioF()
-        return self._place.image_point(point.x() * ratio, point.y() * ratio)
+        return self._placement.image_point(point.x() * ratio, point.y() * ratio)
+
+    def widget_position(self, x: float, y: float) -> QPointF:
+        """Convert (x, y) in image pixels to a widget position; (0, 0) without a picture."""
+        if self._placement is None:
+            return QPointF()
+        ratio = self.devicePixelRatioF()
+        x_px, y_px = self._placement.viewport_point(x, y)
+        return QPointF(x_px / ratio, y_px / ratio)
+
+    @property
+    def space_held(self) -> bool:
+        """Whether Space is held down, so that a drag pans, whatever the tool."""
+        return self._space
 
     def match(self, other: Canvas) -> None:
-        """Show the same part of the same picture at the same scale as `other`, around the same middle."""
-        theirs, mine = other._place, self._place
-        if theirs is None or mine is None or theirs.content != mine.content:
+        """Take over scale and centre from `other`, if it shows a picture of the same size."""
+        target, current = other._placement, self._placement
+        if target is None or current is None or target.content != current.content:
             return
         self._fitting = other._fitting
-        moved = replace(mine, scale=theirs.scale, left=theirs.left, top=theirs.top, viewport=theirs.viewport)
-        self._place = moved.resized(self._viewport())
-        self._settle()
+        placement = replace(current, scale=target.scale, left=target.left, top=target.top, viewport=target.viewport)
+        self._placement = placement.resized(self._viewport())
+        self._update_placement()
 
-    def _settle(self) -> None:
-        """After anything that moves the picture: fit where wanted, and tell where the view is another."""
-        if self._place is not None:
+    def _update_placement(self) -> None:
+        """Adapt the placement to the size of the widget, and emit `view_changed` if the view has changed."""
+        if self._placement is not None:
             viewport = self._viewport()
-            if viewport != self._place.viewport:
-                self._place = self._place.resized(viewport)
+            if viewport != self._placement.viewport:
+                self._placement = self._placement.resized(viewport)
             if self._fitting:
-                self._place = self._place.fitted()
-            self.bar.show_zoom(self._place.scale * 100)
+                self._placement = self._placement.fitted()
+            self.bar.show_zoom(self._placement.scale * 100)
         view = self.view()
         if view != self._view:
             self._view = view
@@ -234,24 +247,24 @@ class Canvas(QWidget):
             self.view_changed.emit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._settle()
+        self._update_placement()
         self._place_bar()
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.DevicePixelRatioChange:
-            self._settle()
+            self._update_placement()
         elif isinstance(event, QNativeGestureEvent) and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
-            if self._place is not None:
-                self.zoom_to(self._place.scale * (1.0 + event.value()), event.position())
+            if self._placement is not None:
+                self.zoom_to(self._placement.scale * (1.0 + event.value()), event.position())
             return True
-        return (self._place is not None and claims(event, (Qt.Key.Key_Space,))) or super().event(event)
+        return (self._placement is not None and claims(event, (Qt.Key.Key_Space,))) or super().event(event)
 
     def _place_bar(self) -> None:
         self.bar.adjustSize()
         self.bar.move(self.width() - self.bar.width() - BAR_MARGIN, self.height() - self.bar.height() - BAR_MARGIN)
 
     def showEvent(self, event: QShowEvent) -> None:
-        self._settle()
+        self._update_placement()
         self._place_bar()
         self._animate()
 
@@ -262,13 +275,13 @@ class Canvas(QWidget):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         notches = event.angleDelta().y() / 120
-        if notches and self._place is not None:
-            self.zoom_to(self._place.scale * ZOOM_PER_NOTCH**notches, event.position())
+        if notches and self._placement is not None:
+            self.zoom_to(self._placement.scale * ZOOM_PER_NOTCH**notches, event.position())
         event.accept()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         button = event.button()
-        if self._place is None or button not in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
+        if self._placement is None or button not in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
             event.ignore()
             return
         self._pressed = self._last = event.position()
@@ -285,27 +298,27 @@ class Canvas(QWidget):
         point = event.position()
         self._cursor = point
         if self._pressed is not None and not self._panning and self._tool is None:
-            moved = (point - self._pressed).manhattanLength()
-            if moved >= QApplication.startDragDistance():
+            distance = (point - self._pressed).manhattanLength()
+            if distance >= QApplication.startDragDistance():
                 self._start_pan()
-        if self._panning and self._place is not None:
+        if self._panning and self._placement is not None:
             delta = (point - self._last) * self.devicePixelRatioF()
             self._last = point
             self._fitting = False
-            self._place = self._place.moved(delta.x(), delta.y())
-            self._settle()
+            self._placement = self._placement.moved(delta.x(), delta.y())
+            self._update_placement()
         self._hover(point)
         if self._tool is not None:
             self.update()
 
     def _hover(self, point: QPointF) -> None:
-        place = self.image_position(point)
-        content = self._place.content if self._place else None
-        over = place is not None and content is not None
-        if over and place is not None and content is not None:
-            over = 0 <= place[0] < content.width and 0 <= place[1] < content.height
-        if over and place is not None:
-            self.hovered.emit(*place)
+        position = self.image_position(point)
+        content = self._placement.content if self._placement else None
+        over = position is not None and content is not None
+        if over and position is not None and content is not None:
+            over = 0 <= position[0] < content.width and 0 <= position[1] < content.height
+        if over and position is not None:
+            self.hovered.emit(*position)
         elif self._over:
             self.left.emit()
         self._over = over
@@ -317,9 +330,9 @@ class Canvas(QWidget):
         self._pressed = None
         self._panning = False
         self._show_cursor()
-        place = self.image_position(event.position())
-        if not panned and place is not None:
-            self.clicked.emit(*place, event.modifiers())
+        position = self.image_position(event.position())
+        if not panned and position is not None:
+            self.clicked.emit(*position, event.modifiers())
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self._cursor = event.position()
@@ -352,9 +365,9 @@ class Canvas(QWidget):
         elif key == Qt.Key.Key_Escape and self._tool is not None:
             self.set_tool(None)
             self.tool_cancelled.emit()
-        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus) and self._place is not None:
+        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus) and self._placement is not None:
             factor = 1 / ZOOM_PER_NOTCH if key == Qt.Key.Key_Minus else ZOOM_PER_NOTCH
-            self.zoom_to(self._place.scale * factor)
+            self.zoom_to(self._placement.scale * factor)
         else:
             event.ignore()
 
@@ -389,7 +402,7 @@ class Canvas(QWidget):
         self._dirty = False
         self._image = None
         self._pixels = None
-        if self._render is None or self._place is None:
+        if self._render is None or self._placement is None:
             return
         pixels = self._render(self.view())
         if pixels is None:
@@ -400,14 +413,14 @@ class Canvas(QWidget):
         self._image.setDevicePixelRatio(self.devicePixelRatioF())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        new = self._dirty
-        if new:
+        rendered = self._dirty
+        if rendered:
             self._update_image()
         began = time.perf_counter()
         painter = QPainter(self)
         painter.fillRect(event.rect(), theme.colour("window"))
-        if self._image is not None and self._place is not None:
-            x, y, _ = self._place.visible()
+        if self._image is not None and self._placement is not None:
+            x, y, _ = self._placement.visible()
             ratio = self.devicePixelRatioF()
             corner = QPointF(x / ratio, y / ratio)
             painter.drawImage(corner, self._image)
@@ -421,7 +434,7 @@ class Canvas(QWidget):
         if self._tool is not None and self._over and self._cursor is not None:
             self._paint_cross_hair(painter, self._cursor)
         painter.end()
-        if new and self._image is not None:
+        if rendered and self._image is not None:
             self.painted.emit(time.perf_counter() - began)
 
     def _paint_stale_line(self, painter: QPainter) -> None:
@@ -432,7 +445,7 @@ class Canvas(QWidget):
 
     def _paint_cross_hair(self, painter: QPainter, point: QPointF) -> None:
         x, y, gap = point.x(), point.y(), 6.0
-        # Light within dark is seen on every picture.
+        # A light line on a wider dark one is visible on any picture.
         for colour, width in ((QColor(0, 0, 0, 150), 3.0), (QColor(255, 255, 255, 230), 1.0)):
             half = width / 2
             painter.fillRect(QRectF(0, y - half, x - gap, width), colour)

@@ -1,4 +1,4 @@
-"""The few controls that float over the canvas."""
+"""The bar of controls that floats over the canvas."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ui.base.icons import icon
 
 
 class CanvasBar(QFrame):
-    """Zoom read-out, fit, 100 %, compare while held, overlay on and off.
+    """Bar with zoom display, fit, 100 %, compare (while held down) and overlay toggle.
 
     Signals
     -------
-    fit, actual_size : the user asks for it
-    compare : True while the button is held
-    overlay : the user wants it shown or hidden
+    fit, actual_size : the button was clicked
+    compare : True while the button is held down
+    overlay : the user toggled the overlay
     """
 
     fit = Signal()

@@ -1,4 +1,4 @@
-"""The canvas and, where two results are compared, the second one beside it or the line across it."""
+"""Area of the canvas; in a comparison, with a second canvas beside it or a split line across it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ RenderSide = Callable[[int, View], NDArray[np.uint8] | None]
 
 
 class CompareBar(QFrame):
-    """How the comparison is shown; it floats over the canvas.
+    """Bar with the controls of a comparison; it floats over the canvas.
 
     Signals
     -------
-    beside : True for beside each other, False for under a line
-    swap, export, end : the user asks for it
+    beside : True for side by side, False for a split line
+    swap, export, end : the button was clicked
     """
 
     beside = Signal(bool)
@@ -65,20 +65,20 @@ class CompareBar(QFrame):
 
 
 class CompareArea(QWidget):
-    """Lays out what is compared; `show_comparison` says whether something is, and how.
+    """Layout of one or two canvases, as `show_comparison` sets it.
 
     Parameters
     ----------
-    canvas : the first one
-    render_side : callable (0 or 1, view) -> what one side shows
+    canvas : the first canvas
+    render_side : callable (0 or 1, view) that renders one side: uint8 RGB (h, w, 3), or None
 
     Signals
     -------
-    made : the second canvas, when it is first needed
-    beside : True for beside each other, False for under a line
-    chosen : 0 or 1, the side whose controls the user wants
-    split : where the line is that is drawn, 0..1 of the picture's width
-    swap, export, end : the user asks for it
+    made : the second canvas, created at its first use
+    beside : True for side by side, False for a split line
+    chosen : 0 or 1, the side that the user selected
+    split : position of the split line, 0..1 of the picture's width
+    swap, export, end : the button was clicked
     """
 
     made = Signal(object)
@@ -122,28 +122,28 @@ class CompareArea(QWidget):
         self._arrange()
 
     def show_comparison(self, *, active: bool, beside: bool) -> None:
-        """Whether two results are compared, and whether beside each other or under a line."""
+        """Start or end the comparison, and lay it out side by side or with a split line."""
         self.active, self._beside = active, beside
         self._arrange()
 
     def set_current_side(self, side: int | None) -> None:
-        """Mark the side whose controls are shown; None where nothing is compared."""
+        """Mark the side whose controls are shown; None without a comparison."""
         self._current = side
         for number, title in enumerate(self.titles):
             title.setChecked(number == side)
 
     @property
     def splitting(self) -> bool:
-        """Whether both sides are on the first canvas."""
+        """Whether both sides share the first canvas, divided by the split line."""
         return self.active and not self._beside
 
     def floating(self) -> list[QWidget]:
-        """What lies over the picture and is no part of it."""
+        """The visible bars over the picture, which are not part of an exported picture."""
         bars = [canvas.bar for canvas in (self._canvas, self.second) if canvas is not None]
         return [widget for widget in (*bars, self.bar) if not widget.isHidden()]
 
     def render_view(self, view: View) -> NDArray[np.uint8] | None:
-        """What the first canvas shows of a comparison: the left side, or both under a line."""
+        """Render the first canvas of a comparison: the left side, or both, divided by the split line."""
         left = self._render_side(0, view)
         if left is None or not self.splitting:
             return left
@@ -153,20 +153,20 @@ class CompareArea(QWidget):
         ratio = self._canvas.devicePixelRatioF()
         column = round(self.line.middle * ratio) - self._canvas.picture_left
         column = min(max(column, 0), left.shape[1])
-        # Where the line is in the picture is what a file shows.
-        whole = self._canvas.content_size
-        if whole is not None:
-            self._tell_split((view.rect.x + column / view.scale) / whole.width)
+        # An exported picture is split at the same position.
+        content = self._canvas.content_size
+        if content is not None:
+            self._set_split((view.rect.x + column / view.scale) / content.width)
         right[:, :column] = left[:, :column]
         return right
 
-    def _tell_split(self, share: float) -> None:
+    def _set_split(self, share: float) -> None:
         if share != self._split:
             self._split = share
             self.split.emit(share)
 
     def refresh(self, size: Size | None) -> None:
-        """Render again; `size` is that of the picture."""
+        """Render both canvases again; `size` is that of the picture in pixels."""
         self._canvas.refresh()
         if self.second is not None:
             self.second.set_content_size(size)
@@ -174,25 +174,25 @@ class CompareArea(QWidget):
             self.second.refresh()
 
     def set_stale(self, left: bool, right: bool) -> None:
-        """Mark what is out of date."""
+        """Mark the sides whose results are out of date."""
         self._canvas.set_stale(left or (right and not (self.active and self._beside)))
         if self.second is not None:
             self.second.set_stale(right)
 
     def show_titles(self, texts: tuple[str, str], current: int) -> None:
-        """Name both sides; the one whose controls are shown is bright."""
+        """Set the titles of both sides and mark the side `current`, whose controls are shown."""
         for title, text in zip(self.titles, texts, strict=True):
-            room = max(80, (self.width() if self.splitting else self._canvas.width() * 2) // 2 - 3 * BAR_MARGIN)
+            title_width = max(80, (self.width() if self.splitting else self._canvas.width() * 2) // 2 - 3 * BAR_MARGIN)
             metrics = title.fontMetrics()
-            title.setText(metrics.elidedText(text, Qt.TextElideMode.ElideRight, room - 24).replace("&", "&&"))
+            title.setText(metrics.elidedText(text, Qt.TextElideMode.ElideRight, title_width - 24).replace("&", "&&"))
             title.setAccessibleName(text)
         self.set_current_side(current)
         self._place_bars()
 
     def _arrange(self) -> None:
-        """Show as many canvases as there are to be, and what floats on them."""
-        beside = self.active and self._beside
-        if beside and self.second is None:
+        """Show or hide the second canvas, the split line, the bar and the titles."""
+        side_by_side = self.active and self._beside
+        if side_by_side and self.second is None:
             self.second = Canvas()
             self.second.set_renderer(lambda view: self._render_side(1, view) if self.active else None)
             self._row.addWidget(self.second, 1)
@@ -203,24 +203,24 @@ class CompareArea(QWidget):
             self.made.emit(second)
         if self.second is not None:
             self.second.set_content_size(self._canvas.content_size)
-            self.second.setVisible(beside)
+            self.second.setVisible(side_by_side)
         for widget in (self.bar, *self.titles):
             widget.setVisible(self.active)
         self.line.setVisible(self.splitting)
         self.line.place(self.line.share)
         self.bar.show_way(self._beside)
         self._row.activate()
-        self._match(self._canvas, self.second if beside else None)
+        self._match(self._canvas, self.second if side_by_side else None)
         self._place_bars()
         self._canvas.refresh()
 
     def _choose(self, side: int) -> None:
         self.chosen.emit(side)
-        # A click has turned the button round, whatever came of it.
+        # The click has toggled the button, whether or not the side was changed.
         self.set_current_side(self._current)
 
     def _match(self, moved: Canvas, other: Canvas | None) -> None:
-        """Both canvases show the same part."""
+        """Apply the view of `moved` to `other`."""
         if self._matching or other is None or self.second is None or self.second.isHidden():
             return
         self._matching = True
@@ -228,26 +228,30 @@ class CompareArea(QWidget):
         self._matching = False
 
     def _place_bars(self) -> None:
-        beside = self.active and self._beside
-        there = self._canvas.content_size is not None
-        self._canvas.bar.setVisible(there and not beside)
+        side_by_side = self.active and self._beside
+        has_picture = self._canvas.content_size is not None
+        self._canvas.bar.setVisible(has_picture and not side_by_side)
         if self.second is not None:
-            self.second.bar.setVisible(there and beside)
+            self.second.bar.setVisible(has_picture and side_by_side)
         self.bar.adjustSize()
-        # In the middle, beside the canvas's own bar where that leaves no room there, or else above it.
-        other = self.second if beside and self.second is not None else self._canvas
-        room = other.x() + other.bar.x() - self.bar.width() - GAP if there else self.width()
+        # Centred if possible, else left of the canvas's own bar, or else above it.
+        last_canvas = self.second if side_by_side and self.second is not None else self._canvas
+        rightmost = last_canvas.x() + last_canvas.bar.x() - self.bar.width() - GAP if has_picture else self.width()
         middle, top = (self.width() - self.bar.width()) // 2, self.height() - self.bar.height() - BAR_MARGIN
-        if room < BAR_MARGIN:
+        if rightmost < BAR_MARGIN:
             self.bar.move(max(middle, 0), top - self.bar.height() - GAP)
         else:
-            self.bar.move(min(middle, room), top)
+            self.bar.move(min(middle, rightmost), top)
         for side, title in enumerate(self.titles):
             title.adjustSize()
             left = BAR_MARGIN
             if side == 1:
                 second = self.second
-                left = second.x() + BAR_MARGIN if beside and second is not None else self.width() - title.width() - left
+                left = (
+                    second.x() + BAR_MARGIN
+                    if side_by_side and second is not None
+                    else self.width() - title.width() - left
+                )
             title.move(left, BAR_MARGIN)
         for widget in (self.bar, *self.titles):
             widget.raise_()

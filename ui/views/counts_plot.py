@@ -1,4 +1,4 @@
-"""The plot inside the counts panel. Importing this file loads pyqtgraph, so it waits until there are counts."""
+"""Plot of the counts panel. Imported when there are counts, as it loads pyqtgraph."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 
 GAP_SECS = 0.5
-"""Frames that are further apart are not joined: nobody has looked in between."""
+"""Maximum seconds between frames joined by a line: over a longer gap, the counts are unknown."""
 MAX_CURVES = 8
 
 
 class CountsPlot(CurveWidget):
-    """A curve for each class, in its colour, and where the player stands.
+    """A curve for each class, in its colour, and a line at the player's position.
 
     Signals
     -------
@@ -46,21 +46,24 @@ class CountsPlot(CurveWidget):
         self.plot.scene().sigMouseClicked.connect(self._clicked)
 
     def show_counts(self, counts: Counts, values: NDArray[np.int64], duration_secs: float) -> None:
-        """Draw `values`, int64 (classes, times), of `counts`; a duration of 0 shows the times that there are."""
+        """Plot `values`, int64 (classes, times), of `counts`.
+
+        `duration` is the length of the time axis in seconds; 0 fits it to the times of `counts`.
+        """
         self._counts, self._values, self._duration = counts, values, duration_secs
         self.redraw()
 
     def set_position(self, secs: float) -> None:
-        """Where the player stands."""
+        """Set the player's position in seconds."""
         self._position = secs
         self.cursor_line.setValue(secs)
-        self._tell()
+        self._update_legend()
 
     def _clicked(self, event: MouseClickEvent) -> None:
         box = self.plot.getPlotItem().vb
-        place = event.scenePos()
-        if event.button() == Qt.MouseButton.LeftButton and box.sceneBoundingRect().contains(place):
-            self.seek_requested.emit(max(0.0, float(box.mapSceneToView(place).x())))
+        position = event.scenePos()
+        if event.button() == Qt.MouseButton.LeftButton and box.sceneBoundingRect().contains(position):
+            self.seek_requested.emit(max(0.0, float(box.mapSceneToView(position).x())))
 
     def redraw(self) -> None:
         counts = self._counts
@@ -70,7 +73,7 @@ class CountsPlot(CurveWidget):
         self.plot.clear()
         edge = QPen(theme.colour("window", 0.9), 4)
         edge.setCosmetic(True)
-        # The most frequent one is drawn last, on top.
+        # The most frequent class is drawn last, on top.
         for row in reversed(range(min(len(counts.labels), MAX_CURVES))):
             x, y = with_gaps(counts.times, self._values[row], GAP_SECS)
             pen = QPen(QColor(*class_colour(counts.labels[row])), 2)
@@ -80,22 +83,22 @@ class CountsPlot(CurveWidget):
         span = (0.0, self._duration) if self._duration else (float(counts.times[0]), float(counts.times[-1]) + 1e-3)
         top = float(self._values[:MAX_CURVES].max(initial=1))
         self.plot.setRange(xRange=span, yRange=(0, top * 1.08), padding=0)
-        self._tell()
+        self._update_legend()
 
-    def _tell(self) -> None:
+    def _update_legend(self) -> None:
         counts = self._counts
         if counts is None or not len(counts.times):
             return
-        # The frame that is on screen is the last one that begins at or before the position.
-        place = max(0, int(np.searchsorted(counts.times, self._position + 1e-6, side="right")) - 1)
-        told = []
+        # The frame on screen is the last one that begins at or before the position.
+        frame = max(0, int(np.searchsorted(counts.times, self._position + 1e-6, side="right")) - 1)
+        entries = []
         for row, label in enumerate(counts.labels[:MAX_CURVES]):
             dot = f'<span style="color:{QColor(*class_colour(label)).name()}">●</span>'
-            told.append(f"{dot}&nbsp;{unbroken(label)}&nbsp;{self._values[row, place]}")
-        rest = len(counts.labels) - MAX_CURVES
-        if rest > 0:
-            told.append(self.tr("and {count} more").format(count=rest))
-        self.legend.setText(" &nbsp; ".join(told))
+            entries.append(f"{dot}&nbsp;{unbroken(label)}&nbsp;{self._values[row, frame]}")
+        hidden = len(counts.labels) - MAX_CURVES
+        if hidden > 0:
+            entries.append(self.tr("and {count} more").format(count=hidden))
+        self.legend.setText(" &nbsp; ".join(entries))
 
     def dress(self) -> None:
         super().dress()

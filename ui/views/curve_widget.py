@@ -1,4 +1,4 @@
-"""What plots of curves have in common. Importing this file loads pyqtgraph, so it waits until there are curves."""
+"""Base class of plots of curves. Imported when there are curves, as it loads pyqtgraph."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ui.base import theme
 
 
 class WholeAxis(pg.AxisItem):
-    """Whole numbers only."""
+    """Axis with ticks at integers only."""
 
     def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
         return [(max(1.0, spacing), offset) for spacing, offset in super().tickSpacing(low, high, size)[:1]]
@@ -23,17 +23,17 @@ class WholeAxis(pg.AxisItem):
 
 
 def unbroken(text: str) -> str:
-    """`text` as rich text that a line never ends in."""
+    """`text` as rich text without line breaks."""
     return html.escape(text).replace(" ", "&nbsp;")
 
 
 class CurveWidget(QWidget):
-    """A plot that stands still under a legend of its own, in the colours of the theme.
+    """Plot without zoom and pan, under a legend, in the colours of the theme.
 
     Parameters
     ----------
-    whole : the axis of whole numbers, "left" or "bottom"
-    axis_width, least_height : pixels
+    whole : the axis with integers, "left" or "bottom"
+    axis_width, least_height : in pixels
     """
 
     def __init__(self, *, whole: str, axis_width: int, least_height: int) -> None:
@@ -46,7 +46,7 @@ class CurveWidget(QWidget):
         self.plot.setFrameShape(self.plot.Shape.NoFrame)
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()
-        # pyqtgraph leaves its own menu, which we do not show, without a parent: it would outlive the window.
+        # pyqtgraph's own menu, which we do not show, has no parent: it would outlive the window.
         menu = self.plot.getPlotItem().ctrlMenu
         menu.setParent(self.plot, menu.windowFlags())
         self.plot.getAxis("left").setWidth(axis_width)
@@ -59,11 +59,11 @@ class CurveWidget(QWidget):
         layout.addWidget(self.plot, 1)
 
     def redraw(self) -> None:
-        """Draw anew: the theme changed."""
+        """Draw the plot in the current theme."""
         raise NotImplementedError
 
     def dress(self) -> None:
-        """Take the colours and the font of the theme."""
+        """Apply the colours and the font of the theme."""
         self.plot.setBackground(theme.colour("panel"))
         for side in ("bottom", "left"):
             axis = self.plot.getAxis(side)
@@ -73,6 +73,6 @@ class CurveWidget(QWidget):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        # Qt calls this from the constructor of the base class too, before there is anything to draw.
+        # Qt also calls this from the constructor of the base class, when there is nothing to draw yet.
         if event.type() == QEvent.Type.PaletteChange and hasattr(self, "plot"):
             self.redraw()

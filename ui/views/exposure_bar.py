@@ -1,4 +1,4 @@
-"""The exposure of a picture in linear light, floating over the canvas where it is of use."""
+"""Exposure slider of a picture in linear light, which floats over the canvas."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from cvstudio.draw import Look
 from cvstudio.foundation.params import fields_of
-from ui.widgets.slider_row import SliderRow
+from ui.widgets.rows.slider_row import SliderRow
 
 EXPOSURE = next(field for field in fields_of(Look) if field.name == "exposure")
 WIDTH = 280
 MARGIN = 12
 ROOM_FOR_OTHERS = 220
-"""What the bar at the other corner takes."""
+"""Width in pixels of the bar at the other corner."""
 
 
 class ExposureBar(QFrame):
-    """One slider in stops at the lower left of `canvas`; higher up where the canvas is narrow.
+    """Slider in stops at the lower left of `canvas`, above the canvas's bar where the canvas is narrow.
 
     Signals
     -------
@@ -42,7 +42,7 @@ class ExposureBar(QFrame):
         self.hide()
 
     def show_exposure(self, stops: float | None) -> None:
-        """Show the slider at `stops`; None where there is no light to be exposed."""
+        """Show the slider at `stops`; None hides it, where the picture is not in linear light."""
         self.setVisible(stops is not None)
         if stops is not None:
             self.row.set_value(stops, EXPOSURE.default)
@@ -58,6 +58,6 @@ class ExposureBar(QFrame):
         assert canvas is not None
         height = self.sizeHint().height()
         width = min(WIDTH, max(1, canvas.width() - 2 * MARGIN))
-        beside = canvas.width() >= width + ROOM_FOR_OTHERS + 3 * MARGIN
-        bottom = canvas.height() - MARGIN - (0 if beside else height + MARGIN)
+        side_by_side = canvas.width() >= width + ROOM_FOR_OTHERS + 3 * MARGIN
+        bottom = canvas.height() - MARGIN - (0 if side_by_side else height + MARGIN)
         self.setGeometry(MARGIN, bottom - height, width, height)

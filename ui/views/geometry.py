@@ -1,4 +1,4 @@
-"""Where a picture lies in a widget: zoom and pan as plain numbers, without Qt."""
+"""Placement of a picture in a widget: zoom and pan as plain numbers, without Qt."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ VISIBLE_PX = 64.0
 
 @dataclass(frozen=True)
 class Placement:
-    """A picture of `content` in a viewport, both in device pixels.
+    """Position and scale of a picture in a viewport.
 
     Parameters
     ----------
     content : size of the picture in image pixels
     viewport : size of the widget in device pixels
     scale : device pixels for each image pixel
-    left, top : of the picture's corner in the viewport, device pixels
+    left, top : position of the picture's corner in the viewport, in device pixels
     """
 
     content: Size
@@ -37,7 +37,7 @@ class Placement:
         return min(self.fit_scale, 1.0) / 4
 
     def fitted(self) -> Placement:
-        """All of the picture, as large as it goes."""
+        """The placement that shows the whole picture as large as possible, up to the largest scale."""
         return self._centred(min(self.fit_scale, LARGEST_SCALE))
 
     def _centred(self, scale: float) -> Placement:
@@ -46,41 +46,45 @@ class Placement:
         return replace(self, scale=scale, left=left, top=top)
 
     def zoomed(self, scale: float, x: float, y: float) -> Placement:
-        """Another scale with what lies under (x, y) of the viewport kept there."""
+        """The placement with another scale, where the image point under (x, y) of the viewport stays fixed."""
         scale = min(max(scale, self.smallest_scale), LARGEST_SCALE)
         factor = scale / self.scale
         left, top = x - (x - self.left) * factor, y - (y - self.top) * factor
         return replace(self, scale=scale, left=left, top=top).clamped()
 
     def moved(self, dx: float, dy: float) -> Placement:
-        """Pushed by (dx, dy) device pixels."""
+        """The placement shifted by (dx, dy) device pixels."""
         return replace(self, left=self.left + dx, top=self.top + dy).clamped()
 
     def resized(self, viewport: Size) -> Placement:
-        """The same middle in a viewport of another size."""
+        """The placement with the same centre in a viewport of another size."""
         dx, dy = (viewport.width - self.viewport.width) / 2, (viewport.height - self.viewport.height) / 2
         return replace(self, viewport=viewport, left=self.left + dx, top=self.top + dy).clamped()
 
     def clamped(self) -> Placement:
-        """Brought back so far that a corner of the picture stays in sight."""
+        """The placement shifted back so far that a part of the picture stays visible."""
 
-        def bring(place: float, length: float, room: int) -> float:
-            least = min(VISIBLE_PX, length, room)
-            return min(max(place, least - length), room - least)
+        def bring(start: float, length: float, viewport_length: int) -> float:
+            least = min(VISIBLE_PX, length, viewport_length)
+            return min(max(start, least - length), viewport_length - least)
 
         left = bring(self.left, self.content.width * self.scale, self.viewport.width)
         top = bring(self.top, self.content.height * self.scale, self.viewport.height)
         return replace(self, left=left, top=top)
 
     def image_point(self, x: float, y: float) -> tuple[float, float]:
-        """The place in image pixels under (x, y) of the viewport."""
+        """Convert (x, y) of the viewport to image pixels."""
         return (x - round(self.left)) / self.scale, (y - round(self.top)) / self.scale
 
+    def viewport_point(self, x: float, y: float) -> tuple[float, float]:
+        """Convert (x, y) in image pixels to the viewport: the inverse of `image_point`."""
+        return x * self.scale + round(self.left), y * self.scale + round(self.top)
+
     def visible(self) -> tuple[int, int, View]:
-        """Where the visible part begins in the viewport (device pixels), and that part.
+        """The visible part of the picture: x, y of its corner in the viewport (device pixels), and its view.
 
         The corner of the picture is rounded to a whole device pixel, so that the rendering is copied and not
-        resampled; its `View.size` is exactly what is covered.
+        resampled; `View.size` is exactly the covered area.
         """
         left, top = round(self.left), round(self.top)
         right = left + max(1, round(self.content.width * self.scale))
@@ -88,7 +92,7 @@ class Placement:
         x0, y0 = max(0, left), max(0, top)
         x1, y1 = min(self.viewport.width, right), min(self.viewport.height, bottom)
         x, y = (x0 - left) / self.scale, (y0 - top) / self.scale
-        # Where the picture's own edge is in sight the part ends there, though that is no whole device pixel.
+        # At a visible edge of the picture the part ends with the picture, not with a whole device pixel.
         width = self.content.width - x if x1 == right else (x1 - x0) / self.scale
         height = self.content.height - y if y1 == bottom else (y1 - y0) / self.scale
         return x0, y0, View(Rect(x, y, width, height), self.scale)

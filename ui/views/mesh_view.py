@@ -1,4 +1,4 @@
-"""A mesh or a point cloud that turns: a drag turns it, the wheel brings it nearer."""
+"""View of a mesh or a point cloud: it rotates slowly; a drag rotates it, the wheel zooms."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ MARGIN = 12
 
 
 @dataclass
-class _Workshop:
-    """What the worker keeps for one model; made on first use, as a large mesh takes a moment."""
+class _PreviewState:
+    """Model and its preview, which the worker creates on first use, as a large mesh takes a moment."""
 
     sample: TriangleMesh | PointCloud
     z_up: bool
@@ -40,22 +40,22 @@ class _Workshop:
 
 @dataclass(frozen=True, eq=False)
 class _Picture:
-    workshop: _Workshop
+    state: _PreviewState
     pixels: NDArray[np.uint8]
 
 
 class ModelView(QWidget):
-    """Shows one model. Pictures are made on a worker, one at a time, coarser while it moves.
+    """Shows one model. A worker renders it, one picture at a time, at a lower resolution while it moves.
 
     Parameters
     ----------
-    submit : hands a job to a lane; its events come back through `job_event`
+    submit : passes a job to a lane, whose events are to be passed to `job_event`
     """
 
     def __init__(self, submit: Callable[[Job], None]) -> None:
         super().__init__()
         self._submit = submit
-        self._workshop: _Workshop | None = None
+        self._state: _PreviewState | None = None
         self._camera = ViewCamera()
         self._busy = False
         self._again = False
@@ -72,32 +72,32 @@ class ModelView(QWidget):
         self._turn = QTimer(self, interval=TURN_MS)
         self._turn.timeout.connect(self._tick)
         self._rest = QTimer(self, interval=REST_MS, singleShot=True)
-        self._rest.timeout.connect(self._ask)
+        self._rest.timeout.connect(self._request_picture)
 
     @property
     def camera(self) -> ViewCamera:
-        """Where the model is looked at from."""
+        """The camera of the view."""
         return self._camera
 
     @property
     def sharp(self) -> bool:
-        """Whether what is shown was made for a view at rest."""
+        """Whether the picture on screen was rendered at full resolution, for a view at rest."""
         size = self._size()
         return not self._busy and self._pixels is not None and self._pixels.shape[:2] == (size.height, size.width)
 
     def show_model(self, sample: TriangleMesh | PointCloud | None, *, z_up: bool = False) -> None:
-        """Show `sample`, turning slowly until it is touched; the same one again changes nothing."""
-        if self._workshop is not None and self._workshop.sample is sample:
+        """Show `sample`, rotating slowly until the first mouse input; the same one again changes nothing."""
+        if self._state is not None and self._state.sample is sample:
             return
-        self._workshop = None if sample is None else _Workshop(sample, z_up)
+        self._state = None if sample is None else _PreviewState(sample, z_up)
         self._image = self._pixels = None
         self._begin()
 
     def _begin(self) -> None:
         self._camera = ViewCamera()
-        self.turning = self._workshop is not None
+        self.turning = self._state is not None
         self._animate()
-        self._ask()
+        self._request_picture()
         self.update()
 
     # Turning --------------------------------------------------------------------------------------------------------
@@ -110,14 +110,14 @@ class ModelView(QWidget):
             self._turn.stop()
 
     def _tick(self) -> None:
-        # What is slow to draw turns in larger steps, not more slowly.
-        now = time.monotonic()
+        # A model that is slow to render rotates in larger steps, at the same speed.
+        now_secs = time.monotonic()
         if not self._busy:
-            self._camera = self._camera.spun(min(now - self._ticked, 0.5) * TURN_DEG_PER_SEC)
-            self._ticked = now
-            self._ask()
+            self._camera = self._camera.spun(min(now_secs - self._ticked, 0.5) * TURN_DEG_PER_SEC)
+            self._ticked = now_secs
+            self._request_picture()
 
-    def _touched(self) -> None:
+    def _stop_turning(self) -> None:
         self.turning = False
         self._animate()
 
@@ -127,9 +127,9 @@ class ModelView(QWidget):
         ratio = self.devicePixelRatioF()
         return Size(max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
 
-    def _ask(self) -> None:
-        """Have a picture made of the view as it is now; while one is being made, afterwards."""
-        if self._workshop is None or not self.isVisible():
+    def _request_picture(self) -> None:
+        """Request a picture of the current view; if one is being rendered, after it."""
+        if self._state is None or not self.isVisible():
             return
         if self._busy:
             self._again = True
@@ -138,13 +138,13 @@ class ModelView(QWidget):
         moving = self.turning or self._last is not None or self._rest.isActive()
         colour = theme.colour("window")
         background = (colour.red(), colour.green(), colour.blue())
-        self._submit(Job(OWNER, "", _work(self._workshop, self._camera, self._size(), background, moving)))
+        self._submit(Job(OWNER, "", _render_work(self._state, self._camera, self._size(), background, moving)))
 
     def job_event(self, event: Event) -> None:
-        """An event of a lane; those of other owners are none of its business."""
+        """Handle an event of a lane; events of other owners are ignored."""
         if event.job.owner != OWNER:
             return
-        if event.kind == "output" and event.value.workshop is self._workshop:
+        if event.kind == "output" and event.value.state is self._state:
             self._pixels = np.ascontiguousarray(event.value.pixels)
             height, width = self._pixels.shape[:2]
             self._image = QImage(self._pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
@@ -152,39 +152,39 @@ class ModelView(QWidget):
         elif event.kind in ("finished", "failed", "cancelled"):
             self._busy = False
             if self._again and event.kind == "finished":
-                self._ask()
+                self._request_picture()
 
     # Events ---------------------------------------------------------------------------------------------------------
 
     def showEvent(self, event: QShowEvent) -> None:
         self._animate()
-        self._ask()
+        self._request_picture()
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._turn.stop()
         self._rest.stop()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._ask()
+        self._request_picture()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
-            self._touched()
+            self._stop_turning()
             self._last = event.position()
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._last is not None:
-            moved = (event.position() - self._last) * DRAG_DEG_PER_PIXEL
+            rotation = (event.position() - self._last) * DRAG_DEG_PER_PIXEL
             self._last = event.position()
-            self._camera = self._camera.turned(moved.x(), moved.y())
-            self._ask()
+            self._camera = self._camera.turned(rotation.x(), rotation.y())
+            self._request_picture()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self._last is not None:
             self._last = None
             self.unsetCursor()
-            self._ask()
+            self._request_picture()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self._last = None
@@ -193,10 +193,10 @@ class ModelView(QWidget):
     def wheelEvent(self, event: QWheelEvent) -> None:
         notches = event.angleDelta().y() / 120
         if notches:
-            self._touched()
+            self._stop_turning()
             self._camera = self._camera.zoomed(ZOOM_PER_NOTCH**notches)
             self._rest.start()
-            self._ask()
+            self._request_picture()
         event.accept()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -205,25 +205,27 @@ class ModelView(QWidget):
         if self._image is not None:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(QRectF(self.rect()), self._image)
-        if self._workshop is not None:
+        if self._state is not None:
             painter.setPen(theme.colour("quiet"))
-            text = _told(self._workshop.sample) if self._image is not None else self.tr("Preparing the model …")
-            place = self.rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
-            where = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
-            painter.drawText(place, where if self._image is not None else Qt.AlignmentFlag.AlignCenter, text)
+            text = _size_text(self._state.sample) if self._image is not None else self.tr("Preparing the model …")
+            text_rect = self.rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
+            alignment = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
+            painter.drawText(text_rect, alignment if self._image is not None else Qt.AlignmentFlag.AlignCenter, text)
         painter.end()
 
 
-def _told(sample: TriangleMesh | PointCloud) -> str:
+def _size_text(sample: TriangleMesh | PointCloud) -> str:
     if isinstance(sample, PointCloud):
         return f"{len(sample.points):,} points"
     return f"{len(sample.vertices):,} vertices · {len(sample.triangles):,} triangles"
 
 
-def _work(workshop: _Workshop, camera: ViewCamera, size: Size, background: tuple[int, int, int], moving: bool) -> Work:
+def _render_work(
+    state: _PreviewState, camera: ViewCamera, size: Size, background: tuple[int, int, int], moving: bool
+) -> Work:
     def work(progress: Progress) -> Iterator[Any]:
-        if workshop.preview is None:
-            workshop.preview = Preview(workshop.sample, z_up=workshop.z_up)
-        yield _Picture(workshop, workshop.preview.render(camera, size, background=background, moving=moving))
+        if state.preview is None:
+            state.preview = Preview(state.sample, z_up=state.z_up)
+        yield _Picture(state, state.preview.render(camera, size, background=background, moving=moving))
 
     return work

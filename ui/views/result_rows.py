@@ -1,4 +1,4 @@
-"""The table of any result, as rows of the results panel."""
+"""Conversion of a result's table to rows of the results panel."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from ui.base.translate import translated
 from ui.widgets.rows_table import Cell, Line, RowsTable
 
 MOST = 1000
-"""Rows; nobody reads more, and files have all."""
+"""Maximum number of rows in the panel; exported files have all."""
 NUMBER_WIDTH = 82
 
 
 def shown_columns(table: Table) -> list[int]:
-    """Places of the columns that the panel has."""
-    return [place for place, column in enumerate(table.columns) if column.shown and column.kind != "data"]
+    """Indices of the columns that the panel shows."""
+    return [index for index, column in enumerate(table.columns) if column.shown and column.kind != "data"]
 
 
 def table_for(table: Table) -> RowsTable:
     """An empty widget with the columns of `table`."""
-    columns = [table.columns[place] for place in shown_columns(table)]
+    columns = [table.columns[column_index] for column_index in shown_columns(table)]
     units = [column.unit if column.kind != "fraction" else "" for column in columns]
     titles = [
         translated(column.title) + (f" ({unit})" if unit else "") for column, unit in zip(columns, units, strict=True)
     ]
-    bars = [place for place, column in enumerate(columns) if column.kind == "fraction"]
-    wide = next((place for place, column in enumerate(columns) if column.kind in ("label", "text")), 0)
-    made = RowsTable(titles, bars, wide=wide)
-    for place in bars:
-        made.horizontalHeader().resizeSection(place, NUMBER_WIDTH)
-    return made
+    bars = [column_index for column_index, column in enumerate(columns) if column.kind == "fraction"]
+    wide = next((column_index for column_index, column in enumerate(columns) if column.kind in ("label", "text")), 0)
+    widget = RowsTable(titles, bars, wide=wide)
+    for column_index in bars:
+        widget.horizontalHeader().resizeSection(column_index, NUMBER_WIDTH)
+    return widget
 
 
 def lines_of(table: Table) -> list[Line]:
-    """The first rows of `table`, as the widget of `table_for` shows them."""
+    """The first rows of `table`, for the widget of `table_for`."""
     places = shown_columns(table)
     return [
         Line(
             table.ids[number] if len(table.ids) else None,
-            tuple(_cell(table.columns[place], row[place], quiet=number in table.quiet) for place in places),
+            tuple(_cell(table.columns[index], row[index], quiet=number in table.quiet) for index in places),
         )
         for number, row in enumerate(table.rows[:MOST])
     ]
 
 
 def named_fractions(table: Table, most: int) -> list[tuple[str, float]]:
-    """Name and fraction 0..1 of the rows with the highest, at most `most`; empty where it has no such columns."""
+    """Name and fraction 0..1 of the `most` rows with the highest fractions; empty without such columns."""
     kinds: Sequence[str] = [column.kind for column in table.columns]
-    name = next((place for place, kind in enumerate(kinds) if kind in ("label", "text")), None)
-    fraction = next((place for place, kind in enumerate(kinds) if kind == "fraction"), None)
+    name = next((index for index, kind in enumerate(kinds) if kind in ("label", "text")), None)
+    fraction = next((index for index, kind in enumerate(kinds) if kind == "fraction"), None)
     if name is None or fraction is None:
         return []
     pairs = [(str(row[name]), float(row[fraction])) for row in table.rows if row[fraction] is not None]
@@ -82,7 +82,7 @@ def _box_text(sides: Sequence[float | None]) -> str:
 
 
 def _number_text(value: float) -> str:
-    """Whole numbers in full, others to the precision that one reads."""
+    """Integers in full, other numbers with a readable number of digits."""
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"

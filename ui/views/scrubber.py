@@ -1,4 +1,4 @@
-"""The line of time: where the clock stands, and what is played again and again."""
+"""Scrubber: the time axis with the player's position and the loop."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ Mark = Literal["start", "stop"]
 
 
 def clock(secs: float, *, hours: bool = False) -> str:
-    """`secs` as 00:12.480, with hours where wanted or needed."""
+    """`secs` as 00:12.480; with hours where they are needed or `hours` is True."""
     milliseconds = max(0, round(secs * 1000))
-    minutes, rest = divmod(milliseconds, 60_000)
-    seconds = f"{rest // 1000:02d}.{rest % 1000:03d}"
+    minutes, remainder = divmod(milliseconds, 60_000)
+    seconds = f"{remainder // 1000:02d}.{remainder % 1000:03d}"
     if hours or minutes >= 60:
         return f"{minutes // 60}:{minutes % 60:02d}:{seconds}"
     return f"{minutes:02d}:{seconds}"
 
 
 class Scrubber(QWidget):
-    """Click or drag to seek; the two marks of the loop can be dragged.
+    """Time axis: click or drag to seek; the two marks of the loop can be dragged.
 
     Signals
     -------
@@ -71,7 +71,7 @@ class Scrubber(QWidget):
         self.update()
 
     def set_position(self, secs: float) -> None:
-        """Show where the clock stands; ignored while the user drags, whose hand is ahead of it."""
+        """Set the player's position in seconds; ignored during a drag, whose position is newer."""
         if not self._dragging and secs != self._position:
             self._position = secs
             self.setAccessibleDescription(clock(secs))
@@ -162,14 +162,14 @@ class Scrubber(QWidget):
         scale = self._scale()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        place = scale.position(self._position)
+        position = scale.position(self._position)
         enabled = self.isEnabled()
         band = QRectF(MARGIN, 0, scale.right - scale.left, self.height())
         if self._loop is not None:
             self._paint_loop(painter, scale, self._loop)
-        paint_groove(painter, band, MARGIN, place, enabled=enabled)
+        paint_groove(painter, band, MARGIN, position, enabled=enabled)
         hot = self.underMouse() or self._dragging
-        paint_handle(painter, QPointF(place, band.center().y()), enabled=enabled, hot=hot, focused=self.hasFocus())
+        paint_handle(painter, QPointF(position, band.center().y()), enabled=enabled, hot=hot, focused=self.hasFocus())
         painter.end()
 
     def _paint_loop(self, painter: QPainter, scale: Scale, loop: tuple[float, float]) -> None:

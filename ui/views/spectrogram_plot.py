@@ -1,4 +1,4 @@
-"""The plot inside the spectrogram view. Importing this file loads pyqtgraph, so it waits until a sound is shown."""
+"""Plot of the spectrogram view. Imported when a sound is shown, as it loads pyqtgraph."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FOLLOW_SHARE = 0.1
 
 
 class TimeAxis(pg.AxisItem):
-    """Seconds, and minutes where there are any."""
+    """Time axis in seconds, with minutes where needed."""
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         decimals = max(0, -int(np.floor(np.log10(spacing))) if spacing < 1 else 0)
@@ -33,19 +33,19 @@ class TimeAxis(pg.AxisItem):
     def _text(secs: float, decimals: int) -> str:
         if secs < 60:
             return f"{secs:.{decimals}f} s"
-        minutes, rest = divmod(round(secs, decimals), 60)
-        return f"{minutes:.0f}:{rest:0{3 + decimals if decimals else 2}.{decimals}f}"
+        minutes, seconds = divmod(round(secs, decimals), 60)
+        return f"{minutes:.0f}:{seconds:0{3 + decimals if decimals else 2}.{decimals}f}"
 
 
 class FrequencyAxis(pg.AxisItem):
-    """Hz, from 1000 on kHz."""
+    """Frequency axis in Hz, and in kHz from 1000 Hz."""
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         return [f"{value / 1000:g} kHz" if value >= 1000 else f"{value:g} Hz" for value in values]
 
 
 class TimeViewBox(pg.ViewBox):
-    """The wheel zooms time; with Shift, or over the frequency axis, frequency."""
+    """View box whose wheel zooms the time axis; with Shift, or over the frequency axis, the frequency axis."""
 
     def wheelEvent(self, event: Any, axis: int | None = None) -> None:
         if axis is None:
@@ -54,7 +54,8 @@ class TimeViewBox(pg.ViewBox):
 
 
 class SpectrogramPlot(pg.PlotWidget):
-    """Only what is visible is reduced to the pixels of the widget and handed to Qt, as bytes with a colour table.
+    """Plot of a spectrogram. Only the visible part is reduced to the pixels of the widget and passed to Qt, as bytes
+    with a colour table.
 
     Signals
     -------
@@ -75,9 +76,9 @@ class SpectrogramPlot(pg.PlotWidget):
         self._spectrogram: Spectrogram | None = None
         self._over = False
         self.hideButtons()
-        # pyqtgraph leaves its own menu, which we do not show, without a parent: it would outlive the window.
+        # pyqtgraph's own menu, which we do not show, has no parent: it would outlive the window.
         menu = self.getPlotItem().ctrlMenu
-        menu.setParent(self, menu.windowFlags())  # without the flags it would be a child that is shown with us
+        menu.setParent(self, menu.windowFlags())  # without the flags it would be shown within this widget
         self.getAxis("left").setWidth(64)
         self.getPlotItem().layout.setContentsMargins(4, 8, 12, 4)
         self.image = pg.ImageItem(axisOrder="row-major", levels=(0, 255))
@@ -94,25 +95,25 @@ class SpectrogramPlot(pg.PlotWidget):
         self.scene().sigMouseMoved.connect(self._moved)
         self.scene().sigMouseClicked.connect(self._clicked)
         self.set_colour_map("viridis")
-        self._dress()
+        self._apply_theme()
 
     # What is shown --------------------------------------------------------------------------------------------------
 
     def show_result(self, spectrogram: Spectrogram) -> None:
-        """Show a spectrogram, or more of the one that is shown; the visible part stays where the sound is the same."""
-        old = self._spectrogram
+        """Show a spectrogram, or a longer part of the same; the view is kept where the sound is the same."""
+        previous = self._spectrogram
         self._spectrogram = spectrogram
-        if old is None or _extent(old) != _extent(spectrogram) or old.source != spectrogram.source:
+        if previous is None or _extent(previous) != _extent(spectrogram) or previous.source != spectrogram.source:
             self.show_all()
         self._soon.start(0)
 
     def forget(self) -> None:
-        """Let go of what is shown."""
+        """Remove the spectrogram."""
         self._spectrogram = None
         self.image.clear()
 
     def show_all(self) -> None:
-        """All of the sound."""
+        """Show the whole sound."""
         if self._spectrogram is None:
             return
         secs, hz = _extent(self._spectrogram)
@@ -122,11 +123,11 @@ class SpectrogramPlot(pg.PlotWidget):
         self.cursor_line.setBounds((0, secs))
 
     def set_colour_map(self, name: str) -> None:
-        """The same colours as in an exported picture."""
+        """Set the colour map, as in an exported picture."""
         self.image.setLookupTable(colour_lut(name))
 
     def set_position(self, secs: float) -> None:
-        """Where the player stands; a view that is zoomed in turns its page with it."""
+        """Set the player's position in seconds; a zoomed view turns pages to follow it."""
         if self.cursor_line.moving:
             return
         self.cursor_line.setValue(secs)
@@ -136,14 +137,14 @@ class SpectrogramPlot(pg.PlotWidget):
             self._box.setXRange(begin, begin + stop - start, padding=0)
 
     def render_visible(self) -> None:
-        """Crop and reduce what is visible to the pixels that it covers."""
-        found = self._spectrogram
-        if found is None:
+        """Crop the spectrogram to the visible part and reduce it to the pixels covered."""
+        spectrogram = self._spectrogram
+        if spectrogram is None:
             return
         (start, stop), (low, high) = self._box.viewRange()
-        _, hz = _extent(found)
-        done = found.columns_done * found.hop / found.rate_hz
-        first, last = max(start, 0.0), min(stop, done)
+        _, hz = _extent(spectrogram)
+        computed_secs = spectrogram.columns_done * spectrogram.hop / spectrogram.rate_hz
+        first, last = max(start, 0.0), min(stop, computed_secs)
         bottom, top = max(low, 0.0), min(high, hz)
         if last <= first or top <= bottom:
             self.image.clear()
@@ -151,7 +152,7 @@ class SpectrogramPlot(pg.PlotWidget):
         ratio = self.devicePixelRatioF()
         width = max(1, round(self._box.width() * ratio * (last - first) / (stop - start)))
         height = max(1, round(self._box.height() * ratio * (top - bottom) / (high - low)))
-        levels = render_levels(found, (first, last), (bottom, top), Size(width, height))
+        levels = render_levels(spectrogram, (first, last), (bottom, top), Size(width, height))
         self.image.setImage(levels[::-1], autoLevels=False, levels=(0, 255))
         self.image.setRect(QRectF(first, bottom, last - first, top - bottom))
 
@@ -169,14 +170,14 @@ class SpectrogramPlot(pg.PlotWidget):
         else:
             self._seek(self._box.mapSceneToView(event.scenePos()).x())
 
-    def _moved(self, place: QPointF) -> None:
-        found = self._spectrogram
-        if found is None or not self._box.sceneBoundingRect().contains(place):
+    def _moved(self, position: QPointF) -> None:
+        spectrogram = self._spectrogram
+        if spectrogram is None or not self._box.sceneBoundingRect().contains(position):
             self._leave()
             return
-        point = self._box.mapSceneToView(place)
+        point = self._box.mapSceneToView(position)
         self._over = True
-        self.hovered.emit(point.x(), point.y(), decibels_at(found, point.x(), point.y()))
+        self.hovered.emit(point.x(), point.y(), decibels_at(spectrogram, point.x(), point.y()))
 
     def _leave(self) -> None:
         if self._over:
@@ -191,18 +192,18 @@ class SpectrogramPlot(pg.PlotWidget):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        # Qt calls this from the constructor of the base class too, before there is anything to dress.
+        # Qt also calls this from the constructor of the base class, before the attributes exist.
         if event.type() == QEvent.Type.PaletteChange and hasattr(self, "cursor_line"):
-            self._dress()
+            self._apply_theme()
 
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         self.setBackground(theme.colour("window"))
         for side in ("bottom", "left"):
             axis = self.getAxis(side)
             axis.setPen(theme.colour("line"))
             axis.setTextPen(theme.colour("quiet"))
             axis.setStyle(tickFont=theme.app_font(theme.SMALL_PX), tickLength=-4)
-        # White and red-orange are in none of the colour maps, in either theme.
+        # No colour map contains white or red-orange, so the lines are visible in either theme.
         self.cursor_line.setPen(QPen(QColor("#ffffff"), 0))
         self.cursor_line.setHoverPen(QPen(theme.colour("accent"), 0))
 
@@ -212,7 +213,7 @@ def _extent(spectrogram: Spectrogram) -> tuple[float, float]:
 
 
 def decibels_at(spectrogram: Spectrogram, secs: float, hz: float) -> float:
-    """Loudness at a place in dB relative to full scale; NaN where nothing is computed."""
+    """Level in dB relative to full scale at a time and a frequency; NaN where nothing is computed."""
     column = round(secs * spectrogram.rate_hz / spectrogram.hop)
     band = round(hz * spectrogram.window / spectrogram.rate_hz)
     if not (0 <= column < spectrogram.columns_done and 0 <= band < spectrogram.levels.shape[0]):

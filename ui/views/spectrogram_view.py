@@ -1,4 +1,4 @@
-"""The spectrogram of a sound with the player's cursor on it."""
+"""View of the spectrogram of a sound with the player's position."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SpectrogramView(QWidget):
-    """Makes its plot with the first spectrogram: pyqtgraph would cost the window a third of a second at the start.
+    """View that creates its plot with the first spectrogram: loading pyqtgraph takes a third of a second.
 
     Signals
     -------
@@ -39,7 +39,7 @@ class SpectrogramView(QWidget):
         self._stack.addWidget(EmptyState("audio-lines", self.tr("The spectrogram of the sound appears here.")))
 
     def show_result(self, spectrogram: Spectrogram) -> None:
-        """Show a spectrogram, or more of the one that is streaming in."""
+        """Show a spectrogram, or a longer part of one being computed."""
         if self.plot is None:
             self.plot = self._make()
         self._stack.setCurrentWidget(self.plot)
@@ -58,19 +58,19 @@ class SpectrogramView(QWidget):
         return plot
 
     def clear(self) -> None:
-        """Show that there is none."""
+        """Show the view without a spectrogram."""
         self._stack.setCurrentIndex(0)
         if self.plot is not None:
             self.plot.forget()
 
     def set_colour_map(self, name: str) -> None:
-        """The `Look.colour_map`."""
+        """Set the colour map, a `Look.colour_map`."""
         self._colour_map = name
         if self.plot is not None:
             self.plot.set_colour_map(name)
 
     def set_position(self, secs: float) -> None:
-        """Where the player stands."""
+        """Set the player's position in seconds."""
         self._position = secs
         if self.plot is not None:
             self.plot.set_position(secs)

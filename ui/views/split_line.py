@@ -1,4 +1,4 @@
-"""The line between two results, which is dragged."""
+"""Split line: the draggable line between two results."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ STEP = 0.01
 
 
 class SplitLine(QWidget):
-    """As high as its parent, and transparent but for a line and a grip.
+    """Widget of its parent's height that paints a line and a grip.
 
     Signals
     -------
-    moved : 0..1 of the parent's width, where the user wants it
+    moved : position after a move by the user, 0..1 of the parent's width
     """
 
     moved = Signal(float)
@@ -36,17 +36,17 @@ class SplitLine(QWidget):
 
     @property
     def share(self) -> float:
-        """Where it stands, 0..1 of the parent's width."""
+        """The position of the line, 0..1 of the parent's width."""
         return self._share
 
     @property
     def middle(self) -> int:
-        """Of the line, in pixels of the parent."""
+        """The centre of the line, in pixels of the parent."""
         parent = self.parentWidget()
         return round(self._share * parent.width()) if parent is not None else 0
 
     def place(self, share: float) -> None:
-        """Stand at `share` 0..1 of the parent's width; never emits."""
+        """Move the line to `share`, 0..1 of the parent's width; never emits."""
         self._share = min(max(share, 0.0), 1.0)
         parent = self.parentWidget()
         if parent is not None:
@@ -61,29 +61,29 @@ class SplitLine(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         parent = self.parentWidget()
         if self._grabbed is not None and parent is not None:
-            place = self.mapToParent(event.position().toPoint()).x() - self._grabbed
-            self._tell(place / max(1, parent.width()))
+            position = self.mapToParent(event.position().toPoint()).x() - self._grabbed
+            self._move_to(position / max(1, parent.width()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self._grabbed = None
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self._tell(0.5)
+        self._move_to(0.5)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {Qt.Key.Key_Left: -STEP, Qt.Key.Key_Right: STEP}.get(Qt.Key(event.key()))
         ends = {Qt.Key.Key_Home: 0.0, Qt.Key.Key_End: 1.0}.get(Qt.Key(event.key()))
         if steps is not None:
-            self._tell(self._share + steps)
+            self._move_to(self._share + steps)
         elif ends is not None:
-            self._tell(ends)
+            self._move_to(ends)
         else:
             super().keyPressEvent(event)
 
     def event(self, event: QEvent) -> bool:
         return claims(event, SLIDER_KEYS) or super().event(event)
 
-    def _tell(self, share: float) -> None:
+    def _move_to(self, share: float) -> None:
         self.place(share)
         self.moved.emit(self._share)
 
@@ -91,7 +91,7 @@ class SplitLine(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         middle = WIDTH / 2
-        # Light within dark is seen on every picture.
+        # A light line on a wider dark one is visible on any picture.
         painter.fillRect(QRectF(middle - 2, 0, 4, self.height()), QColor(16, 18, 22, 170))
         painter.fillRect(QRectF(middle - 1, 0, 2, self.height()), QColor(255, 255, 255))
         centre = QPointF(middle, self.height() / 2)

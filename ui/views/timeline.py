@@ -1,4 +1,4 @@
-"""The player's controls. They show what they are told and emit what the user wants."""
+"""Controls of the player: they show its state and emit the user's intents."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from cvstudio.foundation.params import Range
 from ui.base.icons import icon
 from ui.base.keys import claims
 from ui.views.scrubber import Scrubber, clock
-from ui.widgets.choice_rows import PRESS_KEYS
+from ui.widgets.rows.choice_rows import PRESS_KEYS
 from ui.widgets.slider import Slider
 from ui.widgets.steady_label import SteadyLabel
 
 SPEEDS = (0.25, 0.5, 1.0, 1.5, 2.0)
 EVERY_FRAME = 0.0
-"""The "speed" at which no frame is left out: as fast as they come."""
+"""The "speed" at which no frame is skipped: each is shown as soon as it is computed."""
 VOLUME = Range(0.0, 1.0, step=0.01)
 ROOMY = 600
-"""Pixels of width from which the whole length and the volume stand there, too."""
+"""Width in pixels from which the duration and the volume are shown."""
 
 LEAST_WIDTH = 360
 
 
 class _Button(QToolButton):
-    """Focused by the keyboard only, and then Space presses it instead of starting the player."""
+    """Button that only takes the focus by the keyboard; with the focus, Space presses it, not the player's button."""
 
     def __init__(self, name: str, text: str) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class _Button(QToolButton):
 
 
 class Timeline(QFrame):
-    """Play, step, position, scrubber, loop, speed, volume.
+    """Play, step, position, scrubber, loop, speed and volume.
 
     Signals
     -------
@@ -52,10 +52,10 @@ class Timeline(QFrame):
     seek_requested : seconds; many while scrubbing
     loop_changed : start, stop in seconds, or None, None to play once
     speed_changed : 0.25..2, or `EVERY_FRAME`
-    smooth_toggled : whether it should play smoothly instead of exactly
+    smooth_toggled : True to play smoothly instead of exactly
     volume_changed : 0..1
     mute_toggled : bool
-    record_toggled : begin or end recording
+    record_toggled : the user starts or stops recording
     """
 
     play_toggled = Signal()
@@ -165,14 +165,14 @@ class Timeline(QFrame):
     # What is shown --------------------------------------------------------------------------------------------------
 
     def set_duration(self, secs: float) -> None:
-        """Another medium: its length; the loop is taken off."""
+        """Set the duration of a new medium in seconds, and clear the loop."""
         self._duration = secs
         self.loop.setChecked(False)
         self.scrubber.set_loop(None)
         self.scrubber.set_duration(secs)
         self.duration.setText(clock(secs))
         self.position.clear()
-        # As wide as it will become, so that it never grows while it plays.
+        # The widest text is set first, so that the label never grows during playback.
         self.position.setText(self._clock(secs).replace("1", "0"))
         self.set_position(0.0)
         for button in (self.play, self.back, self.on, self.loop):
@@ -182,7 +182,7 @@ class Timeline(QFrame):
         return clock(secs, hours=self._duration >= 3600)
 
     def set_position(self, secs: float) -> None:
-        """Where the clock stands, in seconds."""
+        """Set the player's position in seconds; ignored during a drag of the scrubber."""
         if not self.scrubber.dragging:
             self.scrubber.set_position(secs)
             self.position.setText(self._clock(secs))
@@ -193,13 +193,13 @@ class Timeline(QFrame):
         )
 
     def set_has_sound(self, has_sound: bool) -> None:
-        """Volume and mute stand there only where there is sound."""
+        """Show volume and mute if the medium has sound."""
         self._has_sound = has_sound
         self.mute.setVisible(has_sound)
         self._fit()
 
     def _fit(self) -> None:
-        """Where there is little room the scrubber gets it."""
+        """Hide duration and volume in a narrow window, in favour of the scrubber."""
         roomy = self.width() >= ROOMY
         self.duration.setVisible(roomy and not self._live)
         self.volume.setVisible(roomy and self._has_sound)
@@ -212,13 +212,13 @@ class Timeline(QFrame):
         self._fit()
 
     def set_frame_rate(self, rate: float | None) -> None:
-        """Stepping makes sense where there are frames."""
+        """Show the controls for frames if there is a frame rate (Hz)."""
         for button in (self.back, self.on, self.smooth):
             button.setVisible(rate is not None)
         self.speeds[EVERY_FRAME].setVisible(rate is not None)
 
     def set_live(self, live: bool) -> None:
-        """A camera plays and stops, and has no length."""
+        """Switch to the controls of a camera, which has no duration."""
         self._live = live
         self.live.setVisible(live)
         self.record.setVisible(live)
@@ -232,7 +232,7 @@ class Timeline(QFrame):
             self.play.setEnabled(True)
 
     def set_recording(self, elapsed: str | None) -> None:
-        """How long it has been recording; None where it is not."""
+        """Show the length of the recording in seconds; None while there is none."""
         if elapsed is None:
             self.record.dress("circle-dot", self.tr("Record what the camera sends (Ctrl+R)"))
             self.record.setText(self.tr("Record"))
@@ -245,7 +245,7 @@ class Timeline(QFrame):
         self.record.setMinimumWidth(widest + 36)
 
     def set_smooth(self, smooth: bool) -> None:
-        """How frames and results go together."""
+        """Show the mode of playback: smooth, or exact (each frame with its own results)."""
         self.smooth.setChecked(smooth)
         self.smooth.setText(self.tr("Smooth") if smooth else self.tr("Exact"))
         self.smooth.setToolTip(

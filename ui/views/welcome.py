@@ -1,4 +1,4 @@
-"""The first screen: what one can do, each with a sample that is ready to try."""
+"""Welcome screen: the analyses, each with a sample to try it on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GAP = 12
 
 
 class Card(QPushButton):
-    """One thing to do."""
+    """Card of one analysis."""
 
     def __init__(self, spec: Analysis) -> None:
         super().__init__()
@@ -39,27 +39,27 @@ class Card(QPushButton):
         picture = IconLabel(spec.icon, 28, "text")
         title = QLabel(translated(spec.action))
         title.setObjectName("card-title")
-        what = QLabel(translated(spec.summary))
-        what.setObjectName("quiet")
-        what.setWordWrap(True)
+        description = QLabel(translated(spec.summary))
+        description.setObjectName("quiet")
+        description.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 16, 12, 12)
         layout.setSpacing(8)
         layout.addWidget(picture)
         layout.addWidget(title)
-        layout.addWidget(what, 1)
-        what.setAlignment(Qt.AlignmentFlag.AlignTop)
-        for label in (picture, title, what):
+        layout.addWidget(description, 1)
+        description.setAlignment(Qt.AlignmentFlag.AlignTop)
+        for label in (picture, title, description):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
 
 class Welcome(QFrame):
-    """Shown while nothing is open.
+    """Screen shown while no medium is open.
 
     Signals
     -------
-    open_requested : the user wants to choose a file
-    sample_requested : the key of the analysis whose sample is to be opened
+    open_requested : the user wants to open a file
+    sample_requested : key of the analysis whose sample is to be opened
     """
 
     open_requested = Signal()
@@ -95,16 +95,16 @@ class Welcome(QFrame):
         note = QLabel(self.tr("or begin with a sample"))
         note.setObjectName("quiet")
         note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        # In a small window the cards are scrolled; they must not push each other together.
-        inner, area = QWidget(), QScrollArea()
-        area.setWidget(inner)
+        # In a small window the cards scroll instead of being compressed.
+        content, area = QWidget(), QScrollArea()
+        area.setWidget(content)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(area)
-        layout = QVBoxLayout(inner)
+        page_layout = QVBoxLayout(self)
+        page_layout.setContentsMargins(0, 0, 0, 0)
+        page_layout.addWidget(area)
+        layout = QVBoxLayout(content)
         layout.setSpacing(12)
         layout.addStretch(2)
         layout.addWidget(title)
@@ -121,9 +121,9 @@ class Welcome(QFrame):
         super().resizeEvent(event)
         self._arrange(max(1, (event.size().width() - GAP) // (CARD.width() + GAP)))
 
-    def _arrange(self, room: int) -> None:
-        """Share the cards out evenly among as few rows as have room for them."""
-        rows = -(-len(self.cards) // room)
+    def _arrange(self, max_columns: int) -> None:
+        """Distribute the cards evenly over the smallest number of rows that fits."""
+        rows = -(-len(self.cards) // max_columns)
         columns = -(-len(self.cards) // rows)
         if columns != self._columns:
             self._columns = columns

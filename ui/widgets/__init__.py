@@ -1,1 +1,1 @@
-"""Controls that take values and emit intents; none of them knows what it controls."""
+"""Generic controls: they show values and emit the user's intents, without knowledge of what they control."""

@@ -1,4 +1,4 @@
-"""What must not be overlooked, as one framed word."""
+"""Badge: a framed word that must not be overlooked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy
 
 
 class Badge(QLabel):
-    """A short text in the colour of warnings, with a hairline around it."""
+    """A short text with a hairline frame, in the colour of warnings; `explained` is its tooltip."""
 
     def __init__(self, text: str, explained: str = "") -> None:
         super().__init__(text)

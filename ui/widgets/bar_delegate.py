@@ -1,4 +1,4 @@
-"""A bar before a number in a table."""
+"""Table cells with a bar before their number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_INDEX = QModelIndex()
 
 
 class BarDelegate(QStyledItemDelegate):
-    """A share 0..1, the item's user data, as a short bar before its number."""
+    """Paints a fraction 0..1, the item's user data, as a short bar before the number."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         super().paint(painter, option, index)

@@ -1,4 +1,4 @@
-"""A combo box that says with an ellipsis that its text goes on."""
+"""A combo box that elides its text."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from PySide6.QtWidgets import QComboBox
 GAP = 4
 """Pixels between an icon and the text."""
 AROUND = 64
-"""Pixels that icon, arrow and margins take at most: a text that fits beside them needs no closer look."""
+"""Maximum width in pixels of icon, arrow and margins: a text that fits beside them need not be measured exactly."""
 
 
 class ElidedCombo(QComboBox):
-    """A style sheet would cut the text off in the middle of a letter."""
+    """Combo box whose text ends in an ellipsis where it is too long; a style sheet would cut it within a letter."""
 
     def shown_text(self) -> str:
-        """What there is room for of the chosen text, or of what stands there while nothing is chosen."""
-        # QStyle's many names are only looked up where they are needed: the window's first picture is not.
+        """The current text, or the placeholder while nothing is selected, elided to the width of the box."""
+        # Imported late: QStyle has hundreds of names, which the first paint of the window does not need.
         from PySide6.QtWidgets import QStyle, QStyleOptionComboBox
 
         option = QStyleOptionComboBox()
         self.initStyleOption(option)
-        place = QStyle.SubControl.SC_ComboBoxEditField
-        room = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, place, self).width()
+        field = QStyle.SubControl.SC_ComboBoxEditField
+        width = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, self).width()
         if not option.currentIcon.isNull():
-            room -= option.iconSize.width() + GAP
-        return self.fontMetrics().elidedText(self._text(), Qt.TextElideMode.ElideRight, room)
+            width -= option.iconSize.width() + GAP
+        return self.fontMetrics().elidedText(self._text(), Qt.TextElideMode.ElideRight, width)
 
     def _text(self) -> str:
         return self.currentText() if self.currentIndex() >= 0 else self.placeholderText()

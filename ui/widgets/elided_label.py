@@ -1,4 +1,4 @@
-"""A line of text that is cut short where there is no room, instead of asking for more."""
+"""A label of one line that elides its text instead of requesting more width."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LEAST_WIDTH = 24
 
 
 class ElidedLabel(QLabel):
-    """A label as wide as it is let; the whole text is in its tooltip."""
+    """Label that takes the available width; its tooltip has the whole text."""
 
     def __init__(self, text: str = "") -> None:
         super().__init__(text)

@@ -1,4 +1,4 @@
-"""What an area shows while there is nothing in it: an icon, a sentence and one button."""
+"""Empty state of an area: an icon, a sentence and one button."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from ui.widgets.icon_label import IconLabel
 
 
 class EmptyState(QWidget):
-    """The button is left out where `action` is "".
+    """Placeholder of an area without content.
+
+    Parameters
+    ----------
+    icon_name : of the icon
+    text : sentence below it
+    action : title of the button; "" omits it
 
     Signals
     -------
@@ -32,7 +38,7 @@ class EmptyState(QWidget):
         layout.setSpacing(12)
         layout.addStretch(2)
         layout.addWidget(IconLabel(icon_name, 32), 0, centre)
-        # Not by an alignment, which would give a text that wraps as little width as it can.
+        # Stretches, as an alignment would give a wrapping text its minimum width.
         line = QHBoxLayout()
         line.addStretch(1)
         line.addWidget(self._text, 100)

@@ -1,4 +1,4 @@
-"""Lines of text that can be copied."""
+"""A label with lines of text that can be selected and copied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An icon that stands by itself and follows the theme."""
+"""A label with an icon only, which follows the theme."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class IconLabel(QWidget):
         self._name = name
         self._size = size
         self._role = role
-        tinted(name, theme.colour(role), size)  # an unknown name is to be noticed here, not while painting
+        tinted(name, theme.colour(role), size)  # raises for an unknown name here rather than while painting
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:

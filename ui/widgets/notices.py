@@ -1,4 +1,4 @@
-"""Short messages that slide in at the top right, name the remedy and leave by themselves."""
+"""Notices: short messages that slide in at the top right, name the remedy and disappear after a time."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MARGIN = 12
 GAP = 8
 MOST = 3
 SLIDE_MS = 160
-# Errors stay until they are dismissed: they name what the user has to do.
+# No entry for errors: they stay until they are dismissed, as they name what the user has to do.
 STAY_MS = {"info": 5000, "warning": 9000}
 LOOK = {"info": ("info", "link"), "warning": ("triangle-alert", "warning"), "error": ("circle-alert", "error")}
 
 
 class Notice(QFrame):
-    """One message."""
+    """A message with an icon of its level, an optional button that calls `run`, and a button to dismiss it."""
 
     def __init__(self, parent: QWidget, level: str, text: str, action: str, run: Callable[[], object] | None) -> None:
         super().__init__(parent)
@@ -69,7 +69,7 @@ class Notice(QFrame):
         self.count_down()
 
     def count_down(self) -> None:
-        """Begin again to wait before leaving."""
+        """Restart the timer that dismisses the notice."""
         if self.level in STAY_MS:
             self.timer.start(STAY_MS[self.level])
 
@@ -87,7 +87,7 @@ class Notice(QFrame):
 
 
 class Notices(QObject):
-    """Stacks notices over `parent`, the newest on top, at most three."""
+    """Stack of at most `MOST` notices over `parent`, the newest on top."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -97,7 +97,7 @@ class Notices(QObject):
 
     @property
     def shown(self) -> tuple[Notice, ...]:
-        """What is on screen, the newest first."""
+        """The notices on screen, the newest first."""
         return tuple(self._shown)
 
     def post(
@@ -109,32 +109,32 @@ class Notices(QObject):
         run: Callable[[], object] | None = None,
         instead_of: str = "",
     ) -> None:
-        """Show a message; the same text that is still there only stays longer.
+        """Show a message; where the same one is still on screen, only restart its timer.
 
         Parameters
         ----------
         level : "info", "warning" or "error"
         text : one sentence
-        action, run : title of a button, and what it does
-        instead_of : text of a message that goes: this one says it better
+        action, run : title of a button, and the function it calls
+        instead_of : text of an earlier message that this one replaces
 
         Raises
         ------
         KeyError
-            The level is another.
+            The level is unknown.
         """
         if instead_of:
             self.withdraw(instead_of)
-        for old in self._shown:
-            if (old.level, old.text) == (level, text):
-                old.count_down()
+        for existing in self._shown:
+            if (existing.level, existing.text) == (level, text):
+                existing.count_down()
                 return
         notice = Notice(self._parent, level, text, action, run)
         notice.dismiss.clicked.connect(lambda: self._remove(notice))
         self._shown.insert(0, notice)
         while len(self._shown) > MOST:
-            passing = [item for item in self._shown[1:] if item.level != "error"]
-            self._remove((passing or self._shown)[-1])
+            transient = [item for item in self._shown[1:] if item.level != "error"]
+            self._remove((transient or self._shown)[-1])
         notice.setFixedWidth(self._width())
         notice.adjustSize()
         notice.move(self._parent.width(), MARGIN)
@@ -144,12 +144,12 @@ class Notices(QObject):
         QAccessible.updateAccessibility(QAccessibleEvent(notice, QAccessible.Event.Alert))
 
     def withdraw(self, text: str) -> None:
-        """Take a message away: it no longer holds."""
+        """Remove a message that no longer applies."""
         for notice in [item for item in self._shown if item.text == text]:
             self._remove(notice)
 
     def dismiss_newest(self) -> bool:
-        """Take the newest away; False where there is none."""
+        """Remove the newest notice; False where there is none."""
         if not self._shown:
             return False
         self._remove(self._shown[0])
@@ -172,14 +172,14 @@ class Notices(QObject):
         for notice in self._shown:
             notice.setFixedWidth(self._width())
             notice.setFixedHeight(max(notice.heightForWidth(self._width()), 44))
-            place = QPoint(self._parent.width() - self._width() - MARGIN, y)
+            corner = QPoint(self._parent.width() - self._width() - MARGIN, y)
             notice.slide.stop()
             if animate:
                 notice.slide.setStartValue(notice.pos())
-                notice.slide.setEndValue(place)
+                notice.slide.setEndValue(corner)
                 notice.slide.start()
             else:
-                notice.move(place)
+                notice.move(corner)
             y += notice.height() + GAP
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

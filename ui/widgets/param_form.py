@@ -1,4 +1,4 @@
-"""A form made from declared parameters: one row for each."""
+"""A form generated from declared parameters, with one row for each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cvstudio.foundation.params import Field, Range
 from ui.base.icons import icon
 
 if TYPE_CHECKING:
-    from ui.widgets.row import Row
+    from ui.widgets.rows.row import Row
 
 WIDEST_LABEL = 120
 
@@ -27,18 +27,24 @@ ROWS: Mapping[str, str] = {
     "interval": "slider_row.IntervalRow",
     "point": "choice_rows.PointRow",
     "folder": "folder_row.FolderRow",
+    "text": "text_rows.TextRow",
+    "colour": "colour_row.ColourRow",
+    "box": "shape_row.ShapeRow",
+    "polygon": "shape_row.ShapeRow",
+    "strokes": "shape_row.ShapeRow",
+    "list": "text_rows.ListRow",
 }
-"""The row of each kind of parameter, in `ui.widgets`; it is imported with the first of its kind."""
+"""Row class of each kind of parameter, in `ui.widgets.rows`; imported at its first use."""
 
 
 class ParamForm(QWidget):
-    """Shows values and tells what the user wants; it holds no state of its own.
+    """Shows values and emits the user's edits; the values are stored by its owner.
 
     Signals
     -------
     edited : name, value, dragging
     released : name; a drag has ended
-    pick_requested : name; the user wants to choose a place on the picture
+    pick_requested : name; the user wants to pick a point in the picture
     """
 
     edited = Signal(str, object, bool)
@@ -69,7 +75,13 @@ class ParamForm(QWidget):
         self._layout.addWidget(self._more)
 
     def row(self, name: str) -> Row:
-        """The row of a parameter; raises KeyError where the form has none."""
+        """The row of a parameter.
+
+        Raises
+        ------
+        KeyError
+            The form has no such parameter.
+        """
         return self._rows[name]
 
     def set_fields(
@@ -82,14 +94,14 @@ class ParamForm(QWidget):
         histograms: Mapping[str, Histogram] | None = None,
         defaults: Mapping[str, Any] | None = None,
     ) -> None:
-        """Show `values`; never emits. The rows stay the same widgets while the declarations are the same.
+        """Show `values`; never emits. Rows are only rebuilt where the declarations have changed.
 
         Parameters
         ----------
         fields : declared parameters in order
-        values : by name; what is missing shows its default
-        ranges, options, histograms : by name, where a model or an input decides them
-        defaults : by name, where a model or an input gives another default than the declaration. An optional
+        values : by name; a missing one shows its default
+        ranges, options, histograms : by name, where they depend on a model or an input
+        defaults : by name, where that of a model or an input differs from the declared one. An optional
             parameter that declares None and has no entry here counts as unchanged.
         """
         if tuple(fields) != self._fields:
@@ -97,11 +109,11 @@ class ParamForm(QWidget):
         for field in fields:
             row = self._rows[field.name]
             bounds = (ranges or {}).get(field.name, field.range)
-            allowed = (options or {}).get(field.name, field.choices.options if field.choices else ())
-            row.configure(bounds=bounds, options=allowed, histogram=(histograms or {}).get(field.name))
+            choices = (options or {}).get(field.name, field.choices.options if field.choices else ())
+            row.configure(bounds=bounds, options=choices, histogram=(histograms or {}).get(field.name))
             default = (defaults or {}).get(field.name, field.default)
             value = values.get(field.name, default)
-            row.set_value(value, value if default is None and field.kind != "point" else default)
+            row.set_value(value, value if default is None and field.pick is None else default)
         self._align()
 
     def _build(self, fields: tuple[Field, ...]) -> None:
@@ -110,46 +122,46 @@ class ParamForm(QWidget):
             row.deleteLater()
         self._fields = fields
         self._rows = {}
-        inner = self._more.layout()
-        assert isinstance(inner, QVBoxLayout)
-        place = 0
+        more_layout = self._more.layout()
+        assert isinstance(more_layout, QVBoxLayout)
+        position = 0
         for field in fields:
             row = self._make(field)
             self._rows[field.name] = row
             if field.doc.more:
-                inner.addWidget(row)
+                more_layout.addWidget(row)
             else:
-                self._layout.insertWidget(place, row)
-                place += 1
+                self._layout.insertWidget(position, row)
+                position += 1
         folded = any(field.doc.more for field in fields)
         self._fold.setVisible(folded)
         self._more.setVisible(folded and self._unfolded)
 
     def _align(self) -> None:
-        """Labels, sliders and numbers in columns; what is folded away takes no room from what is seen."""
-        seen = [self._rows[field.name] for field in self._fields if self._unfolded or not field.doc.more]
-        labels = (row.label.sizeHint().width() for row in seen if row.field.kind != "bool")
+        """Align labels, sliders and numbers in columns, whose widths ignore folded rows."""
+        visible_rows = [self._rows[field.name] for field in self._fields if self._unfolded or not field.doc.more]
+        labels = (row.label.sizeHint().width() for row in visible_rows if row.field.kind != "bool")
         label_width = min(max(labels, default=0), WIDEST_LABEL)
-        value_width = max((row.value_width for row in seen), default=0)
+        value_width = max((row.value_width for row in visible_rows), default=0)
         for row in self._rows.values():
             row.set_label_width(label_width)
             row.set_value_width(max(value_width, row.value_width))
 
     def _make(self, field: Field) -> Row:
         module, _, name = ROWS[field.kind].partition(".")
-        row: Row = getattr(importlib.import_module(f"ui.widgets.{module}"), name)(field)
+        row: Row = getattr(importlib.import_module(f"ui.widgets.rows.{module}"), name)(field)
         name = field.name
         row.changed.connect(lambda value, dragging: self.edited.emit(name, value, dragging))
         row.released.connect(lambda _: self.released.emit(name))
-        if field.kind == "point":
-            from ui.widgets.choice_rows import PointRow
+        if field.pick is not None:
+            from ui.widgets.rows.choice_rows import PointRow
 
             assert isinstance(row, PointRow)
             row.pick_requested.connect(lambda: self.pick_requested.emit(name))
         return row
 
     def set_unfolded(self, unfolded: bool) -> None:
-        """Show or hide what is rarely used."""
+        """Show or hide the rarely used parameters."""
         self._unfolded = unfolded
         self._fold.setIcon(icon("chevron-down" if unfolded else "chevron-right"))
         self._fold.setText(self.tr("Less") if unfolded else self.tr("More"))

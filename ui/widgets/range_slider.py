@@ -1,4 +1,4 @@
-"""A slider of an interval over the histogram of what it cuts."""
+"""A slider for an interval over the histogram of the values that it thresholds."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Interval = tuple[float, float]
 
 
 class RangeSlider(QWidget):
-    """Drag an end, drag between the ends to move both, or click to bring the nearer end.
+    """Slider with two handles: drag an end, drag between the ends to move both, or click to move the nearer end.
 
-    The keyboard acts on one end; Tab and Shift+Tab go from the lower to the upper one before they leave.
+    The keyboard acts on the focused end; Tab and Shift+Tab switch between the ends before they leave the slider.
 
     Signals
     -------
@@ -76,10 +76,10 @@ class RangeSlider(QWidget):
         self.update()
 
     def set_histogram(self, histogram: Histogram | None) -> None:
-        """Paint `histogram` behind the track; None takes it away."""
-        had = self._histogram is not None
+        """Paint `histogram` behind the track; None removes it."""
+        had_histogram = self._histogram is not None
         self._histogram = histogram
-        if had != (histogram is not None):
+        if had_histogram != (histogram is not None):
             self.updateGeometry()
         self.update()
 
@@ -141,11 +141,11 @@ class RangeSlider(QWidget):
         elif self._grip == "both":
             self._change(self._shifted(x), dragging=True)
         else:
-            # The end keeps its distance to the mouse, so that taking hold of it does not move it.
+            # The end keeps its distance to the mouse, so that a press alone does not move it.
             end = self._pressed_interval[0 if self._grip == "low" else 1]
-            place = self._scale().position(end) + x - self._pressed_at
+            position = self._scale().position(end) + x - self._pressed_at
             if x != self._pressed_at:
-                self._move_end(self._grip, self._scale().value(place), dragging=True)
+                self._move_end(self._grip, self._scale().value(position), dragging=True)
 
     def _shifted(self, x: float) -> Interval:
         scale = self._scale()
@@ -186,9 +186,9 @@ class RangeSlider(QWidget):
         return claims(event, SLIDER_KEYS) or super().event(event)
 
     def focusNextPrevChild(self, forwards: bool) -> bool:
-        other: Literal["low", "high"] = "high" if forwards else "low"
-        if self._focused != other:
-            self._focused = other
+        next_end: Literal["low", "high"] = "high" if forwards else "low"
+        if self._focused != next_end:
+            self._focused = next_end
             self.update()
             return True
         return super().focusNextPrevChild(forwards)
@@ -225,10 +225,10 @@ class RangeSlider(QWidget):
         if self._histogram is not None:
             self._paint_histogram(painter, scale, low, high, band.center().y())
         paint_groove(painter, band, low, high, enabled=self.isEnabled())
-        for name, place in (("low", low), ("high", high)):
+        for name, position in (("low", low), ("high", high)):
             paint_handle(
                 painter,
-                QPointF(place, band.center().y()),
+                QPointF(position, band.center().y()),
                 enabled=self.isEnabled(),
                 hot=name in (self._hover, self._grip) or self._grip == "both",
                 focused=self.hasFocus() and self._focused == name,
@@ -251,7 +251,7 @@ class RangeSlider(QWidget):
         path = QPainterPath(QPointF(scale.left, floor))
         if histogram is None or not histogram.counts.size or not histogram.counts.any():
             return path
-        # The square root keeps small hills visible beside one bin that holds the whole background.
+        # The square root keeps small bins visible beside the one with the whole background.
         heights = np.sqrt(histogram.counts / histogram.counts.max()) * (floor - 2)
         edges = np.linspace(histogram.low, histogram.high, histogram.counts.size + 1)
         for index, height in enumerate(heights):

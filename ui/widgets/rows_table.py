@@ -1,4 +1,4 @@
-"""A small table of given cells, whose rows are linked to the canvas by their ids."""
+"""A small read-only table whose rows are linked to the canvas by ids."""
 
 from __future__ import annotations
 
@@ -25,7 +25,15 @@ from ui.widgets.swatch import swatch
 
 @dataclass(frozen=True)
 class Cell:
-    """A text; `share` 0..1 is a bar before it, `tone` a colour of the theme, `label` a class whose colour stands by."""
+    """Cell of a table.
+
+    Parameters
+    ----------
+    text : shown in the cell
+    share : fraction 0..1, painted as a bar before the text
+    tone : role of the text's colour in the theme
+    label : class whose colour is shown beside the text, or ""
+    """
 
     text: str
     share: float | None = None
@@ -35,7 +43,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """A row: `number` is the id of what it is about, None where nothing can be pointed at."""
+    """Row of a table: `number` is the id of its object, None where it has none; `tip` is the tooltip."""
 
     number: int | None
     cells: tuple[Cell, ...]
@@ -43,7 +51,7 @@ class Line:
 
 
 class RowsModel(QAbstractTableModel):
-    """Rows in the given order."""
+    """Table model of `Line`s in their order."""
 
     def __init__(self, titles: Sequence[str]) -> None:
         super().__init__()
@@ -51,7 +59,7 @@ class RowsModel(QAbstractTableModel):
         self.lines: tuple[Line, ...] = ()
 
     def set_lines(self, lines: Sequence[Line]) -> bool:
-        """Show others; False where they are the same."""
+        """Replace the rows; False where they are the same."""
         if tuple(lines) == self.lines:
             return False
         self.beginResetModel()
@@ -91,18 +99,18 @@ class RowsModel(QAbstractTableModel):
 
 
 class RowsTable(QTableView):
-    """Shows `Line`s.
+    """Table of `Line`s.
 
     Parameters
     ----------
     titles : of the columns
-    bars : columns whose cells have a share
-    empty : what stands there while there is no row
-    wide : the column that takes the room that is left
+    bars : columns whose cells have a bar
+    empty : text shown while there is no row
+    wide : the column that takes the remaining width
 
     Signals
     -------
-    selected : ids (tuple of int) that the user chose
+    selected : ids (tuple of int) that the user selected
     hovered : the id under the cursor, or None
     """
 
@@ -112,8 +120,8 @@ class RowsTable(QTableView):
     def __init__(self, titles: Sequence[str], bars: Iterable[int] = (), empty: str = "", wide: int = 0) -> None:
         super().__init__()
         self._empty = empty
-        self._telling = True
-        self._under: int | None = None
+        self._emitting = True
+        self._hovered: int | None = None
         self.rows = RowsModel(titles)
         self.setModel(self.rows)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -140,54 +148,54 @@ class RowsTable(QTableView):
 
     @property
     def empty_text(self) -> str:
-        """What stands there while there is no row."""
+        """The text shown while there is no row."""
         return self._empty
 
     def row_ids(self) -> tuple[int | None, ...]:
-        """Ids from the top row down; None for a row that cannot be pointed at."""
+        """Ids from the top row down; None for a row without one."""
         return tuple(line.number for line in self.rows.lines)
 
     def set_empty_text(self, text: str) -> None:
-        """What stands there while there is no row."""
+        """Set the text shown while there is no row."""
         self._empty = text
         self.viewport().update()
 
     def set_lines(self, lines: Sequence[Line]) -> None:
-        """Show other rows without a signal."""
-        self._telling = False
+        """Replace the rows without a signal."""
+        self._emitting = False
         self.rows.set_lines(lines)
-        self._telling = True
+        self._emitting = True
 
     def set_selected(self, ids: Iterable[int]) -> None:
-        """Choose rows by id without a signal, and bring the first of them into sight."""
-        chosen = set(ids)
-        wanted = QItemSelection()
-        places = [row for row, line in enumerate(self.rows.lines) if line.number in chosen]
-        for row in places:
-            wanted.select(self.rows.index(row, 0), self.rows.index(row, self.rows.columnCount() - 1))
-        self._telling = False
-        self.selectionModel().select(wanted, QItemSelectionModel.SelectionFlag.ClearAndSelect)
-        self._telling = True
-        if places:
-            self.scrollTo(self.rows.index(places[0], 0))
+        """Select rows by id without a signal, and scroll to the first of them."""
+        selected_ids = set(ids)
+        selection = QItemSelection()
+        selected_rows = [row for row, line in enumerate(self.rows.lines) if line.number in selected_ids]
+        for row in selected_rows:
+            selection.select(self.rows.index(row, 0), self.rows.index(row, self.rows.columnCount() - 1))
+        self._emitting = False
+        self.selectionModel().select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        self._emitting = True
+        if selected_rows:
+            self.scrollTo(self.rows.index(selected_rows[0], 0))
 
     def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
         super().selectionChanged(selected, deselected)
-        if self._telling:
+        if self._emitting:
             rows = (self.rows.lines[index.row()].number for index in self.selectionModel().selectedRows())
             self.selected.emit(tuple(sorted(number for number in rows if number is not None)))
 
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Leave:
-            self._point(None)
+            self._set_hovered(None)
         elif isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseMove:
             row = self.indexAt(event.position().toPoint()).row()
-            self._point(self.rows.lines[row].number if row >= 0 else None)
+            self._set_hovered(self.rows.lines[row].number if row >= 0 else None)
         return super().viewportEvent(event)
 
-    def _point(self, number: int | None) -> None:
-        if number != self._under:
-            self._under = number
+    def _set_hovered(self, number: int | None) -> None:
+        if number != self._hovered:
+            self._hovered = number
             self.hovered.emit(number)
 
     def event(self, event: QEvent) -> bool:

@@ -1,4 +1,4 @@
-"""A combo box whose list, where it is long, is searched by typing."""
+"""A combo box whose list, where it is long, can be searched by typing."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from ui.base import theme
 from ui.widgets.elided_combo import ElidedCombo
 
 MANY = 15
-"""Rows from which on the list can be searched."""
+"""Minimum number of rows of a list that can be searched."""
 
 WIDTH, HEIGHT = 300, 520
 HEADING_HEIGHT = 28
 GAP = 2
 
 NAMES = Qt.ItemDataRole.UserRole + 20
-"""Other names of a row, a tuple of texts."""
+"""Role of a row's synonyms, a tuple of texts."""
 
 WORDS = Qt.ItemDataRole.UserRole + 21
-"""More text of a row that is searched word by word."""
+"""Role of further text of a row, which is searched word by word."""
 
 SECTION = Qt.ItemDataRole.UserRole + 22
-"""Place and title of the part of the list that a row stands in, (number, text)."""
+"""Role of a row's section in the list, as (position, title)."""
 
 _ROW = Qt.ItemDataRole.UserRole + 23
 _HEADING = Qt.ItemDataRole.UserRole + 24
@@ -47,7 +47,7 @@ _HEADING = Qt.ItemDataRole.UserRole + 24
 
 @dataclass(frozen=True)
 class _Choice:
-    """A row of the combo box, as the search sees it."""
+    """A row of the combo box, with the texts that are searched."""
 
     row: int
     title: str
@@ -70,7 +70,7 @@ def _choice(combo: QComboBox, row: int) -> _Choice:
 
 
 class SearchCombo(ElidedCombo):
-    """A combo box; the actions of the widget are buttons under its list, where the list is long."""
+    """Combo box with a `SearchList` where it has many rows; its actions are buttons under that list."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,40 +82,40 @@ class SearchCombo(ElidedCombo):
             super().showPopup()
         elif self.searched is None:
             self.searched = SearchList(self)
-            self.searched.chosen.connect(self._take)
-            self.searched.closed.connect(self._gone)
+            self.searched.chosen.connect(self._accept)
+            self.searched.closed.connect(self._list_closed)
 
     def hidePopup(self) -> None:
         if self.searched is not None:
             self.searched.close()
         super().hidePopup()
 
-    def _gone(self) -> None:
+    def _list_closed(self) -> None:
         self.searched = None
 
-    def _take(self, row: int) -> None:
+    def _accept(self, row: int) -> None:
         self.setCurrentIndex(row)
         self.activated.emit(row)
 
 
 class SearchList(QFrame):
-    """The list of a combo box under it, with a line to type what is looked for; Enter takes, Escape leaves.
+    """Popup with the rows of a combo box and a search field; Enter accepts a row, Escape closes it.
 
     Signals
     -------
     chosen : row of the combo box
-    closed : it is about to go
+    closed : the popup is about to close
     """
 
     chosen = Signal(int)
     closed = Signal()
 
     def __init__(self, combo: QComboBox) -> None:
-        # A child of the combo box would be painted as its own list is.
+        # Not a child of the combo box, which would be painted like the box's own list.
         super().__init__(combo.window(), Qt.WindowType.Popup)
         self.setObjectName("palette")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        # Nothing of it refers to the combo box, which may be deleted first.
+        # Copies of the rows: the combo box may be deleted before the popup.
         self._choices = [_choice(combo, row) for row in range(combo.count())]
         self.search = QLineEdit()
         self.search.setObjectName("palette-search")
@@ -132,7 +132,7 @@ class SearchList(QFrame):
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setMouseTracking(True)
         self.list.setItemDelegate(_WithHeadings(self.list, combo.itemDelegate()))
-        self.list.clicked.connect(self._take)
+        self.list.clicked.connect(self._accept)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(6)
@@ -141,35 +141,35 @@ class SearchList(QFrame):
         for action in combo.actions():
             button = QPushButton(action.icon(), action.text())
             button.setToolTip(action.toolTip())
-            # Closed first, so that what the action opens is not closed with it.
+            # Closed first, so that a window that the action opens is not closed with it.
             button.clicked.connect(self.close)
             button.clicked.connect(action.trigger)
             layout.addWidget(button)
         self._fill("")
-        self._place(combo)
+        self._move_below(combo)
         self.show()
         self.search.setFocus()
         self._go_to(combo.currentIndex())
 
     def texts(self) -> list[str]:
-        """What is listed, headings too."""
+        """Texts of the list, headings included."""
         return [str(self.model.index(row, 0).data()) for row in range(self.model.rowCount())]
 
     def _fill(self, text: str) -> None:
         self.model.clear()
-        asked = bool(text.strip())
-        found = ranked(self._choices, text) if asked else sorted(self._choices, key=lambda choice: choice.section)
-        before = ""
-        for choice in found:
-            if not asked and choice.section[1] != before:
-                before = choice.section[1]
-                self._add_unusable(before, heading=True)
+        searching = bool(text.strip())
+        matches = ranked(self._choices, text) if searching else sorted(self._choices, key=lambda choice: choice.section)
+        heading = ""
+        for choice in matches:
+            if not searching and choice.section[1] != heading:
+                heading = choice.section[1]
+                self._add_unusable(heading, heading=True)
             item = QStandardItem(choice.title)
             for role, value in choice.data.items():
                 item.setData(value, role)
             item.setData(choice.row, _ROW)
             self.model.appendRow(item)
-        if not found:
+        if not matches:
             self._add_unusable(self.tr("Nothing fits; try another word."))
         first = next((row for row in range(self.model.rowCount()) if self._row(row) is not None), -1)
         self.list.setCurrentIndex(self.model.index(first, 0))
@@ -182,9 +182,9 @@ class SearchList(QFrame):
         self.model.appendRow(item)
 
     def _row(self, row: int) -> int | None:
-        """The combo box's row that is listed in `row`; None for a heading."""
-        found: int | None = self.model.index(row, 0).data(_ROW)
-        return found
+        """The combo box's row at `row` of the list; None for a heading."""
+        combo_row: int | None = self.model.index(row, 0).data(_ROW)
+        return combo_row
 
     def _go_to(self, row: int) -> None:
         for listed in range(self.model.rowCount()):
@@ -192,20 +192,20 @@ class SearchList(QFrame):
                 self.list.setCurrentIndex(self.model.index(listed, 0))
                 self.list.scrollTo(self.model.index(listed, 0), QListView.ScrollHint.PositionAtCenter)
 
-    def _take(self, index: QModelIndex) -> None:
+    def _accept(self, index: QModelIndex) -> None:
         row = self._row(index.row()) if index.isValid() else None
         if row is not None:
             self.close()
             self.chosen.emit(row)
 
-    def _place(self, combo: QComboBox) -> None:
+    def _move_below(self, combo: QComboBox) -> None:
         screen = combo.screen().availableGeometry()
         width = max(combo.width(), getattr(combo, "list_width", WIDTH) + 16)
         below = combo.mapToGlobal(QPoint(0, combo.height() + GAP))
-        place = QRect(below.x() + combo.width() - width, below.y(), width, min(HEIGHT, screen.height() - 2 * GAP))
-        place.moveLeft(max(screen.left() + GAP, min(place.left(), screen.right() - width - GAP)))
-        place.moveTop(max(screen.top() + GAP, min(place.top(), screen.bottom() - place.height() - GAP)))
-        self.setGeometry(place)
+        geometry = QRect(below.x() + combo.width() - width, below.y(), width, min(HEIGHT, screen.height() - 2 * GAP))
+        geometry.moveLeft(max(screen.left() + GAP, min(geometry.left(), screen.right() - width - GAP)))
+        geometry.moveTop(max(screen.top() + GAP, min(geometry.top(), screen.bottom() - geometry.height() - GAP)))
+        self.setGeometry(geometry)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.closed.emit()
@@ -225,7 +225,7 @@ class SearchList(QFrame):
                 self._step(step)
                 return True
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-                self._take(self.list.currentIndex())
+                self._accept(self.list.currentIndex())
                 return True
         return super().eventFilter(watched, event)
 
@@ -233,28 +233,28 @@ class SearchList(QFrame):
         usable = [row for row in range(self.model.rowCount()) if self._row(row) is not None]
         current = self.list.currentIndex().row()
         if usable:
-            place = usable.index(current) if current in usable else 0
-            target = usable[min(max(place + step, 0), len(usable) - 1)]
+            position = usable.index(current) if current in usable else 0
+            target = usable[min(max(position + step, 0), len(usable) - 1)]
             self.list.setCurrentIndex(self.model.index(target, 0))
             if target == usable[0]:
                 self.list.scrollToTop()
 
 
 class _WithHeadings(QStyledItemDelegate):
-    """Rows as the combo box paints them, and the titles of parts of the list between them."""
+    """Paints rows as the combo box does, and headings of sections between them."""
 
     def __init__(self, parent: QWidget, rows: QAbstractItemDelegate) -> None:
         super().__init__(parent)
-        # A combo box's own delegate paints for its own list only.
+        # The default delegate of a combo box only paints for the box's own list.
         self._rows = rows if isinstance(rows, QStyledItemDelegate) else None
         self._small = theme.app_font(theme.SMALL_PX)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         if index.data(_HEADING):
             return QSize(0, HEADING_HEIGHT)
-        found = self._rows.sizeHint(option, index) if self._rows is not None else super().sizeHint(option, index)
-        # The list is as wide as it is; a row never makes it scroll.
-        return QSize(0, found.height())
+        row_size = self._rows.sizeHint(option, index) if self._rows is not None else super().sizeHint(option, index)
+        # No width: a row never makes the list scroll sideways.
+        return QSize(0, row_size.height())
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -265,10 +265,10 @@ class _WithHeadings(QStyledItemDelegate):
             else:
                 super().paint(painter, option, index)
             return
-        place: QRect = option.rect.adjusted(8, 6, -8, -2)
+        text_rect: QRect = option.rect.adjusted(8, 6, -8, -2)
         painter.save()
         painter.setFont(self._small)
         painter.setPen(theme.colour("quiet"))
         sides = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(place, sides, str(index.data()))
+        painter.drawText(text_rect, sides, str(index.data()))
         painter.restore()

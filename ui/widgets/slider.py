@@ -1,4 +1,4 @@
-"""A slider of one value: drag, arrows, double-click to reset."""
+"""A slider for one value: drag, arrows, double-click to reset."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ui.widgets.track import HANDLE_RADIUS, Scale, number, paint_groove, paint_h
 
 
 class Slider(QSlider):
-    """Built on Qt's slider, so that assistive technology reads and moves it.
+    """Slider for one value, derived from Qt's, so that assistive technology can read and move it.
 
     Signals
     -------
@@ -86,7 +86,7 @@ class Slider(QSlider):
             event.ignore()
             return
         self._dragging = True
-        # A press on the handle only takes hold of it, so that a click or double-click there moves nothing.
+        # A press on the handle does not move it, so that a click or double-click there changes nothing.
         if abs(event.position().x() - self._scale().position(self._number)) > HANDLE_RADIUS + 1:
             self._move_to(self._scale().value(event.position().x()), dragging=True)
         self.update()
@@ -121,12 +121,12 @@ class Slider(QSlider):
         scale = self._scale()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        place = scale.position(self._number)
+        position = scale.position(self._number)
         rect = QRectF(scale.left, 0, scale.right - scale.left, self.height())
-        paint_groove(painter, rect, scale.left, place, enabled=self.isEnabled())
+        paint_groove(painter, rect, scale.left, position, enabled=self.isEnabled())
         paint_handle(
             painter,
-            QPointF(place, rect.center().y()),
+            QPointF(position, rect.center().y()),
             enabled=self.isEnabled(),
             hot=self.underMouse() or self._dragging,
             focused=self.hasFocus(),

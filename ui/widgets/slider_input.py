@@ -1,4 +1,4 @@
-"""What keys and the wheel do to a slider, whatever it slides."""
+"""Keyboard and wheel input of sliders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cvstudio.foundation.params import Range
 
 PAGE_STEPS = 10
 NOTCH = 120
-"""Eighths of a degree by which most wheels turn at a time."""
+"""Rotation of most wheels by one notch, in eighths of a degree."""
 
 STEPS = {
     Qt.Key.Key_Left: -1,
@@ -24,7 +24,7 @@ STEPS = {
 
 
 class Steered(Protocol):
-    """A slider of one value, or of several of which one is acted on."""
+    """Protocol of a slider with one value, or with several of which one is active."""
 
     @property
     def reset_requested(self) -> SignalInstance: ...
@@ -32,7 +32,7 @@ class Steered(Protocol):
     def hasFocus(self) -> bool: ...
 
     def step_by(self, count: int) -> None:
-        """Move the value by `count` steps, as far as its range goes."""
+        """Move the value by `count` steps within its range."""
         ...
 
     def go_to(self, value: float) -> None:
@@ -41,7 +41,7 @@ class Steered(Protocol):
 
 
 def press_key(slider: Steered, bounds: Range, event: QKeyEvent) -> None:
-    """Arrows move by a step, the keys for pages by ten, Home and End to the ends; Backspace resets."""
+    """Apply a key: arrows move by one step, page keys by ten, Home and End to the ends; Backspace resets."""
     ends = {Qt.Key.Key_Home: bounds.low, Qt.Key.Key_End: bounds.high}
     key = event.key()
     if key in STEPS:
@@ -55,8 +55,8 @@ def press_key(slider: Steered, bounds: Range, event: QKeyEvent) -> None:
 
 
 def turn_wheel(slider: Steered, event: QWheelEvent) -> None:
-    """A notch moves by a step, with the focus only: the panel scrolls under the mouse, and a value must not change by
-    the way."""
+    """Apply the wheel: one step for each notch, and only while the slider has the focus, so that scrolling the panel
+    does not change values under the mouse."""
     if not slider.hasFocus():
         event.ignore()
         return

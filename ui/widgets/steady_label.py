@@ -1,4 +1,4 @@
-"""A label that is told something new many times a second."""
+"""A label for a text that changes many times a second."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from PySide6.QtWidgets import QLabel
 
 
 class SteadyLabel(QLabel):
-    """Keeps the size of the largest text that it had, so that a new one does not lay out the window anew.
+    """Label that keeps the size of its largest text, so that a new text triggers no layout of the window.
 
-    A label that is free to grow asks for that with every text, and a window with docks takes a millisecond for it.
+    A label of free size requests a layout with every text, which takes a millisecond in a window with docks.
     """
 
     def setText(self, text: str) -> None:
@@ -17,10 +17,10 @@ class SteadyLabel(QLabel):
             return
         super().setText(text)
         if not text:
-            # Nothing takes no room, and what comes after it is something else.
+            # An empty text takes no space, and the text after it is unrelated.
             self.setFixedWidth(0)
         elif self.sizeHint() != self.minimumSize():
-            # The hint is never less than the size that was fixed.
+            # The size hint is never below a fixed size.
             self.setFixedSize(self.sizeHint())
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""The dot that stands for a class."""
+"""Swatch: the dot in the colour of a class."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
 
 def swatch(name: str, size: int = 12, ratio: float = 2.0) -> QPixmap:
-    """A dot in the colour that boxes of the class `name` have."""
+    """A dot of `size` logical pixels in the colour of the class `name`, at `ratio` device pixels for each."""
     from cvstudio.draw.palette import class_colour
 
-    made = QPixmap(round(size * ratio), round(size * ratio))
-    made.setDevicePixelRatio(ratio)
-    made.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(made)
+    pixmap = QPixmap(round(size * ratio), round(size * ratio))
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    # A hairline holds yellow together on a light ground and blue on a dark one.
+    # An outline, for the contrast of yellow on a light background and blue on a dark one.
     painter.setPen(QPen(QColor(128, 128, 128, 160), 0.75))
     painter.setBrush(QColor(*class_colour(name)))
     painter.drawEllipse(QRectF(0.5, 0.5, size - 1, size - 1))
     painter.end()
-    return made
+    return pixmap

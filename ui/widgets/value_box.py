@@ -1,4 +1,4 @@
-"""A number with its unit that can be typed."""
+"""An input field for a number with its unit."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ui.widgets.track import decimals_of, number, step_of
 
 
 class ValueBox(QDoubleSpinBox):
-    """Looks like text until it is pointed at.
+    """Spin box that looks like a label until the mouse is over it.
 
     Signals
     -------
-    typed : value; the user entered another one
+    typed : value; the user entered a different one
     """
 
     typed = Signal(float)
@@ -30,7 +30,7 @@ class ValueBox(QDoubleSpinBox):
         self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.setKeyboardTracking(False)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        # A point for the decimals, as in exported files and on the command line.
+        # A decimal point, as in exported files and on the command line.
         locale = QLocale.c()
         locale.setNumberOptions(QLocale.NumberOption.OmitGroupSeparator | QLocale.NumberOption.RejectGroupSeparator)
         self.setLocale(locale)
@@ -51,7 +51,7 @@ class ValueBox(QDoubleSpinBox):
 
     @property
     def wanted_width(self) -> int:
-        """What the longest number of the range takes, with its unit and the margins of the style."""
+        """Width in pixels of the longest number of the range with its unit and the margins of the style."""
         widest = max(self.fontMetrics().horizontalAdvance(text) for text in self._texts)
         return max(widest + 16, 44)
 
@@ -64,7 +64,7 @@ class ValueBox(QDoubleSpinBox):
             self.blockSignals(blocked)
 
     def _changed(self, value: float) -> None:
-        # Leaving the field untouched must not round a value that lies between two shown ones.
+        # Leaving the field unedited must not round a value to the decimals shown.
         if round(self._shown, self.decimals()) != value:
             self._shown = value
             self.typed.emit(value)

@@ -1,4 +1,4 @@
-"""Every command of the window, once."""
+"""All commands of the window; menu, palette and shortcuts sheet are made from them."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _edit(window: Window) -> list[Command]:
 
 def _view(window: Window) -> list[Command]:
     tr, workspace = window.tr, window.workspace
-    # A tap of V stays; what is hidden or shown while it is held is so for that long only.
+    # A tap of V toggles for good; holding it toggles only while it is held.
     peek = HoldKey(
         window, Qt.Key.Key_V, workspace.toggle_overlay, lambda held: workspace.toggle_overlay() if held else None
     )

@@ -1,4 +1,4 @@
-"""What can be compared with what is on the canvas, for the menu and the palette."""
+"""Commands and palette entries that start a comparison with the current layer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QCoreApplication
 
 from cvstudio.models.terms import terms
-from cvstudio.run.composition import side_title
+from cvstudio.running.composition import side_title
 from ui.base.command import Command
 from ui.base.translate import translated
 from ui.models.model_chooser import READY
@@ -24,7 +24,7 @@ def _tr(text: str) -> str:
 
 
 def compare_commands(window: Window) -> list[Command]:
-    """The commands for two layers against each other."""
+    """The commands of the comparison of two layers."""
     comparing = window.controller.comparing
     words = ("A/B", "side by side", "split view", "two models", "비교하기")
     return [
@@ -50,7 +50,7 @@ def compare_commands(window: Window) -> list[Command]:
 
 
 def compare_entries(window: Window) -> list[Entry]:
-    """A line for each thing that what is on the canvas can be compared with: other settings, layers, models."""
+    """Palette entries for all that the current layer can be compared with: other settings, layers and models."""
     from ui.window.palette import Entry
 
     comparing = window.controller.comparing
@@ -59,11 +59,11 @@ def compare_entries(window: Window) -> list[Entry]:
         return []
     note = _tr("compare")
 
-    def run(begin: Callable[..., None], *of: Any) -> None:
-        begin(*of)
+    def run(start: Callable[..., None], *args: Any) -> None:
+        start(*args)
         window.show_panel("comparison")
 
-    found = [
+    entries = [
         Entry(
             "compare:settings",
             _tr("Compare with other settings"),
@@ -75,7 +75,7 @@ def compare_entries(window: Window) -> list[Entry]:
     ]
     for layer in comparing.layers():
         title = _tr("Compare with layer: {layer}").format(layer=translated(side_title(layer, instance)))
-        found.append(
+        entries.append(
             Entry(
                 f"compare:layer/{layer.id}",
                 title,
@@ -84,9 +84,9 @@ def compare_entries(window: Window) -> list[Entry]:
                 "layers",
             )
         )
-    # What can be compared at once comes before what has to be got first.
+    # Models that can run at once come before those whose weights are missing.
     for model in sorted(comparing.models(), key=lambda model: terms(model).place not in READY):
-        found.append(
+        entries.append(
             Entry(
                 f"compare:model/{model.key}",
                 _tr("Compare with {model}").format(model=model.title),
@@ -96,12 +96,12 @@ def compare_entries(window: Window) -> list[Entry]:
                 words=f"{model.key} {model.family}",
             )
         )
-    return found
+    return entries
 
 
 def choose(window: Window) -> Palette | None:
-    """Ask what to compare with; says so where there is nothing to compare."""
-    # Imported when it is first asked for, as the window's own palette is.
+    """Show the palette of comparisons; posts a notice and returns None where there are none."""
+    # Imported with the first use, like the window's own palette.
     from ui.window.palette import Palette
 
     entries = compare_entries(window)

@@ -1,4 +1,4 @@
-"""Where networks run: automatic, the CPU, or one of the accelerators that there are."""
+"""Choice of the device that networks run on: automatic, the CPU or an accelerator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SETTING = "device"
 
 
 class DevicePicker(QToolButton):
-    """A button with a menu. The choice is remembered; which accelerators there are is asked for when it opens."""
+    """A button with a menu of devices; the choice is stored, and accelerators are listed when it first opens."""
 
     def __init__(self, controller: Controller, settings: Settings) -> None:
         super().__init__()
@@ -51,17 +51,17 @@ class DevicePicker(QToolButton):
         self.fill()
 
     def fill(self) -> None:
-        """Show what there is, as far as it is known, and what is chosen."""
-        wanted = self._pipeline.host.requested_device
+        """Fill the menu with the devices found so far, and check the chosen one."""
+        requested = self._pipeline.host.requested_device
         self.menu().clear()
         choices = [("auto", self.tr("Automatic")), *self._devices]
-        if wanted not in dict(choices):
-            choices.append((wanted, wanted.upper()))
+        if requested not in dict(choices):
+            choices.append((requested, requested.upper()))
         for device, title in choices:
             action = self.menu().addAction(title, partial(self.choose, device))
             action.setData(device)
             action.setCheckable(True)
-            action.setChecked(device == wanted)
+            action.setChecked(device == requested)
             self._group.addAction(action)
         if not self._asked and "torch" not in sys.modules:
             self.menu().addAction(self.tr("Looking for accelerators …")).setEnabled(False)
@@ -89,5 +89,5 @@ class DevicePicker(QToolButton):
             self._devices = event.value
             self.fill()
         elif event.kind == "finished":
-            # A network that has run has found out what "auto" stands for.
+            # The first network that runs decides the device that "auto" stands for.
             self._show_name()

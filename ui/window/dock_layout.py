@@ -1,4 +1,4 @@
-"""Where windows and docks stand: each dock at its place, all panels away and back, all on a screen that is there."""
+"""Layout of docks: their places and sizes, hiding all panels, and windows moved back onto a screen."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ from ui.panels.base import Late, Panel
 Content = TypeVar("Content", bound=QWidget)
 
 LEFT_COLUMN = ("media", "layers", "jobs")
-"""Keys of the panels at the left, from the top, which give way to one that comes under the picture."""
+"""Keys of the panels on the left, from the top; a panel below the picture takes height from them."""
 
 SHARE = 0.8
-"""Of the window that a dock which lies over it takes."""
+"""Least fraction of the window's size that a floating dock takes."""
 
 MARGIN = 24
-"""Pixels of the window that stay in sight around a dock that lies over it."""
+"""Pixels of the window that stay visible around a floating dock."""
 
 GRIP = (64, 24)
-"""Pixels of a window's top that have to be on a screen, so that one can take hold of it."""
+"""(width, height) in pixels of a window's top that must be on a screen, so that it can be dragged."""
 
 
 def rescued(place: QRect, screens: list[QRect]) -> QRect:
-    """`place` where its top can be reached on one of `screens`; else moved, and shrunk where it must be, onto the
-    first of them."""
+    """`place`, where the top of the window is visible on one of `screens`; otherwise centred on the first of them.
+
+    It is shrunk to the screen where it is larger. All rectangles are in pixels of the desktop.
+    """
     top = QRect(place.left(), place.top(), place.width(), GRIP[1])
     for screen in screens:
-        seen = top.intersected(screen)
-        if seen.width() >= min(GRIP[0], place.width()) and seen.height() >= GRIP[1]:
+        visible = top.intersected(screen)
+        if visible.width() >= min(GRIP[0], place.width()) and visible.height() >= GRIP[1]:
             return place
     if not screens:
         return place
@@ -45,32 +47,35 @@ def rescued(place: QRect, screens: list[QRect]) -> QRect:
 
 
 def rescue(widget: QWidget) -> None:
-    """Bring a window back that was left on a screen that is no longer there."""
+    """Move a window onto a screen where its own was disconnected."""
     screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
     place = widget.geometry()
-    found = rescued(place, screens)
-    if found != place:
-        widget.setGeometry(found)
+    reachable = rescued(place, screens)
+    if reachable != place:
+        widget.setGeometry(reachable)
 
 
 def float_over(window: QMainWindow, dock: QDockWidget) -> None:
-    """Before a floating dock is first shown, lay it over the window, at the size that its content wants at least.
+    """Centre a floating dock over the window before it is first shown, at least as large as its size hint.
 
-    One with the property "placed" is where the user has left it.
+    A dock with the property "placed" stays where the user has left it.
     """
     if not dock.isFloating() or dock.isVisible() or dock.property("placed"):
         return
     dock.setProperty("placed", True)
-    place, wanted = window.frameGeometry(), dock.widget().sizeHint()
-    width = min(max(wanted.width(), round(SHARE * place.width())), place.width() - 2 * MARGIN)
-    height = min(max(wanted.height(), round(SHARE * place.height())), place.height() - 2 * MARGIN)
+    place, hint = window.frameGeometry(), dock.widget().sizeHint()
+    width = min(max(hint.width(), round(SHARE * place.width())), place.width() - 2 * MARGIN)
+    height = min(max(hint.height(), round(SHARE * place.height())), place.height() - 2 * MARGIN)
     left, top = place.center().x() - width // 2, place.center().y() - height // 2
     dock.setGeometry(QRect(max(0, left), max(0, top), width, height))
 
 
 class Shares:
-    """What the other panels do when one goes: those of `column` get the heights back that they had before one came
-    under the picture, and of those that share a place the one that the others joined comes to the front."""
+    """Restores the other docks when one is hidden.
+
+    The docks of `column` get the heights back that they had before a panel below the picture was shown. Of docks that
+    share a place, the one that the others are tabbed with is raised.
+    """
 
     def __init__(self, window: QMainWindow, docks: dict[str, QDockWidget], column: list[QDockWidget]) -> None:
         self._window = window
@@ -81,20 +86,20 @@ class Shares:
             docks[panel.key].visibilityChanged.connect(lambda _, panel=panel: self._changed(panel))
 
     def keep(self, key: str) -> None:
-        """The panel `key` is about to be shown."""
+        """Store the heights of the column before the panel `key` is shown."""
         if self._docks[key].isHidden():
             self._heights = [dock.height() for dock in self._column]
 
     def _changed(self, panel: Panel) -> None:
         dock = self._docks[panel.key]
-        # One behind another tab is invisible, too, but not hidden; with the window all of them go.
+        # A dock behind another tab is invisible but not hidden; all docks are hidden with the window.
         if not dock.isHidden() or not self._window.isVisible():
             return
-        joined = self._docks.get(panel.tabbed_with)
-        if joined is not None and not joined.isHidden():
-            joined.raise_()
+        first_tab = self._docks.get(panel.tabbed_with)
+        if first_tab is not None and not first_tab.isHidden():
+            first_tab.raise_()
         if panel.area == Qt.DockWidgetArea.BottomDockWidgetArea and self._heights:
-            # When the rest has taken the room.
+            # After the layout has given the free height to the others.
             QTimer.singleShot(0, self._window, self._give_back)
 
     def _give_back(self) -> None:
@@ -102,7 +107,7 @@ class Shares:
 
 
 class PanelsAway:
-    """All panels hidden at one key, and the same ones back at the next."""
+    """Hides all panels at once, and shows the same ones again."""
 
     def __init__(self, window: QMainWindow, docks: dict[str, QDockWidget]) -> None:
         self._window = window
@@ -115,7 +120,7 @@ class PanelsAway:
         return bool(self._hidden)
 
     def toggle(self) -> bool:
-        """Hide what is shown, or bring it back; whether the panels are away now."""
+        """Hide the visible panels, or show them again; returns whether they are hidden now."""
         if self._hidden:
             self.back()
             return False
@@ -126,7 +131,7 @@ class PanelsAway:
         return self.away
 
     def back(self) -> None:
-        """What was hidden is shown again, each at its size and on its tab."""
+        """Show the hidden panels again, each at its size and on its tab."""
         if not self._hidden:
             return
         self._hidden = []
@@ -134,18 +139,18 @@ class PanelsAway:
 
 
 class DockLayout:
-    """Makes the dock of each panel, and says where it stands; `docks` has them by the keys of the panels.
+    """Makes and places the dock of each panel; `docks` holds them by the keys of their panels.
 
     Parameters
     ----------
-    window : the window they belong to
+    window : the window of the docks
     create : callable (panel) -> its content
     """
 
     def __init__(self, window: QMainWindow, create: Callable[[Panel], QWidget]) -> None:
         self._window = window
         self._create = create
-        # What comes under the picture must not take the room of the controls and the results.
+        # A panel below the picture must not take height from controls and results.
         window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         self.docks: dict[str, QDockWidget] = {}
         for panel in self._in_order():
@@ -172,17 +177,17 @@ class DockLayout:
         dock = self.docks[panel.key]
         if dock.widget() is None:
             content = self._create(panel)
-            # Else the window would show through it, with hairlines where docks have met before.
+            # Without a background the window shows through, with hairlines where docks met before.
             content.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
             dock.setWidget(content)
 
     def restored(self) -> None:
-        """The window has its places of before back: fill what is seen, and bring back what is on no screen."""
+        """Fill the visible docks after a stored layout was restored, and move floating ones back onto a screen."""
         for panel in PANELS:
             dock = self.docks[panel.key]
             dock.setProperty("placed", True)
             if panel.floats:
-                dock.hide()  # it was for a moment
+                dock.hide()  # it is opened on demand only
             if not dock.isHidden():
                 self._fill(panel)
         for dock in self.docks.values():
@@ -190,7 +195,7 @@ class DockLayout:
                 rescue(dock)
 
     def complete(self) -> None:
-        """Make the contents that the window's first picture did without."""
+        """Make and complete the contents that the window's first paint did without."""
         for panel in PANELS:
             self._fill(panel)
         for dock in self.docks.values():
@@ -199,22 +204,22 @@ class DockLayout:
                 content.complete()
 
     def content(self, kind: type[Content]) -> Content:
-        """The content of the one panel that is of class `kind`."""
+        """The panel content of class `kind`. Raises StopIteration where no panel has one."""
         return next(content for dock in self.docks.values() if isinstance(content := dock.widget(), kind))
 
     def divide(self) -> None:
-        """Give the docks their shares of the window."""
+        """Give the docks their default sizes."""
         window, docks = self._window, self.docks
         window.resizeDocks([docks["media"], docks["analysis"]], [232, 320], Qt.Orientation.Horizontal)
         window.resizeDocks([docks[key] for key in LEFT_COLUMN], [320, 250, 110], Qt.Orientation.Vertical)
         window.resizeDocks([docks["analysis"], docks["results"]], [420, 300], Qt.Orientation.Vertical)
-        # Of panels that share a place the one that the others joined is in front.
+        # Of docks that share a place, the one that the others are tabbed with is in front.
         for key in dict.fromkeys(panel.tabbed_with for panel in PANELS if panel.tabbed_with):
             docks[key].raise_()
 
     def toggle(self, key: str) -> None:
         """Hide a panel, or show it."""
-        # One that lies behind another tab is brought to the front first.
+        # A dock behind another tab is raised first.
         if self.docks[key].visibleRegion().isEmpty():
             self.show(key)
         else:
@@ -229,15 +234,15 @@ class DockLayout:
         self.docks[key].raise_()
 
     def toggle_all(self) -> bool:
-        """Hide what is shown, or bring it back; whether the panels are away now."""
+        """Hide the visible panels, or show them again; returns whether they are hidden now."""
         return self._away.toggle()
 
     def back(self) -> None:
-        """Bring back what `toggle_all` has hidden."""
+        """Show the panels that `toggle_all` has hidden."""
         self._away.back()
 
     def reset(self) -> None:
-        """Every dock back to where it was at the first start, but for the sizes; see `divide`."""
+        """Move every dock back to its place at the first start; `divide` resets the sizes."""
         self._away.back()
         for panel in self._in_order():
             dock = self.docks[panel.key]
@@ -249,6 +254,6 @@ class DockLayout:
                 self._window.tabifyDockWidget(self.docks[panel.tabbed_with], dock)
 
     def close(self) -> None:
-        """Close the contents, which end what they run."""
+        """Close the contents, which stop their jobs."""
         for dock in self.docks.values():
             dock.widget().close()

@@ -1,4 +1,4 @@
-"""When a window is on the screen for the first time."""
+"""Detection of a window's first paint."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
 SETTLED_MS = 30
-"""A window manager sizes and moves a new window, which is painted anew at once each time."""
+"""Delay after the first paint: the window manager resizes and moves a new window, which repaints it each time."""
 
 
 class FirstPicture(QObject):
-    """Watches a window from before it is shown.
+    """Waits for the first paint of a window that is not shown yet.
 
     Signals
     -------
-    seen : its first picture is on the screen; told once
+    seen : the window was painted for the first time; emitted once
     """
 
     seen = Signal()

@@ -1,4 +1,4 @@
-"""The window: docks around the workspace, menus, status line, drop target."""
+"""The main window: docks around the workspace, menus, status line and drag and drop."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ if TYPE_CHECKING:
 
 
 class MainWindow(Window):
-    """cvstudio's window: makes its parts and connects them.
+    """The main window: makes its parts and connects them.
 
     Parameters
     ----------
-    settings : what is remembered; None takes the user's
-    late : whether what the window's first picture does without is made once that is on the screen; see `complete`
+    settings : stored settings; None takes the user's
+    late : whether `complete` waits for the first paint of the window
 
     Signals
     -------
-    completed : everything is there
+    completed : all parts are made
     """
 
     completed = Signal()
@@ -67,7 +67,7 @@ class MainWindow(Window):
         self.setMinimumSize(720, 480)
         self.centre = QStackedWidget()
         self.centre.setObjectName("centre")
-        # Room that becomes free goes to the picture, not to the panels.
+        # Free space goes to the picture, not to the panels.
         self.centre.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setCentralWidget(self.centre)
         self.dock_layout = DockLayout(self, self._content)
@@ -88,9 +88,9 @@ class MainWindow(Window):
             self.complete()
 
     def complete(self) -> None:
-        """Make what the window's first picture does without. Nothing can be opened before, nor is there anything after.
+        """Make the parts that the window's first paint does without, once; nothing can be opened before.
 
-        What only it needs is imported here.
+        The modules that only these parts need are imported here.
         """
         if self._complete:
             return
@@ -126,10 +126,10 @@ class MainWindow(Window):
         self.workspace.timeline.record_toggled.connect(self.recorder.toggle)
         self.commands = window_commands(self)
         self.actions_by_key = install(self, self.commands, self._menus)
-        # In a photo editor Tab does it; elsewhere in the window Tab goes to the next control.
-        away = QShortcut(QKeySequence(Qt.Key.Key_Tab), self.workspace.canvas)
-        away.setContext(Qt.ShortcutContext.WidgetShortcut)
-        away.activated.connect(self.toggle_all_panels)
+        # Tab on the canvas hides the panels, as in photo editors; elsewhere it goes to the next control.
+        hide_panels = QShortcut(QKeySequence(Qt.Key.Key_Tab), self.workspace.canvas)
+        hide_panels.setContext(Qt.ShortcutContext.WidgetShortcut)
+        hide_panels.activated.connect(self.toggle_all_panels)
         self._menus["file"].insertMenu(self.actions_by_key["project-open"], self.opener.recent_menu)
         self.setAcceptDrops(True)
         self.top.set_open_menu(self.opener.recent_menu)
@@ -154,10 +154,10 @@ class MainWindow(Window):
         self.welcome.sample_requested.connect(controller.open_sample)
         self.workspace.read_out.connect(self.status.set_read_out)
         self.workspace.area.export.connect(self.exporting.ask)
-        self._answer(controller.requests)
+        self._connect_requests(controller.requests)
 
-    def _answer(self, requests: WindowRequests) -> None:
-        """Do what panels and dialogs ask for."""
+    def _connect_requests(self, requests: WindowRequests) -> None:
+        """Connect the requests of panels and dialogs with what answers them."""
         from ui.window.compare_commands import choose
 
         requests.open_files.connect(self.opener.ask_files)
@@ -174,7 +174,7 @@ class MainWindow(Window):
 
     def _content(self, panel: Panel) -> QWidget:
         requests = self.controller.requests
-        # The canvas is made later than the panels that are seen at once.
+        # The canvas is made after the panels that are visible at the start.
         return panel.create(PanelContext(self.controller, requests, self.settings, lambda: self.workspace.canvas))
 
     def _make_menus(self) -> dict[str, QMenu]:
@@ -208,7 +208,7 @@ class MainWindow(Window):
             self.actions_by_key[key].setEnabled(self.controller.current_result() is not None)
 
     def offer_log(self, path: Path) -> None:
-        """The run before ended badly: offer to show what it wrote."""
+        """Offer to show the log of the previous session, which crashed."""
         self.notices.post(
             "warning",
             self.tr("cvstudio did not end as it should last time."),
@@ -217,13 +217,13 @@ class MainWindow(Window):
         )
 
     def tell_uncaught(self, errors: UncaughtErrors) -> None:
-        """Tell the user of each error that nobody has caught, and go on."""
-        # Queued: it may have happened in another thread, or while something is painted.
+        """Post a notice for each uncaught error; the program goes on."""
+        # Queued: the error may come from another thread, or from within a paint event.
         errors.happened.connect(self._tell_uncaught, Qt.ConnectionType.QueuedConnection)
 
     def _tell_uncaught(self, uncaught: Uncaught) -> None:
         if not self._complete:
-            # There is nowhere to say it yet; the log has it.
+            # There are no notices yet; the log has the error.
             self.completed.connect(lambda: self._tell_uncaught(uncaught))
             return
         text = self.tr("Something went wrong: {error}. The program goes on; save your work, and report what happened.")
@@ -250,13 +250,13 @@ class MainWindow(Window):
             self.docks["comparison"].hide()
 
     def show_palette(self) -> Palette:
-        """Search for commands, analyses, models, panels, formats and open media."""
+        """Open the command palette."""
         from ui.window.palette_entries import show_palette
 
         return show_palette(self)
 
     def palette_entries(self) -> list[Entry]:
-        """Everything that the palette offers."""
+        """All entries of the palette."""
         from ui.window.palette_entries import palette_entries
 
         return palette_entries(self)
@@ -264,7 +264,7 @@ class MainWindow(Window):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if not self._laid_out:
-            # Before it has a size, a window keeps to no width of its docks.
+            # Sizes of docks have no effect before the window has its own.
             self._laid_out = True
             QTimer.singleShot(0, self, self.dock_layout.divide)
 

@@ -1,4 +1,4 @@
-"""The command palette: type what you want to do."""
+"""The command palette: a search over everything that the window can do."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ class Entry:
 
     Parameters
     ----------
-    key : the same at every start, e.g. "analysis:detect": what was used is remembered by it
-    title, note, shortcut : shown
-    run : does it
-    keywords : other names of it
-    words : more text that is searched, word by word
+    key : the same at every start, e.g. "analysis:detect"; recent entries are stored by it
+    title, note, shortcut : texts of the row
+    run : callable () that runs the entry
+    icon : name of an icon
+    keywords : synonyms of the title
+    words : further text that is searched word by word
     """
 
     key: str
@@ -53,7 +54,7 @@ class Entry:
 
 
 class _Lines(QStyledItemDelegate):
-    """Icon and title on the left; what it is, and its keys, on the right."""
+    """Paints icon and title on the left, note and shortcut on the right."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(0, ROW)
@@ -91,18 +92,18 @@ class _Lines(QStyledItemDelegate):
 
 
 class Palette(QFrame):
-    """A list over the window; Enter runs, Escape leaves.
+    """A popup with a search field and a list; Enter runs an entry, Escape closes.
 
     Parameters
     ----------
     parent : the window
-    entries : what is offered, in the order that counts among equals
-    recent : keys of what was used last, the newest first
-    place : where it opens, in coordinates of the screen; in the upper middle of the window without one
+    entries : all entries, in the order among equal matches
+    recent : keys of the recent entries, the newest first
+    place : where it opens, in pixels of the desktop; None for the upper middle of the window
 
     Signals
     -------
-    used : key of the entry that is run
+    used : key of the entry that runs
     """
 
     used = Signal(str)
@@ -152,9 +153,9 @@ class Palette(QFrame):
             item.setToolTip(entry.words)
             self.list.addItem(item)
         if not self.list.count():
-            nothing = QListWidgetItem(self.tr("Nothing fits; try another word, such as “face” or “export”."))
-            nothing.setFlags(Qt.ItemFlag.NoItemFlags)
-            self.list.addItem(nothing)
+            hint = QListWidgetItem(self.tr("Nothing fits; try another word, such as “face” or “export”."))
+            hint.setFlags(Qt.ItemFlag.NoItemFlags)
+            self.list.addItem(hint)
         self.list.setCurrentRow(0)
 
     def _run(self) -> None:
@@ -177,7 +178,7 @@ class Palette(QFrame):
             }
             step = steps.get(Qt.Key(event.key()))
             if step is not None:
-                # One step beyond an end goes round; a page stops there.
+                # A single step wraps around at the ends; a page stops there.
                 target = (row + step) % (last + 1) if abs(step) == 1 else min(max(row + step, 0), last)
                 self.list.setCurrentRow(target)
                 return True

@@ -1,4 +1,4 @@
-"""Everything that the palette offers, made from what is registered."""
+"""The entries of the command palette, made from the registries and the open media."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _tr(text: str) -> str:
 
 
 def palette_entries(window: Window) -> list[Entry]:
-    """The lines of the palette in the order that counts among equals: what one wants to see before how."""
+    """All entries in the order among equal matches: analyses first, as users search for what before how."""
     return [
         *_analyses(window),
         *_panels(window),
@@ -40,9 +40,9 @@ def palette_entries(window: Window) -> list[Entry]:
 
 
 def _analyses(window: Window) -> list[Entry]:
-    found = []
+    entries = []
     for spec in ANALYSES:
-        found.append(
+        entries.append(
             Entry(
                 f"analysis:{spec.key}",
                 translated(spec.title),
@@ -53,7 +53,7 @@ def _analyses(window: Window) -> list[Entry]:
                 " ".join((translated(spec.summary), *_titles(spec))),
             )
         )
-    return found
+    return entries
 
 
 def _models(window: Window) -> list[Entry]:
@@ -67,18 +67,18 @@ def _models(window: Window) -> list[Entry]:
             (model.key, model.family, *model.keywords),
             f"{translated(model.summary)} {model.paper}",
         )
-        for model, spec in ((model, _first(model)) for model in MODELS)
+        for model, spec in ((model, _first_analysis(model)) for model in MODELS)
         if spec is not None
     ]
 
 
-def _first(model: ModelSpec) -> Analysis | None:
-    """Of several analyses that a model serves, the one that is named."""
+def _first_analysis(model: ModelSpec) -> Analysis | None:
+    """The first registered analysis that takes a model; None where there is none."""
     return next((spec for spec in ANALYSES if spec.takes(model)), None)
 
 
 def _fitting(window: Window, first: Analysis, model: ModelSpec) -> str:
-    """The analysis that is in use, where it takes `model`, or else `first`."""
+    """Key of the current analysis where it takes `model`, or else of `first`."""
     current = window.controller.session.state.instance
     return current.analysis if current is not None and current.spec.takes(model) else first.key
 
@@ -88,7 +88,7 @@ def _use_fitting(window: Window, first: Analysis, model: ModelSpec) -> None:
 
 
 def _titles(spec: Analysis) -> list[str]:
-    """What the controls of an analysis are called."""
+    """Titles of all parameters of an analysis."""
     return [translated(field.doc.title) for stage in spec.stages for field in fields_of(stage.params)]
 
 

@@ -1,4 +1,4 @@
-"""The user's choice of the precision that networks compute in."""
+"""Commands that choose the precision of networks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ui.control.controller import Controller
 
 
 def precision_commands(controller: Controller, settings: Settings) -> list[Command]:
-    """One command of the palette for each choice; the one that holds is remembered from the last time."""
-    kept = settings.text("precision", "auto")
-    if kept in REQUESTED_PRECISIONS:
-        controller.pipeline.host.precision = kept
+    """One palette command for each precision; also applies the stored choice to the host."""
+    stored = settings.text("precision", "auto")
+    if stored in REQUESTED_PRECISIONS:
+        controller.pipeline.host.precision = stored
 
-    def use(wanted: RequestedPrecision) -> None:
-        controller.pipeline.host.precision = wanted
-        settings.set("precision", wanted)
+    def use(precision: RequestedPrecision) -> None:
+        controller.pipeline.host.precision = precision
+        settings.set("precision", precision)
         controller.refresh()
 
     def tr(text: str) -> str:
@@ -33,6 +33,6 @@ def precision_commands(controller: Controller, settings: Settings) -> list[Comma
     }
     words = ("bf16", "half precision", "mixed precision", "channels last", "autocast", "speed")
     return [
-        Command(f"precision-{wanted}", titles[wanted], partial(use, wanted), icon="gauge", keywords=words)
-        for wanted in REQUESTED_PRECISIONS
+        Command(f"precision-{precision}", titles[precision], partial(use, precision), icon="gauge", keywords=words)
+        for precision in REQUESTED_PRECISIONS
     ]

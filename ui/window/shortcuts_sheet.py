@@ -1,4 +1,4 @@
-"""All shortcuts on one sheet, made from the list of commands, with a field to search them."""
+"""The sheet of all keyboard shortcuts, made from the commands, with a search field."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = 2
 
 @dataclass(frozen=True)
 class Line:
-    """A key and what it does."""
+    """A shortcut and the title of its command."""
 
     title: str
     keys: str
@@ -26,13 +26,13 @@ class Line:
 
 
 class ShortcutsSheet(QDialog):
-    """Not modal, so that one can try while one reads."""
+    """Not modal, so that shortcuts can be tried while it is open."""
 
     def __init__(self, parent: QWidget, commands: Sequence[Command]) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Keyboard shortcuts"))
-        self.lines = [*_of_commands(commands), *self._gestures()]
+        self.lines = [*_command_lines(commands), *self._gestures()]
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Search by name or by key"))
         self.search.setAccessibleName(self.tr("Search shortcuts"))
@@ -82,7 +82,7 @@ class ShortcutsSheet(QDialog):
         ]
 
     def shown(self) -> list[str]:
-        """Titles of the lines that are seen."""
+        """Titles of the visible lines."""
         return [label.text() for label in self._labels[::2]]
 
     def _fill(self, text: str) -> None:
@@ -91,11 +91,11 @@ class ShortcutsSheet(QDialog):
             label.hide()
             label.deleteLater()
         self._labels = []
-        sought = text.casefold().replace(" ", "")
+        query = text.casefold().replace(" ", "")
         lines = [
             line
             for line in self.lines
-            if not sought or score(line, text) > 0 or sought in line.keys.casefold().replace(" ", "")
+            if not query or score(line, text) > 0 or query in line.keys.casefold().replace(" ", "")
         ]
         half = -(-len(lines) // COLUMNS)
         for number, line in enumerate(lines):
@@ -109,7 +109,7 @@ class ShortcutsSheet(QDialog):
         self._nothing.setVisible(not lines)
 
 
-def _of_commands(commands: Sequence[Command]) -> list[Line]:
+def _command_lines(commands: Sequence[Command]) -> list[Line]:
     native = QKeySequence.SequenceFormat.NativeText
     return [
         Line(

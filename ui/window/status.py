@@ -1,4 +1,4 @@
-"""The line at the bottom: what is under the cursor, how long it took, what is running and how far it is."""
+"""The status line: value under the cursor, duration of the last stage, frames, and progress of the jobs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ui.control.controller import Controller
 from ui.widgets.steady_label import SteadyLabel
 
 SHOW_AFTER_MS = 300
-"""What is shorter would only flicker."""
+"""Delay before a job is shown; shorter jobs would only flicker."""
 
 
 def took(secs: float) -> str:
-    """A time that was measured, in the unit in which it is easiest to read."""
+    """Text of a duration: in milliseconds below one second, in seconds from there on."""
     return f"{secs * 1000:.1f} ms" if secs < 1 else f"{secs:.1f} s"
 
 
 class StatusLine(QStatusBar):
-    """Numbers that do not ask for attention."""
+    """Quiet read-outs at the bottom of the window, with a bar and a button to cancel the jobs."""
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
         self._controller = controller
-        self._running: dict[int, tuple[Job, float]] = {}  # the time.monotonic() of its beginning
+        self._running: dict[int, tuple[Job, float]] = {}  # by number: the job and the time.monotonic() of its start
         self._shown: dict[int, Job] = {}
         self.setSizeGripEnabled(False)
         self._read_out = QLabel()
@@ -56,15 +56,16 @@ class StatusLine(QStatusBar):
         controller.playback.position_changed.connect(lambda _: self._count_frames())
 
     def set_read_out(self, text: str) -> None:
+        """Show what is under the cursor."""
         self._read_out.setText(text)
 
     def say_now(self, text: str) -> None:
-        """Show a text that is on the screen when this returns, as what comes next holds up the window."""
+        """Show a text and paint it at once, before a call that blocks the window."""
         self.showMessage(text)
         self.repaint()
 
     def _changed(self, old: State, new: State) -> None:
-        # The time that something else took says nothing of this.
+        # The duration belongs to another medium or analysis.
         if (old.active, old.current) != (new.active, new.current):
             self.timing.clear()
 
@@ -95,7 +96,7 @@ class StatusLine(QStatusBar):
 
     def _show_jobs(self) -> None:
         now = time.monotonic()
-        # Each for itself: while a video plays something is always running, and none of it for long.
+        # The delay counts for each job by itself: a playing video runs short jobs all the time.
         self._shown = {
             number: job for number, (job, began) in self._running.items() if 1e3 * (now - began) >= SHOW_AFTER_MS
         }

@@ -1,4 +1,4 @@
-"""The commands for forward and back through an analysis that goes in steps."""
+"""Commands that step through an analysis with steps, such as non-maximum suppression."""
 
 from __future__ import annotations
 

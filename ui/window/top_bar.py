@@ -1,4 +1,4 @@
-"""The bar at the top: menus, what is opened most, the search, and where networks run."""
+"""The bar at the top: menus, the button Open, the search box and the device picker."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ui.window.device_picker import DevicePicker
 
 
 class SearchBox(QWidget):
-    """Looks like the field of the palette, which opens in its place.
+    """A box that looks like the search field of the palette, which opens in its place.
 
     Signals
     -------
-    pressed : the user wants to search
+    pressed : the user clicked it
     """
 
     pressed = Signal()
@@ -48,12 +48,12 @@ class SearchBox(QWidget):
             self.pressed.emit()
 
     def place(self) -> QRect:
-        """Where it is on the screen."""
+        """Rectangle of the box in pixels of the desktop."""
         return QRect(self.mapToGlobal(self.rect().topLeft()), self.size())
 
 
 class TopBar(QWidget):
-    """Stands in the place of the menu bar, which is its first part."""
+    """The window's menu widget; its first part is the menu bar."""
 
     def __init__(self, search_keys: str, device: DevicePicker) -> None:
         super().__init__()
@@ -81,5 +81,5 @@ class TopBar(QWidget):
         layout.addWidget(device)
 
     def set_open_menu(self, menu: QMenu) -> None:
-        """What the arrow beside "Open" offers."""
+        """Set the menu of the arrow beside "Open"."""
         self.open.setMenu(menu)

@@ -1,4 +1,4 @@
-"""What a window consists of, and what can be done with it: what its commands and its palette know."""
+"""The base class of the window: its parts and actions, as commands and palette know them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Window(QMainWindow):
-    """The parts, which `MainWindow` makes; those below `top` are there when the window is complete."""
+    """Window whose parts `MainWindow` makes; the attributes below `top` exist once it is complete."""
 
     settings: Settings
     controller: Controller
@@ -57,7 +57,7 @@ class Window(QMainWindow):
         return self.dock_layout.docks
 
     def notice(self, level: str, text: str) -> None:
-        """Say something to the user, in the one place where notices appear."""
+        """Post a notice; `level` is "info", "warning" or "error"."""
         self.notices.post(level, text)
 
     def open_paths(self, paths: list[Path]) -> None:
@@ -71,7 +71,7 @@ class Window(QMainWindow):
         return CustomModelDialog(self, self.controller, path)
 
     def use_analysis(self, key: str) -> None:
-        """Change to an analysis; one that nothing open fits begins on its sample."""
+        """Change to an analysis; one that fits no open medium opens its sample."""
         state = self.controller.session.state
         if ANALYSES[key].canvas_slot is None or any(ANALYSES[key].shows(media) for media in state.media):
             self.controller.use_analysis(key)
@@ -92,14 +92,15 @@ class Window(QMainWindow):
     # Panels ---------------------------------------------------------------------------------------------------------
 
     def toggle_all_panels(self) -> None:
-        """Nothing but the picture, and back."""
-        told = self.tr("The panels are away; Tab on the picture, or Ctrl+B, brings them back.")
+        """Hide all panels, or show them again."""
+        text = self.tr("The panels are away; Tab on the picture, or Ctrl+B, brings them back.")
         if self.dock_layout.toggle_all():
-            self.notice("info", told)
+            self.notice("info", text)
         else:
-            self.notices.withdraw(told)
+            self.notices.withdraw(text)
 
     def toggle_panel(self, key: str) -> None:
+        """Hide a panel, or show it."""
         self.dock_layout.toggle(key)
 
     def show_panel(self, key: str) -> None:
@@ -107,14 +108,14 @@ class Window(QMainWindow):
         self.dock_layout.show(key)
 
     def show_catalogue(self, task: str = "") -> None:
-        """Show all models, or those of a task."""
+        """Show the catalogue with the models of a task; all of them for ""."""
         from ui.panels.catalogue import CataloguePanel
 
         self.show_panel("catalogue")
         self.dock_layout.content(CataloguePanel).show_task(task)
 
     def search_folder(self) -> None:
-        """Go to the search of the media panel."""
+        """Focus the search field of the media panel."""
         from ui.panels.media import MediaPanel
 
         self.docks["media"].show()
@@ -126,24 +127,24 @@ class Window(QMainWindow):
         self.dock_layout.content(MediaPanel).toggle_grid()
 
     def reset_layout(self) -> None:
-        """Every dock back to where it was at the first start."""
+        """Move every dock back to its place and size at the first start."""
         self.dock_layout.reset()
         self.default_size()
 
     def default_size(self) -> None:
-        """The size of the first start, for the window and its docks."""
+        """Give the window and its docks their sizes of the first start."""
         self.resize(1280, 800)
         self.dock_layout.divide()
 
     # Window ---------------------------------------------------------------------------------------------------------
 
     def copy_view(self) -> None:
-        """Put what the canvas shows on the clipboard, with every pixel of the screen and without what floats on it."""
+        """Copy the canvas to the clipboard at the screen's resolution, without the bars that float on it."""
         QGuiApplication.clipboard().setImage(self.workspace.picture())
         self.notice("info", self.tr("The view is on the clipboard."))
 
     def set_theme(self, name: str) -> None:
-        """Use "dark", "light" or "system", now and at the next start."""
+        """Apply and store the theme "dark", "light" or "system"."""
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         apply_theme(app, name)
@@ -153,6 +154,7 @@ class Window(QMainWindow):
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def toggle_masks(self) -> None:
+        """Show or hide masks."""
         self.controller.set_look("show_masks", not self.controller.look().show_masks)
 
     def show_welcome(self) -> None:

@@ -1,4 +1,4 @@
-"""The middle of the window: canvas, spectrogram and timeline, painted from what the controller shows."""
+"""The centre of the window: canvas, spectrogram and timeline of the frame on screen."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from ui.views.canvas import Canvas
 from ui.views.compare_area import CompareArea
 from ui.views.exposure_bar import ExposureBar
 from ui.views.timeline import Timeline
+from ui.window.shape_editing import ShapeEditing
 
 if TYPE_CHECKING:
     from ui.views.mesh_view import ModelView
@@ -34,27 +35,27 @@ if TYPE_CHECKING:
 
 
 def side_titles(comparing: Comparing) -> tuple[str, str]:
-    """What both sides are called, and how long their networks take."""
-    found = comparing.comparison
-    if found is None:
+    """Titles of both sides, with the time of their networks; empty without a comparison."""
+    comparison = comparing.comparison
+    if comparison is None:
         return ("", "")
     texts = []
-    for side, title in enumerate(found.titles):
+    for side, title in enumerate(comparison.titles):
         secs = comparing.network_secs(side)
         texts.append(translated(title) if secs is None else f"{translated(title)} · {secs * 1000:,.0f} ms")
     return texts[0], texts[1]
 
 
 OLD_OPACITY = 0.6
-"""Of results that are older than the frame which they are drawn on."""
+"""Opacity factor of results that are older than the frame they are drawn on."""
 
 
 class Workspace(QWidget):
-    """Paints `FrameOnScreen` and turns what the user does on it into intents.
+    """Paints the `FrameOnScreen` and passes the user's actions on it to the controller.
 
     Signals
     -------
-    read_out : text for the status bar about what is under the cursor
+    read_out : text for the status line about the pixel under the cursor
     """
 
     read_out = Signal(str)
@@ -68,12 +69,13 @@ class Workspace(QWidget):
         self._shown = controller.shown
         self._base: Image | None = None
         self._size: Size | None = None
-        self._base_of: Any = None
+        self._base_sample: Any = None
         self._original = False
         self.overlay = True
         self.canvas = Canvas()
         self.canvas.set_renderer(self.render_view)
         self.exposure = ExposureBar(self.canvas)
+        self.shapes = ShapeEditing(controller, self.canvas)
         self.area = CompareArea(self.canvas, self._render_side)
         self.area.made.connect(self._use_second)
         self.spectrogram: SpectrogramView | None = None
@@ -104,7 +106,7 @@ class Workspace(QWidget):
         self.area.split.connect(comparing.set_split)
         self.area.swap.connect(comparing.swap)
         self.area.end.connect(comparing.end)
-        controller.pick_started.connect(lambda _: self.canvas.set_tool("point"))
+        controller.pick_started.connect(self._start_tool)
         self.canvas.view_changed.connect(lambda: controller.set_view(self.canvas.view()))
         self.canvas.hovered.connect(self._hovered)
         self.canvas.left.connect(lambda: self._hovered(None, None))
@@ -129,7 +131,7 @@ class Workspace(QWidget):
         playback.playing_changed.connect(self.timeline.set_playing)
 
     def _make_spectrogram(self) -> SpectrogramView:
-        """Plots are imported with the first sound: the window must not wait for them."""
+        """The spectrogram view; its plots are imported with the first sound, so that the window does not wait."""
         if self.spectrogram is None:
             from ui.views.spectrogram_view import SpectrogramView
 
@@ -144,7 +146,7 @@ class Workspace(QWidget):
         return self.spectrogram
 
     def _show_model(self, sample: Any) -> None:
-        """Show a mesh or a point cloud in the canvas's place; its view is imported with the first one."""
+        """Show a mesh or a point cloud in place of the canvas; its view is imported with the first one."""
         media = self._controller.session.state.active_media
         if media is None or media.kind is not MediaKind.GEOMETRY:
             if self.model is not None:
@@ -164,26 +166,26 @@ class Workspace(QWidget):
 
     def _show(self, shown: FrameOnScreen) -> None:
         self._shown = shown
-        if shown.sample is not self._base_of:
-            self._base_of = shown.sample
+        if shown.sample is not self._base_sample:
+            self._base_sample = shown.sample
             self._base = _picture_of(shown.sample)
             self._size = self._base.size if self._base is not None else None
             self.canvas.set_content_size(self._size)
             self._show_exposure()
         self._show_alone()
         self._arrange()
-        sounds = [
+        spectrograms = [
             layer for layer in shown.layers if isinstance(layer.result, Spectrogram) and layer.layer.instance.visible
         ]
-        if sounds:
-            self._make_spectrogram().show_result(sounds[-1].result)
+        if spectrograms:
+            self._make_spectrogram().show_result(spectrograms[-1].result)
         ages = [layer.age_secs for layer in shown.layers if layer.layer.instance.visible and layer.result is not None]
         self.canvas.set_age(max(ages, default=0.0))
         self._show_stale()
         self.area.refresh(self._size)
 
     def _show_alone(self) -> None:
-        """Give a result that is on no medium a canvas of its own size; it keeps the last one while there is none."""
+        """Size the canvas for a result without a medium; the last size stays while there is no result."""
         if self._base is not None:
             return
         if self._controller.session.state.active:
@@ -200,7 +202,7 @@ class Workspace(QWidget):
 
     def _arrange(self) -> None:
         media = self._controller.session.state.active_media
-        heard = any(
+        has_spectrogram = any(
             item.spec.result is Spectrogram
             and item.visible
             and media is not None
@@ -210,7 +212,7 @@ class Workspace(QWidget):
         only_sound = media is not None and media.kind is MediaKind.AUDIO
         self.area.setVisible(media is None or media.kind not in (MediaKind.AUDIO, MediaKind.GEOMETRY))
         self._show_model(self._shown.sample if isinstance(self._shown.sample, TriangleMesh | PointCloud) else None)
-        if heard or only_sound:
+        if has_spectrogram or only_sound:
             self._make_spectrogram().show()
         elif self.spectrogram is not None:
             self.spectrogram.hide()
@@ -221,6 +223,7 @@ class Workspace(QWidget):
         self.exposure.show_exposure(self._controller.look().exposure if linear else None)
 
     def _drawn(self) -> list[LayerOnScreen]:
+        """Visible layers with a result that is drawn on the canvas."""
         if self._original or not self.overlay:
             return []
         return [
@@ -249,20 +252,20 @@ class Workspace(QWidget):
         self.area.show_titles(side_titles(comparing), comparing.current_side or 0)
 
     def render_view(self, view: View) -> NDArray[np.uint8] | None:
-        """What the canvas paints for `view`: the picture with its visible results; None where nothing is open."""
+        """Picture with its visible results for `view`, uint8 RGB (h, w, 3); None where nothing is open."""
         return self.area.render_view(view) if self.area.active else self._render(self._drawn(), view, self._renderer)
 
     def _render_side(self, side: int, view: View) -> NDArray[np.uint8] | None:
-        """One side of the comparison, 0 or 1."""
+        """Picture of one side of the comparison, 0 or 1, for `view`."""
         comparing = self._controller.comparing
         sides = comparing.sides
         drawn = [layer for layer in self._drawn() if sides is not None and layer.layer.instance.id == sides[side].id]
-        # Each canvas has a part of its own; under a line both sides share one.
+        # Side by side each canvas has a renderer of its own; split, both sides share one.
         renderer = self._second if side and comparing.beside else self._renderer
-        pointed = self._controller.hovered_id
-        if side != comparing.current_side and pointed is not None:
-            pointed = comparing.partner(pointed, of_left=side == 1)
-        return self._render(drawn, view, renderer, pointed)
+        hovered = self._controller.hovered_id
+        if side != comparing.current_side and hovered is not None:
+            hovered = comparing.partner(hovered, of_left=side == 1)
+        return self._render(drawn, view, renderer, hovered)
 
     def _render(
         self, drawn: list[LayerOnScreen], view: View, renderer: Renderer, partner: int | None = None
@@ -284,19 +287,20 @@ class Workspace(QWidget):
             return renderer.render(self._base, layers, view, emphasis=emphasis, exposure_ev=look.exposure)
 
     def picture(self) -> QImage:
-        """What canvas and spectrogram show, in pixels of the screen."""
+        """Picture of canvas and spectrogram, in pixels of the screen."""
         bars = [*self.area.floating(), *([] if self.exposure.isHidden() else [self.exposure])]
         for bar in bars:
             bar.hide()
-        image = self.splitter.grab().toImage()
+        with self.shapes.unseen():
+            image = self.splitter.grab().toImage()
         for bar in bars:
             bar.show()
-        # Other programs take the logical size for the true one where they are told a ratio.
+        # With a ratio other than 1, other programs would take the logical size for the size in pixels.
         image.setDevicePixelRatio(1.0)
         return image
 
     def _use_second(self, canvas: Canvas) -> None:
-        """What the user does on the right side of a comparison."""
+        """Connect the canvas of the right side of a comparison."""
         canvas.hovered.connect(lambda x, y: self._hovered(x, y, side=1))
         canvas.left.connect(lambda: self._hovered(None, None))
         canvas.clicked.connect(lambda x, y, keys: self._clicked(x, y, keys, side=1))
@@ -334,6 +338,7 @@ class Workspace(QWidget):
     # Mouse ----------------------------------------------------------------------------------------------------------
 
     def _at(self, x: float, y: float) -> int | None:
+        """Id of the result's part at a pixel of the picture; None where there is none."""
         result = self._controller.current_result()
         return result.part_at(x, y) if result is not None and self.overlay else None
 
@@ -358,29 +363,37 @@ class Workspace(QWidget):
         self.read_out.emit(text)
 
     def _side_at(self, x: float, side: int) -> int | None:
-        """Which side of the comparison is at column `x` of the picture on canvas `side`; None without a comparison."""
+        """The side of the comparison at column `x` of the picture on the canvas `side`; None without a comparison."""
         if not self.area.active or self._size is None:
             return None
         return int(x >= self._controller.comparing.split * self._size.width) if self.area.splitting else side
 
+    def _start_tool(self, name: str) -> None:
+        if self.shapes.takes(name):
+            self.canvas.set_tool(None)
+            self.shapes.toggle(name)
+        else:
+            self.shapes.stop()
+            self.canvas.set_tool("point")
+
     def _clicked(self, x: float, y: float, modifiers: Any, *, side: int = 0) -> None:
         self.canvas.set_tool(None)
-        there = self._side_at(x, side)
-        if there is not None:
-            self._controller.comparing.choose_side(there)
+        clicked_side = self._side_at(x, side)
+        if clicked_side is not None:
+            self._controller.comparing.choose_side(clicked_side)
         instance = self._controller.session.state.instance
         if instance is not None and instance.spec.pick is not None:
             self._controller.pick(x, y)
             return
         hit = self._at(x, y)
-        chosen = set(self._controller.session.state.selection)
+        selection = set(self._controller.session.state.selection)
         if hit is None:
-            chosen = set()
+            selection = set()
         elif modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier):
-            chosen ^= {hit}
+            selection ^= {hit}
         else:
-            chosen = {hit}
-        self._controller.select(frozenset(chosen))
+            selection = {hit}
+        self._controller.select(frozenset(selection))
 
     # Playing --------------------------------------------------------------------------------------------------------
 
@@ -401,8 +414,10 @@ class Workspace(QWidget):
 
 
 def dense(look: Look, ratio: float) -> Look:
-    """`look` for a screen with `ratio` pixels to a logical one: lines, and the labels that grow with them, keep the
-    width that one sees."""
+    """`look` for a screen with `ratio` pixels for each logical pixel.
+
+    The line width grows with it, and the labels with the lines, so that both keep their apparent size.
+    """
     return look if ratio == 1 else dataclasses.replace(look, line_width=max(1, round(look.line_width * ratio)))
 
 

@@ -36,10 +36,11 @@ class Describer:
     unit: bool
 
 
-def by_network(network: Any) -> Describer:
-    """By the features of a `FeatureNetwork`."""
+def by_network(network: Any, fingerprints: Fingerprints | None = None) -> Describer:
+    """By the features of a `FeatureNetwork`; `fingerprints` know those that were made before."""
     precision = getattr(network, "precision", None)
-    return Describer(f"{fingerprint(network)}-{getattr(precision, 'dtype', 'float32')}", network.features, unit=True)
+    known = (fingerprints or Fingerprints()).of(network)
+    return Describer(f"{known}-{getattr(precision, 'dtype', 'float32')}", network.features, unit=True)
 
 
 def by_pixels() -> Describer:
@@ -65,25 +66,11 @@ def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return found
 
 
-_known: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-
-
-_asking = threading.Lock()
-
-
 def fingerprint(network: Any) -> str:
     """A hash of what kind of network it is and of all its numbers, whichever file they came from.
 
     `network` has its torch module as `model`.
     """
-    with _asking:
-        if network not in _known:
-            _known[network] = _hashed(network)
-        known: str = _known[network]
-        return known
-
-
-def _hashed(network: Any) -> str:
     import torch
     import xxhash
 
@@ -92,3 +79,18 @@ def _hashed(network: Any) -> str:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+class Fingerprints:
+    """The `fingerprint` of each network, made once while it lives; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self._asking = threading.Lock()
+
+    def of(self, network: Any) -> str:
+        with self._asking:
+            if network not in self._known:
+                self._known[network] = fingerprint(network)
+            known: str = self._known[network]
+            return known

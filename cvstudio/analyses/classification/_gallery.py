@@ -24,7 +24,7 @@ from cvstudio.analyses.classification._features import Describer, unit_length
 from cvstudio.data.geometry import readonly
 from cvstudio.data.samples import Image
 from cvstudio.foundation.atomic_files import atomic_path
-from cvstudio.foundation.concurrency import ahead
+from cvstudio.foundation.concurrency import prefetch
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.paths import user_cache_dir
 from cvstudio.foundation.progress import Progress
@@ -192,46 +192,52 @@ class _Open(NamedTuple):
     looked_secs: float
 
 
-_open: OrderedDict[tuple[Path, str], _Open] = OrderedDict()
-_opening = threading.Lock()
 MOST_OPEN = 4
 
 
-def open_gallery(folder: Path, describer: Describer, progress: Progress) -> Iterator[Gallery]:
-    """The pictures of `folder`, more and more of them while their features are computed; the last is complete.
+class Galleries:
+    """The galleries in memory, those that were used last; any thread may ask."""
 
-    What was computed is kept on disk also where it is cancelled or fails, and goes on from there. A picture that cannot
-    be read is left out.
+    def __init__(self) -> None:
+        self._open: OrderedDict[tuple[Path, str], _Open] = OrderedDict()
+        self._lock = threading.Lock()
 
-    Raises
-    ------
-    MediaError
-        See `pictures_in`; or none of the pictures can be read.
-    """
-    folder = Path(os.path.abspath(folder))
-    key = (folder, describer.key)
-    with _opening:
-        kept = _open.get(key)
-    if kept is not None and time.monotonic() - kept.looked_secs < LIST_SECS:
-        yield kept.gallery
-        return
-    pictures = pictures_in(folder, progress)
-    if kept is not None and kept.pictures == pictures:
-        gallery = kept.gallery
-        yield gallery
-    else:
-        for found in _described(folder, pictures, describer, progress):
-            gallery = found
-            yield found
-    with _opening:
-        _open[key] = _Open(gallery, pictures, time.monotonic())
-        _open.move_to_end(key)
-        while len(_open) > MOST_OPEN:
-            _open.popitem(last=False)
+    def open(self, folder: Path, describer: Describer, progress: Progress) -> Iterator[Gallery]:
+        """The pictures of `folder`, more and more of them while their features are computed; the last is complete.
+
+        What was computed is kept on disk also where it is cancelled or fails, and goes on from there. A picture that
+        cannot be read is left out.
+
+        Raises
+        ------
+        MediaError
+            See `pictures_in`; or none of the pictures can be read.
+        """
+        folder = Path(os.path.abspath(folder))
+        key = (folder, describer.key)
+        with self._lock:
+            kept = self._open.get(key)
+        if kept is not None and time.monotonic() - kept.looked_secs < LIST_SECS:
+            yield kept.gallery
+            return
+        pictures = pictures_in(folder, progress)
+        if kept is not None and kept.pictures == pictures:
+            gallery = kept.gallery
+            yield gallery
+        else:
+            for found in _described(folder, pictures, describer, progress):
+                gallery = found
+                yield found
+        with self._lock:
+            self._open[key] = _Open(gallery, pictures, time.monotonic())
+            self._open.move_to_end(key)
+            while len(self._open) > MOST_OPEN:
+                self._open.popitem(last=False)
 
 
 _times: OrderedDict[Path, tuple[float, tuple[int, ...]]] = OrderedDict()
-"""When each folder was last asked, by the steady clock, and what it told."""
+"""When each folder was last asked, by the steady clock, and what it told: the disk's state, no window's."""
+_timing = threading.Lock()
 
 
 def times_of(folder: Path) -> tuple[int, ...]:
@@ -240,7 +246,7 @@ def times_of(folder: Path) -> tuple[int, ...]:
     It asks the disk every `LIST_SECS` at most.
     """
     now = time.monotonic()
-    with _opening:
+    with _timing:
         kept = _times.get(folder)
         if kept is not None and now - kept[0] < LIST_SECS:
             return kept[1]
@@ -248,19 +254,12 @@ def times_of(folder: Path) -> tuple[int, ...]:
     with suppress(OSError), os.scandir(folder) as entries:
         inside = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
         found = [os.stat(path).st_mtime_ns for path in [str(folder), *sorted(inside)]]
-    with _opening:
+    with _timing:
         _times[folder] = now, tuple(found)
         _times.move_to_end(folder)
         while len(_times) > MOST_OPEN:
             _times.popitem(last=False)
     return tuple(found)
-
-
-def forget_galleries() -> None:
-    """Drop what is in memory; what is on disk stays."""
-    with _opening:
-        _open.clear()
-        _times.clear()
 
 
 def _described(
@@ -285,7 +284,7 @@ def _described(
     shown = saved = time.monotonic()
     done = len(pictures) - len(missing)
     try:
-        with ahead(_batches(folder, missing), depth=2) as batches:
+        with prefetch(_batches(folder, missing), depth=2) as batches:
             for batch, images in batches:
                 progress(done / len(pictures), f"describing {done:,} of {len(pictures):,} pictures")
                 there = [picture for picture, image in zip(batch, images, strict=True) if image is not None]

@@ -18,37 +18,41 @@ from cvstudio.media.thumbnails import Stamp, stamp_of
 MOST_KEPT = 1024
 """In memory: from frame to frame, and from metric to metric, many neighbours are the same."""
 
-_kept: OrderedDict[tuple[Path, Stamp], NDArray[np.uint8] | None] = OrderedDict()
-_lock = threading.Lock()
 
+class NeighbourThumbnails:
+    """The thumbnails in memory, those that were made last; any thread may ask."""
 
-def thumbnails_of(paths: Sequence[Path], progress: Progress) -> tuple[NDArray[np.uint8] | None, ...]:
-    """The thumbnail of each file, uint8 RGB (h, w, 3) within `FIT` of `cvstudio.media.thumbnails`; None without one."""
-    found: list[NDArray[np.uint8] | None] = []
-    cache: ThumbnailCache | None = None
-    try:
-        for path in paths:
-            progress.check()
-            try:
-                stamp = stamp_of(path)
-                with _lock:
-                    known = (path, stamp) in _kept
-                    picture = _kept.get((path, stamp))
-                if not known:
-                    cache = cache or ThumbnailCache()
-                    picture = cache.thumbnail(path, stamp).pixels
-                    _keep((path, stamp), picture)
-            except MediaError:
-                picture = None
-            found.append(picture)
-    finally:
-        if cache is not None:
-            cache.close()
-    return tuple(found)
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[Path, Stamp], NDArray[np.uint8] | None] = OrderedDict()
+        self._lock = threading.Lock()
 
+    def of(self, paths: Sequence[Path], progress: Progress) -> tuple[NDArray[np.uint8] | None, ...]:
+        """The thumbnail of each file, uint8 RGB (h, w, 3) within `FIT` of `cvstudio.media.thumbnails`; None without
+        one."""
+        found: list[NDArray[np.uint8] | None] = []
+        cache: ThumbnailCache | None = None
+        try:
+            for path in paths:
+                progress.check()
+                try:
+                    stamp = stamp_of(path)
+                    with self._lock:
+                        known = (path, stamp) in self._kept
+                        picture = self._kept.get((path, stamp))
+                    if not known:
+                        cache = cache or ThumbnailCache()
+                        picture = cache.thumbnail(path, stamp).pixels
+                        self._keep((path, stamp), picture)
+                except MediaError:
+                    picture = None
+                found.append(picture)
+        finally:
+            if cache is not None:
+                cache.close()
+        return tuple(found)
 
-def _keep(key: tuple[Path, Stamp], picture: NDArray[np.uint8] | None) -> None:
-    with _lock:
-        _kept[key] = picture
-        while len(_kept) > MOST_KEPT:
-            _kept.popitem(last=False)
+    def _keep(self, key: tuple[Path, Stamp], picture: NDArray[np.uint8] | None) -> None:
+        with self._lock:
+            self._kept[key] = picture
+            while len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
-from cvstudio.analyses.classification._features import Describer, by_network, by_pixels, unit_length
-from cvstudio.analyses.classification._gallery import Gallery, open_gallery, times_of
+from cvstudio.analyses.classification._features import Describer, Fingerprints, by_network, by_pixels, unit_length
+from cvstudio.analyses.classification._gallery import Galleries, Gallery, times_of
 from cvstudio.analyses.classification._nearest import BY_DISTANCE, EQUAL, distances_to, nearest, vote_fractions
-from cvstudio.analyses.classification._neighbour_thumbnails import thumbnails_of
+from cvstudio.analyses.classification._neighbour_thumbnails import NeighbourThumbnails
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import Image
@@ -119,11 +119,12 @@ class Described:
 def describe(inputs: Inputs, params: GalleryParams, progress: Progress) -> Iterator[Described]:
     """Stage: picture and folder -> features; more and more of the folder. Raises MediaError."""
     image: Image = inputs.samples["picture"]
-    how: Describer = by_network(inputs.network) if params.by == FEATURES else by_pixels()
+    fingerprints = inputs.services.get(Fingerprints)
+    how: Describer = by_network(inputs.network, fingerprints) if params.by == FEATURES else by_pixels()
     query = how.extract([image])[0]
     query = unit_length(query) if how.unit else query
     folder = Path(params.gallery) if params.gallery else sample_path("cat", progress).parent
-    for gallery in open_gallery(folder, how, progress):
+    for gallery in inputs.services.get(Galleries).open(folder, how, progress):
         yield Described(query, gallery, image.size)
 
 
@@ -154,7 +155,7 @@ def compare(inputs: Inputs, params: DistanceParams, progress: Progress) -> Itera
         gallery.labels,
         gallery.folder,
         names,
-        thumbnails_of([gallery.folder / name for name in names], progress),
+        inputs.services.get(NeighbourThumbnails).of([gallery.folder / name for name in names], progress),
         params.metric,
         None,
         found.size,

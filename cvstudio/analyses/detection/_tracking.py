@@ -64,7 +64,7 @@ class TrackParams:
         float,
         Range(0, 1, step=0.01),
         Doc(
-            "Sure from",
+            "Threshold",
             "A thing gets a number where the model is at least so sure of it.",
             "Lower it where things stay without a number.",
             more=True,
@@ -150,15 +150,6 @@ def confidences(found: Detections) -> NDArray[np.float32]:
     return found.scores
 
 
-def observe(result: Detections, params: TrackParams) -> Sighting:
-    """What is followed of a frame: the candidates of `result`, or itself where it has none."""
-    found = result.candidates if result.candidates is not None else result
-    sure = confidences(found)
-    # Scores descend, and so do confidences.
-    rows = np.flatnonzero(sure >= FLOOR)[:MAX_BOXES]
-    return Sighting(found.boxes[rows], found.scores[rows], found.classes[rows], found.ids[rows], sure[rows])
-
-
 class Tracker:
     """One of the library's trackers, for boxes of all classes at once; a deep copy is a snapshot.
 
@@ -206,19 +197,6 @@ class Tracker:
 _FIELD = 1e6
 
 
-def finish(result: Detections, notes: Sequence[tuple[float, Sighting]], params: TrackParams) -> Detections:
-    """`result` with the identity of each row, and where the identities were in the last seconds."""
-    pts, now = notes[-1]
-    assert now.track_ids is not None
-    track_ids = np.full(len(result), -1, np.int64)
-    by_candidate = dict(zip(now.ids.tolist(), now.track_ids.tolist(), strict=True))
-    for row, number in enumerate(result.ids.tolist()):
-        track_ids[row] = by_candidate.get(number, -1)
-    return dataclasses.replace(
-        result, track_ids=track_ids, trails=_trails(notes, track_ids, pts, params.trail_secs), candidates=None
-    )
-
-
 def _trails(
     notes: Sequence[tuple[float, Sighting]], wanted: NDArray[np.int64], pts: float, secs: float
 ) -> Trails | None:
@@ -254,25 +232,47 @@ def _smoothed(way: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return np.asarray((sums[at + reach + 1] - sums[at - reach]) / (2 * reach + 1)[:, None])
 
 
-def _identity(params: TrackParams) -> Hashable:
-    """The length of the trails changes nothing of what is followed."""
-    return dataclasses.replace(params, trail_secs=0.0)
-
-
-def _step(state: Any, seen: Any, pts: float) -> Any:
-    return state.step(seen, pts)
-
-
-def following(after: str) -> Temporal:
+class Tracking(Temporal):
     """The identities of an analysis whose boxes come from the stage `after`."""
-    return Temporal(
-        params=TrackParams,
-        after=after,
-        active=lambda params: params.track,
-        identity=_identity,
-        reach_secs=lambda params: params.trail_secs,
-        observe=observe,
-        start=Tracker,
-        step=_step,
-        finish=finish,
-    )
+
+    params = TrackParams
+
+    def active(self, params: TrackParams) -> bool:
+        """As switched."""
+        return params.track
+
+    def identity(self, params: TrackParams) -> Hashable:
+        """The length of the trails changes nothing of what is followed."""
+        return dataclasses.replace(params, trail_secs=0.0)
+
+    def reach_secs(self, params: TrackParams) -> float:
+        """As far as the trails go."""
+        return params.trail_secs
+
+    def observe(self, result: Detections, params: TrackParams) -> Sighting:
+        """What is followed of a frame: the candidates of `result`, or itself where it has none."""
+        found = result.candidates if result.candidates is not None else result
+        sure = confidences(found)
+        # Scores descend, and so do confidences.
+        rows = np.flatnonzero(sure >= FLOOR)[:MAX_BOXES]
+        return Sighting(found.boxes[rows], found.scores[rows], found.classes[rows], found.ids[rows], sure[rows])
+
+    def start(self, params: TrackParams, rate: float) -> Tracker:
+        """A tracker that has seen nothing."""
+        return Tracker(params, rate)
+
+    def step(self, state: Tracker, seen: Sighting, pts: float) -> Sighting:
+        """See `Tracker.step`."""
+        return state.step(seen, pts)
+
+    def finish(self, result: Detections, notes: Sequence[tuple[float, Sighting]], params: TrackParams) -> Detections:
+        """`result` with the identity of each row, and where the identities were in the last seconds."""
+        pts, now = notes[-1]
+        assert now.track_ids is not None
+        track_ids = np.full(len(result), -1, np.int64)
+        by_candidate = dict(zip(now.ids.tolist(), now.track_ids.tolist(), strict=True))
+        for row, number in enumerate(result.ids.tolist()):
+            track_ids[row] = by_candidate.get(number, -1)
+        return dataclasses.replace(
+            result, track_ids=track_ids, trails=_trails(notes, track_ids, pts, params.trail_secs), candidates=None
+        )

@@ -19,7 +19,7 @@ from cvstudio.data.geometry import View
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import Choices, Doc, NoParams, Pick, Range
 from cvstudio.foundation.progress import Progress
-from cvstudio.models.runtime.attention import Attended
+from cvstudio.models.runtime.attention import Attended, AttentionNetwork
 from cvstudio.results.detections import Detections
 from cvstudio.results.heat_map import HeatMap
 
@@ -65,7 +65,8 @@ class LookParams:
 
 def run_attend(inputs: Inputs, params: Any, progress: Progress) -> Iterator[Attended]:
     """Stage: picture -> candidates, and what each layer's attention compares."""
-    yield inputs.network.attend(inputs.samples["picture"], params, progress)
+    network: AttentionNetwork = inputs.network
+    yield network.attend(inputs.samples["picture"], params, progress)
 
 
 def nearest_row(found: Detections, at: tuple[float, float] | None) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
-from cvstudio.analyses.detection._tracking import following
+from cvstudio.analyses.detection._tracking import Tracking
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.boxes import nms
 from cvstudio.foundation.errors import ParamsError
@@ -29,7 +29,7 @@ class SuppressParams:
         float,
         Range(0, 1, step=0.01),
         Doc(
-            "Overlap",
+            "Overlap (IoU)",
             "Two boxes that share more than this part of their area are taken for the same thing; the better stays.",
             "Lower it where one thing has several boxes, raise it where neighbours lose theirs; 1 keeps all.",
         ),
@@ -37,7 +37,7 @@ class SuppressParams:
     class_wise: Annotated[
         bool,
         Doc(
-            "Each class for itself",
+            "Per class",
             "Boxes of different classes never push each other out.",
             "Switch it off where one thing is found as two classes.",
             more=True,
@@ -112,7 +112,7 @@ ANALYSES.register(
             Stage("suppress", suppress, SuppressParams, where="main"),
             Stage("select", select, SelectParams, where="main"),
         ),
-        temporal=following("suppress"),
+        temporal=Tracking("suppress"),
         result=Detections,
         order=10,
         task="detect",

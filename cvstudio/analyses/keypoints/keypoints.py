@@ -23,7 +23,7 @@ class PointParams:
         float,
         Range(0, 1, step=0.01),
         Doc(
-            "Sure from",
+            "Threshold",
             "Hides points whose heat map is lower than this at its highest place.",
             "Go down until points appear where nothing is, then a little up again.",
         ),

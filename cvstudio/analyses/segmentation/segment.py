@@ -33,7 +33,7 @@ class RegionParams:
         float,
         Range(0, 1, step=0.01),
         Doc(
-            "Sure from",
+            "Threshold",
             "Pixels whose likeliest class is less probable than this stay empty.",
             "Raise it to see where the network hesitates: mostly at edges.",
         ),

@@ -1,4 +1,4 @@
-"""Annotation sets: the ground truth of a set of pictures, read by one `AnnotationFormat` for each form of file."""
+"""Annotation sets: the ground truth of a set of pictures, read by one `AnnotationFormat` per file format."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cvstudio.media.file_identity import quoted
 
 @dataclass(frozen=True)
 class AnnotationFormat:
-    """How one form of labels is recognised and read.
+    """How one format of annotations is recognised and read.
 
     Parameters
     ----------
     key, title : "coco", "COCO JSON"
-    recognises : callable (path) -> whether the file or folder is of this form; it reads little
-    read : callable (path) -> what a stage is given: frozen, with read-only arrays. Raises MediaError
-    order : lower is asked first
+    recognises : callable (path) -> whether the file or folder is of this format; reads little
+    read : callable (path) -> the annotations for a stage: frozen, with read-only arrays. Raises MediaError
+    order : formats are tried in ascending order
     """
 
     key: str
@@ -37,11 +37,11 @@ ANNOTATION_FORMATS: Registry[AnnotationFormat] = Registry(
 
 
 def annotation_format(path: Path) -> AnnotationFormat:
-    """The form of the labels at `path`. Raises MediaError where the path is gone or no form is known for it."""
+    """The format of the annotations at `path`. Raises MediaError where it is missing or of no known format."""
     if not path.exists():
         raise MediaError(f"The labels {quoted(path)} cannot be found; check the path.")
-    found = next((entry for entry in ANNOTATION_FORMATS if entry.recognises(path)), None)
-    if found is None:
-        known = ", ".join(entry.title for entry in ANNOTATION_FORMATS) or "none yet"
-        raise MediaError(f"{quoted(path)} holds no labels of a known form; known are: {known}.")
-    return found
+    matching = next((entry for entry in ANNOTATION_FORMATS if entry.recognises(path)), None)
+    if matching is None:
+        titles = ", ".join(entry.title for entry in ANNOTATION_FORMATS) or "none yet"
+        raise MediaError(f"{quoted(path)} holds no labels of a known form; known are: {titles}.")
+    return matching

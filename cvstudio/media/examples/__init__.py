@@ -1,1 +1,1 @@
-"""The media that the program makes itself: a rendered still life with its depth, a clip with sound, spoken voices."""
+"""Example media that the program generates: a rendered still life with its depth, a clip with sound, spoken voices."""

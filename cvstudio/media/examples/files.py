@@ -1,6 +1,6 @@
-"""Samples: something to open on the first day. Nothing is downloaded.
+"""Example files to try the program on. Nothing is downloaded.
 
-Photographs lie in an installed dependency, speech comes with the program, and the rest is made on first use and kept
+Photographs come with an installed dependency, speech with the program, and the rest is generated on first use and kept
 in the user's cache.
 """
 
@@ -17,7 +17,7 @@ from cvstudio.foundation.paths import resource, user_cache_dir
 from cvstudio.foundation.progress import Progress
 
 VERSION = "v1"
-"""Raised when a generator changes what it makes, so that nobody keeps an old file."""
+"""Incremented when a generator's output changes, so that cached files are generated anew."""
 
 Origin = Literal["scikit-image", "shipped", "generated"]
 
@@ -28,12 +28,12 @@ class ExampleFile:
 
     Parameters
     ----------
-    key : what `sample_path` takes
+    key : argument of `sample_path`
     title : for lists, in English
     kind : "image", "depth", "video" or "audio": the value of a `MediaKind`
-    file : its name where it lies (`origin`)
+    file : its name in the folder of its `origin`
     origin : "scikit-image" (in that package), "shipped" (in resources/samples) or "generated" (in the user's cache)
-    licence, source : who made it, and on what terms it may be used
+    licence, source : terms of use, and author
     """
 
     key: str
@@ -109,7 +109,7 @@ SAMPLES: tuple[ExampleFile, ...] = (
 
 
 def sample(key: str) -> ExampleFile:
-    """The sample of that key. Raises UnknownKeyError."""
+    """The example file `key`. Raises UnknownKeyError."""
     for item in SAMPLES:
         if item.key == key:
             return item
@@ -117,19 +117,19 @@ def sample(key: str) -> ExampleFile:
 
 
 def sample_path(key: str, progress: Progress | None = None) -> Path:
-    """Path of a sample; one that is generated is made on first use (a few seconds) and kept.
+    """Path of an example file; a generated one is made on first use (a few seconds) and kept.
 
     Parameters
     ----------
     key : one of `SAMPLES`
-    progress : told how far generating is, and able to cancel it
+    progress : reports on and can cancel the generation
 
     Raises
     ------
     UnknownKeyError
-        There is no such sample.
+        There is no such example.
     MediaError
-        The file is not where its package should have it, or the cache folder cannot be written.
+        The file is missing from its package, or the cache folder cannot be written.
     Cancelled
         `progress` was cancelled; no half-made file is left.
     """

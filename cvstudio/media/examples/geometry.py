@@ -1,4 +1,4 @@
-"""Solids that a ray meets in closed form. Right-handed metres: x right, y up, z away from the viewer.
+"""Solids with closed-form ray intersections. Axes in metres: x right, y up, z away from the viewer.
 
 Points and directions are float arrays (3, N): one row per axis, so that every operation runs over contiguous memory.
 """
@@ -20,15 +20,15 @@ Ball = tuple[tuple[float, float, float], float]
 
 
 class Solid(Protocol):
-    """What a scene is made of."""
+    """A solid of a scene."""
 
     @property
     def bound(self) -> Ball | None:
-        """A ball that encloses it; None for a plane, which bounds the room and shades nothing in it."""
+        """An enclosing ball; None for a plane, which bounds the room and casts no shadow in it."""
         ...
 
     def hit(self, origin: Floats, direction: Floats) -> Floats:
-        """Ray parameter (N,) of the first meeting beyond 0, infinity where there is none."""
+        """Ray parameter (N,) of the first intersection beyond 0; infinity where there is none."""
         ...
 
     def normal(self, points: Floats) -> Floats:
@@ -134,14 +134,14 @@ class Box:
         return np.stack((x, points[1] - self.center[1], z))
 
     def hit(self, origin: Floats, direction: Floats) -> Floats:
-        places = self.local(origin)
+        local_origin = self.local(origin)
         dx, dz = self._turn(direction[0], direction[2])
         enter: Floats | None = None
         leave: Floats | None = None
         with np.errstate(divide="ignore", invalid="ignore"):
-            for place, way, half in zip(places, (dx, direction[1], dz), self.half, strict=True):
-                inverse = 1 / way
-                middle, reach = -place * inverse, half * np.abs(inverse)
+            for coordinate, component, half in zip(local_origin, (dx, direction[1], dz), self.half, strict=True):
+                inverse = 1 / component
+                middle, reach = -coordinate * inverse, half * np.abs(inverse)
                 enter = middle - reach if enter is None else np.maximum(enter, middle - reach)
                 leave = middle + reach if leave is None else np.minimum(leave, middle + reach)
         assert enter is not None
@@ -163,7 +163,7 @@ class Box:
 
 
 def nearest(solids: tuple[Solid, ...], origin: Floats, direction: Floats) -> tuple[Floats, NDArray[np.int8]]:
-    """The first solid on each ray.
+    """The first intersection of each ray.
 
     Parameters
     ----------
@@ -171,14 +171,14 @@ def nearest(solids: tuple[Solid, ...], origin: Floats, direction: Floats) -> tup
 
     Returns
     -------
-    t : (N,), infinity where nothing is met
-    which : int8 (N,), index into `solids`, -1 where nothing is met
+    t : (N,), ray parameter; infinity where the ray hits nothing
+    which : int8 (N,), index into `solids`; -1 where the ray hits nothing
     """
     t = np.full(direction.shape[1], np.inf, direction.dtype)
     which = np.full(direction.shape[1], -1, np.int8)
     for number, solid in enumerate(solids):
-        found = solid.hit(origin, direction)
-        closer = found < t
-        t[closer] = found[closer]
+        t_solid = solid.hit(origin, direction)
+        closer = t_solid < t
+        t[closer] = t_solid[closer]
         which[closer] = number
     return t, which

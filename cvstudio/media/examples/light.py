@@ -25,7 +25,14 @@ EPSILON = np.float32(2e-4)
 
 @dataclass(frozen=True)
 class Surface:
-    """How a solid looks: `pattern`, share of light that it mirrors when seen straight on, strength of highlights."""
+    """Material of a solid.
+
+    Parameters
+    ----------
+    pattern : colour by position
+    mirror : reflectance at normal incidence, 0..1
+    polish : strength of highlights
+    """
 
     pattern: Pattern
     mirror: float = 0.0
@@ -47,11 +54,11 @@ def _window_frame() -> tuple[Floats, Floats]:
 
 
 def _window_points(number: int, jitter: Floats) -> list[Floats]:
-    """Points (3, N) on the window for sample `number` of a pixel: over its four samples, a 4 x 4 grid, shifted."""
+    """Points (3, N) on the window for sample `number` of a pixel; its four samples form a shifted 4 x 4 grid."""
     side, up = _window_frame()
     points = []
     for k in range(SHADOW_SAMPLES):
-        # A Latin arrangement: the samples of each pass lie in four columns and four rows.
+        # A Latin square: the samples of each pass lie in four columns and four rows.
         x = (k + jitter[0]) / 2 - 1
         y = ((2 * k + k // 2 + number) % 4 + jitter[1]) / 2 - 1
         points.append(WINDOW + WINDOW_HALF * (side * x + up * y))
@@ -77,34 +84,34 @@ def _key_light(solids: tuple[Solid, ...], points: Floats, normals: Floats, seed:
     # One random shift per pixel turns the steps of a sampled penumbra into fine grain.
     jitter = np.random.default_rng(seed).random((2, points.shape[1]), np.float32)
     origin = points + normals * (EPSILON * 4)
-    ways = [target - origin for target in _window_points(seed[1], jitter)]
+    rays = [target - origin for target in _window_points(seed[1], jitter)]
     lights = []
-    for way in ways:
-        square = (way * way).sum(axis=0)
-        lights.append(np.maximum((way * normals).sum(axis=0), 0) / (square * np.sqrt(square)))
+    for ray in rays:
+        square = (ray * ray).sum(axis=0)
+        lights.append(np.maximum((ray * normals).sum(axis=0), 0) / (square * np.sqrt(square)))
     for solid in solids:
-        here = _shaded_by(solid, origin)
-        if here.size:
-            start = origin[:, here]
-            for way, light in zip(ways, lights, strict=True):
-                light[here] *= solid.hit(start, way[:, here]) >= 1
+        shaded = _shaded_by(solid, origin)
+        if shaded.size:
+            start = origin[:, shaded]
+            for ray, light in zip(rays, lights, strict=True):
+                light[shaded] *= solid.hit(start, ray[:, shaded]) >= 1
     return np.asarray(sum(lights[1:], lights[0]) / SHADOW_SAMPLES, np.float32)
 
 
 HEIGHTS = ((0.02, 0.28), (0.06, 0.26), (0.15, 0.22), (0.36, 0.20))
-"""Heights in metres at which openness is probed, and how much each closes."""
+"""Heights in metres at which ambient occlusion is sampled, and the weight of each."""
 
 
 def _openness(solids: tuple[Solid, ...], points: Floats, normals: Floats) -> Floats:
-    """How much of the room a point sees, 0..1, from distances at a few heights above it."""
+    """Unoccluded fraction (N,) of the room, 0..1, from distances at a few heights above each point."""
     near = [np.full(points.shape[1], height, np.float32) for height, _ in HEIGHTS]
     far = 2 * HEIGHTS[-1][0]
     for solid in solids:
-        here = np.flatnonzero(solid.distance(points) < far)
-        if here.size:
-            start, normal = points[:, here], normals[:, here]
+        close = np.flatnonzero(solid.distance(points) < far)
+        if close.size:
+            start, normal = points[:, close], normals[:, close]
             for lowest, (height, _) in zip(near, HEIGHTS, strict=True):
-                lowest[here] = np.minimum(lowest[here], solid.distance(start + normal * np.float32(height)))
+                lowest[close] = np.minimum(lowest[close], solid.distance(start + normal * np.float32(height)))
     closed = np.zeros(points.shape[1], np.float32)
     for lowest, (height, weight) in zip(near, HEIGHTS, strict=True):
         closed += np.float32(weight) * (1 - np.maximum(lowest, 0) / np.float32(height))
@@ -115,11 +122,11 @@ def _colors(surfaces: Surfaces, points: Floats, which: NDArray[np.int8], width: 
     colors = np.zeros_like(points)
     normals = np.zeros_like(points)
     for number, (solid, surface) in enumerate(surfaces):
-        here = np.flatnonzero(which == number)
-        if here.size:
-            own = points[:, here]
-            colors[:, here] = surface.pattern(solid.local(own), width[here])
-            normals[:, here] = solid.normal(own)
+        hits = np.flatnonzero(which == number)
+        if hits.size:
+            hit_points = points[:, hits]
+            colors[:, hits] = surface.pattern(solid.local(hit_points), width[hits])
+            normals[:, hits] = solid.normal(hit_points)
     return colors, normals
 
 
@@ -136,15 +143,15 @@ def _property(surfaces: Surfaces, which: NDArray[np.int8], name: str) -> Floats:
 
 
 def shade(surfaces: Surfaces, origin: Floats, directions: Floats, pixel: float, seed: tuple[int, int]) -> Floats:
-    """Light that comes along rays.
+    """Light arriving along rays.
 
     Parameters
     ----------
-    surfaces : what is seen; the rays all end on one of them
+    surfaces : the scene; every ray ends on one of them
     origin : float32 (3, 1)
     directions : float32 (3, N), of length 1 along the optical axis
     pixel : width of a pixel at a depth of 1 m, in metres
-    seed : of the shadows' grain: the tile, and which of a pixel's samples this is (0..3)
+    seed : of the shadows' noise: the tile, and the number of the sample in a pixel (0..3)
 
     Returns
     -------
@@ -153,18 +160,18 @@ def shade(surfaces: Surfaces, origin: Floats, directions: Floats, pixel: float, 
     solids = tuple(solid for solid, _ in surfaces)
     t, which = nearest(solids, origin, directions)
     points = origin + directions * t
-    ways = _unit(directions)
+    unit_directions = _unit(directions)
     base, normals = _colors(surfaces, points, which, t * np.float32(pixel))
     key = _key_light(solids, points, normals, seed)
     openness = _openness(solids, points, normals)
     colors = base * (KEY * key + _ambient(normals) * openness)
-    colors += KEY * key * _highlight(points, normals, ways) * _property(surfaces, which, "polish")
-    return _with_mirror(surfaces, solids, points, normals, ways, which, t * np.float32(pixel), colors)
+    colors += KEY * key * _highlight(points, normals, unit_directions) * _property(surfaces, which, "polish")
+    return _with_mirror(surfaces, solids, points, normals, unit_directions, which, t * np.float32(pixel), colors)
 
 
-def _highlight(points: Floats, normals: Floats, ways: Floats) -> Floats:
-    """Blinn's highlight of the window."""
-    half = _unit(_unit(WINDOW - points) - ways)
+def _highlight(points: Floats, normals: Floats, unit_directions: Floats) -> Floats:
+    """Highlight (N,) of the window by Blinn's model (1977)."""
+    half = _unit(_unit(WINDOW - points) - unit_directions)
     result: Floats = np.maximum((normals * half).sum(axis=0), 0) ** 90
     return result
 
@@ -174,48 +181,48 @@ def _with_mirror(
     solids: tuple[Solid, ...],
     points: Floats,
     normals: Floats,
-    ways: Floats,
+    unit_directions: Floats,
     which: NDArray[np.int8],
     width: Floats,
     colors: Floats,
 ) -> Floats:
-    """Add what polished surfaces mirror: more of it the flatter they are seen (Schlick, 1994)."""
+    """Add reflections, with a Fresnel term that grows towards grazing angles (Schlick, 1994)."""
     mirror = _property(surfaces, which, "mirror")
-    here = np.flatnonzero(mirror)
-    if not here.size:
+    mirrors = np.flatnonzero(mirror)
+    if not mirrors.size:
         return colors
-    normal, way = normals[:, here], ways[:, here]
-    cos = -(normal * way).sum(axis=0)
-    share = mirror[here]
-    share = share + np.where(share > 0.5, 1 - share, 0.16) * (1 - np.clip(cos, 0, 1)) ** 5
-    bounced = way + 2 * cos * normal
-    start = points[:, here] + normal * EPSILON * 4
-    t, met = nearest(solids, start, bounced)
-    # What is behind the viewer is a bright room with the window in it.
+    normal, direction = normals[:, mirrors], unit_directions[:, mirrors]
+    cos = -(normal * direction).sum(axis=0)
+    reflectance = mirror[mirrors]
+    reflectance = reflectance + np.where(reflectance > 0.5, 1 - reflectance, 0.16) * (1 - np.clip(cos, 0, 1)) ** 5
+    reflected = direction + 2 * cos * normal
+    start = points[:, mirrors] + normal * EPSILON * 4
+    t, hit = nearest(solids, start, reflected)
+    # Behind the viewer is a bright room with the window in it.
     outside = ~np.isfinite(t)
     t = np.where(outside, 1, np.minimum(t, 40))
-    ends = start + bounced * t
-    # A bent mirror sees a wider patch in each pixel.
-    base, turned = _colors(surfaces, ends, met, (width[here] + t * 0.004).astype(np.float32))
+    ends = start + reflected * t
+    # In a curved mirror a pixel covers a wider patch.
+    base, end_normals = _colors(surfaces, ends, hit, (width[mirrors] + t * 0.004).astype(np.float32))
     to_window = _unit(WINDOW - ends)
-    direct = np.maximum((turned * to_window).sum(axis=0), 0) / ((WINDOW - ends) ** 2).sum(axis=0)
-    seen = base * (KEY * direct * 0.8 + _ambient(turned) * 0.7)
-    seen = np.where(outside, _room(start, bounced), seen)
+    direct = np.maximum((end_normals * to_window).sum(axis=0), 0) / ((WINDOW - ends) ** 2).sum(axis=0)
+    reflection = base * (KEY * direct * 0.8 + _ambient(end_normals) * 0.7)
+    reflection = np.where(outside, _room(start, reflected), reflection)
     result = colors.copy()
-    result[:, here] = colors[:, here] * (1 - share) + seen * share
+    result[:, mirrors] = colors[:, mirrors] * (1 - reflectance) + reflection * reflectance
     return result
 
 
-def _room(origin: Floats, ways: Floats) -> Floats:
+def _room(origin: Floats, directions: Floats) -> Floats:
     """The room behind the viewer: a gradient, and the window where the ray meets it."""
-    up = np.clip(0.5 + 0.5 * ways[1], 0, 1)
+    up = np.clip(0.5 + 0.5 * directions[1], 0, 1)
     walls = np.array([[0.20], [0.19], [0.18]], np.float32) + np.array([[0.36], [0.38], [0.40]], np.float32) * up
     forward = _unit(WINDOW_AIM - WINDOW)
     side, above = _window_frame()
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = ((WINDOW - origin) * forward).sum(axis=0) / (ways * forward).sum(axis=0)
-        across = ((origin + ways * t - WINDOW) * side).sum(axis=0) / WINDOW_HALF
-        high = ((origin + ways * t - WINDOW) * above).sum(axis=0) / WINDOW_HALF
+        t = ((WINDOW - origin) * forward).sum(axis=0) / (directions * forward).sum(axis=0)
+        across = ((origin + directions * t - WINDOW) * side).sum(axis=0) / WINDOW_HALF
+        high = ((origin + directions * t - WINDOW) * above).sum(axis=0) / WINDOW_HALF
     pane = (t > 0) & (np.abs(across) < 1) & (np.abs(high) < 1) & (np.abs(across) > 0.06) & (np.abs(high) > 0.06)
     return np.where(pane, np.float32(5.0), walls).astype(np.float32)
 

@@ -31,7 +31,7 @@ class Voice:
 
 @dataclass(frozen=True)
 class Line:
-    """What a voice says, beginning at `start_secs` of the dialogue."""
+    """A line of the dialogue, beginning at `start_secs`."""
 
     voice: str
     start_secs: float
@@ -66,7 +66,7 @@ def speak(voice: Voice, text: str) -> NDArray[np.float64]:
 
 
 def voices() -> dict[str, NDArray[np.int16]]:
-    """What each voice says in the dialogue, int16 (n,) by key; all begin together and are equally long."""
+    """The track of each voice in the dialogue, int16 (n,) by key; all begin together and are equally long."""
     result = {}
     for voice in VOICES:
         track = np.zeros(round(DURATION_SECS * RATE_HZ))

@@ -1,13 +1,13 @@
-"""A still life with exact depth: the picture that refocusing is tried on first.
+"""A still life with exact depth, the first picture for trying refocusing.
 
-Everything is met by rays in closed form, so the depth has no error but its rounding to millimetres.
+All ray intersections are in closed form, so that the only error of the depth is its rounding to millimetres.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
 from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.concurrency import map_ordered
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples import patterns
 from cvstudio.media.examples.geometry import Box, Floats, Plane, Solid, Sphere, nearest
@@ -35,7 +36,7 @@ class SceneCamera:
     size : of the picture in pixels
     focal_px : focal length in pixels; the principal point is the picture's centre
     position : of the pinhole in metres
-    pitch : radians that it looks down
+    pitch : downward tilt in radians
     """
 
     size: Size = PICTURE_SIZE
@@ -55,7 +56,7 @@ class SceneCamera:
 
     def project(self, point: tuple[float, float, float]) -> tuple[float, float, float]:
         """Column, row (pixels) and planar depth (metres) of a point in the world."""
-        x, y, z = (value - own for value, own in zip(point, self.position, strict=True))
+        x, y, z = (value - origin for value, origin in zip(point, self.position, strict=True))
         cos, sin = math.cos(self.pitch), math.sin(self.pitch)
         depth = z * cos - y * sin
         up = y * cos + z * sin
@@ -77,7 +78,7 @@ SURFACES: tuple[tuple[Solid, Surface], ...] = (
     # From 0.75 m to 1.2 m.
     (Sphere((-0.245, 0.075, 0.82), 0.075, 0.5), Surface(patterns.dots("#e7b23f", "#fff6df", 0.075, 7), mirror=0.04)),
     (Box((0.29, 0.062, 1.0), (0.062, 0.062, 0.062), 0.55), Surface(patterns.wood("#d9a566", "#a56a35"))),
-    # About 1.5 m to 2.4 m: what one wants in focus first.
+    # About 1.5 m to 2.4 m: the main subject.
     (Box((0.02, 0.028, 1.72), _BOOK, 0.30), Surface(patterns.pages("#27485f", _BOOK))),
     (Box((0.03, 0.080, 1.73), _BOOK_2, 0.12), Surface(patterns.pages("#b5452f", _BOOK_2))),
     (
@@ -120,14 +121,11 @@ def render_picture(progress: Progress | None = None, camera: SceneCamera = CAMER
     tops = range(0, camera.size.height, ROWS_AT_ONCE)
     result = np.empty((camera.size.height, camera.size.width, 3), np.uint8)
     # numpy lets other threads run while it works on a tile.
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        try:
-            for top, tile in zip(tops, pool.map(lambda top: _tile(top, camera), tops), strict=True):
-                progress(top / camera.size.height, "Rendering the still life")
-                result[top : top + ROWS_AT_ONCE] = tile
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    tiles = map_ordered(tops, lambda top: _tile(top, camera), min(4, os.cpu_count() or 1))
+    with closing(tiles):
+        for top, tile in zip(tops, tiles, strict=True):
+            progress(top / camera.size.height, "Rendering the still life")
+            result[top : top + ROWS_AT_ONCE] = tile
     return result
 
 

@@ -1,4 +1,4 @@
-"""Every format that can be opened. A file of this package registers its own."""
+"""Registry of the formats that can be opened. Each file of this package registers its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which format of geometry a file is in, by what it holds, and whether it can hold what it claims to."""
+"""Recognition of geometry formats by content, and checks of the sizes that their headers claim."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, quoted
 from cvstudio.media.formats._pcd import is_pcd, pcd_header
 
 MAX_ROWS = 100_000_000
-"""Vertices, faces or points that are taken on."""
+"""Most vertices, faces or points that are read."""
 PLAIN_POINTS = (".xyz", ".xyzn", ".xyzrgb", ".pts", ".asc")
-"""Columns of numbers could be anything: what they are, only the name of the file says."""
+"""Suffixes of plain points: columns of numbers, which only the name of the file identifies."""
 
 _NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _PLY = re.compile(rb"ply\r?\n")
@@ -35,14 +35,21 @@ _ROW = re.compile(rb"\s*" + _NUMBER + rb"(?:\s+" + _NUMBER + rb"){2,8}\s*")
 
 
 def recognise(path: Path, head: bytes, *, forced: bool) -> str | None:
-    """ "ply", "stl", "glb", "gltf", "off", "pcd", "obj" or "xyz"; None where it is none of them.
+    """Recognise the format of a geometry file.
 
-    `forced` says that the user calls it geometry: columns of numbers are points then, whatever the name.
+    Parameters
+    ----------
+    head : the first `HEAD_BYTES` of the file
+    forced : whether the user calls it geometry: columns of numbers are points then, whatever the name
+
+    Returns
+    -------
+    "ply", "stl", "glb", "gltf", "off", "pcd", "obj" or "xyz"; None where it is none of them
 
     Raises
     ------
     MediaError
-        It is one, but ends before what its header promises, or promises too much.
+        The file is shorter than its header states, or the header states too many rows.
     """
     for key, test, check in _FORMATS:
         if test(path, head):
@@ -62,8 +69,8 @@ def _check_rows(path: Path, rows: int) -> None:
 
 
 def _check_ply(path: Path, head: bytes) -> None:
-    """The elements of the header and the bytes that the smallest of their rows take (Turk, "The PLY Polygon File
-    Format", 1994)."""
+    """Raise MediaError where a PLY is shorter than the smallest rows of the elements in its header (Turk, "The PLY
+    Polygon File Format", 1994)."""
     with decoding(path), path.open("rb") as file:
         header = _PLY_HEADER.match(file.read(1 << 16))
     if header is None:
@@ -81,7 +88,7 @@ def _check_ply(path: Path, head: bytes) -> None:
                 if rows < 0:
                     raise damaged(path)
             elif words[:1] == ["property"]:
-                # In text, a value takes a character and a space at least; an empty list is its length alone.
+                # In text a value takes at least a digit and a space; an empty list is its length alone.
                 needed += rows * (_PLY_SIZES[words[2] if words[1] == "list" else words[1]] if binary else 2)
     if header.end() + needed > path.stat().st_size + 1:
         raise damaged(path)
@@ -90,7 +97,7 @@ def _check_ply(path: Path, head: bytes) -> None:
 
 
 def _lines(path: Path, start: int) -> int:
-    """Lines behind `start` that hold something."""
+    """Number of non-blank lines from byte `start` on."""
     with decoding(path), path.open("rb") as file:
         file.seek(start)
         return sum(1 for line in file if line.strip())
@@ -99,7 +106,7 @@ def _lines(path: Path, start: int) -> int:
 def _is_stl(path: Path, head: bytes) -> bool:
     if _STL_TEXT.match(head):
         return True
-    # Nothing but its length tells a binary one.
+    # Only its length identifies a binary STL.
     return len(head) >= 84 and 84 + 50 * struct.unpack_from("<I", head, 80)[0] == path.stat().st_size
 
 
@@ -118,7 +125,7 @@ def _binary_length(path: Path, head: bytes) -> bool:
 
 
 def _check_glb(path: Path, head: bytes) -> None:
-    """glTF 2.0, section 4.4: magic, version, length of the file."""
+    """Check version and length in the header of a GLB (glTF 2.0, section 4.4). Raises MediaError."""
     version, length = struct.unpack_from("<II", head.ljust(12, b"\0"), 4)
     if version != 2:
         raise MediaError(f"{quoted(path)} is glTF {version}, and 2 is needed; save it again from a newer program.")
@@ -132,39 +139,39 @@ def _is_gltf(path: Path, head: bytes) -> bool:
 
 def _check_gltf(path: Path, head: bytes) -> None:
     with decoding(path):
-        found = json.loads(path.read_bytes())
-        names = [entry.get("uri", "") for key in ("buffers", "images") for entry in found.get(key, ())]
+        document = json.loads(path.read_bytes())
+        names = [entry.get("uri", "") for key in ("buffers", "images") for entry in document.get(key, ())]
     outside = next((name for name in names if name and not name.startswith("data:")), None)
     if outside is not None:
         raise MediaError(f"{quoted(path)} refers to another file ({outside}); save it as GLB, which holds everything.")
 
 
 def _check_off(path: Path, head: bytes) -> None:
-    found = _OFF.match(head)
-    assert found is not None
-    vertices, faces = int(found[1]), int(found[2])
+    match = _OFF.match(head)
+    assert match is not None
+    vertices, faces = int(match[1]), int(match[2])
     _check_rows(path, max(vertices, faces))
     # A line for each vertex and face.
-    if found.end() + 4 * vertices + 2 * faces > path.stat().st_size + 2 or _lines(path, found.end()) < vertices + faces:
+    if match.end() + 4 * vertices + 2 * faces > path.stat().st_size + 2 or _lines(path, match.end()) < vertices + faces:
         raise damaged(path)
 
 
 def _is_obj(path: Path, head: bytes) -> bool:
-    """Text in which every line is one of Wavefront's, and which has a vertex."""
+    """Whether every line is a statement of Wavefront OBJ, and one of them a vertex."""
     if b"\0" in head:
         return False
     lines = head.split(b"\n")
     if len(head) == HEAD_BYTES:
-        lines.pop()  # it is cut
+        lines.pop()  # truncated
     if not all(_OBJ_LINE.fullmatch(line) for line in lines):
         return False
     with path.open("rb") as file:
-        # A header may be longer than what was read.
+        # Comments before the first vertex may be longer than `head`.
         return _OBJ_VERTEX.search(file.read(1 << 16)) is not None
 
 
 def _plain_points(head: bytes, length: int) -> bool:
-    """Lines of three to nine numbers with spaces between them, all alike; the first may say how many there are."""
+    """Whether all lines hold the same count of numbers, three to nine; the first line may be the number of points."""
     lines = head.split(b"\n")
     if length > len(head):
         lines.pop()
@@ -174,8 +181,8 @@ def _plain_points(head: bytes, length: int) -> bool:
     return bool(rows) and all(_ROW.fullmatch(row) for row in rows) and len({len(row.split()) for row in rows}) == 1
 
 
-def _nothing(path: Path, head: bytes) -> None:
-    """Text tells its length only when it is read."""
+def _no_check(path: Path, head: bytes) -> None:
+    """No check: the length of a text format is known only after reading."""
 
 
 _FORMATS: tuple[tuple[str, Callable[[Path, bytes], bool], Callable[[Path, bytes], None]], ...] = (
@@ -185,5 +192,5 @@ _FORMATS: tuple[tuple[str, Callable[[Path, bytes], bool], Callable[[Path, bytes]
     ("off", lambda _, head: _OFF.match(head) is not None, _check_off),
     ("stl", _is_stl, _check_stl),
     ("gltf", _is_gltf, _check_gltf),
-    ("obj", _is_obj, _nothing),
+    ("obj", _is_obj, _no_check),
 )

@@ -25,7 +25,15 @@ HEADER_BYTES = 65_536
 
 @dataclass(frozen=True)
 class PcdHeader:
-    """What the header says. `data` is "ascii", "binary" or "binary_compressed", and begins at the byte `start`."""
+    """Header of a PCD file.
+
+    Parameters
+    ----------
+    record : dtype of one point, with a field for each column
+    points : number of points
+    data : "ascii", "binary" or "binary_compressed"
+    start : offset of the data in bytes
+    """
 
     record: np.dtype[Any]
     points: int
@@ -39,7 +47,7 @@ def is_pcd(head: bytes) -> bool:
 
 
 def pcd_header(path: Path) -> PcdHeader:
-    """Read and check the header. Raises MediaError where the file cannot hold what it claims to."""
+    """Read and check the header. Raises MediaError where it is invalid, or the file is shorter than it states."""
     with decoding(path), path.open("rb") as file:
         head = file.read(HEADER_BYTES)
         data = _DATA.search(head)
@@ -53,22 +61,22 @@ def pcd_header(path: Path) -> PcdHeader:
         for number, (name, size, kind, count) in enumerate(zip(names, sizes, kinds, counts, strict=True)):
             if not 1 <= count <= 4096:
                 raise ValueError("a field without values")
-            # Fields that are padding are all called "_".
+            # All fields for padding are named "_".
             fields.append((name if name != "_" else f"_{number}", _TYPES[f"{kind}{size}"], (count,)))
         record, points = np.dtype(fields), int(entries["POINTS"][0])
-        form = data[1].decode().lower()
-        least = {"ascii": 2 * len(names), "binary": record.itemsize}.get(form, 0)
-        if points < 0 or data.end() + points * least > path.stat().st_size + 1:
+        encoding = data[1].decode().lower()
+        row_bytes = {"ascii": 2 * len(names), "binary": record.itemsize}.get(encoding, 0)
+        if points < 0 or data.end() + points * row_bytes > path.stat().st_size + 1:
             raise damaged(path)
-    if form not in ("ascii", "binary", "binary_compressed"):
-        raise MediaError(f"{quoted(path)} stores its points as '{form}', which is not known; save it as binary.")
+    if encoding not in ("ascii", "binary", "binary_compressed"):
+        raise MediaError(f"{quoted(path)} stores its points as '{encoding}', which is not known; save it as binary.")
     if not {"x", "y", "z"} <= set(names):
         raise MediaError(f"{quoted(path)} has no x, y and z; choose a file with points.")
-    return PcdHeader(record, points, form, data.end())
+    return PcdHeader(record, points, encoding, data.end())
 
 
 def read_pcd(path: Path) -> PointCloud:
-    """Points with their colours and normals where there are some; points that were not measured (NaN) are left out.
+    """Read points, with colours and normals where there are any; points that were not measured (NaN) are left out.
 
     Raises
     ------
@@ -81,17 +89,17 @@ def read_pcd(path: Path) -> PointCloud:
         content = file.read()
         columns = _columns(header, content)
         points = np.stack([columns[axis].reshape(-1) for axis in ("x", "y", "z")], axis=1).astype(np.float64)
-        kept = np.isfinite(points).all(axis=1)
+        measured = np.isfinite(points).all(axis=1)
         colours = _colours(columns)
         normals = None
         if {"normal_x", "normal_y", "normal_z"} <= columns.keys():
-            found = np.stack([columns[f"normal_{axis}"].reshape(-1) for axis in "xyz"], axis=1).astype(np.float32)
-            normals = np.nan_to_num(found, nan=0, posinf=0, neginf=0)[kept]
-        return PointCloud(points[kept], None if colours is None else colours[kept], normals)
+            stacked = np.stack([columns[f"normal_{axis}"].reshape(-1) for axis in "xyz"], axis=1).astype(np.float32)
+            normals = np.nan_to_num(stacked, nan=0, posinf=0, neginf=0)[measured]
+        return PointCloud(points[measured], None if colours is None else colours[measured], normals)
 
 
 def _columns(header: PcdHeader, content: bytes) -> dict[str, NDArray[Any]]:
-    """Each field by name, (points, count)."""
+    """Values of each field by name, (points, count)."""
     names = header.record.names or ()
     if header.data == "binary":
         table = np.frombuffer(content, header.record, header.points)
@@ -101,28 +109,28 @@ def _columns(header: PcdHeader, content: bytes) -> dict[str, NDArray[Any]]:
         if length != header.points * header.record.itemsize or packed + 8 > len(content):
             raise ValueError("the compressed points are not all there")
         plain = lzf_decompress(content[8 : 8 + packed], length)
-        found, start = {}, 0
+        columns, start = {}, 0
         for name in names:
-            # Compressed points are stored field after field, for like compresses well with like.
+            # Compressed data are stored field after field, as like values compress better.
             base, (count,) = header.record[name].subdtype or (header.record[name], (1,))
-            found[name] = np.frombuffer(plain, base, header.points * count, start).reshape(header.points, count)
+            columns[name] = np.frombuffer(plain, base, header.points * count, start).reshape(header.points, count)
             start += header.points * header.record[name].itemsize
-        return found
+        return columns
     rows = np.array([line.split() for line in content.splitlines()[: header.points]], np.float64)
-    found, start = {}, 0
+    columns, start = {}, 0
     for name in names:
         base, (count,) = header.record[name].subdtype or (header.record[name], (1,))
         values = rows[:, start : start + count]
         # An integer may be written for the float that shares its bits, or be rounded by being read as one.
-        found[name] = values.astype(base) if base.kind == "f" else values.astype(np.int64).astype(base)
+        columns[name] = values.astype(base) if base.kind == "f" else values.astype(np.int64).astype(base)
         start += count
     if start != rows.shape[1] or len(rows) != header.points:
         raise ValueError("rows of another length")
-    return found
+    return columns
 
 
 def _colours(columns: dict[str, NDArray[Any]]) -> NDArray[np.uint8] | None:
-    """Red, green and blue are packed into four bytes, which are called an integer or a float."""
+    """RGB uint8 (points, 3), unpacked from the four bytes of an integer or float field; None without colours."""
     packed = columns.get("rgb", columns.get("rgba"))
     if packed is None or packed.dtype.itemsize != 4:
         return None
@@ -131,34 +139,34 @@ def _colours(columns: dict[str, NDArray[Any]]) -> NDArray[np.uint8] | None:
 
 
 def lzf_decompress(data: bytes, length: int) -> bytes:
-    """Undo Marc Lehmann's LibLZF.
+    """Decompress data of Marc Lehmann's LibLZF.
 
     Raises
     ------
     ValueError
-        The data are damaged, or do not give `length` bytes.
+        The data are damaged, or do not decompress to `length` bytes.
     """
     out = bytearray()
-    place, end = 0, len(data)
-    while place < end:
-        control = data[place]
-        place += 1
-        if control < 32:  # this many and one more bytes as they are
-            out += data[place : place + control + 1]
-            place += control + 1
+    position, end = 0, len(data)
+    while position < end:
+        control = data[position]
+        position += 1
+        if control < 32:  # a literal run of `control` + 1 bytes
+            out += data[position : position + control + 1]
+            position += control + 1
             continue
         count = control >> 5
         if count == 7:
-            count += data[place]
-            place += 1
-        start = len(out) - ((control & 31) << 8) - data[place] - 1
-        place += 1
+            count += data[position]
+            position += 1
+        start = len(out) - ((control & 31) << 8) - data[position] - 1
+        position += 1
         count += 2
         if start < 0 or len(out) + count > length:
             raise ValueError("a reference to what is not there")
         if start + count <= len(out):
             out += out[start : start + count]
-        else:  # what is repeated overlaps what it makes
+        else:  # the reference overlaps its own output
             piece = out[start:]
             out += (piece * (count // len(piece) + 1))[:count]
     if len(out) != length:

@@ -1,4 +1,4 @@
-"""Reading a file that holds one sample: a picture, a mesh."""
+"""Reader of files with one sample: a picture, a mesh."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ S = TypeVar("S")
 
 
 class WholeReader(BaseReader, Generic[S]):
-    """Decodes with `decode(path)`, which raises MediaError where the file is damaged.
+    """Reads the one sample of a file.
+
+    Parameters
+    ----------
+    media : the file
+    decode : callable (path) -> sample; raises MediaError where the file is damaged
 
     Raises
     ------
@@ -27,6 +32,6 @@ class WholeReader(BaseReader, Generic[S]):
         self._decode = decode
 
     def read(self) -> S:
-        """The sample. Raises MediaError where the file is damaged, or was removed or changed since."""
+        """Decode the sample. Raises MediaError where the file is damaged, or was removed or changed since."""
         self._guard.check()
         return self._decode(self._path)

@@ -1,4 +1,4 @@
-"""One sound track of a container, by sample index on the clock of its medium."""
+"""Decoder of one sound track of a container, addressed by sample index on the clock of the medium."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from cvstudio.media.file_identity import damaged, decoding, quoted
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
 
-# Decoding on is cheaper than a seek up to this far ahead.
+# Up to this far ahead, decoding on is cheaper than a seek.
 _AHEAD_SECS = 1
-# A seek aims this far before the wanted sample: AAC overlaps blocks, and its SBR and Opus need some to settle.
+# Seeks aim this far before the target sample: AAC overlaps blocks, and its SBR and Opus need some to converge.
 _BACK_SECS = (0.5, 4)
 _PREROLL_SECS = 0.1
 
 
 class Track:
-    """Decodes one sound track of a file: the first, or the one whose `number` is given.
+    """Decodes sound track `number` (from 1) of a file.
 
-    Sample 0 is heard with the first frame of the video, or is the first of the track where there is no video.
+    Sample 0 coincides with the first frame of the video, or is the first of the track where there is no video.
 
     Raises
     ------
     MediaError
-        There is no such sound track, or it is damaged.
+        The file has no such sound track, or it is damaged.
     """
 
     def __init__(self, path: Path, number: int = 1) -> None:
@@ -44,14 +44,14 @@ class Track:
         self._origin_secs = _video_start(path)
         self._blocks: Iterator[tuple[int, NDArray[np.float32]]]
         self._block: tuple[int, NDArray[np.float32]] | None
-        # Until the second block: nothing comes before the first one, so reading may begin before it.
+        # True up to the second block: nothing precedes the first one, so reading may begin before it.
         self._fresh: bool
         self._open()
         context = self._stream.codec_context
         self.rate_hz = int(context.sample_rate)
         self.channels = int(context.layout.nb_channels)
         self.details = {"format": self._container.format.name.split(",")[0], "codec": context.name}
-        # A clock that does not count samples rounds the time of each block by up to a tick.
+        # Where the clock does not count samples, block times are rounded by up to a tick.
         ticks = 1 / (self._tick * self.rate_hz)
         self._slack = 0 if ticks.denominator == 1 else math.ceil(1 / ticks)
         self._grid: tuple[int, int] | None = None
@@ -67,7 +67,7 @@ class Track:
             raise
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Samples (channels, stop - start); silent where the track has none."""
+        """Samples `start` to `stop`, float32 (channels, stop - start); 0 where the track has none."""
         if not self._reaches(start):
             self._seek(start)
         samples = np.zeros((self.channels, stop - start), np.float32)
@@ -78,7 +78,7 @@ class Track:
                 samples[:, low - start : high - start] = block[:, low - index : high - index]
             following = next(self._blocks, None) if index + block.shape[1] < stop else None
             if following is None:
-                break  # the block is kept: it says where the decoder stands, and reading on may begin in it
+                break  # keep the block: it gives the decoder's position, and the next read may begin in it
             self._block = following
             self._fresh = False
         return samples
@@ -99,22 +99,22 @@ class Track:
         self._fresh = True
 
     def _rewind(self, first: list[tuple[int, NDArray[np.float32]]]) -> None:
-        """Stand at the first block again after the `first` ones were decoded, and learn from them."""
+        """Return to the first block after decoding the `first` blocks, and derive the block grid from them."""
         self._block, self._blocks = first[0], chain(first[1:], self._blocks)
-        self._begin = first[0][0]
-        # The first block may be cut, for it holds the encoder's delay; from its end on blocks are equally long.
+        self._first_sample = first[0][0]
+        # The first block may be shortened by the encoder's delay; all later blocks are equally long.
         if self._slack and len(first) == 3 and first[1][1].shape == first[2][1].shape:
             self._grid = first[1][0], first[1][1].shape[1]
 
     def _length(self) -> int:
-        """Samples up to the end of the track."""
+        """Number of samples of the track."""
         if self._stream.duration is not None:
             end = ((self._stream.start_time or 0) + self._stream.duration) * self._tick
         else:
             end = Fraction((self._container.start_time or 0) + (self._container.duration or 0), 1_000_000)
         length = max(0, round((end - (self._origin_secs or 0)) * self.rate_hz))
         if self._stream.duration is None or self._container.format.name == "aac":
-            # Matroska times the file in milliseconds and not its tracks, raw AAC is guessed from its bit rate.
+            # Matroska states the duration of the file, in ms; that of raw AAC is guessed from its bit rate.
             self._seek(length - self.rate_hz)
             last = next(iter(deque(self._blocks, 1)), self._block)
             length = last[0] + last[1].shape[1] if last is not None else length
@@ -127,7 +127,7 @@ class Track:
         self._block = next(self._blocks, None)
 
     def _reaches(self, start: int) -> bool:
-        """Whether decoding on from here comes to `start` soon."""
+        """Whether decoding on from the current block reaches `start` without a seek."""
         if self._block is None:
             return False
         index, block = self._block
@@ -135,14 +135,14 @@ class Track:
         return (self._fresh or index <= start) and (near or not seeks_exactly(self._container))
 
     def _seek(self, start: int) -> None:
-        """Stand at a block far enough before `start` for the decoder to have settled there."""
+        """Position at a block far enough before `start` for the decoder to have converged there."""
         import av
 
         for back in _BACK_SECS:
-            wanted = start - int(back * self.rate_hz)
-            if wanted <= self._begin or not seeks_exactly(self._container):
+            target = start - int(back * self.rate_hz)
+            if target <= self._first_sample or not seeks_exactly(self._container):
                 break
-            ticks = ((self._origin_secs or 0) + Fraction(wanted, self.rate_hz)) / self._tick
+            ticks = ((self._origin_secs or 0) + Fraction(target, self.rate_hz)) / self._tick
             try:
                 self._container.seek(math.floor(ticks), stream=self._stream)
             except av.FFmpegError:
@@ -155,7 +155,7 @@ class Track:
         self._restart()
 
     def _decode(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Blocks of samples from where the container stands, each with the index of its first one."""
+        """Blocks of samples from the container's position, each with the index of its first sample."""
         import av
 
         expected: int | None = None
@@ -169,12 +169,12 @@ class Track:
                     raise MediaError(
                         f"{quoted(self._path)} changes its sample rate or channels midway; convert it, e.g. to WAV."
                     )
-                index = self._place(frame.pts, expected)
+                index = self._first_index(frame.pts, expected)
                 block = _planar_float(frame)
                 expected = index + block.shape[1]
                 yield index, block
 
-    def _place(self, pts: int | None, expected: int | None) -> int:
+    def _first_index(self, pts: int | None, expected: int | None) -> int:
         """Index of the first sample of a block that begins at `pts` ticks and follows a sample before `expected`."""
         if pts is None:
             return expected or 0
@@ -183,14 +183,14 @@ class Track:
             self._origin_secs = secs
         index = round((secs - self._origin_secs) * self.rate_hz)
         if expected is None and self._grid is not None:
-            # After a seek nothing tells how the time was rounded, but blocks of one length lie on a grid.
+            # After a seek the rounding of the time is unknown, but blocks of one length lie on a grid.
             start, length = self._grid
             expected = start + round((index - start) / length) * length
         return expected if expected is not None and abs(index - expected) <= self._slack else index
 
 
 def _video_start(path: Path) -> Fraction | None:
-    """When the first frame of the video is shown, in seconds of the container's clock; None without a video."""
+    """Time of the first video frame in seconds of the container's clock; None without a video."""
     with open_container(path) as container:
         stream = video_stream(container)
         return None if stream is None else first_frame(path, container, stream)[0] * time_base(stream)

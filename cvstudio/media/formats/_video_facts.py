@@ -1,4 +1,4 @@
-"""What a video says of itself beside its size and length: how it is timed, turned and coloured."""
+"""Facts about a video beside its size and length: frame rate, rotation, pixel format, bit rate."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 TIMED_FRAMES = 300
-"""Frames at the beginning whose times are compared."""
+"""Frames at the beginning whose intervals are compared."""
 _REORDERED = 17
 _JITTER_SECS = 0.0021
-"""What rounding to milliseconds makes of an even rate, and a little."""
+"""Spread of intervals that rounding to milliseconds causes at a constant rate, and a margin."""
 
 
 def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
@@ -28,27 +28,27 @@ def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
         if stream is None:
             raise damaged(media.path)
         frame = first_frame(media.path, container, stream)[1]
-        pixels, turned, bit_rate = frame.format.name, round(frame.rotation) % 360, container.bit_rate or 0
+        pixels, rotation, bit_rate = frame.format.name, round(frame.rotation) % 360, container.bit_rate or 0
     # Opened again: decoding the first frame has used up packets.
     with open_container(media.path) as container, decoding(media.path):
         stream = video_stream(container)
-        even = stream is None or _even(container, stream)
+        even = stream is None or _is_constant(container, stream)
     if media.frame_rate:
         yield "Frame rate", rate_text(media.frame_rate, even=even)
-    if turned:
-        yield "Rotation", f"{turned}° (shown upright)"
+    if rotation:
+        yield "Rotation", f"{rotation}° (shown upright)"
     yield "Pixels", pixels
     if bit_rate:
         yield "Bit rate", f"{bit_rate / 1e6:.3g} Mbit/s"
 
 
 def rate_text(rate: float, *, even: bool) -> str:
-    """Frames per second; `even` says whether they follow each other at equal distances."""
+    """Frame rate as text; `even` says whether it is constant."""
     return f"{rate:.5g} fps" if even else f"variable, {rate:.5g} fps on average"
 
 
-def _even(container: InputContainer, stream: VideoStream) -> bool:
-    """Whether the first frames follow each other at equal distances."""
+def _is_constant(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether the first `TIMED_FRAMES` frames have a constant rate."""
     packets = (packet.pts for packet in container.demux(stream))
     # Packets come in the order of decoding.
     times = sorted(pts for pts in islice(packets, TIMED_FRAMES) if pts is not None)

@@ -1,4 +1,4 @@
-"""Sound: files of its own, and the sound of a video."""
+"""Sound: sound files, and the sound tracks of videos."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _SOUNDS = re.compile(
     re.DOTALL,
 )
 _ADTS = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]", re.DOTALL)
-# An MPEG frame begins with two bytes that other files may begin with, too.
+# The first byte of an MPEG frame: other files may match the same magic number.
 _WEAK = b"\xff"
-# Lossy codecs build a block on the ones before: decode this much ahead of where reading begins. The largest
+# Lossy codecs predict a block from earlier ones: decode this many samples ahead of the start. The largest
 # Vorbis block has 8192 samples, an MPEG layer III frame with its reservoir refers back 10 x 1152.
 _PREROLL = {"OGG": 16_384, "MP3": 16_384, "MPEG": 16_384}
 
 
 class _Backend(Protocol):
-    """Whatever decodes: samples by index, silence where the file has none."""
+    """A decoder: samples by index, silence where the file has none."""
 
     rate_hz: int
     channels: int
@@ -48,7 +48,7 @@ class _Backend(Protocol):
 class AudioReader(BaseReader):
     """Reads the sound of a sound file or of a video.
 
-    Sample `i` is heard `i / rate_hz` seconds after the beginning of the medium. That of a video is its first frame:
+    Sample `i` is heard `i / rate_hz` seconds after the beginning of the medium. A video begins at its first frame:
     sound that begins later is preceded by silence, sound that begins earlier is cut.
 
     Parameters
@@ -57,7 +57,8 @@ class AudioReader(BaseReader):
 
     Attributes
     ----------
-    rate_hz, channels, n_samples : int
+    rate_hz : samples per second
+    channels, n_samples : number of channels, and of samples in each
 
     Raises
     ------
@@ -76,11 +77,11 @@ class AudioReader(BaseReader):
         self.n_samples = self._backend.n_samples
 
     def read(self, start: int, stop: int) -> Waveform:
-        """Samples from `start` up to, not including, `stop`, cut to 0..n_samples.
+        """Samples `start` to `stop` (exclusive), clamped to 0..`n_samples`: float32 (channels, n).
 
-        Reading on from where the last call ended does not seek. Lossless files, Vorbis, Opus and MP3 give the same
-        samples however they are cut into pieces; so does AAC when read in order. After a jump, AAC may differ in
-        bands that it fills with noise, for its decoder draws that noise.
+        Continuing where the last call ended does not seek. Lossless files, Vorbis, Opus and MP3 give the same
+        samples however the range is split; so does AAC when read in order. After a jump, AAC may differ in bands
+        that it fills with noise, as its decoder draws that noise at random.
 
         Raises
         ------
@@ -123,12 +124,12 @@ class _SoundFile:
         return samples.T
 
     def reaches_its_end(self) -> bool:
-        """Whether there is sound where the file says that it ends; the index of an MP3 may be off by a little."""
-        share = 0.98 if self._file.format in ("MP3", "MPEG") else 1.0
-        self._file.seek(max(0, int(self.n_samples * share) - 1))
-        found = len(self._file.read(1, dtype="float32", always_2d=True))
+        """Whether there is sound at the end that the file states; an MP3's may be off by 2 %."""
+        fraction = 0.98 if self._file.format in ("MP3", "MPEG") else 1.0
+        self._file.seek(max(0, int(self.n_samples * fraction) - 1))
+        n_read = len(self._file.read(1, dtype="float32", always_2d=True))
         self._file.seek(0)
-        return found == 1
+        return n_read == 1
 
     def close(self) -> None:
         self._file.close()

@@ -1,4 +1,4 @@
-"""Devices as a kind of medium."""
+"""Connected cameras as a format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cvstudio.media.formats import FORMATS
 
 
 def not_a_file(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
-    """No file is recognised as a camera: `Format.probe` of cameras."""
+    """The `Format.probe` of cameras, which recognises no file."""
     return None
 
 

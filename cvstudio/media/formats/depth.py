@@ -1,8 +1,8 @@
 """Depth maps and disparity: 16-bit and float pictures of one channel, OpenEXR, PFM, and NumPy arrays.
 
-Where the user says nothing else, units follow ROS REP 118: integers are millimetres (read as metres), floats are
-metres, and what is not greater than 0 was not measured. PFM holds disparity in pixels (Middlebury), and so does an
-8-bit picture that the user says is a depth map; there, near is large.
+By default, units follow ROS REP 118: integers are millimetres (converted to metres), floats are metres, and values not
+greater than 0 are invalid. PFM files (Middlebury) and 8-bit pictures that the user opens as depth maps hold disparity
+in pixels; there, near is large.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from cvstudio.media.formats.exr import exr_holds_depth, is_exr, read_exr_depth
 from cvstudio.media.formats.image import decode
 from cvstudio.media.headers import read_header
 
-# What a level of a file is: unit, and levels in one of it. KITTI: the development kits of its depth and stereo
+# Depth scales: unit, and levels of the file per unit. KITTI: the development kits of its depth and stereo
 # benchmarks; TUM: Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems", 2012.
 SCALES: dict[str, tuple[DepthUnit, float]] = {
     "mm": ("m", 1000.0),
@@ -46,7 +46,7 @@ _VALUES = {"u": "{bits}-bit integers", "i": "{bits}-bit integers", "f": "{bits}-
 
 @dataclass(frozen=True)
 class DepthSettings:
-    """What the numbers of a depth map mean."""
+    """Scale and unit of the values of a depth map."""
 
     depth_scale: Annotated[
         str,
@@ -97,8 +97,8 @@ class DepthReader(BaseReader):
         Returns
         -------
         DepthMap
-            In the unit of the chosen scale. Where none is chosen: metres from 16-bit integers (millimetres in the
-            file) and floats; pixels of disparity, near is large, from PFM and 8 bits. Values that are not greater
+            float32 (H, W) in the unit of the chosen scale. By default: metres from 16-bit integers (millimetres in
+            the file) and floats; pixels of disparity, near is large, from PFM and 8 bits. Values that are not greater
             than 0 or not finite are invalid.
 
         Raises
@@ -113,7 +113,7 @@ class DepthReader(BaseReader):
 
 
 def _read_raw(path: Path, head: bytes) -> tuple[NDArray[Any], bool]:
-    """The numbers of the file, (H, W), and whether they are disparities where nobody says otherwise."""
+    """Values of the file, (H, W), and whether they are disparities by default."""
     if pfm := _PFM.match(head):
         return _read_pfm(path, pfm), True
     if is_exr(head):
@@ -123,7 +123,7 @@ def _read_raw(path: Path, head: bytes) -> tuple[NDArray[Any], bool]:
 
 
 def _scale(settings: DepthSettings, *, integers: bool, disparity: bool) -> tuple[DepthUnit, float]:
-    """Unit, and levels of the file in one of it."""
+    """Unit, and levels of the file per unit."""
     if settings.depth_scale in CUSTOM:
         return CUSTOM[settings.depth_scale], settings.depth_levels
     usual = "px" if disparity else "mm" if integers else "m"
@@ -132,7 +132,7 @@ def _scale(settings: DepthSettings, *, integers: bool, disparity: bool) -> tuple
 
 def _to_depth(path: Path, raw: NDArray[Any], disparity: bool, settings: DepthSettings) -> DepthMap:
     unit, scale = _scale(settings, integers=raw.dtype.kind in "iu", disparity=disparity)
-    # Divided as float64: a metre must be 1.0 and not 0.99999994. What overflows float32 is infinite: invalid.
+    # Divided as float64: a metre must be 1.0 and not 0.99999994. Values that overflow float32 become infinite: invalid.
     with np.errstate(over="ignore", invalid="ignore"):
         values = (raw / scale).astype(np.float32)
         invalid = ~(values > 0)
@@ -181,7 +181,7 @@ def _read_array(path: Path) -> NDArray[Any]:
 
 
 def _load(path: Path, file: IO[bytes]) -> NDArray[Any]:
-    """Load one array after looking at its claimed size; pickles are code and never loaded."""
+    """Load one array after checking the size in its header; pickles are code and never loaded."""
     size = _array_size(file)
     if size is None:
         raise MediaError(f"{quoted(path)} holds no two-dimensional array; a depth map has the shape (height, width).")
@@ -191,7 +191,7 @@ def _load(path: Path, file: IO[bytes]) -> NDArray[Any]:
 
 
 def _array_size(file: IO[bytes]) -> Size | None:
-    """Size that an NPY header claims, None where the array is not two-dimensional."""
+    """Size in an NPY header; None where the array is not two-dimensional."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape = read(file)[0]
@@ -209,7 +209,7 @@ def _is_numpy(head: bytes) -> bool:
 
 
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
-    """Take what can only be depth: a picture of 8 bits is a picture unless the user says otherwise."""
+    """Recognise files that can only be depth; an 8-bit picture only where the user says so."""
     if is_exr(head):
         if not (forced or exr_holds_depth(path)):
             return None
@@ -221,7 +221,7 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
 
 
 def _describe(path: Path, head: bytes, identity: str) -> Media:
-    # A depth map is small, and one without a valid value must be refused before it replaces what is open.
+    # Decoded now: a depth map is small, and one without a valid value must be refused before it replaces the open one.
     raw, disparity = _read_raw(path, head)
     depth = _to_depth(path, raw, disparity, DepthSettings())
     details = {
@@ -245,8 +245,8 @@ def _format_name(path: Path, head: bytes) -> str:
 def _configure(media: Media) -> Media:
     settings, usual = DepthSettings(**media.settings), media.details["usual"]
     unit, scale = _scale(settings, integers=usual == "mm", disparity=usual == "px")
-    told = unit if scale == 1 else f"1/{scale:g} {unit}"
-    return dataclasses.replace(media, details={**media.details, "unit": unit, "scale": told})
+    scale_text = unit if scale == 1 else f"1/{scale:g} {unit}"
+    return dataclasses.replace(media, details={**media.details, "unit": unit, "scale": scale_text})
 
 
 def _is_npz(path: Path, head: bytes) -> bool:

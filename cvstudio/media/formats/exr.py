@@ -21,20 +21,26 @@ from cvstudio.media.formats._single_sample import WholeReader
 _MAGIC = b"v/1\x01"
 _CHANNELS = b"channels\0chlist\0"
 _SMALLEST_CHUNK = 8
-"""Bytes that the offset of one row or block of rows takes, whatever the compression makes of the pixels."""
+"""Bytes of the offset of one row or block of rows, independent of the compression."""
 _ROWS_A_CHUNK = 256
-"""The most rows that any compression puts into one block."""
-# Luminance of the primaries of BT.709, which a file without chromaticities has.
+"""Most rows in one block with any compression."""
+# Luminance of the BT.709 primaries, the default of files without chromaticities.
 _LUMA = (0.2126, 0.7152, 0.0722)
 
 
 @dataclass(frozen=True)
 class ExrPart:
-    """What one part of the file holds.
+    """Header of one part of a file.
 
-    `size` is that of the display window, and the data lie in it from `origin` (x, y) on, which may be negative.
-    `colour` are the names of the channels of the picture, R G B, or Y with RY and BY, or one for grey; `alpha` and
-    `depth` may be "".
+    Parameters
+    ----------
+    number : index of the part
+    size : of the display window in pixels
+    stored : size of the data window in pixels
+    origin : (x, y) of the data window in the display window; may be negative
+    colour : names of the picture's channels: R G B, or Y RY BY, or one for grey; empty without a picture
+    alpha, depth : names of these channels; "" where there is none
+    bits : per channel, 16 or 32
     """
 
     number: int
@@ -49,7 +55,7 @@ class ExrPart:
 
     @property
     def holds_depth(self) -> bool:
-        """A single channel: what depth cameras and renderers write."""
+        """Whether it has a single channel, as depth cameras and renderers write."""
         return not self.alpha and len(self.colour) + bool(self.depth) == 1
 
 
@@ -59,31 +65,31 @@ def is_exr(head: bytes) -> bool:
 
 
 def _parts(path: Path) -> tuple[ExrPart, ...]:
-    """Every flat part, by its header alone. Raises MediaError."""
+    """All flat parts, from their headers alone. Raises MediaError."""
     import OpenEXR
 
-    found = []
+    parts = []
     with decoding(path), OpenEXR.File(str(path), separate_channels=True, header_only=True) as file:
         bits = _bits(path)
         for number, part in enumerate(file.parts):
             if part.header.get("type") in (OpenEXR.deepscanline, OpenEXR.deeptile):
                 continue
-            found.append(_part(path, number, part, bits))
-    if not found:
+            parts.append(_part(path, number, part, bits))
+    if not parts:
         raise MediaError(f"{quoted(path)} holds only deep pixels; flatten it in the program that made it.")
-    return tuple(found)
+    return tuple(parts)
 
 
 def _bits(path: Path) -> dict[str, int]:
-    """Bits of each channel as the first header tells them: the library says so only after decoding."""
+    """Bits of each channel by name, from the first header: the library gives them only after decoding."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     start = head.find(_CHANNELS)
     if start < 0:
         return {}
     # Each entry: a name and its NUL, the type (0 unsigned, 1 half, 2 float) and three more integers.
-    found = re.finditer(rb"([^\0]+)\0([\0-\2])\0{3}.{12}", head[start + len(_CHANNELS) + 4 :], re.DOTALL)
-    return {match[1].decode("utf-8", "replace"): 16 if match[2] == b"\1" else 32 for match in found}
+    entries = re.finditer(rb"([^\0]+)\0([\0-\2])\0{3}.{12}", head[start + len(_CHANNELS) + 4 :], re.DOTALL)
+    return {match[1].decode("utf-8", "replace"): 16 if match[2] == b"\1" else 32 for match in entries}
 
 
 def _part(path: Path, number: int, part: Any, bits: dict[str, int]) -> ExrPart:
@@ -113,59 +119,59 @@ def _part(path: Path, number: int, part: Any, bits: dict[str, int]) -> ExrPart:
 
 
 def _layer(names: tuple[str, ...]) -> dict[str, str]:
-    """Channels of the first layer that holds colours, else of the first: short name -> name in the file."""
+    """Channels of the first layer with colours, else of the first layer: short name -> name in the file."""
     layers: dict[str, dict[str, str]] = {}
     for name in names:
         layer, _, short = name.rpartition(".")
         layers.setdefault(layer, {})[short] = name
-    # The unnamed layer is the picture; the others are what a renderer adds to it.
+    # The unnamed layer is the picture; renderers name their additional layers.
     ordered = [layers[name] for name in sorted(layers, key=lambda name: (name != "", name))]
     return next((layer for layer in ordered if {"R", "G", "B"} <= layer.keys()), ordered[0] if ordered else {})
 
 
 def _colour(layer: dict[str, str]) -> tuple[str, ...]:
-    for wanted in (("R", "G", "B"), ("Y", "RY", "BY"), ("Y",)):
-        if layer.keys() >= set(wanted):
-            return tuple(layer[name] for name in wanted)
+    for channels in (("R", "G", "B"), ("Y", "RY", "BY"), ("Y",)):
+        if layer.keys() >= set(channels):
+            return tuple(layer[name] for name in channels)
     rest = [name for short, name in layer.items() if short.upper() not in ("A", "Z", "DEPTH", "ZBACK")]
     return (rest[0],) if rest else ()
 
 
 def _read(path: Path, part: ExrPart, names: tuple[str, ...]) -> list[NDArray[np.float32]]:
-    """Channels of one part as float32 (H, W) of the display window, 0 where nothing is stored."""
+    """Channels of one part, float32 (H, W) in the display window; 0 outside the data window."""
     import OpenEXR
 
     with decoding(path), OpenEXR.File(str(path), separate_channels=True) as file:
         channels = file.parts[part.number].channels
-        return [_placed(path, np.asarray(channels[name].pixels, np.float32), part) for name in names]
+        return [_in_display_window(path, np.asarray(channels[name].pixels, np.float32), part) for name in names]
 
 
-def _placed(path: Path, stored: NDArray[np.float32], part: ExrPart) -> NDArray[np.float32]:
-    wanted = (part.stored.height, part.stored.width)
+def _in_display_window(path: Path, stored: NDArray[np.float32], part: ExrPart) -> NDArray[np.float32]:
+    target_shape = (part.stored.height, part.stored.width)
     if stored.ndim != 2:
         raise damaged(path)
-    if stored.shape != wanted:
-        # Colour differences are kept for every second pixel.
-        rows, columns = (-(-wanted[axis] // max(1, stored.shape[axis])) for axis in (0, 1))
-        stored = np.repeat(np.repeat(stored, rows, 0), columns, 1)[: wanted[0], : wanted[1]]
-        if stored.shape != wanted:
+    if stored.shape != target_shape:
+        # Colour differences are subsampled: one for every second pixel.
+        rows, columns = (-(-target_shape[axis] // max(1, stored.shape[axis])) for axis in (0, 1))
+        stored = np.repeat(np.repeat(stored, rows, 0), columns, 1)[: target_shape[0], : target_shape[1]]
+        if stored.shape != target_shape:
             raise damaged(path)
     if part.origin == (0, 0) and part.stored == part.size:
         return stored
     x, y = part.origin
-    placed = np.zeros((part.size.height, part.size.width), np.float32)
+    window = np.zeros((part.size.height, part.size.width), np.float32)
     left, top = max(0, x), max(0, y)
     right, bottom = min(part.size.width, x + part.stored.width), min(part.size.height, y + part.stored.height)
     if left < right and top < bottom:
-        placed[top:bottom, left:right] = stored[top - y : bottom - y, left - x : right - x]
-    return placed
+        window[top:bottom, left:right] = stored[top - y : bottom - y, left - x : right - x]
+    return window
 
 
 def _picture_part(path: Path) -> ExrPart:
     """The first part with colours, else the first. Raises MediaError."""
     parts = _parts(path)
-    found = next((part for part in parts if len(part.colour) == 3), None)
-    return found or next((part for part in parts if part.colour or part.depth), parts[0])
+    coloured = next((part for part in parts if len(part.colour) == 3), None)
+    return coloured or next((part for part in parts if part.colour or part.depth), parts[0])
 
 
 def read_exr(path: Path) -> Image:
@@ -174,8 +180,8 @@ def read_exr(path: Path) -> Image:
     Returns
     -------
     Image
-        float32 RGB in linear light; alpha where there is one, and colours not multiplied by it any more. Pixels of the
-        display window; 0 where the file stores none.
+        float32 RGB in linear light, not premultiplied, with alpha where there is one. Covers the display window; 0
+        outside the data window.
 
     Raises
     ------
@@ -192,7 +198,7 @@ def read_exr(path: Path) -> Image:
         planes = _from_luminance(*planes)
     pixels = np.dstack(planes * 3 if len(planes) == 1 else planes)
     if alpha is not None:
-        # OpenEXR stores colours multiplied by alpha; where it is 0, light is added without covering anything.
+        # OpenEXR stores premultiplied colours; where alpha is 0 they are emission without coverage.
         pixels = np.divide(pixels, alpha[..., None], out=pixels, where=alpha[..., None] > 0)
     return Image(readonly(pixels), None if alpha is None else readonly(alpha), "linear")
 
@@ -200,13 +206,13 @@ def read_exr(path: Path) -> Image:
 def _from_luminance(
     y: NDArray[np.float32], ry: NDArray[np.float32], by: NDArray[np.float32]
 ) -> list[NDArray[np.float32]]:
-    """Luminance and colour differences RY = (R - Y) / Y, BY = (B - Y) / Y to red, green and blue."""
+    """Red, green and blue from luminance and the colour differences RY = (R - Y) / Y, BY = (B - Y) / Y."""
     red, blue = (ry + 1) * y, (by + 1) * y
     return [red, (y - _LUMA[0] * red - _LUMA[2] * blue) / np.float32(_LUMA[1]), blue]
 
 
 def read_exr_depth(path: Path) -> NDArray[np.float32]:
-    """The depth channel (Z), else the only channel there is, float32 (H, W) as stored.
+    """The depth channel (Z), else the only channel, as stored: float32 (H, W).
 
     Raises
     ------
@@ -221,7 +227,7 @@ def read_exr_depth(path: Path) -> NDArray[np.float32]:
 
 
 def exr_holds_depth(path: Path) -> bool:
-    """Whether it can only be a depth map: a single channel, and no colours. Raises MediaError."""
+    """Whether the file can only be a depth map: every part has a single channel. Raises MediaError."""
     return all(part.holds_depth for part in _parts(path))
 
 

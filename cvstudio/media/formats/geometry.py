@@ -31,7 +31,7 @@ _NAMES = {
     "xyz": "XYZ",
 }
 
-# Formats of machine parts and surveys.
+# Formats of machine parts and surveys, whose up axis is z.
 _Z_UP = ("stl", "pcd", "xyz")
 
 
@@ -41,9 +41,8 @@ def read_geometry(path: Path, *, forced: bool = True) -> TriangleMesh | PointClo
     Returns
     -------
     TriangleMesh or PointCloud
-        Polygons are cut into triangles. Vertices are those of the file; those of STL, which repeats them for every
-        triangle, are joined where they are equal. A scene is one mesh. Colours of faces and of textures are given to
-        the vertices.
+        Polygons are triangulated. Vertices are as in the file, except for STL, which repeats them for every triangle:
+        equal ones are merged. A scene becomes one mesh. Colours of faces and textures are assigned to the vertices.
 
     Raises
     ------
@@ -55,17 +54,17 @@ def read_geometry(path: Path, *, forced: bool = True) -> TriangleMesh | PointClo
     key = recognise(path, head, forced=forced)
     if key is None:
         raise damaged(path)
-    found = read_pcd(path) if key == "pcd" else _read_columns(path) if key == "xyz" else _read_mesh(path, key)
-    if not len(found.points if isinstance(found, PointCloud) else found.vertices):
+    geometry = read_pcd(path) if key == "pcd" else _read_columns(path) if key == "xyz" else _read_mesh(path, key)
+    if not len(geometry.points if isinstance(geometry, PointCloud) else geometry.vertices):
         raise MediaError(f"{quoted(path)} holds no point that was measured; choose another file.")
-    return found
+    return geometry
 
 
 def _read_mesh(path: Path, key: str) -> TriangleMesh | PointCloud:
     with decoding(path):
         import trimesh
 
-        # From memory, so that nothing which the file names is opened: materials, textures, other buffers.
+        # From memory, so that no file that this one names is opened: materials, textures, other buffers.
         content = io.BytesIO(path.read_bytes())
         options: dict[str, Any] = {"maintain_order": True, "skip_materials": True} if key == "obj" else {}
         kind = "stl_ascii" if key == "stl" and not _is_binary_stl(content.getvalue()) else key
@@ -77,8 +76,8 @@ def _read_mesh(path: Path, key: str) -> TriangleMesh | PointCloud:
             return PointCloud(np.array(loaded.vertices, np.float64), _rgb(colours, len(loaded.vertices)))
         vertices, triangles = np.array(loaded.vertices, np.float64), np.array(loaded.faces, np.int32)
         if key == "stl":
-            kept, place = merge_equal(vertices)
-            return TriangleMesh(vertices[kept], place[triangles].astype(np.int32))
+            first, index = merge_equal(vertices)
+            return TriangleMesh(vertices[first], index[triangles].astype(np.int32))
         return TriangleMesh(vertices, triangles, _mesh_colours(loaded))
 
 
@@ -87,7 +86,7 @@ def _is_binary_stl(content: bytes) -> bool:
 
 
 def _points(scene: Any) -> Any:
-    """The first cloud of a scene without a surface."""
+    """The first point cloud of a scene without faces."""
     return next(geometry for geometry in scene.geometry.values() if hasattr(geometry, "vertices"))
 
 
@@ -107,12 +106,13 @@ def _rgb(colours: Any, count: int) -> NDArray[np.uint8] | None:
 
 
 def _read_columns(path: Path) -> PointCloud:
-    """x y z, and behind them, by their number and range, a normal, a colour of 0..1 or 0..255, or an intensity."""
+    """Columns x y z; further ones are taken, by their number and range, as a normal, a colour in 0..1 or 0..255, or an
+    intensity, which is dropped."""
     with decoding(path):
         lines = path.read_bytes().splitlines()
         rows = [line.split() for line in lines if line.strip() and not line.lstrip().startswith((b"#", b"//"))]
         if rows and len(rows[0]) == 1:
-            del rows[0]  # how many there are
+            del rows[0]  # the number of points
         table = np.array(rows, np.float64)
         table = table[np.isfinite(table[:, :3]).all(axis=1)]
         points, rest = np.ascontiguousarray(table[:, :3]), table[:, 3:]
@@ -128,7 +128,7 @@ def _read_columns(path: Path) -> PointCloud:
 
 
 def geometry_facts(sample: TriangleMesh | PointCloud) -> Iterator[tuple[str, str]]:
-    """Counts, extent and what kind of surface it is, as (title, text)."""
+    """Counts, extent and topology of a mesh or point cloud, as (title, text)."""
     mesh = isinstance(sample, TriangleMesh)
     points = sample.vertices if isinstance(sample, TriangleMesh) else sample.points
     yield ("Vertices" if mesh else "Points"), f"{len(points):,}"

@@ -29,20 +29,20 @@ _AV1 = re.compile(rb".{4}ftyp(?:.{4}){0,16}?avi[fs]", re.DOTALL)
 
 
 def _open(path: Path, head: bytes) -> Any:
-    """The opened file, of which nothing is decoded yet, and whose size was checked."""
+    """Open the file and check its size; nothing is decoded yet. Raises MediaError."""
     check_whole(path, head)
     with decoding(path):
         data = io.BytesIO(path.read_bytes())
         if _AV1.match(head):
             from PIL.AvifImagePlugin import AvifImageFile
 
-            found: Any = AvifImageFile(data)
+            file: Any = AvifImageFile(data)
         else:
             import pi_heif
 
-            found = pi_heif.open_heif(data, convert_hdr_to_8bit=False, hdr_to_16bit=False)
-        check_size(path, Size(*found.size))
-    return found
+            file = pi_heif.open_heif(data, convert_hdr_to_8bit=False, hdr_to_16bit=False)
+        check_size(path, Size(*file.size))
+    return file
 
 
 def _head(path: Path) -> bytes:
@@ -56,7 +56,7 @@ def read_heif(path: Path) -> Image:
     Returns
     -------
     Image
-        RGB, upright: the turns and mirrors of the file are applied. uint8, or uint16 where it holds 10 or 12 bits.
+        RGB, upright: rotation and mirroring of the file are applied. uint8, or uint16 where it holds 10 or 12 bits.
         Alpha where there is one.
 
     Raises
@@ -65,26 +65,26 @@ def read_heif(path: Path) -> Image:
         The file is damaged or was removed.
     """
     head = _head(path)
-    found = _open(path, head)
+    file = _open(path, head)
     with decoding(path):
         if not _AV1.match(head):
-            # libheif turns the picture itself, and EXIF has no say in HEIF (ISO/IEC 23008-12, annex A).
-            # A copy: the library's own memory goes with `found`.
-            return _from_planes(np.array(found), int(found.info.get("bit_depth", 8)), found.premultiplied_alpha)
+            # libheif rotates the picture itself; HEIF ignores the EXIF orientation (ISO/IEC 23008-12, annex A).
+            # A copy: the library's own memory is freed with `file`.
+            return _from_planes(np.array(file), int(file.info.get("bit_depth", 8)), file.premultiplied_alpha)
         from PIL.ImageOps import exif_transpose
 
-        with found:
+        with file:
             bits = _av1_bits(path)
-            deep = _deep(path, found.getexif().get(_ORIENTATION, 1)) if bits > 8 else None
+            deep = _read_high_depth(path, file.getexif().get(_ORIENTATION, 1)) if bits > 8 else None
             if deep is not None:
                 return _from_planes(deep, bits, False)
-            turned = exif_transpose(found)
-            alpha = turned.has_transparency_data
-            return _from_planes(np.asarray(turned.convert("RGBA" if alpha else "RGB")), 8, False)
+            upright_picture = exif_transpose(file)
+            alpha = upright_picture.has_transparency_data
+            return _from_planes(np.asarray(upright_picture.convert("RGBA" if alpha else "RGB")), 8, False)
 
 
 def _av1_bits(path: Path) -> int:
-    """Bits of a channel, as the codec's configuration of the main picture says (AV1 in ISOBMFF, 2.3)."""
+    """Bits per channel, from the codec configuration of the main picture (AV1 in ISOBMFF, 2.3)."""
     with decoding(path):
         box = _AV1_BOX.search(path.read_bytes())
     if box is None or not box[1][0] & _HIGH_DEPTH:
@@ -92,17 +92,17 @@ def _av1_bits(path: Path) -> int:
     return 12 if box[1][0] & _TWELVE_BITS else 10
 
 
-def _deep(path: Path, orientation: int) -> NDArray[np.uint16] | None:
-    """Every bit of an AVIF, upright, which Pillow does not give; None where this OpenCV cannot read it."""
+def _read_high_depth(path: Path, orientation: int) -> NDArray[np.uint16] | None:
+    """An AVIF of more than 8 bits at full depth, upright, which Pillow reduces; None where OpenCV cannot read it."""
     try:
-        found = decode(path, shown=False)
+        pixels = decode(path, shown=False)
     except MediaError:
         return None
-    if found.dtype != np.uint16:
+    if pixels.dtype != np.uint16:
         return None
-    if found.ndim == 3:
-        found = found[..., [2, 1, 0, 3][: found.shape[2]]]
-    return upright(found, orientation)
+    if pixels.ndim == 3:
+        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    return upright(pixels, orientation)
 
 
 def _from_planes(planes: NDArray[Any], bits: int, premultiplied: bool) -> Image:
@@ -114,20 +114,20 @@ def _from_planes(planes: NDArray[Any], bits: int, premultiplied: bool) -> Image:
     colour, alpha = planes[..., :3], planes[..., 3] if planes.shape[2] == 4 else None
     if alpha is not None and premultiplied:
         top = np.iinfo(planes.dtype).max
-        share = np.maximum(alpha, 1)[..., None].astype(np.float32)
-        colour = np.clip(colour * (top / share) + 0.5, 0, top).astype(planes.dtype)
+        divisor = np.maximum(alpha, 1)[..., None].astype(np.float32)
+        colour = np.clip(colour * (top / divisor) + 0.5, 0, top).astype(planes.dtype)
     return Image(colour, alpha)
 
 
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
     if not is_heif(head):
         return None
-    found = _open(path, head)
+    file = _open(path, head)
     av1 = _AV1.match(head) is not None
-    bits = _av1_bits(path) if av1 else int(found.info.get("bit_depth", 8))
-    alpha = found.has_transparency_data if av1 else found.has_alpha
+    bits = _av1_bits(path) if av1 else int(file.info.get("bit_depth", 8))
+    alpha = file.has_transparency_data if av1 else file.has_alpha
     details = {"format": "AVIF" if av1 else "HEIC", "bits": str(bits), "channels": "RGBA" if alpha else "RGB"}
-    return Media(identity, path, MediaKind.IMAGE, read_heif(path).size if av1 else Size(*found.size), details=details)
+    return Media(identity, path, MediaKind.IMAGE, read_heif(path).size if av1 else Size(*file.size), details=details)
 
 
 FORMATS.register(

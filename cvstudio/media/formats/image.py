@@ -1,4 +1,4 @@
-"""Pictures: JPEG, PNG, WebP, BMP, TIFF, GIF and Netpbm; of what moves, the first frame."""
+"""Pictures: JPEG, PNG, WebP, BMP, TIFF, GIF and Netpbm; the first frame of animated ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cvstudio.media.formats import FORMATS
 from cvstudio.media.headers import Header, read_header
 from cvstudio.media.pnm import odd_levels, stretched
 
-# EXIF orientation -> (mirror columns first, then turn this often by 90 degrees counterclockwise).
+# EXIF orientation -> (whether to mirror the columns, then number of counterclockwise turns by 90 degrees).
 _TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
 
 
@@ -27,16 +27,20 @@ def decode(path: Path, *, shown: bool) -> NDArray[Any]:
     Parameters
     ----------
     shown : True gives BGR at 8 bits with the EXIF orientation applied, as ``cv2.imread`` does;
-        False gives the channels and depth of the file, and its numbers as they are.
+        False gives the channels, bit depth and values of the file unchanged.
+
+    Returns
+    -------
+    (H, W) or BGR or BGRA (H, W, C)
 
     Raises
     ------
     MediaError
-        The file is damaged or cut short.
+        The file is damaged or truncated.
     """
     import cv2
 
-    # The one sentence of the MediaError replaces what OpenCV would print.
+    # The MediaError replaces the messages that OpenCV would print.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     with decoding(path):
         # Read by Python: on Windows cv2.imread cannot open a name outside the code page.
@@ -69,9 +73,8 @@ class ImageReader(BaseReader):
         Returns
         -------
         Image
-            RGB, upright. 8 and 16 bit as in the file, whose white is the largest number; TIFF floats as linear light,
-            alpha where there is one.
-            A JPEG equals ``cv2.imread`` to the pixel.
+            RGB, upright, with alpha where there is one. uint8 or uint16 as in the file, scaled so that white is the
+            largest value; TIFF floats as linear light. A JPEG equals ``cv2.imread`` to the pixel.
 
         Raises
         ------
@@ -99,7 +102,7 @@ class ImageReader(BaseReader):
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """`pixels` (H, W, …) turned and mirrored as an EXIF orientation 1..8 says."""
+    """`pixels` (H, W, …) rotated and mirrored according to an EXIF orientation 1..8."""
     if orientation not in _TURNS:
         return pixels
     mirror, turns = _TURNS[orientation]
@@ -107,12 +110,12 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def _tiff_with_alpha(path: Path) -> Image:
-    """Through Pillow, for OpenCV multiplies the colours of an 8-bit TIFF by its alpha."""
+    """Read an 8-bit TIFF with alpha through Pillow, as OpenCV premultiplies its colours."""
     from PIL.TiffImagePlugin import TiffImageFile
 
-    # The class itself: Image.open has a limit of its own for sizes, and warns; the header was checked already.
+    # Not Image.open, which warns beyond its own size limit: the header is already checked.
     with decoding(path), TiffImageFile(io.BytesIO(path.read_bytes())) as file:
-        # Pillow turns a TIFF upright when it loads it. Four channels may be CMYK: then there is no alpha.
+        # Pillow rotates a TIFF upright on loading. Four channels may be CMYK, without alpha.
         file.load()
         if file.mode not in ("RGBA", "LA"):
             return Image(np.asarray(file.convert("RGB")))
@@ -121,12 +124,12 @@ def _tiff_with_alpha(path: Path) -> Image:
 
 
 def _planes(path: Path, header: Header) -> NDArray[Any]:
-    """A TIFF whose channels lie one after another, as `decode` gives others: OpenCV takes them for pixels.
+    """A planar TIFF in the layout of `decode`, which mistakes its channels for pixels.
 
     Raises
     ------
     MediaError
-        It is packed in a way that tifffile does not unpack.
+        tifffile does not support its compression.
     """
     import tifffile
 
@@ -148,7 +151,7 @@ def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
     import cv2
 
     if raw.dtype == np.float64:
-        # What is beyond float32 is as bright as can be, and what is no number stays none.
+        # Values beyond float32 become infinite, and NaN stays NaN.
         with np.errstate(over="ignore", invalid="ignore"):
             raw = raw.astype(np.float32)
     channels = raw.shape[2] if raw.ndim == 3 else 1
@@ -158,12 +161,12 @@ def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
             f"{quoted(path)} has {channels} channels of {raw.dtype}; a picture has 1, 3 or 4 of 8 or 16 bits or "
             "floats, so convert it first."
         )
-    # OpenCV turns a TIFF upright even where it is asked for the file as it is.
+    # OpenCV rotates a TIFF upright even with IMREAD_UNCHANGED.
     if header.format != "TIFF":
         raw = upright(raw, header.orientation)
     alpha = raw[:, :, 3] if channels == 4 else None
     if header.clear is not None and channels == 1:
-        # OpenCV makes the colours that a PNG calls transparent so, but leaves its greys as they are.
+        # OpenCV applies the transparent colour of a PNG (tRNS), but not its transparent grey.
         top = np.iinfo(raw.dtype).max
         clear = header.clear * top // ((1 << header.bits) - 1)
         alpha = np.where(raw == clear, 0, top).astype(raw.dtype)

@@ -1,4 +1,4 @@
-"""Radiance pictures (RGBE, .hdr): linear light of a very large range."""
+"""Radiance pictures (RGBE, .hdr): linear light of high dynamic range."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cvstudio.media.formats._single_sample import WholeReader
 from cvstudio.media.formats.image import decode
 
 _MAGIC = re.compile(rb"#\?(?:RADIANCE|RGBE)\b")
-# The one that is in use: rows from top to bottom, columns from left to right.
+# The only layout in use: rows from top to bottom, columns from left to right.
 _RESOLUTION = re.compile(rb"\n\n-Y (\d{1,9}) \+X (\d{1,9})\n")
 _EXPOSURE = re.compile(rb"^EXPOSURE=\s*([-+.\deE]{1,24})\s*$", re.MULTILINE)
 # A row needs at least this many bytes: its marker, and a run for each 127 pixels of four channels.
@@ -25,20 +25,20 @@ _ROW_BYTES = 4
 
 
 def _header(path: Path, head: bytes) -> tuple[Size, float]:
-    """Size, and by what the stored values were multiplied. Raises MediaError."""
-    found = _RESOLUTION.search(head)
-    if found is None:
+    """Size, and the exposure by which the stored values are multiplied. Raises MediaError."""
+    resolution = _RESOLUTION.search(head)
+    if resolution is None:
         if b"\n\n" in head:
             raise MediaError(f"{quoted(path)} stores its rows in an unusual order; save it again from another program.")
         raise damaged(path)
-    size = Size(int(found[2]), int(found[1]))
+    size = Size(int(resolution[2]), int(resolution[1]))
     check_size(path, size)
-    if found.end() + size.height * _ROW_BYTES > path.stat().st_size:
+    if resolution.end() + size.height * _ROW_BYTES > path.stat().st_size:
         raise damaged(path)
     exposure = 1.0
-    for value in _EXPOSURE.findall(head[: found.start()]):
+    for value in _EXPOSURE.findall(head[: resolution.start()]):
         with decoding(path):
-            exposure *= float(value)  # each program that changed it has added a line
+            exposure *= float(value)  # each program that changed the exposure has added a line
     if not exposure > 0 or not np.isfinite(exposure):
         raise damaged(path)
     return size, exposure
@@ -50,7 +50,7 @@ def read_radiance(path: Path) -> Image:
     Returns
     -------
     Image
-        float32 RGB in linear light, divided by the file's EXPOSURE: what was measured.
+        float32 RGB in linear light, divided by the file's EXPOSURE: the measured radiance.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""Files that pretend to be a camera: a video, or the pictures of a folder, in real time and again and again.
+"""Simulated cameras: a video, or the pictures of a folder, played repeatedly in real time.
 
-Such a camera is named `camera:file:/clips/street.mp4`.
+The id of such a camera is `camera:file:/clips/street.mp4`.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ KEY = "simulated-camera"
 PRETENDED = "file:"
 PICTURES_PER_SEC = 10.0
 BEHIND_SECS = 0.25
-"""A file that is decoded so much too slowly leaves frames out, as a camera would."""
+"""Decoding that lags behind real time by more than this skips frames, as a camera would."""
 
 
 def simulated_camera(path: Path) -> Media:
-    """A video, or a folder of pictures, that is sent in real time again and again as if it were a camera.
+    """A camera that plays the video, or the pictures of the folder, at `path` repeatedly in real time.
 
     Raises
     ------
     MediaError
-        There is neither a video nor a picture.
+        `path` is neither a video nor a folder with pictures.
     """
     path = path.expanduser().absolute()
     if path.is_dir():
@@ -46,7 +46,7 @@ def simulated_camera(path: Path) -> Media:
 
 
 def camera_from_id(identity: str) -> Media:
-    """The camera that was saved under `identity`. Raises MediaError where a file that pretended to be one is gone."""
+    """The camera with the id `identity`. Raises MediaError where the file of a simulated one is missing."""
     place = identity.removeprefix(PREFIX)
     if place.startswith(PRETENDED):
         return simulated_camera(Path(place.removeprefix(PRETENDED)))
@@ -60,22 +60,22 @@ def _source(media: Media) -> CameraSource:
 
 
 class FileSource:
-    """A video in real time, again and again."""
+    """Plays a video repeatedly in real time."""
 
     def __init__(self, media: Media) -> None:
         self._reader = open_reader(open_media(media.path, kind=MediaKind.VIDEO))
-        self._began = time.monotonic()
+        self._started = time.monotonic()
 
     def read(self) -> NDArray[np.uint8]:
         frame = self._reader.next()
         if frame is None:
-            frame, self._began = self._reader.at(0.0), time.monotonic()
+            frame, self._started = self._reader.at(0.0), time.monotonic()
         elif frame.pts == 0.0:
-            self._began = time.monotonic()
-        behind = time.monotonic() - self._began - frame.pts
+            self._started = time.monotonic()
+        behind = time.monotonic() - self._started - frame.pts
         if behind > BEHIND_SECS:
             frame = self._reader.at(frame.pts + behind)
-        _wait_until(self._began + frame.pts)
+        _wait_until(self._started + frame.pts)
         pixels: NDArray[np.uint8] = frame.rgb8
         return pixels
 
@@ -84,7 +84,7 @@ class FileSource:
 
 
 class PictureSource:
-    """The pictures of a folder in the order in which a person counts them, each fitted into the size of the first."""
+    """Plays the pictures of a folder repeatedly in natural order, each fitted into the size of the first."""
 
     def __init__(self, media: Media) -> None:
         self._paths = _pictures(media.path)
@@ -114,14 +114,14 @@ def _wait_until(moment: float) -> None:
 
 
 def _pictures(folder: Path) -> tuple[Path, ...]:
-    """The pictures of a folder in natural order. Raises MediaError where there are none or it cannot be read."""
+    """Pictures in `folder` in natural order. Raises MediaError where there are none or it is not readable."""
     from cvstudio.media.folders import MediaSet, list_set
 
     (*_, listing) = list_set(MediaSet(folder), Progress())
-    found = tuple(folder / file.name for file in listing.files if file.kind is MediaKind.IMAGE)
-    if not found:
+    pictures = tuple(folder / file.name for file in listing.files if file.kind is MediaKind.IMAGE)
+    if not pictures:
         raise MediaError(f"The folder '{folder.name}' holds no picture; choose one that does, or a video.")
-    return found
+    return pictures
 
 
 FORMATS.register(

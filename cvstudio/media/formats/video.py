@@ -1,4 +1,4 @@
-"""Video by exact presentation time."""
+"""Video: frames by exact presentation time."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-# Up to this far ahead decoding on is cheaper than a seek, which goes back to a key frame.
+# Up to this far ahead, decoding on is cheaper than a seek, which goes back to a key frame.
 _AHEAD_SECS = 2.0
-# How far before the wanted time a seek aims, where a nearer one landed behind it.
+# How far before the target a seek aims; the next larger one is tried where the seek landed behind the target.
 _BACK_SECS = (0, 1, 4, 16)
-# Decoded frames that are kept, so that stepping back does not seek each time.
+# Decoded frames that are kept, so that not every step back seeks.
 _KEPT_BYTES = 64 << 20
 _KEPT_FRAMES = 4
 
@@ -50,7 +50,7 @@ _KEPT_FRAMES = 4
 class VideoReader(MovingReader):
     """Reads the frames of one video.
 
-    Times are seconds from its first frame, which is at 0.0 whatever the file says. Going forward never seeks.
+    Times are in seconds from the first frame, which is at 0.0 whatever the file states. Going forward never seeks.
 
     Raises
     ------
@@ -61,7 +61,7 @@ class VideoReader(MovingReader):
     def __init__(self, media: Media) -> None:
         self._path = media.path
         self._guard = FileGuard(media)
-        # Decoded frames without a gap between them, by time in ticks; the decoder stands behind the last one.
+        # Consecutive decoded frames with their times in ticks; the decoder is positioned after the last one.
         self._recent: deque[tuple[int, VideoFrame]] = deque()
         self._frames: Iterator[tuple[int, VideoFrame]]
         self._shown: tuple[int, Frame] | None = None
@@ -70,9 +70,9 @@ class VideoReader(MovingReader):
         self._origin = self._recent[0][0]
 
     def at(self, pts: float) -> Frame:
-        """The frame that is shown at `pts` seconds: the last one that begins at or before it.
+        """The frame shown at `pts` seconds: the last one that begins at or before it.
 
-        Before the first frame it is the first, after the end the last one. `Frame.pts` is when it begins.
+        Before the first frame this is the first, after the end the last one. `Frame.pts` is its beginning.
 
         Raises
         ------
@@ -84,21 +84,21 @@ class VideoReader(MovingReader):
         return self._show(self._find(self._ticks(pts)))
 
     def next(self) -> Frame | None:
-        """The frame after the one returned last, the first one to begin with, None after the last.
+        """The frame after the one returned last; the first one initially, None after the last.
 
         Raises
         ------
         MediaError
             The file is damaged, or was removed or changed since.
         """
-        found = self._find(self._origin) if self._shown is None else self._after(self._shown[0])
-        return None if found is None else self._show(found)
+        entry = self._find(self._origin) if self._shown is None else self._after(self._shown[0])
+        return None if entry is None else self._show(entry)
 
-    def _beside(self, pts: float, direction: int) -> Frame:
-        here = self._find(self._ticks(pts))
+    def _neighbour(self, pts: float, direction: int) -> Frame:
+        current = self._find(self._ticks(pts))
         if direction < 0:
-            return self._show(self._find(here[0] - 1))
-        return self._show(self._after(here[0]) or here)
+            return self._show(self._find(current[0] - 1))
+        return self._show(self._after(current[0]) or current)
 
     def close(self) -> None:
         self._recent.clear()
@@ -106,7 +106,7 @@ class VideoReader(MovingReader):
         self._container.close()
 
     def _open(self) -> None:
-        """Stand behind the first frame."""
+        """Open the container and decode the first frame."""
         self._container = open_container(self._path)
         stream = video_stream(self._container)
         if stream is None:
@@ -132,7 +132,7 @@ class VideoReader(MovingReader):
         if not math.isfinite(pts):
             raise ValueError(f"expected a finite time in seconds, found {pts}")
         ticks = pts / float(self._tick)
-        # `Frame.pts` is rounded to a float; turned back into ticks it must not fall short of its own frame.
+        # `Frame.pts` is rounded to a float; converted back to ticks it must not fall before its own frame.
         return self._origin + math.floor(ticks + 1e-6 + abs(ticks) * 1e-12)
 
     def _find(self, target: int) -> tuple[int, VideoFrame]:
@@ -146,11 +146,11 @@ class VideoReader(MovingReader):
                 self._seek(target)
             while self._recent[-1][0] <= target and self._decode_one():
                 pass
-            place = bisect_right(self._recent, target, key=lambda entry: entry[0])
-            return self._recent[max(0, place - 1)]
+            index = bisect_right(self._recent, target, key=lambda entry: entry[0])
+            return self._recent[max(0, index - 1)]
 
     def _after(self, ticks: int) -> tuple[int, VideoFrame] | None:
-        """The frame that follows the one at `ticks`, which was the last to be found."""
+        """The frame after the one at `ticks`, which was found last; None at the end."""
         self._guard.check()
         with decoding(self._path):
             if self._recent[0][0] > ticks:
@@ -164,7 +164,7 @@ class VideoReader(MovingReader):
         """Append the next frame to the recent ones; False at the end of the video."""
         while (entry := next(self._frames, None)) is not None:
             if self._recent and entry[0] <= self._recent[-1][0]:
-                continue  # a frame with a time of the past would never be shown
+                continue  # a frame with an earlier time would never be shown
             self._recent.append(entry)
             size = sum(plane.buffer_size for plane in entry[1].planes)
             while len(self._recent) > max(_KEPT_FRAMES, _KEPT_BYTES // max(1, size)):
@@ -174,19 +174,19 @@ class VideoReader(MovingReader):
         return False
 
     def _seek(self, target: int) -> None:
-        """Stand behind a frame at or before `target` from which decoding is exact."""
+        """Position the decoder after a frame at or before `target` ticks from which decoding is exact."""
         import av
 
         for back in _BACK_SECS:
-            wanted = target - int(back / self._tick)
-            if wanted <= self._origin or not seeks_exactly(self._container):
+            aim = target - int(back / self._tick)
+            if aim <= self._origin or not seeks_exactly(self._container):
                 break
             try:
-                self._container.seek(wanted, stream=self._stream)
+                self._container.seek(aim, stream=self._stream)
             except av.FFmpegError:
                 break  # a file without an index
             self._start()
-            # What comes before the first key frame may refer to frames that were skipped.
+            # Frames before the first key frame may refer to frames that were skipped.
             entry = next((entry for entry in self._frames if entry[1].key_frame), None)
             if entry is not None and entry[0] <= target:
                 self._recent.clear()
@@ -195,9 +195,9 @@ class VideoReader(MovingReader):
         self._container.close()
         self._open()
 
-    def _show(self, found: tuple[int, VideoFrame]) -> Frame:
-        """The found frame as RGB, upright; the one shown last is not converted again."""
-        ticks, frame = found
+    def _show(self, entry: tuple[int, VideoFrame]) -> Frame:
+        """A decoded frame as RGB, upright; the one shown last is not converted again."""
+        ticks, frame = entry
         if self._shown is None or self._shown[0] != ticks:
             with decoding(self._path):
                 # swscale knows the matrix and range of each frame (BT.601, BT.709, full or limited).
@@ -213,13 +213,13 @@ def _quarter_turns(frame: VideoFrame) -> int:
 
 
 def _is_animation(path: Path, head: bytes) -> bool:
-    """Whether it is a GIF or PNG that moves. For a WebP that does see `cvstudio.media.formats.webp`."""
+    """Whether it is an animated GIF or PNG. For animated WebP see `cvstudio.media.formats.webp`."""
     header = read_header(path, head) if head.startswith((b"GIF8", b"\x89PNG")) else None
     return header is not None and header.animated
 
 
 def _end(container: InputContainer, stream: VideoStream) -> Fraction:
-    """When the last frame is over, in seconds: the packets tell where the file does not."""
+    """End of the last frame in seconds, from the packets, for files that do not state it."""
     last = 0
     for packet in container.demux(stream):
         last = max(last, (packet.pts or 0) + (packet.duration or 0))

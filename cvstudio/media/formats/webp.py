@@ -1,4 +1,4 @@
-"""WebP that moves, through libwebp: FFmpeg has no decoder for it."""
+"""Animated WebP through libwebp, as FFmpeg has no decoder for it."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from cvstudio.media.headers import read_header, webp_chunks
 _KEPT_BYTES = 64 << 20
 _KEPT_FRAMES = 4
 _LEAST_MS, _USUAL_MS = 10, 100
-"""What claims to be shown for no longer than the first is shown for the second, as in every browser."""
+"""A duration up to the first is replaced by the second, as in every browser."""
 _JITTER_MS = 2
 
 
 def _delays(path: Path) -> tuple[int, ...]:
-    """For how many milliseconds each picture is shown (RFC 9649, 2.7.1.1)."""
-    found = []
+    """Duration of each picture in milliseconds (RFC 9649, 2.7.1.1)."""
+    delays = []
     with decoding(path), path.open("rb") as file:
         for name, position, count in webp_chunks(file, path.stat().st_size):
             if name == b"ANMF" and count >= 16:
                 file.seek(position + 12)
                 delay = int.from_bytes(file.read(3), "little")
-                found.append(delay if delay > _LEAST_MS else _USUAL_MS)
-    return tuple(found)
+                delays.append(delay if delay > _LEAST_MS else _USUAL_MS)
+    return tuple(delays)
 
 
 class WebPReader(MovingReader):
-    """Reads the pictures of one WebP that moves; it is used as a `VideoReader`.
+    """Reads the pictures of one animated WebP, with the interface of `VideoReader`.
 
-    A picture is only what changes in the one before, so that going back further than what is kept means decoding from
-    the beginning.
+    A picture holds only the changes to the previous one, so that going back beyond the kept pictures means decoding
+    from the beginning.
 
     Raises
     ------
@@ -59,7 +59,7 @@ class WebPReader(MovingReader):
         self._guard = FileGuard(media)
         with decoding(path):
             data = path.read_bytes()
-            # The class itself: Image.open has a limit of its own for sizes, and warns; the header was checked already.
+            # Not Image.open, which warns beyond its own size limit: the header is already checked.
             self._file: Any = WebPImageFile(io.BytesIO(data))
         header = read_header(path, data[:HEAD_BYTES])
         delays = _delays(path)
@@ -72,7 +72,7 @@ class WebPReader(MovingReader):
         self._shown: int | None = None
 
     def at(self, pts: float) -> Frame:
-        """The picture that is shown at `pts` seconds; before the first it is the first, after the end the last one.
+        """The picture shown at `pts` seconds; the first one before the beginning, the last one after the end.
 
         Raises
         ------
@@ -84,11 +84,11 @@ class WebPReader(MovingReader):
         return self._show(self._number_at(pts))
 
     def next(self) -> Frame | None:
-        """The picture after the one returned last, the first one to begin with, None after the last. As `at`."""
+        """The picture after the one returned last; the first one initially, None after the last. Raises MediaError."""
         number = 0 if self._shown is None else self._shown + 1
         return self._show(number) if number < len(self._starts) else None
 
-    def _beside(self, pts: float, direction: int) -> Frame:
+    def _neighbour(self, pts: float, direction: int) -> Frame:
         return self._show(min(max(0, self._number_at(pts) + direction), len(self._starts) - 1))
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class WebPReader(MovingReader):
 
 
 def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
-    """The frame rate, as a video tells it. Raises MediaError."""
+    """The frame rate, worded as for other videos. Raises MediaError."""
     delays = _delays(media.path)
     if media.frame_rate:
         yield "Frame rate", rate_text(media.frame_rate, even=max(delays) - min(delays) <= _JITTER_MS)

@@ -1,1 +1,1 @@
-"""Playing: the clock, the sound card, and what feeds it."""
+"""Playback: the clock, the sound card, and the player that feeds it."""

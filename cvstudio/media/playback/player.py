@@ -1,12 +1,12 @@
-"""Sound to the loudspeaker: a thread reads ahead into a ring, and the card's callback only copies from it.
+"""Playback of sound: a thread reads ahead into a ring buffer, and the card's callback only copies from it.
 
-Three parties, each the only writer of what it owns, so that the callback never waits for a lock:
+Three threads, each the only writer of its own state, so that the callback never waits for a lock:
 
-* the caller (main thread) wishes: play from here, pause, louder;
+* the caller (main thread) requests: play from here, pause, louder;
 * the feeder thread opens the file and the device, starts and stops the device, and writes ahead into the ring;
-* the callback reads the ring and notes how far it came, from which the position is told.
+* the callback reads the ring and records how far it has read, from which the position is computed.
 
-A seek begins a new `_Segment`; what an older one has left in the ring is skipped, never played.
+A seek begins a new `_Segment`; samples that an older one has left in the ring are skipped, never played.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from cvstudio.foundation.errors import UserError
 from cvstudio.media.playback.sound_card import Backend, Output, PlaybackError, SoundDevice
 
 AHEAD_SECS = 1.0
-"""What the ring holds: longer than the longest stall of the interpreter (a large import)."""
+"""Length of the ring: longer than the longest stall of the interpreter (a large import)."""
 CHUNK_SECS = 0.1
 POLL_SECS = 0.01
 JOIN_SECS = 5.0
 
 
 class Sound(Protocol):
-    """What is played: an open audio reader."""
+    """The sound to play: an open audio reader."""
 
     rate_hz: int
     channels: int
@@ -53,7 +53,7 @@ class _Segment:
 
 @dataclass(frozen=True, eq=False)
 class _Mark:
-    """What the callback noted: it handed out counts `begin`..`end`, the first to be heard `delay_secs` after `at`."""
+    """Record of the callback: it handed out counts `begin`..`end`, the first heard `delay_secs` after time `at`."""
 
     segment: _Segment
     begin: int
@@ -63,9 +63,9 @@ class _Mark:
 
 
 class Ring:
-    """The last stretch of sound between one writer and one reader; neither waits for the other.
+    """Ring buffer of sound between one writer and one reader; neither waits for the other.
 
-    Counts of samples only grow; count c lies at c modulo the capacity. float32 (capacity, channels).
+    Counts of samples only grow; count c is stored at c modulo the capacity. float32 (capacity, channels).
     """
 
     def __init__(self, capacity: int, channels: int) -> None:
@@ -85,11 +85,11 @@ class Ring:
         first = min(len(frames), self.capacity - place)
         self._frames[place : place + first] = frames[:first]
         self._frames[: len(frames) - first] = frames[first:]
-        # Last, as it is what allows the reader to take them.
+        # Last, as it allows the reader to take them.
         self.written += len(frames)
 
     def read(self, out: NDArray[np.float32], gain: float) -> int:
-        """Fill `out` (n, channels) with sound times `gain` and, where it runs out, silence; how much was sound."""
+        """Fill `out` (n, channels) with sound times `gain`, then silence; returns the number of samples of sound."""
         count = min(len(out), self.written - self.taken)
         place = self.taken % self.capacity
         first = min(count, self.capacity - place)
@@ -101,14 +101,15 @@ class Ring:
 
 
 class Player:
-    """Plays one sound. All methods are for one thread; none waits, but for the first `play` until the device is open.
+    """Plays one sound. Used by one thread; only the first `play` waits, until the device is open.
 
     Parameters
     ----------
     open_reader : callable -> open audio reader
-        Called once in the player's own thread, which also closes it. More than two channels are played as their mean.
+        Called once in the player's own thread, which also closes the reader. More than two channels are played as
+        their mean.
     backend : the sound card; replaced in tests
-    clock : seconds, between two blocks of the card
+    clock : callable -> seconds, to interpolate between two blocks of the card
     """
 
     def __init__(
@@ -121,9 +122,9 @@ class Player:
         self._open_reader = open_reader
         self._backend = backend if backend is not None else SoundDevice()
         self._clock = clock
-        self._wish = threading.Condition()
+        self._request = threading.Condition()
         self._opened = threading.Event()
-        # Written under `_wish`.
+        # Written under `_request`.
         self._closing = False
         self._playing = False
         self._target_secs: float | None = None
@@ -148,14 +149,14 @@ class Player:
 
     @property
     def playing(self) -> bool:
-        """Whether sound is being played: neither paused nor at its end nor broken off."""
+        """Whether sound is playing: not paused, not at its end, not failed."""
         return self._playing and self._error is None and not self.ended
 
     @property
     def ended(self) -> bool:
         """Whether the last sample was heard."""
         segment, end = self._segment, self._end
-        return segment is not None and end is not None and self._heard(segment) >= end
+        return segment is not None and end is not None and self._heard_count(segment) >= end
 
     @property
     def error(self) -> UserError | None:
@@ -164,39 +165,39 @@ class Player:
 
     @property
     def position_secs(self) -> float:
-        """What is heard now: samples handed to the device less what is still on its way. Never more than was played."""
+        """Position of the sound heard now: samples handed to the device less those not yet played."""
         segment = self._segment
         if self._playing and segment is not None:
-            heard = (segment.first + self._heard(segment) - segment.origin) / self._rate_hz
-            # The device's own word on its delay wavers from block to block; sound does not go backwards.
+            heard = (segment.first + self._heard_count(segment) - segment.origin) / self._rate_hz
+            # The delay that the device reports varies from block to block; sound does not go backwards.
             self._position_secs = max(self._position_secs, heard)
         return self._position_secs
 
     def clock(self) -> float | None:
-        """`position_secs` while it plays, else None: what a transport follows."""
+        """`position_secs` while playing, else None: the leader that a transport follows."""
         position = self.position_secs
         return position if self.playing else None
 
     def play(self, from_secs: float | None = None) -> None:
-        """Play from `from_secs`, or from where it is.
+        """Play from `from_secs`, or from the current position.
 
         Raises
         ------
         UserError
-            The sound cannot be read (MediaError) or the device not be used (PlaybackError).
+            The sound cannot be read (MediaError), or the device cannot be used (PlaybackError).
         """
         self._opened.wait()
         if self._error is not None:
             raise self._error
-        self._go(self.position_secs if from_secs is None else from_secs, playing=True)
+        self._seek(self.position_secs if from_secs is None else from_secs, playing=True)
 
     def pause(self) -> None:
-        """Fall silent at once."""
-        self._go(self.position_secs, playing=False)
+        """Stop the sound at once; the position stays."""
+        self._seek(self.position_secs, playing=False)
 
     def seek(self, secs: float) -> None:
         """Go to `secs`; playing goes on, also where the end had been reached."""
-        self._go(secs, playing=self._playing)
+        self._seek(secs, playing=self._playing)
 
     def set_volume(self, volume: float) -> None:
         """Loudness 0..1, as a factor of the amplitude."""
@@ -209,25 +210,25 @@ class Player:
         self.set_volume(self._volume)
 
     def close(self) -> None:
-        """Stop, free file and device and end the thread; closing twice is allowed."""
-        with self._wish:
+        """Stop, close file and device and end the thread; closing twice is allowed."""
+        with self._request:
             self._closing = True
             self._segment = None
-            self._wish.notify()
+            self._request.notify()
         self._thread.join(JOIN_SECS)
 
-    def _go(self, secs: float, *, playing: bool) -> None:
-        with self._wish:
+    def _seek(self, secs: float, *, playing: bool) -> None:
+        with self._request:
             self._playing = playing
             self._target_secs = max(secs, 0.0)
             # Without a segment the callback is silent from here on.
             self._segment = None
             self._end = None
             self._position_secs = max(secs, 0.0)
-            self._wish.notify()
+            self._request.notify()
 
-    def _heard(self, segment: _Segment) -> float:
-        """The ring count that is heard now."""
+    def _heard_count(self, segment: _Segment) -> float:
+        """The ring count heard now."""
         mark = self._mark
         if mark is None or mark.segment is not segment:
             return segment.origin
@@ -263,7 +264,7 @@ class Player:
             self._serve(reader, output)
         except UserError as error:
             self._error = error
-        except Exception as error:  # the thread ends here: the caller finds the error
+        except Exception as error:  # the thread ends here; `error` keeps the exception
             self._error = PlaybackError(f"The sound cannot be played ({error}); play without sound or open it again.")
         finally:
             self._opened.set()
@@ -273,11 +274,11 @@ class Player:
                 reader.close()
 
     def _serve(self, reader: Sound, output: Output) -> None:
-        """Fulfil wishes until `close`. Raises UserError."""
+        """Serve requests until `close`. Raises UserError."""
         ring, chunk = self._ring, max(1, round(CHUNK_SECS * self._rate_hz))
         place, fresh, started = 0, False, False
         while True:
-            with self._wish:
+            with self._request:
                 if self._closing:
                     return
                 if self._target_secs is not None:
@@ -286,7 +287,7 @@ class Player:
                 done = self._playing and self.ended
                 idle = done or not self._playing
                 if idle and not started:
-                    self._wish.wait()
+                    self._request.wait()
                     continue
             if idle:
                 output.stop(drain=done)
@@ -296,28 +297,28 @@ class Player:
                 raise PlaybackError("The sound device has stopped answering; connect it again, or go on without sound.")
             if fresh:
                 if not started:
-                    # Nobody reads: what an older segment left behind is dropped here, else by the callback.
+                    # The callback is not running: samples of an older segment are dropped here instead.
                     ring.taken = ring.written
-                fresh = not self._begin(place)
+                fresh = not self._begin_segment(place)
                 continue
-            wanted = min(chunk, self._n_samples - place)
-            if self._end is not None or ring.free < wanted:
-                self._rest()
+            count = min(chunk, self._n_samples - place)
+            if self._end is not None or ring.free < count:
+                self._wait_for_room()
                 continue
-            frames = _interleaved(reader.read(place, place + wanted), ring.channels)
-            if self._append(frames, last=len(frames) < wanted or place + wanted == self._n_samples):
+            frames = _interleaved(reader.read(place, place + count), ring.channels)
+            if self._append(frames, last=len(frames) < count or place + count == self._n_samples):
                 place += len(frames)
                 if not started and len(frames):
                     output.start()
                     started = True
 
     def _superseded(self) -> bool:
-        """Whether there is a newer wish; asked while holding `_wish`."""
+        """Whether there is a newer request. The caller holds `_request`."""
         return self._closing or self._target_secs is not None
 
-    def _begin(self, place: int) -> bool:
-        """Begin a segment at sample `place`; False where there is a newer wish."""
-        with self._wish:
+    def _begin_segment(self, place: int) -> bool:
+        """Begin a segment at sample `place`; False where there is a newer request."""
+        with self._request:
             if self._superseded():
                 return False
             self._end = None
@@ -325,8 +326,8 @@ class Player:
             return True
 
     def _append(self, frames: NDArray[np.float32], *, last: bool) -> bool:
-        """Hand `frames` to the callback; False where there is a newer wish, which they do not belong to."""
-        with self._wish:
+        """Write `frames` to the ring; False where a newer request has superseded them."""
+        with self._request:
             if self._superseded():
                 return False
             self._ring.write(frames)
@@ -334,15 +335,15 @@ class Player:
                 self._end = self._ring.written
             return True
 
-    def _rest(self) -> None:
-        """Wait for room in the ring. The callback may not wake anybody, so the feeder looks now and then."""
-        with self._wish:
+    def _wait_for_room(self) -> None:
+        """Wait for room in the ring, or a request. Polls, as the callback must not wake other threads."""
+        with self._request:
             if not self._superseded():
-                self._wish.wait(POLL_SECS)
+                self._request.wait(POLL_SECS)
 
 
 def _interleaved(sound: Waveform, channels: int) -> NDArray[np.float32]:
-    """(n, `channels`) for the card; more than two channels become their mean, and what is no number silence."""
+    """Samples (n, `channels`) for the card; more channels than these become their mean, NaN and infinity silence."""
     samples = sound.samples
     if len(samples) > channels:
         samples = np.broadcast_to(samples.mean(axis=0), (channels, samples.shape[1]))

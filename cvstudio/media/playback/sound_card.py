@@ -1,4 +1,4 @@
-"""The sound card, behind an interface that a test can take the place of."""
+"""The sound card, behind an interface that tests can replace."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from numpy.typing import NDArray
 from cvstudio.foundation.errors import UserError
 
 Fill = Callable[[NDArray[np.float32], float], None]
-"""Called by the card's own thread: fill float32 (frames, channels), whose first frame is heard so many seconds on."""
+"""Called by the card's own thread to fill float32 (frames, channels); the number is the delay in seconds until the
+first of them is heard."""
 
 LONGEST_DELAY_SECS = 2.0
 
 
 class PlaybackError(UserError):
-    """The sound device cannot be used; what is shown goes on without sound."""
+    """The sound device cannot be used; the picture goes on without sound."""
 
 
 class Output(Protocol):
-    """An open device. `start` and `stop` may be called again and again by one thread."""
+    """An open device. One thread may call `start` and `stop` repeatedly."""
 
     @property
     def running(self) -> bool:
-        """Whether the device asks for sound; False also where it broke off by itself."""
+        """Whether the device requests sound; False also where it failed."""
         ...
 
     def start(self) -> None:
-        """Begin to ask for sound. Raises PlaybackError."""
+        """Begin to request sound. Raises PlaybackError."""
         ...
 
     def stop(self, *, drain: bool) -> None:
-        """Stop asking; once it returns, nothing is asked for. With `drain`, what was given is played out first."""
+        """Stop requesting sound before this returns. With `drain`, sound already delivered is played first."""
         ...
 
     def close(self) -> None: ...
@@ -43,7 +44,7 @@ class Backend(Protocol):
     """Opens devices."""
 
     def open(self, rate_hz: int, channels: int, fill: Fill) -> Output:
-        """The default device, stopped. Raises PlaybackError."""
+        """Open the default device, stopped. Raises PlaybackError."""
         ...
 
 
@@ -66,9 +67,9 @@ class _Stream:
         self._delay_secs = 0.0
 
         def callback(out: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
-            told = times.outputBufferDacTime - times.currentTime
-            # Some drivers tell nothing, or nonsense.
-            fill(out, told if 0 < told < LONGEST_DELAY_SECS else self._delay_secs)
+            delay_secs = times.outputBufferDacTime - times.currentTime
+            # Some drivers report no delay, or an impossible one.
+            fill(out, delay_secs if 0 < delay_secs < LONGEST_DELAY_SECS else self._delay_secs)
 
         try:
             self._stream = sounddevice.OutputStream(

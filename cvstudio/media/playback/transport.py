@@ -1,4 +1,4 @@
-"""The clock: a position in seconds that plays, seeks, loops and stops. No thread, no timer: it is asked."""
+"""The transport: a position in seconds that plays, seeks, loops and stops. Polled; has no thread and no timer."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Leader = Callable[[], float | None]
 
 
 class Transport:
-    """A position within 0..`duration_secs`, moved by a clock or by whoever leads. Used by one thread.
+    """A position within 0..`duration_secs`, moved by a clock or by a leader. Used by one thread.
 
     Parameters
     ----------
-    duration_secs : length of what is played; 0 for what does not move
+    duration_secs : length of the medium; 0 for a still one
     clock : a monotonic time in seconds
 
     Raises
@@ -34,19 +34,19 @@ class Transport:
         self._loop: tuple[float, float] | None = None
         self._leader: Leader | None = None
         self._jump: Callable[[float], None] | None = None
-        # The position while paused; while playing, that of the moment `_since` on the clock.
+        # The position while paused; while playing, the position at the time `_since` of the clock.
         self._anchor = 0.0
         self._since = 0.0
 
     @property
     def position_secs(self) -> float:
-        """Where it is now. Reaching the end stops it; reaching the out of the loop leads back to its in."""
+        """The current position. Reaching the end stops it; reaching the out of the loop goes back to its in."""
         if not self._playing:
             return self._anchor
         now = self._clock()
         led = self._leader() if self._leader is not None else None
         if led is not None:
-            # From here the clock goes on, should the leader fall silent.
+            # The clock goes on from here should the leader stop leading.
             self._anchor, self._since = max(0.0, led), now
         secs = self._anchor + max(0.0, now - self._since) * self._speed
         if self._loop is not None and secs >= self._loop[1]:
@@ -62,13 +62,13 @@ class Transport:
 
     @property
     def playing(self) -> bool:
-        """Whether it plays (the position is asked first, as the end may have come)."""
+        """Whether it plays, after an update of the position, which may have reached the end."""
         _ = self.position_secs
         return self._playing
 
     @property
     def speed(self) -> float:
-        """Seconds of the medium for each second of the clock; the sound card's pace is not changed by it."""
+        """Seconds of the medium per second of the clock; does not change the pace of a leader."""
         return self._speed
 
     @speed.setter
@@ -80,10 +80,10 @@ class Transport:
 
     @property
     def loop(self) -> tuple[float, float] | None:
-        """In and out in seconds, between which it plays round and round; None plays to the end once.
+        """In and out in seconds, between which playing repeats; None plays to the end once.
 
-        Outs beyond the end are cut. While it plays, a position at or past the out goes on within the loop; one
-        before the in plays up to it.
+        An out beyond the end is clamped to it. While playing, a position at or past the out continues within the loop;
+        one before the in plays up to it.
         """
         return self._loop
 
@@ -99,7 +99,7 @@ class Transport:
         self._loop = (start, stop)
 
     def play(self) -> None:
-        """Play from here; from the beginning (of the loop) where the end is reached. Nothing to play: stays."""
+        """Play from here, or from the beginning (of the loop) where the end is reached. No effect at duration 0."""
         if self._playing or self.duration_secs == 0:
             return
         if self._anchor >= self.duration_secs:
@@ -118,24 +118,24 @@ class Transport:
             self.play()
 
     def seek(self, secs: float) -> None:
-        """Go to `secs`, or to the nearest end; playing goes on, and who leads is told."""
+        """Go to `secs`, clamped to the medium; playing goes on, and the leader is notified."""
         self._anchor = self._clamped(secs)
         self._since = self._clock()
         if self._playing and self._jump is not None:
             self._jump(self._anchor)
 
     def step(self, secs: float) -> None:
-        """Pause and go on by `secs` (back where negative)."""
+        """Pause and move by `secs`, backwards where negative."""
         self.pause()
         self.seek(self._anchor + secs)
 
     def follow(self, leader: Leader | None, jump: Callable[[float], None] | None = None) -> None:
-        """Let `leader` tell the position while it plays (the sound card, whose pace no clock has exactly).
+        """Take the position from `leader` while playing (the sound card, whose pace no clock matches exactly).
 
         Parameters
         ----------
-        leader : callable -> seconds, or None at moments when it does not lead: the clock goes on from its last word
-        jump : callable (secs), told of a seek and of a loop that begins again, so that the leader goes there too
+        leader : callable -> seconds, or None while it does not lead: the clock then goes on from its last position
+        jump : callable (secs), called at a seek and when a loop begins again, so that the leader goes there too
         """
         self._rebase()
         self._leader = leader

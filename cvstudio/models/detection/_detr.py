@@ -15,7 +15,7 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import WeightsError
 from cvstudio.foundation.params import Doc, Range
 from cvstudio.foundation.progress import Progress
-from cvstudio.models.runtime.attention import Attended, Projections
+from cvstudio.models.runtime.attention import Attended, AttentionNetwork, Projections
 from cvstudio.models.runtime.torch_network import TorchNetwork, full, in_this_thread, stoppable
 from cvstudio.models.shared.candidates import corners
 from cvstudio.models.shared.coco import LABELS, N_OUTPUTS, OUTPUTS
@@ -80,7 +80,7 @@ def check_dilation(checkpoint: Path, *, dilation: bool, title: str) -> None:
         )
 
 
-class DetrNetwork(TorchNetwork):
+class DetrNetwork(TorchNetwork, AttentionNetwork):
     """DETR; `model` is a ``transformers.DetrForObjectDetection``. Stateless between two pictures."""
 
     def __init__(self, model: nn.Module, device: str) -> None:

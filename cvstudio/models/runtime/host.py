@@ -73,6 +73,8 @@ class Host:
         self._precisions = dict(precisions or {})
         self._tuned: dict[tuple[str, ...], Precision] = {}
         self._untuned: dict[tuple[str, ...], tuple[ModelSpec, Path | None]] = {}
+        # What "auto" stands for is the same for all models on one trunk, as one may compute the trunk of another.
+        self._trunk_precisions: dict[tuple[str, ...], Precision] = {}
         self._networks: OrderedDict[tuple[str, ...], Any] = OrderedDict()
         # Held for seconds, while a network loads.
         self._load_lock = threading.RLock()
@@ -246,7 +248,13 @@ class Host:
             if note and self._notice is not None:
                 self._notice(f"{spec.title} was computed in {requested}; {note}")
         else:
-            choose_precision(network, spec, requested_key[2], requested, progress, measure=self.measure)
+            trunk = spec.trunk.network_key(requested_key) if spec.trunk is not None else ()
+            if trunk in self._trunk_precisions:
+                force_precision(network, self._trunk_precisions[trunk], progress)
+            else:
+                choose_precision(network, spec, requested_key[2], requested, progress, measure=self.measure)
+            if trunk:
+                self._trunk_precisions.setdefault(trunk, network.precision)
             if network.precision == UNTUNED:
                 has_choice = choice(network)
                 with self._settings_lock:

@@ -1,4 +1,4 @@
-"""Checkpoints of others: what a file holds, read without running any of it."""
+"""Import of foreign checkpoints: recognising and reading them without running their code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zip archives that are made to do harm are refused before anything unpacks them."""
+"""Refusal of malicious zip archives before they are unpacked."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path, PurePosixPath
 from cvstudio.foundation.errors import WeightsError
 
 MOST_TIMES = 20
-"""Weights are stored, or hardly compressible: what unpacks to more than so many times its size is no checkpoint."""
+"""Largest ratio of unpacked to packed size: weights are stored uncompressed, or hardly compressible."""
 
 SLACK_BYTES = 64 << 20
 
 
 def check_archive(path: Path) -> None:
-    """Raise WeightsError where the zip archive `path` unpacks to far more than it is, or names places outside of it."""
+    """Raise WeightsError where the zip archive `path` is a zip bomb, or has outside paths or duplicate names."""
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
     size = path.stat().st_size

@@ -1,4 +1,4 @@
-"""What kind of checkpoint is it? Told by content, not by name, and without importing what could read it."""
+"""Kinds of checkpoints, recognised by content and without importing the libraries that read them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from cvstudio.foundation.errors import WeightsError
 
 HEAD_BYTES = 512
 LEGACY_HEAD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-"""The number that torch.save began its files with before version 1.6, as a pickle."""
+"""Magic number of files of torch.save before version 1.6, as a pickle."""
 
 MAX_HEADER_BYTES = 100_000_000
-"""Of safetensors, by its specification."""
+"""Largest header of a safetensors file, by its specification."""
 
 FOLDER_FILES = (
     "model.safetensors",
@@ -22,11 +22,11 @@ FOLDER_FILES = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-"""What holds the weights in a folder of the Hugging Face hub, the best first."""
+"""Weights files in a folder of the Hugging Face hub, in order of preference."""
 
 
 class Kind(Enum):
-    """The value is how it is told."""
+    """Kind of a checkpoint. The value is its name for users."""
 
     TORCH = "PyTorch checkpoint"
     LEGACY = "PyTorch checkpoint of the older form"
@@ -41,12 +41,12 @@ class Kind(Enum):
 
 
 def recognise(path: Path) -> Kind | None:
-    """The kind of a file or folder; None where it is no checkpoint of any.
+    """The kind of a checkpoint file or folder; None where it is no checkpoint.
 
     Raises
     ------
     WeightsError
-        It cannot be read, or is an archive that is damaged.
+        The file cannot be read, or is a damaged archive.
     """
     if path.is_dir():
         holds = (path / "config.json").is_file() and any((path / name).is_file() for name in FOLDER_FILES)
@@ -71,7 +71,7 @@ def recognise(path: Path) -> Kind | None:
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Whether `path` is taken for weights rather than for a medium; cheap, and never raises."""
+    """Whether `path` is a checkpoint and no medium; cheap, and never raises."""
     try:
         return recognise(path) is not None
     except WeightsError:
@@ -79,7 +79,7 @@ def is_checkpoint(path: Path) -> bool:
 
 
 def damaged(path: Path) -> WeightsError:
-    """The error for a file that begins like a checkpoint and does not go on like one."""
+    """The error for a checkpoint whose content is truncated or invalid."""
     return WeightsError(
         f"Expected a whole checkpoint, but {path.name} ({path.stat().st_size:,} bytes) is damaged or incomplete; "
         f"get it again or choose another file."
@@ -113,31 +113,31 @@ def _is_old_tar(path: Path) -> bool:
 
 
 def _is_onnx(path: Path, head: bytes) -> bool:
-    """Whether the fields of the outermost message are those of ONNX's ModelProto, to the very end of the file.
+    """Whether the top-level fields are those of ONNX's ModelProto up to the end of the file.
 
-    onnx.proto3: ir_version = 1, graph = 7 and opset_import = 8 have to be there.
+    onnx.proto3 requires ir_version = 1, graph = 7 and opset_import = 8.
     """
     if head[:1] not in (b"\x08", b"\x3a", b"\x42", b"\x12"):
         return False
-    size, place, seen = path.stat().st_size, 0, set()
+    size, position, fields = path.stat().st_size, 0, set()
     with path.open("rb") as file:
-        while place < size:
-            file.seek(place)
+        while position < size:
+            file.seek(position)
             buffer = file.read(24)
-            tag, used = _varint(buffer, 0)
+            tag, tag_end = _varint(buffer, 0)
             field, wire = tag >> 3, tag & 7
-            if used == 0 or not 1 <= field <= 64 or wire not in (0, 2):
+            if tag_end == 0 or not 1 <= field <= 64 or wire not in (0, 2):
                 return False
-            value, end = _varint(buffer, used)
-            if end == used:
+            value, end = _varint(buffer, tag_end)
+            if end == tag_end:
                 return False
-            place += end + (value if wire == 2 else 0)
-            seen.add(field)
-    return place == size and {1, 7, 8} <= seen
+            position += end + (value if wire == 2 else 0)
+            fields.add(field)
+    return position == size and {1, 7, 8} <= fields
 
 
 def _varint(buffer: bytes, start: int) -> tuple[int, int]:
-    """The number that begins at `start`, and where it ends; an end of `start` where it does not."""
+    """The varint at `start` and its end; (0, `start`) where there is none (protobuf wire format)."""
     value = 0
     for index, byte in enumerate(buffer[start : start + 10]):
         value |= (byte & 127) << 7 * index

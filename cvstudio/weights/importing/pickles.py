@@ -1,4 +1,4 @@
-"""Which functions and classes a pickle names, read off its opcodes: nothing is imported and nothing is called."""
+"""Names of the functions and classes in a pickle, from its opcodes: nothing is imported or called."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ HARMLESS = re.compile(
     r"torch\.nn\.parameter\.(Parameter|Buffer)|torch\.\w*Tensor|torch\.(bool|half|double|long|short|(b?float|u?int|q?u?int|complex)\d+\w*)|"
     r"numpy(\._?core)?\.(multiarray\.scalar|dtype)|numpy\.dtypes\.\w+|_codecs\.encode|builtins\.set|builtins\.bytearray"
 )
-"""What torch rebuilds tensors with, or simple containers."""
+"""Functions with which torch rebuilds tensors, and simple containers."""
 
 MOST_PICKLES = 6
 MOST_BYTES = 64 << 20
 
 
 def foreign_names(path: Path, kind: Kind) -> tuple[str, ...]:
-    """Names of all that the pickles of `path` would import beside tensors, in order; as far as they can be read."""
-    found: dict[str, None] = {}
+    """Names of all globals that the pickles of `path` would import beside tensors, in order, up to any damage."""
+    names: dict[str, None] = {}
     try:
         for stream in _streams(path, kind):
-            found.update((name, None) for name in _names(stream) if not HARMLESS.fullmatch(name))
-    except Exception:  # a look at hostile bytes ends here: what was found until then is told
+            names.update((name, None) for name in _names(stream) if not HARMLESS.fullmatch(name))
+    except Exception:  # hostile bytes end the search: the names before them are returned
         pass
-    return tuple(found)
+    return tuple(names)
 
 
 def _streams(path: Path, kind: Kind) -> list[IO[bytes]]:
@@ -44,8 +44,8 @@ def _streams(path: Path, kind: Kind) -> list[IO[bytes]]:
 
 
 def _names(stream: IO[bytes]) -> list[str]:
-    """ "module.name" of every GLOBAL and STACK_GLOBAL of the pickles in `stream`, one after the other."""
-    found: list[str] = []
+    """The "module.name" of every GLOBAL and STACK_GLOBAL of the consecutive pickles in `stream`."""
+    names: list[str] = []
     for _ in range(MOST_PICKLES):
         texts: list[str] = []
         memo: dict[int, str] = {}
@@ -53,10 +53,10 @@ def _names(stream: IO[bytes]) -> list[str]:
             for opcode, argument, _place in pickletools.genops(stream):
                 name, value = opcode.name, cast(Any, argument)
                 if name in ("GLOBAL", "INST"):
-                    # As Python 2 called it, and as the older protocols still do.
-                    found.append(str(value).replace(" ", ".").replace("__builtin__.", "builtins."))
+                    # Python 2's name of the module, which older protocols still use.
+                    names.append(str(value).replace(" ", ".").replace("__builtin__.", "builtins."))
                 elif name == "STACK_GLOBAL" and len(texts) >= 2:
-                    found.append(f"{texts[-2]}.{texts[-1]}")
+                    names.append(f"{texts[-2]}.{texts[-1]}")
                 elif name in ("BINGET", "LONG_BINGET", "GET") and int(value) in memo:
                     texts.append(memo[int(value)])
                 elif name in ("BINPUT", "LONG_BINPUT", "PUT") and texts:
@@ -65,6 +65,6 @@ def _names(stream: IO[bytes]) -> list[str]:
                     memo[len(memo)] = texts[-1] if texts else ""
                 elif isinstance(value, str):
                     texts.append(value)
-        except ValueError:  # the storages of the older form follow its pickles
+        except ValueError:  # in the legacy format the storages follow the pickles
             break
-    return found
+    return names

@@ -1,4 +1,4 @@
-"""Reads the tensors of a checkpoint without running what it holds."""
+"""Reading the tensors of a checkpoint without running its code."""
 
 from __future__ import annotations
 
@@ -37,21 +37,22 @@ READ_ERRORS = (
     struct.error,
     zipfile.BadZipFile,
 )
-"""What reading damaged bytes as a pickle or an archive can raise."""
+"""Exceptions from reading damaged bytes as a pickle or an archive."""
 
 MOST_NAMES = 4
-_TOLD_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
+_GLOBAL_IN_MESSAGE = re.compile(r"GLOBAL ([\w.]+)")
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """Tensors by name, and where they are from.
+    """Tensors of a checkpoint, and their origin.
 
     Parameters
     ----------
-    path : what was chosen
-    notes : a sentence for each thing that was left out on the way
-    origin : what a configuration beside the weights calls the network; empty where there is none
+    path : of the chosen file or folder
+    tensors : by name
+    notes : a sentence for the user on each omission
+    origin : name of the network in a configuration beside the weights; empty where there is none
     """
 
     path: Path
@@ -64,12 +65,12 @@ class Checkpoint:
 def read_checkpoint(path: Path, device: str = "cpu") -> Checkpoint:
     """Read a state dict saved by torch, bare or wrapped, a safetensors file, or a folder with one of them.
 
-    Nothing that the file holds is run: pickles are read with ``weights_only``, and programs are refused.
+    No code in the file is run: pickles are read with ``weights_only``, and programs are refused.
 
     Raises
     ------
     WeightsError
-        It is missing, damaged, no checkpoint, or would run code.
+        The file is missing, damaged, no checkpoint, or would need code to be run.
     """
     kind = recognise(path)
     if kind is Kind.HF_FOLDER:
@@ -77,14 +78,14 @@ def read_checkpoint(path: Path, device: str = "cpu") -> Checkpoint:
     if path.is_dir():
         return read_checkpoint(_only_one(path), device)
     content = _read_file(path, kind, device)
-    found = unwrap(content)
-    if found is None:
+    unwrapped = unwrap(content)
+    if unwrapped is None:
         raise WeightsError(
             f"Expected tensors by name in {path.name}, but it holds something else ({type(content).__name__}); choose "
             f"a file with a state dict."
         )
     assert kind is not None
-    return Checkpoint(path, kind, found[0], found[1])
+    return Checkpoint(path, kind, unwrapped[0], unwrapped[1])
 
 
 def _read_file(path: Path, kind: Kind | None, device: str) -> Any:
@@ -125,7 +126,7 @@ _NEITHER = (
 
 
 def _refusal(path: Path, kind: Kind | None) -> str:
-    """Why a file is not read as a checkpoint."""
+    """The message for a file that is not read as a checkpoint."""
     if kind in _REFUSED:
         return _REFUSED[kind].format(name=path.name)
     with path.open("rb") as file:
@@ -150,21 +151,21 @@ def _read_pickle(path: Path, kind: Kind, device: str) -> Any:
         if kind is Kind.TORCH:
             check_archive(path)
         with warnings.catch_warnings(), torch.serialization.safe_globals(_containers()):
-            # Protocols other than 2 are announced as untested; a failure is told as damage.
+            # torch warns of protocols other than 2; a failure is reported as damage.
             warnings.simplefilter("ignore")
             return torch.load(path, map_location=device, weights_only=True)
     except pickle.UnpicklingError as error:
-        # What it says before is advice on how to allow it.
-        told = str(error).rpartition("WeightsUnpickler error:")[2]
-        if "unsupported" in told.casefold():
-            raise WeightsError(_would_run(path, kind, told)) from error
+        # The text before it is advice on how to allow the load.
+        reason = str(error).rpartition("WeightsUnpickler error:")[2]
+        if "unsupported" in reason.casefold():
+            raise WeightsError(_needs_code_message(path, kind, reason)) from error
         raise damaged(path) from error
     except READ_ERRORS as error:
         raise damaged(path) from error
 
 
 def _containers() -> list[Any]:
-    """What training scripts save beside tensors, and what can do nothing: options, and numbers of NumPy."""
+    """Harmless types that training scripts save beside tensors: options, and numbers of NumPy."""
     import numpy as np
     from numpy._core.multiarray import scalar
 
@@ -172,8 +173,8 @@ def _containers() -> list[Any]:
     return [argparse.Namespace, np.dtype, *numbers, (scalar, "numpy.core.multiarray.scalar"), scalar]
 
 
-def _would_run(path: Path, kind: Kind, told: str) -> str:
-    names = foreign_names(path, kind) or tuple(_TOLD_GLOBAL.findall(told))
+def _needs_code_message(path: Path, kind: Kind, reason: str) -> str:
+    names = foreign_names(path, kind) or tuple(_GLOBAL_IN_MESSAGE.findall(reason))
     shown = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
     what = f"Python objects ({shown}) that" if shown else "Python objects that"
     return (
@@ -186,21 +187,21 @@ def _would_run(path: Path, kind: Kind, told: str) -> str:
 
 
 def _only_one(folder: Path) -> Path:
-    """The one checkpoint in `folder`."""
+    """The only checkpoint in `folder`. Raises WeightsError where there are none or several."""
     try:
-        found = sorted(path for path in folder.iterdir() if path.is_file() and is_checkpoint(path))
+        files = sorted(path for path in folder.iterdir() if path.is_file() and is_checkpoint(path))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise WeightsError(f"Expected a checkpoint, but {folder} cannot be read ({reason}); choose another.") from None
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(path.name for path in found[:MOST_NAMES])
-    told = f"there are {len(found)} ({names} …); choose one of them." if found else "there is none; choose another."
-    raise WeightsError(f"Expected one checkpoint in {folder}, but {told}")
+    if len(files) == 1:
+        return files[0]
+    names = ", ".join(path.name for path in files[:MOST_NAMES])
+    problem = f"there are {len(files)} ({names} …); choose one of them." if files else "there is none; choose another."
+    raise WeightsError(f"Expected one checkpoint in {folder}, but {problem}")
 
 
 def _read_folder(folder: Path, device: str) -> Checkpoint:
-    """A folder of the Hugging Face hub: its configuration, and its weights, in one file or in several."""
+    """Read a folder of the Hugging Face hub: its weights, in one file or in shards, and its configuration."""
     name = next(name for name in FOLDER_FILES if (folder / name).is_file())
     tensors: dict[str, Tensor] = {}
     notes: tuple[str, ...] = ()
@@ -212,7 +213,7 @@ def _read_folder(folder: Path, device: str) -> Checkpoint:
 
 
 def _shards(folder: Path, name: str) -> list[Path]:
-    """The files that the index `name` lists. Raises WeightsError where it names one outside of the folder."""
+    """Paths of the shards in the index `name`. Raises WeightsError where one is missing or outside of the folder."""
     try:
         listed = json.loads((folder / name).read_text(encoding="utf-8"))["weight_map"].values()
         names = sorted({str(entry) for entry in listed})
@@ -232,7 +233,7 @@ def _shards(folder: Path, name: str) -> list[Path]:
 
 
 def _architecture(folder: Path) -> str:
-    """What config.json calls the network: by the class of transformers, or by the name of timm with its tag."""
+    """Name of the network in config.json: the class of transformers, or timm's name with its tag; "" without one."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -240,8 +241,8 @@ def _architecture(folder: Path) -> str:
     if not isinstance(config, dict):
         return ""
     classes = config.get("architectures")
-    named = classes[0] if isinstance(classes, list) and classes else config.get("architecture")
-    cut = config.get("pretrained_cfg")
-    if named and isinstance(cut, dict) and cut.get("tag"):
-        named = f"{named}.{cut['tag']}"
-    return str(named or config.get("model_type") or "")
+    name = classes[0] if isinstance(classes, list) and classes else config.get("architecture")
+    pretrained = config.get("pretrained_cfg")
+    if name and isinstance(pretrained, dict) and pretrained.get("tag"):
+        name = f"{name}.{pretrained['tag']}"
+    return str(name or config.get("model_type") or "")

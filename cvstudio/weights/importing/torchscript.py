@@ -1,4 +1,4 @@
-"""TorchScript archives hold a program beside their weights. They are read here and nowhere else."""
+"""Loading of TorchScript archives, which hold a program beside their weights. No other file loads them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ WARNING = (
 
 
 def load_program(path: Path, device: str = "cpu") -> Any:
-    """The ``torch.jit.ScriptModule`` in `path`, in evaluation mode. The user has agreed to `WARNING` before.
+    """The ``torch.jit.ScriptModule`` in `path`, in evaluation mode. Requires the user's consent to `WARNING`.
 
     Raises
     ------
     WeightsError
-        It is no TorchScript archive, or damaged.
+        The file is no TorchScript archive, or damaged.
     """
     if recognise(path) is not Kind.TORCHSCRIPT:
         raise WeightsError(f"Expected a TorchScript file, but {path.name} is none; choose one that torch.jit wrote.")
@@ -31,7 +31,7 @@ def load_program(path: Path, device: str = "cpu") -> Any:
     check_archive(path)
     try:
         with warnings.catch_warnings():
-            # torch announces that it recommends another form; users have the files that they have.
+            # torch recommends another format; the user cannot change the file.
             warnings.simplefilter("ignore")
             return torch.jit.load(str(path), map_location=device).eval()  # type: ignore[no-untyped-call]
     except READ_ERRORS as error:

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cvstudio.analyses.stages import Inputs, Providers, Request, Stage, first_missing, run_chain, stage_keys
+from cvstudio.analyses.services import Services
+from cvstudio.analyses.stages import (
+    Inputs,
+    Providers,
+    Request,
+    Stage,
+    first_missing,
+    preview_result,
+    run_chain,
+    stage_keys,
+)
 from cvstudio.data.geometry import Rect, View
 from cvstudio.foundation.cache import Cache, buffers
 from cvstudio.foundation.errors import Cancelled
@@ -183,3 +193,53 @@ def test_what_a_slider_builds_on_stays_however_many_ticks_it_makes(chain):
     for tick in range(20):
         run(replace(request, params=(Scale(), Shift(float(tick)))), cache)
     assert cache.get(stage_keys(request)[0]) is not None
+
+
+class Tally:
+    """What a stage keeps: how often it ran."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+
+def test_a_service_lives_from_run_to_run_and_each_owner_has_its_own():
+    def tally(inputs: Inputs, params: object, progress: Progress) -> Iterator[int]:
+        found = inputs.services.get(Tally)
+        found.runs += 1
+        yield found.runs
+
+    request = Request("test", (Stage("tally", tally),), (("x", "id", None),), (None,))
+    mine, theirs = Services(), Services()
+
+    def runs(services: Services) -> int:
+        (found,) = run_chain(request, Providers(services=services), Cache(), Progress())
+        return int(found)
+
+    assert [runs(mine), runs(mine), runs(theirs)] == [1, 2, 1]
+
+
+def test_only_what_a_stage_needs_is_asked_for_and_once(chain):
+    _, request = chain
+    asked: list[str] = []
+
+    def samples() -> dict[str, float]:
+        asked.append("samples")
+        return {"x": 3.0}
+
+    providers = Providers(samples, lambda: asked.append("network"))
+    cache = Cache()
+    list(run_chain(request, providers, cache, Progress()))
+    assert sorted(asked) == ["network", "samples"]
+    # What follows a cached stage is a "main" stage, which looks at nothing but that.
+    list(run_chain(replace(request, params=(Scale(), Shift(1.0))), providers, cache, Progress()))
+    assert sorted(asked) == ["network", "samples"]
+
+
+def test_a_preview_goes_through_main_stages_only_and_leaves_no_trace(chain):
+    counter, request = chain
+    view = View(Rect(0, 0, 1, 1), 1.0)
+    seen = replace(request, view=view, params=(Scale(), Shift(0.5)))
+    assert preview_result(seen, 0, 2.0, Providers(), Progress()) == (2.5, view)
+    assert counter.calls == ["shift"]
+    slow = replace(seen, stages=(request.stages[0], replace(request.stages[1], where="pool")))
+    assert preview_result(slow, 0, 2.0, Providers(), Progress()) is None

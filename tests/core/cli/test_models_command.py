@@ -37,6 +37,7 @@ def test_the_card_of_a_model_ends_with_its_layers(capsys):
     for words in ("Small residual network", "non-commercial", "62.9 top-1 of 60 classes", "He et al."):
         assert words in told
     lines = {line.split()[0]: line for line in told.splitlines() if line.strip()}
+    assert lines["Layer"].split() == ["Layer", "Output", "Params", "MACs", "Sees,", "pixels"]
     assert "32 × 32 × 32" in lines["stem"]
     assert lines["stem"].endswith("7 × 7")
     assert lines["head"].endswith("whole picture")

@@ -13,8 +13,8 @@ from cvstudio.draw import Look, Pair, render
 from cvstudio.draw.pair import GAP
 from cvstudio.media.examples.files import sample_path
 from cvstudio.results.detections import Detections
-from cvstudio.run.composition import Comparison, side_title
-from cvstudio.run.runner import make_instance
+from cvstudio.running.composition import Comparison, side_title
+from cvstudio.running.runner import make_instance
 from cvstudio.session.transitions import with_model
 
 SIZE = Size(120, 60)
@@ -87,8 +87,8 @@ def test_a_side_is_called_by_what_makes_it_another() -> None:
     cat = {"picture": sample_path("cat")}
     one = make_instance("detect", cat, values={"score": 0.5})
     other = dataclasses.replace(one, id=2, values={"score": 0.25, "classes": ("cat",), "class_wise": False})
-    assert side_title(other, one) == "Each class for itself off, Score 0.25, Classes cat"
-    assert side_title(one, other) == "Each class for itself on, Score 0.5, Classes all"
+    assert side_title(other, one) == "Per class off, Score 0.25, Classes cat"
+    assert side_title(one, other) == "Per class on, Score 0.5, Classes all"
     haar = with_model(other, "haar-cat-face", None)
     assert Comparison(one, haar).titles == ("Embedded detector with masks", "Haar cat faces")
     assert side_title(one, dataclasses.replace(one, id=3)) == "Embedded detector with masks"

@@ -166,7 +166,7 @@ def test_the_renderer_keeps_the_base_while_only_results_change(noise, detections
         canvas = renderer.render(noise, layers, view)
         np.testing.assert_array_equal(canvas, render(noise, layers, view))
         canvas[:] = 0  # the canvas is the caller's
-        calls[:] = [call for call in calls if call[0] is renderer._ground]
+        calls[:] = [call for call in calls if call[0] is renderer._picture]
     assert len(calls) == 1
     other = Image(255 - noise.pixels)
     np.testing.assert_array_equal(renderer.render(other, [], view), render(other, [], view))

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from cvstudio.foundation.concurrency import ahead, fan_out, side_by_side
+from cvstudio.foundation.concurrency import fan_out, map_ordered, prefetch
 from cvstudio.foundation.errors import Cancelled
 
 
@@ -114,7 +114,7 @@ def test_a_reader_that_has_enough_is_left_out():
     assert sorted(got) == [0, 1000]
 
 
-def test_side_by_side_gives_results_in_order_from_as_many_threads_as_asked_for():
+def test_map_ordered_gives_results_in_order_from_as_many_threads_as_asked_for():
     all_at_once = threading.Barrier(3, timeout=10)
     begun = []
 
@@ -123,13 +123,13 @@ def test_side_by_side_gives_results_in_order_from_as_many_threads_as_asked_for()
         time.sleep(0.01 * (3 - number % 3))  # the later ones are done first
         return number * number, threading.current_thread().name
 
-    found = list(side_by_side(range(30), work, 3, begin=lambda: begun.append(threading.current_thread().name)))
+    found = list(map_ordered(range(30), work, 3, begin=lambda: begun.append(threading.current_thread().name)))
     assert [value for value, _ in found] == [number * number for number in range(30)]
     assert {name for _, name in found} == set(begun)
     assert len(begun) == 3
 
 
-def test_side_by_side_does_not_run_away_from_who_takes_its_results():
+def test_map_ordered_does_not_run_away_from_who_takes_its_results():
     asked = []
 
     def source():
@@ -137,16 +137,16 @@ def test_side_by_side_does_not_run_away_from_who_takes_its_results():
             asked.append(number)
             yield number
 
-    results = side_by_side(source(), lambda number: number, 2)
+    results = map_ordered(source(), lambda number: number, 2)
     for taken in range(1, 20):
         next(results)
         assert len(asked) <= taken + 2
     results.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("cvstudio-side")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("cvstudio-map")]
 
 
 @pytest.mark.parametrize("where", ["source", "work"])
-def test_side_by_side_raises_what_its_parts_raise_and_closes_the_source(where):
+def test_map_ordered_raises_what_its_parts_raise_and_closes_the_source(where):
     closed = []
 
     def source():
@@ -165,11 +165,11 @@ def test_side_by_side_raises_what_its_parts_raise_and_closes_the_source(where):
         return number
 
     with pytest.raises(OSError, match="unplugged"):
-        list(side_by_side(source(), work, 2))
+        list(map_ordered(source(), work, 2))
     assert closed == [True]
 
 
-def test_ahead_closes_its_source_in_the_thread_that_read_it():
+def test_prefetch_closes_its_source_in_the_thread_that_read_it():
     names = []
 
     def source():
@@ -179,6 +179,6 @@ def test_ahead_closes_its_source_in_the_thread_that_read_it():
         finally:
             names.append(threading.current_thread().name)
 
-    with ahead(source()) as items:
-        assert next(items) == "cvstudio-ahead"
-    assert names == ["cvstudio-ahead"]
+    with prefetch(source()) as items:
+        assert next(items) == "cvstudio-prefetch"
+    assert names == ["cvstudio-prefetch"]

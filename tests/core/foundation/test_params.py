@@ -15,13 +15,12 @@ from cvstudio.foundation.params import (
     Folder,
     Pick,
     Range,
-    add_arguments,
     check_value,
     fields_of,
     from_mapping,
-    parse_text,
     to_mapping,
 )
+from cvstudio.foundation.params_text import add_arguments, parse_text
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def _copy_of_module(package: Path) -> ModuleType:
-    package.mkdir()
-    source = shutil.copy(resources.__file__, package / "resources.py")
+    room = package / "foundation"
+    room.mkdir(parents=True)
+    source = shutil.copy(resources.__file__, room / "paths.py")
     spec = importlib.util.spec_from_file_location("copied_resources", source)
     assert spec is not None
     assert spec.loader is not None

@@ -85,7 +85,7 @@ def test_threads_lose_nothing_and_keys_are_bounded():
     assert timings.get("shared").count == KEPT
     for number in range(2 * MOST_KEYS):
         timings.record(number, 1.0)
-    assert len(timings._found) == MOST_KEYS
+    assert len(timings._durations) == MOST_KEYS
     timings.clear()
     assert timings.get("shared") is None
 

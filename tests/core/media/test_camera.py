@@ -22,7 +22,7 @@ from cvstudio.media.examples.files import sample_path
 from cvstudio.media.formats import simulated_camera as simulated
 from cvstudio.media.formats.simulated_camera import PictureSource, camera_from_id, simulated_camera
 from cvstudio.media.reader_pool import Readers, read_sample
-from cvstudio.run.recipe import media_from_json, media_to_json
+from cvstudio.running.recipe import media_from_json, media_to_json
 from cvstudio.session.session import State, add_media
 
 FAKE = camera.camera("/dev/nothing", Size(8, 6))

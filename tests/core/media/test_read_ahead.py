@@ -14,9 +14,9 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import open_media
 from cvstudio.media.examples.files import sample_path
-from cvstudio.media.read_ahead import frames_ahead
+from cvstudio.media.read_ahead import prefetch_frames
 from cvstudio.media.reader_pool import Readers, iterate_frames
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.runner import Runner, make_instance
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +25,11 @@ def clip():
 
 
 def threads():
-    return [thread for thread in threading.enumerate() if thread.name == "cvstudio-ahead"]
+    return [thread for thread in threading.enumerate() if thread.name == "cvstudio-prefetch"]
 
 
 def test_every_frame_comes_in_order(clip):
-    with Readers() as readers, frames_ahead(clip) as ahead:
+    with Readers() as readers, prefetch_frames(clip) as ahead:
         for read, frame in zip(iterate_frames(clip, readers), ahead, strict=True):
             assert read.pts == frame.pts
             assert np.array_equal(read.pixels, frame.pixels)
@@ -40,12 +40,12 @@ def test_a_range_begins_with_the_frame_that_is_shown_there(clip):
     with Readers() as readers:
         times = [frame.pts for frame in iterate_frames(clip, readers)]
     start, stop = (times[10] + times[11]) / 2, times[20]
-    with frames_ahead(clip, start_secs=start, stop_secs=stop) as ahead:
+    with prefetch_frames(clip, start_secs=start, stop_secs=stop) as ahead:
         assert [frame.pts for frame in ahead] == times[10:20]
 
 
 def test_leaving_in_the_middle_ends_the_thread(clip):
-    with frames_ahead(clip, depth=1) as ahead:
+    with prefetch_frames(clip, depth=1) as ahead:
         next(ahead)
         assert threads()
     assert not threads()
@@ -56,7 +56,7 @@ def test_a_file_that_is_gone_is_told_where_the_frames_are_taken(clip, tmp_path):
     shutil.copy(clip.path, path)
     media = open_media(path)
     path.unlink()
-    with pytest.raises(MediaError), frames_ahead(media) as ahead:
+    with pytest.raises(MediaError), prefetch_frames(media) as ahead:
         next(ahead)
     assert not threads()
 

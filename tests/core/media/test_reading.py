@@ -21,8 +21,8 @@ from cvstudio.media import Media, MediaKind, open_media, open_reader
 from cvstudio.media.formats.audio import AudioReader
 from cvstudio.media.reading import settings_fields, with_settings
 from cvstudio.results.detections import Detections
-from cvstudio.run.recipe import load_recipe
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.recipe import load_recipe
+from cvstudio.running.runner import Runner, make_instance
 from cvstudio.session.project import load_project, save_project
 from cvstudio.session.session import State, add_media
 from cvstudio.session.transitions import with_active, with_reading

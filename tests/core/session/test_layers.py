@@ -20,9 +20,10 @@ from cvstudio.foundation.errors import ParamsError, UserError
 from cvstudio.media import Media, open_media
 from cvstudio.results.detections import Detections
 from cvstudio.results.picture import Picture
-from cvstudio.run.composition import is_plain
-from cvstudio.run.recipe import load_recipe, load_stack, make_recipe
-from cvstudio.run.runner import Runner
+from cvstudio.running.composition import is_plain
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.recipe import load_recipe, load_stack, make_recipe
+from cvstudio.running.runner import Runner
 from cvstudio.session.layers import (
     layers_on,
     seen_layers,
@@ -231,7 +232,7 @@ def test_a_recipe_of_a_stack_makes_the_same_picture_again(count, tmp_path, capsy
     from cvstudio.exporters import EXPORTERS, export
     from cvstudio.foundation.progress import Progress
     from cvstudio.media.examples.files import sample_path
-    from cvstudio.run.composition import with_stack
+    from cvstudio.running.composition import with_stack
 
     media = open_media(sample_path("astronaut"))
     first = with_active(State((media,)), media, count)
@@ -240,7 +241,7 @@ def test_a_recipe_of_a_stack_makes_the_same_picture_again(count, tmp_path, capsy
         state = replace_instance(state, dataclasses.replace(item, model=model))
     instance, stack = state.instance, seen_layers(state)
     with Runner(device="cpu") as runner:
-        item = runner.export_item(instance, Progress(), base=tmp_path, pts=None, look={})
+        item = export_item(runner, ExportRequest(instance, tmp_path), Progress())
         item = with_stack(runner, item, instance, stack, Progress(), pts=None)
         item = dataclasses.replace(item, recipe=make_recipe(instance, tmp_path, pts=None, look={}, stack=stack))
         export(EXPORTERS["png"], tmp_path / "s.png", item, Progress())
@@ -262,7 +263,7 @@ def test_a_stacked_video_holds_every_layer_of_every_frame(count, tmp_path):
 
     from cvstudio.exporters import EXPORTERS, ExportItem, export
     from cvstudio.foundation.progress import Progress
-    from cvstudio.run.composition import stacked_frames
+    from cvstudio.running.composition import stacked_frames
 
     source = tmp_path / "clip.mp4"
     with av.open(str(source), "w") as container:

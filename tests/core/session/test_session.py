@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.foundation.errors import ProjectError, UserError
 from cvstudio.media import open_media
-from cvstudio.run.recipe import load_recipe, make_recipe
+from cvstudio.running.recipe import load_recipe, make_recipe
 from cvstudio.session.project import MissingMediaError, load_project, save_project
 from cvstudio.session.session import Session, State, activate, replace_instance
 

@@ -12,23 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-CONTROL = (
-    "ui.control.controller",
-    "ui.control.presenter",
-    "ui.control.pipeline",
-    "ui.control.live_playback",
-    "ui.control.playback",
-    "ui.control.comparison",
-    "ui.control.layers",
-    "ui.control.frame_on_screen",
-    "ui.control.exported_layers",
-    "ui.control.tuning",
-    "ui.control.opening_jobs",
-    "ui.control.tracking_job",
-    "ui.control.stepping",
-    "ui.control.library",
-    "ui.control.window_requests",
-)
+CONTROL = tuple(f"ui.control.{path.stem}" for path in sorted((ROOT / "ui/control").glob("[!_]*.py")))
 """The state, and what follows from it."""
 WRITES = {"change", "load", "mark_saved", "end_merge", "undo", "redo"}
 

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
 from cvstudio.results.detections import Detections
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.runner import Runner, make_instance
 from ui.control.pipeline import BESIDE
 from ui.window.main_window import MainWindow
 

@@ -40,7 +40,7 @@ class Drive:
 @pytest.fixture
 def drive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Drive]:
     made = Drive()
-    monkeypatch.setattr("cvstudio.run.recipe.open_media", made.open_media)
+    monkeypatch.setattr("cvstudio.running.recipe.open_media", made.open_media)
     yield made
     made.gate.set()
 
@@ -125,7 +125,7 @@ def test_of_two_projects_the_last_one_counts_and_need_not_wait_for_the_first(
     first, second = write("first"), write("second")
     window.open_paths([first])
     qtbot.waitUntil(lambda: bool(drive.asked), timeout=WAIT_MS)
-    monkeypatch.setattr("cvstudio.run.recipe.open_media", open_media)
+    monkeypatch.setattr("cvstudio.running.recipe.open_media", open_media)
     window.open_paths([second])
     qtbot.waitUntil(lambda: names(window) == [f"second-{number}.png" for number in range(3)], timeout=WAIT_MS)
     drive.gate.set()

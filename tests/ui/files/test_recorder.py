@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media import Media, MediaKind, camera
 from cvstudio.media.examples.files import sample_path
+from cvstudio.media.formats import camera as camera_format
 from ui.window.main_window import MainWindow
 
 
@@ -38,7 +39,7 @@ class Source:
 @pytest.fixture
 def there(window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MainWindow:
     """The window looking through a camera; recordings go to the test's folder."""
-    monkeypatch.setattr(camera, "DeviceSource", lambda media: Source())
+    monkeypatch.setattr(camera_format, "DeviceSource", lambda media: Source())
     monkeypatch.setattr(Source, "lost", "")
     window.recorder.folder = tmp_path / "Videos"
     window.controller.open_camera(camera.camera("/dev/video5"))

@@ -10,10 +10,11 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from cvstudio.foundation.params import Choices, Doc, Folder, Pick, Range, fields_of
+from cvstudio.foundation.params import Choices, Colour, Doc, Folder, Items, Pick, Range, Text, fields_of
+from cvstudio.foundation.shapes import Box, Polygon, Stroke, Strokes
 from ui.tour.input_events import move_mouse
 from ui.widgets.param_form import ROWS, ParamForm
-from ui.widgets.slider_row import SliderRow
+from ui.widgets.rows.slider_row import SliderRow
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,12 @@ class Select:
     focus: Annotated[tuple[float, float] | None, Range(0, 10), Doc("In focus")] = None
     point: Annotated[tuple[float, float] | None, Pick("point"), Doc("Focus on")] = None
     gallery: Annotated[str, Folder("the samples"), Doc("Compare with")] = ""
+    prompt: Annotated[str, Text(), Doc("Prompt")] = ""
+    tint: Annotated[str, Colour(), Doc("Tint")] = "#ff8800"
+    box: Annotated[Box | None, Pick("box"), Doc("Box")] = None
+    region: Annotated[Polygon | None, Pick("polygon"), Doc("Region")] = None
+    marks: Annotated[Strokes, Pick("strokes"), Doc("Marks")] = ()
+    names: Annotated[tuple[str, ...], Items(), Doc("Names")] = ()
     seed: Annotated[int, Range(0, 9, step=1), Doc("Seed", more=True)] = 0
 
 
@@ -67,6 +74,12 @@ def test_setting_values_never_emits(form: ParamForm) -> None:
         "focus": (1.0, 2.0),
         "point": (3.0, 4.0),
         "gallery": "/somewhere",
+        "prompt": "a cat",
+        "tint": "#00c0ff",
+        "box": (1.0, 2.0, 3.0, 4.0),
+        "region": ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0)),
+        "marks": (Stroke(((1.0, 2.0),)),),
+        "names": ("a", "b, c"),
         "seed": 5,
     }
     form.set_fields(FIELDS, values, options={"classes": ("car", "dog")}, ranges={"score": Range(0, 2)})
@@ -98,7 +111,10 @@ def test_edits_are_told_by_name(form: ParamForm) -> None:
     QTest.keyClick(row.slider, Qt.Key.Key_Right)
     QTest.mouseClick(form.row("each").switch, Qt.MouseButton.LeftButton)  # type: ignore[attr-defined]
     QTest.mouseClick(form.row("point").button, Qt.MouseButton.LeftButton)  # type: ignore[attr-defined]
-    assert told == [("count", 101, False), ("each", False, False), ("pick", "point")]
+    for name in ("box", "region", "marks"):
+        QTest.mouseClick(form.row(name).button, Qt.MouseButton.LeftButton)  # type: ignore[attr-defined]
+    assert told[:2] == [("count", 101, False), ("each", False, False)]
+    assert told[2:] == [("pick", "point"), ("pick", "box"), ("pick", "region"), ("pick", "marks")]
 
 
 def test_a_drag_is_told_to_its_end(form: ParamForm, drag: Callable[..., None]) -> None:

@@ -17,11 +17,11 @@ from PySide6.QtWidgets import QApplication, QWidget
 from cvstudio.analyses.analysis import Histogram
 from cvstudio.foundation.params import Choices, Doc, Field, Pick, Range
 from ui.base import theme
-from ui.widgets.choice_rows import BoolRow, ChoiceRow, PointRow
-from ui.widgets.class_picker import ChoicesRow
 from ui.widgets.range_slider import RangeSlider
-from ui.widgets.row import Row
-from ui.widgets.slider_row import IntervalRow, SliderRow
+from ui.widgets.rows.choice_rows import BoolRow, ChoiceRow, PointRow
+from ui.widgets.rows.class_picker import ChoicesRow
+from ui.widgets.rows.row import Row
+from ui.widgets.rows.slider_row import IntervalRow, SliderRow
 from ui.widgets.track import HANDLE_RADIUS, Scale, decimals_of, number, snapped
 
 SCORE = Field("score", "float", 0.5, Doc("Score", "Hides what scores less.", "Try 0.3."), Range(0, 1, step=0.01))

@@ -11,9 +11,12 @@ from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
+from cvstudio.data.geometry import Size
 from ui.app import make_application
 from ui.base.icons import icon
-from ui.tour.input_events import pause
+from ui.tour.input_events import move_mouse, pause
+from ui.views.shape_editor import ShapeEditor
+from ui.views.shape_tools import BoxTool
 from ui.window.main_window import MainWindow
 
 
@@ -51,7 +54,18 @@ def main(picture: Path) -> None:
     bits = np.frombuffer(grabbed.constBits(), np.uint8).reshape(grabbed.height(), grabbed.bytesPerLine())
     seen = bits[:, : 3 * grabbed.width()].reshape(grabbed.height(), grabbed.width(), 3)
     height, width = min(seen.shape[0], rendered.shape[0]), min(seen.shape[1], rendered.shape[1])
+    editor = ShapeEditor(canvas)
+    tool = BoxTool(None, Size(1800, 1300))
+    editor.begin(tool)
+    ends = (place, place + QPoint(40, 30))
+    QTest.mousePress(editor, Qt.MouseButton.LeftButton, pos=ends[0])
+    move_mouse(editor, ends[1], Qt.MouseButton.LeftButton)
+    QTest.mouseRelease(editor, Qt.MouseButton.LeftButton, pos=ends[1])
+    wanted = [start + at * ratio for end in ends for start, at in ((view.rect.x, end.x()), (view.rect.y, end.y()))]
+    editor.end()
     found = {
+        "box": tool.value,
+        "box_wanted": wanted,
         "ratio": ratio,
         "canvas": [canvas.width(), canvas.height()],
         "rendered": [rendered.shape[1], rendered.shape[0]],

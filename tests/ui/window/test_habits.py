@@ -479,3 +479,4 @@ def test_a_dense_screen_gets_all_its_pixels_and_a_click_hits_the_same_one(scale,
     assert found["under"] == pixels[row, column].tolist()
     assert f"{column}, {row} · #{bytes(found['under']).hex()}" in found["read_out"]
     assert found["icon"] == round(16 * ratio)
+    assert found["box"] == pytest.approx(found["box_wanted"])

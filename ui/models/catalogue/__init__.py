@@ -1,1 +1,1 @@
-"""The catalogue of models: a table, the summary chart, and the card of one with its layers."""
+"""The catalogue of models: table, summary chart, and the card of a model with its layers."""

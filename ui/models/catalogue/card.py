@@ -1,4 +1,4 @@
-"""What is known of the chosen model: its card, its layers, and what can be done with it."""
+"""The right side of the catalogue: card and layers of the chosen model, and its actions."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ ABOUT, LAYERS = range(2)
 
 
 class CatalogueCard(QWidget):
-    """The right side of the catalogue.
+    """Card and layers of one catalogue entry, with buttons to use, get and measure the model.
 
     Signals
     -------
-    use_requested, get_requested, measure_requested, layers_requested : Entry
-    room_wanted : pixels of width that what is shown now asks for
-    layer_chosen : (Entry, Layer or None)
+    use_requested, get_requested, measure_requested, layers_requested : `CatalogueEntry`
+    room_wanted : width in pixels that the current page needs
+    layer_chosen : (`CatalogueEntry`, `NetworkLayer` or None)
     """
 
     use_requested = Signal(object)
@@ -97,8 +97,8 @@ class CatalogueCard(QWidget):
         head.addLayout(name)
         head.addWidget(self.figures)
         head.addLayout(buttons)
-        known = QWidget()
-        column = QVBoxLayout(known)
+        details = QWidget()
+        column = QVBoxLayout(details)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(head)
@@ -106,7 +106,7 @@ class CatalogueCard(QWidget):
         column.addWidget(self._pages, 1)
         self._whole = QStackedWidget()
         self._whole.addWidget(EmptyState("box", self.tr("Choose a model to see what is known of it.")))
-        self._whole.addWidget(known)
+        self._whole.addWidget(details)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._whole)
@@ -118,9 +118,9 @@ class CatalogueCard(QWidget):
         return QSize(300, 240)
 
     def show_entry(self, entry: CatalogueEntry | None) -> None:
-        """Show another model, or the same with other figures."""
-        other = entry is None or self.entry is None or entry.key != self.entry.key
-        fresh = other or (self.entry is not None and entry is not None and entry.terms != self.entry.terms)
+        """Show another model, or new figures of the same one."""
+        changed = entry is None or self.entry is None or entry.key != self.entry.key
+        terms_changed = changed or (self.entry is not None and entry is not None and entry.terms != self.entry.terms)
         self.entry = entry
         self._whole.setCurrentIndex(0 if entry is None else 1)
         if entry is None:
@@ -128,33 +128,33 @@ class CatalogueCard(QWidget):
         self.title.setText(entry.spec.title)
         self.badge.setVisible(entry.terms.non_commercial)
         self.get.setVisible(entry.terms.place is Place.ABSENT)
-        can = entry.terms.place is not Place.GONE and (
+        measurable = entry.terms.place is not Place.GONE and (
             entry.terms.place is not Place.ABSENT or entry.spec.architecture is not None
         )
-        self.measure.setEnabled(can)
+        self.measure.setEnabled(measurable)
         self.measure.setToolTip(
             self.tr("Times it on this device as it is used")
             if entry.terms.place is not Place.ABSENT
             else self.tr("Times the bare network on this device, as its weights are not here")
         )
         self.figures.setText(self._figures(entry))
-        if fresh:
+        if terms_changed:
             self._scroll.setWidget(ModelCardView(entry.spec, headed=False))
-        if other:
+        if changed:
             self._asked = ""
             self._turn()
 
-    def show_layers(self, key: str, found: Inspection) -> None:
-        """The layers that were asked for have come."""
+    def show_layers(self, key: str, inspection: Inspection) -> None:
+        """Show the layers of the model `key`, unless another model was chosen meanwhile."""
         if self.entry is not None and self.entry.key == key:
-            self.layers.show_inspection(found)
+            self.layers.show_inspection(inspection)
 
     def fail_layers(self, text: str) -> None:
-        """They could not be told."""
+        """Show why the layers could not be read."""
         self.layers.say(text)
 
     def texts(self) -> list[str]:
-        """Everything that can be read on the first page."""
+        """Texts of all labels on the first page."""
         return [
             self.title.text(),
             self.figures.text(),
@@ -174,11 +174,14 @@ class CatalogueCard(QWidget):
                 )
             )
         if entry.speed is not None:
-            where = self.tr("{ms} ms here") if entry.speed.what == "model" else self.tr("{ms} ms here, network alone")
-            parts.append(where.format(ms=speed_text(entry).removeprefix("≈ ")))
+            template = (
+                self.tr("{ms} ms here") if entry.speed.what == "model" else self.tr("{ms} ms here, network alone")
+            )
+            parts.append(template.format(ms=speed_text(entry).removeprefix("≈ ")))
         return " · ".join(parts)
 
     def _turn(self) -> None:
+        """Show the page of the current tab; the layers of a model are requested when first shown."""
         self._pages.setCurrentIndex(self.tabs.currentIndex())
         self.room_wanted.emit(WIDTH if self.tabs.currentIndex() == ABOUT else LAYERS_WIDTH)
         entry = self.entry

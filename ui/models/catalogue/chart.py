@@ -1,6 +1,6 @@
-"""The summary chart: how good models are against what they cost, the area being their size.
+"""The summary chart: score against cost of models, as bubbles whose area is their size.
 
-Importing this file loads pyqtgraph, so it waits until the chart is asked for.
+Importing this file loads pyqtgraph, so it waits until the chart is first shown.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
     from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 
 LARGEST, SMALLEST = 46.0, 8.0
-"""Pixels across of the largest bubble, and of any at least."""
+"""Largest and smallest diameter of a bubble in pixels."""
 
 RING = 3
-"""Pixels from a bubble to the ring around it."""
+"""Distance in pixels from a bubble to the ring around it."""
 
 LEAST_CONTRAST = 1.6
-"""Of a bubble against the ground; its outline has more."""
+"""Least contrast ratio of a bubble's fill against the background; its outline has more."""
 
 STEPS = (1, 2, 5)
 AIR = 0.08
-"""Part of the range that stays free at each side."""
+"""Fraction of the range that stays free at each side."""
 
 
 class CostAxis(pg.AxisItem):
-    """Powers of ten and what lies at 2 and 5 of them, of values that are logarithms."""
+    """Axis of log10 values with ticks at 1, 2 and 5 times each power of ten."""
 
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
         few = high - low > 2.5
@@ -62,8 +62,9 @@ class CostAxis(pg.AxisItem):
 
 
 class SummaryChart(QWidget):
-    """Bubbles with their names; the wheel zooms, a double click shows all again. `bubbles` are the models that are
-    shown, `lacking` those that have not all figures.
+    """Bubbles with their names; the wheel zooms, a double click fits all.
+
+    `bubbles` are the models on the chart, `lacking` those without the score or the cost.
 
     Signals
     -------
@@ -113,22 +114,22 @@ class SummaryChart(QWidget):
 
     @property
     def score_name(self) -> str:
-        """What the vertical axis is."""
+        """Metric of the vertical axis."""
         return self._metric
 
     def title(self) -> str:
-        """What is shown against what."""
+        """Title that names both axes."""
         return self.tr("{metric} against {cost}").format(metric=self._metric, cost=translated(self._cost.value).lower())
 
     def show_entries(self, entries: Sequence[CatalogueEntry], metric: str, cost: Cost) -> None:
-        """Draw the models that have figures; the view stays where it is while the question does."""
-        another = (metric, cost) != (self._metric, self._cost) or not self.bubbles
-        before = {bubble.entry.key for bubble in self.bubbles}
+        """Draw the models that have both figures; the visible range stays while axes and models do."""
+        axes_changed = (metric, cost) != (self._metric, self._cost) or not self.bubbles
+        previous_keys = {bubble.entry.key for bubble in self.bubbles}
         self._entries, self._metric, self._cost = tuple(entries), metric, cost
         self.bubbles, self.lacking = bubbles(self._entries, metric, cost)
-        self._tell_without(self.lacking)
+        self._show_lacking(self.lacking)
         self._draw()
-        if another or before != {bubble.entry.key for bubble in self.bubbles}:
+        if axes_changed or previous_keys != {bubble.entry.key for bubble in self.bubbles}:
             self.fit()
 
     def choose(self, key: str) -> None:
@@ -138,24 +139,24 @@ class SummaryChart(QWidget):
         self._soon.start()
 
     def fit(self) -> None:
-        """Show every bubble."""
+        """Zoom so that every bubble is visible."""
         if not self.bubbles:
             return
-        across = [math.log10(bubble.cost) for bubble in self.bubbles]
-        up = [bubble.score for bubble in self.bubbles]
-        wide, high = max(max(across) - min(across), 0.3), max(max(up) - min(up), 2.0)
+        costs = [math.log10(bubble.cost) for bubble in self.bubbles]
+        scores = [bubble.score for bubble in self.bubbles]
+        width, height = max(max(costs) - min(costs), 0.3), max(max(scores) - min(scores), 2.0)
         self.plot.setRange(
-            xRange=(min(across) - AIR * wide, max(across) + 1.5 * AIR * wide),
-            yRange=(min(up) - AIR * high, max(up) + AIR * high),
+            xRange=(min(costs) - AIR * width, max(costs) + 1.5 * AIR * width),
+            yRange=(min(scores) - AIR * height, max(scores) + AIR * height),
             padding=0,
         )
 
     def names(self) -> list[str]:
-        """The names that stand beside their bubbles now."""
+        """Names that are visible beside their bubbles."""
         return [item.textItem.toPlainText() for item in self._names if item.isVisible()]
 
     def place_of(self, key: str) -> QPointF | None:
-        """Where a model's bubble is on the plot's widget; None where it is not on the chart."""
+        """Position of a model's bubble in pixels of the plot widget; None where it is not on the chart."""
         for bubble in self.bubbles:
             if bubble.entry.key == key:
                 scene = self.plot.getViewBox().mapViewToScene(QPointF(math.log10(bubble.cost), bubble.score))
@@ -165,11 +166,11 @@ class SummaryChart(QWidget):
     # Drawing --------------------------------------------------------------------------------------------------------
 
     def _diameter(self, bubble: Bubble) -> float:
-        most = max(other.size_bytes for other in self.bubbles) or 1.0
-        return max(SMALLEST, LARGEST * math.sqrt(bubble.size_bytes / most))
+        largest_bytes = max(other.size_bytes for other in self.bubbles) or 1.0
+        return max(SMALLEST, LARGEST * math.sqrt(bubble.size_bytes / largest_bytes))
 
     def _colours(self) -> dict[str, QColor]:
-        """A colour for each family, the most frequent first; when they run out, grey."""
+        """A colour for each family, the most frequent first; grey for those beyond the palette."""
         ground = theme.rgb(theme.colour("panel"))
         colours = [QColor(*colour) for colour in COLOURS if contrast(colour, ground) >= LEAST_CONTRAST]
         families = [name for name, _ in Counter(bubble.entry.spec.family for bubble in self.bubbles).most_common()]
@@ -195,7 +196,7 @@ class SummaryChart(QWidget):
             )
         self._scatter.setData(spots)
         self._draw_ring()
-        self._tell_families(colours)
+        self._show_families(colours)
         for item in self._names:
             self.plot.removeItem(item)
         self._names = []
@@ -203,7 +204,7 @@ class SummaryChart(QWidget):
             name = pg.TextItem(bubble.entry.spec.title, color=theme.colour("text"), anchor=(0, 0))
             name.setFont(theme.app_font(theme.SMALL_PX))
             name.setZValue(3)
-            # Without the margin of a document a name is as large as its letters.
+            # Without the margin of its document an item is as large as its letters.
             name.textItem.document().setDocumentMargin(0)
             name.setVisible(False)
             self.plot.addItem(name, ignoreBounds=True)
@@ -245,9 +246,9 @@ class SummaryChart(QWidget):
         corners = np.full((len(centres), 2), np.nan)
         corners[rows] = place_labels(centres[rows], radii[rows], sizes[rows], bounds, chosen)
         for name, corner in zip(self._names, corners, strict=True):
-            known = bool(np.isfinite(corner).all())
-            name.setVisible(known)
-            if known:
+            placed = bool(np.isfinite(corner).all())
+            name.setVisible(placed)
+            if placed:
                 name.setPos(view.mapSceneToView(QPointF(*corner)))
 
     def _dress(self) -> None:
@@ -260,38 +261,40 @@ class SummaryChart(QWidget):
             axis.setLabel(text, **{"color": theme.colour("quiet").name(), "font-size": f"{theme.SMALL_PX}px"})
             axis.enableAutoSIPrefix(False)
 
-    def _tell_families(self, colours: dict[str, QColor]) -> None:
+    def _show_families(self, colours: dict[str, QColor]) -> None:
         grey = theme.colour("edge").name()
-        told = [
+        spans = [
             f'<span style="color:{colour.name()}">●</span>&nbsp;{html.escape(name).replace(" ", "&nbsp;")}'
             for name, colour in colours.items()
             if colour.name() != grey
         ]
-        others = len(colours) - len(told)
+        others = len(colours) - len(spans)
         if others:
             text = self.tr("{count} other families").format(count=others)
-            told.append(f'<span style="color:{grey}">●</span>&nbsp;{text}')
-        self.legend.setText(" &nbsp; ".join(told))
+            spans.append(f'<span style="color:{grey}">●</span>&nbsp;{text}')
+        self.legend.setText(" &nbsp; ".join(spans))
 
-    def _tell_without(self, without: Sequence[CatalogueEntry]) -> None:
-        names = " · ".join(entry.spec.title for entry in without)
-        self.without.setVisible(bool(without))
-        told = self.tr("Not measured here: {names}") if self._cost is Cost.MS else self.tr("No such figures: {names}")
-        self.without.setText(told.format(names=names))
+    def _show_lacking(self, lacking: Sequence[CatalogueEntry]) -> None:
+        names = " · ".join(entry.spec.title for entry in lacking)
+        self.without.setVisible(bool(lacking))
+        template = (
+            self.tr("Not measured here: {names}") if self._cost is Cost.MS else self.tr("No such figures: {names}")
+        )
+        self.without.setText(template.format(names=names))
 
     # Mouse ----------------------------------------------------------------------------------------------------------
 
     def _at(self, place: QPointF) -> Bubble | None:
-        """The smallest bubble under a place of the scene."""
+        """The smallest bubble at `place`, in coordinates of the scene; None where there is none."""
         view = self.plot.getViewBox()
         if not view.sceneBoundingRect().contains(place):
             return None
-        found: Bubble | None = None
+        smallest: Bubble | None = None
         for bubble in self.bubbles:  # the largest come first
             middle = view.mapViewToScene(QPointF(math.log10(bubble.cost), bubble.score))
             if math.hypot(middle.x() - place.x(), middle.y() - place.y()) <= self._diameter(bubble) / 2 + 2:
-                found = bubble
-        return found
+                smallest = bubble
+        return smallest
 
     def _clicked(self, event: MouseClickEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton:
@@ -328,14 +331,14 @@ def _number(value: float) -> str:
 
 
 def _thin(colour: QColor, width: float) -> QPen:
-    """A line as wide on any bubble, which are drawn at size 1 and enlarged."""
+    """A cosmetic pen: bubbles are drawn at size 1 and scaled, and their outlines must not be."""
     pen = QPen(colour, width)
     pen.setCosmetic(True)
     return pen
 
 
 def facts_of(entry: CatalogueEntry, metric: str) -> str:
-    """The figures of a model, a line each."""
+    """The figures of a model, one on each line."""
     lines = [entry.spec.title]
     if metric in entry.scores:
         lines.append(f"{entry.scores[metric]:.1f} % {metric}")

@@ -1,6 +1,6 @@
-"""The summary chart as a picture, as a drawing that stays sharp at any size, and as the numbers behind it.
+"""Export of the summary chart as PNG, SVG or CSV.
 
-It is drawn anew from its lines and letters, in the theme and for the part that are on screen.
+It is rendered again from its vectors, in the current theme and for the visible range.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ui.models.catalogue.chart import SummaryChart
 
 SCALE = 2
-"""Pixels of a saved picture for each of the screen's."""
+"""Pixels of a saved picture for each pixel of the screen."""
 
 MARGIN = 12
 DOTS_PER_INCH = 96
@@ -35,16 +35,16 @@ def picture(chart: SummaryChart, scale: float = SCALE) -> QImage:
     """The chart with its legend, `scale` times as large as on screen."""
     legend = _legend(chart)
     size = _size(chart, legend)
-    made = QImage(size * scale, QImage.Format.Format_RGB32)
-    made.setDevicePixelRatio(scale)
-    painter = QPainter(made)
+    image = QImage(size * scale, QImage.Format.Format_RGB32)
+    image.setDevicePixelRatio(scale)
+    painter = QPainter(image)
     _paint(painter, chart, legend, size)
     painter.end()
-    return made
+    return image
 
 
 def drawing(chart: SummaryChart) -> bytes:
-    """The same as SVG."""
+    """The chart with its legend as an SVG document."""
     from PySide6.QtSvg import QSvgGenerator
 
     legend = _legend(chart)
@@ -52,13 +52,13 @@ def drawing(chart: SummaryChart) -> bytes:
     content = QByteArray()
     device = QBuffer(content)
     device.open(QIODevice.OpenModeFlag.WriteOnly)
-    made = QSvgGenerator()
-    made.setOutputDevice(device)
-    made.setResolution(DOTS_PER_INCH)
-    made.setSize(size)
-    made.setViewBox(QRectF(0, 0, size.width(), size.height()))
-    made.setTitle(chart.title())
-    painter = QPainter(made)
+    generator = QSvgGenerator()
+    generator.setOutputDevice(device)
+    generator.setResolution(DOTS_PER_INCH)
+    generator.setSize(size)
+    generator.setViewBox(QRectF(0, 0, size.width(), size.height()))
+    generator.setTitle(chart.title())
+    painter = QPainter(generator)
     _paint(painter, chart, legend, size)
     painter.end()
     device.close()
@@ -66,9 +66,14 @@ def drawing(chart: SummaryChart) -> bytes:
 
 
 def saving(chart: SummaryChart, path: Path) -> Work:
-    """What writes the chart to `path`, by its suffix one of `SUFFIXES`; yields the path.
+    """Work that writes the chart to `path`, whose suffix is one of `SUFFIXES`, and yields the path.
 
-    The drawing is made now, as only the main thread may; a worker makes the file.
+    The chart is rendered in this call, as only the main thread may; the work writes the file.
+
+    Raises
+    ------
+    ExportError
+        By the work: the file cannot be written.
     """
     suffix = path.suffix.lower()
     entries, metric = (*(bubble.entry for bubble in chart.bubbles), *chart.lacking), chart.score_name
@@ -100,13 +105,13 @@ def _png(image: QImage) -> bytes:
 
 
 def _legend(chart: SummaryChart) -> QTextDocument:
-    made = QTextDocument()
-    made.setDocumentMargin(0)
-    made.setDefaultFont(theme.app_font(theme.SMALL_PX))
-    made.setTextWidth(chart.plot.width())
+    document = QTextDocument()
+    document.setDocumentMargin(0)
+    document.setDefaultFont(theme.app_font(theme.SMALL_PX))
+    document.setTextWidth(chart.plot.width())
     quiet = theme.colour("quiet").name()
-    made.setHtml(f'<div style="color:{quiet}">{chart.legend.text()}</div>')
-    return made
+    document.setHtml(f'<div style="color:{quiet}">{chart.legend.text()}</div>')
+    return document
 
 
 def _size(chart: SummaryChart, legend: QTextDocument) -> QSize:
@@ -129,7 +134,7 @@ def _paint(painter: QPainter, chart: SummaryChart, legend: QTextDocument, size: 
 
 @contextmanager
 def _drawn_as_lines(chart: SummaryChart) -> Iterator[None]:
-    """On screen pyqtgraph draws bubbles and axes from pictures that it keeps, which would be blurred here."""
+    """Draw without the bitmaps that pyqtgraph caches of bubbles and axes: they would be blurred at another scale."""
     scene = chart.plot.scene()
     items = [item for item in scene.items() if hasattr(item, "setExportMode")]
     scene.prepareForPaint()

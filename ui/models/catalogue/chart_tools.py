@@ -1,4 +1,4 @@
-"""Copying and saving the summary chart."""
+"""Buttons that copy and save the summary chart."""
 
 from __future__ import annotations
 
@@ -22,8 +22,14 @@ OWNER = "save chart"
 
 
 class ChartTools(QWidget):
-    """Two buttons. `chart` gives what is shown, or None; while it is, Ctrl+C within `around` copies it and not the
-    picture behind the catalogue."""
+    """Two buttons, "copy" and "save".
+
+    Parameters
+    ----------
+    controller, settings : those of the window
+    around : widget in which Ctrl+C copies the chart, while it is visible, in place of the picture on the canvas
+    chart : callable () -> the chart, or None where it was never shown
+    """
 
     def __init__(
         self, controller: Controller, settings: Settings, around: QWidget, chart: Callable[[], SummaryChart | None]
@@ -34,8 +40,8 @@ class ChartTools(QWidget):
         self._chart = chart
         self.copy_button = self._button("copy", self.tr("Copy chart"), self.tr("Copy the chart as a picture (Ctrl+C)"))
         self.copy_button.clicked.connect(self.copy)
-        told = self.tr("Save the chart as PNG or SVG, or its numbers as CSV …")
-        self.save_button = self._button("save", self.tr("Save chart"), told)
+        tip = self.tr("Save the chart as PNG or SVG, or its numbers as CSV …")
+        self.save_button = self._button("save", self.tr("Save chart"), tip)
         self.save_button.clicked.connect(self.ask_save)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -45,16 +51,17 @@ class ChartTools(QWidget):
         around.installEventFilter(self)
         controller.pipeline.job_event.connect(self._job_event)
 
-    def _button(self, name: str, text: str, told: str) -> QToolButton:
-        made = QToolButton()
-        made.setIcon(icon(name))
-        made.setAccessibleName(text)
-        made.setToolTip(told)
-        made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        return made
+    def _button(self, name: str, text: str, tip: str) -> QToolButton:
+        button = QToolButton()
+        button.setIcon(icon(name))
+        button.setAccessibleName(text)
+        button.setToolTip(tip)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return button
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        # What a field with the focus does not want comes here; accepted, it is a key and not the window's shortcut.
+        # Keys that the focused widget ignores arrive here. Accepting the override makes Ctrl+C a key press for this
+        # widget, and not the window's shortcut.
         if isinstance(event, QKeyEvent) and self.isVisible() and event.matches(QKeySequence.StandardKey.Copy):
             if event.type() == QEvent.Type.ShortcutOverride:
                 event.accept()
@@ -65,7 +72,7 @@ class ChartTools(QWidget):
         return super().eventFilter(watched, event)
 
     def copy(self) -> None:
-        """Put the chart on the clipboard as a picture."""
+        """Copy the chart to the clipboard as a picture."""
         from ui.models.catalogue.chart_export import picture
 
         chart = self._chart()
@@ -74,7 +81,7 @@ class ChartTools(QWidget):
             self._controller.notice.emit("info", self.tr("The chart is on the clipboard."))
 
     def ask_save(self) -> None:
-        """Choose a file; its suffix says what is saved."""
+        """Choose a file and save the chart in the format of its suffix."""
         chart = self._chart()
         if chart is None:
             return

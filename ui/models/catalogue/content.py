@@ -1,4 +1,4 @@
-"""The catalogue: search and filters above, table or chart on the left, the card of the chosen model on the right."""
+"""The catalogue: search and filters at the top, table or chart on the left, the chosen model's card on the right."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ from ui.models.catalogue.work import (
     read_rows,
     time_models,
 )
-from ui.widgets.choice_rows import Combo
 from ui.widgets.empty_state import EmptyState
+from ui.widgets.rows.choice_rows import Combo
 
 if TYPE_CHECKING:
     from ui.models.catalogue.chart import SummaryChart
@@ -60,11 +60,11 @@ if TYPE_CHECKING:
 
 TABLE, CHART, NOTHING = range(3)
 LIST_WIDTH = 180
-"""Of what is chosen from, which may be wider than its box."""
+"""Smallest width in pixels of a filter's list, which may be wider than its box."""
 
 
 class CatalogueContent(QWidget):
-    """Asks workers for what is known and shows it; knows nothing itself."""
+    """Shows the catalogue entries that workers compute; holds no data of its own beside them."""
 
     def __init__(self, controller: Controller, settings: Settings, canvas: Callable[[], Canvas]) -> None:
         super().__init__()
@@ -119,10 +119,10 @@ class CatalogueContent(QWidget):
         self.card.layers_requested.connect(self._ask_layers)
         self.card.room_wanted.connect(self._make_room)
         self.card.layer_chosen.connect(self._mark_layer)
-        controller.view_changed.connect(lambda _: self._tell_mark())
+        controller.view_changed.connect(lambda _: self._update_mark())
         controller.pipeline.job_event.connect(self._job_event)
         controller.weights_changed.connect(self.reload)
-        controller.state_changed.connect(lambda old, new: self._look_for_others())
+        controller.state_changed.connect(lambda old, new: self._reload_changed())
         find = QShortcut(QKeySequence.StandardKey.Find, self)
         find.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         find.activated.connect(self.search.setFocus)
@@ -182,30 +182,30 @@ class CatalogueContent(QWidget):
         self._views.idClicked.connect(lambda _: self._show())
 
     def _filter(self, name: str) -> Combo:
-        made = Combo()
-        made.setAccessibleName(name)
-        made.setToolTip(name)
-        made.setMinimumContentsLength(11)
-        made.view().setMinimumWidth(LIST_WIDTH)
-        made.activated.connect(lambda _: self._show())
-        return made
+        combo = Combo()
+        combo.setAccessibleName(name)
+        combo.setToolTip(name)
+        combo.setMinimumContentsLength(11)
+        combo.view().setMinimumWidth(LIST_WIDTH)
+        combo.activated.connect(lambda _: self._show())
+        return combo
 
     # What is shown --------------------------------------------------------------------------------------------------
 
     def reload(self) -> None:
-        """Look up anew what is known of each model, on a worker."""
+        """Read the entries of all models again, on a worker."""
         host = self._controller.pipeline.host
         self._specs = tuple(MODELS)
         work = read_rows(self._specs, host.requested_device, host.precision)
         self._controller.pipeline.submit(LANE, Job(ROWS, "", work))
 
-    def _look_for_others(self) -> None:
-        """A model may have been added or removed."""
+    def _reload_changed(self) -> None:
+        """Reload where models were added or removed."""
         if self.isVisible() and tuple(MODELS) != self._specs:
             self.reload()
 
     def wanted(self) -> CatalogueFilter:
-        """What search and filters ask for."""
+        """The filter that the search field and the combo boxes describe."""
         return CatalogueFilter(
             self.search.text(),
             self.task.currentData() or "",
@@ -215,66 +215,66 @@ class CatalogueContent(QWidget):
         )
 
     def clear_filters(self) -> None:
-        """Show all models."""
+        """Clear search and filters, which shows all models."""
         self.search.clear()
         for combo in (self.task, self.family, self.licence, self.status):
             combo.setCurrentIndex(0)
         self._show()
 
     def show_chart(self, shown: bool = True) -> None:
-        """Turn to the chart, or back to the table."""
+        """Show the chart, or the table."""
         self._views.button(CHART if shown else TABLE).setChecked(True)
         self._show()
 
     def show_task(self, task: str) -> None:
-        """Only the models of a task; of "" all."""
+        """Show the models of a task; all of them for ""."""
         self._task = task
         self.task.setCurrentIndex(max(0, self.task.findData(task)))
         self._show()
 
     def shown(self) -> list[CatalogueEntry]:
-        """The entries that search and filters leave."""
-        wanted = self.wanted()
-        return [entry for entry in self.entries if wanted.takes(entry)]
+        """The entries that pass search and filters."""
+        catalogue_filter = self.wanted()
+        return [entry for entry in self.entries if catalogue_filter.takes(entry)]
 
     def _show(self) -> None:
         self._fill(self.family, self.tr("Any family"), families(self.entries, self.task.currentData() or ""))
-        found = self.shown()
+        entries = self.shown()
         charted = self._views.checkedId() == CHART
-        self.count.setText(self.tr("{shown} of {all}").format(shown=len(found), all=len(self.entries)))
-        names = metrics(found)
-        known = [self.score.itemData(row) for row in range(self.score.count())]
-        if list(names) != known:
+        self.count.setText(self.tr("{shown} of {all}").format(shown=len(entries), all=len(self.entries)))
+        names = metrics(entries)
+        listed = [self.score.itemData(row) for row in range(self.score.count())]
+        if list(names) != listed:
             chosen = self.score.currentData()
             self.score.clear()
             for name in names:
                 self.score.addItem(name, name)
             self.score.setCurrentIndex(max(0, self.score.findData(chosen)))
-        self.table.set_entries(found)
+        self.table.set_entries(entries)
         self.table.show_task(not self.task.currentData())
-        if not found and self.entries:
+        if not entries and self.entries:
             self._stack.setCurrentIndex(NOTHING)
         else:
             self._stack.setCurrentIndex(CHART if charted else TABLE)
-        if charted and found:
-            self._show_chart(found)
+        if charted and entries:
+            self._show_chart(entries)
         entry = next((item for item in self.entries if item.key == self._key()), None)
         self.card.show_entry(entry)
 
-    def _show_chart(self, found: Sequence[CatalogueEntry]) -> None:
+    def _show_chart(self, entries: Sequence[CatalogueEntry]) -> None:
         if self.chart is None:
             from ui.models.catalogue.chart import SummaryChart
 
             self.chart = SummaryChart()
             self.chart.chosen.connect(self._clicked)
             self._charts.addWidget(self.chart)
-        self.chart.show_entries(found, self.score.currentData() or "", self.cost.currentData())
+        self.chart.show_entries(entries, self.score.currentData() or "", self.cost.currentData())
         self.chart.choose(self._key())
 
     @staticmethod
     def _fill(combo: Combo, everything: str, values: Sequence[str]) -> None:
-        known = [combo.itemData(row) for row in range(1, combo.count())]
-        if known == list(values) and combo.count():
+        listed = [combo.itemData(row) for row in range(1, combo.count())]
+        if listed == list(values) and combo.count():
             return
         chosen = combo.currentData()
         combo.clear()
@@ -285,14 +285,14 @@ class CatalogueContent(QWidget):
 
     def _fill_tasks(self) -> None:
         tasks = list(tasks_of(self.entries))
-        known = [self.task.itemData(row) for row in range(1, self.task.count())]
-        if tasks != known:
+        listed = [self.task.itemData(row) for row in range(1, self.task.count())]
+        if tasks != listed:
             chosen = self.task.currentData()
             self.task.clear()
             self.task.addItem(self.tr("Any task"), "")
             for task in tasks:
                 self.task.addItem(translated(task_title(task)), task)
-            # What is to be shown may have been told before the rows came.
+            # `show_task` may have been called before the entries arrived.
             self.task.setCurrentIndex(max(0, self.task.findData(chosen or self._task)))
 
     def _key(self) -> str:
@@ -305,7 +305,7 @@ class CatalogueContent(QWidget):
             self.chart.choose(key)
 
     def _make_room(self, width: int) -> None:
-        """Give the card the width that it wants, half of all at most."""
+        """Give the card `width` pixels, at most half of the splitter."""
         whole = sum(self._splitter.sizes())
         width = min(width, whole // 2)
         if whole:
@@ -318,7 +318,7 @@ class CatalogueContent(QWidget):
     # What can be done -----------------------------------------------------------------------------------------------
 
     def use(self, key: str) -> None:
-        """Analyse what is open with a model; a catalogue that lies over the window makes way."""
+        """Use a model on the open media; a catalogue that floats over the window is hidden."""
         task = MODELS[key].task
         current = self._controller.session.state.instance
         fitting = [analysis.key for analysis in ANALYSES if analysis.task == task]
@@ -330,7 +330,7 @@ class CatalogueContent(QWidget):
             self.window().hide()
 
     def measure(self, entries: Sequence[CatalogueEntry]) -> None:
-        """Time models on the accelerator's thread."""
+        """Measure the speed of models on the accelerator's thread."""
         pipeline = self._controller.pipeline
         work = time_models([entry.spec for entry in entries], pipeline.host)
         title = (
@@ -342,8 +342,8 @@ class CatalogueContent(QWidget):
         pipeline.submit("accelerator", Job(MEASURE, title, work, background=True))
 
     def _measure_shown(self) -> None:
-        here = (Place.EMBEDDED, Place.HERE, Place.LIBRARY)
-        entries = [entry for entry in self.shown() if entry.speed is None and entry.terms.place in here]
+        usable = (Place.EMBEDDED, Place.HERE, Place.LIBRARY)
+        entries = [entry for entry in self.shown() if entry.speed is None and entry.terms.place in usable]
         if entries:
             self.measure(entries)
         else:
@@ -354,7 +354,7 @@ class CatalogueContent(QWidget):
         self._mark_layer(None, None)
 
     def _mark_layer(self, entry: CatalogueEntry | None, layer: NetworkLayer | None) -> None:
-        """Draw what the chosen layer sees around the cursor on the picture."""
+        """Mark the receptive field of a layer around the cursor on the picture."""
         field = layer.field if layer is not None else None
         if self.mark is None:
             if field is None:
@@ -362,7 +362,7 @@ class CatalogueContent(QWidget):
             from ui.models.catalogue.field_mark import FieldMark
 
             self.mark = FieldMark(self._canvas())
-            self._tell_mark()
+            self._update_mark()
         architecture = entry.spec.architecture if entry is not None else None
         if architecture is None or layer is None or field is None:
             self.mark.show_field("", None, (0, 0), cropped=False)
@@ -371,7 +371,8 @@ class CatalogueContent(QWidget):
         cropped = entry is not None and entry.spec.task == "classify"
         self.mark.show_field(name, field, architecture.input_size, cropped=cropped)
 
-    def _tell_mark(self) -> None:
+    def _update_mark(self) -> None:
+        """Pass the size of the picture on the canvas to the mark."""
         sample = self._controller.shown.sample
         if self.mark is not None:
             self.mark.set_picture(sample.size if isinstance(sample, Image) else None)
@@ -394,12 +395,12 @@ class CatalogueContent(QWidget):
         elif owner == MEASURE and event.kind in ("finished", "failed", "cancelled"):
             self.card.measure.setEnabled(True)
 
-    def _measured(self, found: Measured) -> None:
-        if found.problem:
-            self._controller.notice.emit("warning", translated(found.problem))
+    def _measured(self, measured: Measured) -> None:
+        if measured.problem:
+            self._controller.notice.emit("warning", translated(measured.problem))
         host, speeds = self._controller.pipeline.host, known_speeds()
         self.entries = tuple(
-            entry_of(entry.spec, host.requested_device, host.precision, speeds) if entry.key == found.key else entry
+            entry_of(entry.spec, host.requested_device, host.precision, speeds) if entry.key == measured.key else entry
             for entry in self.entries
         )
         self._show()

@@ -1,4 +1,4 @@
-"""Draws what a unit of the chosen layer sees around the cursor on the picture."""
+"""The receptive field of the chosen layer, drawn around the cursor on the picture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MARGIN = 4
 
 
 class FieldMark(QWidget):
-    """Lies over the canvas and lets every event through."""
+    """A transparent widget over the canvas that lets every event through."""
 
     def __init__(self, canvas: Canvas) -> None:
         super().__init__(canvas)
@@ -36,7 +36,10 @@ class FieldMark(QWidget):
     def show_field(
         self, name: str, field: ReceptiveField | None, input_size: tuple[int, int], *, cropped: bool
     ) -> None:
-        """Show a layer's field from now on; None, or one that is not local, shows nothing."""
+        """Show the receptive field of the layer `name`; None, or one that is not local, shows nothing.
+
+        `input_size` is (height, width) of the network's input in pixels; `cropped`: it takes the middle of the picture.
+        """
         self._name, self._field = name, field if field is not None and field.local else None
         self._input, self._cropped = input_size, cropped
         self.setGeometry(self._canvas.rect())
@@ -45,12 +48,12 @@ class FieldMark(QWidget):
         self.update()
 
     def set_picture(self, size: Size | None) -> None:
-        """The size of the picture that is open."""
+        """Set the size of the open picture; None without one."""
         self._picture = size
         self.update()
 
     def rect_shown(self) -> Rect | None:
-        """What is drawn now, in pixels of the picture."""
+        """The rectangle that is drawn, in pixels of the picture; None where nothing is drawn."""
         if self._field is None or self._at is None or self._picture is None:
             return None
         return field_at(self._field, self._input, self._picture, *self._at, cropped=self._cropped)
@@ -69,25 +72,25 @@ class FieldMark(QWidget):
         return super().eventFilter(watched, event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        found = self.rect_shown()
+        rect = self.rect_shown()
         corner = self._canvas.image_position(QPointF(0, 0))
-        if found is None or corner is None:
+        if rect is None or corner is None:
             return
         scale = self._canvas.view().scale / self.devicePixelRatioF()
         box = QRectF(
-            (found.x - corner[0]) * scale, (found.y - corner[1]) * scale, found.width * scale, found.height * scale
+            (rect.x - corner[0]) * scale, (rect.y - corner[1]) * scale, rect.width * scale, rect.height * scale
         )
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        # What is not seen steps back.
+        # Everything outside the receptive field is dimmed.
         outside = theme.colour("window", 0.45)
         whole = QRectF(self.rect())
-        seen = box.intersected(whole)
+        inside = box.intersected(whole)
         for part in (
-            QRectF(whole.left(), whole.top(), whole.width(), seen.top() - whole.top()),
-            QRectF(whole.left(), seen.bottom(), whole.width(), whole.bottom() - seen.bottom()),
-            QRectF(whole.left(), seen.top(), seen.left() - whole.left(), seen.height()),
-            QRectF(seen.right(), seen.top(), whole.right() - seen.right(), seen.height()),
+            QRectF(whole.left(), whole.top(), whole.width(), inside.top() - whole.top()),
+            QRectF(whole.left(), inside.bottom(), whole.width(), whole.bottom() - inside.bottom()),
+            QRectF(whole.left(), inside.top(), inside.left() - whole.left(), inside.height()),
+            QRectF(inside.right(), inside.top(), whole.right() - inside.right(), inside.height()),
         ):
             painter.fillRect(part, outside)
         painter.setPen(QPen(theme.colour("window", 0.8), 4))
@@ -96,7 +99,7 @@ class FieldMark(QWidget):
         painter.drawRect(box)
         painter.setFont(theme.app_font(theme.SMALL_PX))
         room = painter.fontMetrics().boundingRect(self._name).adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN)
-        label = QRectF(seen.left(), seen.top(), room.width(), room.height())
+        label = QRectF(inside.left(), inside.top(), room.width(), room.height())
         painter.fillRect(label, theme.colour("accent"))
         painter.setPen(theme.colour("on_accent"))
         painter.drawText(label, Qt.AlignmentFlag.AlignCenter, self._name)

@@ -1,4 +1,4 @@
-"""Names beside bubbles that cover neither each other nor another bubble."""
+"""Label placement: names beside bubbles that cover neither each other nor another bubble."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 GAP = 4.0
-"""Pixels between a bubble and its name."""
+"""Distance in pixels between a bubble and its name."""
 
-# Where a name stands to its bubble, the best first: right, left, above, below, and the corners.
+# Directions from a bubble to its name, the preferred first: right, left, above, below, and the corners.
 SIDES = ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (1, 1), (-1, -1), (-1, 1))
 
 
@@ -21,19 +21,19 @@ def place_labels(
     bounds: tuple[float, float, float, float],
     first: Sequence[int] = (),
 ) -> NDArray[np.float64]:
-    """Where the names of bubbles stand.
+    """Place the names of bubbles greedily, each at the first of eight positions that is free.
 
     Parameters
     ----------
     centres : float64 (n, 2), x and y of each bubble in pixels, y down
     radii : float64 (n,), pixels
     sizes : float64 (n, 2), width and height of each name in pixels
-    bounds : left, top, right, bottom that no name leaves
-    first : rows that are placed before all others; the others come by their radius, the largest first
+    bounds : (left, top, right, bottom) in pixels, which no name leaves
+    first : rows that are placed before all others; the others follow by radius, the largest first
 
     Returns
     -------
-    float64 (n, 2), the left top corner of each name; not a number where it found no place
+    float64 (n, 2), the top left corner of each name in pixels; NaN where no position is free
     """
     count = len(centres)
     corners = np.full((count, 2), np.nan)
@@ -57,13 +57,13 @@ def place_labels(
 
 
 def _candidates(centre: NDArray[np.float64], radius: float, size: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    found = []
+    corners = []
     for across, down in SIDES:
         # At a corner the name touches the circle, not the square around it.
         reach = (radius + GAP) * (0.75 if across and down else 1.0)
         middle = centre + np.array([across, down]) * (reach + size / 2)
-        found.append(middle - size / 2)
-    return found
+        corners.append(middle - size / 2)
+    return corners
 
 
 def _overlaps(

@@ -1,4 +1,4 @@
-"""The layers of a network as a tree, each with its output, its cost and what it sees."""
+"""The layers of a network as a tree: output shape, parameters, multiply-adds and receptive field."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from ui.widgets.empty_state import EmptyState
 LAYER, OUTPUT, PARAMS, MACS, SEES = range(5)
 WIDTHS = (190, 132, 66, 66, 100)
 OPENED = 24
-"""Rows up to which a tree opens its first levels by itself."""
+"""Most rows of a tree whose first levels are expanded at first."""
 
 Index = QModelIndex | QPersistentModelIndex
 NO_INDEX = QModelIndex()
 
 
 class LayerModel(QAbstractItemModel):
-    """A network's tree; the network itself is the only row at the top."""
+    """Item model of a network's layers; the network itself is the only row at the top level."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._root: NetworkLayer | None = None
-        self._above: dict[int, tuple[NetworkLayer | None, int]] = {}
+        self._parents: dict[int, tuple[NetworkLayer | None, int]] = {}
 
     def set_root(self, root: NetworkLayer | None) -> None:
         """Show another network's layers."""
         self.beginResetModel()
         self._root = root
-        self._above = {}
+        self._parents = {}
         if root is not None:
-            self._above[id(root)] = (None, 0)
+            self._parents[id(root)] = (None, 0)
             for _, layer in root.walk():
                 for row, child in enumerate(layer.children):
-                    self._above[id(child)] = (layer, row)
+                    self._parents[id(child)] = (layer, row)
         self.endResetModel()
 
     def layer(self, index: Index) -> NetworkLayer | None:
@@ -48,9 +48,9 @@ class LayerModel(QAbstractItemModel):
     def index(self, row: int, column: int, parent: Index = NO_INDEX) -> QModelIndex:
         if not self.hasIndex(row, column, parent):
             return QModelIndex()
-        above = self.layer(parent)
-        found = self._root if above is None else above.children[row]
-        return self.createIndex(row, column, found)
+        parent_layer = self.layer(parent)
+        layer = self._root if parent_layer is None else parent_layer.children[row]
+        return self.createIndex(row, column, layer)
 
     @overload
     def parent(self) -> QObject | None: ...
@@ -62,14 +62,14 @@ class LayerModel(QAbstractItemModel):
         if index is None:
             return super().parent()
         layer = self.layer(index)
-        above = self._above[id(layer)][0] if layer is not None else None
-        return QModelIndex() if above is None else self.createIndex(self._above[id(above)][1], 0, above)
+        above = self._parents[id(layer)][0] if layer is not None else None
+        return QModelIndex() if above is None else self.createIndex(self._parents[id(above)][1], 0, above)
 
     def rowCount(self, parent: Index = NO_INDEX) -> int:
         if self._root is None or parent.column() > 0:
             return 0
-        above = self.layer(parent)
-        return 1 if above is None else len(above.children)
+        layer = self.layer(parent)
+        return 1 if layer is None else len(layer.children)
 
     def columnCount(self, parent: Index = NO_INDEX) -> int:
         return 5
@@ -78,7 +78,7 @@ class LayerModel(QAbstractItemModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            titles = (self.tr("NetworkLayer"), self.tr("Output"), self.tr("Params"), self.tr("MACs"), self.tr("Sees"))
+            titles = (self.tr("Layer"), self.tr("Output"), self.tr("Params"), self.tr("MACs"), self.tr("Sees"))
             return titles[section]
         if role == Qt.ItemDataRole.ToolTipRole and section == SEES:
             return self.tr("Receptive field in pixels of the input, height × width; + where gates see all of it")
@@ -118,11 +118,11 @@ def _side(column: int) -> Qt.AlignmentFlag:
 
 
 class LayersView(QWidget):
-    """The tree with its totals, or what there is to say instead of it.
+    """The tree with its totals, or a sentence in its place.
 
     Signals
     -------
-    chosen : Layer or None
+    chosen : `NetworkLayer` or None
     """
 
     chosen = Signal(object)
@@ -152,8 +152,8 @@ class LayersView(QWidget):
         self.detail.setWordWrap(True)
         self.detail.setTextFormat(Qt.TextFormat.PlainText)
         self.detail.setContentsMargins(12, 4, 12, 8)
-        shown = QWidget()
-        rows = QVBoxLayout(shown)
+        content = QWidget()
+        rows = QVBoxLayout(content)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
         rows.addWidget(self.tree, 1)
@@ -161,7 +161,7 @@ class LayersView(QWidget):
         self.empty = EmptyState("layers", "")
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)
-        self._stack.addWidget(shown)
+        self._stack.addWidget(content)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._stack)
@@ -173,19 +173,22 @@ class LayersView(QWidget):
         self._stack.setCurrentIndex(0)
         self.chosen.emit(None)
 
-    def show_inspection(self, found: Inspection) -> None:
+    def show_inspection(self, inspection: Inspection) -> None:
         """Show the layers of a network."""
-        self.model.set_root(found.root)
+        self.model.set_root(inspection.root)
         top = self.model.index(0, 0)
         self.tree.expand(top)
         for row in range(self.model.rowCount(top)):
-            below = self.model.index(row, 0, top)
-            if self.model.rowCount(top) + self.model.rowCount(below) <= OPENED:
-                self.tree.expand(below)
-        height, width = found.input_size
+            child = self.model.index(row, 0, top)
+            if self.model.rowCount(top) + self.model.rowCount(child) <= OPENED:
+                self.tree.expand(child)
+        height, width = inspection.input_size
         self.detail.setText(
             self.tr("{parameters} parameters, {macs} multiply-adds for a picture of {width} × {height}").format(
-                parameters=count_text(found.parameters), macs=count_text(found.macs), width=width, height=height
+                parameters=count_text(inspection.parameters),
+                macs=count_text(inspection.macs),
+                width=width,
+                height=height,
             )
         )
         self._stack.setCurrentIndex(1)

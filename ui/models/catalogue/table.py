@@ -1,4 +1,4 @@
-"""The table of all models."""
+"""The table of models in the catalogue."""
 
 from __future__ import annotations
 
@@ -41,15 +41,16 @@ NO_INDEX = QModelIndex()
 
 
 def column_at(key: str) -> int:
+    """Index of the shown column with the key `key`."""
     return next(place for place, column in enumerate(SHOWN) if column.key == key)
 
 
 class CatalogueModel(QAbstractTableModel):
-    """Entries in the order of a column; of what is not known the last."""
+    """Entries sorted by a column; those without a value come last."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._given: tuple[CatalogueEntry, ...] = ()
+        self._unsorted: tuple[CatalogueEntry, ...] = ()
         self._metrics: tuple[str, ...] = ()
         self._rows: list[CatalogueEntry] = []
         self._column, self._descending = -1, False
@@ -59,22 +60,22 @@ class CatalogueModel(QAbstractTableModel):
         return self._rows
 
     def set_entries(self, entries: Sequence[CatalogueEntry]) -> None:
-        """Show others."""
-        self._given = tuple(entries)
-        self._metrics = metrics(self._given)
+        """Show other entries."""
+        self._unsorted = tuple(entries)
+        self._metrics = metrics(self._unsorted)
         self._arrange()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """By a column; -1 is the order in which they were given."""
+        """Sort by a column; -1 restores the order of `set_entries`."""
         self._column, self._descending = column, order == Qt.SortOrder.DescendingOrder
         self._arrange()
 
     def _arrange(self) -> None:
         self.beginResetModel()
         if self._column < 0:
-            self._rows = list(self._given)
+            self._rows = list(self._unsorted)
         else:
-            self._rows = ordered(self._given, SHOWN[self._column], descending=self._descending)
+            self._rows = ordered(self._unsorted, SHOWN[self._column], descending=self._descending)
         self.endResetModel()
 
     def row_of(self, key: str) -> int:
@@ -108,7 +109,7 @@ class CatalogueModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _side(column)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._told(entry, column)
+            return self._tooltip(entry, column)
         if role == Qt.ItemDataRole.DecorationRole and column.key == "model":
             name, colour = PLACE_ICONS[entry.terms.place]
             return icon(name, 14, colour)
@@ -119,13 +120,13 @@ class CatalogueModel(QAbstractTableModel):
         return None
 
     def _stands_out(self, entry: CatalogueEntry, column: CatalogueColumn) -> bool:
-        """Names, and scores that can be compared: one by a metric of its own steps back."""
+        """Whether a cell has the strong colour: names, and scores by a metric that several models have."""
         return column.key == "model" or (
             column.key == "score" and entry.score is not None and entry.score[0] in self._metrics
         )
 
     @staticmethod
-    def _told(entry: CatalogueEntry, column: CatalogueColumn) -> str:
+    def _tooltip(entry: CatalogueEntry, column: CatalogueColumn) -> str:
         if column.key == "model":
             place = translated(entry.terms.place.value)
             parts = (entry.spec.title, translated(entry.spec.summary), entry.spec.paper, place)
@@ -148,7 +149,7 @@ def _side(column: CatalogueColumn) -> Qt.AlignmentFlag:
 
 
 class _LicenceDelegate(QStyledItemDelegate):
-    """A framed word where commercial use is forbidden, then the licence."""
+    """Paints a framed "non-commercial" where commercial use is forbidden, then the licence."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         if not index.data(FORBIDDEN):
@@ -177,12 +178,12 @@ class _LicenceDelegate(QStyledItemDelegate):
 
 
 class CatalogueTable(QTableView):
-    """One row can be chosen; Enter or a double-click uses it.
+    """One row can be selected; Enter or a double-click uses its model.
 
     Signals
     -------
-    chosen : key of the model
-    used : key of the model
+    chosen : key of the selected model
+    used : key of the model to use
     """
 
     chosen = Signal(str)
@@ -223,27 +224,27 @@ class CatalogueTable(QTableView):
         return QSize(760, 480)
 
     def set_entries(self, entries: Sequence[CatalogueEntry]) -> None:
-        """Show others; the chosen one stays chosen where it is among them."""
+        """Show other entries; the selected model stays selected where it is among them."""
         self._model.set_entries(entries)
 
     def listed(self) -> list[str]:
-        """The models' keys in the order in which they are shown."""
+        """Keys of the models in the order of the rows."""
         return [entry.key for entry in self._model.entries]
 
     def key(self) -> str:
-        """Of the chosen model; empty where there is none."""
+        """Key of the selected model; empty without one."""
         row = self.currentIndex().row()
         return self._model.entries[row].key if 0 <= row < len(self._model.entries) else ""
 
     def choose(self, key: str) -> None:
-        """Choose a model and bring it into sight."""
+        """Select a model and scroll to it."""
         row = self._model.row_of(key)
         if row >= 0:
             self.setCurrentIndex(self._model.index(row, 0))
             self.scrollTo(self._model.index(row, 0))
 
     def show_task(self, shown: bool) -> None:
-        """The column says nothing where all are of one task."""
+        """Show or hide the column of the task, which is the same everywhere when a task is filtered."""
         self.setColumnHidden(column_at("task"), not shown)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -1,4 +1,4 @@
-"""What the catalogue asks of workers: the rows, the layers of a network, and how long models take here."""
+"""Work of the catalogue: entries of all models, layers of a network, and speeds on this machine."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ ROWS, LAYERS, MEASURE = "catalogue rows", "catalogue layers", "catalogue measure
 
 @dataclass(frozen=True)
 class Rows:
-    """All models with what is known of them."""
+    """Entries of all models."""
 
     entries: tuple[CatalogueEntry, ...]
 
 
 @dataclass(frozen=True)
 class Layers:
-    """The layers of one."""
+    """Layers of the model `key`."""
 
     key: str
     inspection: Inspection
@@ -38,14 +38,14 @@ class Layers:
 
 @dataclass(frozen=True)
 class Measured:
-    """A model was timed; `problem` is why it could not be."""
+    """The speed of the model `key` was measured and stored; `problem` is why it could not be."""
 
     key: str
     problem: str = ""
 
 
 def read_rows(specs: Sequence[ModelSpec], device: str, precision: str) -> Work:
-    """Look up what is known, then count what no model states; yields `Rows`, twice where something was counted."""
+    """Work that yields `Rows`, and once more after it has counted the networks whose figures are unknown."""
 
     def work(progress: Progress) -> Iterator[Any]:
         yield Rows(entries_of(specs, device, precision))
@@ -57,7 +57,7 @@ def read_rows(specs: Sequence[ModelSpec], device: str, precision: str) -> Work:
                 inspection_of(spec, progress)
                 counted += 1
             except UserError:
-                continue  # told where its layers are asked for
+                continue  # reported when the user opens its layers
         if counted:
             yield Rows(entries_of(specs, device, precision))
 
@@ -65,7 +65,7 @@ def read_rows(specs: Sequence[ModelSpec], device: str, precision: str) -> Work:
 
 
 def read_layers(spec: ModelSpec) -> Work:
-    """Look into a network."""
+    """Work that reads the layers of a network; yields `Layers`."""
 
     def work(progress: Progress) -> Iterator[Any]:
         yield Layers(spec.key, inspection_of(spec, progress))
@@ -74,7 +74,7 @@ def read_layers(spec: ModelSpec) -> Work:
 
 
 def time_models(specs: Sequence[ModelSpec], host: Host) -> Work:
-    """Time models one after the other on the thread that owns `host`; others pass in between."""
+    """Work that measures models one by one on the thread that owns `host`; interactive jobs run in between."""
 
     def work(progress: Progress) -> Iterator[Any]:
         for spec in specs:

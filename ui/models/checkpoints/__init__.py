@@ -1,1 +1,1 @@
-"""Weights in the window: what is missing is offered, got on a worker, or taken from a file of the user's."""
+"""Weights in the window: download of missing ones, and checkpoint files of the user."""

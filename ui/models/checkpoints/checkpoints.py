@@ -1,4 +1,4 @@
-"""Offers what is missing, gets it, and finds out what a checkpoint file is good for."""
+"""Weights in the window: offers and downloads missing ones, and identifies checkpoint files."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     from ui.models.checkpoints.consent import ConsentDialog
 
 LANE = "download"
-"""Of its own: a slow connection must not hold up what is looked at meanwhile."""
+"""A lane of its own: a slow download must not hold up the analyses."""
 
 HUB_LANE = "hub"
-"""Of its own: a question of seconds must not wait for a download."""
+"""A lane of its own: a question of seconds must not wait for a download."""
 
 LOOKING_LANE = "checkpoints"
 MOST_LOOKED_AT = 20
-"""Where more files than this are opened at once, they are media."""
+"""Most files opened at once that are checked for checkpoints; more are taken for media."""
 
 
 @dataclass(frozen=True)
 class Got:
-    """Published weights have come."""
+    """Result of a download of published weights."""
 
     weights: Weights
     path: Path
@@ -49,7 +49,7 @@ class Got:
 
 @dataclass(frozen=True)
 class Asked:
-    """The hub has answered what it has for `weights`; `problem` is why it has not."""
+    """Answer of the hub about `weights`: the remote file, or the `problem` why there is none."""
 
     weights: Weights
     remote: Remote | None
@@ -58,13 +58,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Looked:
-    """A file was looked at."""
+    """Result of identifying a checkpoint file."""
 
-    found: Identified
+    identified: Identified
 
 
 class Checkpoints(QObject):
-    """Weights of the window: `dialogs` are those that are open."""
+    """Asks for, downloads and identifies weights; `dialogs` are the open ones."""
 
     def __init__(self, window: QWidget, controller: Controller, notices: Notices) -> None:
         super().__init__(window)
@@ -72,7 +72,7 @@ class Checkpoints(QObject):
         self._controller = controller
         self._notices = notices
         self._getting: dict[tuple[str, str], tuple[Weights, Remote | None]] = {}
-        self._missing: dict[str, Weights] = {}  # by the notice that tells it
+        self._missing: dict[str, Weights] = {}  # by the text of the notice about them
         self.dialogs: list[QDialog] = []
         controller.pipeline.failed.connect(self._failed)
         controller.pipeline.job_event.connect(self._event)
@@ -82,16 +82,16 @@ class Checkpoints(QObject):
     # Missing weights ------------------------------------------------------------------------------------------------
 
     def offer(self, weights: Weights) -> None:
-        """Tell what would be downloaded, and ask."""
+        """Show what would be downloaded, and ask for consent."""
         # Imported with the first question: the window must not wait for it.
         from cvstudio.models.catalogue.offer import make_offer
         from ui.models.checkpoints.consent import ConsentDialog
 
         if self._owner(weights) in self._getting:
             return
-        if (standing := self._asking_for(weights)) is not None:
-            standing.raise_()
-            standing.activateWindow()
+        if (open_dialog := self._asking_for(weights)) is not None:
+            open_dialog.raise_()
+            open_dialog.activateWindow()
             return
         offer = make_offer(weights, self._title(weights))
         dialog = ConsentDialog(self._window, offer)
@@ -104,8 +104,8 @@ class Checkpoints(QObject):
             self._ask_hub(weights)
 
     def _ask_hub(self, weights: Weights) -> None:
-        """Let the hub tell size and hash, on a worker; the dialog says so meanwhile, and closing it is the cancel."""
-        self._tell(Asked(weights, None))
+        """Ask the hub for size and hash on a worker; the dialog shows that it waits, and closing it cancels."""
+        self._show_answer(Asked(weights, None))
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.weights.download import ask_hub
@@ -117,7 +117,8 @@ class Checkpoints(QObject):
 
         self._controller.pipeline.submit(HUB_LANE, Job(self._asker(weights), "", work))
 
-    def _tell(self, asked: Asked) -> None:
+    def _show_answer(self, asked: Asked) -> None:
+        """Update the consent dialog, where it is still open, with the answer of the hub."""
         from cvstudio.models.catalogue.offer import make_offer
 
         dialog = self._asking_for(asked.weights)
@@ -126,14 +127,14 @@ class Checkpoints(QObject):
             dialog.show_offer(make_offer(asked.weights, title, remote=asked.remote, problem=asked.problem))
 
     def _asking_for(self, weights: Weights) -> ConsentDialog | None:
-        """The dialog that asks whether to get `weights`, where it is open."""
+        """The open consent dialog of `weights`; None where there is none."""
         from ui.models.checkpoints.consent import ConsentDialog
 
         consents = (dialog for dialog in self.dialogs if isinstance(dialog, ConsentDialog))
         return next((dialog for dialog in consents if dialog.offer.weights == weights), None)
 
     def get(self, weights: Weights, shown: Remote | None = None) -> None:
-        """Download on a worker; it is in the list of jobs, with progress and cancel. `shown` is what was agreed to."""
+        """Download `weights` on a worker; `shown` is the remote file that the user agreed to."""
         owner = self._owner(weights)
         if owner in self._getting:
             return
@@ -155,9 +156,9 @@ class Checkpoints(QObject):
             self._notices.post("info", self.tr("{title} is here.").format(title=self._title(value.weights)))
             self._controller.refresh()
         elif event.kind == "output" and isinstance(value, Asked):
-            self._tell(value)
+            self._show_answer(value)
         elif event.kind == "output" and isinstance(value, Looked):
-            self._show(value.found)
+            self._show(value.identified)
         elif event.kind in ("finished", "failed", "cancelled") and event.job.owner in self._getting:
             weights, shown = self._getting.pop(event.job.owner)
             if event.kind == "failed":
@@ -169,7 +170,7 @@ class Checkpoints(QObject):
     def _offer_again(
         self, level: str, text: str, weights: Weights, shown: Remote | None, *, changed: bool = False
     ) -> None:
-        """Go on with what was agreed to; where it is something else by now, that is to be agreed to first."""
+        """Post a notice that resumes the download; where the remote file has `changed`, it asks for consent anew."""
         text = translated(text)
         action = self.tr("Look at it …") if changed else self.tr("Go on")
 
@@ -182,13 +183,13 @@ class Checkpoints(QObject):
         self._notices.post(level, text, action=action, run=run, instead_of=text)
 
     def _failed(self, title: str, error: Exception) -> None:
-        """Where the remedy is a press of a button, the notice has the button."""
-        told = translated(str(error))
+        """Replace the plain notice of a failure by one with a button for its remedy."""
+        plain_text = translated(str(error))
         if isinstance(error, WeightsNeededError):
             weights = error.weights
             if weights not in self._needed(self._controller.session.state):
-                # Another model was chosen before this one had failed.
-                self._notices.withdraw(told)
+                # The user had chosen another model before this one failed.
+                self._notices.withdraw(plain_text)
                 return
             name, size = self._title(weights), f"{weights.size_bytes / 1e6:.1f} MB"
             damaged = cached_path(weights) is not None
@@ -204,7 +205,7 @@ class Checkpoints(QObject):
                 text,
                 action=self.tr("Get {title} …").format(title=name),
                 run=lambda: self.offer(weights),
-                instead_of=told,
+                instead_of=plain_text,
             )
         elif isinstance(error, MismatchError):
             instance = self._controller.session.state.instance
@@ -215,11 +216,11 @@ class Checkpoints(QObject):
                 translated(differences.sentence()),
                 action=self.tr("Show what differs"),
                 run=lambda: self._show_differences(path, differences),
-                instead_of=told,
+                instead_of=plain_text,
             )
 
     def _withdraw(self, old: State, new: State) -> None:
-        """What nobody needs any more need not be got: another model or another file was chosen."""
+        """Withdraw the notices about weights that no model in use needs any more."""
         needed = self._needed(new)
         for text in [text for text, weights in self._missing.items() if weights not in needed]:
             del self._missing[text]
@@ -227,29 +228,29 @@ class Checkpoints(QObject):
 
     @staticmethod
     def _needed(state: State) -> list[Weights]:
-        """Published weights of every model that is in use."""
+        """Published weights of all models in use that have no checkpoint of the user's."""
         models = [item.model_spec for item in state.instances if item.weights is None]
         return [weights for model in models if model is not None for weights in model.weights]
 
-    # Files of the user's --------------------------------------------------------------------------------------------
+    # The user's files -------------------------------------------------------------------------------------------------
 
     def ask(self) -> None:
-        """Choose a checkpoint file and find out which models it fits."""
+        """Choose a checkpoint file and identify the models that it fits."""
         name = self._ask_for_file()
         if name:
             self.identify(Path(name))
 
     def take(self, paths: Sequence[Path]) -> list[Path]:
-        """Find out what the checkpoints among `paths` are good for; returns the others."""
+        """Identify the checkpoints among `paths`; returns the other paths."""
         from cvstudio.weights.importing.kinds import is_checkpoint
 
-        found = [path for path in paths if is_checkpoint(path)] if len(paths) <= MOST_LOOKED_AT else []
-        for path in found:
+        checkpoints = [path for path in paths if is_checkpoint(path)] if len(paths) <= MOST_LOOKED_AT else []
+        for path in checkpoints:
             self.identify(path)
-        return [path for path in paths if path not in found]
+        return [path for path in paths if path not in checkpoints]
 
     def identify(self, path: Path) -> None:
-        """Read `path` on a worker, compare it with the models, and show what came out."""
+        """Read `path` on a worker, compare its tensors with the models', and show the outcome."""
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.models.catalogue.identify import identify
@@ -260,7 +261,7 @@ class Checkpoints(QObject):
         self._controller.pipeline.submit(LOOKING_LANE, Job(("identify", str(path)), title, work))
 
     def use(self, model: str, path: Path) -> None:
-        """Analyse with `model` and the checkpoint `path`."""
+        """Use `model` with the weights of the checkpoint `path`."""
         task = MODELS[model].task
         instance = self._controller.session.state.instance
         if instance is None or instance.spec.task != task:
@@ -279,12 +280,12 @@ class Checkpoints(QObject):
         kinds = self.tr("Checkpoints (*.pth *.pt *.bin *.ckpt *.tar *.safetensors *.onnx);;All files (*)")
         return QFileDialog.getOpenFileName(self._window, self.tr("Checkpoint file"), "", kinds)[0]
 
-    def _show(self, found: Identified) -> None:
+    def _show(self, identified: Identified) -> None:
         from ui.models.checkpoints.import_dialog import ImportDialog
 
-        dialog = ImportDialog(self._window, found)
-        dialog.chosen.connect(lambda model: self.use(model, found.path))
-        dialog.declared.connect(lambda: self._controller.requests.own_model.emit(found.path))
+        dialog = ImportDialog(self._window, identified)
+        dialog.chosen.connect(lambda model: self.use(model, identified.path))
+        dialog.declared.connect(lambda: self._controller.requests.own_model.emit(identified.path))
         self._open(dialog)
 
     def _show_differences(self, path: Path | None, differences: Differences) -> None:

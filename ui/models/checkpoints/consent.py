@@ -1,4 +1,4 @@
-"""Before anything is downloaded: what it is, how large, under which licence, from whom, and where it will be kept."""
+"""The question before a download: what it is, its size, licence, source and where it will be kept."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from ui.base.translate import translated
 from ui.models.model_card import CardView
 
 WIDTH = 660
-"""Of a SHA-256 in one line: it has no place to break at, and is to be copied as it is."""
+"""Width in pixels that holds a SHA-256 in one line, as it has no place to break at."""
 
 
 class ConsentDialog(QDialog):
-    """Does nothing by itself, and holds nothing up: the window goes on behind it.
+    """Asks whether to download weights; not modal, and downloads nothing itself.
 
-    Of a file on the Hugging Face hub only the hub knows size and hash: until it has told them there is nothing to agree
-    to.
+    Size and hash of a file on the Hugging Face hub are known to the hub only: the download is disabled until it has
+    answered.
 
     Signals
     -------
-    agreed : (hub.Remote or None), to be downloaded as it is shown
-    file_wanted : the user has the file already
-    asked_again : the hub is to be asked once more
+    agreed : `hub.Remote` or None, the file as it is shown
+    file_wanted : the user has the file already and chooses it
+    asked_again : the user wants to ask the hub again
     """
 
     agreed = Signal(object)
@@ -70,7 +70,7 @@ class ConsentDialog(QDialog):
         self.show_offer(offer)
 
     def show_offer(self, offer: Offer) -> None:
-        """Show what is known by now of the same file."""
+        """Update what is known of the file."""
         self.offer = offer
         for (left, right), (name, value) in zip(self._facts, offer.facts(), strict=True):
             left.setText(translated(name))
@@ -86,10 +86,10 @@ class ConsentDialog(QDialog):
         self.download.setVisible(not offer.problem)
         self.download.setEnabled(offer.has_room and not offer.asks_hub)
         self.again.setVisible(bool(offer.problem))
-        wanted = self.again if offer.problem else self.download
-        wanted.setDefault(True)
-        (wanted if wanted.isEnabled() else self._cancel).setFocus()
-        # What wraps is as high as its width makes it; more would be left as gaps between the lines.
+        action = self.again if offer.problem else self.download
+        action.setDefault(True)
+        (action if action.isEnabled() else self._cancel).setFocus()
+        # The height of wrapped text follows from its width; a higher dialog would have gaps between the lines.
         card = self._card.layout()
         assert card is not None  # a card lays itself out
         card.invalidate()

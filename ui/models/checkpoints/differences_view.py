@@ -1,4 +1,4 @@
-"""What differs between a checkpoint and a network, as a table whose parts fold."""
+"""The differences between the tensors of a checkpoint and of a network, as a tree."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ui.base import theme
 from ui.base.translate import translated
 
 MOST_OPEN = 12
-"""Rows of a kind that are shown unfolded."""
+"""Most rows of a part that is expanded at first."""
 
 LISTED_ALONE = 3
 ALL_ROWS = 100_000
 
 
 class DifferencesView(QTreeWidget):
-    """Kind of difference, part of the network, tensor: with the expected and the found shape."""
+    """A tree of kind of difference, part of the network and tensor, with expected and found shapes."""
 
     def __init__(self, differences: Differences, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -28,7 +28,7 @@ class DifferencesView(QTreeWidget):
         self.setHeaderLabels([self.tr("Tensor"), self.tr("Expected"), self.tr("Found")])
         self.setUniformRowHeights(True)
         self.setIndentation(14)
-        # The end of a name says which layer's part it is.
+        # The end of a tensor's name says which parameter of the layer it is.
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setSelectionMode(QTreeWidget.SelectionMode.ExtendedSelection)
         self._differences = differences
@@ -40,7 +40,7 @@ class DifferencesView(QTreeWidget):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
 
     def show_differences(self, differences: Differences) -> None:
-        """Show these in place of what is shown."""
+        """Replace the rows."""
         self._differences = differences
         self.clear()
         for kind in Difference:
@@ -49,7 +49,7 @@ class DifferencesView(QTreeWidget):
                 self._add_kind(kind, rows)
 
     def copy(self) -> None:
-        """Put the whole table on the clipboard as text."""
+        """Copy the whole table to the clipboard as text."""
         text = f"{self._differences.sentence()}\n{self._differences.table(ALL_ROWS)}"
         QGuiApplication.clipboard().setText(text)
 
@@ -61,19 +61,19 @@ class DifferencesView(QTreeWidget):
         parts: dict[str, list[Row]] = {}
         for row in rows:
             parts.setdefault(row.name.partition(".")[0], []).append(row)
-        for name, inside in parts.items():
-            if len(inside) <= LISTED_ALONE or len(parts) == 1:
-                self._add_rows(head, inside)
+        for name, part_rows in parts.items():
+            if len(part_rows) <= LISTED_ALONE or len(parts) == 1:
+                self._add_rows(head, part_rows)
             else:
-                part = QTreeWidgetItem(head, [f"{name} ({len(inside)})"])
-                self._add_rows(part, inside)
-                part.setExpanded(len(inside) <= MOST_OPEN)
+                part = QTreeWidgetItem(head, [f"{name} ({len(part_rows)})"])
+                self._add_rows(part, part_rows)
+                part.setExpanded(len(part_rows) <= MOST_OPEN)
         head.setExpanded(True)
 
-    def _add_rows(self, above: QTreeWidgetItem, rows: list[Row]) -> None:
+    def _add_rows(self, parent: QTreeWidgetItem, rows: list[Row]) -> None:
         figures = theme.app_font(theme.TEXT_PX)
         for row in rows:
-            item = QTreeWidgetItem(above, [row.name, row.expected, row.found])
+            item = QTreeWidgetItem(parent, [row.name, row.expected, row.found])
             item.setToolTip(0, row.name)
             for column in (1, 2):
                 item.setFont(column, figures)

@@ -1,4 +1,4 @@
-"""What a checkpoint file turned out to be, and the models that it can be used with."""
+"""The identity of a checkpoint file, and the models that it fits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TABLE_HEIGHT = 280
 
 
 class _Dialog(QDialog):
-    """A card with buttons under it."""
+    """Base of the dialogs: a card with buttons below."""
 
     def __init__(self, parent: QWidget, title: str) -> None:
         super().__init__(parent)
@@ -43,24 +43,24 @@ class _Dialog(QDialog):
         self.table: DifferencesView | None = None
 
     def end(self, closing: str) -> None:
-        """Add the buttons under what there is."""
+        """Add the buttons at the bottom; `closing` is the title of the one that closes the dialog."""
         if self.table is not None:
             copy = self.button(self.tr("Copy as text"), QDialogButtonBox.ButtonRole.ActionRole)
             copy.clicked.connect(self.table.copy)
         self.button(closing, QDialogButtonBox.ButtonRole.RejectRole).clicked.connect(self.reject)
         self.body.addWidget(self.buttons)
         if self.table is None:
-            # What wraps is as high as its width makes it; more would be left as gaps between the lines.
+            # The height of wrapped text follows from its width; a higher dialog would have gaps between the lines.
             card = self.card.layout()
             assert card is not None  # a card lays itself out
             height = card.heightForWidth(WIDTH) + self.buttons.sizeHint().height()
             self.setFixedSize(WIDTH, height)
 
     def button(self, title: str, role: QDialogButtonBox.ButtonRole) -> QPushButton:
-        made = QPushButton(title)
-        made.setAutoDefault(False)
-        self.buttons.addButton(made, role)
-        return made
+        button = QPushButton(title)
+        button.setAutoDefault(False)
+        self.buttons.addButton(button, role)
+        return button
 
     def add_table(self, differences: Differences) -> None:
         self.table = DifferencesView(differences)
@@ -72,11 +72,11 @@ class _Dialog(QDialog):
 
 
 class DifferencesDialog(_Dialog):
-    """Why a checkpoint does not fit the model that it was given to.
+    """The differences between a checkpoint and the model that was to load it.
 
     Signals
     -------
-    others_wanted : which models does it fit?
+    others_wanted : the user asks which models the checkpoint fits
     """
 
     others_wanted = Signal()
@@ -94,45 +94,45 @@ class DifferencesDialog(_Dialog):
 
 
 class ImportDialog(_Dialog):
-    """One checkpoint.
+    """An identified checkpoint, with a choice among the models that it fits.
 
     Signals
     -------
-    chosen : key of the model that it is to be used with
-    declared : it is a network of its own, and is to be told what it takes and answers
+    chosen : key of the model that is to load it
+    declared : the file is a whole network, which the user wants to declare as a custom model
     """
 
     chosen = Signal(str)
     declared = Signal()
 
-    def __init__(self, parent: QWidget, found: Identified) -> None:
-        super().__init__(parent, found.path.name)
-        self.found = found
+    def __init__(self, parent: QWidget, identified: Identified) -> None:
+        super().__init__(parent, identified.path.name)
+        self.found = identified
         self.setObjectName("import-dialog")
         self.use: QPushButton | None = None
         self.choices = QButtonGroup(self)
         self._head()
-        if found.fitting:
+        if identified.fitting:
             self._offer()
         else:
-            self.card.text(translated(found.verdict()))
+            self.card.text(translated(identified.verdict()))
             self._nearest()
-        if found.is_network:
+        if identified.is_network:
             add = self.button(self.tr("Add as own model …"), QDialogButtonBox.ButtonRole.AcceptRole)
             add.clicked.connect(self.declared)
             add.clicked.connect(self.accept)
-        self.end(self.tr("Cancel") if found.fitting else self.tr("Close"))
+        self.end(self.tr("Cancel") if identified.fitting else self.tr("Close"))
 
     def _head(self) -> None:
-        found, card = self.found, self.card
-        card.head(found.path.name, False)
-        told = [translated(found.kind.value)]
-        if found.n_tensors:
-            told.append(self.tr("{count} tensors").format(count=found.n_tensors))
-            told.append(self.tr("{count} M numbers").format(count=f"{found.n_numbers / 1e6:.1f}"))
-        card.text(" · ".join(told), "quiet")
-        for note in found.notes:
-            card.text(translated(note), "message" if found.is_network else "")
+        identified, card = self.found, self.card
+        card.head(identified.path.name, False)
+        facts = [translated(identified.kind.value)]
+        if identified.n_tensors:
+            facts.append(self.tr("{count} tensors").format(count=identified.n_tensors))
+            facts.append(self.tr("{count} M numbers").format(count=f"{identified.n_numbers / 1e6:.1f}"))
+        card.text(" · ".join(facts), "quiet")
+        for note in identified.notes:
+            card.text(translated(note), "message" if identified.is_network else "")
 
     def _offer(self) -> None:
         self.card.heading(self.tr("It fits"))
@@ -152,7 +152,7 @@ class ImportDialog(_Dialog):
 
     def _chosen(self) -> None:
         checked = self.choices.checkedButton()
-        assert checked is not None  # the first one is, until another is
+        assert checked is not None  # the first one is checked until another is
         self.chosen.emit(checked.property("model"))
         self.accept()
 

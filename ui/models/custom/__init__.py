@@ -1,1 +1,1 @@
-"""Adding a network of the user: the form, and what it finds on the open picture."""
+"""Custom models in the window: the declaration form, and a trial on the open picture."""

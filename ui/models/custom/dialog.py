@@ -1,4 +1,4 @@
-"""The window in which a network is added: the form at the left, what it finds on the open picture at the right."""
+"""The dialog that adds a custom model: its declaration on the left, a preview on the open picture on the right."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from ui.models.custom.trial import Declared, Refused, Tried, attempt, declare, r
 
 FORM_WIDTH = 392
 TRY_AFTER_MS = 350
-"""After the last edit: a name that is being typed is not tried letter by letter."""
+"""Delay after the last edit before the network runs, so that it does not run at every key stroke."""
 
 _numbers = itertools.count(1)
 
 
 class Preview(QWidget):
-    """A picture, fitted; dimmed while a newer one is on the way."""
+    """Shows a picture at the largest size that fits; dimmed while it is `stale`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Preview(QWidget):
         self.stale = False
 
     def show_pixels(self, pixels: NDArray[np.uint8]) -> None:
-        """Show uint8 RGB (h, w, 3)."""
+        """Show `pixels`, uint8 RGB (h, w, 3)."""
         self._pixels = np.ascontiguousarray(pixels)
         height, width = pixels.shape[:2]
         self._image = QImage(self._pixels.data, width, height, width * 3, QImage.Format.Format_RGB888)
@@ -76,7 +76,7 @@ class Preview(QWidget):
 
 
 class CustomModelDialog(QDialog):
-    """Not modal: the picture behind it can be changed while one tries."""
+    """Not modal: the user can change the open picture while the dialog tries the declaration on it."""
 
     def __init__(self, parent: QWidget, controller: Controller, path: Path) -> None:
         super().__init__(parent)
@@ -156,7 +156,7 @@ class CustomModelDialog(QDialog):
     # Work -----------------------------------------------------------------------------------------------------------
 
     def _submit(self, title: str, work: Any) -> None:
-        # Networks run on the accelerator's thread only, own ones too.
+        # Networks run on the accelerator's thread only, custom ones too.
         self._controller.pipeline.submit("accelerator", Job(self._owner, title, lambda p: refusing(work(p))))
 
     def _job_event(self, event: Event) -> None:
@@ -171,25 +171,25 @@ class CustomModelDialog(QDialog):
         elif event.kind == "failed":
             self._say(self.tr("This failed; the log has the details."), warning=True)
 
-    def _declared(self, found: Declared) -> None:
-        self._key = PREFIX + found.model.key
+    def _declared(self, declared: Declared) -> None:
+        self._key = PREFIX + declared.model.key
         try:
             registered = declaration_of(self._key) is not None
         except UserError:
             registered = False
         self.remove_button.setVisible(registered)
         self.add_button.setText(self.tr("Save changes") if registered else self.tr("Add model"))
-        self.file.setText(found.model.file.name)
+        self.file.setText(declared.model.file.name)
         notes = [
             self.tr("Filled in from the file as far as it tells. Compare with the preview and correct the rest.")
-            if found.guessed
+            if declared.guessed
             else self.tr("Filled in from the declaration beside the file.")
         ]
-        if found.program:
+        if declared.program:
             notes.append(self.tr("A TorchScript file is a program; add it only where you trust its author."))
         self.note.setText(" ".join(notes))
         self.form.setEnabled(True)
-        self.form.show_model(found.model)
+        self.form.show_model(declared.model)
         self._changed()
 
     def _changed(self) -> None:
@@ -213,7 +213,7 @@ class CustomModelDialog(QDialog):
             self._soon.start()
 
     def try_it(self) -> None:
-        """Run the network as it is declared on the open picture, or on a sample where none is open."""
+        """Run the declared network on the open picture, or on a sample picture where none is open."""
         model = self._model()
         if model is None:
             return
@@ -227,12 +227,12 @@ class CustomModelDialog(QDialog):
 
         self._submit(self.tr("Trying {name}").format(name=model.title), work)
 
-    def _tried(self, found: Tried) -> None:
-        self.preview.show_pixels(found.pixels)
-        names = ", ".join(f"{name} {share:.2f}" for name, share in found.first)
+    def _tried(self, tried: Tried) -> None:
+        self.preview.show_pixels(tried.pixels)
+        names = ", ".join(f"{name} {share:.2f}" for name, share in tried.first)
         text = self.tr("{headline} in {ms} ms")
-        told = text.format(headline=translated(found.headline), ms=f"{found.elapsed_secs * 1000:.0f}")
-        self._say(f"{told}: {names}" if names else told)
+        summary = text.format(headline=translated(tried.headline), ms=f"{tried.elapsed_secs * 1000:.0f}")
+        self._say(f"{summary}: {names}" if names else summary)
 
     def _say(self, text: str, *, warning: bool = False) -> None:
         self.found.setObjectName("message" if warning else "quiet")
@@ -263,7 +263,7 @@ class CustomModelDialog(QDialog):
         self.close()
 
     def done(self, result: int) -> None:
-        """However it ends, by a button, Escape or the window's frame: what runs for it is stopped."""
+        """Stop the jobs of the dialog, however it closes: by a button, Escape or the window's frame."""
         if not self._ended:
             self._ended = True
             self._soon.stop()
@@ -275,11 +275,11 @@ class CustomModelDialog(QDialog):
 
 
 def _sample() -> Image:
-    """The picture that is tried where none is open; made on the worker."""
+    """The sample picture for a trial where none is open; read on the worker."""
     from cvstudio.media import open_media
     from cvstudio.media.examples.files import sample_path
     from cvstudio.media.reader_pool import Readers
 
     with Readers() as readers:
-        found: Image = readers.get(open_media(sample_path("cat"))).read()
-    return found
+        image: Image = readers.get(open_media(sample_path("cat"))).read()
+    return image

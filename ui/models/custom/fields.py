@@ -1,4 +1,4 @@
-"""Fields of the form that are more than one control: three numbers, and a list of labels."""
+"""Controls of the declaration form: a choice, a list of numbers, and a list of labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.models.shared.labels import SIZES
-from ui.widgets.choice_rows import Combo
+from ui.widgets.rows.choice_rows import Combo
 
 SET_TITLES = {
     "coco-80": "COCO, 80 classes",
@@ -31,7 +31,7 @@ SET_TITLES = {
 
 
 class Choice(Combo):
-    """A combo box over values with titles."""
+    """A combo box of (value, title) options."""
 
     def __init__(self, options: Sequence[tuple[str, str]], name: str) -> None:
         super().__init__()
@@ -40,12 +40,12 @@ class Choice(Combo):
         self.set_options(options)
 
     def set_options(self, options: Sequence[tuple[str, str]]) -> None:
-        """Offer (value, title); what was chosen stays where it still is."""
-        before = self.currentData()
+        """Replace the options; the chosen value stays where it is among them."""
+        chosen = self.currentData()
         self.clear()
         for value, title in options:
             self.addItem(title, value)
-        self.setCurrentIndex(max(0, self.findData(before)))
+        self.setCurrentIndex(max(0, self.findData(chosen)))
 
     def choose(self, value: str) -> None:
         self.setCurrentIndex(max(0, self.findData(value)))
@@ -56,7 +56,7 @@ class Choice(Combo):
 
 
 class Numbers(QLineEdit):
-    """Numbers with commas between them."""
+    """A line edit of numbers that are separated by commas."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class Numbers(QLineEdit):
         self.setCursorPosition(0)
 
     def numbers(self) -> list[float] | str:
-        """The numbers; the text as it stands where it holds something else, for the check to tell."""
+        """The numbers; the text itself where it is no list of numbers, so that the declaration's check reports it."""
         try:
             return [float(part) for part in self.text().replace(";", ",").split(",")]
         except ValueError:
@@ -75,11 +75,11 @@ class Numbers(QLineEdit):
 
 
 class LabelsField(QWidget):
-    """A known set, or a list with one label a line.
+    """Choice of a known label set, or a text with one label on each line.
 
     Signals
     -------
-    changed : the user chose or wrote something else
+    changed : the user chose a set or edited the text
     """
 
     changed = Signal()
@@ -109,29 +109,29 @@ class LabelsField(QWidget):
         layout.addWidget(self.count)
 
     def show_labels(self, labels: Sequence[str], label_set: str) -> None:
-        """Show labels without a signal."""
+        """Show labels; emits nothing."""
         self.set.choose(label_set)
         self.text.blockSignals(True)
         self.text.setPlainText("" if label_set else "\n".join(labels))
         self.text.blockSignals(False)
-        self._tell()
+        self._show_count()
 
     def value(self) -> str | list[str]:
-        """As a declaration names them."""
+        """The labels as a declaration holds them: the name of a set, or the list."""
         return self.set.value or [line.strip() for line in self.text.toPlainText().splitlines() if line.strip()]
 
     def _chosen(self) -> None:
-        self._tell()
+        self._show_count()
         self.changed.emit()
 
     def _written(self) -> None:
-        self._tell()
+        self._show_count()
         self.changed.emit()
 
-    def _tell(self) -> None:
-        known = self.set.value
-        self.text.setVisible(not known)
-        count = SIZES[known] if known else len(self.value())
+    def _show_count(self) -> None:
+        label_set = self.set.value
+        self.text.setVisible(not label_set)
+        count = SIZES[label_set] if label_set else len(self.value())
         self.count.setText(self.tr("{count} labels").format(count=count))
 
     def _load(self) -> None:
@@ -141,6 +141,6 @@ class LabelsField(QWidget):
             self.read(Path(name))
 
     def read(self, path: Path) -> None:
-        """Take the lines of a text file."""
+        """Fill in the lines of a text file, UTF-8."""
         self.set.choose("")
         self.text.setPlainText(path.read_text(encoding="utf-8-sig", errors="replace"))

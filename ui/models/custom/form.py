@@ -1,4 +1,4 @@
-"""The form that declares a network: everything that its YAML file holds, with titles."""
+"""The form of a custom model's declaration: one field for each entry of its YAML file."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ VALUES = {
     "signed": (1 / 127.5, (1.0, 1.0, 1.0), PLAIN_STD),
     "imagenet": (1 / 255, MEAN, STD),
 }
-"""Usual ways to scale pixels: scale, mean, std."""
+"""Common normalisations of pixels 0 to 255 by name: (scale, mean, std)."""
 
 
 class OwnModelForm(QWidget):
-    """Shows a declaration and makes one of what stands in it.
+    """Edits the declaration of a custom model.
 
     Signals
     -------
-    changed : something was edited
+    changed : the user edited a field
     """
 
     changed = Signal()
@@ -107,13 +107,13 @@ class OwnModelForm(QWidget):
         line.addWidget(self.height_px, 1)
         self.layout_order = Choice([(name, name) for name in ("NCHW", "NHWC", "CHW", "HWC")], tr("Axes"))
         self.channels = Choice([("RGB", "RGB"), ("BGR", "BGR")], tr("Colours"))
-        ways = (
+        resize_modes = (
             ("letterbox", tr("keep the shape, pad around")),
             ("corner", tr("keep the shape, pad right and below")),
             ("stretch", tr("stretch to the size")),
             ("crop", tr("keep the shape, cut the middle out")),
         )
-        self.resize_way = Choice(ways, tr("Resizing"))
+        self.resize_way = Choice(resize_modes, tr("Resizing"))
         self.fill = self._whole(0, 255)
         self.crop = self._number(0.05, 1.0, 0.025, 3)
         kinds = (("linear", tr("between the nearest pixels")), ("area", tr("averages where it shrinks")))
@@ -138,11 +138,11 @@ class OwnModelForm(QWidget):
         self._crop_row = self._row(form, tr("Part kept"), self.crop, tr("Of the shorter side; .875 is 224 of 256."))
         self._row(form, tr("Colours"), self.channels)
         self._row(form, tr("Values"), self.values)
-        told = tr("The input is (pixels x scale - mean) / deviation, pixels from 0 to 255.")
+        formula = tr("The input is (pixels x scale - mean) / deviation, pixels from 0 to 255.")
         self._number_rows = [
-            self._row(form, tr("Scale"), self.scale, told),
-            self._row(form, tr("Mean"), self.mean, told),
-            self._row(form, tr("Deviation"), self.std, told),
+            self._row(form, tr("Scale"), self.scale, formula),
+            self._row(form, tr("Mean"), self.mean, formula),
+            self._row(form, tr("Deviation"), self.std, formula),
         ]
         self._row(form, tr("Axes"), self.layout_order, tr("N picture, C colour, H row, W column."))
         self._row(form, tr("Interpolation"), self.interpolation)
@@ -197,7 +197,7 @@ class OwnModelForm(QWidget):
 
     @staticmethod
     def _plain(box: QAbstractSpinBox) -> None:
-        """A number to type, as the text fields beside it look."""
+        """Style a number field like the text fields: no buttons, the C locale."""
         box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         box.setKeyboardTracking(False)
         box.setLocale(QLocale.c())
@@ -206,26 +206,26 @@ class OwnModelForm(QWidget):
     # Content --------------------------------------------------------------------------------------------------------
 
     def show_model(self, model: CustomModel) -> None:
-        """Fill in a declaration, without a signal."""
+        """Show a declaration; emits nothing."""
         self._filling = True
         self._model = model
-        how = model.input
+        preparation = model.input
         self.title.setText(model.title)
         self.task.choose(model.task)
         self._offer_decoders()
         self.decoder.choose(model.decoder)
         self.labels.show_labels(model.labels, model.label_set)
-        self.width_px.setValue(how.size[0])
-        self.height_px.setValue(how.size[1])
-        self.layout_order.choose(how.layout)
-        self.channels.choose(how.channels)
-        self.resize_way.choose(how.resize)
-        self.fill.setValue(how.fill)
-        self.crop.setValue(how.crop)
-        self.interpolation.choose(how.interpolation)
-        given = (how.scale, how.mean, how.std)
-        self.values.choose(next((key for key, numbers in VALUES.items() if _alike(numbers, given)), "own"))
-        self._show_numbers(*given)
+        self.width_px.setValue(preparation.size[0])
+        self.height_px.setValue(preparation.size[1])
+        self.layout_order.choose(preparation.layout)
+        self.channels.choose(preparation.channels)
+        self.resize_way.choose(preparation.resize)
+        self.fill.setValue(preparation.fill)
+        self.crop.setValue(preparation.crop)
+        self.interpolation.choose(preparation.interpolation)
+        normalisation = (preparation.scale, preparation.mean, preparation.std)
+        self.values.choose(next((key for key, numbers in VALUES.items() if _alike(numbers, normalisation)), "own"))
+        self._show_numbers(*normalisation)
         self.activation.choose(model.activation)
         self.coordinates.choose(model.coordinates)
         self.first_label.setValue(model.first_label)
@@ -236,15 +236,15 @@ class OwnModelForm(QWidget):
         self._arrange()
 
     def model(self) -> CustomModel:
-        """The declaration that stands in the form. Raises OwnModelError with one sentence."""
+        """The declaration that the fields describe. Raises OwnModelError where they do not make a valid one."""
         assert self._model is not None
-        before = self._model
+        shown = self._model
         scale = self.scale.numbers()
         values: dict[str, Any] = {
             MARK: VERSION,
-            "file": str(before.file),
-            "key": before.key,
-            "title": self.title.text().strip() or before.file.stem,
+            "file": str(shown.file),
+            "key": shown.key,
+            "title": self.title.text().strip() or shown.file.stem,
             "task": self.task.value,
             "decoder": self.decoder.value,
             "labels": self.labels.value(),
@@ -265,14 +265,14 @@ class OwnModelForm(QWidget):
             "first_label": self.first_label.value(),
             "licence": self.licence.text().strip(),
         }
-        # What the form does not show stays as it was declared.
+        # Entries that the form does not show keep their declared values.
         for name in ("summary", "paper", "year", "source", "trained_on", "metrics", "score", "iou", "region_label"):
-            values[name] = getattr(before, name)
+            values[name] = getattr(shown, name)
         if self.task.value == "keypoints":
             values |= {"regions": self.regions.value, "region_margin": self.margin.value()}
-            fitting = [list(pair) for pair in before.skeleton if max(pair) < len(before.labels)]
-            values["skeleton"] = fitting if self.labels.value() in (before.label_set, list(before.labels)) else []
-        return from_mapping(values, before.file.parent, before.file.name)
+            fitting = [list(pair) for pair in shown.skeleton if max(pair) < len(shown.labels)]
+            values["skeleton"] = fitting if self.labels.value() in (shown.label_set, list(shown.labels)) else []
+        return from_mapping(values, shown.file.parent, shown.file.name)
 
     def _edited(self, *_: Any) -> None:
         if not self._filling and self._model is not None:
@@ -285,7 +285,7 @@ class OwnModelForm(QWidget):
 
     def _decoder_chosen(self) -> None:
         if self.decoder.value == "yolox" and self._model is not None and self._model.decoder != "yolox":
-            # The one preparation with which its checkpoints are published.
+            # All published YOLOX checkpoints expect this preparation.
             self.resize_way.choose("corner")
             self.channels.choose("BGR")
             self.values.choose("bytes")
@@ -307,10 +307,10 @@ class OwnModelForm(QWidget):
         self.decoder.set_options([(d.key, translated(d.title)) for d in DECODERS.values() if d.task == task])
 
     def _arrange(self) -> None:
-        """Show the rows that mean something for what is chosen."""
-        task, decoder, way = self.task.value, self.decoder.value, self.resize_way.value
-        self._input_form.setRowVisible(self._fill_row, way in ("letterbox", "corner"))
-        self._input_form.setRowVisible(self._crop_row, way == "crop")
+        """Show the rows that apply to the chosen task, decoder and resizing."""
+        task, decoder, resize = self.task.value, self.decoder.value, self.resize_way.value
+        self._input_form.setRowVisible(self._fill_row, resize in ("letterbox", "corner"))
+        self._input_form.setRowVisible(self._crop_row, resize == "crop")
         for row in self._number_rows:
             self._input_form.setRowVisible(row, self.values.value == "own")
         boxes = decoder in ("ssd", "rows")
@@ -322,6 +322,6 @@ class OwnModelForm(QWidget):
 
 
 def _alike(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    """Whether two (scale, mean, std) are the same to five digits."""
+    """Whether two (scale, mean, std) are equal within 1e-5."""
     first, second = (np.hstack([np.ravel(part) for part in numbers]) for numbers in (one, other))
     return bool(np.allclose(first, second, atol=1e-5))

@@ -1,8 +1,10 @@
-"""What runs on a worker while a network is declared: reading the file, and trying it on a picture."""
+"""Work of the custom model dialog: reading a network's file, and running it on a picture."""
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.stages import Inputs
+from cvstudio.analyses.stages import Providers, Request, run_chain
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.data.samples import Image
+from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import ModelSpec
@@ -23,13 +26,13 @@ from cvstudio.models.custom.inference import is_program
 from cvstudio.models.custom.model import CustomModel
 from ui.views.result_rows import named_fractions
 
-TOLD = 3
-"""Of the things that were found are named."""
+MOST_NAMED = 3
+"""How many entries of the result are named beside the preview."""
 
 
 @dataclass(frozen=True, eq=False)
 class Declared:
-    """What is known of a file: its declaration, whether that was guessed, and whether the file is a program."""
+    """Result of reading a file: its declaration, whether that was inferred, and whether the file is a program."""
 
     model: CustomModel
     guessed: bool
@@ -38,8 +41,15 @@ class Declared:
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """What a declaration finds: the picture with it, uint8 RGB (h, w, 3), in words, the likeliest of it with their
-    scores or shares 0..1, and how long the network took."""
+    """Result of running a declared network on a picture.
+
+    Parameters
+    ----------
+    pixels : uint8 RGB (h, w, 3), the picture with the result drawn on it
+    headline : the result in words
+    first : the first entries of the result, each a name with its score or share 0..1
+    elapsed_secs : duration of the network alone
+    """
 
     pixels: NDArray[np.uint8]
     headline: str
@@ -49,13 +59,13 @@ class Tried:
 
 @dataclass(frozen=True)
 class Refused:
-    """Why it does not work, in a sentence; what a form says beside itself is no failed job."""
+    """A `UserError` as an output: the form shows its text, and the job does not count as failed."""
 
     text: str
 
 
 def refusing(work: Iterator[Any]) -> Iterator[Any]:
-    """What `work` yields, and instead of a UserError a `Refused`."""
+    """Yield the outputs of `work`, and a `Refused` in place of a UserError."""
     try:
         yield from work
     except UserError as error:
@@ -63,7 +73,7 @@ def refusing(work: Iterator[Any]) -> Iterator[Any]:
 
 
 def declare(path: Path, progress: Progress) -> Iterator[Declared]:
-    """The declaration of a file, its own or guessed. Raises OwnModelError."""
+    """Yield the declaration of a file, read from beside it or inferred. Raises OwnModelError."""
     from cvstudio.models.custom.infer_declaration import infer_declaration
 
     declaration = path if path.suffix.lower() in SUFFIXES else declaration_path(path)
@@ -72,12 +82,12 @@ def declare(path: Path, progress: Progress) -> Iterator[Declared]:
 
 
 def attempt(model: CustomModel, spec: ModelSpec, image: Image, size: Size, progress: Progress) -> Iterator[Tried]:
-    """What `model` finds on `image`, drawn to fit into `size`, with the usual parameters of its analysis.
+    """Run `model` on `image` with the default parameters of its analysis; the result is drawn to fit into `size`.
 
     Raises
     ------
     UserError
-        The file does not do what is declared.
+        The network does not match its declaration.
     """
     from cvstudio.draw import Look, render
     from cvstudio.models.custom.networks import load
@@ -86,15 +96,16 @@ def attempt(model: CustomModel, spec: ModelSpec, image: Image, size: Size, progr
     analysis = next(item for item in ANALYSES if item.task == model.task)
     network = load(model, "cpu")
     network.warm_up(progress)
-    params = analysis.make_params({}, spec)
+    slot = analysis.main_slot.name
+    request = Request(analysis.key, analysis.stages, ((slot, "trial", None),), analysis.make_params({}, spec))
+    providers, cache = Providers(lambda: {slot: image}, lambda: network), Cache()
+    first = dataclasses.replace(request, stages=request.stages[:1], params=request.params[:1])
     began = time.perf_counter()
-    found: Any = network.predict(image, params[0], progress)
+    deque(run_chain(first, providers, cache, progress), maxlen=0)
     elapsed_secs = time.perf_counter() - began
-    for stage, values in zip(analysis.stages[1:], params[1:], strict=True):
-        progress.check()
-        *_, found = stage.run(Inputs({}, found), values, progress)
+    *_, result = run_chain(request, providers, cache, progress)
     scale = min(size.width / image.size.width, size.height / image.size.height, 2.0)
     whole = View(Rect(0.0, 0.0, float(image.size.width), float(image.size.height)), scale)
-    table = found.table()
-    first = () if table is None else tuple(named_fractions(table, TOLD))
-    yield Tried(render(image, [(found, Look())], whole), found.headline(), first, elapsed_secs)
+    table = result.table()
+    likeliest = () if table is None else tuple(named_fractions(table, MOST_NAMED))
+    yield Tried(render(image, [(result, Look())], whole), result.headline(), likeliest, elapsed_secs)

@@ -1,4 +1,4 @@
-"""What a classifier says, as rows with bars."""
+"""View of a classification: rows with bars."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NUMBER_WIDTH = 56
 
 
 class Guesses(QWidget):
-    """The rows of a `Classification`: name, probability, and a bar; guesses under an unknown are quiet."""
+    """Rows of a `Classification`: name, probability and bar; rows below "unknown" are in a quiet colour."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,12 +28,12 @@ class Guesses(QWidget):
     def set_labels(self, result: Classification | None) -> None:
         self._result = result
         self.setAccessibleName(", ".join(self.texts()))
-        # Where there is less room than rows, they are scrolled.
+        # Rows beyond the height of the panel scroll.
         self.setMinimumHeight(self.sizeHint().height())
         self.update()
 
     def texts(self) -> list[str]:
-        """The rows as they are read."""
+        """The texts of the rows."""
         rows = rows_of(self._result) if self._result is not None else []
         return [self.tr("unknown") if name == UNKNOWN else f"{name} {share:.1%}" for name, share, _ in rows]
 
@@ -46,28 +46,30 @@ class Guesses(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colours = theme.current()
-        for number, (name, share, believed) in enumerate(rows_of(self._result)):
+        for number, (name, probability, above_threshold) in enumerate(rows_of(self._result)):
             top = number * ROW_HEIGHT
-            strong = believed and (number == 0 or not self._result.unknown)
+            strong = above_threshold and (number == 0 or not self._result.unknown)
             painter.setPen(QColor(colours.text if strong else colours.quiet))
             text = QRect(0, top, self.width() - NUMBER_WIDTH, ROW_HEIGHT - BAR_HEIGHT - 4)
-            shown = self.tr("unknown") if name == UNKNOWN else name
-            shown = painter.fontMetrics().elidedText(shown, Qt.TextElideMode.ElideRight, text.width())
-            painter.drawText(text, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), shown)
+            shown_name = self.tr("unknown") if name == UNKNOWN else name
+            shown_name = painter.fontMetrics().elidedText(shown_name, Qt.TextElideMode.ElideRight, text.width())
+            painter.drawText(text, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), shown_name)
             if name == UNKNOWN:
                 continue
-            place = QRect(self.width() - NUMBER_WIDTH, top, NUMBER_WIDTH, text.height())
-            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), f"{share:.1%}")
+            number_rect = QRect(self.width() - NUMBER_WIDTH, top, NUMBER_WIDTH, text.height())
+            painter.drawText(
+                number_rect, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), f"{probability:.1%}"
+            )
             bar = QRect(0, text.bottom() + 1, self.width(), BAR_HEIGHT)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(colours.raised))
             painter.drawRoundedRect(bar, 2, 2)
             painter.setBrush(QColor(*class_colour(name)) if strong else QColor(colours.quiet))
-            painter.drawRoundedRect(QRect(bar.left(), bar.top(), round(bar.width() * share), bar.height()), 2, 2)
+            painter.drawRoundedRect(QRect(bar.left(), bar.top(), round(bar.width() * probability), bar.height()), 2, 2)
 
 
 class GuessesView(QScrollArea):
-    """The rows of a `Classification`, scrolled where there is less room."""
+    """Scroll area with the rows of a `Classification`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +80,7 @@ class GuessesView(QScrollArea):
         self.setWidget(self.guesses)
 
     def show_result(self, result: Classification, pointed: int | None) -> str:
-        """Show `result`; its name is the headline."""
+        """Show `result` and return its class name as the headline."""
         self.guesses.set_labels(result)
         return self.tr("unknown") if result.unknown else result.label(0)
 

@@ -1,4 +1,4 @@
-"""Detections as a table, linked to the canvas by their ids."""
+"""View of detections: a table that is linked to the canvas by ids."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NARROWEST_WITH_BOX = 360
 
 
 class DetectionsModel(QAbstractTableModel):
-    """Rows in the order that the user sorted them by; nothing is copied but that order."""
+    """Table model of detections in the sorting order of the user; only that order is stored, not copies of rows."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -46,12 +46,12 @@ class DetectionsModel(QAbstractTableModel):
         self._swatches: dict[str, QPixmap] = {}
 
     def set_detections(self, detections: Detections | None) -> None:
-        """Show others; rows that stay the same ones are only repainted."""
-        before = self.ids()
+        """Replace the detections; if the ids of the rows are the same, they are only repainted."""
+        old_ids = self.ids()
         self._detections = detections
         order = self._sorted()
-        after = detections.ids[order] if detections is not None else np.zeros(0, np.int64)
-        if len(before) and np.array_equal(before, after):
+        new_ids = detections.ids[order] if detections is not None else np.zeros(0, np.int64)
+        if len(old_ids) and np.array_equal(old_ids, new_ids):
             self._order = order
             self.dataChanged.emit(self.index(0, 0), self.index(len(order) - 1, TRACK))
             return
@@ -61,31 +61,33 @@ class DetectionsModel(QAbstractTableModel):
 
     @property
     def followed(self) -> bool:
-        """Whether the rows have identities."""
+        """Whether the detections have track ids."""
         return self._detections is not None and self._detections.track_ids is not None
 
     def ids(self) -> NDArray[np.int64]:
-        """Ids by row; int64 (n,)."""
+        """Ids of the rows; int64 (n,)."""
         if self._detections is None or not len(self._order):
             return np.zeros(0, np.int64)
         return self._detections.ids[self._order]
 
     def _sorted(self) -> NDArray[np.intp]:
-        found = self._detections
-        if found is None:
+        detections = self._detections
+        if detections is None:
             return np.zeros(0, np.intp)
         if self._column == LABEL:
-            # By name and, within a name, the best first.
-            ranks = np.argsort(np.argsort(np.array(found.labels, dtype=object), kind="stable"), kind="stable")
-            keys = ranks[found.classes].astype(np.float64)
+            # By class name and, within a class, by descending score.
+            ranks = np.argsort(np.argsort(np.array(detections.labels, dtype=object), kind="stable"), kind="stable")
+            keys = ranks[detections.classes].astype(np.float64)
         elif self._column == SCORE:
-            keys = found.scores.astype(np.float64)
+            keys = detections.scores.astype(np.float64)
         elif self._column == TRACK:
-            keys = np.zeros(len(found)) if found.track_ids is None else found.track_ids.astype(np.float64)
+            keys = (
+                np.zeros(len(detections)) if detections.track_ids is None else detections.track_ids.astype(np.float64)
+            )
         else:
-            sides = found.boxes[:, 2:] - found.boxes[:, :2]
+            sides = detections.boxes[:, 2:] - detections.boxes[:, :2]
             keys = (sides[:, 0] * sides[:, 1]).astype(np.float64)
-        return np.lexsort((-found.scores, -keys if self._descending else keys))
+        return np.lexsort((-detections.scores, -keys if self._descending else keys))
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         self._column, self._descending = column, order == Qt.SortOrder.DescendingOrder
@@ -115,50 +117,50 @@ class DetectionsModel(QAbstractTableModel):
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        found = self._detections
-        if found is None or not index.isValid():
+        detections = self._detections
+        if detections is None or not index.isValid():
             return None
         row, column = int(self._order[index.row()]), index.column()
         if role == Qt.ItemDataRole.DisplayRole:
             if column == LABEL:
-                return found.label(row)
+                return detections.label(row)
             if column == SCORE:
-                return self._score_text(found, row)
+                return self._score_text(detections, row)
             if column == TRACK:
-                number = found.identity(row)
+                number = detections.identity(row)
                 return "" if number is None else str(number)
-            return self._box_text(found, row)
+            return self._box_text(detections, row)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{found.label(row)} {self._score_text(found, row)}\n{self._box_text(found, row)}"
+            return f"{detections.label(row)} {self._score_text(detections, row)}\n{self._box_text(detections, row)}"
         if role == Qt.ItemDataRole.DecorationRole and column == LABEL:
-            name = found.label(row)
+            name = detections.label(row)
             if name not in self._swatches:
                 self._swatches[name] = swatch(name)
             return self._swatches[name]
         if role == Qt.ItemDataRole.TextAlignmentRole and column != LABEL:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.UserRole and column == SCORE:
-            top = 1.0 if found.score_kind == "probability" else max(float(found.scores.max()), 1e-9)
-            return min(max(float(found.scores[row]) / top, 0.0), 1.0)
+            top = 1.0 if detections.score_kind == "probability" else max(float(detections.scores.max()), 1e-9)
+            return min(max(float(detections.scores[row]) / top, 0.0), 1.0)
         return None
 
     @staticmethod
-    def _box_text(found: Detections, row: int) -> str:
-        x1, y1, x2, y2 = (round(float(side)) for side in found.boxes[row])
+    def _box_text(detections: Detections, row: int) -> str:
+        x1, y1, x2, y2 = (round(float(side)) for side in detections.boxes[row])
         return f"{x1}, {y1} · {x2 - x1} × {y2 - y1}"
 
     @staticmethod
-    def _score_text(found: Detections, row: int) -> str:
-        score = float(found.scores[row])
-        return f"{score:.0f}" if found.score_kind == "neighbours" else f"{score:.2f}"
+    def _score_text(detections: Detections, row: int) -> str:
+        score = float(detections.scores[row])
+        return f"{score:.0f}" if detections.score_kind == "neighbours" else f"{score:.2f}"
 
 
 class ResultsTable(QTableView):
-    """Sortable, several rows can be chosen; a new result keeps choice and scroll position.
+    """Sortable table with multiple selection; a new result keeps the selection and the scroll position.
 
     Signals
     -------
-    selected : ids (tuple of int) that the user chose
+    selected : ids (tuple of int) that the user selected
     hovered : the id under the cursor, or None
     """
 
@@ -169,8 +171,8 @@ class ResultsTable(QTableView):
         super().__init__(parent)
         self.setAccessibleName(self.tr("Results"))
         self._model = DetectionsModel(self)
-        self._chosen: frozenset[int] = frozenset()
-        self._telling = True
+        self._selected_ids: frozenset[int] = frozenset()
+        self._emitting = True
         self._hovered: int | None = None
         self._empty = self.tr("Nothing found. Lower the score to see more.")
         self.setModel(self._model)
@@ -192,7 +194,7 @@ class ResultsTable(QTableView):
         header.setMinimumSectionSize(56)
         header.setSectionResizeMode(LABEL, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(SCORE, QHeaderView.ResizeMode.Fixed)
-        # The width of the visible rows only: measuring all would touch every row at every tick.
+        # Measure the visible rows only: measuring all would take time at every tick of a slider.
         header.setResizeContentsPrecision(0)
         header.setSectionResizeMode(BOX, QHeaderView.ResizeMode.ResizeToContents)
         header.resizeSection(SCORE, SCORE_WIDTH)
@@ -202,21 +204,21 @@ class ResultsTable(QTableView):
         self.setColumnHidden(TRACK, True)
         self.setSortingEnabled(True)
         self.sortByColumn(SCORE, Qt.SortOrder.DescendingOrder)
-        # A reset, by another result or another order, takes the selection away; the view itself resets first.
+        # A reset of the model, by a new result or order, clears the selection; the view's own reset runs first.
         self._model.modelReset.connect(self._restore_selection)
 
     @property
     def empty_text(self) -> str:
-        """What stands there while there is no row."""
+        """The text shown while there is no row."""
         return self._empty
 
     def set_empty_text(self, text: str) -> None:
-        """Change what stands there while there is no row."""
+        """Set the text shown while there is no row."""
         self._empty = text
         self.viewport().update()
 
     def set_detections(self, detections: Detections | None) -> None:
-        """Show other results without a signal. Ids that are chosen stay chosen, also while they are not there."""
+        """Show other detections without a signal. Selected ids stay selected, even while they are missing."""
         scroll = self.verticalScrollBar().value()
         self._model.set_detections(detections)
         if self.isColumnHidden(TRACK) is self._model.followed:
@@ -224,22 +226,22 @@ class ResultsTable(QTableView):
         self.verticalScrollBar().setValue(scroll)
 
     def show_result(self, result: Detections, pointed: int | None) -> str:
-        """Show `result`; how many there are is the headline."""
+        """Show `result` and return the number of detections as the headline."""
         self.set_detections(result)
         return self.tr("{count} found").format(count=len(result))
 
     def forget(self) -> None:
-        """Show nothing."""
+        """Remove the detections."""
         self.set_detections(None)
 
     def set_selected(self, ids: Iterable[int]) -> None:
-        """Choose rows by id without a signal, and bring the first of them into sight."""
-        chosen = frozenset(ids)
-        if chosen == self._chosen:
+        """Select rows by id without a signal, and scroll to the first of them."""
+        selected_ids = frozenset(ids)
+        if selected_ids == self._selected_ids:
             return
-        self._chosen = chosen
+        self._selected_ids = selected_ids
         self._restore_selection()
-        rows = np.flatnonzero(np.isin(self._model.ids(), list(chosen)))
+        rows = np.flatnonzero(np.isin(self._model.ids(), list(selected_ids)))
         if rows.size:
             self.scrollTo(self._model.index(int(rows[0]), 0))
 
@@ -248,21 +250,21 @@ class ResultsTable(QTableView):
         return tuple(int(number) for number in self._model.ids())
 
     def _restore_selection(self) -> None:
-        wanted = QItemSelection()
-        rows = np.flatnonzero(np.isin(self._model.ids(), list(self._chosen))) if self._chosen else ()
+        selection = QItemSelection()
+        rows = np.flatnonzero(np.isin(self._model.ids(), list(self._selected_ids))) if self._selected_ids else ()
         for row in rows:
-            wanted.select(self._model.index(int(row), 0), self._model.index(int(row), TRACK))
-        self._telling = False
-        self.selectionModel().select(wanted, QItemSelectionModel.SelectionFlag.ClearAndSelect)
-        self._telling = True
+            selection.select(self._model.index(int(row), 0), self._model.index(int(row), TRACK))
+        self._emitting = False
+        self.selectionModel().select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        self._emitting = True
 
     def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
         super().selectionChanged(selected, deselected)
-        if self._telling:
+        if self._emitting:
             ids = self._model.ids()
-            chosen = tuple(sorted(int(ids[index.row()]) for index in self.selectionModel().selectedRows()))
-            self._chosen = frozenset(chosen)
-            self.selected.emit(chosen)
+            selected_ids = tuple(sorted(int(ids[index.row()]) for index in self.selectionModel().selectedRows()))
+            self._selected_ids = frozenset(selected_ids)
+            self.selected.emit(selected_ids)
 
     def _hover(self, number: int | None) -> None:
         if number != self._hovered:
@@ -271,7 +273,7 @@ class ResultsTable(QTableView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        # In a narrow dock the names matter more; the box is in the tooltip and on the canvas.
+        # In a narrow dock the class names get the width; the box is in the tooltip and on the canvas.
         self.setColumnHidden(BOX, self.width() < NARROWEST_WITH_BOX)
 
     def viewportEvent(self, event: QEvent) -> bool:

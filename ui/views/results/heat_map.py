@@ -1,4 +1,4 @@
-"""A heat map in the results panel: what it is of, and which colour stands for what."""
+"""View of a heat map: its target, and the scale of its colours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BAR_HEIGHT = 10
 
 
 class ColourScale(QWidget):
-    """A bar from dark to bright with the values of its ends."""
+    """Colour bar from dark to bright with the values of its ends."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class ColourScale(QWidget):
         self.update()
 
     def texts(self) -> tuple[str, str]:
-        """The values of both ends."""
+        """The values of both ends as texts."""
         return f"{self._low:.3g}", f"{self._high:.3g}"
 
     def sizeHint(self) -> QSize:
@@ -41,14 +41,14 @@ class ColourScale(QWidget):
         image = QImage(ramp.data, 256, 1, 768, QImage.Format.Format_RGB888)
         painter.drawImage(QRectF(0, 0, self.width(), BAR_HEIGHT), image)
         painter.setPen(theme.colour("quiet"))
-        place = self.rect().adjusted(0, BAR_HEIGHT + 4, 0, 0)
+        text_rect = self.rect().adjusted(0, BAR_HEIGHT + 4, 0, 0)
         low, high = self.texts()
-        painter.drawText(place, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop), low)
-        painter.drawText(place, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), high)
+        painter.drawText(text_rect, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop), low)
+        painter.drawText(text_rect, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), high)
 
 
 class HeatView(QWidget):
-    """How the map was made, and its colours."""
+    """Description of a heat map, and its colour scale."""
 
     def __init__(self) -> None:
         super().__init__()

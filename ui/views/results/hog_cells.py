@@ -1,4 +1,4 @@
-"""A HOG descriptor in the results panel: its length, and the histogram of the cell under the mouse."""
+"""View of a HOG descriptor: its length, and the histogram of the cell under the mouse."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GAP = 2
 
 
 class Orientations(QWidget):
-    """The histogram of one cell: a bar for each direction, and under it the stroke that stands for it."""
+    """Histogram of one cell: a bar for each orientation, and below it the corresponding stroke."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Orientations(QWidget):
         self.update()
 
     def texts(self) -> list[str]:
-        """The bars as they are read."""
+        """The bars as texts."""
         if self._values is None:
             return []
         return [f"{degrees:.0f}° {value:.2f}" for degrees, value in zip(self._degrees, self._values, strict=True)]
@@ -50,36 +50,36 @@ class Orientations(QWidget):
             painter.drawText(self.rect(), flags, self.tr("Point at a cell, or click on it, to see its histogram."))
             return
         count = len(self._values)
-        wide = self.width() / count
-        foot = min(wide, 24.0)
-        text = self.fontMetrics().height()
-        base = self.height() - foot - text - 4
+        bar_width = self.width() / count
+        stroke_side = min(bar_width, 24.0)
+        text_height = self.fontMetrics().height()
+        base = self.height() - stroke_side - text_height - 4
         peak = max(float(self._values.max()), 1e-6)
         for number, (value, degrees) in enumerate(zip(self._values.tolist(), self._degrees.tolist(), strict=True)):
-            left = number * wide
-            high = base * value / peak
+            left = number * bar_width
+            bar_height = base * value / peak
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.colour("accent"))
-            painter.drawRect(QRectF(left + GAP / 2, base - high, wide - GAP, high))
-            # The stroke runs along the edge, a right angle from the gradient.
-            middle = QPointF(left + wide / 2, base + 2 + foot / 2)
-            turn = math.radians(degrees + 90)
-            reach = QPointF(math.cos(turn), math.sin(turn)) * (foot * 0.42)
+            painter.drawRect(QRectF(left + GAP / 2, base - bar_height, bar_width - GAP, bar_height))
+            # The stroke runs along the edge, perpendicular to the gradient.
+            middle = QPointF(left + bar_width / 2, base + 2 + stroke_side / 2)
+            stroke_angle = math.radians(degrees + 90)
+            half_stroke = QPointF(math.cos(stroke_angle), math.sin(stroke_angle)) * (stroke_side * 0.42)
             painter.setPen(QPen(theme.colour("text"), 1.5))
             signed = self._degrees[-1] > 180
-            painter.drawLine(middle if signed else middle - reach, middle + reach)
+            painter.drawLine(middle if signed else middle - half_stroke, middle + half_stroke)
             if number in (0, count // 2, count - 1):
                 painter.setPen(theme.colour("quiet"))
-                place = QRectF(left - 20, self.height() - text, wide + 40, text)
-                place.moveLeft(min(max(place.left(), 0), self.width() - place.width()))
-                side = Qt.AlignmentFlag.AlignHCenter
+                text_rect = QRectF(left - 20, self.height() - text_height, bar_width + 40, text_height)
+                text_rect.moveLeft(min(max(text_rect.left(), 0), self.width() - text_rect.width()))
+                alignment = Qt.AlignmentFlag.AlignHCenter
                 if number in (0, count - 1):
-                    side = Qt.AlignmentFlag.AlignLeft if number == 0 else Qt.AlignmentFlag.AlignRight
-                painter.drawText(place, int(side), f"{degrees:.0f}°")
+                    alignment = Qt.AlignmentFlag.AlignLeft if number == 0 else Qt.AlignmentFlag.AlignRight
+                painter.drawText(text_rect, int(alignment), f"{degrees:.0f}°")
 
 
 class HogView(QWidget):
-    """Shape of the descriptor, and one cell of it."""
+    """Shape of a HOG descriptor, and the histogram of one cell."""
 
     def __init__(self) -> None:
         super().__init__()

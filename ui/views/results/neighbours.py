@@ -1,4 +1,4 @@
-"""The nearest pictures in the results panel: what they vote for, and each with its distance."""
+"""View of the nearest neighbours: their votes, and each with its distance."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MOST_GUESSES = 5
 
 
 class NeighboursView(QWidget):
-    """Votes as bars, and the neighbours as a list.
+    """Votes as bars, and the neighbours in a list.
 
     Signals
     -------
-    open_requested : path of a neighbour that the user wants to see
+    open_requested : path of a neighbour that the user wants to open
     """
 
     open_requested = Signal(object)
@@ -61,24 +61,24 @@ class NeighboursView(QWidget):
         if result is not self._shown:
             self._shown = result
             self.guesses.setVisible(votes is not None)
-            # Where each votes for something else, the list has to keep room.
+            # At most the likeliest classes: the list needs height where all neighbours vote differently.
             self.guesses.set_labels(_likeliest(votes))
             self.guesses.setFixedHeight(self.guesses.sizeHint().height())
-            self.about.setText(self._about(result))
+            self.about.setText(self._summary(result))
             self._fill(result)
         if votes is not None:
             return f"{votes.label(0)} {votes.probabilities[0]:.0%}"
         return self.tr("{count} nearest").format(count=len(result))
 
-    def _about(self, result: Neighbours) -> str:
-        known = self.tr("{count} pictures of {folder}, {metric} distance").format(
+    def _summary(self, result: Neighbours) -> str:
+        summary = self.tr("{count} pictures of {folder}, {metric} distance").format(
             count=f"{result.compared:,}", folder=self._folder(result), metric=result.metric
         )
-        left = result.total - result.compared - result.unread
-        parts = [known]
-        # The picture itself is left out.
-        if left > 1:
-            parts.append(self.tr("{count} are still being described").format(count=f"{left:,}"))
+        remaining = result.total - result.compared - result.unread
+        parts = [summary]
+        # More than 1, as the picture itself is never compared.
+        if remaining > 1:
+            parts.append(self.tr("{count} are still being described").format(count=f"{remaining:,}"))
         if result.unread:
             parts.append(self.tr("{count} could not be read").format(count=f"{result.unread:,}"))
         return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""A computed picture in the results panel: how much of it is in focus."""
+"""View of a computed picture: the fraction of it that is in focus."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ui.widgets.facts_label import FactsLabel
 
 
 class PictureFacts(FactsLabel):
-    """One sentence."""
+    """Label with one sentence."""
 
     def show_result(self, result: Picture, pointed: int | None) -> str:
-        """Show `result`; without a headline."""
+        """Show `result`; the headline is empty."""
         sharp = f"{result.mask.mean():.0%}" if result.mask is not None else "—"
         self.setText(self.tr("{share} of the visible part is in focus.").format(share=sharp))
         return ""

@@ -1,4 +1,4 @@
-"""Inside a detector, in the results panel: its levels, or its regions and how far they moved."""
+"""View of the intermediate results of a detector: its feature levels, or its proposals and their refinement."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ui.widgets.rows_table import Cell, Line, RowsTable
 
 
 class InsideView(QWidget):
-    """A sentence and one of two tables.
+    """A sentence, and the table of levels or of proposals.
 
     Signals
     -------
-    selected, hovered : of the regions in the table, by their rows
+    selected, hovered : rows of proposals in the table
     """
 
     selected = Signal(object)
@@ -42,7 +42,7 @@ class InsideView(QWidget):
         layout.addWidget(self.regions, 1)
 
     def show_result(self, result: Proposals, pointed: int | None) -> str:
-        """Show what is chosen of it; the headline."""
+        """Show the selected part of `result` and return the headline."""
         anchors = result.show == "anchors"
         self.levels.setVisible(anchors)
         self.regions.setVisible(not anchors)
@@ -63,7 +63,7 @@ class InsideView(QWidget):
 
 
 def _level_lines(result: Proposals) -> list[Line]:
-    """A row for each map: how many places, how far apart, and the sides of the anchors at one of them."""
+    """A row for each feature map: the number of positions, their stride, and the sides of the anchors at each."""
     lines = []
     for number, (level, rows) in enumerate(zip(result.levels, result.anchors_at(*result.place), strict=True), 1):
         boxes = result.anchors[rows]

@@ -1,6 +1,6 @@
-"""What the results panel shows for a type of result whose table is not enough: one widget for each, found by the type.
+"""Registry of result views: widgets of the results panel, one for each type of result whose table is not enough.
 
-A view is one file that registers itself (`RESULT_VIEWS.register`); a type without one is shown as its `table()`.
+A view is one file that registers itself (`RESULT_VIEWS.register`); a type without a view is shown as its `table()`.
 """
 
 from __future__ import annotations
@@ -9,30 +9,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from PySide6.QtWidgets import QWidget
-
 from cvstudio.foundation.registry import Registry
 
 
 class ResultView(Protocol):
-    """A widget that shows a result, and what of it is pointed at or chosen.
+    """Protocol of a QWidget that shows a result.
 
-    It may have the signals `stepped` (how many steps on), `selected` (ids), `hovered` (id or None) and
-    `open_requested` (path); the methods `set_selected(ids)`, `set_empty_text(text)` for a result without a part, and
-    `forget()`, called when another view takes its place; and the attribute `colour_map`, set before a result is shown.
+    Optional members: the signals `stepped` (number of steps), `selected` (ids), `hovered` (id or None) and
+    `open_requested` (path); the methods `set_selected(ids)`, `set_empty_text(text)` for a result without parts, and
+    `forget()`, called when another view replaces it; the attribute `colour_map`, set before a result is shown.
     """
 
     def show_result(self, result: Any, pointed: int | None) -> str:
-        """Show `result`, with the number of its part that the mouse is on or that is chosen; the headline."""
+        """Show `result` and return the headline; `pointed` is the number of its hovered or selected part, or None."""
         ...
 
 
 @dataclass(frozen=True)
 class ResultViewSpec:
-    """The view of one type of result, and of those that derive from it; `create` makes the widget, a `ResultView`."""
+    """View of a type of result and of its subclasses; `create` returns the widget."""
 
     result_type: type[Any]
-    create: Callable[[], QWidget]
+    create: Callable[[], ResultView]
 
     @property
     def key(self) -> str:
@@ -43,6 +41,6 @@ RESULT_VIEWS: Registry[ResultViewSpec] = Registry("view of a result", "ui.views.
 
 
 def view_of(result_type: type[Any]) -> ResultViewSpec | None:
-    """The view of a type of result; None where its table is enough."""
+    """The view registered for a type of result; None where it is shown as its table."""
     views = {view.result_type: view for view in RESULT_VIEWS}
     return next((views[base] for base in result_type.__mro__ if base in views), None)

@@ -1,4 +1,4 @@
-"""A spectrogram in the results panel: how long it is, and how fine."""
+"""View of a spectrogram: its duration and its resolution."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ui.widgets.facts_label import FactsLabel
 
 
 class SpectrogramFacts(FactsLabel):
-    """Duration, sampling rate, bands and columns."""
+    """Label with duration, sampling rate, bands and columns."""
 
     def show_result(self, result: Spectrogram, pointed: int | None) -> str:
-        """Show `result`; no headline, as the lines tell everything."""
+        """Show `result`; the headline is empty, as the lines are complete."""
         resolution = result.rate_hz / result.window
         lines = (
             self.tr("Duration {secs} s").format(secs=f"{result.duration_secs:.2f}"),

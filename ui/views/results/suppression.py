@@ -1,4 +1,4 @@
-"""A step of a suppression in the results panel: what happens, and every pair with its overlap."""
+"""View of a step of non-maximum suppression: a description, and every pair of boxes with its IoU."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ ALL = 1_000_000
 IOU = 2
 IOU_WIDTH = 82
 MOST = 500
-"""Rows; all candidates may be two thousand, of which nobody reads the last."""
+"""Maximum number of rows: there may be two thousand candidates."""
 
 
 class SuppressionView(QWidget):
-    """Sentence, buttons and table of one step.
+    """Description, buttons and table of one step.
 
     Signals
     -------
-    stepped : how many steps on (or, below 0, back) the user wants
-    selected, hovered : of the boxes in the table, by their ids
+    stepped : number of steps forward, or back where negative
+    selected, hovered : ids of boxes in the table
     """
 
     stepped = Signal(int)
@@ -65,7 +65,7 @@ class SuppressionView(QWidget):
         return button
 
     def show_result(self, result: Suppression, pointed: int | None) -> str:
-        """Show a step; the headline."""
+        """Show a step and return its number as the headline."""
         for button in (self.first, self.back):
             button.setEnabled(result.step > 0)
         for button in (self.on, self.last):
@@ -78,20 +78,20 @@ class SuppressionView(QWidget):
         return self.tr("Step {step} of {last}").format(step=result.step, last=result.last_step)
 
     def _sentence(self, result: Suppression) -> str:
-        found, pairs = result.candidates, result.pairs()
+        candidates, pairs = result.candidates, result.pairs()
         if pairs is None:
             text = self.tr("{count} candidates go in; {kept} will stay.")
-            return text.format(count=len(found), kept=len(result.kept))
-        name, score = found.label(pairs.taken), f"{found.scores[pairs.taken]:.2f}"
+            return text.format(count=len(candidates), kept=len(result.kept))
+        name, score = candidates.label(pairs.taken), f"{candidates.scores[pairs.taken]:.2f}"
         if not result.dropping:
             return self.tr("Take the best that is left: {name} {score}.").format(name=name, score=score)
-        gone, stay = int(pairs.suppressed.sum()), int((~pairs.suppressed).sum())
+        suppressed_count, kept_count = int(pairs.suppressed.sum()), int((~pairs.suppressed).sum())
         text = self.tr("Drop what shares more than {iou} with {name} {score}: {gone} go, {stay} overlap less and stay.")
-        said = text.format(iou=f"{result.iou:.2f}", name=name, score=score, gone=gone, stay=stay)
+        sentence = text.format(iou=f"{result.iou:.2f}", name=name, score=score, gone=suppressed_count, stay=kept_count)
         if result.ended:
             text = self.tr("That was the last: {kept} of {count} remain.")
-            said += " " + text.format(kept=len(result.kept), count=len(found))
-        return said
+            sentence += " " + text.format(kept=len(result.kept), count=len(candidates))
+        return sentence
 
     def _empty(self, result: Suppression) -> str:
         if not len(result.candidates):
@@ -101,22 +101,22 @@ class SuppressionView(QWidget):
         )
 
     def _lines(self, result: Suppression) -> list[Line]:
-        found, pairs = result.candidates, result.pairs()
+        candidates, pairs = result.candidates, result.pairs()
         if pairs is not None and result.dropping:
             return [
-                self._line(result, row, f"{share:.2f}", share, "dropped" if gone else "stays")
-                for row, share, gone in list(
+                self._line(result, row, f"{iou:.2f}", iou, "dropped" if suppressed else "stays")
+                for row, iou, suppressed in list(
                     zip(pairs.rows.tolist(), pairs.iou.tolist(), pairs.suppressed.tolist(), strict=True)
                 )[:MOST]
             ]
-        rows = range(len(found)) if pairs is None else [pairs.taken, *result.waiting().tolist()]
+        rows = range(len(candidates)) if pairs is None else [pairs.taken, *result.waiting().tolist()]
         return [
             self._line(result, row, "", None, "taken" if pairs and row == pairs.taken else "waits")
             for row in list(rows)[:MOST]
         ]
 
-    def _line(self, result: Suppression, row: int, told: str, share: float | None, fate: str) -> Line:
-        found = result.candidates
+    def _line(self, result: Suppression, row: int, iou_text: str, iou: float | None, fate: str) -> Line:
+        candidates = result.candidates
         words = {
             "dropped": (self.tr("goes"), "error"),
             "stays": (self.tr("stays"), "text"),
@@ -124,9 +124,14 @@ class SuppressionView(QWidget):
             "waits": (self.tr("waits"), "quiet"),
         }
         word, tone = words[fate]
-        name = found.label(row)
-        cells = (Cell(name, label=name), Cell(f"{found.scores[row]:.2f}"), Cell(told, share), Cell(word, tone=tone))
-        return Line(int(found.ids[row]), cells)
+        name = candidates.label(row)
+        cells = (
+            Cell(name, label=name),
+            Cell(f"{candidates.scores[row]:.2f}"),
+            Cell(iou_text, iou),
+            Cell(word, tone=tone),
+        )
+        return Line(int(candidates.ids[row]), cells)
 
 
 RESULT_VIEWS.register(ResultViewSpec(Suppression, SuppressionView))

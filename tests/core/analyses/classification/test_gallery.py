@@ -14,7 +14,7 @@ import pytest
 
 from cvstudio.analyses.classification import _gallery as module
 from cvstudio.analyses.classification._features import Describer, pixel_features
-from cvstudio.analyses.classification._gallery import Gallery, forget_galleries, open_gallery
+from cvstudio.analyses.classification._gallery import Galleries, Gallery
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import Cancelled, MediaError
 from cvstudio.foundation.progress import Progress
@@ -37,7 +37,6 @@ class Counting:
 @pytest.fixture(autouse=True)
 def nothing_is_known(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
-    forget_galleries()
 
 
 @pytest.fixture
@@ -53,8 +52,9 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def opened(folder: Path, counting: Counting, progress: Progress | None = None) -> Gallery:
-    return list(open_gallery(folder, counting.describer, progress or Progress()))[-1]
+def opened(folder: Path, counting: Counting, galleries: Galleries | None = None) -> Gallery:
+    """The whole gallery; from the disk unless it is in memory in `galleries`."""
+    return list((galleries or Galleries()).open(folder, counting.describer, Progress()))[-1]
 
 
 def test_classes_are_the_subfolders(folder: Path) -> None:
@@ -70,12 +70,11 @@ def test_classes_are_the_subfolders(folder: Path) -> None:
 
 
 def test_nothing_is_described_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Counting()
-    before = opened(folder, first)
+    first, galleries = Counting(), Galleries()
+    before = opened(folder, first, galleries)
     assert first.seen == 5
-    opened(folder, first)
+    assert opened(folder, first, galleries) is before
     assert first.seen == 5
-    forget_galleries()
     again = opened(folder, idle := Counting())
     assert idle.seen == 0
     np.testing.assert_array_equal(again.features, before.features)
@@ -83,7 +82,6 @@ def test_nothing_is_described_twice(folder: Path, monkeypatch: pytest.MonkeyPatc
     # A picture that moved is still the same one; one that was written anew is not.
     shutil.move(folder / "cats/2.png", folder / "dogs/renamed.png")
     os.utime(folder / "loose.png", (1, 1))
-    forget_galleries()
     moved = Counting()
     found = opened(folder, moved)
     assert moved.seen == 1
@@ -101,16 +99,16 @@ def test_another_network_has_features_of_its_own(folder: Path) -> None:
 
 
 def test_a_change_in_the_folder_is_noticed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    counting = Counting()
-    opened(folder, counting)
+    counting, galleries = Counting(), Galleries()
+    opened(folder, counting, galleries)
     shutil.copy(folder / "loose.png", folder / "cats" / "copy.png")
-    assert "cats/copy.png" not in opened(folder, counting).names
+    assert "cats/copy.png" not in opened(folder, counting, galleries).names
     monkeypatch.setattr(module, "LIST_SECS", 0)
-    found = opened(folder, counting)
+    found = opened(folder, counting, galleries)
     assert "cats/copy.png" in found.names
     assert counting.seen == 6
     (folder / "cats" / "copy.png").unlink()
-    assert "cats/copy.png" not in opened(folder, counting).names
+    assert "cats/copy.png" not in opened(folder, counting, galleries).names
 
 
 def test_what_was_described_before_a_cancel_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +123,7 @@ def test_what_was_described_before_a_cancel_is_kept(folder: Path, monkeypatch: p
 
     stopping = Describer("pixels", stop_at_three, unit=False)
     with pytest.raises(Cancelled):
-        list(open_gallery(folder, stopping, progress))
+        list(Galleries().open(folder, stopping, progress))
     assert counting.seen == 3
     rest = Counting()
     found = opened(folder, rest)
@@ -137,7 +135,7 @@ def test_more_and_more_is_handed_on(folder: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "BATCH", 2)
     monkeypatch.setattr(module, "SHOW_SECS", 0)
     told: list[tuple[float | None, str]] = []
-    found = list(open_gallery(folder, Counting().describer, Progress(lambda *item: told.append(item))))
+    found = list(Galleries().open(folder, Counting().describer, Progress(lambda *item: told.append(item))))
     assert [len(item.names) for item in found] == [2, 4, 5]
     assert [item.complete for item in found] == [False, False, True]
     assert all(item.labels == ("cats", "dogs") for item in found)
@@ -152,7 +150,7 @@ def test_large_pictures_wait_alone(folder: Path, monkeypatch: pytest.MonkeyPatch
         sizes.append(len(images))
         return pixel_features(images)
 
-    list(open_gallery(folder, Describer("pixels", extract, unit=False), Progress()))
+    list(Galleries().open(folder, Describer("pixels", extract, unit=False), Progress()))
     assert sizes == [1, 1, 1, 1, 1]
 
 
@@ -173,7 +171,6 @@ def test_a_damaged_file_of_features_is_made_again(folder: Path, damage: str) -> 
         np.savez(path, features=np.zeros((3, 2)), identities=np.array(["a"]))
     else:
         path.write_bytes(b"")
-    forget_galleries()
     again = Counting()
     assert len(opened(folder, again).names) == 5
     assert again.seen == 5

@@ -18,7 +18,6 @@ from sklearn.neighbors import KNeighborsClassifier
 import cvstudio
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.classification._features import pixel_features
-from cvstudio.analyses.classification._gallery import forget_galleries
 from cvstudio.cli import main as cli
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.data.samples import Image
@@ -31,7 +30,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
 from cvstudio.results.neighbours import Neighbours
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.runner import Runner, make_instance
 
 KINDS = ("stripes", "noise", "plain")
 
@@ -46,11 +45,6 @@ def drawn(kind: str, seed: int) -> np.ndarray:
         pixels = pixels.copy()
         pixels[:, random.integers(0, 4) :: 8] = 255
     return pixels
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_known() -> None:
-    forget_galleries()
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from cvstudio.analyses.depth.refocus import (
     blur,
     crop,
     default_focus,
-    facts,
     focus_at,
+    input_facts,
     pick,
 )
 from cvstudio.analyses.stages import Providers, Request, first_missing, run_chain, stage_keys
@@ -194,7 +194,7 @@ def test_the_nearest_third_is_in_focus_at_first(near_is_large, expected):
     image = Image(np.zeros((10, 10, 3), np.uint8))
     aligned = align(image, DepthMap(values, "px", near_is_large=near_is_large))
     assert default_focus(aligned) == pytest.approx(expected)
-    given = facts(aligned, {})
+    given = input_facts(aligned, {})
     assert given.values["focus"] == pytest.approx(expected)
     assert given.ranges["focus"].low <= 10 <= 40 <= given.ranges["focus"].high
     assert given.ranges["focus"].unit == "px"
@@ -295,7 +295,7 @@ def test_a_flat_depth_is_all_in_focus(image):
     mask = run(image, flat, make_request()).mask
     assert mask is not None
     assert mask.all()
-    bounds = facts(align(image, flat), {}).ranges["focus"]
+    bounds = input_facts(align(image, flat), {}).ranges["focus"]
     assert bounds.low == 2
     assert bounds.high > 2
 

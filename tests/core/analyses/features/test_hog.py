@@ -24,7 +24,7 @@ from cvstudio.analyses.features._hog_descriptor import (
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.data.samples import Image
 from cvstudio.draw import Emphasis, Look, render
-from cvstudio.draw.hog_cells import CHOSEN, MANY, _few, _many, template_rect
+from cvstudio.draw.hog_cells import CHOSEN, MANY, _draw_strokes, _repeat_strokes, template_rect
 from cvstudio.foundation.errors import MediaError, ParamsError
 from cvstudio.media.examples.files import sample_path
 from cvstudio.results.hog_cells import HogCells
@@ -234,7 +234,7 @@ class TestDrawing:
         angles = np.deg2rad((np.arange(9) + 0.5) * 20 + 90)
         few, many = (
             paint(levels, angles, True, (3.4, 7.0), (14.0, 14.0), 1, (190, 230)).astype(float)
-            for paint in (_few, _many)
+            for paint in (_draw_strokes, _repeat_strokes)
         )
         assert np.corrcoef(few.ravel(), many.ravel())[0, 1] > 0.95
 

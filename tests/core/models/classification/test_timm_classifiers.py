@@ -138,7 +138,7 @@ def test_the_cache_of_the_hub_is_used_as_it_stands(monkeypatch: pytest.MonkeyPat
     model = seeded("resnet26")
     save_file(model.state_dict(), snapshot / "model.safetensors")
     found = cvstudio.run("classify", sample_path("cat"), model="timm-resnet26.bt_in1k")
-    assert len(found.labels) == 1000
+    assert len(found.class_names) == 1000
     assert not found.unknown
 
 

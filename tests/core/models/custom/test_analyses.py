@@ -25,8 +25,9 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.models.custom.store import add
 from cvstudio.results.keypoints import Keypoints
 from cvstudio.results.segmentation import ClassMaps, Segmentation
-from cvstudio.run.recipe import load_recipe
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.recipe import load_recipe
+from cvstudio.running.runner import Runner, make_instance
 
 COLOURS = ["red", "green", "blue"]
 
@@ -59,7 +60,7 @@ def pointer(constant: Callable[..., Path], declare: Callable[..., Path]) -> str:
 def run(analysis: str, picture: Path, model: str, **values: Any) -> Any:
     with Runner(device="cpu") as runner:
         instance = make_instance(analysis, {"picture": picture}, model=model, values=values)
-        return runner.export_item(instance, Progress(), base=picture.parent)
+        return export_item(runner, ExportRequest(instance, picture.parent), Progress())
 
 
 def test_regions_are_where_the_colours_are(thirds: Path, segmenter: str) -> None:
@@ -155,7 +156,7 @@ def test_points_are_drawn_where_they_are_and_only_the_believed_ones(thirds: Path
     item = run("keypoints", thirds, pointer)
     result: Keypoints = item.result
     assert result.threshold == 0.3
-    assert result.believed().tolist() == [[True, True, False]]
+    assert result.above_threshold().tolist() == [[True, True, False]]
     bare = item.base.rgb8
     whole = render(item.base, [(result, Look())], View.whole(Size(192, 64)))
     changed = (whole != bare).any(axis=2)

@@ -19,7 +19,7 @@ from cvstudio.models.custom.infer_declaration import infer_declaration
 from cvstudio.models.custom.store import add, list_path, registered, remove, save
 from cvstudio.models.runtime.host import Host
 from cvstudio.models.terms import Place, terms
-from cvstudio.run.runner import make_instance
+from cvstudio.running.runner import make_instance
 
 
 @pytest.fixture

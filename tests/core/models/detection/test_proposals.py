@@ -25,7 +25,8 @@ from cvstudio.models import MODELS
 from cvstudio.models.detection._torchvision import TorchvisionDetector
 from cvstudio.models.shared.coco import LABELS, OUTPUTS
 from cvstudio.results.proposals import Level, Proposals
-from cvstudio.run.runner import Runner, make_instance, run
+from cvstudio.running.export_items import ExportRequest, export_item
+from cvstudio.running.runner import Runner, make_instance, run
 
 BUILDERS = {
     "ssd300": "ssd300_vgg16",
@@ -187,7 +188,7 @@ def test_looking_inside_leaves_nothing_behind_and_says_the_same_again(
     network: TorchvisionDetector, inside: Proposals
 ) -> None:
     again = network.inside(Image(PICTURE), Progress())
-    for name in ("anchors", "before", "promise", "after", "scores", "classes"):
+    for name in ("anchors", "proposal_boxes", "objectness", "refined_boxes", "scores", "classes"):
         assert np.array_equal(getattr(again, name), getattr(inside, name))
     assert not any(module._forward_pre_hooks for module in network.model.modules())
 
@@ -214,7 +215,7 @@ def test_the_analysis_takes_a_place_a_level_and_a_count_and_writes_every_region(
     values = {"show": "after", "place": (10.0, 20.0), "level": 99, "count": 7}
     with Runner() as runner:
         instance = make_instance("anchors", {"picture": picture}, model=key, weights=checkpoint, values=values)
-        item = runner.export_item(instance, Progress(), base=tmp_path)
+        item = export_item(runner, ExportRequest(instance, tmp_path), Progress())
     result: Proposals = item.result
     assert result.level == len(result.levels)
     assert result.place == (10.0, 20.0)

@@ -25,7 +25,7 @@ from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
 from cvstudio.results.detections import Detections
 from cvstudio.results.suppression import Suppression
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.runner import Runner, make_instance
 
 
 def detections(boxes: list[list[float]] | np.ndarray, scores: list[float], classes: list[int]) -> Detections:

@@ -20,7 +20,7 @@ from cvstudio.models.inspection.tuning_process import measured_beside
 from cvstudio.models.runtime import precision
 from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.precision import UNTUNED, Precision
-from cvstudio.run.runner import Runner
+from cvstudio.running.runner import Runner
 
 SPEC = MODELS["pyramid-5"]
 WIDE = Precision(channels_last=False, reason="It was said so.")
@@ -101,7 +101,7 @@ def test_another_host_computes_in_the_same_way_whatever_was_measured_meanwhile(c
 
 
 def test_one_picture_is_not_worth_a_measurement_and_a_video_is(choosing: list[str]) -> None:
-    from cvstudio.run.runner import make_instance
+    from cvstudio.running.runner import make_instance
 
     cvstudio.run("detect", sample_path("cat"), model=SPEC.key)
     assert choosing == []

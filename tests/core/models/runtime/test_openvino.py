@@ -26,7 +26,7 @@ from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.openvino import Engine, EngineError
 from cvstudio.models.runtime.precision import Precision, choose_precision
 from cvstudio.results.classification import Logits
-from cvstudio.run.runner import Runner, make_instance
+from cvstudio.running.runner import Runner, make_instance
 
 OPENVINO = Precision("float32", channels_last=False, engine="openvino")
 

@@ -227,7 +227,7 @@ def test_a_program_is_added_with_a_warning_and_its_card_tells_where_it_is(
     assert {"licence not stated", "means.pt", str(tmp_path)} <= set(told)
     assert not {"", ", 0"} & set(told)
     qtbot.waitUntil(lambda: window.controller.current_result() is not None, timeout=WAIT_MS)
-    assert len(window.controller.current_result().labels) == 3
+    assert len(window.controller.current_result().class_names) == 3
 
 
 def test_the_rows_of_regions_have_their_colours_and_names_as_they_are() -> None:

@@ -19,7 +19,7 @@ from cvstudio.results.heat_map import HeatMap
 from ui.panels.analysis import AnalysisPanel
 from ui.panels.results import ResultsPanel
 from ui.views.results.classification import Guesses
-from ui.widgets.choice_rows import ChoiceRow
+from ui.widgets.rows.choice_rows import ChoiceRow
 from ui.window.main_window import MainWindow
 
 KEY = "squeezenet1-1"
@@ -79,7 +79,7 @@ def test_a_file_that_is_dropped_names_the_picture(window, qtbot, checkpoint, dat
     found: Classification = wait_for(window, qtbot, Classification)
     assert found.label(0) == "Siamese cat"
     assert float(found.probabilities[0]) == pytest.approx(0.976, abs=0.01)
-    assert len(found.labels) == 1000
+    assert len(found.class_names) == 1000
     assert not found.unknown
     panel, results = window.findChild(AnalysisPanel), window.findChild(ResultsPanel)
     assert panel.form.row("threshold").value() == 0

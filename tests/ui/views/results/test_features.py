@@ -15,7 +15,7 @@ from ui.panels.analysis import AnalysisPanel
 from ui.panels.results import ResultsPanel
 from ui.views.results.heat_map import HeatView
 from ui.views.results.hog_cells import HogView
-from ui.widgets.choice_rows import ChoiceRow
+from ui.widgets.rows.choice_rows import ChoiceRow
 from ui.window.main_window import MainWindow
 
 NO_KEYS = Qt.KeyboardModifier.NoModifier

@@ -24,7 +24,7 @@ from ui.panels.analysis import AnalysisPanel
 from ui.panels.results import ResultsPanel
 from ui.views.results.heat_map import HeatView
 from ui.views.results.neighbours import NeighboursView
-from ui.widgets.folder_row import FolderRow
+from ui.widgets.rows.folder_row import FolderRow
 from ui.window.main_window import MainWindow
 
 NO_KEYS = Qt.KeyboardModifier.NoModifier
@@ -69,7 +69,7 @@ def test_neighbours_are_found_voted_and_opened(qtbot: QtBot, window: MainWindow,
     row.menu.aboutToShow.emit()
     titles = [action.text() for action in row.menu.actions() if not action.isSeparator()]
     assert titles == ["the sample pictures", "bright", "Choose a folder …"]
-    row._take(str(gallery))
+    row._set_folder(str(gallery))
     qtbot.waitUntil(lambda: "8 pictures of" in view.about.text() or "7 pictures of" in view.about.text(), timeout=20000)
     assert "&&" in row.button.text()
     controller.set_value("k", 3)
@@ -97,13 +97,16 @@ def test_another_folder_ends_the_describing_of_the_wrong_one(
     qtbot: QtBot, window: MainWindow, gallery: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cvstudio.analyses.classification import _gallery as module
-    from cvstudio.analyses.classification import knn
     from cvstudio.analyses.classification._features import Describer
     from cvstudio.foundation.progress import Progress
 
     ended: list[str] = []
 
-    def slowly(folder: Path, describer: Describer, progress: Progress) -> Iterator[module.Gallery]:
+    at_once = module.Galleries.open
+
+    def slowly(
+        self: module.Galleries, folder: Path, describer: Describer, progress: Progress
+    ) -> Iterator[module.Gallery]:
         if folder.name == "dark":
             try:
                 while True:
@@ -111,9 +114,9 @@ def test_another_folder_ends_the_describing_of_the_wrong_one(
                     time.sleep(0.01)
             finally:
                 ended.append(folder.name)
-        yield from module.open_gallery(folder, describer, progress)
+        yield from at_once(self, folder, describer, progress)
 
-    monkeypatch.setattr(knn, "open_gallery", slowly)
+    monkeypatch.setattr(module.Galleries, "open", slowly)
     use(qtbot, window, "knn", gallery / "bright" / "0.png", Neighbours)
     controller = window.controller
     controller.set_value("gallery", str(gallery / "dark"))

@@ -6,7 +6,7 @@ import csv
 
 import numpy as np
 
-from cvstudio.analyses.detection._tracking import Sighting, TrackParams, following
+from cvstudio.analyses.detection._tracking import Sighting, Tracking, TrackParams
 from cvstudio.analyses.detection.counting import count, with_gaps, write_counts
 from cvstudio.analyses.temporal import Chain, ChainEntry
 
@@ -75,7 +75,7 @@ def test_a_file_holds_both_counts_of_each_class(tmp_path):
 
 
 def test_the_slider_and_the_curve_agree(crossing):
-    made = Chain(following("suppress"), TrackParams(), 25.0)
+    made = Chain(Tracking("suppress"), TrackParams(), 25.0)
     sums = []
     for time in crossing.frames(1.0):
         found, _ = crossing.seen(time)

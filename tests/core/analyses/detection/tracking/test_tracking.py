@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.detection._tracking import FLOOR, TrackParams, confidences, following
+from cvstudio.analyses.detection._tracking import FLOOR, Tracking, TrackParams, confidences
 from cvstudio.analyses.stages import Request
 from cvstudio.analyses.temporal import CATCH_UP, SNAPSHOT_EVERY, Chain, Followed, chain_key
 from cvstudio.data.geometry import Size
 from cvstudio.results.detections import Detections
 
-FOLLOW = following("suppress")
+FOLLOW = Tracking("suppress")
 PARAMS = TrackParams(trail_secs=1.0)
 
 
@@ -222,14 +222,15 @@ def test_a_step_that_fails_loses_no_identity(crossing):
     times = [number / 25 for number in range(60)]
     expected = told(crossing, times)
 
-    def failing(state, seen, pts):
-        FOLLOW.step(state, seen, pts)
-        raise ValueError("no step")
+    class Failing(Tracking):
+        def step(self, state, seen, pts):
+            super().step(state, seen, pts)
+            raise ValueError("no step")
 
     made = chain()
     half = told(crossing, times[:41], made=made)
     found, _ = crossing.seen(times[41])
-    made._temporal = dataclasses.replace(FOLLOW, step=failing)
+    made._temporal = Failing("suppress")
     with pytest.raises(ValueError, match="no step"):
         made.follow(times[41], found)
     made._temporal = FOLLOW

@@ -1,0 +1,139 @@
+"""What a batch is to do: which files, called what, into which formats."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cvstudio.analyses.binding import Binding
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.exporters import EXPORTERS, Exporter
+from cvstudio.exporters.file_names import safe_name
+from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.params import from_mapping, to_mapping
+from cvstudio.media import Media
+from cvstudio.models.runtime.host import Host
+from cvstudio.running.batch.queue import BatchError
+from cvstudio.running.composition import is_plain
+from cvstudio.running.provenance import Told
+from cvstudio.running.recipe import make_recipe
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """What is to be done.
+
+    Parameters
+    ----------
+    instance : the analysis with its parameters; each source takes the place of what is in its main slot
+    paths : files and folders; of a folder, everything in it that the analysis takes, see `batch.sources`
+    out : folder to write to
+    formats : keys
+    options : of the formats, by key and name
+    look : values of `Look` by name
+    stack : layers that formats which draw show, the lowest first; empty shows the result of `instance` alone
+    """
+
+    instance: AnalysisInstance
+    paths: tuple[Path, ...]
+    out: Path
+    formats: tuple[str, ...]
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    look: Mapping[str, Any] = field(default_factory=dict)
+    stack: tuple[AnalysisInstance, ...] = ()
+
+    def __post_init__(self) -> None:
+        spec = self.instance.spec
+        if not self.formats:
+            raise BatchError("A batch expects at least one format, found none; choose one.")
+        for exporter in self.exporters:
+            if not exporter.accepts(spec.result):
+                raise ExportError(f"{exporter.title} cannot hold what '{spec.title}' finds; choose another format.")
+
+    @property
+    def exporters(self) -> tuple[Exporter, ...]:
+        return tuple(EXPORTERS[key] for key in self.formats)
+
+    @property
+    def template(self) -> AnalysisInstance:
+        """The instance with its main slot empty."""
+        return self.instance.on(None)
+
+    @property
+    def layers(self) -> tuple[AnalysisInstance, ...]:
+        """What formats that draw show, the lowest first, each with its main slot empty. A layer with a second file
+        stays behind, as that belongs to its own picture."""
+        return tuple(layer.on(None) for layer in self.stack if layer == self.instance or layer.follows) or (
+            self.template,
+        )
+
+    @property
+    def lineage(self) -> tuple[AnalysisInstance, ...]:
+        """Every analysis that runs, with those whose results it takes before it."""
+        found: list[AnalysisInstance] = []
+        for item in (one for layer in (*self.layers, self.template) for one in layer.lineage):
+            if item not in found:
+                found.append(item)
+        return tuple(found)
+
+    def on(self, source: Binding) -> tuple[AnalysisInstance, tuple[AnalysisInstance, ...]]:
+        """The instance with `source` in its main slot, and the layers that can be shown on it likewise."""
+        taken = (layer for layer in self.layers if isinstance(source, Media) and layer.spec.shows(source))
+        instance = self.template.on(source)
+        return instance, tuple(layer.on(source) for layer in taken) or (instance,)
+
+    def option_values(self, key: str) -> dict[str, Any]:
+        """Every option of the format `key`, checked. Raises ParamsError."""
+        return to_mapping(from_mapping(EXPORTERS[key].params, self.options.get(key, {})))
+
+    def recipe(self, computed: Told | None = None) -> dict[str, Any]:
+        """All that the outputs depend on, but for the files. Raises ParamsError."""
+        alone = is_plain(self.template, self.layers)
+        stack = () if alone else self.layers
+        host = Host()
+        models = [(layer.model_spec, layer.weights) for layer in (self.template, *stack)]
+        # The checkpoint itself may be another one under the same name.
+        networks = [list(host.network_key(model, weights)[:3]) if model else [] for model, weights in models]
+        before = [item for layer in (self.template, *stack) for item in layer.lineage[:-1]]
+        upstream = [list(host.network_key(model, item.weights)[:3]) for item in before if (model := item.model_spec)]
+        return {
+            **make_recipe(self.template, self.out.resolve(), pts=None, look=self.look, stack=stack, computed=computed),
+            "network": networks[0],
+            **({"networks": networks[1:]} if stack else {}),
+            **({"upstream_networks": upstream} if upstream else {}),
+            "formats": sorted(self.formats),
+            # Written out, so that a later default does not change what is half done.
+            "options": {key: values for key in sorted(self.formats) if (values := self.option_values(key))},
+        }
+
+
+@dataclass(frozen=True)
+class BatchTask:
+    """A file or folder to be done; `asked` where the user named it, `name` is what its outputs are called."""
+
+    file: Path
+    name: str
+    asked: bool
+
+
+def names_of(files: Sequence[Path], kept: Mapping[str, str]) -> list[str]:
+    """A name for the outputs of each file, by its place below the folder that all of them share; no two are equal,
+    whether or not case counts. `kept` are names from before, by file."""
+    base = Path(os.path.commonpath([file.parent for file in files])) if files else Path()
+    taken = {name.casefold() for name in kept.values()}
+    names = []
+    for file in files:
+        name = kept.get(str(file), "")
+        if not name:
+            below = file.relative_to(base)
+            first = safe_name("_".join((*below.parent.parts, below.stem)))
+            others = (f"{first}_{number}" for number in itertools.count(2))
+            choices = itertools.chain((first, f"{first}_{file.suffix.lstrip('.')}"), others)
+            name = next(choice for choice in choices if choice.casefold() not in taken)
+            taken.add(name.casefold())
+        names.append(name)
+    return names

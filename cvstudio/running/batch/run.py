@@ -1,0 +1,175 @@
+"""Running a batch from its first file to its report."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cvstudio.analyses.services import Services
+from cvstudio.exporters.base import write_recipe, writing
+from cvstudio.foundation.atomic_files import atomic_path, clean_up
+from cvstudio.foundation.cache import Cache
+from cvstudio.foundation.progress import Progress
+from cvstudio.models.runtime.cpu_threads import cpu_streams
+from cvstudio.models.runtime.precision import RequestedPrecision
+from cvstudio.running.batch.plan import BatchPlan, BatchTask, names_of
+from cvstudio.running.batch.queue import BatchError, BatchQueue, Outcome, write_report
+from cvstudio.running.batch.sources import find_sources
+from cvstudio.running.batch.work import Workers, folder_of
+from cvstudio.running.runner import Runner
+
+REPORT = "batch-report.csv"
+RECIPE = "batch.recipe.json"
+
+CACHE_BYTES = 64 << 20
+"""What one picture needs while it is worked on; nothing is looked at twice."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a batch ended: numbers of files. `resumed` of the done ones were done before."""
+
+    done: int = 0
+    resumed: int = 0
+    failed: int = 0
+    left_out: int = 0
+    secs: float = 0.0
+
+    def with_one(self, outcome: Outcome, secs: float) -> Summary:
+        """This and one more, at `secs` after the beginning."""
+        return Summary(
+            self.done + (outcome.state == "done"),
+            self.resumed + outcome.resumed,
+            self.failed + (outcome.state == "failed"),
+            self.left_out + (outcome.state == "left out"),
+            secs,
+        )
+
+    def text(self) -> str:
+        """One line for a person."""
+        parts = [f"{self.done} done" + (f" ({self.resumed} before)" if self.resumed else "")]
+        parts += [f"{self.failed} failed"] if self.failed else []
+        parts += [f"{self.left_out} left out"] if self.left_out else []
+        worked = self.done - self.resumed + self.failed
+        rate = f", {worked / self.secs:.1f} files/s" if worked and self.secs > 0 else ""
+        return ", ".join(parts) + rate
+
+
+class Batch:
+    """Works on a plan.
+
+    Parameters
+    ----------
+    device, precision : see `cvstudio.models.runtime.host.Host`
+    streams : networks that run side by side, each on its share of the processor's cores
+        More than one helps on a CPU only; None takes what `cpu_streams` says of one, else one.
+
+    Attributes
+    ----------
+    restarted : whether the folder held a batch of another recipe, which is begun anew
+    summary : how many files ended how, so far
+    """
+
+    def __init__(
+        self,
+        plan: BatchPlan,
+        *,
+        device: str = "auto",
+        precision: RequestedPrecision = "auto",
+        streams: int | None = None,
+    ) -> None:
+        self.plan = plan
+        self.restarted = False
+        self.summary = Summary()
+        self._device, self._precision = device, precision
+        self._streams = streams
+        self._services = Services()
+        self._telling = threading.Lock()
+        self._told = False
+
+    def run(self, progress: Progress) -> Iterator[Outcome]:
+        """Do what is not done yet, and yield what became of each file as it ends; then write what all files share, and
+        the report.
+
+        Raises
+        ------
+        UserError
+            Nothing can be done: there is no file, there are no weights, the disk is full.
+        Cancelled
+            `progress` was told to stop. What is done stays done, and the next run goes on from there.
+        """
+        plan = self.plan
+        found = find_sources(plan.instance.spec.main_slot, plan.paths, plan.out)
+        if not found:
+            raise BatchError("A batch expects files, found none; choose a folder that holds some.")
+        recipe = {**plan.recipe(), "precision": self._precision}
+        with writing(plan.out):
+            plan.out.mkdir(parents=True, exist_ok=True)
+            done = BatchQueue(plan.out, recipe)
+        with done:
+            self.restarted = done.restarted
+            with writing(plan.out):
+                write_recipe(plan.out / RECIPE, recipe)
+                for exporter in plan.exporters:
+                    if exporter.combined is None:
+                        folder_of(plan.out, exporter).mkdir(exist_ok=True)
+                        clean_up(folder_of(plan.out, exporter))
+            kept = {entry.file: entry.name for entry in done.entries.values() if entry.name}
+            names = names_of([file for file, _ in found], kept)
+            tasks = [BatchTask(file, name, asked) for (file, asked), name in zip(found, names, strict=True)]
+            yield from self._outcomes(tasks, done, progress)
+            self._finish(tasks, done, progress)
+
+    def _runner(self) -> Runner:
+        cache = Cache(budget_bytes=CACHE_BYTES, max_entries=16)
+        return Runner(device=self._device, precision=self._precision, cache=cache, services=self._services)
+
+    def _usual_streams(self) -> int:
+        specs = [item.model_spec for item in self.plan.instance.lineage]
+        models = [model for model in specs if model is not None]
+        if not models or not all(model.weights for model in models):
+            return 1
+        with self._runner() as runner:
+            return min(map(cpu_streams, models)) if runner.host.device == "cpu" else 1
+
+    def _loaded(self, runner: Runner) -> None:
+        """Tell in the recipe how the networks compute, which is known now; all that run side by side do alike."""
+        with self._telling, writing(self.plan.out):
+            if not self._told:
+                recipe = self.plan.recipe(lambda layer: runner.computed(layer, Progress()))
+                write_recipe(self.plan.out / RECIPE, {**recipe, "precision": self._precision})
+                self._told = True
+
+    def _outcomes(self, tasks: list[BatchTask], done: BatchQueue, progress: Progress) -> Iterator[Outcome]:
+        began = time.monotonic()
+        outcomes: dict[str, Outcome] = {}
+        streams = self._streams if self._streams is not None else self._usual_streams()
+        workers = Workers(self.plan, tasks, done, runner=self._runner, loaded=self._loaded, streams=streams)
+        try:
+            for outcome in workers.run(progress):
+                outcomes[outcome.file] = outcome
+                self.summary = self.summary.with_one(outcome, time.monotonic() - began)
+                progress(len(outcomes) / len(tasks), f"{len(outcomes)} of {len(tasks)} files: {self.summary.text()}")
+                yield outcome
+        finally:
+            workers.close()
+            with writing(self.plan.out / REPORT):
+                order = [str(task.file) for task in tasks]
+                write_report(self.plan.out / REPORT, [outcomes[file] for file in order if file in outcomes])
+
+    def _finish(self, tasks: list[BatchTask], done: BatchQueue, progress: Progress) -> None:
+        """Write what holds all files together."""
+        out = self.plan.out
+        files = [str(task.file) for task in tasks if done.is_done(str(task.file))]
+        for exporter in self.plan.exporters:
+            progress.check()
+            with writing(out):
+                if exporter.combined is not None:
+                    options = self.plan.option_values(exporter.key)
+                    with atomic_path(out / f"{self.plan.instance.analysis}{exporter.suffix}") as temporary:
+                        pieces = done.pieces(exporter.key, files)
+                        exporter.combined.write(temporary, pieces, options, progress)
+                elif exporter.finish is not None:
+                    exporter.finish(folder_of(out, exporter))

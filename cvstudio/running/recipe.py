@@ -1,0 +1,290 @@
+"""Recipes: how a result was made, as JSON beside every export, and enough to make it again."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultOf, TextInput
+from cvstudio.analyses.instance import AnalysisInstance, check_opacity
+from cvstudio.data.adjustments import Adjustments
+from cvstudio.draw.base import Look
+from cvstudio.foundation.errors import ProjectError, UserError
+from cvstudio.foundation.params import fields_of, from_mapping, to_mapping
+from cvstudio.foundation.version import __version__
+from cvstudio.media import Media, MediaKind, open_media
+from cvstudio.media.folders import MediaSet
+from cvstudio.media.formats.simulated_camera import camera_from_id, simulated_camera
+
+FORMAT = "cvstudio-recipe"
+VERSION = 2
+"""The newest form that is read. What holds files in its slots only is written as version 1, as it always was."""
+
+T = TypeVar("T")
+
+
+def path_to_json(path: Path, base: Path) -> dict[str, Any]:
+    """Where something is: absolute, and relative to `base` where that is possible, so that a folder can move."""
+    found: dict[str, Any] = {"path": str(path)}
+    # On another drive of Windows only the absolute path can lead there.
+    with contextlib.suppress(ValueError):
+        found["relative"] = Path(os.path.relpath(path, base)).as_posix()
+    return found
+
+
+def media_to_json(media: Media, base: Path) -> dict[str, Any]:
+    """Where a medium is, which one, of which kind, and how it is read."""
+    found = {**path_to_json(media.path, base), "id": media.id, "kind": str(media.kind)}
+    return {**found, "settings": dict(media.settings)} if media.settings else found
+
+
+def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str, Path] | None = None) -> Media:
+    """Open a saved medium: at its place relative to `base` first, then at its absolute one.
+
+    `moved` maps a saved path to where the user says it is now.
+
+    Raises
+    ------
+    MediaError
+        The file is gone or cannot be read.
+    """
+    kind, settings = MediaKind(saved["kind"]), saved.get("settings")
+    if kind is MediaKind.CAMERA:
+        found = moved.get(saved["path"]) if moved else None
+        return simulated_camera(found) if found else camera_from_id(saved["id"])
+    if moved and saved["path"] in moved:
+        return open_media(moved[saved["path"]], kind=kind, settings=settings)
+    relative = saved.get("relative")
+    if relative and (base / relative).is_file():
+        return open_media(base / relative, kind=kind, settings=settings)
+    return open_media(saved["path"], kind=kind, settings=settings)
+
+
+def version_of(instances: Iterable[AnalysisInstance]) -> int:
+    """The version in which a file with these analyses is written: an older program reads what it can understand."""
+    plain = all(
+        not item.adjustments and all(isinstance(bound, Media) for bound in item.bindings.values()) for item in instances
+    )
+    return 1 if plain else VERSION
+
+
+More = Callable[[AnalysisInstance], Mapping[str, Any]]
+"""What is to be written of an analysis besides."""
+
+
+def binding_to_json(bound: Binding, base: Path, more: More | None = None) -> dict[str, Any]:
+    """What is in a slot. The result of another analysis is that analysis where it is linked, else its number."""
+    if isinstance(bound, Media):
+        return media_to_json(bound, base)
+    if isinstance(bound, TextInput):
+        return {"text": bound.text}
+    if isinstance(bound, MediaList):
+        folder = bound.folder
+        where = {**path_to_json(folder.path, base), "recursive": folder.recursive} if folder is not None else None
+        return {"several": [media_to_json(item, base) for item in bound.media], "folder": where}
+    if isinstance(bound, AnnotationSet):
+        return {"annotations": {**path_to_json(bound.path, base), "format": bound.format, "id": bound.id}}
+    upstream = bound.upstream
+    if isinstance(upstream, AnalysisInstance):
+        return {"result_of": instance_to_json(upstream, base, more)}
+    return {"result_of": bound.instance_id}
+
+
+def binding_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str, Path] | None = None) -> Binding:
+    """What `binding_to_json` wrote. Raises UserError, and KeyError or TypeError where it is damaged."""
+    if "text" in saved:
+        if not isinstance(saved["text"], str):
+            raise TypeError("a text is expected")
+        return TextInput(saved["text"])
+    if "several" in saved:
+        media = tuple(media_from_json(item, base, moved=moved) for item in saved["several"])
+        folder = saved.get("folder")
+        return MediaList(media, MediaSet(path_from_json(folder, base), bool(folder["recursive"])) if folder else None)
+    if "annotations" in saved:
+        told = saved["annotations"]
+        return AnnotationSet(path_from_json(told, base), str(told["format"]), str(told["id"]))
+    if "result_of" in saved:
+        other = saved["result_of"]
+        if isinstance(other, int):
+            return ResultOf(other)
+        return ResultOf(upstream=instance_from_json(other, base, number=0, moved=moved))
+    return media_from_json(saved, base, moved=moved)
+
+
+def path_from_json(saved: Mapping[str, Any], base: Path) -> Path:
+    """Where a saved file or folder is: at its place relative to `base` first, so that both can move together."""
+    relative = saved.get("relative")
+    moved = Path(os.path.abspath(base / relative)) if relative else None
+    return moved if moved is not None and moved.exists() else Path(saved["path"])
+
+
+def media_in(saved: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every medium that a saved analysis names in its slots, and in those of the analyses that it depends on."""
+    for bound in saved.get("inputs", {}).values():
+        if "several" in bound:
+            yield from bound["several"]
+        elif "path" in bound:
+            yield bound
+    for before in upstream_in(saved):
+        yield from media_in(before)
+
+
+def upstream_in(saved: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The saved analyses whose results a saved analysis takes."""
+    found = (bound.get("result_of") for bound in saved.get("inputs", {}).values())
+    return [item for item in found if isinstance(item, Mapping)]
+
+
+def instance_to_json(instance: AnalysisInstance, base: Path, more: More | None = None) -> dict[str, Any]:
+    """One analysis with every parameter written out, so that a later default does not change it; `more` of it, and of
+    those that it depends on, stands behind."""
+    values: dict[str, Any] = {}
+    for params in instance.chosen_params():
+        values.update(to_mapping(params))
+    adjustments = {slot: item.to_json() for slot, item in sorted(instance.adjustments.items())}
+    return {
+        "analysis": instance.analysis,
+        "stages": {stage.name: stage.version for stage in instance.spec.stages},
+        "model": instance.model,
+        "weights": str(instance.weights) if instance.weights else None,
+        "inputs": {slot: binding_to_json(bound, base, more) for slot, bound in sorted(instance.bindings.items())},
+        **({"adjustments": adjustments} if adjustments else {}),
+        "values": values,
+        "opacity": instance.opacity,
+        **(more(instance) if more is not None else {}),
+    }
+
+
+def instance_from_json(
+    saved: Mapping[str, Any], base: Path, *, number: int, moved: Mapping[str, Path] | None = None
+) -> AnalysisInstance:
+    """The instance that `instance_to_json` wrote.
+
+    Raises
+    ------
+    UserError
+        An input is gone, or the analysis, the model or a value is not known here.
+    """
+    analysis = ANALYSES[saved["analysis"]]
+    instance = AnalysisInstance(
+        id=number,
+        analysis=analysis.key,
+        bindings={slot: binding_from_json(bound, base, moved=moved) for slot, bound in saved.get("inputs", {}).items()},
+        model=saved.get("model") or "",
+        weights=Path(saved["weights"]) if saved.get("weights") else None,
+        values=saved.get("values", {}),
+        adjustments={slot: Adjustments.from_json(item) for slot, item in saved.get("adjustments", {}).items()},
+        visible=bool(saved.get("visible", True)),
+        opacity=check_opacity(saved.get("opacity", 1.0)),
+    )
+    checked = {
+        field.name: getattr(params, field.name)
+        for params in instance.chosen_params()
+        for field in fields_of(type(params))
+        if field.name in instance.values
+    }
+    # Lists of a file are tuples here, and what was a mapping is a stroke.
+    return dataclasses.replace(instance, values=checked)
+
+
+def checked_look(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of `Look` from a file. Raises ParamsError: painting would find it out at every frame."""
+    from_mapping(Look, saved)
+    return dict(saved)
+
+
+def make_recipe(
+    instance: AnalysisInstance,
+    base: Path,
+    *,
+    pts: float | None,
+    look: Mapping[str, Any],
+    stack: Sequence[AnalysisInstance] = (),
+    computed: Callable[[AnalysisInstance], Mapping[str, Any] | None] | None = None,
+) -> dict[str, Any]:
+    """The recipe of one export, written to the folder `base`.
+
+    `stack` are all the layers that a picture shows, the lowest first; empty where it shows `instance` alone.
+    `computed` says how each of them was computed, see `cvstudio.running.provenance`.
+    """
+
+    def how(layer: AnalysisInstance) -> dict[str, Any]:
+        found = computed(layer) if computed is not None else None
+        return {"computed": dict(found)} if found else {}
+
+    def told(layer: AnalysisInstance) -> dict[str, Any]:
+        return instance_to_json(layer, base, how)
+
+    return {
+        "format": FORMAT,
+        "version": version_of(item for layer in (instance, *stack) for item in layer.lineage),
+        "cvstudio": __version__,
+        **told(instance),
+        "time_secs": pts,
+        "look": dict(look),
+        "stack": [told(layer) for layer in stack],
+    }
+
+
+def read_json(path: Path, wanted: str) -> dict[str, Any]:
+    """Read a recipe or project file. Raises ProjectError with one sentence."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProjectError(f"{path.name} cannot be read ({error.strerror}); check that it is still there.") from None
+    except (ValueError, RecursionError):
+        raise ProjectError(
+            f"{path.name} is not a {wanted} file: it holds no valid JSON; choose another file."
+        ) from None
+    if not isinstance(found, dict) or found.get("format") != wanted:
+        raise ProjectError(f"{path.name} is not a {wanted} file; choose a file that cvstudio has written.")
+    if not isinstance(found.get("version"), int) or found["version"] > VERSION:
+        raise ProjectError(
+            f"{path.name} was written by a newer cvstudio (version {found.get('version')}, this one reads up to "
+            f"{VERSION}); update the program."
+        )
+    return found
+
+
+def load_recipe(path: Path) -> tuple[AnalysisInstance, float | None, dict[str, Any]]:
+    """The analysis, the time in seconds and the look of a recipe file. Raises UserError."""
+    return _loaded(
+        path,
+        lambda saved: (
+            instance_from_json(saved, path.parent, number=1),
+            saved.get("time_secs"),
+            checked_look(saved.get("look", {})),
+        ),
+    )
+
+
+def load_stack(path: Path) -> tuple[AnalysisInstance, ...]:
+    """The layers of the picture that a recipe file tells of, the lowest first; empty where there was one only.
+
+    Raises
+    ------
+    UserError
+        As `load_recipe`.
+    """
+
+    def stack(saved: Mapping[str, Any]) -> tuple[AnalysisInstance, ...]:
+        layers = enumerate(saved.get("stack", ()), 1)
+        return tuple(instance_from_json(layer, path.parent, number=number) for number, layer in layers)
+
+    return _loaded(path, stack)
+
+
+def _loaded(path: Path, make: Callable[[Mapping[str, Any]], T]) -> T:
+    saved = read_json(path, FORMAT)
+    try:
+        return make(saved)
+    except UserError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ProjectError(f"{path.name} is incomplete ({error}); export the result again.") from None

@@ -1,0 +1,385 @@
+"""Analyses from Python and for the command line: the same chain as in the window, in the calling thread."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.analysis import Slot
+from cvstudio.analyses.binding import (
+    AnnotationSet,
+    Binding,
+    MediaList,
+    ResultOf,
+    TextInput,
+    open_annotations,
+    open_media_list,
+    read_text,
+)
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.analyses.read_input import adjusted, read_input, result_on
+from cvstudio.analyses.request import make_request
+from cvstudio.analyses.services import Services
+from cvstudio.analyses.stages import Providers, Request, run_chain
+from cvstudio.analyses.temporal import Followed
+from cvstudio.data.adjustments import Adjustments
+from cvstudio.data.samples import Frame, Image
+from cvstudio.foundation.cache import Cache
+from cvstudio.foundation.closing import Closeable
+from cvstudio.foundation.concurrency import map_ordered, prefetch
+from cvstudio.foundation.errors import BindingError
+from cvstudio.foundation.progress import Progress
+from cvstudio.media import Media, open_media
+from cvstudio.media.read_ahead import prefetch_frames
+from cvstudio.media.reader_pool import Readers
+from cvstudio.media.reading import apply_settings, split_settings
+from cvstudio.models import MODELS
+from cvstudio.models.runtime.cpu_threads import cores_shared, frames_at_once, share_cores
+from cvstudio.models.runtime.host import Host
+from cvstudio.models.runtime.precision import Precision, RequestedPrecision
+from cvstudio.running.provenance import ForcedPrecisions, to_json
+
+
+class Runner(Closeable):
+    """Runs analyses and keeps networks, readers and stage outputs between calls.
+
+    Everything runs in the calling thread, but for the networks of `frames`, which go on ahead.
+
+    Parameters
+    ----------
+    device, precision, forced, measure, precisions, notice : see `Host`; one result is not worth a measurement
+    cache : of stage outputs; None makes one
+    services : what stages keep; None begins with nothing
+    """
+
+    def __init__(
+        self,
+        *,
+        device: str = "auto",
+        precision: RequestedPrecision = "auto",
+        forced: ForcedPrecisions | None = None,
+        measure: bool = True,
+        precisions: Mapping[tuple[str, ...], Precision] | None = None,
+        cache: Cache | None = None,
+        services: Services | None = None,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        self.host = Host(
+            device, precision=precision, forced=forced, measure=measure, precisions=precisions, notice=notice
+        )
+        self.cache = cache if cache is not None else Cache()
+        self.services = services if services is not None else Services()
+        self.readers = Readers()
+        self._reading = threading.Lock()
+
+    def close(self) -> None:
+        """Close the files and drop the networks."""
+        self.readers.close()
+        self.host.close()
+
+    def samples(
+        self,
+        instance: AnalysisInstance,
+        pts: float | None,
+        progress: Progress | None = None,
+        *,
+        known: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """What each slot of `instance` holds at `pts` seconds, see `Inputs.samples`; what is the result of another
+        analysis is run.
+
+        `known` are those that the caller has, as they are in the files.
+        """
+        found = {
+            name: adjusted(media, pts, sample, instance.adjustments_of(name), self.cache)
+            for name, sample in (known or {}).items()
+            if isinstance(media := instance.bindings[name], Media)
+        }
+        for slot in instance.spec.inputs:
+            bound = instance.bindings.get(slot.name)
+            if slot.name in found or bound is None:
+                continue
+            before = instance.upstream_of(slot.name)
+            if before is not None:
+                frame = _known_of(before, instance, known or {})
+                result = deque(self._run(before, progress or Progress(), pts, known=frame), maxlen=1).pop()
+                found[slot.name] = result_on(instance, slot.name, result)
+            else:
+                with self._reading:
+                    found[slot.name] = read_input(
+                        bound,
+                        pts,
+                        self.readers,
+                        self.cache,
+                        streamed=slot.streamed,
+                        adjustments=instance.adjustments_of(slot.name),
+                    )
+        return found
+
+    def results(self, instance: AnalysisInstance, progress: Progress, *, pts: float | None = None) -> Iterator[Any]:
+        """Better and better results of `instance`, for the whole medium. Raises UserError."""
+        return self._run(instance, progress, pts)
+
+    def _run(
+        self,
+        instance: AnalysisInstance,
+        progress: Progress,
+        pts: float | None,
+        *,
+        n_stages: int | None = None,
+        known: Mapping[str, Any] | None = None,
+    ) -> Iterator[Any]:
+        """What the first `n_stages` (all by default) give; `known` are samples that the caller has."""
+        model = instance.model_spec
+        if any(stage.long for stage in instance.spec.stages):
+            self.host.measure = True  # it goes over many files
+        request = self._request(instance, pts)
+        request = dataclasses.replace(request, stages=request.stages[:n_stages], params=request.params[:n_stages])
+        providers = Providers(
+            samples=lambda: self.samples(instance, pts, progress, known=known),
+            network=lambda: self.host.network(model, instance.weights, progress) if model else None,
+            key_frame=lambda key_pts: self._key_frame(instance, key_pts),
+            services=self.services,
+        )
+        return self.host.run(lambda: run_chain(request, providers, self.cache, progress))
+
+    def _key_frame(self, instance: AnalysisInstance, pts: float) -> Any:
+        """The frame at `pts` seconds of the video on the canvas."""
+        media, adjustments = instance.canvas_media, instance.adjustments_of(instance.spec.canvas_slot)
+        assert media is not None
+        with self._reading:
+            return read_input(media, pts, self.readers, self.cache, adjustments=adjustments)
+
+    def _request(self, instance: AnalysisInstance, pts: float | None) -> Request:
+        def network_of(item: AnalysisInstance) -> tuple[str, ...]:
+            model = item.model_spec
+            return self.host.network_key(model, item.weights) if model else ()
+
+        return make_request(instance, pts=pts, network=network_of(instance), network_of=network_of)
+
+    def result(self, instance: AnalysisInstance, progress: Progress | None = None, *, pts: float | None = None) -> Any:
+        """The final result of `instance`. Raises UserError."""
+        # Only the last of the better and better results is wanted.
+        return deque(self.results(instance, progress or Progress(), pts=pts), maxlen=1).pop()
+
+    def computed(
+        self, instance: AnalysisInstance, progress: Progress, *, other: Host | None = None
+    ) -> dict[str, Any] | None:
+        """What a recipe says of how `instance` is computed; None where it has no network.
+
+        Asks the loaded network, or that of the `other` host, whose results this runner shares. Where none is loaded
+        yet, it is loaded. Raises UserError.
+        """
+        model, weights = instance.model_spec, instance.weights
+        if model is None:
+            return None
+        host = other if other is not None and other.has(model, weights) else self.host
+        if not host.has(model, weights):
+            host.network(model, weights, progress)
+        return to_json(host.device if model.weights else "cpu", host.precision_of(model, weights))
+
+    def frames(
+        self,
+        instance: AnalysisInstance,
+        progress: Progress,
+        *,
+        start_secs: float = 0.0,
+        stop_secs: float | None = None,
+        followed: Followed | None = None,
+        streams: int | None = None,
+    ) -> Iterator[tuple[Image, Any]]:
+        """Every frame of a video in order, with its result: from the one that is shown at `start_secs` up to what
+        begins at `stop_secs`.
+
+        Decoding, the network and the caller each have a thread: a frame is analysed while the one before is drawn.
+        On a CPU the network has `streams` threads, each with a frame of its own and its share of the cores; by
+        default as many as `frames_at_once` says.
+        Identities begin with the first frame, so that the same frames have the same ones, whatever was looked at
+        before; `followed`, where given, is where they are remembered.
+        """
+        self.host.measure = True  # many frames are worth it
+        slot, media = instance.spec.canvas_slot, instance.canvas_media
+        assert slot is not None
+        assert media is not None
+        end_secs = media.duration_secs if stop_secs is None else min(stop_secs, media.duration_secs or stop_secs)
+        span_secs = (end_secs or 0) - start_secs
+        followed = followed if followed is not None else Followed(keep=1)
+        if streams is None:
+            models = [layer.model_spec for layer in instance.lineage if layer.model_spec is not None]
+            streams = min((frames_at_once(model, self.host) for model in models), default=1)
+        slow = [(layer, count) for layer in instance.lineage if (count := _slow_stages(layer))]
+
+        def analyse(frame: Frame) -> Frame:
+            for layer, count in slow:
+                known = _known_of(layer, instance, {slot: frame})
+                deque(self._run(layer, Progress(), frame.pts, n_stages=count, known=known), maxlen=0)
+            return frame
+
+        def analysed() -> Iterator[Frame]:
+            with prefetch_frames(media, start_secs=start_secs, stop_secs=stop_secs) as frames:
+                # The first one alone: what is made once for all frames is not to be made by two at once.
+                yield from map(analyse, itertools.islice(frames, 1))
+                if streams > 1:
+                    with cores_shared():
+                        yield from map_ordered(frames, analyse, streams, begin=lambda: share_cores(streams))
+                else:
+                    yield from map(analyse, frames)
+
+        with prefetch(analysed(), depth=2) as looked_at:
+            for number, frame in enumerate(looked_at):
+                done = min(max(0.0, frame.pts - start_secs) / span_secs, 1.0) if span_secs > 0 else None
+                progress(done, f"frame {number + 1}")
+                # The network's part is in the cache.
+                result = deque(self._run(instance, Progress(), frame.pts, known={slot: frame}), maxlen=1).pop()
+                yield frame, self.in_order(instance, result, followed, frame.pts)
+
+    def in_order(self, instance: AnalysisInstance, result: Any, followed: Followed, pts: float) -> Any:
+        """`result`, which is of the frame at `pts`, with what the frames that `followed` has seen make of it."""
+        temporal = instance.spec.temporal
+        if temporal is None:
+            return result
+        request = self._request(instance, pts)
+        media = instance.canvas_media
+        rate = media.frame_rate if media is not None else None
+        return followed.result(temporal, instance.params()[-1], request, result, rate)
+
+
+def _slow_stages(instance: AnalysisInstance) -> int:
+    """How many stages there are up to the last one that runs a network."""
+    stages = enumerate(instance.spec.stages, 1)
+    return max((number for number, stage in stages if stage.uses_network), default=0)
+
+
+def _known_of(other: AnalysisInstance, instance: AnalysisInstance, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What is `known` of `instance` as it is called in `other`: the sample of the canvas, where that is the same."""
+    slot, theirs = instance.spec.canvas_slot, other.spec.canvas_slot
+    same = other.canvas_media is not None and other.canvas_media == instance.canvas_media
+    return {theirs: known[slot]} if same and slot is not None and theirs is not None and slot in known else {}
+
+
+Given = Binding | AnalysisInstance | str | Path | Sequence[str | Path]
+"""What a caller may give for a slot: a file, a folder or several files, a text, another analysis, or a binding."""
+
+
+def make_binding(slot: Slot, given: Given, progress: Progress | None = None) -> Binding:
+    """What `given` is in `slot`. Raises UserError where it cannot be opened."""
+    if isinstance(given, AnalysisInstance):
+        return ResultOf(upstream=given)
+    if isinstance(given, Media | MediaList | TextInput | AnnotationSet | ResultOf):
+        return given
+    if isinstance(given, str) and slot.text is not None:
+        return TextInput(given)
+    several = [Path(item) for item in ([given] if isinstance(given, str | Path) else given)]
+    if slot.several is not None and not (slot.kinds and len(several) == 1 and several[0].is_file()):
+        return open_media_list(several, slot.several.kinds, progress or Progress())
+    if AnnotationSet in slot.accepts:
+        return open_annotations(several[0])
+    if not slot.kinds and slot.text is not None:
+        return read_text(several[0])
+    if not slot.kinds:
+        raise BindingError(f"The {slot.title.lower()} is expected to be {slot.wanted}, found {several[0].name}.")
+    return open_media(several[0], kind=next(iter(slot.kinds)) if len(slot.kinds) == 1 else None)
+
+
+def make_instance(
+    analysis: str,
+    inputs: Mapping[str, Given],
+    *,
+    model: str = "",
+    weights: str | Path | None = None,
+    values: Mapping[str, Any] | None = None,
+    adjustments: Mapping[str, Adjustments] | None = None,
+) -> AnalysisInstance:
+    """An analysis on files, checked.
+
+    Parameters
+    ----------
+    analysis : key, e.g. "detect"
+    inputs : slot name -> what goes in, such as a file; see `Given`
+    model : key; empty takes the analysis's default
+    weights : a local checkpoint
+    values : parameters by name, also those that say how files are read (`depth_scale`, `sound_track`)
+    adjustments : what is done to a medium before, by slot
+
+    Raises
+    ------
+    UserError
+        A key, a file, a slot or a value is not usable.
+    """
+    spec = ANALYSES[analysis]
+    bindings = {name: make_binding(spec.slot(name), given) for name, given in inputs.items()}
+    values, reading = split_settings(values or {})
+    files = {name: bound for name, bound in bindings.items() if isinstance(bound, Media)}
+    bindings = {**bindings, **apply_settings(files, reading)}
+    key = model or spec.first_model
+    if key and not spec.takes(MODELS[key]):
+        lacking = sorted(spec.needs - MODELS[key].capabilities) if spec.task == MODELS[key].task else []
+        why = f", which offers no {' and no '.join(lacking)}" if lacking else ""
+        raise BindingError(f"{spec.title} cannot use the model '{key}'{why}; choose one of `cvstudio list`.")
+    instance = AnalysisInstance(1, spec.key, bindings, key, Path(weights) if weights is not None else None, values)
+    for name, item in (adjustments or {}).items():
+        instance = instance.with_adjustments(name, item)
+    if instance.canvas_media is not None:
+        # What it takes results of, and has no medium yet, lies on the same one.
+        instance = instance.on(None).on(instance.canvas_media)
+    spec.check_bindings(instance.bindings)
+    instance.params()
+    return instance
+
+
+def run(
+    analysis: str,
+    *inputs: Given,
+    model: str = "",
+    weights: str | Path | None = None,
+    device: str = "auto",
+    precision: RequestedPrecision = "auto",
+    time_secs: float | None = None,
+    progress: Progress | None = None,
+    **values: Any,
+) -> Any:
+    """Run one analysis and return its result.
+
+    Parameters
+    ----------
+    analysis : key, e.g. "detect", "refocus", "spectrogram"
+    inputs : one for each slot of the analysis, in their order; the last ones may be left out where they are optional
+        A file as a path, a text as a str, several media as a folder or a list of paths, and the result of another
+        analysis as what `cvstudio.running.runner.make_instance` gives.
+    model, weights : which model, and a local checkpoint for it
+    device : "auto", "cpu", "cuda" or "mps"
+    precision : "auto" (the fastest that finds the same), "float32" or "bfloat16"
+    time_secs : which frame of a video; its first by default
+    values : parameters of the analysis and the model by name, and of how the files are read
+
+    Returns
+    -------
+    What the analysis declares, such as Detections, HeatMap or Spectrogram
+
+    Raises
+    ------
+    UserError
+        With one sentence that says what was expected, what was found and what to do.
+
+    Examples
+    --------
+    >>> import cvstudio
+    >>> people = cvstudio.run("detect", "street.jpg", model="hog", score=0.5)  # doctest: +SKIP
+    """
+    spec = ANALYSES[analysis]
+    least = max((number for number, slot in enumerate(spec.inputs, 1) if not slot.optional), default=0)
+    if not least <= len(inputs) <= len(spec.inputs):
+        wanted = ", ".join(slot.title.lower() for slot in spec.inputs)
+        noun = "file(s)" if all(slot.kinds for slot in spec.inputs) else "input(s)"
+        raise BindingError(f"{spec.title} expects {len(spec.inputs)} {noun} ({wanted}), found {len(inputs)}.")
+    given = dict(zip((slot.name for slot in spec.inputs), inputs, strict=False))
+    instance = make_instance(analysis, given, model=model, weights=weights, values=values)
+    with Runner(device=device, precision=precision, measure=False) as runner:
+        at = time_secs if time_secs is not None else 0.0
+        return runner.result(instance, progress, pts=at)

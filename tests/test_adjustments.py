@@ -1,0 +1,356 @@
+"""Adjustments belong to the binding: the analysis sees them, results and exports stay in the pixels of the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cvstudio.analyses import ANALYSES
+from cvstudio.analyses.binding import ResultOf
+from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.analyses.request import make_request, moved_shapes
+from cvstudio.data.adjustments import Adjustments
+from cvstudio.data.geometry import Rect, Size, View
+from cvstudio.data.pixel_map import PixelMap
+from cvstudio.data.samples import DepthMap, Frame, Image
+from cvstudio.exporters import EXPORTERS, export, recipe_path
+from cvstudio.foundation.errors import BindingError, MediaError, ParamsError
+from cvstudio.foundation.progress import Progress
+from cvstudio.foundation.shapes import Stroke
+from cvstudio.results.classification import Classification
+from cvstudio.results.detections import Detections
+from cvstudio.results.heat_map import HeatMap
+from cvstudio.results.masks import PrototypeMasks
+from cvstudio.results.picture import Picture
+from cvstudio.results.result import Result
+from cvstudio.results.segmentation import Segmentation
+from cvstudio.running.batch import Batch, BatchPlan
+from cvstudio.running.recipe import load_recipe
+from cvstudio.running.runner import Runner, make_instance
+from cvstudio.session.project import load_project, save_project
+from cvstudio.session.session import Session, State, with_adjusted
+
+SPATIAL = [
+    "crop=10,12,70,50",
+    "crop=-5,15,60,999",
+    "rotate=90",
+    "rotate=180",
+    "rotate=270",
+    "flip=h",
+    "flip=v",
+    "flip=hv",
+    "crop=10,12,70,50 rotate=90 flip=h",
+    "crop=25,3,40,77 rotate=270 flip=v",
+    "rotate=180 flip=hv",
+    "rotate=90 flip=hv levels=0.1,0.95,1.2 channel=red",
+]
+TONAL = ["levels=0.1,0.9,1.2", "channel=red", "channel=green", "levels=0.05,1,0.5 channel=blue"]
+
+
+class Unplaced(Result):
+    """A type that does not say how it lies on another picture."""
+
+    def headline(self) -> str:
+        return ""
+
+
+@pytest.fixture(autouse=True)
+def analysis(patch_finder: ModuleType) -> ModuleType:
+    return patch_finder
+
+
+@pytest.fixture
+def picture(patch_picture: Path) -> Path:
+    return patch_picture
+
+
+def found(instance: AnalysisInstance) -> Detections:
+    with Runner() as runner:
+        result = runner.result(instance)
+    assert isinstance(result, Detections)
+    return result
+
+
+def of(picture: Path, text: str, **values: Any) -> AnalysisInstance:
+    return make_instance(
+        "find-patch", {"picture": picture}, values=values, adjustments={"picture": Adjustments.from_text(text)}
+    )
+
+
+def independent(pixels: np.ndarray, text: str) -> np.ndarray:
+    """What `text` makes of `pixels`, in numpy's own words; the values are left as they are."""
+    given = dict(part.split("=") for part in text.split())
+    if "crop" in given:
+        x, y, width, height = map(int, given["crop"].split(","))
+        pixels = pixels[max(y, 0) : y + height, max(x, 0) : x + width]
+    pixels = np.rot90(pixels, -int(given.get("rotate", 0)) // 90)
+    if "h" in given.get("flip", ""):
+        pixels = np.fliplr(pixels)
+    return np.flipud(pixels) if "v" in given.get("flip", "") else pixels
+
+
+# What the analysis is given ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", SPATIAL[:-1])
+def test_the_analysis_is_given_the_adjusted_picture(picture, text, analysis):
+    found(of(picture, text))
+    np.testing.assert_array_equal(analysis.SEEN[0].pixels, independent(analysis.pixels_of_picture(), text))
+
+
+@pytest.mark.parametrize("text", [*SPATIAL, *TONAL])
+def test_the_result_is_in_the_pixels_of_the_file(picture, text, analysis):
+    plain = found(make_instance("find-patch", {"picture": picture}))
+    assert plain.boxes.tolist() == [list(map(float, analysis.PATCH))]
+    result = found(of(picture, text))
+    np.testing.assert_array_equal(result.boxes, plain.boxes)
+    assert (result.size, result.source) == (plain.size, plain.source)
+
+
+def test_levels_and_channel_change_the_values():
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    image = Image(np.stack([ramp, 255 - ramp, np.full_like(ramp, 9)], axis=-1))
+    red = Adjustments.from_text("channel=red").apply(image)
+    np.testing.assert_array_equal(red.pixels, np.repeat(ramp[..., None], 3, axis=2))
+    levels = Adjustments.from_text("levels=0.2,0.8,2").apply(image).pixels[..., 0]
+    expected = np.clip((ramp / 255 - 0.2) / 0.6, 0, 1) ** 0.5
+    assert np.abs(levels - 255 * expected).max() <= 0.5
+    wide = Adjustments.from_text("levels=0.2,0.8,2").apply(Image(image.pixels.astype(np.uint16) * 257))
+    assert np.abs(wide.pixels[..., 0] - 65535 * expected).max() <= 0.5
+    light = Image(np.full((2, 2, 3), 2.0, np.float32), transfer="linear")
+    # Light has no upper end.
+    assert Adjustments.from_text("levels=0,0.5,1").apply(light).pixels.max() == 4.0
+    flat = Image(np.full((2, 2, 3), 0.75, np.float32))
+    assert Adjustments.from_text("levels=0,0.5,1").apply(flat).pixels.max() == 1.0
+
+
+def test_frames_depth_and_alpha_go_along():
+    values = np.arange(12, dtype=np.float32).reshape(3, 4)
+    turned = Adjustments.from_text("crop=1,0,3,3 rotate=90").apply(DepthMap(values, "m"))
+    np.testing.assert_array_equal(turned.values, np.rot90(values[:, 1:], -1))
+    assert turned.unit == "m"
+    alpha = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    frame = Frame(np.zeros((3, 4, 3), np.uint8), alpha, pts=0.5)
+    flipped = Adjustments.from_text("flip=h").apply(frame)
+    assert isinstance(flipped, Frame)
+    assert flipped.pts == 0.5
+    np.testing.assert_array_equal(flipped.alpha, alpha[:, ::-1])
+
+
+# Results on the file --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", SPATIAL)
+def test_every_type_is_put_back_to_its_place(text, analysis):
+    pixels = analysis.pixels_of_picture()
+    size = Size(100, 80)
+    way = Adjustments.from_text(text).pixel_map(size)
+    back = way.inverse
+    assert back.inverse == way
+    kept = np.zeros((80, 100), bool)
+    rect = back.rect(Rect(0, 0, *way.target))
+    kept[int(rect.y) : int(rect.bottom), int(rect.x) : int(rect.right)] = True
+    given = way.turned(pixels[kept].reshape(int(rect.height), int(rect.width), 3))
+
+    classes = given[..., 0].astype(np.int16)
+    mapped = Segmentation(classes, tuple("x" * 256), way.target).placed(back)
+    np.testing.assert_array_equal(mapped.classes, np.where(kept, pixels[..., 0].astype(np.int16), -1))
+    assert mapped.size == size
+
+    heat = HeatMap(given[..., 0].astype(np.float32), Rect(0, 0, *way.target), way.target, 0, 255, place=(1.0, 2.0))
+    moved = heat.placed(back)
+    assert moved.rect == rect
+    np.testing.assert_array_equal(moved.values, pixels[kept].reshape(given_shape(rect))[..., 0])
+    assert way.point(*moved.place) == (1.0, 2.0)
+
+    shown = Picture(given, Rect(0, 0, *way.target), 1.0, way.target, given[..., 0] > 100).placed(back)
+    np.testing.assert_array_equal(shown.pixels, pixels[kept].reshape(given_shape(rect)))
+    np.testing.assert_array_equal(shown.mask, shown.pixels[..., 0] > 100)
+
+    label = Classification(np.zeros(1, np.int64), np.ones(1, np.float32), ("x",), way.target).placed(back)
+    assert label.size == size
+
+
+def given_shape(rect: Rect) -> tuple[int, int, int]:
+    return int(rect.height), int(rect.width), 3
+
+
+@pytest.mark.parametrize("text", SPATIAL)
+def test_masks_are_put_back_with_their_boxes(text):
+    way = Adjustments.from_text(text).pixel_map(Size(100, 80))
+    width, height = way.target
+    logits = np.random.default_rng(1).normal(size=(1, height // 2, width // 2)).astype(np.float32)
+    scale = (logits.shape[2] / width, logits.shape[1] / height)
+    masks = PrototypeMasks(logits, np.ones((1, 1), np.float32), scale)
+    box = np.array([(2, 3, width - 4, height - 5)], np.float32)
+    detections = Detections(
+        box, np.ones(1, np.float32), np.zeros(1, np.int64), ("x",), np.zeros(1, np.int64), way.target, masks=masks
+    )
+    placed = detections.placed(way.inverse)
+    assert placed.masks is not None
+    full = placed.masks.full(0, placed.boxes[0], placed.size)
+    np.testing.assert_array_equal(full, way.inverse.placed(masks.full(0, box[0], way.target), False))
+    # A mask that was seen is known again, and another place is another mask.
+    assert placed.take([0]).masks.token == placed.masks.token
+    assert hash(placed.masks.token)
+    assert placed.masks.token != masks.token
+
+
+def test_a_coarse_map_covers_the_whole_picture_again():
+    way = Adjustments.from_text("crop=10,20,40,40 rotate=90").pixel_map(Size(100, 80))
+    coarse = Segmentation(np.arange(16, dtype=np.int16).reshape(4, 4), tuple("x" * 16), way.target)
+    placed = coarse.placed(way.inverse)
+    for x, y in ((10.5, 20.5), (49.5, 59.5), (33.3, 41.7)):
+        assert placed.part_at(x, y) == coarse.part_at(*way.point(x, y))
+    assert placed.part_at(9.5, 30) is None
+
+
+def test_what_the_user_points_at_and_sees_is_of_the_file(picture):
+    instance = of(picture, "crop=10,12,70,50 rotate=90", place=(50.0, 40.0))
+    result = found(instance)
+    assert result.boxes[1].tolist() == [47.0, 37.0, 53.0, 43.0]
+    view = View(Rect(20, 30, 500, 10), 2.0)
+    request = make_request(instance, pts=None, view=view)
+    assert request.view == View(Rect(50 - (40 - 12), 10, 10, 60), 2.0)
+    nothing = make_request(instance, pts=None, view=View(Rect(90, 70, 5, 5)))
+    assert nothing.view is not None
+    assert nothing.view.rect.width == nothing.view.rect.height == 1
+
+
+# Errors ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "crop=1,2,3",
+        "crop=0,0,0,5",
+        "rotate=45",
+        "flip=x",
+        "levels=0.5,0.5,1",
+        "levels=0,1,0",
+        "channel=alpha",
+        "turn=1",
+    ],
+)
+def test_what_makes_no_sense_is_one_sentence(text):
+    with pytest.raises(ParamsError, match="expects"):
+        Adjustments.from_text(text)
+
+
+def test_what_cannot_be_adjusted_or_put_back_says_so(picture):
+    with pytest.raises(MediaError, match="lies outside of the picture of 100 x 80 pixels"):
+        found(of(picture, "crop=100,0,5,5"))
+    with ANALYSES.lend(dataclasses.replace(ANALYSES["find-patch"], result=Unplaced)):
+        with pytest.raises(BindingError, match="cannot be put back on the whole picture"):
+            of(picture, "rotate=90")
+        assert of(picture, "channel=red").adjustments
+    instance = AnalysisInstance(1, "spectrogram")
+    with pytest.raises(BindingError, match="takes its sound as it is"):
+        instance.with_adjustments("sound", Adjustments(rotate=90))
+    with pytest.raises(BindingError, match="has no levels and channels"):
+        AnalysisInstance(1, "refocus").with_adjustments("depth", Adjustments(channel="red"))
+
+
+# Through the program --------------------------------------------------------------------------------------------------
+
+TURNED = "crop=10,12,70,50 rotate=90 flip=h levels=0.1,0.9,1.2 channel=red"
+
+
+def test_an_export_is_the_same_and_its_recipe_makes_it_again(picture, tmp_path, analysis):
+    exports = {}
+    for name, instance in (
+        ("plain", make_instance("find-patch", {"picture": picture})),
+        ("turned", of(picture, TURNED)),
+    ):
+        for key, suffix in (("json", "json"), ("png", "png")):
+            path = tmp_path / f"{name}.{suffix}"
+            with Runner() as runner:
+                export(EXPORTERS[key], path, runner.export_item(instance, Progress(), base=tmp_path), Progress())
+            exports[name, key] = path.read_bytes()
+    assert exports["plain", "json"] == exports["turned", "json"]
+    assert exports["plain", "png"] == exports["turned", "png"]
+    plain, turned = (json.loads(recipe_path(tmp_path / f"{name}.json").read_text()) for name in ("plain", "turned"))
+    assert "adjustments" not in plain
+    assert (plain["version"], turned["version"]) == (1, 2)
+    again, _, _ = load_recipe(recipe_path(tmp_path / "turned.json"))
+    assert again.adjustments == {"picture": Adjustments.from_text(TURNED)}
+    assert found(again).boxes.tolist() == [list(map(float, analysis.PATCH))]
+
+
+def test_the_command_line_and_a_batch_adjust_every_picture(picture, tmp_path, analysis):
+    from cvstudio.cli.main import main
+
+    for out in ("one", "many"):
+        given = picture if out == "one" else picture.parent
+        arguments = ["find-patch", given, "--adjust", TURNED, "-o", tmp_path / out, "--format", "json", "-q"]
+        assert main(["run", *map(str, arguments)]) == 0
+    told = [json.loads(next((tmp_path / out).rglob("*patch*.json")).read_text()) for out in ("one", "many")]
+    for item in told:
+        assert item["frames"][0]["detections"][0]["box"] == list(map(float, analysis.PATCH))
+    assert all(sample.size == Size(50, 70) for sample in analysis.SEEN)
+    plan = BatchPlan(of(picture, "flip=v"), (picture.parent,), tmp_path / "more", ("json",))
+    assert [outcome.state for outcome in Batch(plan).run(Progress())] == ["done"]
+    assert plan.recipe()["adjustments"] == {"picture": {"flip": "v"}}
+
+
+def test_each_frame_of_a_video_is_adjusted(numbered_clip, analysis):
+    instance = make_instance(
+        "find-patch",
+        {"picture": numbered_clip},
+        adjustments={"picture": Adjustments.from_text("crop=8,4,32,20 rotate=90")},
+    )
+    with Runner() as runner:
+        results = [result for _, result in runner.frames(instance, Progress())]
+    assert {sample.size for sample in analysis.SEEN} == {Size(20, 32)}
+    # A frame is of one grey: all that is left of it is found.
+    assert all(result.boxes.tolist() == [[8.0, 4.0, 40.0, 24.0]] for result in results)
+
+
+def test_a_project_and_undo_keep_them(picture, tmp_path):
+    session = Session()
+    instance = dataclasses.replace(make_instance("find-patch", {"picture": picture}), id=1)
+    media = instance.canvas_media
+    session.load(State(media=(media,), active=media.id, instances=(instance,), current=1))
+    adjustments = Adjustments.from_text(TURNED)
+    session.change("Adjust", with_adjusted(session.state, 1, "picture", adjustments))
+    save_project(tmp_path / "a.json", session.state)
+    again, _ = load_project(tmp_path / "a.json")
+    assert again.instances[0].adjustments == {"picture": adjustments}
+    assert again.instances == session.state.instances
+    session.undo()
+    assert session.state.instances[0].adjustments == {}
+    with pytest.raises(MediaError, match="lies outside"):
+        with_adjusted(session.state, 1, "picture", Adjustments(crop=(500, 0, 5, 5)))
+    # The identity is nothing.
+    assert with_adjusted(session.state, 1, "picture", Adjustments()).instances[0].adjustments == {}
+
+
+def test_the_result_of_another_analysis_follows_to_the_adjusted_picture(picture, new_inputs, analysis):
+    plain = make_instance("find-patch", {"picture": picture})
+    crop = make_instance("crop", {"picture": picture, "detections": plain})
+    adjusted = crop.with_adjustments("picture", Adjustments.from_text("crop=10,12,70,50 rotate=90"))
+    x1, y1, x2, y2 = analysis.PATCH
+    with Runner() as runner:
+        straight, turned = runner.result(crop), runner.result(adjusted)
+    np.testing.assert_array_equal(straight.pixels, analysis.pixels_of_picture()[y1:y2, x1:x2])
+    np.testing.assert_array_equal(turned.pixels, np.rot90(straight.pixels, -1))
+    assert isinstance(adjusted.bindings["detections"], ResultOf)
+
+
+def test_every_shape_among_the_parameters_is_moved(sketch: ModuleType) -> None:
+    """A quarter turn of 100 x 50: what was at the top left is at the top right of 50 x 100."""
+    turned = PixelMap((0, -1, 1, 0), (50, 0), Size(100, 50), Size(50, 100))
+    corners, dot = ((0.0, 0.0), (100.0, 0.0), (100.0, 50.0)), Stroke(((10.0, 20.0),), 3.0)
+    params = sketch.SketchParams(frame=(10.0, 5.0, 30.0, 20.0), region=corners, marks=(dot,), tint="#102030")
+    moved = moved_shapes(params, turned)
+    assert moved.frame == (30.0, 10.0, 45.0, 30.0)
+    assert moved.region == ((50.0, 0.0), (50.0, 100.0), (0.0, 100.0))
+    assert moved.marks == (Stroke(((30.0, 10.0),), 3.0),)
+    assert moved.tint == "#102030"

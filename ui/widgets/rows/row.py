@@ -1,0 +1,153 @@
+"""Base class of the rows of a form, one for each parameter."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, QPointF, QSize, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+
+from cvstudio.analyses.analysis import Histogram
+from cvstudio.foundation.params import Field, Range
+from ui.base import theme
+
+ROW_HEIGHT = 28
+DOT_RADIUS = 2.5
+DOT_ROOM = 12
+
+
+class RowLabel(QWidget):
+    """Title of a parameter, elided if needed, followed by a dot while the value differs from the default.
+
+    Signals
+    -------
+    reset_requested : double-click
+    """
+
+    reset_requested = Signal()
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        self._marked = False
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    @property
+    def marked(self) -> bool:
+        return self._marked
+
+    def set_marked(self, marked: bool) -> None:
+        if marked != self._marked:
+            self._marked = marked
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().horizontalAdvance(self._text) + DOT_ROOM + 4, ROW_HEIGHT)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.reset_requested.emit()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        metrics = self.fontMetrics()
+        text = metrics.elidedText(self._text, Qt.TextElideMode.ElideRight, self.width() - DOT_ROOM)
+        painter.setPen(theme.colour("text" if self.isEnabled() else "disabled"))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        if self._marked:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.colour("accent"))
+            x = metrics.horizontalAdvance(text) + DOT_ROOM / 2
+            painter.drawEllipse(QPointF(x, self.height() / 2), DOT_RADIUS, DOT_RADIUS)
+        painter.end()
+
+
+class Row(QWidget):
+    """Row of a form, for one parameter. Setting its value by the program never emits.
+
+    Signals
+    -------
+    changed : value, dragging; an edit by the user (while `dragging`, more follow, and then `released`)
+    released : value; a drag has ended
+    """
+
+    changed = Signal(object, bool)
+    released = Signal(object)
+
+    def __init__(self, field: Field) -> None:
+        super().__init__()
+        self.field = field
+        self.setObjectName(f"row-{field.name}")
+        self._default: Any = field.default
+        title = QCoreApplication.translate("params", field.doc.title)
+        self.title = title
+        self.label = RowLabel(title)
+        self.label.reset_requested.connect(self.reset)
+        self._update_tooltip("")
+
+    def one_line(self, widgets: Sequence[tuple[QWidget, int]]) -> None:
+        """Lay out the label and `widgets`, each with its stretch factor, on one line."""
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(8)
+        line.addWidget(self.label)
+        for widget, stretch in widgets:
+            line.addWidget(widget, stretch)
+
+    def set_label_width(self, width: int) -> None:
+        """Set the width of the label in pixels, which is the same in all rows of a form."""
+        self.label.setFixedWidth(width)
+
+    @property
+    def value_width(self) -> int:
+        """Width in pixels of the number after a slider; 0 where there is none."""
+        return 0
+
+    def set_value_width(self, width: int) -> None:
+        """Set the width of the number in pixels, which is the same in all rows of a form."""
+
+    def configure(self, *, bounds: Range | None, options: tuple[str, ...], histogram: Histogram | None) -> None:
+        """Set the range, the options and the histogram behind a slider, as far as they apply to this row."""
+
+    def value(self) -> Any:
+        """The value shown by the control."""
+        raise NotImplementedError
+
+    def show_value(self, value: Any) -> None:
+        """Set the value of the control without a signal."""
+        raise NotImplementedError
+
+    def describe(self, value: Any) -> str:
+        """`value` as text, for the tooltip."""
+        return str(value)
+
+    def set_value(self, value: Any, default: Any) -> None:
+        """Show `value`, and mark the label where it differs from `default`."""
+        self._default = default
+        self.show_value(value)
+        self.label.set_marked(value != default)
+        self._update_tooltip("" if default is None else self.describe(default))
+
+    def reset(self) -> None:
+        """Show the default and emit it as an edit by the user."""
+        self.show_value(self._default)
+        self.label.set_marked(False)
+        # An optional value is reset to "not set", which stands for the default.
+        self.changed.emit(self.field.default if self.field.optional else self._default, False)
+
+    def edit(self, value: Any, *, dragging: bool) -> None:
+        """Mark the label and emit `value` as an edit by the user."""
+        self.label.set_marked(value != self._default)
+        self.changed.emit(value, dragging)
+
+    def _update_tooltip(self, default: str) -> None:
+        doc = self.field.doc
+        description = " ".join(QCoreApplication.translate("params", text) for text in (doc.what, doc.hint) if text)
+        paragraphs = [description or self.title]
+        if default:
+            paragraphs.append(self.tr("Default: {value}. Double-click to go back to it.").format(value=default))
+        # A tooltip only wraps its lines in rich text.
+        self.setToolTip("".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in paragraphs))
