@@ -1,1 +1,1 @@
-"""Networks that name a whole picture."""
+"""Classifiers of whole pictures."""

@@ -31,10 +31,10 @@ class PhotoClassifier(TorchNetwork):
     Parameters
     ----------
     model : ``model(x)`` takes float (n, 3, crop, crop) and returns logits (n, classes)
-    labels : of the classes by index
-    device : where it runs
-    cut : what it sees of a picture
-    layers : its feature maps
+    labels : class names by index
+    device : "cpu", "cuda", "cuda:1" or "mps"
+    cut : preprocessing
+    layers : its layers with feature maps
     """
 
     temperature: float = 1.0
@@ -50,42 +50,42 @@ class PhotoClassifier(TorchNetwork):
         self._std = torch.tensor(cut.std, device=device).view(3, 1, 1)
 
     def warm_up(self, progress: Progress) -> None:
-        """Let the first run's allocations and choices of kernels happen before they are waited for."""
+        """Run once, so that allocations and kernel selection do not delay the first picture."""
         side = self.cut.crop
         self.predict(Image(np.zeros((side, side, 3), np.uint8)), NoParams(), progress)
 
     def logits(self, images: Sequence[Image], progress: Progress) -> NDArray[np.float32]:
-        """Logits float32 (n, classes) of several pictures at once."""
+        """Logits float32 (n, classes) of a batch of pictures."""
         progress.check()
         with self.computing(), stoppable(self._blocks, progress):
-            found: NDArray[np.float32] = full(self.forward(self._batch(images))).cpu().numpy()
-        return found
+            logits: NDArray[np.float32] = full(self.forward(self._batch(images))).cpu().numpy()
+        return logits
 
     def features(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """What the last layer decides by, float32 (n, d), averaged over places where it has some."""
+        """Inputs of the last layer, float32 (n, d), averaged over positions."""
         with self.computing():
-            found: NDArray[np.float32] = full(pooled(self.model, self._batch(images))).cpu().numpy()
-        return found
+            features: NDArray[np.float32] = full(pooled(self.model, self._batch(images))).cpu().numpy()
+        return features
 
     def predict(self, image: Image, params: NoParams, progress: Progress) -> Logits:
-        """What the network says of each class, before temperature and threshold."""
+        """Logits of each class, before temperature and threshold."""
         return Logits(self.logits([image], progress)[0], self.labels, image.size)
 
     def steps(self) -> tuple[LayerStep, ...]:
-        """Its feature maps and its head; none where it works on something else."""
+        """Its layers with feature maps, and its head; none for a network without feature maps."""
         return self._layers.steps
 
     def preprocess(self, image: Image) -> tuple[Tensor, Rect]:
-        """The middle of the picture as the network sees it, and where that is."""
+        """Normalised centre crop float32 (1, 3, crop, crop), and its rectangle in pixels of the picture."""
         pixels, rect = cut_out(image, self.cut)
         return self._normalised([pixels]), rect
 
     def class_weights(self) -> NDArray[np.float32] | None:
-        """Weights (classes, maps) of the linear layer behind a global average; None where the head is another."""
+        """Weights float32 (classes, maps) of the linear layer behind global average pooling; None for another head."""
         if self._layers.linear is None:
             return None
-        found: NDArray[np.float32] = self._layers.linear.weight.detach().float().cpu().numpy()
-        return found
+        weights: NDArray[np.float32] = self._layers.linear.weight.detach().float().cpu().numpy()
+        return weights
 
     def _batch(self, images: Sequence[Image]) -> Tensor:
         return self._normalised([cut_out(image, self.cut)[0] for image in images])
@@ -98,9 +98,9 @@ class PhotoClassifier(TorchNetwork):
 
 
 def bare(make: Callable[[], Any]) -> Any:
-    """The module that `make` builds, in evaluation mode, on the device that torch is set to.
+    """The module that `make` builds, in evaluation mode, on torch's default device.
 
-    Some builders compute widths with tensors and read them, which "meta" tensors do not allow: those stay on the CPU.
+    Some builders compute widths with tensors and read their values, which meta tensors lack: those stay on the CPU.
     """
     import torch
 
@@ -111,6 +111,7 @@ def bare(make: Callable[[], Any]) -> Any:
 
 @contextmanager
 def _sequences_on_cpu() -> Iterator[None]:
+    """Context in which torch creates tensors from values on the CPU, whatever the default device."""
     import torch
     from torch.overrides import TorchFunctionMode
 

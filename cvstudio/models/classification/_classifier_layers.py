@@ -1,6 +1,6 @@
-"""The layers of torchvision's classifiers that give feature maps, one after the other from picture to logits.
+"""Decomposition of torchvision's classifiers into blocks with feature maps, in order from picture to logits.
 
-A network is parted where its maps become smaller. Imported only where torch is wanted.
+A block begins where the maps become smaller. Imported only where torch is in use.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from cvstudio.models.runtime.explainable import LayerStep
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """`steps` as `cvstudio.models.runtime.explainable.Explainable` has them; none where a network has no feature maps.
+    """Blocks of a classifier.
 
-    `linear` is the one layer that follows a global average of the last maps; None where something else does.
+    `steps` are those of `cvstudio.models.runtime.explainable.Explainable`; none for a network without feature maps.
+    `linear` is the only layer behind global average pooling of the last maps; None for another head.
     """
 
     steps: tuple[LayerStep, ...] = ()
@@ -27,9 +28,9 @@ class Layers:
 
 
 def layers_of(model: nn.Module) -> Layers:
-    """The layers of one of torchvision's classifiers; none of one that is not known or works on tokens."""
-    part = _PARTED.get(type(model).__name__)
-    return part(model) if part is not None else Layers()
+    """Blocks of one of torchvision's classifiers; none of an unknown one or one that works on tokens."""
+    decompose = _DECOMPOSITIONS.get(type(model).__name__)
+    return decompose(model) if decompose is not None else Layers()
 
 
 def _chain(modules: Iterable[Any]) -> Callable[[Tensor], Tensor]:
@@ -45,8 +46,8 @@ def _chain(modules: Iterable[Any]) -> Callable[[Tensor], Tensor]:
 
 def _steps(blocks: Iterable[Iterable[Any]], head: Callable[[Tensor], Tensor], names: Iterable[str] = ()) -> Any:
     parts = [tuple(block) for block in blocks]
-    told = tuple(names) or tuple(f"block {number}" for number in range(1, len(parts) + 1))
-    steps = (LayerStep(name, _chain(part)) for name, part in zip(told, parts, strict=True))
+    block_names = tuple(names) or tuple(f"block {number}" for number in range(1, len(parts) + 1))
+    steps = (LayerStep(name, _chain(part)) for name, part in zip(block_names, parts, strict=True))
     return (*steps, LayerStep("head", head))
 
 
@@ -56,15 +57,15 @@ def _average(x: Tensor) -> Tensor:
 
 
 def _reduces(module: nn.Module) -> bool:
-    """Whether maps come out of it smaller."""
+    """Whether its output maps are smaller than its input maps."""
     return any(
         isinstance(part, nn.MaxPool2d) or (isinstance(part, nn.Conv2d) and part.stride not in (1, (1, 1)))
         for part in module.modules()
     )
 
 
-def _parted(modules: Iterable[nn.Module], begins: Callable[[nn.Module], bool] = _reduces) -> list[list[Any]]:
-    """`modules` in blocks, each but the first beginning with one of which `begins` holds."""
+def _grouped(modules: Iterable[nn.Module], begins: Callable[[nn.Module], bool] = _reduces) -> list[list[Any]]:
+    """Group `modules` into blocks, each of which but the first begins with one for which `begins` is true."""
     blocks: list[list[Any]] = []
     for module in modules:
         if not blocks or begins(module):
@@ -73,7 +74,7 @@ def _parted(modules: Iterable[nn.Module], begins: Callable[[nn.Module], bool] = 
     return blocks
 
 
-def _last(head: Any) -> nn.Linear:
+def _last_linear(head: Any) -> nn.Linear:
     linear: nn.Linear = head if isinstance(head, nn.Linear) else head[-1]
     return linear
 
@@ -99,25 +100,25 @@ def _shufflenet(model: Any) -> Layers:
 
 def _mnasnet(model: Any) -> Layers:
     return Layers(
-        _steps(_parted(model.layers), lambda x: model.classifier(_average(x))),
-        _last(model.classifier),
+        _steps(_grouped(model.layers), lambda x: model.classifier(_average(x))),
+        _last_linear(model.classifier),
     )
 
 
 def _mobilenet(model: Any) -> Layers:
-    """MobileNet and EfficientNet; version 3 of the first has two layers behind the average."""
+    """MobileNet and EfficientNet; MobileNet v3 has two linear layers behind the average."""
     linear = [part for part in model.classifier if isinstance(part, nn.Linear)]
-    steps = _steps(_parted(model.features), lambda x: model.classifier(_average(x)))
+    steps = _steps(_grouped(model.features), lambda x: model.classifier(_average(x)))
     return Layers(steps, linear[0] if len(linear) == 1 else None)
 
 
 def _convnext(model: Any) -> Layers:
     def head(x: Tensor) -> Tensor:
-        found: Tensor = model.classifier(model.avgpool(x))
-        return found
+        logits: Tensor = model.classifier(model.avgpool(x))
+        return logits
 
     names = ("stage 1", "stage 2", "stage 3", "stage 4")
-    return Layers(_steps(_parted(model.features), head, names))
+    return Layers(_steps(_grouped(model.features), head, names))
 
 
 def _vgg(model: Any) -> Layers:
@@ -125,15 +126,15 @@ def _vgg(model: Any) -> Layers:
     *features, pool = model.features
 
     def head(x: Tensor) -> Tensor:
-        found: Tensor = model.classifier(model.avgpool(pool(x)).flatten(1))
-        return found
+        logits: Tensor = model.classifier(model.avgpool(pool(x)).flatten(1))
+        return logits
 
-    return Layers(_steps(_parted(features, lambda part: isinstance(part, nn.MaxPool2d)), head))
+    return Layers(_steps(_grouped(features, lambda part: isinstance(part, nn.MaxPool2d)), head))
 
 
 def _squeezenet(model: Any) -> Layers:
-    """Its head makes a map of each class and averages it."""
-    blocks = _parted(model.features, lambda part: isinstance(part, nn.MaxPool2d))
+    """SqueezeNet, whose head averages one map for each class."""
+    blocks = _grouped(model.features, lambda part: isinstance(part, nn.MaxPool2d))
     *maps, _ = model.classifier
     names = (*(f"block {number}" for number in range(1, len(blocks) + 1)), "class maps")
     return Layers(_steps([*blocks, maps], _average, names))
@@ -176,20 +177,20 @@ def _inception(model: Any) -> Layers:
 
 
 def _swin(model: Any) -> Layers:
-    """Its maps have their channels last; between the steps they lie as everywhere."""
-    blocks = _parted(model.features, lambda part: type(part).__name__.startswith("PatchMerging"))
+    """Swin, whose blocks work with channels last; between the steps maps have channels first."""
+    blocks = _grouped(model.features, lambda part: type(part).__name__.startswith("PatchMerging"))
 
-    def first(x: Tensor) -> Tensor:
+    def channels_first(x: Tensor) -> Tensor:
         return x.permute(0, 3, 1, 2)
 
-    def last(x: Tensor) -> Tensor:
+    def channels_last(x: Tensor) -> Tensor:
         return x.permute(0, 2, 3, 1)
 
-    parts = [[*([last] if number else []), *block, first] for number, block in enumerate(blocks)]
+    parts = [[*([channels_last] if number else []), *block, channels_first] for number, block in enumerate(blocks)]
 
     def head(x: Tensor) -> Tensor:
-        found: Tensor = model.head(model.norm(last(x)).mean(dim=(1, 2)))
-        return found
+        logits: Tensor = model.head(model.norm(channels_last(x)).mean(dim=(1, 2)))
+        return logits
 
     return Layers(_steps(parts, head, [f"stage {number}" for number in range(1, len(parts) + 1)]))
 
@@ -200,7 +201,7 @@ def _maxvit(model: Any) -> Layers:
     return Layers(_steps(blocks, model.classifier, names))
 
 
-_PARTED: dict[str, Callable[[Any], Layers]] = {
+_DECOMPOSITIONS: dict[str, Callable[[Any], Layers]] = {
     "AlexNet": _vgg,
     "ConvNeXt": _convnext,
     "DenseNet": _densenet,
@@ -218,4 +219,4 @@ _PARTED: dict[str, Callable[[Any], Layers]] = {
     "SwinTransformer": _swin,
     "VGG": _vgg,
 }
-"""By the names of torchvision's classes."""
+"""Decomposition by name of torchvision's class."""

@@ -1,4 +1,4 @@
-"""The features of a classifier: what its last layer is given."""
+"""Features of a classifier: the inputs of its last layer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def last_layer(model: nn.Module) -> nn.Module:
-    """The layer that says the classes: the last linear layer or convolution, in the order of their declaration.
+    """The classification layer: the last linear layer or convolution, in the order of declaration.
 
     Raises
     ------
@@ -27,19 +27,18 @@ def last_layer(model: nn.Module) -> nn.Module:
 
 
 def pooled(model: nn.Module, pixels: Tensor, layer: nn.Module | None = None) -> Tensor:
-    """What `layer` (by default the last one) is given when `model` sees `pixels`: float (n, d).
+    """Inputs of `layer` (by default the last one) for `pixels`: float (n, d).
 
-    Maps (n, d, h, w), as before a last convolution, are averaged over their places, and tokens (n, t, d) over
-    themselves.
+    Maps (n, d, h, w), as before a last convolution, are averaged over positions, and tokens (n, t, d) over tokens.
     """
-    given: list[Tensor] = []
-    keep = in_this_thread(lambda part, inputs: given.append(inputs[0]))
-    hook = (layer or last_layer(model)).register_forward_pre_hook(keep)
+    inputs_of_layer: list[Tensor] = []
+    record = in_this_thread(lambda part, inputs: inputs_of_layer.append(inputs[0]))
+    hook = (layer or last_layer(model)).register_forward_pre_hook(record)
     try:
         model(pixels)
     finally:
         hook.remove()
-    found = given[-1]
-    if found.ndim == 4:
-        return found.mean(dim=(2, 3))
-    return found.mean(dim=1) if found.ndim == 3 else found.flatten(1)
+    features = inputs_of_layer[-1]
+    if features.ndim == 4:
+        return features.mean(dim=(2, 3))
+    return features.mean(dim=1) if features.ndim == 3 else features.flatten(1)

@@ -1,6 +1,6 @@
-"""What torchvision tells of its classifiers, as a file, so that listing them needs no torch.
+"""Table of torchvision's classifiers, kept as a file, so that listing them needs no torch.
 
-``python -m cvstudio.models.classification._torchvision_table`` writes it anew after torchvision has changed; a test
+``python -m cvstudio.models.classification._torchvision_table`` regenerates it after torchvision has changed; a test
 compares the two.
 """
 
@@ -27,7 +27,7 @@ SWAG_LICENCE = "CC BY-NC 4.0 (non-commercial)"
 
 @dataclass(frozen=True)
 class Published:
-    """A checkpoint, and how its pictures are cut out."""
+    """A published checkpoint with its preprocessing."""
 
     weights: Weights
     cut: CentreCrop
@@ -35,16 +35,16 @@ class Published:
 
 @dataclass(frozen=True)
 class Listed:
-    """A classifier as the file has it.
+    """A classifier in the table.
 
     Parameters
     ----------
-    builder : torchvision's function that builds it
-    side : of the input in pixels, where the network is built for it; None where any will do
-    layers : names of its feature maps
-    parameters : of the network without its auxiliary classifiers, which serve training only
-    macs : multiply-adds for the first checkpoint's `CentreCrop.crop`
-    published : the default first; all fit the same network
+    builder : name of torchvision's function that builds it
+    side : side of the input in pixels, where the network is built for one; None where any is possible
+    layers : names of its blocks with feature maps
+    parameters : without auxiliary classifiers, which serve training only
+    macs : multiply-adds at the first checkpoint's `CentreCrop.crop`
+    published : checkpoints of this network, the default first
     """
 
     builder: str
@@ -87,45 +87,45 @@ def _published(item: Mapping[str, Any]) -> Published:
     return Published(weights, CentreCrop(item["resize"], item["crop"], item["interpolation"], mean, std))
 
 
-# What follows imports torchvision and runs only where the file is made or compared ------------------------------------
+# What follows imports torchvision: building, and generation of the file ------------------------------------
 
 
 def build(builder: str, side: int | None = None) -> Any:
-    """torchvision's network with random weights, without auxiliary classifiers; `side` where its size is fixed."""
+    """Build torchvision's network with random weights, without auxiliary classifiers; `side` where it is fixed."""
     from torchvision import models
 
     from cvstudio.models.classification._classifier import bare
 
     options: dict[str, Any] = {"image_size": side} if side else {}
     if builder in ("googlenet", "inception_v3"):
-        # The published checkpoints expect that the input is turned back to the normalisation of an older framework.
+        # The published checkpoints expect the normalisation of an older framework, which the network then applies.
         options = {"init_weights": False, "aux_logits": False, "transform_input": True}
     return bare(lambda: getattr(models, builder)(weights=None, **options))
 
 
 def generate() -> dict[str, Any]:
-    """The content of the file, from torchvision's registry."""
+    """Content of the file, from torchvision's registry."""
     import torch
     from torchvision import models
 
     from cvstudio.models.classification._classifier_layers import layers_of
 
-    found: dict[str, Any] = {}
+    table_entries: dict[str, Any] = {}
     for builder in models.list_models(module=models):
-        every = models.get_model_weights(builder)
-        # Some checkpoints hold features only.
-        whole = [entry for entry in every if entry.meta["categories"] is not None]
-        first = every.DEFAULT
-        for entry in sorted(whole, key=lambda entry: entry is not first):
+        all_weights = models.get_model_weights(builder)
+        # Some checkpoints are of feature extractors.
+        classifier_weights = [entry for entry in all_weights if entry.meta["categories"] is not None]
+        default = all_weights.DEFAULT
+        for entry in sorted(classifier_weights, key=lambda entry: entry is not default):
             key, side = builder.replace("_", "-"), None
             if builder.startswith(("vit", "maxvit")):
-                # Their positions are learnt for one size, so that another size is another network.
+                # Their positional embeddings are of one size, so that another size is another network.
                 side = entry.transforms().crop_size[0]
                 key += "" if side == 224 else f"-{side}px"
-            if key not in found:
+            if key not in table_entries:
                 with torch.device("meta"):
                     model = build(builder, side if builder.startswith("vit") else None)
-                found[key] = {
+                table_entries[key] = {
                     "builder": builder,
                     "side": side if builder.startswith("vit") else None,
                     "layers": [step.name for step in layers_of(model).steps[:-1]],
@@ -133,28 +133,28 @@ def generate() -> dict[str, Any]:
                     "macs": round(entry.meta["_ops"] * 1e9),
                     "weights": [],
                 }
-            found[key]["weights"].append(_entry(entry))
-    return found
+            table_entries[key]["weights"].append(_entry(entry))
+    return table_entries
 
 
 def _entry(entry: Any) -> dict[str, Any]:
-    how, (metrics,) = entry.transforms(), entry.meta["_metrics"].values()
+    preprocessing, (metrics,) = entry.transforms(), entry.meta["_metrics"].values()
     return {
         "name": entry.name,
         "url": entry.url,
         "mebibytes": entry.meta["_file_size"],
         "top1": metrics["acc@1"],
         "top5": metrics["acc@5"],
-        "resize": how.resize_size[0],
-        "crop": how.crop_size[0],
-        "interpolation": how.interpolation.value,
-        "mean": list(how.mean),
-        "std": list(how.std),
+        "resize": preprocessing.resize_size[0],
+        "crop": preprocessing.crop_size[0],
+        "interpolation": preprocessing.interpolation.value,
+        "mean": list(preprocessing.mean),
+        "std": list(preprocessing.std),
     }
 
 
 def write(path: Path) -> None:
-    """Write what torchvision tells to `path`."""
+    """Write the table to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(generate(), indent=1) + "\n", encoding="utf-8")
 

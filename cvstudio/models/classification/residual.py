@@ -41,13 +41,13 @@ LABELS = (
 
 
 def prepare(image: Image) -> NDArray[np.uint8]:
-    """What the network sees of a picture: uint8 RGB (128, 128, 3), the middle of it with the shorter side whole."""
+    """Centre crop of a picture, as large as its shorter side, resized to uint8 RGB (128, 128, 3)."""
     import cv2
 
     pixels = image.rgb8
     height, width = pixels.shape[:2]
     scale = SIZE / min(height, width)
-    # Of a very long picture only the middle is enlarged or reduced.
+    # Cropped before it is resized: of a very long picture only the middle is.
     side = min(height, width)
     left, top = (width - side) // 2, (height - side) // 2
     middle = pixels[top : top + side, left : left + side]
@@ -61,22 +61,22 @@ class ResidualNetwork(TorchNetwork):
     temperature: float = embedded_defaults(KEY, "temperature").get("temperature", 1.0)
 
     def warm_up(self, progress: Progress) -> None:
-        """Let the first run's allocations and choices of kernels happen before they are waited for."""
+        """Run once, so that allocations and kernel selection do not delay the first picture."""
         self.predict(Image(np.zeros((SIZE, SIZE, 3), np.uint8)), NoParams(), progress)
 
     def logits(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """Logits float32 (n, classes) of several pictures at once."""
+        """Logits float32 (n, classes) of a batch of pictures."""
         with self.computing():
-            found: NDArray[np.float32] = self.forward(self._batch(images)).float().cpu().numpy()
-        return found
+            logits: NDArray[np.float32] = self.forward(self._batch(images)).float().cpu().numpy()
+        return logits
 
     def features(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """What the linear layer is given, float32 (n, 320), of several pictures at once."""
+        """Inputs of the linear layer, float32 (n, 320), for a batch of pictures."""
         from cvstudio.models.classification._features import pooled
 
         with self.computing():
-            found: NDArray[np.float32] = pooled(self.model, self._batch(images)).float().cpu().numpy()
-        return found
+            features: NDArray[np.float32] = pooled(self.model, self._batch(images)).float().cpu().numpy()
+        return features
 
     def _batch(self, images: Sequence[Image]) -> Tensor:
         import torch
@@ -87,13 +87,13 @@ class ResidualNetwork(TorchNetwork):
         return normalise(pixels)
 
     def steps(self) -> tuple[LayerStep, ...]:
-        """The stem, the four stages, and the head: global average and linear layer."""
+        """The stem, the four stages, and the head: global average pooling and linear layer."""
         trunk, head = self.model.trunk, self.model.head
         stages = (LayerStep(name, stage) for name, stage in zip(LAYERS[1:], trunk.stages, strict=True))
         return (LayerStep(LAYERS[0], trunk.stem), *stages, LayerStep("head", lambda x: head(x.mean(dim=(2, 3)))))
 
     def preprocess(self, image: Image) -> tuple[Tensor, Rect]:
-        """The middle of the picture as the network sees it, and where that is."""
+        """Normalised centre crop float32 (1, 3, 128, 128), and its rectangle in pixels of the picture."""
         import torch
 
         from cvstudio.models.shared.residual import normalise
@@ -104,25 +104,25 @@ class ResidualNetwork(TorchNetwork):
         return normalise(torch.from_numpy(prepare(image)[None]).to(self.device)), rect
 
     def class_weights(self) -> NDArray[np.float32]:
-        """Weights of the linear layer, which follows a global average: float32 (classes, maps)."""
-        found: NDArray[np.float32] = self.model.head.weight.detach().float().cpu().numpy()
-        return found
+        """Weights float32 (classes, maps) of the linear layer behind global average pooling."""
+        weights: NDArray[np.float32] = self.model.head.weight.detach().float().cpu().numpy()
+        return weights
 
     def predict(self, image: Image, params: NoParams, progress: Progress) -> Logits:
-        """What the network says of each class, before temperature and threshold."""
+        """Logits of each class, before temperature and threshold."""
         progress.check()
         return Logits(self.logits([image])[0], self.labels, image.size)
 
 
 def build() -> Classifier:
-    """The bare network, with random weights."""
+    """Build the bare network with random weights."""
     from cvstudio.models.shared.residual import Classifier
 
     return Classifier(len(LABELS)).eval()
 
 
 def load(device: str, checkpoint: Path | None) -> ResidualNetwork:
-    """The network with `checkpoint`, or with the weights that come with the program. Raises WeightsError."""
+    """Load the network with `checkpoint`, or with the embedded weights. Raises WeightsError."""
     from cvstudio.weights.checks import load_into
     from cvstudio.weights.embedded import require_embedded
     from cvstudio.weights.store import load_state_dict

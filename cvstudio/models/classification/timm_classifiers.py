@@ -1,7 +1,7 @@
-"""Classifiers of timm: the squeeze-and-excitation networks, and every other one that the user has chosen.
+"""Classifiers of timm: the squeeze-and-excitation networks, and all others that the user has chosen.
 
-Any name of timm's list is a model, "timm-" before it, from when it is first asked for. Those that were chosen in the
-window are kept in a file, so that they are known without importing timm.
+Any name of timm's list, prefixed with "timm-", is a model and is registered on demand. Those chosen in the window are
+kept in a file, so that listing them does not import timm.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ PREFIX = "timm-"
 FAMILY = "timm"
 SENET = "Hu et al., Squeeze-and-Excitation Networks, CVPR 2018"
 USUAL = ("classifiers", "timm.json")
-"""Registered always. ``python -m cvstudio.models.classification.timm_classifiers`` writes it; a test compares it with
-timm."""
+"""File of the models that are always registered; ``python -m cvstudio.models.classification.timm_classifiers`` writes
+it, and a test compares it with timm."""
 
 TITLES = {
     "legacy_senet154.in1k": "SENet-154",
@@ -49,24 +49,24 @@ log = logging.getLogger(__name__)
 
 
 def list_path() -> Path:
-    """The file with what the user has chosen."""
+    """Path of the list of models that the user has chosen."""
     return user_data_dir() / "timm.json"
 
 
 def read_list(path: Path) -> tuple[TimmModel, ...]:
-    """The models of a file. Raises OSError, ValueError, TypeError or AttributeError where it is missing or damaged."""
+    """Read a list of models. Raises OSError, ValueError, TypeError or AttributeError for a missing or damaged file."""
     return tuple(TimmModel.from_mapping(entry) for entry in json.loads(path.read_text(encoding="utf-8")))
 
 
 def write_list(path: Path, models: Sequence[TimmModel]) -> None:
-    """Write the models of a file. Raises OSError."""
+    """Write a list of models. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps([model.to_mapping() for model in models], indent=1) + "\n", encoding="utf-8")
 
 
 def spec_of(model: TimmModel) -> ModelSpec:
-    """The declaration of a classifier of timm; without torch."""
+    """The `ModelSpec` of a classifier of timm, without importing torch."""
     weights = Weights(
         key="timm",
         file_name=model.url.rpartition("/")[2],
@@ -79,7 +79,7 @@ def spec_of(model: TimmModel) -> ModelSpec:
     )
 
     def load(device: str, checkpoint: Path | None) -> PhotoClassifier:
-        """The network with `checkpoint`, or with the published one from a cache. Raises WeightsError."""
+        """Load the network with `checkpoint`, or with the published one from a cache. Raises WeightsError."""
         from cvstudio.weights.checks import load_into
         from cvstudio.weights.store import load_state_dict, require_weights
 
@@ -91,25 +91,25 @@ def spec_of(model: TimmModel) -> ModelSpec:
         load_into(network, fitted(state, network), f"timm's {model.name}")
         return PhotoClassifier(network, names_of_classes(model.labels), device, model.cut, _layers(network, model))
 
-    senet = model.name in TITLES
-    inside = frozenset({"gradients", "hooks", "maps", "reentrant"}) if model.maps else frozenset()
+    is_senet = model.name in TITLES
+    map_capabilities = frozenset({"gradients", "hooks", "maps", "reentrant"}) if model.maps else frozenset()
     return ModelSpec(
         key=PREFIX + model.name,
         title=TITLES.get(model.name, model.name),
         task="classify",
-        family="SENet" if senet else FAMILY,
-        paper=SENET if senet else model.paper or "timm, PyTorch Image Models",
-        year=2018 if senet else _year(model.paper),
+        family="SENet" if is_senet else FAMILY,
+        paper=SENET if is_senet else model.paper or "timm, PyTorch Image Models",
+        year=2018 if is_senet else _year(model.paper),
         load=load,
         weights=(weights,),
         defaults={"threshold": 0.0},
         labels=weights.labels,
         options={"layers": (FEATURES,) if model.maps else ()},
-        capabilities=frozenset({"logits", "features"}) | inside,
-        keywords=(*(("squeeze-and-excitation", "SENet", "channel attention") if senet else ()), "timm", model.name),
+        capabilities=frozenset({"logits", "features"}) | map_capabilities,
+        keywords=(*(("squeeze-and-excitation", "SENet", "channel attention") if is_senet else ()), "timm", model.name),
         summary=(
             "Names 1000 kinds of things: each block weighs its channels by what the whole picture shows."
-            if senet
+            if is_senet
             else f"Names {model.classes} kinds of things; one of timm's checkpoints."
         ),
         architecture=Architecture(
@@ -118,12 +118,14 @@ def spec_of(model: TimmModel) -> ModelSpec:
     )
 
 
-def _licence(told: str) -> str:
-    return LICENCES.get(told, f"{told} (non-commercial)" if "-nc" in told or "noncommercial" in told else told)
+def _licence(licence: str) -> str:
+    return LICENCES.get(
+        licence, f"{licence} (non-commercial)" if "-nc" in licence or "noncommercial" in licence else licence
+    )
 
 
 def _year(paper: str) -> int:
-    """Of an arXiv address, whose number begins with it; 0 where there is none."""
+    """Year of an arXiv address, whose number begins with it; 0 for another text."""
     number = paper.rpartition("/")[2][:2]
     return 2000 + int(number) if number.isdigit() else 0
 
@@ -138,7 +140,7 @@ def _layers(network: Any, model: TimmModel) -> Any:
 
 
 def choose(name: str) -> ModelSpec:
-    """Register timm's `name` for good and return it; slow, as timm is imported and the network built.
+    """Register timm's `name` permanently and return its spec; slow, as it imports timm and builds the network.
 
     Raises
     ------
@@ -149,7 +151,7 @@ def choose(name: str) -> ModelSpec:
 
 
 def keep(model: TimmModel) -> ModelSpec:
-    """Register `model`, now and at every start. Raises WeightsError where the list cannot be saved."""
+    """Register `model` now and at every start. Raises WeightsError where the list cannot be saved."""
     spec = spec_of(model)
     if spec.key in MODELS:
         return MODELS[spec.key]
@@ -163,7 +165,7 @@ def keep(model: TimmModel) -> ModelSpec:
 
 
 def chosen() -> tuple[TimmModel, ...]:
-    """What the user has chosen before; nothing where the file is missing or damaged."""
+    """Models that the user has chosen; none where the file is missing or damaged."""
     try:
         return read_list(list_path())
     except FileNotFoundError:
@@ -174,7 +176,7 @@ def chosen() -> tuple[TimmModel, ...]:
 
 
 def resolve(key: str) -> ModelSpec:
-    """The model of a key that begins with "timm-" and is not registered yet. Raises UnknownKeyError."""
+    """Create the spec of a key "timm-…" that is not registered yet. Raises UnknownKeyError."""
     try:
         return spec_of(describe(key.removeprefix(PREFIX)))
     except WeightsError as error:
@@ -182,7 +184,7 @@ def resolve(key: str) -> ModelSpec:
 
 
 def generate() -> tuple[TimmModel, ...]:
-    """The content of the file of usual ones."""
+    """Content of the file `USUAL`."""
     return tuple(describe(name) for name in TITLES)
 
 

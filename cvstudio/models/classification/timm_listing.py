@@ -1,7 +1,7 @@
-"""What timm tells of its classifiers; imported, and asked, only where one of them is looked for or chosen.
+"""Facts of timm's classifiers, from its registry; imports timm only where one is searched or chosen.
 
-timm registers its checkpoints as "architecture.tag". Their pictures, terms and addresses stand in its pretrained
-configurations, without a network.
+timm registers its checkpoints as "architecture.tag". Their preprocessing, licences and addresses are in its pretrained
+configurations, so that no network is built for them.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ UNSTATED = "not stated"
 
 @dataclass(frozen=True)
 class TimmEntry:
-    """A checkpoint of timm, as its list tells it.
+    """A checkpoint in timm's list.
 
     Parameters
     ----------
-    name : "seresnet50.a1_in1k"
-    module : timm's file of the family, "resnet"
+    name : e.g. "seresnet50.a1_in1k"
+    module : timm's module of the family, e.g. "resnet"
     licence : as timm writes it, or "not stated"
-    classes, side : how many things it names, and the side of its input in pixels
+    classes, side : number of classes, and side of the input in pixels
     """
 
     name: str
@@ -46,16 +46,16 @@ class TimmEntry:
 
 @dataclass(frozen=True)
 class TimmModel:
-    """Everything that is kept of a checkpoint that was chosen, so that it is known without timm.
+    """Stored description of a chosen checkpoint, so that timm need not be imported to list it.
 
     Parameters
     ----------
     name, licence, classes : see `TimmEntry`
-    labels : name of timm's set of labels
-    url, sha256 : where the checkpoint is; the hash may be empty or its first eight digits
-    paper : as an address; empty where timm names none
-    parameters, size_bytes : of the network, and of its checkpoint, from its numbers
-    maps : how many feature maps it ends in; 0 where it works on tokens
+    labels : name of timm's label set
+    url, sha256 : address of the checkpoint; the hash may be empty or its first eight digits
+    paper : its address; empty where timm names none
+    parameters, size_bytes : parameter count, and size of the checkpoint, computed from its tensors
+    maps : channels of its last feature maps; 0 where it works on tokens
     resize, crop, interpolation, mean, std, squash : see `CentreCrop`
     """
 
@@ -81,55 +81,55 @@ class TimmModel:
         return CentreCrop(self.resize, self.crop, self.interpolation, self.mean, self.std, self.squash)  # type: ignore[arg-type]
 
     def to_mapping(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """Fields as JSON values."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_mapping(cls, saved: Mapping[str, Any]) -> TimmModel:
-        """Raises TypeError where a name is missing or unknown."""
+        """The model from JSON values. Raises TypeError where a field is missing or unknown."""
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in saved.items()}
         return cls(**values)
 
 
 @cache
 def entries() -> tuple[TimmEntry, ...]:
-    """Every published classifier of timm, by name; its first call imports timm, which takes seconds."""
+    """Every published classifier of timm, by name; the first call imports timm, which takes seconds."""
     from timm.models import get_pretrained_cfg, list_pretrained, model_entrypoint
 
-    found = []
+    classifiers = []
     for name in list_pretrained():
         config = get_pretrained_cfg(name)
         if config is None or _labels_of(config) is None or _cut_of(config) is None:
             continue
         module = model_entrypoint(name.partition(".")[0]).__module__.rpartition(".")[2]
         licence = config.license if config.license not in (None, "unknown") else UNSTATED
-        found.append(TimmEntry(name, module, licence, config.num_classes, config.input_size[1]))
-    return tuple(found)
+        classifiers.append(TimmEntry(name, module, licence, config.num_classes, config.input_size[1]))
+    return tuple(classifiers)
 
 
-def matching(known: Sequence[TimmEntry], words: str) -> list[TimmEntry]:
-    """Those in whose name, family, licence or figures every one of `words` occurs."""
-    wanted = words.casefold().split()
+def matching(candidates: Sequence[TimmEntry], words: str) -> list[TimmEntry]:
+    """Entries whose name, family, licence or figures contain all of `words`."""
+    search_words = words.casefold().split()
     return [
         entry
-        for entry in known
+        for entry in candidates
         if all(
             word in f"{entry.name} {entry.module} {entry.licence} {entry.side}px {entry.classes}".casefold()
-            for word in wanted
+            for word in search_words
         )
     ]
 
 
 def _labels_of(config: Any) -> str | None:
-    """The set of labels of a classifier; None for what names nothing, such as the towers of CLIP."""
+    """Name of a classifier's label set; None for other networks, such as the towers of CLIP."""
     from timm.data.imagenet_info import infer_imagenet_subset
 
-    found: str | None = infer_imagenet_subset(config.to_dict())
-    return found
+    label_set: str | None = infer_imagenet_subset(config.to_dict())
+    return label_set
 
 
 def _cut_of(config: Any) -> CentreCrop | None:
-    """As timm's own evaluation does it; None where it fills up a border."""
+    """Preprocessing of timm's own evaluation; None where that pads the picture."""
     _, height, width = config.input_size or (3, 0, 1)
     if height != width or config.crop_mode not in ("center", "squash") or not 0 < config.crop_pct <= 1:
         return None
@@ -139,22 +139,22 @@ def _cut_of(config: Any) -> CentreCrop | None:
 
 
 def describe(name: str) -> TimmModel:
-    """What is kept of the checkpoint `name`; its network is built without memory for its weights.
+    """Description of the checkpoint `name`; its network is built on the meta device.
 
     Raises
     ------
     WeightsError
-        timm has no such classifier. The text names the nearest.
+        timm has no such classifier. The message names the nearest.
     """
     import torch
     from timm.models import get_pretrained_cfg
 
-    known = {entry.name: entry for entry in entries()}
-    if name not in known:
+    by_name = {entry.name: entry for entry in entries()}
+    if name not in by_name:
         import difflib
 
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`cvstudio list --timm WORD` searches them."
+        similar = difflib.get_close_matches(name, by_name, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(similar)}?" if similar else "`cvstudio list --timm WORD` searches them."
         raise WeightsError(f"timm has no classifier '{name}'; {hint}")
     config = get_pretrained_cfg(name)
     cut, labels = _cut_of(config), _labels_of(config)
@@ -168,7 +168,7 @@ def describe(name: str) -> TimmModel:
     url, sha256 = _address(config)
     return TimmModel(
         name=name,
-        licence=known[name].licence,
+        licence=by_name[name].licence,
         classes=config.num_classes,
         labels=labels,
         url=url,
@@ -186,14 +186,14 @@ def describe(name: str) -> TimmModel:
     )
 
 
-def _paper(told: object) -> str:
-    if isinstance(told, str) and told.startswith("arXiv:"):
-        return f"https://arxiv.org/abs/{told.removeprefix('arXiv:')}"
+def _paper(paper_id: object) -> str:
+    if isinstance(paper_id, str) and paper_id.startswith("arXiv:"):
+        return f"https://arxiv.org/abs/{paper_id.removeprefix('arXiv:')}"
     return ""
 
 
 def _address(config: Any) -> tuple[str, str]:
-    """On the hub, where it has a page, as timm itself prefers it; elsewhere with the hash that its name ends in."""
+    """URL and hash: on the hub where it has a page, as timm prefers; else with the hash that the file name ends in."""
     if config.hf_hub_id:
         return f"https://huggingface.co/{config.hf_hub_id}/resolve/main/{_file_of(config)}", ""
     match = _HASH.search(config.url)
@@ -205,22 +205,22 @@ def _file_of(config: Any) -> str:
 
 
 def _maps(model: Any, side: int) -> int:
-    """How many feature maps `model` ends in; 0 where it ends in something else, or cannot be run without memory."""
+    """Channels of the last feature maps of `model`; 0 where it has none, or cannot run on the meta device."""
     import torch
 
     try:
         with torch.no_grad():
-            found = model.forward_features(torch.zeros(1, 3, side, side))
-            if isinstance(found, torch.Tensor) and found.ndim == 4 and found.shape[1] == model.num_features:
-                answer = model.forward_head(found)
-                return int(found.shape[1]) if answer.shape == (1, model.num_classes) else 0
+            features = model.forward_features(torch.zeros(1, 3, side, side))
+            if isinstance(features, torch.Tensor) and features.ndim == 4 and features.shape[1] == model.num_features:
+                logits = model.forward_head(features)
+                return int(features.shape[1]) if logits.shape == (1, model.num_classes) else 0
     except (RuntimeError, AttributeError, TypeError, NotImplementedError):
-        pass  # some layers are not made for "meta" tensors; the network works all the same
+        pass  # some layers do not support meta tensors; the network works all the same
     return 0
 
 
 def build(name: str) -> Any:
-    """timm's network with random weights; nothing is downloaded."""
+    """Build timm's network with random weights; nothing is downloaded."""
     from timm import create_model
 
     from cvstudio.models.classification._classifier import bare
@@ -229,7 +229,7 @@ def build(name: str) -> Any:
 
 
 def names_of_classes(labels: str) -> tuple[str, ...]:
-    """The labels of one of timm's sets by index, no two alike: where two things share a name, WordNet's follows it."""
+    """Class names of one of timm's label sets by index, all distinct: a shared name is followed by WordNet's."""
     from timm.data.imagenet_info import ImageNetInfo
 
     from cvstudio.models.shared.imagenet import imagenet_labels
@@ -237,23 +237,24 @@ def names_of_classes(labels: str) -> tuple[str, ...]:
     if labels == "imagenet-1k":
         return imagenet_labels()
     info = ImageNetInfo(labels)
-    told = [str(text) for text in info.label_descriptions()]
-    shared = {text for text, count in Counter(told).items() if count > 1}
+    descriptions = [str(text) for text in info.label_descriptions()]
+    ambiguous = {text for text, count in Counter(descriptions).items() if count > 1}
     return tuple(
-        f"{text} ({info.index_to_label_name(number)})" if text in shared else text for number, text in enumerate(told)
+        f"{text} ({info.index_to_label_name(number)})" if text in ambiguous else text
+        for number, text in enumerate(descriptions)
     )
 
 
 def fitted(state: Mapping[str, Tensor], model: Any) -> Mapping[str, Tensor]:
-    """`state` with timm's own names, where its publisher's file has others that timm knows how to read."""
-    wanted = model.state_dict()
-    if set(wanted) <= set(state):
+    """`state` with timm's parameter names, where timm can convert those of the publisher's file."""
+    names = model.state_dict()
+    if set(names) <= set(state):
         return state
     convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
     if convert is None:
         return state
     try:
-        found: Mapping[str, Tensor] = convert(dict(state), model)
+        converted: Mapping[str, Tensor] = convert(dict(state), model)
     except (KeyError, RuntimeError, TypeError, ValueError, AttributeError, IndexError):
-        return state  # a file of something else; the table of differences tells
-    return found if len(set(wanted) & set(found)) > len(set(wanted) & set(state)) else state
+        return state  # a file of another network; the table of differences shows it
+    return converted if len(set(names) & set(converted)) > len(set(names) & set(state)) else state

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Family:
-    """Networks of one paper. `members` are key and title of each; `known_for` ends their summary."""
+    """Networks of one paper. `members` are (key, title) of each; `known_for` is the end of their summary."""
 
     title: str
     paper: str
@@ -230,7 +230,7 @@ FAMILIES = (
 
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 _RENAMED = (
-    # As the published checkpoints of DenseNet and of ViT still have them.
+    # Names in the published checkpoints of DenseNet and of ViT.
     (re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)"), r"\1\2"),
     (re.compile(r"\.mlp\.linear_1\."), ".mlp.0."),
     (re.compile(r"\.mlp\.linear_2\."), ".mlp.3."),
@@ -238,18 +238,18 @@ _RENAMED = (
 
 
 def adapted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A checkpoint with the names that torchvision's networks have today, without auxiliary classifiers."""
-    found = {}
+    """A checkpoint with the current parameter names of torchvision's networks, without auxiliary classifiers."""
+    renamed = {}
     for name, tensor in state.items():
         if not name.startswith(_AUXILIARY):
-            for pattern, now in _RENAMED:
-                name = pattern.sub(now, name)
-            found[name] = tensor
-    return found
+            for pattern, replacement in _RENAMED:
+                name = pattern.sub(replacement, name)
+            renamed[name] = tensor
+    return renamed
 
 
 def cut_for(listed: Listed, checkpoint: Path | None) -> CentreCrop:
-    """How pictures are cut out for a `checkpoint`: as was published with it, or else with the default one."""
+    """Preprocessing for a `checkpoint`: as published with it, otherwise that of the default one."""
     from cvstudio.weights.store import file_sha256
 
     if checkpoint is not None and checkpoint.is_file():
@@ -265,7 +265,7 @@ def _spec(family: Family, key: str, title: str) -> ModelSpec:
     first = listed.published[0]
 
     def load(device: str, checkpoint: Path | None) -> PhotoClassifier:
-        """The network with `checkpoint`, or with the published one from torch's cache. Raises WeightsError."""
+        """Load the network with `checkpoint`, or with the published one from torch's cache. Raises WeightsError."""
         from cvstudio.weights.checks import load_into
         from cvstudio.weights.store import load_state_dict, require_weights
 
@@ -277,7 +277,7 @@ def _spec(family: Family, key: str, title: str) -> ModelSpec:
         load_into(model, state, title)
         return PhotoClassifier(model, imagenet_labels(), device, cut_for(listed, checkpoint), layers_of(model))
 
-    inside = frozenset({"gradients", "hooks", "maps", "reentrant"}) if listed.layers else frozenset()
+    map_capabilities = frozenset({"gradients", "hooks", "maps", "reentrant"}) if listed.layers else frozenset()
     return ModelSpec(
         key=key,
         title=title,
@@ -287,11 +287,11 @@ def _spec(family: Family, key: str, title: str) -> ModelSpec:
         year=family.year,
         load=load,
         weights=tuple(published.weights for published in listed.published),
-        # Nothing was measured that a probability could be compared with.
+        # There is no measurement to derive a threshold from.
         defaults={"threshold": 0.0},
         labels=imagenet_labels(),
         options={"layers": listed.layers},
-        capabilities=frozenset({"logits", "features"}) | inside,
+        capabilities=frozenset({"logits", "features"}) | map_capabilities,
         keywords=(*family.keywords, listed.builder, "ImageNet", "torchvision"),
         summary=f"Names 1000 kinds of things: {family.known_for}.",
         architecture=Architecture(

@@ -1,1 +1,1 @@
-"""Networks and classical methods that find objects."""
+"""Object detectors: networks and classical methods."""

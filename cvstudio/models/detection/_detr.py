@@ -1,4 +1,4 @@
-"""DETR on one device: its candidates, and what its attention compares."""
+"""DETR on one device: its candidates, and the projections of its attention layers."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SIDE, LONGEST = 800, 1333
-"""The shorter side that a picture is brought to, and what the longer one may have then."""
+"""Length of the shorter side after resizing, and largest length of the longer one, in pixels."""
 
 
 @dataclass(frozen=True)
 class DetrParams:
-    """How large the picture is that the network sees."""
+    """Parameters of the predict stage: the size of the input."""
 
     side: Annotated[
         int,
@@ -46,7 +46,7 @@ class DetrParams:
 
 
 def build(backbone: str, *, dilation: bool) -> Any:
-    """The network of ``transformers``, with random weights, in evaluation mode."""
+    """Build the network of ``transformers`` with random weights, in evaluation mode."""
     from transformers import DetrConfig, DetrForObjectDetection
 
     options: dict[str, Any] = {
@@ -61,19 +61,19 @@ def build(backbone: str, *, dilation: bool) -> Any:
 
 
 def check_dilation(checkpoint: Path, *, dilation: bool, title: str) -> None:
-    """Compare with the configuration beside the weights, where there is one: both forms have tensors of one shape.
+    """Check the dilation against the configuration beside the weights, if any: the tensors' shapes do not show it.
 
     Raises
     ------
     WeightsError
-        It says that the last stage of the trunk is (or is not) dilated, where this model's is not (or is).
+        The configuration states another `dilation` of the trunk's last stage.
     """
     config = (checkpoint if checkpoint.is_dir() else checkpoint.parent) / "config.json"
     try:
-        found = json.loads(config.read_text(encoding="utf-8"))
+        content = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
-    if isinstance(found, dict) and isinstance(found.get("dilation"), bool) and found["dilation"] is not dilation:
+    if isinstance(content, dict) and isinstance(content.get("dilation"), bool) and content["dilation"] is not dilation:
         other = "plain" if dilation else "DC5"
         raise WeightsError(
             f"Expected weights of {title}, but {config} says that these are of the {other} form; choose that model."
@@ -81,7 +81,7 @@ def check_dilation(checkpoint: Path, *, dilation: bool, title: str) -> None:
 
 
 class DetrNetwork(TorchNetwork, AttentionNetwork):
-    """DETR; `model` is a ``transformers.DetrForObjectDetection``. Nothing is kept between two pictures."""
+    """DETR; `model` is a ``transformers.DetrForObjectDetection``. Stateless between two pictures."""
 
     def __init__(self, model: nn.Module, device: str) -> None:
         import torch
@@ -92,11 +92,11 @@ class DetrNetwork(TorchNetwork, AttentionNetwork):
         self._blocks = [part for part in self.model.modules() if isinstance(part, torch.nn.Conv2d | torch.nn.Linear)]
 
     def warm_up(self, progress: Progress) -> None:
-        """Let the first run's allocations and choices of kernels happen before they are waited for."""
+        """Run once, so that allocations and kernel selection do not delay the first picture."""
         self.predict(Image(np.zeros((64, 96, 3), np.uint8)), DetrParams(side=160), progress)
 
     def predict(self, image: Image, params: DetrParams, progress: Progress) -> Detections:
-        """A candidate for each object query with its likeliest class; there is nothing to suppress.
+        """One candidate for each object query, with its most probable class; NMS is not needed.
 
         Carion et al., "End-to-End Object Detection with Transformers", ECCV 2020, section 3.
         """
@@ -104,24 +104,28 @@ class DetrNetwork(TorchNetwork, AttentionNetwork):
             return self._detections(self._run(self.input_of(image, params.side), progress), image)
 
     def attend(self, image: Image, params: DetrParams, progress: Progress) -> Attended:
-        """`predict`, with what every layer's attention compares."""
+        """As `predict`, with the projected queries and keys of every attention layer."""
         decoder, encoder = self.model.model.decoder.layers, self.model.model.encoder.layers
-        with self.computing(), _kept(decoder, "encoder_attn") as objects, _kept(encoder, "self_attn") as places:
+        with (
+            self.computing(),
+            _recorded_projections(decoder, "encoder_attn") as objects,
+            _recorded_projections(encoder, "self_attn") as places,
+        ):
             pixels = self.input_of(image, params.side)
             outputs = self._run(pixels, progress)
-        # Each stage of the trunk halves, rounding up; a dilated one does not.
+        # Each stage of the trunk halves the map, rounding up; a dilated one does not.
         stride = 16 if self.model.config.dilation else 32
         grid = tuple(-(-side // stride) for side in pixels.shape[-2:])
         return Attended(
             self._detections(outputs, image),
-            tuple(Projections(found["q_proj"], found["k_proj"]) for found in objects),
-            tuple(Projections(found["q_proj"], found["k_proj"]) for found in places),
+            tuple(Projections(layer["q_proj"], layer["k_proj"]) for layer in objects),
+            tuple(Projections(layer["q_proj"], layer["k_proj"]) for layer in places),
             (grid[0], grid[1]),
             int(self.model.config.decoder_attention_heads),
         )
 
     def input_of(self, image: Image, side: int = SIDE) -> Tensor:
-        """What the network takes, float32 (1, 3, h, w): resized over areas, in ImageNet's units."""
+        """Input float32 (1, 3, h, w): the picture resized with antialiasing, in ImageNet's normalisation."""
         import torch
         from torchvision.transforms.v2 import functional
         from transformers.image_transforms import get_size_with_aspect_ratio
@@ -144,14 +148,14 @@ class DetrNetwork(TorchNetwork, AttentionNetwork):
         centres = full(outputs.pred_boxes[0]).cpu().numpy()
         size = np.array([*image.size, *image.size], np.float32)
         boxes = corners(centres) * size
-        found, labels = scores.cpu().numpy(), self._label_of[classes.cpu().numpy()]
-        # Eleven of COCO's numbers stand for nothing.
-        rows = np.argsort(-found, kind="stable")
-        rows = rows[labels[rows] >= 0]
+        best_scores, class_indices = scores.cpu().numpy(), self._label_of[classes.cpu().numpy()]
+        # Eleven of COCO's numbers have no class.
+        rows = np.argsort(-best_scores, kind="stable")
+        rows = rows[class_indices[rows] >= 0]
         return Detections(
             np.clip(boxes[rows], 0, size).astype(np.float32),
-            found[rows].astype(np.float32),
-            labels[rows],
+            best_scores[rows].astype(np.float32),
+            class_indices[rows],
             LABELS,
             rows.astype(np.int64),
             image.size,
@@ -159,24 +163,26 @@ class DetrNetwork(TorchNetwork, AttentionNetwork):
 
 
 @contextmanager
-def _kept(layers: Any, attention: str) -> Iterator[list[dict[str, Any]]]:
-    """For each of `layers`, what the query and key projections of its `attention` give in this thread, float32 (n, d),
-    by their name; the hooks are gone afterwards, whatever happens."""
-    kept: list[dict[str, Any]] = [{} for _ in layers]
+def _recorded_projections(layers: Any, attention: str) -> Iterator[list[dict[str, Any]]]:
+    """Context that records the outputs of the query and key projections of each layer's `attention` in this thread.
+
+    Yields one dict for each layer: "q_proj" and "k_proj", float32 (n, d). The hooks are always removed.
+    """
+    projections: list[dict[str, Any]] = [{} for _ in layers]
     hooks: list[Any] = []
 
-    def keep(place: dict[str, Any], name: str) -> Any:
+    def recorder(record: dict[str, Any], name: str) -> Any:
         def hook(module: Any, inputs: Any, output: Tensor) -> None:
-            place[name] = output[0].float().cpu().numpy()
+            record[name] = output[0].float().cpu().numpy()
 
         return in_this_thread(hook)
 
     try:
-        for place, layer in zip(kept, layers, strict=True):
+        for record, layer in zip(projections, layers, strict=True):
             for name in ("q_proj", "k_proj"):
-                part = getattr(getattr(layer, attention), name)
-                hooks.append(part.register_forward_hook(keep(place, name)))
-        yield kept
+                projection = getattr(getattr(layer, attention), name)
+                hooks.append(projection.register_forward_hook(recorder(record, name)))
+        yield projections
     finally:
         for hook in hooks:
             hook.remove()

@@ -1,8 +1,8 @@
-"""The names that DETR's tensors have in the three forms in which it is published, turned into those of the network.
+"""Parameter names of DETR's published checkpoints, converted to those of the network.
 
-Its authors' files (dl.fbaipublicfiles.com/detr) keep query, key and value of an attention in one matrix. The files on
-the Hugging Face hub name the layers of the transformer, and of the trunk, after timm or, in the revision "no_timm",
-after transformers' own ResNet.
+The authors' files (dl.fbaipublicfiles.com/detr) keep query, key and value of an attention layer in one matrix. The
+files on the Hugging Face hub name the trunk's layers after timm or, in the revision "no_timm", after transformers' own
+ResNet.
 """
 
 from __future__ import annotations
@@ -49,22 +49,22 @@ def _part(match: re.Match[str]) -> str:
 
 
 def unified(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`state_dict` with the names of ``transformers.DetrForObjectDetection``; what it does not know stays as it is.
+    """`state_dict` with the names of ``transformers.DetrForObjectDetection``; unknown names stay.
 
-    Counters of batches, of which the files on the hub hold a few, are left out: the normalisations are frozen.
+    Batch counters, of which the files on the hub contain some, are left out: the normalisations are frozen.
     """
-    authors = any(name.startswith("transformer.") for name in state_dict)
-    found: dict[str, Tensor] = {}
+    is_authors_file = any(name.startswith("transformer.") for name in state_dict)
+    renamed: dict[str, Tensor] = {}
     for name, tensor in state_dict.items():
         if name.endswith("num_batches_tracked"):
             continue
-        if authors and ".in_proj_" in name:
-            # torch.nn.MultiheadAttention keeps them in this order.
+        if is_authors_file and ".in_proj_" in name:
+            # The order in torch.nn.MultiheadAttention.
             for part, rows in zip(("q_proj", "k_proj", "v_proj"), tensor.chunk(3), strict=True):
-                found[_renamed(name.replace("in_proj_", f"{part}."), _AUTHORS)] = rows
+                renamed[_renamed(name.replace("in_proj_", f"{part}."), _AUTHORS)] = rows
             continue
-        found[_resnet(_renamed(_renamed(name, _AUTHORS) if authors else name, _HUB))] = tensor
-    return found
+        renamed[_resnet(_renamed(_renamed(name, _AUTHORS) if is_authors_file else name, _HUB))] = tensor
+    return renamed
 
 
 def _renamed(name: str, rules: tuple[tuple[str, str], ...]) -> str:
@@ -74,7 +74,7 @@ def _renamed(name: str, rules: tuple[tuple[str, str], ...]) -> str:
 
 
 def _resnet(name: str) -> str:
-    """transformers' names of a ResNet's layers as torchvision and timm have them."""
+    """A ResNet parameter's name in transformers, converted to that of torchvision and timm."""
     if not name.startswith("model.backbone."):
         return name
     name = name.replace("embedder.embedder.convolution", "conv1").replace("embedder.embedder.normalization", "bn1")

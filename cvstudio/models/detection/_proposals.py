@@ -1,4 +1,4 @@
-"""Looking into torchvision's detectors with anchors: what they say before and after their last step."""
+"""Proposals of torchvision's detectors with anchors: boxes before and after the last refinement."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 class Regions(NamedTuple):
-    """What a network says of its regions, in pixels of the batch.
+    """Anchors, proposals and refined boxes of one picture, x1, y1, x2, y2 in pixels of the batch.
 
-    anchors (n, 4); maps : (rows, columns) of each level; before, after (m, 4); promise, scores (m,); outputs int64
-    (m,), of the likeliest class; two_stages : whether `proposal_boxes` are proposals
+    anchors (n, 4); maps : (rows, columns) of each level; proposal_boxes, refined_boxes (m, 4); objectness, scores
+    (m,), 0..1; outputs int64 (m,), of the most probable class; two_stages : whether `proposal_boxes` are proposals of
+    a first stage
     """
 
     anchors: Tensor
@@ -37,50 +38,56 @@ def map_sizes(features: Sequence[Tensor]) -> tuple[tuple[int, int], ...]:
 
 
 def likeliest(scores: Tensor, label_of: Tensor) -> tuple[Tensor, Tensor]:
-    """The score and the output of the likeliest class of each row of `scores` (m, outputs), of those that have a
-    label."""
-    known = scores.masked_fill(label_of < 0, -1.0)
-    best, outputs = known.max(dim=-1)
+    """Score (m,) and output int64 (m,) of the most probable class in each row of `scores` (m, outputs).
+
+    Outputs without a label are left out.
+    """
+    labelled_scores = scores.masked_fill(label_of < 0, -1.0)
+    best, outputs = labelled_scores.max(dim=-1)
     return best, outputs
 
 
 def to_picture(
-    found: Regions, per_place: Sequence[int], label_of: Tensor, batch_size: tuple[int, int], size: Any
+    regions: Regions, per_place: Sequence[int], label_of: Tensor, batch_size: tuple[int, int], size: Any
 ) -> Proposals:
-    """`found` in pixels of a picture of `size`, which is `batch_size` (height, width) large in the batch."""
-    across, down = size.width / batch_size[1], size.height / batch_size[0]
+    """Convert `regions` to pixels of a picture of `size`, which takes `batch_size` (height, width) in the batch."""
+    x_scale, y_scale = size.width / batch_size[1], size.height / batch_size[0]
 
-    def moved(boxes: Tensor) -> Any:
-        scaled = boxes.float().cpu().numpy() * np.array([across, down, across, down], np.float32)
-        return scaled.astype(np.float32)
+    def scaled_to_picture(boxes: Tensor) -> Any:
+        boxes_in_picture = boxes.float().cpu().numpy() * np.array([x_scale, y_scale, x_scale, y_scale], np.float32)
+        return boxes_in_picture.astype(np.float32)
 
-    levels, first = [], 0
-    anchors = moved(found.anchors)
-    for (rows, columns), count in zip(found.maps, per_place, strict=True):
-        here = anchors[first : first + rows * columns * count].reshape(rows, columns, count, 4)
-        levels.append(Level(rows, columns, count, _middle(here[0, 0, 0]), _stride(here), first))
-        first += rows * columns * count
+    levels, first_anchor = [], 0
+    anchors = scaled_to_picture(regions.anchors)
+    for (rows, columns), per_cell in zip(regions.maps, per_place, strict=True):
+        level_anchors = anchors[first_anchor : first_anchor + rows * columns * per_cell].reshape(
+            rows, columns, per_cell, 4
+        )
+        levels.append(
+            Level(rows, columns, per_cell, _centre(level_anchors[0, 0, 0]), _stride(level_anchors), first_anchor)
+        )
+        first_anchor += rows * columns * per_cell
     return Proposals(
         anchors,
         tuple(levels),
-        moved(found.proposal_boxes),
-        found.objectness.float().cpu().numpy(),
-        moved(found.refined_boxes),
-        found.scores.float().cpu().numpy(),
-        label_of[found.outputs].cpu().numpy().astype(np.int64),
+        scaled_to_picture(regions.proposal_boxes),
+        regions.objectness.float().cpu().numpy(),
+        scaled_to_picture(regions.refined_boxes),
+        regions.scores.float().cpu().numpy(),
+        label_of[regions.outputs].cpu().numpy().astype(np.int64),
         LABELS,
         size,
-        found.two_stages,
+        regions.two_stages,
     )
 
 
-def _middle(box: Any) -> tuple[float, float]:
+def _centre(box: Any) -> tuple[float, float]:
     return float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2
 
 
 def _stride(boxes: Any) -> tuple[float, float]:
-    """x, y from one place to the next; infinite where there is only one."""
-    x, y = _middle(boxes[0, 0, 0])
-    right = _middle(boxes[0, 1, 0])[0] - x if boxes.shape[1] > 1 else float("inf")
-    down = _middle(boxes[1, 0, 0])[1] - y if boxes.shape[0] > 1 else float("inf")
+    """Distance x, y between neighbouring cells; infinite where there is only one."""
+    x, y = _centre(boxes[0, 0, 0])
+    right = _centre(boxes[0, 1, 0])[0] - x if boxes.shape[1] > 1 else float("inf")
+    down = _centre(boxes[1, 0, 0])[1] - y if boxes.shape[0] > 1 else float("inf")
     return right, down

@@ -1,4 +1,4 @@
-"""From OpenCV's rectangles to candidates."""
+"""Conversion of OpenCV's rectangles to candidates."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from cvstudio.results.detections import Detections
 def from_rects(
     rects: NDArray[Any], scores: NDArray[Any], labels: tuple[str, ...], size: Size, score_kind: str
 ) -> Detections:
-    """Candidates of a detector of one class.
+    """Candidates of a detector with one class.
 
     Parameters
     ----------
     rects : (n, 4)
-        x, y, width, height in image pixels, in any order: OpenCV's threads finish as they like.
+        x, y, width, height in image pixels, in any order, which varies with OpenCV's threads.
     scores : (n,)
     labels, size, score_kind : as in `Detections`
 
     Returns
     -------
     Detections
-        The best `MAX_CANDIDATES`, scores descending and, where they are equal, from the top left.
+        The best `MAX_CANDIDATES`, by descending score, equal ones from the top left.
     """
     x, y, width, height = rects.T
     order = np.lexsort((height, width, x, y, -scores))[:MAX_CANDIDATES]

@@ -1,4 +1,4 @@
-"""Single-shot detectors with default boxes, run up to their candidates."""
+"""Candidates of torchvision's single-shot detectors with default boxes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class SsdNetwork(TorchvisionDetector):
-    """Every default box is a candidate for each class; a softmax over the classes and the background scores it."""
+    """Each default box is a candidate for each class, scored by a softmax over classes and background."""
 
     more_capabilities = frozenset({"anchors"})
 
@@ -27,9 +27,9 @@ class SsdNetwork(TorchvisionDetector):
         features, head = self.forward(batch.tensors)
         (anchors,) = model.anchor_generator(batch, features)
         scores = full(head["cls_logits"][0]).softmax(dim=-1)
-        rows, outputs, found = self._best(scores, FLOOR)
+        rows, outputs, best_scores = self._best(scores, FLOOR)
         boxes = model.box_coder.decode_single(full(head["bbox_regression"][0][rows]), anchors[rows])
-        return clip_boxes_to_image(boxes, batch.image_sizes[0]), found, self._label_of[outputs]
+        return clip_boxes_to_image(boxes, batch.image_sizes[0]), best_scores, self._label_of[outputs]
 
     def _regions(self, batch: Any) -> Regions:
         from torchvision.ops import clip_boxes_to_image
@@ -42,5 +42,7 @@ class SsdNetwork(TorchvisionDetector):
         scores, outputs = likeliest(full(head["cls_logits"][0]).softmax(dim=-1), self._label_of)
         best, rows = scores.topk(min(MAX_CANDIDATES, len(scores)))
         boxes = model.box_coder.decode_single(full(head["bbox_regression"][0][rows]), anchors[rows])
-        after = clip_boxes_to_image(boxes, batch.image_sizes[0])
-        return Regions(anchors, map_sizes(features), anchors[rows], best, after, best, outputs[rows], two_stages=False)
+        refined_boxes = clip_boxes_to_image(boxes, batch.image_sizes[0])
+        return Regions(
+            anchors, map_sizes(features), anchors[rows], best, refined_boxes, best, outputs[rows], two_stages=False
+        )

@@ -1,4 +1,4 @@
-"""What torchvision's detectors of COCO share: their checkpoints, the picture they see, and how the best are chosen."""
+"""Base class of torchvision's COCO detectors: checkpoints, preprocessing, and selection of the best candidates."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ URL = "https://download.pytorch.org/models/"
 
 
 class TorchvisionDetector(TorchNetwork):
-    """A detector of torchvision, run up to its candidates; a family says how they come from the features.
+    """A detector of torchvision without its NMS; a subclass for each family computes the candidates.
 
-    `predict` holds no lock and keeps nothing between two pictures. A family with anchors has `_regions`, and says so in
+    `predict` is stateless and holds no lock. A family with anchors implements `_regions` and adds "anchors" to
     `more_capabilities`.
     """
 
@@ -44,7 +44,7 @@ class TorchvisionDetector(TorchNetwork):
         self._trunk = self._make_trunk()
         self._label_of = torch.full((N_OUTPUTS,), -1, device=device)
         self._label_of[list(OUTPUTS)] = torch.arange(len(OUTPUTS), device=device)
-        # Each takes a tenth of a second at most on two cores, but for the largest of ResNet-50's at 1333 x 800.
+        # Each takes at most 0.1 s on two cores, except the largest of ResNet-50's at 1333 x 800.
         self._blocks = [
             module for module in self.model.modules() if isinstance(module, torch.nn.Conv2d | torch.nn.Linear)
         ]
@@ -55,26 +55,26 @@ class TorchvisionDetector(TorchNetwork):
         return Dense(self.model)
 
     def trunk(self) -> nn.Module:
-        """All that looks at the whole picture; what follows chooses among its places."""
+        """The convolutional part, which runs on the whole picture."""
         return self._trunk
 
     def warm_up(self, progress: Progress) -> None:
-        """Let the first run's allocations and choices of kernels happen before they are waited for."""
+        """Run once, so that allocations and kernel selection do not delay the first picture."""
         self.predict(Image(np.zeros((64, 96, 3), np.uint8)), NoParams(), progress)
 
     def predict(self, image: Image, params: NoParams, progress: Progress) -> Detections:
-        """Candidates above `FLOOR`, before suppression: each is a place (or a proposal) with one of its classes."""
+        """Candidates above `FLOOR`, before NMS: each is an anchor, cell or proposal with one of its classes."""
         progress.check()
         with self.computing():
             batch = self._batch(image)
             if batch is None:
-                return _nothing(image)
+                return _no_detections(image)
             with stoppable(self._blocks, progress):
                 boxes, scores, classes = self._candidates(batch)
             sizes = [(image.size.height, image.size.width)]
-            placed = self.model.transform.postprocess([{"boxes": boxes}], batch.image_sizes, sizes)[0]["boxes"]
+            picture_boxes = self.model.transform.postprocess([{"boxes": boxes}], batch.image_sizes, sizes)[0]["boxes"]
             return Detections(
-                placed.float().cpu().numpy(),
+                picture_boxes.float().cpu().numpy(),
                 scores.float().cpu().numpy(),
                 classes.cpu().numpy(),
                 LABELS,
@@ -84,16 +84,16 @@ class TorchvisionDetector(TorchNetwork):
 
     @staticmethod
     def heads(model: Any, pixels: Tensor) -> Any:
-        """What `model` answers to normalised pixels (1, 3, h, w), before any box is made of it."""
+        """Raw outputs of `model` for normalised pixels (1, 3, h, w), before boxes are decoded."""
         return model.head(list(model.backbone(pixels).values()))
 
     def inside(self, image: Image, progress: Progress) -> Proposals:
-        """The anchors, and regions before and after the last step, at most `MAX_CANDIDATES`.
+        """Anchors, proposals and refined boxes, at most `MAX_CANDIDATES` of the latter.
 
         Raises
         ------
         MediaError
-            The picture is so thin that nothing of it is left in the network's input.
+            The picture is so thin that a side of it shrinks to nothing in the network's input.
         """
         from cvstudio.models.detection._proposals import to_picture
 
@@ -103,13 +103,13 @@ class TorchvisionDetector(TorchNetwork):
             if batch is None:
                 raise MediaError("The network sees nothing of a picture this thin; open one with longer sides.")
             with stoppable(self._blocks, progress):
-                found = self._regions(batch)
+                regions = self._regions(batch)
             generator = getattr(self.model, "anchor_generator", None) or self.model.rpn.anchor_generator
-            per_place = generator.num_anchors_per_location()
-            return to_picture(found, per_place, self._label_of, batch.image_sizes[0], image.size)
+            anchors_per_cell = generator.num_anchors_per_location()
+            return to_picture(regions, anchors_per_cell, self._label_of, batch.image_sizes[0], image.size)
 
     def _regions(self, batch: Any) -> Regions:
-        """The anchors and the regions of a batch of one picture."""
+        """Anchors, proposals and refined boxes of a batch of one picture."""
         raise NotImplementedError
 
     def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
@@ -117,7 +117,7 @@ class TorchvisionDetector(TorchNetwork):
         raise NotImplementedError
 
     def _batch(self, image: Image) -> Any:
-        """torchvision's batch of one picture; None where a side of it would shrink to nothing."""
+        """torchvision's batch of one picture; None where one of its sides would shrink to nothing."""
         import torch
         from torchvision.models.detection.image_list import ImageList
 
@@ -128,7 +128,7 @@ class TorchvisionDetector(TorchNetwork):
             sides = sorted(pixels.shape[-2:])
             if sides[0] * min(transform.min_size[-1] / sides[0], transform.max_size / sides[1]) < 1:
                 return None
-        # Resized before it is normalised, which is the same, as both are linear, and quicker for a large picture.
+        # Resized before it is normalised: both are linear, so the result is the same, and faster for a large picture.
         resized, _ = transform.resize(pixels, None)
         normalised = transform.normalize(resized / 255)
         tensors = transform.batch_images([normalised], transform.size_divisible)
@@ -136,22 +136,22 @@ class TorchvisionDetector(TorchNetwork):
         return ImageList(tensors, [(height, width)])
 
     def _best(self, values: Tensor, floor: float) -> tuple[Tensor, Tensor, Tensor]:
-        """The best of `values` (places, `N_OUTPUTS`) that are not under `floor`.
+        """The best of `values` (n, `N_OUTPUTS`) of at least `floor`, in outputs that have a label.
 
         Returns
         -------
         rows, outputs int64 (n,) and values (n,), descending, at most `MAX_CANDIDATES`
         """
         flat = values.flatten()
-        # Most are under the floor, and sorting the rest is quick.
-        kept = (flat >= floor).nonzero().squeeze(1)
-        kept = kept[self._label_of[kept % N_OUTPUTS] >= 0]
-        found, order = flat[kept].topk(min(MAX_CANDIDATES, len(kept)))
-        best = kept[order]
-        return best // N_OUTPUTS, best % N_OUTPUTS, found
+        # Most are below the floor, which makes sorting the rest fast.
+        indices = (flat >= floor).nonzero().squeeze(1)
+        indices = indices[self._label_of[indices % N_OUTPUTS] >= 0]
+        best_values, order = flat[indices].topk(min(MAX_CANDIDATES, len(indices)))
+        best = indices[order]
+        return best // N_OUTPUTS, best % N_OUTPUTS, best_values
 
 
-def _nothing(image: Image) -> Detections:
+def _no_detections(image: Image) -> Detections:
     return Detections(
         np.zeros((0, 4), np.float32),
         np.zeros(0, np.float32),
@@ -163,7 +163,7 @@ def _nothing(image: Image) -> Detections:
 
 
 def coco_weights(file_name: str, mebibytes: float, box_map: float) -> Weights:
-    """A checkpoint as torchvision publishes it; its name ends in the first digits of its hash."""
+    """The `Weights` of a checkpoint of torchvision, whose file name ends in the first digits of its hash."""
     return Weights(
         key="coco-v1",
         file_name=file_name,
@@ -204,13 +204,13 @@ def detector_spec(
     summary: str,
     norm_eps: float | None = None,
 ) -> ModelSpec:
-    """The declaration of a detector that ``torchvision.models.detection.<builder>`` makes and `network` runs.
+    """The `ModelSpec` of a detector that ``torchvision.models.detection.<builder>`` builds and `network` runs.
 
-    `gmacs` are billions of multiply-adds for a picture of `input_size` and, with two stages, as many regions as are
-    proposed at most. torchvision's own figures are the same but for two things: it counts no `parameters` in
-    normalisations that it freezes, and no region at all for the mobile detectors.
-    `norm_eps` is what the checkpoint's normalisations add to their variances, where it is not the builder's value:
-    the oldest ones were made with none, which torchvision sets only while it downloads them itself.
+    `gmacs` are billions of multiply-adds for a picture of `input_size` and, with two stages, the largest number of
+    proposals. torchvision's own figures differ in two points: it counts no `parameters` of frozen normalisations, and
+    no proposals for the mobile detectors.
+    `norm_eps` is the epsilon of the checkpoint's normalisations, where it is not the builder's: the oldest ones have
+    0, which torchvision sets only when it downloads them itself.
     """
 
     def build() -> nn.Module:
@@ -222,11 +222,11 @@ def detector_spec(
         return model.eval()
 
     def load(device: str, checkpoint: Path | None) -> TorchvisionDetector:
-        """The network with `checkpoint`, or with the published one from torch's cache. Raises WeightsError."""
+        """Load the network with `checkpoint`, or with the published one from torch's cache. Raises WeightsError."""
         from cvstudio.weights.checks import load_into
         from cvstudio.weights.store import load_state_dict, require_weights
 
-        # Before the network is built: a missing file is told at once.
+        # Before the network is built, so that a missing file is reported at once.
         state_dict = load_state_dict(require_weights(weights, checkpoint))
         model = build()
         load_into(model, state_dict, title)

@@ -1,4 +1,4 @@
-"""The convolutional parts of torchvision's detectors as modules of their own, which an engine can run."""
+"""Convolutional parts of torchvision's detectors as separate modules, which OpenVINO can run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Dense(nn.Module):
-    """Of a detector that answers for every place: the maps in a list, and what the head says of them."""
+    """Trunk and head of a one-stage detector: returns the maps in a list, and the head's outputs by name."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -20,8 +20,8 @@ class Dense(nn.Module):
 
 
 class Proposing(nn.Module):
-    """Of a detector in two stages: the maps by their names, and for each of them the objectness and the shifts of the
-    anchors."""
+    """Trunk and first stage of a two-stage detector: returns the maps by name, and for each the objectness and the box
+    deltas of its anchors."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()

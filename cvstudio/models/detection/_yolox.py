@@ -2,8 +2,8 @@
 
 Written from Ge et al., "YOLOX: Exceeding YOLO Series in 2021", arXiv 2107.08430; Wang et al., "CSPNet", CVPR
 Workshops 2020 (cross-stage partial blocks); Liu et al., "Path Aggregation Network", CVPR 2018; He et al., "Spatial
-Pyramid Pooling", ECCV 2014. Parts have the names that the published checkpoints give them, so that these load as they
-stand. Imported only where torch is wanted.
+Pyramid Pooling", ECCV 2014. Modules have the names of the published checkpoints, so that these load without renaming.
+Imported only where torch is in use.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ WIDTHS = (256, 512, 1024)
 """Channels of the trunk's last three stages at width 1."""
 
 EPS = 1e-3
-"""Of batch normalisation, in which the checkpoints were trained."""
+"""Epsilon of batch normalisation with which the checkpoints were trained."""
 
 
 class Scale(NamedTuple):
-    """What makes a size of the family: factors of depth and width, and whether convolutions are parted by channels."""
+    """Size of a model: factors of depth and width, and whether convolutions are depthwise separable."""
 
     depth: float
     width: float
@@ -50,7 +50,7 @@ class ConvUnit(nn.Module):
 
 
 class SeparableUnit(nn.Module):
-    """A convolution of each channel for itself, then one of 1 x 1 across them."""
+    """Depthwise separable convolution: one per channel, then 1 x 1 across channels."""
 
     def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1) -> None:
         super().__init__()
@@ -62,12 +62,12 @@ class SeparableUnit(nn.Module):
 
 
 def spatial(scale: Scale, inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Module:
-    """A spatial convolution as this size of the family has it."""
+    """A spatial convolution, depthwise separable in the sizes that use it."""
     return (SeparableUnit if scale.depthwise else ConvUnit)(inputs, outputs, size, stride)
 
 
 class Bottleneck(nn.Module):
-    """1 x 1, then 3 x 3, with what came in added where `shortcut`."""
+    """1 x 1, then 3 x 3 convolution, with the input added where `shortcut`."""
 
     def __init__(self, scale: Scale, channels: int, *, shortcut: bool) -> None:
         super().__init__()
@@ -76,12 +76,12 @@ class Bottleneck(nn.Module):
         self.shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        found = self.conv2(self.conv1(x))
-        return cast(Tensor, x + found if self.shortcut else found)
+        residual = self.conv2(self.conv1(x))
+        return cast(Tensor, x + residual if self.shortcut else residual)
 
 
 class PartialBlock(nn.Module):
-    """Half of the channels go through `count` bottlenecks, half around them."""
+    """Cross-stage partial block: half of the channels pass `count` bottlenecks, half bypass them."""
 
     def __init__(self, scale: Scale, inputs: int, outputs: int, count: int, *, shortcut: bool) -> None:
         super().__init__()
@@ -92,12 +92,12 @@ class PartialBlock(nn.Module):
         self.m = nn.Sequential(*(Bottleneck(scale, hidden, shortcut=shortcut) for _ in range(count)))
 
     def forward(self, x: Tensor) -> Tensor:
-        through, around = self.conv1(x), self.conv2(x)
-        return cast(Tensor, self.conv3(torch.cat([self.m(through), around], dim=1)))
+        main, bypass = self.conv1(x), self.conv2(x)
+        return cast(Tensor, self.conv3(torch.cat([self.m(main), bypass], dim=1)))
 
 
 class PyramidPooling(nn.Module):
-    """The largest values around each place, in windows of 5, 9 and 13."""
+    """Spatial pyramid pooling: maxima over windows of 5, 9 and 13 around each cell."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class PyramidPooling(nn.Module):
 
 
 class Focus(nn.Module):
-    """Each 2 x 2 pixels become one place of four times the channels, then a convolution."""
+    """Space to depth: each 2 x 2 pixels become one cell with four times the channels; then a convolution."""
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class Focus(nn.Module):
 
 
 class Darknet(nn.Module):
-    """The trunk: maps at 1/8, 1/16 and 1/32 of the size."""
+    """The trunk: maps with strides 8, 16 and 32."""
 
     def __init__(self, scale: Scale) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class Darknet(nn.Module):
 
 
 class Aggregation(nn.Module):
-    """The trunk and what joins its levels, from the coarsest down and up again."""
+    """The trunk with a path aggregation network: top-down, then bottom-up fusion of its levels."""
 
     def __init__(self, scale: Scale) -> None:
         super().__init__()
@@ -189,7 +189,7 @@ def _double(x: Tensor) -> Tensor:
 
 
 class Head(nn.Module):
-    """Boxes and classes by branches of their own (section 2.1, "Decoupled head"), at each level."""
+    """Decoupled head: separate branches for boxes and classes at each level (section 2.1)."""
 
     def __init__(self, scale: Scale, n_classes: int) -> None:
         super().__init__()
@@ -206,18 +206,18 @@ class Head(nn.Module):
         self.obj_preds = nn.ModuleList(nn.Conv2d(hidden, 1, 1) for _ in WIDTHS)
 
     def level(self, index: int, x: Tensor) -> Tensor:
-        """What one level says, (n, places, 5 + classes)."""
+        """Outputs of one level, (n, cells, 5 + classes)."""
         x = self.stems[index](x)
         classes = self.cls_preds[index](self.cls_convs[index](x))
-        of_box = self.reg_convs[index](x)
-        boxes, things = self.reg_preds[index](of_box), self.obj_preds[index](of_box)
-        return torch.cat([boxes, things.sigmoid(), classes.sigmoid()], dim=1).flatten(2).transpose(1, 2)
+        box_features = self.reg_convs[index](x)
+        boxes, objectness = self.reg_preds[index](box_features), self.obj_preds[index](box_features)
+        return torch.cat([boxes, objectness.sigmoid(), classes.sigmoid()], dim=1).flatten(2).transpose(1, 2)
 
 
 class YoloxNet(nn.Module):
-    """``forward(x)`` takes float (n, 3, h, w), BGR 0..255, h and w multiples of 32, and returns float (n, places,
-    5 + classes) of all levels, the finest first: centre x and y from the place and logarithms of width and height, in
-    strides; the probability that there is a thing; those of its classes if there is one."""
+    """``forward(x)`` takes float (n, 3, h, w), BGR 0..255, h and w multiples of 32, and returns float (n, cells,
+    5 + classes) of all levels, the finest first: offset x and y of the centre from the cell and logarithms of width and
+    height, in strides; objectness 0..1; conditional class probabilities."""
 
     def __init__(self, scale: Scale, n_classes: int) -> None:
         super().__init__()

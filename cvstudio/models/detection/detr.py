@@ -1,7 +1,7 @@
-"""DETR in its four published forms: a transformer that names and places things directly, without anchors and NMS.
+"""DETR in its four published variants: a transformer that predicts a set of objects, without anchors and NMS.
 
 Source: Carion et al., "End-to-End Object Detection with Transformers", ECCV 2020; the figures are those of its table 1
-and of the authors' list of models.
+and of the authors' model zoo.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ LICENCE = "Apache-2.0; the photographs of COCO under their own terms"
 
 @dataclass(frozen=True)
 class DetrVariant:
-    """A published form.
+    """A published variant.
 
-    name : of the repository on the hub; backbone : of the trunk; dilation : of its last stage, which doubles the maps;
-    file_name : of the authors' checkpoint; size_bytes : of either; box_ap : 0..100 on COCO val2017
+    name : of the repository on the hub; backbone : name of the trunk; dilation : whether its last stage is dilated,
+    which doubles the resolution of its map; file_name : of the authors' checkpoint; size_bytes : of either checkpoint;
+    box_ap : 0..100 on COCO val2017
     """
 
     name: str
@@ -53,7 +54,7 @@ class DetrVariant:
             "scores": {"box mAP": self.box_ap},
         }
         return (
-            # The hub names the file by its hash.
+            # The hub knows the hash.
             Weights("hub", "model.safetensors", f"{HUB}{self.name}/resolve/main/model.safetensors", "", **common),
             Weights("authors", self.file_name, AUTHORS + self.file_name, self.file_name[-12:-4], **common),
         )
@@ -89,16 +90,16 @@ VARIANTS = (
 
 def _builder(variant: DetrVariant) -> Callable[[], Any]:
     def build() -> Any:
-        from cvstudio.models.detection._detr import build as made
+        from cvstudio.models.detection._detr import build as build_network
 
-        return made(variant.backbone, dilation=variant.dilation)
+        return build_network(variant.backbone, dilation=variant.dilation)
 
     return build
 
 
 def _loader(variant: DetrVariant) -> Callable[[str, Path | None], DetrNetwork]:
     def load(device: str, checkpoint: Path | None) -> DetrNetwork:
-        """The network with `checkpoint` (a file, or a folder of the hub), or with a published one from the caches.
+        """Load the network with `checkpoint` (a file, or a folder of the hub), or a published one from the caches.
 
         Raises WeightsError.
         """
@@ -110,7 +111,7 @@ def _loader(variant: DetrVariant) -> Callable[[str, Path | None], DetrNetwork]:
         hub, authors = variant.weights()
         if checkpoint is None and find_weights(hub) is None:
             checkpoint = find_weights(authors)
-        # Before the network is built: a missing file is told at once.
+        # Before the network is built, so that a missing file is reported at once.
         path = require_weights(hub, checkpoint)
         check_dilation(path, dilation=variant.dilation, title=variant.title)
         state_dict = unified(load_state_dict(path))
@@ -133,9 +134,9 @@ for _variant in VARIANTS:
             load=_loader(_variant),
             weights=_variant.weights(),
             params=DetrParams,
-            # All hundred are kept: there is no floor.
+            # All hundred candidates are kept: there is no floor.
             ranges={"score": Range(0, 1, step=0.01)},
-            # Each object query has a thing of its own: nothing is to be suppressed.
+            # Each object query predicts another object: there is nothing to suppress.
             defaults={"score": 0.7, "iou": 1.0},
             labels=LABELS,
             capabilities=frozenset({"gradients", "hooks", "reentrant", "logits", "attention"}),

@@ -1,4 +1,4 @@
-"""Faster R-CNN: a network proposes regions, and a second part of it names each of them.
+"""Faster R-CNN: the first stage proposes boxes, the second classifies and refines each of them.
 
 Sources: Ren et al., "Faster R-CNN: Towards Real-Time Object Detection with Region Proposal Networks", NeurIPS 2015;
 Lin et al., "Feature Pyramid Networks", CVPR 2017; the second version's recipe and heads as torchvision documents them
@@ -26,13 +26,13 @@ KEYWORDS = (
     *("two-stage", "anchors", "FPN", "feature pyramid"),
 )
 SMALLEST = 1e-2
-"""Pixels of the batch: a box with a shorter side is none."""
+"""Shortest side of a valid box, in pixels of the batch."""
 
 
 class FasterRcnnNetwork(TorchvisionDetector):
-    """Every proposal is a candidate for each class, with a box of its own for each.
+    """Each proposal is a candidate for each class, with its own box for each.
 
-    A softmax over the classes and the background scores it.
+    It is scored by a softmax over classes and background.
     """
 
     more_capabilities = frozenset({"anchors"})
@@ -44,15 +44,15 @@ class FasterRcnnNetwork(TorchvisionDetector):
 
     @staticmethod
     def heads(model: Any, pixels: Tensor) -> Any:
-        """What the network says of each anchor, and what it says of so many regions as it proposes at most."""
+        """Raw outputs for all anchors, and for the largest number of proposals."""
         features = model.backbone(pixels)
         rpn, roi = model.rpn, model.roi_heads
-        proposed = rpn.head(list(features.values()))
-        first = next(iter(features.values()))
-        # Which regions there are depends on the picture; what they cost does not.
-        sides = roi.box_roi_pool.output_size
-        regions = first.new_zeros(rpn.post_nms_top_n(), first.shape[1], *sides)
-        return proposed, roi.box_predictor(roi.box_head(regions))
+        rpn_outputs = rpn.head(list(features.values()))
+        first_map = next(iter(features.values()))
+        # The proposals depend on the picture; their cost does not.
+        pooled_size = roi.box_roi_pool.output_size
+        pooled_features = first_map.new_zeros(rpn.post_nms_top_n(), first_map.shape[1], *pooled_size)
+        return rpn_outputs, roi.box_predictor(roi.box_head(pooled_features))
 
     def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
         from torchvision.ops import clip_boxes_to_image, remove_small_boxes
@@ -61,8 +61,8 @@ class FasterRcnnNetwork(TorchvisionDetector):
         rows, outputs, scores = self._best(full(logits).softmax(dim=-1), FLOOR)
         boxes = self.model.roi_heads.box_coder.decode(full(regression), proposals)[rows, outputs]
         boxes = clip_boxes_to_image(boxes, batch.image_sizes[0])
-        kept = remove_small_boxes(boxes, SMALLEST)
-        return boxes[kept], scores[kept], self._label_of[outputs[kept]]
+        valid_rows = remove_small_boxes(boxes, SMALLEST)
+        return boxes[valid_rows], scores[valid_rows], self._label_of[outputs[valid_rows]]
 
     def _regions(self, batch: Any) -> Regions:
         import torch
@@ -74,45 +74,47 @@ class FasterRcnnNetwork(TorchvisionDetector):
         scores, outputs = likeliest(full(logits).softmax(dim=-1), self._label_of)
         rows = torch.arange(len(outputs), device=outputs.device)
         boxes = self.model.roi_heads.box_coder.decode(full(regression), proposals)[rows, outputs]
-        after = clip_boxes_to_image(boxes, batch.image_sizes[0])
+        refined_boxes = clip_boxes_to_image(boxes, batch.image_sizes[0])
         order = objectness[0].argsort(descending=True, stable=True)
         return Regions(
             anchors[0],
             map_sizes(maps),
             proposals[0][order],
             objectness[0][order],
-            after[order],
+            refined_boxes[order],
             scores[order],
             outputs[order],
             two_stages=True,
         )
 
     def _both_stages(self, batch: Any) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor], Tensor, Tensor]:
-        """Maps, anchors, proposals with their objectness 0..1, and what the second part says of each proposal: logits
-        (m, outputs) and shifts (m, 4 outputs)."""
-        heads = self.model.roi_heads
+        """Maps, anchors, proposals with their objectness 0..1, and the second stage's outputs for each proposal: logits
+        (m, outputs) and box deltas (m, 4 outputs)."""
+        roi_heads = self.model.roi_heads
         features, (objectness, deltas) = self.forward(batch.tensors)
         maps = list(features.values())
-        anchors, proposals, promise = self._proposals(batch, maps, objectness, deltas)
-        pooled = heads.box_roi_pool(features, proposals, batch.image_sizes)
-        logits, regression = heads.box_predictor(heads.box_head(pooled))
-        return maps, anchors, proposals, promise, logits, regression
+        anchors, proposals, proposal_objectness = self._proposals(batch, maps, objectness, deltas)
+        pooled = roi_heads.box_roi_pool(features, proposals, batch.image_sizes)
+        logits, regression = roi_heads.box_predictor(roi_heads.box_head(pooled))
+        return maps, anchors, proposals, proposal_objectness, logits, regression
 
     def _proposals(
         self, batch: Any, maps: list[Tensor], objectness: Any, deltas: Any
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Anchors, and the regions worth a second look, as torchvision's own proposal network chooses them.
+        """Anchors, proposals and their objectness, selected as torchvision's proposal network does.
 
-        It is run in its parts, as boxes have to be computed in float32 whatever the convolutions compute in.
+        Its steps are called one by one, as boxes must be decoded in float32 whatever the precision of the convolutions.
         """
         from torchvision.models.detection.rpn import concat_box_prediction_layers
 
         rpn = self.model.rpn
         anchors = rpn.anchor_generator(batch, maps)
         counts = [level.shape[1] * level.shape[2] * level.shape[3] for level in objectness]
-        flat, shifts = concat_box_prediction_layers([full(o) for o in objectness], [full(d) for d in deltas])
-        boxes = rpn.box_coder.decode(shifts, anchors).view(1, -1, 4)
-        proposals, scores = rpn.filter_proposals(boxes, flat, batch.image_sizes, counts)
+        flat_objectness, flat_deltas = concat_box_prediction_layers(
+            [full(o) for o in objectness], [full(d) for d in deltas]
+        )
+        boxes = rpn.box_coder.decode(flat_deltas, anchors).view(1, -1, 4)
+        proposals, scores = rpn.filter_proposals(boxes, flat_objectness, batch.image_sizes, counts)
         return anchors, proposals, scores
 
 

@@ -1,4 +1,4 @@
-"""FCOS with ResNet-50 and a feature pyramid: no anchors, every place tells how far the sides of its box are.
+"""FCOS with ResNet-50 and a feature pyramid: anchor-free, each cell predicts the distances to its box's sides.
 
 Source: Tian et al., "FCOS: Fully Convolutional One-Stage Object Detection", ICCV 2019 (section 3.3, centre-ness).
 """
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 class FcosNetwork(TorchvisionDetector):
-    """Every place is a candidate for each class; its score is the geometric mean of the class and centre-ness."""
+    """Each cell is a candidate for each class; its score is the geometric mean of class score and centre-ness."""
 
     def _candidates(self, batch: Any) -> tuple[Tensor, Tensor, Tensor]:
         from torchvision.ops import clip_boxes_to_image
 
         model = self.model
         features, head = self.forward(batch.tensors)
-        (places,) = model.anchor_generator(batch, features)
-        of_class, of_centre = full(head["cls_logits"][0]), full(head["bbox_ctrness"][0])
-        rows, outputs, found = self._best((of_class.sigmoid() * of_centre.sigmoid()).sqrt(), FLOOR)
-        boxes = model.box_coder.decode(full(head["bbox_regression"][0][rows]), places[rows])
-        return clip_boxes_to_image(boxes, batch.image_sizes[0]), found, self._label_of[outputs]
+        (cells,) = model.anchor_generator(batch, features)
+        class_logits, centreness_logits = full(head["cls_logits"][0]), full(head["bbox_ctrness"][0])
+        rows, outputs, best_scores = self._best((class_logits.sigmoid() * centreness_logits.sigmoid()).sqrt(), FLOOR)
+        boxes = model.box_coder.decode(full(head["bbox_regression"][0][rows]), cells[rows])
+        return clip_boxes_to_image(boxes, batch.image_sizes[0]), best_scores, self._label_of[outputs]
 
 
 MODELS.register(

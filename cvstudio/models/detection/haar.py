@@ -1,4 +1,4 @@
-"""Faces and more by boosted cascades of Haar features, as OpenCV carries them.
+"""Detectors of faces and other objects: OpenCV's boosted cascades of Haar features.
 
 Source: Viola and Jones, "Rapid Object Detection using a Boosted Cascade of Simple Features", CVPR 2001.
 """
@@ -24,7 +24,7 @@ from cvstudio.results.detections import Detections
 
 @dataclass(frozen=True)
 class HaarParams:
-    """How the cascade searches. The defaults are OpenCV's own."""
+    """Parameters of the search. The defaults are OpenCV's own."""
 
     scale_factor: Annotated[
         float,
@@ -52,21 +52,21 @@ class HaarParams:
 
 
 class CascadeNetwork:
-    """One cascade; scores count the windows that agreed. Threads may share it: they take turns."""
+    """One cascade; a score is the number of merged windows. Threads may share it, one at a time."""
 
     def __init__(self, path: Path, label: str) -> None:
         self.labels = (label,)
         self._cascade = _read_cascade(path)
-        # OpenCV keeps the picture that it searches in the cascade itself.
-        self._turn = threading.Lock()
+        # OpenCV's cascade is not thread-safe: it keeps the picture in itself.
+        self._lock = threading.Lock()
 
     def predict(self, image: Image, params: HaarParams, progress: Progress) -> Detections:
-        """What the cascade finds in `image`; nothing where it is smaller than the cascade's window."""
+        """Candidates in `image`; none where it is smaller than the cascade's window."""
         import cv2
 
         progress.check()
         grey = cv2.cvtColor(image.rgb8, cv2.COLOR_RGB2GRAY)
-        with self._turn:
+        with self._lock:
             rects, neighbours = self._cascade.detectMultiScale2(
                 grey,
                 scaleFactor=params.scale_factor,
@@ -77,7 +77,7 @@ class CascadeNetwork:
 
 
 def _read_cascade(path: Path) -> Any:
-    """Parse a cascade from memory: OpenCV cannot open every file name of every system itself."""
+    """Parse a cascade from memory, as OpenCV cannot open every file name. Raises WeightsError."""
     import cv2
 
     cascade = cv2.CascadeClassifier()
@@ -177,7 +177,7 @@ CASCADES = (
 
 def _loader(cascade: _Cascade) -> Callable[[str, Path | None], CascadeNetwork]:
     def load(device: str, checkpoint: Path | None) -> CascadeNetwork:
-        """The cascade, from the file `checkpoint` where the user chose one. Raises WeightsError."""
+        """Load OpenCV's cascade, or the user's file `checkpoint`. Raises WeightsError."""
         if checkpoint is None:
             import cv2.data
 

@@ -1,4 +1,4 @@
-"""People by histograms of oriented gradients and a linear SVM, as OpenCV carries it.
+"""OpenCV's pedestrian detector: histograms of oriented gradients and a linear SVM.
 
 Source: Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005.
 """
@@ -25,7 +25,7 @@ WINDOW_WIDTH, WINDOW_HEIGHT = 64, 128
 
 @dataclass(frozen=True)
 class HogParams:
-    """How the window slides. The defaults are OpenCV's own."""
+    """Parameters of the sliding window. The defaults are OpenCV's own."""
 
     scale_step: Annotated[
         float,
@@ -67,7 +67,7 @@ class HogParams:
 
 
 class HogNetwork:
-    """OpenCV's descriptor with its people detector; scores are margins of the SVM."""
+    """OpenCV's HOG descriptor with its people detector; a score is the margin of the SVM."""
 
     labels = LABELS
 
@@ -78,7 +78,7 @@ class HogNetwork:
         self._hog.setSVMDetector(np.asarray(cv2.HOGDescriptor.getDefaultPeopleDetector(), np.float32))
 
     def predict(self, image: Image, params: HogParams, progress: Progress) -> Detections:
-        """People in `image`; none where it is smaller than the window of 64 x 128 pixels."""
+        """Candidates in `image`; none where it is smaller than the window of 64 x 128 pixels."""
         import cv2
 
         progress.check()
@@ -97,7 +97,7 @@ class HogNetwork:
 
 
 def load(device: str, checkpoint: Path | None) -> Any:
-    """The detector; it runs on the CPU whatever `device` is. Raises WeightsError for a `checkpoint`."""
+    """Load the detector, which runs on the CPU whatever `device` is. Raises WeightsError for a `checkpoint`."""
     if checkpoint is not None:
         raise WeightsError(f"HOG + SVM people takes no checkpoint, but was given {checkpoint.name}; choose none.")
     return HogNetwork()

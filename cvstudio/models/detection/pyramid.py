@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 KEY = "pyramid-5"
 LABELS = ("person", "car", "cat", "bus", "train")
 SIZE = 416
-"""Pixels of the picture's longer side as the network sees it."""
+"""Length of the picture's longer side in the network's input, in pixels."""
 
 
 def prepare(image: Image) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """What the network sees of a picture.
+    """Resize and pad a picture for the network.
 
     Returns
     -------
-    uint8 RGB (h, w, 3), the longer side `SIZE`, right and bottom filled up to multiples of 32; and how many of its
-    pixels make one of the picture, by x and y
+    uint8 RGB (h, w, 3), the longer side `SIZE`, padded on the right and bottom to multiples of 32; and its scale in x
+    and y: pixels of the input per pixel of the picture
     """
     import cv2
 
@@ -43,10 +43,10 @@ def prepare(image: Image) -> tuple[NDArray[np.uint8], tuple[float, float]]:
     height, width = pixels.shape[:2]
     scale = SIZE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    # Halving exactly is far quicker than averaging areas that end within pixels, and averages of averages are as good.
+    # Exact halving is far faster than averaging over fractional areas, and averages of averages are as good.
     while not (pixels.shape[0] % 2 or pixels.shape[1] % 2) and pixels.shape[0] >= 4 * size[1]:
-        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
-        pixels = np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), np.uint8)
+        half_size = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        pixels = np.asarray(cv2.resize(pixels, half_size, interpolation=cv2.INTER_AREA), np.uint8)
     kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     resized = cv2.resize(pixels, size, interpolation=kernel)
     right, bottom = (-side % 32 for side in size)
@@ -55,7 +55,7 @@ def prepare(image: Image) -> tuple[NDArray[np.uint8], tuple[float, float]]:
 
 
 class PyramidNetwork(TorchNetwork):
-    """The detector on one device; its normalisations are folded into the convolutions."""
+    """The embedded detector on one device, its normalisations folded into the convolutions."""
 
     def __init__(self, model: DetectorNet, labels: tuple[str, ...], device: str) -> None:
         from cvstudio.models.shared.residual import fuse
@@ -63,11 +63,11 @@ class PyramidNetwork(TorchNetwork):
         super().__init__(fuse(model), labels, device)
 
     def warm_up(self, progress: Progress) -> None:
-        """Let the first run's allocations and choices of kernels happen before they are waited for."""
+        """Run once, so that allocations and kernel selection do not delay the first picture."""
         self.predict(Image(np.zeros((234, SIZE, 3), np.uint8)), NoParams(), progress)
 
     def predict(self, image: Image, params: NoParams, progress: Progress) -> Detections:
-        """Candidates above `FLOOR`: each is a place of the maps with one of its classes."""
+        """Candidates above `FLOOR`, with masks: each is a cell of the maps with one of its classes."""
         import torch
 
         from cvstudio.models.shared.pyramid import PROTOTYPE_STRIDE, decode, places
@@ -77,42 +77,42 @@ class PyramidNetwork(TorchNetwork):
         pixels, scale = prepare(image)
         height, width = pixels.shape[:2]
         with self.computing():
-            seen = normalise(torch.from_numpy(pixels[None]).to(self.device))
-            raw = self.forward(seen)
+            network_input = normalise(torch.from_numpy(pixels[None]).to(self.device))
+            raw = self.forward(network_input)
             scores = raw.logits[0].sigmoid().flatten()
-            best = scores.topk(min(MAX_CANDIDATES, len(scores))).indices
-            best = best[scores[best] >= FLOOR]
-            rows, classes = best // len(self.labels), best % len(self.labels)
+            best_indices = scores.topk(min(MAX_CANDIDATES, len(scores))).indices
+            best_indices = best_indices[scores[best_indices] >= FLOOR]
+            rows, classes = best_indices // len(self.labels), best_indices % len(self.labels)
             centres, strides = places(height, width, self.device)
             boxes = decode(raw.distances[0][rows], centres[rows], strides[rows]).cpu().numpy()
             coefficients = raw.coefficients[0][rows].cpu().numpy()
             prototypes = raw.prototypes[0].cpu().numpy()
-            found = scores[best].cpu().numpy()
-            kinds = classes.cpu().numpy()
-        across, down = scale
-        boxes = boxes / np.array([across, down, across, down], np.float32)
+            best_scores = scores[best_indices].cpu().numpy()
+            class_indices = classes.cpu().numpy()
+        x_scale, y_scale = scale
+        boxes = boxes / np.array([x_scale, y_scale, x_scale, y_scale], np.float32)
         boxes = np.clip(boxes, 0, np.array([*image.size, *image.size], np.float32)).astype(np.float32)
-        cells = (across / PROTOTYPE_STRIDE, down / PROTOTYPE_STRIDE)
+        prototype_scale = (x_scale / PROTOTYPE_STRIDE, y_scale / PROTOTYPE_STRIDE)
         return Detections(
             boxes,
-            found,
-            kinds,
+            best_scores,
+            class_indices,
             self.labels,
-            np.arange(len(found), dtype=np.int64),
+            np.arange(len(best_scores), dtype=np.int64),
             image.size,
-            masks=PrototypeMasks(prototypes, coefficients, cells),
+            masks=PrototypeMasks(prototypes, coefficients, prototype_scale),
         )
 
 
 def build() -> DetectorNet:
-    """The bare network, with random weights."""
+    """Build the bare network with random weights."""
     from cvstudio.models.shared.pyramid import DetectorNet
 
     return DetectorNet(len(LABELS)).eval()
 
 
 def load(device: str, checkpoint: Path | None) -> PyramidNetwork:
-    """The network with `checkpoint`, or with the weights that come with the program. Raises WeightsError."""
+    """Load the network with `checkpoint`, or with the embedded weights. Raises WeightsError."""
     from cvstudio.weights.checks import load_into
     from cvstudio.weights.embedded import require_embedded
     from cvstudio.weights.store import load_state_dict

@@ -1,4 +1,4 @@
-"""RetinaNet with ResNet-50 and a feature pyramid: dense anchors, made trainable by the focal loss.
+"""RetinaNet with ResNet-50 and a feature pyramid: dense anchors, trained with the focal loss.
 
 Sources: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017; the second version's recipe and heads as
 torchvision documents them (Zhang et al., "Bridging the Gap Between Anchor-based and Anchor-free Detection", CVPR 2020).
@@ -25,7 +25,7 @@ KEYWORDS = ("RetinaNet", "focal loss", "FPN", "feature pyramid", "one-stage", "a
 
 
 class RetinaNetwork(TorchvisionDetector):
-    """Every anchor is a candidate for each class; a sigmoid for each class scores it."""
+    """Each anchor is a candidate for each class, scored by a sigmoid."""
 
     more_capabilities = frozenset({"anchors"})
 
@@ -35,10 +35,10 @@ class RetinaNetwork(TorchvisionDetector):
         model = self.model
         features, head = self.forward(batch.tensors)
         (anchors,) = model.anchor_generator(batch, features)
-        # Millions of logits: the floor is applied to them, and the sigmoid to what remains.
-        rows, outputs, found = self._best(head["cls_logits"][0], math.log(FLOOR / (1 - FLOOR)))
+        # There are millions of logits: the floor is applied to them, and the sigmoid to the rest only.
+        rows, outputs, best_logits = self._best(head["cls_logits"][0], math.log(FLOOR / (1 - FLOOR)))
         boxes = model.box_coder.decode_single(full(head["bbox_regression"][0][rows]), anchors[rows])
-        return clip_boxes_to_image(boxes, batch.image_sizes[0]), full(found).sigmoid(), self._label_of[outputs]
+        return clip_boxes_to_image(boxes, batch.image_sizes[0]), full(best_logits).sigmoid(), self._label_of[outputs]
 
     def _regions(self, batch: Any) -> Regions:
         from torchvision.ops import clip_boxes_to_image
@@ -51,8 +51,10 @@ class RetinaNetwork(TorchvisionDetector):
         scores, outputs = likeliest(full(head["cls_logits"][0]).sigmoid(), self._label_of)
         best, rows = scores.topk(min(MAX_CANDIDATES, len(scores)))
         boxes = model.box_coder.decode_single(full(head["bbox_regression"][0][rows]), anchors[rows])
-        after = clip_boxes_to_image(boxes, batch.image_sizes[0])
-        return Regions(anchors, map_sizes(features), anchors[rows], best, after, best, outputs[rows], two_stages=False)
+        refined_boxes = clip_boxes_to_image(boxes, batch.image_sizes[0])
+        return Regions(
+            anchors, map_sizes(features), anchors[rows], best, refined_boxes, best, outputs[rows], two_stages=False
+        )
 
 
 MODELS.register(

@@ -1,4 +1,4 @@
-"""SSD300 with VGG-16: the first detector to find everything in one pass at the speed of video.
+"""SSD300 with VGG-16: an early one-stage detector at video speed.
 
 Source: Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016 (section 2.1, default boxes on six maps).
 """

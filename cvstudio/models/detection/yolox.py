@@ -1,4 +1,4 @@
-"""YOLOX in its six published sizes: an anchor-free detector of the 80 COCO classes, one look at the picture.
+"""YOLOX in its six published sizes: an anchor-free one-stage detector of the 80 COCO classes.
 
 Source: Ge et al., "YOLOX: Exceeding YOLO Series in 2021", arXiv 2107.08430. The figures are those that its authors
 publish with the checkpoints.
@@ -36,8 +36,8 @@ RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1
 class YoloxVariant:
     """A published size.
 
-    depth, width, depthwise : see `cvstudio.models.detection._yolox.Scale`; side : of the input, pixels;
-    parameters, gmacs : at that side; box_ap : 0..100 on COCO val2017
+    depth, width, depthwise : see `cvstudio.models.detection._yolox.Scale`; side : of the input in pixels;
+    parameters; gmacs : billions of multiply-adds at that side; box_ap : 0..100 on COCO val2017
     """
 
     name: str
@@ -65,7 +65,7 @@ class YoloxVariant:
         return Preparation((self.side, self.side), "corner", 114, channels="BGR")
 
 
-# The authors' table counts a multiplication and its addition as two; here, as everywhere in the program, as one.
+# The authors' table counts a multiplication and its addition as two; this program counts them as one.
 VARIANTS = (
     YoloxVariant(
         *("nano", 0.33, 0.25, 416, 912_159, 0.54, 25.8),
@@ -102,7 +102,7 @@ VARIANTS = (
 
 
 class YoloxNetwork(TorchNetwork):
-    """One size on one device; its normalisations are folded into the convolutions."""
+    """YOLOX on one device, its normalisations folded into the convolutions."""
 
     def __init__(self, model: YoloxNet, preparation: Preparation, device: str) -> None:
         from cvstudio.models.shared.residual import fuse
@@ -113,26 +113,26 @@ class YoloxNetwork(TorchNetwork):
         self._parts = [*net.backbone.backbone.children(), *list(net.backbone.children())[1:], *net.head.stems]
 
     def warm_up(self, progress: Progress) -> None:
-        """Let the first run's allocations and choices of kernels happen before they are waited for."""
+        """Run once, so that allocations and kernel selection do not delay the first picture."""
         width, height = self.preparation.size
         self.predict(Image(np.zeros((height, width, 3), np.uint8)), NoParams(), progress)
 
     def raw(self, pixels: NDArray[np.float32], progress: Progress) -> NDArray[np.float32]:
-        """What the network says of an input (1, 3, h, w), as `YoloxNet` returns it: float32 (places, 5 + classes)."""
+        """Raw outputs of `YoloxNet` for an input (1, 3, h, w): float32 (cells, 5 + classes)."""
         import torch
 
         progress.check()
         with self.computing(), stoppable(self._parts, progress):
             x = torch.from_numpy(pixels).to(self.device)
-            found: NDArray[np.float32] = self.forward(x)[0].float().cpu().numpy()
-        return found
+            outputs: NDArray[np.float32] = self.forward(x)[0].float().cpu().numpy()
+        return outputs
 
     def predict(self, image: Image, params: NoParams, progress: Progress) -> Detections:
-        """Candidates above `FLOOR`: each is a place of the maps with one of its classes."""
+        """Candidates above `FLOOR`: each is a cell of the grid with one of its classes."""
         pixels, placement = fit(image.rgb8, self.preparation)
         raw = self.raw(to_input(pixels, self.preparation), progress)
-        found = best_of(decode_grid(raw, self.preparation.size), raw[:, 4:5] * raw[:, 5:])
-        return to_detections(found, placement, self.labels, image.size)
+        raw_boxes = best_of(decode_grid(raw, self.preparation.size), raw[:, 4:5] * raw[:, 5:])
+        return to_detections(raw_boxes, placement, self.labels, image.size)
 
 
 def _weights(variant: YoloxVariant) -> Weights:
@@ -162,11 +162,11 @@ def _builder(variant: YoloxVariant) -> Callable[[], YoloxNet]:
 
 def _loader(variant: YoloxVariant) -> Callable[[str, Path | None], YoloxNetwork]:
     def load(device: str, checkpoint: Path | None) -> YoloxNetwork:
-        """The network with `checkpoint`, or with the published one from torch's cache. Raises WeightsError."""
+        """Load the network with `checkpoint`, or with the published one from torch's cache. Raises WeightsError."""
         from cvstudio.weights.checks import load_into
         from cvstudio.weights.store import load_state_dict, require_weights
 
-        # Before the network is built: a missing file is told at once.
+        # Before the network is built, so that a missing file is reported at once.
         state_dict = load_state_dict(require_weights(_weights(variant), checkpoint))
         model = _builder(variant)()
         load_into(model, state_dict, variant.title)

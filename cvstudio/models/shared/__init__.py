@@ -1,1 +1,1 @@
-"""What several families of networks share."""
+"""Code shared by several families of networks: preprocessing, candidates, labels, trunks."""

@@ -1,14 +1,14 @@
-"""The classes of torchvision's detectors: COCO's 91 numbers with their gaps, of which 80 were ever taught."""
+"""Classes of torchvision's detectors: COCO's 91 numbers, of which 80 are annotated."""
 
 from __future__ import annotations
 
 N_OUTPUTS = 91
-"""Outputs of a head: COCO's original numbers with their gaps, 0 being the background."""
+"""Outputs of a head: COCO's original numbers, gaps included, with 0 for the background."""
 
-# COCO took eleven of its 91 classes back; a network has an output for each, and no picture taught it.
+# COCO withdrew eleven of its 91 classes; a network has outputs for them, which are untrained.
 _UNUSED = frozenset({0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
 OUTPUTS = tuple(number for number in range(N_OUTPUTS) if number not in _UNUSED)
-"""Which of a head's outputs belongs to each label."""
+"""Index of the head's output of each label."""
 
 LABELS = (
     *("person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light"),

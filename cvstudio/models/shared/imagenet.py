@@ -1,4 +1,4 @@
-"""ImageNet's 1000 classes, and how a classifier's picture is cut out of a photograph."""
+"""ImageNet's 1000 classes, its normalisation, and the centre crop that classifiers take."""
 
 from __future__ import annotations
 
@@ -15,33 +15,38 @@ from cvstudio.foundation.paths import resource
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-"""Of ImageNet's RGB pixels in 0..1."""
+"""Mean and standard deviation of ImageNet's RGB values in 0..1."""
 
 GREY = (124, 116, 104)
-"""`MEAN` in 0..255: what is filled in where a picture ends, as it is zero for a network that takes the mean off."""
+"""`MEAN` in 0..255: the padding colour, which normalisation maps to zero."""
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 MOST_OBLONG = 8
-"""Of a longer picture only its middle is resized: a strip of a million pixels would be enlarged whole."""
+"""Largest aspect ratio that is resized whole; of a longer picture only the middle is, to bound the memory."""
 
 
 @cache
 def imagenet_labels() -> tuple[str, ...]:
-    """The names of the classes by index, no two alike."""
+    """Class names by index, all distinct."""
     return tuple(resource("labels", "imagenet-1000.txt").read_text(encoding="utf-8").splitlines())
 
 
 @dataclass(frozen=True)
 class CentreCrop:
-    """How a picture becomes what a classifier takes: resized, its middle cut out, normalised.
+    """Preprocessing of a classifier: resizing, centre crop, normalisation.
 
     Parameters
     ----------
-    resize : the shorter side in pixels; with `squash` both
-    crop : side of the square that is cut out, not more than `resize`
-    interpolation : of resizing; it averages where it makes smaller
-    mean, std : of RGB in 0..1, taken off and divided by
-    squash : whether the picture is made square, its shape not kept
+    resize : length in pixels of the shorter side after resizing; with `squash` of both sides
+    crop : side of the square crop in pixels, at most `resize`
+    interpolation : of resizing, antialiased where it shrinks
+    mean, std : per RGB channel in 0..1; the input is (pixels / 255 - mean) / std
+    squash : whether the picture is resized to a square, regardless of its aspect ratio
+
+    Raises
+    ------
+    ValueError
+        `crop` is not in 1..`resize`.
     """
 
     resize: int
@@ -56,40 +61,39 @@ class CentreCrop:
             raise ValueError(f"expected a crop of 1 to {self.resize} pixels, found {self.crop}")
 
     def size_of(self, size: Size) -> tuple[int, int]:
-        """Width and height that a picture is resized to."""
+        """Width and height to which a picture of `size` is resized."""
         if self.squash:
             return self.resize, self.resize
         short, long = sorted(size)
-        # Cut off, as torchvision does.
-        other = int(self.resize * long / short)
-        return (self.resize, other) if size.width <= size.height else (other, self.resize)
+        # Truncated, as in torchvision.
+        long_side = int(self.resize * long / short)
+        return (self.resize, long_side) if size.width <= size.height else (long_side, self.resize)
 
 
-def cut_out(image: Image, how: CentreCrop) -> tuple[NDArray[np.uint8], Rect]:
-    """What a classifier sees of a picture: uint8 RGB (crop, crop, 3), and where that is in image pixels.
+def cut_out(image: Image, preprocessing: CentreCrop) -> tuple[NDArray[np.uint8], Rect]:
+    """Centre crop of a picture: uint8 RGB (crop, crop, 3), and its rectangle in pixels of the picture.
 
-    Resized by Pillow, as the pipelines do that the published figures were measured with, so that the pixels are
-    the same as theirs.
+    Resized by Pillow, like the pipelines behind the published figures, so that the pixels are identical to theirs.
     """
     import PIL.Image
 
-    pixels, left, top = _middle(image.rgb8, how)
+    pixels, left, top = _middle(image.rgb8, preprocessing)
     height, width = pixels.shape[:2]
-    wide, high = how.size_of(Size(width, height))
-    kernel = PIL.Image.Resampling[how.interpolation.upper()]
-    resized = np.asarray(PIL.Image.fromarray(pixels).resize((wide, high), kernel))
+    resized_width, resized_height = preprocessing.size_of(Size(width, height))
+    kernel = PIL.Image.Resampling[preprocessing.interpolation.upper()]
+    resized = np.asarray(PIL.Image.fromarray(pixels).resize((resized_width, resized_height), kernel))
     # Python rounds half to even here, as torchvision's `center_crop` does.
-    x, y = round((wide - how.crop) / 2), round((high - how.crop) / 2)
-    across, down = width / wide, height / high
-    rect = Rect(left + x * across, top + y * down, how.crop * across, how.crop * down)
-    return np.ascontiguousarray(resized[y : y + how.crop, x : x + how.crop]), rect
+    x, y = round((resized_width - preprocessing.crop) / 2), round((resized_height - preprocessing.crop) / 2)
+    x_scale, y_scale = width / resized_width, height / resized_height
+    rect = Rect(left + x * x_scale, top + y * y_scale, preprocessing.crop * x_scale, preprocessing.crop * y_scale)
+    return np.ascontiguousarray(resized[y : y + preprocessing.crop, x : x + preprocessing.crop]), rect
 
 
-def _middle(pixels: NDArray[np.uint8], how: CentreCrop) -> tuple[NDArray[np.uint8], int, int]:
-    """The picture, or the middle of a very oblong one, and its left and top."""
+def _middle(pixels: NDArray[np.uint8], preprocessing: CentreCrop) -> tuple[NDArray[np.uint8], int, int]:
+    """The picture, or the middle part of a very long one, with its left and top in the picture."""
     height, width = pixels.shape[:2]
     longest = min(height, width) * MOST_OBLONG
-    if how.squash or max(height, width) <= longest:
+    if preprocessing.squash or max(height, width) <= longest:
         return np.ascontiguousarray(pixels), 0, 0
     if width > height:
         left = (width - longest) // 2

@@ -1,4 +1,4 @@
-"""Lists of labels that many networks share, by name."""
+"""Label sets that many networks share, by name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COCO_SKELETON = (
     *((0, 1), (0, 2), (1, 3), (2, 4), (5, 6), (5, 7), (7, 9), (6, 8), (8, 10)),
     *((5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14), (14, 16)),
 )
-"""Which of `COCO_KEYPOINTS` are joined by a line."""
+"""Pairs of indices into `COCO_KEYPOINTS` that a line joins."""
 
 
 def _coco_90() -> tuple[str, ...]:
@@ -39,7 +39,7 @@ SETS: dict[str, Callable[[], tuple[str, ...]]] = {
     "imagenet-1000": imagenet_labels,
     "coco-keypoints": lambda: COCO_KEYPOINTS,
 }
-"""What a declaration may name instead of writing the labels out."""
+"""Sets that a declaration may name in place of listing the labels."""
 
 SIZES = {"coco-80": 80, "coco-90": 90, "voc-21": 21, "imagenet-1000": 1000, "coco-keypoints": 17}
-"""How many labels each set has, known without making it."""
+"""Number of labels of each set, without building it."""

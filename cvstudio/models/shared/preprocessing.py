@@ -1,4 +1,4 @@
-"""From a picture to what a network takes, and back: resizing, padding, normalisation, and where things then lie."""
+"""Preprocessing of network inputs: resizing, padding, normalisation, and the mapping back to the picture."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Channels = Literal["RGB", "BGR"]
 
 @dataclass(frozen=True)
 class Preparation:
-    """How a network wants its picture.
+    """Preprocessing that a network expects.
 
     Parameters
     ----------
     size : width and height of the input in pixels
-    resize : "stretch" to the size; "letterbox" keeps the shape and pads on both sides; "corner" keeps the shape, lays
-        the picture into the top left corner and pads the rest; "crop" keeps the shape and cuts the middle out
-    fill : 0..255, grey of what is padded
-    crop : 0..1, the part of the resized picture's shorter side that "crop" keeps (ImageNet's 224 of 256 is .875)
-    interpolation : "linear" between the nearest pixels, or "area": averages where the picture is made smaller
-    layout : order of the axes, with or without the batch's
-    channels : order of the colours
+    resize : "stretch" to the size; the others keep the aspect ratio: "letterbox" pads on both sides, "corner" places
+        the picture in the top left corner and pads the rest, "crop" takes the centre
+    fill : 0..255, grey value of the padding
+    crop : 0..1, fraction of the resized picture's shorter side that "crop" keeps (ImageNet's 224 of 256 is .875)
+    interpolation : "linear" between the nearest pixels, or "area", which averages where the picture shrinks
+    layout : order of the axes, with or without a batch axis
+    channels : order of the colour channels
     scale, mean, std : the input is (pixels * scale - mean) / std, mean and std in the order of `channels`
     """
 
@@ -45,70 +45,72 @@ class Preparation:
 
 @dataclass(frozen=True)
 class InputPlacement:
-    """Where a picture lies in an input: a place of the input is the picture's times `scale` plus `offset`, by x and y.
+    """Mapping from a picture to a network's input: input = picture * `scale` + `offset`, for x and y.
 
-    Both count from outer corners, so that no half pixels are needed.
+    Coordinates count from outer corners, so that no half pixels are needed.
     """
 
     scale: tuple[float, float]
     offset: tuple[float, float]
 
     def to_picture(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Places x, y (…, 2 k) of the input in pixels of the picture, float32."""
+        """Map points x, y (…, 2 k) in input pixels to pixels of the picture, float32."""
         repeat = points.shape[-1] // 2
-        found = (points - np.tile(np.asarray(self.offset, np.float32), repeat)) / np.tile(
+        picture_points = (points - np.tile(np.asarray(self.offset, np.float32), repeat)) / np.tile(
             np.asarray(self.scale, np.float32), repeat
         )
-        return found.astype(np.float32)
+        return picture_points.astype(np.float32)
 
 
-def fit(pixels: NDArray[np.uint8], how: Preparation) -> tuple[NDArray[np.uint8], InputPlacement]:
-    """The picture at the size of the input.
+def fit(pixels: NDArray[np.uint8], preparation: Preparation) -> tuple[NDArray[np.uint8], InputPlacement]:
+    """Resize a picture to the size of the input.
 
     Parameters
     ----------
     pixels : uint8 RGB (h, w, 3)
-    how : size and way of resizing
+    preparation : size and way of resizing
 
     Returns
     -------
-    uint8 RGB (height, width, 3) of `how.size`, and where the picture lies in it
+    uint8 RGB (height, width, 3) of `preparation.size`, and the placement of the picture in it
     """
     import cv2
 
     height, width = pixels.shape[:2]
-    wide, high = how.size
-    across, down = wide / width, high / height
-    if how.resize in ("letterbox", "corner"):
-        across = down = min(across, down)
-    elif how.resize == "crop":
-        across = down = max(across, down) / how.crop
-    # Cut off, as the references do; never less than a pixel, nor, where it is cropped, than what is cut out.
-    least = how.size if how.resize == "crop" else (1, 1)
-    size = (max(least[0], int(width * across + 1e-6)), max(least[1], int(height * down + 1e-6)))
-    smaller = size[0] < width or size[1] < height
-    kernel = cv2.INTER_AREA if how.interpolation == "area" and smaller else cv2.INTER_LINEAR
+    input_width, input_height = preparation.size
+    x_scale, y_scale = input_width / width, input_height / height
+    if preparation.resize in ("letterbox", "corner"):
+        x_scale = y_scale = min(x_scale, y_scale)
+    elif preparation.resize == "crop":
+        x_scale = y_scale = max(x_scale, y_scale) / preparation.crop
+    # Truncated, as in the references; at least one pixel, or the size of the crop.
+    smallest = preparation.size if preparation.resize == "crop" else (1, 1)
+    size = (max(smallest[0], int(width * x_scale + 1e-6)), max(smallest[1], int(height * y_scale + 1e-6)))
+    shrinks = size[0] < width or size[1] < height
+    kernel = cv2.INTER_AREA if preparation.interpolation == "area" and shrinks else cv2.INTER_LINEAR
     resized = pixels if size == (width, height) else np.asarray(cv2.resize(pixels, size, interpolation=kernel))
     scale = (size[0] / width, size[1] / height)
-    left, top = (0, 0) if how.resize == "corner" else ((wide - size[0]) // 2, (high - size[1]) // 2)
-    if how.resize == "crop":
-        resized = resized[-top : high - top, -left : wide - left]
-    elif size != how.size:
-        around = (top, high - size[1] - top, left, wide - size[0] - left)
-        resized = cv2.copyMakeBorder(resized, *around, cv2.BORDER_CONSTANT, value=(how.fill,) * 3)
+    left, top = (
+        (0, 0) if preparation.resize == "corner" else ((input_width - size[0]) // 2, (input_height - size[1]) // 2)
+    )
+    if preparation.resize == "crop":
+        resized = resized[-top : input_height - top, -left : input_width - left]
+    elif size != preparation.size:
+        margins = (top, input_height - size[1] - top, left, input_width - size[0] - left)
+        resized = cv2.copyMakeBorder(resized, *margins, cv2.BORDER_CONSTANT, value=(preparation.fill,) * 3)
     return np.asarray(resized, np.uint8), InputPlacement(scale, (float(left), float(top)))
 
 
-def to_input(pixels: NDArray[np.uint8], how: Preparation) -> NDArray[np.float32]:
-    """What the network is given: float32 in `how.layout`, from uint8 RGB (height, width, 3) of `how.size`."""
-    ordered = pixels[..., ::-1] if how.channels == "BGR" else pixels
+def to_input(pixels: NDArray[np.uint8], preparation: Preparation) -> NDArray[np.float32]:
+    """Normalised input float32 in the declared layout, from uint8 RGB (height, width, 3) of `preparation.size`."""
+    ordered = pixels[..., ::-1] if preparation.channels == "BGR" else pixels
     values = ordered.astype(np.float32)
-    if how.scale != 1:
-        values *= np.float32(how.scale)
-    if any(how.mean):
-        values -= np.asarray(how.mean, np.float32)
-    if how.std != (1.0, 1.0, 1.0):
-        values /= np.asarray(how.std, np.float32)
-    if how.layout.endswith("CHW"):
+    if preparation.scale != 1:
+        values *= np.float32(preparation.scale)
+    if any(preparation.mean):
+        values -= np.asarray(preparation.mean, np.float32)
+    if preparation.std != (1.0, 1.0, 1.0):
+        values /= np.asarray(preparation.std, np.float32)
+    if preparation.layout.endswith("CHW"):
         values = values.transpose(2, 0, 1)
-    return np.ascontiguousarray(values[None] if how.layout.startswith("N") else values)
+    return np.ascontiguousarray(values[None] if preparation.layout.startswith("N") else values)

@@ -1,9 +1,9 @@
 """The embedded detector's network: the shared trunk, a feature pyramid, and one head for boxes, classes and masks.
 
-No anchors: every place of every level predicts the distances to the four sides of a box, class logits and the
-coefficients that mix a picture's mask prototypes into the mask of that box. Sources: Lin et al., "Feature Pyramid
+Anchor-free: every cell of every level predicts the distances to the four sides of a box, class logits, and the
+coefficients that combine the picture's mask prototypes to the mask of that box. Sources: Lin et al., "Feature Pyramid
 Networks", CVPR 2017; Tian et al., "FCOS", ICCV 2019 (distances, section 3.1); Bolya et al., "YOLACT", ICCV 2019
-(prototypes and coefficients, section 3). Imported only where torch is wanted.
+(prototypes and coefficients, section 3). Imported only where torch is in use.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn import functional
 from cvstudio.models.shared.residual import STRIDES, WIDTHS, Trunk, conv
 
 LEVELS = STRIDES[1:]
-"""Input pixels between the places of each level."""
+"""Strides of the levels in input pixels."""
 
 N_PROTOTYPES = 24
 PROTOTYPE_STRIDE = 4
@@ -26,10 +26,10 @@ CHANNELS = 64
 
 
 class Raw(NamedTuple):
-    """What the network says of a batch, all places of all levels in one row (largest level first).
+    """Raw outputs for a batch, the cells of all levels concatenated (finest level first).
 
-    logits (n, places, classes); distances (n, places, 4): left, top, right, bottom in units of the place's stride,
-    positive; coefficients (n, places, `N_PROTOTYPES`); prototypes (n, `N_PROTOTYPES`, h / 4, w / 4).
+    logits float32 (n, cells, classes); distances (n, cells, 4): left, top, right, bottom in strides of the cell,
+    positive; coefficients (n, cells, `N_PROTOTYPES`); prototypes (n, `N_PROTOTYPES`, h / 4, w / 4).
     """
 
     logits: Tensor
@@ -67,7 +67,7 @@ class DetectorNet(nn.Module):
         super().__init__()
         self.trunk = Trunk()
         self.pyramid = Pyramid()
-        # One head for all levels: a bus is a bus at any size; what differs is a factor for each level.
+        # One head is shared by all levels, which differ by a learnt factor only: a bus is a bus at any size.
         self.class_branch = _unit(CHANNELS, CHANNELS)
         self.box_branch = _unit(CHANNELS, CHANNELS)
         self.classes = nn.Conv2d(CHANNELS, n_classes, 3, padding=1)
@@ -80,7 +80,7 @@ class DetectorNet(nn.Module):
             nn.init.normal_(layer.weight, std=0.01)
             assert layer.bias is not None
             nn.init.zeros_(layer.bias)
-        # Every place begins as background at 1 % (Lin et al., "Focal Loss", ICCV 2017, section 3.3).
+        # Every cell begins with a foreground probability of 1 % (Lin et al., "Focal Loss", ICCV 2017, section 3.3).
         assert self.classes.bias is not None
         nn.init.constant_(self.classes.bias, -math.log(99))
 
@@ -88,24 +88,24 @@ class DetectorNet(nn.Module):
         levels = self.pyramid(self.trunk(x)[1:])
         logits, distances, coefficients = [], [], []
         for index, level in enumerate(levels):
-            of_class, of_box = self.class_branch(level), self.box_branch(level)
-            logits.append(self.classes(of_class).flatten(2).transpose(1, 2))
-            reach = functional.softplus(self.distances(of_box).float() * self.scales[index] + 1.5)
-            distances.append(reach.flatten(2).transpose(1, 2))
-            coefficients.append(self.coefficients(of_box).flatten(2).transpose(1, 2))
-        wide = functional.interpolate(
+            class_features, box_features = self.class_branch(level), self.box_branch(level)
+            logits.append(self.classes(class_features).flatten(2).transpose(1, 2))
+            scaled_distances = functional.softplus(self.distances(box_features).float() * self.scales[index] + 1.5)
+            distances.append(scaled_distances.flatten(2).transpose(1, 2))
+            coefficients.append(self.coefficients(box_features).flatten(2).transpose(1, 2))
+        prototype_features = functional.interpolate(
             self.prototype_in(levels[0]), scale_factor=2.0, mode="bilinear", align_corners=False
         )
         return Raw(
             torch.cat(logits, 1).float(),
             torch.cat(distances, 1),
             torch.cat(coefficients, 1).float(),
-            self.prototype_out(wide).float(),
+            self.prototype_out(prototype_features).float(),
         )
 
 
 def places(height: int, width: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
-    """Centres (places, 2) as x, y in input pixels and strides (places,) in the order of `Raw`."""
+    """Centres float (cells, 2) as x, y in input pixels, and strides (cells,), in the order of `Raw`."""
     centres, strides = [], []
     for stride in LEVELS:
         y = (torch.arange(math.ceil(height / stride), device=device) + 0.5) * stride
@@ -117,6 +117,6 @@ def places(height: int, width: int, device: torch.device | str = "cpu") -> tuple
 
 
 def decode(distances: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
-    """Boxes (…, places, 4) as x1, y1, x2, y2 in input pixels from distances (…, places, 4)."""
-    reach = distances * strides[:, None]
-    return torch.cat([centres - reach[..., :2], centres + reach[..., 2:]], dim=-1)
+    """Decode distances (…, cells, 4) to boxes (…, cells, 4) as x1, y1, x2, y2 in input pixels."""
+    pixels = distances * strides[:, None]
+    return torch.cat([centres - pixels[..., :2], centres + pixels[..., 2:]], dim=-1)

@@ -2,7 +2,7 @@
 
 Sources: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016 (figure 5 left, basic block); He et al.,
 "Bag of Tricks for Image Classification", CVPR 2019 (figure 2, ResNet-D: pooled shortcut). Imported only where torch
-is wanted.
+is in use.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from cvstudio.models.shared.imagenet import MEAN, STD
 WIDTHS = (32, 64, 128, 320)
 BLOCKS = (1, 2, 3, 2)
 STRIDES = (4, 8, 16, 32)
-"""Of the four stages, in input pixels."""
+"""Strides of the four stages in input pixels."""
 
 
 def conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
-    """A convolution that keeps the size (up to `stride`) and leaves the offset to the normalisation behind it."""
+    """A convolution with same padding, and without a bias, which the normalisation behind it has."""
     return nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
 
 
@@ -54,7 +54,7 @@ class Trunk(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # One wide step to a quarter of the size: maps at half of it would cost a third of the whole time.
+        # One large stride to a quarter of the size: maps at half of it would cost a third of the whole time.
         self.stem = nn.Sequential(conv(3, WIDTHS[0], 7, 4), nn.BatchNorm2d(WIDTHS[0]), nn.ReLU(inplace=True))
         inputs = WIDTHS[0]
         stages = []
@@ -101,12 +101,12 @@ def normalise(pixels: Tensor) -> Tensor:
     """Network input float (n, 3, h, w) from uint8 RGB (n, h, w, 3)."""
     mean = torch.tensor(MEAN, device=pixels.device) * 255
     std = torch.tensor(STD, device=pixels.device) * 255
-    # NHWC memory stays: the result is channels_last, which is what convolutions on a CPU are fastest with.
+    # The memory layout stays NHWC (channels_last), in which convolutions on a CPU are fastest.
     return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
 
 
 def fuse(network: nn.Module) -> nn.Module:
-    """`network` in evaluation mode with each normalisation folded into the convolution before it; half the time."""
+    """`network` in evaluation mode, each normalisation folded into the convolution before it, which halves its time."""
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 
     network.eval()
