@@ -189,8 +189,10 @@ def instance_from_json(
         for field in fields_of(type(params))
         if field.name in instance.values
     }
-    # Lists of a file are tuples here, and what was a mapping is a stroke.
-    return dataclasses.replace(instance, values=checked)
+    # Lists of a file are tuples here, and what was a mapping is a stroke. They stay in the order of the file, so that a
+    # project that is saved again is the same.
+    values = {name: checked[name] for name in instance.values if name in checked}
+    return dataclasses.replace(instance, values=values)
 
 
 def checked_look(saved: Mapping[str, Any]) -> dict[str, Any]:
