@@ -193,6 +193,12 @@ def test_the_checks_see_a_wrong_arrow_and_a_circle(tmp_path: Path) -> None:
     assert circles(arrows) == [["cvstudio/data/samples.py", "cvstudio/draw/base.py"]]
 
 
+def test_every_folder_with_files_is_a_package() -> None:
+    """A registry does not look into a folder that is none, and what stands in it would silently be missing."""
+    folders = {path.parent for path in sources("cvstudio", "ui")}
+    assert [name_of(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
+
+
 def test_no_folder_is_crowded() -> None:
     counts = Counter(path.parent for path in sources("cvstudio", "ui") if path.name != "__init__.py")
     assert {name_of(folder): count for folder, count in counts.items() if count > MAX_FILES} == {}

@@ -140,12 +140,12 @@ def _list() -> int:
     from cvstudio.exporters import EXPORTERS
 
     for analysis in ANALYSES:
-        print(f"{analysis.key:<16}{analysis.summary}")
+        print(f"{analysis.key:<15} {analysis.summary}")
         for model in analysis.models:
             if analysis is next(item for item in ANALYSES if item.takes(model)):
-                print(f"    --model {model.key:<22}{_title_and_year(model)}; {terms(model)}")
+                print(f"    --model {model.key:<21} {_title_and_year(model)}; {terms(model)}")
     for exporter in EXPORTERS:
-        print(f"--format {exporter.key:<12}{exporter.suffix or 'a folder':<16}{exporter.summary}")
+        print(f"--format {exporter.key:<11} {exporter.suffix or 'a folder':<16}{exporter.summary}")
     for broken in (*ANALYSES.broken, *MODELS.broken, *EXPORTERS.broken):
         print(f"not usable: {broken.module} ({broken.reason})", file=sys.stderr)
     return 0

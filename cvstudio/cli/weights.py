@@ -54,12 +54,12 @@ def run(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace, progress: Progress) -> int:
     if not options.model:
         for model in MODELS:
-            print(f"{model.key:<22}{model.title:<32}{terms(model)}")
+            print(f"{model.key:<21} {model.title:<31} {terms(model)}")
     for model in [MODELS[key] for key in options.model]:
         if not model.weights:
-            print(f"{model.key:<22}{terms(model).place.value}")
+            print(f"{model.key:<21} {terms(model).place.value}")
         for weights in model.weights:
-            print(f"{model.key:<22}{weights.key:<28}{weights.file_name:<56}{file_terms(model, weights)}")
+            print(f"{model.key:<21} {weights.key:<27} {weights.file_name:<55} {file_terms(model, weights)}")
     return 0
 
 
@@ -108,7 +108,7 @@ def _verify(options: argparse.Namespace, progress: Progress) -> int:
             if intact is None and not options.model:
                 continue
             state = {True: "sound", False: "DAMAGED: cvstudio weights get replaces it", None: "not here"}[intact]
-            print(f"{model.key:<22}{weights.file_name:<56}{state}")
+            print(f"{model.key:<21} {weights.file_name:<55} {state}")
             bad += intact is not True
     return 1 if bad else 0
 

@@ -87,12 +87,12 @@ def fitted(sample: Picturable) -> NDArray[np.uint8]:
     import cv2
 
     if isinstance(sample, TriangleMesh | PointCloud):
-        from cvstudio.draw.mesh import Preview, ViewCamera
+        from cvstudio.draw.samples.mesh import Preview, ViewCamera
 
         return readonly(Preview(sample).render(ViewCamera(), FIT))
     if isinstance(sample, DepthMap):
         # The painters are imported when the first depth map is drawn.
-        from cvstudio.draw.depth import depth_picture
+        from cvstudio.draw.samples.depth import depth_picture
 
         pixels = depth_picture(sample)
     else:

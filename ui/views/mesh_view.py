@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import PointCloud, TriangleMesh
-from cvstudio.draw.mesh import Preview, ViewCamera
+from cvstudio.draw.samples.mesh import Preview, ViewCamera
 from cvstudio.foundation.lanes import Event, Job, Work
 from cvstudio.foundation.progress import Progress
 from ui.base import theme

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 from cvstudio.data.geometry import Size, View
 from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
 from cvstudio.draw import Emphasis, Look, Renderer, faded
-from cvstudio.draw.depth import depth_picture
+from cvstudio.draw.samples.depth import depth_picture
 from cvstudio.media import MediaKind
 from cvstudio.results.spectrogram import Spectrogram
 from cvstudio.session.layers import on_canvas

@@ -15,6 +15,7 @@ import soundfile
 from PIL import Image as Pillow
 
 import cvstudio
+from cvstudio.analyses import ANALYSES
 from cvstudio.cli.main import main
 from cvstudio.foundation.errors import BindingError, ParamsError, UnknownKeyError
 from cvstudio.media.examples.files import sample_path
@@ -125,6 +126,9 @@ def test_list_names_everything(capsys):
     for word in ("detect", "refocus", "spectrogram", "hog", "ssdlite", "mp4"):
         assert word in told.out
     assert told.err == ""
+    # The longest names still stand apart from what is said of them.
+    for model in (model for analysis in ANALYSES for model in analysis.models):
+        assert f"--model {model.key} " in told.out
 
 
 def test_python_errors_are_the_same_sentences(picture):

@@ -11,8 +11,11 @@ class PictureFacts(FactsLabel):
     """Label with one sentence."""
 
     def show_result(self, result: Picture, pointed: int | None) -> str:
-        """Show `result`; the headline is empty."""
-        sharp = f"{result.mask.mean():.0%}" if result.mask is not None else "—"
+        """Show `result`; the headline is empty, or the size of a picture that has no part in focus to tell of."""
+        if result.mask is None:
+            self.clear()
+            return result.headline()
+        sharp = f"{result.mask.mean():.0%}"
         self.setText(self.tr("{share} of the visible part is in focus.").format(share=sharp))
         return ""
 

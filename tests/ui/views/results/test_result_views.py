@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
 
+from cvstudio.results.picture import Picture
 from cvstudio.results.result import Placement
 from tests.example_results import EXAMPLES
 from ui.views.result_rows import lines_of, named_fractions, shown_columns, table_for
+from ui.views.results import registry
 from ui.views.results.registry import RESULT_VIEWS, view_of
 
 SHOWN = {name: result for name, result in EXAMPLES.items() if result.placement is not Placement.INTERMEDIATE}
@@ -17,10 +21,24 @@ SHOWN = {name: result for name, result in EXAMPLES.items() if result.placement i
 
 def test_every_view_is_found() -> None:
     assert RESULT_VIEWS.broken == ()
-    assert {spec.result_type.__name__ for spec in RESULT_VIEWS} == {
+    assert {spec.result_type.__name__ for spec in RESULT_VIEWS} >= {
         *("Detections", "HeatMap", "Classification", "HogCells", "Neighbours", "Picture", "Proposals", "Spectrogram"),
         "Suppression",
     }
+    files = {path.stem for path in Path(registry.__file__).parent.glob("*.py")} - {"__init__", "registry"}
+    assert {spec.create.__module__.rpartition(".")[2] for spec in RESULT_VIEWS} == files
+
+
+def test_a_picture_without_a_focus_tells_its_size(qtbot: QtBot) -> None:
+    picture: Picture = EXAMPLES["picture"]
+    spec = view_of(Picture)
+    assert spec is not None
+    view: Any = spec.create()
+    qtbot.addWidget(view)
+    assert view.show_result(picture, None) == ""
+    assert view.text() == "50% of the visible part is in focus."
+    assert view.show_result(dataclasses.replace(picture, mask=None), None) == "160 × 120"
+    assert view.text() == ""
 
 
 @pytest.mark.parametrize("name", SHOWN)

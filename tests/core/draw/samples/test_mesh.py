@@ -10,7 +10,7 @@ import trimesh
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import PointCloud, TriangleMesh
-from cvstudio.draw.mesh import FIELD_OF_VIEW_DEG, Preview, ViewCamera
+from cvstudio.draw.samples.mesh import FIELD_OF_VIEW_DEG, Preview, ViewCamera
 from cvstudio.media.thumbnails import FIT, fitted
 
 FRONT = ViewCamera(np.eye(3))

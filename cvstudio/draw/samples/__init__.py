@@ -1,0 +1,1 @@
+"""Pictures of samples: depth maps, meshes and point clouds."""
