@@ -15,9 +15,13 @@ import soundfile
 from PIL import Image as Pillow
 
 import cvstudio
+from cvstudio.analyses import ANALYSES
 from cvstudio.cli.main import main
+from cvstudio.draw import PAINTERS
+from cvstudio.exporters import EXPORTERS
 from cvstudio.foundation.errors import BindingError, ParamsError, UnknownKeyError
 from cvstudio.media.examples.files import sample_path
+from cvstudio.models import MODELS
 
 ROOT = Path(__file__).parents[3]
 
@@ -125,6 +129,14 @@ def test_list_names_everything(capsys):
     for word in ("detect", "refocus", "spectrogram", "hog", "ssdlite", "mp4"):
         assert word in told.out
     assert told.err == ""
+
+
+@pytest.mark.parametrize("registry", [ANALYSES, MODELS, EXPORTERS, PAINTERS], ids=lambda registry: registry._what)
+def test_list_says_what_of_any_registry_is_not_usable_and_why(registry, capsys):
+    with registry.lend():
+        registry.add_broken("glow of some-package", "ImportError: no module named 'glow'")
+        assert main(["list"]) == 0
+    assert "not usable: glow of some-package (ImportError: no module named 'glow')" in capsys.readouterr().err
 
 
 def test_python_errors_are_the_same_sentences(picture):
