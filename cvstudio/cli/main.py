@@ -137,6 +137,7 @@ def _title_and_year(model: ModelSpec) -> str:
 
 
 def _list() -> int:
+    from cvstudio.draw import PAINTERS
     from cvstudio.exporters import EXPORTERS
 
     for analysis in ANALYSES:
@@ -146,7 +147,7 @@ def _list() -> int:
                 print(f"    --model {model.key:<21} {_title_and_year(model)}; {terms(model)}")
     for exporter in EXPORTERS:
         print(f"--format {exporter.key:<11} {exporter.suffix or 'a folder':<16}{exporter.summary}")
-    for broken in (*ANALYSES.broken, *MODELS.broken, *EXPORTERS.broken):
+    for broken in (*ANALYSES.broken, *MODELS.broken, *EXPORTERS.broken, *PAINTERS.broken):
         print(f"not usable: {broken.module} ({broken.reason})", file=sys.stderr)
     return 0
 

@@ -62,8 +62,8 @@ class Registry(Generic[T]):
     group : str, optional
         Entry point group of other packages; `package` by default.
     folders : callable () -> folder names, optional
-        The sub-packages directly under `package` that are imported; the others hold no entries. Names of sub-packages
-        that do not exist are ignored.
+        The sub-packages directly under `package` that are imported, in this order; the others hold no entries. Names
+        of sub-packages that do not exist are ignored.
 
     Notes
     -----
@@ -182,7 +182,7 @@ class Registry(Generic[T]):
 
     def _discover(self) -> None:
         package = importlib.import_module(self._package)
-        folders = None if self._folders is None else frozenset(self._folders())
+        folders = None if self._folders is None else tuple(self._folders())
         positions = {name: position for position, name in enumerate(self._import_all(package, folders))}
         at_end = len(positions)
         with self._writing:
@@ -192,9 +192,14 @@ class Registry(Generic[T]):
         if self._open_to_packages:
             self._discover_entry_points()
 
-    def _import_all(self, package: ModuleType, folders: frozenset[str] | None = None) -> Iterator[str]:
-        """Import the modules under `package` and yield their dotted names in alphabetical order."""
-        for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
+    def _import_all(self, package: ModuleType, folders: tuple[str, ...] | None = None) -> Iterator[str]:
+        """Import the modules under `package` and yield their dotted names: alphabetically, the folders of `folders` last
+        and in their order."""
+
+        def place(info: pkgutil.ModuleInfo) -> tuple[int, str]:
+            return (folders.index(info.name) if folders and info.ispkg and info.name in folders else -1, info.name)
+
+        for info in sorted(pkgutil.iter_modules(package.__path__), key=place):
             # Modules that begin with an underscore are shared by entries and may have heavy imports.
             if info.name.startswith("_") or (info.ispkg and folders is not None and info.name not in folders):
                 continue

@@ -17,8 +17,11 @@ from PIL import Image as Pillow
 import cvstudio
 from cvstudio.analyses import ANALYSES
 from cvstudio.cli.main import main
+from cvstudio.draw import PAINTERS
+from cvstudio.exporters import EXPORTERS
 from cvstudio.foundation.errors import BindingError, ParamsError, UnknownKeyError
 from cvstudio.media.examples.files import sample_path
+from cvstudio.models import MODELS
 
 ROOT = Path(__file__).parents[3]
 
@@ -129,6 +132,14 @@ def test_list_names_everything(capsys):
     # The longest names still stand apart from what is said of them.
     for model in (model for analysis in ANALYSES for model in analysis.models):
         assert f"--model {model.key} " in told.out
+
+
+@pytest.mark.parametrize("registry", [ANALYSES, MODELS, EXPORTERS, PAINTERS], ids=lambda registry: registry._what)
+def test_list_says_what_of_any_registry_is_not_usable_and_why(registry, capsys):
+    with registry.lend():
+        registry.add_broken("glow of some-package", "ImportError: no module named 'glow'")
+        assert main(["list"]) == 0
+    assert "not usable: glow of some-package (ImportError: no module named 'glow')" in capsys.readouterr().err
 
 
 def test_python_errors_are_the_same_sentences(picture):

@@ -119,6 +119,12 @@ def test_a_registry_may_look_into_some_folders_only(package: Callable[..., Any])
     assert tools.broken == ()
 
 
+def test_folders_come_in_the_order_that_is_given(package: Callable[..., Any]) -> None:
+    files = {"own.py": declares("own"), "a/x.py": declares("x"), "b/z.py": declares("z"), "b/y.py": declares("y")}
+    tools, _ = package(files, folders=lambda: ("b", "a"))
+    assert keys_of(tools) == ["own", "y", "z", "x"]
+
+
 def test_the_entry_points_have_a_name_of_their_own(
     package: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
