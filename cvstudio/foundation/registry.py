@@ -193,8 +193,10 @@ class Registry(Generic[T]):
             self._discover_entry_points()
 
     def _import_all(self, package: ModuleType, folders: tuple[str, ...] | None = None) -> Iterator[str]:
-        """Import the modules under `package` and yield their dotted names: alphabetically, the folders of `folders` last
-        and in their order."""
+        """Import the modules under `package` and yield their dotted names.
+
+        Alphabetically; where `folders` are given, these come last and in their order.
+        """
 
         def place(info: pkgutil.ModuleInfo) -> tuple[int, str]:
             return (folders.index(info.name) if folders and info.ispkg and info.name in folders else -1, info.name)
