@@ -199,8 +199,9 @@ class MainWindow(Window):
         self.actions_by_key["redo"].setEnabled(redo is not None)
         name = self.project.path.stem if self.project.path else ""
         media = state.active_media
-        parts = [part for part in (media.name if media else "", name, "cvstudio") if part]
-        self.setWindowTitle(" — ".join(parts) + "[*]")
+        opened = " — ".join(part for part in (media.name if media else "", name) if part)
+        # Qt adds the program's name to a title that does not end with it.
+        self.setWindowTitle(f"{opened}[*] — cvstudio" if opened else "cvstudio[*]")
         self.setWindowModified(self.controller.session.modified and self.project.path is not None)
 
     def _view_changed(self, shown: FrameOnScreen) -> None:

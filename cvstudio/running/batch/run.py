@@ -153,7 +153,10 @@ class Batch:
             for outcome in workers.run(progress):
                 outcomes[outcome.file] = outcome
                 self.summary = self.summary.with_one(outcome, time.monotonic() - began)
-                progress(len(outcomes) / len(tasks), f"{len(outcomes)} of {len(tasks)} files: {self.summary.text()}")
+                # The time left is reckoned from the first fraction, and files of an earlier run take no time.
+                resuming = outcome.resumed and self.summary.done == self.summary.resumed
+                fraction = None if resuming else len(outcomes) / len(tasks)
+                progress(fraction, f"{len(outcomes)} of {len(tasks)} files: {self.summary.text()}")
                 yield outcome
         finally:
             workers.close()

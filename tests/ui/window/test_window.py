@@ -192,6 +192,7 @@ def test_a_project_saved_with_the_keyboard_reopens_equal(window, settle, tmp_pat
     assert not window.isWindowModified()
     window.controller.set_value("score", 5.0)
     assert window.isWindowModified()
+    assert window.windowHandle().title() == "astronaut.png — p* — cvstudio"
     drop(window, path)
     qtbot.waitUntil(lambda: window.controller.session.state == state, timeout=30_000)
     assert not window.isWindowModified()

@@ -262,10 +262,10 @@ class Checkpoints(QObject):
 
     def use(self, model: str, path: Path) -> None:
         """Use `model` with the weights of the checkpoint `path`."""
-        task = MODELS[model].task
         instance = self._controller.session.state.instance
-        if instance is None or instance.spec.task != task:
-            self._controller.use_analysis(next(spec for spec in ANALYSES if spec.task == task).key)
+        # An analysis of the same task may need what this model has not, as anchors.
+        if instance is None or not instance.spec.takes(MODELS[model]):
+            self._controller.use_analysis(next(spec for spec in ANALYSES if spec.takes(MODELS[model])).key)
         self._controller.set_model(model, path)
         if not self._controller.session.state.media:
             self._notices.post("info", self.tr("{name} is chosen; open a picture to use it.").format(name=path.name))

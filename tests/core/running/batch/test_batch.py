@@ -121,6 +121,20 @@ def test_what_is_done_is_not_done_again(plan, folder, monkeypatch):
     assert {item.name for item in first} == {item.name for item in second}
 
 
+def test_files_of_an_earlier_run_do_not_shorten_the_time_left(plan, folder):
+    run(plan)
+    (plan.out / "json" / "2.json").unlink()
+    fractions: list[float | None] = []
+    progress = Progress(lambda fraction, text: fractions.append(fraction))
+    outcomes = list(Batch(plan).run(progress))
+    first = next(place for place, item in enumerate(outcomes) if item.state == "done" and not item.resumed)
+    resumed = [item.resumed for item in outcomes[:first]]
+    assert any(resumed)
+    told = fractions[-len(outcomes) :]
+    assert [fraction is None for fraction in told[:first]] == resumed
+    assert told[first:] == pytest.approx([(place + 1) / len(told) for place in range(first, len(told))])
+
+
 def test_a_changed_file_a_lost_output_and_a_new_file_are_done(plan, folder):
     run(plan)
     Pillow.fromarray(np.zeros((64, 64, 3), np.uint8)).save(folder / "1.png")

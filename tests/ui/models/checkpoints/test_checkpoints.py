@@ -257,6 +257,17 @@ class TestFiles:
         qtbot.waitUntil(lambda: isinstance(window.controller.current_result(), Classification), timeout=60_000)
         assert window.controller.session.state.instance.weights == path
 
+    def test_one_that_the_analysis_of_its_task_cannot_use_brings_one_that_can(
+        self, window, missing, dialog, qtbot, tmp_path
+    ):
+        torch.save({"weight": torch.full((1, 1), 0.9)}, tmp_path / "mine.pth")
+        window.controller.use_analysis("attention")
+        assert not window.controller.session.state.instance.spec.takes(missing)
+        window.checkpoints.use("middle", tmp_path / "mine.pth")
+        instance = window.controller.session.state.instance
+        assert (instance.analysis, instance.model, instance.weights) == ("detect", "middle", tmp_path / "mine.pth")
+        qtbot.waitUntil(lambda: window.controller.detections() is not None, timeout=60_000)
+
     @pytest.mark.usefixtures("few_models")
     def test_pictures_that_come_with_it_open(self, window, dialog, qtbot, tmp_path):
         torch.save({"weight": torch.zeros(3)}, tmp_path / "a.pth")
