@@ -131,7 +131,9 @@ def test_entries_come_by_the_names_of_their_modules_whichever_was_imported_first
         for code in (ORDER, ORDER.replace("import cvstudio.models.detection.yolox", ""))
     ]
     assert orders[0] == orders[1]
-    assert orders[0].index("residual-60") < orders[0].index("resnet18") < orders[0].index("yolox-nano")
+    # The folders of the tasks in the order of `TASKS`, and within a folder by name.
+    assert orders[0].index("detr-resnet-50") < orders[0].index("yolox-nano") < orders[0].index("residual-60")
+    assert orders[0].index("residual-60") < orders[0].index("resnet18")
 
 
 def test_all_registries_share_one_look_at_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
