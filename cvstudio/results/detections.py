@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -14,14 +14,13 @@ from numpy.typing import DTypeLike, NDArray
 from cvstudio.data.boxes import iou_with, nms, smallest_at
 from cvstudio.data.geometry import Size, check_arrays, readonly
 from cvstudio.data.pixel_map import PixelMap
-from cvstudio.results.agreement import (
-    BoxAgreement,
-    compare_boxes,
-)
 from cvstudio.results.masks import Masks, PlacedMasks
 from cvstudio.results.result import Result, Tolerance
 from cvstudio.results.source import Source
 from cvstudio.results.tables import ABSENT, Column, Table, number
+
+if TYPE_CHECKING:
+    from cvstudio.results.agreement import BoxAgreement
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +187,9 @@ class Detections(Result):
         return None if row is None else int(self.ids[row])
 
     def agreement(self, other: Self) -> BoxAgreement:
+        # The window starts without it: what is compared comes later.
+        from cvstudio.results.agreement import compare_boxes
+
         return compare_boxes(self, other)
 
     def differs_from(self, other: Self, tolerance: Tolerance) -> str:

@@ -17,10 +17,10 @@ import numpy as np
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.pixel_map import PixelMap
-from cvstudio.results.agreement import Agreement
 from cvstudio.results.tables import Table
 
 if TYPE_CHECKING:
+    from cvstudio.results.agreement import Agreement
     from cvstudio.results.source import Source
 
 

@@ -12,7 +12,6 @@ from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, ModelSpec
-from cvstudio.results.agreement import Agreement
 from cvstudio.results.result import agreement
 from cvstudio.session.layers import layers_on, on_canvas, with_copy, with_current, without_layer
 from cvstudio.session.session import Session, State, replace_instance
@@ -21,6 +20,7 @@ from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
 from ui.control.pipeline import Pipeline
 
 if TYPE_CHECKING:
+    from cvstudio.results.agreement import Agreement
     from cvstudio.running.composition import Comparison
 
 OWNER = "agreement"
