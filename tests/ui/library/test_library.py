@@ -59,7 +59,10 @@ def test_what_is_passed_while_a_key_is_held_is_never_opened(opened, stand, libra
     gate.open.set()
     still()
     assert stand.shown == "11.png"
-    assert [path.name for path in gate.asked] in (["2.png", "11.png"], ["11.png"])
+    # At most the one that the lane had taken when the rest came: which of them, its thread decides.
+    opened_names = [path.name for path in gate.asked]
+    assert opened_names[-1] == "11.png"
+    assert len(opened_names) <= 2
 
 
 def test_a_file_that_arrives_late_does_not_move_the_place_back(opened, stand, library, gate, qtbot, still):
