@@ -195,10 +195,15 @@ class AnalysisInstance:
 
     def value(self, name: str) -> Any:
         """Effective value of a parameter: set by the user, or its default. Raises KeyError."""
-        for params in self.chosen_params():
-            if hasattr(params, name):
-                return getattr(params, name)
-        raise KeyError(name)
+        return self.effective_values()[name]
+
+    def effective_values(self) -> dict[str, Any]:
+        """Effective value of every parameter by name, that of the first stage where several declare a name."""
+        return {
+            item.name: getattr(params, item.name)
+            for params in reversed(self.chosen_params())
+            for item in fields_of(type(params))
+        }
 
 
 @dataclass(frozen=True)

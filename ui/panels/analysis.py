@@ -307,7 +307,8 @@ class AnalysisPanel(QScrollArea):
         for params_type in types[stages:] if media is not None and media.moving else ():
             fields.extend(fields_of(params_type))
         facts = self._controller.input_facts()
-        values = {field.name: instance.value(field.name) for field in fields}
+        effective = instance.effective_values()
+        values = {field.name: effective[field.name] for field in fields}
         ranges = {}
         options = {}
         for field in fields:

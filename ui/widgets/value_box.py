@@ -47,13 +47,22 @@ class ValueBox(QDoubleSpinBox):
         self.blockSignals(blocked)
         plain = bounds if self._unit else Range(bounds.low, bounds.high, bounds.step)
         self._texts = (number(bounds.low, plain), number(bounds.high, plain))
+        self._measure()
         self.setFixedWidth(self.wanted_width)
+
+    def _measure(self) -> None:
+        widest = max(self.fontMetrics().horizontalAdvance(text) for text in self._texts)
+        self._wanted_width = max(widest + 16, 44)
 
     @property
     def wanted_width(self) -> int:
         """Width in pixels of the longest number of the range with its unit and the margins of the style."""
-        widest = max(self.fontMetrics().horizontalAdvance(text) for text in self._texts)
-        return max(widest + 16, 44)
+        return self._wanted_width
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._measure()
+        super().changeEvent(event)
 
     def set_number(self, value: float) -> None:
         """Show `value` without a signal."""

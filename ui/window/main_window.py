@@ -202,7 +202,9 @@ class MainWindow(Window):
         opened = " — ".join(part for part in (media.name if media else "", name) if part)
         # Qt adds the program's name to a title that does not end with it.
         self.setWindowTitle(f"{opened}[*] — cvstudio" if opened else "cvstudio[*]")
-        self.setWindowModified(self.controller.session.modified and self.project.path is not None)
+        modified = self.controller.session.modified and self.project.path is not None
+        if modified != self.isWindowModified():  # Qt paints the title anew each time
+            self.setWindowModified(modified)
 
     def _view_changed(self, shown: FrameOnScreen) -> None:
         for key in ("export", "export-again"):

@@ -82,6 +82,7 @@ class Row(QWidget):
         self.field = field
         self.setObjectName(f"row-{field.name}")
         self._default: Any = field.default
+        self._described: str | None = None
         title = QCoreApplication.translate("params", field.doc.title)
         self.title = title
         self.label = RowLabel(title)
@@ -144,6 +145,9 @@ class Row(QWidget):
         self.changed.emit(value, dragging)
 
     def _update_tooltip(self, default: str) -> None:
+        if default == self._described:
+            return
+        self._described = default
         doc = self.field.doc
         description = " ".join(QCoreApplication.translate("params", text) for text in (doc.what, doc.hint) if text)
         paragraphs = [description or self.title]
