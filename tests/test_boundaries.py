@@ -26,6 +26,14 @@ HEAVY = {
     "ui",
 }
 MAX_LINES = 500
+# Work that overlaps goes through `foundation`; these wait for something outside of the program, or end their own way.
+THREADS = {
+    "cvstudio/media/camera.py": "a device that is read as fast as it delivers",
+    "cvstudio/media/playback/player.py": "the feeder of the sound card, which must not wait for a lane",
+    "cvstudio/weights/http.py": "a read that blocks on the network and is abandoned at a cancel",
+    "cvstudio/cli/terminal.py": "a read of the terminal, which nothing can break off",
+    "cvstudio/running/batch/work.py": "a runner for each network, and pools that outlive an error of one file",
+}
 FOREIGN = re.compile(
     r"pypi[.]org|pythonhosted|pytorch[.]org/whl|debian[.]org|npmjs|"
     r"--(extra-)?index-url|--find-links|(?<![\w.*-])/(work|root|home/\w)/"
@@ -86,6 +94,19 @@ def test_importing_and_discovering_loads_nothing_heavy(code: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert not set(json.loads(done.stdout)) & HEAVY
+
+
+def thread_makers(path: Path) -> set[str]:
+    """Names in the file of what starts a thread."""
+    names = {"Thread", "ThreadPoolExecutor", "QThread", "QThreadPool"}
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+    called = {node.func for node in nodes if isinstance(node, ast.Call)}
+    return names & {f.attr if isinstance(f, ast.Attribute) else f.id if isinstance(f, ast.Name) else "" for f in called}
+
+
+def test_threads_are_started_by_the_foundation_and_the_files_that_say_why() -> None:
+    makers = {str(path.relative_to(ROOT)) for path in sources("cvstudio", "ui") if thread_makers(path)}
+    assert {path for path in makers if not path.startswith("cvstudio/foundation/")} == set(THREADS)
 
 
 def test_no_file_has_outgrown_its_subject() -> None:
