@@ -197,6 +197,8 @@ class CatalogueContent(QWidget):
         host = self._controller.pipeline.host
         self._specs = tuple(MODELS)
         work = read_rows(self._specs, host.requested_device, host.precision)
+        # Counting every network takes a while; what has changed is shown first, and the counting goes on after it.
+        self._controller.pipeline.lanes.cancel(ROWS)
         self._controller.pipeline.submit(LANE, Job(ROWS, "", work))
 
     def _reload_changed(self) -> None:
