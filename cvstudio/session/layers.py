@@ -37,7 +37,7 @@ def on_canvas(spec: Analysis) -> bool:
     return spec.result.placement is not Placement.OWN_VIEW
 
 
-def seen_layers(state: State) -> tuple[AnalysisInstance, ...]:
+def visible_layers(state: State) -> tuple[AnalysisInstance, ...]:
     """The layers that an exported picture shows, the lowest first: the visible ones, or the current one alone where
     none is visible. They are linked (see `State.linked`)."""
     layers = (state.linked(item) for item in layers_on(state) if item.visible and on_canvas(item.spec))

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QWidget
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
-from cvstudio.session.layers import seen_layers
+from cvstudio.session.layers import visible_layers
 from ui.base.settings import Settings
 from ui.control.controller import Controller
 from ui.control.exported_layers import shown_stack
@@ -121,7 +121,7 @@ class Exporting(QObject):
         look = dict(state.look)
         seen: Seen = ()
         if exporter.draws:
-            seen = self._controller.comparing.comparison or seen_layers(state)
+            seen = self._controller.comparing.comparison or visible_layers(state)
         part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
         pts = None if part is not None else self._controller.shown.pts
         cache, host = self._controller.pipeline.cache, self._controller.pipeline.host
