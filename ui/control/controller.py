@@ -36,7 +36,7 @@ from ui.control.opening_jobs import SampleReady
 from ui.control.pipeline import Pipeline
 from ui.control.playback import Playback
 from ui.control.presenter import Presenter
-from ui.control.tuning import Measuring
+from ui.control.tuning import PrecisionTuning
 from ui.control.window_requests import WindowRequests
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Controller(QObject):
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.library.notice.connect(self.notice)
         self.binder.notice.connect(self.notice)
-        self.measuring = Measuring(self.pipeline, lambda: self.playback.playing, self)
+        self.measuring = PrecisionTuning(self.pipeline, lambda: self.playback.playing, self)
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
 
     def warm_up(self) -> None:
