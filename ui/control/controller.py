@@ -28,7 +28,7 @@ from cvstudio.session.transitions import with_analysis, with_model, with_reading
 from ui.base.translate import translated
 from ui.control import opening_jobs as opening
 from ui.control.binding import Binder
-from ui.control.comparison import Comparing
+from ui.control.comparison import ComparisonController
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.layers import Layers
 from ui.control.library import Library
@@ -74,7 +74,7 @@ class Controller(QObject):
         self.library = Library(self.session, self.pipeline, self)
         self.layers = Layers(self.session, self)
         self.binder = Binder(self.session, self.pipeline, self)
-        self.comparing = Comparing(self.session, self.pipeline, self)
+        self.comparing = ComparisonController(self.session, self.pipeline, self)
         self.presenter = Presenter(self.session, self.pipeline, self.playback, self)
         # The presenter's own signals, not passed on: a slider's tick goes through them.
         self.view_changed = self.presenter.view_changed

@@ -19,7 +19,7 @@ from cvstudio.media import MediaKind
 from cvstudio.results.spectrogram import Spectrogram
 from cvstudio.session.layers import on_canvas
 from ui.base.translate import translated
-from ui.control.comparison import Comparing
+from ui.control.comparison import ComparisonController
 from ui.control.controller import Controller
 from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
 from ui.control.pipeline import DRAW, PAINT
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ui.views.spectrogram_view import SpectrogramView
 
 
-def side_titles(comparing: Comparing) -> tuple[str, str]:
+def side_titles(comparing: ComparisonController) -> tuple[str, str]:
     """Titles of both sides, with the time of their networks; empty without a comparison."""
     comparison = comparing.comparison
     if comparison is None:
