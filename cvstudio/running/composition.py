@@ -18,7 +18,7 @@ from cvstudio.running.recipe import FORMAT, load_stack, make_recipe, read_json
 if TYPE_CHECKING:
     from cvstudio.draw import Pair, Stack
     from cvstudio.exporters.base import ExportItem
-    from cvstudio.running.provenance import Told
+    from cvstudio.running.provenance import ProvenanceLookup
     from cvstudio.running.runner import Runner
 
 
@@ -215,7 +215,7 @@ def seen_recipe(
     *,
     pts: float | None,
     look: Mapping[str, Any],
-    computed: Told | None = None,
+    computed: ProvenanceLookup | None = None,
 ) -> dict[str, Any]:
     """The recipe of an export of `instance` that shows what is `seen`; see `make_recipe`."""
     if isinstance(seen, Comparison):

@@ -19,7 +19,7 @@ from cvstudio.media import Media
 from cvstudio.models.runtime.host import Host
 from cvstudio.running.batch.queue import BatchError
 from cvstudio.running.composition import is_plain
-from cvstudio.running.provenance import Told
+from cvstudio.running.provenance import ProvenanceLookup
 from cvstudio.running.recipe import make_recipe
 
 
@@ -90,7 +90,7 @@ class BatchPlan:
         """Every option of the format `key`, checked. Raises ParamsError."""
         return to_mapping(from_mapping(EXPORTERS[key].params, self.options.get(key, {})))
 
-    def recipe(self, computed: Told | None = None) -> dict[str, Any]:
+    def recipe(self, computed: ProvenanceLookup | None = None) -> dict[str, Any]:
         """All that the outputs depend on, but for the files. Raises ParamsError."""
         alone = is_plain(self.template, self.layers)
         stack = () if alone else self.layers
