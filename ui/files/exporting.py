@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ui.files.export_dialog import ExportDialog, Wish
 
 
-class Exporting(QObject):
+class ExportController(QObject):
     """Writes results of the current analysis. `written` are the files and folders of this session."""
 
     def __init__(self, window: QWidget, controller: Controller, settings: Settings, notices: Notices) -> None:
@@ -69,7 +69,7 @@ class Exporting(QObject):
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         folder = Path(self._settings.text("export-folder", pictures))
         dialog = ExportDialog(self._window, subject, self._settings, folder)
-        dialog.wished.connect(self.do)
+        dialog.wished.connect(self.export_as)
         dialog.open()
         return dialog
 
@@ -89,10 +89,10 @@ class Exporting(QObject):
             ending = f"-{wish.format}" if wish.exporter.folder else wish.exporter.suffix
             name = f"{instance.file_stem}{ending}"
             wish = dataclasses.replace(wish, name=name, part=part if wish.scope == PART else None)
-        self.do(wish)
+        self.export_as(wish)
 
-    def do(self, wish: Wish) -> None:
-        """Do what the dialog was told."""
+    def export_as(self, wish: Wish) -> None:
+        """Export as `wish` says: the current result to one file, or a batch to a folder."""
         from ui.files.export_dialog import PART, WHOLE
 
         self.last = wish

@@ -96,7 +96,7 @@ class MainWindow(Window):
             return
         self._complete = True
         from ui.base.command import install
-        from ui.files.exporting import Exporting
+        from ui.files.exporting import ExportController
         from ui.files.opener import Opener
         from ui.files.project_files import ProjectFiles
         from ui.files.recorder import Recorder
@@ -116,7 +116,7 @@ class MainWindow(Window):
         self.dock_layout.complete()
         self.notices = Notices(self.centre)
         self.project = ProjectFiles(self, controller, self.settings)
-        self.exporting = Exporting(self, controller, self.settings, self.notices)
+        self.exporting = ExportController(self, controller, self.settings, self.notices)
         self.checkpoints = Checkpoints(self, controller, self.notices)
         self.opener = Opener(self, controller, self.settings, self.project, self.checkpoints.take)
         self.timm = TimmSearch(self, controller)
