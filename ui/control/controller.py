@@ -189,7 +189,7 @@ class Controller(QObject):
         state = dataclasses.replace(replace_instance(self.session.state, changed), selection=frozenset())
         self.session.change(self.tr("Use {model}").format(model=model.title), state)
 
-    def use_own_model(self, spec: ModelSpec) -> None:
+    def use_custom_model(self, spec: ModelSpec) -> None:
         """Begin with a network that the user has just added or declared anew."""
         self.use_analysis(next(analysis.key for analysis in ANALYSES if analysis.task == spec.task))
         self.set_model(spec.key)

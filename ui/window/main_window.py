@@ -166,7 +166,9 @@ class MainWindow(Window):
         requests.compare.connect(lambda: choose(self))
         requests.catalogue.connect(self.show_catalogue)
         requests.use_model.connect(self.use_model)
-        requests.own_model.connect(lambda path: self.declare_own_model(path) if path else self.opener.ask_own_model())
+        requests.custom_model.connect(
+            lambda path: self.declare_custom_model(path) if path else self.opener.ask_custom_model()
+        )
         requests.timm_search.connect(self.timm.ask)
         requests.status.connect(self.status.say_now)
 

@@ -64,7 +64,7 @@ class Window(QMainWindow):
         """Open files, folders, projects and checkpoints."""
         self.opener.open_paths(paths)
 
-    def declare_own_model(self, path: Path) -> CustomModelDialog:
+    def declare_custom_model(self, path: Path) -> CustomModelDialog:
         """Show the form for a network's file or declaration."""
         from ui.models.custom.dialog import CustomModelDialog
 
