@@ -167,7 +167,7 @@ class Runner(Closeable):
         # Only the last of the results is final.
         return deque(self.results(instance, progress or Progress(), pts=pts), maxlen=1).pop()
 
-    def computed(
+    def provenance(
         self, instance: AnalysisInstance, progress: Progress, *, other: Host | None = None
     ) -> dict[str, Any] | None:
         """Provenance of the results of `instance` for a recipe: device and precision; None where it has no network.

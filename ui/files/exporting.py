@@ -23,7 +23,7 @@ from ui.widgets.notices import Notices
 if TYPE_CHECKING:
     from cvstudio.exporters import Exporter
     from cvstudio.running.batch import Summary
-    from cvstudio.running.composition import Seen
+    from cvstudio.running.composition import Composition
     from ui.files.export_dialog import ExportDialog, Wish
 
 
@@ -119,9 +119,9 @@ class ExportController(QObject):
         assert state.instance is not None
         instance = state.linked(state.instance)
         look = dict(state.look)
-        seen: Seen = ()
+        composition: Composition = ()
         if exporter.draws:
-            seen = self._controller.comparing.comparison or visible_layers(state)
+            composition = self._controller.comparing.comparison or visible_layers(state)
         part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
         pts = None if part is not None else self._controller.shown.pts
         cache, host = self._controller.pipeline.cache, self._controller.pipeline.host
@@ -144,7 +144,7 @@ class ExportController(QObject):
                 services=services,
             ) as runner:
                 request = ExportRequest(
-                    instance, path.parent.resolve(), pts=pts, part=part, seen=seen, look=look, host=host
+                    instance, path.parent.resolve(), pts=pts, part=part, composition=composition, look=look, host=host
                 )
                 item = export_item(runner, request, progress)
                 export_all([(exporter, path)], item, {exporter.key: options or {}}, progress)

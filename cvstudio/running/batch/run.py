@@ -138,7 +138,7 @@ class Batch:
         """Add the provenance of the loaded networks to the recipe, once: all streams compute alike."""
         with self._recipe_lock, writing(self.plan.out):
             if not self._recipe_written:
-                recipe = self.plan.recipe(lambda layer: runner.computed(layer, Progress()))
+                recipe = self.plan.recipe(lambda layer: runner.provenance(layer, Progress()))
                 write_recipe(self.plan.out / RECIPE, {**recipe, "precision": self._precision})
                 self._recipe_written = True
 

@@ -231,7 +231,7 @@ class Workers(Closeable):
                 instance,
                 self._plan.out,
                 part=(0.0, None) if video else None,
-                seen=layers if any(exporter.draws for exporter, _ in targets) else (),
+                composition=layers if any(exporter.draws for exporter, _ in targets) else (),
                 look=self._plan.look,
                 recipe=self._recipe,
                 stem=read.task.name,
@@ -312,9 +312,9 @@ class Workers(Closeable):
 
             return write
 
-        assert not isinstance(request.seen, Comparison)  # a batch is of one
+        assert not isinstance(request.composition, Comparison)  # a batch is of one
         streams = 1 if self._streams > 1 else None
-        frames = shown_frames(runner, request.instance, request.seen, self._stop, streams=streams)
+        frames = shown_frames(runner, request.instance, request.composition, self._stop, streams=streams)
         fan_out(frames, [reader(*target) for target in targets])
         runner.cache.clear()
         return self._succeeded(read, targets, pieces)
