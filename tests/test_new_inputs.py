@@ -122,7 +122,7 @@ def test_so_many_media_fit_as_the_slot_says(pictures, analyses):
     assert [pair.takes(MediaList(tuple(files[:count]))) for count in (1, 2, 3)] == [False, True, False]
 
 
-def test_an_optional_slot_may_stay_empty(analyses, monkeypatch, pictures):
+def test_an_optional_slot_may_stay_empty(analyses, pictures):
     seen = []
 
     def run(inputs: Any, params: Any, progress: Any) -> Iterator[Any]:
@@ -132,12 +132,12 @@ def test_an_optional_slot_may_stay_empty(analyses, monkeypatch, pictures):
     picture, question = analyses.ASK.inputs
     slots = (picture, dataclasses.replace(question, optional=True))
     stage = dataclasses.replace(analyses.ASK.stages[0], run=run)
-    monkeypatch.setitem(ANALYSES._entries, "ask", dataclasses.replace(analyses.ASK, inputs=slots, stages=(stage,)))
-    cvstudio.run("ask", pictures / "1.png")
+    with ANALYSES.lend(dataclasses.replace(analyses.ASK, inputs=slots, stages=(stage,))):
+        cvstudio.run("ask", pictures / "1.png")
     assert [*seen[0]] == ["picture"]
 
 
-def test_ground_truth_is_read_by_its_format_once(analyses, monkeypatch, tmp_path, pictures):
+def test_ground_truth_is_read_by_its_format_once(analyses, tmp_path, pictures):
     reads = []
 
     def read(path: Path) -> tuple[str, ...]:
@@ -145,7 +145,6 @@ def test_ground_truth_is_read_by_its_format_once(analyses, monkeypatch, tmp_path
         return tuple(path.read_text().split())
 
     truth = AnnotationFormat("words", "Words", lambda path: path.suffix == ".words", read)
-    monkeypatch.setitem(ANNOTATION_FORMATS._entries, "words", truth)
     labels = tmp_path / "truth.words"
     labels.write_text("cat dog")
     picture, question = analyses.ASK.inputs
@@ -155,26 +154,29 @@ def test_ground_truth_is_read_by_its_format_once(analyses, monkeypatch, tmp_path
         yield analyses.answer([*inputs.samples["truth"]], [0.5, 0.5], inputs)
 
     stage = dataclasses.replace(analyses.ASK.stages[0], run=run)
-    monkeypatch.setitem(ANALYSES._entries, "ask", dataclasses.replace(analyses.ASK, inputs=slots, stages=(stage,)))
-    instance = make_instance("ask", {"picture": pictures / "1.png", "truth": labels})
-    with Runner() as runner:
-        assert runner.result(instance).class_names == ("cat", "dog")
-        other = instance.on(open_media(pictures / "2.png"))
-        assert runner.result(other).class_names == ("cat", "dog")
-        assert len(reads) == 1
-        item = export_item(runner, ExportRequest(instance, tmp_path), Progress())
-    export(EXPORTERS["json"], tmp_path / "a.json", item, Progress())
-    again, _, _ = load_recipe(recipe_path(tmp_path / "a.json"))
-    assert again.bindings == instance.bindings
-    labels.write_text("horse")
-    changed = open_annotations(labels)
-    assert changed.id != instance.bindings["truth"].id
-    # A file that names the labels of before opens those of now, as it does a medium.
-    assert load_recipe(recipe_path(tmp_path / "a.json"))[0].bindings["truth"] == changed
-    labels.unlink()
-    assert load_recipe(recipe_path(tmp_path / "a.json"))[0].bindings == instance.bindings
-    with pytest.raises(MediaError, match="holds no labels of a known form; known are: Words"):
-        open_annotations(pictures)
+    with (
+        ANNOTATION_FORMATS.lend(truth),
+        ANALYSES.lend(dataclasses.replace(analyses.ASK, inputs=slots, stages=(stage,))),
+    ):
+        instance = make_instance("ask", {"picture": pictures / "1.png", "truth": labels})
+        with Runner() as runner:
+            assert runner.result(instance).class_names == ("cat", "dog")
+            other = instance.on(open_media(pictures / "2.png"))
+            assert runner.result(other).class_names == ("cat", "dog")
+            assert len(reads) == 1
+            item = export_item(runner, ExportRequest(instance, tmp_path), Progress())
+        export(EXPORTERS["json"], tmp_path / "a.json", item, Progress())
+        again, _, _ = load_recipe(recipe_path(tmp_path / "a.json"))
+        assert again.bindings == instance.bindings
+        labels.write_text("horse")
+        changed = open_annotations(labels)
+        assert changed.id != instance.bindings["truth"].id
+        # A file that names the labels of before opens those of now, as it does a medium.
+        assert load_recipe(recipe_path(tmp_path / "a.json"))[0].bindings["truth"] == changed
+        labels.unlink()
+        assert load_recipe(recipe_path(tmp_path / "a.json"))[0].bindings == instance.bindings
+        with pytest.raises(MediaError, match="holds no labels of a known form; known are: Words"):
+            open_annotations(pictures)
 
 
 # Recipes ------------------------------------------------------------------------------------------------------------
@@ -304,16 +306,16 @@ def view_of(state: State, cache: Cache | None = None) -> Any:
     return resolve(state, cache or Cache(), pts=None, view=None, network_of={})
 
 
-def test_nothing_depends_on_itself(analyses, monkeypatch, pictures):
+def test_nothing_depends_on_itself(analyses, pictures):
     accepts = frozenset({*analyses.PAINT.inputs[0].accepts, analyses.CROP.result})
     slot = dataclasses.replace(analyses.PAINT.inputs[0], accepts=accepts)
-    monkeypatch.setitem(ANALYSES._entries, "paint", dataclasses.replace(analyses.PAINT, inputs=(slot,)))
-    one, two = (AnalysisInstance(number, "paint") for number in (1, 2))
-    state = with_bound(State(instances=(one, two)), 1, "prompt", ResultOf(2))
-    with pytest.raises(BindingError, match="Paint would depend on its own result"):
-        with_bound(state, 2, "prompt", ResultOf(1))
-    with pytest.raises(BindingError, match="Paint would depend on its own result"):
-        with_bound(state, 1, "prompt", ResultOf(1))
+    with ANALYSES.lend(dataclasses.replace(analyses.PAINT, inputs=(slot,))):
+        one, two = (AnalysisInstance(number, "paint") for number in (1, 2))
+        state = with_bound(State(instances=(one, two)), 1, "prompt", ResultOf(2))
+        with pytest.raises(BindingError, match="Paint would depend on its own result"):
+            with_bound(state, 2, "prompt", ResultOf(1))
+        with pytest.raises(BindingError, match="Paint would depend on its own result"):
+            with_bound(state, 1, "prompt", ResultOf(1))
 
 
 def test_a_question_follows_to_the_next_picture_and_so_does_a_crop(pictures, analyses):

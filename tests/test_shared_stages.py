@@ -19,7 +19,7 @@ from cvstudio.models import MODELS
 from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.precision import Precision
 from cvstudio.running.batch import Batch, BatchPlan
-from cvstudio.running.composition import seen_recipe, shown_frames, with_stack
+from cvstudio.running.composition import composition_recipe, shown_frames, with_stack
 from cvstudio.running.export_items import ExportRequest, export_item
 from cvstudio.running.runner import Runner, make_instance
 
@@ -81,7 +81,7 @@ def test_a_stack_on_the_command_line_runs_it_once(analyses, pictures, tmp_path):
             Progress(),
             pts=None,
         )
-    recipe = seen_recipe(light, tmp_path, (colour, light), pts=None, look={})
+    recipe = composition_recipe(light, tmp_path, (colour, light), pts=None, look={})
     export(EXPORTERS["png"], tmp_path / "a.png", dataclasses.replace(item, recipe=recipe), Progress())
     analyses.RUNS.of.clear()
     arguments = ["run", "--recipe", str(tmp_path / "a.png.recipe.json"), "-o", str(tmp_path / "b.png"), "-q"]

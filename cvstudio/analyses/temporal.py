@@ -215,7 +215,7 @@ class Chain:
         del self._times[:count], self._entries[:count]
 
 
-class Followed:
+class TemporalChains:
     """Chains of the open media, least recently used dropped first. Not thread-safe.
 
     Parameters

@@ -29,7 +29,7 @@ def add_own(commands: Any) -> None:
 
 
 def run_own(options: argparse.Namespace, progress: Progress) -> int:
-    """Run the action in `options` and return the exit code. Raises OwnModelError."""
+    """Run the action in `options` and return the exit code. Raises CustomModelError."""
     if options.action == "list":
         for path in registered():
             print(path)

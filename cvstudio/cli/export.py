@@ -19,7 +19,7 @@ from cvstudio.foundation.progress import Progress
 if TYPE_CHECKING:
     from cvstudio.analyses.instance import AnalysisInstance
     from cvstudio.cli.terminal import Bar
-    from cvstudio.running.composition import Seen
+    from cvstudio.running.composition import Composition
     from cvstudio.running.runner import Given, Runner
 
 
@@ -119,7 +119,7 @@ def write_result(
     for _, path in targets:
         path.parent.mkdir(parents=True, exist_ok=True)
     base = targets[0][1].parent.resolve()
-    whole_picture: Seen = getattr(options, "seen", ()) or (instance,)
+    whole_picture: Composition = getattr(options, "composition", ()) or (instance,)
     layered = isinstance(whole_picture, Comparison) or not is_plain(instance, whole_picture)
     # A picture shows every layer of a recipe; what holds data holds one result's.
     for drawn in sorted({layered and exporter.draws for exporter, _ in targets}):
@@ -128,7 +128,7 @@ def write_result(
             base,
             pts=None if video else options.time or 0.0,
             part=(start, stop) if video else None,
-            seen=whole_picture if drawn else (),
+            composition=whole_picture if drawn else (),
             look=look,
         )
         item = export_item(runner, request, progress)

@@ -155,7 +155,7 @@ def _list() -> int:
 def _run(arguments: Sequence[str]) -> int:
     from cvstudio.cli.export import run_batch, spread, take_export, write_result
     from cvstudio.models.runtime.host import is_there
-    from cvstudio.running.composition import load_seen
+    from cvstudio.running.composition import load_composition
     from cvstudio.running.provenance import ForcedPrecisions, load_computed
     from cvstudio.running.recipe import load_recipe
     from cvstudio.running.runner import Runner, make_instance
@@ -211,7 +211,7 @@ def _run(arguments: Sequence[str]) -> int:
             if recipe:
                 instance, time_secs, options.look = load_recipe(options.recipe)
                 take_export(options, options.recipe)
-                options.seen = load_seen(options.recipe)
+                options.composition = load_composition(options.recipe)
                 if options.time is None:
                     options.time = time_secs
             else:

@@ -96,7 +96,7 @@ class ExportItem:
     stem : file stem; empty uses the medium's
     start_secs : start of `frames` in the video
     stop_secs : end of `frames` in the video; None for its end
-    seen : drawn instead of `result` by formats that draw: the `Stack` of all visible layers
+    composition : drawn instead of `result` by formats that draw: the `Stack` of all visible layers, or a `Pair`
     """
 
     media: Media | None
@@ -109,12 +109,12 @@ class ExportItem:
     stem: str = ""
     start_secs: float = 0.0
     stop_secs: float | None = None
-    seen: Any = None
+    composition: Any = None
 
     @property
     def shown(self) -> Any:
         """The result to be drawn on the picture."""
-        return self.result if self.seen is None else self.seen
+        return self.result if self.composition is None else self.composition
 
     @property
     def file_stem(self) -> str:

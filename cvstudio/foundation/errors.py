@@ -23,7 +23,7 @@ class WeightsError(UserError):
     """A checkpoint is missing, damaged or belongs to another network."""
 
 
-class OwnModelError(UserError):
+class CustomModelError(UserError):
     """A custom model has an invalid declaration, or its file does not behave as declared."""
 
 

@@ -18,7 +18,7 @@ from cvstudio.running.recipe import FORMAT, load_stack, make_recipe, read_json
 if TYPE_CHECKING:
     from cvstudio.draw import Pair, Stack
     from cvstudio.exporters.base import ExportItem
-    from cvstudio.running.provenance import Told
+    from cvstudio.running.provenance import ProvenanceLookup
     from cvstudio.running.runner import Runner
 
 
@@ -45,7 +45,7 @@ def with_stack(
         (item.result if layer == instance else runner.result(layer, progress, pts=pts), layer.opacity)
         for layer in stack
     )
-    return dataclasses.replace(item, seen=Stack(layers))
+    return dataclasses.replace(item, composition=Stack(layers))
 
 
 def stacked_frames(
@@ -162,35 +162,42 @@ def _value(field: Field, value: Any) -> str:
     return f"{value:.3g}{unit}" if isinstance(value, float) else f"{value}{unit}"
 
 
-Seen = Sequence[AnalysisInstance] | Comparison
-"""What an exported picture shows: a stack of layers, the lowest first, or a comparison."""
+Composition = Sequence[AnalysisInstance] | Comparison
+"""Composition of an exported picture: a stack of layers, the lowest first, or a comparison."""
 
 
-def with_seen(
-    runner: Runner, item: ExportItem, instance: AnalysisInstance, seen: Seen, progress: Progress, *, pts: float | None
+def with_composition(
+    runner: Runner,
+    item: ExportItem,
+    instance: AnalysisInstance,
+    composition: Composition,
+    progress: Progress,
+    *,
+    pts: float | None,
 ) -> ExportItem:
-    """`item`, which holds the result of `instance`, showing what is `seen`."""
-    if not isinstance(seen, Comparison):
-        return with_stack(runner, item, instance, seen, progress, pts=pts)
+    """`item`, which holds the result of `instance`, drawn as `composition`. Raises UserError."""
+    if not isinstance(composition, Comparison):
+        return with_stack(runner, item, instance, composition, progress, pts=pts)
     if item.base is None:
         return item
     left, right = (
-        item.result if side == instance else runner.result(side, progress, pts=pts) for side in (seen.left, seen.right)
+        item.result if side == instance else runner.result(side, progress, pts=pts)
+        for side in (composition.left, composition.right)
     )
-    pair = seen.pair(left, right, item.base)
-    return dataclasses.replace(item, base=pair.base_of(item.base), seen=pair)
+    pair = composition.pair(left, right, item.base)
+    return dataclasses.replace(item, base=pair.base_of(item.base), composition=pair)
 
 
-def seen_frames(
-    runner: Runner, instance: AnalysisInstance, seen: Seen, progress: Progress, **span: Any
+def composed_frames(
+    runner: Runner, instance: AnalysisInstance, composition: Composition, progress: Progress, **span: Any
 ) -> Iterator[tuple[Image, Any]]:
-    """Every frame of a video in order, with what is `seen` on it; `span` as `Runner.frames`."""
-    if isinstance(seen, Comparison):
-        yield from _paired_frames(runner, seen, progress, **span)
-    elif is_plain(instance, seen):
+    """Every frame of a video in order, drawn as `composition`; `span` as `Runner.frames`."""
+    if isinstance(composition, Comparison):
+        yield from _paired_frames(runner, composition, progress, **span)
+    elif is_plain(instance, composition):
         yield from runner.frames(instance, progress, **span)
     else:
-        yield from stacked_frames(runner, seen, progress, **span)
+        yield from stacked_frames(runner, composition, progress, **span)
 
 
 def _paired_frames(
@@ -208,25 +215,27 @@ def _paired_frames(
         yield pair.base_of(frame), pair
 
 
-def seen_recipe(
+def composition_recipe(
     instance: AnalysisInstance,
     base: Path,
-    seen: Seen,
+    composition: Composition,
     *,
     pts: float | None,
     look: Mapping[str, Any],
-    computed: Told | None = None,
+    computed: ProvenanceLookup | None = None,
 ) -> dict[str, Any]:
-    """The recipe of an export of `instance` that shows what is `seen`; see `make_recipe`."""
-    if isinstance(seen, Comparison):
-        recipe = make_recipe(instance, base, pts=pts, look=look, stack=(seen.left, seen.right), computed=computed)
-        return {**recipe, "comparison": {"split": seen.split}}
-    stack = () if is_plain(instance, seen) else seen
+    """The recipe of an export of `instance` drawn as `composition`; see `make_recipe`."""
+    if isinstance(composition, Comparison):
+        recipe = make_recipe(
+            instance, base, pts=pts, look=look, stack=(composition.left, composition.right), computed=computed
+        )
+        return {**recipe, "comparison": {"split": composition.split}}
+    stack = () if is_plain(instance, composition) else composition
     return make_recipe(instance, base, pts=pts, look=look, stack=stack, computed=computed)
 
 
-def load_seen(path: Path) -> Seen:
-    """What the picture shows that a recipe file tells of. Raises UserError, as `load_recipe`."""
+def load_composition(path: Path) -> Composition:
+    """The composition of the picture in a recipe file. Raises UserError, as `load_recipe`."""
     stack = load_stack(path)
     comparison = read_json(path, FORMAT).get("comparison")
     if not isinstance(comparison, dict) or len(stack) != 2:

@@ -13,7 +13,7 @@ from cvstudio.exporters import ExportItem
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.reader_pool import read_sample
 from cvstudio.models.runtime.host import Host
-from cvstudio.running.composition import Seen, seen_frames, seen_recipe, with_seen
+from cvstudio.running.composition import Composition, composed_frames, composition_recipe, with_composition
 from cvstudio.running.runner import Runner
 
 
@@ -28,7 +28,7 @@ class ExportRequest:
     pts : time of the frame in seconds; None for what does not move, and for a `part`
     part : every frame of a video between two times in seconds, (start, stop), where None is its end; None is the one
         moment at `pts`
-    seen : what a format that draws shows; empty shows the result alone
+    composition : what formats that draw paint on the picture; empty is the result alone
     look : values of `Look` by name
     recipe : where one recipe covers many exports; None makes one
     stem : how files are called, without ending; "" takes the medium's name, or the analysis's where it stands alone
@@ -39,7 +39,7 @@ class ExportRequest:
     base: Path
     pts: float | None = None
     part: tuple[float, float | None] | None = None
-    seen: Seen = ()
+    composition: Composition = ()
     look: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] | None = None
     stem: str = ""
@@ -65,19 +65,19 @@ def export_item(
     UserError
         The analysis fails.
     """
-    instance, seen = request.instance, request.seen
+    instance, composition = request.instance, request.composition
     media, look = instance.canvas_media, dict(request.look)
     stem = request.stem or ("" if media is not None else instance.file_stem)
     if request.part is not None:
         start, stop = request.part
         if frames is None:
-            frames = seen_frames(runner, instance, seen, progress, start_secs=start, stop_secs=stop)
+            frames = composed_frames(runner, instance, composition, progress, start_secs=start, stop_secs=stop)
         recipe = _recipe(runner, request, progress)
         return ExportItem(media, None, None, look, recipe, frames, stem=stem, start_secs=start, stop_secs=stop)
     result = runner.result(instance, progress, pts=request.pts)
     base = _picture_under(runner, instance, request.pts)
     item = ExportItem(media, base, result, look, _recipe(runner, request, progress), stem=stem)
-    return with_seen(runner, item, instance, seen, progress, pts=request.pts)
+    return with_composition(runner, item, instance, composition, progress, pts=request.pts)
 
 
 def _picture_under(runner: Runner, instance: AnalysisInstance, pts: float | None) -> Image | None:
@@ -94,8 +94,8 @@ def _recipe(runner: Runner, request: ExportRequest, progress: Progress) -> Mappi
         return request.recipe
 
     def computed(layer: AnalysisInstance) -> dict[str, Any] | None:
-        return runner.computed(layer, progress, other=request.host)
+        return runner.provenance(layer, progress, other=request.host)
 
-    return seen_recipe(
-        request.instance, request.base, request.seen, pts=request.pts, look=request.look, computed=computed
+    return composition_recipe(
+        request.instance, request.base, request.composition, pts=request.pts, look=request.look, computed=computed
     )

@@ -15,7 +15,7 @@ from cvstudio.running.recipe import FORMAT, read_json, upstream_in
 ForcedPrecisions = Mapping[tuple[str, str], Precision]
 """Precision of networks by model key and path of the checkpoint ("" for the published one)."""
 
-Told = Callable[[AnalysisInstance], Mapping[str, Any] | None]
+ProvenanceLookup = Callable[[AnalysisInstance], Mapping[str, Any] | None]
 """Callable (instance) -> its provenance as JSON; None where it has none."""
 
 

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def path_to_json(path: Path, base: Path) -> dict[str, Any]:
-    """Where something is: absolute, and relative to `base` where that is possible, so that a folder can move."""
+    """Path of a file: absolute, and relative to `base` where possible, so that a folder can move."""
     paths: dict[str, Any] = {"path": str(path)}
     # On another drive of Windows only the absolute path can lead there.
     with contextlib.suppress(ValueError):
@@ -39,7 +39,7 @@ def path_to_json(path: Path, base: Path) -> dict[str, Any]:
 
 
 def media_to_json(media: Media, base: Path) -> dict[str, Any]:
-    """Where a medium is, which one, of which kind, and how it is read."""
+    """A medium as JSON: path, identity, kind and reader options."""
     saved = {**path_to_json(media.path, base), "id": media.id, "kind": str(media.kind)}
     return {**saved, "settings": dict(media.settings)} if media.settings else saved
 
@@ -67,7 +67,7 @@ def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str,
 
 
 def version_of(instances: Iterable[AnalysisInstance]) -> int:
-    """The version in which a file with these analyses is written: an older program reads what it can understand."""
+    """Format version of a file with these analyses: the lowest that holds them, so that older programs read it."""
     plain = all(
         not item.adjustments and all(isinstance(bound, Media) for bound in item.bindings.values()) for item in instances
     )
@@ -79,7 +79,7 @@ More = Callable[[AnalysisInstance], Mapping[str, Any]]
 
 
 def binding_to_json(bound: Binding, base: Path, more: More | None = None) -> dict[str, Any]:
-    """What is in a slot. The result of another analysis is that analysis where it is linked, else its number."""
+    """Binding of a slot as JSON. Another analysis's result is that analysis where it is linked, else its number."""
     if isinstance(bound, Media):
         return media_to_json(bound, base)
     if isinstance(bound, TextInput):
@@ -97,7 +97,7 @@ def binding_to_json(bound: Binding, base: Path, more: More | None = None) -> dic
 
 
 def binding_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str, Path] | None = None) -> Binding:
-    """What `binding_to_json` wrote. Raises UserError, and KeyError or TypeError where it is damaged."""
+    """Inverse of `binding_to_json`. Raises UserError, and KeyError or TypeError where it is damaged."""
     if "text" in saved:
         if not isinstance(saved["text"], str):
             raise TypeError("a text is expected")
@@ -121,14 +121,14 @@ def binding_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[st
 
 
 def path_from_json(saved: Mapping[str, Any], base: Path) -> Path:
-    """Where a saved file or folder is: at its place relative to `base` first, so that both can move together."""
+    """Path of a saved file or folder: relative to `base` first, so that both can move together."""
     relative = saved.get("relative")
     moved = Path(os.path.abspath(base / relative)) if relative else None
     return moved if moved is not None and moved.exists() else Path(saved["path"])
 
 
 def media_in(saved: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Every medium that a saved analysis names in its slots, and in those of the analyses that it depends on."""
+    """All media in the slots of a saved analysis and of the analyses that it depends on."""
     for bound in saved.get("inputs", {}).values():
         if "several" in bound:
             yield from bound["several"]
@@ -139,7 +139,7 @@ def media_in(saved: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def upstream_in(saved: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The saved analyses whose results a saved analysis takes."""
+    """Saved analyses whose results are inputs of a saved analysis."""
     upstream = (bound.get("result_of") for bound in saved.get("inputs", {}).values())
     return [item for item in upstream if isinstance(item, Mapping)]
 
@@ -263,7 +263,7 @@ def load_recipe(path: Path) -> tuple[AnalysisInstance, float | None, dict[str, A
 
 
 def load_stack(path: Path) -> tuple[AnalysisInstance, ...]:
-    """The layers of the picture that a recipe file tells of, the lowest first; empty where there was one only.
+    """Load the layers of the picture in a recipe file, the lowest first; empty where there was only one.
 
     Raises
     ------

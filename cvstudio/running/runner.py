@@ -27,7 +27,7 @@ from cvstudio.analyses.read_input import adjusted, read_input, result_on
 from cvstudio.analyses.request import make_request
 from cvstudio.analyses.services import Services
 from cvstudio.analyses.stages import Providers, Request, run_chain
-from cvstudio.analyses.temporal import Followed
+from cvstudio.analyses.temporal import TemporalChains
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.samples import Frame, Image
 from cvstudio.foundation.cache import Cache
@@ -167,7 +167,7 @@ class Runner(Closeable):
         # Only the last of the results is final.
         return deque(self.results(instance, progress or Progress(), pts=pts), maxlen=1).pop()
 
-    def computed(
+    def provenance(
         self, instance: AnalysisInstance, progress: Progress, *, other: Host | None = None
     ) -> dict[str, Any] | None:
         """Provenance of the results of `instance` for a recipe: device and precision; None where it has no network.
@@ -190,7 +190,7 @@ class Runner(Closeable):
         *,
         start_secs: float = 0.0,
         stop_secs: float | None = None,
-        followed: Followed | None = None,
+        followed: TemporalChains | None = None,
         streams: int | None = None,
     ) -> Iterator[tuple[Image, Any]]:
         """Yield the frames of a video in order, each with its result, from the frame at `start_secs` to `stop_secs`.
@@ -206,7 +206,7 @@ class Runner(Closeable):
         assert media is not None
         end_secs = media.duration_secs if stop_secs is None else min(stop_secs, media.duration_secs or stop_secs)
         span_secs = (end_secs or 0) - start_secs
-        followed = followed if followed is not None else Followed(keep=1)
+        followed = followed if followed is not None else TemporalChains(keep=1)
         if streams is None:
             models = [layer.model_spec for layer in instance.lineage if layer.model_spec is not None]
             streams = min((frames_at_once(model, self.host) for model in models), default=1)
@@ -236,7 +236,7 @@ class Runner(Closeable):
                 result = deque(self._run(instance, Progress(), frame.pts, known={slot: frame}), maxlen=1).pop()
                 yield frame, self.in_order(instance, result, followed, frame.pts)
 
-    def in_order(self, instance: AnalysisInstance, result: Any, followed: Followed, pts: float) -> Any:
+    def in_order(self, instance: AnalysisInstance, result: Any, followed: TemporalChains, pts: float) -> Any:
         """Complete the `result` of the frame at `pts` by `Analysis.temporal`, with the chain in `followed`."""
         temporal = instance.spec.temporal
         if temporal is None:

@@ -14,12 +14,12 @@ from cvstudio.session.transitions import NextId, with_active, without_media
 
 
 def find_set(state: State, path: Path | None) -> MediaSet | None:
-    """The open set of the folder `path`."""
+    """The open media set of the folder `path`; None where it is not open."""
     return next((item for item in state.sets if item.path == path), None)
 
 
 def with_set(state: State, media_set: MediaSet) -> State:
-    """`state` with `media_set` open and leafed through; it replaces one of the same folder."""
+    """State with `media_set` open as the browsed set; it replaces one of the same folder."""
     if find_set(state, media_set.path) is None:
         sets = (*state.sets, media_set)
     else:
@@ -28,7 +28,7 @@ def with_set(state: State, media_set: MediaSet) -> State:
 
 
 def without_set(state: State, media_set: MediaSet, next_id: NextId) -> State:
-    """`state` without `media_set` and without the file of it that is being looked at."""
+    """State without `media_set` and without the file of it that is previewed."""
     sets = tuple(item for item in state.sets if item.path != media_set.path)
     current = state.current_set if state.current_set != media_set.path else None
     state = dataclasses.replace(state, sets=sets, current_set=current)

@@ -33,11 +33,11 @@ def layers_on(state: State) -> tuple[AnalysisInstance, ...]:
 
 
 def on_canvas(spec: Analysis) -> bool:
-    """Whether a result lies on the picture; a spectrogram has a view of its own."""
+    """Whether the result is drawn on the picture; a spectrogram has a view of its own."""
     return spec.result.placement is not Placement.OWN_VIEW
 
 
-def seen_layers(state: State) -> tuple[AnalysisInstance, ...]:
+def visible_layers(state: State) -> tuple[AnalysisInstance, ...]:
     """The layers that an exported picture shows, the lowest first: the visible ones, or the current one alone where
     none is visible. They are linked (see `State.linked`)."""
     layers = (state.linked(item) for item in layers_on(state) if item.visible and on_canvas(item.spec))
@@ -58,7 +58,7 @@ def with_inserted(state: State, instance: AnalysisInstance) -> State:
 
 
 def with_layer(state: State, spec: Analysis, next_id: Callable[[], int]) -> State:
-    """`state` with `spec` once more as the current layer on the medium on the canvas; everything else stays seen."""
+    """State with a new layer of `spec` on the canvas medium as the current one; all other layers stay visible."""
     media = state.active_media
     slot = spec.canvas
     bindings = {slot.name: media} if slot is not None and media is not None and slot.takes(media) else {}
@@ -67,7 +67,7 @@ def with_layer(state: State, spec: Analysis, next_id: Callable[[], int]) -> Stat
 
 
 def with_copy(state: State, number: int, next_id: Callable[[], int]) -> State:
-    """`state` with a copy of one layer right above it as the current one: to compare two models or two settings."""
+    """State with a copy of a layer right above it as the current one, to compare models or settings."""
     index = next(n for n, item in enumerate(state.instances) if item.id == number)
     copy = dataclasses.replace(state.instances[index], id=next_id(), visible=True)
     instances = (*state.instances[: index + 1], copy, *state.instances[index + 1 :])
@@ -75,12 +75,12 @@ def with_copy(state: State, number: int, next_id: Callable[[], int]) -> State:
 
 
 def with_current(state: State, number: int) -> State:
-    """`state` with another layer's controls shown; what is drawn stays as it is."""
+    """State with another layer as the current one, whose controls are shown; the picture is unchanged."""
     return dataclasses.replace(state, current=number, selection=frozenset())
 
 
 def with_opacity(state: State, number: int, opacity: float) -> State:
-    """`state` with another opacity 0..1 of one layer. Raises ParamsError."""
+    """State with the opacity of a layer changed, in [0, 1]. Raises ParamsError."""
     instance = next(item for item in state.instances if item.id == number)
     return replace_instance(state, dataclasses.replace(instance, opacity=check_opacity(opacity)))
 
@@ -102,7 +102,7 @@ def with_order(state: State, numbers: Sequence[int]) -> State:
 
 
 def without_layer(state: State, number: int) -> State:
-    """`state` without one layer; the one that is then on top becomes the current one if it was that."""
+    """State without a layer; if it was the current one, the top layer takes its place."""
     rest = dataclasses.replace(state, instances=tuple(item for item in state.instances if item.id != number))
     if state.current != number:
         return rest

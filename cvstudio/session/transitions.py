@@ -116,12 +116,12 @@ def with_sample(state: State, spec: Analysis, bindings: Mapping[str, Binding], n
 
 
 def without_media(state: State, media: Media, next_id: NextId) -> State:
-    """`state` with `media` taken out of the list and of every slot; the first that is left takes its place."""
+    """State with `media` removed from the list and all slots; the first remaining medium takes its place."""
     return without_all(state, (media,), next_id)
 
 
 def without_all(state: State, media: Iterable[Media], next_id: NextId) -> State:
-    """The same for several media at once."""
+    """`without_media` for several media at once."""
     closed_ids = {item.id for item in media}
     remaining = tuple(item for item in state.media if item.id not in closed_ids)
     instances = tuple(
@@ -142,7 +142,7 @@ def without_all(state: State, media: Iterable[Media], next_id: NextId) -> State:
 
 
 def with_reading(state: State, media: Media, name: str, value: object) -> State:
-    """`state` with the file of `media` read in another way, wherever it is used. Raises ParamsError."""
+    """State with other reader options for the file of `media`, in all its uses. Raises ParamsError."""
     changed = with_settings(media, {**media.settings, name: value})
 
     def exchange(item: Media) -> Media:
@@ -160,7 +160,7 @@ def with_reading(state: State, media: Media, name: str, value: object) -> State:
 
 
 def with_model(instance: AnalysisInstance, key: str, weights: Path | None) -> AnalysisInstance:
-    """`instance` with another model or checkpoint. Values that the new one has no place for go back to default."""
+    """`instance` with another model or checkpoint; values that do not fit the new one return to default."""
     model = MODELS[key]
     names = {name for params in instance.spec.params_types(model) for name in params.__dataclass_fields__}
     values = {
@@ -177,7 +177,7 @@ def with_model(instance: AnalysisInstance, key: str, weights: Path | None) -> An
 
 
 def with_rival(state: State, number: int, model: str, next_id: Callable[[], int]) -> State:
-    """`state` with a copy of one layer right above it, which works with another model. Raises UnknownKeyError."""
+    """State with a copy of a layer right above it that uses another model. Raises UnknownKeyError."""
     copied = with_copy(state, number, next_id)
     rival = copied.instance
     assert rival is not None

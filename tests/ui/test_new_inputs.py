@@ -193,17 +193,17 @@ def test_a_crop_is_exported_with_what_it_takes(cropped, qtbot, tmp_path):
     assert [item.analysis for item in instance.lineage] == ["detect", "crop"]
 
 
-def test_a_refusal_is_told(window, analyses, monkeypatch):
+def test_a_refusal_is_told(window, analyses):
     slot = analyses.PAINT.inputs[0]
     slot = dataclasses.replace(slot, accepts=frozenset({*slot.accepts, Picture}))
-    monkeypatch.setitem(ANALYSES._entries, "paint", dataclasses.replace(analyses.PAINT, inputs=(slot,)))
-    window.controller.use_analysis("paint")
-    told = []
-    window.controller.notice.connect(lambda level, text: told.append(text))
-    number = window.controller.session.state.current
-    window.controller.bind("prompt", ResultOf(number))
-    assert told == ["Paint would depend on its own result; choose another analysis."]
-    assert window.controller.session.state.instance.bindings == {}
+    with ANALYSES.lend(dataclasses.replace(analyses.PAINT, inputs=(slot,))):
+        window.controller.use_analysis("paint")
+        told = []
+        window.controller.notice.connect(lambda level, text: told.append(text))
+        number = window.controller.session.state.current
+        window.controller.bind("prompt", ResultOf(number))
+        assert told == ["Paint would depend on its own result; choose another analysis."]
+        assert window.controller.session.state.instance.bindings == {}
 
 
 def test_a_folder_that_is_open_is_laid_out(window, qtbot, pictures):

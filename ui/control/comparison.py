@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 OWNER = "agreement"
 
 
-class Comparing(QObject):
+class ComparisonController(QObject):
     """The comparison that is on screen, if there is one.
 
     Signals

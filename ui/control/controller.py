@@ -28,7 +28,7 @@ from cvstudio.session.transitions import with_analysis, with_model, with_reading
 from ui.base.translate import translated
 from ui.control import opening_jobs as opening
 from ui.control.binding import Binder
-from ui.control.comparison import Comparing
+from ui.control.comparison import ComparisonController
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.layers import Layers
 from ui.control.library import Library
@@ -36,7 +36,7 @@ from ui.control.opening_jobs import SampleReady
 from ui.control.pipeline import Pipeline
 from ui.control.playback import Playback
 from ui.control.presenter import Presenter
-from ui.control.tuning import Measuring
+from ui.control.tuning import PrecisionTuning
 from ui.control.window_requests import WindowRequests
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Controller(QObject):
         self.library = Library(self.session, self.pipeline, self)
         self.layers = Layers(self.session, self)
         self.binder = Binder(self.session, self.pipeline, self)
-        self.comparing = Comparing(self.session, self.pipeline, self)
+        self.comparing = ComparisonController(self.session, self.pipeline, self)
         self.presenter = Presenter(self.session, self.pipeline, self.playback, self)
         # The presenter's own signals, not passed on: a slider's tick goes through them.
         self.view_changed = self.presenter.view_changed
@@ -87,7 +87,7 @@ class Controller(QObject):
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.library.notice.connect(self.notice)
         self.binder.notice.connect(self.notice)
-        self.measuring = Measuring(self.pipeline, lambda: self.playback.playing, self)
+        self.measuring = PrecisionTuning(self.pipeline, lambda: self.playback.playing, self)
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
 
     def warm_up(self) -> None:
@@ -189,7 +189,7 @@ class Controller(QObject):
         state = dataclasses.replace(replace_instance(self.session.state, changed), selection=frozenset())
         self.session.change(self.tr("Use {model}").format(model=model.title), state)
 
-    def use_own_model(self, spec: ModelSpec) -> None:
+    def use_custom_model(self, spec: ModelSpec) -> None:
         """Begin with a network that the user has just added or declared anew."""
         self.use_analysis(next(analysis.key for analysis in ANALYSES if analysis.task == spec.task))
         self.set_model(spec.key)

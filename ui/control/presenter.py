@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from cvstudio.analyses.stages import stage_keys
-from cvstudio.analyses.temporal import Chain, Followed
+from cvstudio.analyses.temporal import Chain, TemporalChains
 from cvstudio.data.geometry import View
 from cvstudio.foundation.lanes import Event
 from cvstudio.media import MediaKind
@@ -41,7 +41,7 @@ class Presenter(QObject):
         self._pipeline = pipeline
         self._playback = playback
         self.shown: FrameOnScreen = FrameOnScreen(None, None, ())
-        self.followed = Followed()
+        self.followed = TemporalChains()
         self._view: View | None = None
         self._pts: float | None = None
         self._last: dict[int, tuple[Any, Any]] = {}

@@ -19,7 +19,7 @@ CACHE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, eq=False)
-class FollowedSoFar:
+class TrackingProgress:
     """The frames from the beginning of a video on, without a gap."""
 
     key: Hashable
@@ -34,14 +34,14 @@ def follow_all(
     precisions: Mapping[tuple[str, ...], Precision],
 ) -> Work:
     """Follow `instance` through its whole video, where and how the window's host computes: what is counted is found
-    again by that. Yields a `FollowedSoFar` now and then, and at the end."""
+    again by that. Yields a `TrackingProgress` now and then, and at the end."""
 
     def work(progress: Progress) -> Iterator[Any]:
-        from cvstudio.analyses.temporal import Followed
+        from cvstudio.analyses.temporal import TemporalChains
         from cvstudio.foundation.cache import Cache
         from cvstudio.running.runner import Runner
 
-        followed = Followed(keep=1)
+        followed = TemporalChains(keep=1)
         last_output = time.monotonic()
         # A cache of its own: every frame of a video would push out what is on screen.
         cache = Cache(budget_bytes=CACHE_BYTES)
@@ -56,8 +56,8 @@ def follow_all(
     return work
 
 
-def _so_far(chains: tuple[tuple[Hashable, Chain], ...]) -> FollowedSoFar | None:
+def _so_far(chains: tuple[tuple[Hashable, Chain], ...]) -> TrackingProgress | None:
     if not chains:
         return None
     key, chain = chains[0]
-    return FollowedSoFar(key, chain.copied())
+    return TrackingProgress(key, chain.copied())

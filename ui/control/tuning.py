@@ -19,7 +19,7 @@ IDLE_MS = 2000
 """Idle time before tuning begins: another change often follows within seconds."""
 
 
-class Measuring(QObject):
+class PrecisionTuning(QObject):
     """Measures untuned networks of the host, one after the other."""
 
     def __init__(self, pipeline: Pipeline, busy: Callable[[], bool], parent: QObject) -> None:

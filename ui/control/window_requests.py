@@ -15,7 +15,7 @@ class WindowRequests(QObject):
     compare : ask what the current result is to be compared with
     catalogue : show all models of this task; of "" all
     use_model : (analysis, model), by their keys: analyse what is open with the model, or else the analysis's sample
-    own_model : the file of a network, or its declaration, that is to be declared; None asks the user for one
+    custom_model : the file of a network, or its declaration, that is to be declared; None asks the user for one
     timm_search : show the list of timm's classifiers
     status : a text for the status line, which is on the screen when `emit` returns: what follows holds up the window
     """
@@ -26,6 +26,6 @@ class WindowRequests(QObject):
     compare = Signal()
     catalogue = Signal(str)
     use_model = Signal(str, str)
-    own_model = Signal(object)
+    custom_model = Signal(object)
     timm_search = Signal()
     status = Signal(str)

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QWidget
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
-from cvstudio.session.layers import seen_layers
+from cvstudio.session.layers import visible_layers
 from ui.base.settings import Settings
 from ui.control.controller import Controller
 from ui.control.exported_layers import shown_stack
@@ -23,11 +23,11 @@ from ui.widgets.notices import Notices
 if TYPE_CHECKING:
     from cvstudio.exporters import Exporter
     from cvstudio.running.batch import Summary
-    from cvstudio.running.composition import Seen
+    from cvstudio.running.composition import Composition
     from ui.files.export_dialog import ExportDialog, Wish
 
 
-class Exporting(QObject):
+class ExportController(QObject):
     """Writes results of the current analysis. `written` are the files and folders of this session."""
 
     def __init__(self, window: QWidget, controller: Controller, settings: Settings, notices: Notices) -> None:
@@ -69,7 +69,7 @@ class Exporting(QObject):
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
         folder = Path(self._settings.text("export-folder", pictures))
         dialog = ExportDialog(self._window, subject, self._settings, folder)
-        dialog.wished.connect(self.do)
+        dialog.wished.connect(self.export_as)
         dialog.open()
         return dialog
 
@@ -89,10 +89,10 @@ class Exporting(QObject):
             ending = f"-{wish.format}" if wish.exporter.folder else wish.exporter.suffix
             name = f"{instance.file_stem}{ending}"
             wish = dataclasses.replace(wish, name=name, part=part if wish.scope == PART else None)
-        self.do(wish)
+        self.export_as(wish)
 
-    def do(self, wish: Wish) -> None:
-        """Do what the dialog was told."""
+    def export_as(self, wish: Wish) -> None:
+        """Export as `wish` says: the current result to one file, or a batch to a folder."""
         from ui.files.export_dialog import PART, WHOLE
 
         self.last = wish
@@ -119,9 +119,9 @@ class Exporting(QObject):
         assert state.instance is not None
         instance = state.linked(state.instance)
         look = dict(state.look)
-        seen: Seen = ()
+        composition: Composition = ()
         if exporter.draws:
-            seen = self._controller.comparing.comparison or seen_layers(state)
+            composition = self._controller.comparing.comparison or visible_layers(state)
         part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
         pts = None if part is not None else self._controller.shown.pts
         cache, host = self._controller.pipeline.cache, self._controller.pipeline.host
@@ -144,7 +144,7 @@ class Exporting(QObject):
                 services=services,
             ) as runner:
                 request = ExportRequest(
-                    instance, path.parent.resolve(), pts=pts, part=part, seen=seen, look=look, host=host
+                    instance, path.parent.resolve(), pts=pts, part=part, composition=composition, look=look, host=host
                 )
                 item = export_item(runner, request, progress)
                 export_all([(exporter, path)], item, {exporter.key: options or {}}, progress)

@@ -77,12 +77,12 @@ class Opener(QObject):
         dialog.open()
         return dialog
 
-    def ask_own_model(self) -> None:
+    def ask_custom_model(self) -> None:
         """Choose an ONNX or TorchScript file, and declare its input and output in a form."""
         kinds = self.tr("Networks (*.onnx *.pt *.pth *.torchscript *.yaml *.yml);;All files (*)")
         name, _ = QFileDialog.getOpenFileName(self._window, self.tr("Own model"), self._start_folder(), kinds)
         if name:
-            self._controller.requests.own_model.emit(Path(name))
+            self._controller.requests.custom_model.emit(Path(name))
 
     def paste(self) -> None:
         """Open the picture or the files on the clipboard."""

@@ -231,7 +231,7 @@ class AnalysisPanel(QScrollArea):
             model_line.addWidget(about)
             self._own = QToolButton()
             self._own.setObjectName("own-model-button")
-            self._own.clicked.connect(self._own_model)
+            self._own.clicked.connect(self._custom_model)
             model_line.addWidget(self._own)
             self._inputs.addRow(self.tr("Model"), model_line)
             self.licence = LicenceLine()
@@ -271,13 +271,13 @@ class AnalysisPanel(QScrollArea):
 
         return CardPopup(anchor, ModelCardView(spec, local=instance.weights))
 
-    def _own_model(self) -> None:
+    def _custom_model(self) -> None:
         """Show the form of the custom model in use, or of a new one."""
         from cvstudio.models.custom.store import declaration_of
 
         instance = self._controller.session.state.instance
         declaration = declaration_of(instance.model) if instance is not None else None
-        self._controller.requests.own_model.emit(declaration)
+        self._controller.requests.custom_model.emit(declaration)
 
     def _choose_weights(self) -> None:
         instance = self._controller.session.state.instance

@@ -27,7 +27,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind
 from cvstudio.results.detections import Detections
 from ui.base.icons import icon
-from ui.control.tracking_job import FollowedSoFar, follow_all
+from ui.control.tracking_job import TrackingProgress, follow_all
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.empty_state import EmptyState
@@ -198,7 +198,7 @@ class CountsPanel(QWidget):
             return
         if event.kind == "progress" and event.value[0] is not None:
             self._progress.setValue(round(1000 * event.value[0]))
-        elif event.kind == "output" and isinstance(event.value, FollowedSoFar):
+        elif event.kind == "output" and isinstance(event.value, TrackingProgress):
             self._controller.presenter.followed.adopt(event.value.key, event.value.chain)
             self._update_soon()
         elif event.kind in ("finished", "failed", "cancelled"):

@@ -238,7 +238,7 @@ class Sheet:
 
     def _own(self, network: Path) -> None:
         """The form for a custom network, filled in from its file, with its results."""
-        dialog = self.window.declare_own_model(network)
+        dialog = self.window.declare_custom_model(network)
         self.tour.wait("what the network is", lambda: dialog.form.isEnabled())
         dialog.try_it()
         self.tour.wait("what it finds", lambda: " ms" in dialog.found.text())

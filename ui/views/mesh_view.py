@@ -44,7 +44,7 @@ class _Picture:
     pixels: NDArray[np.uint8]
 
 
-class ModelView(QWidget):
+class MeshView(QWidget):
     """Shows one model. A worker renders it, one picture at a time, at a lower resolution while it moves.
 
     Parameters

@@ -50,7 +50,7 @@ def _file(window: Window) -> list[Command]:
         Command(
             "own-model",
             tr("Add Own Model …"),
-            window.opener.ask_own_model,
+            window.opener.ask_custom_model,
             "file",
             (),
             "plus",

@@ -96,7 +96,7 @@ class MainWindow(Window):
             return
         self._complete = True
         from ui.base.command import install
-        from ui.files.exporting import Exporting
+        from ui.files.exporting import ExportController
         from ui.files.opener import Opener
         from ui.files.project_files import ProjectFiles
         from ui.files.recorder import Recorder
@@ -116,7 +116,7 @@ class MainWindow(Window):
         self.dock_layout.complete()
         self.notices = Notices(self.centre)
         self.project = ProjectFiles(self, controller, self.settings)
-        self.exporting = Exporting(self, controller, self.settings, self.notices)
+        self.exporting = ExportController(self, controller, self.settings, self.notices)
         self.checkpoints = Checkpoints(self, controller, self.notices)
         self.opener = Opener(self, controller, self.settings, self.project, self.checkpoints.take)
         self.timm = TimmSearch(self, controller)
@@ -166,7 +166,9 @@ class MainWindow(Window):
         requests.compare.connect(lambda: choose(self))
         requests.catalogue.connect(self.show_catalogue)
         requests.use_model.connect(self.use_model)
-        requests.own_model.connect(lambda path: self.declare_own_model(path) if path else self.opener.ask_own_model())
+        requests.custom_model.connect(
+            lambda path: self.declare_custom_model(path) if path else self.opener.ask_custom_model()
+        )
         requests.timm_search.connect(self.timm.ask)
         requests.status.connect(self.status.say_now)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ui.base.command import Command
     from ui.base.settings import Settings
     from ui.control.controller import Controller
-    from ui.files.exporting import Exporting
+    from ui.files.exporting import ExportController
     from ui.files.opener import Opener
     from ui.files.project_files import ProjectFiles
     from ui.files.recorder import Recorder
@@ -43,7 +43,7 @@ class Window(QMainWindow):
     workspace: Workspace
     notices: Notices
     project: ProjectFiles
-    exporting: Exporting
+    exporting: ExportController
     checkpoints: Checkpoints
     opener: Opener
     timm: TimmSearch
@@ -64,7 +64,7 @@ class Window(QMainWindow):
         """Open files, folders, projects and checkpoints."""
         self.opener.open_paths(paths)
 
-    def declare_own_model(self, path: Path) -> CustomModelDialog:
+    def declare_custom_model(self, path: Path) -> CustomModelDialog:
         """Show the form for a network's file or declaration."""
         from ui.models.custom.dialog import CustomModelDialog
 

@@ -19,7 +19,7 @@ from cvstudio.media import MediaKind
 from cvstudio.results.spectrogram import Spectrogram
 from cvstudio.session.layers import on_canvas
 from ui.base.translate import translated
-from ui.control.comparison import Comparing
+from ui.control.comparison import ComparisonController
 from ui.control.controller import Controller
 from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
 from ui.control.pipeline import DRAW, PAINT
@@ -30,11 +30,11 @@ from ui.views.timeline import Timeline
 from ui.window.shape_editing import ShapeEditing
 
 if TYPE_CHECKING:
-    from ui.views.mesh_view import ModelView
+    from ui.views.mesh_view import MeshView
     from ui.views.spectrogram_view import SpectrogramView
 
 
-def side_titles(comparing: Comparing) -> tuple[str, str]:
+def side_titles(comparing: ComparisonController) -> tuple[str, str]:
     """Titles of both sides, with the time of their networks; empty without a comparison."""
     comparison = comparing.comparison
     if comparison is None:
@@ -80,7 +80,7 @@ class Workspace(QWidget):
         self.area = CompareArea(self.canvas, self._render_side)
         self.area.made.connect(self._use_second)
         self.spectrogram: SpectrogramView | None = None
-        self.model: ModelView | None = None
+        self.model: MeshView | None = None
         self.timeline = Timeline()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setChildrenCollapsible(False)
@@ -156,9 +156,9 @@ class Workspace(QWidget):
                 self.model.show_model(None)
             return
         if self.model is None:
-            from ui.views.mesh_view import ModelView
+            from ui.views.mesh_view import MeshView
 
-            self.model = ModelView(lambda job: self._controller.pipeline.submit("preview", job))
+            self.model = MeshView(lambda job: self._controller.pipeline.submit("preview", job))
             self._controller.pipeline.job_event.connect(self.model.job_event)
             self.splitter.insertWidget(1, self.model)
         self.model.show()

@@ -19,7 +19,7 @@ MOST_LEVELS = 12
 
 
 @dataclass(frozen=True)
-class InsideParams:
+class ProposalsParams:
     """Selection of the boxes that are shown."""
 
     show: Annotated[
@@ -57,7 +57,7 @@ def look(inputs: Inputs, params: NoParams, progress: Progress) -> Iterator[Propo
     yield dataclasses.replace(proposals, source=inputs.source)
 
 
-def choose(inputs: Inputs, params: InsideParams, progress: Progress) -> Iterator[Proposals]:
+def choose(inputs: Inputs, params: ProposalsParams, progress: Progress) -> Iterator[Proposals]:
     """Stage: proposals -> the selected ones."""
     proposals: Proposals = inputs.previous
     place = params.place or (proposals.size.width / 2, proposals.size.height / 2)
@@ -86,7 +86,7 @@ ANALYSES.register(
         inputs=(PICTURE_OR_VIDEO,),
         stages=(
             Stage("look", look, NoParams, where="accelerator", uses_network=True),
-            Stage("choose", choose, InsideParams, where="main"),
+            Stage("choose", choose, ProposalsParams, where="main"),
         ),
         result=Proposals,
         order=62,

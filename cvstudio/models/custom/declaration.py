@@ -34,7 +34,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from cvstudio.foundation.errors import OwnModelError
+from cvstudio.foundation.errors import CustomModelError
 from cvstudio.models.custom.model import Activation, Coordinates, CustomModel
 from cvstudio.models.shared.preprocessing import Channels, Interpolation, Layout, Preparation, Resize
 
@@ -72,8 +72,8 @@ class _Reader:
         self._names: list[str] = []
         self._where = where
 
-    def wrong(self, name: str, expected: str, found: Any) -> OwnModelError:
-        return OwnModelError(f"{self._where}: expected {expected} as '{name}', found {found!r}; correct it.")
+    def wrong(self, name: str, expected: str, found: Any) -> CustomModelError:
+        return CustomModelError(f"{self._where}: expected {expected} as '{name}', found {found!r}; correct it.")
 
     def take(self, name: str, default: Any = None) -> Any:
         self._names.append(name)
@@ -118,12 +118,12 @@ class _Reader:
             name = str(next(iter(self._unread)))
             matches = difflib.get_close_matches(name, self._names, n=1)
             hint = f"did you mean '{matches[0]}'?" if matches else f"there are: {', '.join(self._names)}."
-            raise OwnModelError(f"{self._where}: there is no entry '{name}'; {hint}")
+            raise CustomModelError(f"{self._where}: there is no entry '{name}'; {hint}")
 
 
 def _input_of(values: Any, where: str) -> Preparation:
     if not isinstance(values, Mapping):
-        raise OwnModelError(f"{where}: expected a mapping with the size of the network's input as 'input'; add it.")
+        raise CustomModelError(f"{where}: expected a mapping with the size of the network's input as 'input'; add it.")
     reader = _Reader(values, where)
     width, height = reader.numbers("size", (0, 0))
     if not all(1 <= side <= 8192 and side == int(side) for side in (width, height)):
@@ -152,7 +152,7 @@ def labels_of(labels: Any, folder: Path, where: str) -> tuple[tuple[str, ...], s
 
     Raises
     ------
-    OwnModelError
+    CustomModelError
         It is none of these, or the file cannot be read.
     """
     from cvstudio.models.shared.labels import SETS
@@ -161,24 +161,24 @@ def labels_of(labels: Any, folder: Path, where: str) -> tuple[tuple[str, ...], s
         labels = [labels[number] for number in range(len(labels))]
     if isinstance(labels, list | tuple):
         if not labels or any(isinstance(item, list | tuple | Mapping) or item is None for item in labels):
-            raise OwnModelError(f"{where}: expected a list of names as 'labels', found {labels!r}; correct it.")
+            raise CustomModelError(f"{where}: expected a list of names as 'labels', found {labels!r}; correct it.")
         return tuple(str(item) for item in labels), ""
     if isinstance(labels, str) and labels in SETS:
         return SETS[labels](), labels
     if not isinstance(labels, str) or not labels:
-        raise OwnModelError(
+        raise CustomModelError(
             f"{where}: expected 'labels' as a list, a text file, or one of {', '.join(SETS)}, found {labels!r}."
         )
     path = folder / labels
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError):
-        raise OwnModelError(
+        raise CustomModelError(
             f"{where}: expected a text file with one label a line at {path}, but it cannot be read; correct 'labels'."
         ) from None
     names = tuple(line.strip() for line in lines if line.strip())
     if not names:
-        raise OwnModelError(f"{where}: expected labels in {path.name}, but it is empty; write one a line.")
+        raise CustomModelError(f"{where}: expected labels in {path.name}, but it is empty; write one a line.")
     return names, ""
 
 
@@ -203,17 +203,17 @@ def from_mapping(values: Any, folder: Path, where: str) -> CustomModel:
 
     Raises
     ------
-    OwnModelError
+    CustomModelError
         The content is no declaration, or an entry is missing or wrong.
     """
     from cvstudio.models.custom.decoders import DECODERS, decoder_of, readable_tasks
 
     if not isinstance(values, Mapping) or MARK not in values:
-        raise OwnModelError(f"{where}: expected a declaration that begins with '{MARK}: {VERSION}'; add that line.")
+        raise CustomModelError(f"{where}: expected a declaration that begins with '{MARK}: {VERSION}'; add that line.")
     reader = _Reader(values, where)
     version = reader.take(MARK)
     if type(version) is not int or not 1 <= version <= VERSION:
-        raise OwnModelError(
+        raise CustomModelError(
             f"{where}: expected '{MARK}: {VERSION}', found {version!r}; update the program or correct the line."
         )
     file = reader.text("file")
@@ -259,19 +259,21 @@ def from_mapping(values: Any, folder: Path, where: str) -> CustomModel:
 
 
 def read_declaration(path: Path) -> CustomModel:
-    """Read the declaration in a YAML file. Raises OwnModelError."""
+    """Read the declaration in a YAML file. Raises CustomModelError."""
     import yaml
 
     try:
         if path.stat().st_size > LARGEST_BYTES:
-            raise OwnModelError(f"Expected a declaration in {path.name}, but it is too large; choose another file.")
+            raise CustomModelError(f"Expected a declaration in {path.name}, but it is too large; choose another file.")
         values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise OwnModelError(f"{path.name} cannot be read ({error.strerror}); check that it is still there.") from None
+        raise CustomModelError(
+            f"{path.name} cannot be read ({error.strerror}); check that it is still there."
+        ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         at = "" if line is None else f" (line {line + 1})"
-        raise OwnModelError(f"{path.name} is not valid YAML{at}; correct it.") from None
+        raise CustomModelError(f"{path.name} is not valid YAML{at}; correct it.") from None
     return from_mapping(values, path.parent, path.name)
 
 

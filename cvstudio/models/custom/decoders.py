@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.foundation.errors import OwnModelError
+from cvstudio.foundation.errors import CustomModelError
 from cvstudio.models.shared.candidates import RawBoxes, best_of, corners, decode_grid, grid_count
 from cvstudio.models.tasks import TASKS, Task
 
@@ -52,11 +52,11 @@ def readable_tasks() -> tuple[Task, ...]:
 
 
 def decoder_of(model: CustomModel) -> Decoder:
-    """The decoder of `model`. Raises OwnModelError where there is none of that key for its task."""
+    """The decoder of `model`. Raises CustomModelError where there is none of that key for its task."""
     decoder = DECODERS.get(model.decoder)
     if decoder is None or decoder.task != model.task:
         known = ", ".join(item.key for item in DECODERS.values() if item.task == model.task)
-        raise OwnModelError(
+        raise CustomModelError(
             f"{model.title}: expected one of {known} as 'decoder' for task {model.task}, found '{model.decoder}'."
         )
     return decoder
@@ -67,7 +67,7 @@ def decode(outputs: Outputs, model: CustomModel) -> Any:
 
     Raises
     ------
-    OwnModelError
+    CustomModelError
         The shapes of the outputs are not those that the decoder expects.
     """
     return decoder_of(model).decode(outputs, model)
@@ -78,9 +78,9 @@ def shapes_text(outputs: Outputs) -> str:
     return ", ".join(f"{name} {'x'.join(map(str, array.shape)) or 'number'}" for name, array in outputs.items())
 
 
-def _wrong(outputs: Outputs, model: CustomModel) -> OwnModelError:
+def _wrong(outputs: Outputs, model: CustomModel) -> CustomModelError:
     decoder = decoder_of(model)
-    return OwnModelError(
+    return CustomModelError(
         f"{model.title}: decoder '{decoder.key}' with {len(model.labels)} labels expects {decoder.expects(model)}, "
         f"found {shapes_text(outputs)}; choose another decoder, or correct the labels or the input's size."
     )
@@ -228,7 +228,7 @@ def _class_map(outputs: Outputs, model: CustomModel) -> NDArray[np.int64]:
             classes = class_map.astype(np.int64) - model.first_label
             if classes.min() >= 0 and classes.max() < len(model.labels):
                 return classes
-            raise OwnModelError(
+            raise CustomModelError(
                 f"{model.title}: expected classes from 0 to {len(model.labels) - 1} in the map, found {classes.min()} "
                 f"to {classes.max()}; correct the labels or 'first_label'."
             )

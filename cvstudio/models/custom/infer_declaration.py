@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.foundation.errors import OwnModelError
+from cvstudio.foundation.errors import CustomModelError
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.custom.declaration import slug
 from cvstudio.models.custom.decoders import STRIDES, Outputs
@@ -51,7 +51,7 @@ def infer_declaration(path: Path, progress: Progress | None = None) -> CustomMod
 
     Raises
     ------
-    OwnModelError
+    CustomModelError
         The file is no network, its only input is no picture, it fails at every usual size, or its outputs have an
         unknown format.
     """
@@ -94,7 +94,7 @@ def _layout(session: InferenceSession) -> tuple[Layout, tuple[int, int] | None]:
     channels, height, width = (picture_shape[2], picture_shape[0], picture_shape[1]) if channels_last else picture_shape
     if channels not in (3, None):
         shape_text = "x".join("?" if side is None else str(side) for side in shape)
-        raise OwnModelError(
+        raise CustomModelError(
             f"Expected a network that takes colour pictures (3 channels), found one that takes {shape_text}."
         )
     layout: Layout = ("NHWC" if has_batch else "HWC") if channels_last else ("NCHW" if has_batch else "CHW")
@@ -109,7 +109,7 @@ def _probe(
     session: InferenceSession, layout: Layout, size: tuple[int, int] | None, progress: Progress
 ) -> tuple[tuple[int, int], Outputs]:
     """An input size (width, height) that the network accepts, and its outputs for a grey picture."""
-    failure: OwnModelError | None = None
+    failure: CustomModelError | None = None
     for width, height in [size] if size else [(side, side) for side in USUAL_SIDES]:
         progress(None, f"trying {width} x {height}")
         progress.check()
@@ -118,7 +118,7 @@ def _probe(
         try:
             pixels = (grey[None] if layout.startswith("N") else grey).astype(session.input_dtype)
             return (width, height), session.run(pixels)
-        except OwnModelError as error:
+        except CustomModelError as error:
             failure = error
     assert failure is not None
     raise failure
@@ -136,7 +136,7 @@ def _names(metadata: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _form(outputs: Outputs, size: tuple[int, int], count: int, task: str) -> _Form:
-    """Task and decoder that match the shapes of the outputs. Raises OwnModelError where none does."""
+    """Task and decoder that match the shapes of the outputs. Raises CustomModelError where none does."""
     arrays = list(outputs.values())
     boxes = [first_output for first_output in arrays if first_output.ndim in (2, 3) and first_output.shape[-1] == 4]
     if len(arrays) >= 2 and boxes:
@@ -162,7 +162,7 @@ def _form(outputs: Outputs, size: tuple[int, int], count: int, task: str) -> _Fo
             return _Form("keypoints", "heat-maps", channels)
         return _Form("segment", "class-logits", channels)
     shapes = ", ".join(f"{name} {'x'.join(map(str, item.shape))}" for name, item in outputs.items())
-    raise OwnModelError(f"The outputs ({shapes}) are of no form that is known; write a declaration by hand.")
+    raise CustomModelError(f"The outputs ({shapes}) are of no form that is known; write a declaration by hand.")
 
 
 def _boxes_form(outputs: Outputs, boxes: NDArray[Any], count: int) -> _Form:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.foundation.errors import OwnModelError, WeightsError
+from cvstudio.foundation.errors import CustomModelError, WeightsError
 
 
 class InferenceSession(Protocol):
@@ -26,7 +26,7 @@ class InferenceSession(Protocol):
     metadata: Mapping[str, str]
 
     def run(self, pixels: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Outputs by name. Raises OwnModelError where the network rejects `pixels`."""
+        """Outputs by name. Raises CustomModelError where the network rejects `pixels`."""
         ...
 
 
@@ -35,20 +35,20 @@ def open_session(path: Path, device: str = "cpu") -> InferenceSession:
 
     Raises
     ------
-    OwnModelError
+    CustomModelError
         The file is missing, damaged, or neither ONNX nor TorchScript.
     """
     return ScriptSession(path, device) if is_program(path) else OnnxSession(path, device)
 
 
 def is_program(path: Path) -> bool:
-    """Whether the file is a ZIP archive, as TorchScript programs are. Raises OwnModelError where it cannot be read."""
+    """Whether the file is a ZIP archive, as TorchScript programs are. Raises CustomModelError if it is unreadable."""
     try:
         with path.open("rb") as file:
             return file.read(4).startswith(b"PK")
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise OwnModelError(
+        raise CustomModelError(
             f"Expected a network at {path}, but it cannot be read ({reason}); put it back, or remove the model."
         ) from None
 
@@ -86,7 +86,7 @@ class OnnxSession:
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except self._errors as error:
-            raise OwnModelError(
+            raise CustomModelError(
                 f"Expected an ONNX network in {path.name}, but it cannot be opened ({_reason(error)}); export it again "
                 f"or choose another file."
             ) from None
@@ -94,13 +94,13 @@ class OnnxSession:
         pictures = [item for item in inputs if len(item.shape) in (3, 4)]
         if len(inputs) != 1 or not pictures:
             actual = ", ".join(f"{item.name} {'x'.join(map(str, item.shape))}" for item in inputs) or "none"
-            raise OwnModelError(
+            raise CustomModelError(
                 f"Expected a network with one input of 3 or 4 axes in {path.name}, found {actual}; export the network "
                 f"with the picture as its only input."
             )
         (picture,) = inputs
         if picture.type not in _DTYPES:
-            raise OwnModelError(
+            raise CustomModelError(
                 f"Expected an input of floats or bytes in {path.name}, found {picture.type}; export it as float32."
             )
         self._name = picture.name
@@ -114,7 +114,7 @@ class OnnxSession:
             arrays = self._session.run(None, {self._name: pixels})
         except self._errors as error:
             shape_text = "x".join("?" if side is None else str(side) for side in self.input_shape)
-            raise OwnModelError(
+            raise CustomModelError(
                 f"{self._path.name} takes {shape_text}, found {'x'.join(map(str, pixels.shape))} ({_reason(error)}); "
                 f"correct the size or the layout of the input."
             ) from None
@@ -137,7 +137,7 @@ class ScriptSession:
         except zipfile.BadZipFile:
             names = set()
         if "constants.pkl" not in names:
-            raise OwnModelError(
+            raise CustomModelError(
                 f"Expected a TorchScript or ONNX network in {path.name}, but it holds tensors only or is damaged; "
                 f"export the network with torch.jit.script, torch.jit.trace or torch.onnx.export."
             )
@@ -147,9 +147,9 @@ class ScriptSession:
             self._module: Any = load_program(path, device)
             arguments = self._module.forward.schema.arguments[1:]
         except WeightsError as error:
-            raise OwnModelError(str(error)) from None
+            raise CustomModelError(str(error)) from None
         except (RuntimeError, ValueError, AttributeError) as error:
-            raise OwnModelError(
+            raise CustomModelError(
                 f"Expected a TorchScript network in {path.name}, but it cannot be opened ({_reason(error)}); export it "
                 f"again or choose another file."
             ) from None
@@ -170,7 +170,7 @@ class ScriptSession:
             # The last line is the error; those before are the traceback.
             lines = [line for line in str(error).splitlines() if line.strip()]
             reason = lines[-1].strip() if lines else type(error).__name__
-            raise OwnModelError(
+            raise CustomModelError(
                 f"{self._path.name} does not take {'x'.join(map(str, pixels.shape))} ({reason[:200]}); correct the "
                 f"size or the layout of the input."
             ) from None

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.boxes import nms
 from cvstudio.data.samples import Image
-from cvstudio.foundation.errors import OwnModelError
+from cvstudio.foundation.errors import CustomModelError
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.custom.decoders import decode
@@ -55,7 +55,7 @@ class CustomNetwork:
 
         Raises
         ------
-        OwnModelError
+        CustomModelError
             The network rejects the input, or its outputs have another format than declared.
         """
         progress.check()
@@ -67,7 +67,7 @@ class CustomNetwork:
             or any(side not in (None, actual) for side, actual in zip(input_shape, array.shape, strict=True))
         ):
             shape_text = "x".join("?" if side is None else str(side) for side in input_shape)
-            raise OwnModelError(
+            raise CustomModelError(
                 f"{self.model.title} takes {shape_text}, but the declaration makes {'x'.join(map(str, array.shape))}; "
                 f"correct the size or the layout of the input."
             )
@@ -128,7 +128,7 @@ class CustomKeypoints(CustomNetwork):
             self._detector = spec.load(self._device if spec.weights else "cpu", None)
         detections: Detections = self._detector.predict(image, spec.params(), progress)
         if self.model.region_label not in detections.labels:
-            raise OwnModelError(
+            raise CustomModelError(
                 f"{self.model.title}: expected a class of {spec.title} as 'region_label', found "
                 f"'{self.model.region_label}'; there are: {', '.join(detections.labels)}."
             )
@@ -230,5 +230,5 @@ NETWORKS: dict[str, type[CustomNetwork]] = {
 
 
 def load(model: CustomModel, device: str) -> CustomNetwork:
-    """Open the network that `model` declares. Raises OwnModelError."""
+    """Open the network that `model` declares. Raises CustomModelError."""
     return NETWORKS[model.task](model, device)

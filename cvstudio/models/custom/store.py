@@ -10,7 +10,7 @@ from typing import Any
 import xxhash
 
 from cvstudio.foundation.atomic_files import atomic_path
-from cvstudio.foundation.errors import OwnModelError
+from cvstudio.foundation.errors import CustomModelError
 from cvstudio.foundation.params import Range
 from cvstudio.foundation.paths import user_data_dir
 from cvstudio.models.custom.declaration import read_declaration, slug, write_declaration
@@ -41,7 +41,7 @@ def registered() -> tuple[Path, ...]:
 
     Raises
     ------
-    OwnModelError
+    CustomModelError
         The list exists, but cannot be read.
     """
     path = list_path()
@@ -53,7 +53,7 @@ def registered() -> tuple[Path, ...]:
     except FileNotFoundError:
         return ()
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OwnModelError(
+        raise CustomModelError(
             f"The list of own models in {path} cannot be read ({error}); correct it, or delete it and add them again."
         ) from None
 
@@ -66,7 +66,7 @@ def _write(paths: tuple[Path, ...]) -> None:
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
     except OSError as error:
-        raise OwnModelError(
+        raise CustomModelError(
             f"The list of own models cannot be saved to {path} ({error.strerror}); free that folder."
         ) from None
 
@@ -80,7 +80,7 @@ def spec_of(model: CustomModel) -> ModelSpec:
     """The `ModelSpec` of a custom model; its file need not exist."""
 
     def load(device: str, checkpoint: Path | None) -> Any:
-        """Open the network, or `checkpoint` in place of its file. Raises OwnModelError."""
+        """Open the network, or `checkpoint` in place of its file. Raises CustomModelError."""
         from cvstudio.models.custom.networks import load as open_network
 
         opened = model if checkpoint is None else dataclasses.replace(model, file=checkpoint)
@@ -129,7 +129,7 @@ def add(declaration: Path) -> ModelSpec:
 
     Raises
     ------
-    OwnModelError
+    CustomModelError
         The declaration is wrong, its key is taken, or the list cannot be saved.
     """
     from cvstudio.models import MODELS
@@ -139,7 +139,7 @@ def add(declaration: Path) -> ModelSpec:
     declarations = registered()
     other_keys = {_key_of(path) for path in declarations if path != declaration}
     if model.key in other_keys:
-        raise OwnModelError(
+        raise CustomModelError(
             f"Expected a key of its own for {model.title}, but '{model.key}' is taken; write another 'key' into "
             f"{declaration.name}."
         )
@@ -152,7 +152,7 @@ def add(declaration: Path) -> ModelSpec:
 
 def save(model: CustomModel) -> Path:
     """Write the declaration of `model` beside its file, or, where that folder is not writable, into the user's data
-    folder, and return its path. Raises OwnModelError."""
+    folder, and return its path. Raises CustomModelError."""
     beside = model.file.with_suffix(".yaml")
     try:
         write_declaration(beside, model)
@@ -164,7 +164,7 @@ def save(model: CustomModel) -> Path:
         fallback.parent.mkdir(parents=True, exist_ok=True)
         write_declaration(fallback, model)
     except OSError as error:
-        raise OwnModelError(
+        raise CustomModelError(
             f"The declaration cannot be saved to {fallback} ({error.strerror}); free that folder."
         ) from None
     return fallback
@@ -174,14 +174,14 @@ def remove(key: str, *, in_use: bool = False) -> None:
     """Remove a custom model from the list; its files stay.
 
     With `in_use` its title stays registered until the program ends, so that its results can still be labelled and
-    undone, but it cannot be run. Raises OwnModelError.
+    undone, but it cannot be run. Raises CustomModelError.
     """
     from cvstudio.models import MODELS
 
     declarations = registered()
     removed = [path for path in declarations if PREFIX + _key_of(path) == key]
     if not removed:
-        raise OwnModelError(f"There is no own model '{key}'; `cvstudio list` shows those that there are.")
+        raise CustomModelError(f"There is no own model '{key}'; `cvstudio list` shows those that there are.")
     _write(tuple(path for path in declarations if path not in removed))
     if key in MODELS and in_use:
         spec = MODELS[key]
@@ -192,11 +192,11 @@ def remove(key: str, *, in_use: bool = False) -> None:
 
 
 def _removed(device: str, checkpoint: Path | None) -> Any:
-    raise OwnModelError("This model was removed; choose another one, or add its file again.")
+    raise CustomModelError("This model was removed; choose another one, or add its file again.")
 
 
 def declaration_of(key: str) -> Path | None:
-    """YAML file of the custom model `key`; None for another key. Raises OwnModelError."""
+    """YAML file of the custom model `key`; None for another key. Raises CustomModelError."""
     return next((path for path in registered() if PREFIX + _key_of(path) == key), None)
 
 
@@ -204,5 +204,5 @@ def _key_of(declaration: Path) -> str:
     """Key that a file declares, or one made from its name where it cannot be read."""
     try:
         return read_declaration(declaration).key
-    except OwnModelError:
+    except CustomModelError:
         return slug(declaration.stem)

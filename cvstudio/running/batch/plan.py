@@ -19,7 +19,7 @@ from cvstudio.media import Media
 from cvstudio.models.runtime.host import Host
 from cvstudio.running.batch.queue import BatchError
 from cvstudio.running.composition import is_plain
-from cvstudio.running.provenance import Told
+from cvstudio.running.provenance import ProvenanceLookup
 from cvstudio.running.recipe import make_recipe
 
 
@@ -73,7 +73,7 @@ class BatchPlan:
 
     @property
     def lineage(self) -> tuple[AnalysisInstance, ...]:
-        """Every analysis that runs, with those whose results it takes before it."""
+        """All analyses that run, each after those whose results it takes."""
         instances: list[AnalysisInstance] = []
         for instance in itertools.chain.from_iterable(layer.lineage for layer in (*self.layers, self.template)):
             if instance not in instances:
@@ -87,10 +87,10 @@ class BatchPlan:
         return instance, tuple(layer.on(source) for layer in taken) or (instance,)
 
     def option_values(self, key: str) -> dict[str, Any]:
-        """Every option of the format `key`, checked. Raises ParamsError."""
+        """All options of the format `key`, validated. Raises ParamsError."""
         return to_mapping(from_mapping(EXPORTERS[key].params, self.options.get(key, {})))
 
-    def recipe(self, computed: Told | None = None) -> dict[str, Any]:
+    def recipe(self, computed: ProvenanceLookup | None = None) -> dict[str, Any]:
         """All that the outputs depend on, but for the files. Raises ParamsError."""
         alone = is_plain(self.template, self.layers)
         stack = () if alone else self.layers

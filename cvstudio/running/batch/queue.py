@@ -24,7 +24,7 @@ State = Literal["done", "failed", "left out"]
 
 
 class BatchError(UserError):
-    """A batch cannot be worked on."""
+    """Raised where a batch cannot run: no format, no files, or a folder that is in use."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class BatchQueue(Closeable):
         self._path = self._folder / "queue.jsonl"
         self._pieces: dict[str, IO[bytes]] = {}
         self.restarted = False
-        """Whether the folder holds a batch of another recipe, which is begun anew."""
+        """Whether the folder holds a batch of another recipe, which starts again."""
         self.entries: dict[str, Outcome] = {}
         try:
             head, lines = _read(self._path)
@@ -105,7 +105,7 @@ class BatchQueue(Closeable):
             temporary.write_bytes(_line({"format": FORMAT, "version": VERSION, "recipe": recipe}))
 
     def add(self, outcome: Outcome) -> None:
-        """Remember what became of a file."""
+        """Append the outcome of a file."""
         self.entries[outcome.file] = outcome
         values = asdict(outcome)
         del values["resumed"]
@@ -113,7 +113,7 @@ class BatchQueue(Closeable):
         self._file.flush()
 
     def is_done(self, file: str) -> bool:
-        """Whether `file` came out well."""
+        """Whether `file` was processed successfully."""
         entry = self.entries.get(file)
         return entry is not None and entry.state == "done"
 
@@ -127,7 +127,7 @@ class BatchQueue(Closeable):
         self._pieces[key].flush()
 
     def pieces(self, key: str, files: list[str]) -> Iterator[Piece]:
-        """The pieces of `files` in this order, read one file at a time; the newest of each."""
+        """Pieces of `files` in this order, the newest of each, read one file at a time."""
         path = self._pieces_path(key)
         if not path.exists():
             return
@@ -173,7 +173,7 @@ def forget(out: Path) -> None:
 
 
 def write_report(path: Path, outcomes: list[Outcome]) -> None:
-    """A table of what became of each file, for a spreadsheet. Raises OSError."""
+    """Write the outcome of each file as a table for spreadsheets. Raises OSError."""
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow(["file", "state", "error", "seconds", "outputs"])
@@ -186,7 +186,7 @@ def _line(value: Mapping[str, Any]) -> bytes:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The first line and the others; what is no whole line any more is cut off the file."""
+    """The first line and the others; an incomplete last line is cut off the file."""
     if not path.exists():
         return {}, []
     values: list[dict[str, Any]] = []
@@ -207,7 +207,7 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def _lock(path: Path, out: Path) -> IO[bytes]:
-    """Take the folder; the system lets go of it when the program ends, however it ends."""
+    """Lock the folder; the system releases the lock when the program ends, even by a crash."""
     file = path.open("ab")
     try:
         if sys.platform == "win32":

@@ -29,7 +29,7 @@ CACHE_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Summary:
-    """How a batch ended: numbers of files. `resumed` of the done ones were done before."""
+    """Counts of files by outcome at the end of a batch; `resumed` of the `done` ones are from an earlier run."""
 
     done: int = 0
     resumed: int = 0
@@ -48,7 +48,7 @@ class Summary:
         )
 
     def text(self) -> str:
-        """One line for a person."""
+        """The counts as one line of text."""
         parts = [f"{self.done} done" + (f" ({self.resumed} before)" if self.resumed else "")]
         parts += [f"{self.failed} failed"] if self.failed else []
         parts += [f"{self.left_out} left out"] if self.left_out else []
@@ -138,7 +138,7 @@ class Batch:
         """Add the provenance of the loaded networks to the recipe, once: all streams compute alike."""
         with self._recipe_lock, writing(self.plan.out):
             if not self._recipe_written:
-                recipe = self.plan.recipe(lambda layer: runner.computed(layer, Progress()))
+                recipe = self.plan.recipe(lambda layer: runner.provenance(layer, Progress()))
                 write_recipe(self.plan.out / RECIPE, {**recipe, "precision": self._precision})
                 self._recipe_written = True
 
@@ -165,7 +165,7 @@ class Batch:
                 write_report(self.plan.out / REPORT, [outcomes[file] for file in order if file in outcomes])
 
     def _finish(self, tasks: list[BatchTask], batch_queue: BatchQueue, progress: Progress) -> None:
-        """Write what holds all files together."""
+        """Write the combined files, which hold all results."""
         out = self.plan.out
         files = [str(task.file) for task in tasks if batch_queue.is_done(str(task.file))]
         for exporter in self.plan.exporters:

@@ -1,4 +1,4 @@
-"""What a batch goes over: media, texts or folders of media, by what the main slot of the analysis takes."""
+"""Sources of a batch: media, texts or folders of media, whichever the main slot of the analysis takes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEXT_SUFFIX = ".txt"
 
 
 def find_files(paths: Iterable[Path], out: Path) -> list[tuple[Path, bool]]:
-    """Every file with whether it was named itself: those of folders by name, without hidden ones and the output."""
+    """(file, whether the user named it) of all inputs; folders by name, without hidden files and the output."""
     files: dict[Path, bool] = {}
     out = out.resolve()
     for path in paths:
@@ -65,7 +65,7 @@ def find_sources(slot: Slot, paths: Iterable[Path], out: Path) -> list[tuple[Pat
 
 
 def open_source(slot: Slot, path: Path) -> Binding:
-    """What is at `path`, for `slot`. Raises UserError."""
+    """Open the source at `path` for `slot`. Raises UserError."""
     if slot.kinds:
         return open_media(path, kind=next(iter(slot.kinds)) if len(slot.kinds) == 1 else None)
     if slot.text is not None:
@@ -75,14 +75,14 @@ def open_source(slot: Slot, path: Path) -> Binding:
 
 
 def kind_of(binding: Binding) -> str:
-    """What a queue calls its kind."""
+    """Name of its kind in a queue."""
     if isinstance(binding, Media):
         return str(binding.kind)
     return TEXT if isinstance(binding, TextInput) else SEVERAL
 
 
 def identity_of(binding: Binding) -> str:
-    """What a queue knows it by: another one as soon as the content is another."""
+    """Identity in a queue; it changes with the content."""
     import xxhash
 
     if isinstance(binding, Media):
@@ -94,7 +94,7 @@ def identity_of(binding: Binding) -> str:
 
 
 def is_unchanged(slot: Slot, path: Path, kind: str, identity: str) -> bool:
-    """Whether the source at `path` is still the one of this identity. Raises UserError where a medium is gone."""
+    """Whether the source at `path` still has this identity. Raises UserError where a medium is gone."""
     if kind not in (TEXT, SEVERAL):
         return media_id(path, MediaKind(kind)) == identity
     try:

@@ -40,19 +40,19 @@ DECODERS = 2
 WRITERS = 2
 
 STOPPING = (WeightsError, ParamsError, BindingError)
-"""Errors that every other file would raise, too: they end the batch."""
+"""Errors that end the batch, as every other file would raise them, too."""
 
 DECODED = (MediaKind.IMAGE, MediaKind.DEPTH)
 
 
 def folder_of(out: Path, exporter: Exporter) -> Path:
-    """Where a format puts the files of a batch."""
+    """Folder below `out` for the files of a format."""
     return out / exporter.key
 
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """A source that was recognised, and its picture where it has one."""
+    """A recognised source, with its picture where it has one."""
 
     task: BatchTask
     source: Binding
@@ -61,7 +61,7 @@ class _Read:
 
     @property
     def media(self) -> Media | None:
-        """The source where it is a medium."""
+        """The source if it is a medium, else None."""
         return self.source if isinstance(self.source, Media) else None
 
 
@@ -110,7 +110,7 @@ class Workers(Closeable):
         ]
 
     def run(self, progress: Progress) -> Iterator[Outcome]:
-        """What becomes of each task, in the order in which they end. Raises UserError, Cancelled."""
+        """Yield the outcome of each task in order of completion. Raises UserError, Cancelled."""
         for thread in self._threads:
             thread.start()
         remaining = self._n_tasks
@@ -126,7 +126,7 @@ class Workers(Closeable):
             yield outcome
 
     def close(self) -> None:
-        """Stop after what runs now, and join every thread."""
+        """Stop after the running tasks, and join all threads."""
         self._stop.cancel()
         for thread in self._threads:
             if thread.ident is not None:
@@ -168,7 +168,7 @@ class Workers(Closeable):
             return self._failed(task, error, began)
 
     def _earlier_outcome(self, task: BatchTask) -> Outcome | None:
-        """What became of the file before, where it is the same and its outputs are there."""
+        """Earlier outcome of the file, if it is unchanged and its outputs exist."""
         entry = self._done.entries.get(str(task.file))
         if entry is None or entry.state != "done":
             return None
@@ -178,7 +178,7 @@ class Workers(Closeable):
         return dataclasses.replace(entry, resumed=True) if complete else None
 
     def _open(self, task: BatchTask) -> Binding | None:
-        """The recognised source; None for one that only lay beside the others."""
+        """The recognised source; None for a file of a folder that the main slot does not take."""
         slot = self._plan.instance.spec.main_slot
         try:
             source = open_source(slot, task.file)
@@ -231,7 +231,7 @@ class Workers(Closeable):
                 instance,
                 self._plan.out,
                 part=(0.0, None) if video else None,
-                seen=layers if any(exporter.draws for exporter, _ in targets) else (),
+                composition=layers if any(exporter.draws for exporter, _ in targets) else (),
                 look=self._plan.look,
                 recipe=self._recipe,
                 stem=read.task.name,
@@ -253,7 +253,7 @@ class Workers(Closeable):
         self._writers.submit(self._write, item, read, targets)
 
     def _targets(self, task: BatchTask, *, video: bool) -> list[tuple[Exporter, Path | None]]:
-        """The formats that take this file, each with where it goes; None for one that all files share."""
+        """(format, path) of the formats that take this file; the path is None where all files share one."""
         targets: list[tuple[Exporter, Path | None]] = []
         for exporter in self._plan.exporters:
             if exporter.takes_video if video else not exporter.video:
@@ -302,7 +302,7 @@ class Workers(Closeable):
         read: _Read,
         targets: list[tuple[Exporter, Path | None]],
     ) -> Outcome:
-        """All formats at once, while the network goes on with the next frames."""
+        """Write all formats at once, while the network processes the next frames."""
         pieces: dict[str, list[Piece]] = {}
 
         def reader(exporter: Exporter, path: Path | None) -> Any:
@@ -312,9 +312,9 @@ class Workers(Closeable):
 
             return write
 
-        assert not isinstance(request.seen, Comparison)  # a batch is of one
+        assert not isinstance(request.composition, Comparison)  # a batch is of one
         streams = 1 if self._streams > 1 else None
-        frames = shown_frames(runner, request.instance, request.seen, self._stop, streams=streams)
+        frames = shown_frames(runner, request.instance, request.composition, self._stop, streams=streams)
         fan_out(frames, [reader(*target) for target in targets])
         runner.cache.clear()
         return self._succeeded(read, targets, pieces)

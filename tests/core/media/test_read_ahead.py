@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from cvstudio.analyses.temporal import Followed
+from cvstudio.analyses.temporal import TemporalChains
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import open_media
@@ -72,7 +72,7 @@ def test_exports_have_the_same_identities_each_time_and_say_so_in_every_frame(cl
             found.append([result.track_ids.tolist() for _, result in results])
         off = dataclasses.replace(instance, values={"score": 0.0, "track": False})
         assert next(runner.frames(off, Progress()))[1].track_ids is None
-        followed = Followed()
+        followed = TemporalChains()
         list(zip(range(5), runner.frames(instance, Progress(), followed=followed), strict=False))
     assert found[0] == found[1]
     ((_, chain),) = followed.all()

@@ -12,7 +12,7 @@ import torch
 
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
-from cvstudio.running.composition import Comparison, seen_frames
+from cvstudio.running.composition import Comparison, composed_frames
 from cvstudio.running.runner import Runner, make_instance
 
 
@@ -36,7 +36,7 @@ def test_both_sides_are_of_the_same_frames_and_the_cores_are_given_back() -> Non
     before = cores_of_a_new_thread()
     assert before > 1
     with Runner(device="cpu") as runner:
-        found = list(seen_frames(runner, left, Comparison(left, right), Progress(), stop_secs=0.4))
+        found = list(composed_frames(runner, left, Comparison(left, right), Progress(), stop_secs=0.4))
         alone = [result for _, result in runner.frames(right, Progress(), stop_secs=0.4, streams=1)]
     assert len(found) == len(alone) > 5
     for (_, pair), expected in zip(found, alone, strict=True):

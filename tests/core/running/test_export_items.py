@@ -22,7 +22,7 @@ def test_a_picture_comes_with_what_lies_under_it_and_its_recipe(tmp_path: Path) 
     with Pillow.open(sample_path("cat")) as picture:
         np.testing.assert_array_equal(item.base.rgb8, np.asarray(picture.convert("RGB")))
     assert (item.recipe["analysis"], item.recipe["look"]) == ("detect", {"line_width": 3.0})
-    assert (item.file_stem, item.frames, item.seen) == (sample_path("cat").stem, None, None)
+    assert (item.file_stem, item.frames, item.composition) == (sample_path("cat").stem, None, None)
 
 
 def test_one_recipe_covers_many_and_names_the_files(tmp_path: Path) -> None:

@@ -193,9 +193,9 @@ def test_a_recipe_with_another_way_to_compute_is_told_so(wrong, tmp_path, capsys
 def test_what_has_no_network_has_nothing_to_tell(tmp_path, capsys):
     with Runner(device="cpu") as runner:
         refocus = make_instance("refocus", {"picture": sample_path("scene"), "depth": sample_path("scene-depth")})
-        assert runner.computed(refocus, Progress()) is None
+        assert runner.provenance(refocus, Progress()) is None
         haar = make_instance("detect", {"picture": sample_path("cat")}, model="haar-face")
-        assert runner.computed(haar, Progress()) == {"device": "cpu"}
+        assert runner.provenance(haar, Progress()) == {"device": "cpu"}
 
 
 def test_what_another_host_has_computed_is_asked_of_it(tmp_path):

@@ -26,7 +26,7 @@ from cvstudio.running.recipe import load_recipe, load_stack, make_recipe
 from cvstudio.running.runner import Runner
 from cvstudio.session.layers import (
     layers_on,
-    seen_layers,
+    visible_layers,
     with_copy,
     with_layer,
     with_opacity,
@@ -147,11 +147,11 @@ def test_moving_layers_leaves_those_of_other_media_where_they_are(first, count, 
 def test_a_file_shows_the_visible_layers(first, count):
     state = with_layer(first, CLASSIFY, count)
     low, high = state.instances
-    assert seen_layers(state) == (low, high)
+    assert visible_layers(state) == (low, high)
     hidden = dataclasses.replace(high, visible=False)
-    assert seen_layers(replace_instance(state, hidden)) == (low,)
+    assert visible_layers(replace_instance(state, hidden)) == (low,)
     none = replace_instance(replace_instance(state, hidden), dataclasses.replace(low, visible=False))
-    assert seen_layers(none) == (hidden,)
+    assert visible_layers(none) == (hidden,)
     assert is_plain(low, (low,))
     assert not is_plain(low, (low, high))
     assert not is_plain(low, (dataclasses.replace(low, opacity=0.5),))
@@ -167,7 +167,7 @@ def test_a_project_keeps_order_opacity_and_visibility(first, count, tmp_path):
 def test_a_recipe_tells_the_whole_stack_and_an_older_one_has_none(first, count, tmp_path):
     state = with_opacity(with_layer(first, CLASSIFY, count), first.current, 0.35)
     path = tmp_path / "r.recipe.json"
-    recipe = make_recipe(state.instance, tmp_path, pts=None, look={}, stack=seen_layers(state))
+    recipe = make_recipe(state.instance, tmp_path, pts=None, look={}, stack=visible_layers(state))
     path.write_text(json.dumps(recipe), encoding="utf-8")
     assert [(item.analysis, item.opacity) for item in load_stack(path)] == [("detect", 0.35), ("classify", 1.0)]
     assert load_recipe(path)[0].analysis == "classify"
@@ -239,7 +239,7 @@ def test_a_recipe_of_a_stack_makes_the_same_picture_again(count, tmp_path, capsy
     state = with_opacity(with_layer(first, DETECT, count), first.current, 0.5)
     for item, model in zip(state.instances, ("haar-face", "hog"), strict=True):
         state = replace_instance(state, dataclasses.replace(item, model=model))
-    instance, stack = state.instance, seen_layers(state)
+    instance, stack = state.instance, visible_layers(state)
     with Runner(device="cpu") as runner:
         item = export_item(runner, ExportRequest(instance, tmp_path), Progress())
         item = with_stack(runner, item, instance, stack, Progress(), pts=None)

@@ -24,7 +24,7 @@ from cvstudio.data.srgb import srgb8
 from cvstudio.media import Media, MediaKind
 from ui.panels.medium import MediumPanel
 from ui.tour.input_events import move_mouse, pause
-from ui.views.mesh_view import ModelView
+from ui.views.mesh_view import MeshView
 from ui.window.main_window import MainWindow
 
 
@@ -214,7 +214,7 @@ def test_both_bars_have_room_on_a_narrow_canvas(window, show, light):
     assert not bar.geometry().intersects(canvas.bar.geometry())
 
 
-def shown_model(window: MainWindow) -> ModelView:
+def shown_model(window: MainWindow) -> MeshView:
     view = window.workspace.model
     assert view is not None
     return view

@@ -285,7 +285,7 @@ class Checkpoints(QObject):
 
         dialog = ImportDialog(self._window, identified)
         dialog.chosen.connect(lambda model: self.use(model, identified.path))
-        dialog.declared.connect(lambda: self._controller.requests.own_model.emit(identified.path))
+        dialog.declared.connect(lambda: self._controller.requests.custom_model.emit(identified.path))
         self._open(dialog)
 
     def _show_differences(self, path: Path | None, differences: Differences) -> None:

@@ -250,7 +250,7 @@ class CustomModelDialog(QDialog):
         except UserError as error:
             self._say(str(error), warning=True)
             return
-        self._controller.use_own_model(spec)
+        self._controller.use_custom_model(spec)
         self.close()
 
     def _remove(self) -> None:

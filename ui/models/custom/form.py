@@ -236,7 +236,7 @@ class OwnModelForm(QWidget):
         self._arrange()
 
     def model(self) -> CustomModel:
-        """The declaration that the fields describe. Raises OwnModelError where they do not make a valid one."""
+        """The declaration that the fields describe. Raises CustomModelError where they do not make a valid one."""
         assert self._model is not None
         shown = self._model
         scale = self.scale.numbers()

@@ -73,7 +73,7 @@ def refusing(work: Iterator[Any]) -> Iterator[Any]:
 
 
 def declare(path: Path, progress: Progress) -> Iterator[Declared]:
-    """Yield the declaration of a file, read from beside it or inferred. Raises OwnModelError."""
+    """Yield the declaration of a file, read from beside it or inferred. Raises CustomModelError."""
     from cvstudio.models.custom.infer_declaration import infer_declaration
 
     declaration = path if path.suffix.lower() in SUFFIXES else declaration_path(path)

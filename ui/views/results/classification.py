@@ -68,7 +68,7 @@ class Guesses(QWidget):
             painter.drawRoundedRect(QRect(bar.left(), bar.top(), round(bar.width() * probability), bar.height()), 2, 2)
 
 
-class GuessesView(QScrollArea):
+class ClassificationView(QScrollArea):
     """Scroll area with the rows of a `Classification`."""
 
     def __init__(self) -> None:
@@ -85,4 +85,4 @@ class GuessesView(QScrollArea):
         return self.tr("unknown") if result.unknown else result.label(0)
 
 
-RESULT_VIEWS.register(ResultViewSpec(Classification, GuessesView))
+RESULT_VIEWS.register(ResultViewSpec(Classification, ClassificationView))

@@ -12,7 +12,7 @@ from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
 from ui.widgets.rows_table import Cell, Line, RowsTable
 
 
-class InsideView(QWidget):
+class ProposalsView(QWidget):
     """A sentence, and the table of levels or of proposals.
 
     Signals
@@ -94,4 +94,4 @@ def _region_lines(result: Proposals) -> list[Line]:
     return lines
 
 
-RESULT_VIEWS.register(ResultViewSpec(Proposals, InsideView))
+RESULT_VIEWS.register(ResultViewSpec(Proposals, ProposalsView))

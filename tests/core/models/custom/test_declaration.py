@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cvstudio.foundation.errors import OwnModelError
+from cvstudio.foundation.errors import CustomModelError
 from cvstudio.models.custom.declaration import from_mapping, read_declaration, slug, to_mapping, write_declaration
 from cvstudio.models.custom.model import CustomModel
 from cvstudio.models.shared.preprocessing import Preparation
@@ -120,14 +120,14 @@ def test_cocos_numbers_keep_their_gaps(tmp_path: Path) -> None:
     ],
 )
 def test_each_mistake_is_told_in_a_sentence(changed: dict[str, Any], told: str, tmp_path: Path) -> None:
-    with pytest.raises(OwnModelError) as error:
+    with pytest.raises(CustomModelError) as error:
         read(tmp_path, **changed)
     assert told in str(error.value)
     assert "net.yaml" in str(error.value)
 
 
 def test_a_segmenter_is_not_cropped(tmp_path: Path) -> None:
-    with pytest.raises(OwnModelError, match="for a segmenter"):
+    with pytest.raises(CustomModelError, match="for a segmenter"):
         read(tmp_path, task="segment", decoder="class-logits", input={"size": [32, 32], "resize": "crop"})
 
 
@@ -144,10 +144,10 @@ def test_a_file_that_is_none_is_refused(text: str, told: str, tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "net.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(OwnModelError, match=told):
+    with pytest.raises(CustomModelError, match=told):
         read_declaration(path)
     assert not (tmp_path / "hacked").exists()
-    with pytest.raises(OwnModelError, match="cannot be read"):
+    with pytest.raises(CustomModelError, match="cannot be read"):
         read_declaration(tmp_path / "other.yaml")
 
 

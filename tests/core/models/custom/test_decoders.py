@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cvstudio.data.geometry import Size
-from cvstudio.foundation.errors import OwnModelError
+from cvstudio.foundation.errors import CustomModelError
 from cvstudio.models.custom.decoders import DECODERS, decode
 from cvstudio.models.custom.model import CustomModel
 from cvstudio.models.shared.candidates import FLOOR, RawBoxes, to_detections
@@ -116,13 +116,13 @@ def test_a_map_of_classes_may_hold_floats_and_has_to_keep_to_the_labels() -> Non
     classes = np.array([[[0, 1], [1, 1]]])
     for array in (classes, classes[None].astype(np.float32), classes.astype(np.uint8)):
         assert decode({"out": array}, model("class-map")).tolist() == [[0, 1], [1, 1]]
-    with pytest.raises(OwnModelError, match="found 0 to 2"):
+    with pytest.raises(CustomModelError, match="found 0 to 2"):
         decode({"out": classes * 2}, model("class-map"))
 
 
 @pytest.mark.parametrize("key", DECODERS)
 def test_another_form_is_told_with_both_shapes(key: str) -> None:
-    with pytest.raises(OwnModelError) as error:
+    with pytest.raises(CustomModelError) as error:
         decode({"weird": np.zeros((2, 9, 11, 7), np.float32)}, model(key))
     told = str(error.value)
     assert "weird 2x9x11x7" in told

@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto
 
 from cvstudio.data.samples import Image
-from cvstudio.foundation.errors import OwnModelError
+from cvstudio.foundation.errors import CustomModelError
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.custom.infer_declaration import infer_declaration
 from cvstudio.models.custom.networks import load
@@ -93,10 +93,10 @@ def test_the_layout_and_the_preparation_follow(constant: Callable[..., Path]) ->
     [((1, 1, 64, 64), "colour pictures"), ((1, 128), "one input of 3 or 4 axes"), ((2, 3, 64, 64), "2x3x64x64")],
 )
 def test_a_network_without_a_picture_is_told(shape: tuple[int, ...], told: str, constant: Callable[..., Path]) -> None:
-    with pytest.raises(OwnModelError, match=told):
+    with pytest.raises(CustomModelError, match=told):
         infer_declaration(constant({"o": zeros(1, 10)}, shape))
 
 
 def test_outputs_of_no_known_form_are_told(constant: Callable[..., Path]) -> None:
-    with pytest.raises(OwnModelError, match=r"o 2x3x4x5x6\) are of no form that is known"):
+    with pytest.raises(CustomModelError, match=r"o 2x3x4x5x6\) are of no form that is known"):
         infer_declaration(constant({"o": zeros(2, 3, 4, 5, 6)}))

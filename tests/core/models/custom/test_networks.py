@@ -11,7 +11,7 @@ from onnx import TensorProto
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
 from cvstudio.data.samples import Image
-from cvstudio.foundation.errors import OwnModelError
+from cvstudio.foundation.errors import CustomModelError
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import open_media
@@ -81,10 +81,10 @@ def test_what_the_file_takes_and_the_declaration_makes_are_compared(
     constant: Callable[..., Path], declare: Callable[..., Path]
 ) -> None:
     path = declare(constant({"out": f32([1, 2])}), "classify", "logits", ["a", "b"], input={"size": [32, 64]})
-    with pytest.raises(OwnModelError, match="takes 1x3x64x64, but the declaration makes 1x3x64x32"):
+    with pytest.raises(CustomModelError, match="takes 1x3x64x64, but the declaration makes 1x3x64x32"):
         load(read_declaration(path), "cpu").warm_up(Progress())
     path = declare(constant({"out": f32([1, 2])}), "classify", "logits", ["a", "b"], input={"layout": "NHWC"})
-    with pytest.raises(OwnModelError, match="makes 1x64x64x3"):
+    with pytest.raises(CustomModelError, match="makes 1x64x64x3"):
         load(read_declaration(path), "cpu").warm_up(Progress())
 
 
@@ -92,7 +92,7 @@ def test_a_wrong_decoder_is_told_when_the_model_is_warmed_up(
     constant: Callable[..., Path], declare: Callable[..., Path]
 ) -> None:
     path = declare(constant({"out": np.zeros((1, 84, 7), np.float32)}), "detect", "yolox", "coco-80")
-    with pytest.raises(OwnModelError, match=r"expects 1x84x85 .*, found out 1x84x7"):
+    with pytest.raises(CustomModelError, match=r"expects 1x84x85 .*, found out 1x84x7"):
         load(read_declaration(path), "cpu").warm_up(Progress())
 
 
@@ -107,16 +107,16 @@ def test_a_wrong_decoder_is_told_when_the_model_is_warmed_up(
 def test_a_file_that_is_no_network_is_told(content: bytes, told: str, tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     path.write_bytes(content)
-    with pytest.raises(OwnModelError, match=told) as error:
+    with pytest.raises(CustomModelError, match=told) as error:
         open_session(path)
     assert "\n" not in str(error.value)
-    with pytest.raises(OwnModelError, match=r"cannot be read .* put it back"):
+    with pytest.raises(CustomModelError, match=r"cannot be read .* put it back"):
         open_session(tmp_path / "gone.onnx")
 
 
 def test_a_state_dict_is_not_taken_for_a_program(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(2)}, tmp_path / "net.pt")
-    with pytest.raises(OwnModelError, match="holds tensors only"):
+    with pytest.raises(CustomModelError, match="holds tensors only"):
         open_session(tmp_path / "net.pt")
 
 
@@ -146,7 +146,7 @@ def test_torchscript_answers_by_name(script: Path, declare: Callable[..., Path])
 
 def test_torchscript_that_does_not_fit_is_told_in_one_sentence(script: Path, declare: Callable[..., Path]) -> None:
     path = declare(script, "classify", "logits", "names.txt", input={"layout": "HWC"})
-    with pytest.raises(OwnModelError, match="does not take 64x64x3") as error:
+    with pytest.raises(CustomModelError, match="does not take 64x64x3") as error:
         predict(read_declaration(path), GREY)
     assert "\n" not in str(error.value)
 
@@ -221,7 +221,7 @@ def test_a_region_label_that_the_detector_lacks_is_told(
     model = read_declaration(
         declare(path, "keypoints", "heat-maps", ["tip"], regions="pyramid-5", region_label="giraffe")
     )
-    with pytest.raises(OwnModelError, match="found 'giraffe'; there are: person, car"):
+    with pytest.raises(CustomModelError, match="found 'giraffe'; there are: person, car"):
         predict(model, GREY)
 
 

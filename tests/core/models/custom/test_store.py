@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cvstudio.cli import main as cli
-from cvstudio.foundation.errors import BindingError, OwnModelError, UnknownKeyError
+from cvstudio.foundation.errors import BindingError, CustomModelError, UnknownKeyError
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.registry import Registry
 from cvstudio.models import MODELS
@@ -65,7 +65,7 @@ def test_adding_again_reads_the_declaration_anew(declared: Path) -> None:
 def test_two_networks_of_one_key_are_refused(declared: Path, net: Path, declare: Callable[..., Path]) -> None:
     add(declared)
     other = declare(net, "classify", "logits", ["a", "b"], name="other.yaml", title="Pets")
-    with pytest.raises(OwnModelError, match=r"'pets' is taken; write another 'key' into other\.yaml"):
+    with pytest.raises(CustomModelError, match=r"'pets' is taken; write another 'key' into other\.yaml"):
         add(other)
     assert registered() == (declared,)
 
@@ -78,7 +78,7 @@ def test_a_removed_network_leaves_its_files(declared: Path, net: Path) -> None:
     assert net.is_file()
     with pytest.raises(UnknownKeyError):
         MODELS["own-pets"]
-    with pytest.raises(OwnModelError, match="no own model 'own-pets'"):
+    with pytest.raises(CustomModelError, match="no own model 'own-pets'"):
         remove("own-pets")
 
 
@@ -89,7 +89,7 @@ def test_a_file_that_is_gone_is_told_and_found_again(declared: Path, net: Path, 
     assert terms(spec).place is Place.GONE
     host = Host("cpu")
     before = host.network_key(spec)
-    with pytest.raises(OwnModelError, match="put it back, or remove the model"):
+    with pytest.raises(CustomModelError, match="put it back, or remove the model"):
         host.network(spec, None, Progress())
     (tmp_path / "elsewhere").rename(net)
     assert host.network_key(spec) != before
@@ -122,7 +122,7 @@ def test_a_damaged_list_is_a_row_and_is_not_overwritten(declared: Path) -> None:
     list_path().parent.mkdir(parents=True, exist_ok=True)
     list_path().write_text("{", encoding="utf-8")
     assert [row.module for row in start_again().broken] == [list_path().name]
-    with pytest.raises(OwnModelError, match="cannot be read"):
+    with pytest.raises(CustomModelError, match="cannot be read"):
         add(declared)
     assert list_path().read_text(encoding="utf-8") == "{"
 

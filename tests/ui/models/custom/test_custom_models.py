@@ -87,7 +87,7 @@ def declare(window: MainWindow, qtbot: QtBot) -> Callable[[Path], CustomModelDia
     """`declare(path)`: the form for a file, tried once."""
 
     def open_form(path: Path) -> CustomModelDialog:
-        dialog = window.declare_own_model(path)
+        dialog = window.declare_custom_model(path)
         qtbot.waitUntil(lambda: " ms" in dialog.found.text(), timeout=WAIT_MS)
         return dialog
 
@@ -146,7 +146,7 @@ def test_a_wrong_answer_is_told_in_the_form_and_nowhere_else(
 
 
 def test_a_file_that_is_no_network_is_told(window: MainWindow, picture: Path, qtbot: QtBot) -> None:
-    dialog = window.declare_own_model(picture)
+    dialog = window.declare_custom_model(picture)
     qtbot.waitUntil(lambda: "Expected an ONNX network" in dialog.found.text(), timeout=WAIT_MS)
     assert not dialog.form.isEnabled()
     assert not dialog.add_button.isEnabled()

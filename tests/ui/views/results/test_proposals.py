@@ -16,7 +16,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.results.proposals import Level, Proposals
-from ui.views.results.proposals import InsideView
+from ui.views.results.proposals import ProposalsView
 from ui.window.main_window import MainWindow
 
 KEY = "pretend-anchors"
@@ -108,9 +108,9 @@ def test_a_click_shows_the_anchors_there_and_keys_go_through_the_levels(
         assert inside().level == expected
     QTest.keyClick(window, Qt.Key.Key_Comma)
     assert inside().level == 1
-    qtbot.waitUntil(lambda: window.findChild(InsideView) is not None)
-    view = window.findChild(InsideView)
-    assert isinstance(view, InsideView)
+    qtbot.waitUntil(lambda: window.findChild(ProposalsView) is not None)
+    view = window.findChild(ProposalsView)
+    assert isinstance(view, ProposalsView)
     qtbot.waitUntil(lambda: [line.cells[1].text for line in view.levels.rows.lines] == ["6 × 4", "3 × 2"])
     assert [line.cells[3].text for line in view.levels.rows.lines] == ["30×30", "80×80"]
     chosen = controller.session.state.instance
@@ -125,9 +125,9 @@ def test_regions_tell_how_far_they_moved_and_are_linked_to_the_picture(
     controller = window.controller
     controller.set_value("show", "after")
     assert inside().regions().tolist() == [1, 2, 0]
-    qtbot.waitUntil(lambda: window.findChild(InsideView) is not None)
-    view = window.findChild(InsideView)
-    assert isinstance(view, InsideView)
+    qtbot.waitUntil(lambda: window.findChild(ProposalsView) is not None)
+    view = window.findChild(ProposalsView)
+    assert isinstance(view, ProposalsView)
     qtbot.waitUntil(lambda: [line.number for line in view.regions.rows.lines] == [1, 2, 0])
     told = [[cell.text for cell in line.cells] for line in view.regions.rows.lines]
     # Half of the width: a third of what both cover.

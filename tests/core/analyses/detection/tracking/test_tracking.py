@@ -10,7 +10,7 @@ import pytest
 from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.detection._tracking import FLOOR, Tracking, TrackParams, confidences
 from cvstudio.analyses.stages import Request
-from cvstudio.analyses.temporal import CATCH_UP, SNAPSHOT_EVERY, Chain, Followed, chain_key
+from cvstudio.analyses.temporal import CATCH_UP, SNAPSHOT_EVERY, Chain, TemporalChains, chain_key
 from cvstudio.data.geometry import Size
 from cvstudio.results.detections import Detections
 
@@ -198,7 +198,7 @@ def test_what_is_shown_is_no_part_of_what_is_followed():
 def test_another_moment_is_the_same_chain_and_another_medium_is_not(crossing):
     spec = ANALYSES["detect"]
     params = spec.all_params({}, None)
-    followed = Followed(keep=2)
+    followed = TemporalChains(keep=2)
     found, _ = crossing.seen(0.0)
     made = []
     for media, pts in (("one", 0.0), ("one", 0.04), ("two", 0.0)):
@@ -215,7 +215,7 @@ def test_a_still_picture_has_no_identities(crossing):
     params = spec.all_params({}, None)
     found, _ = crossing.seen(0.0)
     request = Request("detect", spec.stages, (("picture", "one", None),), params[:-1])
-    assert Followed().result(spec.temporal, params[-1], request, found, None) is found
+    assert TemporalChains().result(spec.temporal, params[-1], request, found, None) is found
 
 
 def test_a_step_that_fails_loses_no_identity(crossing):
