@@ -50,8 +50,7 @@ def triangulate(
 def _normals(corners: NDArray[np.float64]) -> NDArray[np.float64]:
     """Newell's normal of each polygon (p, 3) from its corners (p, k, 3)."""
     local = corners - corners[:, :1]
-    normals: NDArray[np.float64] = np.cross(local, np.roll(local, -1, axis=1)).sum(axis=1)
-    return normals
+    return np.asarray(np.cross(local, np.roll(local, -1, axis=1)).sum(axis=1))
 
 
 def _convex(corners: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -29,7 +29,7 @@ def measured(
     colours : uint8 (n, 3), or None
     normals : float32 (n, 3), or None; kept for point clouds, and made of unit length
     """
-    finite = np.isfinite(points).all(axis=1)
+    finite: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=1))
     missing = int(len(points) - finite.sum())
     if missing:
         unit = "point" if triangles is None else "vertex" if missing == 1 else "vertice"
