@@ -64,8 +64,8 @@ def _flattened(corners: NDArray[np.float64]) -> NDArray[np.float64]:
     """Corners (k, 3) seen along the main axis of the polygon's normal, (k, 2), counterclockwise."""
     normal = _normals(corners[None])[0]
     axis = int(np.abs(normal).argmax())
-    flat = (corners - corners[0])[:, [(axis + 1) % 3, (axis + 2) % 3]]
-    return flat if normal[axis] >= 0 else flat * (-1, 1)
+    flat: NDArray[np.float64] = (corners - corners[0])[:, [(axis + 1) % 3, (axis + 2) % 3]]
+    return flat if normal[axis] >= 0 else flat * np.array([-1.0, 1.0])
 
 
 def _cross(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
