@@ -156,11 +156,13 @@ class TriangleMesh:
         Indices into `vertices`, counterclockwise as seen from outside.
     colours : uint8 (n, 3), optional
         sRGB colour of each vertex.
+    notes : what the file holds and the mesh does not, as (title, text)
     """
 
     vertices: NDArray[np.float64]
     triangles: NDArray[np.int32]
     colours: NDArray[np.uint8] | None = None
+    notes: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.vertices)
@@ -188,11 +190,13 @@ class PointCloud:
         sRGB colour of each point.
     normals : float32 (n, 3), optional
         Surface normal of each point, of unit length or 0.
+    notes : what the file holds and the cloud does not, as (title, text)
     """
 
     points: NDArray[np.float64]
     colours: NDArray[np.uint8] | None = None
     normals: NDArray[np.float32] | None = None
+    notes: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.points)

@@ -26,6 +26,9 @@ _DETAILS = {
     "compression": "Compression",
     "scale": "Scale",
     "valid": "Measured",
+    "missing": "Missing",
+    "source": "Read",
+    "left": "Not read",
 }
 
 

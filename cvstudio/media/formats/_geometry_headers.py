@@ -10,7 +10,9 @@ from pathlib import Path
 
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, quoted
+from cvstudio.media.formats._gltf import check_extensions, parse
 from cvstudio.media.formats._pcd import is_pcd, pcd_header
+from cvstudio.media.formats._text_meshes import OFF_HEADER, joined_lines
 
 MAX_ROWS = 100_000_000
 """Most vertices, faces or points that are read."""
@@ -24,14 +26,13 @@ _PLY_SIZES = {"char": 1, "uchar": 1, "short": 2, "ushort": 2, "int": 4, "uint": 
     "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "float32": 4, "float64": 8
 }  # fmt: skip
 _STL_TEXT = re.compile(rb"\s*solid\b[^\n]*\n\s*(?:facet\s+normal|endsolid)\b")
-_OFF = re.compile(rb"\s*(?:ST)?C?N?4?n?OFF(?!\w)(?:\s|#[^\n]*\n)*(\d{1,10})\s+(\d{1,10})\s+(\d{1,10})\s")
 _GLTF_ASSET = re.compile(rb'"asset"\s*:\s*\{')
 _OBJ_LINE = re.compile(
     rb"\s*(?:#.*|(?:v|vn|vt|vp)(?:\s+" + _NUMBER + rb"){1,8}|(?:f|l|p)(?:\s+-?\d+(?:/-?\d*){0,2})+"
     rb"|(?:o|g|s|mtllib|usemtl|usemap|mg|lod|bevel|c_interp|d_interp)(?:\s.*)?|)\s*"
 )
 _OBJ_VERTEX = re.compile(rb"^\s*v(?:\s+" + _NUMBER + rb"){3}", re.MULTILINE)
-_ROW = re.compile(rb"\s*" + _NUMBER + rb"(?:\s+" + _NUMBER + rb"){2,8}\s*")
+_VALUE = re.compile(_NUMBER + rb"|[-+]?(?:nan|inf)", re.IGNORECASE)
 
 
 def recognise(path: Path, head: bytes, *, forced: bool) -> str | None:
@@ -55,7 +56,8 @@ def recognise(path: Path, head: bytes, *, forced: bool) -> str | None:
         if test(path, head):
             check(path, head)
             return key
-    if (forced or path.suffix.lower() in PLAIN_POINTS) and _plain_points(head, path.stat().st_size):
+    named = path.suffix.lower() in PLAIN_POINTS
+    if (forced or named) and _plain_points(path, head, path.stat().st_size, named=named):
         return "xyz"
     return None
 
@@ -131,6 +133,8 @@ def _check_glb(path: Path, head: bytes) -> None:
         raise MediaError(f"{quoted(path)} is glTF {version}, and 2 is needed; save it again from a newer program.")
     if length > path.stat().st_size or length < 20:
         raise damaged(path)
+    with decoding(path):
+        check_extensions(path, parse(path.read_bytes())[0])
 
 
 def _is_gltf(path: Path, head: bytes) -> bool:
@@ -141,15 +145,17 @@ def _check_gltf(path: Path, head: bytes) -> None:
     with decoding(path):
         document = json.loads(path.read_bytes())
         names = [entry.get("uri", "") for key in ("buffers", "images") for entry in document.get(key, ())]
-    outside = next((name for name in names if name and not name.startswith("data:")), None)
+        outside = next((name for name in names if name and not name.startswith("data:")), None)
+        if outside is None:
+            check_extensions(path, document)
     if outside is not None:
         raise MediaError(f"{quoted(path)} refers to another file ({outside}); save it as GLB, which holds everything.")
 
 
 def _check_off(path: Path, head: bytes) -> None:
-    match = _OFF.match(head)
+    match = OFF_HEADER.match(head)
     assert match is not None
-    vertices, faces = int(match[1]), int(match[2])
+    vertices, faces = int(match[2]), int(match[3])
     _check_rows(path, max(vertices, faces))
     # A line for each vertex and face.
     if match.end() + 4 * vertices + 2 * faces > path.stat().st_size + 2 or _lines(path, match.end()) < vertices + faces:
@@ -160,25 +166,68 @@ def _is_obj(path: Path, head: bytes) -> bool:
     """Whether every line is a statement of Wavefront OBJ, and one of them a vertex."""
     if b"\0" in head:
         return False
-    lines = head.split(b"\n")
+    lines = joined_lines(head).split(b"\n")
     if len(head) == HEAD_BYTES:
         lines.pop()  # truncated
     if not all(_OBJ_LINE.fullmatch(line) for line in lines):
         return False
     with path.open("rb") as file:
         # Comments before the first vertex may be longer than `head`.
-        return _OBJ_VERTEX.search(file.read(1 << 16)) is not None
+        return _OBJ_VERTEX.search(joined_lines(file.read(1 << 16))) is not None
 
 
-def _plain_points(head: bytes, length: int) -> bool:
-    """Whether all lines hold the same count of numbers, three to nine; the first line may be the number of points."""
+def number_rows(lines: list[bytes]) -> tuple[list[list[bytes]], list[int]]:
+    """Rows of words in plain points, and the number of the line (from 1) of each.
+
+    Words are parted by spaces, tabs, commas or semicolons; numbers may have a decimal comma where they are not parted
+    by commas. Comments, the number of points and the names of the columns before the first row are left out.
+    """
+    rows, numbers = list[list[bytes]](), list[int]()
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith((b"#", b"//")):
+            continue
+        if b";" in line:
+            words = line.replace(b",", b".").replace(b";", b" ").split()
+        else:
+            words = line.replace(b",", b" ").split()
+        if not rows and (len(words) == 1 or not any(_VALUE.fullmatch(word) for word in words)):
+            continue  # the number of points, or the names of the columns
+        rows.append(words)
+        numbers.append(number)
+    return rows, numbers
+
+
+def _wrong_rows(rows: list[list[bytes]]) -> list[int]:
+    """Indices of the rows that are not numbers, as many as in the first."""
+    return [at for at, row in enumerate(rows) if len(row) != len(rows[0]) or not all(map(_VALUE.fullmatch, row))]
+
+
+def check_rows(path: Path, rows: list[list[bytes]], numbers: list[int]) -> None:
+    """Raise MediaError, which says the line, where a row differs from the first; see `number_rows`."""
+    wrong = next(iter(_wrong_rows(rows)), None)
+    if wrong is not None:
+        found = b" ".join(rows[wrong])[:40].decode("utf-8", "replace")
+        raise MediaError(
+            f"Line {numbers[wrong]} of {quoted(path)} is '{found}', and {len(rows[0])} numbers were expected as in the "
+            "first row; correct or remove that line."
+        )
+
+
+def _plain_points(path: Path, head: bytes, length: int, *, named: bool) -> bool:
+    """Whether all lines hold the same count of numbers, three to nine.
+
+    Raises MediaError, which says the line, where the name of the file says that they should (`named`) and most do.
+    """
     lines = head.split(b"\n")
     if length > len(head):
         lines.pop()
-    rows = [line for line in lines if line.strip() and not line.lstrip().startswith((b"#", b"//"))]
-    if rows and re.fullmatch(rb"\s*\d+\s*", rows[0]):
-        del rows[0]
-    return bool(rows) and all(_ROW.fullmatch(row) for row in rows) and len({len(row.split()) for row in rows}) == 1
+    rows, numbers = number_rows(lines)
+    if not rows or not 3 <= len(rows[0]) <= 9:
+        return False
+    wrong = _wrong_rows(rows)
+    if named and len(wrong) <= len(rows) // 2:
+        check_rows(path, rows, numbers)
+    return not wrong
 
 
 def _no_check(path: Path, head: bytes) -> None:
@@ -189,7 +238,7 @@ _FORMATS: tuple[tuple[str, Callable[[Path, bytes], bool], Callable[[Path, bytes]
     ("ply", lambda _, head: _PLY.match(head) is not None, _check_ply),
     ("glb", lambda _, head: head.startswith(b"glTF"), _check_glb),
     ("pcd", lambda _, head: is_pcd(head), lambda path, _: _check_rows(path, pcd_header(path).points)),
-    ("off", lambda _, head: _OFF.match(head) is not None, _check_off),
+    ("off", lambda _, head: OFF_HEADER.match(head) is not None, _check_off),
     ("stl", _is_stl, _check_stl),
     ("gltf", _is_gltf, _check_gltf),
     ("obj", _is_obj, _no_check),

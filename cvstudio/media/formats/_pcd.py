@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cvstudio.data.samples import PointCloud
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.file_identity import damaged, decoding, quoted
+from cvstudio.media.formats._surfaces import measured, scaled_colours
 
 _MAGIC = re.compile(rb"(?:\s*#[^\n]*\n)*\s*VERSION\s+\.?\d")
 _DATA = re.compile(rb"^DATA\s+(\w+)[ \t\r]*\n", re.MULTILINE)
@@ -21,6 +22,8 @@ _TYPES = {"F4": "<f4", "F8": "<f8", "U1": "<u1", "U2": "<u2", "U4": "<u4", "U8":
     f"I{size}": f"<i{size}" for size in (1, 2, 4, 8)
 }
 HEADER_BYTES = 65_536
+_SEPARATE = (("r", "g", "b"), ("red", "green", "blue"))
+_READ = {"x", "y", "z", "normal_x", "normal_y", "normal_z", "rgb", "rgba", "a", "alpha"}.union(*_SEPARATE)
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,14 @@ def read_pcd(path: Path) -> PointCloud:
         content = file.read()
         columns = _columns(header, content)
         points = np.stack([columns[axis].reshape(-1) for axis in ("x", "y", "z")], axis=1).astype(np.float64)
-        measured = np.isfinite(points).all(axis=1)
-        colours = _colours(columns)
         normals = None
         if {"normal_x", "normal_y", "normal_z"} <= columns.keys():
-            stacked = np.stack([columns[f"normal_{axis}"].reshape(-1) for axis in "xyz"], axis=1).astype(np.float32)
-            normals = np.nan_to_num(stacked, nan=0, posinf=0, neginf=0)[measured]
-        return PointCloud(points[measured], None if colours is None else colours[measured], normals)
+            normals = np.stack([columns[f"normal_{axis}"].reshape(-1) for axis in "xyz"], axis=1).astype(np.float32)
+        left = [name for name in columns if name not in _READ and not name.startswith("_")]
+        notes = {"Not read": ", ".join(left)} if left else {}
+        cloud = measured(points, None, _colours(columns), normals, notes)
+    assert isinstance(cloud, PointCloud)
+    return cloud
 
 
 def _columns(header: PcdHeader, content: bytes) -> dict[str, NDArray[Any]]:
@@ -130,7 +134,11 @@ def _columns(header: PcdHeader, content: bytes) -> dict[str, NDArray[Any]]:
 
 
 def _colours(columns: dict[str, NDArray[Any]]) -> NDArray[np.uint8] | None:
-    """RGB uint8 (points, 3), unpacked from the four bytes of an integer or float field; None without colours."""
+    """RGB uint8 (points, 3), from fields of their own or unpacked from the four bytes of an integer or float field;
+    None without colours."""
+    names = next((names for names in _SEPARATE if columns.keys() >= {*names}), None)
+    if names is not None:
+        return scaled_colours(np.stack([columns[name].reshape(-1) for name in names], axis=1))
     packed = columns.get("rgb", columns.get("rgba"))
     if packed is None or packed.dtype.itemsize != 4:
         return None

@@ -41,6 +41,8 @@ SCALES: dict[str, tuple[DepthUnit, float]] = {
 }
 CUSTOM: dict[str, DepthUnit] = {"other-m": "m", "other-px": "px"}
 _NEAR_IS_LARGE = ("px", "relative")
+_NO_HIT = 1e9
+"""Floats from here on are no depth: renderers write 1e10 (Blender) and more where a ray hits nothing."""
 _VALUES = {"u": "{bits}-bit integers", "i": "{bits}-bit integers", "f": "{bits}-bit floats"}
 
 
@@ -72,9 +74,14 @@ class DepthSettings:
         Range(0.01, 100_000, step=0.01),
         Doc("Levels", "How many levels make one metre or pixel, with a scale of your own.", "Try 10000."),
     ] = 1000.0
+    depth_missing: Annotated[
+        str,
+        Choices(("auto", "largest", "none"), ("Found by its gap", "The largest", "None of them")),
+        Doc("Missing", "Which value says that nothing was measured, beside 0.", "Where far walls are missing: None."),
+    ] = "auto"
 
 
-_PFM = re.compile(rb"Pf\s+(\d{1,9})\s+(\d{1,9})\s+([-+.\deE]{1,24})\s")
+_PFM = re.compile(rb"Pf\s+(\d{1,9})\s+(\d{1,9})\s+([-+.\deE]{1,24})(?:\r\n|\s)")
 
 
 class DepthReader(BaseReader):
@@ -109,17 +116,74 @@ class DepthReader(BaseReader):
         self._guard.check()
         with decoding(self._path), self._path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-        return _to_depth(self._path, *_read_raw(self._path, head), self._settings)
+        return _to_depth(self._path, _read_raw(self._path, head), self._settings)
 
 
-def _read_raw(path: Path, head: bytes) -> tuple[NDArray[Any], bool]:
-    """Values of the file, (H, W), and whether they are disparities by default."""
+@dataclass(frozen=True)
+class _Raw:
+    """Values of a file.
+
+    Parameters
+    ----------
+    values : (H, W), integers or floats
+    disparity : whether they are disparities by default
+    source : what they are in the file, e.g. an array's name; "" where it holds nothing else
+    left : what the file holds beside them
+    """
+
+    values: NDArray[Any]
+    disparity: bool
+    source: str = ""
+    left: str = ""
+
+
+def _read_raw(path: Path, head: bytes) -> _Raw:
     if pfm := _PFM.match(head):
-        return _read_pfm(path, pfm), True
+        return _Raw(_read_pfm(path, pfm), True)
     if is_exr(head):
-        return read_exr_depth(path), False
-    raw = _read_array(path) if _is_numpy(head) else _read_picture(path)
-    return raw, raw.dtype == np.uint8
+        values, channel, others = read_exr_depth(path)
+        return _Raw(values, False, f"channel {channel}" if others else "", ", ".join(others))
+    if _is_numpy(head):
+        values, source, left = _read_array(path)
+        return _Raw(values, values.dtype == np.uint8, source, left)
+    values = _read_picture(path)
+    return _Raw(values, values.dtype == np.uint8)
+
+
+def _missing(raw: _Raw, choice: str) -> tuple[NDArray[np.bool_], str]:
+    """Which values, beside those not greater than 0, say that nothing was measured, and what to tell of them.
+
+    Renderers write 1e10 and more where a ray hits nothing. Any other value is guessed only where it is the largest and
+    lies far above the rest: at the end of its type above six times the next one; for floats, shared by 1 % of the map,
+    above a hundred times the next one.
+    """
+    values = raw.values
+    absent = np.zeros(values.shape, bool)
+    if choice == "none":
+        return absent, ""
+    if values.dtype.kind == "f":
+        absent = values >= np.float64(_NO_HIT)  # more than a half float holds
+    known = values[~absent & (values > 0) & np.isfinite(values)]
+    if not known.size:
+        return absent, ""
+    largest = known.max()
+    text = f"{_NO_HIT:.0e} and more" if absent.any() else ""
+    if choice == "largest" or _stands_apart(known, largest, raw.disparity):
+        absent = absent | (values == largest)
+        text = f"{largest:,.10g}" + (f"; {text}" if text else "")
+    return absent, f"values of {text}, {absent.mean():.1%}" if text else ""
+
+
+def _stands_apart(known: NDArray[Any], largest: Any, disparity: bool) -> bool:
+    rest = known[known < largest]
+    if disparity or not rest.size:
+        return False
+    below = float(rest.max())
+    if known.dtype.kind in "iu":
+        return bool(largest == np.iinfo(known.dtype).max and below <= largest / 6)
+    half = np.finfo(np.float16).max
+    shared = known.size - rest.size >= known.size / 100
+    return bool((largest == half and below <= half / 2) or (largest > 100 * below and shared))
 
 
 def _scale(settings: DepthSettings, *, integers: bool, disparity: bool) -> tuple[DepthUnit, float]:
@@ -130,12 +194,12 @@ def _scale(settings: DepthSettings, *, integers: bool, disparity: bool) -> tuple
     return SCALES[usual if settings.depth_scale == "auto" else settings.depth_scale]
 
 
-def _to_depth(path: Path, raw: NDArray[Any], disparity: bool, settings: DepthSettings) -> DepthMap:
-    unit, scale = _scale(settings, integers=raw.dtype.kind in "iu", disparity=disparity)
+def _to_depth(path: Path, raw: _Raw, settings: DepthSettings) -> DepthMap:
+    unit, scale = _scale(settings, integers=raw.values.dtype.kind in "iu", disparity=raw.disparity)
     # Divided as float64: a metre must be 1.0 and not 0.99999994. Values that overflow float32 become infinite: invalid.
     with np.errstate(over="ignore", invalid="ignore"):
-        values = (raw / scale).astype(np.float32)
-        invalid = ~(values > 0)
+        values = (raw.values / scale).astype(np.float32)
+        invalid = ~(values > 0) | _missing(raw, settings.depth_missing)[0]
     depth = DepthMap(values, unit, invalid, near_is_large=unit in _NEAR_IS_LARGE)
     if depth.invalid.all():
         raise MediaError(f"{quoted(path)} has no valid depth: every value is zero, negative or not a number.")
@@ -164,37 +228,62 @@ def _read_pfm(path: Path, header: re.Match[bytes]) -> NDArray[Any]:
         return np.frombuffer(data, f"{order}f4").reshape(size.height, size.width)[::-1]
 
 
-def _read_array(path: Path) -> NDArray[Any]:
-    """The array of an NPY file, or the first two-dimensional one of an NPZ file."""
+def _read_array(path: Path) -> tuple[NDArray[Any], str, str]:
+    """The array of an NPY file, or the depth map of an NPZ file; its name and the other arrays, for several."""
     with decoding(path), path.open("rb") as file:
         if not zipfile.is_zipfile(file):
             file.seek(0)
-            return _check_array(path, _load(path, file))
+            return _check_array(path, _load(path, file)), "", ""
         with zipfile.ZipFile(file) as archive:
+            headers = {}
             for name in (name for name in archive.namelist() if name.endswith(".npy")):
                 with archive.open(name) as member:
-                    shape = _array_size(member)
-                if shape is not None:
-                    with archive.open(name) as member:
-                        return _check_array(path, _load(path, member))
+                    headers[name] = _array_header(member)
+            chosen = min(headers, key=lambda name: _rank(name, *headers[name]), default=None)
+            if chosen is not None and _array_size(headers[chosen][0]) is not None:
+                others = [f"{_short(name)} {headers[name][0]}" for name in headers if name != chosen]
+                with archive.open(chosen) as member:
+                    values = _check_array(path, _load(path, member))
+                return values, f"array {_short(chosen)}" if others else "", ", ".join(others)
     raise MediaError(f"{quoted(path)} holds no two-dimensional array; a depth map has the shape (height, width).")
+
+
+def _short(name: str) -> str:
+    return name.removesuffix(".npy")
+
+
+def _rank(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[Any, ...]:
+    """Sorts the arrays of a file: the likeliest depth map first, by its name, then by its shape."""
+    size, words = _array_size(shape), _short(name).lower().rpartition("/")[2]
+    fits = (words == "depth", words.endswith("depth"), "depth" in words, "disp" in words, True)
+    named = fits.index(True)
+    # Camera matrices and poses.
+    matrix = size is not None and max(size) <= 4
+    return (size is None, dtype.kind not in "iuf", matrix, named, 0 if size is None else -size.width * size.height)
 
 
 def _load(path: Path, file: IO[bytes]) -> NDArray[Any]:
     """Load one array after checking the size in its header; pickles are code and never loaded."""
-    size = _array_size(file)
+    size = _array_size(_array_header(file)[0])
     if size is None:
         raise MediaError(f"{quoted(path)} holds no two-dimensional array; a depth map has the shape (height, width).")
     check_size(path, size)
     file.seek(0)
-    return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+    return np.asarray(np.lib.format.read_array(file, allow_pickle=False)).reshape(size.height, size.width)
 
 
-def _array_size(file: IO[bytes]) -> Size | None:
-    """Size in an NPY header; None where the array is not two-dimensional."""
+def _array_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype in an NPY header."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape = read(file)[0]
+    shape, _, dtype = read(file)
+    return shape, dtype
+
+
+def _array_size(shape: tuple[int, ...]) -> Size | None:
+    """Size of a map of this shape: (H, W), (1, H, W) or (H, W, 1); None for any other."""
+    if len(shape) == 3 and 1 in (shape[0], shape[2]):
+        shape = shape[1:] if shape[0] == 1 else shape[:2]
     return Size(shape[1], shape[0]) if len(shape) == 2 else None
 
 
@@ -222,14 +311,18 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
 
 def _describe(path: Path, head: bytes, identity: str) -> Media:
     # Decoded now: a depth map is small, and one without a valid value must be refused before it replaces the open one.
-    raw, disparity = _read_raw(path, head)
-    depth = _to_depth(path, raw, disparity, DepthSettings())
+    raw = _read_raw(path, head)
+    depth, dtype = _to_depth(path, raw, DepthSettings()), raw.values.dtype
     details = {
         "format": _format_name(path, head),
-        "values": _VALUES[raw.dtype.kind].format(bits=raw.dtype.itemsize * 8),
+        "values": _VALUES[dtype.kind].format(bits=dtype.itemsize * 8),
         "valid": f"{1 - depth.invalid.mean():.0%}",
-        "usual": "px" if disparity else "mm" if raw.dtype.kind in "iu" else "m",
+        "missing": _missing(raw, "auto")[1],
+        "source": raw.source,
+        "left": raw.left,
+        "usual": "px" if raw.disparity else "mm" if dtype.kind in "iu" else "m",
     }
+    details = {key: text for key, text in details.items() if text}
     return _configure(Media(identity, path, MediaKind.DEPTH, depth.size, details=details))
 
 
@@ -246,7 +339,11 @@ def _configure(media: Media) -> Media:
     settings, usual = DepthSettings(**media.settings), media.details["usual"]
     unit, scale = _scale(settings, integers=usual == "mm", disparity=usual == "px")
     scale_text = unit if scale == 1 else f"1/{scale:g} {unit}"
-    return dataclasses.replace(media, details={**media.details, "unit": unit, "scale": scale_text})
+    details = {**media.details, "unit": unit, "scale": scale_text}
+    if settings.depth_missing != "auto":
+        # Both were counted for the usual setting.
+        details = {key: text for key, text in details.items() if key not in ("missing", "valid")}
+    return dataclasses.replace(media, details=details)
 
 
 def _is_npz(path: Path, head: bytes) -> bool:

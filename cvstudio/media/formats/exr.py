@@ -41,6 +41,7 @@ class ExrPart:
     colour : names of the picture's channels: R G B, or Y RY BY, or one for grey; empty without a picture
     alpha, depth : names of these channels; "" where there is none
     bits : per channel, 16 or 32
+    channels : names of all channels, those of other layers, too
     """
 
     number: int
@@ -52,6 +53,7 @@ class ExrPart:
     depth: str
     bits: int
     compression: str
+    channels: tuple[str, ...]
 
     @property
     def holds_depth(self) -> bool:
@@ -104,7 +106,9 @@ def _part(path: Path, number: int, part: Any, bits: dict[str, int]) -> ExrPart:
     channels = {channel.name: channel for channel in part.header["channels"]}
     layer = _layer(tuple(channels))
     colour = _colour(layer)
-    depth = next((name for short, name in layer.items() if short.upper() in ("Z", "DEPTH")), "")
+    depth = _depth(tuple(channels), str(part.header.get("name", "")))
+    if colour == (depth,):
+        colour = ()
     return ExrPart(
         number,
         size,
@@ -115,6 +119,7 @@ def _part(path: Path, number: int, part: Any, bits: dict[str, int]) -> ExrPart:
         depth,
         bits.get(colour[0] if colour else depth, 32),
         str(part.header.get("compression", "")).rpartition(".")[2].removesuffix("_COMPRESSION").lower(),
+        tuple(channels),
     )
 
 
@@ -127,6 +132,22 @@ def _layer(names: tuple[str, ...]) -> dict[str, str]:
     # The unnamed layer is the picture; renderers name their additional layers.
     ordered = [layers[name] for name in sorted(layers, key=lambda name: (name != "", name))]
     return next((layer for layer in ordered if {"R", "G", "B"} <= layer.keys()), ordered[0] if ordered else {})
+
+
+def _depth(names: tuple[str, ...], part: str) -> str:
+    """The channel of depth in any layer, the unnamed one first: called Z or depth, or the only one of a layer or part
+    that is called so; "" where there is none."""
+    layers: dict[str, list[str]] = {}
+    for name in names:
+        layers.setdefault(name.rpartition(".")[0], []).append(name)
+    for layer in sorted(layers, key=lambda layer: (layer != "", layer)):
+        short = {name.rpartition(".")[2].upper(): name for name in layers[layer]}
+        # Normals and positions have a Z, too.
+        found = short.get("DEPTH") or ("" if short.keys() >= {"X", "Y"} else short.get("Z", ""))
+        called = (layer or part).rpartition(".")[2].upper() in ("DEPTH", "Z")
+        if found or (called and len(short) == 1):
+            return found or layers[layer][0]
+    return ""
 
 
 def _colour(layer: dict[str, str]) -> tuple[str, ...]:
@@ -211,8 +232,14 @@ def _from_luminance(
     return [red, (y - _LUMA[0] * red - _LUMA[2] * blue) / np.float32(_LUMA[1]), blue]
 
 
-def read_exr_depth(path: Path) -> NDArray[np.float32]:
-    """The depth channel (Z), else the only channel, as stored: float32 (H, W).
+def read_exr_depth(path: Path) -> tuple[NDArray[np.float32], str, tuple[str, ...]]:
+    """The depth channel (Z) of any layer or part, else the only channel.
+
+    Returns
+    -------
+    values : float32 (H, W), as stored
+    channel : its name
+    others : names of the other channels of its part
 
     Raises
     ------
@@ -223,7 +250,8 @@ def read_exr_depth(path: Path) -> NDArray[np.float32]:
     part = next((part for part in parts if part.depth), None) or next((p for p in parts if p.holds_depth), None)
     if part is None:
         raise MediaError(f"{quoted(path)} is a colour picture; a depth map has one channel, so open it as a picture.")
-    return _read(path, part, (part.depth or part.colour[0],))[0]
+    channel = part.depth or part.colour[0]
+    return _read(path, part, (channel,))[0], channel, tuple(name for name in part.channels if name != channel)
 
 
 def exr_holds_depth(path: Path) -> bool:
@@ -243,6 +271,9 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         "light": "linear",
         "compression": part.compression,
     }
+    left = [name for name in part.channels if name not in (*part.colour, part.alpha)]
+    if left and part.colour:
+        details["left"] = ", ".join(left)
     return Media(identity, path, MediaKind.IMAGE, part.size, details=details)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,13 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import Format, Media, MediaKind
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
-from cvstudio.media.formats._geometry_headers import recognise
+from cvstudio.media.formats._geometry_headers import check_rows, number_rows, recognise
+from cvstudio.media.formats._gltf import plain_glb
 from cvstudio.media.formats._pcd import read_pcd
+from cvstudio.media.formats._ply import read_ply
 from cvstudio.media.formats._single_sample import WholeReader
+from cvstudio.media.formats._surfaces import Notes, measured
+from cvstudio.media.formats._text_meshes import read_obj, read_off
 
 _NAMES = {
     "ply": "PLY",
@@ -62,32 +67,54 @@ def read_geometry(path: Path, *, forced: bool = True) -> TriangleMesh | PointClo
 
 def _read_mesh(path: Path, key: str) -> TriangleMesh | PointCloud:
     with decoding(path):
-        import trimesh
-
-        # From memory, so that no file that this one names is opened: materials, textures, other buffers.
-        content = io.BytesIO(path.read_bytes())
-        options: dict[str, Any] = {"maintain_order": True, "skip_materials": True} if key == "obj" else {}
-        kind = "stl_ascii" if key == "stl" and not _is_binary_stl(content.getvalue()) else key
-        loaded: Any = trimesh.load(content, file_type=kind, process=False, **options)
-        if isinstance(loaded, trimesh.Scene):
-            loaded = loaded.to_mesh() if any(hasattr(g, "faces") for g in loaded.geometry.values()) else _points(loaded)
-        if not hasattr(loaded, "faces") or not len(loaded.faces):
-            colours = getattr(loaded, "colors", None)
-            return PointCloud(np.array(loaded.vertices, np.float64), _rgb(colours, len(loaded.vertices)))
-        vertices, triangles = np.array(loaded.vertices, np.float64), np.array(loaded.faces, np.int32)
+        content = path.read_bytes()
+        if key in _READERS:
+            return _READERS[key](content)
         if key == "stl":
-            first, index = merge_equal(vertices)
-            return TriangleMesh(vertices[first], index[triangles].astype(np.int32))
-        return TriangleMesh(vertices, triangles, _mesh_colours(loaded))
+            return _read_stl(content)
+        return _read_gltf(*plain_glb(path, content))
+
+
+def _read_stl(content: bytes) -> TriangleMesh | PointCloud:
+    import trimesh
+
+    loaded: Any = trimesh.load(
+        io.BytesIO(content), file_type="stl" if _is_binary_stl(content) else "stl_ascii", process=False
+    )
+    if isinstance(loaded, trimesh.Scene):
+        loaded = loaded.to_mesh()
+    vertices, triangles = np.array(loaded.vertices, np.float64), np.array(loaded.faces, np.int32)
+    first, index = merge_equal(vertices)
+    return measured(vertices[first], index[triangles].astype(np.int32), None, None, {})
 
 
 def _is_binary_stl(content: bytes) -> bool:
     return len(content) >= 84 and len(content) == 84 + 50 * int.from_bytes(content[80:84], "little")
 
 
-def _points(scene: Any) -> Any:
-    """The first point cloud of a scene without faces."""
-    return next(geometry for geometry in scene.geometry.values() if hasattr(geometry, "vertices"))
+def _read_gltf(content: bytes, notes: Notes) -> TriangleMesh | PointCloud:
+    import trimesh
+
+    # From memory, so that no file that this one names is opened.
+    scene: Any = trimesh.load(io.BytesIO(content), file_type="glb", process=False)
+    if any(hasattr(geometry, "faces") for geometry in scene.geometry.values()):
+        loaded = scene.to_mesh()
+        vertices, triangles = np.array(loaded.vertices, np.float64), np.array(loaded.faces, np.int32)
+        return measured(vertices, triangles, _mesh_colours(loaded), None, notes)
+    return measured(*_scene_points(scene), None, notes)
+
+
+def _scene_points(scene: Any) -> tuple[NDArray[np.float64], None, NDArray[np.uint8] | None]:
+    """Points of all clouds of a scene, each moved by its node, no triangles, and colours where every cloud has some."""
+    points, colours = [np.zeros((0, 3))], list[NDArray[np.uint8] | None]()
+    for node in scene.graph.nodes_geometry:
+        matrix, name = scene.graph[node]
+        cloud = scene.geometry[name]
+        vertices = np.array(cloud.vertices, np.float64)
+        points.append(vertices @ matrix[:3, :3].T + matrix[:3, 3])
+        colours.append(_rgb(getattr(cloud, "colors", None), len(vertices)))
+    known = [colour for colour in colours if colour is not None]
+    return np.concatenate(points), None, np.concatenate(known) if known and len(known) == len(colours) else None
 
 
 def _mesh_colours(mesh: Any) -> NDArray[np.uint8] | None:
@@ -105,26 +132,34 @@ def _rgb(colours: Any, count: int) -> NDArray[np.uint8] | None:
     return np.ascontiguousarray(np.asarray(colours, np.uint8)[:, :3])
 
 
+_READERS = {"ply": read_ply, "obj": read_obj, "off": read_off}
+
+
 def _read_columns(path: Path) -> PointCloud:
     """Columns x y z; further ones are taken, by their number and range, as a normal, a colour in 0..1 or 0..255, or an
     intensity, which is dropped."""
     with decoding(path):
-        lines = path.read_bytes().splitlines()
-        rows = [line.split() for line in lines if line.strip() and not line.lstrip().startswith((b"#", b"//"))]
-        if rows and len(rows[0]) == 1:
-            del rows[0]  # the number of points
+        rows, numbers = number_rows(path.read_bytes().splitlines())
+        check_rows(path, rows, numbers)
         table = np.array(rows, np.float64)
-        table = table[np.isfinite(table[:, :3]).all(axis=1)]
         points, rest = np.ascontiguousarray(table[:, :3]), table[:, 3:]
-        if rest.shape[1] in (4, 6):
-            rest = rest[:, -3:] if rest.shape[1] == 4 else rest[:, :3]
-        if rest.shape[1] != 3 or not len(points) or not np.isfinite(rest).all():
-            return PointCloud(points)
-        if np.allclose(np.linalg.norm(rest[:1000], axis=1), 1, atol=0.01) and path.suffix.lower() != ".xyzrgb":
-            return PointCloud(points, normals=rest.astype(np.float32))
-        if rest.min() >= 0 and rest.max() <= 255:
-            return PointCloud(points, np.rint(rest * (255 if rest.max() <= 1 else 1)).astype(np.uint8))
-        return PointCloud(points)
+        columns, notes = rest.shape[1], {}
+        if columns in (1, 2, 4, 5, 6):
+            notes["Not read"] = f"{columns - 3 * (columns in (4, 6))} of {columns + 3} columns"
+        if columns in (4, 6):
+            rest = rest[:, -3:] if columns == 4 else rest[:, :3]
+        colours = normals = None
+        measured_rest = rest[np.isfinite(table[:, :3]).all(axis=1)]
+        if rest.shape[1] == 3 and len(measured_rest) and np.isfinite(measured_rest).all():
+            length = np.linalg.norm(measured_rest[:1000], axis=1)
+            if np.allclose(length, 1, atol=0.01) and path.suffix.lower() != ".xyzrgb":
+                normals = rest.astype(np.float32)
+            elif measured_rest.min() >= 0 and measured_rest.max() <= 255:
+                scale = 255 if measured_rest.max() <= 1 else 1
+                colours = np.rint(np.nan_to_num(rest) * scale).clip(0, 255).astype(np.uint8)
+        cloud = measured(points, None, colours, normals, notes)
+    assert isinstance(cloud, PointCloud)
+    return cloud
 
 
 def geometry_facts(sample: TriangleMesh | PointCloud) -> Iterator[tuple[str, str]]:
@@ -138,11 +173,23 @@ def geometry_facts(sample: TriangleMesh | PointCloud) -> Iterator[tuple[str, str
         yield "Components", f"{count_components(sample):,}"
     low, high = extent(points)
     yield "Size", " × ".join(f"{side:.4g}" for side in high - low)
-    yield "Extent", "\n".join(f"{axis} {a:.4g} to {b:.4g}" for axis, a, b in zip("xyz", low, high, strict=True))
-    if sample.colours is not None:
+    yield "Extent", "\n".join(_range(axis, a, b) for axis, a, b in zip("xyz", low, high, strict=True))
+    if sample.colours is not None and "Colours" not in dict(sample.notes):
         yield "Colours", "of each vertex" if mesh else "of each point"
     if isinstance(sample, PointCloud) and sample.normals is not None:
         yield "Normals", "of each point"
+    yield from sample.notes
+
+
+def _range(axis: str, low: float, high: float) -> str:
+    """Limits along one axis, in digits enough to tell them apart: surveyed coordinates lie far from their origin."""
+    side, largest = high - low, max(abs(low), abs(high))
+    digits = 3 + math.floor(math.log10(largest)) - math.floor(math.log10(side)) if side > 0 else 4
+    if largest:
+        # Whole units are told up to a million kilometres in millimetres; doubles hold 15 digits.
+        digits = max(digits, math.floor(math.log10(largest)) + (1 if side > 0 else 4))
+    digits = min(max(digits, 4), 15) if largest < 1e12 else 4
+    return f"{axis} {low:.{digits}g} to {high:.{digits}g}"
 
 
 def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,242 @@
+"""PLY, text and binary (Turk, "The PLY Polygon File Format", 1994)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.samples import PointCloud, TriangleMesh
+from cvstudio.media.formats._polygons import triangulate
+from cvstudio.media.formats._surfaces import Notes, face_colours_of_vertices, measured, scaled_colours
+
+_HEADER = re.compile(rb"ply\r?\n(.*?\n)end_header[ \t]*\r?\n", re.DOTALL)
+_TYPES = {"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4"} | {
+    "double": "f8", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4",
+    "float32": "f4", "float64": "f8",
+}  # fmt: skip
+_CORNERS = ("vertex_indices", "vertex_index")
+_COLOURS = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
+_NORMALS = (("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"))
+_QUIET = {"x", "y", "z", "alpha", "diffuse_alpha", "a"}
+
+
+@dataclass(frozen=True)
+class _Property:
+    name: str
+    dtype: str
+    count: str = ""
+    """dtype of the length of a list; "" for a single value."""
+
+
+@dataclass(frozen=True)
+class _Lists:
+    """A column of lists: all values (sum of counts,), and the length of each list."""
+
+    values: NDArray[Any]
+    counts: NDArray[np.int64]
+
+
+_Columns = dict[str, "NDArray[Any] | _Lists"]
+
+
+def read_ply(content: bytes) -> TriangleMesh | PointCloud:
+    """Read vertices and faces, with colours (8 bits, 16 bits or 0..1) and, for points, normals.
+
+    Raises
+    ------
+    ValueError, KeyError
+        The file is damaged.
+    """
+    header = _HEADER.match(content)
+    if header is None:
+        raise ValueError("no PLY header")
+    encoding, elements = _parse(header[1].decode("ascii", "replace"))
+    if encoding == "ascii":
+        tables = _read_text(content[header.end() :], elements)
+    else:
+        order = ">" if encoding == "binary_big_endian" else "<"
+        tables = _read_binary(content, header.end(), elements, order)
+    vertex = tables["vertex"]
+    points = np.stack([_column(vertex, axis).astype(np.float64) for axis in "xyz"], axis=1)
+    normals = next((_stack(vertex, names).astype(np.float32) for names in _NORMALS if vertex.keys() >= {*names}), None)
+    colours = _colours(vertex)
+    notes = _not_read(tables)
+    corners = next((tables["face"][name] for name in _CORNERS if name in tables.get("face", {})), None)
+    if not isinstance(corners, _Lists) or not len(corners.counts):
+        return measured(points, None, colours, normals, notes)
+    triangles, owner = triangulate(points, corners.values.astype(np.int64), corners.counts)
+    of_faces = _colours(tables["face"])
+    if colours is None and of_faces is not None:
+        colours = face_colours_of_vertices(of_faces[owner], triangles, len(points))
+        notes["Colours"] = "of faces, assigned to their vertices"
+    return measured(points, triangles, colours, normals, notes)
+
+
+def _parse(header: str) -> tuple[str, list[tuple[str, int, list[_Property]]]]:
+    encoding, elements = "", list[tuple[str, int, list[_Property]]]()
+    for words in (line.split() for line in header.splitlines()):
+        if words[:1] == ["format"]:
+            encoding = words[1]
+        elif words[:1] == ["element"]:
+            elements.append((words[1], int(words[2]), []))
+        elif words[:2] == ["property", "list"]:
+            elements[-1][2].append(_Property(words[4], _TYPES[words[3]], _TYPES[words[2]]))
+        elif words[:1] == ["property"]:
+            elements[-1][2].append(_Property(words[2], _TYPES[words[1]]))
+    if encoding not in ("ascii", "binary_little_endian", "binary_big_endian"):
+        raise ValueError(f"a format '{encoding}'")
+    return encoding, elements
+
+
+def _read_binary(
+    content: bytes, start: int, elements: list[tuple[str, int, list[_Property]]], order: str
+) -> dict[str, _Columns]:
+    tables: dict[str, _Columns] = {}
+    for name, rows, properties in elements:
+        columns, start = _same_lengths(content, start, rows, properties, order) or _any_lengths(
+            content, start, rows, properties, order
+        )
+        tables[name] = columns
+    return tables
+
+
+def _same_lengths(
+    content: bytes, start: int, rows: int, properties: list[_Property], order: str
+) -> tuple[_Columns, int] | None:
+    """Read an element whose lists are as long as those of its first row; None where they are not."""
+    fields, at = list[tuple[Any, ...]](), start
+    for number, entry in enumerate(properties):
+        dtype = np.dtype(order + entry.dtype)
+        if entry.count and rows:
+            count = np.frombuffer(content, order + entry.count, 1, at)[0]
+            fields += [(f"count {number}", order + entry.count), (f"value {number}", dtype, (int(count),))]
+            at += count.itemsize + int(count) * dtype.itemsize
+        else:
+            fields.append((f"value {number}", dtype))
+            at += dtype.itemsize
+    record = np.dtype(fields)
+    if start + rows * record.itemsize > len(content):
+        return None
+    table = np.frombuffer(content, record, rows, start)
+    columns: _Columns = {}
+    for number, entry in enumerate(properties):
+        values = table[f"value {number}"]
+        if entry.count and rows:
+            counts = table[f"count {number}"].astype(np.int64)
+            if (counts != values.shape[1]).any():
+                return None
+            columns[entry.name] = _Lists(values.reshape(-1), counts)
+        else:
+            columns[entry.name] = _Lists(values, np.zeros(0, np.int64)) if entry.count else values
+    return columns, start + rows * record.itemsize
+
+
+def _any_lengths(
+    content: bytes, start: int, rows: int, properties: list[_Property], order: str
+) -> tuple[_Columns, int]:
+    at = start
+
+    def take(entry: _Property, count: int | None) -> NDArray[Any]:
+        nonlocal at
+        dtype = np.dtype(order + (entry.dtype if count is not None else entry.count))
+        values = np.frombuffer(content, dtype, 1 if count is None else count, at)
+        at += values.nbytes
+        return values
+
+    def row() -> list[NDArray[Any]]:
+        return [take(entry, int(take(entry, None)[0]) if entry.count else 1) for entry in properties]
+
+    return _columns(row, rows, properties), at
+
+
+def _columns(row: Callable[[], list[NDArray[Any]]], rows: int, properties: list[_Property]) -> _Columns:
+    """Columns of `rows` calls of `row`, which gives the values of each property."""
+    cells: list[list[NDArray[Any]]] = [[] for _ in properties]
+    for _ in range(rows):
+        for column, values in zip(cells, row(), strict=True):
+            column.append(values)
+    columns: _Columns = {}
+    for entry, column in zip(properties, cells, strict=True):
+        values = np.concatenate(column) if column else np.zeros(0, entry.dtype)
+        columns[entry.name] = (
+            _Lists(values, np.array([len(cell) for cell in column], np.int64)) if entry.count else values
+        )
+    return columns
+
+
+def _read_text(content: bytes, elements: list[tuple[str, int, list[_Property]]]) -> dict[str, _Columns]:
+    lines = [line for line in content.split(b"\n") if line.strip()]
+    tables: dict[str, _Columns] = {}
+    start = 0
+    for name, rows, properties in elements:
+        block = lines[start : start + rows]
+        start += rows
+        if len(block) < rows:
+            raise ValueError("fewer rows than the header states")
+        if not any(entry.count for entry in properties):
+            table = np.array([line.split() for line in block]).astype(np.float64).reshape(rows, -1)
+            if rows and table.shape[1] < len(properties):
+                raise ValueError("rows with fewer values than the header states")
+            # NaN may stand where an integer is expected: it says that nothing was measured.
+            tables[name] = {
+                entry.name: _cast(table[:, at], entry.dtype) if rows else np.zeros(0, entry.dtype)
+                for at, entry in enumerate(properties)
+            }
+        else:
+            tables[name] = _text_lists(block, properties)
+    return tables
+
+
+def _text_lists(block: list[bytes], properties: list[_Property]) -> _Columns:
+    remaining = iter(block)
+
+    def row() -> list[NDArray[Any]]:
+        words, at, values = next(remaining).split(), 0, []
+        for entry in properties:
+            count = 1
+            if entry.count:
+                count, at = int(float(words[at])), at + 1
+            cell = words[at : at + count]
+            if len(cell) < count or count < 0:
+                raise ValueError("a list shorter than it states")
+            values.append(_cast(np.array([float(word) for word in cell]), entry.dtype))
+            at += count
+        return values
+
+    return _columns(row, len(block), properties)
+
+
+def _cast(values: NDArray[np.float64], dtype: str) -> NDArray[Any]:
+    return np.nan_to_num(values).astype(dtype) if dtype[0] in "iu" else values.astype(dtype)
+
+
+def _column(table: _Columns, name: str) -> NDArray[Any]:
+    column = table[name]
+    if isinstance(column, _Lists):
+        raise ValueError(f"lists in {name}")
+    return column
+
+
+def _stack(table: _Columns, names: tuple[str, ...]) -> NDArray[Any]:
+    return np.stack([_column(table, name) for name in names], axis=1)
+
+
+def _colours(table: _Columns) -> NDArray[np.uint8] | None:
+    """Colours of an element, uint8 (rows, 3)."""
+    names = next((names for names in _COLOURS if table.keys() >= {*names}), None)
+    if names is None:
+        return None
+    return scaled_colours(_stack(table, names))
+
+
+def _not_read(tables: dict[str, _Columns]) -> Notes:
+    """A note of the columns that no sample keeps."""
+    known = _QUIET | {name for names in (*_COLOURS, *_NORMALS) for name in names} | set(_CORNERS)
+    left = [name for element in ("vertex", "face") for name in tables.get(element, {}) if name not in known]
+    left += [name for name in tables if name not in ("vertex", "face")]
+    return {"Not read": ", ".join(left)} if left else {}

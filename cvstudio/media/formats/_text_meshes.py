@@ -1,0 +1,127 @@
+"""Wavefront OBJ and the Object File Format (OFF)."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.samples import PointCloud, TriangleMesh
+from cvstudio.media.formats._polygons import triangulate
+from cvstudio.media.formats._surfaces import Notes, face_colours_of_vertices, measured
+
+_CONTINUED = re.compile(rb"\\[ \t]*\r?\n")
+_WHITE = 255
+OFF_HEADER = re.compile(
+    rb"\s*(?P<kind>(?:ST)?[CN]{0,2}4?)OFF(?!\w)(?:\s|#[^\n]*\n)*(\d{1,10})\s+(\d{1,10})(?:[ \t]+\d{1,10})?\s"
+)
+
+
+def joined_lines(content: bytes) -> bytes:
+    """`content` with every line that ends in a backslash joined to the next, as OBJ continues lines."""
+    return _CONTINUED.sub(b" ", content)
+
+
+def read_obj(content: bytes) -> TriangleMesh | PointCloud:
+    """Read the vertices and faces of all objects in a file; texture coordinates, normals and lines are left out.
+
+    Raises
+    ------
+    ValueError
+        A statement has too few numbers, or a face names a vertex that is not there.
+    """
+    rows: list[list[bytes]] = []
+    corners: list[bytes] = []
+    counts: list[int] = []
+    known: list[int] = []
+    lines = 0
+    for line in joined_lines(content).split(b"\n"):
+        words = line.split(b"#", 1)[0].split()
+        if not words:
+            continue
+        if words[0] == b"v":
+            rows.append(words[1:])
+        elif words[0] == b"f":
+            corners += words[1:]
+            counts.append(len(words) - 1)
+            known.append(len(rows))
+        elif words[0] == b"l":
+            lines += 1
+    vertices, colours, notes = _obj_vertices(rows)
+    if lines:
+        notes["Not read"] = f"{lines:,} line{'s' * (lines != 1)}"
+    if not counts:
+        return measured(vertices, None, colours, None, notes)
+    indices = np.array([corner.partition(b"/")[0] for corner in corners]).astype(np.int64)
+    # Negative numbers count back from the vertices read so far.
+    before = np.repeat(np.array(known, np.int64), counts)
+    if (indices == 0).any():
+        raise ValueError("a corner 0: vertices are numbered from 1")
+    indices = np.where(indices < 0, before + indices, indices - 1)
+    triangles, _ = triangulate(vertices, indices, np.array(counts, np.int64))
+    return measured(vertices, triangles, colours, None, notes)
+
+
+def _obj_vertices(rows: list[list[bytes]]) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None, Notes]:
+    """Positions, and colours where at least one vertex has one: three numbers behind its position."""
+    if any(len(row) < 3 for row in rows):
+        raise ValueError("a vertex of fewer than three numbers")
+    vertices = np.array([row[:3] for row in rows]).astype(np.float64).reshape(-1, 3)
+    coloured = np.array([len(row) >= 6 for row in rows], bool)
+    if not coloured.any():
+        return vertices, None, {}
+    values = np.array([row[3:6] for row in rows if len(row) >= 6]).astype(np.float64)
+    colours = np.full(vertices.shape, _WHITE, np.uint8)
+    colours[coloured] = _levels(values)
+    if coloured.all():
+        return vertices, colours, {}
+    return vertices, colours, {"Colours": f"of {coloured.sum():,} of {len(rows):,} vertices; the others are white"}
+
+
+def _levels(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Colours of 0..1 or 0..255, uint8."""
+    scale = 255 if not values.size or values.max() <= 1 else 1
+    return np.rint(np.clip(np.nan_to_num(values) * scale, 0, 255)).astype(np.uint8)
+
+
+def read_off(content: bytes) -> TriangleMesh | PointCloud:
+    """Read an OFF file of any prefix (C: colours, N: normals, ST: texture coordinates, 4: homogeneous coordinates).
+
+    Raises
+    ------
+    ValueError
+        The rows are not those that the header states.
+    """
+    header = OFF_HEADER.match(content)
+    if header is None:
+        raise ValueError("no OFF header")
+    kind, (n_vertices, n_faces) = header["kind"], (int(header[2]), int(header[3]))
+    lines = (line.split(b"#", 1)[0].split() for line in content[header.end() :].splitlines())
+    rows = [line for line in lines if line]
+    if len(rows) < n_vertices + n_faces:
+        raise ValueError("fewer rows than the header states")
+    table = np.array(rows[:n_vertices]).astype(np.float64).reshape(n_vertices, -1)
+    width = 4 if b"4" in kind else 3
+    vertices = table[:, :3] / table[:, 3:4] if width == 4 else table[:, :3]
+    normals = None
+    if b"N" in kind:
+        normals, width = table[:, width : width + 3].astype(np.float32), width + 3
+    rest = table[:, width : table.shape[1] - (2 if b"ST" in kind else 0)]
+    # Many programs write OFF and colours behind it.
+    colours = _levels(rest[:, :3]) if rest.shape[1] in (3, 4) else None
+    faces = rows[n_vertices : n_vertices + n_faces]
+    counts = np.array([int(face[0]) for face in faces], np.int64)
+    if any(len(face) <= count for face, count in zip(faces, counts, strict=True)):
+        raise ValueError("a face with fewer corners than it states")
+    indices = np.array([corner for face in faces for corner in face[1 : int(face[0]) + 1]]).astype(np.int64)
+    triangles, owner = triangulate(vertices, indices, counts)
+    notes: Notes = {}
+    behind = [face[1 + count :] for face, count in zip(faces, counts, strict=True)]
+    if colours is None and any(len(words) >= 3 for words in behind):
+        painted = np.array([words[:3] if len(words) >= 3 else [b"1", b"1", b"1"] for words in behind]).astype(
+            np.float64
+        )
+        colours = face_colours_of_vertices(_levels(painted)[owner], triangles, n_vertices)
+        notes["Colours"] = "of faces, assigned to their vertices"
+    return measured(vertices, triangles if len(triangles) else None, colours, normals, notes)
