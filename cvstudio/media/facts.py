@@ -23,6 +23,7 @@ _DETAILS = {
     "values": "Values",
     "channels": "Channels",
     "light": "Light",
+    "profile": "Colour profile",
     "compression": "Compression",
     "scale": "Scale",
     "valid": "Measured",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind
+from cvstudio.media.color_profile import ink_to_srgb, profile_fact, read_profile, to_srgb
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.headers import Header, read_header
@@ -74,21 +75,27 @@ class ImageReader(BaseReader):
         -------
         Image
             RGB, upright, with alpha where there is one. uint8 or uint16 as in the file, scaled so that white is the
-            largest value; TIFF floats as linear light. A JPEG equals ``cv2.imread`` to the pixel.
+            largest value; TIFF floats as linear light. A colour profile is converted to sRGB; without one, a JPEG
+            equals ``cv2.imread`` to the pixel.
 
         Raises
         ------
         MediaError
             The file is damaged, or was removed or changed since.
         """
-        import cv2
-
         self._guard.check()
         with decoding(self._path), self._path.open("rb") as file:
             head = file.read(HEAD_BYTES)
         header = read_header(self._path, head)
         if header is None:
             raise damaged(self._path)
+        return to_srgb(self._read(header), header.profile)
+
+    def _read(self, header: Header) -> Image:
+        import cv2
+
+        if header.format == "JPEG" and _printed(header):
+            return _printed_jpeg(self._path, header)
         if header.format == "JPEG":
             return Image(cv2.cvtColor(decode(self._path, shown=True), cv2.COLOR_BGR2RGB))
         if header.format == "TIFF" and header.channels in (2, 4) and header.bits == 8:
@@ -107,6 +114,21 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
         return pixels
     mirror, turns = _TURNS[orientation]
     return np.ascontiguousarray(np.rot90(pixels[:, ::-1] if mirror else pixels, turns))
+
+
+def _printed(header: Header) -> bool:
+    """Whether the channels are inks whose profile is known."""
+    profile = read_profile(header.profile) if header.profile and header.channels == 4 else None
+    return profile is not None and profile.space == "CMYK"
+
+
+def _printed_jpeg(path: Path, header: Header) -> Image:
+    """Read a CMYK JPEG through Pillow, as OpenCV gives no inks."""
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    with decoding(path), JpegImageFile(io.BytesIO(path.read_bytes())) as file:
+        ink = np.asarray(file)
+        return Image(upright(ink_to_srgb(ink, header.profile), header.orientation))
 
 
 def _tiff_with_alpha(path: Path) -> Image:
@@ -179,10 +201,15 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         return None
     details = {"format": header.format, "bits": f"{header.bits} (float)" if header.floating else str(header.bits)}
     names = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}.get(header.channels)
+    if header.format == "JPEG" and header.channels == 4:
+        names = "CMYK"
     if names:
         details["channels"] = names
     if header.floating:
         details["light"] = "linear"
+    inks = header.channels == 4 and header.format == "JPEG"
+    if profile := profile_fact(header.profile, inks=inks, grey=header.channels in (1, 2)):
+        details["profile"] = profile
     return Media(identity, path, MediaKind.IMAGE, header.size, details=details)
 
 
