@@ -24,6 +24,7 @@ _DETAILS = {
     "channels": "Channels",
     "light": "Light",
     "profile": "Colour profile",
+    "pages": "Pages",
     "compression": "Compression",
     "scale": "Scale",
     "valid": "Measured",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 import struct
@@ -14,9 +15,8 @@ from typing import BinaryIO
 from cvstudio.data.geometry import Size
 from cvstudio.media.file_identity import check_size, damaged, decoding
 from cvstudio.media.pnm import FULL
+from cvstudio.media.tiff import BLACK_IS_ZERO, INKS, describe
 
-# TIFF 6.0: width, height, bits per sample, orientation, samples per pixel, planar configuration, sample format.
-_TIFF_TAGS = frozenset({256, 257, 258, 274, 277, 284, 339})
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _ORIENTATION = 274
 _MARKER = re.compile(rb"\xff([^\0\xd0-\xd7\xff])", re.DOTALL)
@@ -41,8 +41,11 @@ class Header:
     animated : whether it holds several pictures that are shown in turn
     white : value of white where the file states one other than the largest of its bits, else 0
     clear : grey value that is transparent; None where there is none
-    planar : whether the channels are stored one after another
     profile : ICC profile; empty where there is none
+    inks : whether the channels are CMYK
+    photograph : whether a single channel is certainly brightness and no depth
+    colors : name of the channels for users, where their number does not tell it
+    pages : what is told of further pictures in the file; "" where there are none
     """
 
     format: str
@@ -55,8 +58,11 @@ class Header:
     animated: bool = False
     white: int = 0
     clear: int | None = None
-    planar: bool = False
     profile: bytes = b""
+    inks: bool = False
+    photograph: bool = False
+    colors: str = ""
+    pages: str = ""
 
     @property
     def size(self) -> Size:
@@ -66,7 +72,7 @@ class Header:
     @property
     def holds_depth(self) -> bool:
         """A single channel of 16 bits or of floats: what depth cameras and stereo programs write."""
-        return self.channels == 1 and (self.floating or self.bits == 16)
+        return self.channels == 1 and not self.photograph and (self.floating or self.bits == 16)
 
 
 def is_heif(head: bytes) -> bool:
@@ -123,7 +129,8 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
             profile[body[12]] = body[14:]
         elif code == 0xDA:
             whole, icc = _ends(file.read()), b"".join(profile[number] for number in sorted(profile))
-            return Header("JPEG", size, channels, bits, False, orientation, whole, profile=icc)
+            header = Header("JPEG", size, channels, bits, False, orientation, whole, profile=icc)
+            return dataclasses.replace(header, inks=True, colors="CMYK") if channels == 4 else header
 
 
 def _ends(data: bytes) -> bool:
@@ -262,12 +269,17 @@ def _pnm(file: BinaryIO, length: int) -> Header:
 
 
 def _tiff(file: BinaryIO, length: int) -> Header:
-    tags = _tags(file)
-    channels, bits, sample = tags.get(277, 1), tags.get(258, 1), tags.get(339, 1)
-    orientation = tags.get(_ORIENTATION, 1)
-    size = Size(tags[256], tags[257])
-    planar = channels > 1 and tags.get(284, 1) == 2
-    return Header("TIFF", size, channels, bits, sample == 3, orientation if 1 <= orientation <= 8 else 1, planar=planar)
+    picture = describe(file)
+    return Header(
+        *("TIFF", Size(picture.width, picture.height), picture.channels, picture.bits),
+        *(picture.floating, picture.orientation),
+        profile=picture.profile,
+        inks=picture.photometric == INKS,
+        # A camera or a stereo program writes the first directory, and black as zero.
+        photograph=not picture.main or picture.photometric != BLACK_IS_ZERO,
+        colors=picture.colors,
+        pages=picture.pages,
+    )
 
 
 def _exif_orientation(data: bytes) -> int:
@@ -280,7 +292,7 @@ def _exif_orientation(data: bytes) -> int:
 
 
 def _tags(file: BinaryIO) -> dict[int, int]:
-    """First value of each tag in `_TIFF_TAGS`, from the first directory of a TIFF or BigTIFF stream."""
+    """Orientation by its tag, from the first directory of a TIFF or BigTIFF stream."""
     file.seek(0)
     order = {b"II": "<", b"MM": ">"}[file.read(2)]
     (version,) = _unpack(file, f"{order}H")
@@ -294,7 +306,7 @@ def _tags(file: BinaryIO) -> dict[int, int]:
     for number in range(min(count, 4096)):
         file.seek(start + (8 if version == 43 else 2) + number * struct.calcsize(entry))
         tag, kind, values, body = struct.unpack(entry, file.read(struct.calcsize(entry)))
-        if tag in _TIFF_TAGS and kind in _TIFF_TYPES:
+        if tag == _ORIENTATION and kind in _TIFF_TYPES:
             layout = order + _TIFF_TYPES[kind]
             if values * struct.calcsize(layout) > inline:
                 file.seek(struct.unpack(f"{order}{'Q' if version == 43 else 'I'}", body)[0])

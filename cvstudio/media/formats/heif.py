@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
+from cvstudio.media.alpha import straight
 from cvstudio.media.base import Format, Media, MediaKind
 from cvstudio.media.color_profile import profile_fact, to_srgb
 from cvstudio.media.container import check_whole
@@ -118,9 +119,7 @@ def _from_planes(planes: NDArray[Any], bits: int, premultiplied: bool) -> Image:
         return Image(np.dstack([planes] * 3))
     colour, alpha = planes[..., :3], planes[..., 3] if planes.shape[2] == 4 else None
     if alpha is not None and premultiplied:
-        top = np.iinfo(planes.dtype).max
-        divisor = np.maximum(alpha, 1)[..., None].astype(np.float32)
-        colour = np.clip(colour * (top / divisor) + 0.5, 0, top).astype(planes.dtype)
+        colour = straight(colour, alpha, np.iinfo(planes.dtype).max)
     return Image(colour, alpha)
 
 

@@ -17,6 +17,7 @@ from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decodin
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.headers import Header, read_header
 from cvstudio.media.pnm import odd_levels, stretched
+from cvstudio.media.tiff import read_tiff
 
 # EXIF orientation -> (whether to mirror the columns, then number of counterclockwise turns by 90 degrees).
 _TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
@@ -98,10 +99,8 @@ class ImageReader(BaseReader):
             return _printed_jpeg(self._path, header)
         if header.format == "JPEG":
             return Image(cv2.cvtColor(decode(self._path, shown=True), cv2.COLOR_BGR2RGB))
-        if header.format == "TIFF" and header.channels in (2, 4) and header.bits == 8:
-            return _tiff_with_alpha(self._path)
-        if header.planar and header.bits > 8:
-            return _to_image(self._path, header, _planes(self._path, header))
+        if header.format == "TIFF":
+            return _upright_image(read_tiff(self._path), header.orientation)
         raw = decode(self._path, shown=False)
         if header.white:
             raw = stretched(raw, header.white)
@@ -118,7 +117,7 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 def _printed(header: Header) -> bool:
     """Whether the channels are inks whose profile is known."""
-    profile = read_profile(header.profile) if header.profile and header.channels == 4 else None
+    profile = read_profile(header.profile) if header.profile and header.inks else None
     return profile is not None and profile.space == "CMYK"
 
 
@@ -131,51 +130,14 @@ def _printed_jpeg(path: Path, header: Header) -> Image:
         return Image(upright(ink_to_srgb(ink, header.profile), header.orientation))
 
 
-def _tiff_with_alpha(path: Path) -> Image:
-    """Read an 8-bit TIFF with alpha through Pillow, as OpenCV premultiplies its colours."""
-    from PIL.TiffImagePlugin import TiffImageFile
-
-    # Not Image.open, which warns beyond its own size limit: the header is already checked.
-    with decoding(path), TiffImageFile(io.BytesIO(path.read_bytes())) as file:
-        # Pillow rotates a TIFF upright on loading. Four channels may be CMYK, without alpha.
-        file.load()
-        if file.mode not in ("RGBA", "LA"):
-            return Image(np.asarray(file.convert("RGB")))
-        pixels = np.asarray(file.convert("RGBA"))
-    return Image(pixels[:, :, :3], pixels[:, :, 3])
-
-
-def _planes(path: Path, header: Header) -> NDArray[Any]:
-    """A planar TIFF in the layout of `decode`, which mistakes its channels for pixels.
-
-    Raises
-    ------
-    MediaError
-        tifffile does not support its compression.
-    """
-    import tifffile
-
-    with decoding(path):
-        try:
-            with tifffile.TiffFile(path) as file:
-                planes = np.asarray(file.pages[0].asarray())
-        except (ValueError, tifffile.TiffFileError):
-            raise MediaError(
-                f"{quoted(path)} is packed in a way that is not read where the channels lie one after another; save it "
-                "with the channels of a pixel together."
-            ) from None
-    pixels = np.moveaxis(planes, 0, -1)
-    order = [2, 1, 0, *range(3, pixels.shape[-1])] if pixels.shape[-1] >= 3 else [0]
-    return upright(pixels[..., order], header.orientation)
+def _upright_image(image: Image, orientation: int) -> Image:
+    alpha = None if image.alpha is None else upright(image.alpha, orientation)
+    return Image(upright(image.pixels, orientation), alpha, image.transfer)
 
 
 def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
     import cv2
 
-    if raw.dtype == np.float64:
-        # Values beyond float32 become infinite, and NaN stays NaN.
-        with np.errstate(over="ignore", invalid="ignore"):
-            raw = raw.astype(np.float32)
     channels = raw.shape[2] if raw.ndim == 3 else 1
     codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
     if raw.dtype not in (np.uint8, np.uint16, np.float32) or channels not in codes:
@@ -183,9 +145,7 @@ def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
             f"{quoted(path)} has {channels} channels of {raw.dtype}; a picture has 1, 3 or 4 of 8 or 16 bits or "
             "floats, so convert it first."
         )
-    # OpenCV rotates a TIFF upright even with IMREAD_UNCHANGED.
-    if header.format != "TIFF":
-        raw = upright(raw, header.orientation)
+    raw = upright(raw, header.orientation)
     alpha = raw[:, :, 3] if channels == 4 else None
     if header.clear is not None and channels == 1:
         # OpenCV applies the transparent colour of a PNG (tRNS), but not its transparent grey.
@@ -200,15 +160,14 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     if header is None or (header.animated and not forced):
         return None
     details = {"format": header.format, "bits": f"{header.bits} (float)" if header.floating else str(header.bits)}
-    names = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}.get(header.channels)
-    if header.format == "JPEG" and header.channels == 4:
-        names = "CMYK"
+    names = header.colors or {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}.get(header.channels)
     if names:
         details["channels"] = names
     if header.floating:
         details["light"] = "linear"
-    inks = header.channels == 4 and header.format == "JPEG"
-    if profile := profile_fact(header.profile, inks=inks, grey=header.channels in (1, 2)):
+    if header.pages:
+        details["pages"] = header.pages
+    if profile := profile_fact(header.profile, inks=header.inks, grey=header.channels in (1, 2)):
         details["profile"] = profile
     return Media(identity, path, MediaKind.IMAGE, header.size, details=details)
 

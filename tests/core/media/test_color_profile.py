@@ -88,6 +88,8 @@ def test_adobe_rgb_is_shown_as_srgb(name: str, tolerance: int) -> None:
     [
         ("a.png", {}),
         ("a.jpg", {"quality": 95}),
+        ("a.tif", {}),
+        ("lzw.tif", {"compression": "tiff_lzw"}),
         ("a.webp", {"lossless": True}),
         ("a.avif", {"quality": 100, "subsampling": "4:4:4"}),
         ("a.heic", {"quality": -1, "chroma": 444, "matrix_coefficients": 0}),
@@ -119,7 +121,7 @@ def test_wide_gamut_in_every_format(
     assert told(path).endswith("converted to sRGB")
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
 def test_grey_profile(tmp_path: Path, name: str) -> None:
     path, profile = tmp_path / name, made_profile("grey")
     picture = PIL.Image.fromarray(np.repeat(np.arange(0, 256, 8, np.uint8)[None], 16, 0).repeat(16, 1))
@@ -131,7 +133,7 @@ def test_grey_profile(tmp_path: Path, name: str) -> None:
     assert expected[0, 16 * 16, 0] > 180
 
 
-@pytest.mark.parametrize("name", ["a.jpg"])
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
 def test_inks_go_through_their_profile(tmp_path: Path, name: str) -> None:
     path, profile = tmp_path / name, ink_profile()
     ink = np.random.default_rng(4).integers(0, 256, (4, 6, 4), np.uint8).repeat(8, 0).repeat(8, 1)
@@ -149,7 +151,7 @@ def test_sixteen_bits_keep_their_depth(tmp_path: Path) -> None:
     levels = np.random.default_rng(5).integers(0, 256, (20, 3000, 3), np.uint8)
     deep = levels.astype(np.uint16) * 257
     deep[0] = np.arange(3000)[:, None] * 21
-    for name in ("a.png",):
+    for name in ("a.png", "a.tif"):
         path = tmp_path / name
         if name == "a.tif":
             tifffile.imwrite(path, deep, photometric="rgb", iccprofile=profile)
