@@ -22,7 +22,7 @@ def straight(colors: NDArray[Any], alpha: NDArray[Any], top: float) -> NDArray[A
     same dtype (H, W, C); where nothing is opaque, the colours are as they were
     """
     gain = np.divide(np.float32(top), alpha, out=np.ones(alpha.shape, np.float32), where=alpha > 0, casting="unsafe")
-    values = colors * gain[..., None]
+    values: NDArray[np.float32] = colors * gain[..., None]
     if colors.dtype.kind == "f":
-        return values.astype(colors.dtype)
-    return np.clip(values + np.float32(0.5), 0, top).astype(colors.dtype)
+        return values
+    return np.asarray(np.clip(values + np.float32(0.5), 0, top).astype(colors.dtype))

@@ -120,8 +120,7 @@ def _convert(pixels: NDArray[Any], profile: ColorProfile, *, linear: bool) -> ND
         return _convert8(pixels, profile.data, profile.space)
     import imagecodecs
 
-    light = {"whitepoint": _WHITE, "primaries": _PRIMARIES, "gamma": 1.0}
-    target = imagecodecs.cms_profile("rgb", **light) if linear else _srgb()
+    target = _linear_srgb() if linear else _srgb()
     # LittleCMS wants grey without an axis of channels.
     values = pixels[..., 0] if profile.space == "GRAY" else pixels
     converted = imagecodecs.cms_transform(
@@ -155,3 +154,10 @@ def _srgb() -> bytes:
     from PIL import ImageCms
 
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@functools.cache
+def _linear_srgb() -> bytes:
+    import imagecodecs
+
+    return bytes(imagecodecs.cms_profile("rgb", whitepoint=_WHITE, primaries=_PRIMARIES, gamma=1.0))

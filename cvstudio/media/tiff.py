@@ -325,17 +325,17 @@ def _from_lab(values: NDArray[Any], *, offset: bool) -> NDArray[Any]:
     """CIE L*a*b* of 8 or 16 bits as sRGB of the same; `offset`: a and b are stored as ICC does, not as signed."""
     sixteen = values.dtype.itemsize == 2
     dtype = np.uint16 if sixteen else np.uint8
-    stored = values.astype(dtype, copy=False)
+    stored: NDArray[Any] = values.astype(dtype, copy=False)
     steps = np.float32(256 if sixteen else 1)
     lightness = stored[..., 0] / np.float32((0xFF00 if offset else 0xFFFF) if sixteen else 255)
     if offset:
         a, b = (stored[..., axis] / steps - np.float32(128) for axis in (1, 2))
     else:
-        signed = stored.astype(np.int16 if sixteen else np.int8)
+        signed: NDArray[Any] = stored.astype(np.int16 if sixteen else np.int8)
         a, b = (signed[..., axis] / steps for axis in (1, 2))
     fy = (lightness * 100 + 16) / 116
     f = np.stack([fy + a / 500, fy, fy - b / 200], -1).astype(np.float32)
     xyz = np.where(f > 6 / 29, f**3, (f - 4 / 29) * (3 * (6 / 29) ** 2)) * np.array(_D50, np.float32)
     light = np.clip(xyz.astype(np.float32) @ _SRGB_FROM_XYZ_D50.T, 0, 1)
     encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    return (encoded * np.iinfo(dtype).max + 0.5).astype(dtype)
+    return np.asarray((encoded * np.iinfo(dtype).max + 0.5).astype(dtype))

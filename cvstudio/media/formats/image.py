@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind
+from cvstudio.media.bmp import masked_levels
 from cvstudio.media.color_profile import ink_to_srgb, profile_fact, read_profile, to_srgb
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
@@ -49,6 +50,8 @@ def decode(path: Path, *, shown: bool) -> NDArray[Any]:
         data = path.read_bytes()
         if not shown and (odd := odd_levels(path, data)):
             return odd[0][..., ::-1] if odd[0].ndim == 3 else odd[0]
+        if not shown and (masked := masked_levels(path, data)) is not None:
+            return masked[..., [2, 1, 0, 3][: masked.shape[2]]]
         flag = cv2.IMREAD_COLOR if shown else cv2.IMREAD_UNCHANGED
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     if pixels is None:
