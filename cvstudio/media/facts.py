@@ -23,6 +23,8 @@ _DETAILS = {
     "values": "Values",
     "channels": "Channels",
     "light": "Light",
+    "profile": "Colour profile",
+    "pages": "Pages",
     "compression": "Compression",
     "scale": "Scale",
     "valid": "Measured",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +15,13 @@ from typing import BinaryIO
 from cvstudio.data.geometry import Size
 from cvstudio.media.file_identity import check_size, damaged, decoding
 from cvstudio.media.pnm import FULL
+from cvstudio.media.tiff import BLACK_IS_ZERO, INKS, describe
 
-# TIFF 6.0: width, height, bits per sample, orientation, samples per pixel, planar configuration, sample format.
-_TIFF_TAGS = frozenset({256, 257, 258, 274, 277, 284, 339})
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _ORIENTATION = 274
+_MARKER = re.compile(rb"\xff([^\0\xd0-\xd7\xff])", re.DOTALL)
+"""A marker within the scans of a JPEG: not a byte of data, a restart or a fill byte."""
+_MAX_PROFILE = 16 << 20
 _HEIF = re.compile(rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1|avi[fs])", re.DOTALL)
 
 
@@ -37,7 +41,11 @@ class Header:
     animated : whether it holds several pictures that are shown in turn
     white : value of white where the file states one other than the largest of its bits, else 0
     clear : grey value that is transparent; None where there is none
-    planar : whether the channels are stored one after another
+    profile : ICC profile; empty where there is none
+    inks : whether the channels are CMYK
+    photograph : whether a single channel is certainly brightness and no depth
+    colors : name of the channels for users, where their number does not tell it
+    pages : what is told of further pictures in the file; "" where there are none
     """
 
     format: str
@@ -50,7 +58,11 @@ class Header:
     animated: bool = False
     white: int = 0
     clear: int | None = None
-    planar: bool = False
+    profile: bytes = b""
+    inks: bool = False
+    photograph: bool = False
+    colors: str = ""
+    pages: str = ""
 
     @property
     def size(self) -> Size:
@@ -60,7 +72,7 @@ class Header:
     @property
     def holds_depth(self) -> bool:
         """A single channel of 16 bits or of floats: what depth cameras and stereo programs write."""
-        return self.channels == 1 and (self.floating or self.bits == 16)
+        return self.channels == 1 and not self.photograph and (self.floating or self.bits == 16)
 
 
 def is_heif(head: bytes) -> bool:
@@ -92,8 +104,12 @@ def _unpack(file: BinaryIO, layout: str) -> tuple[int, ...]:
 
 
 def _jpeg(file: BinaryIO, length: int) -> Header:
-    """Segments up to the first scan (ITU T.81 annex B); the picture is whole where an end marker follows it."""
+    """Segments up to the first scan (ITU T.81 annex B), and whether the picture is whole.
+
+    A profile is spread over numbered segments (ICC.1, B.4).
+    """
     size, channels, bits, orientation = Size(0, 0), 0, 8, 1
+    profile: dict[int, bytes] = {}
     file.seek(2)
     while True:
         marker = file.read(1)
@@ -109,8 +125,30 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
             size = Size(width, height)
         elif code == 0xE1 and body.startswith(b"Exif\0\0"):
             orientation = _exif_orientation(body[6:])
+        elif code == 0xE2 and body.startswith(b"ICC_PROFILE\0"):
+            profile[body[12]] = body[14:]
         elif code == 0xDA:
-            return Header("JPEG", size, channels, bits, False, orientation, b"\xff\xd9" in file.read())
+            whole, icc = _ends(file.read()), b"".join(profile[number] for number in sorted(profile))
+            header = Header("JPEG", size, channels, bits, False, orientation, whole, profile=icc)
+            return dataclasses.replace(header, inks=True, colors="CMYK") if channels == 4 else header
+
+
+def _ends(data: bytes) -> bool:
+    """Whether the end marker of a JPEG comes before any other picture begins; `data` follow its first scan's header.
+
+    Behind a picture that was cut short there may be another one, with an end marker of its own.
+    """
+    position = 0
+    while marker := _MARKER.search(data, position):
+        code, position = marker[1][0], marker.end()
+        if code in (0xD8, 0xD9):
+            return code == 0xD9
+        if code == 0xDA or 0xC0 <= code <= 0xCF or 0xDB <= code <= 0xDF or code >= 0xE0:
+            count = int.from_bytes(data[position : position + 2], "big")
+            if b"\xff\xd8\xff" in data[position : position + count]:
+                return False
+            position += count
+    return False
 
 
 def _png(file: BinaryIO, length: int) -> Header:
@@ -118,6 +156,7 @@ def _png(file: BinaryIO, length: int) -> Header:
     file.seek(16)
     width, height, bits, colour = _unpack(file, ">IIBB")
     orientation, position, whole, frames, clear = 1, 8, False, 1, None
+    profile = b""
     while position + 12 <= length and not whole:
         file.seek(position)
         count, name = struct.unpack(">I4s", file.read(8))
@@ -127,11 +166,26 @@ def _png(file: BinaryIO, length: int) -> Header:
             (frames,) = _unpack(file, ">I")
         elif name == b"tRNS" and colour == 0:
             (clear,) = _unpack(file, ">H")
+        elif name == b"iCCP" and position + 12 + count <= length:
+            profile = _unpacked_profile(file.read(count))
         position += 12 + count
         whole = name == b"IEND"
     # An alpha channel does not make a grey picture a depth map.
     channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}[colour]
-    return Header("PNG", Size(width, height), channels, bits, False, orientation, whole, frames > 1, clear=clear)
+    return Header(
+        *("PNG", Size(width, height), channels, bits, False, orientation, whole, frames > 1),
+        clear=clear,
+        profile=profile,
+    )
+
+
+def _unpacked_profile(chunk: bytes) -> bytes:
+    """The profile of an iCCP chunk (PNG, 11.3.2.3). One that cannot be unpacked is kept packed: not readable."""
+    packed = chunk.partition(b"\0")[2][1:]
+    try:
+        return zlib.decompressobj().decompress(packed, _MAX_PROFILE)
+    except zlib.error:
+        return chunk
 
 
 def _webp(file: BinaryIO, length: int) -> Header:
@@ -147,13 +201,17 @@ def _webp(file: BinaryIO, length: int) -> Header:
     else:
         width, height = struct.unpack("<HH", body[6:10])
         size = Size(width & 0x3FFF, height & 0x3FFF)
-    orientation, pictures = 1, 0
+    orientation, pictures, profile = 1, 0, b""
     for name, position, count in webp_chunks(file, length):
         pictures += name == b"ANMF"
         if name == b"EXIF" and position + count <= length:
             file.seek(position)
             orientation = _exif_orientation(file.read(count).removeprefix(b"Exif\0\0"))
-    return Header("WebP", size, orientation=orientation, whole=riff + 8 <= length, animated=pictures > 1)
+        elif name == b"ICCP" and position + count <= length:
+            file.seek(position)
+            profile = file.read(min(count, _MAX_PROFILE))
+    whole, animated = riff + 8 <= length, pictures > 1
+    return Header("WebP", size, orientation=orientation, whole=whole, animated=animated, profile=profile)
 
 
 def webp_chunks(file: BinaryIO, length: int) -> Iterator[tuple[bytes, int, int]]:
@@ -211,12 +269,17 @@ def _pnm(file: BinaryIO, length: int) -> Header:
 
 
 def _tiff(file: BinaryIO, length: int) -> Header:
-    tags = _tags(file)
-    channels, bits, sample = tags.get(277, 1), tags.get(258, 1), tags.get(339, 1)
-    orientation = tags.get(_ORIENTATION, 1)
-    size = Size(tags[256], tags[257])
-    planar = channels > 1 and tags.get(284, 1) == 2
-    return Header("TIFF", size, channels, bits, sample == 3, orientation if 1 <= orientation <= 8 else 1, planar=planar)
+    picture = describe(file)
+    return Header(
+        *("TIFF", Size(picture.width, picture.height), picture.channels, picture.bits),
+        *(picture.floating, picture.orientation),
+        profile=picture.profile,
+        inks=picture.photometric == INKS,
+        # A camera or a stereo program writes the first directory, and black as zero.
+        photograph=not picture.main or picture.photometric != BLACK_IS_ZERO,
+        colors=picture.colors,
+        pages=picture.pages,
+    )
 
 
 def _exif_orientation(data: bytes) -> int:
@@ -229,7 +292,7 @@ def _exif_orientation(data: bytes) -> int:
 
 
 def _tags(file: BinaryIO) -> dict[int, int]:
-    """First value of each tag in `_TIFF_TAGS`, from the first directory of a TIFF or BigTIFF stream."""
+    """Orientation by its tag, from the first directory of a TIFF or BigTIFF stream."""
     file.seek(0)
     order = {b"II": "<", b"MM": ">"}[file.read(2)]
     (version,) = _unpack(file, f"{order}H")
@@ -243,7 +306,7 @@ def _tags(file: BinaryIO) -> dict[int, int]:
     for number in range(min(count, 4096)):
         file.seek(start + (8 if version == 43 else 2) + number * struct.calcsize(entry))
         tag, kind, values, body = struct.unpack(entry, file.read(struct.calcsize(entry)))
-        if tag in _TIFF_TAGS and kind in _TIFF_TYPES:
+        if tag == _ORIENTATION and kind in _TIFF_TYPES:
             layout = order + _TIFF_TYPES[kind]
             if values * struct.calcsize(layout) > inline:
                 file.seek(struct.unpack(f"{order}{'Q' if version == 43 else 'I'}", body)[0])

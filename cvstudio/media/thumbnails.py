@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
 from cvstudio.media import Media, MediaKind, open_media, open_reader
+from cvstudio.media.color_profile import to_srgb
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, find_file
 from cvstudio.media.headers import read_header
 
@@ -132,4 +133,5 @@ def _of_jpeg(path: Path, head: bytes) -> Thumbnail:
         bgr = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flag)
     if bgr is None:
         raise damaged(path)
-    return Thumbnail(MediaKind.IMAGE, fitted(Image(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))), header.size)
+    image = to_srgb(Image(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)), header.profile)
+    return Thumbnail(MediaKind.IMAGE, fitted(image), header.size)

@@ -25,8 +25,9 @@ from cvstudio.media.base import BaseReader, Format, Media, MediaKind
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, check_size, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats.exr import exr_holds_depth, is_exr, read_exr_depth
-from cvstudio.media.formats.image import decode
+from cvstudio.media.formats.image import decode, upright
 from cvstudio.media.headers import read_header
+from cvstudio.media.tiff import read_tiff_values
 
 # Depth scales: unit, and levels of the file per unit. KITTI: the development kits of its depth and stereo
 # benchmarks; TUM: Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems", 2012.
@@ -207,7 +208,12 @@ def _to_depth(path: Path, raw: _Raw, settings: DepthSettings) -> DepthMap:
 
 
 def _read_picture(path: Path) -> NDArray[Any]:
-    raw = decode(path, shown=False)
+    with decoding(path), path.open("rb") as file:
+        header = read_header(path, file.read(HEAD_BYTES))
+    if header is not None and header.format == "TIFF":
+        raw = upright(read_tiff_values(path), header.orientation)
+    else:
+        raw = decode(path, shown=False)
     if raw.ndim == 3:
         if raw.shape[2] < 3 or np.any(raw[..., 0] != raw[..., 1]) or np.any(raw[..., 0] != raw[..., 2]):
             raise MediaError(

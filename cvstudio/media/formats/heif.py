@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
+from cvstudio.media.alpha import straight
 from cvstudio.media.base import Format, Media, MediaKind
+from cvstudio.media.color_profile import profile_fact, to_srgb
 from cvstudio.media.container import check_whole
 from cvstudio.media.file_identity import HEAD_BYTES, check_size, decoding
 from cvstudio.media.formats import FORMATS
@@ -56,8 +58,8 @@ def read_heif(path: Path) -> Image:
     Returns
     -------
     Image
-        RGB, upright: rotation and mirroring of the file are applied. uint8, or uint16 where it holds 10 or 12 bits.
-        Alpha where there is one.
+        sRGB, upright: profile, rotation and mirroring of the file are applied. uint8, or uint16 where it holds 10 or
+        12 bits. Alpha where there is one.
 
     Raises
     ------
@@ -66,6 +68,10 @@ def read_heif(path: Path) -> Image:
     """
     head = _head(path)
     file = _open(path, head)
+    return to_srgb(_decoded(path, head, file), file.info.get("icc_profile") or b"")
+
+
+def _decoded(path: Path, head: bytes, file: Any) -> Image:
     with decoding(path):
         if not _AV1.match(head):
             # libheif rotates the picture itself; HEIF ignores the EXIF orientation (ISO/IEC 23008-12, annex A).
@@ -113,9 +119,7 @@ def _from_planes(planes: NDArray[Any], bits: int, premultiplied: bool) -> Image:
         return Image(np.dstack([planes] * 3))
     colour, alpha = planes[..., :3], planes[..., 3] if planes.shape[2] == 4 else None
     if alpha is not None and premultiplied:
-        top = np.iinfo(planes.dtype).max
-        divisor = np.maximum(alpha, 1)[..., None].astype(np.float32)
-        colour = np.clip(colour * (top / divisor) + 0.5, 0, top).astype(planes.dtype)
+        colour = straight(colour, alpha, np.iinfo(planes.dtype).max)
     return Image(colour, alpha)
 
 
@@ -127,6 +131,8 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     bits = _av1_bits(path) if av1 else int(file.info.get("bit_depth", 8))
     alpha = file.has_transparency_data if av1 else file.has_alpha
     details = {"format": "AVIF" if av1 else "HEIC", "bits": str(bits), "channels": "RGBA" if alpha else "RGB"}
+    if profile := profile_fact(file.info.get("icc_profile") or b"", inks=False, grey=True):
+        details["profile"] = profile
     return Media(identity, path, MediaKind.IMAGE, read_heif(path).size if av1 else Size(*file.size), details=details)
 
 

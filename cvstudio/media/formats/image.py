@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind
+from cvstudio.media.bmp import masked_levels
+from cvstudio.media.color_profile import ink_to_srgb, profile_fact, read_profile, to_srgb
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.headers import Header, read_header
 from cvstudio.media.pnm import odd_levels, stretched
+from cvstudio.media.tiff import read_tiff
 
 # EXIF orientation -> (whether to mirror the columns, then number of counterclockwise turns by 90 degrees).
 _TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
@@ -47,6 +50,8 @@ def decode(path: Path, *, shown: bool) -> NDArray[Any]:
         data = path.read_bytes()
         if not shown and (odd := odd_levels(path, data)):
             return odd[0][..., ::-1] if odd[0].ndim == 3 else odd[0]
+        if not shown and (masked := masked_levels(path, data)) is not None:
+            return masked[..., [2, 1, 0, 3][: masked.shape[2]]]
         flag = cv2.IMREAD_COLOR if shown else cv2.IMREAD_UNCHANGED
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     if pixels is None:
@@ -74,27 +79,31 @@ class ImageReader(BaseReader):
         -------
         Image
             RGB, upright, with alpha where there is one. uint8 or uint16 as in the file, scaled so that white is the
-            largest value; TIFF floats as linear light. A JPEG equals ``cv2.imread`` to the pixel.
+            largest value; TIFF floats as linear light. A colour profile is converted to sRGB; without one, a JPEG
+            equals ``cv2.imread`` to the pixel.
 
         Raises
         ------
         MediaError
             The file is damaged, or was removed or changed since.
         """
-        import cv2
-
         self._guard.check()
         with decoding(self._path), self._path.open("rb") as file:
             head = file.read(HEAD_BYTES)
         header = read_header(self._path, head)
         if header is None:
             raise damaged(self._path)
+        return to_srgb(self._read(header), header.profile)
+
+    def _read(self, header: Header) -> Image:
+        import cv2
+
+        if header.format == "JPEG" and _printed(header):
+            return _printed_jpeg(self._path, header)
         if header.format == "JPEG":
             return Image(cv2.cvtColor(decode(self._path, shown=True), cv2.COLOR_BGR2RGB))
-        if header.format == "TIFF" and header.channels in (2, 4) and header.bits == 8:
-            return _tiff_with_alpha(self._path)
-        if header.planar and header.bits > 8:
-            return _to_image(self._path, header, _planes(self._path, header))
+        if header.format == "TIFF":
+            return _upright_image(read_tiff(self._path), header.orientation)
         raw = decode(self._path, shown=False)
         if header.white:
             raw = stretched(raw, header.white)
@@ -109,51 +118,29 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     return np.ascontiguousarray(np.rot90(pixels[:, ::-1] if mirror else pixels, turns))
 
 
-def _tiff_with_alpha(path: Path) -> Image:
-    """Read an 8-bit TIFF with alpha through Pillow, as OpenCV premultiplies its colours."""
-    from PIL.TiffImagePlugin import TiffImageFile
-
-    # Not Image.open, which warns beyond its own size limit: the header is already checked.
-    with decoding(path), TiffImageFile(io.BytesIO(path.read_bytes())) as file:
-        # Pillow rotates a TIFF upright on loading. Four channels may be CMYK, without alpha.
-        file.load()
-        if file.mode not in ("RGBA", "LA"):
-            return Image(np.asarray(file.convert("RGB")))
-        pixels = np.asarray(file.convert("RGBA"))
-    return Image(pixels[:, :, :3], pixels[:, :, 3])
+def _printed(header: Header) -> bool:
+    """Whether the channels are inks whose profile is known."""
+    profile = read_profile(header.profile) if header.profile and header.inks else None
+    return profile is not None and profile.space == "CMYK"
 
 
-def _planes(path: Path, header: Header) -> NDArray[Any]:
-    """A planar TIFF in the layout of `decode`, which mistakes its channels for pixels.
+def _printed_jpeg(path: Path, header: Header) -> Image:
+    """Read a CMYK JPEG through Pillow, as OpenCV gives no inks."""
+    from PIL.JpegImagePlugin import JpegImageFile
 
-    Raises
-    ------
-    MediaError
-        tifffile does not support its compression.
-    """
-    import tifffile
+    with decoding(path), JpegImageFile(io.BytesIO(path.read_bytes())) as file:
+        ink = np.asarray(file)
+        return Image(upright(ink_to_srgb(ink, header.profile), header.orientation))
 
-    with decoding(path):
-        try:
-            with tifffile.TiffFile(path) as file:
-                planes = np.asarray(file.pages[0].asarray())
-        except (ValueError, tifffile.TiffFileError):
-            raise MediaError(
-                f"{quoted(path)} is packed in a way that is not read where the channels lie one after another; save it "
-                "with the channels of a pixel together."
-            ) from None
-    pixels = np.moveaxis(planes, 0, -1)
-    order = [2, 1, 0, *range(3, pixels.shape[-1])] if pixels.shape[-1] >= 3 else [0]
-    return upright(pixels[..., order], header.orientation)
+
+def _upright_image(image: Image, orientation: int) -> Image:
+    alpha = None if image.alpha is None else upright(image.alpha, orientation)
+    return Image(upright(image.pixels, orientation), alpha, image.transfer)
 
 
 def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
     import cv2
 
-    if raw.dtype == np.float64:
-        # Values beyond float32 become infinite, and NaN stays NaN.
-        with np.errstate(over="ignore", invalid="ignore"):
-            raw = raw.astype(np.float32)
     channels = raw.shape[2] if raw.ndim == 3 else 1
     codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
     if raw.dtype not in (np.uint8, np.uint16, np.float32) or channels not in codes:
@@ -161,9 +148,7 @@ def _to_image(path: Path, header: Header, raw: NDArray[Any]) -> Image:
             f"{quoted(path)} has {channels} channels of {raw.dtype}; a picture has 1, 3 or 4 of 8 or 16 bits or "
             "floats, so convert it first."
         )
-    # OpenCV rotates a TIFF upright even with IMREAD_UNCHANGED.
-    if header.format != "TIFF":
-        raw = upright(raw, header.orientation)
+    raw = upright(raw, header.orientation)
     alpha = raw[:, :, 3] if channels == 4 else None
     if header.clear is not None and channels == 1:
         # OpenCV applies the transparent colour of a PNG (tRNS), but not its transparent grey.
@@ -178,11 +163,15 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     if header is None or (header.animated and not forced):
         return None
     details = {"format": header.format, "bits": f"{header.bits} (float)" if header.floating else str(header.bits)}
-    names = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}.get(header.channels)
+    names = header.colors or {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}.get(header.channels)
     if names:
         details["channels"] = names
     if header.floating:
         details["light"] = "linear"
+    if header.pages:
+        details["pages"] = header.pages
+    if profile := profile_fact(header.profile, inks=header.inks, grey=header.channels in (1, 2)):
+        details["profile"] = profile
     return Media(identity, path, MediaKind.IMAGE, header.size, details=details)
 
 

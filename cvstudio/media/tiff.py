@@ -1,0 +1,341 @@
+"""TIFF and its kin (OME-TIFF, DNG) through tifffile: which of its pictures is read, and what its numbers mean."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.samples import Image
+from cvstudio.foundation.errors import MediaError
+from cvstudio.media.alpha import straight
+from cvstudio.media.color_profile import ink_to_srgb
+from cvstudio.media.file_identity import damaged, decoding, quoted
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffPage
+
+# PhotometricInterpretation, TIFF 6.0, its technical notes, and DNG 1.7.
+WHITE_IS_ZERO, BLACK_IS_ZERO, _RGB, _PALETTE, INKS, _YCBCR, _CIELAB, _ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
+_SENSOR = (32803, 34892)
+_ASSOCIATED, _UNASSOCIATED = 1, 2
+_REDUCED, _MASK = 1, 4
+"""Bits of NewSubfileType."""
+_JPEG = (6, 7, 34892, 33007)
+"""Compressions that give RGB where the file holds YCbCr."""
+_MAX_DIRECTORIES, _MAX_CHANNELS = 256, 1024
+
+# Lab of the D50 white to the linear light of sRGB: CIE 15, and the inverse of sRGB's matrix adapted by Bradford (ICC).
+_D50 = (0.96422, 1.0, 0.82521)
+_SRGB_FROM_XYZ_D50 = np.array(
+    [[3.1338561, -1.6168667, -0.4906146], [-0.9787684, 1.9161415, 0.0334540], [0.0719453, -0.2289914, 1.4052427]],
+    np.float32,
+)
+
+
+@dataclass(frozen=True)
+class TiffPicture:
+    """What the directory of the picture that is read says.
+
+    Parameters
+    ----------
+    width, height : in pixels, as stored
+    channels, bits, floating, orientation, profile : as in `Header`
+    photometric : what the numbers mean; see TIFF's PhotometricInterpretation
+    main : whether it is the first directory, and not one chosen among several
+    colors : what the channels are, for users
+    pages : what is told of the others; "" where there is one directory only
+    """
+
+    width: int
+    height: int
+    channels: int
+    bits: int
+    floating: bool
+    orientation: int
+    profile: bytes
+    photometric: int
+    main: bool
+    colors: str
+    pages: str
+
+
+@contextmanager
+def _opened(file: BinaryIO) -> Iterator[TiffFile]:
+    import tifffile
+
+    # A MediaError, or a fact, replaces what tifffile would print.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
+    with tifffile.TiffFile(file) as tiff:
+        yield tiff
+
+
+def describe(file: BinaryIO) -> TiffPicture:
+    """Describe the picture that is read. Whatever is raised says that the file is damaged; MediaError says more."""
+    with _opened(file) as tiff:
+        page = _chosen(tiff)
+        floating = page.dtype is not None and page.dtype.kind == "f"
+        orientation = int(_tag(page, 274, 1))
+        # Lab needs none: its numbers are those of the profiles' own space.
+        profile = b"" if int(page.photometric) in (_CIELAB, _ICCLAB) else _tag(page, 34675, b"")
+        return TiffPicture(
+            page.imagewidth,
+            page.imagelength,
+            page.samplesperpixel,
+            int(np.max(page.bitspersample)),
+            floating,
+            orientation if 1 <= orientation <= 8 else 1,
+            bytes(profile) if isinstance(profile, bytes) else b"",
+            int(page.photometric),
+            page is tiff.pages[0],
+            _channels_fact(page),
+            _pages_fact(tiff, page),
+        )
+
+
+def read_tiff(path: Path) -> Image:
+    """Decode the picture, not yet upright and in the colours of its profile.
+
+    Raises
+    ------
+    MediaError
+        It is damaged, or packed or made in a way that is not read.
+    """
+    with decoding(path), path.open("rb") as file, _opened(file) as tiff:
+        page = _chosen(tiff)
+        return _to_image(path, page, _values(path, page))
+
+
+def read_tiff_values(path: Path) -> NDArray[Any]:
+    """The numbers of the picture as they stand in the file, (H, W) or (H, W, C), not yet upright.
+
+    Those for which 0 is white are turned around. Half floats become float32.
+
+    Raises
+    ------
+    MediaError
+        It is damaged, or packed in a way that is not read.
+    """
+    with decoding(path), path.open("rb") as file, _opened(file) as tiff:
+        page = _chosen(tiff)
+        values = _values(path, page)
+        if int(page.photometric) == WHITE_IS_ZERO and values.dtype.kind == "u":
+            values = np.iinfo(values.dtype).max - values
+        values = values.astype(np.float32) if values.dtype == np.float16 else values
+        return values[..., 0] if values.shape[2] == 1 else values
+
+
+def _tag(page: TiffPage, code: int, default: Any) -> Any:
+    value = page.tags.valueof(code, default)
+    return value[0] if isinstance(value, tuple) and value else value
+
+
+def _directories(tiff: TiffFile) -> list[TiffPage]:
+    """Pages, and the pictures that hang on them (SubIFDs): previews and the large picture of a DNG."""
+    directories: list[TiffPage] = []
+    for frame in islice(tiff.pages, _MAX_DIRECTORIES):
+        page = frame.aspage()
+        directories.append(page)
+        if page.subifds and page.pages is not None:
+            directories += [sub.aspage() for sub in islice(page.pages, _MAX_DIRECTORIES)]
+    return directories
+
+
+def _chosen(tiff: TiffFile) -> TiffPage:
+    """The first picture; where it is only a preview, or a sensor's raw numbers, the largest one that can be shown."""
+    first = tiff.pages[0].aspage()
+    if not int(first.subfiletype) & _REDUCED and int(first.photometric) not in _SENSOR:
+        return first
+    shown = [
+        page
+        for page in _directories(tiff)
+        if int(page.photometric) not in _SENSOR
+        and not int(page.subfiletype) & _MASK
+        and page.imagewidth > 0
+        and page.imagelength > 0
+        and page.dtype is not None
+        and page.dataoffsets
+    ]
+    if not shown:
+        raise MediaError(
+            f"{quoted(Path(tiff.filename))} is a RAW photograph without a preview, and sensor data are not developed "
+            "here; save it as TIFF or JPEG with the program of the camera."
+        )
+    return max(shown, key=lambda page: page.imagewidth * page.imagelength)
+
+
+def _pages_fact(tiff: TiffFile, page: TiffPage) -> str:
+    if len(tiff.pages) == 1 and not page.subifds and page is tiff.pages[0]:
+        return ""
+    directories = _directories(tiff)
+    raw = [other for other in directories if int(other.photometric) in _SENSOR]
+    if raw:
+        largest = max(raw, key=lambda other: other.imagewidth * other.imagelength)
+        size = f"{largest.imagewidth} × {largest.imagelength}"
+        return f"RAW photograph of {size}; its largest preview is shown"
+    if page is not tiff.pages[0]:
+        return f"{len(directories)} pictures; the largest is shown"
+    pages = len(tiff.pages)
+    full = [other for other in directories if not int(other.subfiletype) & _REDUCED]
+    if pages > len(directories) or len(full) > 1:
+        return f"{max(pages, len(full))}; the first is shown"
+    return f"1, and {len(directories) - 1} smaller copies of it" if len(directories) > 1 else ""
+
+
+_COLORS = {_RGB: ("RGB", 3), _PALETTE: ("palette", 1), INKS: ("CMYK", 4), _YCBCR: ("YCbCr", 3)}
+_COLORS |= {_CIELAB: ("Lab", 3), _ICCLAB: ("Lab", 3)}
+
+
+def _channels_fact(page: TiffPage) -> str:
+    channels = page.samplesperpixel
+    name, used = _COLORS.get(int(page.photometric), ("RGB", 3) if channels in (3, 4) else ("grey", 1))
+    place = _alpha_place(page, used, channels)
+    texts = [name if channels >= used else f"{channels} of {name}"]
+    if place is not None:
+        texts.append("premultiplied alpha, undone" if _extra(page)[place : place + 1] == [_ASSOCIATED] else "alpha")
+    ignored = channels - used - (place is not None)
+    if ignored > 0:
+        texts.append(f"{ignored} more, not shown")
+    return "RGBA" if texts == ["RGB", "alpha"] else ", ".join(texts)
+
+
+def _values(path: Path, page: TiffPage) -> NDArray[Any]:
+    """The numbers of a page, (H, W, C)."""
+    _check_segments(path, page)
+    if page.imagedepth > 1 or page.samplesperpixel > _MAX_CHANNELS:
+        raise MediaError(
+            f"{quoted(path)} holds a volume or more than {_MAX_CHANNELS} channels; save one picture of it with up to "
+            "four channels."
+        )
+    compression = int(page.compression)
+    if int(page.photometric) == _YCBCR and compression not in _JPEG:
+        return _by_opencv(path, page)
+    try:
+        values = np.asarray(page.asarray())
+    except (ValueError, NotImplementedError, ImportError) as error:
+        if "compression" in str(error).lower() or "not supported" in str(error).lower() or compression in (2, 3, 4):
+            return _by_opencv(path, page)
+        raise
+    shape = (page.imagelength, page.imagewidth)
+    if page.samplesperpixel > 1 and int(page.planarconfig) == 2:
+        values = np.moveaxis(values.reshape(page.samplesperpixel, *shape), 0, -1)
+    values = np.ascontiguousarray(values.reshape(*shape, -1))
+    return values.astype(np.uint8) if values.dtype == np.bool_ else values
+
+
+def _check_segments(path: Path, page: TiffPage) -> None:
+    """tifffile fills up with zeros what is missing at the end of a file."""
+    length = path.stat().st_size
+    if page.dtype is None and page.is_final:
+        raise damaged(path)
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        if offset + count > length:
+            raise damaged(path)
+
+
+def _by_opencv(path: Path, page: TiffPage) -> NDArray[Any]:
+    """Decode what tifffile does not unpack, such as fax, through OpenCV: RGB or grey, its orientation undone."""
+    import cv2
+
+    offsets = page.parent.pages[0].offset
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = None
+    if page.offset == offsets:
+        pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags)
+    if pixels is None or pixels.shape[:2] != (page.imagelength, page.imagewidth):
+        name = getattr(page.compression, "name", page.compression)
+        raise MediaError(
+            f"{quoted(path)} is packed in a way that is not read here ({name}), or is damaged; save it with LZW or "
+            "without compression."
+        )
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+
+
+def _to_image(path: Path, page: TiffPage, values: NDArray[Any]) -> Image:
+    photometric = int(page.photometric)
+    if photometric == _PALETTE and page.colormap is not None and values.shape[2] == 1:
+        colors = np.moveaxis(np.asarray(page.colormap), 0, -1)
+        # Colours have 16 bits; some programs write 8.
+        colors = (colors >> 8 if colors.max() > 255 else colors).astype(np.uint8)
+        return Image(colors[values[..., 0]])
+    if values.dtype.kind == "f":
+        # Values beyond float32 become infinite, and NaN stays NaN.
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = values.astype(np.float32)
+    elif photometric in (_CIELAB, _ICCLAB) and values.shape[2] >= 3 and values.dtype.itemsize <= 2:
+        return Image(_from_lab(values[..., :3], offset=photometric == _ICCLAB))
+    else:
+        values = _full_range(values, int(np.max(page.bitspersample)))
+    n_colors = {_RGB: 3, _YCBCR: 3, INKS: 4}.get(photometric, 3 if values.shape[2] in (3, 4) else 1)
+    n_colors = min(n_colors, values.shape[2])
+    if n_colors == 2:
+        raise MediaError(f"{quoted(path)} is in colour but has two channels only; save it as RGB.")
+    place = _alpha_place(page, n_colors, values.shape[2])
+    colors = values[..., :n_colors]
+    alpha = None if place is None else np.ascontiguousarray(values[..., n_colors + place])
+    top = 1.0 if values.dtype == np.float32 else float(np.iinfo(values.dtype).max)
+    if photometric == WHITE_IS_ZERO and values.dtype != np.float32:
+        colors = np.iinfo(values.dtype).max - colors
+    if alpha is not None and place is not None and _extra(page)[place : place + 1] == [_ASSOCIATED]:
+        colors = straight(colors, alpha, top)
+    if photometric == INKS and n_colors == 4 and values.dtype != np.float32:
+        colors = ink_to_srgb(np.ascontiguousarray(colors), bytes(_tag(page, 34675, b"") or b""))
+    colors = np.repeat(colors, 3, axis=2) if n_colors == 1 else np.ascontiguousarray(colors[..., :3])
+    return Image(colors, alpha, "linear" if values.dtype == np.float32 else "srgb")
+
+
+def _extra(page: TiffPage) -> list[int]:
+    return [int(sample) for sample in page.extrasamples or ()]
+
+
+def _alpha_place(page: TiffPage, n_colors: int, channels: int) -> int | None:
+    """Which channel behind the colours is opacity. A fourth one that nothing is said of is, as for libtiff."""
+    extra = _extra(page)
+    place = next((place for place, sample in enumerate(extra) if sample in (_ASSOCIATED, _UNASSOCIATED)), None)
+    if place is None and not extra and n_colors == 3 and channels == 4:
+        place = 0
+    return None if place is None or n_colors + place >= channels else place
+
+
+def _full_range(values: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Integers as uint8 or uint16 whose largest value is white.
+
+    Of 32 and 64 bits, and with a sign, they are mostly labels or measurements: kept as they are where they fit into
+    16 bits, otherwise stretched to them.
+    """
+    if values.dtype in (np.uint8, np.uint16):
+        top, white = np.iinfo(values.dtype).max, (1 << bits) - 1
+        return values if white >= top else ((values.astype(np.uint32) * top + white // 2) // white).astype(values.dtype)
+    low, high = int(values.min()), int(values.max())
+    if low >= 0 and high < 1 << 16:
+        return values.astype(np.uint8 if high < 1 << 8 else np.uint16)
+    share = (values.astype(np.float64) - low) / max(1, high - low)
+    return (share * 65535 + 0.5).astype(np.uint16)
+
+
+def _from_lab(values: NDArray[Any], *, offset: bool) -> NDArray[Any]:
+    """CIE L*a*b* of 8 or 16 bits as sRGB of the same; `offset`: a and b are stored as ICC does, not as signed."""
+    sixteen = values.dtype.itemsize == 2
+    dtype = np.uint16 if sixteen else np.uint8
+    stored: NDArray[Any] = values.astype(dtype, copy=False)
+    steps = np.float32(256 if sixteen else 1)
+    lightness = stored[..., 0] / np.float32((0xFF00 if offset else 0xFFFF) if sixteen else 255)
+    if offset:
+        a, b = (stored[..., axis] / steps - np.float32(128) for axis in (1, 2))
+    else:
+        signed: NDArray[Any] = stored.astype(np.int16 if sixteen else np.int8)
+        a, b = (signed[..., axis] / steps for axis in (1, 2))
+    fy = (lightness * 100 + 16) / 116
+    f = np.stack([fy + a / 500, fy, fy - b / 200], -1).astype(np.float32)
+    xyz = np.where(f > 6 / 29, f**3, (f - 4 / 29) * (3 * (6 / 29) ** 2)) * np.array(_D50, np.float32)
+    light = np.clip(xyz.astype(np.float32) @ _SRGB_FROM_XYZ_D50.T, 0, 1)
+    encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.asarray((encoded * np.iinfo(dtype).max + 0.5).astype(dtype))
