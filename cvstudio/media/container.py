@@ -185,3 +185,25 @@ def _ogg_whole(file: BinaryIO, length: int) -> bool:
     if not page.startswith(b"OggS") or len(page) < 27 or len(page) < 27 + page[26]:
         return False
     return len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])
+
+
+def ogg_links(path: Path) -> list[int]:
+    """Offsets at which the links of an Ogg file begin, ending with the length of the file (RFC 3533, section 4): a link
+    is chained where a stream begins behind the data of others.
+
+    Raises
+    ------
+    MediaError
+        The file cannot be read.
+    """
+    offsets, beginning = [0], True
+    with decoding(path), path.open("rb") as file:
+        length, position = path.stat().st_size, 0
+        while (header := file.read(27)).startswith(b"OggS") and len(header) == 27:
+            begins = bool(header[5] & 2)
+            if begins and not beginning:
+                offsets.append(position)
+            beginning = begins
+            position += 27 + header[26] + sum(file.read(header[26]))
+            file.seek(position)
+    return [*offsets, length]

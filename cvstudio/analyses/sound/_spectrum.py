@@ -43,8 +43,9 @@ def decibel_levels(samples: NDArray[np.float32], window: int, hop: int) -> NDArr
 
     Parameters
     ----------
-    samples : float32 (n,), n >= window
-        Row k of the output is the window that begins at k * hop.
+    samples : float32 (channels, n), n >= window
+        Several channels are mixed by the mean of their power, in which nothing cancels. Row k of the output is
+        the window that begins at k * hop.
     window, hop : samples; `window` is even
 
     Returns
@@ -56,10 +57,13 @@ def decibel_levels(samples: NDArray[np.float32], window: int, hop: int) -> NDArr
     from scipy import fft
 
     hann_window = hann(window)
-    windows = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop] * hann_window
-    spectrum = fft.rfft(windows, axis=1, overwrite_x=True, workers=min(2, os.cpu_count() or 1))
-    power = np.square(spectrum.real)
-    power += np.square(spectrum.imag)
+    power = np.zeros(((samples.shape[1] - window) // hop + 1, window // 2 + 1), np.float32)
+    for channel in samples:
+        windows = np.lib.stride_tricks.sliding_window_view(channel, window)[::hop] * hann_window
+        spectrum = fft.rfft(windows, axis=1, overwrite_x=True, workers=min(2, os.cpu_count() or 1))
+        power += np.square(spectrum.real)
+        power += np.square(spectrum.imag)
+    power /= np.float32(len(samples))
     np.maximum(power, np.float32(1e-30), out=power)
     levels: NDArray[np.float32] = np.log(power, out=power)
     per_db = 255 / (HIGH_DB - LOW_DB)
@@ -80,7 +84,7 @@ def stream(
     ----------
     sound : an open reader
     window, hop : samples; column k is centred on sample k * hop, with silence before the beginning and after the end
-    channel : index (the last one where there are fewer), or None for the mean of all
+    channel : index (the last one where there are fewer), or None for the mean power of all
     progress : gets the fraction that is done; may cancel
 
     Yields
@@ -104,27 +108,28 @@ def stream(
     levels = np.zeros((bins, columns), np.uint8)
     per_block = max(1, BLOCK_SAMPLES // window)
     next_sample = -(window // 2)
-    overlap = np.zeros(0, np.float32)
+    overlap = np.zeros((sound.channels if channel is None else 1, 0), np.float32)
     for first in range(0, columns, per_block):
         progress(first / columns)
         last = min(first + per_block, columns)
         stop = (last - 1) * hop - window // 2 + window
-        segment = np.concatenate((overlap, _read_padded(sound, next_sample, stop, channel)))
+        segment = np.concatenate((overlap, _read_padded(sound, next_sample, stop, channel)), axis=1)
         levels[:, first:last] = decibel_levels(segment, window, hop).T
-        overlap, next_sample = segment[len(segment) - (window - hop) :], stop
+        overlap, next_sample = segment[:, segment.shape[1] - (window - hop) :], stop
         yield Spectrogram(levels, sound.rate_hz, hop, window, LOW_DB, HIGH_DB, last)
 
 
 def _read_padded(sound: SoundSource, start: int, stop: int, channel: int | None) -> NDArray[np.float32]:
-    """Samples `start`..`stop` of one channel or the mean, 0 outside of the sound and for non-finite values."""
-    result = np.zeros(stop - start, np.float32)
+    """Samples `start`..`stop` of one channel or all, float32 (channels, n): 0 outside of the sound and for non-finite
+    values."""
+    result = np.zeros((sound.channels if channel is None else 1, stop - start), np.float32)
     low, high = max(start, 0), min(stop, sound.n_samples)
     if high > low:
         samples = sound.read(low, high).samples
-        mixed = channel is None and len(samples) > 1
-        mono = samples.mean(axis=0) if mixed else samples[min(channel or 0, len(samples) - 1)]
-        if not np.isfinite(mono).all():
-            mono = np.nan_to_num(mono, nan=0.0, posinf=0.0, neginf=0.0)
+        if channel is not None:
+            samples = samples[[min(channel, len(samples) - 1)]]
+        if not np.isfinite(samples).all():
+            samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
         offset = low - start
-        result[offset : offset + len(mono)] = mono
+        result[:, offset : offset + samples.shape[1]] = samples
     return result

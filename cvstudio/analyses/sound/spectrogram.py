@@ -16,7 +16,7 @@ from cvstudio.media.base import MediaKind
 from cvstudio.results.spectrogram import Spectrogram
 
 HOPS = {"50 %": 2, "75 %": 4, "87.5 %": 8}
-CHANNELS = {"mix": None, "left": 0, "right": 1}
+CHANNELS = {"mix": None, "left": 0, "right": 1, **{str(number): number - 1 for number in range(3, 9)}}
 LEAST_SPAN_DB = 10.0
 
 
@@ -37,7 +37,7 @@ class TransformParams:
     channel: Annotated[
         str,
         Choices(tuple(CHANNELS)),
-        Doc("Channel", "Which channel is looked at; the mix is their mean.", "Try left.", more=True),
+        Doc("Channel", "Which channel is looked at; the mix is their mean power.", "Try left.", more=True),
     ] = "mix"
 
 

@@ -108,12 +108,16 @@ class Track:
 
     def _length(self) -> int:
         """Number of samples of the track."""
-        if self._stream.duration is not None:
+        name = self._container.format.name
+        if name == "mp3":
+            # FFmpeg guesses the duration from the bit rate.
+            end = _end_of_packets(self._path, self._number)
+        elif self._stream.duration is not None:
             end = ((self._stream.start_time or 0) + self._stream.duration) * self._tick
         else:
             end = Fraction((self._container.start_time or 0) + (self._container.duration or 0), 1_000_000)
         length = max(0, round((end - (self._origin_secs or 0)) * self.rate_hz))
-        if self._stream.duration is None or self._container.format.name == "aac":
+        if self._stream.duration is None or name == "aac":
             # Matroska states the duration of the file, in ms; that of raw AAC is guessed from its bit rate.
             self._seek(length - self.rate_hz)
             last = next(iter(deque(self._blocks, 1)), self._block)
@@ -187,6 +191,16 @@ class Track:
             start, length = self._grid
             expected = start + round((index - start) / length) * length
         return expected if expected is not None and abs(index - expected) <= self._slack else index
+
+
+def _end_of_packets(path: Path, number: int) -> Fraction:
+    """End in seconds of the last packet of sound track `number`; nothing is decoded."""
+    with open_container(path) as container:
+        stream = audio_stream(container, number)
+        if stream is None:
+            raise damaged(path)
+        ends = (p.pts + (p.duration or 0) for p in container.demux(stream) if p.pts is not None)
+        return max(ends, default=0) * time_base(stream)
 
 
 def _video_start(path: Path) -> Fraction | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from cvstudio.data.samples import Waveform
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind, SoundTrack
-from cvstudio.media.container import check_whole, is_container, open_container, sound_tracks
+from cvstudio.media.container import check_whole, is_container, ogg_links, open_container, sound_tracks
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
+from cvstudio.media.formats._ogg_chain import OggChain
+from cvstudio.media.formats._sound_file import SoundFile
 from cvstudio.media.formats._sound_track import Track
 from cvstudio.media.sound_tracks import SoundSettings, chosen_track, sound_settings, with_track
 
@@ -27,9 +29,6 @@ _SOUNDS = re.compile(
 _ADTS = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]", re.DOTALL)
 # The first byte of an MPEG frame: other files may match the same magic number.
 _WEAK = b"\xff"
-# Lossy codecs predict a block from earlier ones: decode this many samples ahead of the start. The largest
-# Vorbis block has 8192 samples, an MPEG layer III frame with its reservoir refers back 10 x 1152.
-_PREROLL = {"OGG": 16_384, "MP3": 16_384, "MPEG": 16_384}
 
 
 class _Backend(Protocol):
@@ -99,55 +98,29 @@ class AudioReader(BaseReader):
         self._backend.close()
 
 
-class _SoundFile:
-    """A sound file through libsndfile."""
-
-    def __init__(self, path: Path) -> None:
-        import soundfile
-
-        with decoding(path):
-            self._file: Any = soundfile.SoundFile(str(path))
-        self.rate_hz = int(self._file.samplerate)
-        self.channels = int(self._file.channels)
-        self.n_samples = int(self._file.frames)
-        self.details = {"format": str(self._file.format), "codec": str(self._file.subtype)}
-        self._preroll = _PREROLL.get(self._file.format, 0)
-
-    def read(self, start: int, stop: int) -> NDArray[np.float32]:
-        if start != self._file.tell():
-            before = max(0, start - self._preroll)
-            self._file.seek(before)
-            self._file.read(start - before, dtype="float32")
-        samples = np.zeros((stop - start, self.channels), np.float32)
-        # The length of an MP3 without an index is an estimate: what is missing at its end stays silent.
-        self._file.read(out=samples)
-        return samples.T
-
-    def reaches_its_end(self) -> bool:
-        """Whether there is sound at the end that the file states; an MP3's may be off by 2 %."""
-        fraction = 0.98 if self._file.format in ("MP3", "MPEG") else 1.0
-        self._file.seek(max(0, int(self.n_samples * fraction) - 1))
-        n_read = len(self._file.read(1, dtype="float32", always_2d=True))
-        self._file.seek(0)
-        return n_read == 1
-
-    def close(self) -> None:
-        self._file.close()
-
-
 def _open(path: Path, head: bytes, number: int = 1) -> _Backend:
     """The decoder of the sound track `number` of a file that begins with `head`. Raises MediaError."""
     if number > 1 or _ADTS.match(head) or (is_container(head) and not head.startswith(b"OggS")):
         return Track(path, number)
+    links = ogg_links(path) if head.startswith(b"OggS") else []
+    if len(links) > 2:
+        return OggChain(path, links)
     try:
-        return _SoundFile(path)
+        sound = SoundFile(path)
     except MediaError:
         # Theora with its sound, Speex, and AAC behind an ID3 tag are beyond libsndfile.
         return Track(path)
+    if sound.length_is_guessed:
+        try:
+            with sound:
+                return Track(path)
+        except MediaError:
+            return SoundFile(path)
+    return sound
 
 
 def _tracks(path: Path, backend: _Backend) -> tuple[SoundTrack, ...]:
-    if isinstance(backend, _SoundFile):
+    if isinstance(backend, SoundFile):
         return ()
     with open_container(path) as container:
         return sound_tracks(container)
@@ -164,12 +137,12 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
             return None
         raise
     try:
-        with decoding(path):
-            whole = not isinstance(backend, _SoundFile) or backend.reaches_its_end()
-        if not whole:
-            raise damaged(path)
         if backend.n_samples < 1:
             raise MediaError(f"{quoted(path)} holds no sound: its length is 0; choose another file.")
+        with decoding(path):
+            whole = not isinstance(backend, SoundFile) or backend.reaches_its_end()
+        if not whole:
+            raise damaged(path)
         return Media(
             identity,
             path,

@@ -84,9 +84,9 @@ def test_real_sounds_equal_librosa(data, name):
         next(entry for entry in sorted(path.iterdir()) if entry.suffix in (".wav", ".flac")) if path.is_dir() else path
     )
     samples, rate_hz = soundfile.read(str(path), dtype="float32", always_2d=True)
-    mono = samples.mean(axis=1)
     found = compute(ArrayReader(samples.T, rate_hz), 2048, 512)
-    expected = librosa.stft(mono, n_fft=2048, hop_length=512, pad_mode="constant")
+    spectra = librosa.stft(samples.T, n_fft=2048, hop_length=512, pad_mode="constant")
+    expected = np.sqrt(np.square(np.abs(spectra)).mean(axis=0))
     assert found.levels.shape == expected.shape
     assert found.levels.max() > 100
     assert np.abs(decibels(found) - one_sided_db(expected, 2048)).max() <= 0.5
@@ -170,12 +170,35 @@ def test_a_cancelled_stream_stops_at_the_next_chunk():
 
 def test_channels():
     stereo = np.stack([noise(0.5, seed=1), noise(0.5, seed=2)])
-    for channel, expected in ((None, stereo.mean(0)), (0, stereo[0]), (1, stereo[1])):
+    spectra = librosa.stft(stereo, n_fft=1024, hop_length=256, pad_mode="constant")
+    mix = one_sided_db(np.sqrt(np.square(np.abs(spectra)).mean(axis=0)), 1024)
+    assert np.abs(decibels(compute(ArrayReader(stereo))) - mix).max() <= HALF_LEVEL_DB + 0.01
+    for channel, expected in ((0, stereo[0]), (1, stereo[1])):
         found = compute(ArrayReader(stereo), channel=channel)
         np.testing.assert_array_equal(found.levels, compute(ArrayReader(expected)).levels)
     np.testing.assert_array_equal(
         compute(ArrayReader(stereo[0]), channel=1).levels, compute(ArrayReader(stereo[0])).levels
     )
+
+
+@pytest.mark.parametrize(("signs", "level_db"), [((1, -1), -6.02), ((1, 0), -9.03), ((1, -1, 1, -1, 0, 0), -7.78)])
+def test_nothing_cancels_in_the_mix(signs, level_db):
+    """A line of 1 kHz at half the full scale, out of phase: its power is the mean of the channels' powers."""
+    wave = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(48000) / 48000)
+    channels = np.multiply.outer(signs, wave)
+    found = decibels(compute(ArrayReader(channels, 48000), 1536, 384))[:, 8:-8]
+    assert np.all(found.argmax(0) == 32)
+    assert np.abs(found[32] - level_db).max() <= HALF_LEVEL_DB + 0.01
+
+
+@pytest.mark.parametrize("number", [3, 6])
+def test_every_channel_can_be_chosen(number):
+    channels = np.stack([noise(0.3, seed=seed) for seed in range(6)])
+    request = make_request(TransformParams("512", "50 %", str(number)), LevelsParams())
+    providers = Providers(lambda: {"sound": ArrayReader(channels)})
+    *_, last = run_chain(request, providers, Cache(), Progress())
+    expected = compute(ArrayReader(channels[number - 1]), 512, 256)
+    np.testing.assert_array_equal(last.levels, expected.levels)
 
 
 def test_what_is_no_number_counts_as_silence():

@@ -1,0 +1,101 @@
+"""The length of a sound is that of what is decoded, not what a header states or guesses."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from cvstudio.foundation.errors import MediaError
+from cvstudio.media import open_media, open_reader
+
+from .conftest import tone
+
+CASES = Path(__file__).parent / "cases"
+RATE = 48_000
+
+
+def read_all(path: Path) -> NDArray[np.float32]:
+    """All samples, read at once; equal in pieces and after jumps."""
+    with open_reader(open_media(path)) as reader:
+        whole: NDArray[np.float32] = reader.read(0, reader.n_samples).samples
+        for start in (reader.n_samples // 2, 0, reader.n_samples - 2000):
+            np.testing.assert_array_equal(reader.read(start, start + 2000).samples, whole[:, start : start + 2000])
+        return whole
+
+
+def decoded(path: Path) -> NDArray[np.float32]:
+    with av.open(str(path)) as container:
+        return np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+
+
+def encoded(sound: NDArray[np.float32], format_: str, rate_hz: int = RATE, subtype: str | None = None) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, sound.T, rate_hz, format=format_, subtype=subtype)
+    return buffer.getvalue()
+
+
+def test_mp3_of_variable_rate_without_an_index() -> None:
+    path = CASES / "vbr.mp3"
+    sound = read_all(path)
+    assert sound.shape == (1, 13_824)
+    np.testing.assert_array_equal(sound, decoded(path))
+    assert open_media(path).duration_secs == pytest.approx(0.288)
+
+
+@pytest.mark.parametrize("quiet_first", [True, False])
+@pytest.mark.parametrize("tag", [b"", b"ID3\x04\0\0\0\0\x0f\x76" + bytes(2038)])
+def test_other_mp3_without_an_index(tmp_path: Path, quiet_first: bool, tag: bytes) -> None:
+    """Quiet and loud halves take other bit rates: a guess from the first frame is far too long or too short."""
+    halves = [np.zeros((2, RATE * 2), np.float32), tone(2.0, RATE)]
+    buffer = io.BytesIO()
+    sound = np.concatenate(halves if quiet_first else halves[::-1], axis=1)
+    soundfile.write(buffer, sound.T, RATE, format="MP3", bitrate_mode="VARIABLE", compression_level=0.3)
+    content = buffer.getvalue()
+    for name in (b"Xing", b"Info"):
+        content = content.replace(name, bytes(4))
+    path = tmp_path / "a.mp3"
+    path.write_bytes(tag + content)
+    assert read_all(path).shape[1] == decoded(path).shape[1] >= sound.shape[1]
+
+
+def test_chained_ogg() -> None:
+    """Two links, whose last pages count 12,000 samples each; FFmpeg's timing loses the 128 of one short block."""
+    path = CASES / "chained.ogg"
+    sound = read_all(path)
+    content = path.read_bytes()
+    links = [soundfile.read(io.BytesIO(part), dtype="float32")[0] for part in (content[:4192], content[4192:])]
+    np.testing.assert_array_equal(sound[0], np.concatenate(links))
+    assert sound.shape == (1, 24_000)
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_chain_of_three(tmp_path: Path, subtype: str) -> None:
+    path = tmp_path / "a.ogg"
+    links = [encoded(tone(seconds, RATE), "OGG", subtype=subtype) for seconds in (0.5, 1.0, 0.7)]
+    path.write_bytes(b"".join(links))
+    sound = read_all(path)
+    assert sound.shape == (2, round(2.2 * RATE))
+    expected = [soundfile.read(io.BytesIO(link), dtype="float32")[0].T for link in links]
+    np.testing.assert_array_equal(sound, np.concatenate(expected, axis=1))
+
+
+@pytest.mark.parametrize(("rate_hz", "channels"), [(44_100, 2), (RATE, 1)])
+def test_chain_whose_links_differ_is_refused(tmp_path: Path, rate_hz: int, channels: int) -> None:
+    path = tmp_path / "a.ogg"
+    path.write_bytes(encoded(tone(0.5, RATE), "OGG") + encoded(tone(0.5, rate_hz, channels), "OGG", rate_hz))
+    with pytest.raises(MediaError, match="changes its sample rate or channels midway; convert it"):
+        open_media(path)
+
+
+@pytest.mark.parametrize("format_", ["WAV", "AIFF", "AU", "CAF", "W64", "RF64"])
+def test_no_samples_is_not_damage(tmp_path: Path, format_: str) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(encoded(np.zeros((1, 0), np.float32), format_))
+    with pytest.raises(MediaError, match="holds no sound: its length is 0"):
+        open_media(path)
