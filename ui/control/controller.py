@@ -30,7 +30,7 @@ from ui.control import opening_jobs as opening
 from ui.control.binding import Binder
 from ui.control.comparison import Comparing
 from ui.control.frame_on_screen import FrameOnScreen
-from ui.control.layers import Layers
+from ui.control.layers import LayerStack
 from ui.control.library import Library
 from ui.control.opening_jobs import SampleReady
 from ui.control.pipeline import Pipeline
@@ -72,7 +72,7 @@ class Controller(QObject):
         self.pipeline = Pipeline(self)
         self.playback = Playback(self)
         self.library = Library(self.session, self.pipeline, self)
-        self.layers = Layers(self.session, self)
+        self.layers = LayerStack(self.session, self)
         self.binder = Binder(self.session, self.pipeline, self)
         self.comparing = Comparing(self.session, self.pipeline, self)
         self.presenter = Presenter(self.session, self.pipeline, self.playback, self)

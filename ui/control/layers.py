@@ -21,7 +21,7 @@ from cvstudio.session.session import Session
 from ui.base.translate import translated
 
 
-class Layers(QObject):
+class LayerStack(QObject):
     """Turns intents into changes of the session, for the controller that owns it."""
 
     def __init__(self, session: Session, parent: QObject) -> None:
