@@ -26,7 +26,7 @@ DOCK_ICONS = {"x": "5 5 14 14", "copy": "1 1 22 22"}
 
 
 @dataclass(frozen=True)
-class Palette:
+class ThemeColours:
     """Colours of a theme as "#rrggbb".
 
     Parameters
@@ -60,7 +60,7 @@ class Palette:
     success: str
 
 
-DARK = Palette(
+DARK = ThemeColours(
     name="dark",
     window="#16181c",
     panel="#1d2025",
@@ -79,7 +79,7 @@ DARK = Palette(
     warning="#f0b849",
     success="#56c990",
 )
-LIGHT = Palette(
+LIGHT = ThemeColours(
     name="light",
     window="#fafbfc",
     panel="#f1f3f5",
@@ -121,7 +121,7 @@ class _State:
     following = False
 
 
-def current() -> Palette:
+def current() -> ThemeColours:
     """The palette in use. Query it at each painting, so that a change of theme needs no notification."""
     return _State.palette
 
@@ -185,7 +185,7 @@ def apply_theme(app: QApplication, name: str) -> None:
     _apply_palette(app, _requested_palette(app))
 
 
-def _requested_palette(app: QApplication) -> Palette:
+def _requested_palette(app: QApplication) -> ThemeColours:
     if _State.requested == "system":
         return LIGHT if _system_scheme(app) == Qt.ColorScheme.Light else DARK
     return LIGHT if _State.requested == "light" else DARK
@@ -201,14 +201,14 @@ def _follow_system() -> None:
         _apply_palette(app, _requested_palette(app))
 
 
-def _apply_palette(app: QApplication, palette: Palette) -> None:
+def _apply_palette(app: QApplication, palette: ThemeColours) -> None:
     _State.palette = palette
     app.setFont(app_font())
     app.setPalette(_qt_palette(palette))
     app.setStyleSheet(style_sheet(palette))
 
 
-def _qt_palette(palette: Palette) -> QPalette:
+def _qt_palette(palette: ThemeColours) -> QPalette:
     role, group = QPalette.ColorRole, QPalette.ColorGroup
     qt_palette = QPalette()
     for colour_role, shade in {
@@ -255,7 +255,7 @@ def _arrow(name: str, value: str, view: str = WHOLE_ICON) -> str:
     return path.as_posix()
 
 
-def style_sheet(palette: Palette) -> str:
+def style_sheet(palette: ThemeColours) -> str:
     """The application's style sheet in the colours of `palette`."""
     values = {key: str(value) for key, value in asdict(palette).items()}
     for name in ("chevron-down", "chevron-up", "chevron-right", "check"):

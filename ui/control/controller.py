@@ -1,4 +1,7 @@
-"""The only writer of the session: turns intents into changes; the presenter makes of these what is seen."""
+"""Controller of the window: turns the user's intents into changes of the session, which the presenter displays.
+
+Only the modules of `ui/control/` write the session.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ from ui.control import opening_jobs as opening
 from ui.control.binding import Binder
 from ui.control.comparison import ComparisonController
 from ui.control.frame_on_screen import FrameOnScreen
-from ui.control.layers import Layers
+from ui.control.layers import LayerStack
 from ui.control.library import Library
 from ui.control.opening_jobs import SampleReady
 from ui.control.pipeline import Pipeline
@@ -46,16 +49,20 @@ log = logging.getLogger(__name__)
 
 
 class Controller(QObject):
-    """Intents in, changes of the session out.
+    """Owner of the session and of everything that changes or displays it. Main thread only.
+
+    An invalid value leaves the session as it is and is reported by `notice`.
 
     Signals
     -------
     state_changed : (old, new) states of the session
-    view_changed : a new `FrameOnScreen` is to be painted
-    notice : (level, text) for the user
-    weights_wanted : published weights are to be offered for download
-    weights_changed : weights came to this machine
-    smooth_changed : whether a video is played smoothly instead of exactly
+    view_changed : `FrameOnScreen` to paint
+    notice : (level, text) for the user; level "info", "warning" or "error"
+    emphasis_changed : `hovered_id` has changed
+    pick_started : name of the parameter that the next click or drawing on the canvas sets
+    weights_wanted : published weights to offer for download
+    weights_changed : weights were added to this machine
+    smooth_changed : whether a video plays smoothly instead of exactly
     """
 
     state_changed = Signal(object, object)
@@ -72,11 +79,11 @@ class Controller(QObject):
         self.pipeline = Pipeline(self)
         self.playback = Playback(self)
         self.library = Library(self.session, self.pipeline, self)
-        self.layers = Layers(self.session, self)
+        self.layers = LayerStack(self.session, self)
         self.binder = Binder(self.session, self.pipeline, self)
         self.comparing = ComparisonController(self.session, self.pipeline, self)
         self.presenter = Presenter(self.session, self.pipeline, self.playback, self)
-        # The presenter's own signals, not passed on: a slider's tick goes through them.
+        # The presenter's own signal objects: forwarding them would add a call to each tick of a slider.
         self.view_changed = self.presenter.view_changed
         self.smooth_changed = self.presenter.smooth_changed
         self.hovered_id: int | None = None
@@ -91,69 +98,75 @@ class Controller(QObject):
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
 
     def warm_up(self) -> None:
-        """Load on a worker what would hold up the first picture."""
+        """Import on a worker thread the modules that would delay the first picture."""
         self.pipeline.submit("pool", Job("warm up", "", opening.warm_up))
 
     # Opening --------------------------------------------------------------------------------------------------------
 
     def open_paths(self, paths: Sequence[Path]) -> None:
-        """Open files and folders; what is open stays open if one of them fails."""
+        """Open files and folders on a worker thread; media that are open stay so if a file cannot be read."""
         self.library.open(paths)
 
     def open_sample(self, analysis: str) -> None:
-        """Begin an analysis on its own sample: what the first screen does."""
+        """Prepare the sample of the analysis with key `analysis` on a worker thread, then start the analysis on it."""
         work = opening.prepare_sample(ANALYSES[analysis])
         self.pipeline.submit("probe", Job(("sample", analysis), self.tr("Preparing the sample"), work))
 
     # Intents --------------------------------------------------------------------------------------------------------
 
     def activate(self, media: Media) -> None:
-        """Put an open medium on the canvas. A second input, such as a depth map, is shown alone."""
+        """Show an open medium on the canvas. A second input, such as a depth map, is shown alone; a camera starts."""
         state = with_shown(self.session.state, media, self.session.next_id)
         self.session.change(self.tr("Show {name}").format(name=media.name), state)
         if media.kind is MediaKind.CAMERA and not self.playback.playing:
             self.playback.play()
 
     def open_camera(self, media: Media) -> None:
-        """Put a camera into the session and look through it."""
+        """Add a camera to the session and show its picture."""
         self.activate(media)
 
     def keep(self, title: str, media: Media) -> None:
-        """Put a file that the program has written, such as a recording, into the list of media; what is shown stays."""
+        """Add a file that the program has written, such as a recording, to the media; the canvas stays as it is.
+
+        `title` names the undo step.
+        """
         self.session.change(title, add_media(self.session.state, media))
 
     def load(self, state: State, position_secs: float) -> None:
-        """Show the state of a project, at a moment of its medium; there is nothing to undo."""
+        """Replace the session by the state of a project, at `position_secs` of its medium, without undo history."""
         self.session.load(state)
         self.playback.seek(position_secs)
 
     def mark_saved(self) -> None:
-        """A project's file now holds the session."""
+        """Mark the session as saved to its project file."""
         self.session.mark_saved()
 
     def close_media(self, media: Media) -> None:
-        """Take a medium out of the session."""
+        """Remove a medium from the session; its file stays on disk."""
         state = without_media(self.session.state, media, self.session.next_id)
         self.session.change(self.tr("Close {name}").format(name=media.name), state)
 
     def use_analysis(self, key: str) -> None:
-        """Make an analysis the current one, on the medium that is open where it fits."""
+        """Make the analysis `key` the current one, with the open medium as its input where it accepts that."""
         spec = ANALYSES[key]
         state = with_analysis(self.session.state, spec, self.session.next_id)
         self.session.change(translated(spec.title), state)
 
     def bind(self, slot: str, binding: Binding | None) -> None:
-        """Choose what is in a slot of the current analysis; None empties it."""
+        """Set the input in a slot of the current analysis; None empties the slot."""
         self.binder.bind(slot, binding)
 
     def set_adjustments(self, adjustments: Adjustments, *, slot: str = "", dragging: bool = False) -> None:
-        """Choose what is done to the medium in a slot of the current analysis, by default what it is mainly of."""
+        """Set the adjustments (crop, rotation, levels) of a slot of the current analysis, by default the main slot.
+
+        Changes while `dragging` are one undo step.
+        """
         instance = self.session.state.instance
         if instance is not None:
             self.binder.set_adjustments(slot or instance.spec.main_slot.name, adjustments, dragging=dragging)
 
     def set_value(self, name: str, value: Any, *, dragging: bool = False) -> None:
-        """Set one parameter of the current analysis; the ticks of a drag are one undo step."""
+        """Set one parameter of the current analysis; changes while `dragging` are one undo step."""
         instance = self.session.state.instance
         if instance is None:
             return
@@ -170,15 +183,18 @@ class Controller(QObject):
             self.session.end_merge()
 
     def end_drag(self) -> None:
-        """The mouse was let go: the next change is a step of its own."""
+        """End a drag: the next change is an undo step of its own."""
         self.session.end_merge()
 
     def cancel_drag(self) -> None:
-        """The drag was called off: what it set goes back."""
+        """Cancel a drag: restore the values from before it."""
         self.session.drop_merge()
 
     def set_model(self, key: str, weights: Path | None = None) -> None:
-        """Choose the model of the current analysis. Values that the new one has no place for go back to default."""
+        """Set the model of the current analysis, with the checkpoint `weights` or, for None, its published weights.
+
+        Parameters whose values the new model does not accept return to their defaults.
+        """
         instance = self.session.state.instance
         if instance is None or (instance.model == key and instance.weights == weights):
             return
@@ -190,7 +206,7 @@ class Controller(QObject):
         self.session.change(self.tr("Use {model}").format(model=model.title), state)
 
     def use_custom_model(self, spec: ModelSpec) -> None:
-        """Begin with a network that the user has just added or declared anew."""
+        """Start the analysis of a custom model that was just added or declared again."""
         self.use_analysis(next(analysis.key for analysis in ANALYSES if analysis.task == spec.task))
         self.set_model(spec.key)
         self.pipeline.forget_failures()
@@ -198,7 +214,7 @@ class Controller(QObject):
         self.refresh()
 
     def leave_model(self, key: str) -> None:
-        """Another model takes the place of `key`, which was removed, wherever it is in use."""
+        """Replace the removed model `key` by the first one of each analysis that uses it."""
         state = self.session.state
         for instance in state.instances:
             if instance.model == key:
@@ -210,14 +226,14 @@ class Controller(QObject):
         self.refresh()
 
     def set_visible(self, number: int, visible: bool) -> None:
-        """Show or hide the result of one analysis."""
+        """Show or hide the result of the analysis with id `number`."""
         state = self.session.state
         instance = next(item for item in state.instances if item.id == number)
         title = self.tr("Show result") if visible else self.tr("Hide result")
         self.session.change(title, replace_instance(state, dataclasses.replace(instance, visible=visible)))
 
     def set_reading(self, media: Media, name: str, value: Any, *, dragging: bool = False) -> None:
-        """Change how a file is read: the scale of a depth map, the sound track."""
+        """Set a reading option of a file, such as the scale of a depth map or the sound track."""
         try:
             state = with_reading(self.session.state, media, name, value)
         except UserError as error:
@@ -227,29 +243,29 @@ class Controller(QObject):
         self.session.change(title, state, merge=f"{media.file_id}.{name}" if dragging else None)
 
     def set_look(self, name: str, value: Any, *, dragging: bool = False) -> None:
-        """Change how results are drawn."""
+        """Set an option of `Look`, such as line width; changes while `dragging` are one undo step."""
         state = self.session.state
         new = dataclasses.replace(state, look={**state.look, name: value})
         self.session.change(self.tr("Change the look"), new, merge=f"look.{name}" if dragging else None)
 
     def select(self, ids: frozenset[int]) -> None:
-        """Highlight results of the current analysis."""
+        """Select the parts of the current result with these ids; not an undo step."""
         state = dataclasses.replace(self.session.state, selection=ids)
         self.session.change(self.tr("Select"), state, undoable=False)
 
     def hover(self, number: int | None) -> None:
-        """Point at a result of the current analysis without choosing it."""
+        """Emphasise the part of the current result with id `number` without selecting it; None ends the emphasis."""
         if number != self.hovered_id:
             self.hovered_id = number
             self.emphasis_changed.emit()
 
     def request_pick(self, name: str) -> None:
-        """What is clicked or drawn on the canvas next sets the parameter `name`."""
+        """Let the next click or drawing on the canvas set the parameter `name`."""
         self.pick_started.emit(name)
 
     def pick(self, x: float, y: float, name: str = "") -> None:
-        """A click at (x, y) in image pixels, handed to the current analysis; where that takes none, it is the point
-        that the parameter `name` asked for."""
+        """Handle a click at (x, y) in image pixels: by `Analysis.pick` of the current analysis or, without that, as
+        the value of the point parameter `name`."""
         instance = self.session.state.instance
         if instance is None:
             return
@@ -267,7 +283,7 @@ class Controller(QObject):
             self.set_value(key, value_on_file(instance, key, value))
 
     def input_facts(self) -> InputFacts:
-        """What the current analysis knows of its input by now."""
+        """Facts, such as ranges, that the current analysis derives from its input; empty before its first stage ran."""
         instance = self.session.state.instance
         if instance is None or instance.spec.input_facts is None:
             return InputFacts()
@@ -277,9 +293,11 @@ class Controller(QObject):
         return instance.spec.input_facts(first, given_values(instance))
 
     def undo(self) -> None:
+        """Undo the last change of the session; no effect without one."""
         self.session.undo()
 
     def redo(self) -> None:
+        """Redo the change that was undone last; no effect without one."""
         self.session.redo()
 
     # State to view --------------------------------------------------------------------------------------------------
@@ -291,27 +309,29 @@ class Controller(QObject):
         self.presenter.refresh()
 
     def set_view(self, view: View) -> None:
-        """What the canvas shows has changed."""
+        """Set the part of the image that the canvas shows."""
         self.presenter.set_view(view)
 
     def set_smooth(self, smooth: bool) -> None:
-        """Play at the video's own rate with the newest results that there are, or only frames with their results."""
+        """Choose smooth playing (the video's own rate, with the newest results) or exact playing (frames with their own
+        results only)."""
         self.presenter.set_smooth(smooth)
 
     def refresh(self) -> None:
-        """Resolve again: something that is no part of the state has changed."""
+        """Resolve the session again, after a change outside of its state, such as new weights."""
         self.presenter.refresh()
 
     @property
     def shown(self) -> FrameOnScreen:
-        """What is on screen."""
+        """Frame and results on screen."""
         return self.presenter.shown
 
     def current_result(self) -> Any:
-        """The result of the current analysis that is on screen."""
+        """Result of the current analysis on screen; None without one."""
         return self.presenter.current_result()
 
     def detections(self) -> Detections | None:
+        """Current result where it is of type `Detections`, else None."""
         result = self.current_result()
         return result if isinstance(result, Detections) else None
 
@@ -335,13 +355,13 @@ class Controller(QObject):
             self.notice.emit("error", text.format(title=title or self.tr("A job"), error=str(error).rstrip(".")))
 
     def look(self) -> Look:
-        """How results are drawn."""
+        """Drawing options of results, from the session."""
         from cvstudio.draw import Look
 
         return from_mapping(Look, self.session.state.look)
 
     def close(self) -> bool:
-        """Stop playing and join every thread; False where one did not end in time."""
+        """Stop playing and join all threads; False if one did not end in time."""
         self.measuring.close()
         self.playback.close()
         self.library.close()

@@ -1,4 +1,4 @@
-"""Which layers the files of an export show."""
+"""Layers that an export of several files draws."""
 
 from __future__ import annotations
 
@@ -8,5 +8,8 @@ from ui.control.controller import Controller
 
 
 def shown_stack(controller: Controller) -> tuple[AnalysisInstance, ...]:
-    """The layers that pictures of a batch show, the lowest first; none where two are compared, as a batch is of one."""
+    """Visible layers for the pictures of a batch, the lowest first.
+
+    Empty during a comparison, as a batch runs one analysis.
+    """
     return () if controller.comparing.comparison is not None else visible_layers(controller.session.state)

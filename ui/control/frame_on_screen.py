@@ -1,4 +1,4 @@
-"""What is on screen, as one value."""
+"""Frame on screen together with its results, as one immutable value."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ from cvstudio.session.resolve import CanvasLayer
 
 @dataclass(frozen=True, eq=False)
 class LayerOnScreen:
-    """One analysis on screen: its result, whether that is out of date, and which input it still needs.
+    """Result of one analysis on screen.
 
-    `age_secs` is how much older the frame of the result is than the one on screen: smooth playing only.
+    Parameters
+    ----------
+    layer : layer that was resolved
+    result : None where there is none yet
+    stale : whether a newer result is being computed
+    message : sentence on an input or model that is missing, else ""
+    age_secs : time by which the frame of the result is older than the one on screen, in seconds; 0 except in smooth
+        playing
     """
 
     layer: CanvasLayer
@@ -24,7 +31,14 @@ class LayerOnScreen:
 
 @dataclass(frozen=True, eq=False)
 class FrameOnScreen:
-    """What is on screen: frame and results as one value, so that an overlay never sits on the wrong frame."""
+    """Frame and results on screen, as one value so that results are never painted over another frame.
+
+    Parameters
+    ----------
+    sample : `Frame` or other sample of the active medium; None without one
+    pts : its presentation time in seconds; None for a still picture
+    layers : results in the order of the session's analyses
+    """
 
     sample: Any
     pts: float | None

@@ -1,8 +1,8 @@
-"""Frames on their way from the decoder to the screen while it plays: decoding, network and display overlap.
+"""Live playback: a pipeline of frames in which decoding, network and display overlap.
 
-The decoder works on one frame while the network works on the one before and the screen shows the one before that.
-By the clock, a newer frame takes the place of one that still waits for the network; where every frame is wanted, they
-wait in order.
+While the decoder reads one frame, the network processes the previous one and the screen shows the one before that.
+When playback follows the clock, a newer frame replaces one that still waits for the network; at the speed "every
+frame", all frames are processed in order.
 """
 
 from __future__ import annotations
@@ -22,21 +22,27 @@ if TYPE_CHECKING:
     from ui.control.playback import Playback
 
 AHEAD = 6
-"""Frames that are decoded and not shown yet, at most, where every frame is wanted; half of them are asked for again."""
+"""Maximum number of decoded frames not shown yet, at the speed "every frame"; at half of it, more are decoded."""
 REMEMBERED = 64
-"""By the clock, frames that are on their way at most. Few are: what is replaced while it waits is dropped."""
+"""Maximum number of frames in flight when playback follows the clock; rarely reached, as replaced ones are dropped."""
 
 
 @dataclass(eq=False)
 class PendingFrame:
-    """A decoded frame, and the stages that were asked for on it, by their keys."""
+    """A decoded frame that is not shown yet.
+
+    `pts` is its presentation time in seconds, `asked` the keys of its stages that were requested.
+    """
 
     pts: float
     asked: set[Hashable] = field(default_factory=set)
 
 
 class FramesInFlight:
-    """The decoded frames that are not shown yet, in the order in which they came. Main thread only."""
+    """Queue of the decoded frames that are not shown yet, in the order of decoding. Main thread only.
+
+    `newest` is the presentation time in seconds of the frame added last; None when empty since `clear`.
+    """
 
     def __init__(self) -> None:
         self._frames: deque[PendingFrame] = deque()
@@ -47,12 +53,12 @@ class FramesInFlight:
         return len(self._frames)
 
     def clear(self) -> None:
-        """Forget all: playing stopped, or goes on elsewhere."""
+        """Remove all frames, when playback stops or jumps."""
         self._frames.clear()
         self.newest = None
 
     def add(self, pts: float) -> bool:
-        """A frame was decoded; False where it is on its way already."""
+        """Add the decoded frame at `pts` seconds; False if it is in flight already."""
         if pts == self.newest or any(frame.pts == pts for frame in self._frames):
             return False
         self._frames.append(PendingFrame(pts))
@@ -62,7 +68,7 @@ class FramesInFlight:
         return True
 
     def wanted(self, position_secs: float, frame_secs: float) -> int:
-        """How many frames the decoder should give now: the next one when it is due, or several to be ahead."""
+        """Number of frames to decode now: 0 or 1 by the clock, several at the speed "every frame"."""
         if self.newest is None:
             return 1
         if self.every_frame:
@@ -70,51 +76,51 @@ class FramesInFlight:
         return int(position_secs >= self.newest + frame_secs)
 
     def to_show(self) -> Iterable[PendingFrame]:
-        """Frames of which the first that is complete is to be shown."""
+        """Candidates for display, best first: the first complete one is shown."""
         if self.every_frame:
             return tuple(self._frames)[:1]
         return tuple(reversed(self._frames))
 
     def to_ask(self) -> Iterable[PendingFrame]:
-        """Frames whose stages are to be asked for now, the latest wish last."""
+        """Frames whose missing stages to request now, the newest last."""
         frames = tuple(self._frames)
         if self.every_frame:
-            # The first may be half done; of the others those that wait need not be looked at again.
+            # The first frame may need its next stage; others with a request wait for their turn.
             return (*frames[:1], *(frame for frame in frames[1:] if not frame.asked))
-        # What came out of the network half done is finished; of the others only the newest is worth beginning.
+        # Frames that were started are finished; of the others, only the newest is worth starting.
         return (*(frame for frame in frames[:-1] if frame.asked), *frames[-1:])
 
     def replaced(self, key: Hashable) -> None:
-        """The stage `key` was given up for a newer frame's."""
+        """Remove the frame whose stage `key` was cancelled in favour of a newer frame."""
         for frame in tuple(self._frames):
             if key in frame.asked:
                 self._frames.remove(frame)
 
     def drop(self, frame: PendingFrame) -> None:
-        """`frame` cannot be shown any more."""
+        """Remove `frame`, whose sample has left the cache; no effect if it is not in flight."""
         if frame in self._frames:
             self._frames.remove(frame)
 
     def shown(self, frame: PendingFrame) -> None:
-        """`frame` is on screen: what is older never will be."""
+        """Remove `frame`, which is on screen, and all older ones."""
         while self._frames and self._frames.popleft() is not frame:
             pass
 
 
 class Live:
-    """Shows a moving picture while it plays.
+    """Displays a video or camera while it plays. Main thread only.
 
-    Exact playing shows the newest frame that has its results, together with them. Smooth playing shows the newest
-    frame at once, and on it the newest results that are there, which tell how old they are.
+    Exact playing shows the newest frame whose results are complete, together with them. Smooth playing shows the newest
+    decoded frame at once with the newest results, which state their age.
 
     Parameters
     ----------
     pipeline, playback : of the controller
-    resolve_at : callable (pts) -> ViewState of that frame
-    complete : callable (ViewState) -> whether sample and results are there and final
-    publish : callable (ViewState, results) that puts a frame on screen; `results` is the ViewState that the results
-        are taken from, the same one or an older one
-    again : callable () that has `refresh` called soon
+    resolve_at : callable (presentation time in seconds) -> ViewState of that frame
+    complete : callable (ViewState) -> bool, whether the sample and all final results are in the cache
+    publish : callable (ViewState, results) that shows a frame; `results` is the ViewState of the results, the same one
+        or an older one
+    again : callable () that schedules a call of `refresh` on the event loop
     """
 
     def __init__(
@@ -134,22 +140,22 @@ class Live:
         self._again = again
         self._flight = FramesInFlight()
         self._results: ViewState | None = None
-        self._wanted: Hashable = None  # what the decoder was asked for last; anything else is of before
+        self._wanted: Hashable = None  # tag of the last request to the decoder; frames of other tags are outdated
         self.smooth = False
 
     @property
     def in_flight(self) -> int:
-        """Frames that are decoded and not shown yet."""
+        """Number of frames that are decoded and not shown yet."""
         return len(self._flight)
 
     def clear(self) -> None:
-        """Playing stopped, or goes on elsewhere or with other media."""
+        """Discard all frames in flight, when playback stops, jumps, or changes its medium."""
         self._flight.clear()
         self._results = None
         self._wanted = None
 
     def moved(self, media: Media, position_secs: float) -> None:
-        """The clock stands at `position_secs`: keep the decoder busy."""
+        """Request the next frames from the decoder for the clock position `position_secs`."""
         flight = self._flight
         flight.every_frame = self._playback.every_frame and media.kind is MediaKind.VIDEO
         frame_secs = 1.0 / (media.frame_rate or USUAL_RATE)
@@ -158,50 +164,50 @@ class Live:
                 self._wanted = self._pipeline.request_sample(media, flight.newest or position_secs)
             return
         if flight.newest is not None and position_secs < flight.newest - frame_secs and not flight.every_frame:
-            self.clear()  # the loop began again
-        wanted = flight.wanted(position_secs, frame_secs)
-        if self._pipeline.decoding or not wanted:
+            self.clear()  # the loop restarted
+        frame_count = flight.wanted(position_secs, frame_secs)
+        if self._pipeline.decoding or not frame_count:
             return
         if flight.every_frame and flight.newest is not None:
-            self._wanted = self._pipeline.request_next(media, flight.newest, wanted)
+            self._wanted = self._pipeline.request_next(media, flight.newest, frame_count)
         else:
             self._wanted = self._pipeline.request_sample(media, position_secs)
 
     def decoded(self, pts: float, tag: Hashable) -> None:
-        """The frame at `pts` is in the cache; `tag` is what the decoder was asked for."""
+        """Add the decoded frame at `pts` seconds, which is in the cache; `tag` is that of the decoder's job."""
         if tag != self._wanted:
             return
         if self._flight.add(pts):
             self.refresh()
         elif self._flight.every_frame and not self._flight:
-            self._playback.finish()  # nothing comes behind the last frame
+            self._playback.finish()  # the decoder repeats the last frame at the end
 
     def replaced(self, key: Hashable) -> None:
-        """The stage `key` gave way to a newer frame's while it waited."""
+        """Drop the frame whose waiting stage `key` was replaced by that of a newer frame."""
         self._flight.replaced(key)
 
     def refresh(self, *, changed: bool = False) -> None:
-        """Show what is ready and ask for what is next.
+        """Show the next complete frame and request the missing stages of those in flight.
 
-        Where something else `changed`, such as a slider, what is on screen follows it without waiting for a frame.
+        With `changed`, such as after a slider, the frame on screen is updated without waiting for the next one.
         """
-        done = self._find_complete()
-        if done is not None:
-            self._flight.shown(done[0])
-            self._results = done[1]
+        complete_frame = self._find_complete()
+        if complete_frame is not None:
+            self._flight.shown(complete_frame[0])
+            self._results = complete_frame[1]
         elif changed and self._results is not None and (pts := self._results.pts) is not None:
             view = self._inline(pts)
             if self._complete(view):
-                self._results, done = view, (PendingFrame(pts), view)
-        # The network goes on before anything is painted.
+                self._results, complete_frame = view, (PendingFrame(pts), view)
+        # Requested before painting, so that the network is not idle meanwhile.
         for frame in self._flight.to_ask():
             self._ask(frame)
         newest = self._flight.newest
         if not self.smooth or self._flight.every_frame:
-            if done is not None:
-                self._publish(done[1], done[1])
+            if complete_frame is not None:
+                self._publish(complete_frame[1], complete_frame[1])
                 if self._flight.every_frame and len(self._flight):
-                    # The next one may be complete, too: after a pause several are, and nothing else would tell.
+                    # After a pause several frames may be complete, and no further event would show them.
                     self._again()
         elif newest is not None:
             view = self._resolve_at(newest)
@@ -212,19 +218,19 @@ class Live:
         for frame in self._flight.to_show():
             view = self._inline(frame.pts)
             if view.sample is None:
-                self._flight.drop(frame)  # it left the cache before its turn
+                self._flight.drop(frame)  # its sample has left the cache
             elif self._complete(view):
                 return frame, view
         return None
 
     def _inline(self, pts: float) -> ViewState:
-        """The frame at `pts` after everything that may run here has run."""
+        """View state of the frame at `pts` seconds after its "main" stages have run on this thread."""
         view = self._resolve_at(pts)
         ran = [self._pipeline.run_inline(layer) for layer in view.layers]
         return self._resolve_at(pts) if any(ran) else view
 
     def _ask(self, frame: PendingFrame) -> None:
-        for layer in (one for item in self._resolve_at(frame.pts).layers for one in item.to_run()):
+        for layer in (layer for top in self._resolve_at(frame.pts).layers for layer in top.to_run()):
             request, index = layer.request, layer.next_stage
             if request is None or index is None or request.stages[index].where == "main":
                 continue

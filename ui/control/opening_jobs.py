@@ -1,4 +1,4 @@
-"""Work for the lanes: recognising files, preparing samples, warming up."""
+"""Jobs of worker threads for opening media: recognising files, preparing samples, warming up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cvstudio.media.folders import MediaSet
 
 @dataclass(frozen=True)
 class Opened:
-    """Files that were recognised, folders, and each file that was not with a sentence that says why."""
+    """Result of opening files: media, folders, and (path, reason) of each file that cannot be read."""
 
     media: tuple[Media, ...]
     folders: tuple[Path, ...]
@@ -29,7 +29,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class SampleReady:
-    """The sample of an analysis, by slot."""
+    """Sample inputs of an analysis, by the names of its slots."""
 
     spec: Analysis
     bindings: dict[str, Binding]
@@ -37,7 +37,7 @@ class SampleReady:
 
 @dataclass(frozen=True)
 class SetReady:
-    """Several media for a slot of one instance."""
+    """List of media for a slot of the analysis with id `instance`."""
 
     instance: int
     slot: str
@@ -45,7 +45,7 @@ class SetReady:
 
 
 def open_files(paths: Sequence[Path]) -> Work:
-    """Recognise files and tell folders from them; one that fails does not stop the others. Yields one `Opened`."""
+    """Work that recognises files and folders; yields one `Opened`, which also holds the errors of single files."""
 
     def work(progress: Progress) -> Iterator[Any]:
         media: list[Media] = []
@@ -66,7 +66,10 @@ def open_files(paths: Sequence[Path]) -> Work:
 
 
 def prepare_sample(spec: Analysis) -> Work:
-    """Make or find the sample of `spec`. Yields one `SampleReady`."""
+    """Work that creates the sample of `spec`, or finds it on disk; yields one `SampleReady`.
+
+    The work raises `UserError` where the sample cannot be created.
+    """
 
     def work(progress: Progress) -> Iterator[Any]:
         from cvstudio.media.examples.files import sample_path
@@ -77,15 +80,16 @@ def prepare_sample(spec: Analysis) -> Work:
                 bindings[slot] = key
                 continue
             kinds = spec.slot(slot).kinds
-            only = next(iter(kinds)) if len(kinds) == 1 else None
-            bindings[slot] = open_media(sample_path(key, progress), kind=only)
+            kind = next(iter(kinds)) if len(kinds) == 1 else None
+            bindings[slot] = open_media(sample_path(key, progress), kind=kind)
         yield SampleReady(spec, bindings)
 
     return work
 
 
 def open_set(number: int, slot: Slot, media_set: MediaSet) -> Work:
-    """Recognise the files of a folder that fit into a slot of the instance `number`. Yields one `SetReady`."""
+    """Work that opens the files of a folder that `slot` accepts, for the analysis with id `number`; yields one
+    `SetReady`."""
 
     def work(progress: Progress) -> Iterator[Any]:
         assert slot.several is not None
@@ -95,7 +99,7 @@ def open_set(number: int, slot: Slot, media_set: MediaSet) -> Work:
 
 
 def warm_up(progress: Progress) -> Iterator[Any]:
-    """Load what the first picture and its first label need, so that they do not wait for it."""
+    """Work that imports the modules and renders the font that the first picture with a label needs."""
     import cv2  # noqa: F401  (importing it is the work)
 
     from cvstudio.draw.text import text_mask

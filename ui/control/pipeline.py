@@ -1,4 +1,4 @@
-"""Pipeline: runs the stages that `resolve` finds missing on the lanes: decodes, loads networks, fills the cache."""
+"""Pipeline: decodes samples and runs missing stages on worker threads (lanes), and caches their outputs."""
 
 from __future__ import annotations
 
@@ -34,24 +34,27 @@ from cvstudio.session.resolve import CanvasLayer, ViewState
 from ui.base.jobs_bridge import JobsBridge
 
 QUICK_SECS = 0.1
-"""A network that takes less than this for a frame gains little by the last core, which the window then lacks."""
+"""Below this time per frame in seconds, a network leaves one core to the window: the last core speeds it up little."""
 
 DECODE, DRAW, PAINT = "decode", "draw", "paint"
 """Keys of `Pipeline.timings`; those of stages are (instance id, stage name)."""
 
 BESIDE = "beside"
-"""A second lane for networks on the CPU, where every frame of a video is wanted."""
+"""Name of the second lane of networks on the CPU, for playing every frame of a video."""
 
 
 class Pipeline(QObject):
-    """Owns lanes, host and cache. All methods run on the main thread.
+    """Owner of lanes, host and cache.
+
+    Public methods are called on the main thread only, except for `network_key`. An error of a stage is emitted by
+    `failed` and kept until `forget_failures`, so that the stage is not run again.
 
     Signals
     -------
-    changed : something new is in the cache; resolve again
-    job_event : every job event, for the jobs panel
-    failed : (title, error) for what the user must know
-    noticed : a sentence from a worker that is no error
+    changed : the cache has new entries, or a job failed; the state is to be resolved again
+    job_event : `Event` of any job
+    failed : (title of the job, exception) to report to the user
+    noticed : sentence from a worker that is not an error
     """
 
     changed = Signal()
@@ -132,10 +135,10 @@ class Pipeline(QObject):
             return
         model = instance.model_spec
         if stage.uses_network and self.network_key(instance) != request.network:
-            return  # another way to compute, device or checkpoint by now: resolving again asks for that
+            return  # the precision, device or checkpoint has changed: the next resolve requests the new network
         previous = self.cache.get(stage_keys(request)[index - 1]) if index else None
         if index and previous is None:
-            return  # it left the cache meanwhile: resolving again begins where it has to
+            return  # the previous output has left the cache: the next resolve requests it
 
         def run() -> Iterator[Any]:
             providers = Providers(
@@ -157,10 +160,10 @@ class Pipeline(QObject):
                 yield True
 
     def _samples(self, request: Request, instance: AnalysisInstance, index: int) -> dict[str, Any] | None:
-        """Samples by slot for the stage at `index`, see `Inputs.samples`; of a shared stage only the canvas slot's.
+        """Samples by slot for the stage at `index`, see `Inputs.samples`; for a shared stage only the canvas slot's.
 
-        None where something left the cache meanwhile that cannot be read again: resolving once more asks for it, or for
-        a newer frame.
+        None where a camera frame or the result of another analysis has left the cache: the next resolve requests that,
+        or a newer frame.
         """
         readers = self._readers()
         times = {slot: pts for slot, _, pts in request.sources}
@@ -190,19 +193,19 @@ class Pipeline(QObject):
     # Main thread --------------------------------------------------------------------------------------------------
 
     def network_key(self, instance: AnalysisInstance) -> tuple[str, ...]:
-        """What identifies the network of `instance`: another one as soon as its checkpoint is there or is another.
+        """Cache key of the network of `instance`; it changes with device, precision and checkpoint. () without a model.
 
-        May be asked from every thread.
+        Thread-safe.
         """
         model = instance.model_spec
         return self.host.network_key(model, instance.weights) if model else ()
 
     def forget_failures(self) -> None:
-        """Try again what failed (the user changed something)."""
+        """Allow failed stages to run again, after a change by the user."""
         self._failed.clear()
 
     def error_of(self, layer: CanvasLayer) -> Exception | None:
-        """Why a layer has no result, where its stage failed, or one of what it waits for."""
+        """Exception of the layer's next stage, or of an analysis that it depends on; None if nothing failed."""
         if layer.request is None or layer.next_stage is None:
             return None
         if layer.upstream:
@@ -211,8 +214,10 @@ class Pipeline(QObject):
         return self._failed.get(stage_keys(layer.request)[layer.next_stage])
 
     def run_inline(self, layer: CanvasLayer) -> bool:
-        """Run the layer's missing stages, or those of what it waits for, here while they are "main" stages; whether
-        anything ran."""
+        """Run the layer's missing stages, or those of the analyses it depends on, up to the first that is not "main".
+
+        Returns whether any stage ran. An exception of a stage is emitted by `failed`.
+        """
         request = layer.request
         if request is None or layer.next_stage is None:
             return False
@@ -232,14 +237,14 @@ class Pipeline(QObject):
                 work = run_stage(request, index, inputs, self.cache, Progress())
                 for _ in self.timings.timed((layer.instance.id, request.stages[index].name), work):
                     ran = True
-            except Exception as error:  # a stage ends here: the user is told
+            except Exception as error:  # any error of a stage is reported and must not end the window
                 self._failed[keys[index]] = error
                 self.failed.emit(layer.instance.spec.title, error)
                 return True
         return ran
 
     def request_sample(self, media: Media, pts: float | None) -> Hashable:
-        """Decode the sample at `pts` seconds on the decode lane; the newest wish wins. The tag of the job."""
+        """Decode the sample at `pts` seconds on the decode lane, replacing a waiting request; returns the job's tag."""
         key = ("sample", media.id, pts)
         if self._asked.get("sample") == key or key in self._failed:
             return key
@@ -249,9 +254,9 @@ class Pipeline(QObject):
         return key
 
     def request_next(self, media: Media, pts: float, count: int) -> Hashable:
-        """Decode the `count` frames behind the one at `pts` seconds; at the end it is the last one once more.
+        """Decode the `count` frames after the one at `pts` seconds; at the end, the last frame is repeated.
 
-        Several at once, as otherwise each would wait for this thread, which paints meanwhile. The tag of the job.
+        Several in one job, as single requests would each wait for the main thread to paint. Returns the tag of the job.
         """
         key = ("next", media.id, pts)
         if self.decoding or key in self._failed:
@@ -262,7 +267,7 @@ class Pipeline(QObject):
         return key
 
     def release(self, media: Media) -> None:
-        """Close what the decode lane has open of `media`; a frame that is on its way is not waited for."""
+        """Close the decode lane's reader of `media`, and cancel a request for a sample."""
 
         def work(progress: Progress) -> Iterator[Any]:
             self._readers().drop(media)
@@ -274,13 +279,17 @@ class Pipeline(QObject):
 
     @property
     def decoding(self) -> bool:
-        """Whether a sample is on its way."""
+        """Whether a sample is requested and not decoded yet."""
         return "sample" in self._asked
 
     def request_stage(self, layer: CanvasLayer, *, queued: bool = False, playing: bool = False) -> None:
-        """Run the layer's next stage on its lane; the newest wish of an instance wins, unless they are `queued`.
+        """Run the layer's next stage on its lane.
 
-        While it is `playing`, decoding and painting need the processor, too.
+        Parameters
+        ----------
+        layer : with a request and a next stage
+        queued : run the frames in order; otherwise a request replaces the waiting one of the same analysis
+        playing : leave processor time for decoding and painting
         """
         request, index = layer.request, layer.next_stage
         assert request is not None
@@ -289,7 +298,7 @@ class Pipeline(QObject):
         key = stage_keys(request)[index]
         owner: tuple[Any, ...] = ("stage", layer.instance.id, index)
         if request.view is None and any(stage.viewed for stage in request.stages[: index + 1]):
-            owner = (*owner, "whole")  # what another analysis takes is no wish for what the canvas shows
+            owner = (*owner, "whole")  # must not replace the request for the part that the canvas shows
         if queued:
             owner = (*owner, request.source.pts)
         if self._asked.get(owner) == key or key in self._failed:
@@ -300,7 +309,7 @@ class Pipeline(QObject):
             name = BESIDE
         lane = self.lanes[name]
         if stage.long and owner in self._asked and self._long_params.get(owner) != request.params[index]:
-            # Nobody waits for a folder that was the wrong one.
+            # A long job with outdated parameters, such as a folder that was replaced, would block the lane.
             lane.cancel(owner)
         self._asked[owner] = key
         if stage.long:
@@ -316,9 +325,9 @@ class Pipeline(QObject):
         )
 
     def _streams(self, instance: AnalysisInstance) -> int:
-        """How many frames go through the network of `instance` at once: two, as one alone does not fill two cores.
+        """Number of frames that the network of `instance` processes at once: up to two, as one does not use all cores.
 
-        It has to be there already: two lanes would wait for its loading, and its device is known without torch.
+        1 before the network is loaded: both lanes would wait for the loading.
         """
         model = instance.model_spec
         loaded = model is not None and self.host.has(model, instance.weights)
@@ -326,18 +335,18 @@ class Pipeline(QObject):
 
     @staticmethod
     def _long(layer: CanvasLayer) -> bool:
-        """Whether others may pass between its outputs: a sound is read from end to end."""
+        """Whether a stage of the layer takes long and yields the lane between its outputs: a streamed sound."""
         return any(slot.streamed for slot in layer.instance.spec.inputs)
 
     def request_layers(self, view: ViewState) -> None:
-        """Ask for every stage that is missing and may not run on the main thread."""
-        for layer in (one for item in view.layers for one in item.to_run()):
+        """Request the next stage of each layer that does not run on the main thread."""
+        for layer in (layer for top in view.layers for layer in top.to_run()):
             request, index = layer.request, layer.next_stage
             if request is not None and index is not None and request.stages[index].where != "main":
                 self.request_stage(layer)
 
     def partial_result(self, layer: CanvasLayer) -> Any:
-        """The newest result of a stage that still streams, through the main stages behind it; None without one."""
+        """Result of the layer, or a preview from the partial output of its running stage; None without an output."""
         request, index = layer.request, layer.next_stage
         if layer.result is not None or request is None or index is None:
             return layer.result
@@ -346,13 +355,13 @@ class Pipeline(QObject):
         return preview_result(request, index, entry.value, providers, Progress()) if entry else None
 
     def cancel_instance(self, number: int) -> None:
-        """Stop what runs for an instance: its medium or its model has changed."""
+        """Cancel all stages of the analysis with id `number`, whose medium or model has changed."""
         for owner in [owner for owner in self._asked if isinstance(owner, tuple) and owner[:2] == ("stage", number)]:
             del self._asked[owner]
             self.lanes.cancel(owner)
 
     def set_device(self, device: str) -> None:
-        """Run networks on another device, "auto" or its name, from the next request on."""
+        """Set the device of networks, "auto" or a name, from the next request on."""
         if device == self.host.requested_device:
             return
         for owner in [owner for owner in self._asked if isinstance(owner, tuple) and owner[0] == "stage"]:
@@ -360,7 +369,7 @@ class Pipeline(QObject):
         self.forget_failures()
         self.host.use(device)
         if len(self.host):
-            # Networks belong to the accelerator's thread: it gives the memory of the old device back.
+            # Networks are closed on the thread that created them, which frees the memory of the old device.
             self.submit("accelerator", Job("device", "", self._close_networks))
         self.changed.emit()
 
@@ -369,15 +378,16 @@ class Pipeline(QObject):
         yield
 
     def submit(self, lane: str, job: Job) -> None:
-        """Run other work, such as an export, on a lane."""
+        """Run a job, such as an export, on the lane with this name."""
         self.lanes[lane].submit(job)
 
     @property
     def busy(self) -> bool:
+        """Whether any job runs or waits."""
         return not self.lanes.idle or bool(self._asked)
 
     def close(self) -> bool:
-        """Stop everything and join the threads; False where one did not end in time."""
+        """Cancel all jobs and join the threads; False if one did not end in time."""
         self._bridge.close()
         return self.lanes.close()
 

@@ -1,4 +1,4 @@
-"""Playing: the transport's clock, the sound card where there is one, and a timer that asks for frames."""
+"""Playback of the active medium: clock, sound and the timer that requests frames."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from cvstudio.media.playback.player import Player
 from cvstudio.media.playback.transport import Transport
 
 TICK_MS = 8
-"""Half a frame at 60 Hz: a tick only reads a clock, and a wish that is not met yet is replaced."""
+"""Timer interval, half a frame at 60 Hz. Ticks are cheap: a request that still waits is replaced by the next one."""
 
 
 class Playback(QObject):
-    """Position and playing of the active medium.
+    """Transport of the active medium: position, playing, speed, loop and volume. Main thread only.
+
+    The clock follows the sound card where a sound plays, and the frames on screen where `every_frame` is set. Sound
+    that cannot be played is reported by `failed`; playing goes on without it.
 
     Signals
     -------
-    moved : the position in seconds, for which a frame is wanted
+    moved : position in seconds whose frame is to be shown
     sought : the position jumped
-    position_changed : for read-outs and cursors
-    playing_changed : whether it plays
+    position_changed : position in seconds, for displays and cursors
+    playing_changed : whether the medium plays
     media_changed : (duration in seconds, has sound)
-    failed : one sentence: the sound cannot be played
+    failed : reason why the sound cannot be played, one sentence
     """
 
     moved = Signal(float)
@@ -39,7 +42,7 @@ class Playback(QObject):
         self._media: Media | None = None
         self._transport = Transport(0.0)
         self._player: Player | None = None
-        self._running = False  # a camera: it has no clock
+        self._running = False  # whether a camera plays, which has no clock
         self._silent = False
         self._volume = 1.0
         self._muted = False
@@ -47,16 +50,18 @@ class Playback(QObject):
         self._began_secs = 0.0
         self.frames_shown = 0
         self.every_frame = False
-        self._led_secs = 0.0  # where the clock stands while it follows the frames
+        self._led_secs = 0.0  # position of the clock while it follows the frames
         self._timer = QTimer(self, interval=TICK_MS)
         self._timer.timeout.connect(self._tick)
 
     @property
     def media(self) -> Media | None:
+        """The active medium."""
         return self._media
 
     @property
     def position_secs(self) -> float:
+        """Position in seconds; of a camera the time of its newest frame on screen."""
         return self._transport.position_secs if not self._is_camera else self._frame_pts or 0.0
 
     @property
@@ -65,27 +70,29 @@ class Playback(QObject):
 
     @property
     def playing(self) -> bool:
+        """Whether the medium plays."""
         return self._running or self._transport.playing
 
     @property
     def duration_secs(self) -> float:
+        """Duration of the medium in seconds; 0 for a still picture or a camera."""
         return self._transport.duration_secs
 
     @property
     def shows_frames(self) -> bool:
-        """Whether it plays a moving picture."""
+        """Whether a video or camera plays."""
         return self.playing and self._media is not None and self._media.moving
 
     @property
     def frames_dropped(self) -> int:
-        """Frames of the video that were due since playing began and were not shown."""
+        """Number of video frames that were due since playing began, and were not shown."""
         rate = (self._media.frame_rate if self._media else None) or 0.0
         if self.every_frame:
             return 0
         return max(0, int((self.position_secs - self._began_secs) * rate) - self.frames_shown)
 
     def set_media(self, media: Media | None, *, going_on: bool = False) -> None:
-        """Stop, and begin at the start of `media`; `going_on` keeps the place, and playing."""
+        """Set the active medium, stopped at its start; with `going_on`, position and playing stay as they are."""
         position_secs, playing = (self.position_secs, self.playing) if going_on else (0.0, False)
         self.pause()
         self._close_player()
@@ -101,10 +108,11 @@ class Playback(QObject):
             self.play()
 
     def toggle(self) -> None:
+        """Play or pause."""
         self.pause() if self.playing else self.play()
 
     def play(self) -> None:
-        """Play from here, from the beginning where the end is reached."""
+        """Play from the current position, or from the start if that is the end; no effect on a still picture."""
         if self._is_camera:
             self._running, self.frames_shown = True, 0
             self._timer.start()
@@ -121,6 +129,7 @@ class Playback(QObject):
         self.playing_changed.emit(True)
 
     def pause(self) -> None:
+        """Stop at the current position; no effect if nothing plays."""
         if not self.playing:
             return
         self._running = False
@@ -133,7 +142,7 @@ class Playback(QObject):
         self.position_changed.emit(self.position_secs)
 
     def seek(self, secs: float) -> None:
-        """Go to `secs`; playing goes on. A camera only knows what is now."""
+        """Jump to the position `secs`, limited to the duration; playing goes on. No effect on a camera."""
         if self._is_camera:
             return
         playing = self.playing
@@ -147,26 +156,26 @@ class Playback(QObject):
         self.moved.emit(self.position_secs)
 
     def step(self, frames: int) -> None:
-        """Pause and go `frames` frames on (or back); a sound goes by tenths of a second."""
+        """Pause and step by `frames` frames, back if negative. A sound steps by tenths of a second, a camera not."""
         if self._is_camera:
             return
         self.pause()
         rate = (self._media.frame_rate if self._media else None) or 10.0
         base = self._frame_pts if self._frame_pts is not None else self.position_secs
-        # The middle of the wanted frame: a frame lasts from its own time to the next one's.
+        # To the middle of the target frame, as rounding at its start could yield the frame before.
         self.seek(base + frames / rate + (0.5 / rate if self._frame_pts is not None else 0.0))
 
     @property
     def loop(self) -> tuple[float, float] | None:
-        """The part that is played again and again, in seconds."""
+        """Start and stop of the loop in seconds; None without a loop."""
         return self._transport.loop
 
     def set_loop(self, start: float | None, stop: float | None) -> None:
-        """Play `start`..`stop` again and again; None plays to the end once."""
+        """Repeat the range from `start` to `stop`, in seconds; None for either ends the loop."""
         self._transport.loop = (start, stop) if start is not None and stop is not None else None
 
     def set_speed(self, speed: float) -> None:
-        """Sound is only played at its own speed. 0 leaves the clock: every frame, as fast as they come."""
+        """Set the speed, 1 being normal; 0 shows every frame as soon as it is ready. Sound plays at speed 1 only."""
         self.every_frame = speed == 0
         self._transport.speed = speed or 1.0
         if self.playing:
@@ -174,24 +183,26 @@ class Playback(QObject):
             self._start_sound()
 
     def finish(self) -> None:
-        """The last frame is on screen, where the frames lead and not the clock."""
+        """Stop at the end, once the last frame is on screen at the speed "every frame"."""
         if self.playing:
             self.pause()
             self._transport.seek(self.duration_secs)
             self.position_changed.emit(self.position_secs)
 
     def set_volume(self, volume: float) -> None:
+        """Set the volume of the sound, 0..1."""
         self._volume = volume
         if self._player is not None:
             self._player.set_volume(volume)
 
     def set_muted(self, muted: bool) -> None:
+        """Mute the sound, or end that; the volume stays."""
         self._muted = muted
         if self._player is not None:
             self._player.mute(muted)
 
     def shown(self, pts: float | None) -> None:
-        """The frame of `pts` is on screen: where a step begins."""
+        """Note that the frame at `pts` seconds is on screen, from which `step` counts; None for no frame."""
         if pts is not None and pts != self._frame_pts:
             self.frames_shown += 1
             self._frame_pts = pts
@@ -199,6 +210,7 @@ class Playback(QObject):
             self._led_secs = pts
 
     def close(self) -> None:
+        """Stop the timer and close the sound device."""
         self._timer.stop()
         self._running = False
         self._transport.pause()
@@ -224,7 +236,7 @@ class Playback(QObject):
         self._transport.follow(self._player.clock, self._player.seek)
 
     def _go_silent(self, error: UserError) -> None:
-        """Say why there is no sound, once, and go on by the computer's own clock."""
+        """Report a failure of the sound once, and continue with the system clock."""
         self._silent = True
         self._close_player()
         self.failed.emit(str(error))
@@ -246,10 +258,10 @@ class Playback(QObject):
         loop = self._transport.loop
         if self.every_frame and loop is not None and self._led_secs >= loop[1]:
             self.seek(loop[0])
-        before = self.position_secs
-        self.position_changed.emit(before)
+        position_secs = self.position_secs
+        self.position_changed.emit(position_secs)
         if self._media is not None and self._media.moving:
-            self.moved.emit(before)
+            self.moved.emit(position_secs)
         if not self.playing:
             self._stop_sound()
             self._timer.stop()

@@ -1,4 +1,4 @@
-"""From state to screen: resolves, runs "main" stages, requests the others, and publishes the newest results."""
+"""Presenter: resolves the session's state, runs or requests the missing stages, and publishes the newest results."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from ui.control.playback import Playback
 
 
 class Presenter(QObject):
-    """Reads the session, which the controller writes, and says what is on screen. Main thread only.
+    """Reads the session, which the controller writes, and publishes the frame on screen. Main thread only.
 
-    `shown` is what is on screen, `live` shows it while it plays, `followed` knows the frames in their order.
+    `shown` is the frame on screen, `live` displays a video while it plays, `followed` holds the chains of frames that
+    temporal analyses, such as tracking, have processed.
 
     Signals
     -------
-    view_changed : a new `FrameOnScreen` is to be painted
-    smooth_changed : whether a video is played smoothly instead of exactly
+    view_changed : `FrameOnScreen` to paint
+    smooth_changed : whether a video plays smoothly instead of exactly
     """
 
     view_changed = Signal(object)
@@ -56,7 +57,7 @@ class Presenter(QObject):
         playback.playing_changed.connect(self._playing_changed)
 
     def follow(self, old: State, new: State) -> None:
-        """Stop what runs for the state of before, and go to the medium of the new one; `refresh` shows it."""
+        """Cancel jobs made obsolete by the change from `old` to `new`, and switch to its medium; `refresh` shows it."""
         before = {item.id: item for item in old.instances}
         for instance in new.instances:
             previous = before.get(instance.id)
@@ -74,12 +75,12 @@ class Presenter(QObject):
             self._last.clear()
             self.live.clear()
             before_media = old.active_media
-            # The same file read in another way goes on where it is.
+            # A change of reading options, such as the sound track, keeps the position.
             same = before_media and new.active_media and before_media.file_id == new.active_media.file_id
             self._playback.set_media(new.active_media, going_on=bool(same))
 
     def set_view(self, view: View) -> None:
-        """What the canvas shows has changed."""
+        """Set the part of the image that the canvas shows, and refresh."""
         self._view = view
         self.refresh()
 
@@ -89,9 +90,9 @@ class Presenter(QObject):
         return resolve(state, self._pipeline.cache, pts=pts, view=self._view, network_of=networks)
 
     def refresh(self, *, changed: bool = True) -> None:
-        """Resolve, run what may run here, ask for the rest, and show what there is.
+        """Resolve the state, run missing "main" stages here, request the others, and publish the results.
 
-        `changed` is off where only something new is in the cache.
+        `changed` is False where only the cache has new entries.
         """
         media = self._session.state.active_media
         if media is not None and self._playback.shows_frames and self.shown.sample is not None:
@@ -99,7 +100,7 @@ class Presenter(QObject):
             return
         view = self._resolve_at(self._pts)
         if media is not None and media.kind is MediaKind.CAMERA and view.sample is None and not self._playback.playing:
-            return  # it is off: what it has shown stays
+            return  # the camera is off: its last frame stays on screen
         if media is not None and media.kind is not MediaKind.AUDIO and view.sample is None:
             self._pipeline.request_sample(media, self._playback.position_secs if view.pts is None else view.pts)
             if media.moving and self._pts is None:
@@ -111,13 +112,13 @@ class Presenter(QObject):
         self._publish(view, view)
 
     def _publish(self, view: ViewState, results: ViewState) -> None:
-        """Show the frame of `view` with the results of `results`, which may be of an older frame."""
+        """Publish the frame of `view` with the results of `results`, which may belong to an older frame."""
         layers = []
         age_secs = (view.pts or 0.0) - (results.pts or 0.0)
         for layer in results.layers:
             result = self._pipeline.partial_result(layer)
             error = self._pipeline.error_of(layer)
-            # An old result may stay only on the very picture and of the very model that made it.
+            # An old result stays only on the same frame and of the same network.
             origin = (layer.request.sources, layer.request.network) if layer.request else None
             if result is None and error is None and origin is not None:
                 last_origin, last_result = self._last.get(layer.instance.id, (None, None))
@@ -134,7 +135,7 @@ class Presenter(QObject):
         self._playback.shown(view.pts)
 
     def _in_order(self, layer: CanvasLayer, result: Any) -> Any:
-        """`result` with what its place among the frames says, such as identities."""
+        """`result` completed by the temporal part of the analysis, such as track ids."""
         temporal, request = layer.instance.spec.temporal, layer.request
         if temporal is None or request is None or request.source.pts is None:
             return result
@@ -147,14 +148,14 @@ class Presenter(QObject):
     # What is on screen ------------------------------------------------------------------------------------------------
 
     def current_result(self) -> Any:
-        """The result of the current analysis that is on screen."""
+        """Result of the current analysis on screen; None without one."""
         for layer in self.shown.layers:
             if layer.layer.instance.id == self._session.state.current:
                 return layer.result
         return None
 
     def first_output(self, number: int) -> Any:
-        """What the first stage of the analysis with id `number` put out for the frame on screen; None without it."""
+        """Output of the first stage of the analysis with id `number` for the frame on screen; None if not cached."""
         for shown in self.shown.layers:
             request = shown.layer.request
             if shown.layer.instance.id == number and request is not None:
@@ -163,7 +164,7 @@ class Presenter(QObject):
         return None
 
     def chain(self) -> Chain | None:
-        """The frames in which the current analysis was followed, on the medium that is open."""
+        """Frames of the active medium that the current temporal analysis has processed; None if it is not temporal."""
         for shown in self.shown.layers:
             instance, request = shown.layer.instance, shown.layer.request
             if instance.id == self._session.state.current and request is not None and instance.spec.temporal:
@@ -200,18 +201,19 @@ class Presenter(QObject):
         if not playing and media is not None and media.kind is MediaKind.CAMERA:
             self._pipeline.release(media)
         if not playing:
-            # What was on its way is not shown any more, and a change of a slider is of the frame on screen.
+            # Frames in flight were discarded: sliders now apply to the frame on screen.
             self.refresh()
 
     def set_smooth(self, smooth: bool) -> None:
-        """Play at the video's own rate with the newest results that there are, or only frames with their results."""
+        """Choose smooth playing (the video's own rate, with the newest results) or exact playing (frames with their own
+        results only)."""
         if smooth != self.live.smooth:
             self.live.smooth = smooth
             self.smooth_changed.emit(smooth)
             self.refresh()
 
     def _show_frame(self, pts: float, tag: Hashable = None) -> None:
-        """Go to the frame whose presentation time is `pts`, which is decoded; `tag` is that of the decoder's job."""
+        """Show the decoded frame at `pts` seconds; `tag` is that of the decoder's job."""
         if self._playback.shows_frames and self.shown.sample is not None:
             self.live.decoded(pts, tag)
         elif pts != self._pts:
@@ -225,7 +227,7 @@ class Presenter(QObject):
         elif event.job.owner != "sample":
             return
         elif event.kind == "failed" and self._playback.shows_frames:
-            self._playback.pause()  # such as a camera that was unplugged: what is shown stays
+            self._playback.pause()  # such as an unplugged camera: the last frame stays on screen
         elif event.kind == "output" and hasattr(value, "pts"):
             media = self._session.state.active_media
             if media is not None and self._pipeline.cache.get(sample_key(media, value.pts)) is not None:

@@ -1,4 +1,4 @@
-"""Forward and back through an analysis that goes in steps."""
+"""Stepping through an analysis that has a step parameter, such as suppression one box at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from ui.control.controller import Controller
 
 
 def step(controller: Controller, steps: int) -> None:
-    """Go so many steps on in the current analysis; nothing where it has none."""
+    """Change the step parameter of the current analysis by `steps`, within its range.
+
+    No effect without a step parameter, or before its range is known.
+    """
     instance = controller.session.state.instance
     if instance is None or not instance.spec.step_parameter:
         return
@@ -14,6 +17,6 @@ def step(controller: Controller, steps: int) -> None:
     bounds = controller.input_facts().ranges.get(name)
     if bounds is None:
         return
-    # What lies behind the end, since there are fewer steps now, counts as the end.
-    now = min(instance.value(name), int(bounds.high))
-    controller.set_value(name, min(max(now + steps, int(bounds.low)), int(bounds.high)))
+    # The value may exceed the range, which shrinks when the input changes.
+    current = min(instance.value(name), int(bounds.high))
+    controller.set_value(name, min(max(current + steps, int(bounds.low)), int(bounds.high)))

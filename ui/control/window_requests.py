@@ -1,4 +1,4 @@
-"""What panels and dialogs ask of the window, without knowing it."""
+"""Requests of panels and dialogs to the window, as signals: they need no reference to it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from PySide6.QtCore import QObject, Signal
 
 
 class WindowRequests(QObject):
-    """Owned by the controller; whoever needs the window emits a signal, and the window answers.
+    """Signals that the window handles; owned by the controller. Main thread only.
 
     Signals
     -------
-    open_files, open_folder : ask the user for files, or for a folder, and open them
-    export : ask for a format and a path, and write the current result
-    compare : ask what the current result is to be compared with
-    catalogue : show all models of this task; of "" all
-    use_model : (analysis, model), by their keys: analyse what is open with the model, or else the analysis's sample
-    custom_model : the file of a network, or its declaration, that is to be declared; None asks the user for one
+    open_files, open_folder : show a dialog for files or for a folder, and open the user's selection
+    export : show the export dialog for the current result
+    compare : show the list of what the current result can be compared with
+    catalogue : task whose models the catalogue shows; "" for all models
+    use_model : (key of an analysis, key of a model) to run on the open medium, or else on the analysis's sample
+    custom_model : path of a network or declaration to add as a custom model; None shows a file dialog
     timm_search : show the list of timm's classifiers
-    status : a text for the status line, which is on the screen when `emit` returns: what follows holds up the window
+    status : text for the status line, painted before `emit` returns, as the window may be blocked afterwards
     """
 
     open_files = Signal()

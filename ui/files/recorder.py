@@ -29,7 +29,7 @@ CLOSING_SECS = 30.0
 
 
 @dataclass(frozen=True)
-class Kept:
+class SavedRecording:
     """Result of a recording: the video as a medium."""
 
     recorded: Recorded
@@ -86,7 +86,7 @@ class Recorder(QObject):
 
             try:
                 recorded = record(path, tap, progress)
-                yield Kept(recorded, open_media(path))
+                yield SavedRecording(recorded, open_media(path))
             finally:
                 tap.close()
                 done.set()
@@ -135,7 +135,7 @@ class Recorder(QObject):
             if event.kind == "cancelled":
                 self._notices.post("info", self.tr("The recording was discarded."))
 
-    def _keep(self, kept: Kept) -> None:
+    def _keep(self, kept: SavedRecording) -> None:
         recorded = kept.recorded
         self._controller.keep(self.tr("Record {name}").format(name=kept.media.name), kept.media)
         texts = {

@@ -19,7 +19,7 @@ from ui.control.controller import Controller
 
 
 @dataclass(frozen=True)
-class Kept:
+class SavedSnapshot:
     """Result of a snapshot: the frame as a medium of its own."""
 
     media: Media
@@ -48,14 +48,14 @@ class Snapshots(QObject):
         self._controller.pipeline.submit("pool", Job(("snapshot", str(path)), title, _writing(frame, path)))
 
     def _job_event(self, event: Event) -> None:
-        if event.kind == "output" and isinstance(event.value, Kept):
+        if event.kind == "output" and isinstance(event.value, SavedSnapshot):
             media = event.value.media
             self._controller.keep(self.tr("Keep {name}").format(name=media.name), media)
             self._controller.notice.emit("info", self.tr("{name} is in the list of media.").format(name=media.name))
 
 
 def _writing(frame: Frame, path: Path) -> Any:
-    """Work that writes `frame` to `path`, unless it exists, and yields it as `Kept`."""
+    """Work that writes `frame` to `path`, unless it exists, and yields it as `SavedSnapshot`."""
 
     def work(progress: Progress) -> Iterator[Any]:
         from PIL import Image
@@ -65,6 +65,6 @@ def _writing(frame: Frame, path: Path) -> Any:
             with atomic_path(path) as temporary:
                 # Low compression: at the default a 4K frame occupies the lane for a second.
                 Image.fromarray(frame.rgb8).save(temporary, format="PNG", compress_level=3)
-        yield Kept(open_media(path))
+        yield SavedSnapshot(open_media(path))
 
     return work

@@ -29,7 +29,7 @@ MAX_THREADS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class CachedPreview:
     """Preview of a file in a list: its thumbnail, or the reason for its absence.
 
     Parameters
@@ -74,7 +74,7 @@ class Thumbnails(QObject):
         super().__init__(parent)
         self._budget_bytes = budget_bytes
         self._used_bytes = 0
-        self._cached: OrderedDict[Path, Shown] = OrderedDict()
+        self._cached: OrderedDict[Path, CachedPreview] = OrderedDict()
         self._unchecked: set[Path] = set()
         self._lock = threading.Lock()
         self._wishes: deque[tuple[Path, Stamp | None]] = deque()
@@ -83,7 +83,7 @@ class Thumbnails(QObject):
         self._local = threading.local()
         self._lanes: list[Lane] = []
 
-    def get(self, path: Path) -> Shown | None:
+    def get(self, path: Path) -> CachedPreview | None:
         """The cached preview of a file, or None. Takes microseconds and starts no work."""
         return self._cached.get(path)
 
@@ -194,10 +194,10 @@ class Thumbnails(QObject):
             height, width = pixels.shape[:2]
             image = QImage(pixels.data, width, height, width * 3, QImage.Format.Format_RGB888)
             picture = QPixmap.fromImage(image)
-        self._store(outcome.path, Shown(outcome.stamp, picture, outcome.thumbnail, outcome.error))
+        self._store(outcome.path, CachedPreview(outcome.stamp, picture, outcome.thumbnail, outcome.error))
         self.arrived.emit(outcome.path)
 
-    def _store(self, path: Path, preview: Shown) -> None:
+    def _store(self, path: Path, preview: CachedPreview) -> None:
         replaced = self._cached.pop(path, None)
         self._used_bytes += preview.cost_bytes - (replaced.cost_bytes if replaced is not None else 0)
         self._cached[path] = preview

@@ -8,13 +8,13 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from ui.base.icons import icon
 from ui.base.translate import translated
-from ui.control.layers import Layers
+from ui.control.layers import LayerStack
 
 
 class LayerMenu(QMenu):
     """Menu of the fitting analyses, filled each time it opens as they depend on the medium."""
 
-    def __init__(self, layers: Layers, parent: QWidget) -> None:
+    def __init__(self, layers: LayerStack, parent: QWidget) -> None:
         super().__init__(parent)
         self._layers = layers
         self.setToolTipsVisible(True)

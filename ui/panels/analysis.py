@@ -36,7 +36,7 @@ from ui.panels._layer_menu import LayerMenu
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.elided_combo import ElidedCombo
 from ui.widgets.param_form import ParamForm
-from ui.widgets.rows.input_row import Choice, InputRow
+from ui.widgets.rows.input_row import InputChoice, InputRow
 
 if TYPE_CHECKING:
     from ui.models.model_card import CardPopup
@@ -362,15 +362,15 @@ class AnalysisPanel(QScrollArea):
         return text.format(name=bound.name)
 
 
-def _choices(slot: Slot, instance: AnalysisInstance, state: State) -> list[Choice]:
+def _choices(slot: Slot, instance: AnalysisInstance, state: State) -> list[InputChoice]:
     """Choices for a slot: open media, open folders, and other analyses whose results fit."""
-    choices = [Choice(media.name, media) for media in state.media if slot.takes(media)]
+    choices = [InputChoice(media.name, media) for media in state.media if slot.takes(media)]
     if slot.several is not None:
-        choices += [Choice(item.name, item) for item in state.sets]
+        choices += [InputChoice(item.name, item) for item in state.sets]
     for item in state.instances:
         if item.id != instance.id and issubclass(item.spec.result, slot.results):
-            choices.append(Choice(_named(item, state), ResultOf(item.id)))
-    return [Choice("", None), *choices] if slot.optional else choices
+            choices.append(InputChoice(_named(item, state), ResultOf(item.id)))
+    return [InputChoice("", None), *choices] if slot.optional else choices
 
 
 def _named(instance: AnalysisInstance, state: State) -> str:

@@ -15,7 +15,7 @@ from ui.panels.base import Panel, PanelContext
 from ui.widgets.empty_state import EmptyState
 
 if TYPE_CHECKING:
-    from ui.widgets.rows_table import Line
+    from ui.widgets.rows_table import TableRow
 
 Figure = tuple[str, str, str | None]
 """(title, left, right) of a figure; `right` is None where one value stands for both sides."""
@@ -134,19 +134,19 @@ class ComparePanel(QWidget):
                     number.setAlignment(RIGHT)
                     self._figures.addWidget(number, row, column, 1, 1 if values[1] is not None else 2)
 
-    def _lines(self) -> list[Line]:
+    def _lines(self) -> list[TableRow]:
         agreement, side = self._comparing.agreement, self._comparing.current_side or 0
         return [] if agreement is None else [_line(row, side) for row in agreement.rows()[:MOST]]
 
 
-def _line(row: ComparedRow, side: int) -> Line:
-    """Line of the table whose id is the row's part on `side`, 0 or 1."""
-    from ui.widgets.rows_table import Cell, Line
+def _line(row: ComparedRow, side: int) -> TableRow:
+    """Row of the table whose id is the row's part on `side`, 0 or 1."""
+    from ui.widgets.rows_table import Cell, TableRow
 
     values = [Cell("–", tone="quiet") if text is None else Cell(text) for text in (row.left, row.right)]
     name = Cell(row.name, tone="warning" if row.contradicts else "text", label=row.label)
     iou = Cell("") if row.iou is None else Cell(f"{row.iou:.2f}", row.iou)
-    return Line(row.ids[side], (name, *values, iou))
+    return TableRow(row.ids[side], (name, *values, iou))
 
 
 PANELS.register(

@@ -9,7 +9,7 @@ from PySide6.QtCore import QCoreApplication
 
 from cvstudio.results.tables import ABSENT, Column, Table
 from ui.base.translate import translated
-from ui.widgets.rows_table import Cell, Line, RowsTable
+from ui.widgets.rows_table import Cell, RowsTable, TableRow
 
 MOST = 1000
 """Maximum number of rows in the panel; exported files have all."""
@@ -36,11 +36,11 @@ def table_for(table: Table) -> RowsTable:
     return widget
 
 
-def lines_of(table: Table) -> list[Line]:
+def lines_of(table: Table) -> list[TableRow]:
     """The first rows of `table`, for the widget of `table_for`."""
     places = shown_columns(table)
     return [
-        Line(
+        TableRow(
             table.ids[number] if len(table.ids) else None,
             tuple(_cell(table.columns[index], row[index], quiet=number in table.quiet) for index in places),
         )

@@ -42,7 +42,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
+class TableRow:
     """Row of a table: `number` is the id of its object, None where it has none; `tip` is the tooltip."""
 
     number: int | None
@@ -51,14 +51,14 @@ class Line:
 
 
 class RowsModel(QAbstractTableModel):
-    """Table model of `Line`s in their order."""
+    """Table model of `TableRow`s in their order."""
 
     def __init__(self, titles: Sequence[str]) -> None:
         super().__init__()
         self._titles = tuple(titles)
-        self.lines: tuple[Line, ...] = ()
+        self.lines: tuple[TableRow, ...] = ()
 
-    def set_lines(self, lines: Sequence[Line]) -> bool:
+    def set_lines(self, lines: Sequence[TableRow]) -> bool:
         """Replace the rows; False where they are the same."""
         if tuple(lines) == self.lines:
             return False
@@ -99,7 +99,7 @@ class RowsModel(QAbstractTableModel):
 
 
 class RowsTable(QTableView):
-    """Table of `Line`s.
+    """Table of `TableRow`s.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ class RowsTable(QTableView):
         self._empty = text
         self.viewport().update()
 
-    def set_lines(self, lines: Sequence[Line]) -> None:
+    def set_lines(self, lines: Sequence[TableRow]) -> None:
         """Replace the rows without a signal."""
         self._emitting = False
         self.rows.set_lines(lines)

@@ -15,7 +15,7 @@ from ui.base.translate import translated
 from ui.models.model_chooser import READY
 
 if TYPE_CHECKING:
-    from ui.window.palette import Entry, Palette
+    from ui.window.palette import CommandPalette, Entry
     from ui.window.window_base import Window
 
 
@@ -99,13 +99,13 @@ def compare_entries(window: Window) -> list[Entry]:
     return entries
 
 
-def choose(window: Window) -> Palette | None:
+def choose(window: Window) -> CommandPalette | None:
     """Show the palette of comparisons; posts a notice and returns None where there are none."""
     # Imported with the first use, like the window's own palette.
-    from ui.window.palette import Palette
+    from ui.window.palette import CommandPalette
 
     entries = compare_entries(window)
     if not entries:
         window.notice("info", _tr("Open a picture or a video and choose an analysis first; then compare it."))
         return None
-    return Palette(window, entries, [], window.top.search.place())
+    return CommandPalette(window, entries, [], window.top.search.place())

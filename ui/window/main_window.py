@@ -40,7 +40,7 @@ from ui.window.window_base import Window
 
 if TYPE_CHECKING:
     from ui.base.uncaught import Uncaught, UncaughtErrors
-    from ui.window.palette import Entry, Palette
+    from ui.window.palette import CommandPalette, Entry
 
 
 class MainWindow(Window):
@@ -254,7 +254,7 @@ class MainWindow(Window):
         if self.controller.comparing.comparison is None:
             self.docks["comparison"].hide()
 
-    def show_palette(self) -> Palette:
+    def show_palette(self) -> CommandPalette:
         """Open the command palette."""
         from ui.window.palette_entries import show_palette
 

@@ -91,7 +91,7 @@ class _Lines(QStyledItemDelegate):
         painter.restore()
 
 
-class Palette(QFrame):
+class CommandPalette(QFrame):
     """A popup with a search field and a list; Enter runs an entry, Escape closes.
 
     Parameters

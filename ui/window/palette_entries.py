@@ -14,14 +14,14 @@ from cvstudio.models import MODELS, ModelSpec
 from ui.base.translate import translated
 from ui.panels import PANELS
 from ui.window.compare_commands import compare_entries
-from ui.window.palette import Entry, Palette
+from ui.window.palette import CommandPalette, Entry
 
 if TYPE_CHECKING:
     from ui.window.window_base import Window
 
 
 def _tr(text: str) -> str:
-    return QCoreApplication.translate("Palette", text)
+    return QCoreApplication.translate("CommandPalette", text)
 
 
 def palette_entries(window: Window) -> list[Entry]:
@@ -192,8 +192,10 @@ def _keys(*shortcuts: str) -> str:
     return ", ".join(QKeySequence(keys).toString(native) for keys in shortcuts if keys)
 
 
-def show_palette(window: Window) -> Palette:
+def show_palette(window: Window) -> CommandPalette:
     """Open the palette over the window."""
-    palette = Palette(window, palette_entries(window), window.settings.recent_commands, window.top.search.place())
+    palette = CommandPalette(
+        window, palette_entries(window), window.settings.recent_commands, window.top.search.place()
+    )
     palette.used.connect(window.settings.add_recent_command)
     return palette

@@ -16,7 +16,7 @@ COLUMNS = 2
 
 
 @dataclass(frozen=True)
-class Line:
+class ShortcutRow:
     """A shortcut and the title of its command."""
 
     title: str
@@ -68,17 +68,17 @@ class ShortcutsSheet(QDialog):
         self.show()
         self.search.setFocus()
 
-    def _gestures(self) -> list[Line]:
+    def _gestures(self) -> list[ShortcutRow]:
         tr = self.tr
         return [
-            Line(tr("Zoom at the cursor"), tr("Mouse wheel, + and -")),
-            Line(tr("Move the picture"), tr("Space + drag, middle button")),
-            Line(tr("Peek at the picture without results"), tr("hold V")),
-            Line(tr("Hide or show all panels"), tr("Tab on the picture")),
-            Line(tr("Reset a value"), tr("double-click")),
-            Line(tr("Several boxes"), tr("Ctrl + click")),
-            Line(tr("Dismiss a notice, leave full screen"), "Esc"),
-            Line(tr("Move a layer"), tr("Alt + Up, Alt + Down, drag")),
+            ShortcutRow(tr("Zoom at the cursor"), tr("Mouse wheel, + and -")),
+            ShortcutRow(tr("Move the picture"), tr("Space + drag, middle button")),
+            ShortcutRow(tr("Peek at the picture without results"), tr("hold V")),
+            ShortcutRow(tr("Hide or show all panels"), tr("Tab on the picture")),
+            ShortcutRow(tr("Reset a value"), tr("double-click")),
+            ShortcutRow(tr("Several boxes"), tr("Ctrl + click")),
+            ShortcutRow(tr("Dismiss a notice, leave full screen"), "Esc"),
+            ShortcutRow(tr("Move a layer"), tr("Alt + Up, Alt + Down, drag")),
         ]
 
     def shown(self) -> list[str]:
@@ -109,10 +109,10 @@ class ShortcutsSheet(QDialog):
         self._nothing.setVisible(not lines)
 
 
-def _command_lines(commands: Sequence[Command]) -> list[Line]:
+def _command_lines(commands: Sequence[Command]) -> list[ShortcutRow]:
     native = QKeySequence.SequenceFormat.NativeText
     return [
-        Line(
+        ShortcutRow(
             command.title.replace(" …", ""),
             ", ".join(QKeySequence(keys).toString(native) for keys in command.shortcuts),
             command.keywords,

@@ -42,13 +42,13 @@ def test_contrast_has_the_values_of_the_standard() -> None:
 
 @BOTH
 @pytest.mark.parametrize(("text", "ground"), PAIRS)
-def test_text_is_readable(palette: theme.Palette, text: str, ground: str) -> None:
+def test_text_is_readable(palette: theme.ThemeColours, text: str, ground: str) -> None:
     assert theme.contrast(getattr(palette, text), getattr(palette, ground)) >= 4.5
 
 
 @BOTH
 @pytest.mark.parametrize(("mark", "ground"), [*itertools.product(("accent", "edge"), GROUNDS)])
-def test_what_can_be_used_stands_out(palette: theme.Palette, mark: str, ground: str) -> None:
+def test_what_can_be_used_stands_out(palette: theme.ThemeColours, mark: str, ground: str) -> None:
     assert theme.contrast(getattr(palette, mark), getattr(palette, ground)) >= 3
 
 

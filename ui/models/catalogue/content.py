@@ -43,8 +43,8 @@ from ui.models.catalogue.work import (
     LAYERS,
     MEASURE,
     ROWS,
-    Layers,
     Measured,
+    ModelLayers,
     Rows,
     read_layers,
     read_rows,
@@ -388,7 +388,7 @@ class CatalogueContent(QWidget):
             self.entries = value.entries
             self._fill_tasks()
             self._show()
-        elif event.kind == "output" and isinstance(value, Layers):
+        elif event.kind == "output" and isinstance(value, ModelLayers):
             self.card.show_layers(value.key, value.inspection)
         elif event.kind == "output" and isinstance(value, Measured):
             self._measured(value)

@@ -29,7 +29,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Layers:
+class ModelLayers:
     """Layers of the model `key`."""
 
     key: str
@@ -65,10 +65,10 @@ def read_rows(specs: Sequence[ModelSpec], device: str, precision: str) -> Work:
 
 
 def read_layers(spec: ModelSpec) -> Work:
-    """Work that reads the layers of a network; yields `Layers`."""
+    """Work that reads the layers of a network; yields `ModelLayers`."""
 
     def work(progress: Progress) -> Iterator[Any]:
-        yield Layers(spec.key, inspection_of(spec, progress))
+        yield ModelLayers(spec.key, inspection_of(spec, progress))
 
     return work
 

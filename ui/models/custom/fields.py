@@ -30,7 +30,7 @@ SET_TITLES = {
 }
 
 
-class Choice(Combo):
+class ChoiceCombo(Combo):
     """A combo box of (value, title) options."""
 
     def __init__(self, options: Sequence[tuple[str, str]], name: str) -> None:
@@ -87,7 +87,7 @@ class LabelsField(QWidget):
     def __init__(self) -> None:
         super().__init__()
         own = [("", self.tr("own list"))]
-        self.set = Choice([*own, *((key, self.tr(SET_TITLES[key])) for key in SIZES)], self.tr("Known labels"))
+        self.set = ChoiceCombo([*own, *((key, self.tr(SET_TITLES[key])) for key in SIZES)], self.tr("Known labels"))
         self.set.activated.connect(lambda _: self._chosen())
         self.load = QPushButton(self.tr("From a file …"))
         self.load.clicked.connect(self._load)

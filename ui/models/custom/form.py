@@ -24,7 +24,7 @@ from cvstudio.models.custom.decoders import DECODERS, readable_tasks
 from cvstudio.models.custom.model import CustomModel
 from cvstudio.models.shared.imagenet import MEAN, STD
 from ui.base.translate import translated
-from ui.models.custom.fields import Choice, LabelsField, Numbers
+from ui.models.custom.fields import ChoiceCombo, LabelsField, Numbers
 
 PLAIN_MEAN, PLAIN_STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 VALUES = {
@@ -83,8 +83,8 @@ class OwnModelForm(QWidget):
         tr = self.tr
         form = self._section(tr("What it is"))
         self.title = QLineEdit()
-        self.task = Choice([(task.key, translated(task.noun)) for task in readable_tasks()], tr("Task"))
-        self.decoder = Choice([("", "")], tr("Answer"))
+        self.task = ChoiceCombo([(task.key, translated(task.noun)) for task in readable_tasks()], tr("Task"))
+        self.decoder = ChoiceCombo([("", "")], tr("Answer"))
         self.labels = LabelsField()
         self.title.textEdited.connect(self._edited)
         self.task.activated.connect(lambda _: self._task_chosen())
@@ -105,19 +105,19 @@ class OwnModelForm(QWidget):
         line.addWidget(self.width_px, 1)
         line.addWidget(QLabel("×"))
         line.addWidget(self.height_px, 1)
-        self.layout_order = Choice([(name, name) for name in ("NCHW", "NHWC", "CHW", "HWC")], tr("Axes"))
-        self.channels = Choice([("RGB", "RGB"), ("BGR", "BGR")], tr("Colours"))
+        self.layout_order = ChoiceCombo([(name, name) for name in ("NCHW", "NHWC", "CHW", "HWC")], tr("Axes"))
+        self.channels = ChoiceCombo([("RGB", "RGB"), ("BGR", "BGR")], tr("Colours"))
         resize_modes = (
             ("letterbox", tr("keep the shape, pad around")),
             ("corner", tr("keep the shape, pad right and below")),
             ("stretch", tr("stretch to the size")),
             ("crop", tr("keep the shape, cut the middle out")),
         )
-        self.resize_way = Choice(resize_modes, tr("Resizing"))
+        self.resize_way = ChoiceCombo(resize_modes, tr("Resizing"))
         self.fill = self._whole(0, 255)
         self.crop = self._number(0.05, 1.0, 0.025, 3)
         kinds = (("linear", tr("between the nearest pixels")), ("area", tr("averages where it shrinks")))
-        self.interpolation = Choice(kinds, tr("Interpolation"))
+        self.interpolation = ChoiceCombo(kinds, tr("Interpolation"))
         presets = (
             ("bytes", tr("0 to 255")),
             ("unit", tr("0 to 1")),
@@ -125,7 +125,7 @@ class OwnModelForm(QWidget):
             ("imagenet", tr("ImageNet mean and deviation")),
             ("own", tr("own numbers")),
         )
-        self.values = Choice(presets, tr("Values"))
+        self.values = ChoiceCombo(presets, tr("Values"))
         self.scale, self.mean, self.std = Numbers(tr("Scale")), Numbers(tr("Mean")), Numbers(tr("Deviation"))
         for box in (self.layout_order, self.channels, self.resize_way, self.interpolation):
             box.activated.connect(lambda _: self._edited())
@@ -157,12 +157,12 @@ class OwnModelForm(QWidget):
             ("sigmoid", "sigmoid"),
             ("softmax", "softmax"),
         )
-        self.activation = Choice(kinds, tr("Scores through"))
+        self.activation = ChoiceCombo(kinds, tr("Scores through"))
         places = (("pixels", tr("pixels of the input")), ("normalised", tr("0 to 1")))
-        self.coordinates = Choice(places, tr("Boxes in"))
+        self.coordinates = ChoiceCombo(places, tr("Boxes in"))
         self.first_label = self._whole(-1, 1000)
         regions = [("", tr("whole picture")), *((m.key, m.title) for m in models_for("detect") if "person" in m.labels)]
-        self.regions = Choice(regions, tr("Looks at"))
+        self.regions = ChoiceCombo(regions, tr("Looks at"))
         self.margin = self._number(1.0, 3.0, 0.05, 2)
         self.licence = QLineEdit()
         self.licence.setPlaceholderText(tr("as its publisher states it"))

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from cvstudio.data.boxes import iou_with
 from cvstudio.results.proposals import Proposals
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
-from ui.widgets.rows_table import Cell, Line, RowsTable
+from ui.widgets.rows_table import Cell, RowsTable, TableRow
 
 
 class ProposalsView(QWidget):
@@ -62,7 +62,7 @@ class ProposalsView(QWidget):
         return name.format(count=f"{len(result.proposal_boxes):,}")
 
 
-def _level_lines(result: Proposals) -> list[Line]:
+def _level_lines(result: Proposals) -> list[TableRow]:
     """A row for each feature map: the number of positions, their stride, and the sides of the anchors at each."""
     lines = []
     for number, (level, rows) in enumerate(zip(result.levels, result.anchors_at(*result.place), strict=True), 1):
@@ -75,11 +75,11 @@ def _level_lines(result: Proposals) -> list[Line]:
             Cell(" × ".join(dict.fromkeys(steps)) or "–"),
             Cell(", ".join(sides[:3]) + (" …" if len(sides) > 3 else "")),
         )
-        lines.append(Line(number, cells, ", ".join(sides)))
+        lines.append(TableRow(number, cells, ", ".join(sides)))
     return lines
 
 
-def _region_lines(result: Proposals) -> list[Line]:
+def _region_lines(result: Proposals) -> list[TableRow]:
     lines = []
     for row in result.regions().tolist():
         share = float(iou_with(result.proposal_boxes[row], result.refined_boxes[row : row + 1])[0])
@@ -90,7 +90,7 @@ def _region_lines(result: Proposals) -> list[Line]:
             Cell(f"{result.scores[row]:.2f}"),
             Cell(f"{share:.2f}", share),
         )
-        lines.append(Line(row, cells))
+        lines.append(TableRow(row, cells))
     return lines
 
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWi
 from cvstudio.results.suppression import Suppression
 from ui.base.icons import icon
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
-from ui.widgets.rows_table import Cell, Line, RowsTable
+from ui.widgets.rows_table import Cell, RowsTable, TableRow
 
 ALL = 1_000_000
 IOU = 2
@@ -100,7 +100,7 @@ class SuppressionView(QWidget):
             self.tr("No other box of its class overlaps it.") if result.class_wise else self.tr("No box overlaps it.")
         )
 
-    def _lines(self, result: Suppression) -> list[Line]:
+    def _lines(self, result: Suppression) -> list[TableRow]:
         candidates, pairs = result.candidates, result.pairs()
         if pairs is not None and result.dropping:
             return [
@@ -115,7 +115,7 @@ class SuppressionView(QWidget):
             for row in list(rows)[:MOST]
         ]
 
-    def _line(self, result: Suppression, row: int, iou_text: str, iou: float | None, fate: str) -> Line:
+    def _line(self, result: Suppression, row: int, iou_text: str, iou: float | None, fate: str) -> TableRow:
         candidates = result.candidates
         words = {
             "dropped": (self.tr("goes"), "error"),
@@ -131,7 +131,7 @@ class SuppressionView(QWidget):
             Cell(iou_text, iou),
             Cell(word, tone=tone),
         )
-        return Line(int(candidates.ids[row]), cells)
+        return TableRow(int(candidates.ids[row]), cells)
 
 
 RESULT_VIEWS.register(ResultViewSpec(Suppression, SuppressionView))

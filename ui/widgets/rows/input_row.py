@@ -20,7 +20,7 @@ TYPED_AFTER_MS = 400
 TEXT_LINES = 4
 
 
-class Choice(NamedTuple):
+class InputChoice(NamedTuple):
     """A line of the list: the value None empties the slot; a folder's files are opened before they are bound."""
 
     title: str
@@ -45,7 +45,7 @@ class InputRow(QWidget):
     typed = Signal(object)
     typing_ended = Signal()
 
-    def __init__(self, slot: Slot, choices: Sequence[Choice]) -> None:
+    def __init__(self, slot: Slot, choices: Sequence[InputChoice]) -> None:
         super().__init__()
         self._choices = list(choices)
         self.combo: ElidedCombo | None = None
