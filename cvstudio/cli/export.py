@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.foundation.errors import ExportError, MediaError, ParamsError
+from cvstudio.foundation.input_files import check_no_input, protect_input
 from cvstudio.foundation.params import fields_of
 from cvstudio.foundation.params_text import add_arguments, parse_text
 from cvstudio.foundation.progress import Progress
@@ -100,6 +101,7 @@ def write_result(
     runner: Runner, instance: AnalysisInstance, options: argparse.Namespace, progress: Progress
 ) -> list[Path]:
     """Run `instance`, write its result according to `options` and return the written paths. Raises UserError."""
+    from cvstudio.exporters.base import writing
     from cvstudio.exporters.export_all import export_all
     from cvstudio.media import MediaKind
     from cvstudio.running.composition import Comparison, is_plain
@@ -116,8 +118,13 @@ def write_result(
     if options.time and (media is None or media.kind is not MediaKind.VIDEO):
         raise ExportError(f"--time expects a video, found {name}; leave it out.")
     targets = _targets(options.out, instance.file_stem, options.format, spec.result, video=video)
+    for layer in instance.lineage:
+        if layer.weights is not None:
+            protect_input(layer.weights, options)
     for _, path in targets:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        check_no_input(path)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
     base = targets[0][1].parent.resolve()
     whole_picture: Seen = getattr(options, "seen", ()) or (instance,)
     layered = isinstance(whole_picture, Comparison) or not is_plain(instance, whole_picture)

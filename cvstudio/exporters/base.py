@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from cvstudio.data.samples import Image
 from cvstudio.draw.base import Look, painter_of
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.params import NoParams, from_mapping
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import Media
@@ -260,7 +260,7 @@ def export(exporter: Exporter, path: Path, item: ExportItem, progress: Progress,
 def write_recipe(path: Path, recipe: Mapping[str, Any]) -> None:
     """Write a recipe as JSON. Raises OSError."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(recipe, ensure_ascii=False, indent=2, allow_nan=False), encoding="utf-8")
+        temporary.write_text(json_text(recipe, indent=2), encoding="utf-8")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ LONGEST_BYTES = 120
 UPRIGHT = (0, 1)
 JPEG_QUALITY = 95
 
-_FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*\s]+')
+_FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*\s\ud800-\udfff]+')
 # Windows keeps these for devices, with any ending.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?$", re.IGNORECASE)
 

@@ -11,6 +11,7 @@ from cvstudio.analyses.services import Services
 from cvstudio.exporters.base import write_recipe, writing
 from cvstudio.foundation.atomic_files import atomic_path, clean_up
 from cvstudio.foundation.cache import Cache
+from cvstudio.foundation.input_files import protect_input
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.runtime.cpu_threads import cpu_streams
 from cvstudio.models.runtime.precision import RequestedPrecision
@@ -104,6 +105,8 @@ class Batch:
         sources = find_sources(plan.instance.spec.main_slot, plan.paths, plan.out)
         if not sources:
             raise BatchError("A batch expects files, found none; choose a folder that holds some.")
+        for file, _ in sources:
+            protect_input(file, self)
         recipe = {**plan.recipe(), "precision": self._precision}
         with writing(plan.out):
             plan.out.mkdir(parents=True, exist_ok=True)
