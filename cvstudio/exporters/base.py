@@ -97,6 +97,8 @@ class ExportItem:
     start_secs : start of `frames` in the video
     stop_secs : end of `frames` in the video; None for its end
     seen : drawn instead of `result` by formats that draw: the `Stack` of all visible layers
+    source : file name of the source in a batch, relative to the common folder, as "x/001.jpg"; empty uses the medium's
+    label : name of label files beside uncopied pictures, as "x/001"; empty uses the medium's own stem
     """
 
     media: Media | None
@@ -110,6 +112,8 @@ class ExportItem:
     start_secs: float = 0.0
     stop_secs: float | None = None
     seen: Any = None
+    source: str = ""
+    label: str = ""
 
     @property
     def shown(self) -> Any:
@@ -125,6 +129,11 @@ class ExportItem:
     def name(self) -> str:
         """Name of the source, in formats and errors."""
         return self.media.name if self.media is not None else self.file_stem
+
+    @property
+    def source_name(self) -> str:
+        """Name of the source in a file that may hold several: relative to the folder that they share."""
+        return self.source or self.name
 
     def options_as(self, params_type: type[P]) -> P:
         """`options` as checked parameters. Raises ParamsError."""

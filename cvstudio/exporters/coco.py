@@ -61,12 +61,12 @@ def _pieces(item: ExportItem, progress: Progress) -> Iterator[Piece]:
     for moment in item.moments(progress):
         detections = within(moment.result)
         image: dict[str, Any] = {
-            "file_name": item.name if item.frames is None else f"{moment.name}.jpg",
+            "file_name": item.source_name if item.frames is None else f"{moment.name}.jpg",
             "width": detections.size.width,
             "height": detections.size.height,
         }
         if moment.pts is not None:
-            image.update(video=item.name, time_secs=moment.pts)
+            image.update(video=item.source_name, time_secs=moment.pts)
         annotations = []
         for row in range(len(detections)):
             x, y, width, height = corner_and_extent(detections.boxes[row])

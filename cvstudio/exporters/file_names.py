@@ -34,6 +34,16 @@ def safe_name(text: str) -> str:
     return f"_{name}" if not name or _DEVICES.match(name) else name
 
 
+def label_name(item: ExportItem, moment: Moment, *, copied: bool) -> str:
+    """Name of a label file without its ending: that of the picture, safe on every system where it is `copied`.
+
+    Readers pair a picture and its labels by name, so that of a picture that stays where it is cannot be changed.
+    """
+    if copied or item.frames is not None or item.media is None:
+        return safe_name(moment.name)
+    return item.label or item.stem or item.media.path.stem
+
+
 def put_picture(folder: Path, name: str, item: ExportItem, moment: Moment, *, only_jpeg: bool = False) -> str:
     """Write the source picture to `folder` and return its file name.
 

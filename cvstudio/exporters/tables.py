@@ -66,7 +66,7 @@ def _csv_pieces(item: ExportItem, progress: Progress) -> Iterator[Piece]:
         table = _table(moment)
         time = "" if moment.pts is None else f"{moment.pts:.6f}"
         rows = [[time, *cells] for cells in table.csv_rows()]
-        yield {"file": item.name, "columns": ["time_secs", *table.csv_columns], "rows": rows}
+        yield {"file": item.source_name, "columns": ["time_secs", *table.csv_columns], "rows": rows}
 
 
 def _write_csv(path: Path, item: ExportItem, progress: Progress) -> None:

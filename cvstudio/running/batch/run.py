@@ -15,7 +15,7 @@ from cvstudio.foundation.input_files import protect_input
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.runtime.cpu_threads import cpu_streams
 from cvstudio.models.runtime.precision import RequestedPrecision
-from cvstudio.running.batch.plan import BatchPlan, BatchTask, names_of
+from cvstudio.running.batch.plan import BatchPlan, BatchTask, names_of, sources_of
 from cvstudio.running.batch.queue import BatchError, BatchQueue, Outcome, write_report
 from cvstudio.running.batch.sources import find_sources
 from cvstudio.running.batch.work import Workers, folder_of
@@ -121,7 +121,11 @@ class Batch:
                         clean_up(folder_of(plan.out, exporter))
             earlier_names = {entry.file: entry.name for entry in batch_queue.entries.values() if entry.name}
             names = names_of([file for file, _ in sources], earlier_names)
-            tasks = [BatchTask(file, name, asked) for (file, asked), name in zip(sources, names, strict=True)]
+            named = sources_of([file for file, _ in sources])
+            tasks = [
+                BatchTask(file, name, asked, *source)
+                for (file, asked), name, source in zip(sources, names, named, strict=True)
+            ]
             yield from self._outcomes(tasks, batch_queue, progress)
             self._finish(tasks, batch_queue, progress)
 

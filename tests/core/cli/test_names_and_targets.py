@@ -111,3 +111,33 @@ def test_class_mask_and_picture_have_names_of_their_own():
     suffixes = [exporter.suffix for exporter in EXPORTERS if exporter.suffix and "Segment" in exporter.accepts.words]
     assert EXPORTERS["class-mask"].suffix == ".classes.png" != EXPORTERS["png"].suffix
     assert len(suffixes) == len(set(suffixes))
+
+
+@pytest.fixture
+def twins(tmp_path: Path) -> Path:
+    for folder in ("x", "y"):
+        (tmp_path / "two" / folder).mkdir(parents=True)
+        Pillow.new("RGB", (64, 48)).save(tmp_path / "two" / folder / "001.jpg")
+    return tmp_path / "two"
+
+
+def test_two_folders_with_one_file_name_stay_apart(twins, tmp_path):
+    out = tmp_path / "out"
+    options = ("--format", "coco", "--format", "yolo", "--format", "voc")
+    assert detect(twins, "-o", out, *options, "--yolo-pictures", "no", "--voc-pictures", "no") == 0
+    images = json.loads((out / "detect.coco.json").read_text())["images"]
+    assert [image["file_name"] for image in images] == ["x/001.jpg", "y/001.jpg"]
+    labels = out / "yolo" / "labels"
+    assert {path.relative_to(labels).as_posix() for path in labels.rglob("*.txt")} == {"x/001.txt", "y/001.txt"}
+    voc = out / "voc" / "VOCdevkit" / "VOC2012"
+    assert (voc / "ImageSets" / "Main" / "trainval.txt").read_text().split() == ["x/001", "y/001"]
+    assert "<filename>y/001.jpg</filename>" in (voc / "Annotations" / "y" / "001.xml").read_text()
+
+
+def test_labels_beside_uncopied_pictures_have_the_pictures_own_name(photo, tmp_path):
+    for key in ("yolo", "voc"):
+        assert detect(photo, "-o", tmp_path / "out", "--format", key, f"--{key}-pictures", "no") == 0
+    written = {path.name for path in (tmp_path / "out").rglob("my*")} - {"my cat-detect-yolo", "my cat-detect-voc"}
+    assert {"my cat.txt", "my cat.xml"} <= written
+    xml = next((tmp_path / "out").rglob("my cat.xml")).read_text()
+    assert "<filename>my cat.jpg</filename>" in xml
