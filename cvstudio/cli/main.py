@@ -65,8 +65,22 @@ def _analysis_parser(commands: Any, analysis: Analysis) -> None:
     add_format_options(parser, analysis.result)
 
 
+class _Out(argparse.Action):
+    """Collect the targets as `outs`, the first as `out`, and as `folders` those that end in a separator."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, options: argparse.Namespace, values: Any, flag: str | None = None
+    ) -> None:
+        options.outs = [*getattr(options, "outs", []), Path(values)]
+        options.out = options.outs[0]
+        if values.endswith(tuple(filter(None, (os.sep, os.altsep)))):
+            options.folders = [*getattr(options, "folders", []), Path(values)]
+
+
 def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--out", type=Path, default=Path("out"), help="file or folder to write (default: out)")
+    parser.add_argument(
+        "-o", "--out", action=_Out, default=Path("out"), help="file or folder to write, may be repeated (default: out)"
+    )
     parser.add_argument("--format", action="append", help="export format, may be repeated; default: the usual ones")
     parser.add_argument("--time", type=float, metavar="SECS", help="one frame of a video instead of all of it")
     parser.add_argument("--from", dest="start", type=float, metavar="SECS", help="begin in the video here")

@@ -141,3 +141,11 @@ def test_labels_beside_uncopied_pictures_have_the_pictures_own_name(photo, tmp_p
     assert {"my cat.txt", "my cat.xml"} <= written
     xml = next((tmp_path / "out").rglob("my cat.xml")).read_text()
     assert "<filename>my cat.jpg</filename>" in xml
+
+
+def test_several_targets_and_a_folder_with_a_dot(photo, tmp_path):
+    folder = tmp_path / "run.v2"
+    assert detect(photo, "-o", tmp_path / "a.json", "-o", tmp_path / "a.csv", "-o", f"{folder}/") == 0
+    assert json.loads((tmp_path / "a.json").read_text())["file"] == "my cat.jpg"
+    assert "time_secs" in (tmp_path / "a.csv").read_text("utf-8-sig")
+    assert (folder / "my cat-detect.json").is_file()
