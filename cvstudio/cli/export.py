@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.foundation.errors import ExportError, MediaError, ParamsError
+from cvstudio.foundation.input_files import check_no_input, protect_input
 from cvstudio.foundation.params import fields_of
 from cvstudio.foundation.params_text import add_arguments, parse_text
 from cvstudio.foundation.progress import Progress
@@ -73,10 +74,12 @@ def spread(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _targets(out: Path, stem: str, keys: Sequence[str] | None, result_type: type[Any], *, video: bool) -> list[Any]:
+def _targets(
+    out: Path, stem: str, keys: Sequence[str] | None, result_type: type[Any], *, video: bool, folder: bool
+) -> list[Any]:
     from cvstudio.exporters import EXPORTERS, default_exporters, exporter_for_suffix
 
-    if out.suffix and not out.is_dir():
+    if out.suffix and not folder and not out.is_dir():
         if keys and len(keys) > 1:
             raise ExportError(
                 f"{out.name} expects one --format, found {', '.join(keys)}; give a folder as -o for several."
@@ -100,6 +103,7 @@ def write_result(
     runner: Runner, instance: AnalysisInstance, options: argparse.Namespace, progress: Progress
 ) -> list[Path]:
     """Run `instance`, write its result according to `options` and return the written paths. Raises UserError."""
+    from cvstudio.exporters.base import writing
     from cvstudio.exporters.export_all import export_all
     from cvstudio.media import MediaKind
     from cvstudio.running.composition import Comparison, is_plain
@@ -115,9 +119,19 @@ def write_result(
         raise ExportError(f"--from and --to expect a video, found {name}; leave them out.")
     if options.time and (media is None or media.kind is not MediaKind.VIDEO):
         raise ExportError(f"--time expects a video, found {name}; leave it out.")
-    targets = _targets(options.out, instance.file_stem, options.format, spec.result, video=video)
+    outs, folders = getattr(options, "outs", [options.out]), getattr(options, "folders", [])
+    targets = [
+        target
+        for out in outs
+        for target in _targets(out, instance.file_stem, options.format, spec.result, video=video, folder=out in folders)
+    ]
+    for layer in instance.lineage:
+        if layer.weights is not None:
+            protect_input(layer.weights, options)
     for _, path in targets:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        check_no_input(path)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
     base = targets[0][1].parent.resolve()
     whole_picture: Composition = getattr(options, "composition", ()) or (instance,)
     layered = isinstance(whole_picture, Comparison) or not is_plain(instance, whole_picture)
@@ -171,6 +185,8 @@ def run_batch(
     for name, item in adjustments.items():
         instance = instance.with_adjustments(name, item)
     instance.params()
+    if len(getattr(options, "outs", ())) > 1:
+        raise ParamsError(f"A batch expects one -o, found {len(options.outs)}; run it once for each folder.")
     plan = BatchPlan(instance, tuple(paths), options.out, tuple(formats), _format_options(options))
     batch = Batch(plan, device=options.device, precision=options.precision)
     told = False

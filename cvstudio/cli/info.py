@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.json_text import json_text
 from cvstudio.media import Media, open_media
 from cvstudio.media.facts import facts
 
@@ -44,7 +44,7 @@ def info(files: Sequence[Path], *, as_json: bool) -> int:
                 for number, line in enumerate(text.split("\n")):
                     print(f"  {title if number == 0 else '':<{width}}  {line}")
     if as_json:
-        print(json.dumps(entries, ensure_ascii=False, indent=2))
+        print(json_text(entries, indent=2))
     return int(failed)
 
 

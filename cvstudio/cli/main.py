@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -64,8 +65,22 @@ def _analysis_parser(commands: Any, analysis: Analysis) -> None:
     add_format_options(parser, analysis.result)
 
 
+class _Out(argparse.Action):
+    """Collect the targets as `outs`, the first as `out`, and as `folders` those that end in a separator."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, options: argparse.Namespace, values: Any, flag: str | None = None
+    ) -> None:
+        options.outs = [*getattr(options, "outs", []), Path(values)]
+        options.out = options.outs[0]
+        if values.endswith(tuple(filter(None, (os.sep, os.altsep)))):
+            options.folders = [*getattr(options, "folders", []), Path(values)]
+
+
 def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--out", type=Path, default=Path("out"), help="file or folder to write (default: out)")
+    parser.add_argument(
+        "-o", "--out", action=_Out, default=Path("out"), help="file or folder to write, may be repeated (default: out)"
+    )
     parser.add_argument("--format", action="append", help="export format, may be repeated; default: the usual ones")
     parser.add_argument("--time", type=float, metavar="SECS", help="one frame of a video instead of all of it")
     parser.add_argument("--from", dest="start", type=float, metavar="SECS", help="begin in the video here")
@@ -228,14 +243,29 @@ def _run(arguments: Sequence[str]) -> int:
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     let_waiting_threads_sleep()
+    if sys.stdout is None:  # closed by the caller (``>&-``)
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    elif isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name that is not UTF-8 is printed as the bytes that it consists of.
+        sys.stdout.reconfigure(errors="surrogateescape")
+    failure: OSError | None = None
     try:
         code = _command(arguments)
-        sys.stdout.flush()
-        return code
     except BrokenPipeError:
-        # The reader, such as `head`, has closed the pipe. Flushing at exit must not fail again.
+        code = 0
+    except OSError as error:
+        code, failure = 1, error
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # The reader, such as `head`, has closed the pipe, or the disk is full. Flushing at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return code if isinstance(error, BrokenPipeError) else 1
+    if failure is not None:
+        name = f"'{failure.filename}'" if failure.filename else "The output"
+        reason = (failure.strerror or str(failure)).lower()
+        print(f"cvstudio: {name} cannot be read or written ({reason}); choose another file or folder.", file=sys.stderr)
+    return code
 
 
 def _command(arguments: Sequence[str]) -> int:

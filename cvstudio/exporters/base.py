@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from cvstudio.data.samples import Image
 from cvstudio.draw.base import Look, painter_of
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.params import NoParams, from_mapping
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import Media
@@ -97,6 +97,8 @@ class ExportItem:
     start_secs : start of `frames` in the video
     stop_secs : end of `frames` in the video; None for its end
     composition : drawn instead of `result` by formats that draw: the `Stack` of all visible layers, or a `Pair`
+    source : file name of the source in a batch, relative to the common folder, as "x/001.jpg"; empty uses the medium's
+    label : name of label files beside uncopied pictures, as "x/001"; empty uses the medium's own stem
     """
 
     media: Media | None
@@ -110,6 +112,8 @@ class ExportItem:
     start_secs: float = 0.0
     stop_secs: float | None = None
     composition: Any = None
+    source: str = ""
+    label: str = ""
 
     @property
     def shown(self) -> Any:
@@ -125,6 +129,11 @@ class ExportItem:
     def name(self) -> str:
         """Name of the source, in formats and errors."""
         return self.media.name if self.media is not None else self.file_stem
+
+    @property
+    def source_name(self) -> str:
+        """Name of the source in a file that may hold several: relative to the folder that they share."""
+        return self.source or self.name
 
     def options_as(self, params_type: type[P]) -> P:
         """`options` as checked parameters. Raises ParamsError."""
@@ -260,7 +269,7 @@ def export(exporter: Exporter, path: Path, item: ExportItem, progress: Progress,
 def write_recipe(path: Path, recipe: Mapping[str, Any]) -> None:
     """Write a recipe as JSON. Raises OSError."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(recipe, ensure_ascii=False, indent=2, allow_nan=False), encoding="utf-8")
+        temporary.write_text(json_text(recipe, indent=2), encoding="utf-8")
 
 
 @contextmanager

@@ -50,7 +50,7 @@ EXPORTERS.register(
     Exporter(
         "class-mask",
         "Class mask",
-        ".png",
+        ".classes.png",
         of(Segmentation),
         _write,
         "The number of each pixel's class as an indexed PNG, 255 where none is believed.",

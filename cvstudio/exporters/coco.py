@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters._detections import Tolerance, corner_and_extent, polygons_of, within
 from cvstudio.exporters.base import Combined, Exporter, ExportItem, Piece, of
+from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.params import Choices, Doc, from_mapping
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.detections import Detections
@@ -61,12 +61,12 @@ def _pieces(item: ExportItem, progress: Progress) -> Iterator[Piece]:
     for moment in item.moments(progress):
         detections = within(moment.result)
         image: dict[str, Any] = {
-            "file_name": item.name if item.frames is None else f"{moment.name}.jpg",
+            "file_name": item.source_name if item.frames is None else f"{moment.name}.jpg",
             "width": detections.size.width,
             "height": detections.size.height,
         }
         if moment.pts is not None:
-            image.update(video=item.name, time_secs=moment.pts)
+            image.update(video=item.source_name, time_secs=moment.pts)
         annotations = []
         for row in range(len(detections)):
             x, y, width, height = corner_and_extent(detections.boxes[row])
@@ -117,7 +117,7 @@ def _write_pieces(path: Path, pieces: Iterable[Piece], options: Mapping[str, Any
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return json_text(value)
 
 
 def _write(path: Path, item: ExportItem, progress: Progress) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cvstudio.exporters import Exporter, ExportItem, export
 from cvstudio.foundation.concurrency import fan_out
+from cvstudio.foundation.input_files import check_no_input
 from cvstudio.foundation.params import from_mapping, to_mapping
 from cvstudio.foundation.progress import Progress
 
@@ -35,8 +36,9 @@ def export_all(
         `progress` was cancelled; no incomplete file is left.
     """
     items = [_with_options(exporter, item, options.get(exporter.key, {})) for exporter, _ in targets]
-    for (exporter, _), own_item in zip(targets, items, strict=True):
+    for (exporter, path), own_item in zip(targets, items, strict=True):
         exporter.check(own_item)
+        check_no_input(path)
     if item.frames is None:
         for (exporter, path), own_item in zip(targets, items, strict=True):
             export(exporter, path, own_item, progress)

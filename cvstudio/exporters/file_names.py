@@ -22,7 +22,7 @@ LONGEST_BYTES = 120
 UPRIGHT = (0, 1)
 JPEG_QUALITY = 95
 
-_FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*\s]+')
+_FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*\s\ud800-\udfff]+')
 # Windows keeps these for devices, with any ending.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?$", re.IGNORECASE)
 
@@ -32,6 +32,16 @@ def safe_name(text: str) -> str:
     name = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", text)).strip("._ ")
     name = name.encode()[:LONGEST_BYTES].decode(errors="ignore").rstrip("._ ")
     return f"_{name}" if not name or _DEVICES.match(name) else name
+
+
+def label_name(item: ExportItem, moment: Moment, *, copied: bool) -> str:
+    """Name of a label file without its ending: that of the picture, safe on every system where it is `copied`.
+
+    Readers pair a picture and its labels by name, so that of a picture that stays where it is cannot be changed.
+    """
+    if copied or item.frames is not None or item.media is None:
+        return safe_name(moment.name)
+    return item.label or item.stem or item.media.path.stem
 
 
 def put_picture(folder: Path, name: str, item: ExportItem, moment: Moment, *, only_jpeg: bool = False) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from cvstudio.exporters._detections import Tolerance, polygons_of, within
 from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.exporters.file_names import encoded
 from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.params import Choices, Doc
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
@@ -87,7 +87,7 @@ def _write(path: Path, item: ExportItem, progress: Progress) -> None:
         "imageHeight": detections.size.height,
         "imageWidth": detections.size.width,
     }
-    path.write_text(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False), encoding="utf-8")
+    path.write_text(json_text(document, indent=2), encoding="utf-8")
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters.base import Combined, Exporter, ExportItem, Moment, Piece, tabular
+from cvstudio.foundation.json_text import json_text, printable
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.tables import Table, csv_text
 
@@ -41,7 +41,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
         table = _table(moment)
         form, size, kind = table.form, result.size, getattr(result, "score_kind", "probability")
         entry = {"time_secs": moment.pts, table.entries: table.json_rows()}
-        frames.append(json.dumps(entry, ensure_ascii=False, allow_nan=False))
+        frames.append(json_text(entry))
     head = {
         "format": form,
         "version": 1,
@@ -53,7 +53,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
         "score_kind": kind,
     }
     # Frame by frame, a line each: one large dump would hold the GIL and freeze the window.
-    opening = json.dumps(head, ensure_ascii=False, indent=1, allow_nan=False).removesuffix("\n}")
+    opening = json_text(head, indent=1).removesuffix("\n}")
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(opening + ',\n "frames": [\n  ')
         file.write(",\n  ".join(frames))
@@ -66,7 +66,7 @@ def _csv_pieces(item: ExportItem, progress: Progress) -> Iterator[Piece]:
         table = _table(moment)
         time = "" if moment.pts is None else f"{moment.pts:.6f}"
         rows = [[time, *cells] for cells in table.csv_rows()]
-        yield {"file": item.name, "columns": ["time_secs", *table.csv_columns], "rows": rows}
+        yield {"file": item.source_name, "columns": ["time_secs", *table.csv_columns], "rows": rows}
 
 
 def _write_csv(path: Path, item: ExportItem, progress: Progress) -> None:
@@ -85,7 +85,7 @@ def _write_table(path: Path, pieces: Iterable[Piece], *, with_file: bool) -> Non
         for number, piece in enumerate(pieces):
             if number == 0:
                 writer.writerow([*(["file"] if with_file else []), *piece["columns"]])
-            name = [csv_text(piece["file"])] if with_file else []
+            name = [csv_text(printable(piece["file"]))] if with_file else []
             writer.writerows([*name, *row] for row in piece["rows"])
 
 

@@ -10,8 +10,9 @@ from typing import Annotated
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters._detections import within
 from cvstudio.exporters.base import Exporter, ExportItem, Moment, of
-from cvstudio.exporters.file_names import put_picture, safe_name
+from cvstudio.exporters.file_names import label_name, put_picture
 from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.foundation.json_text import printable
 from cvstudio.foundation.params import Doc
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.detections import Detections
@@ -83,20 +84,27 @@ def _write(folder: Path, item: ExportItem, progress: Progress) -> None:
 
 
 def _write_one(root: Path, item: ExportItem, moment: Moment, options: VocOptions) -> None:
-    name = safe_name(moment.name)
+    name = label_name(item, moment, copied=options.pictures)
+    file_name = f"{name}.jpg"
+    if not options.pictures and item.frames is None and item.media is not None:
+        file_name = name + item.media.path.suffix
     if options.pictures:
         put_picture(root / "JPEGImages", name, item, moment, only_jpeg=True)
-    tree = ElementTree.ElementTree(annotation(within(moment.result), f"{name}.jpg"))
-    with atomic_path(root / "Annotations" / f"{name}.xml", tidy=False) as temporary:
+    tree = ElementTree.ElementTree(annotation(within(moment.result), printable(file_name)))
+    target = root / "Annotations" / f"{name}.xml"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(target, tidy=False) as temporary:
         tree.write(temporary, encoding="utf-8")
 
 
 def _finish(folder: Path) -> None:
     """Write the list of all pictures that have an annotation."""
     root = folder / ROOT
-    names = sorted(path.stem for path in (root / "Annotations").glob("*.xml") if not path.name.startswith("."))
+    folder = root / "Annotations"
+    paths = (path.relative_to(folder) for path in folder.rglob("*.xml") if not path.name.startswith("."))
+    names = sorted(path.with_suffix("").as_posix() for path in paths)
     with atomic_path(root / "ImageSets" / "Main" / "trainval.txt") as temporary:
-        temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+        temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8", errors="surrogateescape")
 
 
 EXPORTERS.register(

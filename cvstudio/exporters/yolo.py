@@ -13,7 +13,7 @@ from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters._detections import Tolerance, polygons_of, within
 from cvstudio.exporters._polygons import joined
 from cvstudio.exporters.base import Exporter, ExportItem, of
-from cvstudio.exporters.file_names import put_picture, safe_name
+from cvstudio.exporters.file_names import label_name, put_picture
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.params import Choices, Doc
@@ -81,10 +81,12 @@ def _write(folder: Path, item: ExportItem, progress: Progress) -> None:
     for moment in item.moments(progress):
         detections = within(moment.result)
         _declare(folder / CLASSES, detections.labels)
-        name = safe_name(moment.name)
+        name = label_name(item, moment, copied=options.pictures)
         if options.pictures:
             put_picture(folder / "images", name, item, moment)
-        with atomic_path(folder / "labels" / f"{name}.txt", tidy=False) as temporary:
+        target = folder / "labels" / f"{name}.txt"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(target, tidy=False) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in lines_of(detections, options)), encoding="utf-8")
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cvstudio.foundation.input_files import check_no_input
+
 MARK = ".cvstudio-"
 STEM_LENGTH = 40
 """Characters of the target's stem in the temporary name, so that it stays within the limit of the file system."""
@@ -21,9 +23,12 @@ def atomic_path(target: Path, *, tidy: bool = True) -> Iterator[Path]:
 
     Raises
     ------
+    ExportError
+        `target` is an input in use.
     OSError
         The folder is not writable, or the disk is full.
     """
+    check_no_input(target)
     target = Path(os.path.realpath(target))
     if tidy:
         clean_up(target.parent)

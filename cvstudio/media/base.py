@@ -12,6 +12,7 @@ from typing import Any
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Frame
 from cvstudio.foundation.closing import Closeable
+from cvstudio.foundation.input_files import protect_input
 from cvstudio.foundation.params import Field
 
 
@@ -86,6 +87,9 @@ class Media:
     format: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     sound_tracks: tuple[SoundTrack, ...] = ()
+
+    def __post_init__(self) -> None:
+        protect_input(self.path, self)
 
     @property
     def file_id(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import MediaError, ProjectError, UserError
+from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.folders import MediaSet
 from cvstudio.models import MODELS
@@ -69,7 +69,7 @@ def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> Non
         "look": dict(state.look),
         "position_secs": position_secs,
     }
-    text = json.dumps(saved, ensure_ascii=False, indent=2, allow_nan=False)
+    text = json_text(saved, indent=2)
     try:
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")

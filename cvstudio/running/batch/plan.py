@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,11 +114,29 @@ class BatchPlan:
 
 @dataclass(frozen=True)
 class BatchTask:
-    """A file or folder to process; `asked` where the user named it, `name` is the stem of its outputs."""
+    """A file or folder to process; `asked` where the user named it, `name` is the stem of its outputs. `source` and
+    `label` are as in `ExportItem`."""
 
     file: Path
     name: str
     asked: bool
+    source: str = ""
+    label: str = ""
+
+
+def sources_of(files: Sequence[Path]) -> list[tuple[str, str]]:
+    """Name of each file relative to the folder all share, as "x/001.jpg" and that of its labels, as "x/001", which
+    is empty where two files of one folder differ in their ending only."""
+    if not files:
+        return []
+    base = Path(os.path.commonpath([file.parent for file in files]))
+    relative = [file.relative_to(base) for file in files]
+    labels = [path.with_suffix("").as_posix() if path.suffix else path.as_posix() for path in relative]
+    counts = Counter(label.casefold() for label in labels)
+    return [
+        (path.as_posix(), label if counts[label.casefold()] == 1 else "")
+        for path, label in zip(relative, labels, strict=True)
+    ]
 
 
 def names_of(files: Sequence[Path], earlier_names: Mapping[str, str]) -> list[str]:

@@ -14,6 +14,7 @@ from cvstudio.exporters.base import Piece
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.json_text import json_text, printable
 
 FORMAT = "cvstudio-batch"
 VERSION = 1
@@ -178,11 +179,19 @@ def write_report(path: Path, outcomes: list[Outcome]) -> None:
         writer = csv.writer(file)
         writer.writerow(["file", "state", "error", "seconds", "outputs"])
         for item in outcomes:
-            writer.writerow([item.file, item.state, item.error, f"{item.secs:.3f}", " ".join(item.outputs)])
+            writer.writerow(
+                [
+                    printable(item.file),
+                    item.state,
+                    printable(item.error),
+                    f"{item.secs:.3f}",
+                    printable(" ".join(item.outputs)),
+                ]
+            )
 
 
 def _line(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    return json_text(value).encode() + b"\n"
 
 
 def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -11,10 +11,11 @@ from cvstudio.analyses.services import Services
 from cvstudio.exporters.base import write_recipe, writing
 from cvstudio.foundation.atomic_files import atomic_path, clean_up
 from cvstudio.foundation.cache import Cache
+from cvstudio.foundation.input_files import protect_input
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.runtime.cpu_threads import cpu_streams
 from cvstudio.models.runtime.precision import RequestedPrecision
-from cvstudio.running.batch.plan import BatchPlan, BatchTask, names_of
+from cvstudio.running.batch.plan import BatchPlan, BatchTask, names_of, sources_of
 from cvstudio.running.batch.queue import BatchError, BatchQueue, Outcome, write_report
 from cvstudio.running.batch.sources import find_sources
 from cvstudio.running.batch.work import Workers, folder_of
@@ -104,6 +105,8 @@ class Batch:
         sources = find_sources(plan.instance.spec.main_slot, plan.paths, plan.out)
         if not sources:
             raise BatchError("A batch expects files, found none; choose a folder that holds some.")
+        for file, _ in sources:
+            protect_input(file, self)
         recipe = {**plan.recipe(), "precision": self._precision}
         with writing(plan.out):
             plan.out.mkdir(parents=True, exist_ok=True)
@@ -118,7 +121,11 @@ class Batch:
                         clean_up(folder_of(plan.out, exporter))
             earlier_names = {entry.file: entry.name for entry in batch_queue.entries.values() if entry.name}
             names = names_of([file for file, _ in sources], earlier_names)
-            tasks = [BatchTask(file, name, asked) for (file, asked), name in zip(sources, names, strict=True)]
+            named = sources_of([file for file, _ in sources])
+            tasks = [
+                BatchTask(file, name, asked, *source)
+                for (file, asked), name, source in zip(sources, names, named, strict=True)
+            ]
             yield from self._outcomes(tasks, batch_queue, progress)
             self._finish(tasks, batch_queue, progress)
 

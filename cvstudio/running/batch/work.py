@@ -273,7 +273,7 @@ class Workers(Closeable):
         try:
             pieces: dict[str, list[Piece]] = {}
             for exporter, path in targets:
-                self._write_one(exporter, path, item, pieces)
+                self._write_one(exporter, path, item, read.task, pieces)
             self._report(self._succeeded(read, targets, pieces))
         except Cancelled:
             pass  # the batch was stopped; the file is done again next time
@@ -283,9 +283,11 @@ class Workers(Closeable):
             self._room.release()
 
     def _write_one(
-        self, exporter: Exporter, path: Path | None, item: ExportItem, pieces: dict[str, list[Piece]]
+        self, exporter: Exporter, path: Path | None, item: ExportItem, task: BatchTask, pieces: dict[str, list[Piece]]
     ) -> None:
-        item = dataclasses.replace(item, options=self._plan.option_values(exporter.key))
+        label = task.label or task.name
+        options = self._plan.option_values(exporter.key)
+        item = dataclasses.replace(item, options=options, source=task.source, label=label)
         if path is None:
             assert exporter.combined is not None
             exporter.check(item)
@@ -308,7 +310,8 @@ class Workers(Closeable):
         def reader(exporter: Exporter, path: Path | None) -> Any:
             def write(frames: Iterator[tuple[Any, Any, Any]]) -> None:
                 wanted = ((frame, shown if exporter.draws else result) for frame, result, shown in frames)
-                self._write_one(exporter, path, export_item(runner, request, self._stop, frames=wanted), pieces)
+                item = export_item(runner, request, self._stop, frames=wanted)
+                self._write_one(exporter, path, item, read.task, pieces)
 
             return write
 

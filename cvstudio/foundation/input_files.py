@@ -1,0 +1,57 @@
+"""Input files in use, which no writer may replace."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import weakref
+from contextlib import suppress
+from pathlib import Path
+
+from cvstudio.foundation.errors import ExportError
+
+_inputs: dict[tuple[int, int] | str, dict[int, str]] = {}
+"""Paths of inputs by token, under device and inode as well as under the real path. Setting and popping an entry are
+single operations, so that threads and the garbage collector need no lock."""
+_tokens = itertools.count()
+
+
+def protect_input(path: Path, owner: object) -> None:
+    """Refuse writing over the file at `path` as long as `owner` lives. A path without a file is ignored."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return
+    token = next(_tokens)
+    real_path = os.path.realpath(path)
+    keys: tuple[tuple[int, int] | str, ...] = ((status.st_dev, status.st_ino), real_path)
+    for key in keys:
+        _inputs.setdefault(key, {})[token] = real_path
+    weakref.finalize(owner, _release, keys, token).atexit = False
+
+
+def _release(keys: tuple[tuple[int, int] | str, ...], token: int) -> None:
+    for key in keys:
+        _inputs[key].pop(token, None)
+
+
+def check_no_input(target: Path) -> None:
+    """Check that writing to `target` replaces no input, under whatever name: a link, another case, a relative path.
+
+    Raises
+    ------
+    ExportError
+        `target` and an input are the same file.
+    """
+    try:
+        status = os.stat(target)
+    except (OSError, ValueError):
+        return  # nothing is there to be replaced
+    same_inode = tuple(_inputs.get((status.st_dev, status.st_ino), {}).values())
+    found = bool(_inputs.get(os.path.realpath(target)))
+    for path in () if found else same_inode:
+        # The number of an inode is given to another file once the input is gone.
+        with suppress(OSError):
+            found = found or os.path.samefile(path, target)
+    if found:
+        raise ExportError(f"{target.name} is an input file and would be lost; choose another name or folder.")
