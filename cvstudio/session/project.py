@@ -135,7 +135,7 @@ def _without(saved: Mapping[str, Any], paths: frozenset[str]) -> tuple[dict[str,
         number = len(lost)
         lost |= {item["id"] for item in saved["instances"] if lost & set(_numbers_in(item))}
     kept = [number for number, item in enumerate(saved["media"]) if item["path"] not in paths]
-    new_index = {old: new for new, old in enumerate(kept)}
+    new_index: dict[Any, int | None] = {old: new for new, old in enumerate(kept)}
     instances = [item for item in saved["instances"] if item["id"] not in lost]
     last = instances[-1]["id"] if instances else 0
     rest = {
