@@ -61,17 +61,20 @@ def take_export(options: argparse.Namespace, recipe: Path) -> None:
 
 
 def spread(paths: Sequence[Path]) -> list[Path]:
-    """The paths, with glob patterns expanded where the shell has not. Raises MediaError where one matches no file."""
+    """The paths, with glob patterns expanded where the shell has not. A pattern that matches no file
+    stays beside others, to fail alone. Raises MediaError where none matches."""
     found: list[Path] = []
+    unmatched: list[Path] = []
     for path in paths:
         if path.exists() or not glob.has_magic(str(path)):
             found.append(path)
             continue
         matches = sorted(glob.glob(str(path), recursive=True))
-        if not matches:
-            raise MediaError(f"'{path}' expects at least one file, found none; check the pattern.")
+        unmatched += [] if matches else [path]
         found += [Path(match) for match in matches]
-    return found
+    if unmatched and not found:
+        raise MediaError(f"'{unmatched[0]}' expects at least one file, found none; check the pattern.")
+    return [*found, *unmatched]
 
 
 def _targets(

@@ -12,15 +12,26 @@ from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.json_text import json_text
 from cvstudio.media import Media, open_media
 from cvstudio.media.facts import facts
+from cvstudio.media.formats import FORMATS
 
 
 def add_info(commands: Any) -> None:
     """Add the command `info` to the parser's `commands`."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        "info", help="what a file holds: format, size, bits, tracks, counts"
+        "info",
+        help="what a file holds: format, size, bits, tracks, counts",
+        epilog=f"Files that open, by their usual endings: {_format_list()}.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--json", action="store_true", help="one JSON list instead of text")
+
+
+def _format_list() -> str:
+    suffixes: dict[str, list[str]] = {}
+    for entry in FORMATS:
+        if entry.suffixes:  # a camera is no file
+            suffixes.setdefault(entry.title, []).extend(entry.suffixes)
+    return "; ".join(f"{title}s ({' '.join(dict.fromkeys(endings))})" for title, endings in suffixes.items())
 
 
 def info(files: Sequence[Path], *, as_json: bool) -> int:

@@ -19,6 +19,7 @@ _KINDS = {
 _DETAILS = {
     "format": "Format",
     "codec": "Codec",
+    "length": "Length",
     "bits": "Bits",
     "values": "Values",
     "channels": "Channels",

@@ -41,7 +41,10 @@ def open_media(
     kind = None if kind is None else MediaKind(kind)
     media = _recognise(existing, head, kind)
     if media is None and kind is None:
-        raise MediaError(f"{quoted(existing)} is of no known format; choose one of these: {_format_list()}.")
+        raise MediaError(
+            f"{quoted(existing)} is of no known format; choose a picture, video, sound, depth map, 3D file or project "
+            "(`cvstudio info --help` lists the endings)."
+        )
     if media is None:
         needed = next(entry for entry in FORMATS if entry.kind is kind)
         other = FORMATS[open_media(existing).format]
@@ -56,15 +59,6 @@ def _recognise(path: Path, head: bytes, kind: MediaKind | None) -> Media | None:
             if media is not None:
                 return dataclasses.replace(media, format=entry.key)
     return None
-
-
-def _format_list() -> str:
-    suffixes: dict[str, list[str]] = {}
-    for entry in FORMATS:
-        if not entry.suffixes:
-            continue  # a camera is no file
-        suffixes.setdefault(entry.title, []).extend(entry.suffixes)
-    return "; ".join(f"{title}s ({' '.join(dict.fromkeys(endings))})" for title, endings in suffixes.items())
 
 
 def open_reader(media: Media) -> Any:

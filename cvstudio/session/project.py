@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cvstudio.analyses import ANALYSES
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import MediaError, ProjectError, UserError
 from cvstudio.foundation.json_text import json_text
@@ -23,6 +26,7 @@ from cvstudio.running.recipe import (
     path_from_json,
     path_to_json,
     read_json,
+    upstream_in,
     version_of,
 )
 from cvstudio.session.session import State, check_acyclic
@@ -88,6 +92,74 @@ def models_to_ask_for(path: Path) -> tuple[str, ...]:
     return tuple(key for key in models if MODELS.has_to_ask(key))
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """What of a project was not loaded: the saved `paths` of files, and the titles of the `layers` that need them."""
+
+    paths: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+
+
+def load_rest(
+    path: Path, *, moved: Mapping[str, Path] | None = None, progress: Progress | None = None
+) -> tuple[State, float, LeftOut]:
+    """As `load_project`, without the files that are missing or cannot be read and the layers that need them.
+
+    Raises
+    ------
+    Cancelled
+        Through `progress`.
+    ProjectError, UserError
+        The project itself cannot be read.
+    """
+    saved = read_json(path, FORMAT)
+    with _told_as_damage(path):
+        unusable: dict[str, None] = {}
+        for item in _all_media(saved):
+            if progress is not None:
+                progress(None, Path(item["path"]).name)
+            try:
+                media_from_json(item, path.parent, moved=moved)
+            except MediaError:
+                unusable[item["path"]] = None
+        rest, layers = _without(saved, frozenset(unusable))
+    state, position_secs = _load(rest, path, moved, progress or Progress())
+    return state, position_secs, LeftOut(tuple(unusable), layers)
+
+
+def _without(saved: Mapping[str, Any], paths: frozenset[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A saved project without the media at `paths` and the analyses that need them, and the titles of those."""
+    lost = {item["id"] for item in saved["instances"] if any(media["path"] in paths for media in media_in(item))}
+    number = -1
+    while number != len(lost):  # a layer on a layer that is lost is lost
+        number = len(lost)
+        lost |= {item["id"] for item in saved["instances"] if lost & set(_numbers_in(item))}
+    kept = [number for number, item in enumerate(saved["media"]) if item["path"] not in paths]
+    new_index: dict[Any, int | None] = {old: new for new, old in enumerate(kept)}
+    instances = [item for item in saved["instances"] if item["id"] not in lost]
+    last = instances[-1]["id"] if instances else 0
+    rest = {
+        **saved,
+        "media": [saved["media"][number] for number in kept],
+        # Another file that is there is shown instead of one that is not.
+        "active": new_index.get(saved.get("active"), 0 if kept and saved.get("active") is not None else None),
+        "browsed": new_index.get(saved.get("browsed")),
+        "instances": instances,
+        "current": last if saved["current"] in lost else saved["current"],
+    }
+    titles = [ANALYSES[item["analysis"]].title for item in saved["instances"] if item["id"] in lost]
+    return rest, tuple(titles)
+
+
+def _numbers_in(saved: Mapping[str, Any]) -> Iterator[int]:
+    """Numbers of the layers whose results a saved analysis, or one that it depends on, takes."""
+    for bound in saved.get("inputs", {}).values():
+        if isinstance(bound.get("result_of"), int):
+            yield bound["result_of"]
+    for before in upstream_in(saved):
+        yield from _numbers_in(before)
+
+
 def load_project(
     path: Path, *, moved: Mapping[str, Path] | None = None, progress: Progress | None = None
 ) -> tuple[State, float]:
@@ -101,10 +173,24 @@ def load_project(
         Files are not where they were; ask the user and call again with `moved` (saved path -> new path).
     ProjectError, UserError
     """
-    saved = read_json(path, FORMAT)
-    base = path.parent
-    progress = progress or Progress()
+    return _load(read_json(path, FORMAT), path, moved, progress or Progress())
+
+
+@contextlib.contextmanager
+def _told_as_damage(path: Path) -> Iterator[None]:
     try:
+        yield
+    except UserError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise ProjectError(f"{path.name} is damaged ({error}); open an older copy.") from None
+
+
+def _load(
+    saved: Mapping[str, Any], path: Path, moved: Mapping[str, Path] | None, progress: Progress
+) -> tuple[State, float]:
+    base = path.parent
+    with _told_as_damage(path):
         saved_media = _all_media(saved)
         missing: dict[str, None] = {}
         # Each is opened twice: to know all that are missing at once, and to have it.
@@ -141,10 +227,6 @@ def load_project(
         check_acyclic(state)
         position_secs = float(saved.get("position_secs", 0.0))
         return state, position_secs if math.isfinite(position_secs) else 0.0
-    except UserError:
-        raise
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise ProjectError(f"{path.name} is damaged ({error}); open an older copy.") from None
 
 
 def _index(state: State, identity: str) -> int | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QStandardPaths, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.errors import MediaError, UserError
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS
@@ -20,7 +20,7 @@ from ui.base.settings import Settings
 from ui.control.controller import Controller
 
 if TYPE_CHECKING:
-    from cvstudio.session.project import MissingMediaError
+    from cvstudio.session.project import LeftOut, MissingMediaError
 
 
 SUFFIX = ".cvstudio"
@@ -30,11 +30,13 @@ LANES = ("projects", "other projects")
 
 @dataclass(frozen=True)
 class _Opening:
-    """Request to open a project: `moved` maps saved paths to where the files are now, `joining` are opened after it."""
+    """Request to open a project: `moved` maps saved paths to where the files are now, `joining` are opened after it,
+    and the `rest` is opened where files are not found."""
 
     path: Path
     moved: Mapping[str, Path]
     joining: tuple[Path, ...]
+    rest: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class _Loaded:
     opening: _Opening
     state: State
     position_secs: float
+    left_out: LeftOut | None = None
 
 
 @dataclass(frozen=True)
@@ -92,24 +95,30 @@ class ProjectFiles(QObject):
     def open(self, path: Path, *, joining: Sequence[Path] = ()) -> None:
         """Open a project on a worker; the files `joining` it are opened afterwards, even where the project failed.
 
-        Asks for the new place of files that have moved. The current session stays until the project is loaded, and
-        where loading fails. A later call cancels an earlier one.
+        Asks for the new place of files that have moved. What is not shown, or cannot be read, is left out with the
+        layers that need it: the session then has no project file, so that saving does not lose it. The
+        current session stays until the project is loaded, and where loading fails. A later call cancels an earlier one.
         """
         self._begin(_Opening(path, {}, tuple(joining)))
 
     def _begin(self, opening: _Opening) -> None:
         def work(progress: Progress) -> Iterator[Any]:
             # Imported with the first project: the window must not wait for it.
-            from cvstudio.session.project import MissingMediaError, load_project, models_to_ask_for
+            from cvstudio.session.project import MissingMediaError, load_project, load_rest, models_to_ask_for
 
             # A library that takes seconds to import may have to be asked for a model.
             for key in models_to_ask_for(opening.path):
                 progress(None, f"asking for {key}")
                 _ = MODELS[key]
+            if opening.rest:
+                yield _Loaded(opening, *load_rest(opening.path, moved=opening.moved, progress=progress))
+                return
             try:
                 yield _Loaded(opening, *load_project(opening.path, moved=opening.moved, progress=progress))
             except MissingMediaError as error:
                 yield _Missing(opening, error)
+            except MediaError:  # one that cannot be read
+                yield _Loaded(opening, *load_rest(opening.path, moved=opening.moved, progress=progress))
 
         pipeline = self._controller.pipeline
         pipeline.lanes.cancel(OWNER)
@@ -134,15 +143,27 @@ class ProjectFiles(QObject):
 
     def _show(self, loaded: _Loaded) -> None:
         path = loaded.opening.path
-        self.path = path
+        left_out = loaded.left_out if loaded.left_out is not None and loaded.left_out.paths else None
+        # Saving what is left asks for another file: this one keeps what was left out.
+        self.path = path if left_out is None else None
         self._settings.set("project-folder", str(path.parent))
         self._settings.add_recent(str(path))
         self._controller.load(loaded.state, loaded.position_secs)
+        if left_out is not None:
+            self._controller.notice.emit("error", self._told(path, left_out))
+
+    def _told(self, path: Path, left_out: LeftOut) -> str:
+        files = ", ".join(Path(old).name for old in left_out.paths)
+        layers = ", ".join(left_out.layers) or self.tr("none")
+        return self.tr(
+            "{project} was opened without {files} (missing or unreadable); layers left out: {layers}. "
+            "Saving asks for a new file, so that {project} keeps them."
+        ).format(project=path.name, files=files, layers=layers)
 
     def _ask_where(self, missing: _Missing) -> None:
         moved = self._relocate(missing.error, missing.opening.path, dict(missing.opening.moved))
         if moved is None:
-            self._controller.notice.emit("error", str(missing.error))
+            self._begin(dataclasses.replace(missing.opening, rest=True))
         else:
             self._begin(dataclasses.replace(missing.opening, moved=moved))
 

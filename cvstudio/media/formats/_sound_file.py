@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import struct
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -39,11 +41,20 @@ class SoundFile(Closeable):
         import soundfile
 
         with decoding(path):
-            self._file: Any = soundfile.SoundFile(str(path) if part is None else part)
+            position = _unwritten_size(path) if part is None else None
+            self._unfinished = None if position is None else _UnfinishedWav(path, position)
+            source = part or self._unfinished or str(path)
+            try:
+                self._file: Any = soundfile.SoundFile(source)
+            except BaseException:
+                self._close_unfinished()
+                raise
         self.rate_hz = int(self._file.samplerate)
         self.channels = int(self._file.channels)
         self.n_samples = int(self._file.frames)
         self.details = {"format": str(self._file.format), "codec": str(self._file.subtype)}
+        if position is not None:
+            self.details["length"] = "not written by the recorder; read to the end of the file"
         self._preroll = _PREROLL.get(self._file.format, 0)
         self.length_is_guessed = self._file.format in ("MP3", "MPEG") and not _states_length(path)
 
@@ -67,6 +78,54 @@ class SoundFile(Closeable):
 
     def close(self) -> None:
         self._file.close()
+        self._close_unfinished()
+
+    def _close_unfinished(self) -> None:
+        if self._unfinished is not None:
+            self._unfinished.close()
+
+
+class _UnfinishedWav(io.FileIO):
+    """A WAV file whose recorder stopped before it wrote the size of the samples, with that size filled in.
+
+    Parameters
+    ----------
+    path : of the file
+    position : of the size, in bytes
+    """
+
+    def __init__(self, path: Path, position: int) -> None:
+        super().__init__(path, "rb")
+        self._position = position
+        self._size = struct.pack("<I", min(path.stat().st_size - position - 4, 0xFFFFFFFF))
+
+    def readinto(self, buffer: Any) -> int:
+        start = self.tell()
+        n_read = super().readinto(buffer) or 0
+        view = memoryview(buffer).cast("B")
+        for number in range(4):
+            if 0 <= self._position + number - start < n_read:
+                view[self._position + number - start] = self._size[number]
+        return n_read
+
+
+def _unwritten_size(path: Path) -> int | None:
+    """Position of the size of the samples in a WAV file that states 0 and has samples; None in any other file."""
+    length = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return None
+        (whole,) = struct.unpack("<I", head[4:8])
+        while len(chunk := file.read(8)) == 8:
+            (size,) = struct.unpack("<I", chunk[4:])
+            if chunk[:4] == b"data":
+                start = file.tell()
+                # Where the file states to go on behind its samples, other chunks follow and there really are none.
+                unwritten = whole in (0, 0xFFFFFFFF) or whole + 8 <= start
+                return start - 4 if size == 0 and start < length and unwritten else None
+            file.seek(size + size % 2, 1)
+    return None
 
 
 def _states_length(path: Path) -> bool:

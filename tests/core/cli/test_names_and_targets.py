@@ -152,3 +152,16 @@ def test_several_targets_and_a_folder_with_a_dot(photo, tmp_path):
     assert json.loads((tmp_path / "a.json").read_text())["file"] == "my cat.jpg"
     assert "time_secs" in (tmp_path / "a.csv").read_text("utf-8-sig")
     assert (folder / "my cat-detect.json").is_file()
+
+
+def test_one_missing_name_of_several_fails_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Pillow.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "a.png")
+    given = [str(tmp_path / name) for name in ("none*.png", "gone.png", "a.png")]
+    assert main(["run", "detect", *given, "--model", "haar-face", "-o", str(tmp_path / "out")]) == 1
+    err = capsys.readouterr().err
+    assert "none*.png" in err
+    assert "gone.png" in err
+    assert "2 failed" in err
+    assert (tmp_path / "out" / "json" / "a.json").is_file()
+    assert main(["run", "detect", given[0], "--model", "haar-face", "-q", "-o", str(tmp_path / "o")]) == 1
+    assert "at least one file" in capsys.readouterr().err

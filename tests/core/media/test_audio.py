@@ -224,3 +224,20 @@ def test_sound_of_real_clips(data: Callable[..., Path], name: str) -> None:
         for start in (150_001, 3, 77_777, 120_000):
             piece = reader.read(start, start + 4000).samples
             np.testing.assert_allclose(piece, whole[:, start : start + 4000], atol=2e-3)
+
+
+@pytest.mark.parametrize("sizes", [(0, 0), (36, 0), (0xFFFFFFFF, 0), (0xFFFFFFFF, 0xFFFFFFFF)])
+def test_a_recording_that_was_stopped_is_read_to_its_end(tmp_path: Path, sizes: tuple[int, int]) -> None:
+    path = _write(tmp_path / "a.wav", tone(1.0, RATE))
+    with open_reader(open_media(path)) as reader:
+        expected = reader.read(0, reader.n_samples).samples
+    content = bytearray(path.read_bytes())
+    content[4:8], content[40:44] = (size.to_bytes(4, "little") for size in sizes)
+    path.write_bytes(content)
+    media = open_media(path)
+    assert ("length" in media.details) == (sizes[1] == 0)
+    with open_reader(media) as reader:
+        np.testing.assert_array_equal(reader.read(0, reader.n_samples).samples, expected)
+    path.write_bytes(content[:44])
+    with pytest.raises(MediaError, match=r"length is 0|damaged"):
+        open_media(path)

@@ -97,6 +97,10 @@ def test_one_bad_file_does_not_hide_the_others(tmp_path: Path, capsys: pytest.Ca
     told_ = capsys.readouterr()
     assert "20 × 10" in told_.out
     assert "'b.png' is of no known format" in told_.err
+    assert len(told_.err) < 300
+    with pytest.raises(SystemExit):
+        main(["info", "--help"])
+    assert ".flac" in capsys.readouterr().out
 
 
 def test_real_media(data: Callable[..., Path]) -> None:

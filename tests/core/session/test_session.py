@@ -15,7 +15,7 @@ from cvstudio.foundation.errors import BindingError, ProjectError, UserError
 from cvstudio.foundation.params import fields_of
 from cvstudio.media import open_media
 from cvstudio.running.recipe import load_recipe, make_recipe
-from cvstudio.session.project import MissingMediaError, load_project, save_project
+from cvstudio.session.project import MissingMediaError, load_project, load_rest, save_project
 from cvstudio.session.session import Session, State, activate, replace_instance
 
 
@@ -161,6 +161,28 @@ def test_a_missing_file_is_named_and_can_be_relocated(state, tmp_path, picture):
     found, _ = load_project(tmp_path / "p.cvstudio", moved=dict.fromkeys(caught.value.paths, new))
     assert found.media[0].path == new
     assert found.instances[0].bindings["picture"].path == new
+
+
+@pytest.mark.parametrize("unreadable", [False, True])
+def test_one_unusable_file_does_not_refuse_the_rest(state, tmp_path, picture, unreadable):
+    path = tmp_path / "b.png"
+    Pillow.fromarray(np.zeros((8, 8, 3), np.uint8)).save(path)
+    other = open_media(path)
+    analysis = dataclasses.replace(state.instances[0], id=2, bindings={"picture": other})
+    both = dataclasses.replace(state, media=(*state.media, other), instances=(*state.instances, analysis), current=1)
+    save_project(tmp_path / "p.cvstudio", both)
+    if unreadable:
+        picture.write_bytes(b"nonsense" * 20)
+    else:
+        picture.unlink()
+    rest, _, left_out = load_rest(tmp_path / "p.cvstudio")
+    assert rest.media == (other,)
+    assert rest.instances == (analysis,)
+    assert (rest.active, rest.current) == (other.id, 2)
+    assert left_out.paths == (str(picture),)
+    assert len(left_out.layers) == 1
+    path.unlink()
+    assert load_rest(tmp_path / "p.cvstudio")[0].media == ()
 
 
 @pytest.mark.parametrize(

@@ -167,3 +167,25 @@ def test_a_file_that_has_moved_is_asked_for(
     window.open_paths([project])
     qtbot.waitUntil(lambda: names(window) == ["p-0.png", "renamed.png"], timeout=WAIT_MS)
     assert asked == ["Where is p-1.png now?"]
+
+
+@pytest.mark.parametrize("unreadable", [False, True])
+def test_a_file_that_is_not_found_or_read_is_left_out_and_not_lost(
+    unreadable: bool,
+    window: MainWindow,
+    write: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+) -> None:
+    project = write("p", 3)
+    if unreadable:
+        (tmp_path / "p-1.png").write_bytes(b"nonsense" * 20)
+    else:
+        (tmp_path / "p-1.png").unlink()
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+    window.open_paths([project])
+    qtbot.waitUntil(lambda: names(window) == ["p-0.png", "p-2.png"], timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: any("p-1.png" in notice.text for notice in window.notices.shown), timeout=WAIT_MS)
+    # Saving asks for another file.
+    assert window.project.path is None
