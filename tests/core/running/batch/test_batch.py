@@ -99,7 +99,8 @@ def test_one_file_holds_all_pictures_in_their_order(plan):
     run(plan)
     with contextlib.redirect_stdout(io.StringIO()):
         read = COCO(str(plan.out / "detect.coco.json"))
-    assert [image["file_name"] for image in read.dataset["images"]] == [f"{n}.png" for n in range(COUNT)]
+    names = [*(f"{n}.png" for n in range(4)), "sub/4.png", "sub/5.png"]
+    assert [image["file_name"] for image in read.dataset["images"]] == names
     with (plan.out / "detect.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(read.getAnnIds()) > 0
@@ -148,7 +149,10 @@ def test_a_changed_file_a_lost_output_and_a_new_file_are_done(plan, folder):
         "0.png",
         "00.png",
         "1.png",
-        *map("{}.png".format, range(2, 6)),
+        "2.png",
+        "3.png",
+        "sub/4.png",
+        "sub/5.png",
     ]
     assert told["images"][2]["width"] == 64
 
@@ -338,7 +342,10 @@ def test_videos_and_pictures_go_together(plan, folder, clip, tmp_path):
     assert batch.summary.done == 2
     assert {item.outputs for item in outcomes} == {("png/사진_folder_0.png",), ("mp4/clip.mp4",)}
     images = json.loads((plan.out / "detect.coco.json").read_text())["images"]
-    assert [image["file_name"] for image in images] == ["0.png", *(f"clip_{n:06}.jpg" for n in range(1, 6))]
+    assert [image["file_name"] for image in images] == [
+        "사진 folder/0.png",
+        *(f"clip_{n:06}.jpg" for n in range(1, 6)),
+    ]
     only = dataclasses.replace(both, formats=("png",), out=tmp_path / "png only")
     _, outcomes = run(only)
     assert (
