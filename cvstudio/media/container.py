@@ -93,6 +93,15 @@ def _decodable(stream: VideoStream | AudioStream) -> bool:
     return context is not None
 
 
+def check_decodable(path: Path, stream: VideoStream) -> None:
+    """Raise MediaError where FFmpeg has no decoder for `stream`, also as its parameters are damaged."""
+    if not _decodable(stream):
+        raise MediaError(
+            f"{quoted(path)} uses a video codec that is not supported, or its video track is damaged; "
+            f"get a fresh copy of it, or convert it, e.g. to H.264 in MP4."
+        )
+
+
 def decode_video(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
     """Frames in presentation order from the container's position, each with its time in ticks of `stream.time_base`."""
     import av
@@ -132,8 +141,7 @@ def first_frame(path: Path, container: InputContainer, stream: VideoStream) -> t
     MediaError
         No frame can be decoded.
     """
-    if not _decodable(stream):
-        raise MediaError(f"{quoted(path)} uses a video codec that is not supported; convert it, e.g. to H.264 in MP4.")
+    check_decodable(path, stream)
     with decoding(path):
         frame = next(decode_video(container, stream), None)
     if frame is None:

@@ -17,6 +17,7 @@ from cvstudio.data.samples import Frame
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import Format, Media, MediaKind, MovingReader
 from cvstudio.media.container import (
+    check_decodable,
     check_whole,
     decode_video,
     first_frame,
@@ -235,6 +236,7 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         stream = video_stream(container)
         if stream is None:
             return None
+        check_decodable(path, stream)
         check_size(path, Size(stream.width, stream.height))
         frame = first_frame(path, container, stream)[1]
         size = Size(frame.width, frame.height)

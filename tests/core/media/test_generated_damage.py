@@ -45,6 +45,12 @@ def test_a_sample_of_damage(seeds: dict[str, bytes], tmp_path: Path) -> None:
     assert faults(seeds, tmp_path, range(SAMPLE)) == []
 
 
+def test_a_video_track_that_lost_its_parameters(seeds: dict[str, bytes], tmp_path: Path) -> None:
+    # An AVI with an absurd size and an MP4 with a flipped bit, which FFmpeg opens without a decoder.
+    assert faults(seeds, tmp_path, range(2354, 2355)) == []
+    assert faults(seeds, tmp_path, range(4252, 4253)) == []
+
+
 @pytest.mark.long
 @pytest.mark.timeout(7200)
 def test_all_damage(seeds: dict[str, bytes], tmp_path: Path) -> None:
