@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.media.formats._polygons import triangulate
-from cvstudio.media.formats._surfaces import Notes, face_colours_of_vertices, measured
+from cvstudio.media.formats._surfaces import Notes, face_colours_of_vertices, measured, scaled_colours
 
 _CONTINUED = re.compile(rb"\\[ \t]*\r?\n")
 _WHITE = 255
@@ -73,16 +73,10 @@ def _obj_vertices(rows: list[list[bytes]]) -> tuple[NDArray[np.float64], NDArray
         return vertices, None, {}
     values = np.array([row[3:6] for row in rows if len(row) >= 6]).astype(np.float64)
     colours = np.full(vertices.shape, _WHITE, np.uint8)
-    colours[coloured] = _levels(values)
+    colours[coloured] = scaled_colours(values)
     if coloured.all():
         return vertices, colours, {}
     return vertices, colours, {"Colours": f"of {coloured.sum():,} of {len(rows):,} vertices; the others are white"}
-
-
-def _levels(values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Colours of 0..1 or 0..255, uint8."""
-    scale = 255 if not values.size or values.max() <= 1 else 1
-    return np.rint(np.clip(np.nan_to_num(values) * scale, 0, 255)).astype(np.uint8)
 
 
 def read_off(content: bytes) -> TriangleMesh | PointCloud:
@@ -109,7 +103,7 @@ def read_off(content: bytes) -> TriangleMesh | PointCloud:
         normals, width = table[:, width : width + 3].astype(np.float32), width + 3
     rest = table[:, width : table.shape[1] - (2 if b"ST" in kind else 0)]
     # Many programs write OFF and colours behind it.
-    colours = _levels(rest[:, :3]) if rest.shape[1] in (3, 4) else None
+    colours = scaled_colours(rest[:, :3]) if rest.shape[1] in (3, 4) else None
     faces = rows[n_vertices : n_vertices + n_faces]
     counts = np.array([int(face[0]) for face in faces], np.int64)
     if any(len(face) <= count for face, count in zip(faces, counts, strict=True)):
@@ -122,6 +116,6 @@ def read_off(content: bytes) -> TriangleMesh | PointCloud:
         painted = np.array([words[:3] if len(words) >= 3 else [b"1", b"1", b"1"] for words in behind]).astype(
             np.float64
         )
-        colours = face_colours_of_vertices(_levels(painted)[owner], triangles, n_vertices)
+        colours = face_colours_of_vertices(scaled_colours(painted)[owner], triangles, n_vertices)
         notes["Colours"] = "of faces, assigned to their vertices"
     return measured(vertices, triangles if len(triangles) else None, colours, normals, notes)
