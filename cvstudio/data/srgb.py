@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,16 @@ STEPS = 1 << 16
 """Quantisation levels of linear light: 20 for the darkest step of eight-bit sRGB."""
 
 
+def encode_srgb(light: NDArray[Any]) -> NDArray[Any]:
+    """The sRGB opto-electronic transfer function (IEC 61966-2-1) of linear light 0..1, of any shape."""
+    return np.asarray(np.where(light <= 0.0031308, light * 12.92, 1.055 * np.power(light, 1 / 2.4) - 0.055))
+
+
 @functools.cache
 def _srgb_table() -> NDArray[np.uint8]:
     """The sRGB opto-electronic transfer function (IEC 61966-2-1) for 0..1 in `STEPS` steps."""
     light = np.arange(STEPS) / (STEPS - 1)
-    values = np.where(light <= 0.0031308, light * 12.92, 1.055 * np.power(light, 1 / 2.4) - 0.055)
+    values = encode_srgb(light)
     table = (values * 255 + 0.5).astype(np.uint8)
     table.flags.writeable = False
     return table

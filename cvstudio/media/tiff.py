@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.samples import Image
+from cvstudio.data.srgb import encode_srgb
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.alpha import straight
 from cvstudio.media.color_profile import ink_to_srgb
@@ -337,5 +338,4 @@ def _from_lab(values: NDArray[Any], *, offset: bool) -> NDArray[Any]:
     f = np.stack([fy + a / 500, fy, fy - b / 200], -1).astype(np.float32)
     xyz = np.where(f > 6 / 29, f**3, (f - 4 / 29) * (3 * (6 / 29) ** 2)) * np.array(_D50, np.float32)
     light = np.clip(xyz.astype(np.float32) @ _SRGB_FROM_XYZ_D50.T, 0, 1)
-    encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.asarray((encoded * np.iinfo(dtype).max + 0.5).astype(dtype))
+    return np.asarray((encode_srgb(light) * np.iinfo(dtype).max + 0.5).astype(dtype))
