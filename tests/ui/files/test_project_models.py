@@ -26,12 +26,13 @@ class Answering:
 
     def __init__(self) -> None:
         self.gate = threading.Event()
+        self.closed = False
         self.asked: list[tuple[str, threading.Thread]] = []
 
     def __call__(self, key: str) -> ModelSpec:
         self.asked.append((key, threading.current_thread()))
         self.gate.wait(20)
-        if key != KEY:
+        if self.closed or key != KEY:
             raise UnknownKeyError(f"The slow library has no '{key}'; choose another.")
         return dataclasses.replace(MODELS["hog"], key=key, title="Slow")
 
@@ -39,9 +40,12 @@ class Answering:
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
     made = Answering()
-    monkeypatch.setitem(MODELS._resolvers, "slow-", made)
     with MODELS.lend():
-        yield made
+        # The window closes after this fixture: what its workers still ask for must not be registered for later tests.
+        with monkeypatch.context() as resolving:
+            resolving.setitem(MODELS._resolvers, "slow-", made)
+            yield made
+        made.closed = True
         made.gate.set()
 
 
