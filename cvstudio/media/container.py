@@ -27,6 +27,9 @@ _CONTAINERS = re.compile(
     rb"|\0\0\x01[\xba\xb3]|G.{187}G.{187}G|.{4}G.{191}G.{191}G",
     re.DOTALL,
 )
+# Codecs of single pictures, in which players and taggers store covers.
+_PICTURE_CODECS = ("mjpeg", "png", "bmp", "gif", "webp")
+_MOMENT_SECS = 0.5
 _ISO = re.compile(rb".{4}(?:ftyp|moov|mdat|wide|free|skip)", re.DOTALL)
 
 
@@ -45,10 +48,31 @@ def open_container(path: Path) -> InputContainer:
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
-    """The first video stream; the cover picture of a sound file is none."""
+    """The first video stream; the cover picture of a sound file is none, flagged as one or not."""
     from av.stream import Disposition
 
-    return next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
+    streams = (s for s in container.streams.video if not s.disposition & Disposition.attached_pic)
+    return next((stream for stream in streams if not _is_cover(container, stream)), None)
+
+
+def _is_cover(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether `stream` is a single picture beside a longer sound."""
+    if not (container.streams.audio and _decodable(stream) and stream.codec_context.name in _PICTURE_CODECS):
+        return False
+    frame_count = stream.frames or int(stream.metadata.get("NUMBER_OF_FRAMES") == "1")
+    picture_secs = _stated_secs(stream)
+    if frame_count > 1 or (frame_count == 0 and not 0 < picture_secs < _MOMENT_SECS):
+        return False
+    sound_secs = max(_stated_secs(sound) for sound in container.streams.audio)
+    return picture_secs < (sound_secs or (container.duration or 0) / 1_000_000)
+
+
+def _stated_secs(stream: VideoStream | AudioStream) -> float:
+    """Duration in seconds from the header or, in Matroska, from the stream's tags; 0 where there is none."""
+    if stream.duration:
+        return float(stream.duration * time_base(stream))
+    tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)\0*", stream.metadata.get("DURATION", ""))
+    return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) if tag else 0.0
 
 
 def audio_streams(container: InputContainer) -> list[AudioStream]:

@@ -33,11 +33,10 @@ from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._video_facts import video_facts
 from cvstudio.media.headers import read_header
 from cvstudio.media.sound_tracks import SoundSettings, sound_settings, with_track
+from cvstudio.media.video_length import video_length
 
 if TYPE_CHECKING:
-    from av.container import InputContainer
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 # Up to this far ahead, decoding on is cheaper than a seek, which goes back to a key frame.
 _AHEAD_SECS = 2.0
@@ -219,14 +218,6 @@ def _is_animation(path: Path, head: bytes) -> bool:
     return header is not None and header.animated
 
 
-def _end(container: InputContainer, stream: VideoStream) -> Fraction:
-    """End of the last frame in seconds, from the packets, for files that do not state it."""
-    last = 0
-    for packet in container.demux(stream):
-        last = max(last, (packet.pts or 0) + (packet.duration or 0))
-    return (last - (stream.start_time or 0)) * time_base(stream)
-
-
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
     animation = _is_animation(path, head)
     if not (animation or is_container(head)):
@@ -238,27 +229,27 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
             return None
         check_decodable(path, stream)
         check_size(path, Size(stream.width, stream.height))
-        frame = first_frame(path, container, stream)[1]
+        first, frame = first_frame(path, container, stream)
         size = Size(frame.width, frame.height)
         tracks = sound_tracks(container)
-        ticks = stream.duration
-        duration = float(ticks * time_base(stream)) if ticks else (container.duration or 0) / 1_000_000
-        if animation and not duration:
-            with decoding(path):
-                duration = float(_end(container, stream))
+        length = video_length(path, container, stream, first)
+        details = {"codec": stream.codec_context.name, "format": container.format.name.split(",")[0]}
+        if length.cut_frames:
+            noun = "frame" if length.cut_frames == 1 else "frames"
+            details["left"] = f"{length.cut_frames:,} {noun} that the edit list leaves out"
         rate: Fraction | None = stream.average_rate or stream.guessed_rate
         return Media(
             identity,
             path,
             MediaKind.VIDEO,
             Size(size.height, size.width) if _quarter_turns(frame) % 2 else size,
-            duration_secs=duration or None,
-            frame_count=stream.frames or None,
+            duration_secs=length.duration_secs or None,
+            frame_count=length.frame_count or None,
             frame_rate=float(rate) if rate else None,
             rate_hz=tracks[0].rate_hz if tracks else 0,
             channels=tracks[0].channels if tracks else 0,
             sound_tracks=tracks,
-            details={"codec": stream.codec_context.name, "format": container.format.name.split(",")[0]},
+            details=details,
         )
 
 

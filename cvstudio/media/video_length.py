@@ -1,0 +1,100 @@
+"""Length of a video: where its last frame ends, and how many of its frames are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cvstudio.media.container import open_container, seeks_exactly, time_base, video_stream
+from cvstudio.media.file_identity import decoding
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+
+@dataclass(frozen=True)
+class VideoLength:
+    """Length of a video.
+
+    Parameters
+    ----------
+    duration_secs : from the first frame to the end of the last one; 0 where it is not known
+    frame_count : number of frames that are shown; 0 where it is not known
+    cut_frames : number of stored frames that the edit list of the file leaves out
+    """
+
+    duration_secs: float
+    frame_count: int
+    cut_frames: int
+
+
+def video_length(path: Path, container: InputContainer, stream: VideoStream, first: int) -> VideoLength:
+    """Length of the video `stream`, whose first frame is at `first` ticks. The position of `container` is lost.
+
+    The video ends where the file states it, or with its last frame where that is later. Where nothing is stated for the
+    video alone, as in Matroska, it ends with the last packet of the file, and where nothing is stated at all, as in a
+    live recording, all packets are read. Nothing is decoded.
+
+    Raises
+    ------
+    MediaError
+        The file cannot be read.
+    """
+    shown, cut = stream.frames, 0
+    if entries := len(stream.index_entries) if shown else 0:
+        # With an edit list FFmpeg's index holds a frame as often as the list names it, also those needed for decoding.
+        cut = sum(entry.is_discard for entry in stream.index_entries)
+        shown = entries - cut if cut else shown
+    stated = file_end = Fraction(0)
+    if stream.duration:
+        stated = ((stream.start_time or 0) + stream.duration) * time_base(stream)
+    elif container.duration:
+        file_end = Fraction((container.start_time or 0) + container.duration, 1_000_000)
+    with decoding(path):
+        if not (stated or file_end):
+            with open_container(path) as unread:
+                again = video_stream(unread)
+                if again is not None:
+                    stated, _, shown = _packets_behind(unread, again, None)
+        elif seeks_exactly(container):
+            start = int((stated or file_end) / time_base(stream))
+            video_end, last_end, _ = _packets_behind(container, stream, start)
+            stated = max(stated, video_end) if stated else last_end or file_end
+        else:
+            stated = stated or file_end
+    return VideoLength(float(max(stated - first * time_base(stream), Fraction(0))), shown, cut)
+
+
+def _packets_behind(
+    container: InputContainer, stream: VideoStream, start: int | None
+) -> tuple[Fraction, Fraction, int]:
+    """Read the packets from the key frame before `start` ticks on, or all of a newly opened container.
+
+    Returns
+    -------
+    video_end, last_end : of the last frame, and of the last packet of the video or any sound, in seconds of the
+        container's clock; 0 where none was read
+    frame_count : number of frames that were read and are shown
+    """
+    import av
+
+    if start is not None:
+        try:
+            container.seek(start, stream=stream)
+        except av.FFmpegError:
+            return Fraction(0), Fraction(0), 0  # a file without an index
+    usual = round(1 / (stream.average_rate * time_base(stream))) if stream.average_rate else 0
+    ends: dict[int, Fraction] = {}
+    frame_count = 0
+    for packet in container.demux([stream, *container.streams.audio]):
+        ticks = packet.dts if packet.pts is None else packet.pts
+        if ticks is None or packet.is_discard:
+            continue
+        of_video = packet.stream_index == stream.index
+        end = (ticks + (packet.duration or (usual if of_video else 0))) * packet.time_base
+        ends[packet.stream_index] = max(ends.get(packet.stream_index, end), end)
+        frame_count += of_video
+    return ends.get(stream.index, Fraction(0)), max(ends.values(), default=Fraction(0)), frame_count
