@@ -1,8 +1,7 @@
-"""Read settings of media: the unit of a depth map, the choice among several sound tracks."""
+"""How media are read: as what, the unit of a depth map, the choice among several sound tracks."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,17 @@ from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import Field, check_value, fields_of
 from cvstudio.media.base import Media, MediaKind
 from cvstudio.media.formats import FORMATS
+
+
+def reading_names() -> tuple[str, ...]:
+    """Names of all readings that formats may offer, in their order."""
+    return tuple(dict.fromkeys(name for entry in FORMATS if entry.suffixes for name in entry.reading_names))
+
+
+def check_reading(key: str) -> None:
+    """Raise ParamsError where no file is ever read as `key`."""
+    if key.partition("=")[0] not in reading_names():
+        raise ParamsError(f"Read as expects one of {', '.join(reading_names())}, found {key!r}.")
 
 
 def settings_fields(media: Media) -> tuple[Field, ...]:
@@ -29,7 +39,7 @@ def with_settings(media: Media, values: Mapping[str, Any]) -> Media:
     ParamsError
         `media` has no such setting, or the value is not allowed.
     """
-    bare = dataclasses.replace(media, id=media.file_id, settings={})
+    bare = media.with_choices(media.reading, {})
     declared = {field.name: field for field in settings_fields(bare)}
     chosen = {}
     for name, value in values.items():
@@ -41,8 +51,7 @@ def with_settings(media: Media, values: Mapping[str, Any]) -> Media:
             chosen[name] = checked
     if not chosen:
         return FORMATS[media.format].configure(bare) if media.format else bare
-    suffix = "".join(f"+{name}={value}" for name, value in sorted(chosen.items()))
-    return FORMATS[media.format].configure(dataclasses.replace(bare, id=bare.id + suffix, settings=chosen))
+    return FORMATS[media.format].configure(bare.with_choices(bare.reading, chosen))
 
 
 def settings_types(kinds: frozenset[MediaKind]) -> tuple[type[Any], ...]:
