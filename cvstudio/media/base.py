@@ -153,6 +153,11 @@ class Media:
         """Key of the reading."""
         return self.reading.key if self.reading is not None else PLAIN_READINGS[self.kind]
 
+    @property
+    def reading_chosen(self) -> bool:
+        """Whether it is read as something else than what is likeliest."""
+        return bool(self.readings) and self.read_as != self.readings[0].key
+
     def with_choices(self, reading: Reading | None, settings: Mapping[str, Any]) -> Media:
         """This medium with another reading of its kind and other settings, and the id that tells them."""
         choices = [f"+{name}={value}" for name, value in sorted(settings.items())]

@@ -40,7 +40,7 @@ _LISTED_READINGS = 8
 def quick_facts(media: Media) -> Iterator[tuple[str, str]]:
     """Facts known without reading the file, as (title, text)."""
     yield "Kind", _KINDS[media.kind]
-    yield from _reading_facts(media)
+    yield from _reading_fact(media)
     for key, title in _DETAILS.items():
         if media.details.get(key):
             yield title, media.details[key]
@@ -59,18 +59,24 @@ def quick_facts(media: Media) -> Iterator[tuple[str, str]]:
             yield "Mix", "mean power of the channels in a spectrogram, where one can be chosen"
     for track in media.sound_tracks if len(media.sound_tracks) > 1 else ():
         yield f"Track {track.number}", track.label.removeprefix(f"{track.number} · ")
+    yield from _other_readings_fact(media)
 
 
-def _reading_facts(media: Media) -> Iterator[tuple[str, str]]:
-    """As what it is read, why, and as what it could be."""
+def _reading_fact(media: Media) -> Iterator[tuple[str, str]]:
+    """As what it is read, and why."""
     reading = media.reading
     if reading is None or len(media.readings) < 2:
         return
-    guessed = reading.key == media.readings[0].key
-    reason = f", as {reading.reason}" if guessed and reading.reason else "" if guessed else ", as chosen"
-    yield "Read as", f"{reading.key}{reason}"
-    others = [other for other in media.readings if other.key != reading.key]
-    lines = [f"{other.key}: {other.summary}" for other in others[:_LISTED_READINGS]]
+    reason = f", as {reading.reason}" if reading.reason else ""
+    yield "Read as", f"{reading.key}, as chosen" if media.reading_chosen else f"{reading.key}{reason}"
+
+
+def _other_readings_fact(media: Media) -> Iterator[tuple[str, str]]:
+    """As what else it can be read."""
+    others = [reading for reading in media.readings if reading != media.reading]
+    if media.reading is None or not others:
+        return
+    lines = [f"{reading.key}: {reading.summary}" for reading in others[:_LISTED_READINGS]]
     if len(others) > len(lines):
         lines.append(f"and {len(others) - len(lines)} more, up to {others[-1].key}")
     yield "Or as", "\n".join(lines)

@@ -16,13 +16,13 @@ from cvstudio.media.base import MediaKind, Reading
 from cvstudio.media.file_identity import HEAD_BYTES
 from cvstudio.media.headers import Header, read_header
 
-PICTURE = Reading("picture", MediaKind.IMAGE, "Picture", "The numbers are brightness, and the largest one is white.")
+PICTURE = Reading("picture", MediaKind.IMAGE, "Picture", "The numbers are brightness.")
 DEPTH = Reading("depth", MediaKind.DEPTH, "Depth map", "The numbers are distances or disparities.")
 LABELS = Reading(
     "labels",
     MediaKind.IMAGE,
     "Labels",
-    "Each number names a class or an object and has a colour of its own; 0 is black.",
+    "Each number stands for a class or an object and has a colour of its own.",
 )
 
 _NAMES = (
@@ -60,28 +60,23 @@ def grey_readings(path: Path, header: Header, numbers: Callable[[], NDArray[Any]
     if header.channels != 1 or header.animated:
         return ()
     readings = [PICTURE]
+    if header.bits == 16 and not (header.floating or header.photograph):
+        readings += map(narrow_picture, _NARROW_BITS)
     if header.colors != "palette":
         readings.append(DEPTH)
     if not header.floating and header.format != "JPEG":
         # Compression of a JPEG mixes the numbers of neighbours.
         readings.append(LABELS)
-    narrow = 0
-    if header.photograph:
+    likeliest = PICTURE if header.photograph else _likeliest(path, header, numbers)
+    if likeliest.key not in [reading.key for reading in readings]:
         likeliest = PICTURE
-    else:
-        likeliest, narrow = _likeliest(path, header, numbers)
-    if likeliest.name not in [reading.name for reading in readings]:
-        likeliest = PICTURE
-    if narrow:
-        readings.insert(1, narrow_picture(narrow))
-    others = [reading for reading in readings if reading.key != likeliest.key]
-    return (likeliest, *others)
+    return (likeliest, *(reading for reading in readings if reading.key != likeliest.key))
 
 
 def narrow_picture(bits: int) -> Reading:
     """The reading of a picture whose white is the largest number of `bits` bits."""
     white = (1 << bits) - 1
-    summary = f"The numbers are brightness, and {white:,} is white, as for a camera of {bits} bits."
+    summary = f"The numbers are brightness, and {white:,} is white."
     return Reading(f"picture={bits}-bit", MediaKind.IMAGE, f"Picture of {bits} bits", summary)
 
 
@@ -91,29 +86,27 @@ def narrow_bits(part: str) -> int:
     return int(match[1]) if match else 0
 
 
-def _likeliest(path: Path, header: Header, numbers: Callable[[], NDArray[Any]]) -> tuple[Reading, int]:
-    """The likeliest reading with its reason, and the bits that are used where they are fewer than those stored."""
+def _likeliest(path: Path, header: Header, numbers: Callable[[], NDArray[Any]]) -> Reading:
+    """The likeliest reading, with its reason."""
     named = _by_name(path)
     if named is not None:
-        return named, 0
+        return named
     sibling = _sibling(path, header)
     if not header.holds_depth:
         if sibling and header.format != "JPEG" and _few_patches(numbers()):
             reason = f"it has few numbers, in patches, and {sibling.name} has the same size"
-            return dataclasses.replace(LABELS, reason=reason), 0
-        return PICTURE, 0
+            return dataclasses.replace(LABELS, reason=reason)
+        return PICTURE
     if header.floating:
         reason = "floats in one channel are what stereo programs and renderers write"
     elif sibling:
         reason = f"{sibling.name} has the same size"
     else:
         photograph, bits = _photograph(numbers())
-        if photograph and bits:
-            return dataclasses.replace(narrow_picture(bits), reason=photograph), bits
         if photograph:
-            return dataclasses.replace(PICTURE, reason=photograph), 0
+            return dataclasses.replace(narrow_picture(bits) if bits else PICTURE, reason=photograph)
         reason = "16 bits in one channel are what depth cameras write"
-    return dataclasses.replace(DEPTH, reason=reason), 0
+    return dataclasses.replace(DEPTH, reason=reason)
 
 
 def _by_name(path: Path) -> Reading | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cvstudio.foundation.errors import ParamsError
-from cvstudio.foundation.params import Field, check_value, fields_of
+from cvstudio.foundation.params import Choices, Doc, Field, check_value, fields_of
 from cvstudio.media.base import Media, MediaKind
 from cvstudio.media.formats import FORMATS
 
@@ -20,6 +20,16 @@ def check_reading(key: str) -> None:
     """Raise ParamsError where no file is ever read as `key`."""
     if key.partition("=")[0] not in reading_names():
         raise ParamsError(f"Read as expects one of {', '.join(reading_names())}, found {key!r}.")
+
+
+def reading_field(media: Media) -> Field | None:
+    """The choice of what `media` is read as, with the likeliest as its default; None where nothing is open."""
+    if len(media.readings) < 2:
+        return None
+    keys = tuple(reading.key for reading in media.readings)
+    titles = tuple(reading.title for reading in media.readings)
+    doc = Doc("Read as", "What the content of the file is taken for.", media.readings[0].summary)
+    return Field("read_as", "choice", keys[0], doc, choices=Choices(keys, titles))
 
 
 def settings_fields(media: Media) -> tuple[Field, ...]:

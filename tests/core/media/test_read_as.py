@@ -58,7 +58,10 @@ def test_a_photograph_of_16_bits_is_a_picture() -> None:
     np.testing.assert_array_equal(sample(media).pixels, stored[..., None].repeat(3, 2))
     text = dict(facts(media))
     assert text["Read as"].startswith("picture, as its 16 bits are those of 8")
-    assert [line.partition(":")[0] for line in text["Or as"].split("\n")] == ["depth", "labels"]
+    assert [line.partition(":")[0] for line in text["Or as"].split("\n")] == [
+        *(f"picture={bits}-bit" for bits in (10, 12, 14)),
+        *("depth", "labels"),
+    ]
 
 
 def test_one_file_is_read_in_three_ways(tmp_path: Path) -> None:
