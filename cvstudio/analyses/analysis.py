@@ -253,9 +253,12 @@ class Analysis:
                 f"{self.title} takes its {slot.title.lower()} from an analysis that is gone; choose another one."
             )
         if not slot.takes(bound):
+            readings = bound.readings if isinstance(bound, Media) else ()
+            fitting = next((reading.key for reading in readings if reading.kind in slot.kinds), "")
+            remedy = f"choose another {'file' if isinstance(bound, Media) else 'input'}"
             raise BindingError(
                 f"{self.title} expects {slot.wanted} as {slot.title.lower()}, but {_describe_refused(slot, bound)}; "
-                f"choose another {'file' if isinstance(bound, Media) else 'input'}."
+                f"{f'read it as {fitting}' if fitting else remedy}."
             )
 
     def check_adjustable(self, slot: Slot, adjustments: Adjustments) -> None:

@@ -162,8 +162,10 @@ class MediaSamples(Sequence[Any]):
         return (self[index] for index in range(len(self)))
 
 
-def open_media_list(paths: Sequence[Path], kinds: frozenset[MediaKind], progress: Progress) -> MediaList:
-    """Open files, or the files of `kinds` in one folder, in natural order.
+def open_media_list(
+    paths: Sequence[Path], kinds: frozenset[MediaKind], progress: Progress, *, read_as: str = ""
+) -> MediaList:
+    """Open files, or the files of `kinds` in one folder, in natural order; `read_as` is as in `open_media`.
 
     Raises
     ------
@@ -180,7 +182,7 @@ def open_media_list(paths: Sequence[Path], kinds: frozenset[MediaKind], progress
     media = []
     for number, path in enumerate(paths):
         progress(number / len(paths), path.name)
-        media.append(open_media(path, kind=only))
+        media.append(open_media(path, kind=only, read_as=read_as))
     if not media:
         where = folder.name if folder is not None else "the list"
         raise BindingError(f"{where} holds no {' or '.join(sorted(kinds))}; choose a folder that holds some.")

@@ -162,6 +162,7 @@ def run_batch(
     weights: Path | None,
     values: Mapping[str, Any],
     adjustments: Mapping[str, Adjustments],
+    read_as: Mapping[str, str],
     options: argparse.Namespace,
     bar: Bar,
     progress: Progress,
@@ -173,7 +174,7 @@ def run_batch(
     from cvstudio.media import Media
     from cvstudio.media.reading import apply_settings, split_settings
     from cvstudio.running.batch import REPORT, Batch, BatchPlan
-    from cvstudio.running.runner import make_binding
+    from cvstudio.running.runner import check_read_slots, make_binding
 
     if options.time is not None or options.start is not None or options.stop is not None:
         raise ParamsError("--time, --from and --to expect one video, found several files; leave them out.")
@@ -181,7 +182,12 @@ def run_batch(
     key = model or spec.first_model
     formats = options.format or [item.key for item in default_exporters(spec.result)]
     values, reading = split_settings(values)
-    bindings = {name: make_binding(spec.slot(name), given, progress) for name, given in others.items()}
+    main = spec.main_slot.name
+    check_read_slots(spec, {main, *others}, read_as)
+    bindings = {
+        name: make_binding(spec.slot(name), given, progress, read_as=read_as.get(name, ""))
+        for name, given in others.items()
+    }
     files = {name: bound for name, bound in bindings.items() if isinstance(bound, Media)}
     bindings = {**bindings, **apply_settings(files, reading)}
     instance = AnalysisInstance(1, analysis, bindings, key, weights, values)
@@ -190,7 +196,8 @@ def run_batch(
     instance.params()
     if len(getattr(options, "outs", ())) > 1:
         raise ParamsError(f"A batch expects one -o, found {len(options.outs)}; run it once for each folder.")
-    plan = BatchPlan(instance, tuple(paths), options.out, tuple(formats), _format_options(options))
+    for_all = {"": read_as[main]} if main in read_as else {}
+    plan = BatchPlan(instance, tuple(paths), options.out, tuple(formats), _format_options(options), read_as=for_all)
     batch = Batch(plan, device=options.device, precision=options.precision)
     told = False
     for outcome in batch.run(progress):

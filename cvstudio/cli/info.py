@@ -13,6 +13,7 @@ from cvstudio.foundation.json_text import json_text
 from cvstudio.media import Media, open_media
 from cvstudio.media.facts import facts
 from cvstudio.media.formats import FORMATS
+from cvstudio.media.reading import reading_names
 
 
 def add_info(commands: Any) -> None:
@@ -23,6 +24,13 @@ def add_info(commands: Any) -> None:
         epilog=f"Files that open, by their usual endings: {_format_list()}.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--read-as",
+        default="",
+        metavar="READING",
+        help="what the files are read as where their content leaves it open: "
+        f"{', '.join(reading_names())}, or what else is listed of a file, such as labels=NAME",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON list instead of text")
 
 
@@ -34,13 +42,13 @@ def _format_list() -> str:
     return "; ".join(f"{title}s ({' '.join(dict.fromkeys(endings))})" for title, endings in suffixes.items())
 
 
-def info(files: Sequence[Path], *, as_json: bool) -> int:
+def info(files: Sequence[Path], *, read_as: str = "", as_json: bool) -> int:
     """Print the facts of `files` and return the exit code: 1 where one cannot be opened; the others are printed."""
     entries: list[dict[str, Any]] = []
     failed = False
     for path in files:
         try:
-            media = open_media(path)
+            media = open_media(path, read_as=read_as)
             rows = facts(media)
         except UserError as error:
             failed = True
@@ -72,6 +80,8 @@ def _as_json(media: Media, rows: Sequence[tuple[str, str]]) -> dict[str, Any]:
     return {
         "path": str(media.path),
         "kind": str(media.kind),
+        "read_as": media.read_as,
+        **({"readings": [reading.key for reading in media.readings]} if media.readings else {}),
         **{name: value for name, value in numbers.items() if value is not None},
         "facts": dict(rows),
     }

@@ -14,6 +14,7 @@ from cvstudio.data.adjustments import FORM, Adjustments
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import fields_of
 from cvstudio.foundation.params_text import parse_text
+from cvstudio.media.reading import check_reading, reading_names
 from cvstudio.models import MODELS, ModelSpec
 
 if TYPE_CHECKING:
@@ -61,6 +62,33 @@ def adjustments_of(texts: Sequence[str], analysis: Analysis) -> dict[str, Adjust
         name = analysis.slot(slot.strip()).name if colon else analysis.main_slot.name
         found[name] = Adjustments.from_text(rest if colon else text)
     return found
+
+
+def add_read_as(parser: argparse.ArgumentParser, analysis: Analysis) -> None:
+    """Add the flag for what files are read as, where the analysis takes files."""
+    if any(slot.kinds or slot.several is not None for slot in analysis.inputs):
+        parser.add_argument(
+            "--read-as",
+            action="append",
+            default=[],
+            metavar="[SLOT:]READING",
+            help=f"what the {analysis.main_slot.title.lower()}, or what is in SLOT, is read as where its content "
+            f"leaves it open: {', '.join(reading_names())}, or what else `cvstudio info` lists of the file, such as "
+            "labels=NAME; in a batch it holds for all files; may be repeated for several slots",
+        )
+
+
+def readings_of(texts: Sequence[str], analysis: Analysis) -> dict[str, str]:
+    """What `--read-as` says, by slot. Raises ParamsError, BindingError."""
+    slots = {slot.name for slot in analysis.inputs}
+    readings: dict[str, str] = {}
+    for text in texts:
+        # The name of a part may hold a colon.
+        slot, colon, rest = text.partition(":")
+        name, key = (slot.strip(), rest) if colon and slot.strip() in slots else (analysis.main_slot.name, text)
+        check_reading(key.strip())
+        readings[name] = key.strip()
+    return readings
 
 
 def _main_help(slot: Slot) -> str:

@@ -18,7 +18,15 @@ from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.cli.custom_models import add_own, run_own
 from cvstudio.cli.export import add_format_options
 from cvstudio.cli.info import add_info, info
-from cvstudio.cli.inputs import add_adjustments, add_inputs, adjustments_of, given_of, is_batch
+from cvstudio.cli.inputs import (
+    add_adjustments,
+    add_inputs,
+    add_read_as,
+    adjustments_of,
+    given_of,
+    is_batch,
+    readings_of,
+)
 from cvstudio.cli.models import add_models
 from cvstudio.cli.terminal import Bar, guarded
 from cvstudio.cli.training import add_training
@@ -41,6 +49,7 @@ def _analysis_parser(commands: Any, analysis: Analysis) -> None:
     parser = commands.add_parser(analysis.key, help=analysis.summary, description=analysis.summary)
     add_inputs(parser, analysis)
     add_adjustments(parser, analysis)
+    add_read_as(parser, analysis)
     _common(parser)
     if analysis.task:
         models = analysis.models
@@ -196,6 +205,7 @@ def _run(arguments: Sequence[str]) -> int:
             key, weights = getattr(options, "model", ""), getattr(options, "weights", None)
             values = _values(options, spec, MODELS[key] if key else None)
             adjustments = adjustments_of(getattr(options, "adjust", ()), spec)
+            read_as = readings_of(getattr(options, "read_as", ()), spec)
             main, given = spec.main_slot, getattr(options, spec.main_slot.name)
             inputs = {
                 slot.name: given_of(slot, value)
@@ -205,7 +215,9 @@ def _run(arguments: Sequence[str]) -> int:
             files = [Path(text) for text in given]
             files = spread(files) if main.kinds or main.several else files
             if is_batch(main, files if main.kinds else given):
-                return run_batch(spec.key, files, inputs, key, weights, values, adjustments, options, bar, progress)
+                return run_batch(
+                    spec.key, files, inputs, key, weights, values, adjustments, read_as, options, bar, progress
+                )
             if files:
                 one = files if main.several and not main.kinds else files[0] if main.kinds else given[0]
                 inputs[main.name] = given_of(main, one)
@@ -231,7 +243,13 @@ def _run(arguments: Sequence[str]) -> int:
                     options.time = time_secs
             else:
                 instance = make_instance(
-                    spec.key, inputs, model=key, weights=weights, values=values, adjustments=adjustments
+                    spec.key,
+                    inputs,
+                    model=key,
+                    weights=weights,
+                    values=values,
+                    adjustments=adjustments,
+                    read_as=read_as,
                 )
             written = write_result(runner, instance, options, progress)
         print(*written, sep="\n")
@@ -273,7 +291,7 @@ def _command(arguments: Sequence[str]) -> int:
         return _run(arguments[1:])
     if arguments[0] == "info":
         options = build_parser().parse_args(arguments)
-        return info(options.files, as_json=options.json)
+        return info(options.files, read_as=options.read_as, as_json=options.json)
     if arguments[0] in ("train", "evaluate"):
         from cvstudio.cli import training as commands
 

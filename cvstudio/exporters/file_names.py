@@ -14,7 +14,7 @@ from cvstudio.data.samples import Image
 from cvstudio.exporters.base import ExportItem, Moment
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import ExportError
-from cvstudio.media.base import Media, MediaKind
+from cvstudio.media.base import PLAIN_READINGS, Media, MediaKind
 from cvstudio.media.file_identity import HEAD_BYTES
 from cvstudio.media.headers import read_header
 
@@ -47,7 +47,8 @@ def label_name(item: ExportItem, moment: Moment, *, copied: bool) -> str:
 def put_picture(folder: Path, name: str, item: ExportItem, moment: Moment, *, only_jpeg: bool = False) -> str:
     """Write the source picture to `folder` and return its file name.
 
-    An upright JPEG or PNG file is copied. Other pictures (frames, files rotated by EXIF data, other formats) are
+    An upright JPEG or PNG file is copied. Other pictures (frames, files rotated by EXIF data or read as labels, other
+    formats) are
     encoded: frames, and all with `only_jpeg`, as JPEG, others as PNG.
 
     Raises
@@ -70,7 +71,7 @@ def put_picture(folder: Path, name: str, item: ExportItem, moment: Moment, *, on
 
 def _copyable(media: Media | None, formats: tuple[str, ...]) -> str:
     """Suffix with which the file can be copied unchanged; empty where it has to be encoded."""
-    if media is None or media.kind is not MediaKind.IMAGE:
+    if media is None or media.kind is not MediaKind.IMAGE or media.read_as != PLAIN_READINGS[media.kind]:
         return ""
     with media.path.open("rb") as file:
         header = read_header(media.path, file.read(HEAD_BYTES))

@@ -11,6 +11,10 @@ class MediaError(UserError):
     """A file cannot be opened or read."""
 
 
+class ReadingError(MediaError):
+    """A file does not offer what it was to be read as."""
+
+
 class ParamsError(UserError, ValueError):
     """A parameter has a value that its declaration does not allow."""
 

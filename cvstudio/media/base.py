@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,47 @@ class MediaKind(StrEnum):
     DEPTH = "depth"
     GEOMETRY = "geometry"
     CAMERA = "camera"
+
+
+PLAIN_READINGS: Mapping[MediaKind, str] = {
+    MediaKind.IMAGE: "picture",
+    MediaKind.VIDEO: "video",
+    MediaKind.AUDIO: "sound",
+    MediaKind.DEPTH: "depth",
+    MediaKind.GEOMETRY: "geometry",
+    MediaKind.CAMERA: "camera",
+}
+"""Key of the reading that a kind alone stands for."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read a file whose content leaves open what it is.
+
+    Parameters
+    ----------
+    key : identifier: what the file becomes and, behind "=", which part of it is read; "depth", "labels=seg"
+    kind : of the medium
+    title : name for users, e.g. "Depth map"
+    summary : what becomes of the content; one sentence
+    reason : what speaks for it in this file, as a clause such as "its name ends in depth"; may be ""
+    """
+
+    key: str
+    kind: MediaKind
+    title: str
+    summary: str
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the file becomes: the key without the part."""
+        return self.key.partition("=")[0]
+
+    @property
+    def part(self) -> str:
+        """Which part of the file is read; "" for the whole, or its usual part."""
+        return self.key.partition("=")[2]
 
 
 @dataclass(frozen=True)
@@ -63,7 +105,7 @@ class Media:
     Parameters
     ----------
     id : identity: hash of size, modification time, head, middle and tail of the file, then its kind, then after a "+"
-        the settings that differ from their defaults
+        the reading where the kind does not tell it, and the settings that differ from their defaults
     size : of the picture, frame or depth map in pixels; None for other kinds
     duration_secs, frame_count, frame_rate : of a video or sound, where known; frames per second
     rate_hz : samples per second of the sound; 0 without sound
@@ -72,6 +114,8 @@ class Media:
     format : key of the `Format` that reads it
     settings : read settings that differ from their defaults, by name
     sound_tracks : every track that can be decoded; `rate_hz` and `channels` are those of the chosen track
+    readings : what the file may be read as, the likeliest first; empty where its content leaves nothing open
+    reading : the chosen one of them; None where there are none
     """
 
     id: str
@@ -87,15 +131,39 @@ class Media:
     format: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     sound_tracks: tuple[SoundTrack, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    reading: Reading | None = None
 
     def __post_init__(self) -> None:
         protect_input(self.path, self)
 
     @property
     def file_id(self) -> str:
-        """The id without the settings: equal for one file read with different settings."""
-        # Only settings add a "+"; without them it belongs to the path in the id of a simulated camera.
-        return self.id.partition("+")[0] if self.settings else self.id
+        """The id without reading and settings: equal for one file of one kind, however it is read."""
+        # Only these add a "+"; without them it belongs to the path in the id of a simulated camera.
+        return self.id.partition("+")[0] if self.settings or self.reading else self.id
+
+    @property
+    def content_id(self) -> str:
+        """The id of the file alone: equal for one file opened as different kinds."""
+        return self.file_id.removesuffix(f"-{self.kind}")
+
+    @property
+    def read_as(self) -> str:
+        """Key of the reading."""
+        return self.reading.key if self.reading is not None else PLAIN_READINGS[self.kind]
+
+    @property
+    def reading_chosen(self) -> bool:
+        """Whether it is read as something else than what is likeliest."""
+        return bool(self.readings) and self.read_as != self.readings[0].key
+
+    def with_choices(self, reading: Reading | None, settings: Mapping[str, Any]) -> Media:
+        """This medium with another reading of its kind and other settings, and the id that tells them."""
+        choices = [f"+{name}={value}" for name, value in sorted(settings.items())]
+        if reading is not None and reading.key != PLAIN_READINGS[self.kind]:
+            choices.insert(0, f"+read_as={reading.key}")
+        return dataclasses.replace(self, id=self.file_id + "".join(choices), reading=reading, settings=settings)
 
     @property
     def moving(self) -> bool:
@@ -162,13 +230,17 @@ class Format:
     key, kind, title : identifier, kind of the media, name for users
     suffixes : usual file name endings with their dot; empty for cameras
     probe : callable (path, head, id, forced) -> Media, or None where the content is of another format. `head` is the
-        first 4 KiB; `forced` says that the user chose this kind. Raises MediaError where the file is damaged
+        first 4 KiB; `forced` says that the user chose this kind. Raises MediaError where the file is damaged. Where
+        the content leaves open what it is, `readings` of the medium tell it, those of other formats, too
     reader : callable (media) -> open reader; raises MediaError
     order : formats are probed in ascending order
     settings : class of the read settings; None where there are none
     settings_for : callable (media) -> the settings that apply to one medium, with the choices that it offers
     configure : callable (media) -> the medium with what its settings change (unit, sample rate …); reads no file
     facts : callable (media, sample or None) -> further facts as (title, text); may be slow. Raises MediaError
+    offers : names of the readings that it may offer; empty for the plain one of its kind
+    read_as : callable (media) -> the medium as its reading has it (size, channels, facts), called with each new one;
+        may read the file. Raises MediaError
     """
 
     key: str
@@ -182,3 +254,10 @@ class Format:
     settings_for: Callable[[Media], tuple[Field, ...]] = _no_settings
     configure: Callable[[Media], Media] = _unchanged
     facts: Callable[[Media, Any], Iterable[tuple[str, str]]] = _no_facts
+    offers: tuple[str, ...] = ()
+    read_as: Callable[[Media], Media] = _unchanged
+
+    @property
+    def reading_names(self) -> tuple[str, ...]:
+        """Names of the readings that it may offer."""
+        return self.offers or (PLAIN_READINGS[self.kind],)

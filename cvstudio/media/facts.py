@@ -34,10 +34,13 @@ _DETAILS = {
     "left": "Not read",
 }
 
+_LISTED_READINGS = 8
+
 
 def quick_facts(media: Media) -> Iterator[tuple[str, str]]:
     """Facts known without reading the file, as (title, text)."""
     yield "Kind", _KINDS[media.kind]
+    yield from _reading_fact(media)
     for key, title in _DETAILS.items():
         if media.details.get(key):
             yield title, media.details[key]
@@ -56,6 +59,27 @@ def quick_facts(media: Media) -> Iterator[tuple[str, str]]:
             yield "Mix", "mean power of the channels in a spectrogram, where one can be chosen"
     for track in media.sound_tracks if len(media.sound_tracks) > 1 else ():
         yield f"Track {track.number}", track.label.removeprefix(f"{track.number} · ")
+    yield from _other_readings_fact(media)
+
+
+def _reading_fact(media: Media) -> Iterator[tuple[str, str]]:
+    """As what it is read, and why."""
+    reading = media.reading
+    if reading is None or len(media.readings) < 2:
+        return
+    reason = f", as {reading.reason}" if reading.reason else ""
+    yield "Read as", f"{reading.key}, as chosen" if media.reading_chosen else f"{reading.key}{reason}"
+
+
+def _other_readings_fact(media: Media) -> Iterator[tuple[str, str]]:
+    """As what else it can be read."""
+    others = [reading for reading in media.readings if reading != media.reading]
+    if media.reading is None or not others:
+        return
+    lines = [f"{reading.key}: {reading.summary}" for reading in others[:_LISTED_READINGS]]
+    if len(others) > len(lines):
+        lines.append(f"and {len(others) - len(lines)} more, up to {others[-1].key}")
+    yield "Or as", "\n".join(lines)
 
 
 def slow_facts(media: Media, sample: Any = None) -> Iterator[tuple[str, str]]:

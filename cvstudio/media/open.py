@@ -8,15 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cvstudio.foundation.errors import MediaError
-from cvstudio.media.base import Format, Media, MediaKind
+from cvstudio.foundation.errors import MediaError, ReadingError
+from cvstudio.media.base import PLAIN_READINGS, Format, Media, MediaKind
 from cvstudio.media.file_identity import HEAD_BYTES, decoding, find_file, media_id, quoted
 from cvstudio.media.formats import FORMATS
-from cvstudio.media.reading import with_settings
+from cvstudio.media.reading import check_reading, settings_fields, with_settings
 
 
 def open_media(
-    path: str | os.PathLike[str], *, kind: MediaKind | None = None, settings: Mapping[str, Any] | None = None
+    path: str | os.PathLike[str],
+    *,
+    kind: MediaKind | None = None,
+    read_as: str = "",
+    settings: Mapping[str, Any] | None = None,
 ) -> Media:
     """Recognise a file by its content; its suffix does not matter.
 
@@ -24,32 +28,52 @@ def open_media(
     ----------
     path : of a file; a name in another Unicode normal form than on disk is found, too
     kind : chosen by the user where the content allows several: an 8-bit picture may be a disparity map, a depth map
-        may be opened as a picture, a video as its sound. None lets the content decide
+        may be opened as a picture, a video as its sound. It is read as the kind says, such as a picture and not as
+        labels. None lets the content decide
+    read_as : key of one of the `readings` that the file offers, e.g. "picture", "depth" or "labels"; of a name alone
+        the likeliest part. Empty takes the likeliest reading
     settings : read settings by name; see `cvstudio.media.reading`
 
     Raises
     ------
     MediaError
         The file is missing, a folder, empty, not readable, damaged, absurdly large, of no known format, or not of
-        the requested kind.
+        the requested kind; `ReadingError` where it cannot be read as `read_as`.
     ParamsError
-        The medium has no such setting, or the value is not allowed.
+        The medium has no such setting, or the value is not allowed; or no file is ever read as `read_as`.
     """
     existing = find_file(path)
     with decoding(existing), existing.open("rb") as file:
         head = file.read(HEAD_BYTES)
     kind = None if kind is None else MediaKind(kind)
-    media = _recognise(existing, head, kind)
+    media = _recognise_as(existing, head, read_as) if read_as else _recognise(existing, head, kind)
     if media is None and kind is None:
         raise MediaError(
             f"{quoted(existing)} is of no known format; choose a picture, video, sound, depth map, 3D file or project "
             "(`cvstudio info --help` lists the endings)."
         )
-    if media is None:
+    if media is None or kind not in (None, media.kind):
         needed = next(entry for entry in FORMATS if entry.kind is kind)
-        other = FORMATS[open_media(existing).format]
-        raise MediaError(f"{quoted(existing)} is a {other.title}, but a {needed.title} is needed; choose another file.")
+        other = FORMATS[media.format if media else open_media(existing).format]
+        choose = "read it as something else" if read_as else "choose another file"
+        raise MediaError(f"{quoted(existing)} is a {other.title}, but a {needed.title} is needed; {choose}.")
     return with_settings(media, settings) if settings else media
+
+
+def read_again(media: Media, read_as: str) -> Media:
+    """Open the file of `media` with another reading; settings that it has, too, are kept.
+
+    Raises
+    ------
+    MediaError
+        The file cannot be read so, or was removed.
+    ParamsError
+        No file is ever read so.
+    """
+    other = open_media(media.path, read_as=read_as)
+    names = {field.name for field in settings_fields(other)} if other.kind is media.kind else set()
+    kept = {name: value for name, value in media.settings.items() if name in names}
+    return with_settings(other, kept) if kept else other
 
 
 def _recognise(path: Path, head: bytes, kind: MediaKind | None) -> Media | None:
@@ -57,8 +81,40 @@ def _recognise(path: Path, head: bytes, kind: MediaKind | None) -> Media | None:
         if kind is None or entry.kind is kind:
             media = entry.probe(path, head, media_id(path, entry.kind), kind is not None)
             if media is not None:
-                return dataclasses.replace(media, format=entry.key)
+                named = (reading.key for reading in media.readings if reading.name == PLAIN_READINGS[entry.kind])
+                return _read_as(entry, media, "" if kind is None else next(named, ""))
     return None
+
+
+def _recognise_as(path: Path, head: bytes, key: str) -> Media:
+    name, _, part = key.partition("=")
+    check_reading(key)
+    for entry in FORMATS:
+        if name not in entry.reading_names:
+            continue
+        media = entry.probe(path, head, media_id(path, entry.kind), True)
+        if media is None:
+            continue
+        keys = [reading.key for reading in media.readings if reading.kind is entry.kind and reading.name == name]
+        plain = not media.readings and key == PLAIN_READINGS[entry.kind]
+        if key in keys or (keys and not part) or plain:
+            return _read_as(entry, media, key)
+    usual = _recognise(path, head, None)
+    if usual is None:
+        raise MediaError(f"{quoted(path)} is of no known format, so it cannot be read as {key}; choose another file.")
+    offered = ", ".join(reading.key for reading in usual.readings) or usual.read_as
+    raise ReadingError(f"{quoted(path)} cannot be read as {key}; it can be read as {offered}.")
+
+
+def _read_as(entry: Format, media: Media, key: str) -> Media:
+    """A recognised medium with the reading `key`, else the likeliest of that name, else the likeliest of its kind."""
+    media = dataclasses.replace(media, format=entry.key)
+    readings = [reading for reading in media.readings if reading.kind is media.kind]
+    if not readings:
+        return media
+    # The sort is stable: the likeliest stays first.
+    readings.sort(key=lambda reading: (reading.key != key, reading.name != key))
+    return entry.read_as(media.with_choices(readings[0], {}))
 
 
 def open_reader(media: Media) -> Any:

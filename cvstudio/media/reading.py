@@ -1,15 +1,35 @@
-"""Read settings of media: the unit of a depth map, the choice among several sound tracks."""
+"""How media are read: as what, the unit of a depth map, the choice among several sound tracks."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from cvstudio.foundation.errors import ParamsError
-from cvstudio.foundation.params import Field, check_value, fields_of
+from cvstudio.foundation.params import Choices, Doc, Field, check_value, fields_of
 from cvstudio.media.base import Media, MediaKind
 from cvstudio.media.formats import FORMATS
+
+
+def reading_names() -> tuple[str, ...]:
+    """Names of all readings that formats may offer, in their order."""
+    return tuple(dict.fromkeys(name for entry in FORMATS if entry.suffixes for name in entry.reading_names))
+
+
+def check_reading(key: str) -> None:
+    """Raise ParamsError where no file is ever read as `key`."""
+    if key.partition("=")[0] not in reading_names():
+        raise ParamsError(f"Read as expects one of {', '.join(reading_names())}, found {key!r}.")
+
+
+def reading_field(media: Media) -> Field | None:
+    """The choice of what `media` is read as, with the likeliest as its default; None where nothing is open."""
+    if len(media.readings) < 2:
+        return None
+    keys = tuple(reading.key for reading in media.readings)
+    titles = tuple(reading.title for reading in media.readings)
+    doc = Doc("Read as", "What the content of the file is taken for.", media.readings[0].summary)
+    return Field("read_as", "choice", keys[0], doc, choices=Choices(keys, titles))
 
 
 def settings_fields(media: Media) -> tuple[Field, ...]:
@@ -29,7 +49,7 @@ def with_settings(media: Media, values: Mapping[str, Any]) -> Media:
     ParamsError
         `media` has no such setting, or the value is not allowed.
     """
-    bare = dataclasses.replace(media, id=media.file_id, settings={})
+    bare = media.with_choices(media.reading, {})
     declared = {field.name: field for field in settings_fields(bare)}
     chosen = {}
     for name, value in values.items():
@@ -41,8 +61,7 @@ def with_settings(media: Media, values: Mapping[str, Any]) -> Media:
             chosen[name] = checked
     if not chosen:
         return FORMATS[media.format].configure(bare) if media.format else bare
-    suffix = "".join(f"+{name}={value}" for name, value in sorted(chosen.items()))
-    return FORMATS[media.format].configure(dataclasses.replace(bare, id=bare.id + suffix, settings=chosen))
+    return FORMATS[media.format].configure(bare.with_choices(bare.reading, chosen))
 
 
 def settings_types(kinds: frozenset[MediaKind]) -> tuple[type[Any], ...]:

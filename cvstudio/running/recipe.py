@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,12 +20,14 @@ from cvstudio.foundation.errors import ProjectError, UserError
 from cvstudio.foundation.params import from_mapping, to_mapping, values_of
 from cvstudio.foundation.version import __version__
 from cvstudio.media import Media, MediaKind, open_media
+from cvstudio.media.base import PLAIN_READINGS
 from cvstudio.media.folders import MediaSet
 from cvstudio.media.formats.simulated_camera import camera_from_id, simulated_camera
 
 FORMAT = "cvstudio-recipe"
-VERSION = 2
-"""Newest format version that is read. Recipes with files as the only bindings are written as version 1."""
+VERSION = 3
+"""Newest format version that is read. Recipes with files as the only bindings are written as version 1, and as
+version 3 only those with a file that its kind alone would not open so."""
 
 T = TypeVar("T")
 
@@ -39,8 +42,10 @@ def path_to_json(path: Path, base: Path) -> dict[str, Any]:
 
 
 def media_to_json(media: Media, base: Path) -> dict[str, Any]:
-    """A medium as JSON: path, identity, kind and reader options."""
+    """A medium as JSON: path, identity, kind, reading where the kind does not tell it, and reader options."""
     saved = {**path_to_json(media.path, base), "id": media.id, "kind": str(media.kind)}
+    if media.read_as != PLAIN_READINGS[media.kind]:
+        saved["read_as"] = media.read_as
     return {**saved, "settings": dict(media.settings)} if media.settings else saved
 
 
@@ -55,23 +60,31 @@ def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str,
         The file is gone or cannot be read.
     """
     kind, settings = MediaKind(saved["kind"]), saved.get("settings")
+    read_as = str(saved.get("read_as") or PLAIN_READINGS[kind])
     if kind is MediaKind.CAMERA:
         found = moved.get(saved["path"]) if moved else None
         return simulated_camera(found) if found else camera_from_id(saved["id"])
     if moved and saved["path"] in moved:
-        return open_media(moved[saved["path"]], kind=kind, settings=settings)
+        return open_media(moved[saved["path"]], kind=kind, read_as=read_as, settings=settings)
     relative = saved.get("relative")
     if relative and (base / relative).is_file():
-        return open_media(base / relative, kind=kind, settings=settings)
-    return open_media(saved["path"], kind=kind, settings=settings)
+        return open_media(base / relative, kind=kind, read_as=read_as, settings=settings)
+    return open_media(saved["path"], kind=kind, read_as=read_as, settings=settings)
 
 
-def version_of(instances: Iterable[AnalysisInstance]) -> int:
-    """Format version of a file with these analyses: the lowest that holds them, so that older programs read it."""
+def version_of(instances: Iterable[AnalysisInstance], media: Iterable[Media] = ()) -> int:
+    """Format version of a file with these analyses and media: the lowest that holds them, so that older programs read
+    it."""
+    instances = tuple(instances)
+    bindings = [bound for item in instances for bound in item.bindings.values()]
+    lists = (bound.media for bound in bindings if isinstance(bound, MediaList))
+    bound_media = (bound for bound in bindings if isinstance(bound, Media))
+    if any(item.read_as != PLAIN_READINGS[item.kind] for item in itertools.chain(media, bound_media, *lists)):
+        return VERSION
     plain = all(
         not item.adjustments and all(isinstance(bound, Media) for bound in item.bindings.values()) for item in instances
     )
-    return 1 if plain else VERSION
+    return 1 if plain else 2
 
 
 More = Callable[[AnalysisInstance], Mapping[str, Any]]

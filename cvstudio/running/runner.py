@@ -6,11 +6,11 @@ import dataclasses
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cvstudio.analyses import ANALYSES
+from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.analysis import Slot
 from cvstudio.analyses.binding import (
     AnnotationSet,
@@ -36,6 +36,7 @@ from cvstudio.foundation.concurrency import map_ordered, prefetch
 from cvstudio.foundation.errors import BindingError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, open_media
+from cvstudio.media.open import read_again
 from cvstudio.media.read_ahead import prefetch_frames
 from cvstudio.media.reader_pool import Readers
 from cvstudio.media.reading import apply_settings, split_settings
@@ -268,24 +269,47 @@ Given = Binding | AnalysisInstance | str | Path | Sequence[str | Path]
 """Value for a slot: a file, a folder or several files, a text, another analysis, or a binding."""
 
 
-def make_binding(slot: Slot, given: Given, progress: Progress | None = None) -> Binding:
-    """Convert `given` to a binding of `slot`. Raises UserError where it cannot be opened."""
+def make_binding(slot: Slot, given: Given, progress: Progress | None = None, *, read_as: str = "") -> Binding:
+    """Convert `given` to a binding of `slot`; `read_as` is a key as in `open_media`, for files.
+
+    Raises
+    ------
+    UserError
+        It cannot be opened, or is no file and cannot be read as anything else.
+    """
+    binding = _make_binding(slot, given, progress or Progress(), read_as)
+    if read_as and not isinstance(binding, Media | MediaList):
+        raise BindingError(f"The {slot.title.lower()} is no picture, video or sound that could be read as {read_as}.")
+    return binding
+
+
+def _make_binding(slot: Slot, given: Given, progress: Progress, read_as: str) -> Binding:
     if isinstance(given, AnalysisInstance):
         return ResultOf(upstream=given)
+    if isinstance(given, Media) and read_as:
+        return read_again(given, read_as)
     if isinstance(given, Media | MediaList | TextInput | AnnotationSet | ResultOf):
         return given
     if isinstance(given, str) and slot.text is not None:
         return TextInput(given)
     paths = [Path(item) for item in ([given] if isinstance(given, str | Path) else given)]
     if slot.several is not None and not (slot.kinds and len(paths) == 1 and paths[0].is_file()):
-        return open_media_list(paths, slot.several.kinds, progress or Progress())
+        return open_media_list(paths, slot.several.kinds, progress, read_as=read_as)
     if AnnotationSet in slot.accepts:
         return open_annotations(paths[0])
     if not slot.kinds and slot.text is not None:
         return read_text(paths[0])
     if not slot.kinds:
         raise BindingError(f"The {slot.title.lower()} is expected to be {slot.wanted}, found {paths[0].name}.")
-    return open_media(paths[0], kind=next(iter(slot.kinds)) if len(slot.kinds) == 1 else None)
+    return open_media(paths[0], kind=next(iter(slot.kinds)) if len(slot.kinds) == 1 else None, read_as=read_as)
+
+
+def check_read_slots(spec: Analysis, given: Iterable[str], read_as: Mapping[str, str]) -> None:
+    """Raise UserError where `read_as` names a slot that the analysis does not have, or that is empty."""
+    filled = set(given)
+    for name in read_as:
+        if spec.slot(name).name not in filled:
+            raise BindingError(f"There is no {spec.slot(name).title.lower()} that could be read as {read_as[name]}.")
 
 
 def make_instance(
@@ -296,6 +320,7 @@ def make_instance(
     weights: str | Path | None = None,
     values: Mapping[str, Any] | None = None,
     adjustments: Mapping[str, Adjustments] | None = None,
+    read_as: Mapping[str, str] | None = None,
 ) -> AnalysisInstance:
     """Make an instance of an analysis and check it.
 
@@ -307,6 +332,7 @@ def make_instance(
     weights : a local checkpoint
     values : parameters by name, also those that say how files are read (`depth_scale`, `sound_track`)
     adjustments : what is done to a medium before, by slot
+    read_as : what a file is read as where its content leaves it open, by slot; keys as in `open_media`
 
     Raises
     ------
@@ -314,7 +340,11 @@ def make_instance(
         A key, a file, a slot or a value is not usable.
     """
     spec = ANALYSES[analysis]
-    bindings = {name: make_binding(spec.slot(name), given) for name, given in inputs.items()}
+    read_as = read_as or {}
+    check_read_slots(spec, inputs, read_as)
+    bindings = {
+        name: make_binding(spec.slot(name), given, read_as=read_as.get(name, "")) for name, given in inputs.items()
+    }
     values, reading = split_settings(values or {})
     files = {name: bound for name, bound in bindings.items() if isinstance(bound, Media)}
     bindings = {**bindings, **apply_settings(files, reading)}
@@ -343,6 +373,7 @@ def run(
     precision: RequestedPrecision = "auto",
     time_secs: float | None = None,
     progress: Progress | None = None,
+    read_as: str | Mapping[str, str] = "",
     **values: Any,
 ) -> Any:
     """Run one analysis and return its result.
@@ -357,6 +388,8 @@ def run(
     device : "auto", "cpu", "cuda" or "mps"
     precision : "auto" (the fastest that finds the same), "float32" or "bfloat16"
     time_secs : which frame of a video; its first by default
+    read_as : what the main input is read as where its content leaves it open: "picture", "depth", "labels" and so on;
+        for several inputs a mapping by slot. `open_media(path).readings` lists what a file offers
     values : parameters of the analysis and the model by name, and of how the files are read
 
     Returns
@@ -380,7 +413,8 @@ def run(
         noun = "file(s)" if all(slot.kinds for slot in spec.inputs) else "input(s)"
         raise BindingError(f"{spec.title} expects {len(spec.inputs)} {noun} ({wanted}), found {len(inputs)}.")
     given = dict(zip((slot.name for slot in spec.inputs), inputs, strict=False))
-    instance = make_instance(analysis, given, model=model, weights=weights, values=values)
+    by_slot = ({spec.main_slot.name: read_as} if read_as else {}) if isinstance(read_as, str) else read_as
+    instance = make_instance(analysis, given, model=model, weights=weights, values=values, read_as=by_slot)
     with Runner(device=device, precision=precision, measure=False) as runner:
         at = time_secs if time_secs is not None else 0.0
         return runner.result(instance, progress, pts=at)

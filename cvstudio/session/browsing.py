@@ -9,8 +9,8 @@ from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet
-from cvstudio.session.session import State
-from cvstudio.session.transitions import NextId, with_active, without_media
+from cvstudio.session.session import State, open_already
+from cvstudio.session.transitions import NextId, with_active, with_exchanged, without_media
 
 
 def find_set(state: State, path: Path | None) -> MediaSet | None:
@@ -40,10 +40,13 @@ def without_set(state: State, media_set: MediaSet, next_id: NextId) -> State:
 
 def with_opened(state: State, opened: tuple[Media, ...]) -> State:
     """`state` with media at the end of its list; what was only being looked at stays from now on if it is one."""
-    known = {item.id for item in state.media}
-    new = {item.id: item for item in opened if item.id not in known}
-    browsed = "" if any(item.id == state.browsed for item in opened) else state.browsed
-    return dataclasses.replace(state, media=(*state.media, *new.values()), browsed=browsed)
+    for media in opened:
+        known = open_already(state, media)
+        if known is None:
+            state = dataclasses.replace(state, media=(*state.media, media))
+        elif known.id == state.browsed:
+            state = dataclasses.replace(state, browsed="")
+    return state
 
 
 def with_shown(state: State, media: Media, next_id: NextId) -> State:
@@ -51,6 +54,20 @@ def with_shown(state: State, media: Media, next_id: NextId) -> State:
     if any(spec.shows(media) for spec in ANALYSES):
         return with_active(state, media, next_id)
     return dataclasses.replace(state, active=media.id, selection=frozenset())
+
+
+def with_read_as(state: State, media: Media, other: Media, next_id: NextId) -> State:
+    """`state` with the file of `media` read as `other` in all its uses, and still on the canvas where it was there.
+
+    An analysis that does not take it so lets go of it. `state` itself where `media` is not open any more.
+    """
+    if all(item.id != media.id for item in state.media):
+        return state
+    state = with_exchanged(state, media, other)
+    instance = state.instance
+    if state.active != other.id or (instance is not None and instance.canvas_media == other):
+        return state
+    return with_shown(state, other, next_id)
 
 
 def with_browsed(state: State, media: Media, next_id: NextId) -> State:

@@ -54,7 +54,7 @@ def save_project(path: Path, state: State, *, position_secs: float = 0.0) -> Non
     base = path.parent
     saved = {
         "format": FORMAT,
-        "version": version_of(state.instances),
+        "version": version_of(state.instances, state.media),
         "media": [media_to_json(media, base) for media in state.media],
         "active": _index(state, state.active),
         "browsed": _index(state, state.browsed),

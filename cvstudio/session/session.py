@@ -249,9 +249,19 @@ def replace_instance(state: State, instance: AnalysisInstance) -> State:
     return dataclasses.replace(state, instances=instances)
 
 
+def open_already(state: State, media: Media) -> Media | None:
+    """The open medium of the file of `media`: of the same kind or, where `media` is read as what is likeliest, of the
+    reading that the user has chosen instead."""
+    same = next((item for item in state.media if item.file_id == media.file_id), None)
+    if same is not None or media.reading_chosen:
+        return same
+    chosen = (item for item in state.media if item.reading_chosen and item.content_id == media.content_id)
+    return next(chosen, None)
+
+
 def add_media(state: State, media: Media) -> State:
     """`state` with `media` at the end of the list, unless its file is there already."""
-    if any(item.file_id == media.file_id for item in state.media):
+    if open_already(state, media) is not None:
         return state
     return dataclasses.replace(state, media=(*state.media, media))
 

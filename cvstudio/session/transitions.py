@@ -14,7 +14,7 @@ from cvstudio.media import Media
 from cvstudio.media.reading import with_settings
 from cvstudio.models import MODELS
 from cvstudio.session.layers import layers_on, with_copy, with_inserted
-from cvstudio.session.session import State, activate, replace_instance
+from cvstudio.session.session import State, activate, open_already, replace_instance
 
 NextId = Callable[[], int]
 """Callable () -> an id that no instance of the session has."""
@@ -26,7 +26,7 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
     A second input, such as a depth map, joins what is on the canvas instead of taking its place. A file that is open
     already stays as the user reads it.
     """
-    media = next((item for item in state.media if item.file_id == media.file_id), media)
+    media = open_already(state, media) or media
     instance = state.instance
     spec = instance.spec if instance else None
     if spec is None or not any(slot.takes(media) for slot in spec.inputs):
@@ -143,20 +143,33 @@ def without_all(state: State, media: Iterable[Media], next_id: NextId) -> State:
 
 def with_reading(state: State, media: Media, name: str, value: object) -> State:
     """State with other reader options for the file of `media`, in all its uses. Raises ParamsError."""
-    changed = with_settings(media, {**media.settings, name: value})
+    return with_exchanged(state, media, with_settings(media, {**media.settings, name: value}))
 
-    def exchange(item: Media) -> Media:
-        return changed if item.id == media.id else item
 
-    def exchanged(bound: Binding) -> Binding:
-        return exchange(bound) if isinstance(bound, Media) else bound
+def with_exchanged(state: State, media: Media, other: Media) -> State:
+    """State with `other` in place of `media`, where a slot takes it."""
 
-    instances = tuple(
-        dataclasses.replace(item, bindings={slot: exchanged(bound) for slot, bound in item.bindings.items()})
-        for item in state.instances
+    def follow(identity: str) -> str:
+        return other.id if identity == media.id else identity
+
+    def exchanged(instance: AnalysisInstance) -> AnalysisInstance:
+        bindings: dict[str, Binding] = {}
+        for slot, bound in instance.bindings.items():
+            if not isinstance(bound, Media) or bound.id != media.id:
+                bindings[slot] = bound
+            elif instance.spec.slot(slot).takes(other):
+                bindings[slot] = other
+        return dataclasses.replace(instance, bindings=bindings)
+
+    # The file may be open as `other` already.
+    open_media = {follow(item.id): other if item.id == media.id else item for item in state.media}
+    return dataclasses.replace(
+        state,
+        media=tuple(open_media.values()),
+        instances=tuple(map(exchanged, state.instances)),
+        active=follow(state.active),
+        browsed=follow(state.browsed),
     )
-    active = changed.id if state.active == media.id else state.active
-    return dataclasses.replace(state, media=tuple(map(exchange, state.media)), instances=instances, active=active)
 
 
 def with_model(instance: AnalysisInstance, key: str, weights: Path | None) -> AnalysisInstance:

@@ -25,7 +25,7 @@ from cvstudio.foundation.params import from_mapping
 from cvstudio.media import Media, MediaKind
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.results.detections import Detections
-from cvstudio.session.browsing import with_shown
+from cvstudio.session.browsing import with_read_as, with_shown
 from cvstudio.session.session import Session, State, add_media, replace_instance
 from cvstudio.session.transitions import with_analysis, with_model, with_reading, with_sample, without_media
 from ui.base.translate import translated
@@ -35,7 +35,7 @@ from ui.control.comparison import ComparisonController
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.layers import LayerStack
 from ui.control.library import Library
-from ui.control.opening_jobs import SampleReady
+from ui.control.opening_jobs import ReadAs, SampleReady
 from ui.control.pipeline import Pipeline
 from ui.control.playback import Playback
 from ui.control.presenter import Presenter
@@ -242,6 +242,11 @@ class Controller(QObject):
         title = self.tr("Change {name}").format(name=name.replace("_", " "))
         self.session.change(title, state, merge=f"{media.file_id}.{name}" if dragging else None)
 
+    def read_as(self, media: Media, key: str) -> None:
+        """Read an open file as another of its `readings`, on a worker thread, as that decodes it. One undo step."""
+        title = self.tr("Reading {name}").format(name=media.name)
+        self.pipeline.submit("probe", Job(("read as", media.id), title, opening.read_as(media, key)))
+
     def set_look(self, name: str, value: Any, *, dragging: bool = False) -> None:
         """Set an option of `Look`, such as line width; changes while `dragging` are one undo step."""
         state = self.session.state
@@ -345,6 +350,10 @@ class Controller(QObject):
                 state = add_media(state, bound) if isinstance(bound, Media) else state
             state = with_sample(state, value.spec, value.bindings, self.session.next_id)
             self.session.change(translated(value.spec.action), state)
+        elif event.kind == "output" and isinstance(value, ReadAs):
+            state = with_read_as(self.session.state, value.media, value.other, self.session.next_id)
+            title = value.other.reading.title if value.other.reading is not None else value.other.read_as
+            self.session.change(self.tr("Read as {title}").format(title=translated(title)), state)
 
     def _failed(self, title: str, error: Exception) -> None:
         if isinstance(error, UserError):

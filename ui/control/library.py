@@ -14,7 +14,7 @@ from typing import Any
 
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 
-from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.errors import ReadingError, UserError
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind, open_media
@@ -358,8 +358,14 @@ class Library(QObject):
         media_set = self.current
         assert media_set is not None
         self._place = name
-        self._pipeline.submit("probe", Job("browse", "", _recognise(media_set, name), merge))
+        self._pipeline.submit("probe", Job("browse", "", _recognise(media_set, name, self._reading()), merge))
         self.place_changed.emit()
+
+    def _reading(self) -> str:
+        """What the user has chosen to read the file before as, which goes on with the next one; "" for nothing."""
+        state = self._session.state
+        browsed = next((item for item in state.media if item.id == state.browsed), None)
+        return browsed.read_as if browsed is not None and browsed.reading_chosen else ""
 
     def _arrived(self, browsed: _Browsed, merge: str) -> None:
         state = self._session.state
@@ -415,10 +421,20 @@ def _listing_of(media_set: MediaSet) -> Callable[[Progress], Iterator[Any]]:
     return work
 
 
-def _recognise(media_set: MediaSet, name: str) -> Callable[[Progress], Iterator[Any]]:
+def _recognise(media_set: MediaSet, name: str, read_as: str) -> Callable[[Progress], Iterator[Any]]:
+    """Work that opens a file of a set, as `read_as` where it offers that."""
+
+    def opened(path: Path) -> Media:
+        try:
+            if read_as:
+                return open_media(path, read_as=read_as)
+        except ReadingError:
+            pass
+        return open_media(path)
+
     def work(progress: Progress) -> Iterator[Any]:
         try:
-            yield _Browsed(media_set, name, open_media(media_set.path / name))
+            yield _Browsed(media_set, name, opened(media_set.path / name))
         except UserError as error:
             yield _Browsed(media_set, name, None, str(error))
 

@@ -16,6 +16,7 @@ from cvstudio.foundation.lanes import Work
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, open_media
 from cvstudio.media.folders import MediaSet
+from cvstudio.media.open import read_again
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,14 @@ class SetReady:
     media: MediaList
 
 
+@dataclass(frozen=True)
+class ReadAs:
+    """A medium, and its file with another reading."""
+
+    media: Media
+    other: Media
+
+
 def open_files(paths: Sequence[Path]) -> Work:
     """Work that recognises files and folders; yields one `Opened`, which also holds the errors of single files."""
 
@@ -61,6 +70,15 @@ def open_files(paths: Sequence[Path]) -> Work:
             except UserError as error:
                 errors.append((path, str(error)))
         yield Opened(tuple(media), tuple(folders), tuple(errors))
+
+    return work
+
+
+def read_as(media: Media, key: str) -> Work:
+    """Work that opens the file of `media` with the reading `key`; yields one `ReadAs`."""
+
+    def work(progress: Progress) -> Iterator[Any]:
+        yield ReadAs(media, read_again(media, key))
 
     return work
 

@@ -17,7 +17,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.session.layers import visible_layers
 from ui.base.settings import Settings
 from ui.control.controller import Controller
-from ui.control.exported_layers import shown_stack
+from ui.control.exported_layers import chosen_readings, shown_stack
 from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:
@@ -158,8 +158,10 @@ class ExportController(QObject):
         state = self._controller.session.state
         assert state.instance is not None
         instance, look = state.linked(state.instance), dict(state.look)
-        opened = tuple(item.path for item in state.media if instance.spec.shows(item))
-        paths = opened if wish.source is None else (wish.source,)
+        opened = {item.path: item.read_as for item in state.media if instance.spec.shows(item)}
+        paths = tuple(opened) if wish.source is None else (wish.source,)
+        readings = {str(path): key for path, key in opened.items()}
+        readings = readings if wish.source is None else chosen_readings(self._controller)
         host = self._controller.pipeline.host
         stack = shown_stack(self._controller)
 
@@ -167,7 +169,7 @@ class ExportController(QObject):
             from cvstudio.running.batch import Batch, BatchPlan
 
             options = {wish.format: wish.options}
-            plan = BatchPlan(instance, paths, wish.folder, (wish.format,), options, look, stack)
+            plan = BatchPlan(instance, paths, wish.folder, (wish.format,), options, look, stack, readings)
             batch = Batch(plan, device=host.requested_device, precision=host.precision)
             for _ in batch.run(progress):
                 yield None

@@ -31,7 +31,7 @@ from ui.base.icons import icon
 from ui.base.settings import Settings
 from ui.base.translate import translated
 from ui.control.controller import Controller
-from ui.control.exported_layers import shown_stack
+from ui.control.exported_layers import chosen_readings, shown_stack
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.empty_state import EmptyState
@@ -251,6 +251,9 @@ class BatchContent(QWidget):
         layers = [translated(item.spec.title) for item in shown_stack(self._controller)]
         if len(layers) > 1:
             title += "\n" + self.tr("Pictures show {layers}").format(layers=", ".join(layers))
+        readings = chosen_readings(self._controller)
+        if readings:
+            title += "\n" + self.tr("Files are read as {reading}").format(reading=readings[""])
         self.analysis.setText(title)
         for button, text in ((self.source, self._source), (self.out, self._out)):
             button.setText(Path(text).name)
@@ -280,6 +283,7 @@ class BatchContent(QWidget):
         exporters = self._exporters(instance)
         formats = tuple(item.key for item in exporters)
         options = {item.key: self.options.values(item) for item in exporters}
+        readings = chosen_readings(self._controller)
         stack, host = shown_stack(self._controller), self._controller.pipeline.host
         source, out = Path(self._source), Path(self._out)
         self.table.outcomes.clear()
@@ -293,7 +297,7 @@ class BatchContent(QWidget):
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.running.batch import Batch, BatchPlan
 
-            plan = BatchPlan(instance, (source,), out, formats, options, look, stack)
+            plan = BatchPlan(instance, (source,), out, formats, options, look, stack, readings)
             batch = Batch(plan, device=host.requested_device, precision=host.precision)
             outcomes: list[Any] = []
             reported = time.monotonic()

@@ -13,7 +13,7 @@ from cvstudio.foundation.params import Field
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind
 from cvstudio.media.facts import quick_facts, slow_facts
-from cvstudio.media.reading import settings_fields
+from cvstudio.media.reading import reading_field, settings_fields
 from ui.base.translate import translated
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.panels import PANELS
@@ -101,19 +101,24 @@ class MediumPanel(QStackedWidget):
         from cvstudio.media.formats.depth import CUSTOM
 
         values = self._media.settings
-        return tuple(
+        settings = tuple(
             field
             for field in settings_fields(self._media)
             if field.name != "depth_levels" or values.get("depth_scale") in CUSTOM
         )
+        field = reading_field(self._media)
+        return settings if field is None else (field, *settings)
 
     def _show_form(self) -> None:
         fields = self._fields()
         self.form.setVisible(bool(fields))
-        self.form.set_fields(fields, self._media.settings if self._media else {})
+        media = self._media
+        self.form.set_fields(fields, {**media.settings, "read_as": media.read_as} if media else {})
 
     def _edited(self, name: str, value: Any, dragging: bool) -> None:
-        if self._media is not None:
+        if self._media is not None and name == "read_as":
+            self._controller.read_as(self._media, value)
+        elif self._media is not None:
             self._controller.set_reading(self._media, name, value, dragging=dragging)
 
     # Facts ----------------------------------------------------------------------------------------------------------
@@ -135,6 +140,8 @@ class MediumPanel(QStackedWidget):
         if event.kind == "output" and self._media is not None and event.job.owner == ("facts", self._media.id):
             self._slow = event.value
             self._show_facts()
+        elif event.kind == "failed" and self._media is not None and event.job.owner == ("read as", self._media.id):
+            self._show_form()  # what it is still read as
 
     def _show_facts(self) -> None:
         while (item := self._grid.takeAt(0)) is not None:

@@ -117,6 +117,7 @@ class ParamForm(QWidget):
         self._align()
 
     def _build(self, fields: tuple[Field, ...]) -> None:
+        focused, name_of_focused = self._focused()
         for row in self._rows.values():
             row.hide()
             row.deleteLater()
@@ -133,9 +134,23 @@ class ParamForm(QWidget):
             else:
                 self._layout.insertWidget(position, row)
                 position += 1
+        if focused is not None and name_of_focused in self._rows:
+            # Whoever goes through the choices with the keyboard goes on.
+            successor = self._rows[name_of_focused].findChild(type(focused))
+            if isinstance(successor, QWidget):
+                successor.setFocus()
         folded = any(field.doc.more for field in fields)
         self._fold.setVisible(folded)
         self._more.setVisible(folded and self._unfolded)
+
+    def _focused(self) -> tuple[QWidget | None, str]:
+        """The widget of a row that has the focus, and the name of its parameter."""
+        focused = self.window().focusWidget()
+        if focused is not None:
+            for name, row in self._rows.items():
+                if row.isAncestorOf(focused):
+                    return focused, name
+        return None, ""
 
     def _align(self) -> None:
         """Align labels, sliders and numbers in columns, whose widths ignore folded rows."""

@@ -21,13 +21,13 @@ from cvstudio.data.geometry import Size
 from cvstudio.data.samples import DepthMap, DepthUnit
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.params import Choices, Doc, Range, fields_of
-from cvstudio.media.base import BaseReader, Format, Media, MediaKind
+from cvstudio.media.base import BaseReader, Format, Media, MediaKind, Reading
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, check_size, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats.exr import exr_holds_depth, is_exr, read_exr_depth
-from cvstudio.media.formats.image import decode, upright
+from cvstudio.media.formats.image import decode, read_numbers
+from cvstudio.media.grey import DEPTH, PICTURE, grey_readings
 from cvstudio.media.headers import read_header
-from cvstudio.media.tiff import read_tiff_values
 
 # Depth scales: unit, and levels of the file per unit. KITTI: the development kits of its depth and stereo
 # benchmarks; TUM: Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems", 2012.
@@ -210,10 +210,7 @@ def _to_depth(path: Path, raw: _Raw, settings: DepthSettings) -> DepthMap:
 def _read_picture(path: Path) -> NDArray[Any]:
     with decoding(path), path.open("rb") as file:
         header = read_header(path, file.read(HEAD_BYTES))
-    if header is not None and header.format == "TIFF":
-        raw = upright(read_tiff_values(path), header.orientation)
-    else:
-        raw = decode(path, shown=False)
+    raw = decode(path, shown=False) if header is None else read_numbers(path, header)
     if raw.ndim == 3:
         if raw.shape[2] < 3 or np.any(raw[..., 0] != raw[..., 1]) or np.any(raw[..., 0] != raw[..., 2]):
             raise MediaError(
@@ -304,18 +301,27 @@ def _is_numpy(head: bytes) -> bool:
 
 
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
-    """Recognise files that can only be depth; an 8-bit picture only where the user says so."""
+    """Recognise files that can only be depth, or whose likeliest reading it is; others where the user says so."""
+    readings: tuple[Reading, ...] = ()
     if is_exr(head):
         if not (forced or exr_holds_depth(path)):
             return None
     elif not (_PFM.match(head) or head.startswith(b"\x93NUMPY") or _is_npz(path, head)):
         header = read_header(path, head)
-        if header is None or not (forced or header.holds_depth):
+        if header is None or (header.channels != 1 and not forced):
             return None
-    return _describe(path, head, identity)
+        readings = grey_readings(path, header, lambda: read_numbers(path, header)) or (PICTURE, DEPTH)
+        if not forced and readings[0].kind is not MediaKind.DEPTH:
+            return None
+        if not (forced or header.holds_depth):
+            try:
+                return _describe(path, head, identity, readings)
+            except MediaError:
+                return None  # it is only called depth
+    return _describe(path, head, identity, readings)
 
 
-def _describe(path: Path, head: bytes, identity: str) -> Media:
+def _describe(path: Path, head: bytes, identity: str, readings: tuple[Reading, ...]) -> Media:
     # Decoded now: a depth map is small, and one without a valid value must be refused before it replaces the open one.
     raw = _read_raw(path, head)
     depth, dtype = _to_depth(path, raw, DepthSettings()), raw.values.dtype
@@ -329,7 +335,7 @@ def _describe(path: Path, head: bytes, identity: str) -> Media:
         "usual": "px" if raw.disparity else "mm" if dtype.kind in "iu" else "m",
     }
     details = {key: text for key, text in details.items() if text}
-    return _configure(Media(identity, path, MediaKind.DEPTH, depth.size, details=details))
+    return _configure(Media(identity, path, MediaKind.DEPTH, depth.size, details=details, readings=readings))
 
 
 def _format_name(path: Path, head: bytes) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from cvstudio.media.bmp import masked_levels
 from cvstudio.media.color_profile import ink_to_srgb, profile_fact, read_profile, to_srgb
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
+from cvstudio.media.grey import LABELS, PICTURE, grey_readings, narrow_bits
 from cvstudio.media.headers import Header, read_header
 from cvstudio.media.pnm import odd_levels, stretched
-from cvstudio.media.tiff import read_tiff
+from cvstudio.media.tiff import read_tiff, read_tiff_values
 
 # EXIF orientation -> (whether to mirror the columns, then number of counterclockwise turns by 90 degrees).
 _TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
@@ -71,6 +74,7 @@ class ImageReader(BaseReader):
     def __init__(self, media: Media) -> None:
         self._path = media.path
         self._guard = FileGuard(media)
+        self._reading = media.reading or PICTURE
 
     def read(self) -> Image:
         """Decode the picture.
@@ -80,7 +84,7 @@ class ImageReader(BaseReader):
         Image
             RGB, upright, with alpha where there is one. uint8 or uint16 as in the file, scaled so that white is the
             largest value; TIFF floats as linear light. A colour profile is converted to sRGB; without one, a JPEG
-            equals ``cv2.imread`` to the pixel.
+            equals ``cv2.imread`` to the pixel. Read as labels, their colours in uint8.
 
         Raises
         ------
@@ -93,11 +97,19 @@ class ImageReader(BaseReader):
         header = read_header(self._path, head)
         if header is None:
             raise damaged(self._path)
+        if self._reading.name == LABELS.name:
+            from cvstudio.draw.samples.labels import label_picture
+
+            return Image(label_picture(read_numbers(self._path, header)))
         return to_srgb(self._read(header), header.profile)
 
     def _read(self, header: Header) -> Image:
         import cv2
 
+        if bits := narrow_bits(self._reading.part):
+            white = (1 << bits) - 1
+            numbers = stretched(np.minimum(read_numbers(self._path, header), white), white)
+            return Image(cv2.cvtColor(numbers, cv2.COLOR_GRAY2RGB))
         if header.format == "JPEG" and _printed(header):
             return _printed_jpeg(self._path, header)
         if header.format == "JPEG":
@@ -116,6 +128,16 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
         return pixels
     mirror, turns = _TURNS[orientation]
     return np.ascontiguousarray(np.rot90(pixels[:, ::-1] if mirror else pixels, turns))
+
+
+def read_numbers(path: Path, header: Header) -> NDArray[Any]:
+    """The numbers as they stand in the file, upright: (H, W) or (H, W, C). Raises MediaError."""
+    if header.format == "TIFF":
+        return upright(read_tiff_values(path), header.orientation)
+    numbers = upright(decode(path, shown=False), header.orientation)
+    if header.format == "PNG" and header.bits < 8 and header.channels == 1:
+        numbers //= 255 // ((1 << header.bits) - 1)  # stretched by the decoder
+    return numbers
 
 
 def _printed(header: Header) -> bool:
@@ -172,7 +194,26 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         details["pages"] = header.pages
     if profile := profile_fact(header.profile, inks=header.inks, grey=header.channels in (1, 2)):
         details["profile"] = profile
-    return Media(identity, path, MediaKind.IMAGE, header.size, details=details)
+    readings = grey_readings(path, header, lambda: read_numbers(path, header))
+    return Media(identity, path, MediaKind.IMAGE, header.size, details=details, readings=readings)
+
+
+def _read_as(media: Media) -> Media:
+    bits = narrow_bits(media.reading.part) if media.reading is not None else 0
+    details = {**media.details, "bits": f"{bits} of {media.details['bits']}"}
+    return dataclasses.replace(media, details=details) if bits else media
+
+
+def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
+    if media.reading is None or media.reading.name != LABELS.name:
+        return
+    with decoding(media.path), media.path.open("rb") as file:
+        header = read_header(media.path, file.read(HEAD_BYTES))
+    if header is None:
+        raise damaged(media.path)
+    labels = np.unique(read_numbers(media.path, header))
+    labels = labels[labels > 0]
+    yield "Labels", f"{len(labels):,}, {labels[0]:,} to {labels[-1]:,}" if len(labels) else "none"
 
 
 FORMATS.register(
@@ -183,6 +224,9 @@ FORMATS.register(
         suffixes=(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"),
         probe=_probe,
         reader=ImageReader,
+        facts=_facts,
+        read_as=_read_as,
+        offers=(PICTURE.name, LABELS.name),
         order=20,
     )
 )

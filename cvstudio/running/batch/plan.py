@@ -17,6 +17,7 @@ from cvstudio.exporters.file_names import safe_name
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.params import from_mapping, to_mapping
 from cvstudio.media import Media
+from cvstudio.media.reading import check_reading
 from cvstudio.models.runtime.host import Host
 from cvstudio.running.batch.queue import BatchError
 from cvstudio.running.composition import is_plain
@@ -37,6 +38,8 @@ class BatchPlan:
     options : of the formats, by key and name
     look : values of `Look` by name
     stack : layers that formats which draw show, the lowest first; empty shows the result of `instance` alone
+    read_as : what files are read as where their content leaves it open: keys as in `open_media` by absolute path, and
+        behind "" for all other files
     """
 
     instance: AnalysisInstance
@@ -46,11 +49,14 @@ class BatchPlan:
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     look: Mapping[str, Any] = field(default_factory=dict)
     stack: tuple[AnalysisInstance, ...] = ()
+    read_as: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         spec = self.instance.spec
         if not self.formats:
             raise BatchError("A batch expects at least one format, found none; choose one.")
+        for key in self.read_as.values():
+            check_reading(key)
         for exporter in self.exporters:
             if not exporter.accepts(spec.result):
                 raise ExportError(f"{exporter.title} cannot hold what '{spec.title}' finds; choose another format.")
@@ -87,6 +93,10 @@ class BatchPlan:
         instance = self.template.on(source)
         return instance, tuple(layer.on(source) for layer in taken) or (instance,)
 
+    def reading_of(self, file: Path) -> str:
+        """Key of what `file` is read as; "" where that is not chosen."""
+        return self.read_as.get(str(file), self.read_as.get("", ""))
+
     def option_values(self, key: str) -> dict[str, Any]:
         """All options of the format `key`, validated. Raises ParamsError."""
         return to_mapping(from_mapping(EXPORTERS[key].params, self.options.get(key, {})))
@@ -106,6 +116,7 @@ class BatchPlan:
             "network": networks[0],
             **({"networks": networks[1:]} if stack else {}),
             **({"upstream_networks": upstream} if upstream else {}),
+            **({"read_as": dict(self.read_as)} if self.read_as else {}),
             "formats": sorted(self.formats),
             # Written out, so that a later default does not change what is half done.
             "options": {key: values for key in sorted(self.formats) if (values := self.option_values(key))},

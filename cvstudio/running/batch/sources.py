@@ -64,14 +64,14 @@ def find_sources(slot: Slot, paths: Iterable[Path], out: Path) -> list[tuple[Pat
     ]
 
 
-def open_source(slot: Slot, path: Path) -> Binding:
-    """Open the source at `path` for `slot`. Raises UserError."""
+def open_source(slot: Slot, path: Path, read_as: str = "") -> Binding:
+    """Open the source at `path` for `slot`; `read_as` is as in `open_media`. Raises UserError."""
     if slot.kinds:
-        return open_media(path, kind=next(iter(slot.kinds)) if len(slot.kinds) == 1 else None)
+        return open_media(path, kind=next(iter(slot.kinds)) if len(slot.kinds) == 1 else None, read_as=read_as)
     if slot.text is not None:
         return read_text(path)
     assert slot.several is not None
-    return open_media_list([path], slot.several.kinds, Progress())
+    return open_media_list([path], slot.several.kinds, Progress(), read_as=read_as)
 
 
 def kind_of(binding: Binding) -> str:
@@ -82,22 +82,22 @@ def kind_of(binding: Binding) -> str:
 
 
 def identity_of(binding: Binding) -> str:
-    """Identity in a queue; it changes with the content."""
+    """Identity in a queue; it changes with the content. How files are read stands in the recipe of the batch."""
     import xxhash
 
     if isinstance(binding, Media):
-        return binding.id
+        return binding.file_id
     if isinstance(binding, TextInput):
         return xxhash.xxh3_128_hexdigest(binding.text.encode())
     assert isinstance(binding, MediaList)
     return xxhash.xxh3_128_hexdigest(" ".join(item.id for item in binding.media).encode())
 
 
-def is_unchanged(slot: Slot, path: Path, kind: str, identity: str) -> bool:
+def is_unchanged(slot: Slot, path: Path, kind: str, identity: str, read_as: str = "") -> bool:
     """Whether the source at `path` still has this identity. Raises UserError where a medium is gone."""
     if kind not in (TEXT, SEVERAL):
         return media_id(path, MediaKind(kind)) == identity
     try:
-        return identity_of(open_source(slot, path)) == identity
+        return identity_of(open_source(slot, path, read_as)) == identity
     except UserError:
         return False

@@ -21,7 +21,15 @@ from cvstudio.exporters import Exporter, ExportItem, export
 from cvstudio.exporters.base import Piece, writing
 from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.concurrency import fan_out
-from cvstudio.foundation.errors import BindingError, Cancelled, ExportError, ParamsError, UserError, WeightsError
+from cvstudio.foundation.errors import (
+    BindingError,
+    Cancelled,
+    ExportError,
+    ParamsError,
+    ReadingError,
+    UserError,
+    WeightsError,
+)
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind, open_reader
 from cvstudio.media.formats import FORMATS
@@ -154,8 +162,7 @@ class Workers(Closeable):
                 return earlier
             source = self._open(task)
             if source is None:
-                wanted = self._plan.instance.spec.main_slot.title.lower()
-                return Outcome(str(task.file), "left out", error=f"It is no {wanted}.")
+                return Outcome(str(task.file), "left out", error=self._reason(task))
             sample = None
             decoded = isinstance(source, Media) and source.kind in DECODED
             if decoded and isinstance(source, Media) and not self._plan.instance.spec.main_slot.streamed:
@@ -172,7 +179,8 @@ class Workers(Closeable):
         entry = self._done.entries.get(str(task.file))
         if entry is None or entry.state != "done":
             return None
-        if not is_unchanged(self._plan.instance.spec.main_slot, task.file, entry.kind, entry.identity):
+        slot, read_as = self._plan.instance.spec.main_slot, self._plan.reading_of(task.file)
+        if not is_unchanged(slot, task.file, entry.kind, entry.identity, read_as):
             return None
         complete = all((self._plan.out / name).exists() for name in entry.outputs)
         return dataclasses.replace(entry, resumed=True) if complete else None
@@ -181,7 +189,11 @@ class Workers(Closeable):
         """The recognised source; None for a file of a folder that the main slot does not take."""
         slot = self._plan.instance.spec.main_slot
         try:
-            source = open_source(slot, task.file)
+            source = open_source(slot, task.file, self._plan.reading_of(task.file))
+        except ReadingError:
+            if task.asked:
+                raise
+            return None
         except UserError:
             # What calls itself a picture and is none is damaged; a text file in the folder is nobody's fault.
             if task.asked or not slot.kinds or task.file.suffix.lower() in self._suffixes:
@@ -192,6 +204,21 @@ class Workers(Closeable):
         if task.asked:
             self._plan.instance.spec.check_bindings({**self._plan.template.bindings, slot.name: source})
         return None
+
+    def _reason(self, task: BatchTask) -> str:
+        """Why the main slot does not take a file, and what it would have to be read as."""
+        slot, read_as = self._plan.instance.spec.main_slot, self._plan.reading_of(task.file)
+        if read_as:
+            return f"It cannot be read as {read_as}."
+        unfit = f"It is no {slot.title.lower()}."
+        try:
+            source = open_source(slot, task.file)
+        except UserError:
+            return unfit
+        if not isinstance(source, Media):
+            return unfit
+        fitting = next((reading.key for reading in source.readings if reading.kind in slot.kinds), "")
+        return f"It is taken for {source.read_as}; read it as {fitting}." if fitting else unfit
 
     # Networks -------------------------------------------------------------------------------------------------------
 

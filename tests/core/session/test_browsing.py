@@ -6,15 +6,24 @@ import dataclasses
 import itertools
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.folders import MediaSet
-from cvstudio.session.browsing import find_set, with_browsed, with_opened, with_set, with_shown, without_set
+from cvstudio.session.browsing import (
+    find_set,
+    with_browsed,
+    with_opened,
+    with_read_as,
+    with_set,
+    with_shown,
+    without_set,
+)
 from cvstudio.session.project import load_project, save_project
-from cvstudio.session.session import State, replace_instance
+from cvstudio.session.session import State, add_media, replace_instance
 from cvstudio.session.transitions import with_active, with_analysis
 
 
@@ -151,3 +160,44 @@ def test_showing_a_kind_that_no_analysis_begins_with_shows_it_alone(next_id):
     state = with_shown(with_opened(State(), (depth,)), depth, next_id)
     assert state.active == depth.id
     assert state.instances == ()
+
+
+def grey(path: Path) -> Path:
+    values = np.tile(np.arange(64, dtype=np.uint16) * 40 + 500, (48, 1))
+    path.write_bytes(cv2.imencode(".png", values)[1].tobytes())
+    return path
+
+
+def test_a_file_read_as_something_else_stays_where_it_was(tmp_path: Path, next_id) -> None:
+    depth = open_media(grey(tmp_path / "a.png"))
+    assert depth.kind is MediaKind.DEPTH
+    state = dataclasses.replace(with_shown(State(media=(depth,)), depth, next_id), browsed=depth.id)
+    picture = open_media(depth.path, read_as="picture")
+    state = with_read_as(state, depth, picture, next_id)
+    assert state.media == (picture,)
+    assert state.active == state.browsed == picture.id
+    assert [item.canvas_media for item in state.instances] == [picture]
+    # The analysis of a picture lets go of what is none.
+    labels = open_media(depth.path, read_as="labels")
+    state = with_read_as(state, picture, labels, next_id)
+    assert [item.canvas_media for item in state.instances] == [labels]
+    state = with_read_as(state, labels, depth, next_id)
+    assert (state.media, state.active) == ((depth,), depth.id)
+    assert [item.bindings for item in state.instances] == [{}]
+    # What is open no more is left alone.
+    assert with_read_as(state, labels, picture, next_id) is state
+    # A file that is open twice is open once where both become the same.
+    both = dataclasses.replace(state, media=(depth, picture))
+    assert with_read_as(both, picture, depth, next_id).media == (depth,)
+
+
+def test_a_file_that_is_opened_again_stays_as_it_is_read(tmp_path: Path, next_id) -> None:
+    depth = open_media(grey(tmp_path / "a.png"))
+    labels = open_media(depth.path, read_as="labels")
+    state = with_opened(State(media=(labels,)), (depth,))
+    assert state.media == (labels,)
+    assert with_active(state, depth, next_id).active == labels.id
+    assert add_media(state, depth) is state
+    # Another kind that is asked for, as for a second input, is another medium.
+    picture = open_media(depth.path, read_as="picture")
+    assert add_media(State(media=(depth,)), picture).media == (depth, picture)
