@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cvstudio.data.geometry import Size
+from cvstudio.media.color_code import SRGB_CHROMATICITIES, calibration, code_points
 from cvstudio.media.file_identity import check_size, damaged, decoding
 from cvstudio.media.pnm import FULL
 from cvstudio.media.tiff import BLACK_IS_ZERO, INKS, describe
@@ -22,6 +23,10 @@ _ORIENTATION = 274
 _MARKER = re.compile(rb"\xff([^\0\xd0-\xd7\xff])", re.DOTALL)
 """A marker within the scans of a JPEG: not a byte of data, a restart or a fill byte."""
 _MAX_PROFILE = 16 << 20
+_GIF_PROFILE = b"ICCRGBG1012"
+"""Name of the extension of a GIF that holds a profile (ICC.1:2010, B.6)."""
+_EMBEDDED, _LINKED = 0x4D424544, 0x4C494E4B
+_PNG_COLORS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 _HEIF = re.compile(rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1|avi[fs])", re.DOTALL)
 
 
@@ -41,7 +46,7 @@ class Header:
     animated : whether it holds several pictures that are shown in turn
     white : value of white where the file states one other than the largest of its bits, else 0
     clear : grey value that is transparent; None where there is none
-    profile : ICC profile; empty where there is none
+    profile : ICC profile, or what stands for one (`cvstudio.media.color_code`); empty where there is none
     inks : whether the channels are CMYK
     photograph : whether a single channel is certainly brightness and no depth
     colors : name of the channels for users, where their number does not tell it
@@ -156,7 +161,7 @@ def _png(file: BinaryIO, length: int) -> Header:
     file.seek(16)
     width, height, bits, colour = _unpack(file, ">IIBB")
     orientation, position, whole, frames, clear = 1, 8, False, 1, None
-    profile = b""
+    told: dict[bytes, bytes] = {}
     while position + 12 <= length and not whole:
         file.seek(position)
         count, name = struct.unpack(">I4s", file.read(8))
@@ -166,8 +171,10 @@ def _png(file: BinaryIO, length: int) -> Header:
             (frames,) = _unpack(file, ">I")
         elif name == b"tRNS" and colour == 0:
             (clear,) = _unpack(file, ">H")
-        elif name == b"iCCP" and position + 12 + count <= length:
-            profile = _unpacked_profile(file.read(count))
+        elif (name == b"iCCP" and position + 12 + count <= length) or (
+            name in (b"cICP", b"sRGB", b"gAMA", b"cHRM") and count <= 32
+        ):
+            told[name] = file.read(count)
         position += 12 + count
         whole = name == b"IEND"
     # An alpha channel does not make a grey picture a depth map.
@@ -175,8 +182,29 @@ def _png(file: BinaryIO, length: int) -> Header:
     return Header(
         *("PNG", Size(width, height), channels, bits, False, orientation, whole, frames > 1),
         clear=clear,
-        profile=profile,
+        profile=_png_profile(told, grey=channels <= 2),
     )
+
+
+def _png_profile(told: dict[bytes, bytes], *, grey: bool) -> bytes:
+    """The profile that counts among what the chunks tell (PNG, third edition, 4.3): code points, ICC, sRGB, numbers.
+
+    Numbers count for colours only: many programs write a gamma of 1 into masks and maps of grey levels.
+    """
+    if len(told.get(b"cICP", b"")) == 4:
+        return code_points(*told[b"cICP"][:2])
+    if b"iCCP" in told:
+        return _unpacked_profile(told[b"iCCP"])
+    if grey or b"sRGB" in told or len(told.get(b"gAMA", b"")) != 4:
+        return b""
+    (gamma,) = struct.unpack(">I", told[b"gAMA"])
+    places = told.get(b"cHRM", b"")
+    primaries = tuple(number / 100_000 for number in struct.unpack(">8I", places)) if len(places) == 32 else ()
+    srgb = not primaries or max(abs(a - b) for a, b in zip(primaries, SRGB_CHROMATICITIES, strict=True)) < 0.002
+    # 1/2.2 stands for sRGB's own curve.
+    if srgb and abs(gamma - 45_455) < 2000:
+        return b""
+    return calibration(gamma / 100_000, primaries)
 
 
 def _unpacked_profile(chunk: bytes) -> bytes:
@@ -230,11 +258,16 @@ def _gif(file: BinaryIO, length: int) -> Header:
     width, height, packed, _, _ = _unpack(file, "<HHBBB")
     if packed & 0x80:
         file.seek(3 << (packed & 7) + 1, io.SEEK_CUR)
-    pictures = 0
+    pictures, profile = 0, b""
     while pictures < 2:
         kind = file.read(1)
+        if kind == b"!" and file.read(1) == b"\xff":
+            content = _sub_blocks(file)
+            if content.startswith(_GIF_PROFILE):
+                profile = content[len(_GIF_PROFILE) :]
+            continue
         if kind == b"!":
-            file.seek(1, io.SEEK_CUR)
+            pass  # the label is read
         elif kind == b",":
             pictures += 1
             (packed,) = _unpack(file, "<8xB")
@@ -242,9 +275,16 @@ def _gif(file: BinaryIO, length: int) -> Header:
             file.seek((3 << (packed & 7) + 1 if packed & 0x80 else 0) + 1, io.SEEK_CUR)
         else:
             break
-        while (count := file.read(1)) not in (b"", b"\0"):
-            file.seek(count[0], io.SEEK_CUR)
-    return Header("GIF", Size(width, height), 3, animated=pictures > 1)
+        _sub_blocks(file)
+    return Header("GIF", Size(width, height), 3, animated=pictures > 1, profile=profile)
+
+
+def _sub_blocks(file: BinaryIO) -> bytes:
+    """The content of a chain of blocks of up to 255 bytes (GIF89a, 15)."""
+    blocks = []
+    while (count := file.read(1)) not in (b"", b"\0"):
+        blocks.append(file.read(count[0]))
+    return b"".join(blocks)
 
 
 def _bmp(file: BinaryIO, length: int) -> Header:
@@ -252,7 +292,16 @@ def _bmp(file: BinaryIO, length: int) -> Header:
     (header,) = _unpack(file, "<I")
     # OS/2 1.x has 16-bit sizes; later ones a height that is negative where rows run downwards.
     width, height = _unpack(file, "<HH") if header == 12 else _unpack(file, "<ii")
-    return Header("BMP", Size(width, abs(height)), 3)
+    profile = b""
+    if header == 124:  # BITMAPV5HEADER ends with where the profile is: behind the pixels, or in another file.
+        file.seek(70)
+        space, start, count = _unpack(file, "<I52xII")
+        if space == _EMBEDDED:
+            file.seek(14 + start)
+            profile = file.read(min(count, _MAX_PROFILE))
+        elif space == _LINKED:
+            profile = b"in another file"
+    return Header("BMP", Size(width, abs(height)), 3, profile=profile)
 
 
 def _pnm(file: BinaryIO, length: int) -> Header:
