@@ -15,13 +15,14 @@ from typing import BinaryIO
 from cvstudio.data.geometry import Size
 from cvstudio.media.color_code import SRGB_CHROMATICITIES, calibration, code_points
 from cvstudio.media.file_identity import check_size, damaged, decoding
+from cvstudio.media.jpeg import MARKER
 from cvstudio.media.pnm import FULL
 from cvstudio.media.tiff import BLACK_IS_ZERO, INKS, describe
 
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
-_ORIENTATION = 274
-_MARKER = re.compile(rb"\xff([^\0\xd0-\xd7\xff])", re.DOTALL)
-"""A marker within the scans of a JPEG: not a byte of data, a restart or a fill byte."""
+_ORIENTATION, _N_PICTURES = 274, 0xB001
+_MOTION = re.compile(rb"\xff\xd9.{0,256}?\0\0\0.ftyp(?:mp4|iso|qt)", re.DOTALL)
+"""A video behind the end marker of a JPEG."""
 _MAX_PROFILE = 16 << 20
 _GIF_PROFILE = b"ICCRGBG1012"
 """Name of the extension of a GIF that holds a profile (ICC.1:2010, B.6)."""
@@ -51,6 +52,7 @@ class Header:
     photograph : whether a single channel is certainly brightness and no depth
     colors : name of the channels for users, where their number does not tell it
     pages : what is told of further pictures in the file; "" where there are none
+    progressive : whether a JPEG refines its blocks in several scans
     """
 
     format: str
@@ -68,6 +70,7 @@ class Header:
     photograph: bool = False
     colors: str = ""
     pages: str = ""
+    progressive: bool = False
 
     @property
     def size(self) -> Size:
@@ -113,7 +116,7 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
 
     A profile is spread over numbered segments (ICC.1, B.4).
     """
-    size, channels, bits, orientation = Size(0, 0), 0, 8, 1
+    size, channels, bits, orientation, progressive, pages = Size(0, 0), 0, 8, 1, False, 1
     profile: dict[int, bytes] = {}
     file.seek(2)
     while True:
@@ -127,14 +130,21 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
         body = file.read(count - 2)
         if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
             bits, height, width, channels = struct.unpack(">BHHB", body[:6])
-            size = Size(width, height)
+            size, progressive = Size(width, height), code in (0xC2, 0xC6, 0xCA, 0xCE)
         elif code == 0xE1 and body.startswith(b"Exif\0\0"):
             orientation = _exif_orientation(body[6:])
         elif code == 0xE2 and body.startswith(b"ICC_PROFILE\0"):
             profile[body[12]] = body[14:]
+        elif code == 0xE2 and body.startswith(b"MPF\0"):
+            pages = _multi_picture_count(body[4:])
         elif code == 0xDA:
-            whole, icc = _ends(file.read()), b"".join(profile[number] for number in sorted(profile))
-            header = Header("JPEG", size, channels, bits, False, orientation, whole, profile=icc)
+            data, icc = file.read(), b"".join(profile[number] for number in sorted(profile))
+            header = Header(
+                *("JPEG", size, channels, bits, False, orientation, _ends(data)),
+                profile=icc,
+                progressive=progressive,
+                pages=_behind_jpeg(data, pages),
+            )
             return dataclasses.replace(header, inks=True, colors="CMYK") if channels == 4 else header
 
 
@@ -144,7 +154,7 @@ def _ends(data: bytes) -> bool:
     Behind a picture that was cut short there may be another one, with an end marker of its own.
     """
     position = 0
-    while marker := _MARKER.search(data, position):
+    while marker := MARKER.search(data, position):
         code, position = marker[1][0], marker.end()
         if code in (0xD8, 0xD9):
             return code == 0xD9
@@ -154,6 +164,22 @@ def _ends(data: bytes) -> bool:
                 return False
             position += count
     return False
+
+
+def _multi_picture_count(data: bytes) -> int:
+    """Number of pictures that the index of a multi-picture file states (CIPA DC-007, 5.2.3); 1 where it is damaged."""
+    try:
+        return max(1, _tags(io.BytesIO(data)).get(_N_PICTURES, 1))
+    except (struct.error, KeyError):
+        return 1
+
+
+def _behind_jpeg(data: bytes, pages: int) -> str:
+    """What is told of pictures and of a video behind the one that is read."""
+    if pages > 1:
+        return f"{pages}; the first is shown"
+    video = _MOTION.search(data)
+    return "1, and a video behind it, which is not read (motion photo)" if video is not None else ""
 
 
 def _png(file: BinaryIO, length: int) -> Header:
@@ -261,13 +287,8 @@ def _gif(file: BinaryIO, length: int) -> Header:
     pictures, profile = 0, b""
     while pictures < 2:
         kind = file.read(1)
-        if kind == b"!" and file.read(1) == b"\xff":
-            content = _sub_blocks(file)
-            if content.startswith(_GIF_PROFILE):
-                profile = content[len(_GIF_PROFILE) :]
-            continue
         if kind == b"!":
-            pass  # the label is read
+            file.seek(1, io.SEEK_CUR)
         elif kind == b",":
             pictures += 1
             (packed,) = _unpack(file, "<8xB")
@@ -275,7 +296,9 @@ def _gif(file: BinaryIO, length: int) -> Header:
             file.seek((3 << (packed & 7) + 1 if packed & 0x80 else 0) + 1, io.SEEK_CUR)
         else:
             break
-        _sub_blocks(file)
+        content = _sub_blocks(file)
+        if kind == b"!" and content.startswith(_GIF_PROFILE):
+            profile = content[len(_GIF_PROFILE) :]
     return Header("GIF", Size(width, height), 3, animated=pictures > 1, profile=profile)
 
 
@@ -341,7 +364,7 @@ def _exif_orientation(data: bytes) -> int:
 
 
 def _tags(file: BinaryIO) -> dict[int, int]:
-    """Orientation by its tag, from the first directory of a TIFF or BigTIFF stream."""
+    """Orientation and number of pictures by their tags, from the first directory of a TIFF or BigTIFF stream."""
     file.seek(0)
     order = {b"II": "<", b"MM": ">"}[file.read(2)]
     (version,) = _unpack(file, f"{order}H")
@@ -355,7 +378,7 @@ def _tags(file: BinaryIO) -> dict[int, int]:
     for number in range(min(count, 4096)):
         file.seek(start + (8 if version == 43 else 2) + number * struct.calcsize(entry))
         tag, kind, values, body = struct.unpack(entry, file.read(struct.calcsize(entry)))
-        if tag == _ORIENTATION and kind in _TIFF_TYPES:
+        if tag in (_ORIENTATION, _N_PICTURES) and kind in _TIFF_TYPES:
             layout = order + _TIFF_TYPES[kind]
             if values * struct.calcsize(layout) > inline:
                 file.seek(struct.unpack(f"{order}{'Q' if version == 43 else 'I'}", body)[0])
