@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cvstudio.data.geometry import Size
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media.color_code import SRGB_CHROMATICITIES, calibration, code_points
-from cvstudio.media.file_identity import check_size, damaged, decoding
+from cvstudio.media.file_identity import check_size, damaged, decoding, quoted
 from cvstudio.media.jpeg import MARKER
 from cvstudio.media.pnm import FULL
 from cvstudio.media.tiff import BLACK_IS_ZERO, INKS, describe
@@ -184,7 +185,12 @@ def _behind_jpeg(data: bytes, pages: int) -> str:
 
 def _png(file: BinaryIO, length: int) -> Header:
     """Chunks up to IEND (PNG, third edition, section 5)."""
-    file.seek(16)
+    file.seek(12)
+    if file.read(4) == b"CgBI":
+        raise MediaError(
+            f"{quoted(Path(file.name))} is a PNG of an iOS app, which only Apple's programs read; open it "
+            "there and save it again."
+        )
     width, height, bits, colour = _unpack(file, ">IIBB")
     orientation, position, whole, frames, clear = 1, 8, False, 1, None
     told: dict[bytes, bytes] = {}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cvstudio.foundation.closing import Closeable
 from cvstudio.media.file_identity import decoding
-from cvstudio.media.formats._sound_headers import CorrectedFile, mp3_length, states_length, wav_length
+from cvstudio.media.sound_lengths import CorrectedFile, mp3_length, states_length, wav_length
 
 # Lossy codecs predict a block from earlier ones: decode this many samples ahead of the start. The largest
 # Vorbis block has 8192 samples, an MPEG layer III frame with its reservoir refers back 10 x 1152.
