@@ -17,6 +17,11 @@ def encode_srgb(light: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.where(light <= 0.0031308, light * 12.92, 1.055 * np.power(light, 1 / 2.4) - 0.055))
 
 
+def decode_srgb(levels: NDArray[Any]) -> NDArray[Any]:
+    """Linear light 0..1 of sRGB levels 0..1: the inverse of `encode_srgb`."""
+    return np.asarray(np.where(levels <= 0.04045, levels / 12.92, np.power((levels + 0.055) / 1.055, 2.4)))
+
+
 @functools.cache
 def _srgb_table() -> NDArray[np.uint8]:
     """The sRGB opto-electronic transfer function (IEC 61966-2-1) for 0..1 in `STEPS` steps."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from numpy.typing import NDArray
 from cvstudio.media.file_identity import decoding
 
 _PLAIN, _MASKS, _MASKS_WITH_ALPHA = 0, 3, 6
-_WITH_ALPHA_MASK = 56
-"""Length of the headers from which on a mask for the opacity is part of them."""
+_OS2, _WITH_ALPHA_MASK = 12, 56
+"""Lengths of the header of OS/2 1.x, and of those from which on a mask for the opacity is part of them."""
 
 
 def masked_levels(path: Path, data: bytes) -> NDArray[Any] | None:
-    """The picture of a BMP of 16 or 32 bits a pixel (Windows GDI, BITMAPV5HEADER).
+    """The picture of a BMP of 16 or 32 bits a pixel (Windows GDI, BITMAPV5HEADER), or of one of OS/2, in which OpenCV
+    takes colours for grey.
 
     Returns
     -------
@@ -32,6 +34,11 @@ def masked_levels(path: Path, data: bytes) -> NDArray[Any] | None:
     if not data.startswith(b"BM") or len(data) < 54:
         return None
     start, header, width, height, _, bits, packing = struct.unpack_from("<IIiiHHI", data, 10)
+    if header == _OS2:
+        from PIL.BmpImagePlugin import BmpImageFile
+
+        with decoding(path), BmpImageFile(io.BytesIO(data)) as file:
+            return np.asarray(file.convert("RGB"))
     if header < 40 or bits not in (16, 32) or packing not in (_PLAIN, _MASKS, _MASKS_WITH_ALPHA):
         return None
     with decoding(path):

@@ -1,4 +1,7 @@
-"""ICC profiles: the colours that the numbers of a file stand for, converted to sRGB by LittleCMS."""
+"""Colour profiles: the colours that the numbers of a file stand for, converted to sRGB by LittleCMS.
+
+They are ICC profiles, or the code points and numbers of `cvstudio.media.color_code` in their place.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.samples import Image
+from cvstudio.media.color_code import hdr_light, named_profile
 
 _SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """Colour space in a profile's header -> Pillow's mode."""
@@ -22,20 +26,24 @@ _WHITE, _PRIMARIES = (0.3127, 0.3290, 1.0), (0.64, 0.33, 1.0, 0.30, 0.60, 1.0, 0
 
 @dataclass(frozen=True)
 class ColorProfile:
-    """A readable ICC profile.
+    """A readable profile.
 
     Parameters
     ----------
-    data : the profile as it stands in the file
+    data : ICC profile, or where `hdr` the code points
     name : its description, for users
     space : "RGB", "GRAY" or "CMYK"
     is_srgb : whether converting it to sRGB would change no 8-bit level by more than rounding does
+    coded : whether it is made of code points or numbers
+    hdr : whether levels stand for light beyond white
     """
 
     data: bytes
     name: str
     space: str
     is_srgb: bool
+    coded: bool = False
+    hdr: bool = False
 
 
 @functools.lru_cache(maxsize=32)
@@ -43,12 +51,17 @@ def read_profile(data: bytes) -> ColorProfile | None:
     """The profile in `data`; None where it is damaged, or of a colour space that no picture here has."""
     from PIL import ImageCms
 
+    named = named_profile(data)
+    if named is not None and not named[0]:
+        return ColorProfile(data, named[1], "RGB", False, True, True)
+    if named is not None:
+        data = named[0]
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
         space = profile.profile.xcolor_space.strip()
         if space not in _SPACES:
             return None
-        name = " ".join((profile.profile.profile_description or "").split()) or "unnamed"
+        described = " ".join((profile.profile.profile_description or "").split()) or "unnamed"
         steps = np.linspace(0, 255, 9).round().astype(np.uint8)
         axes = {"RGB": 3, "GRAY": 1, "CMYK": 4}[space]
         colors = np.stack(np.meshgrid(*[steps] * axes, indexing="ij"), -1).reshape(1, -1, axes)
@@ -56,7 +69,7 @@ def read_profile(data: bytes) -> ColorProfile | None:
         is_srgb = space != "CMYK" and int(np.abs(converted - colors).max()) <= 1
     except (OSError, ValueError, TypeError, ImageCms.PyCMSError):
         return None
-    return ColorProfile(data, name, space, is_srgb)
+    return ColorProfile(data, named[1] if named else described, space, is_srgb, named is not None)
 
 
 def profile_fact(data: bytes, *, inks: bool, grey: bool) -> str:
@@ -68,6 +81,10 @@ def profile_fact(data: bytes, *, inks: bool, grey: bool) -> str:
         return "not readable, so ignored"
     if not _fits(profile, inks=inks, grey=grey):
         return f"{profile.name}, which is for other channels ({profile.space}), so ignored"
+    if profile.hdr:
+        return f"{profile.name} (HDR), converted to linear light in which white is 1"
+    if profile.coded and profile.is_srgb:
+        return ""
     return profile.name if profile.is_srgb else f"{profile.name}, converted to sRGB"
 
 
@@ -76,18 +93,23 @@ def _fits(profile: ColorProfile, *, inks: bool, grey: bool) -> bool:
 
 
 def to_srgb(image: Image, data: bytes) -> Image:
-    """`image` in sRGB, or in linear light with sRGB's primaries where it is linear.
+    """`image` in sRGB, or in linear light with sRGB's primaries where it is linear or HDR.
 
     Parameters
     ----------
     image : as decoded, its numbers being those of the profile
-    data : ICC profile for RGB or grey; one that cannot be read, or is for other channels, changes nothing
+    data : profile for RGB or grey; one that cannot be read, or is for other channels, changes nothing
     """
     profile = read_profile(data) if data else None
     linear = image.transfer == "linear"
     if profile is None or profile.space == "CMYK" or (profile.is_srgb and not linear):
         return image
     pixels = image.pixels
+    if profile.hdr:
+        alpha = image.alpha
+        if alpha is not None:
+            alpha = (alpha / np.float32(np.iinfo(alpha.dtype).max)).astype(np.float32)
+        return image if linear else Image(hdr_light(pixels, profile.data), alpha, "linear")
     if profile.space == "GRAY":
         if np.any(pixels != pixels[..., :1]):
             return image

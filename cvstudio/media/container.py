@@ -182,7 +182,7 @@ def check_whole(path: Path, head: bytes) -> None:
     with decoding(path), path.open("rb") as file:
         if _ISO.match(head):
             whole = _iso_whole(file, length)
-        elif head.startswith(b"RIFF"):
+        elif head.startswith(b"RIFF") and head[8:12] != b"WAVE":  # a WAV is read to its end, and that is told
             # 0 and the largest value come from programs that cannot go back to fill in the size.
             (size,) = struct.unpack("<I", head[4:8])
             whole = size in (0, 0xFFFFFFFF) or size + 8 <= length

@@ -56,7 +56,7 @@ def quick_facts(media: Media) -> Iterator[tuple[str, str]]:
         channels = {1: "mono", 2: "stereo"}.get(media.channels, f"{media.channels} channels")
         yield "Sound", f"{media.rate_hz:,} Hz, {channels}"
         if media.channels > 1:
-            yield "Mix", "mean power of the channels in a spectrogram, where one can be chosen"
+            yield "Mix", "a spectrogram shows the mean power of all channels, or that of the one you choose"
     for track in media.sound_tracks if len(media.sound_tracks) > 1 else ():
         yield f"Track {track.number}", track.label.removeprefix(f"{track.number} · ")
     yield from _other_readings_fact(media)

@@ -13,15 +13,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cvstudio.data.geometry import Size
-from cvstudio.media.file_identity import check_size, damaged, decoding
+from cvstudio.foundation.errors import MediaError
+from cvstudio.media.color_code import SRGB_CHROMATICITIES, calibration, code_points
+from cvstudio.media.file_identity import check_size, damaged, decoding, quoted
+from cvstudio.media.jpeg import MARKER
 from cvstudio.media.pnm import FULL
 from cvstudio.media.tiff import BLACK_IS_ZERO, INKS, describe
 
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
-_ORIENTATION = 274
-_MARKER = re.compile(rb"\xff([^\0\xd0-\xd7\xff])", re.DOTALL)
-"""A marker within the scans of a JPEG: not a byte of data, a restart or a fill byte."""
+_ORIENTATION, _N_PICTURES = 274, 0xB001
+_MOTION = re.compile(rb"\xff\xd9.{0,256}?\0\0\0.ftyp(?:mp4|iso|qt)", re.DOTALL)
+"""A video behind the end marker of a JPEG."""
 _MAX_PROFILE = 16 << 20
+_GIF_PROFILE = b"ICCRGBG1012"
+"""Name of the extension of a GIF that holds a profile (ICC.1:2010, B.6)."""
+_EMBEDDED, _LINKED = 0x4D424544, 0x4C494E4B
+_PNG_COLORS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 _HEIF = re.compile(rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1|avi[fs])", re.DOTALL)
 
 
@@ -41,11 +48,12 @@ class Header:
     animated : whether it holds several pictures that are shown in turn
     white : value of white where the file states one other than the largest of its bits, else 0
     clear : grey value that is transparent; None where there is none
-    profile : ICC profile; empty where there is none
+    profile : ICC profile, or what stands for one (`cvstudio.media.color_code`); empty where there is none
     inks : whether the channels are CMYK
     photograph : whether a single channel is certainly brightness and no depth
     colors : name of the channels for users, where their number does not tell it
     pages : what is told of further pictures in the file; "" where there are none
+    progressive : whether a JPEG refines its blocks in several scans
     """
 
     format: str
@@ -63,6 +71,7 @@ class Header:
     photograph: bool = False
     colors: str = ""
     pages: str = ""
+    progressive: bool = False
 
     @property
     def size(self) -> Size:
@@ -108,7 +117,7 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
 
     A profile is spread over numbered segments (ICC.1, B.4).
     """
-    size, channels, bits, orientation = Size(0, 0), 0, 8, 1
+    size, channels, bits, orientation, progressive, pages = Size(0, 0), 0, 8, 1, False, 1
     profile: dict[int, bytes] = {}
     file.seek(2)
     while True:
@@ -122,14 +131,21 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
         body = file.read(count - 2)
         if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
             bits, height, width, channels = struct.unpack(">BHHB", body[:6])
-            size = Size(width, height)
+            size, progressive = Size(width, height), code in (0xC2, 0xC6, 0xCA, 0xCE)
         elif code == 0xE1 and body.startswith(b"Exif\0\0"):
             orientation = _exif_orientation(body[6:])
         elif code == 0xE2 and body.startswith(b"ICC_PROFILE\0"):
             profile[body[12]] = body[14:]
+        elif code == 0xE2 and body.startswith(b"MPF\0"):
+            pages = _multi_picture_count(body[4:])
         elif code == 0xDA:
-            whole, icc = _ends(file.read()), b"".join(profile[number] for number in sorted(profile))
-            header = Header("JPEG", size, channels, bits, False, orientation, whole, profile=icc)
+            data, icc = file.read(), b"".join(profile[number] for number in sorted(profile))
+            header = Header(
+                *("JPEG", size, channels, bits, False, orientation, _ends(data)),
+                profile=icc,
+                progressive=progressive,
+                pages=_behind_jpeg(data, pages),
+            )
             return dataclasses.replace(header, inks=True, colors="CMYK") if channels == 4 else header
 
 
@@ -139,7 +155,7 @@ def _ends(data: bytes) -> bool:
     Behind a picture that was cut short there may be another one, with an end marker of its own.
     """
     position = 0
-    while marker := _MARKER.search(data, position):
+    while marker := MARKER.search(data, position):
         code, position = marker[1][0], marker.end()
         if code in (0xD8, 0xD9):
             return code == 0xD9
@@ -151,12 +167,33 @@ def _ends(data: bytes) -> bool:
     return False
 
 
+def _multi_picture_count(data: bytes) -> int:
+    """Number of pictures that the index of a multi-picture file states (CIPA DC-007, 5.2.3); 1 where it is damaged."""
+    try:
+        return max(1, _tags(io.BytesIO(data)).get(_N_PICTURES, 1))
+    except (struct.error, KeyError):
+        return 1
+
+
+def _behind_jpeg(data: bytes, pages: int) -> str:
+    """What is told of pictures and of a video behind the one that is read."""
+    if pages > 1:
+        return f"{pages}; the first is shown"
+    video = _MOTION.search(data)
+    return "1, and a video behind it, which is not read (motion photo)" if video is not None else ""
+
+
 def _png(file: BinaryIO, length: int) -> Header:
     """Chunks up to IEND (PNG, third edition, section 5)."""
-    file.seek(16)
+    file.seek(12)
+    if file.read(4) == b"CgBI":
+        raise MediaError(
+            f"{quoted(Path(file.name))} is a PNG of an iOS app, which only Apple's programs read; open it "
+            "there and save it again."
+        )
     width, height, bits, colour = _unpack(file, ">IIBB")
     orientation, position, whole, frames, clear = 1, 8, False, 1, None
-    profile = b""
+    told: dict[bytes, bytes] = {}
     while position + 12 <= length and not whole:
         file.seek(position)
         count, name = struct.unpack(">I4s", file.read(8))
@@ -166,8 +203,10 @@ def _png(file: BinaryIO, length: int) -> Header:
             (frames,) = _unpack(file, ">I")
         elif name == b"tRNS" and colour == 0:
             (clear,) = _unpack(file, ">H")
-        elif name == b"iCCP" and position + 12 + count <= length:
-            profile = _unpacked_profile(file.read(count))
+        elif (name == b"iCCP" and position + 12 + count <= length) or (
+            name in (b"cICP", b"sRGB", b"gAMA", b"cHRM") and count <= 32
+        ):
+            told[name] = file.read(count)
         position += 12 + count
         whole = name == b"IEND"
     # An alpha channel does not make a grey picture a depth map.
@@ -175,8 +214,29 @@ def _png(file: BinaryIO, length: int) -> Header:
     return Header(
         *("PNG", Size(width, height), channels, bits, False, orientation, whole, frames > 1),
         clear=clear,
-        profile=profile,
+        profile=_png_profile(told, grey=channels <= 2),
     )
+
+
+def _png_profile(told: dict[bytes, bytes], *, grey: bool) -> bytes:
+    """The profile that counts among what the chunks tell (PNG, third edition, 4.3): code points, ICC, sRGB, numbers.
+
+    Numbers count for colours only: many programs write a gamma of 1 into masks and maps of grey levels.
+    """
+    if len(told.get(b"cICP", b"")) == 4:
+        return code_points(*told[b"cICP"][:2])
+    if b"iCCP" in told:
+        return _unpacked_profile(told[b"iCCP"])
+    if grey or b"sRGB" in told or len(told.get(b"gAMA", b"")) != 4:
+        return b""
+    (gamma,) = struct.unpack(">I", told[b"gAMA"])
+    places = told.get(b"cHRM", b"")
+    primaries = tuple(number / 100_000 for number in struct.unpack(">8I", places)) if len(places) == 32 else ()
+    srgb = not primaries or max(abs(a - b) for a, b in zip(primaries, SRGB_CHROMATICITIES, strict=True)) < 0.002
+    # 1/2.2 stands for sRGB's own curve.
+    if srgb and abs(gamma - 45_455) < 2000:
+        return b""
+    return calibration(gamma / 100_000, primaries)
 
 
 def _unpacked_profile(chunk: bytes) -> bytes:
@@ -230,7 +290,7 @@ def _gif(file: BinaryIO, length: int) -> Header:
     width, height, packed, _, _ = _unpack(file, "<HHBBB")
     if packed & 0x80:
         file.seek(3 << (packed & 7) + 1, io.SEEK_CUR)
-    pictures = 0
+    pictures, profile = 0, b""
     while pictures < 2:
         kind = file.read(1)
         if kind == b"!":
@@ -242,9 +302,18 @@ def _gif(file: BinaryIO, length: int) -> Header:
             file.seek((3 << (packed & 7) + 1 if packed & 0x80 else 0) + 1, io.SEEK_CUR)
         else:
             break
-        while (count := file.read(1)) not in (b"", b"\0"):
-            file.seek(count[0], io.SEEK_CUR)
-    return Header("GIF", Size(width, height), 3, animated=pictures > 1)
+        content = _sub_blocks(file)
+        if kind == b"!" and content.startswith(_GIF_PROFILE):
+            profile = content[len(_GIF_PROFILE) :]
+    return Header("GIF", Size(width, height), 3, animated=pictures > 1, profile=profile)
+
+
+def _sub_blocks(file: BinaryIO) -> bytes:
+    """The content of a chain of blocks of up to 255 bytes (GIF89a, 15)."""
+    blocks = []
+    while (count := file.read(1)) not in (b"", b"\0"):
+        blocks.append(file.read(count[0]))
+    return b"".join(blocks)
 
 
 def _bmp(file: BinaryIO, length: int) -> Header:
@@ -252,7 +321,16 @@ def _bmp(file: BinaryIO, length: int) -> Header:
     (header,) = _unpack(file, "<I")
     # OS/2 1.x has 16-bit sizes; later ones a height that is negative where rows run downwards.
     width, height = _unpack(file, "<HH") if header == 12 else _unpack(file, "<ii")
-    return Header("BMP", Size(width, abs(height)), 3)
+    profile = b""
+    if header == 124:  # BITMAPV5HEADER ends with where the profile is: behind the pixels, or in another file.
+        file.seek(70)
+        space, start, count = _unpack(file, "<I52xII")
+        if space == _EMBEDDED:
+            file.seek(14 + start)
+            profile = file.read(min(count, _MAX_PROFILE))
+        elif space == _LINKED:
+            profile = b"in another file"
+    return Header("BMP", Size(width, abs(height)), 3, profile=profile)
 
 
 def _pnm(file: BinaryIO, length: int) -> Header:
@@ -292,7 +370,7 @@ def _exif_orientation(data: bytes) -> int:
 
 
 def _tags(file: BinaryIO) -> dict[int, int]:
-    """Orientation by its tag, from the first directory of a TIFF or BigTIFF stream."""
+    """Orientation and number of pictures by their tags, from the first directory of a TIFF or BigTIFF stream."""
     file.seek(0)
     order = {b"II": "<", b"MM": ">"}[file.read(2)]
     (version,) = _unpack(file, f"{order}H")
@@ -306,7 +384,7 @@ def _tags(file: BinaryIO) -> dict[int, int]:
     for number in range(min(count, 4096)):
         file.seek(start + (8 if version == 43 else 2) + number * struct.calcsize(entry))
         tag, kind, values, body = struct.unpack(entry, file.read(struct.calcsize(entry)))
-        if tag == _ORIENTATION and kind in _TIFF_TYPES:
+        if tag in (_ORIENTATION, _N_PICTURES) and kind in _TIFF_TYPES:
             layout = order + _TIFF_TYPES[kind]
             if values * struct.calcsize(layout) > inline:
                 file.seek(struct.unpack(f"{order}{'Q' if version == 43 else 'I'}", body)[0])

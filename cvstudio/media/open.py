@@ -13,6 +13,7 @@ from cvstudio.media.base import PLAIN_READINGS, Format, Media, MediaKind
 from cvstudio.media.file_identity import HEAD_BYTES, decoding, find_file, media_id, quoted
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.reading import check_reading, settings_fields, with_settings
+from cvstudio.media.unread import check_name, check_read
 
 
 def open_media(
@@ -46,8 +47,11 @@ def open_media(
     with decoding(existing), existing.open("rb") as file:
         head = file.read(HEAD_BYTES)
     kind = None if kind is None else MediaKind(kind)
+    if kind is None:
+        check_read(existing, head)
     media = _recognise_as(existing, head, read_as) if read_as else _recognise(existing, head, kind)
     if media is None and kind is None:
+        check_name(existing)
         raise MediaError(
             f"{quoted(existing)} is of no known format; choose a picture, video, sound, depth map, 3D file or project "
             "(`cvstudio info --help` lists the endings)."

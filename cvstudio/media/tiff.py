@@ -173,6 +173,10 @@ def _chosen(tiff: TiffFile) -> TiffPage:
 
 
 def _pages_fact(tiff: TiffFile, page: TiffPage) -> str:
+    stacked = (tiff.imagej_metadata or {}).get("images", 1) if len(tiff.pages) == 1 else 1
+    if isinstance(stacked, int) and stacked > 1:
+        # ImageJ writes one directory for a stack of more than 4 GB.
+        return f"{stacked}; the first is shown"
     if len(tiff.pages) == 1 and not page.subifds and page is tiff.pages[0]:
         return ""
     directories = _directories(tiff)

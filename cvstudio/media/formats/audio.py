@@ -29,6 +29,8 @@ _SOUNDS = re.compile(
 _ADTS = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]", re.DOTALL)
 # The first byte of an MPEG frame: other files may match the same magic number.
 _WEAK = b"\xff"
+_BLANK = 256
+"""With so many zeros an MP3 may begin where a program left room for its tags; its name alone tells what it is."""
 
 
 class _Backend(Protocol):
@@ -110,7 +112,7 @@ def _open(path: Path, head: bytes, number: int = 1) -> _Backend:
     except MediaError:
         # Theora with its sound, Speex, and AAC behind an ID3 tag are beyond libsndfile.
         return Track(path)
-    if sound.length_is_guessed:
+    if sound.length_is_guessed or not sound.seeks:
         try:
             with sound:
                 return Track(path)
@@ -127,13 +129,14 @@ def _tracks(path: Path, backend: _Backend) -> tuple[SoundTrack, ...]:
 
 
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
-    if not (_SOUNDS.match(head) or is_container(head)):
+    blank = head.startswith(b"\0") and path.suffix.lower() == ".mp3" and not any(head[:_BLANK])
+    if not (_SOUNDS.match(head) or is_container(head) or blank):
         return None
     check_whole(path, head)
     try:
         backend = _open(path, head)
     except MediaError:
-        if head.startswith(_WEAK):
+        if blank or head.startswith(_WEAK):
             return None
         raise
     try:

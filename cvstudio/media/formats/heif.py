@@ -15,6 +15,7 @@ from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.alpha import straight
 from cvstudio.media.base import Format, Media, MediaKind
+from cvstudio.media.color_code import code_points_of_heif
 from cvstudio.media.color_profile import profile_fact, to_srgb
 from cvstudio.media.container import check_whole
 from cvstudio.media.file_identity import HEAD_BYTES, check_size, decoding
@@ -59,7 +60,7 @@ def read_heif(path: Path) -> Image:
     -------
     Image
         sRGB, upright: profile, rotation and mirroring of the file are applied. uint8, or uint16 where it holds 10 or
-        12 bits. Alpha where there is one.
+        12 bits; float32 in linear light where it is HDR. Alpha where there is one.
 
     Raises
     ------
@@ -68,7 +69,14 @@ def read_heif(path: Path) -> Image:
     """
     head = _head(path)
     file = _open(path, head)
-    return to_srgb(_decoded(path, head, file), file.info.get("icc_profile") or b"")
+    profile = _profile(path, file)
+    return to_srgb(_decoded(path, head, file), profile)
+
+
+def _profile(path: Path, file: Any) -> bytes:
+    """ICC profile, or code points where there is none."""
+    with decoding(path):
+        return bytes(file.info.get("icc_profile") or b"") or code_points_of_heif(path.read_bytes())
 
 
 def _decoded(path: Path, head: bytes, file: Any) -> Image:
@@ -131,7 +139,7 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     bits = _av1_bits(path) if av1 else int(file.info.get("bit_depth", 8))
     alpha = file.has_transparency_data if av1 else file.has_alpha
     details = {"format": "AVIF" if av1 else "HEIC", "bits": str(bits), "channels": "RGBA" if alpha else "RGB"}
-    if profile := profile_fact(file.info.get("icc_profile") or b"", inks=False, grey=True):
+    if profile := profile_fact(_profile(path, file), inks=False, grey=True):
         details["profile"] = profile
     return Media(identity, path, MediaKind.IMAGE, read_heif(path).size if av1 else Size(*file.size), details=details)
 

@@ -20,6 +20,7 @@ from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decodin
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.grey import LABELS, PICTURE, grey_readings, narrow_bits
 from cvstudio.media.headers import Header, read_header
+from cvstudio.media.jpeg import ends_early
 from cvstudio.media.pnm import odd_levels, stretched
 from cvstudio.media.tiff import read_tiff, read_tiff_values
 
@@ -184,6 +185,8 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     header = read_header(path, head)
     if header is None or (header.animated and not forced):
         return None
+    if header.format == "JPEG" and ends_early(path, progressive=header.progressive):
+        raise damaged(path)
     details = {"format": header.format, "bits": f"{header.bits} (float)" if header.floating else str(header.bits)}
     names = header.colors or {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}.get(header.channels)
     if names:

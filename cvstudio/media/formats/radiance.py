@@ -1,4 +1,7 @@
-"""Radiance pictures (RGBE, .hdr): linear light of high dynamic range."""
+"""Linear light of high dynamic range: Radiance pictures (RGBE, .hdr), and float maps of three channels (PF).
+
+For float maps of one channel see depth.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,8 @@ _RESOLUTION = re.compile(rb"\n\n-Y (\d{1,9}) \+X (\d{1,9})\n")
 _EXPOSURE = re.compile(rb"^EXPOSURE=\s*([-+.\deE]{1,24})\s*$", re.MULTILINE)
 # A row needs at least this many bytes: its marker, and a run for each 127 pixels of four channels.
 _ROW_BYTES = 4
+_MAP = re.compile(rb"PF\s+(\d{1,9})\s+(\d{1,9})\s+([-+.\deE]{1,24})(?:\r\n|\s)")
+_PIXEL_BYTES = 12
 
 
 def _header(path: Path, head: bytes) -> tuple[Size, float]:
@@ -76,6 +81,46 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     return Media(identity, path, MediaKind.IMAGE, size, details=details)
 
 
+def _map_header(path: Path, head: bytes) -> tuple[Size, str, int] | None:
+    """Size, byte order and start of the rows. Raises MediaError."""
+    found = _MAP.match(head)
+    if found is None:
+        return None
+    size = Size(int(found[1]), int(found[2]))
+    check_size(path, size)
+    with decoding(path):
+        order = "<" if float(found[3]) < 0 else ">"
+    if found.end() + size.width * size.height * _PIXEL_BYTES > path.stat().st_size:
+        raise damaged(path)
+    return size, order, found.end()
+
+
+def read_float_map(path: Path) -> Image:
+    """Decode the picture: float32 RGB in linear light; the rows of the file go from bottom to top.
+
+    Raises
+    ------
+    MediaError
+        The file is damaged or was removed.
+    """
+    with decoding(path), path.open("rb") as file:
+        header = _map_header(path, file.read(HEAD_BYTES))
+        if header is None:
+            raise damaged(path)
+        size, order, start = header
+        file.seek(start)
+        values = np.frombuffer(file.read(size.width * size.height * _PIXEL_BYTES), f"{order}f4")
+        return Image(readonly(values.reshape(size.height, size.width, 3)[::-1].astype(np.float32)), transfer="linear")
+
+
+def _probe_map(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
+    header = _map_header(path, head)
+    if header is None:
+        return None
+    details = {"format": "PFM", "bits": "32 (float)", "channels": "RGB", "light": "linear"}
+    return Media(identity, path, MediaKind.IMAGE, header[0], details=details)
+
+
 FORMATS.register(
     Format(
         key="radiance",
@@ -85,5 +130,17 @@ FORMATS.register(
         probe=_probe,
         reader=lambda media: WholeReader(media, read_radiance),
         order=22,
+    )
+)
+
+FORMATS.register(
+    Format(
+        key="float_map",
+        kind=MediaKind.IMAGE,
+        title="picture",
+        suffixes=(".pfm",),
+        probe=_probe_map,
+        reader=lambda media: WholeReader(media, read_float_map),
+        order=23,
     )
 )

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from cvstudio.data.samples import Frame
+from cvstudio.data.samples import Frame, Image
 from cvstudio.media.base import Format, Media, MediaKind, MovingReader
+from cvstudio.media.color_profile import profile_fact, to_srgb
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._video_facts import rate_text
@@ -66,7 +67,7 @@ class WebPReader(MovingReader):
         if header is None or not delays or self._file.n_frames != len(delays):
             self._file.close()
             raise damaged(path)
-        self._orientation = header.orientation
+        self._orientation, self._profile = header.orientation, header.profile
         self._starts = tuple(time / 1000 for time in accumulate(delays[:-1], initial=0))
         self._recent: deque[tuple[int, Frame]] = deque()
         self._shown: int | None = None
@@ -118,7 +119,8 @@ class WebPReader(MovingReader):
             self._file.seek(number)
             planes = upright(np.asarray(self._file), self._orientation)
         alpha = planes[:, :, 3] if planes.shape[2] == 4 else None
-        return Frame(planes[:, :, :3], alpha, pts=self._starts[number])
+        image = to_srgb(Image(planes[:, :, :3], alpha), self._profile)
+        return Frame(image.pixels, image.alpha, pts=self._starts[number])
 
 
 def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
@@ -136,6 +138,7 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         return None
     delays = _delays(path)
     secs = sum(delays) / 1000
+    details = {"codec": "webp", "format": "WebP", "profile": profile_fact(header.profile, inks=False, grey=False)}
     return Media(
         identity,
         path,
@@ -144,7 +147,7 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         duration_secs=secs,
         frame_count=len(delays),
         frame_rate=len(delays) / secs,
-        details={"codec": "webp", "format": "WebP"},
+        details={key: text for key, text in details.items() if text},
     )
 
 

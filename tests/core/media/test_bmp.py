@@ -10,6 +10,7 @@ import PIL.Image
 import pytest
 
 from cvstudio.data.samples import Image
+from cvstudio.foundation.errors import MediaError
 from cvstudio.media import open_media, open_reader
 
 CASES = Path(__file__).parent / "cases"
@@ -79,3 +80,24 @@ def test_ten_bits_a_channel_keep_their_depth(tmp_path: Path) -> None:
     image = load(tmp_path / "a.bmp")
     assert image.pixels.dtype == np.uint16
     assert np.abs(image.pixels[..., 0] - (packed >> 20) * (65535 / 1023)).max() <= 0.5
+
+
+@pytest.mark.parametrize("bits", [8, 24])
+def test_os2_bitmaps_keep_their_colours(tmp_path: Path, bits: int) -> None:
+    """BITMAPCOREHEADER, whose palette has three bytes a colour; OpenCV reads its 24 bits as grey."""
+    y, x = np.mgrid[:6, :10]
+    levels = np.dstack([x * 25, y * 40, 255 - x * 20]).astype(np.uint8)
+    rows, palette, expected = levels[::-1, :, ::-1].reshape(6, 30), b"", levels
+    if bits == 8:
+        colors = np.random.default_rng(0).integers(0, 256, (256, 3), np.uint8)
+        rows, palette, expected = levels[::-1, :, 0], colors[:, ::-1].tobytes(), colors[levels[..., 0]]
+    data = b"".join(row.tobytes() + bytes(-len(row) % 4) for row in rows)
+    start = 26 + len(palette)
+    path = tmp_path / "a.bmp"
+    core = struct.pack("<IHHHH", 12, 10, 6, 1, bits)
+    path.write_bytes(b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start) + core + palette + data)
+    with open_reader(open_media(path)) as reader:
+        np.testing.assert_array_equal(reader.read().pixels, expected)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(MediaError, match="cut short"), open_reader(open_media(path)) as reader:
+        reader.read()

@@ -43,7 +43,7 @@ def test_steady_and_unsteady_video(tmp_path: Path) -> None:
     found = told(steady)
     assert (found["Frame rate"], found["Duration"], found["Codec"]) == ("25 fps", "2.400 s", "h264")
     assert found["Sound"] == "48,000 Hz, stereo"
-    assert found["Mix"].startswith("mean power of the channels")
+    assert found["Mix"].startswith("a spectrogram shows the mean power of all channels")
     # NTSC in Matroska: its times are rounded to milliseconds, which does not make them uneven.
     ntsc = write_media(tmp_path / "b.mkv", [round(1001 / 30 * number) for number in range(400)], rate=30)
     assert "variable" not in told(ntsc)["Frame rate"]

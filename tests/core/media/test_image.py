@@ -20,6 +20,7 @@ from PIL import ImageCms
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media import MediaKind, open_media, open_reader
+from cvstudio.media.facts import quick_facts
 
 CASES = Path(__file__).parent / "cases"
 ORIENTATION = 0x0112
@@ -270,6 +271,48 @@ def test_behind_a_cut_jpeg_another_one_does_not_help(tmp_path: Path, photo: NDAr
             path.write_bytes(whole[: int(len(whole) * share)] + whole)
             with pytest.raises(MediaError, match="damaged or was cut short"):
                 load(path)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"subsampling": 0}])
+def test_a_jpeg_that_was_cut_and_closed_is_refused(
+    tmp_path: Path, photo: NDArray[np.uint8], mode: str, options: dict[str, Any]
+) -> None:
+    path = tmp_path / "a.jpg"
+    if mode == "CMYK" and options:
+        pytest.skip("kinds of scans do not depend on the channels")
+    large = np.kron(photo, np.ones((4, 4, 1), np.uint8)) ^ np.random.default_rng(0).integers(
+        0, 8, (160, 240, 3), np.uint8
+    )
+    PIL.Image.fromarray(large).convert(mode).save(path, **options)
+    whole = path.read_bytes()
+    assert open_media(path).size == (240, 160)
+    start = whole.index(b"\xff\xda") + 40
+    for share in (0.1, 0.4, 0.7, 0.9):
+        path.write_bytes(whole[: start + int((len(whole) - start) * share)] + b"\xff\xd9")
+        with pytest.raises(MediaError, match="damaged or was cut short"):
+            open_media(path)
+
+
+def test_a_whole_jpeg_may_end_in_one_level(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    for fill in (0, 128, 255):
+        for options in ({}, {"progressive": True}, {"exif": b"Exif\0\0no tags"}):
+            picture = np.full((101, 75, 3), fill, np.uint8)
+            picture[:40, :60] = photo
+            path = save(tmp_path / "a.jpg", picture, **options)
+            np.testing.assert_array_equal(load(path).pixels, imread(path))
+
+
+def test_pictures_and_a_video_behind_a_jpeg_are_told(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    path = tmp_path / "a.jpg"
+    PIL.Image.fromarray(photo).save(path, "MPO", save_all=True, append_images=[PIL.Image.fromarray(photo[::-1])] * 2)
+    np.testing.assert_array_equal(load(path).pixels, imread(path))
+    assert dict(quick_facts(open_media(path)))["Pages"] == "3; the first is shown"
+    save(path, photo)
+    path.write_bytes(path.read_bytes() + b"\0\0\0\x18ftypmp42" + bytes(3000))
+    assert "a video behind it" in dict(quick_facts(open_media(path)))["Pages"]
+    path = save(tmp_path / "b.jpg", photo)
+    assert "Pages" not in dict(quick_facts(open_media(path)))
 
 
 def test_jpeg_and_png_that_are_cut_short_are_refused_at_once(tmp_path: Path, photo: NDArray[np.uint8]) -> None:

@@ -201,3 +201,21 @@ def test_doubles_beyond_float32_are_as_bright_as_can_be(tmp_path: Path) -> None:
     assert np.isinf(image.pixels[0, 0]).all()
     assert (image.rgb8[0, 0] == 255).all()
     assert image.pixels[1, 1] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_float_maps_in_colour(tmp_path: Path, order: str) -> None:
+    """Debevec's PF: rows from bottom to top, the sign of the scale tells the order of the bytes."""
+    values = np.random.default_rng(0).normal(size=(5, 7, 3)).astype(np.float32)
+    path = tmp_path / "a.pfm"
+    head = f"PF\n7 5\n{'-' if order == '<' else ''}1.0\n".encode()
+    path.write_bytes(head + values[::-1].astype(f"{order}f4").tobytes())
+    media = open_media(path)
+    assert (media.size, media.details["light"]) == ((7, 5), "linear")
+    with open_reader(media) as reader:
+        image = reader.read()
+    np.testing.assert_array_equal(image.pixels, values)
+    assert image.transfer == "linear"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(MediaError, match="cut short"):
+        open_media(path)

@@ -278,3 +278,37 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
         if media.has_sound:
             AudioReader(media).close()
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("a.jpg", b"<!DOCTYPE html>\n<html><head>", "is a web page, which is not read here; download the file itself."),
+        ("a.png", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        ("a.jp2", b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(50), "is a JPEG 2000 picture"),
+        ("a.jxl", b"\xff\x0a" + bytes(50), "is a JPEG XL picture"),
+        ("a.psd", b"8BPS\0\1" + bytes(50), "is a Photoshop picture"),
+        ("a.tga", bytes(18) + b"x" * 50, "is a Targa picture"),
+        ("a.svg", b'<?xml version="1.0"?>\n<!-- made -->\n<svg width="2">', "is a drawing of lines (SVG)"),
+        ("a.cr3", b"\0\0\0\x18ftypcrx " + bytes(50), "is a RAW photograph"),
+        ("a.dcm", bytes(128) + b"DICM", "is a DICOM file"),
+        ("a.h5", b"\x89HDF\r\n\x1a\n" + bytes(9), "is an HDF5 file"),
+        ("a.las", b"LASF" + bytes(99), "is an LAS or LAZ point cloud, which is not read here; save it as PLY or PCD."),
+        ("a.fbx", b"Kaydara FBX Binary  \0", "is an FBX model"),
+        ("a.stl", b"\x1f\x8b\x08" + bytes(50), "is an archive, which is not read here; unpack it first."),
+        ("a.ptx", b"1\n2\n0 0 0\n", "is a PTX point cloud"),
+    ],
+)
+def test_a_format_that_is_not_read_is_named(tmp_path: Path, name: str, content: bytes, text: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    sentence = refused(path)
+    assert text in sentence
+    assert sentence.startswith(f"'{name}' is a")
+    assert sentence.count(".") == name.count(".") + 1
+
+
+def test_a_png_for_ios_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI\x50\0\x20\x02\xd5\xb3\x9a\x20" + png(60, 40)[8:])
+    assert "is a PNG of an iOS app" in refused(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import av
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media import open_media, open_reader
+from cvstudio.media.facts import quick_facts
 
 from .conftest import tone
 
@@ -99,3 +101,97 @@ def test_no_samples_is_not_damage(tmp_path: Path, format_: str) -> None:
     path.write_bytes(encoded(np.zeros((1, 0), np.float32), format_))
     with pytest.raises(MediaError, match="holds no sound: its length is 0"):
         open_media(path)
+
+
+def wav(sound: NDArray[np.float32], whole: int | None = None, samples: int | None = None) -> bytes:
+    """A WAV of 16 bits whose header states other sizes of the file and of its samples."""
+    content = bytearray(encoded(sound, "WAV"))
+    for position, size in ((4, whole), (40, samples)):
+        content[position : position + 4] = content[position : position + 4] if size is None else struct.pack("<I", size)
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("whole", "samples", "told"),
+    [
+        (2 * RATE + 36, 4 * RATE, "2.00 s stated, but the file ends before; read to its end"),
+        (4 * RATE + 36, 4 * RATE, "2.00 s stated, but the file ends before; read to its end"),
+        (0xFFFFFFFF, 0xFFFFFFFF, "not written by the recorder; read to the end of the file"),
+        (0x7FFFFFFF, 0x7FFFFFFF - 36, "not written by the recorder; read to the end of the file"),
+        (0, None, ""),
+        (1000, None, ""),
+    ],
+)
+def test_a_wav_that_states_more_than_it_holds(tmp_path: Path, whole: int, samples: int | None, told: str) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav(tone(1.0, RATE, 1), whole, samples))
+    sound = read_all(path)
+    np.testing.assert_allclose(sound, tone(1.0, RATE, 1), atol=1 / 32_000)
+    assert dict(quick_facts(open_media(path))).get("Length", "") == told
+
+
+def test_a_wav_that_was_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav(tone(1.0, RATE))[:100_001])
+    assert read_all(path).shape == (2, (100_001 - 44) // 4)
+    assert "but the file ends before" in dict(quick_facts(open_media(path)))["Length"]
+    path.write_bytes(wav(tone(1.0, RATE))[:44])
+    with pytest.raises(MediaError, match="holds no sound"):
+        open_media(path)
+
+
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+@pytest.mark.parametrize("frames", [0, 10, 4000])
+def test_a_wrong_number_of_frames_in_an_mp3(tmp_path: Path, mode: str, frames: int) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, tone(2.0, RATE).T, RATE, format="MP3", bitrate_mode=mode, compression_level=0.5)
+    content = bytearray(buffer.getvalue())
+    expected = soundfile.read(io.BytesIO(content), dtype="float32")[0].T
+    position = max(content.find(b"Xing"), content.find(b"Info")) + 8
+    counted = struct.unpack_from(">I", content, position)[0]
+    struct.pack_into(">I", content, position, frames)
+    for tag in (b"", b"ID3\x04\0\0\0\0\x0f\x76" + bytes(2038)):
+        path = tmp_path / "a.mp3"
+        path.write_bytes(tag + content)
+        np.testing.assert_array_equal(read_all(path), expected)
+        assert dict(quick_facts(open_media(path)))["Length"] == f"{frames:,} frames stated, {counted} found and read"
+
+
+def test_a_right_number_of_frames_is_not_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp3"
+    path.write_bytes(encoded(tone(1.0, RATE), "MP3"))
+    assert "Length" not in dict(quick_facts(open_media(path)))
+
+
+def test_a_streamed_flac_states_no_length(tmp_path: Path) -> None:
+    """As ``ffmpeg -f flac -`` writes it: the number of samples in STREAMINFO is 0, unknown (RFC 9639, 8.2)."""
+    path = tmp_path / "a.flac"
+    content = bytearray(encoded(tone(1.0, RATE), "FLAC"))
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    np.testing.assert_allclose(read_all(path), tone(1.0, RATE), atol=1 / 32_000)
+
+
+def test_a_codec_in_which_libsndfile_cannot_seek(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(encoded(tone(1.0, 8000, 1), "WAV", 8000, "GSM610"))
+    with av.open(str(path)) as container:
+        expected = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+    with open_reader(open_media(path)) as reader:
+        sound = reader.read(0, reader.n_samples).samples
+    np.testing.assert_allclose(sound, expected / 32768, atol=1e-6)
+
+
+def test_an_mp3_that_begins_with_zeros(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp3"
+    content = encoded(tone(1.0, RATE), "MP3")
+    for blank in (300, 3000, 9000):
+        path.write_bytes(bytes(blank) + content)
+        assert open_media(path).duration_secs == pytest.approx(1.0, abs=0.08)
+    path.write_bytes(bytes(9000))
+    with pytest.raises(MediaError, match="of no known format"):
+        open_media(path)
+    path.rename(tmp_path / "a.bin")
+    with pytest.raises(MediaError, match="of no known format"):
+        open_media(tmp_path / "a.bin")

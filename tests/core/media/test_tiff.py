@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +209,20 @@ def test_an_unknown_compression_is_named(tmp_path: Path) -> None:
         tiff.pages[0].tags[259].overwrite(34661)
     with pytest.raises(MediaError, match="packed in a way that is not read"):
         load(tmp_path / "a.tif")
+
+
+def test_a_stack_of_imagej_with_one_directory_tells_its_pages(tmp_path: Path) -> None:
+    """ImageJ writes stacks of more than 4 GB so: one directory, and the number of pictures in its description."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.arange(3 * 8 * 9, dtype=np.uint8).reshape(3, 8, 9), imagej=True)
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tiff:
+        assert len(tiff.pages) == 3
+        place, order = tiff.pages[0].offset, tiff.byteorder
+    (entries,) = struct.unpack_from(f"{order}H", content, place)
+    struct.pack_into(f"{order}I", content, place + 2 + 12 * entries, 0)
+    path.write_bytes(content)
+    media = open_media(path)
+    assert media.details["pages"] == "3; the first is shown"
+    with open_reader(media) as reader:
+        np.testing.assert_array_equal(reader.read().pixels[..., 0], np.arange(72).reshape(8, 9))

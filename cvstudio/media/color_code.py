@@ -1,0 +1,136 @@
+"""Colours told by code or by numbers in place of an ICC profile: H.273 code points, and PNG's gamma and chromaticities.
+
+They are handed on as bytes beside the profiles of other files: `code_points` and `calibration` make them, and
+`named_profile` turns them into an ICC profile.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.srgb import decode_srgb
+
+_CODES, _CALIBRATION = b"H.273", b"cHRM"
+_NCLX = re.compile(rb"colrnclx(..)(..)..", re.DOTALL)
+"""Colour information of HEIF and AVIF (ISO/IEC 23008-12, 6.5.5, and ISO/IEC 14496-12, 12.1.5)."""
+_SRGB_CURVE, _LINEAR, _UNSPECIFIED = 13, 8, 2
+_PQ, _HLG = 16, 18
+# ITU-T H.273, table 2: name, then x and y of red, green, blue and white.
+_D65 = (0.3127, 0.3290)
+_BT709 = (0.640, 0.330, 0.300, 0.600, 0.150, 0.060, *_D65)
+SRGB_CHROMATICITIES = (*_D65, *_BT709[:6])
+"""x and y of white, red, green and blue."""
+_PRIMARIES: dict[int, tuple[str, tuple[float, ...]]] = {
+    1: ("BT.709", _BT709),
+    _UNSPECIFIED: ("BT.709", _BT709),
+    4: ("NTSC 1953", (0.67, 0.33, 0.21, 0.71, 0.14, 0.08, 0.310, 0.316)),
+    5: ("BT.601, 625 lines", (0.64, 0.33, 0.29, 0.60, 0.15, 0.06, *_D65)),
+    6: ("BT.601, 525 lines", (0.630, 0.340, 0.310, 0.595, 0.155, 0.070, *_D65)),
+    7: ("SMPTE 240M", (0.630, 0.340, 0.310, 0.595, 0.155, 0.070, *_D65)),
+    9: ("BT.2020", (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, *_D65)),
+    11: ("DCI P3", (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.314, 0.351)),
+    12: ("Display P3", (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, *_D65)),
+}
+# Table 3. The camera curves of BT.709, BT.601 and BT.2020 (1, 6, 14, 15) are shown by that of sRGB, as in browsers.
+_POWERS = {4: 2.2, 5: 2.8, _LINEAR: 1.0}
+_AS_SRGB = (1, _UNSPECIFIED, 6, 13, 14, 15)
+_STEPS = 4096
+_WHITE_NITS = 203.0
+"""Luminance in cd/m² of white in HDR (ITU-R BT.2408)."""
+_HLG_NITS = 1000.0
+
+
+def code_points(primaries: int, transfer: int) -> bytes:
+    """Stand-in for a profile of these code points (ITU-T H.273)."""
+    return _CODES + struct.pack(">HH", primaries, transfer)
+
+
+def calibration(gamma: float, chromaticities: tuple[float, ...] = ()) -> bytes:
+    """Stand-in for a profile: level = light ** `gamma`; x and y of white, red, green and blue, or sRGB's."""
+    return _CALIBRATION + struct.pack(">9f", gamma, *(chromaticities or SRGB_CHROMATICITIES))
+
+
+def code_points_of_heif(content: bytes) -> bytes:
+    """Stand-in for a profile, from the first code points in a HEIF or AVIF file; b"" where there are none."""
+    found = _NCLX.search(content)
+    return b"" if found is None else code_points(*(int.from_bytes(code, "big") for code in found.groups()))
+
+
+@functools.lru_cache(maxsize=32)
+def named_profile(data: bytes) -> tuple[bytes, str] | None:
+    """ICC profile and name of what `code_points` or `calibration` returned; for HDR the profile is empty.
+
+    None for any other bytes, and for codes that are not known.
+    """
+    import imagecodecs
+
+    if data.startswith(_CALIBRATION):
+        gamma, *xy = struct.unpack_from(">9f", data, len(_CALIBRATION))
+        if not 0.1 < gamma < 10 or min(xy) <= 0:
+            return None
+        profile = imagecodecs.cms_profile(
+            "rgb", whitepoint=(*xy[:2], 1.0), primaries=_with_luminance(xy[2:]), gamma=1 / gamma
+        )
+        return bytes(profile), f"gamma 1/{1 / gamma:.3g}, primaries of the file"
+    if not data.startswith(_CODES):
+        return None
+    primaries_code, transfer = struct.unpack_from(">HH", data, len(_CODES))
+    if primaries_code not in _PRIMARIES:
+        return None
+    name, points = _PRIMARIES[primaries_code]
+    if transfer in (_PQ, _HLG):
+        return b"", f"{name}, {'PQ' if transfer == _PQ else 'HLG'}"
+    white, primaries = (*points[6:], 1.0), _with_luminance(points[:6])
+    if transfer in _AS_SRGB:
+        curve = (decode_srgb(np.linspace(0, 1, _STEPS)) * 65535 + 0.5).astype(np.uint16)
+        profile = imagecodecs.cms_profile("rgb", whitepoint=white, primaries=primaries, transferfunction=curve)
+    elif transfer in _POWERS:
+        profile = imagecodecs.cms_profile("rgb", whitepoint=white, primaries=primaries, gamma=_POWERS[transfer])
+        name += f", gamma {_POWERS[transfer]:g}"
+    else:
+        return None
+    return bytes(profile), name
+
+
+def _with_luminance(xy: tuple[float, ...] | list[float]) -> tuple[float, ...]:
+    """x, y, Y of three primaries, as LittleCMS wants them."""
+    return (*xy[:2], 1.0, *xy[2:4], 1.0, *xy[4:6], 1.0)
+
+
+def hdr_light(pixels: NDArray[np.uint8] | NDArray[np.uint16], data: bytes) -> NDArray[np.float32]:
+    """Linear light in BT.709's primaries of a picture in PQ or HLG, 1 being white (ITU-R BT.2100, BT.2408).
+
+    Parameters
+    ----------
+    pixels : uint8 or uint16 (H, W, 3)
+    data : code points for which `named_profile` has an empty profile
+
+    Returns
+    -------
+    float32 (H, W, 3); highlights are above 1, and colours outside BT.709 have negative values
+    """
+    primaries, transfer = struct.unpack_from(">HH", data, len(_CODES))
+    levels = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    if transfer == _PQ:
+        power = levels ** np.float32(32 / 2523)
+        light = (np.maximum(power - 3424 / 4096, 0) / (2413 / 128 - 2392 / 128 * power)) ** np.float32(16384 / 2610)
+        light *= np.float32(10_000 / _WHITE_NITS)
+    else:
+        a, b, c = 0.17883277, 0.28466892, 0.55991073
+        scene = np.where(levels <= 0.5, levels**2 / 3, (np.exp((levels - c) / a) + b) / 12)
+        luminance = scene @ np.array([0.2627, 0.6780, 0.0593])
+        light = scene * (luminance[..., None] ** 0.2 * (_HLG_NITS / _WHITE_NITS))
+    matrix = np.linalg.solve(_xyz_of(_BT709), _xyz_of(_PRIMARIES[primaries][1]))
+    return np.asarray(light @ matrix.T, np.float32)
+
+
+def _xyz_of(xy: tuple[float, ...]) -> NDArray[np.float64]:
+    """Matrix from linear RGB to XYZ: the columns are the primaries, scaled so that they add up to white."""
+    points = np.array(xy).reshape(4, 2)
+    columns = np.stack([points[:, 0], points[:, 1], 1 - points.sum(axis=1)]) / points[:, 1]
+    return np.asarray(columns[:, :3] * np.linalg.solve(columns[:, :3], columns[:, 3]))

@@ -1,0 +1,89 @@
+"""JPEGs that were cut short and closed with an end marker of their own, as cards and downloads leave them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from cvstudio.media.file_identity import decoding
+
+MARKER = re.compile(rb"\xff([^\0\xd0-\xd7\xff])", re.DOTALL)
+"""A marker within the scans of a JPEG: not a byte of data, a restart or a fill byte."""
+_LAST_BLOCKS, _COEFFICIENTS = 4, 64
+
+
+def ends_early(path: Path, *, progressive: bool) -> bool:
+    """Whether the data of a JPEG end before its last pixels, although an end marker stands behind them.
+
+    libjpeg, and OpenCV with it, fills up the rest in grey and says nothing. FFmpeg counts the bits that it reads
+    beyond the data, but that takes as long as reading the picture: it is asked only where the last blocks have one and
+    the same level, as those that were filled up.
+
+    Parameters
+    ----------
+    progressive : whether the blocks are spread over several scans, of which the last ones may be missing, too
+    """
+    with decoding(path):
+        data = path.read_bytes()
+    if progressive and _lacks_scans(data):
+        return True
+    return (progressive or _ends_flat(data)) and not _decodes(data, strict=True) and _decodes(data, strict=False)
+
+
+def _lacks_scans(data: bytes) -> bool:
+    """Whether coefficients of a component never reach their last bit (ITU T.81, G.1.1.1)."""
+    open_bits: dict[int, set[int]] = {}
+    position = 2
+    while marker := MARKER.search(data, position):
+        code, position = marker[1][0], marker.end()
+        if code == 0xD9:
+            break
+        body = data[position + 2 : position + int.from_bytes(data[position : position + 2], "big")]
+        position += 2 + len(body)
+        if code == 0xC2 and len(body) > 5:
+            open_bits = {component: set(range(_COEFFICIENTS)) for component in body[6 : 6 + 3 * body[5] : 3]}
+        elif code == 0xDA and len(body) >= 4 + 2 * body[0]:
+            first, last, bits = body[1 + 2 * body[0] : 4 + 2 * body[0]]
+            if bits & 15 == 0:
+                for component in body[1 : 1 + 2 * body[0] : 2]:
+                    open_bits.get(component, set()).difference_update(range(first, last + 1))
+    return any(open_bits.values())
+
+
+def _ends_flat(data: bytes) -> bool:
+    """Whether the last blocks have the same mean; a scale of 1/8 shows the means of all blocks."""
+    import cv2
+
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    flags = cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_IGNORE_ORIENTATION
+    means = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if means is None:
+        return False
+    return means.shape[1] <= _LAST_BLOCKS or bool(np.ptp(means[-1, -_LAST_BLOCKS:]) == 0)
+
+
+def _without_notes(data: bytes) -> bytes:
+    """`data` without the notes of programs in front of the picture (APP0 to APP15, COM), which may be wrong in a good
+    file."""
+    kept, position = [data[:2]], 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        code, count = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")
+        if code == 0xDA:
+            break
+        if not (0xE0 <= code <= 0xEF or code == 0xFE):
+            kept.append(data[position : position + 2 + count])
+        position += 2 + count
+    return b"".join([*kept, data[position:]])
+
+
+def _decodes(data: bytes, *, strict: bool) -> bool:
+    import av
+
+    context = av.CodecContext.create("mjpeg", "r")
+    context.options = {"err_detect": "explode"} if strict else {}
+    try:
+        return bool(context.decode(av.Packet(_without_notes(data))))
+    except av.FFmpegError:
+        return False
