@@ -1,4 +1,4 @@
-"""Intents on the slots of analyses, each an undo step of the session."""
+"""Changes of the inputs of analyses; each is an undo step of the session."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from ui.control.pipeline import Pipeline
 
 
 class Binder(QObject):
-    """Turns intents into changes of the session, for the controller that owns it.
+    """Part of the controller that changes the inputs of analyses. Main thread only.
+
+    An input that does not fit its slot is reported by `notice`; the session stays as it is.
 
     Signals
     -------
@@ -33,9 +35,9 @@ class Binder(QObject):
         pipeline.job_event.connect(self._job_event)
 
     def bind(self, slot: str, binding: Binding | None, *, number: int = 0, typing: bool = False) -> None:
-        """Choose what is in a slot of an analysis, by default the current one; None empties it.
+        """Set the input in a slot of the analysis with id `number`, by default the current one; None empties the slot.
 
-        While it is being `typing`, the steps are one for undo, until `end_typing`.
+        Changes while `typing` are one undo step, until `end_typing`.
         """
         state = self._session.state
         number = number or state.current
@@ -47,13 +49,15 @@ class Binder(QObject):
             self.notice.emit("error", translated(str(error)))
             return
         changed = next(item for item in new.instances if item.id == number)
-        bound = new.linked(changed).bindings.get(slot)  # which knows the other analysis by its name
+        bound = new.linked(changed).bindings.get(slot)  # linked, as only then a result has the name of its analysis
         title = self.tr("Choose {name}").format(name=bound.name) if bound is not None else self.tr("Choose nothing")
         self._session.change(title, new, merge=f"{number}.{slot}" if typing else None)
 
     def set_adjustments(self, slot: str, adjustments: Adjustments, *, dragging: bool = False) -> None:
-        """Choose what is done to the medium in a slot of the current analysis before it is given to it; the ticks of a
-        drag are one undo step."""
+        """Set the adjustments of the medium in a slot of the current analysis, which are applied before the analysis.
+
+        Changes while `dragging` are one undo step.
+        """
         state = self._session.state
         if state.instance is None:
             return
@@ -67,11 +71,11 @@ class Binder(QObject):
             self._session.end_merge()
 
     def end_typing(self) -> None:
-        """The next change is a step of its own."""
+        """End typing: the next change is an undo step of its own."""
         self._session.end_merge()
 
     def bind_set(self, slot: str, media_set: MediaSet) -> None:
-        """Choose the files of an open folder for a slot of the current analysis; a worker recognises them."""
+        """Set the files of an open folder as the input of a slot of the current analysis; a worker opens them."""
         instance = self._session.state.instance
         if instance is not None:
             work = opening.open_set(instance.id, instance.spec.slot(slot), media_set)

@@ -27,11 +27,11 @@ OWNER = "agreement"
 
 
 class ComparisonController(QObject):
-    """The comparison that is on screen, if there is one.
+    """Part of the controller for the comparison on screen, if any. Main thread only; agreement is computed on a worker.
 
     Signals
     -------
-    changed : it began, ended, or its layout changed
+    changed : the comparison began or ended, or its layout changed
     agreed : `agreement` has changed
     """
 
@@ -56,7 +56,7 @@ class ComparisonController(QObject):
 
     @property
     def sides(self) -> tuple[AnalysisInstance, AnalysisInstance] | None:
-        """Left and right; None where nothing is compared."""
+        """Left and right analysis; None without a comparison."""
         if self._ids is None:
             return None
         by_id = {item.id: item for item in self._session.state.instances}
@@ -64,7 +64,7 @@ class ComparisonController(QObject):
 
     @property
     def comparison(self) -> Comparison | None:
-        """What an export shows; None where nothing is compared."""
+        """The comparison for exports; None without one."""
         from cvstudio.running.composition import Comparison
 
         sides = self.sides
@@ -75,16 +75,16 @@ class ComparisonController(QObject):
 
     @property
     def current_side(self) -> int | None:
-        """0 or 1: whose controls are shown; None where nothing is compared."""
+        """Side whose controls are shown: 0 left, 1 right; None without a comparison."""
         return None if self._ids is None else self._ids.index(self._session.state.current)
 
     def can_start(self) -> bool:
-        """Whether there is something on the canvas to be compared with something else."""
+        """Whether the current analysis can run and shows its results on the canvas, as a comparison requires."""
         instance = self._session.state.instance
         return instance is not None and instance.complete and not instance.lacks_model and on_canvas(instance.spec)
 
     def layers(self) -> list[AnalysisInstance]:
-        """The other layers that the current one can be compared with."""
+        """Other layers that the current layer can be compared with."""
         state = self._session.state
         return [
             item
@@ -93,21 +93,21 @@ class ComparisonController(QObject):
         ]
 
     def models(self) -> list[ModelSpec]:
-        """The other models that the current analysis could use."""
+        """Other models that the current analysis can use."""
         instance = self._session.state.instance
         return [] if instance is None else [model for model in instance.spec.models if model.key != instance.model]
 
     # Intents --------------------------------------------------------------------------------------------------------
 
     def start_settings(self) -> None:
-        """Compare the current layer with a copy of it, whose settings are then changed."""
+        """Compare the current layer with a copy of it, whose settings the user then changes."""
         self.end()
         state = self._session.state
         if self.can_start():
             self._begin(self.tr("Compare settings"), with_copy(state, state.current, self._session.next_id))
 
     def start_model(self, key: str) -> None:
-        """Compare the current layer with another model in its place."""
+        """Compare the current layer with a copy that uses the model `key`."""
         self.end()
         state = self._session.state
         if self.can_start():
@@ -115,7 +115,7 @@ class ComparisonController(QObject):
             self._begin(title, with_rival(state, state.current, key, self._session.next_id))
 
     def start_layer(self, number: int) -> None:
-        """Compare the current layer with another one that is there."""
+        """Compare the current layer with the layer with id `number`."""
         self.end()
         if self.can_start() and any(item.id == number for item in self.layers()):
             self._begin(self.tr("Compare layers"), with_current(self._session.state, number), added=False)
@@ -132,8 +132,10 @@ class ComparisonController(QObject):
         self.changed.emit()
 
     def end(self) -> bool:
-        """Back to one: the side whose controls are shown stays, the other one is hidden, or gone if it came for the
-        comparison. False where nothing was compared."""
+        """End the comparison: the current side stays, the other is hidden, or removed if added for the comparison.
+
+        False without a comparison.
+        """
         if self._ids is None:
             return False
         state = self._session.state
@@ -157,42 +159,42 @@ class ComparisonController(QObject):
             self._session.change(self.tr("Choose layer"), state, undoable=False)
 
     def swap(self) -> None:
-        """Left to the right, and right to the left."""
+        """Swap the two sides."""
         if self._ids is not None:
             self._ids = self._ids[::-1]
             self._forget()
             self.changed.emit()
 
     def show_beside(self, beside: bool) -> None:
-        """Beside each other, or under a line."""
+        """Show the sides next to each other, or on one picture with a dividing line."""
         if beside != self.beside:
             self.beside = beside
             self.changed.emit()
 
     def set_split(self, share: float) -> None:
-        """Where the line is, 0..1 of the picture's width; who draws it knows already."""
+        """Set the position of the dividing line, 0..1 of the picture's width; emits no signal."""
         self.split = min(max(share, 0.0), 1.0)
 
     # What they say --------------------------------------------------------------------------------------------------
 
     def look_at(self, shown: FrameOnScreen) -> None:
-        """New results are on screen."""
+        """Take over the new results on screen, and compare them if they are final."""
         self._seen = shown
         if self._ids is not None:
             self._compare()
 
     @property
     def shown(self) -> tuple[LayerOnScreen | None, LayerOnScreen | None]:
-        """What is on screen of both sides; None for one that has nothing yet."""
+        """Left and right layer on screen; None for a side without one."""
         by_id = {layer.layer.instance.id: layer for layer in self._seen.layers}
         return (by_id.get(self._ids[0]), by_id.get(self._ids[1])) if self._ids is not None else (None, None)
 
     def partner(self, number: int, *, of_left: bool) -> int | None:
-        """The id on the other side of what is the same thing as the part with id `number`; None where none is."""
+        """Id of the matching part on the other side of the part with id `number`; None without a match."""
         return None if self.agreement is None else self.agreement.partner_of(number, of_left=of_left)
 
     def secs(self, side: int) -> dict[str, float]:
-        """By stage, how long the last runs of one side took (median); what always came from the cache is not there."""
+        """Median time of the last runs of one side in seconds, by stage; stages that did not run are left out."""
         sides = self.sides
         if sides is None:
             return {}
@@ -201,8 +203,10 @@ class ComparisonController(QObject):
         return {name: timing.median_secs for name, timing in timings.items() if timing is not None}
 
     def network_secs(self, side: int) -> float | None:
-        """How long the network of one side took (median), or its slowest stage where there is none; None where the
-        network's output came from the cache."""
+        """Median time of the network of one side in seconds, or of its slowest stage if it has no network.
+
+        None if the network did not run, as its output came from the cache.
+        """
         sides, secs = self.sides, self.secs(side)
         if sides is None:
             return None

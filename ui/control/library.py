@@ -1,6 +1,6 @@
-"""Open folders: listings, filter, current file, and showing of files on the canvas.
+"""Library of open files and folders: listings, filter, and browsing.
 
-Listings are outside of the session: what is on disk is nothing that undo could take back.
+Listings are not part of the session, as undo cannot restore what is on disk.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from ui.control.opening_jobs import Opened, open_files
 from ui.control.pipeline import Pipeline
 
 CHANGED_MS = 400
-"""From the first sign of a change in a folder to listing it again: a copy of many files is listed a few times only."""
+"""Delay from the first change in a folder to listing it again, so that copying many files causes few listings."""
 
 MAX_WATCHED = 256
-"""Folders of one set that are watched; the system allows only so many."""
+"""Maximum number of watched folders of a set; the operating system has a limit."""
 
 NAMED = 3
-"""Files that one notice names."""
+"""Maximum number of files that a notice names."""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which files of a set are shown: those with every word of `text` and of `kind`.
+    """Filter of the files of a set: by kind, and by words that all have to be in the name.
 
-    `kind` None shows what some format claims by its suffix, and "all" really every file.
+    `kind` None passes all files with the suffix of a known format, "all" every file.
     """
 
     text: str = ""
@@ -59,7 +59,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class _Browsed:
-    """A file of a set that was recognised, or why it was not."""
+    """Result of opening a file of a set: its medium, or None and the reason in `error`."""
 
     set: MediaSet
     name: str
@@ -69,18 +69,20 @@ class _Browsed:
 
 @dataclass(frozen=True)
 class _Unlisted:
-    """A set that cannot be listed."""
+    """Set that cannot be listed, and the reason."""
 
     set: MediaSet
     error: str
 
 
 class Library(QObject):
-    """Opens files and folders, and leafs through them. Part of the controller: it writes the session as that does.
+    """Part of the controller that opens files and folders and browses them; it writes the session. Main thread only.
+
+    A file or folder that cannot be read is reported by `notice`, or by `error` for the current set.
 
     Signals
     -------
-    opened : paths that were opened, for the list of recent ones
+    opened : paths that were opened, for the list of recent files
     rows_changed : the rows of the list have changed
     place_changed : the current file has changed
     listed : the listing of the current set is complete, whether it has changed or not
@@ -113,10 +115,9 @@ class Library(QObject):
     # Opening --------------------------------------------------------------------------------------------------------
 
     def open(self, paths: Sequence[Path], *, keep_set: bool = False) -> None:
-        """Recognise files and folders on a worker. Files join what is open, a folder becomes a set; what is open stays
-        open if one of them fails.
+        """Open files as media and folders as sets, on a worker thread; media that are open stay so.
 
-        `keep_set` goes on with the folder that is leafed through; without it the open files are shown.
+        With `keep_set` the current set stays; otherwise the list shows the open files.
         """
         if paths:
             work = open_files(paths)
@@ -131,7 +132,7 @@ class Library(QObject):
             state = with_active(state, opened.media[0], self._session.next_id)
         names = [media.name for media in opened.media] + [media_set.name for media_set in folders]
         if opened.media and not folders and not keep_set:
-            # The open files are what is leafed through from here.
+            # From here the open files are browsed.
             state = dataclasses.replace(state, current_set=None)
         if names:
             self._fresh = set() if opened.media else {folders[-1].path}
@@ -144,7 +145,7 @@ class Library(QObject):
             self.notice.emit("error", self._error_text(opened))
 
     def _error_text(self, opened: Opened) -> str:
-        """One sentence for all that could not be opened: fifty notices would hide what they say."""
+        """One sentence for all files that cannot be opened, in place of a notice for each."""
         first = translated(opened.errors[0][1])
         if len(opened.errors) == 1:
             return first
@@ -157,7 +158,7 @@ class Library(QObject):
         return text.format(count=len(opened.errors), total=total, names=names, reason=first)
 
     def close_files(self, media: Sequence[Media]) -> None:
-        """Take open files out of the session, in one step."""
+        """Remove media from the session, as one undo step."""
         if media:
             state = without_all(self._session.state, media, self._session.next_id)
             name = media[0].name if len(media) == 1 else self.tr("{count} files").format(count=len(media))
@@ -167,21 +168,21 @@ class Library(QObject):
 
     @property
     def current(self) -> MediaSet | None:
-        """The set that is leafed through; None where it is the open files."""
+        """The set that is browsed; None for the open files."""
         return find_set(self._session.state, self._session.state.current_set)
 
     def show_set(self, path: Path | None) -> None:
-        """Leaf through another set, or through the open files. No step of undo: nothing is lost by it."""
+        """Browse the set of the folder `path`, or for None the open files; not an undo step."""
         state = dataclasses.replace(self._session.state, current_set=path)
         self._session.change(self.tr("Show folder"), state, undoable=False)
 
     def close_set(self, media_set: MediaSet) -> None:
-        """Take a folder out of the session; its files stay on disk."""
+        """Remove a set from the session; its files stay on disk."""
         state = without_set(self._session.state, media_set, self._session.next_id)
         self._session.change(self.tr("Close {name}").format(name=media_set.name), state)
 
     def set_recursive(self, recursive: bool) -> None:
-        """Take the files of subfolders into the current set, or leave them out."""
+        """Include or exclude the files of subfolders in the current set."""
         media_set = self.current
         if media_set is not None:
             new = dataclasses.replace(media_set, recursive=recursive)
@@ -189,46 +190,46 @@ class Library(QObject):
             self._session.change(title, with_set(self._session.state, new))
 
     def set_filter(self, new: Filter) -> None:
-        """Show only some files of the set; the place stays where it is."""
+        """Set the filter of the current set; the current file stays."""
         if new != self.filter:
             self.filter = new
             self._make_rows()
 
     @property
     def rows(self) -> tuple[SetFile, ...]:
-        """The files of the current set that the filter lets through."""
+        """Files of the current set that pass the filter."""
         return self._rows
 
     @property
     def listing(self) -> Listing | None:
-        """The current set as far as it was read; None before."""
+        """Listing of the current set, complete or partial; None before the first part."""
         media_set = self.current
         return self._listings.get(media_set.path) if media_set is not None else None
 
     @property
     def error(self) -> str:
-        """Why the current set cannot be listed; "" where it can."""
+        """Reason why the current set cannot be listed, else ""."""
         media_set = self.current
         return self._errors.get(media_set.path, "") if media_set is not None else ""
 
     def refresh(self) -> None:
-        """List the current set again."""
+        """List the current set again on a worker thread."""
         media_set = self.current
         if media_set is not None:
             title = self.tr("Listing {name}").format(name=media_set.name)
             self._pipeline.submit("listing", Job(("list", media_set.path), title, _listing_of(media_set)))
 
     def state_changed(self, old: State, new: State) -> None:
-        """The session is another: follow it."""
+        """Update listing, filter and current file after a change of the session."""
         before = find_set(old, old.current_set)
         current = find_set(new, new.current_set)
-        for gone in {item.path for item in old.sets} - {item.path for item in new.sets}:
-            self._listings.pop(gone, None)
-            self._errors.pop(gone, None)
-            self._pipeline.lanes.cancel(("list", gone))
+        for closed_path in {item.path for item in old.sets} - {item.path for item in new.sets}:
+            self._listings.pop(closed_path, None)
+            self._errors.pop(closed_path, None)
+            self._pipeline.lanes.cancel(("list", closed_path))
         if current != before:
             if current is not None and before is not None and current.path == before.path:
-                self._pipeline.lanes.cancel(("list", current.path))  # it lists what is not wanted any more
+                self._pipeline.lanes.cancel(("list", current.path))  # its options have changed
             else:
                 self.filter = Filter()
                 self._place = None
@@ -261,7 +262,7 @@ class Library(QObject):
         if listing.set != self.current:
             return
         if listing.complete:
-            # Its own folder tells nothing of being renamed; the one above does.
+            # Renaming the folder itself is only reported by its parent.
             self._watch((*listing.folders[: MAX_WATCHED - 1], listing.set.path.parent))
         if old is None or old.files != listing.files or old.complete != listing.complete:
             self._make_rows()
@@ -270,7 +271,7 @@ class Library(QObject):
         self._show_first(listing.set.path)
 
     def _show_first(self, path: Path) -> None:
-        """Show the first file of a folder that the user has just opened."""
+        """Show the first file of a folder that was just opened."""
         if path in self._fresh and self._rows:
             self._fresh.discard(path)
             self._submit(self._rows[0].name, merge=_merge(path))
@@ -299,16 +300,16 @@ class Library(QObject):
         media_set = self.current
         if media_set is None or self._changed.isActive():
             return
-        # Of what happens beside the folder only its going and coming back is of interest.
-        beside = Path(path) == media_set.path.parent
-        if not beside or media_set.path.is_dir() == bool(self.error):
+        # Of the changes in the parent, only removal and return of the folder itself matter.
+        in_parent = Path(path) == media_set.path.parent
+        if not in_parent or media_set.path.is_dir() == bool(self.error):
             self._changed.start()
 
     # The place ------------------------------------------------------------------------------------------------------
 
     @property
     def place(self) -> tuple[int | None, int]:
-        """Which file is the current one, counted from 0, and of how many; None where it is not among those shown."""
+        """Row of the current file, from 0, and the number of rows; the row is None if the filter hides the file."""
         if self.current is not None:
             return (self._row_of.get(self._place) if self._place is not None else None), len(self._rows)
         media = self.files
@@ -317,12 +318,12 @@ class Library(QObject):
 
     @property
     def files(self) -> tuple[Media, ...]:
-        """The media that stay open, without the file of a set that is only being looked at."""
+        """Open media, without the file of a set that is shown by browsing."""
         state = self._session.state
         return tuple(media for media in state.media if media.id != state.browsed)
 
     def go(self, row: int) -> None:
-        """Put the file in `row` of the list on the canvas. The newest wish wins; those between are never opened."""
+        """Show the file in `row` of the list. A newer request replaces one that still waits."""
         if self.current is None:
             media = self.files[row]
             state = with_shown(self._session.state, media, self._session.next_id)
@@ -331,7 +332,7 @@ class Library(QObject):
             self._submit(self._rows[row].name, merge="browse")
 
     def step(self, rows: int) -> None:
-        """Go `rows` files on (or back), as far as there are any."""
+        """Show the file `rows` rows further, back if negative, up to the ends of the list."""
         row, count = self.place
         if not count:
             return
@@ -341,14 +342,14 @@ class Library(QObject):
             self.go(target)
 
     def _beside(self, rows: int) -> int:
-        """The row beside a file that is gone or filtered out."""
+        """Row next to the current file, which was deleted or is hidden by the filter."""
         if self.current is None or self._place is None:
             return 0
         after = bisect.bisect_left(self._rows, natural_key(self._place), key=lambda file: natural_key(file.name))
         return after if rows > 0 else after - 1
 
     def _name_of(self, media: Media) -> str | None:
-        """The name of a medium in the current set; None where it does not belong to it."""
+        """Name of a medium within the current set; None if it does not belong to the set."""
         media_set = self.current
         if media_set is None or not media_set.holds(media.path):
             return None
@@ -370,9 +371,9 @@ class Library(QObject):
     def _arrived(self, browsed: _Browsed, merge: str) -> None:
         state = self._session.state
         if self.current is None or self.current.path != browsed.set.path:
-            return  # somebody went elsewhere meanwhile: nothing may take the place of what is shown there
+            return  # the user has changed to another set
         if browsed.media is None:
-            # While somebody leafs on, what was passed needs no word; the list marks what cannot be read.
+            # Files that were passed need no notice: the list marks those that cannot be read.
             if browsed.name == self._place:
                 self.notice.emit("warning", translated(browsed.error))
             return
@@ -399,7 +400,7 @@ class Library(QObject):
             self._unlisted(value)
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching folders."""
         self._changed.stop()
         if self._watcher is not None:
             self._watcher.deleteLater()
@@ -407,7 +408,7 @@ class Library(QObject):
 
 
 def _merge(path: Path) -> str:
-    """Opening a folder and showing its first file are one step of undo."""
+    """Merge key that makes opening a folder and showing its first file one undo step."""
     return f"open {path}"
 
 

@@ -20,7 +20,7 @@ CACHE_BYTES = 64 << 20
 
 @dataclass(frozen=True, eq=False)
 class TrackingProgress:
-    """The frames from the beginning of a video on, without a gap."""
+    """Frames that were tracked so far, from the start of a video without a gap, and their key."""
 
     key: Hashable
     chain: Chain
@@ -33,8 +33,10 @@ def follow_all(
     precision: RequestedPrecision,
     precisions: Mapping[tuple[str, ...], Precision],
 ) -> Work:
-    """Follow `instance` through its whole video, where and how the window's host computes: what is counted is found
-    again by that. Yields a `TrackingProgress` now and then, and at the end."""
+    """Work that tracks `instance` through its video: yields `TrackingProgress` every `OUTPUT_SECS` and at the end.
+
+    Device and precisions are those of the window's host, as the key by which the window finds the frames holds them.
+    """
 
     def work(progress: Progress) -> Iterator[Any]:
         from cvstudio.analyses.temporal import TemporalChains
@@ -43,7 +45,7 @@ def follow_all(
 
         followed = TemporalChains(keep=1)
         last_output = time.monotonic()
-        # A cache of its own: every frame of a video would push out what is on screen.
+        # A separate cache: the frames of a whole video would evict what is on screen.
         cache = Cache(budget_bytes=CACHE_BYTES)
         with Runner(device=device, precision=precision, precisions=precisions, cache=cache) as runner:
             for _ in runner.frames(instance, progress, followed=followed):

@@ -20,7 +20,10 @@ IDLE_MS = 2000
 
 
 class PrecisionTuning(QObject):
-    """Measures untuned networks of the host, one after the other."""
+    """Measures the untuned networks of the host one by one, in a process of their own. Main thread only.
+
+    `busy` is a callable () -> bool that postpones the next measurement.
+    """
 
     def __init__(self, pipeline: Pipeline, busy: Callable[[], bool], parent: QObject) -> None:
         super().__init__(parent)
@@ -33,7 +36,7 @@ class PrecisionTuning(QObject):
         pipeline.job_event.connect(self._event)
 
     def close(self) -> None:
-        """Begin nothing more; calling it again is harmless."""
+        """Start no further measurement; may be called repeatedly."""
         self._closed = True
         self._soon.stop()
 
@@ -42,11 +45,11 @@ class PrecisionTuning(QObject):
             return
         if event.job.owner != OWNER:
             if self._running is None and self._pipeline.host.untuned:
-                self._soon.start()  # anew with each event: it has to become quiet first
+                self._soon.start()  # restarted by each event, so that it fires after idle time only
         elif event.kind == "output" and self._running is not None:
             self._pipeline.host.set_tuned(*self._running, event.value)
         elif event.kind in ("finished", "failed", "cancelled") and self._running is not None:
-            # Whatever came of it, once is enough.
+            # A network is measured once, even if that failed.
             self._pipeline.host.forget_untuned(*self._running)
             self._running = None
             if self._pipeline.host.untuned:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,27 @@ from cvstudio.models.runtime.host import Host
 from cvstudio.results.detections import Detections
 
 Detect = Callable[..., Detections]
+Unfilled = Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="session")
+def unfilled() -> Unfilled:
+    """`with unfilled(): ...`: networks that are built have no random numbers, as a checkpoint fills them at once.
+
+    To draw 35 million numbers takes seconds. What is not filled holds anything, which no comparison survives.
+    """
+
+    @contextmanager
+    def context() -> Iterator[None]:
+        import torch
+
+        names = ("kaiming_normal_", "kaiming_uniform_", "normal_", "uniform_", "xavier_uniform_")
+        with pytest.MonkeyPatch.context() as patch:
+            for name in names:
+                patch.setattr(torch.nn.init, name, lambda tensor, *args, **kwargs: tensor)
+            yield
+
+    return context
 
 
 @pytest.fixture

@@ -183,18 +183,19 @@ def checkpoint(key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 
 @pytest.fixture(scope="module")
-def reference(key: str, checkpoint: Path) -> Any:
+def reference(key: str, checkpoint: Path, unfilled: Any) -> Any:
     """torchvision's network, built as torchvision builds it for its published checkpoint."""
     state = torch.load(checkpoint, weights_only=True)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, unfilled():
         patch.setattr(WeightsEnum, "get_state_dict", lambda *args, **kwargs: state)
         model = getattr(detection, BUILDERS[key])(weights="DEFAULT").eval()
     return model.to(memory_format=torch.channels_last)
 
 
 @pytest.fixture(scope="module")
-def network(key: str, checkpoint: Path) -> TorchvisionDetector:
-    loaded: TorchvisionDetector = MODELS[key].load("cpu", checkpoint)
+def network(key: str, checkpoint: Path, unfilled: Any) -> TorchvisionDetector:
+    with unfilled():
+        loaded: TorchvisionDetector = MODELS[key].load("cpu", checkpoint)
     return loaded
 
 
@@ -432,8 +433,9 @@ def test_openvino_says_the_same_of_every_place_and_finds_the_same(
         np.testing.assert_allclose(chosen.scores[:20], kept.scores[:20], atol=2e-3)
 
 
-def test_parameters_can_be_differentiated_and_memory_is_given_back(key: str, checkpoint: Path) -> None:
-    network = MODELS[key].load("cpu", checkpoint)
+def test_parameters_can_be_differentiated_and_memory_is_given_back(key: str, checkpoint: Path, unfilled: Any) -> None:
+    with unfilled():
+        network = MODELS[key].load("cpu", checkpoint)
     assert not any(parameter.is_inference() for parameter in network.model.parameters())
     assert not network.model.training
     assert network.nbytes > 1e6
@@ -453,10 +455,10 @@ def test_missing_weights_say_where_to_get_them(key: str, home: Path) -> None:
         assert fact in str(caught.value)
 
 
-def test_another_networks_checkpoint(key: str, tmp_path: Path) -> None:
+def test_another_networks_checkpoint(key: str, tmp_path: Path, unfilled: Any) -> None:
     path = tmp_path / "other.pth"
     torch.save(nn.Linear(3, 4).state_dict(), path)
-    with pytest.raises(WeightsError) as caught:
+    with pytest.raises(WeightsError) as caught, unfilled():
         MODELS[key].load("cpu", path)
     assert f"Expected a checkpoint of {MODELS[key].title} " in str(caught.value).split("\n")[0]
 
