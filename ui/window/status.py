@@ -17,6 +17,9 @@ from ui.widgets.steady_label import SteadyLabel
 SHOW_AFTER_MS = 300
 """Delay before a job is shown; shorter jobs would only flicker."""
 
+HEIGHT = 28
+"""Height of the line in pixels, with and without jobs."""
+
 
 def took(secs: float) -> str:
     """Text of a duration: in milliseconds below one second, in seconds from there on."""
@@ -48,6 +51,8 @@ class StatusLine(QStatusBar):
         self.addWidget(self._read_out, 1)
         for widget in (self._frames, self.timing, self._jobs, self._bar, self.cancel):
             self.addPermanentWidget(widget)
+        # A line that grew with the button of a job would move the picture.
+        self.setFixedHeight(HEIGHT)
         self._soon = QTimer(self, interval=SHOW_AFTER_MS, singleShot=True)
         self._soon.timeout.connect(self._show_jobs)
         self._show_jobs()

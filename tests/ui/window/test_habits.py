@@ -24,8 +24,8 @@ from cvstudio.media.examples.files import sample_path
 from cvstudio.results.detections import Detections
 from ui.base import hold_key as hold
 from ui.tour.input_events import move_mouse, pause
-from ui.window.dock_layout import rescue, rescued
 from ui.window.main_window import MainWindow
+from ui.window.placement import rescue, rescued
 from ui.window.shortcuts_sheet import ShortcutsSheet
 
 ROOT = Path(__file__).resolve().parents[3]
