@@ -15,8 +15,8 @@ from ui.window.placement import KeptOnScreen, float_over, rescue, was_placed
 
 Content = TypeVar("Content", bound=QWidget)
 
-LEFT_COLUMN = ("media", "layers", "jobs")
-"""Keys of the panels on the left, from the top; a panel below the picture takes height from them."""
+LEFT_COLUMN = {"media": 320, "layers": 250, "jobs": 110}
+"""Shares of the panels on the left, from the top; a panel below the picture takes height from them."""
 
 LEAST_WIDTHS = {
     Qt.DockWidgetArea.LeftDockWidgetArea: 216,
@@ -177,7 +177,8 @@ class DockLayout:
         window, docks = self._window, self.docks
         widths = [_share(window.width(), *COLUMNS[side]) for side in ("left", "right")]
         window.resizeDocks([docks["media"], docks["analysis"]], widths, Qt.Orientation.Horizontal)
-        window.resizeDocks([docks[key] for key in LEFT_COLUMN], [320, 250, 110], Qt.Orientation.Vertical)
+        column = {docks[key]: height for key, height in LEFT_COLUMN.items() if not docks[key].isHidden()}
+        window.resizeDocks(list(column), list(column.values()), Qt.Orientation.Vertical)
         window.resizeDocks([docks["analysis"], docks["results"]], [420, 300], Qt.Orientation.Vertical)
         # Of docks that share a place, the one that the others are tabbed with is in front.
         for key in dict.fromkeys(panel.tabbed_with for panel in PANELS if panel.tabbed_with):

@@ -155,6 +155,7 @@ class MainWindow(Window):
         self.welcome.open_requested.connect(self.opener.ask_files)
         self.welcome.sample_requested.connect(controller.open_sample)
         self.workspace.read_out.connect(self.status.set_read_out)
+        self.status.jobs_clicked.connect(lambda: self.show_panel("jobs"))
         self.workspace.area.export.connect(self.exporting.ask)
         self._connect_requests(controller.requests)
 

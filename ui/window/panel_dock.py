@@ -23,7 +23,8 @@ class PanelScroll(QScrollArea):
         self.setMinimumSize(least_width, LEAST_HEIGHT)
 
     def sizeHint(self) -> QSize:
-        return self.widget().sizeHint()
+        content = self.widget()
+        return super().sizeHint() if content is None else content.sizeHint()
 
 
 class PanelDock(QDockWidget):

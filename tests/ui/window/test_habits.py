@@ -198,14 +198,14 @@ def test_tab_on_the_picture_hides_all_panels_and_brings_the_same_ones_back(portr
     def sizes_now() -> dict[str, QSize]:
         return {key: dock.size() for key, dock in portrait.docks.items() if not dock.isHidden()}
 
-    portrait.toggle_panel("jobs")
+    portrait.toggle_panel("layers")
     pause(100)
     sizes = sizes_now()
     QTest.keyClick(portrait.workspace.canvas, Qt.Key.Key_Tab)
     assert all(dock.isHidden() for dock in portrait.docks.values())
     QTest.keyClick(portrait.workspace.canvas, Qt.Key.Key_Tab)
     qtbot.waitUntil(lambda: sizes_now() == sizes)
-    assert "jobs" not in sizes
+    assert "layers" not in sizes
     portrait.notices.dismiss_newest()
 
 

@@ -7,8 +7,9 @@ from threading import Event
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QRect
-from PySide6.QtWidgets import QLabel, QScrollArea
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QProgressBar, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from cvstudio.foundation.lanes import Job
@@ -115,3 +116,16 @@ def test_what_is_opened_and_found_moves_no_dock(small: MainWindow, qtbot: QtBot)
         )
         pause(150)
         assert places(small) == before
+
+
+def test_the_status_line_tells_what_runs_and_opens_the_list_of_jobs(
+    window: MainWindow, long_jobs: Callable[[int], None], qtbot: QtBot
+) -> None:
+    assert window.docks["jobs"].isHidden()
+    long_jobs(1)
+    label = window.status.findChild(QProgressBar)
+    qtbot.waitUntil(lambda: label is not None and label.isVisible(), timeout=20_000)
+    assert any(text.text() == "Job 0" and text.isVisible() for text in window.status.findChildren(QLabel))
+    assert window.docks["jobs"].isHidden()
+    QTest.mouseClick(label, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(window.docks["jobs"].isVisible)
