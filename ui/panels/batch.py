@@ -34,6 +34,7 @@ from ui.control.controller import Controller
 from ui.control.exported_layers import chosen_readings, shown_stack
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
+from ui.widgets.current_stack import CurrentStack
 from ui.widgets.empty_state import EmptyState
 
 CONTROLS_WIDTH = 320
@@ -100,9 +101,12 @@ class BatchContent(QWidget):
             self.tr("Choose a folder …"),
         )
         self.empty.triggered.connect(self.choose_source)
-        self._stack = QStackedLayout(self)
+        self._stack = CurrentStack()
         self._stack.addWidget(self.empty)
         self._stack.addWidget(work)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._stack)
         controller.state_changed.connect(lambda old, new: self._update())
         controller.pipeline.job_event.connect(self._job_event)
         self._update()

@@ -130,6 +130,7 @@ PANELS.register(
         JobsPanel,
         order=20,
         shortcut="Ctrl+Alt+4",
+        shown=False,  # the status line tells what runs, and opens it
         keywords=("progress", "cancel", "running", "작업"),
     )
 )

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QMenu,
-    QStackedWidget,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -27,6 +26,7 @@ from ui.control.controller import Controller
 from ui.panels import PANELS
 from ui.panels._layer_menu import LayerMenu
 from ui.panels.base import Panel, PanelContext
+from ui.widgets.current_stack import CurrentStack
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.icon_label import IconLabel
@@ -181,7 +181,7 @@ class LayersPanel(QWidget):
         self.list.currentRowChanged.connect(self._chosen)
         self.list.customContextMenuRequested.connect(lambda place: self.menu().exec(self.list.mapToGlobal(place)))
         empty = EmptyState("layers", self.tr("Open something and choose an analysis; what you see is listed here."))
-        self.stack = QStackedWidget()
+        self.stack = CurrentStack()
         self.stack.addWidget(empty)
         self.stack.addWidget(self.list)
         self.add = QToolButton()

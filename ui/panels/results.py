@@ -6,7 +6,7 @@ from collections.abc import Sized
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QTableView, QVBoxLayout, QWidget
 
 from cvstudio.foundation.params import fields_of
 from cvstudio.results.tables import Column, Table
@@ -17,6 +17,7 @@ from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.views.result_rows import lines_of, table_for
 from ui.views.results.registry import ResultView, ResultViewSpec, view_of
+from ui.widgets.current_stack import CurrentStack
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.rows_table import RowsTable
@@ -40,7 +41,7 @@ class ResultsPanel(QWidget):
         self._export = QPushButton(icon("share"), self.tr("Export …"))
         self._export.setObjectName("export-button")
         self._export.clicked.connect(context.requests.export)
-        self._stack = QStackedWidget()
+        self._stack = CurrentStack()
         self.empty = EmptyState("list", self.tr("What an analysis finds is listed here."))
         self._stack.addWidget(self.empty)
         self._nothing = QWidget()

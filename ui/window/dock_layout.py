@@ -1,73 +1,37 @@
-"""Layout of docks: their places and sizes, hiding all panels, and windows moved back onto a screen."""
+"""Layout of docks: their places and sizes, and hiding all panels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from PySide6.QtCore import QByteArray, QRect, Qt, QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from ui.panels import PANELS
 from ui.panels.base import Late, Panel
+from ui.window.panel_dock import PanelDock
+from ui.window.placement import KeptOnScreen, float_over, rescue, was_placed
 
 Content = TypeVar("Content", bound=QWidget)
 
-LEFT_COLUMN = ("media", "layers", "jobs")
-"""Keys of the panels on the left, from the top; a panel below the picture takes height from them."""
+LEFT_COLUMN = {"media": 320, "layers": 250, "jobs": 110}
+"""Shares of the panels on the left, from the top; a panel below the picture takes height from them."""
 
-SHARE = 0.8
-"""Least fraction of the window's size that a floating dock takes."""
+LEAST_WIDTHS = {
+    Qt.DockWidgetArea.LeftDockWidgetArea: 216,
+    Qt.DockWidgetArea.RightDockWidgetArea: 300,
+    Qt.DockWidgetArea.BottomDockWidgetArea: 320,
+}
+"""Least width in pixels of a dock, by the side of the window that it has at first."""
 
-MARGIN = 24
-"""Pixels of the window that stay visible around a floating dock."""
-
-GRIP = (64, 24)
-"""(width, height) in pixels of a window's top that must be on a screen, so that it can be dragged."""
-
-
-def rescued(place: QRect, screens: list[QRect]) -> QRect:
-    """`place`, where the top of the window is visible on one of `screens`; otherwise centred on the first of them.
-
-    It is shrunk to the screen where it is larger. All rectangles are in pixels of the desktop.
-    """
-    top = QRect(place.left(), place.top(), place.width(), GRIP[1])
-    for screen in screens:
-        visible = top.intersected(screen)
-        if visible.width() >= min(GRIP[0], place.width()) and visible.height() >= GRIP[1]:
-            return place
-    if not screens:
-        return place
-    screen = screens[0]
-    width, height = min(place.width(), screen.width()), min(place.height(), screen.height())
-    x = screen.left() + (screen.width() - width) // 2
-    y = screen.top() + (screen.height() - height) // 2
-    return QRect(x, y, width, height)
+COLUMNS = {"left": (0.16, 232, 300), "right": (0.23, 320, 420)}
+"""Fraction of the window's width that a column takes at first, and its least and greatest width in pixels."""
 
 
-def rescue(widget: QWidget) -> None:
-    """Move a window onto a screen where its own was disconnected."""
-    screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
-    place = widget.geometry()
-    reachable = rescued(place, screens)
-    if reachable != place:
-        widget.setGeometry(reachable)
-
-
-def float_over(window: QMainWindow, dock: QDockWidget) -> None:
-    """Centre a floating dock over the window before it is first shown, at least as large as its size hint.
-
-    A dock with the property "placed" stays where the user has left it.
-    """
-    if not dock.isFloating() or dock.isVisible() or dock.property("placed"):
-        return
-    dock.setProperty("placed", True)
-    place, hint = window.frameGeometry(), dock.widget().sizeHint()
-    width = min(max(hint.width(), round(SHARE * place.width())), place.width() - 2 * MARGIN)
-    height = min(max(hint.height(), round(SHARE * place.height())), place.height() - 2 * MARGIN)
-    left, top = place.center().x() - width // 2, place.center().y() - height // 2
-    dock.setGeometry(QRect(max(0, left), max(0, top), width, height))
+def _share(whole: int, fraction: float, least: int, most: int) -> int:
+    """`fraction` of `whole` pixels, within `least` and `most`."""
+    return max(least, min(round(fraction * whole), most))
 
 
 class Shares:
@@ -77,7 +41,7 @@ class Shares:
     share a place, the one that the others are tabbed with is raised.
     """
 
-    def __init__(self, window: QMainWindow, docks: dict[str, QDockWidget], column: list[QDockWidget]) -> None:
+    def __init__(self, window: QMainWindow, docks: Mapping[str, QDockWidget], column: list[QDockWidget]) -> None:
         self._window = window
         self._docks = docks
         self._column = column
@@ -109,7 +73,7 @@ class Shares:
 class PanelsAway:
     """Hides all panels at once, and shows the same ones again."""
 
-    def __init__(self, window: QMainWindow, docks: dict[str, QDockWidget]) -> None:
+    def __init__(self, window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:
         self._window = window
         self._docks = docks
         self._hidden: list[QDockWidget] = []
@@ -152,9 +116,9 @@ class DockLayout:
         self._create = create
         # A panel below the picture must not take height from controls and results.
         window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-        self.docks: dict[str, QDockWidget] = {}
+        self.docks: dict[str, PanelDock] = {}
         for panel in self._in_order():
-            dock = QDockWidget(window.tr(panel.title), window)
+            dock = PanelDock(window.tr(panel.title), window, LEAST_WIDTHS[panel.area])
             dock.setObjectName(f"dock-{panel.key}")
             self.docks[panel.key] = dock
             if panel.shown:
@@ -163,6 +127,7 @@ class DockLayout:
             if not panel.shown:
                 dock.hide()
             dock.setFloating(panel.floats)
+            KeptOnScreen(dock)
             if panel.tabbed_with in self.docks:
                 window.tabifyDockWidget(self.docks[panel.tabbed_with], dock)
         self._away = PanelsAway(window, self.docks)
@@ -175,17 +140,17 @@ class DockLayout:
     def _fill(self, panel: Panel) -> None:
         """Make the content of a panel that has none yet."""
         dock = self.docks[panel.key]
-        if dock.widget() is None:
+        if dock.content is None:
             content = self._create(panel)
             # Without a background the window shows through, with hairlines where docks met before.
             content.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-            dock.setWidget(content)
+            dock.fill(content)
 
     def restored(self) -> None:
         """Fill the visible docks after a stored layout was restored, and move floating ones back onto a screen."""
         for panel in PANELS:
             dock = self.docks[panel.key]
-            dock.setProperty("placed", True)
+            dock.setProperty("placed", was_placed(dock))
             if panel.floats:
                 dock.hide()  # it is opened on demand only
             if not dock.isHidden():
@@ -199,19 +164,21 @@ class DockLayout:
         for panel in PANELS:
             self._fill(panel)
         for dock in self.docks.values():
-            content = dock.widget()
+            content = dock.content
             if isinstance(content, Late):
                 content.complete()
 
     def content(self, kind: type[Content]) -> Content:
         """The panel content of class `kind`. Raises StopIteration where no panel has one."""
-        return next(content for dock in self.docks.values() if isinstance(content := dock.widget(), kind))
+        return next(content for dock in self.docks.values() if isinstance(content := dock.content, kind))
 
     def divide(self) -> None:
         """Give the docks their default sizes."""
         window, docks = self._window, self.docks
-        window.resizeDocks([docks["media"], docks["analysis"]], [232, 320], Qt.Orientation.Horizontal)
-        window.resizeDocks([docks[key] for key in LEFT_COLUMN], [320, 250, 110], Qt.Orientation.Vertical)
+        widths = [_share(window.width(), *COLUMNS[side]) for side in ("left", "right")]
+        window.resizeDocks([docks["media"], docks["analysis"]], widths, Qt.Orientation.Horizontal)
+        column = {docks[key]: height for key, height in LEFT_COLUMN.items() if not docks[key].isHidden()}
+        window.resizeDocks(list(column), list(column.values()), Qt.Orientation.Vertical)
         window.resizeDocks([docks["analysis"], docks["results"]], [420, 300], Qt.Orientation.Vertical)
         # Of docks that share a place, the one that the others are tabbed with is in front.
         for key in dict.fromkeys(panel.tabbed_with for panel in PANELS if panel.tabbed_with):
@@ -247,6 +214,7 @@ class DockLayout:
         for panel in self._in_order():
             dock = self.docks[panel.key]
             dock.setFloating(False)
+            dock.setProperty("placed", False)
             self._window.addDockWidget(panel.area, dock)
             dock.setVisible(panel.shown)
             dock.setFloating(panel.floats)
@@ -256,4 +224,5 @@ class DockLayout:
     def close(self) -> None:
         """Close the contents, which stop their jobs."""
         for dock in self.docks.values():
-            dock.widget().close()
+            if dock.content is not None:
+                dock.content.close()

@@ -32,8 +32,9 @@ from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.window_requests import WindowRequests
 from ui.panels.base import Panel, PanelContext
 from ui.window.device_picker import DevicePicker
-from ui.window.dock_layout import DockLayout, rescue
+from ui.window.dock_layout import DockLayout
 from ui.window.first_paint import FirstPicture
+from ui.window.placement import KeptOnScreen, fit_least_size, rescue
 from ui.window.status import StatusLine
 from ui.window.top_bar import TopBar
 from ui.window.window_base import Window
@@ -64,7 +65,8 @@ class MainWindow(Window):
         self.controller = Controller(self)
         self._complete = False
         self.setDockNestingEnabled(True)
-        self.setMinimumSize(720, 480)
+        fit_least_size(self)
+        KeptOnScreen(self)
         self.centre = QStackedWidget()
         self.centre.setObjectName("centre")
         # Free space goes to the picture, not to the panels.
@@ -153,6 +155,7 @@ class MainWindow(Window):
         self.welcome.open_requested.connect(self.opener.ask_files)
         self.welcome.sample_requested.connect(controller.open_sample)
         self.workspace.read_out.connect(self.status.set_read_out)
+        self.status.jobs_clicked.connect(lambda: self.show_panel("jobs"))
         self.workspace.area.export.connect(self.exporting.ask)
         self._connect_requests(controller.requests)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton
 
 from cvstudio.foundation.lanes import Event, Job
@@ -17,6 +18,9 @@ from ui.widgets.steady_label import SteadyLabel
 SHOW_AFTER_MS = 300
 """Delay before a job is shown; shorter jobs would only flicker."""
 
+HEIGHT = 28
+"""Height of the line in pixels, with and without jobs."""
+
 
 def took(secs: float) -> str:
     """Text of a duration: in milliseconds below one second, in seconds from there on."""
@@ -24,7 +28,14 @@ def took(secs: float) -> str:
 
 
 class StatusLine(QStatusBar):
-    """Quiet read-outs at the bottom of the window, with a bar and a button to cancel the jobs."""
+    """Quiet read-outs at the bottom of the window, with a bar and a button to cancel the jobs.
+
+    Signals
+    -------
+    jobs_clicked : the user clicked the number of jobs or their bar
+    """
+
+    jobs_clicked = Signal()
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
@@ -48,12 +59,22 @@ class StatusLine(QStatusBar):
         self.addWidget(self._read_out, 1)
         for widget in (self._frames, self.timing, self._jobs, self._bar, self.cancel):
             self.addPermanentWidget(widget)
+        # A line that grew with the button of a job would move the picture.
+        self.setFixedHeight(HEIGHT)
+        for widget in (self._jobs, self._bar):
+            widget.setCursor(Qt.CursorShape.PointingHandCursor)
         self._soon = QTimer(self, interval=SHOW_AFTER_MS, singleShot=True)
         self._soon.timeout.connect(self._show_jobs)
         self._show_jobs()
         controller.pipeline.job_event.connect(self._event)
         controller.state_changed.connect(self._changed)
         controller.playback.position_changed.connect(lambda _: self._count_frames())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if self.childAt(event.position().toPoint()) in (self._jobs, self._bar):
+            self.jobs_clicked.emit()
+        else:
+            super().mousePressEvent(event)
 
     def set_read_out(self, text: str) -> None:
         """Show what is under the cursor."""
@@ -103,13 +124,13 @@ class StatusLine(QStatusBar):
         if len(self._shown) < len(self._running):
             self._soon.start()
         count = len(self._shown)
-        text = self.tr("1 job") if count == 1 else self.tr("{count} jobs").format(count=count)
-        self._jobs.setText(text if count else "")
+        names = [translated(job.title) for job in self._shown.values()]
+        self._jobs.setText(names[0] if count == 1 else self.tr("{count} jobs").format(count=count) if count else "")
         self._bar.setMaximum(0)
-        titles = "\n".join(translated(job.title) for job in self._shown.values())
+        titles = "\n".join(names)
         for widget in (self._jobs, self._bar, self.cancel):
             widget.setVisible(bool(count))
-            widget.setToolTip(titles)
+            widget.setToolTip(self.tr("{what}\nClick for the list of jobs").format(what=titles))
         self.cancel.setToolTip(self.tr("Cancel: {what}").format(what=titles))
 
     def _cancel(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QStackedWi
 
 from cvstudio.analyses import ANALYSES
 from ui.base.theme import apply_theme
+from ui.window.placement import MAXIMISE_BELOW, first_place
 
 if TYPE_CHECKING:
     from ui.base.command import Command
@@ -52,7 +54,7 @@ class Window(QMainWindow):
     commands: list[Command]
 
     @property
-    def docks(self) -> dict[str, QDockWidget]:
+    def docks(self) -> Mapping[str, QDockWidget]:
         """The docks by the keys of their panels."""
         return self.dock_layout.docks
 
@@ -133,7 +135,11 @@ class Window(QMainWindow):
 
     def default_size(self) -> None:
         """Give the window and its docks their sizes of the first start."""
-        self.resize(1280, 800)
+        available = self.screen().availableGeometry()
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMaximized)
+        self.setGeometry(first_place(available))
+        if available.width() < MAXIMISE_BELOW:
+            self.setWindowState(self.windowState() | Qt.WindowState.WindowMaximized)
         self.dock_layout.divide()
 
     # Window ---------------------------------------------------------------------------------------------------------

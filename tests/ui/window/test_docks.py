@@ -41,6 +41,8 @@ def test_the_left_column_has_its_heights_again_when_a_panel_under_the_picture_go
     window: MainWindow, key: str
 ) -> None:
     column = ("media", "layers", "jobs")
+    window.show_panel("jobs")
+    pause(100)
     before = heights(window, *column)
     window.show_panel(key)
     pause(100)

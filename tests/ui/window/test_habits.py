@@ -24,8 +24,8 @@ from cvstudio.media.examples.files import sample_path
 from cvstudio.results.detections import Detections
 from ui.base import hold_key as hold
 from ui.tour.input_events import move_mouse, pause
-from ui.window.dock_layout import rescue, rescued
 from ui.window.main_window import MainWindow
+from ui.window.placement import rescue, rescued
 from ui.window.shortcuts_sheet import ShortcutsSheet
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -198,14 +198,14 @@ def test_tab_on_the_picture_hides_all_panels_and_brings_the_same_ones_back(portr
     def sizes_now() -> dict[str, QSize]:
         return {key: dock.size() for key, dock in portrait.docks.items() if not dock.isHidden()}
 
-    portrait.toggle_panel("jobs")
+    portrait.toggle_panel("layers")
     pause(100)
     sizes = sizes_now()
     QTest.keyClick(portrait.workspace.canvas, Qt.Key.Key_Tab)
     assert all(dock.isHidden() for dock in portrait.docks.values())
     QTest.keyClick(portrait.workspace.canvas, Qt.Key.Key_Tab)
     qtbot.waitUntil(lambda: sizes_now() == sizes)
-    assert "jobs" not in sizes
+    assert "layers" not in sizes
     portrait.notices.dismiss_newest()
 
 

@@ -273,11 +273,11 @@ def test_the_palette_finds_by_course_names(window):
 def test_docks_come_back_as_they_were(qtbot):
     first = MainWindow()
     first.show()
-    first.toggle_panel("jobs")
+    first.toggle_panel("layers")
     first.close()
     second = MainWindow()
     second.show()
-    assert second.docks["jobs"].isHidden()
+    assert second.docks["layers"].isHidden()
     assert not second.docks["media"].isHidden()
     second.close()
     for window in (first, second):
@@ -405,6 +405,7 @@ def test_a_job_with_a_long_message_pushes_no_panel_apart(window, qtbot):
             time.sleep(0.01)
             yield None
 
+    window.show_panel("jobs")
     pause(50)
     before = window.docks["jobs"].width()
     window.controller.pipeline.submit("pool", Job("talkative", "Working", talkative))

@@ -172,6 +172,7 @@ class TestConsent:
         server.plays(half)
         press(window)
         dialog().download.click()
+        window.show_panel("jobs")
         jobs = window.docks["jobs"].widget()
         part = hub_folder() / f"{missing.weights[0].file_name}.part"
         qtbot.waitUntil(
