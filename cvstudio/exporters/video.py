@@ -12,9 +12,8 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.data.geometry import View
-from cvstudio.draw import render
 from cvstudio.exporters import EXPORTERS
+from cvstudio.exporters._drawing import Scale, drawn
 from cvstudio.exporters.base import Exporter, ExportItem, on_a_picture
 from cvstudio.exporters.video_sound import SoundWriter
 from cvstudio.foundation.errors import ExportError
@@ -46,6 +45,10 @@ class VideoOptions:
         Doc("Quality", "How much of the picture is kept.", "Small makes a file of about a third of the size."),
     ] = "high"
     sound: Annotated[bool, Doc("With sound", "Takes the sound along, cut to the same part.")] = True
+    scale: Scale = 1.0
+    overlay_only: Annotated[
+        bool, Doc("Overlay only", "Leaves the video out: the results on black.", "Blend it with another video.")
+    ] = False
 
 
 def _write_mp4(path: Path, item: ExportItem, progress: Progress) -> None:
@@ -99,8 +102,9 @@ def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progr
         for moment in item.moments(progress):
             assert moment.image is not None
             assert moment.pts is not None
-            whole = View.whole(moment.result.canvas_size(media.size or moment.image.size))
-            pixels = even_sides(render(moment.image, [(moment.result, look)], whole))
+            size = moment.result.canvas_size(media.size or moment.image.size)
+            base = None if options.overlay_only else moment.image
+            pixels = even_sides(drawn(base, moment.result, look, size, options.scale))
             if stream is None:
                 encoder = {"crf": CRF[options.quality], "preset": PRESET}
                 stream = add_picture(target, pixels, tick, _usual_rate(media), encoder)

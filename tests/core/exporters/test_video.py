@@ -310,7 +310,8 @@ def test_all_formats_come_from_one_pass(flash, tmp_path):
     assert len(json.loads(keys["json"].read_text())["frames"]) == 50
     assert len(json.loads(keys["coco"].read_text())["images"]) == 50
     recipe = json.loads((tmp_path / "v.mp4.recipe.json").read_text())
-    assert recipe == {"a": 1, "export": {"format": "mp4", "options": {"quality": "small", "sound": True}}}
+    options = {"quality": "small", "sound": True, "scale": 1.0, "overlay_only": False}
+    assert recipe == {"a": 1, "export": {"format": "mp4", "options": options}}
 
 
 def test_stopping_all_formats_leaves_nothing(flash, tmp_path):
@@ -328,3 +329,17 @@ def test_stopping_all_formats_leaves_nothing(flash, tmp_path):
     with pytest.raises(Cancelled):
         export_all([(EXPORTERS["mp4"], folder / "v.mp4"), (EXPORTERS["csv"], folder / "v.csv")], item, {}, progress)
     assert list(folder.iterdir()) == []
+
+
+def test_a_video_at_a_scale_and_its_overlay_alone(flash, tmp_path):
+    made = write_part(flash, tmp_path / "half.mp4", 0.0, 0.1, scale=0.5)
+    with av.open(str(made)) as container:
+        assert (container.streams.video[0].width, container.streams.video[0].height) == (32, 24)
+    white = write_part(flash, tmp_path / "white.mp4", 0.5, 0.54)
+    alone = write_part(flash, tmp_path / "alone.mp4", 0.5, 0.54, overlay_only=True)
+    corners = []
+    for path in (white, alone):
+        with av.open(str(path)) as container:
+            corners.append(next(container.decode(video=0)).to_ndarray(format="gray")[-4:, -4:].mean())
+    assert corners[0] > 200
+    assert corners[1] < 30
