@@ -53,7 +53,8 @@ def take_export(options: argparse.Namespace, recipe: Path) -> None:
     told = read_json(recipe, FORMAT).get("export", {})
     if not isinstance(told, dict) or "format" not in told:
         return
-    if options.format is None and not options.out.suffix:
+    outs, folders = _outs(options)
+    if options.format is None and not any(_is_file(out, folder=out in folders) for out in outs):
         options.format = [told["format"]]
     options.format_options = {told["format"]: told.get("options", {})}
     if options.start is None and options.stop is None and told.get("range_secs"):
@@ -77,12 +78,27 @@ def spread(paths: Sequence[Path]) -> list[Path]:
     return [*found, *unmatched]
 
 
+def _outs(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
+    """All targets of the command line, and those of them that are given as folders."""
+    return getattr(options, "outs", [options.out]), getattr(options, "folders", [])
+
+
+def _is_file(out: Path, *, folder: bool) -> bool:
+    """Whether `out` names a file: it has the ending of one, and is no folder. "run.v2" and "2026.11" are folders."""
+    from cvstudio.exporters import ALIASES, EXPORTERS
+
+    if folder or out.is_dir() or not out.suffix:
+        return False
+    endings = (*ALIASES, *(exporter.suffix for exporter in EXPORTERS if exporter.suffix))
+    return out.name.lower().endswith(endings) or not any(sign.isdigit() for sign in out.suffix)
+
+
 def _targets(
     out: Path, stem: str, keys: Sequence[str] | None, result_type: type[Any], *, video: bool, folder: bool
 ) -> list[Any]:
     from cvstudio.exporters import EXPORTERS, default_exporters, exporter_for_suffix
 
-    if out.suffix and not folder and not out.is_dir():
+    if _is_file(out, folder=folder):
         if keys and len(keys) > 1:
             raise ExportError(
                 f"{out.name} expects one --format, found {', '.join(keys)}; give a folder as -o for several."
@@ -122,7 +138,7 @@ def write_result(
         raise ExportError(f"--from and --to expect a video, found {name}; leave them out.")
     if options.time and (media is None or media.kind is not MediaKind.VIDEO):
         raise ExportError(f"--time expects a video, found {name}; leave it out.")
-    outs, folders = getattr(options, "outs", [options.out]), getattr(options, "folders", [])
+    outs, folders = _outs(options)
     targets = [
         target
         for out in outs
@@ -194,20 +210,21 @@ def run_batch(
     for name, item in adjustments.items():
         instance = instance.with_adjustments(name, item)
     instance.params()
-    if len(getattr(options, "outs", ())) > 1:
-        raise ParamsError(f"A batch expects one -o, found {len(options.outs)}; run it once for each folder.")
     for_all = {"": read_as[main]} if main in read_as else {}
-    plan = BatchPlan(instance, tuple(paths), options.out, tuple(formats), _format_options(options), read_as=for_all)
-    batch = Batch(plan, device=options.device, precision=options.precision)
-    told = False
-    for outcome in batch.run(progress):
-        if batch.restarted and not told:
-            told = True
-            bar.note(f"{options.out} holds a batch with other settings; it is begun anew.")
-        if outcome.state == "failed":
-            bar.note(f"failed: {outcome.file}: {outcome.error}")
-    bar.end()
-    if batch.summary.failed or not options.quiet:
-        print(f"cvstudio: {batch.summary.text()}", file=sys.stderr)
-    print(options.out / REPORT)
-    return 1 if batch.summary.failed else 0
+    failed = 0
+    for out in _outs(options)[0]:
+        plan = BatchPlan(instance, tuple(paths), out, tuple(formats), _format_options(options), read_as=for_all)
+        batch = Batch(plan, device=options.device, precision=options.precision)
+        told = False
+        for outcome in batch.run(progress):
+            if batch.restarted and not told:
+                told = True
+                bar.note(f"{out} holds a batch with other settings; it is begun anew.")
+            if outcome.state == "failed":
+                bar.note(f"failed: {outcome.file}: {outcome.error}")
+        bar.end()
+        if batch.summary.failed or not options.quiet:
+            print(f"cvstudio: {batch.summary.text()}", file=sys.stderr)
+        print(out / REPORT)
+        failed += batch.summary.failed
+    return 1 if failed else 0

@@ -6,7 +6,7 @@ painter is one file of this package that registers itself (`paints`); nothing el
 
 from __future__ import annotations
 
-from cvstudio.draw.base import PAINTERS, Emphasis, Look, Painter, draw, painter_of, paints
+from cvstudio.draw.base import PAINTERS, Emphasis, Look, Painter, draw, for_export, painter_of, paints, scaled
 from cvstudio.draw.pair import Pair
 from cvstudio.draw.render import Renderer, render, render_alone
 from cvstudio.draw.stack import Stack, faded
@@ -21,8 +21,10 @@ __all__ = [
     "Stack",
     "draw",
     "faded",
+    "for_export",
     "painter_of",
     "paints",
     "render",
     "render_alone",
+    "scaled",
 ]

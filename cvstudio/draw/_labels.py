@@ -33,11 +33,6 @@ class Label:
     height: int
 
 
-def text_size(look: Look) -> int:
-    """Font size in pixels, growing with the line width: 13 for the default."""
-    return 9 + 2 * look.line_width
-
-
 def label_text(result: Detections, row: int, look: Look) -> str:
     """Class, track and score; the score is formatted by its kind: 0.93, 1.35 or 12 (neighbours)."""
     score = float(result.scores[row])
@@ -59,7 +54,7 @@ def place_labels(result: Detections, corners: NDArray[np.int64], scale: float, l
     scale : output pixels for each image pixel
     """
     texts = ((row, label_text(result, row, look)) for row in range(min(len(result), MAX_LABELS)))
-    return place_texts(texts, corners, grid_size(result.size, scale), text_size(look))
+    return place_texts(texts, corners, grid_size(result.size, scale), look.text_size)
 
 
 def place_texts(

@@ -44,15 +44,18 @@ def paint_trails(
         # The parts share a point, so that there is no gap between them.
         parts = [
             (part, width)
-            for part, width in ((line[: newer + 1], max(1, look.line_width - 1)), (line[newer:], look.line_width))
+            for part, width in (
+                (line[: newer + 1], max(1, look.line_width - look.px(1))),
+                (line[newer:], look.line_width),
+            )
             if len(part) > 1
         ]
-        _paint(canvas, line, parts, row_colour(result, row, look))
+        _paint(canvas, line, parts, row_colour(result, row, look), look.px(1))
 
 
-def _paint(canvas: NDArray[np.uint8], line: Points, parts: list[Part], colour: RGB) -> None:
-    """Paint the parts of a line, with a dark edge around it."""
-    reach = max(width for _, width in parts) + 4
+def _paint(canvas: NDArray[np.uint8], line: Points, parts: list[Part], colour: RGB, hair: int) -> None:
+    """Paint the parts of a line, with a dark edge of `hair` px around it."""
+    reach = max(width for _, width in parts) + 4 * hair
     height, width = canvas.shape[:2]
     low = np.floor(line.min(axis=0)).astype(int) - reach
     high = np.ceil(line.max(axis=0)).astype(int) + reach
@@ -64,7 +67,7 @@ def _paint(canvas: NDArray[np.uint8], line: Points, parts: list[Part], colour: R
         return
     visible = np.s_[top - low[1] : bottom - low[1], left - low[0] : right - low[0]]
     place = canvas[top:bottom, left:right]
-    for ink, extra_width in ((INK, 2), (colour, 0)):
+    for ink, extra_width in ((INK, 2 * hair), (colour, 0)):
         cover = _cover(parts, low, high - low, extra_width)[visible]
         rows, columns = np.nonzero(cover)
         coverage = cover[rows, columns].astype(np.uint16)[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
@@ -30,8 +31,21 @@ class Look:
     line_width: Annotated[
         int,
         Range(1, 8, step=1, unit="px"),
-        Doc("Line", "Width of the boxes' lines; their labels grow with it.", "Try 4 for a large picture."),
+        Doc("Line", "Width of the boxes' lines.", "Try 4 to see them from afar."),
     ] = 2
+    text_size: Annotated[
+        int, Range(8, 48, step=1, unit="px"), Doc("Text size", "Height of the text of labels.", "Try 20 for a talk.")
+    ] = 13
+    sizes: Annotated[
+        str,
+        Choices(("picture", "fixed"), ("scale with the picture", "fixed")),
+        Doc(
+            "Exported sizes",
+            "Size of lines and text in exports: as large beside the picture as in a window that shows all of it, or "
+            "fixed in pixels.",
+            "fixed keeps them thin on large pictures.",
+        ),
+    ] = "picture"
     show_labels: Annotated[bool, Doc("Labels", "Writes the class beside each box.")] = True
     show_scores: Annotated[bool, Doc("Scores", "Writes the score behind the class.")] = True
     show_masks: Annotated[bool, Doc("Masks", "Tints the pixels of each thing where the model tells them.")] = True
@@ -59,6 +73,46 @@ class Look:
             "magma shows faint sounds.",
         ),
     ] = "viridis"
+
+    @property
+    def unit(self) -> float:
+        """Output pixels for each pixel of the drawing style: hairlines, margins and dots have sizes of their own."""
+        return 1.0
+
+    def px(self, pixels: float) -> int:
+        """`pixels` of the drawing style in output pixels, at least 1."""
+        return max(1, round(pixels * self.unit))
+
+
+@dataclass(frozen=True)
+class ScaledLook(Look):
+    """A look whose sizes are in output pixels. `unit` : see `Look.unit`."""
+
+    unit: float = 1.0
+
+
+FIT = Size(960, 720)
+"""Canvas of a window of usual size, in which an exported picture is imagined to be shown as a whole."""
+
+
+def scaled(look: Look, unit: float) -> Look:
+    """`look` with lines, text and all else drawn `unit` times as large."""
+    if unit == 1:
+        return look
+    values = {field.name: getattr(look, field.name) for field in dataclasses.fields(Look)}
+    line_width, text_size = (max(1, round(size * unit)) for size in (look.line_width, look.text_size))
+    return ScaledLook(**{**values, "line_width": line_width, "text_size": text_size, "unit": unit})
+
+
+def for_export(look: Look, size: Size) -> Look:
+    """`look` for a file of `size` pixels.
+
+    With `Look.sizes` "picture", lines and text are as large beside the picture as in a window that shows all of it
+    (`FIT`), so that they are seen at arm's length however many pixels it has; never smaller than on screen.
+    """
+    if look.sizes == "fixed":
+        return look
+    return scaled(look, max(1.0, size.width / FIT.width, size.height / FIT.height))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import View
-from cvstudio.draw._labels import text_size
 from cvstudio.draw.base import Emphasis, Look, grid_origin, grid_size, paints, visible_part
 from cvstudio.draw.palette import INK, PAPER, RGB, class_colour
 from cvstudio.draw.text import text_mask
@@ -42,7 +41,7 @@ def paint_classification(
         return
     pixels, cover = card
     x, y = grid_origin(view)
-    margin = min(MARGIN, whole.width // 16, whole.height // 16)
+    margin = min(look.px(MARGIN), whole.width // 16, whole.height // 16)
     # The card is fixed to the picture, as boxes are, so that the screen shows a crop of the exported file.
     x1, y1 = max(margin, left), max(margin, top)
     x2, y2 = min(margin + pixels.shape[1], right), min(margin + pixels.shape[0], bottom)
@@ -67,7 +66,8 @@ def _card(
     """RGB pixels (h, w, 3) and coverage 0..1 (h, w), with smaller text and fewer rows on a small picture; None where
     not even one row fits."""
     rows = rows_of(result)
-    for size in range(text_size(look), SMALLEST_TEXT - 1, -1):
+    gap, padding, bar = (look.px(size) for size in (GAP, PADDING, BAR))
+    for size in range(look.text_size, SMALLEST_TEXT - 1, -1):
         names = [text_mask(name, size) if look.show_labels else np.zeros((1, 1), np.uint8) for name, _, _ in rows]
         numbers = [
             np.zeros((1, 1), np.uint8)
@@ -75,17 +75,17 @@ def _card(
             else text_mask(f"{probability:.0%}", size)
             for _, probability, _ in rows
         ]
-        other_width = GAP + max(n.shape[1] for n in numbers) + 2 * PADDING
+        other_width = gap + max(n.shape[1] for n in numbers) + 2 * padding
         if size == SMALLEST_TEXT and look.show_labels:
             room = width_limit - other_width
             names = [
                 n if n.shape[1] <= room else _shortened(row[0], size, room) for n, row in zip(names, rows, strict=True)
             ]
         width = max(n.shape[1] for n in names) + other_width
-        height = max(max(n.shape[0] for n in names), max(n.shape[0] for n in numbers)) + BAR + 4
-        count = min(len(rows), (height_limit - 2 * PADDING) // height)
+        height = max(max(n.shape[0] for n in names), max(n.shape[0] for n in numbers)) + bar + look.px(4)
+        count = min(len(rows), (height_limit - 2 * padding) // height)
         if width <= width_limit and count >= 1:
-            return _paint(result, rows[:count], names, numbers, width, height)
+            return _paint(result, rows[:count], names, numbers, width, height, look)
     return None
 
 
@@ -106,21 +106,23 @@ def _paint(
     numbers: list[NDArray[np.uint8]],
     width: int,
     height: int,
+    look: Look,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    pixels = np.empty((2 * PADDING + len(rows) * height, width, 3), np.float32)
+    padding, bar_height, below = look.px(PADDING), look.px(BAR), look.px(2)
+    pixels = np.empty((2 * padding + len(rows) * height, width, 3), np.float32)
     pixels[:] = INK
     cover = np.full(pixels.shape[:2], COVER, np.float32)
     for number, (name, probability, emphasised) in enumerate(rows):
-        top = PADDING + number * height
+        top = padding + number * height
         ink = PAPER if emphasised and (number == 0 or not result.unknown) else QUIET
-        for mask, left in ((names[number], PADDING), (numbers[number], width - PADDING - numbers[number].shape[1])):
+        for mask, left in ((names[number], padding), (numbers[number], width - padding - numbers[number].shape[1])):
             area = (slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1]))
             coverage = mask[..., None].astype(np.float32) / 255
             pixels[area] = pixels[area] * (1 - coverage) + np.array(ink, np.float32) * coverage
             cover[area] = np.maximum(cover[area], coverage[..., 0])
         if not np.isnan(probability):
-            bar = (slice(top + height - BAR - 2, top + height - 2), slice(PADDING, width - PADDING))
-            filled = round((width - 2 * PADDING) * probability)
+            bar = (slice(top + height - bar_height - below, top + height - below), slice(padding, width - padding))
+            filled = round((width - 2 * padding) * probability)
             pixels[bar] = (52, 57, 66)
             pixels[bar][:, :filled] = class_colour(name) if emphasised else QUIET
             cover[bar] = 1

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import View
-from cvstudio.draw._labels import Label, place_labels, text_size
+from cvstudio.draw._labels import Label, place_labels
 from cvstudio.draw._masks import paint_masks
 from cvstudio.draw._trails import paint_trails
 from cvstudio.draw.base import Emphasis, Look, painted_over, paints
@@ -45,17 +45,19 @@ def _paint_boxes(
     result: Detections, edges: NDArray[np.int64], canvas: NDArray[np.uint8], look: Look, emphasis: Emphasis
 ) -> None:
     height, width = canvas.shape[:2]
-    visible = (edges[:, 2] > -REACH) & (edges[:, 3] > -REACH) & (edges[:, 0] < width + REACH)
-    visible &= edges[:, 1] < height + REACH
+    reach = look.px(REACH)
+    visible = (edges[:, 2] > -reach) & (edges[:, 3] > -reach) & (edges[:, 0] < width + reach)
+    visible &= edges[:, 1] < height + reach
     # Edges far outside need not be drawn at their position, and OpenCV's coordinates have 32 bits.
-    edges = np.clip(edges, -2 * REACH - look.line_width, np.array([width, height] * 2) + 2 * REACH + look.line_width)
+    edges = np.clip(edges, -2 * reach - look.line_width, np.array([width, height] * 2) + 2 * reach + look.line_width)
     # The best is drawn last, on top; above it the hovered box, and above that the selected ones.
     rows = np.flatnonzero(visible)[::-1].tolist()
     rows.sort(key=lambda row: _rank(int(result.ids[row]), emphasis))
+    hair = look.px(1)
     for row in rows:
         rank = _rank(int(result.ids[row]), emphasis)
         colour = row_colour(result, row, look)
-        outline(canvas, edges[row].tolist(), look.line_width + (rank > 0), colour, chosen=rank >= 2)
+        outline(canvas, edges[row].tolist(), look.line_width + hair * (rank > 0), colour, chosen=rank >= 2, hair=hair)
 
 
 def _rank(number: int, emphasis: Emphasis) -> int:
@@ -63,15 +65,17 @@ def _rank(number: int, emphasis: Emphasis) -> int:
     return 2 * (number in emphasis.selected) + (number == emphasis.hovered)
 
 
-def outline(canvas: NDArray[np.uint8], edges: list[int], width: int, colour: RGB, *, chosen: bool) -> None:
-    """A line of `width` px inside the edges (left, top, right, bottom) of a box and a dark hairline around it; where
-    `chosen`, also a white one inside."""
+def outline(
+    canvas: NDArray[np.uint8], edges: list[int], width: int, colour: RGB, *, chosen: bool, hair: int = 1
+) -> None:
+    """A line of `width` px inside the edges (left, top, right, bottom) of a box and a dark hairline of `hair` px around
+    it; where `chosen`, also a white one inside."""
     import cv2
 
     left, top, right, bottom = edges
-    lines = [(-1, INK), *((inset, colour) for inset in range(width))]
+    lines = [*((-inset, INK) for inset in range(hair, 0, -1)), *((inset, colour) for inset in range(width))]
     if chosen:
-        lines += [(width, PAPER)]
+        lines += [(width + inset, PAPER) for inset in range(hair)]
     for inset, ink in lines:
         x1, y1, x2, y2 = left + inset, top + inset, right - 1 - inset, bottom - 1 - inset
         if inset <= 0 or (x1 <= x2 and y1 <= y2):
@@ -87,7 +91,7 @@ def paint_chips(
 ) -> None:
     """Paint `labels`, positioned in the whole picture, on the part of it with the top left corner `origin`, each on the
     colour of its row."""
-    size = text_size(look)
+    size = look.text_size
     # The best is drawn last, on top.
     for label in reversed(labels):
         left, top = label.left - origin[0], label.top - origin[1]

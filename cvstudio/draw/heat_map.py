@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import View
-from cvstudio.draw._labels import text_size
 from cvstudio.draw.base import Emphasis, Look, draw, grid, grid_origin, paints, visible_part
 from cvstudio.draw.palette import INK, PAPER
 from cvstudio.draw.spectrogram import colour_lut
@@ -89,7 +88,7 @@ def _interpolation(
 def _paint_objects(result: HeatMap, objects: Detections, canvas: NDArray[np.uint8], view: View, look: Look) -> None:
     """The box that is explained with its label, and the others as thin lines so that the map stays visible."""
     is_chosen = objects.ids == result.chosen
-    thin = dataclasses.replace(look, show_labels=False, show_scores=False, show_masks=False, line_width=1)
+    thin = dataclasses.replace(look, show_labels=False, show_scores=False, show_masks=False, line_width=look.px(1))
     draw(objects.take(~is_chosen), canvas, view, thin, Emphasis())
     draw(objects.take(is_chosen), canvas, view, look, Emphasis(selected=frozenset(objects.ids[is_chosen].tolist())))
 
@@ -101,7 +100,7 @@ def _paint_place(
     import cv2
 
     centre = grid(place[0], view.scale) - origin[0], grid(place[1], view.scale) - origin[1]
-    for colour, width in ((INK, look.line_width + 2), (PAPER, look.line_width)):
+    for colour, width in ((INK, look.line_width + look.px(2)), (PAPER, look.line_width)):
         cv2.circle(canvas, centre, 4 * look.line_width, colour, width, cv2.LINE_AA)
 
 
@@ -109,9 +108,9 @@ def _paint_label(result: HeatMap, canvas: NDArray[np.uint8], origin: tuple[int, 
     """Class and probability in the corner of the part that the network received."""
     has_score = look.show_scores and not np.isnan(result.probability)
     text = f"{result.label} {result.probability:.2f}" if has_score else result.label
-    pixels = chip(text, text_size(look), PAPER, INK)
-    left = grid(result.rect.x, view.scale) + MARGIN - origin[0]
-    top = grid(result.rect.y, view.scale) + MARGIN - origin[1]
+    pixels = chip(text, look.text_size, PAPER, INK)
+    left = grid(result.rect.x, view.scale) + look.px(MARGIN) - origin[0]
+    top = grid(result.rect.y, view.scale) + look.px(MARGIN) - origin[1]
     right, bottom = min(left + pixels.shape[1], canvas.shape[1]), min(top + pixels.shape[0], canvas.shape[0])
     if left < right and top < bottom and right > 0 and bottom > 0:
         canvas[max(top, 0) : bottom, max(left, 0) : right] = pixels[

@@ -55,7 +55,7 @@ def paint_hog_cells(result: HogCells, canvas: NDArray[np.uint8], view: View, loo
     _strokes(visible, strokes, span, Rect(0, 0, columns * cell, rows * cell), view.scale, (left, top), STROKE, look)
     hovered = set() if emphasis.hovered is None else {emphasis.hovered}
     for number in sorted(emphasis.selected | hovered):
-        _outline(visible, result, number, view.scale, (left, top))
+        _outline(visible, result, number, view.scale, (left, top), look)
 
 
 def template_rect(result: HogCells) -> Rect:
@@ -110,7 +110,7 @@ def _strokes(
     corner = left + first[0] * cell_width, top + first[1] * cell_height
     levels = np.rint(visible / peak * 255).astype(np.uint8)
     angles = np.deg2rad((np.arange(bins) + 0.5) * span / bins + 90)
-    width = max(1, round(min(cell_width, cell_height) / 24 * look.line_width / 2))
+    width = max(1, round(min(cell_width, cell_height) / 24 * look.line_width / look.unit / 2))
     paint = _repeat_strokes if levels.shape[0] * levels.shape[1] > MANY else _draw_strokes
     light = paint(levels, angles, span <= 180, corner, (cell_width, cell_height), width, canvas.shape[:2])
     glow = light[..., None].astype(np.float32) * (np.array(colour, np.float32) / 255 * look.opacity)
@@ -179,7 +179,9 @@ def _repeat_strokes(
     return np.asarray(cv2.warpAffine(light, matrix, shape[::-1], flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def _outline(canvas: NDArray[np.uint8], result: HogCells, number: int, scale: float, origin: tuple[int, int]) -> None:
+def _outline(
+    canvas: NDArray[np.uint8], result: HogCells, number: int, scale: float, origin: tuple[int, int], look: Look
+) -> None:
     """A frame around cell `number`."""
     import cv2
 
@@ -192,4 +194,4 @@ def _outline(canvas: NDArray[np.uint8], result: HogCells, number: int, scale: fl
         round((column + 1) * result.cell * scale) - origin[0] - 1,
         round((row + 1) * result.cell * scale) - origin[1] - 1,
     )
-    cv2.rectangle(canvas, (x1 - 1, y1 - 1), (x2 + 1, y2 + 1), CHOSEN, 2)
+    cv2.rectangle(canvas, (x1 - 1, y1 - 1), (x2 + 1, y2 + 1), CHOSEN, look.px(2))

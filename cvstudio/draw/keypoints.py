@@ -39,9 +39,9 @@ def paint_keypoints(result: Keypoints, canvas: NDArray[np.uint8], view: View, lo
         for row in range(len(result)):
             number = int(result.ids[row])
             chosen = number in emphasis.selected or number == emphasis.hovered
-            _paint_whole(target, result, places[row], confident[row], look.line_width + chosen)
+            _paint_whole(target, result, places[row], confident[row], look.line_width + chosen * look.px(1), look.unit)
             if look.show_labels and chosen and len(result) <= NAMES_UP_TO:
-                _paint_names(target, result, places[row], confident[row], 9 + 2 * look.line_width)
+                _paint_names(target, result, places[row], confident[row], look)
         area.pixels[:] = target
 
 
@@ -62,13 +62,18 @@ def _fixed(place: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def _paint_whole(
-    target: NDArray[np.uint8], result: Keypoints, places: NDArray[np.float64], confident: NDArray[np.bool_], width: int
+    target: NDArray[np.uint8],
+    result: Keypoints,
+    places: NDArray[np.float64],
+    confident: NDArray[np.bool_],
+    width: int,
+    unit: float,
 ) -> None:
     """Paint one object so that its pixels do not depend on the view: OpenCV's antialiased lines change slightly where
     they are clipped, so the object is painted on a canvas that contains all of it."""
     if not confident.any():
         return
-    margin = 2 * width + 8
+    margin = 2 * width + round(8 * unit)
     low = np.floor(places[confident].min(axis=0)).astype(int) - margin
     high = np.ceil(places[confident].max(axis=0)).astype(int) + margin
     x1, y1 = np.maximum(low, 0)
@@ -77,39 +82,44 @@ def _paint_whole(
         return
     width_px, height_px = (high - low).tolist()
     if width_px * height_px > MOST_PIXELS:
-        _paint(target, result, places, confident, width)
+        _paint(target, result, places, confident, width, unit)
         return
     canvas = np.zeros((height_px, width_px, 3), np.uint8)
     inside = np.s_[y1 - low[1] : y2 - low[1], x1 - low[0] : x2 - low[0]]
     canvas[inside] = target[y1:y2, x1:x2]
-    _paint(canvas, result, places - low, confident, width)
+    _paint(canvas, result, places - low, confident, width, unit)
     target[y1:y2, x1:x2] = canvas[inside]
 
 
 def _paint(
-    target: NDArray[np.uint8], result: Keypoints, places: NDArray[np.float64], confident: NDArray[np.bool_], width: int
+    target: NDArray[np.uint8],
+    result: Keypoints,
+    places: NDArray[np.float64],
+    confident: NDArray[np.bool_],
+    width: int,
+    unit: float,
 ) -> None:
     import cv2
 
     bones = [(a, b) for a, b in result.skeleton if confident[a] and confident[b]]
-    for ink, extra_width in ((INK, 2), (None, 0)):
+    for ink, extra_width in ((INK, 2 * max(1, round(unit))), (None, 0)):
         for a, b in bones:
             colours = side_colour(result.labels[a]), side_colour(result.labels[b])
             colour = ink or (colours[0] if colours[0] == colours[1] else MIDDLE)
             cv2.line(target, _fixed(places[a]), _fixed(places[b]), colour, width + extra_width, cv2.LINE_AA, SHIFT)
-    radius = (width + 1.5) * (1 << SHIFT)
+    radius = (width + 1.5 * unit) * (1 << SHIFT)
     for index in np.flatnonzero(confident):
         centre = _fixed(places[index])
-        for colour, extra_radius in ((INK, 1.2), (PAPER, 0.0), (side_colour(result.labels[index]), -1.2)):
-            cv2.circle(target, centre, round(radius + extra_radius * (1 << SHIFT)), colour, -1, cv2.LINE_AA, SHIFT)
+        for colour, extra in ((INK, 1.2), (PAPER, 0.0), (side_colour(result.labels[index]), -1.2)):
+            cv2.circle(target, centre, round(radius + extra * unit * (1 << SHIFT)), colour, -1, cv2.LINE_AA, SHIFT)
 
 
 def _paint_names(
-    target: NDArray[np.uint8], result: Keypoints, places: NDArray[np.float64], confident: NDArray[np.bool_], size: int
+    target: NDArray[np.uint8], result: Keypoints, places: NDArray[np.float64], confident: NDArray[np.bool_], look: Look
 ) -> None:
     for index in np.flatnonzero(confident):
-        pixels = chip(result.labels[index], size, PAPER, INK)
-        left, top = (round(float(value)) for value in places[index] + np.array([8, -pixels.shape[0] / 2]))
+        pixels = chip(result.labels[index], look.text_size, PAPER, INK)
+        left, top = (round(float(value)) for value in places[index] + np.array([look.px(8), -pixels.shape[0] / 2]))
         x1, y1 = max(left, 0), max(top, 0)
         x2, y2 = min(left + pixels.shape[1], target.shape[1]), min(top + pixels.shape[0], target.shape[0])
         if x1 < x2 and y1 < y2:

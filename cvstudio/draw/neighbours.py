@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, View
-from cvstudio.draw._labels import text_size
 from cvstudio.draw.base import Emphasis, Look, draw, grid_origin, grid_size, paints, visible_part
 from cvstudio.draw.palette import INK, PAPER, class_colour
 from cvstudio.draw.text import text_mask
@@ -57,23 +56,24 @@ def strip_of(result: Neighbours, whole: Size, look: Look) -> tuple[NDArray[np.ui
     `whole`; None where none fits."""
     import cv2
 
-    room = whole.width - 2 * (MARGIN + PADDING) + GAP
-    height = min(whole.height * SHARE, LARGEST, (room / min(len(result), ROOM_FOR) - GAP) * 3 / 4)
-    height = int(max(height, SMALLEST))
+    margin, gap, padding, edge_height = (look.px(size) for size in (MARGIN, GAP, PADDING, EDGE))
+    room = whole.width - 2 * (margin + padding) + gap
+    height = int(min(whole.height * SHARE, look.px(LARGEST), (room / min(len(result), ROOM_FOR) - gap) * 3 / 4))
+    height = max(height, SMALLEST)
     width = height * 4 // 3
-    count = min(len(result), room // (width + GAP))
-    font_size = text_size(look)
+    count = min(len(result), room // (width + gap))
+    font_size = look.text_size
     text_height = text_mask("0", font_size).shape[0] if look.show_scores else 0
-    strip_height = height + EDGE + text_height + 2 * PADDING
+    strip_height = height + edge_height + text_height + 2 * padding
     if count < 1 or strip_height > whole.height:
         return None
-    strip_width = count * (width + GAP) - GAP + 2 * PADDING
+    strip_width = count * (width + gap) - gap + 2 * padding
     pixels = np.empty((strip_height, strip_width, 3), np.uint8)
     pixels[:] = INK
     cover = np.full((strip_height, strip_width), COVER, np.float32)
     for row in range(count):
-        x = PADDING + row * (width + GAP)
-        area = (slice(PADDING, PADDING + height), slice(x, x + width))
+        x = padding + row * (width + gap)
+        area = (slice(padding, padding + height), slice(x, x + width))
         pixels[area], cover[area] = EMPTY, 1
         picture = result.thumbnails[row]
         if picture is not None:
@@ -81,11 +81,11 @@ def strip_of(result: Neighbours, whole: Size, look: Look) -> tuple[NDArray[np.ui
             pixels[area] = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)
         name = result.label(row)
         if name and look.show_labels:
-            edge = (slice(PADDING + height, PADDING + height + EDGE), slice(x, x + width))
+            edge = (slice(padding + height, padding + height + edge_height), slice(x, x + width))
             pixels[edge], cover[edge] = class_colour(name), 1
         if text_height:
             mask = text_mask(distance_text(float(result.distances[row])), font_size)[:, :width]
-            y, text_x = PADDING + height + EDGE, x + (width - mask.shape[1]) // 2
+            y, text_x = padding + height + edge_height, x + (width - mask.shape[1]) // 2
             area = (slice(y, y + mask.shape[0]), slice(text_x, text_x + mask.shape[1]))
             coverage = mask[..., None].astype(np.float32) / 255
             pixels[area] = (pixels[area] * (1 - coverage) + np.array(PAPER, np.float32) * coverage).astype(np.uint8)

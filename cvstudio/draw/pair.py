@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, View, readonly
 from cvstudio.data.samples import Image
-from cvstudio.draw._labels import text_size
 from cvstudio.draw.base import Emphasis, Look, draw, grid, grid_origin, grid_size, paints
 from cvstudio.draw.palette import INK, PAPER
 from cvstudio.draw.text import chip
@@ -75,12 +74,13 @@ class Pair(Result):
 @paints(Pair)
 def paint_pair(result: Pair, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
     x, y = grid_origin(view)
+    margin = look.px(MARGIN)
     if result.split is None:
         offset = result.picture.width + GAP
         right_view = View(view.rect._replace(x=view.rect.x - offset), view.scale)
         draw(result.left, canvas, view, look, emphasis)
         draw(result.right, canvas, right_view, look, emphasis)
-        right = grid(offset, view.scale) + MARGIN
+        right = grid(offset, view.scale) + margin
     else:
         column = grid(result.split * result.picture.width, view.scale)
         boundary = min(max(column - x, 0), canvas.shape[1])
@@ -88,19 +88,19 @@ def paint_pair(result: Pair, canvas: NDArray[np.uint8], view: View, look: Look, 
         draw(result.left, left, view, look, emphasis)
         draw(result.right, canvas, view, look, emphasis)
         canvas[:, :boundary] = left[:, :boundary]
-        split_line(canvas, column - x, look.line_width)
-        right = grid_size(result.size, view.scale).width - MARGIN
-    size = text_size(look)
-    for title, edge in zip(result.titles, (MARGIN, right), strict=True):
+        split_line(canvas, column - x, look.line_width, look.px(2))
+        right = grid_size(result.size, view.scale).width - margin
+    size = look.text_size
+    for title, edge in zip(result.titles, (margin, right), strict=True):
         if title:
             pixels = chip(title, size, PAPER, INK)
             right_aligned = result.split is not None and edge == right
-            _paste(canvas, pixels, edge - pixels.shape[1] * right_aligned - x, MARGIN - y)
+            _paste(canvas, pixels, edge - pixels.shape[1] * right_aligned - x, margin - y)
 
 
-def split_line(canvas: NDArray[np.uint8], column: int, width: int) -> None:
-    """A vertical line, white with dark edges, whose centre is the left edge of `column`."""
-    for ink, half in ((INK, width // 2 + 2), (PAPER, (width + 1) // 2)):
+def split_line(canvas: NDArray[np.uint8], column: int, width: int, edge: int = 2) -> None:
+    """A vertical line, white with dark edges of `edge` px, whose centre is the left edge of `column`."""
+    for ink, half in ((INK, width // 2 + edge), (PAPER, (width + 1) // 2)):
         canvas[:, max(column - half, 0) : max(column + half, 0)] = ink
 
 

@@ -25,10 +25,15 @@ def paint_segmentation(
     if cover <= 0 or not look.show_masks or right <= left or bottom <= top:
         return
     whole = grid_size(result.size, view.scale)
-    # With one more row and column at the top and left, so that the lines do not depend on the view.
-    classes = _classes_at(result, whole.width, whole.height, (left - 1, top - 1, right, bottom))
+    # With more rows and columns around, so that the lines do not depend on the view.
+    around = look.px(1) // 2
+    part = (left - 1 - around, top - 1 - around, right + around, bottom + around)
+    classes = _classes_at(result, whole.width, whole.height, part)
     inside, unshifted = classes[1:, 1:], slice(1, None)
     edge = (inside != classes[unshifted, :-1]) | (inside != classes[:-1, unshifted])
+    if around:
+        edge = cv2.dilate(edge.view(np.uint8), np.ones((2 * around + 1,) * 2, np.uint8)).view(np.bool_)
+        inside, edge = inside[around:-around, around:-around], edge[around:-around, around:-around]
     table = np.zeros((len(result.labels) + 1, 3), np.uint8)
     table[1:] = [class_colour(name) for name in result.labels]
     drawn = inside >= 0

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import View
-from cvstudio.draw._labels import MAX_LABELS, Label, label_text, place_texts, text_size
+from cvstudio.draw._labels import MAX_LABELS, Label, label_text, place_texts
 from cvstudio.draw.base import Emphasis, Look, grid_size, painted_over, paints
 from cvstudio.draw.detections import REACH, box_corners, outline, paint_chips
 from cvstudio.draw.palette import INK, RGB, class_colour
@@ -37,7 +37,7 @@ def paint_suppression(
             _texts(result, pairs, look, emphasis),
             corners,
             grid_size(result.size, view.scale),
-            text_size(look),
+            look.text_size,
             covering=False,
         )
         painter.texts(labels, pairs, (left, top))
@@ -71,8 +71,9 @@ class _Painter:
         emphasis: Emphasis,
     ) -> None:
         self._result, self._canvas, self._look, self._emphasis = result, canvas, look, emphasis
+        self._hair = look.px(1)
         height, width = canvas.shape[:2]
-        far = 2 * REACH + look.line_width
+        far = 2 * look.px(REACH) + look.line_width
         self._whole = edges
         # OpenCV's coordinates have 32 bits.
         self._edges = np.clip(edges, -far, np.array([width, height] * 2) + far)
@@ -92,18 +93,20 @@ class _Painter:
             for row, suppressed in zip(pairs.rows[::-1].tolist(), pairs.suppressed[::-1].tolist(), strict=True):
                 if suppressed:
                     thick = width + self._extra_width(row)
-                    dashed(self._canvas, self._whole[row].tolist(), thick, GOES)
+                    dashed(self._canvas, self._whole[row].tolist(), thick, GOES, self._hair)
                 else:
                     self._box(row, STAYS, max(1, width // 2))
-        outline(self._canvas, self._edges[pairs.taken].tolist(), width + 1, TAKEN, chosen=True)
+        edges = self._edges[pairs.taken].tolist()
+        outline(self._canvas, edges, width + self._hair, TAKEN, chosen=True, hair=self._hair)
 
     def _box(self, row: int, colour: RGB, width: int) -> None:
-        outline(self._canvas, self._edges[row].tolist(), width + self._extra_width(row), colour, chosen=False)
+        thick = width + self._extra_width(row)
+        outline(self._canvas, self._edges[row].tolist(), thick, colour, chosen=False, hair=self._hair)
 
     def _extra_width(self, row: int) -> int:
         """Additional line width in pixels of an emphasised box."""
         number = int(self._result.candidates.ids[row])
-        return 2 * (number == self._emphasis.hovered or number in self._emphasis.selected)
+        return 2 * self._hair * (number == self._emphasis.hovered or number in self._emphasis.selected)
 
     def _colour(self, row: int) -> RGB:
         return class_colour(self._result.candidates.label(row))
@@ -121,15 +124,15 @@ class _Painter:
         paint_chips(labels, self._canvas, origin, self._look, colour)
 
 
-def dashed(canvas: NDArray[np.uint8], edges: list[int], width: int, colour: RGB) -> None:
-    """A dashed line of `width` px inside the edges (left, top, right, bottom) of a box, with a dark edge.
+def dashed(canvas: NDArray[np.uint8], edges: list[int], width: int, colour: RGB, hair: int = 1) -> None:
+    """A dashed line of `width` px inside the edges (left, top, right, bottom) of a box, with a dark edge of `hair` px.
 
     The box may extend far beyond the canvas; the dashes do not depend on the visible part.
     """
     left, top, right, bottom = edges
     right, bottom = max(right, left + 1), max(bottom, top + 1)
     step = DASH * max(1, width)
-    for ink, first, thick in ((INK, -1, width + 2), (colour, 0, width)):
+    for ink, first, thick in ((INK, -hair, width + 2 * hair), (colour, 0, width)):
         for horizontal in (True, False):
             (low, high), (near, far) = ((left, right), (top, bottom)) if horizontal else ((top, bottom), (left, right))
             reach, room = (canvas.shape[1], canvas.shape[0]) if horizontal else canvas.shape[:2]

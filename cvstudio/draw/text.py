@@ -14,8 +14,8 @@ from cvstudio.draw.palette import RGB
 from cvstudio.foundation.paths import resource
 
 FACE = "CVStudioSans-Regular.otf"
-PADDING = 4
-"""Padding in pixels before and after the text of a chip."""
+PADDING = 0.31
+"""Padding before and after the text of a chip, as a fraction of its font size: 4 pixels at 13."""
 
 
 @functools.cache
@@ -42,10 +42,14 @@ def text_mask(text: str, size: int) -> NDArray[np.uint8]:
     return readonly(np.asarray(picture))
 
 
+def _padding(size: int) -> int:
+    return round(PADDING * size)
+
+
 def chip_size(text: str, size: int) -> tuple[int, int]:
     """Width and height in pixels of the chip of `text` at font size `size`."""
     height, width = text_mask(text, size).shape
-    return width + 2 * PADDING, height
+    return width + 2 * _padding(size), height
 
 
 @functools.lru_cache(maxsize=2048)
@@ -54,6 +58,6 @@ def chip(text: str, size: int, ink: RGB, paper: RGB) -> NDArray[np.uint8]:
 
     Cached, as blending is the most expensive part of a label and a slider's tick shows mostly the same labels.
     """
-    cover = np.pad(text_mask(text, size), ((0, 0), (PADDING, PADDING)))[:, :, None].astype(np.uint16)
+    cover = np.pad(text_mask(text, size), ((0, 0), (_padding(size), _padding(size))))[:, :, None].astype(np.uint16)
     blended = (np.array(paper, np.uint16) * (255 - cover) + np.array(ink, np.uint16) * cover + 127) // 255
     return readonly(blended.astype(np.uint8))

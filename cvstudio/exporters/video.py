@@ -12,14 +12,14 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.data.geometry import View
-from cvstudio.draw import render
 from cvstudio.exporters import EXPORTERS
+from cvstudio.exporters._drawing import Scale, drawn
 from cvstudio.exporters.base import Exporter, ExportItem, on_a_picture
 from cvstudio.exporters.video_sound import SoundWriter
 from cvstudio.foundation.errors import ExportError
 from cvstudio.foundation.params import Choices, Doc
 from cvstudio.foundation.progress import Progress
+from cvstudio.media import open_reader
 from cvstudio.media.base import Media
 from cvstudio.media.container import open_container, time_base, video_stream
 
@@ -29,6 +29,8 @@ CRF: Mapping[str, str] = {"high": "18", "good": "23", "small": "28"}
 PRESET = "veryfast"
 MAX_TICKS_PER_SEC = 1_000_000
 DEFAULT_TIME_BASE = Fraction(1, 90_000)
+LONG_LAST = 1.5
+"""Duration of the last frame, as a multiple of the usual one, from which it is repeated."""
 BT709 = 1
 """Code of BT.709 in ISO/IEC 23091-2, the same for matrix, primaries and transfer."""
 
@@ -43,13 +45,17 @@ class VideoOptions:
         Doc("Quality", "How much of the picture is kept.", "Small makes a file of about a third of the size."),
     ] = "high"
     sound: Annotated[bool, Doc("With sound", "Takes the sound along, cut to the same part.")] = True
+    scale: Scale = 1.0
+    overlay_only: Annotated[
+        bool, Doc("Overlay only", "Leaves the video out: the results on black.", "Blend it with another video.")
+    ] = False
 
 
 def _write_mp4(path: Path, item: ExportItem, progress: Progress) -> None:
     """Write the frames with their results, and the sound, as H.264 and AAC in MP4.
 
-    Each frame keeps its presentation time (variable frame rate), relative to the start of the exported part; the first
-    one, which may have started earlier, is at 0.
+    Each frame keeps its presentation time (variable frame rate), relative to the first one, which is shown at the start
+    of the exported part and may begin before it. The sound of a part begins and ends with its frames.
 
     Raises
     ------
@@ -89,32 +95,61 @@ def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progr
     assert media is not None  # frames come from a video
     stream: Any = None
     sound: SoundWriter | None = None
-    tick = _tick(media)
+    tick, part = _tick(media), item.start_secs > 0 or item.stop_secs is not None
+    start_secs = last_secs = 0.0
+    last_pixels: Any = None
     try:
         for moment in item.moments(progress):
             assert moment.image is not None
             assert moment.pts is not None
-            whole = View.whole(moment.result.canvas_size(media.size or moment.image.size))
-            pixels = even_sides(render(moment.image, [(moment.result, look)], whole))
+            size = moment.result.canvas_size(media.size or moment.image.size)
+            base = None if options.overlay_only else moment.image
+            pixels = even_sides(drawn(base, moment.result, look, size, options.scale))
             if stream is None:
-                rate = Fraction(media.frame_rate or 30).limit_denominator(1001)
                 encoder = {"crf": CRF[options.quality], "preset": PRESET}
-                stream = add_picture(target, pixels, tick, rate, encoder)
+                stream = add_picture(target, pixels, tick, _usual_rate(media), encoder)
+                # The part begins with a frame, so that the first one lasts as long as it did.
+                start_secs = moment.pts
                 if options.sound:
-                    sound = SoundWriter.add(target, media, start_secs=item.start_secs, stop_secs=item.stop_secs)
-            time_secs = max(0.0, moment.pts - item.start_secs)
-            target.mux(stream.encode(encoded_form(pixels, time_secs, tick)))
+                    sound = SoundWriter.add(target, media, start_secs=start_secs, whole=item.stop_secs is None)
+            last_secs, last_pixels = moment.pts, pixels
+            target.mux(stream.encode(encoded_form(pixels, last_secs - start_secs, tick)))
             if sound is not None:
                 # Interleaved with the frames, so that players can read sequentially.
-                sound.write(time_secs, progress)
+                sound.write(last_secs - start_secs, progress)
         if stream is None:
             raise ExportError(f"{media.name} expects at least one frame, found none; choose another part or file.")
+        end_secs = _end_secs(media, last_secs, item.stop_secs)
+        usual_secs = float(1 / _usual_rate(media))
+        if end_secs - last_secs > LONG_LAST * usual_secs:
+            # A file states the times between frames only, so a longer last frame is ended by a repetition of it.
+            target.mux(stream.encode(encoded_form(last_pixels, end_secs - usual_secs - start_secs, tick)))
         target.mux(stream.encode())
         if sound is not None:
-            sound.write(None, progress)
+            sound.finish(end_secs - start_secs if part else None, progress)
     finally:
         if sound is not None:
             sound.close()
+
+
+def _usual_rate(media: Media) -> Fraction:
+    """Nominal frames per second."""
+    return Fraction(media.frame_rate or 30).limit_denominator(1001)
+
+
+def _end_secs(media: Media, last_secs: float, stop_secs: float | None) -> float:
+    """End in seconds of the last exported frame, which begins at `last_secs`.
+
+    It lasts as long as a frame usually does, so that a part is evenly spaced; longer where it was on screen until the
+    end of the part.
+    """
+    usual_secs = float(1 / _usual_rate(media))
+    if stop_secs is None or stop_secs - last_secs <= LONG_LAST * usual_secs:
+        return last_secs + usual_secs
+    with open_reader(media) as reader:
+        reader.at(last_secs)
+        following = reader.next()
+    return last_secs + usual_secs if following is None else min(following.pts, stop_secs)
 
 
 def _tick(media: Media) -> Fraction:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -18,48 +20,64 @@ from cvstudio.media.sound_tracks import chosen_track
 BLOCK_SAMPLES = 1024
 
 
-class SoundWriter:
+class SoundWriter(ABC):
     """Writes sound up to a given time, repeatedly. Time 0 is the first frame of the exported video."""
 
-    def __init__(self, target: Any, blocks: Iterator[tuple[float, Any]], source: Any) -> None:
-        self._target = target
-        self._blocks = blocks
-        self._source = source
-        self._next: tuple[float, Any] | None = None
-
-    @classmethod
-    def add(
-        cls, target: Any, media: Media, *, start_secs: float = 0.0, stop_secs: float | None = None
-    ) -> SoundWriter | None:
+    @staticmethod
+    def add(target: Any, media: Media, *, start_secs: float = 0.0, whole: bool = True) -> SoundWriter | None:
         """Add a sound stream to the open container `target`; None where `media` has no sound.
 
         A part of the video is cut at exact samples and therefore encoded again.
+
+        Parameters
+        ----------
+        start_secs : time of the first exported frame in the video
+        whole : whether the video is exported to its end, so that its sound is kept to its own end
         """
         if not media.has_sound:
             return None
-        if start_secs <= 0 and stop_secs is None:
+        if start_secs <= 0 and whole:
             source = open_container(media.path)
             source_stream = audio_stream(source, chosen_track(media))
             if source_stream is not None and source_stream.codec_context.name == "aac":
-                return cls(
-                    target,
-                    _copied(media, source, source_stream, target.add_stream_from_template(source_stream)),
-                    source,
-                )
+                stream = target.add_stream_from_template(source_stream)
+                return _CopiedSound(target, _copied(media, source, source_stream, stream), source)
             source.close()
-        reader = AudioReader(media)
-        mono = reader.channels == 1
-        stream = target.add_stream("aac", rate=reader.rate_hz, layout="mono" if mono else "stereo")
-        first = min(round(start_secs * reader.rate_hz), reader.n_samples)
-        last = reader.n_samples if stop_secs is None else min(round(stop_secs * reader.rate_hz), reader.n_samples)
-        return cls(target, _encoded(reader, stream, first, last), reader)
+        return _EncodedSound(target, AudioReader(media), start_secs)
 
-    def write(self, until_secs: float | None, progress: Progress) -> None:
-        """Write the packets that start before `until_secs`; None writes all remaining ones."""
+    @abstractmethod
+    def write(self, until_secs: float, progress: Progress) -> None:
+        """Write the sound before `until_secs`, as far as it fills packets."""
+
+    @abstractmethod
+    def finish(self, end_secs: float | None, progress: Progress) -> None:
+        """Write the remaining sound up to `end_secs`; None writes all."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the source."""
+
+
+class _CopiedSound(SoundWriter):
+    """Packets of the source, unchanged. `packets` are (start in seconds, packet)."""
+
+    def __init__(self, target: Any, packets: Iterator[tuple[float, Any]], source: Any) -> None:
+        self._target = target
+        self._packets = packets
+        self._source = source
+        self._next: tuple[float, Any] | None = None
+
+    def write(self, until_secs: float, progress: Progress) -> None:
+        self._write(until_secs, progress)
+
+    def finish(self, end_secs: float | None, progress: Progress) -> None:
+        self._write(math.inf if end_secs is None else end_secs, progress)
+
+    def _write(self, until_secs: float, progress: Progress) -> None:
         while True:
             if self._next is None:
-                self._next = next(self._blocks, None)
-            if self._next is None or (until_secs is not None and self._next[0] >= until_secs):
+                self._next = next(self._packets, None)
+            if self._next is None or self._next[0] >= until_secs:
                 return
             progress.check()
             self._target.mux(self._next[1])
@@ -67,6 +85,51 @@ class SoundWriter:
 
     def close(self) -> None:
         self._source.close()
+
+
+class _EncodedSound(SoundWriter):
+    """Samples of the source from `start_secs` on, encoded as AAC."""
+
+    def __init__(self, target: Any, reader: AudioReader, start_secs: float) -> None:
+        self._target = target
+        self._reader = reader
+        self._layout = "mono" if reader.channels == 1 else "stereo"
+        self._stream = target.add_stream("aac", rate=reader.rate_hz, layout=self._layout)
+        self._first = self._position = min(round(start_secs * reader.rate_hz), reader.n_samples)
+
+    def write(self, until_secs: float, progress: Progress) -> None:
+        # Whole blocks only: the end of the sound is not known before the last frame.
+        while self._position + BLOCK_SAMPLES <= self._sample(until_secs):
+            progress.check()
+            self._encode(self._position + BLOCK_SAMPLES)
+
+    def finish(self, end_secs: float | None, progress: Progress) -> None:
+        last = self._reader.n_samples if end_secs is None else self._sample(end_secs)
+        while self._position < last:
+            progress.check()
+            self._encode(min(self._position + BLOCK_SAMPLES, last))
+        self._target.mux(self._stream.encode())
+
+    def _sample(self, secs: float) -> int:
+        """The sample at `secs` after the first frame, at most the number of samples."""
+        return min(self._first + round(secs * self._reader.rate_hz), self._reader.n_samples)
+
+    def _encode(self, stop: int) -> None:
+        """Encode the samples up to `stop`."""
+        import av
+
+        samples = self._reader.read(self._position, stop).samples
+        # More than two channels are mixed down: every player supports stereo AAC.
+        mixed = samples if len(samples) <= 2 else np.repeat(samples.mean(axis=0, keepdims=True), 2, axis=0)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(mixed), format="fltp", layout=self._layout)
+        frame.sample_rate = self._reader.rate_hz
+        frame.pts = self._position - self._first
+        frame.time_base = Fraction(1, self._reader.rate_hz)
+        self._target.mux(self._stream.encode(frame))
+        self._position = stop
+
+    def close(self) -> None:
+        self._reader.close()
 
 
 def _copied(media: Media, source: Any, source_stream: Any, stream: Any) -> Iterator[tuple[float, Any]]:
@@ -110,22 +173,3 @@ def _picture_start_secs(media: Media) -> Fraction:
     with open_container(media.path) as container:
         picture = video_stream(container)
         return first_frame(media.path, container, picture)[0] * time_base(picture) if picture else Fraction(0)
-
-
-def _encoded(reader: AudioReader, stream: Any, first: int, last: int) -> Iterator[tuple[float, Any]]:
-    """Encoded packets of samples `first`..`last`, with their start in seconds from `first`."""
-    import av
-
-    layout = "mono" if reader.channels == 1 else "stereo"
-    for start in range(first, last, BLOCK_SAMPLES):
-        samples = reader.read(start, min(start + BLOCK_SAMPLES, last)).samples
-        # More than two channels are mixed down: every player supports stereo AAC.
-        mixed = samples if len(samples) <= 2 else np.repeat(samples.mean(axis=0, keepdims=True), 2, axis=0)
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(mixed), format="fltp", layout=layout)
-        frame.sample_rate = reader.rate_hz
-        frame.pts = start - first
-        frame.time_base = Fraction(1, reader.rate_hz)
-        for packet in stream.encode(frame):
-            yield (start - first) / reader.rate_hz, packet
-    for packet in stream.encode():
-        yield (last - first) / reader.rate_hz, packet

@@ -93,8 +93,8 @@ class Opener(QObject):
         paths = self._take(paths)
         if paths:
             self._settings.set("folder", str(paths[0].parent))
-        projects = [path for path in paths if path.suffix == SUFFIX]
-        others = [path for path in paths if path.suffix != SUFFIX]
+        projects = [path for path in paths if path.suffix == SUFFIX and not path.is_dir()]
+        others = [path for path in paths if path not in projects]
         if projects:
             # A project replaces the session; the other paths are opened into it afterwards.
             self._project.open(projects[0], joining=others)

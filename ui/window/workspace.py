@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from cvstudio.data.geometry import Size, View
 from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
-from cvstudio.draw import Emphasis, Look, Renderer, faded
+from cvstudio.draw import Emphasis, Renderer, faded, scaled
 from cvstudio.draw.samples.depth import depth_picture
 from cvstudio.media import MediaKind
 from cvstudio.results.spectrogram import Spectrogram
@@ -275,7 +274,8 @@ class Workspace(QWidget):
         if self._size is None:
             return None
         state = self._controller.session.state
-        look = dense(self._controller.look(), self.canvas.devicePixelRatioF())
+        # A dense screen has more pixels for each logical one: lines and text keep the size that one sees.
+        look = scaled(self._controller.look(), self.canvas.devicePixelRatioF())
         places = [place for place, layer in enumerate(drawn) if layer.layer.instance.id == state.current]
         if places:
             emphasis = Emphasis(state.selection, self._controller.hovered_id, layer=places[0])
@@ -419,14 +419,6 @@ class Workspace(QWidget):
         self.timeline.set_position(secs)
         if self.spectrogram is not None and self.spectrogram.isVisible():
             self.spectrogram.set_position(secs)
-
-
-def dense(look: Look, ratio: float) -> Look:
-    """`look` for a screen with `ratio` pixels for each logical pixel.
-
-    The line width grows with it, and the labels with the lines, so that both keep their apparent size.
-    """
-    return look if ratio == 1 else dataclasses.replace(look, line_width=max(1, round(look.line_width * ratio)))
 
 
 def _picture_of(sample: Any) -> Image | None:

@@ -135,6 +135,11 @@ class BatchTask:
     label: str = ""
 
 
+def _stem(path: Path) -> str:
+    """Name of a file without its ending, and of a folder with all of it: "set.v2" is no file of the kind "v2"."""
+    return path.name if path.is_dir() else path.stem
+
+
 def sources_of(files: Sequence[Path]) -> list[tuple[str, str]]:
     """Name of each file relative to the folder all share, as "x/001.jpg" and that of its labels, as "x/001", which
     is empty where two files of one folder differ in their ending only."""
@@ -142,7 +147,7 @@ def sources_of(files: Sequence[Path]) -> list[tuple[str, str]]:
         return []
     base = Path(os.path.commonpath([file.parent for file in files]))
     relative = [file.relative_to(base) for file in files]
-    labels = [path.with_suffix("").as_posix() if path.suffix else path.as_posix() for path in relative]
+    labels = [(path.parent / _stem(file)).as_posix() for file, path in zip(files, relative, strict=True)]
     counts = Counter(label.casefold() for label in labels)
     return [
         (path.as_posix(), label if counts[label.casefold()] == 1 else "")
@@ -160,7 +165,7 @@ def names_of(files: Sequence[Path], earlier_names: Mapping[str, str]) -> list[st
         name = earlier_names.get(str(file), "")
         if not name:
             relative = file.relative_to(base)
-            preferred = safe_name("_".join((*relative.parent.parts, relative.stem)))
+            preferred = safe_name("_".join((*relative.parent.parts, _stem(file))))
             others = (f"{preferred}_{number}" for number in itertools.count(2))
             choices = itertools.chain((preferred, f"{preferred}_{file.suffix.lstrip('.')}"), others)
             name = next(choice for choice in choices if choice.casefold() not in taken)

@@ -156,6 +156,25 @@ def test_several_targets_and_a_folder_with_a_dot(photo, tmp_path):
     assert (folder / "my cat-detect.json").is_file()
 
 
+def test_a_name_with_a_dot_is_a_folder_where_it_is_no_ending(photo, tmp_path, capsys):
+    for name in ("run.v2", "2026.11.30", "a.b1"):
+        assert detect(photo, "-o", tmp_path / name, "--format", "json", "--format", "csv") == 0
+        assert {path.name for path in (tmp_path / name).glob("*.json")} >= {"my cat-detect.json"}
+    # The recipe of a folder with a dot does again what it says, also the format.
+    recipe = tmp_path / "run.v2" / "my cat-detect.csv.recipe.json"
+    assert main(["run", "--recipe", str(recipe), "-q", "-o", f"{tmp_path / 'once.more'}/"]) == 0
+    assert [path.name for path in (tmp_path / "once.more").glob("*.csv")] == ["my cat-detect.csv"]
+    # An ending that no format has is a mistake, not a folder.
+    assert detect(photo, "-o", tmp_path / "a.gif") == 1
+    assert "There is no format '.gif'" in capsys.readouterr().err
+
+
+def test_a_batch_writes_to_every_target(photo, tmp_path):
+    outs = (tmp_path / "one", tmp_path / "two.v2")
+    assert detect(photo, photo.parent, *(text for out in outs for text in ("-o", out)), "--format", "json") == 0
+    assert all([path.name for path in (out / "json").iterdir()] == ["my_cat.json"] for out in outs)
+
+
 def test_one_missing_name_of_several_fails_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Pillow.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "a.png")
     given = [str(tmp_path / name) for name in ("none*.png", "gone.png", "a.png")]

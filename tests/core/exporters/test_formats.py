@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import errno
 import json
 import os
@@ -24,7 +25,7 @@ from cvstudio.exporters import (
     of,
     recipe_path,
 )
-from cvstudio.foundation.errors import Cancelled, ExportError
+from cvstudio.foundation.errors import Cancelled, ExportError, ParamsError
 from cvstudio.foundation.progress import Progress
 from cvstudio.results.detections import Detections
 from cvstudio.results.picture import Picture
@@ -96,7 +97,8 @@ def test_a_large_picture_with_alpha_lies_on_white_pixel_for_pixel(tmp_path, item
     white.alpha_composite(Pillow.fromarray(np.dstack([pixels, large.alpha])))
     wanted = np.asarray(white.convert("RGB")).astype(int)
     assert np.abs(shown[:2700] - wanted[:2700]).max() <= 1
-    assert np.abs(shown[2810:2990, 3720:3980] - wanted[2810:2990, 3720:3980]).max() <= 1
+    # Four times as large as a window, so the lines of 3 pixels have 12, and their hairlines 4.
+    assert np.abs(shown[2820:2980, 3720:3980] - wanted[2820:2980, 3720:3980]).max() <= 1
     assert (np.abs(shown[2800:, 3700:] - wanted[2800:, 3700:]) > 1).any()
 
 
@@ -297,3 +299,36 @@ def test_every_format_is_declared_in_full():
         assert exporter.summary.endswith(".")
         assert exporter.accepts.words
         assert exporter.title
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
+def test_a_picture_is_written_at_a_scale(scale, tmp_path, item, found, picture):
+    for key, suffix in (("png", ".png"), ("jpeg", ".jpg")):
+        scaled_item = dataclasses.replace(item(found), options={"scale": scale})
+        with Pillow.open(write(key, tmp_path / f"p{suffix}", scaled_item)) as read:
+            assert read.size == (160 * scale, 120 * scale)
+            shown = np.asarray(read).astype(int)
+        wanted = render(picture, [(found, Look(line_width=3))], View(View.whole(picture.size).rect, scale))
+        assert np.abs(shown - wanted).max() <= (0 if key == "png" else 60)
+
+
+def test_the_quality_of_a_jpeg_is_chosen(tmp_path, item, found):
+    sizes = []
+    for quality in (30, 95):
+        path = tmp_path / f"{quality}.jpg"
+        sizes.append(write("jpeg", path, dataclasses.replace(item(found), options={"quality": quality})).stat().st_size)
+    assert sizes[1] > 2 * sizes[0]
+    with pytest.raises(ParamsError, match="Quality expects 1 to 100"):
+        write("jpeg", tmp_path / "x.jpg", dataclasses.replace(item(found), options={"quality": 0}))
+
+
+@pytest.mark.parametrize("opacity", [1.0, 0.4])
+def test_the_overlay_alone_lies_on_another_picture_as_on_its_own(opacity, tmp_path, item, found, picture):
+    alone = dataclasses.replace(item(found), options={"overlay_only": True}, look={"line_width": 3, "opacity": opacity})
+    with Pillow.open(write("png", tmp_path / "p.png", alone)) as read:
+        assert read.mode == "RGBA"
+        assert read.getpixel((159, 0)) == (0, 0, 0, 0)
+        together = Pillow.fromarray(picture.pixels).convert("RGBA")
+        together.alpha_composite(read)
+    wanted = render(picture, [(found, Look(line_width=3, opacity=opacity))], View.whole(picture.size)).astype(int)
+    assert np.abs(np.asarray(together)[..., :3] - wanted).max() <= 2

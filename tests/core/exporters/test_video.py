@@ -240,20 +240,37 @@ def write_part(media: Media, path: Path, start: float, stop: float | None, **opt
     return path
 
 
-@pytest.mark.parametrize(("start", "stop"), [(0.0, 0.8), (0.31, 0.9), (0.4, None), (0.25, 50.0)])
-def test_a_part_has_its_sound_in_step(start, stop, flash, tmp_path):
+@pytest.mark.parametrize(("start", "stop"), [(0.0, 0.8), (0.31, 0.905), (0.4, None), (0.25, 50.0), (0.3399, 0.7)])
+def test_a_part_begins_with_a_frame_and_is_as_long_as_its_sound(start, stop, flash, tmp_path):
     made = write_part(flash, tmp_path / "part.mp4", start, stop)
     with av.open(str(made)) as container:
-        shown = [(f.pts * float(f.time_base), f.to_ndarray(format="gray").mean()) for f in container.decode(video=0)]
-    white = [time for time, level in shown if level > 100]
-    # A frame begins at 0.5 s; from 0.31 s the first frame, of 0.3 s, is shown at 0.
-    assert white == pytest.approx([0.5 - start, 0.52 - start], abs=0.001)
+        shown = [
+            (float(f.pts * f.time_base), float(f.duration * f.time_base), f.to_ndarray(format="gray").mean())
+            for f in container.decode(video=0)
+        ]
+        lengths = [float(stream.duration * stream.time_base) for stream in container.streams]
+    # Frames begin every 0.02 s: at 0.31 s the one of 0.3 s is shown, and at 0.905 s that of 0.9 s.
+    first = int(start * 50 + 1e-9)
+    last = min(int(np.ceil((stop or 1.0) * 50 - 1e-9)), 50) - 1
+    assert [time for time, _, _ in shown] == pytest.approx([n / 50 for n in range(last - first + 1)], abs=1e-6)
+    assert [duration for _, duration, _ in shown] == pytest.approx([0.02] * len(shown), abs=1e-6)
+    white = [time for time, _, level in shown if level > 100]
+    assert white == pytest.approx([0.5 - first / 50, 0.52 - first / 50], abs=0.001)
     samples, rate = samples_of(made)
-    assert middle_of(samples, rate) == pytest.approx(0.5 - start, abs=0.003)
-    length = min(stop or 1.0, 1.0) - start
-    assert shown[0][0] == 0
-    assert shown[-1][0] == pytest.approx(length - 0.02, abs=0.0201)
-    assert len(samples) / rate == pytest.approx(length, abs=0.06)
+    assert middle_of(samples, rate) == pytest.approx(0.5 - first / 50, abs=0.003)
+    assert lengths == pytest.approx([(last - first + 1) / 50] * 2, abs=0.001)
+
+
+def test_the_last_frame_of_a_part_stays_until_the_next_would_begin(tmp_path):
+    media = make_clip(tmp_path / "uneven.mkv", sound="pcm_s16le")
+    made = write_part(media, tmp_path / "part.mp4", 0.1, 0.5)
+    with av.open(str(made)) as container:
+        frames = [(f.pts * f.time_base, f.duration * f.time_base) for f in container.decode(video=0)]
+        lengths = [float(stream.duration * stream.time_base) for stream in container.streams]
+    # From the frame of 90 ms; that of 240 ms is on screen until 533 ms, which ends with a repetition of it.
+    assert [float(time) for time, _ in frames] == pytest.approx([0, 0.11, 0.15, 0.37], abs=1e-6)
+    assert float(frames[-1][1]) == pytest.approx(0.04, abs=1e-6)
+    assert lengths[1] == pytest.approx(0.41, abs=0.001)
 
 
 def test_quality_and_sound_can_be_chosen(flash, tmp_path, data):
@@ -293,7 +310,8 @@ def test_all_formats_come_from_one_pass(flash, tmp_path):
     assert len(json.loads(keys["json"].read_text())["frames"]) == 50
     assert len(json.loads(keys["coco"].read_text())["images"]) == 50
     recipe = json.loads((tmp_path / "v.mp4.recipe.json").read_text())
-    assert recipe == {"a": 1, "export": {"format": "mp4", "options": {"quality": "small", "sound": True}}}
+    options = {"quality": "small", "sound": True, "scale": 1.0, "overlay_only": False}
+    assert recipe == {"a": 1, "export": {"format": "mp4", "options": options}}
 
 
 def test_stopping_all_formats_leaves_nothing(flash, tmp_path):
@@ -311,3 +329,17 @@ def test_stopping_all_formats_leaves_nothing(flash, tmp_path):
     with pytest.raises(Cancelled):
         export_all([(EXPORTERS["mp4"], folder / "v.mp4"), (EXPORTERS["csv"], folder / "v.csv")], item, {}, progress)
     assert list(folder.iterdir()) == []
+
+
+def test_a_video_at_a_scale_and_its_overlay_alone(flash, tmp_path):
+    made = write_part(flash, tmp_path / "half.mp4", 0.0, 0.1, scale=0.5)
+    with av.open(str(made)) as container:
+        assert (container.streams.video[0].width, container.streams.video[0].height) == (32, 24)
+    white = write_part(flash, tmp_path / "white.mp4", 0.5, 0.54)
+    alone = write_part(flash, tmp_path / "alone.mp4", 0.5, 0.54, overlay_only=True)
+    corners = []
+    for path in (white, alone):
+        with av.open(str(path)) as container:
+            corners.append(next(container.decode(video=0)).to_ndarray(format="gray")[-4:, -4:].mean())
+    assert corners[0] > 200
+    assert corners[1] < 30

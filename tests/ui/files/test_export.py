@@ -104,8 +104,9 @@ def test_the_loop_of_the_timeline_is_a_part_to_export(window, show, qtbot, tmp_p
         times = [float(frame.pts * frame.time_base) for frame in made.decode(video=0)]
     assert times[0] == 0
     assert 0.1 < times[-1] < 0.2
+    options = {"quality": "small", "sound": True, "scale": 1.0, "overlay_only": False}
     told = json.loads(path.with_name(f"{path.name}.recipe.json").read_text())["export"]
-    assert told == {"format": "mp4", "options": {"quality": "small", "sound": True}, "range_secs": [0.5, 0.7]}
+    assert told == {"format": "mp4", "options": options, "range_secs": [0.5, 0.7]}
 
 
 def test_everything_is_remembered_and_done_again_with_one_key(window, show, qtbot, tmp_path):
@@ -219,7 +220,7 @@ def test_the_panel_shows_the_options_of_every_chosen_format_and_keeps_them(batch
     assert batch.options.form("yolo").isVisibleTo(batch)
     assert batch.options.form("voc").isVisibleTo(batch)
     with pytest.raises(KeyError):
-        batch.options.form("png")  # it declares none
+        batch.options.form("coco-panoptic")  # not chosen
     batch.options.form("yolo").row("scores").edit(True, dragging=False)
     batch.start()
     assert not batch.options.isEnabled()

@@ -437,14 +437,12 @@ def test_the_status_line_shows_how_far_a_job_is_and_cancels_it(window, qtbot):
 
 
 def test_lines_and_labels_keep_the_width_that_one_sees():
-    from cvstudio.draw import Look
-    from cvstudio.draw._labels import text_size
-    from ui.window.workspace import dense
+    from cvstudio.draw import Look, scaled
 
     look = Look(line_width=2, opacity=0.5)
-    assert dense(look, 1.0) is look
-    assert (dense(look, 2.0).line_width, dense(look, 1.5).line_width, dense(look, 2.0).opacity) == (4, 3, 0.5)
-    assert text_size(dense(look, 2.0)) > text_size(look)
+    assert scaled(look, 1.0) is look
+    assert (scaled(look, 2.0).line_width, scaled(look, 1.5).line_width, scaled(look, 2.0).opacity) == (4, 3, 0.5)
+    assert scaled(look, 2.0).text_size == 2 * look.text_size
 
 
 @pytest.mark.parametrize("scale", ["2", "1.5"])
