@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import glob
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -66,7 +67,7 @@ def spread(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     unmatched: list[Path] = []
     for path in paths:
-        if path.exists() or not glob.has_magic(str(path)):
+        if os.path.exists(path) or not glob.has_magic(str(path)):
             found.append(path)
             continue
         matches = sorted(glob.glob(str(path), recursive=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -277,7 +278,7 @@ def make_binding(slot: Slot, given: Given, progress: Progress | None = None) -> 
     if isinstance(given, str) and slot.text is not None:
         return TextInput(given)
     paths = [Path(item) for item in ([given] if isinstance(given, str | Path) else given)]
-    if slot.several is not None and not (slot.kinds and len(paths) == 1 and paths[0].is_file()):
+    if slot.several is not None and not (slot.kinds and len(paths) == 1 and os.path.isfile(paths[0])):
         return open_media_list(paths, slot.several.kinds, progress or Progress())
     if AnnotationSet in slot.accepts:
         return open_annotations(paths[0])

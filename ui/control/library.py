@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -283,7 +284,7 @@ class Library(QObject):
             self._make_rows()
 
     def _watch(self, folders: Sequence[Path]) -> None:
-        folder_names = [str(path) for path in folders if path.is_dir()]
+        folder_names = [str(path) for path in folders if os.path.isdir(path)]
         if self._watcher is None:
             if not folder_names:
                 return
@@ -301,7 +302,7 @@ class Library(QObject):
             return
         # Of what happens beside the folder only its going and coming back is of interest.
         beside = Path(path) == media_set.path.parent
-        if not beside or media_set.path.is_dir() == bool(self.error):
+        if not beside or os.path.isdir(media_set.path) == bool(self.error):
             self._changed.start()
 
     # The place ------------------------------------------------------------------------------------------------------
