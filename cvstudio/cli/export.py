@@ -173,6 +173,7 @@ def run_batch(
     from cvstudio.exporters import default_exporters
     from cvstudio.media import Media
     from cvstudio.media.reading import apply_settings, split_settings
+    from cvstudio.models.checkpoints import chosen_checkpoint
     from cvstudio.running.batch import REPORT, Batch, BatchPlan
     from cvstudio.running.runner import make_binding
 
@@ -185,7 +186,7 @@ def run_batch(
     bindings = {name: make_binding(spec.slot(name), given, progress) for name, given in others.items()}
     files = {name: bound for name, bound in bindings.items() if isinstance(bound, Media)}
     bindings = {**bindings, **apply_settings(files, reading)}
-    instance = AnalysisInstance(1, analysis, bindings, key, weights, values)
+    instance = AnalysisInstance(1, analysis, bindings, key, weights or chosen_checkpoint(key), values)
     for name, item in adjustments.items():
         instance = instance.with_adjustments(name, item)
     instance.params()

@@ -155,7 +155,8 @@ def upstream_of(text: str) -> AnalysisInstance:
             texts[name.strip()] += f",{part}"
         else:
             raise ParamsError(f"'{text}' expects NAME=VALUE behind the first comma, found '{part}'.")
-    instance = AnalysisInstance(0, key, {}, model.key if model else "", None, parsed(texts, analysis, model))
+    begun = AnalysisInstance.beginning(0, analysis, {}, model.key if model else "")
+    instance = dataclasses.replace(begun, values=parsed(texts, analysis, model))
     instance.params()
     return instance
 

@@ -41,6 +41,7 @@ from cvstudio.media.read_ahead import prefetch_frames
 from cvstudio.media.reader_pool import Readers
 from cvstudio.media.reading import apply_settings, split_settings
 from cvstudio.models import MODELS
+from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.models.runtime.cpu_threads import cores_shared, frames_at_once, share_cores
 from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.precision import Precision, RequestedPrecision
@@ -305,7 +306,7 @@ def make_instance(
     analysis : key, e.g. "detect"
     inputs : slot name -> what goes in, such as a file; see `Given`
     model : key; empty takes the analysis's default
-    weights : a local checkpoint
+    weights : a local checkpoint; None takes the one that the user has chosen for the model, or the published one
     values : parameters by name, also those that say how files are read (`depth_scale`, `sound_track`)
     adjustments : what is done to a medium before, by slot
 
@@ -324,7 +325,8 @@ def make_instance(
         lacking = sorted(spec.needs - MODELS[key].capabilities) if spec.task == MODELS[key].task else []
         reason = f", which offers no {' and no '.join(lacking)}" if lacking else ""
         raise BindingError(f"{spec.title} cannot use the model '{key}'{reason}; choose one of `cvstudio list`.")
-    instance = AnalysisInstance(1, spec.key, bindings, key, Path(weights) if weights is not None else None, values)
+    path = Path(weights) if weights is not None else chosen_checkpoint(key)
+    instance = AnalysisInstance(1, spec.key, bindings, key, path, values)
     for name, item in (adjustments or {}).items():
         instance = instance.with_adjustments(name, item)
     if instance.canvas_media is not None:

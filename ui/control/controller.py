@@ -31,6 +31,7 @@ from cvstudio.session.transitions import with_analysis, with_model, with_reading
 from ui.base.translate import translated
 from ui.control import opening_jobs as opening
 from ui.control.binding import Binder
+from ui.control.chosen_checkpoints import ChosenCheckpoints, with_checkpoint
 from ui.control.comparison import ComparisonController
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.layers import LayerStack
@@ -81,6 +82,9 @@ class Controller(QObject):
         self.library = Library(self.session, self.pipeline, self)
         self.layers = LayerStack(self.session, self)
         self.binder = Binder(self.session, self.pipeline, self)
+        self.checkpoints = ChosenCheckpoints(self.session, self.pipeline, self)
+        self.checkpoints.changed.connect(self.weights_changed)
+        self.checkpoints.notice.connect(self.notice)
         self.comparing = ComparisonController(self.session, self.pipeline, self)
         self.presenter = Presenter(self.session, self.pipeline, self.playback, self)
         # The presenter's own signal objects: forwarding them would add a call to each tick of a slider.
@@ -190,19 +194,26 @@ class Controller(QObject):
         """Cancel a drag: restore the values from before it."""
         self.session.drop_merge()
 
-    def set_model(self, key: str, weights: Path | None = None) -> None:
-        """Set the model of the current analysis, with the checkpoint `weights` or, for None, its published weights.
+    def set_model(self, key: str, weights: Path | None = None, *, fits: bool = False) -> None:
+        """Set the model of the current analysis, with the checkpoint `weights` or, for None, the one that was chosen
+        for it before, else its published weights.
 
-        Parameters whose values the new model does not accept return to their defaults.
+        A chosen checkpoint goes to every analysis that uses the model, and stays with it until it is removed; `fits`
+        where its tensors were compared with the model's already. Parameters whose values the new model does not accept
+        return to their defaults.
         """
         instance = self.session.state.instance
-        if instance is None or (instance.model == key and instance.weights == weights):
+        if instance is None or not instance.spec.takes(MODELS[key]):
             return
         model = MODELS[key]
-        if not instance.spec.takes(model):
-            return
+        if weights is not None:
+            self.checkpoints.chosen(key, weights, fits=fits)
         changed = with_model(instance, key, weights)
+        if (instance.model, instance.weights) == (changed.model, changed.weights):
+            return
         state = dataclasses.replace(replace_instance(self.session.state, changed), selection=frozenset())
+        if weights is not None:
+            state = with_checkpoint(state, key, weights)
         self.session.change(self.tr("Use {model}").format(model=model.title), state)
 
     def use_custom_model(self, spec: ModelSpec) -> None:

@@ -260,13 +260,13 @@ class Checkpoints(QObject):
         title = self.tr("Looking at {name}").format(name=path.name)
         self._controller.pipeline.submit(LOOKING_LANE, Job(("identify", str(path)), title, work))
 
-    def use(self, model: str, path: Path) -> None:
-        """Use `model` with the weights of the checkpoint `path`."""
+    def use(self, model: str, path: Path, *, fits: bool = False) -> None:
+        """Use `model` with the weights of the checkpoint `path`; `fits` where its tensors were compared already."""
         instance = self._controller.session.state.instance
         # An analysis of the same task may need what this model has not, as anchors.
         if instance is None or not instance.spec.takes(MODELS[model]):
             self._controller.use_analysis(next(spec for spec in ANALYSES if spec.takes(MODELS[model])).key)
-        self._controller.set_model(model, path)
+        self._controller.set_model(model, path, fits=fits)
         if not self._controller.session.state.media:
             self._notices.post("info", self.tr("{name} is chosen; open a picture to use it.").format(name=path.name))
 
@@ -284,7 +284,7 @@ class Checkpoints(QObject):
         from ui.models.checkpoints.import_dialog import ImportDialog
 
         dialog = ImportDialog(self._window, identified)
-        dialog.chosen.connect(lambda model: self.use(model, identified.path))
+        dialog.chosen.connect(lambda model: self.use(model, identified.path, fits=True))
         dialog.declared.connect(lambda: self._controller.requests.custom_model.emit(identified.path))
         self._open(dialog)
 
