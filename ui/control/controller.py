@@ -60,6 +60,7 @@ class Controller(QObject):
     view_changed : `FrameOnScreen` to paint
     notice : (level, text) for the user; level "info", "warning" or "error"
     emphasis_changed : `hovered_id` has changed
+    refused : text of a notice about a change that was not made; it applies until the next change
     pick_started : name of the parameter that the next click or drawing on the canvas sets
     weights_wanted : published weights to offer for download
     weights_changed : weights were added to this machine
@@ -68,6 +69,7 @@ class Controller(QObject):
 
     state_changed = Signal(object, object)
     notice = Signal(str, str)
+    refused = Signal(str)
     emphasis_changed = Signal()
     pick_started = Signal(str)
     weights_wanted = Signal(object)
@@ -97,7 +99,7 @@ class Controller(QObject):
         self.pipeline.failed.connect(self._failed)
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.library.notice.connect(self.notice)
-        self.binder.notice.connect(self.notice)
+        self.binder.refused.connect(self._refuse)
         self.measuring = PrecisionTuning(self.pipeline, lambda: self.playback.playing, self)
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
 
@@ -178,7 +180,7 @@ class Controller(QObject):
         try:
             changed.params()
         except UserError as error:
-            self.notice.emit("error", translated(str(error)))
+            self._refuse(translated(str(error)))
             return
         merge = f"{instance.id}.{name}" if dragging else None
         state = replace_instance(self.session.state, changed)
@@ -248,7 +250,7 @@ class Controller(QObject):
         try:
             state = with_reading(self.session.state, media, name, value)
         except UserError as error:
-            self.notice.emit("error", translated(str(error)))
+            self._refuse(translated(str(error)))
             return
         title = self.tr("Change {name}").format(name=name.replace("_", " "))
         self.session.change(title, state, merge=f"{media.file_id}.{name}" if dragging else None)
@@ -357,13 +359,26 @@ class Controller(QObject):
             state = with_sample(state, value.spec, value.bindings, self.session.next_id)
             self.session.change(translated(value.spec.action), state)
 
+    def _refuse(self, text: str) -> None:
+        self.notice.emit("error", text)
+        self.refused.emit(text)
+
     def _failed(self, title: str, error: Exception) -> None:
-        if isinstance(error, UserError):
-            self.notice.emit("error", translated(str(error)))
-        else:
+        if not isinstance(error, UserError):
             log.error("%s failed", title, exc_info=error)
-            text = self.tr("{title} failed: {error}. The log has the details.")
-            self.notice.emit("error", text.format(title=title or self.tr("A job"), error=str(error).rstrip(".")))
+        self.notice.emit("error", self.failure_text(title, error))
+
+    def failure_text(self, title: str, error: Exception) -> str:
+        """Text of the notice about the `error` of a job or stage with this title."""
+        if isinstance(error, UserError):
+            return translated(str(error))
+        text = self.tr("{title} failed: {error}. The log has the details.")
+        return text.format(title=title or self.tr("A job"), error=str(error).rstrip("."))
+
+    def failures(self) -> tuple[Exception, ...]:
+        """Why what should be on screen is not there: errors of reading the medium and of the stages of its layers."""
+        layers = tuple(item.layer for item in self.shown.layers)
+        return self.pipeline.errors_of(self.session.state.active_media, layers)
 
     def look(self) -> Look:
         """Drawing options of results, from the session."""

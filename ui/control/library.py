@@ -86,6 +86,8 @@ class Library(QObject):
     place_changed : the current file has changed
     listed : the listing of the current set is complete, whether it has changed or not
     notice : (level, text) for the user
+    unopened : text of the notice about files that could not be opened
+    unreadable : text of the notice about the current file of a folder
     """
 
     opened = Signal(object)
@@ -93,6 +95,8 @@ class Library(QObject):
     place_changed = Signal()
     listed = Signal()
     notice = Signal(str, str)
+    unopened = Signal(str)
+    unreadable = Signal(str)
 
     def __init__(self, session: Session, pipeline: Pipeline, parent: QObject) -> None:
         super().__init__(parent)
@@ -142,7 +146,9 @@ class Library(QObject):
             if folders and folders[-1].path in self._listings:
                 self._show_first(folders[-1].path)
         if opened.errors:
-            self.notice.emit("error", self._error_text(opened))
+            text = self._error_text(opened)
+            self.notice.emit("error", text)
+            self.unopened.emit(text)
 
     def _error_text(self, opened: Opened) -> str:
         """One sentence for all that could not be opened: fifty notices would hide what they say."""
@@ -369,7 +375,9 @@ class Library(QObject):
         if browsed.media is None:
             # While somebody leafs on, what was passed needs no word; the list marks what cannot be read.
             if browsed.name == self._place:
-                self.notice.emit("warning", translated(browsed.error))
+                text = translated(browsed.error)
+                self.notice.emit("warning", text)
+                self.unreadable.emit(text)
             return
         self._arriving = True
         try:

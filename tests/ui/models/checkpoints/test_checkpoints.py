@@ -180,7 +180,7 @@ class TestConsent:
         )
         (row,) = [row for row in jobs._rows.values() if row.title == "Getting Middle"]
         QTest.mouseClick(row.findChild(QToolButton), Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: any("what has come is kept" in text for text in notices(window)), timeout=60_000)
+        qtbot.waitUntil(lambda: any("what has arrived is kept" in text for text in notices(window)), timeout=60_000)
         kept = part.stat().st_size
         assert 600 <= kept <= 700
         server.plays(hostile.honest(content))
