@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import gc
 import importlib.util
+import io
 import os
 import shutil
 import sys
@@ -101,6 +103,38 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
         if name != "XDG_CACHE_HOME":
             monkeypatch.setenv(name, value)
     return folder
+
+
+@pytest.fixture
+def forbidden(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Path]]:
+    """`forbidden(path)` takes the permission to read a file, or to list and search a folder; returns the path."""
+    paths: list[Path] = []
+
+    def forbid(path: Path) -> Path:
+        paths.append(path)
+        path.chmod(0)
+        return path
+
+    def check(name: Any, *, itself: bool) -> None:
+        if isinstance(name, str | os.PathLike):
+            asked = Path(os.path.abspath(name))
+            if any(path in asked.parents or (itself and path == asked) for path in paths):
+                raise PermissionError(13, "Permission denied", str(name))
+
+    def guarded(function: Callable[..., Any], *, itself: bool) -> Callable[..., Any]:
+        def call(name: Any = ".", *args: Any, **options: Any) -> Any:
+            check(name, itself=itself)
+            return function(name, *args, **options)
+
+        return call
+
+    if os.geteuid() == 0:  # the superuser may read everything
+        for owner, name in ((os, "stat"), (os, "scandir"), (os, "listdir"), (io, "open"), (builtins, "open")):
+            monkeypatch.setattr(owner, name, guarded(getattr(owner, name), itself=name != "stat"))
+    yield forbid
+    monkeypatch.undo()
+    for path in paths:
+        path.chmod(0o700)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -148,7 +148,7 @@ def test_a_start_knows_own_models_and_those_chosen_from_timm(user: Path) -> None
     for key in ("own-spots", "own-moods", "own-tips"):
         assert any(row.startswith(f"{key} ") for row in rows)
     # A long key leaves no room behind it.
-    assert any(row.startswith("timm-resnet10t.c3_in1k") and row.endswith("21.8 MB, to get") for row in rows)
+    assert any(row.startswith("timm-resnet10t.c3_in1k") and row.endswith("21.8 MB, not downloaded") for row in rows)
     assert "not usable" not in done.stderr
 
 

@@ -176,7 +176,7 @@ def open_media_list(
     """
     only = next(iter(kinds)) if len(kinds) == 1 else None
     folder = None
-    if len(paths) == 1 and paths[0].is_dir():
+    if len(paths) == 1 and os.path.isdir(paths[0]):
         folder = MediaSet(Path(os.path.abspath(paths[0])))
         paths = files_of(folder, kinds, progress)
     media = []
@@ -211,7 +211,7 @@ def annotations_id(path: Path) -> str:
     """Identity of a file: hash of its content; of a folder: hash of the names, sizes and times of its files."""
     import xxhash
 
-    if path.is_file():
+    if os.path.isfile(path):
         return media_id(path, MediaKind.IMAGE).partition("-")[0]
     digest = xxhash.xxh3_128()
     with decoding(path):

@@ -16,6 +16,7 @@ from cvstudio.foundation.errors import BindingError, MediaError
 from cvstudio.foundation.params import Doc, Range, check_value, fields_of
 from cvstudio.media import Media
 from cvstudio.models import MODELS, ModelSpec
+from cvstudio.models.checkpoints import chosen_checkpoint
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class AnalysisInstance:
     analysis : key of the analysis
     bindings : slot name -> binding, see `cvstudio.analyses.binding`; empty slots are missing
     model : key of the model; empty where the analysis has none
-    weights : checkpoint chosen by the user; None takes the published one
+    weights : checkpoint chosen by the user; None takes the published one, whatever `models.checkpoints` says
     values : parameters that differ from their default, by name
     adjustments : slot name -> adjustments, applied before the first stage; they also apply to the slot's next medium
     visible : whether the result is drawn
@@ -44,6 +45,15 @@ class AnalysisInstance:
     adjustments: Mapping[str, Adjustments] = field(default_factory=dict)
     visible: bool = True
     opacity: float = 1.0
+
+    @classmethod
+    def beginning(
+        cls, number: int, spec: Analysis, bindings: Mapping[str, Binding], model: str = ""
+    ) -> AnalysisInstance:
+        """A new instance of `spec` with the id `number`, with its first model or `model`, and the checkpoint that the
+        user has chosen for it."""
+        key = model or spec.first_model
+        return cls(number, spec.key, bindings, key, chosen_checkpoint(key))
 
     @property
     def spec(self) -> Analysis:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import glob
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -67,7 +68,7 @@ def spread(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     unmatched: list[Path] = []
     for path in paths:
-        if path.exists() or not glob.has_magic(str(path)):
+        if os.path.exists(path) or not glob.has_magic(str(path)):
             found.append(path)
             continue
         matches = sorted(glob.glob(str(path), recursive=True))
@@ -189,6 +190,7 @@ def run_batch(
     from cvstudio.exporters import default_exporters
     from cvstudio.media import Media
     from cvstudio.media.reading import apply_settings, split_settings
+    from cvstudio.models.checkpoints import chosen_checkpoint
     from cvstudio.running.batch import REPORT, Batch, BatchPlan
     from cvstudio.running.runner import check_read_slots, make_binding
 
@@ -206,7 +208,7 @@ def run_batch(
     }
     files = {name: bound for name, bound in bindings.items() if isinstance(bound, Media)}
     bindings = {**bindings, **apply_settings(files, reading)}
-    instance = AnalysisInstance(1, analysis, bindings, key, weights, values)
+    instance = AnalysisInstance(1, analysis, bindings, key, weights or chosen_checkpoint(key), values)
     for name, item in adjustments.items():
         instance = instance.with_adjustments(name, item)
     instance.params()

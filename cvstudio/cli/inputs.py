@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,24 +130,24 @@ def _example(slot: Slot) -> str:
 def is_batch(slot: Slot, values: Sequence[str | Path]) -> bool:
     """Whether the values of the main slot form a batch."""
     if slot.kinds:
-        return len(values) > 1 or any(Path(value).is_dir() for value in values)
+        return len(values) > 1 or any(os.path.isdir(value) for value in values)
     if slot.text is not None:
         # A text may equal the name of a folder.
         return len(values) > 1 or any(str(value).endswith("/") for value in values)
-    return len(values) > 1 and all(Path(value).is_dir() for value in values)
+    return len(values) > 1 and all(os.path.isdir(value) for value in values)
 
 
 def text_of(value: str) -> Given:
     """`value` as the path of an existing text file, else as the text itself."""
     path = Path(value)
-    return path if value.lower().endswith(TEXT_SUFFIX) and path.is_file() else value
+    return path if value.lower().endswith(TEXT_SUFFIX) and os.path.isfile(path) else value
 
 
 def given_of(slot: Slot, value: str | Path | Sequence[str | Path]) -> Given:
     """The input for `slot` on the command line, as `make_instance` accepts it. Raises UserError."""
     if not isinstance(value, str | Path):
         return [Path(item) for item in value]
-    if slot.results and not (slot.kinds and Path(value).is_file() and not _is_recipe(value)):
+    if slot.results and not (slot.kinds and os.path.isfile(value) and not _is_recipe(value)):
         return upstream_of(str(value))
     if slot.text is not None and not slot.kinds:
         return text_of(str(value))
@@ -182,7 +183,8 @@ def upstream_of(text: str) -> AnalysisInstance:
             texts[name.strip()] += f",{part}"
         else:
             raise ParamsError(f"'{text}' expects NAME=VALUE behind the first comma, found '{part}'.")
-    instance = AnalysisInstance(0, key, {}, model.key if model else "", None, parsed(texts, analysis, model))
+    begun = AnalysisInstance.beginning(0, analysis, {}, model.key if model else "")
+    instance = dataclasses.replace(begun, values=parsed(texts, analysis, model))
     instance.params()
     return instance
 

@@ -14,6 +14,7 @@ from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.models.catalogue.offer import is_sound, make_offer, models_with
+from cvstudio.models.checkpoints import choose_checkpoint, chosen_checkpoint
 from cvstudio.models.terms import file_terms, terms
 from cvstudio.weights.declaration import Weights
 from cvstudio.weights.download import ask_hub, download, keep_folder
@@ -43,6 +44,8 @@ def run(options: argparse.Namespace) -> int:
         "verify": _verify,
         "where": _where,
         "identify": _identify,
+        "use": _use,
+        "forget": _forget,
     }
 
     def work(progress: Progress) -> int:
@@ -118,7 +121,7 @@ def _where(options: argparse.Namespace, progress: Progress) -> int:
     if not model.weights:
         raise UserError(f"{model.title} {terms(model).place.value}; there is no file of it.")
     weights = model.weights[0]
-    path = cached_path(weights)
+    path = chosen_checkpoint(model.key) or cached_path(weights)
     print(keep_folder(weights) / weights.file_name if path is None else path)
     return 0 if path is not None else 1
 
@@ -129,6 +132,30 @@ def _identify(options: argparse.Namespace, progress: Progress) -> int:
     identification = identify(options.file, progress, only=MODELS[options.model] if options.model else None)
     print(identification.text())
     return 0 if identification.fitting else 1
+
+
+def _use(options: argparse.Namespace, progress: Progress) -> int:
+    from cvstudio.models.catalogue.identify import identify
+
+    model: ModelSpec = MODELS[options.model]
+    identification = identify(options.file, progress, only=model)
+    if not identification.fitting:
+        print(identification.text(), file=sys.stderr)
+        return 1
+    choose_checkpoint(model.key, identification.path)
+    print(f"{model.title} now uses {options.file}, here and in the window.")
+    return 0
+
+
+def _forget(options: argparse.Namespace, progress: Progress) -> int:
+    model: ModelSpec = MODELS[options.model]
+    if chosen_checkpoint(model.key) is None:
+        raise UserError(
+            f"{model.title} has no checkpoint of yours; `cvstudio weights list` says which models have one."
+        )
+    choose_checkpoint(model.key, None)
+    print(f"{model.title} uses its published weights again; your file stays where it is.")
+    return 0
 
 
 def add_weights(commands: Any) -> None:
@@ -157,3 +184,14 @@ def add_weights(commands: Any) -> None:
     teller.add_argument("file", type=Path, metavar="FILE", help="a checkpoint, or a folder with one")
     teller.add_argument("--model", metavar="MODEL", help="compare with this model, and list what differs")
     teller.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    chooser = actions.add_parser(
+        "use",
+        help="let a model use a checkpoint file of yours",
+        description="Compares the file with the model, then uses it for every analysis, here and in the window, until "
+        "`forget`.",
+    )
+    chooser.add_argument("model", metavar="MODEL", help="key of a model; see `cvstudio weights list`")
+    chooser.add_argument("file", type=Path, metavar="FILE", help="a checkpoint, or a folder with one")
+    chooser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    forgetter = actions.add_parser("forget", help="go back from a file of yours to the published weights of a model")
+    forgetter.add_argument("model", metavar="MODEL")

@@ -148,6 +148,16 @@ def list_set(media_set: MediaSet, progress: Progress) -> Iterator[Listing]:
     yield _listing(media_set, names, folders, complete=True)
 
 
+def readable_folder(path: Path) -> Path:
+    """Absolute path of a folder whose entries can be listed. Raises MediaError where they cannot."""
+    absolute = Path(os.path.abspath(path))
+    try:
+        with os.scandir(absolute):
+            return absolute
+    except OSError as error:
+        raise _unreadable(absolute, error) from error
+
+
 def _scan(folder: Path, relative: str, names: list[str], progress: Progress) -> list[str]:
     """Append the files of one folder to `names` and return its subfolders in natural order."""
     subfolders = []
@@ -161,9 +171,16 @@ def _scan(folder: Path, relative: str, names: list[str], progress: Progress) -> 
             # Links to folders are not followed: they may form a cycle.
             if entry.is_dir(follow_symlinks=False):
                 subfolders.append(prefix + entry.name)
-            elif entry.is_file():
+            elif _is_file(entry):
                 names.append(prefix + entry.name)
     return sorted(subfolders, key=natural_key)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link into a folder that must not be searched
+        return False
 
 
 def _listing(media_set: MediaSet, names: list[str], folders: list[Path], *, complete: bool) -> Listing:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from cvstudio.foundation.errors import WeightsError
+from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.models.spec import ModelSpec
 from cvstudio.weights.declaration import Weights
 from cvstudio.weights.embedded import card
 from cvstudio.weights.store import cached_path
+
+UNSTATED = "licence not stated"
+"""Licence of a file of the user of which none is known."""
 
 
 class Place(Enum):
@@ -17,9 +22,15 @@ class Place(Enum):
 
     EMBEDDED = "comes with the program"
     HERE = "on this machine"
-    ABSENT = "to get"
+    CHOSEN = "your file"
+    ABSENT = "not downloaded"
     LIBRARY = "comes with a library"
     GONE = "its file is gone"
+
+    @property
+    def ready(self) -> bool:
+        """Whether the model can be used at once."""
+        return self not in (Place.ABSENT, Place.GONE)
 
 
 @dataclass(frozen=True)
@@ -32,22 +43,42 @@ class Terms:
     non_commercial : whether the licence forbids commercial use
     size_bytes : 0 where a library carries the model
     place : where the weights are
+    file_name : of the checkpoint that the user has chosen for the model; empty without one
     """
 
     licence: str
     non_commercial: bool
     size_bytes: int
     place: Place
+    file_name: str = ""
+
+    @property
+    def place_text(self) -> str:
+        """Where the weights are, with the name of a chosen file."""
+        return f"{self.place.value} {self.file_name}".rstrip()
 
     def __str__(self) -> str:
         """One line for the user."""
         size = f"{self.size_bytes / 1e6:.1f} MB" if self.size_bytes else ""
-        return ", ".join(part for part in (self.licence, size, self.place.value) if part)
+        return ", ".join(part for part in (self.licence, size, self.place_text) if part)
 
 
 def terms(model: ModelSpec) -> Terms:
-    """Terms of a model's default weights; cheap, and without torch."""
+    """Terms of the file that a model begins with, its default weights or one that the user has chosen; cheap, and
+    without torch."""
+    chosen = chosen_checkpoint(model.key)
+    if chosen is not None:
+        return _chosen_terms(chosen)
     return file_terms(model, model.weights[0]) if model.weights else Terms("", False, 0, Place.LIBRARY)
+
+
+def _chosen_terms(path: Path) -> Terms:
+    try:
+        size_bytes = path.stat().st_size if path.is_file() else 0
+        place = Place.CHOSEN if path.exists() else Place.GONE
+    except OSError:
+        size_bytes, place = 0, Place.GONE
+    return Terms(UNSTATED, False, size_bytes, place, path.name)
 
 
 def file_terms(model: ModelSpec, weights: Weights) -> Terms:

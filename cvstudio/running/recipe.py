@@ -67,7 +67,7 @@ def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str,
     if moved and saved["path"] in moved:
         return open_media(moved[saved["path"]], kind=kind, read_as=read_as, settings=settings)
     relative = saved.get("relative")
-    if relative and (base / relative).is_file():
+    if relative and os.path.isfile(base / relative):
         return open_media(base / relative, kind=kind, read_as=read_as, settings=settings)
     return open_media(saved["path"], kind=kind, read_as=read_as, settings=settings)
 
@@ -123,7 +123,7 @@ def binding_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[st
         annotations = saved["annotations"]
         path = path_from_json(annotations, base)
         # As it is now, like a medium: labels that changed since are others.
-        identity = annotations_id(path) if path.exists() else str(annotations["id"])
+        identity = annotations_id(path) if os.path.exists(path) else str(annotations["id"])
         return AnnotationSet(path, str(annotations["format"]), identity)
     if "result_of" in saved:
         other = saved["result_of"]
@@ -137,7 +137,7 @@ def path_from_json(saved: Mapping[str, Any], base: Path) -> Path:
     """Path of a saved file or folder: relative to `base` first, so that both can move together."""
     relative = saved.get("relative")
     moved = Path(os.path.abspath(base / relative)) if relative else None
-    return moved if moved is not None and moved.exists() else Path(saved["path"])
+    return moved if moved is not None and os.path.exists(moved) else Path(saved["path"])
 
 
 def media_in(saved: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

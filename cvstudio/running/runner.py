@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,6 +42,7 @@ from cvstudio.media.read_ahead import prefetch_frames
 from cvstudio.media.reader_pool import Readers
 from cvstudio.media.reading import apply_settings, split_settings
 from cvstudio.models import MODELS
+from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.models.runtime.cpu_threads import cores_shared, frames_at_once, share_cores
 from cvstudio.models.runtime.host import Host
 from cvstudio.models.runtime.precision import Precision, RequestedPrecision
@@ -293,7 +295,7 @@ def _make_binding(slot: Slot, given: Given, progress: Progress, read_as: str) ->
     if isinstance(given, str) and slot.text is not None:
         return TextInput(given)
     paths = [Path(item) for item in ([given] if isinstance(given, str | Path) else given)]
-    if slot.several is not None and not (slot.kinds and len(paths) == 1 and paths[0].is_file()):
+    if slot.several is not None and not (slot.kinds and len(paths) == 1 and os.path.isfile(paths[0])):
         return open_media_list(paths, slot.several.kinds, progress, read_as=read_as)
     if AnnotationSet in slot.accepts:
         return open_annotations(paths[0])
@@ -329,7 +331,7 @@ def make_instance(
     analysis : key, e.g. "detect"
     inputs : slot name -> what goes in, such as a file; see `Given`
     model : key; empty takes the analysis's default
-    weights : a local checkpoint
+    weights : a local checkpoint; None takes the one that the user has chosen for the model, or the published one
     values : parameters by name, also those that say how files are read (`depth_scale`, `sound_track`)
     adjustments : what is done to a medium before, by slot
     read_as : what a file is read as where its content leaves it open, by slot; keys as in `open_media`
@@ -353,7 +355,8 @@ def make_instance(
         lacking = sorted(spec.needs - MODELS[key].capabilities) if spec.task == MODELS[key].task else []
         reason = f", which offers no {' and no '.join(lacking)}" if lacking else ""
         raise BindingError(f"{spec.title} cannot use the model '{key}'{reason}; choose one of `cvstudio list`.")
-    instance = AnalysisInstance(1, spec.key, bindings, key, Path(weights) if weights is not None else None, values)
+    path = Path(weights) if weights is not None else chosen_checkpoint(key)
+    instance = AnalysisInstance(1, spec.key, bindings, key, path, values)
     for name, item in (adjustments or {}).items():
         instance = instance.with_adjustments(name, item)
     if instance.canvas_media is not None:

@@ -62,7 +62,7 @@ def with_layer(state: State, spec: Analysis, next_id: Callable[[], int]) -> Stat
     media = state.active_media
     slot = spec.canvas
     bindings = {slot.name: media} if slot is not None and media is not None and slot.takes(media) else {}
-    layer = AnalysisInstance(next_id(), spec.key, bindings, spec.first_model)
+    layer = AnalysisInstance.beginning(next_id(), spec, bindings)
     return dataclasses.replace(with_inserted(state, layer), current=layer.id, selection=frozenset())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,5 +246,5 @@ def _is_there(item: Mapping[str, Any], base: Path, moved: Mapping[str, Path] | N
     except MediaError:
         relative = item.get("relative")
         # A file that is there but cannot be read is another fault, with a sentence of its own.
-        return Path(item["path"]).exists() or bool(relative and (base / relative).exists())
+        return os.path.exists(item["path"]) or bool(relative and os.path.exists(base / relative))
     return True

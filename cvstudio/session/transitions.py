@@ -13,6 +13,7 @@ from cvstudio.foundation.errors import UserError
 from cvstudio.media import Media
 from cvstudio.media.reading import with_settings
 from cvstudio.models import MODELS
+from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.session.layers import layers_on, with_copy, with_inserted
 from cvstudio.session.session import State, activate, open_already, replace_instance
 
@@ -60,7 +61,7 @@ def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool =
     # A stack may hold an analysis twice: the one on the canvas counts, and of these the one that is seen.
     target = next(iter(sorted(on_canvas or same, key=lambda item: not item.visible)), None)
     if target is None:
-        target = AnalysisInstance(next_id(), spec.key, {}, spec.first_model)
+        target = AnalysisInstance.beginning(next_id(), spec, {})
         state = with_inserted(state, target)
     elif target.visible:
         keep = True
@@ -173,8 +174,10 @@ def with_exchanged(state: State, media: Media, other: Media) -> State:
 
 
 def with_model(instance: AnalysisInstance, key: str, weights: Path | None) -> AnalysisInstance:
-    """`instance` with another model or checkpoint; values that do not fit the new one return to default."""
+    """`instance` with another model or checkpoint, by default the one that the user has chosen for the model; values
+    that do not fit the new one return to default."""
     model = MODELS[key]
+    weights = weights or chosen_checkpoint(key)
     names = {name for params in instance.spec.params_types(model) for name in params.__dataclass_fields__}
     values = {
         name: value

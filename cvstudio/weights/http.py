@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import math
 import queue
 import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -99,10 +101,14 @@ class Stream:
     url : https, or http on this machine
     headers : of the request
     stall_secs : time without data after which the connection counts as broken
+    connect_secs : time without a connection after which `head` gives up; it covers the name server and TLS
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str], *, stall_secs: float) -> None:
+    def __init__(
+        self, url: str, headers: Mapping[str, str], *, stall_secs: float, connect_secs: float = math.inf
+    ) -> None:
         check_url(url)
+        self._connect_secs = connect_secs
         self._request = urllib.request.Request(url, headers={"User-Agent": AGENT, **headers})
         self._stall_secs = stall_secs
         self._queue: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=8)
@@ -123,9 +129,14 @@ class Stream:
             with contextlib.suppress(OSError):
                 item.shutdown(socket.SHUT_RDWR)
 
+    @property
+    def connected(self) -> bool:
+        """Whether a server has answered so far as to take the connection."""
+        return bool(self._sockets)
+
     def head(self, progress: Progress) -> ResponseHead:
         """Status and headers, even of an error. Raises one of `TRANSPORT_ERRORS`, WeightsError or Cancelled."""
-        head: ResponseHead = self._next(progress)[1]
+        head: ResponseHead = self._next(progress, time.monotonic() + self._connect_secs)[1]
         return head
 
     def chunks(self, progress: Progress) -> Iterator[bytes]:
@@ -136,9 +147,11 @@ class Stream:
                 return
             yield value
 
-    def _next(self, progress: Progress) -> tuple[str, Any]:
+    def _next(self, progress: Progress, connected_by: float = math.inf) -> tuple[str, Any]:
         while True:
             progress.check()
+            if not self.connected and time.monotonic() > connected_by:
+                raise TimeoutError("no answer")
             with contextlib.suppress(queue.Empty):
                 kind, value = self._queue.get(timeout=POLL_SECS)
                 if kind == "error":

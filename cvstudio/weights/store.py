@@ -131,7 +131,7 @@ def require_weights(weights: Weights, given: Path | None) -> Path:
         The published one is missing or damaged. The text states its source, size, licence and target folder.
     """
     if given is not None:
-        if not given.exists():
+        if not os.path.exists(given):
             raise WeightsError(f"Expected a checkpoint at {given}, but there is no such file; choose another one.")
         return given
     path = find_weights(weights)

@@ -10,12 +10,14 @@ import errno
 import json
 import os
 import re
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cvstudio.foundation.errors import WeightsError
 from cvstudio.foundation.progress import Progress
@@ -42,12 +44,17 @@ class Patience:
     stall_secs : time without data after which a connection counts as broken
     attempts : consecutive attempts without new data after which the transfer fails
     backoff_secs : pause before the second attempt; doubles with each further one, up to `longest_secs`
+    connect_secs : time without a connection after which the first attempt ends, so that it is soon said that there is
+        none; a slow network has four times as long in the second
+    offline_attempts : consecutive attempts without a connection after which the transfer fails
     """
 
     stall_secs: float = 20.0
     attempts: int = 5
     backoff_secs: float = 1.0
     longest_secs: float = 30.0
+    connect_secs: float = 2.5
+    offline_attempts: int = 2
 
 
 @dataclass(frozen=True)
@@ -107,9 +114,10 @@ class PartialFile:
 class _BrokenError(Exception):
     """A failed attempt that may be repeated. Its text follows "but" in the message."""
 
-    def __init__(self, text: str, *, wait_secs: float | None = None) -> None:
+    def __init__(self, text: str, *, wait_secs: float | None = None, offline: bool = False) -> None:
         super().__init__(text)
         self.wait_secs = wait_secs
+        self.offline = offline
 
 
 def fetch(source: Transfer, part: PartialFile, progress: Progress, patience: Patience) -> str:
@@ -122,21 +130,23 @@ def fetch(source: Transfer, part: PartialFile, progress: Progress, patience: Pat
     Cancelled
         `progress` was cancelled; the received bytes stay in `part`.
     """
-    fruitless, largest = 0, part.size
+    fruitless, offline, largest = 0, 0, part.size
     while True:
         try:
-            return _attempt(source, part, progress, patience)
+            connect_secs = patience.connect_secs * (1 if offline == 0 else 4)
+            return _attempt(source, part, progress, patience, connect_secs)
         except OSError as error:
             raise _disk_error(error, part) from error
         except _BrokenError as broken:
             # Progress is a part larger than ever before: a server that always restarts from 0 makes none.
             fruitless = 1 if part.size > largest else fruitless + 1
             largest = max(largest, part.size)
-            if fruitless >= patience.attempts:
-                note = f"; the {_mb(part.size)} that have come are kept" if part.size else ""
+            offline = offline + 1 if broken.offline else 0
+            if fruitless >= patience.attempts or offline >= patience.offline_attempts:
+                note = f"; the {_mb(part.size)} that have arrived are kept" if part.size else ""
+                remedy = "check the internet connection and try again" if broken.offline else "try again later"
                 raise WeightsError(
-                    f"Expected {source.name} from {source.url}, but {broken}; try again later{note}, or choose a "
-                    f"local file."
+                    f"Expected {source.name} from {source.url}, but {broken}; {remedy}{note}, or choose a local file."
                 ) from broken
             pause = min(patience.longest_secs, patience.backoff_secs * 2 ** (fruitless - 1))
             if broken.wait_secs is not None:
@@ -152,7 +162,7 @@ def _wait(secs: float, message: str, progress: Progress) -> None:
         progress.check()
 
 
-def _attempt(source: Transfer, part: PartialFile, progress: Progress, patience: Patience) -> str:
+def _attempt(source: Transfer, part: PartialFile, progress: Progress, patience: Patience, connect_secs: float) -> str:
     offset, notes = part.size, part.notes()
     headers = {"Accept-Encoding": "identity"}
     if offset:
@@ -160,11 +170,14 @@ def _attempt(source: Transfer, part: PartialFile, progress: Progress, patience: 
         if notes.get("validator"):
             headers["If-Range"] = notes["validator"]
     progress(None, "connecting")
-    with Stream(source.url, headers, stall_secs=patience.stall_secs) as stream:
+    with Stream(source.url, headers, stall_secs=patience.stall_secs, connect_secs=connect_secs) as stream:
         try:
             head = stream.head(progress)
         except TRANSPORT_ERRORS as error:
-            raise _BrokenError(_reason(error)) from error
+            if stream.connected or isinstance(getattr(error, "reason", error), ssl.SSLError):
+                raise _BrokenError(_reason(error)) from error
+            host = urlsplit(source.url).hostname
+            raise _BrokenError(f"{host} cannot be reached ({_short(error)})", offline=True) from error
         offset, total = _check_response(head, offset, notes, source, part)
         digest = _hash_of(part.path, offset, source.digest, progress) if offset else source.digest.hasher()
         if head.status == 416:  # nothing is left to transfer
@@ -276,8 +289,13 @@ def _reason(error: Exception) -> str:
     cause: Any = getattr(error, "reason", error)
     if isinstance(cause, TimeoutError) or "timed out" in str(cause):
         return "the server has stopped answering"
+    return f"the connection broke ({_short(error)})"
+
+
+def _short(error: Exception) -> str:
+    cause: Any = getattr(error, "reason", error)
     text = getattr(cause, "strerror", None) or str(cause).splitlines()[0].strip() if str(cause) else ""
-    return f"the connection broke ({text or type(cause).__name__})"
+    return text or type(cause).__name__
 
 
 def _disk_error(error: OSError, part: PartialFile) -> WeightsError:

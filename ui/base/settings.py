@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -84,4 +85,4 @@ def first_folder(*places: str) -> str:
 
     A file dialog that is given a missing folder takes its name for that of a file.
     """
-    return next((place for place in places if place and Path(place).is_dir()), str(Path.home()))
+    return next((place for place in places if place and os.path.isdir(place)), str(Path.home()))

@@ -23,10 +23,10 @@ class Binder(QObject):
 
     Signals
     -------
-    notice : (level, text) for the user
+    refused : sentence about a binding that cannot be made
     """
 
-    notice = Signal(str, str)
+    refused = Signal(str)
 
     def __init__(self, session: Session, pipeline: Pipeline, parent: QObject) -> None:
         super().__init__(parent)
@@ -46,7 +46,7 @@ class Binder(QObject):
         try:
             new = with_bound(state, number, slot, binding)
         except BindingError as error:
-            self.notice.emit("error", translated(str(error)))
+            self.refused.emit(translated(str(error)))
             return
         changed = next(item for item in new.instances if item.id == number)
         bound = new.linked(changed).bindings.get(slot)  # linked, as only then a result has the name of its analysis
@@ -64,7 +64,7 @@ class Binder(QObject):
         try:
             new = with_adjusted(state, state.current, slot, adjustments)
         except UserError as error:
-            self.notice.emit("error", translated(str(error)))
+            self.refused.emit(translated(str(error)))
             return
         self._session.change(self.tr("Adjust the picture"), new, merge=f"{state.current}.{slot}" if dragging else None)
         if not dragging:

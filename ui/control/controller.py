@@ -31,6 +31,7 @@ from cvstudio.session.transitions import with_analysis, with_model, with_reading
 from ui.base.translate import translated
 from ui.control import opening_jobs as opening
 from ui.control.binding import Binder
+from ui.control.chosen_checkpoints import ChosenCheckpoints, with_checkpoint
 from ui.control.comparison import ComparisonController
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.layers import LayerStack
@@ -59,6 +60,7 @@ class Controller(QObject):
     view_changed : `FrameOnScreen` to paint
     notice : (level, text) for the user; level "info", "warning" or "error"
     emphasis_changed : `hovered_id` has changed
+    refused : text of a notice about a change that was not made; it applies until the next change
     pick_started : name of the parameter that the next click or drawing on the canvas sets
     weights_wanted : published weights to offer for download
     weights_changed : weights were added to this machine
@@ -67,6 +69,7 @@ class Controller(QObject):
 
     state_changed = Signal(object, object)
     notice = Signal(str, str)
+    refused = Signal(str)
     emphasis_changed = Signal()
     pick_started = Signal(str)
     weights_wanted = Signal(object)
@@ -81,6 +84,9 @@ class Controller(QObject):
         self.library = Library(self.session, self.pipeline, self)
         self.layers = LayerStack(self.session, self)
         self.binder = Binder(self.session, self.pipeline, self)
+        self.checkpoints = ChosenCheckpoints(self.session, self.pipeline, self)
+        self.checkpoints.changed.connect(self.weights_changed)
+        self.checkpoints.notice.connect(self.notice)
         self.comparing = ComparisonController(self.session, self.pipeline, self)
         self.presenter = Presenter(self.session, self.pipeline, self.playback, self)
         # The presenter's own signal objects: forwarding them would add a call to each tick of a slider.
@@ -93,7 +99,7 @@ class Controller(QObject):
         self.pipeline.failed.connect(self._failed)
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.library.notice.connect(self.notice)
-        self.binder.notice.connect(self.notice)
+        self.binder.refused.connect(self._refuse)
         self.measuring = PrecisionTuning(self.pipeline, lambda: self.playback.playing, self)
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
 
@@ -174,7 +180,7 @@ class Controller(QObject):
         try:
             changed.params()
         except UserError as error:
-            self.notice.emit("error", translated(str(error)))
+            self._refuse(translated(str(error)))
             return
         merge = f"{instance.id}.{name}" if dragging else None
         state = replace_instance(self.session.state, changed)
@@ -190,19 +196,26 @@ class Controller(QObject):
         """Cancel a drag: restore the values from before it."""
         self.session.drop_merge()
 
-    def set_model(self, key: str, weights: Path | None = None) -> None:
-        """Set the model of the current analysis, with the checkpoint `weights` or, for None, its published weights.
+    def set_model(self, key: str, weights: Path | None = None, *, fits: bool = False) -> None:
+        """Set the model of the current analysis, with the checkpoint `weights` or, for None, the one that was chosen
+        for it before, else its published weights.
 
-        Parameters whose values the new model does not accept return to their defaults.
+        A chosen checkpoint goes to every analysis that uses the model, and stays with it until it is removed; `fits`
+        where its tensors were compared with the model's already. Parameters whose values the new model does not accept
+        return to their defaults.
         """
         instance = self.session.state.instance
-        if instance is None or (instance.model == key and instance.weights == weights):
+        if instance is None or not instance.spec.takes(MODELS[key]):
             return
         model = MODELS[key]
-        if not instance.spec.takes(model):
-            return
+        if weights is not None:
+            self.checkpoints.chosen(key, weights, fits=fits)
         changed = with_model(instance, key, weights)
+        if (instance.model, instance.weights) == (changed.model, changed.weights):
+            return
         state = dataclasses.replace(replace_instance(self.session.state, changed), selection=frozenset())
+        if weights is not None:
+            state = with_checkpoint(state, key, weights)
         self.session.change(self.tr("Use {model}").format(model=model.title), state)
 
     def use_custom_model(self, spec: ModelSpec) -> None:
@@ -237,7 +250,7 @@ class Controller(QObject):
         try:
             state = with_reading(self.session.state, media, name, value)
         except UserError as error:
-            self.notice.emit("error", translated(str(error)))
+            self._refuse(translated(str(error)))
             return
         title = self.tr("Change {name}").format(name=name.replace("_", " "))
         self.session.change(title, state, merge=f"{media.file_id}.{name}" if dragging else None)
@@ -355,13 +368,26 @@ class Controller(QObject):
             title = value.other.reading.title if value.other.reading is not None else value.other.read_as
             self.session.change(self.tr("Read as {title}").format(title=translated(title)), state)
 
+    def _refuse(self, text: str) -> None:
+        self.notice.emit("error", text)
+        self.refused.emit(text)
+
     def _failed(self, title: str, error: Exception) -> None:
-        if isinstance(error, UserError):
-            self.notice.emit("error", translated(str(error)))
-        else:
+        if not isinstance(error, UserError):
             log.error("%s failed", title, exc_info=error)
-            text = self.tr("{title} failed: {error}. The log has the details.")
-            self.notice.emit("error", text.format(title=title or self.tr("A job"), error=str(error).rstrip(".")))
+        self.notice.emit("error", self.failure_text(title, error))
+
+    def failure_text(self, title: str, error: Exception) -> str:
+        """Text of the notice about the `error` of a job or stage with this title."""
+        if isinstance(error, UserError):
+            return translated(str(error))
+        text = self.tr("{title} failed: {error}. The log has the details.")
+        return text.format(title=title or self.tr("A job"), error=str(error).rstrip("."))
+
+    def failures(self) -> tuple[Exception, ...]:
+        """Why what should be on screen is not there: errors of reading the medium and of the stages of its layers."""
+        layers = tuple(item.layer for item in self.shown.layers)
+        return self.pipeline.errors_of(self.session.state.active_media, layers)
 
     def look(self) -> Look:
         """Drawing options of results, from the session."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,8 @@ class Library(QObject):
     place_changed : the current file has changed
     listed : the listing of the current set is complete, whether it has changed or not
     notice : (level, text) for the user
+    unopened : text of the notice about files that could not be opened
+    unreadable : text of the notice about the current file of a folder
     """
 
     opened = Signal(object)
@@ -94,6 +97,8 @@ class Library(QObject):
     place_changed = Signal()
     listed = Signal()
     notice = Signal(str, str)
+    unopened = Signal(str)
+    unreadable = Signal(str)
 
     def __init__(self, session: Session, pipeline: Pipeline, parent: QObject) -> None:
         super().__init__(parent)
@@ -142,7 +147,9 @@ class Library(QObject):
             if folders and folders[-1].path in self._listings:
                 self._show_first(folders[-1].path)
         if opened.errors:
-            self.notice.emit("error", self._error_text(opened))
+            text = self._error_text(opened)
+            self.notice.emit("error", text)
+            self.unopened.emit(text)
 
     def _error_text(self, opened: Opened) -> str:
         """One sentence for all files that cannot be opened, in place of a notice for each."""
@@ -284,7 +291,7 @@ class Library(QObject):
             self._make_rows()
 
     def _watch(self, folders: Sequence[Path]) -> None:
-        folder_names = [str(path) for path in folders if path.is_dir()]
+        folder_names = [str(path) for path in folders if os.path.isdir(path)]
         if self._watcher is None:
             if not folder_names:
                 return
@@ -302,7 +309,7 @@ class Library(QObject):
             return
         # Of the changes in the parent, only removal and return of the folder itself matter.
         in_parent = Path(path) == media_set.path.parent
-        if not in_parent or media_set.path.is_dir() == bool(self.error):
+        if not in_parent or os.path.isdir(media_set.path) == bool(self.error):
             self._changed.start()
 
     # The place ------------------------------------------------------------------------------------------------------
@@ -375,7 +382,9 @@ class Library(QObject):
         if browsed.media is None:
             # Files that were passed need no notice: the list marks those that cannot be read.
             if browsed.name == self._place:
-                self.notice.emit("warning", translated(browsed.error))
+                text = translated(browsed.error)
+                self.notice.emit("warning", text)
+                self.unreadable.emit(text)
             return
         self._arriving = True
         try:

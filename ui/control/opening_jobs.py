@@ -15,7 +15,7 @@ from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Work
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, open_media
-from cvstudio.media.folders import MediaSet
+from cvstudio.media.folders import MediaSet, readable_folder
 from cvstudio.media.open import read_again
 
 
@@ -62,11 +62,11 @@ def open_files(paths: Sequence[Path]) -> Work:
         errors: list[tuple[Path, str]] = []
         for number, path in enumerate(paths):
             progress(number / len(paths), path.name)
-            if path.is_dir():
-                folders.append(Path(os.path.abspath(path)))
-                continue
             try:
-                media.append(open_media(path))
+                if os.path.isdir(path):
+                    folders.append(readable_folder(path))
+                else:
+                    media.append(open_media(path))
             except UserError as error:
                 errors.append((path, str(error)))
         yield Opened(tuple(media), tuple(folders), tuple(errors))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -212,6 +212,16 @@ class Pipeline(QObject):
             errors = (self.error_of(before) for before in layer.upstream)
             return next((error for error in errors if error is not None), None)
         return self._failed.get(stage_keys(layer.request)[layer.next_stage])
+
+    def errors_of(self, media: Media | None, layers: Iterable[CanvasLayer]) -> tuple[Exception, ...]:
+        """Exceptions of decoding `media` and of the next stages of `layers`."""
+        stages = (self.error_of(layer) for layer in layers)
+        reading = (
+            error
+            for key, error in self._failed.items()
+            if media is not None and isinstance(key, tuple) and key[:2] in (("sample", media.id), ("next", media.id))
+        )
+        return (*reading, *(error for error in stages if error is not None))
 
     def run_inline(self, layer: CanvasLayer) -> bool:
         """Run the layer's missing stages, or those of the analyses it depends on, up to the first that is not "main".

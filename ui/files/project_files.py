@@ -17,6 +17,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS
 from cvstudio.session.session import State
 from ui.base.settings import Settings
+from ui.base.translate import translated
 from ui.control.controller import Controller
 
 if TYPE_CHECKING:
@@ -63,9 +64,11 @@ class ProjectFiles(QObject):
     Signals
     -------
     saved : the file now holds the session
+    failed : text of the notice about a file that could not be saved
     """
 
     saved = Signal()
+    failed = Signal(str)
 
     def __init__(self, window: QWidget, controller: Controller, settings: Settings) -> None:
         super().__init__(window)
@@ -73,6 +76,7 @@ class ProjectFiles(QObject):
         self._controller = controller
         self._settings = settings
         self.path: Path | None = None
+        self.problem = ""  # the notice about what was left out, or could not be saved
         self._job: Job | None = None  # opens a project
         self._joining: tuple[Path, ...] = ()
         controller.pipeline.job_event.connect(self._job_event)
@@ -150,7 +154,8 @@ class ProjectFiles(QObject):
         self._settings.add_recent(str(path))
         self._controller.load(loaded.state, loaded.position_secs)
         if left_out is not None:
-            self._controller.notice.emit("error", self._told(path, left_out))
+            self.problem = self._told(path, left_out)
+            self._controller.notice.emit("error", self.problem)
 
     def _told(self, path: Path, left_out: LeftOut) -> str:
         files = ", ".join(Path(old).name for old in left_out.paths)
@@ -187,7 +192,9 @@ class ProjectFiles(QObject):
         try:
             save_project(self.path, self._controller.session.state, position_secs=position_secs)
         except UserError as error:
-            self._controller.notice.emit("error", str(error))
+            self.problem = translated(str(error))
+            self._controller.notice.emit("error", self.problem)
+            self.failed.emit(self.problem)
             return False
         self._settings.add_recent(str(self.path))
         self._controller.mark_saved()

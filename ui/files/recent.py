@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -101,6 +102,13 @@ def _check(paths: tuple[Path, ...]) -> Callable[[Progress], Iterator[Any]]:
     def work(progress: Progress) -> Iterator[Any]:
         for path in paths:
             progress.check()
-            yield path, "folder" if path.is_dir() else "file" if path.exists() else "missing"
+            yield path, "folder" if os.path.isdir(path) else "file" if _may_exist(path) else "missing"
 
     return work
+
+
+def _may_exist(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:  # choosing it says that it cannot be read; it is not the list's to forget
+        return True

@@ -26,7 +26,7 @@ PLACE = Qt.ItemDataRole.UserRole + 2
 SCORE = Qt.ItemDataRole.UserRole + 3
 
 
-READY = {Place.EMBEDDED: 0.0, Place.HERE: 0.1, Place.LIBRARY: 0.2}
+READY = {Place.EMBEDDED: 0.0, Place.HERE: 0.1, Place.CHOSEN: 0.1, Place.LIBRARY: 0.2}
 """Sort keys of the places whose models can be used at once."""
 
 
@@ -84,7 +84,7 @@ def score_text(model: ModelSpec) -> str:
 
 def terms_texts(model_terms: Terms) -> tuple[str, str]:
     """(licence, size and place) of a model, in the user's language."""
-    place = translated(model_terms.place.value)
+    place = f"{translated(model_terms.place.value)} {model_terms.file_name}".rstrip()
     size_bytes = model_terms.size_bytes
     return model_terms.licence, f"{size_bytes / 1e6:.1f} MB · {place}" if size_bytes else place
 

@@ -182,7 +182,12 @@ class AnalysisPanel(QScrollArea):
             self._model.setCurrentIndex(self._model.findData(instance.model))
             self._model.setToolTip(self._model.currentText())
             self.licence.show_terms(instance.model_spec, instance.weights)
+            from cvstudio.models.checkpoints import chosen_checkpoint
             from cvstudio.models.custom.store import PREFIX
+
+            chosen = instance.weights or chosen_checkpoint(instance.model)
+            self._removal.setVisible(chosen is not None)
+            self._removal.setText(self.tr("Stop using {name}").format(name=chosen.name if chosen else ""))
 
             custom = instance.model.startswith(PREFIX)
             self._own.setIcon(icon("settings" if custom else "plus"))
@@ -219,6 +224,10 @@ class AnalysisPanel(QScrollArea):
             checkpoint.setToolTip(self.tr("Give the model in use the weights of a file of yours"))
             checkpoint.triggered.connect(self._choose_weights)
             self._model.addAction(checkpoint)
+            self._removal = QAction(self._model)
+            self._removal.setToolTip(self.tr("The model goes back to its published weights; the file stays on disk"))
+            self._removal.triggered.connect(self._remove_checkpoint)
+            self._model.addAction(self._removal)
             about = QToolButton()
             about.setObjectName("about-model-button")
             about.setIcon(icon("info"))
@@ -291,6 +300,11 @@ class AnalysisPanel(QScrollArea):
         name, _ = QFileDialog.getOpenFileName(self, self.tr("Checkpoint file"), "", kinds)
         if name:
             self._controller.set_model(instance.model, Path(name))
+
+    def _remove_checkpoint(self) -> None:
+        instance = self._controller.session.state.instance
+        if instance is not None:
+            self._controller.checkpoints.forget(instance.model)
 
     def _fill_form(self, instance: AnalysisInstance) -> None:
         if instance.lacks_model:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
-from PySide6.QtCore import QEasingCurve, QEvent, QObject, QPoint, QPropertyAnimation, Qt, QTimer
+from PySide6.QtCore import QEasingCurve, QEvent, QObject, QPoint, QPropertyAnimation, QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QEnterEvent, QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
@@ -87,11 +87,19 @@ class Notice(QFrame):
 
 
 class Notices(QObject):
-    """Stack of at most `MOST` notices over `parent`, the newest on top."""
+    """Stack of at most `MOST` notices over `parent`, the newest on top: at the right, or where that would cover what
+    must be seen, below it or at the left.
 
-    def __init__(self, parent: QWidget) -> None:
+    Parameters
+    ----------
+    parent : the widget that they lie over
+    keep_clear : callable () -> rectangles in `parent` that they do not cover where there is another place
+    """
+
+    def __init__(self, parent: QWidget, keep_clear: Callable[[], Sequence[QRect]] = tuple) -> None:
         super().__init__(parent)
         self._parent = parent
+        self._keep_clear = keep_clear
         self._shown: list[Notice] = []
         parent.installEventFilter(self)
 
@@ -168,11 +176,13 @@ class Notices(QObject):
             self._arrange(animate=True)
 
     def _arrange(self, *, animate: bool) -> None:
-        y = MARGIN
         for notice in self._shown:
             notice.setFixedWidth(self._width())
             notice.setFixedHeight(max(notice.heightForWidth(self._width()), 44))
-            corner = QPoint(self._parent.width() - self._width() - MARGIN, y)
+        place = self._place(sum(notice.height() + GAP for notice in self._shown) - GAP)
+        y = place.y()
+        for notice in self._shown:
+            corner = QPoint(place.x(), y)
             notice.slide.stop()
             if animate:
                 notice.slide.setStartValue(notice.pos())
@@ -181,6 +191,19 @@ class Notices(QObject):
             else:
                 notice.move(corner)
             y += notice.height() + GAP
+
+    def _place(self, height: int) -> QPoint:
+        """Top left corner of the stack."""
+        right = QPoint(self._parent.width() - self._width() - MARGIN, MARGIN)
+        rects = sorted(self._keep_clear(), key=QRect.top) if self._shown else []
+        for corner in (right, QPoint(MARGIN, MARGIN)):
+            stack = QRect(corner, QSize(self._width(), height))
+            for rect in rects:
+                if stack.intersects(rect):
+                    stack.moveTop(rect.bottom() + GAP)
+            if stack.bottom() <= self._parent.height() - MARGIN:
+                return stack.topLeft()
+        return right
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and watched is self._parent:

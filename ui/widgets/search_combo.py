@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QPainter, QStandardItem, QStandardItemModel
+from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent, QPainter, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QAbstractItemDelegate,
     QComboBox,
@@ -138,7 +138,7 @@ class SearchList(QFrame):
         layout.setSpacing(6)
         layout.addWidget(self.search)
         layout.addWidget(self.list, 1)
-        for action in combo.actions():
+        for action in filter(QAction.isVisible, combo.actions()):
             button = QPushButton(action.icon(), action.text())
             button.setToolTip(action.toolTip())
             # Closed first, so that a window that the action opens is not closed with it.

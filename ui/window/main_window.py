@@ -108,6 +108,7 @@ class MainWindow(Window):
         from ui.views.welcome import Welcome
         from ui.widgets.notices import Notices
         from ui.window.commands import window_commands
+        from ui.window.remedies import Remedies
         from ui.window.workspace import Workspace
 
         controller = self.controller
@@ -116,7 +117,7 @@ class MainWindow(Window):
         self.centre.addWidget(self.welcome)
         self.centre.addWidget(self.workspace)
         self.dock_layout.complete()
-        self.notices = Notices(self.centre)
+        self.notices = Notices(self.centre, self.workspace.keep_clear)
         self.project = ProjectFiles(self, controller, self.settings)
         self.exporting = ExportController(self, controller, self.settings, self.notices)
         self.checkpoints = Checkpoints(self, controller, self.notices)
@@ -137,6 +138,8 @@ class MainWindow(Window):
         self.top.set_open_menu(self.opener.recent_menu)
         self._last_messages: tuple[str, ...] = ()
         self._connect()
+        # Connected after the controller's own notices, which it replaces.
+        self._remedies = Remedies(self)
         self._state_changed(controller.session.state)
         self.completed.emit()
 

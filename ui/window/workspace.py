@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QSplitter, QVBoxLayout, QWidget
 
 from cvstudio.data.geometry import Size, View
 from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
@@ -91,6 +91,18 @@ class Workspace(QWidget):
         layout.addWidget(self.timeline)
         self._connect()
         self._arrange()
+
+    def keep_clear(self) -> list[QRect]:
+        """Places in this widget that a notice must not cover: the bars that float on the canvas, and what is chosen."""
+        bars = [bar for bar in self.findChildren(QFrame, "canvas-bar") if bar.isVisible()]
+        rects = [QRect(bar.mapTo(self, QPoint()), bar.size()) for bar in bars]
+        detections, chosen = self._controller.detections(), self._controller.session.state.selection
+        if detections is not None and self.canvas.isVisible():
+            for x0, y0, x1, y1 in detections.boxes[[int(number) in chosen for number in detections.ids]].tolist():
+                corners = (self.canvas.widget_position(x, y).toPoint() for x, y in ((x0, y0), (x1, y1)))
+                top_left, bottom_right = (self.canvas.mapTo(self, corner) for corner in corners)
+                rects.append(QRect(top_left, bottom_right).intersected(self.rect()))
+        return rects
 
     def _connect(self) -> None:
         controller, playback = self._controller, self._controller.playback

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ ANNOTATION_FORMATS: Registry[AnnotationFormat] = Registry(
 
 def annotation_format(path: Path) -> AnnotationFormat:
     """The format of the annotations at `path`. Raises MediaError where it is missing or of no known format."""
-    if not path.exists():
+    if not os.path.exists(path):
         raise MediaError(f"The labels {quoted(path)} cannot be found; check the path.")
     matching = next((entry for entry in ANNOTATION_FORMATS if entry.recognises(path)), None)
     if matching is None:

@@ -114,7 +114,7 @@ COLUMNS = (
     CatalogueColumn(
         "licence", "Licence", lambda e: e.terms.licence, lambda e: e.terms.licence.casefold() or None, width=220
     ),
-    CatalogueColumn("status", "Status", lambda e: e.terms.place.value, lambda e: e.terms.place.value, width=164),
+    CatalogueColumn("status", "Status", lambda e: e.terms.place_text, lambda e: e.terms.place.value, width=164),
     CatalogueColumn(
         "metric",
         "Metric",

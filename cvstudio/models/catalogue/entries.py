@@ -85,7 +85,7 @@ def entries_of(specs: Iterable[ModelSpec], device: str = "auto", precision: str 
 
 
 def _rank(entry: CatalogueEntry) -> int:
-    ready = entry.terms.place in (Place.EMBEDDED, Place.HERE)
+    ready = entry.terms.place.ready and entry.terms.place is not Place.LIBRARY
     if entry.terms.place is Place.GONE:
         return 4
     if ready:

@@ -16,6 +16,7 @@ from cvstudio.foundation.paths import user_data_dir
 from cvstudio.models.custom.declaration import read_declaration, slug, write_declaration
 from cvstudio.models.custom.model import CustomModel
 from cvstudio.models.spec import ModelSpec
+from cvstudio.models.terms import UNSTATED
 from cvstudio.weights.declaration import Weights
 
 FORMAT = "cvstudio-own-models"
@@ -28,7 +29,6 @@ PREFIX = "own-"
 """Prefix of custom models' keys, so that no other model, now or later, has the same key."""
 
 FAMILY = "Own models"
-UNSTATED = "licence not stated"
 
 
 def list_path() -> Path:

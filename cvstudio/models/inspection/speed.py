@@ -15,9 +15,10 @@ from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.paths import user_cache_dir
 from cvstudio.foundation.progress import Progress
+from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.models.runtime.host import Host
 from cvstudio.models.spec import ModelSpec
-from cvstudio.models.terms import Place, terms
+from cvstudio.models.terms import terms
 
 RUNS = 7
 ENOUGH_SECS = 2.0
@@ -77,7 +78,7 @@ def measure(spec: ModelSpec, host: Host, progress: Progress) -> Speed:
 
 def measuring(spec: ModelSpec, host: Host, progress: Progress) -> Iterator[None]:
     """As `measure`, but yields between two runs, so that other work may pass; the result is stored in the cache."""
-    has_weights = terms(spec).place in (Place.EMBEDDED, Place.HERE, Place.LIBRARY)
+    has_weights = terms(spec).place.ready
     if has_weights:
         run, what = _model_run(spec, host, progress)
     elif spec.architecture is not None:
@@ -105,7 +106,7 @@ def _model_run(spec: ModelSpec, host: Host, progress: Progress) -> tuple[Callabl
 
     with Readers() as readers:
         image = readers.get(open_media(sample_path(SAMPLE))).read()
-    network, params = host.network(spec, None, progress), spec.params()
+    network, params = host.network(spec, chosen_checkpoint(spec.key), progress), spec.params()
     what = Speed(0.0, "model", str(getattr(network, "precision", "")))
     return lambda: network.predict(image, params, progress), what
 

@@ -12,7 +12,7 @@ from cvstudio.foundation.errors import BindingError, UserError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.file_identity import media_id
-from cvstudio.media.folders import MediaSet
+from cvstudio.media.folders import MediaSet, readable_folder
 
 TEXT, SEVERAL = "text", "several"
 """Kinds of sources beside those of media, as a queue keeps them."""
@@ -22,14 +22,17 @@ TEXT_SUFFIX = ".txt"
 
 
 def find_files(paths: Iterable[Path], out: Path) -> list[tuple[Path, bool]]:
-    """(file, whether the user named it) of all inputs; folders by name, without hidden files and the output."""
+    """(file, whether the user named it) of all inputs; folders by name, without hidden files and the output.
+
+    A folder that cannot be read is among the files: opening it says why.
+    """
     files: dict[Path, bool] = {}
     out = out.resolve()
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):
             files[Path(os.path.abspath(path))] = True
             continue
-        for folder, folders, names in os.walk(path):
+        for folder, folders, names in os.walk(path, onerror=lambda error: files.update({Path(error.filename): True})):
             folders[:] = sorted(
                 name for name in folders if not name.startswith(".") and Path(folder, name).resolve() != out
             )
@@ -66,6 +69,8 @@ def find_sources(slot: Slot, paths: Iterable[Path], out: Path) -> list[tuple[Pat
 
 def open_source(slot: Slot, path: Path, read_as: str = "") -> Binding:
     """Open the source at `path` for `slot`; `read_as` is as in `open_media`. Raises UserError."""
+    if slot.kinds and os.path.isdir(path):
+        readable_folder(path)
     if slot.kinds:
         return open_media(path, kind=next(iter(slot.kinds)) if len(slot.kinds) == 1 else None, read_as=read_as)
     if slot.text is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 from enum import Enum
@@ -48,8 +49,9 @@ def recognise(path: Path) -> Kind | None:
     WeightsError
         The file cannot be read, or is a damaged archive.
     """
-    if path.is_dir():
-        holds = (path / "config.json").is_file() and any((path / name).is_file() for name in FOLDER_FILES)
+    # Unlike the methods of Path, these functions do not raise where a folder must not be searched.
+    if os.path.isdir(path):
+        holds = os.path.isfile(path / "config.json") and any(os.path.isfile(path / name) for name in FOLDER_FILES)
         return Kind.HF_FOLDER if holds else None
     try:
         with path.open("rb") as file:
@@ -74,7 +76,7 @@ def is_checkpoint(path: Path) -> bool:
     """Whether `path` is a checkpoint and no medium; cheap, and never raises."""
     try:
         return recognise(path) is not None
-    except WeightsError:
+    except (WeightsError, OSError):  # removed, or no longer readable, while it was looked at
         return False
 
 

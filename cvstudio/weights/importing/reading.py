@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import pickle
 import re
 import struct
@@ -75,7 +76,7 @@ def read_checkpoint(path: Path, device: str = "cpu") -> Checkpoint:
     kind = recognise(path)
     if kind is Kind.HF_FOLDER:
         return _read_folder(path, device)
-    if path.is_dir():
+    if os.path.isdir(path):
         return read_checkpoint(_only_one(path), device)
     content = _read_file(path, kind, device)
     unwrapped = unwrap(content)
@@ -189,7 +190,7 @@ def _needs_code_message(path: Path, kind: Kind, reason: str) -> str:
 def _only_one(folder: Path) -> Path:
     """The only checkpoint in `folder`. Raises WeightsError where there are none or several."""
     try:
-        files = sorted(path for path in folder.iterdir() if path.is_file() and is_checkpoint(path))
+        files = sorted(path for path in folder.iterdir() if os.path.isfile(path) and is_checkpoint(path))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise WeightsError(f"Expected a checkpoint, but {folder} cannot be read ({reason}); choose another.") from None

@@ -225,7 +225,7 @@ def test_models_are_listed_with_licence_size_and_place(capsys):
     assert main(["list"]) == 0
     rows = [line for line in capsys.readouterr().out.splitlines() if "--model" in line]
     ssdlite = next(row for row in rows if "ssdlite" in row)
-    assert "MB, to get" in ssdlite
+    assert "MB, not downloaded" in ssdlite
     assert "comes with a library" in next(row for row in rows if "--model hog " in row)
 
 

@@ -89,7 +89,7 @@ def test_one_that_brings_nothing_is_given_up_and_what_came_is_kept(server, hosti
     weights = server.weights()
     text = refused(weights)
     assert "has stopped answering" in text
-    assert "0.4 MB that have come are kept" in text
+    assert "0.4 MB that have arrived are kept" in text
     assert left() == [f"{weights.file_name}.part", f"{weights.file_name}.part.json"]
     server.plays(hostile.honest())
     check(get(weights), hostile, weights)
@@ -102,7 +102,7 @@ def test_nobody_listens(hostile, refused, server):
         port = free.getsockname()[1]
     text = refused(server.weights(url=f"http://127.0.0.1:{port}/weights-1234.pth"))
     assert "Connection refused" in text
-    assert "try again later" in text
+    assert "check the internet connection and try again" in text
 
 
 class TestLies:
@@ -421,3 +421,46 @@ def test_patience_of_the_program():
     patience = Patience()
     assert patience.stall_secs >= 10
     assert patience.attempts >= 3
+
+
+class TestOffline:
+    def test_a_name_that_nobody_knows_is_told_within_three_seconds(self, server):
+        weights = server.weights(url="https://weights.invalid/weights-1234.pth")
+        messages: list[str] = []
+        began = time.monotonic()
+        with pytest.raises(WeightsError, match=r"weights\.invalid cannot be reached") as caught:
+            download(weights, Progress(lambda fraction, text: messages.append(text)))
+        assert time.monotonic() - began < 3
+        assert "check the internet connection and try again" in str(caught.value)
+        assert any("cannot be reached" in text and "trying again" in text for text in messages)
+
+    def test_packets_that_get_lost_are_told_while_it_still_tries(self, server, monkeypatch):
+        given_up = threading.Event()
+
+        def lose(*_: Any, **__: Any) -> None:
+            given_up.wait(20)
+            raise TimeoutError("timed out")
+
+        monkeypatch.setattr(socket, "create_connection", lose)
+        told: list[float] = []
+        began = time.monotonic()
+
+        def tell(fraction: float | None, text: str) -> None:
+            if "cannot be reached (no answer): trying again" in text:
+                told.append(time.monotonic() - began)
+
+        patience = Patience(connect_secs=0.2, backoff_secs=0.01)
+        with pytest.raises(WeightsError, match="check the internet connection"):
+            download(server.weights(), Progress(tell), patience=patience)
+        assert told[0] < 0.2 + 0.5
+        given_up.set()
+        # The second attempt is for slow networks.
+        assert time.monotonic() - began > 0.2 + 4 * 0.2
+        assert Patience().connect_secs < 3
+
+    def test_a_slow_network_is_not_taken_for_none(self, server, hostile, get, monkeypatch):
+        connect = socket.create_connection
+        monkeypatch.setattr(socket, "create_connection", lambda *a, **o: (time.sleep(0.5), connect(*a, **o))[1])
+        server.plays(hostile.honest())
+        weights = server.weights()
+        check(get(weights, connect_secs=0.2), hostile, weights)

@@ -348,5 +348,5 @@ class TestCommandLine:
         lines = capsys.readouterr().out.splitlines()
         assert [line.split()[1] for line in lines[:3]] == ["hub", "old", "older"]
         assert "MIT, 1.0 MB, on this machine" in lines[1]
-        assert "to get" in lines[2]
+        assert "not downloaded" in lines[2]
         assert "comes with a library" in lines[3]

@@ -167,6 +167,19 @@ class TestKinds:
         assert "before 2017" in refused(old_tar(tmp_path / "a.pth"))
 
 
+def test_what_must_not_be_read_is_no_checkpoint(tmp_path: Path, forbidden: Callable[[Path], Path]) -> None:
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    save_file({"weight": torch.zeros(2)}, folder / "model.safetensors")
+    (folder / "config.json").write_text("{}")
+    assert is_checkpoint(folder)
+    forbidden(folder)
+    assert not is_checkpoint(folder)
+    assert not is_checkpoint(folder / "model.safetensors")
+    with pytest.raises(WeightsError, match="cannot be read"):
+        read_checkpoint(folder)
+
+
 class TestUnwrapping:
     @pytest.mark.parametrize(
         "content",

@@ -154,6 +154,30 @@ def paste(window):
     QTest.keyClick(window, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
 
 
+def test_what_must_not_be_read_is_told_and_the_rest_of_the_drop_opens(
+    window, folder, wait_for, pictures, tmp_path, forbidden, qtbot
+):
+    closed = forbidden(pictures(tmp_path / "closed", "1.png"))
+    unreadable = forbidden(folder / "3.png")
+    drop(window, files(closed, closed / "1.png", unreadable, folder / "2.png"))
+    wait_for(folder / "2.png")
+    qtbot.waitUntil(lambda: bool(window.notices.shown), timeout=10_000)
+    (notice,) = window.notices.shown
+    assert notice.level == "error"
+    assert "closed, 1.png, 3.png" in notice.text
+    # Alone it is told, too, and the recent ones do not take what is locked for gone.
+    notice.dismiss.click()
+    window.settings.set_recent([str(closed / "1.png"), str(tmp_path / "gone.png")])
+    menu = window.opener.recent_menu
+    menu.fill()
+    qtbot.waitUntil(lambda: menu.missing == {tmp_path / "gone.png"}, timeout=10_000)
+    qtbot.waitUntil(lambda: window.controller.pipeline.lanes.idle, timeout=60_000)
+    assert menu.missing == {tmp_path / "gone.png"}
+    menu.entries[closed / "1.png"].trigger()
+    qtbot.waitUntil(lambda: bool(window.notices.shown), timeout=10_000)
+    assert "'1.png'" in window.notices.shown[0].text
+
+
 def test_pasting_files_and_a_path(window, folder, wait_for):
     QGuiApplication.clipboard().setMimeData(files(folder / "2.png"))
     paste(window)

@@ -284,6 +284,31 @@ def test_fifty_bad_files_are_one_notice(stand, library, still, pictures, tmp_pat
     )
 
 
+def test_what_must_not_be_read_is_told_and_takes_nothing_with_it(stand, library, still, pictures, tmp_path, forbidden):
+    folder = pictures(tmp_path / "set", "1.png", "2.png")
+    pictures(tmp_path / "below", "3.png")
+    pictures(tmp_path / "closed", "4.png")
+    unreadable = [
+        forbidden(folder / "2.png"),
+        forbidden(tmp_path / "closed"),
+        forbidden(tmp_path / "below") / "3.png",
+    ]
+    library.open([*unreadable, folder / "1.png"])
+    still()
+    assert stand.shown == "1.png"
+    assert [media.name for media in stand.session.state.media] == ["1.png"]
+    assert stand.session.state.sets == ()
+    ((level, text),) = stand.told
+    assert level == "error"
+    assert text.startswith("3 of 4 files could not be opened: 2.png, closed, 3.png.")
+    stand.told.clear()
+    for path in unreadable:
+        library.open([path])
+        still()
+    assert [level for level, _ in stand.told] == ["error"] * 3
+    assert all("permissions" in text for _, text in stand.told)
+
+
 def test_a_second_drop_while_the_first_still_opens(stand, library, gate, still, qtbot, pictures, tmp_path):
     folder = pictures(tmp_path / "set", "1.png", "2.png", "3.png")
     gate.open.clear()

@@ -56,7 +56,14 @@ def test_a_published_model_shows_the_facts_of_its_weights(qtbot):
     qtbot.addWidget(view)
     (weights,) = MODELS["ssdlite"].weights
     told = "\n".join(view.texts())
-    for word in (weights.licence, weights.trained_on, weights.metrics, weights.file_name, weights.url, "to get"):
+    for word in (
+        weights.licence,
+        weights.trained_on,
+        weights.metrics,
+        weights.file_name,
+        weights.url,
+        "not downloaded",
+    ):
         assert word in told
     assert "non-commercial" not in view.texts()
 
@@ -93,9 +100,9 @@ def test_the_chooser_tells_licence_size_and_place_of_every_model(qtbot):
         licence, place = (chooser.itemData(rows[model.key], role) for role in (LICENCE, PLACE))
         assert licence == (model.weights[0].licence if model.weights else "")
         assert ("MB" in place) is bool(model.weights)
-    assert chooser.itemData(rows["ssdlite"], PLACE).endswith("to get")
+    assert chooser.itemData(rows["ssdlite"], PLACE).endswith("not downloaded")
     read_out = chooser.itemData(rows["ssdlite"], Qt.ItemDataRole.AccessibleTextRole)
-    assert read_out == "SSDlite320, BSD-3-Clause, 14.1 MB · to get"
+    assert read_out == "SSDlite320, BSD-3-Clause, 14.1 MB · not downloaded"
 
 
 def test_the_list_has_room_for_the_second_line(qtbot):
@@ -120,7 +127,7 @@ def test_the_licence_stands_under_the_chooser_and_changes_with_the_model(window,
             assert panel.licence.text.text() == MODELS[key].weights[0].licence
             assert panel.licence.badge.isVisible() is card(key).non_commercial
     window.controller.set_model("ssdlite")
-    assert panel.licence.text.text() == "BSD-3-Clause · to get"
+    assert panel.licence.text.text() == "BSD-3-Clause · not downloaded"
     assert panel.licence.badge.isHidden()
     local = tmp_path / "mine.pth"
     local.touch()

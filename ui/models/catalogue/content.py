@@ -344,8 +344,7 @@ class CatalogueContent(QWidget):
         pipeline.submit("accelerator", Job(MEASURE, title, work, background=True))
 
     def _measure_shown(self) -> None:
-        usable = (Place.EMBEDDED, Place.HERE, Place.LIBRARY)
-        entries = [entry for entry in self.shown() if entry.speed is None and entry.terms.place in usable]
+        entries = [entry for entry in self.shown() if entry.speed is None and entry.terms.place.ready]
         if entries:
             self.measure(entries)
         else:

@@ -31,6 +31,7 @@ SHOWN: tuple[CatalogueColumn, ...] = tuple(column for column in COLUMNS if colum
 PLACE_ICONS = {
     Place.EMBEDDED: ("circle-check", "success"),
     Place.HERE: ("circle-check", "success"),
+    Place.CHOSEN: ("circle-check", "success"),
     Place.LIBRARY: ("circle-check", "success"),
     Place.ABSENT: ("download", "quiet"),
     Place.GONE: ("circle-alert", "warning"),

@@ -73,6 +73,7 @@ class Checkpoints(QObject):
         self._notices = notices
         self._getting: dict[tuple[str, str], tuple[Weights, Remote | None]] = {}
         self._missing: dict[str, Weights] = {}  # by the text of the notice about them
+        self._mismatched: dict[str, Path | None] = {}
         self.dialogs: list[QDialog] = []
         controller.pipeline.failed.connect(self._failed)
         controller.pipeline.job_event.connect(self._event)
@@ -151,6 +152,9 @@ class Checkpoints(QObject):
     def _event(self, event: Event) -> None:
         value = event.value
         if event.kind == "output" and isinstance(value, Got):
+            for text in [text for text, weights in self._missing.items() if weights == value.weights]:
+                del self._missing[text]
+                self._notices.withdraw(text)
             self._controller.pipeline.forget_failures()
             self._controller.weights_changed.emit()
             self._notices.post("info", self.tr("{title} is here.").format(title=self._title(value.weights)))
@@ -164,7 +168,7 @@ class Checkpoints(QObject):
             if event.kind == "failed":
                 self._offer_again("error", str(value), weights, shown, changed=isinstance(value, ChangedError))
             elif event.kind == "cancelled":
-                text = self.tr("{title} was not got to the end; what has come is kept.")
+                text = self.tr("The download of {title} is paused; what has arrived is kept.")
                 self._offer_again("warning", text.format(title=self._title(weights)), weights, shown)
 
     def _offer_again(
@@ -172,7 +176,8 @@ class Checkpoints(QObject):
     ) -> None:
         """Post a notice that resumes the download; where the remote file has `changed`, it asks for consent anew."""
         text = translated(text)
-        action = self.tr("Look at it …") if changed else self.tr("Go on")
+        again = self.tr("Try again") if level == "error" else self.tr("Resume")
+        action = self.tr("Look at it …") if changed else again
 
         def run() -> None:
             if changed:
@@ -211,6 +216,7 @@ class Checkpoints(QObject):
             instance = self._controller.session.state.instance
             path = instance.weights if instance is not None else None
             differences = error.differences
+            self._mismatched[translated(differences.sentence())] = path
             self._notices.post(
                 "error",
                 translated(differences.sentence()),
@@ -224,6 +230,10 @@ class Checkpoints(QObject):
         needed = self._needed(new)
         for text in [text for text, weights in self._missing.items() if weights not in needed]:
             del self._missing[text]
+            self._notices.withdraw(text)
+        files = {item.weights for item in new.instances}
+        for text in [text for text, path in self._mismatched.items() if path not in files]:
+            del self._mismatched[text]
             self._notices.withdraw(text)
 
     @staticmethod
@@ -260,15 +270,22 @@ class Checkpoints(QObject):
         title = self.tr("Looking at {name}").format(name=path.name)
         self._controller.pipeline.submit(LOOKING_LANE, Job(("identify", str(path)), title, work))
 
-    def use(self, model: str, path: Path) -> None:
-        """Use `model` with the weights of the checkpoint `path`."""
+    def use(self, model: str, path: Path, *, fits: bool = False) -> None:
+        """Use `model` with the weights of the checkpoint `path`; `fits` where its tensors were compared already."""
         instance = self._controller.session.state.instance
         # An analysis of the same task may need what this model has not, as anchors.
         if instance is None or not instance.spec.takes(MODELS[model]):
             self._controller.use_analysis(next(spec for spec in ANALYSES if spec.takes(MODELS[model])).key)
-        self._controller.set_model(model, path)
+        self._controller.set_model(model, path, fits=fits)
         if not self._controller.session.state.media:
             self._notices.post("info", self.tr("{name} is chosen; open a picture to use it.").format(name=path.name))
+
+    def ask_for_current(self) -> None:
+        """Choose another checkpoint file for the model in use."""
+        instance = self._controller.session.state.instance
+        model = instance.model_spec if instance is not None else None
+        if model is not None and model.weights:
+            self._choose_for(model.weights[0])
 
     def _choose_for(self, weights: Weights) -> None:
         name = self._ask_for_file()
@@ -284,7 +301,7 @@ class Checkpoints(QObject):
         from ui.models.checkpoints.import_dialog import ImportDialog
 
         dialog = ImportDialog(self._window, identified)
-        dialog.chosen.connect(lambda model: self.use(model, identified.path))
+        dialog.chosen.connect(lambda model: self.use(model, identified.path, fits=True))
         dialog.declared.connect(lambda: self._controller.requests.custom_model.emit(identified.path))
         self._open(dialog)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from cvstudio.models.catalogue.offer import Offer
 from ui.base.translate import translated
 from ui.models.model_card import CardView
+
+SILENT_MS = 2500
+"""Milliseconds without an answer of the hub after which the dialog says so."""
 
 WIDTH = 660
 """Width in pixels that holds a SHA-256 in one line, as it has no place to break at."""
@@ -45,6 +48,9 @@ class ConsentDialog(QDialog):
         self.asking = QProgressBar(maximum=0, textVisible=False)
         self.asking.setAccessibleName(self.tr("Asking the Hugging Face hub"))
         card.add(self.asking)
+        # Its library waits for long where packets get lost; that there is no connection is said before.
+        self._silence = QTimer(self, singleShot=True, interval=SILENT_MS)
+        self._silence.timeout.connect(self._tell_silence)
         buttons = self._buttons = QDialogButtonBox()
         buttons.setContentsMargins(16, 0, 16, 16)
         self.download = QPushButton()
@@ -80,7 +86,12 @@ class ConsentDialog(QDialog):
             problem = self.tr("There is not enough room on that disk.")
         self._message.setText(problem)
         self._message.setVisible(bool(problem))
-        self.asking.setVisible(offer.asks_hub and not offer.problem)
+        waiting = offer.asks_hub and not offer.problem
+        self.asking.setVisible(waiting)
+        if waiting:
+            self._silence.start()
+        else:
+            self._silence.stop()
         resumed = offer.come_bytes > 0
         self.download.setText(self.tr("Go on with the download") if resumed else self.tr("Download"))
         self.download.setVisible(not offer.problem)
@@ -89,6 +100,14 @@ class ConsentDialog(QDialog):
         action = self.again if offer.problem else self.download
         action.setDefault(True)
         (action if action.isEnabled() else self._cancel).setFocus()
+        self._fit()
+
+    def _tell_silence(self) -> None:
+        self._message.setText(self.tr("The Hugging Face hub has not answered yet; is this computer online?"))
+        self._message.show()
+        self._fit()
+
+    def _fit(self) -> None:
         # The height of wrapped text follows from its width; a higher dialog would have gaps between the lines.
         card = self._card.layout()
         assert card is not None  # a card lays itself out

@@ -385,3 +385,21 @@ def test_a_sound_goes_through_a_batch_too(folder, tmp_path):
     assert main(["run", "spectrogram", str(folder), "-q", "--format", "npz", "-o", str(out)]) == 0
     with np.load(out / "npz" / "sound.npz") as one, np.load(out / "npz" / "again.npz") as other:
         assert np.array_equal(one["levels"], other["levels"])
+
+
+def test_what_must_not_be_read_is_told_and_stops_no_other(folder, tmp_path, capsys, forbidden):
+    (folder / "locked").mkdir()
+    forbidden(folder / "locked")
+    unreadable = forbidden(folder / "1.png")
+    out = tmp_path / "out"
+    assert main(["run", "detect", "--model", "haar-face", str(folder), "-o", str(out)]) == 1
+    printed = capsys.readouterr()
+    for path in (folder / "locked", unreadable):
+        assert path.name in printed.err
+    assert "Traceback" not in printed.err
+    # One alone is one sentence.
+    assert (
+        main(["run", "detect", "--model", "haar-face", str(folder / "locked" / "x.png"), "-o", str(out), "--quiet"])
+        == 1
+    )
+    assert "'x.png'" in capsys.readouterr().err

@@ -15,16 +15,17 @@ import torch
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog, QLabel, QToolButton
+from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton, QToolButton
 
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.models.catalogue.identify import identify
+from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.results.detections import Detections
 from cvstudio.weights.checks import load_into
 from cvstudio.weights.store import hub_folder, load_state_dict, require_weights
 from ui.models.custom.dialog import CustomModelDialog
-from ui.models.model_chooser import PLACE
+from ui.models.model_chooser import PLACE, ModelChooser
 from ui.window.main_window import MainWindow
 
 
@@ -180,7 +181,7 @@ class TestConsent:
         )
         (row,) = [row for row in jobs._rows.values() if row.title == "Getting Middle"]
         QTest.mouseClick(row.findChild(QToolButton), Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: any("what has come is kept" in text for text in notices(window)), timeout=60_000)
+        qtbot.waitUntil(lambda: any("what has arrived is kept" in text for text in notices(window)), timeout=60_000)
         kept = part.stat().st_size
         assert 600 <= kept <= 700
         server.plays(hostile.honest(content))
@@ -333,6 +334,46 @@ class TestFiles:
         shown.others_wanted.emit()
         qtbot.waitUntil(lambda: len(window.checkpoints.dialogs) == 2, timeout=60_000)
         assert "It fits none" in texts(window.checkpoints.dialogs[-1])
+
+    def test_a_file_belongs_to_its_model_in_every_analysis_and_later_sessions_until_it_is_removed(
+        self, window, missing, qtbot, tmp_path
+    ):
+        wrong, mine = tmp_path / "wrong.pth", tmp_path / "mine.pth"
+        torch.save({"weight": torch.zeros(2, 1)}, wrong)
+        torch.save({"weight": torch.full((1, 1), 0.9)}, mine)
+        controller = window.controller
+        controller.set_model("middle", wrong)
+        qtbot.waitUntil(lambda: any("of the middle" in text for text in notices(window)), timeout=60_000)
+        assert chosen_checkpoint("middle") is None
+        # One that loads stays, also where the published weights were in use before.
+        controller.layers.duplicate(controller.session.state.instance.id)
+        controller.set_model("middle", mine)
+        qtbot.waitUntil(lambda: chosen_checkpoint("middle") == mine, timeout=60_000)
+        assert [item.weights for item in controller.session.state.instances] == [mine, mine]
+        controller.set_model("hog")
+        controller.set_model("middle")
+        assert controller.session.state.instance.weights == mine
+        panel = window.docks["analysis"].widget()
+        chooser = panel.findChild(ModelChooser)
+        assert chooser.itemData(chooser.findData("middle"), PLACE).endswith("your file mine.pth")
+        later = MainWindow()
+        assert later.controller.session.state.instance is None
+        later.controller.use_analysis("detect")
+        later.controller.set_model("middle")
+        assert later.controller.session.state.instance.weights == mine
+        later.close()
+        later.deleteLater()
+        # The list takes it away again, everywhere.
+        chooser.showPopup()
+        stop = next(item for item in chooser.searched.findChildren(QPushButton) if "mine.pth" in item.text())
+        assert stop.text() == "Stop using mine.pth"
+        stop.click()
+        assert {item.weights for item in controller.session.state.instances if item.model == "middle"} == {None}
+        assert chosen_checkpoint("middle") is None
+        assert chooser.itemData(chooser.findData("middle"), PLACE).endswith("not downloaded")
+        chooser.showPopup()
+        assert not any("mine.pth" in item.text() for item in chooser.searched.findChildren(QPushButton))
+        chooser.hidePopup()
 
     @pytest.mark.usefixtures("few_models")
     def test_the_command_is_in_menu_and_palette(self, window, dialog, qtbot, monkeypatch, tmp_path):
