@@ -53,11 +53,12 @@ class TeacherBoxes:
 class DenseTeacher:
     """YOLOX-nano from its ONNX file."""
 
-    def __init__(self, path: Path, *, threads: int = 2) -> None:
+    def __init__(self, path: Path) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        # Beside a training, which has the other cores; waiting threads must not spin.
+        options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         grids, strides = [], []
         for stride in STRIDES:
