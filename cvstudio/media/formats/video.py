@@ -30,6 +30,7 @@ from cvstudio.media.container import (
 )
 from cvstudio.media.file_identity import FileGuard, check_size, damaged, decoding
 from cvstudio.media.formats import FORMATS
+from cvstudio.media.formats._video_color import FrameConverter, light_text, shown_size
 from cvstudio.media.formats._video_facts import video_facts
 from cvstudio.media.headers import read_header
 from cvstudio.media.sound_tracks import SoundSettings, sound_settings, with_track
@@ -68,6 +69,7 @@ class VideoReader(MovingReader):
         self._open()
         self._tick = time_base(self._stream)
         self._origin = self._recent[0][0]
+        self._converter = FrameConverter(shown_size(self._stream, self._recent[0][1]))
 
     def at(self, pts: float) -> Frame:
         """The frame shown at `pts` seconds: the last one that begins at or before it.
@@ -196,12 +198,11 @@ class VideoReader(MovingReader):
         self._open()
 
     def _show(self, entry: tuple[int, VideoFrame]) -> Frame:
-        """A decoded frame as RGB, upright; the one shown last is not converted again."""
+        """A decoded frame as sRGB with square pixels, upright; the one shown last is not converted again."""
         ticks, frame = entry
         if self._shown is None or self._shown[0] != ticks:
             with decoding(self._path):
-                # swscale knows the matrix and range of each frame (BT.601, BT.709, full or limited).
-                pixels = frame.to_ndarray(format="rgb24")
+                pixels = self._converter.convert(frame)
             upright = np.rot90(pixels, _quarter_turns(frame))
             self._shown = ticks, Frame(upright, pts=float((ticks - self._origin) * self._tick))
         return self._shown[1]
@@ -230,10 +231,13 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         check_decodable(path, stream)
         check_size(path, Size(stream.width, stream.height))
         first, frame = first_frame(path, container, stream)
-        size = Size(frame.width, frame.height)
+        size = shown_size(stream, frame)
+        check_size(path, size)
         tracks = sound_tracks(container)
         length = video_length(path, container, stream, first)
         details = {"codec": stream.codec_context.name, "format": container.format.name.split(",")[0]}
+        if light := light_text(frame):
+            details["light"] = light
         if length.cut_frames:
             noun = "frame" if length.cut_frames == 1 else "frames"
             details["left"] = f"{length.cut_frames:,} {noun} that the edit list leaves out"
