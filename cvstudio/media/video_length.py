@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _UNSEEKABLE = ("mpegvideo", "gif", "apng")
 """FFmpeg's names of formats in which a seek does not reach the end."""
+_BACK_SECS = (0, 1, 4, 16)
+"""How far before the stated end a seek aims; the next larger one is tried where nothing was found behind it."""
 _UNSTATED = ("mpeg", "mpegts")
 """Formats that state no length: FFmpeg guesses it."""
 _READ_BYTES = 64 << 20
@@ -57,10 +59,10 @@ def video_length(path: Path, container: InputContainer, stream: VideoStream, fir
         The file cannot be read.
     """
     shown, cut = stream.frames, 0
-    if entries := len(stream.index_entries) if shown else 0:
-        # With an edit list FFmpeg's index holds a frame as often as the list names it, also those needed for decoding.
-        cut = sum(entry.is_discard for entry in stream.index_entries)
-        shown = entries - cut if cut else shown
+    if container.format.name.startswith("mov") and shown and len(stream.index_entries):
+        # FFmpeg's index follows the edit list: frames as often as they are shown, and those that are only decoded.
+        shown = sum(not entry.is_discard for entry in stream.index_entries)
+        cut = max(0, stream.frames - shown)
     # Fragments state a length in advance, or only that of some of them.
     fragmented = container.format.name.startswith("mov") and not stream.frames
     stated = file_end = end = Fraction(0)
@@ -79,8 +81,11 @@ def video_length(path: Path, container: InputContainer, stream: VideoStream, fir
         elif container.format.name in _UNSEEKABLE:
             end = stated or file_end
         else:
-            start = int((stated or file_end) / time_base(stream))
-            video_end, last_end, _ = _packets_behind(container, stream, start)
+            for back in _BACK_SECS:
+                start = max(first, int(((stated or file_end) - back) / time_base(stream)))
+                video_end, last_end, _ = _packets_behind(container, stream, start)
+                if video_end:
+                    break
             if not stated:
                 end = last_end or file_end
             elif fragmented:

@@ -91,7 +91,7 @@ def rate_text(rate: float, *, even: bool) -> str:
 
 def _is_constant(container: InputContainer, stream: VideoStream) -> bool:
     """Whether the first `TIMED_FRAMES` frames have a constant rate."""
-    packets = (packet.pts for packet in container.demux(stream))
+    packets = (packet.pts for packet in container.demux(stream) if not packet.is_discard)
     # Packets come in the order of decoding.
     times = sorted(pts for pts in islice(packets, TIMED_FRAMES) if pts is not None)
     if len(times) == TIMED_FRAMES:

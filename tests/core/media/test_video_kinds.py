@@ -80,6 +80,61 @@ def raw(path: Path, pixel_format: str) -> Path:
     return path
 
 
+def edited(path: Path, *edits: tuple[int, int], bf: int = 0) -> Path:
+    """An MP4 with an edit list (ISO/IEC 14496-12, 8.6.6): length and first frame of each part, -1 for a pause."""
+    data = write_media(path, TIMES, options={"g": "12", "bf": str(bf)}).read_bytes()
+
+    def box(name: bytes, start: int) -> tuple[int, int]:
+        place = data.index(name, start) - 4
+        return place, place + int.from_bytes(data[place : place + 4], "big")
+
+    def ticks(name: bytes) -> int:
+        return int.from_bytes(data[data.index(name) + 16 :][:4], "big") // 25
+
+    (movie, end), (track, _), (list_, list_end) = (box(name, 0) for name in (b"moov", b"trak", b"edts"))
+    assert end == len(data)  # else the places of the frames would have to be corrected
+    entries = b"".join(
+        struct.pack(">Iihh", length * ticks(b"mvhd"), first if first < 0 else first * ticks(b"mdhd"), 1, 0)
+        for length, first in edits
+    )
+    new = struct.pack(">I4sI4sII", 24 + len(entries), b"edts", 16 + len(entries), b"elst", 0, len(edits)) + entries
+    changed = bytearray(data[:list_] + new + data[list_end:])
+    for place in (movie, track):
+        size = int.from_bytes(data[place : place + 4], "big") + len(new) - (list_end - list_)
+        changed[place : place + 4] = size.to_bytes(4, "big")
+    path.write_bytes(changed)
+    return path
+
+
+EDITS: dict[str, tuple[tuple[tuple[int, int], ...], int, list[int]]] = {
+    "beginning": (((12, 0),), 0, list(range(12))),
+    "middle": (((20, 15),), 0, list(range(15, 35))),
+    "middle, with B-frames": (((20, 17),), 2, list(range(15, 35))),
+    "two parts": (((10, 0), (10, 30)), 0, [*range(10), *range(30, 40)]),
+    "later part first": (((10, 30), (10, 0)), 0, [*range(30, 40), *range(10)]),
+    "a part twice": (((10, 5), (10, 5)), 0, [*range(5, 15), *range(5, 15)]),
+    "pause before the beginning": (((12, -1), (50, 0)), 0, list(range(50))),
+}
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_edit_lists_are_followed(tmp_path: Path, kind: str) -> None:
+    edits, bf, numbers = EDITS[kind]
+    path = edited(tmp_path / "v.mp4", *edits, bf=bf)
+    media = open_media(path)
+    assert media.frame_count == len(numbers)
+    assert media.duration_secs == pytest.approx(len(numbers) / 25)
+    order = list(range(len(numbers)))
+    random.Random(4).shuffle(order)
+    with open_reader(media) as reader:
+        assert [number_of(frame.pixels) for frame in iter(reader.next, None)] == numbers
+        for place in order:
+            assert number_of(reader.at(place / 25 + 0.002).pixels) == numbers[place]
+    left = 50 - len(numbers)
+    assert told(path).get("Not read", "") == (f"{left} frames that the edit list leaves out" if left else "")
+    assert told(path)["Frame rate"] == "25 fps"
+
+
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "fragments": lambda folder: write_media(folder / "v.mp4", TIMES, movflags="frag_keyframe+empty_moov"),
     "dash": lambda folder: write_media(folder / "v.mp4", TIMES, movflags="dash+frag_keyframe+empty_moov"),
