@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,37 @@ if TYPE_CHECKING:
 _MATRICES = (1, 4, 5, 6, 7, 9)
 _MATRIX_BT709, _MATRIX_BT601, _MATRIX_BT2020 = 1, 5, 9
 _STRANGE_MATRICES = {8: "YCgCo", 10: "BT.2020 with constant luminance", 14: "ICtCp", 15: "IPT of Dolby Vision"}
+_UNSPECIFIED = 2
 _STANDARD_RANGE = 0
 _RGB = (2, 0, 1)
 """Planes of FFmpeg's planar RGB, which are green, blue, red."""
 
 Orientation = tuple[int, bool]
 """Counterclockwise turns by 90 degrees that make a frame upright, and whether left and right are swapped after them."""
+
+
+class ColorTags(NamedTuple):
+    """Codes of ISO/IEC 23091-2 that a container states for its frames; they count where a frame states none."""
+
+    matrix: int
+    transfer: int
+    primaries: int
+    value_range: int
+
+    @classmethod
+    def of(cls, stream: VideoStream) -> ColorTags:
+        """The tags of a stream that has not been decoded yet: a decoder replaces them by those of its frames."""
+        return cls(stream.colorspace, stream.color_trc, stream.color_primaries, stream.color_range)
+
+    def complete(self, frame: VideoFrame) -> None:
+        """Give `frame` the tags that it does not state."""
+        if frame.colorspace == _UNSPECIFIED:
+            frame.colorspace = self.matrix
+        if frame.color_trc == _UNSPECIFIED:
+            frame.color_trc = self.transfer
+        if frame.color_primaries == _UNSPECIFIED:
+            frame.color_primaries = self.primaries
+        frame.color_range = frame.color_range or self.value_range
 
 
 def orientation(frame: VideoFrame) -> Orientation:
@@ -73,18 +98,21 @@ class FrameConverter:
     Parameters
     ----------
     size : of the results before they are turned upright; frames of another size are scaled to it
+    tags : of the container
     """
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: Size, tags: ColorTags) -> None:
         from av.video.reformatter import VideoReformatter
 
         self._size = size
+        self._tags = tags
         # Kept, as swscale's set-up takes longer than the conversion of a frame.
         self._reformatter = VideoReformatter()
         self._mapping: tuple[tuple[int, int, int, int], Graph] | None = None
 
     def convert(self, frame: VideoFrame) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         """The upright pixels of `frame` as sRGB, uint8 (h, w, 3), and its opacity, uint8 (h, w), where it has one."""
+        self._tags.complete(frame)
         if frame.color_trc in HIGH_RANGES or frame.color_primaries in WIDE_GAMUTS:
             pixels = self._mapped(frame)
         elif any(component.is_alpha for component in frame.format.components):

@@ -30,7 +30,7 @@ from cvstudio.media.container import (
 from cvstudio.media.file_identity import FileGuard, check_size, damaged, decoding
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._video_facts import video_facts
-from cvstudio.media.formats._video_frames import FrameConverter, light_text, shown_size, square_size
+from cvstudio.media.formats._video_frames import ColorTags, FrameConverter, light_text, shown_size, square_size
 from cvstudio.media.headers import read_header
 from cvstudio.media.sound_tracks import SoundSettings, sound_settings, with_track
 from cvstudio.media.video_length import video_length
@@ -70,7 +70,7 @@ class VideoReader(MovingReader):
         self._open()
         self._tick = time_base(self._stream)
         self._origin = self._recent[0][0]
-        self._converter = FrameConverter(square_size(self._stream, self._recent[0][1]))
+        self._converter = FrameConverter(square_size(self._stream, self._recent[0][1]), self._tags)
 
     def at(self, pts: float) -> Frame:
         """The frame shown at `pts` seconds: the last one that begins at or before it.
@@ -119,6 +119,7 @@ class VideoReader(MovingReader):
         self._recent.clear()
         try:
             with decoding(self._path):
+                self._tags = ColorTags.of(stream)
                 stream.thread_type = "AUTO"
                 self._start()
                 if not self._decode_one():
@@ -235,7 +236,9 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
             return None
         check_decodable(path, stream)
         check_size(path, Size(stream.width, stream.height))
+        tags = ColorTags.of(stream)
         first, frame = first_frame(path, container, stream)
+        tags.complete(frame)
         size = shown_size(stream, frame)
         check_size(path, size)
         tracks = sound_tracks(container)

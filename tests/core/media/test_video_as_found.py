@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +287,40 @@ def test_a_wide_gamut_is_converted(
     )  # fmt: skip
     assert np.abs(shown_patches(path, len(colours)) - colours).max() <= 4
     assert told(path)["Light"] == f"wide gamut ({title}), converted to sRGB"
+
+
+def with_tags_of_the_container(path: Path, matrix: int, transfer: int, primaries: int) -> Path:
+    """An HEVC file of MP4 whose stream states no colours, with a `colr` box (ISO/IEC 14496-12, 12.1.5) that does."""
+    data = path.read_bytes()
+    place = data.index(b"hvcC") - 4
+    box = struct.pack(">I4s4sHHHB", 19, b"colr", b"nclx", primaries, transfer, matrix, 0)
+    changed = bytearray(data[:place] + box + data[place:])
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"hev1"):
+        start = data.index(name) - 4
+        changed[start : start + 4] = (int.from_bytes(data[start : start + 4], "big") + len(box)).to_bytes(4, "big")
+    path.write_bytes(changed)
+    return path
+
+
+def test_tags_of_the_container_count_where_the_stream_states_none(tmp_path: Path) -> None:
+    """The decoder of HEVC forgets them."""
+    colours = np.array(PATCHES)
+    path = write_patches(tmp_path / "a.mp4", colours / 255, BT601, (1296, 64), codec="libx265", space=2)
+    with_tags_of_the_container(path, 6, 6, 6)
+    assert np.abs(shown_patches(path, len(colours)) - colours).max() <= 2
+    signals = pq(to_linear(DIM) @ BT2020_OF_BT709.T * 203)
+    path = write_patches(tmp_path / "b.mp4", signals, BT2020, (112, 64), codec="libx265", space=2)
+    with_tags_of_the_container(path, 9, 16, 9)
+    assert np.abs(shown_patches(path, len(DIM)) - DIM).max() <= 4
+    assert told(path)["Light"].startswith("HDR (PQ)")
+
+
+@pytest.mark.parametrize("space", [3, 8, 10, 14])
+def test_a_matrix_that_is_not_known_does_not_stop_the_video(tmp_path: Path, space: int) -> None:
+    colours = np.array(PATCHES)
+    path = write_patches(tmp_path / "v.mkv", colours / 255, BT601, (96, 64), codec="ffv1", space=space)
+    assert np.abs(shown_patches(path, len(colours)) - colours).max() <= 2
+    assert told(path).get("Light", "").startswith("colours approximate") == (space != 3)
 
 
 def test_ordinary_light_is_not_mentioned() -> None:
