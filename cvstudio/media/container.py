@@ -47,12 +47,17 @@ def open_container(path: Path) -> InputContainer:
         return av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
 
 
-def video_stream(container: InputContainer) -> VideoStream | None:
-    """The first video stream; the cover picture of a sound file is none, flagged as one or not."""
+def video_streams(container: InputContainer) -> list[VideoStream]:
+    """The video streams; the cover picture of a sound file is none, flagged as one or not."""
     from av.stream import Disposition
 
     streams = (s for s in container.streams.video if not s.disposition & Disposition.attached_pic)
-    return next((stream for stream in streams if not _is_cover(container, stream)), None)
+    return [stream for stream in streams if not _is_cover(container, stream)]
+
+
+def video_stream(container: InputContainer) -> VideoStream | None:
+    """The first video stream; None where there is none."""
+    return next(iter(video_streams(container)), None)
 
 
 def _is_cover(container: InputContainer, stream: VideoStream) -> bool:

@@ -7,12 +7,25 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvstudio.media.container import open_container, seeks_exactly, time_base, video_stream
+from cvstudio.media.container import open_container, time_base, video_stream
 from cvstudio.media.file_identity import decoding
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
+
+
+_UNSEEKABLE = ("mpegvideo", "gif", "apng")
+"""FFmpeg's names of formats in which a seek does not reach the end."""
+_BACK_SECS = (0, 1, 4, 16)
+"""How far before the stated end a seek aims; the next larger one is tried where nothing was found behind it."""
+_UNSTATED = ("mpeg", "mpegts")
+"""Formats that state no length: FFmpeg guesses it."""
+_READ_BYTES = 64 << 20
+"""Program streams up to this size are read whole: they time only some frames, and after a seek the others are guessed
+differently."""
+WRONG_SECS = 1.0
+"""Difference of a stated length that is told: sound and frames of one film end at slightly different times."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +37,13 @@ class VideoLength:
     duration_secs : from the first frame to the end of the last one; 0 where it is not known
     frame_count : number of frames that are shown; 0 where it is not known
     cut_frames : number of stored frames that the edit list of the file leaves out
+    stated_secs : what the file states instead, where it is wrong by more than `WRONG_SECS`; else 0
     """
 
     duration_secs: float
     frame_count: int
     cut_frames: int
+    stated_secs: float = 0.0
 
 
 def video_length(path: Path, container: InputContainer, stream: VideoStream, first: int) -> VideoLength:
@@ -44,28 +59,44 @@ def video_length(path: Path, container: InputContainer, stream: VideoStream, fir
         The file cannot be read.
     """
     shown, cut = stream.frames, 0
-    if entries := len(stream.index_entries) if shown else 0:
-        # With an edit list FFmpeg's index holds a frame as often as the list names it, also those needed for decoding.
-        cut = sum(entry.is_discard for entry in stream.index_entries)
-        shown = entries - cut if cut else shown
-    stated = file_end = Fraction(0)
+    if container.format.name.startswith("mov") and shown and len(stream.index_entries):
+        # FFmpeg's index follows the edit list: frames as often as they are shown, and those that are only decoded.
+        shown = sum(not entry.is_discard for entry in stream.index_entries)
+        cut = max(0, stream.frames - shown)
+    # Fragments state a length in advance, or only that of some of them.
+    fragmented = container.format.name.startswith("mov") and not stream.frames
+    stated = file_end = end = Fraction(0)
     if stream.duration:
         stated = ((stream.start_time or 0) + stream.duration) * time_base(stream)
     elif container.duration:
         file_end = Fraction((container.start_time or 0) + container.duration, 1_000_000)
     with decoding(path):
-        if not (stated or file_end):
+        untimed = container.format.name == "mpeg" and path.stat().st_size <= _READ_BYTES
+        if untimed or not (stated or file_end):
             with open_container(path) as unread:
                 again = video_stream(unread)
                 if again is not None:
-                    stated, _, shown = _packets_behind(unread, again, None)
-        elif seeks_exactly(container):
-            start = int((stated or file_end) / time_base(stream))
-            video_end, last_end, _ = _packets_behind(container, stream, start)
-            stated = max(stated, video_end) if stated else last_end or file_end
+                    end, _, count = _packets_behind(unread, again, None)
+                    shown = shown or count
+        elif container.format.name in _UNSEEKABLE:
+            end = stated or file_end
         else:
-            stated = stated or file_end
-    return VideoLength(float(max(stated - first * time_base(stream), Fraction(0))), shown, cut)
+            for back in _BACK_SECS:
+                start = max(first, int(((stated or file_end) - back) / time_base(stream)))
+                video_end, last_end, _ = _packets_behind(container, stream, start)
+                if video_end:
+                    break
+            if not stated:
+                end = last_end or file_end
+            elif fragmented:
+                end = video_end or stated
+            else:
+                end = max(stated, video_end)
+    origin = first * time_base(stream)
+    wrong = container.format.name not in _UNSTATED and abs((stated or file_end or end) - end) > WRONG_SECS
+    return VideoLength(
+        float(max(end - origin, Fraction(0))), shown, cut, float((stated or file_end) - origin) if wrong else 0.0
+    )
 
 
 def _packets_behind(
@@ -90,10 +121,13 @@ def _packets_behind(
     ends: dict[int, Fraction] = {}
     frame_count = 0
     for packet in container.demux([stream, *container.streams.audio]):
-        ticks = packet.dts if packet.pts is None else packet.pts
-        if ticks is None or packet.is_discard:
-            continue
         of_video = packet.stream_index == stream.index
+        ticks = packet.dts if packet.pts is None else packet.pts
+        if packet.is_discard or (ticks is None and not (packet.size and of_video)):
+            continue
+        if ticks is None:
+            # Program streams time only some frames.
+            ticks = round(ends.get(stream.index, Fraction(0)) / packet.time_base)
         end = (ticks + (packet.duration or (usual if of_video else 0))) * packet.time_base
         ends[packet.stream_index] = max(ends.get(packet.stream_index, end), end)
         frame_count += of_video

@@ -1,4 +1,4 @@
-"""Facts about a video beside its size and length: frame rate, rotation, pixel format, bit rate."""
+"""Facts about a video beside its size and length: frame rate, pixel aspect, other sizes, rotation, pixels, bit rate."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
+from cvstudio.data.geometry import Size
 from cvstudio.media.base import Media
-from cvstudio.media.container import first_frame, open_container, time_base, video_stream
+from cvstudio.media.container import (
+    first_frame,
+    open_container,
+    seeks_exactly,
+    time_base,
+    video_stream,
+)
 from cvstudio.media.file_identity import damaged, decoding
 
 if TYPE_CHECKING:
@@ -17,29 +24,64 @@ if TYPE_CHECKING:
 TIMED_FRAMES = 300
 """Frames at the beginning whose intervals are compared."""
 _REORDERED = 17
+_SAMPLED_KEYS = 8
 _JITTER_SECS = 0.0021
 """Spread of intervals that rounding to milliseconds causes at a constant rate, and a margin."""
 
 
 def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
-    """Frame rate, rotation, pixels and bit rate as (title, text). Raises MediaError."""
+    """Frame rate, pixel aspect, sizes, rotation, scan, pixels and bit rate as (title, text). Raises MediaError."""
     with open_container(media.path) as container:
         stream = video_stream(container)
         if stream is None:
             raise damaged(media.path)
         frame = first_frame(media.path, container, stream)[1]
         pixels, rotation, bit_rate = frame.format.name, round(frame.rotation) % 360, container.bit_rate or 0
+        stored, aspect = Size(frame.width, frame.height), stream.sample_aspect_ratio or 1
     # Opened again: decoding the first frame has used up packets.
     with open_container(media.path) as container, decoding(media.path):
         stream = video_stream(container)
         even = stream is None or _is_constant(container, stream)
     if media.frame_rate:
         yield "Frame rate", rate_text(media.frame_rate, even=even)
+    if aspect != 1:
+        yield "Pixel aspect", f"{aspect.numerator}:{aspect.denominator} (stored as {_size_text(stored)})"
+    if others := _other_sizes(media, stored):
+        yield "Size changes", f"to {' and '.join(map(_size_text, others))} (scaled to the first one's size)"
     if rotation:
         yield "Rotation", f"{rotation}° (shown upright)"
+    if frame.interlaced_frame:
+        yield "Scan", "interlaced (a picture shows both fields)"
     yield "Pixels", pixels
     if bit_rate:
         yield "Bit rate", f"{bit_rate / 1e6:.3g} Mbit/s"
+
+
+def _size_text(size: Size) -> str:
+    return f"{size.width} × {size.height}"
+
+
+def _other_sizes(media: Media, first: Size) -> list[Size]:
+    """Sizes other than the `first` of key frames at `_SAMPLED_KEYS` times, evenly from the beginning to the end."""
+    import av
+
+    sizes: dict[int, Size] = {}
+    with open_container(media.path) as container, decoding(media.path):
+        stream = video_stream(container)
+        if stream is None or not media.duration_secs or not seeks_exactly(container):
+            return []
+        for number in range(1, _SAMPLED_KEYS + 1):
+            secs = media.duration_secs * number / _SAMPLED_KEYS
+            try:
+                container.seek((stream.start_time or 0) + int(secs / time_base(stream)), stream=stream)
+                packet = next((packet for packet in container.demux(stream) if packet.is_keyframe), None)
+                if packet is None or packet.pts in sizes:
+                    continue
+                for frame in (*packet.decode(), *stream.codec_context.decode(None)):
+                    sizes[packet.pts or 0] = Size(frame.width, frame.height)
+            except av.FFmpegError:
+                continue  # a file without an index, or a damaged frame
+    return [size for size in dict.fromkeys(sizes.values()) if size != first]
 
 
 def rate_text(rate: float, *, even: bool) -> str:
@@ -49,7 +91,7 @@ def rate_text(rate: float, *, even: bool) -> str:
 
 def _is_constant(container: InputContainer, stream: VideoStream) -> bool:
     """Whether the first `TIMED_FRAMES` frames have a constant rate."""
-    packets = (packet.pts for packet in container.demux(stream))
+    packets = (packet.pts for packet in container.demux(stream) if not packet.is_discard)
     # Packets come in the order of decoding.
     times = sorted(pts for pts in islice(packets, TIMED_FRAMES) if pts is not None)
     if len(times) == TIMED_FRAMES:

@@ -10,8 +10,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Frame
 from cvstudio.foundation.errors import MediaError
@@ -27,16 +25,20 @@ from cvstudio.media.container import (
     sound_tracks,
     time_base,
     video_stream,
+    video_streams,
 )
 from cvstudio.media.file_identity import FileGuard, check_size, damaged, decoding
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._video_facts import video_facts
+from cvstudio.media.formats._video_frames import ColorTags, FrameConverter, light_text, shown_size, square_size
 from cvstudio.media.headers import read_header
 from cvstudio.media.sound_tracks import SoundSettings, sound_settings, with_track
 from cvstudio.media.video_length import video_length
 
 if TYPE_CHECKING:
+    from av.container import InputContainer
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 # Up to this far ahead, decoding on is cheaper than a seek, which goes back to a key frame.
 _AHEAD_SECS = 2.0
@@ -68,6 +70,7 @@ class VideoReader(MovingReader):
         self._open()
         self._tick = time_base(self._stream)
         self._origin = self._recent[0][0]
+        self._converter = FrameConverter(square_size(self._stream, self._recent[0][1]), self._tags)
 
     def at(self, pts: float) -> Frame:
         """The frame shown at `pts` seconds: the last one that begins at or before it.
@@ -116,6 +119,7 @@ class VideoReader(MovingReader):
         self._recent.clear()
         try:
             with decoding(self._path):
+                self._tags = ColorTags.of(stream)
                 stream.thread_type = "AUTO"
                 self._start()
                 if not self._decode_one():
@@ -196,26 +200,29 @@ class VideoReader(MovingReader):
         self._open()
 
     def _show(self, entry: tuple[int, VideoFrame]) -> Frame:
-        """A decoded frame as RGB, upright; the one shown last is not converted again."""
+        """A decoded frame as sRGB with square pixels, upright; the one shown last is not converted again."""
         ticks, frame = entry
         if self._shown is None or self._shown[0] != ticks:
             with decoding(self._path):
-                # swscale knows the matrix and range of each frame (BT.601, BT.709, full or limited).
-                pixels = frame.to_ndarray(format="rgb24")
-            upright = np.rot90(pixels, _quarter_turns(frame))
-            self._shown = ticks, Frame(upright, pts=float((ticks - self._origin) * self._tick))
+                pixels, alpha = self._converter.convert(frame)
+            self._shown = ticks, Frame(pixels, alpha, pts=float((ticks - self._origin) * self._tick))
         return self._shown[1]
-
-
-def _quarter_turns(frame: VideoFrame) -> int:
-    """Counterclockwise turns by 90 degrees that make the frame upright, from the display matrix."""
-    return round(frame.rotation / 90) % 4
 
 
 def _is_animation(path: Path, head: bytes) -> bool:
     """Whether it is an animated GIF or PNG. For animated WebP see `cvstudio.media.formats.webp`."""
     header = read_header(path, head) if head.startswith((b"GIF8", b"\x89PNG")) else None
     return header is not None and header.animated
+
+
+def _left_out(container: InputContainer, stream: VideoStream, cut_frames: int) -> Iterator[str]:
+    """What the file holds but the reader does not show, as short texts."""
+    if cut_frames:
+        yield f"{cut_frames:,} {'frame' if cut_frames == 1 else 'frames'} that the edit list leaves out"
+    if others := len(video_streams(container)) - 1:
+        yield "another video track" if others == 1 else f"{others} further video tracks"
+    if stream.metadata.get("alpha_mode") == "1":
+        yield "transparency"
 
 
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
@@ -229,20 +236,26 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
             return None
         check_decodable(path, stream)
         check_size(path, Size(stream.width, stream.height))
+        tags = ColorTags.of(stream)
         first, frame = first_frame(path, container, stream)
-        size = Size(frame.width, frame.height)
+        tags.complete(frame)
+        size = shown_size(stream, frame)
+        check_size(path, size)
         tracks = sound_tracks(container)
         length = video_length(path, container, stream, first)
         details = {"codec": stream.codec_context.name, "format": container.format.name.split(",")[0]}
-        if length.cut_frames:
-            noun = "frame" if length.cut_frames == 1 else "frames"
-            details["left"] = f"{length.cut_frames:,} {noun} that the edit list leaves out"
+        if light := light_text(frame):
+            details["light"] = light
+        if left := ", ".join(_left_out(container, stream, length.cut_frames)):
+            details["left"] = left
+        if length.stated_secs:
+            details["length"] = f"{length.stated_secs:.3f} s in the file's header, which is wrong"
         rate: Fraction | None = stream.average_rate or stream.guessed_rate
         return Media(
             identity,
             path,
             MediaKind.VIDEO,
-            Size(size.height, size.width) if _quarter_turns(frame) % 2 else size,
+            size,
             duration_secs=length.duration_secs or None,
             frame_count=length.frame_count or None,
             frame_rate=float(rate) if rate else None,
