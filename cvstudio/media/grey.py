@@ -109,16 +109,22 @@ def _likeliest(path: Path, header: Header, numbers: Callable[[], NDArray[Any]]) 
     return dataclasses.replace(DEPTH, reason=reason)
 
 
-def _by_name(path: Path) -> Reading | None:
-    """What the ending of the name says, or else the folder."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", path.stem).lower()
+def reading_of_name(name: str) -> Reading | None:
+    """What the ending of a name, without its suffix, says, with that as its reason; None where it says nothing."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     words = re.sub(r"[^a-z]+", "_", words).strip("_")
     for pattern, reading in _NAMES:
         if match := pattern.search(words):
             return dataclasses.replace(reading, reason=f"its name ends in {match[0].strip('_').replace('_', ' ')}")
+    return None
+
+
+def _by_name(path: Path) -> Reading | None:
+    """What the ending of the name says, or else the folder."""
+    named = reading_of_name(path.stem)
     of_folder = _FOLDERS.get(path.parent.name.lower())
-    if of_folder is None:
-        return None
+    if named is not None or of_folder is None:
+        return named
     return dataclasses.replace(of_folder, reason=f"it lies in a folder called {path.parent.name}")
 
 

@@ -1,0 +1,142 @@
+"""Parts of a file that can be read in place of its usual one: arrays, pages, layers, channels."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cvstudio.cli.main import main
+from cvstudio.foundation.errors import MediaError, ReadingError
+from cvstudio.media import Media, MediaKind, open_media, open_reader
+from cvstudio.media.facts import facts
+from cvstudio.media.open import read_again
+from cvstudio.running.recipe import media_from_json, media_to_json
+
+CASES = Path(__file__).parent / "cases"
+METRES = np.linspace(0.5, 5, 48 * 64, dtype=np.float32).reshape(48, 64)
+SEGMENTS = np.kron(np.array([[0, 1], [2, 7]], np.uint8), np.ones((24, 32), np.uint8))
+RGB = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+
+
+def sample(media: Media) -> Any:
+    with open_reader(media) as reader:
+        decoded = reader.read()
+    assert decoded.size == media.size
+    return decoded
+
+
+def keys(media: Media) -> list[str]:
+    return [reading.key for reading in media.readings]
+
+
+def npz(path: Path, **arrays: Any) -> Path:
+    np.savez(path, **arrays)
+    return path
+
+
+def test_the_camera_matrix_before_the_depth() -> None:
+    media = open_media(CASES / "calib_first.npz")
+    assert (media.kind, media.read_as, media.size) == (MediaKind.DEPTH, "depth=depth", (64, 48))
+    assert sample(media).extent == (0.5, 5.0)
+    text = dict(facts(media))
+    assert text["Read as"] == "depth=depth, as an array is called depth"
+    assert text["Or as"].startswith("depth=intrinsics: ")
+    matrix = open_media(media.path, read_as="depth=intrinsics")
+    assert matrix.size == (3, 3)
+    assert matrix.file_id == media.file_id
+    assert matrix.id != media.id
+    assert dict(facts(matrix))["Not read"] == "depth (48, 64)"
+
+
+def test_every_array_of_a_file_can_be_read(tmp_path: Path) -> None:
+    path = npz(tmp_path / "a.npz", left_depth=METRES, disparity=METRES * 8, seg=SEGMENTS, image=RGB, valid=METRES > 1)
+    media = open_media(path)
+    assert media.read_as == "depth=left_depth"
+    assert sorted(keys(media)) == [
+        *("depth=disparity", "depth=left_depth", "depth=seg"),
+        *("labels=seg", "labels=valid", "picture=image", "picture=seg"),
+    ]
+    np.testing.assert_array_equal(sample(open_media(path, read_as="depth=disparity")).values, METRES * 8)
+    np.testing.assert_array_equal(sample(open_media(path, read_as="picture=image")).pixels, RGB)
+    np.testing.assert_array_equal(sample(open_media(path, read_as="picture=seg")).pixels[..., 2], SEGMENTS)
+    labels = open_media(path, read_as="labels=seg")
+    colours = sample(labels).pixels
+    assert len(np.unique(colours.reshape(-1, 3), axis=0)) == 4
+    assert (colours[SEGMENTS == 0] == 0).all()
+    assert dict(facts(labels))["Read"] == "array seg"
+    mask = sample(open_media(path, read_as="labels=valid")).pixels
+    np.testing.assert_array_equal(mask.any(2), METRES > 1)
+    # A name alone is the likeliest part.
+    assert open_media(path, read_as="labels").read_as == "labels=seg"
+    assert open_media(path, kind=MediaKind.IMAGE).read_as == "picture=image"
+    with pytest.raises(ReadingError, match="cannot be read as picture=left_depth; it can be read as depth=left_depth"):
+        open_media(path, read_as="picture=left_depth")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "read_as"),
+    [
+        ({"image": RGB, "mask": METRES > 1}, "picture=image"),
+        ({"image": RGB, "labels": SEGMENTS}, "picture=image"),
+        ({"labels": SEGMENTS, "K": np.eye(3)}, "labels=labels"),
+        ({"x": METRES, "labels": SEGMENTS}, "depth=x"),
+        ({"x": SEGMENTS}, "depth"),
+        ({"mask": METRES > 1}, "labels"),
+        ({"image": RGB}, "picture"),
+        ({"K": np.eye(3)}, "depth"),
+    ],
+)
+def test_the_likeliest_array_is_read(tmp_path: Path, arrays: dict[str, Any], read_as: str) -> None:
+    media = open_media(npz(tmp_path / "a.npz", **arrays))
+    assert media.read_as == read_as
+    assert sample(media) is not None
+
+
+def test_an_npy_is_what_its_file_is_called(tmp_path: Path) -> None:
+    for name, values, read_as in (
+        ("a.npy", SEGMENTS, "depth"),
+        ("a_mask.npy", SEGMENTS, "labels"),
+        ("valid.npy", METRES > 1, "labels"),
+        ("b.npy", RGB.astype(">u2") * 200, "picture"),
+        ("c.npy", np.dstack([RGB, SEGMENTS]), "picture"),
+    ):
+        np.save(tmp_path / name, values)
+        media = open_media(tmp_path / name)
+        assert media.read_as == read_as, name
+        decoded = sample(media)
+    np.testing.assert_array_equal(decoded.alpha, SEGMENTS)
+    np.testing.assert_array_equal(sample(open_media(tmp_path / "b.npy")).pixels, RGB.astype(np.uint16) * 200)
+
+
+def test_an_array_without_a_valid_value_is_refused_alone(tmp_path: Path) -> None:
+    path = npz(tmp_path / "a.npz", depth=METRES * 0, disparity=METRES)
+    with pytest.raises(MediaError, match="no valid depth"):
+        open_media(path)
+    np.testing.assert_array_equal(sample(open_media(path, read_as="depth=disparity")).values, METRES)
+
+
+def test_what_is_no_map_is_refused_as_before(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="no two-dimensional array"):
+        open_media(npz(tmp_path / "a.npz", a=np.ones(7), b=np.ones((2, 3, 4, 5))))
+    with pytest.raises(MediaError, match="holds values of complex128"):
+        open_media(npz(tmp_path / "b.npz", a=METRES.astype(complex)))
+    with pytest.raises(MediaError, match="holds values of bool"):
+        open_media(npz(tmp_path / "c.npz", a=METRES > 1), read_as="depth")
+
+
+def test_parts_are_saved_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = npz(tmp_path / "a.npz", depth=METRES, disparity=METRES * 8)
+    shutil.copy(path, tmp_path / "b.npz")
+    media = open_media(path, read_as="depth=disparity", settings={"depth_scale": "px"})
+    assert media_from_json(media_to_json(media, tmp_path), tmp_path) == media
+    assert read_again(media, "depth=depth").settings == {"depth_scale": "px"}
+    picture = CASES / "a98.png"
+    out = ["--read-as", "depth:depth=disparity", "-q", "-o", str(tmp_path / "out")]
+    assert main(["info", "--read-as", "depth=disparity", str(path)]) == 0
+    assert "array disparity" in capsys.readouterr().out
+    assert main(["run", "refocus", str(picture), "--depth", str(path), *out]) in (0, 1)
+    assert "cannot be read as" not in capsys.readouterr().err
