@@ -73,6 +73,26 @@ def grey_readings(path: Path, header: Header, numbers: Callable[[], NDArray[Any]
     return (likeliest, *(reading for reading in readings if reading.key != likeliest.key))
 
 
+def picture_readings(path: Path, header: Header, numbers: Callable[[], NDArray[Any]]) -> tuple[Reading, ...]:
+    """`grey_readings` of the usual page of a picture file, then what its other pages may be read as."""
+    readings = list(grey_readings(path, header, numbers))
+    if header.others and not readings:
+        readings.append(PICTURE)
+    for page in header.others:
+        place = f"Page {page.number}, {page.size.width} × {page.size.height} pixels"
+        names = (PICTURE, DEPTH, LABELS) if page.grey and not page.floating else (PICTURE, DEPTH)
+        for reading in names if page.grey else (PICTURE,):
+            key, title = f"{reading.key}={page.number}", f"{reading.title}: page {page.number}"
+            summary = f"{place}: {reading.summary[0].lower()}{reading.summary[1:]}"
+            readings.append(dataclasses.replace(reading, key=key, title=title, summary=summary))
+    return tuple(readings)
+
+
+def page_of(reading: Reading | None) -> int:
+    """The number of the page that a reading of a picture file means; 0 for the usual one."""
+    return int(reading.part) if reading is not None and reading.part.isdecimal() else 0
+
+
 def narrow_picture(bits: int) -> Reading:
     """The reading of a picture whose white is the largest number of `bits` bits."""
     white = (1 << bits) - 1

@@ -35,7 +35,7 @@ from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, check_size, deco
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats.exr import exr_holds_depth, is_exr, read_exr_depth
 from cvstudio.media.formats.image import decode, read_numbers
-from cvstudio.media.grey import DEPTH, PICTURE, grey_readings
+from cvstudio.media.grey import DEPTH, PICTURE, page_of, picture_readings
 from cvstudio.media.headers import read_header
 
 # Depth scales: unit, and levels of the file per unit. KITTI: the development kits of its depth and stereo
@@ -157,7 +157,7 @@ def _read_raw(path: Path, head: bytes, reading: Reading | None) -> _Raw:
     if is_numpy(head):
         values, source, left = _read_array(path, reading)
         return _Raw(values, values.dtype == np.uint8, source, left)
-    values = _read_picture(path)
+    values = _read_picture(path, page_of(reading))
     return _Raw(values, values.dtype == np.uint8)
 
 
@@ -217,9 +217,9 @@ def _to_depth(path: Path, raw: _Raw, settings: DepthSettings) -> DepthMap:
     return depth
 
 
-def _read_picture(path: Path) -> NDArray[Any]:
+def _read_picture(path: Path, page: int) -> NDArray[Any]:
     with decoding(path), path.open("rb") as file:
-        header = read_header(path, file.read(HEAD_BYTES))
+        header = read_header(path, file.read(HEAD_BYTES), page)
     raw = decode(path, shown=False) if header is None else read_numbers(path, header)
     if raw.ndim == 3:
         if raw.shape[2] < 3 or np.any(raw[..., 0] != raw[..., 1]) or np.any(raw[..., 0] != raw[..., 2]):
@@ -275,13 +275,16 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         if readings and not forced and readings[0].kind is not MediaKind.DEPTH:
             return None
         if any(reading.kind is MediaKind.DEPTH for reading in readings):
-            # Which array is decoded is not known yet.
+            # `_read_as` describes the one that is decoded.
             return Media(identity, path, MediaKind.DEPTH, readings=readings)
     elif not _PFM.match(head):
         header = read_header(path, head)
         if header is None or (header.channels != 1 and not forced):
             return None
-        readings = grey_readings(path, header, lambda: read_numbers(path, header)) or (PICTURE, DEPTH)
+        readings = picture_readings(path, header, lambda: read_numbers(path, header))
+        if all(reading.kind is not MediaKind.DEPTH for reading in readings):
+            # Three channels may all be the same.
+            readings = (PICTURE, DEPTH, *readings[1:])
         if not forced and readings[0].kind is not MediaKind.DEPTH:
             return None
         if not (forced or header.holds_depth):
@@ -289,6 +292,8 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
                 return _describe(path, head, identity, readings)
             except MediaError:
                 return None  # it is only called depth
+        if header.others:
+            return Media(identity, path, MediaKind.DEPTH, readings=readings)
     return _describe(path, head, identity, readings)
 
 
@@ -312,7 +317,7 @@ def _describe(
 
 
 def _read_as(media: Media) -> Media:
-    """Describe the array that is read; of a picture there is one way only, and it is described."""
+    """Describe the array or page that is read; where there is one only, it is described."""
     if media.size is not None:
         return media
     with decoding(media.path), media.path.open("rb") as file:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 from cvstudio.cli.main import main
 from cvstudio.foundation.errors import MediaError, ReadingError
@@ -140,3 +141,60 @@ def test_parts_are_saved_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "array disparity" in capsys.readouterr().out
     assert main(["run", "refocus", str(picture), "--depth", str(path), *out]) in (0, 1)
     assert "cannot be read as" not in capsys.readouterr().err
+
+
+def test_every_page_of_a_tiff_can_be_read() -> None:
+    media = open_media(CASES / "ome.ome.tif")
+    assert keys(media) == [f"{name}{part}" for part in ("", "=2", "=3") for name in ("picture", "depth", "labels")]
+    with tifffile.TiffFile(media.path) as tiff:
+        stored = [page.asarray() for page in tiff.pages]
+    for number, values in enumerate(stored, 1):
+        page = open_media(media.path, read_as=f"picture={number}" if number > 1 else "picture")
+        np.testing.assert_array_equal(sample(page).pixels[..., 0], values)
+        assert page.file_id == media.file_id
+    assert dict(facts(open_media(media.path, read_as="picture=2")))["Pages"] == "3; 2 is shown"
+    depth = open_media(media.path, read_as="depth=3")
+    np.testing.assert_array_equal(sample(depth).values[stored[2] > 0], stored[2][stored[2] > 0])
+    labels = dict(facts(open_media(media.path, read_as="labels=2")))
+    assert labels["Labels"].split(",")[0] == str(len(set(stored[1].ravel()) - {0}))
+    with pytest.raises(ReadingError, match="cannot be read as picture=4; it can be read as picture, depth, labels, "):
+        open_media(media.path, read_as="picture=4")
+
+
+def test_pages_of_other_sizes_and_types(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    deep = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30) + 500
+    with tifffile.TiffWriter(path) as tiff:
+        tiff.write(RGB, photometric="rgb")
+        tiff.write(deep, photometric="minisblack")
+        tiff.write(METRES, photometric="minisblack")
+    media = open_media(path)
+    assert (media.read_as, media.size) == ("picture", (64, 48))
+    assert keys(media) == ["picture", "picture=2", "depth=2", "labels=2", "picture=3", "depth=3"]
+    np.testing.assert_array_equal(sample(media).pixels, RGB)
+    assert (sample(open_media(path, read_as="picture=2")).pixels[..., 0] == deep).all()
+    depth = open_media(path, read_as="depth=2")
+    np.testing.assert_array_equal(sample(depth).values, (deep / 1000).astype(np.float32))
+    assert depth.details["unit"] == "m"
+    np.testing.assert_array_equal(sample(open_media(path, read_as="depth=3")).values, METRES)
+    # The first page is in colour; the kind alone takes the first page that can be depth.
+    assert open_media(path, kind=MediaKind.DEPTH).read_as == "depth=2"
+
+
+def test_the_small_preview_of_a_photograph_can_be_read() -> None:
+    media = open_media(CASES / "rawlike.dng")
+    assert (media.size, keys(media)[-1]) == ((128, 96), "picture=1")
+    assert sample(open_media(media.path, read_as="picture=1")).size == (32, 24)
+
+
+def test_a_long_stack_is_told_in_short(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.arange(300, dtype=np.uint8)[:, None, None].repeat(8, 1).repeat(8, 2) % 250 + 1)
+    media = open_media(path)
+    text = dict(facts(media))
+    assert text["Pages"] == "300; the first is shown"
+    assert len(text["Or as"].split("\n")) == 9
+    assert text["Or as"].endswith("and 759 more, up to labels=256")
+    assert sample(open_media(path, read_as="picture=256")).pixels[0, 0, 0] == 255 % 250 + 1
+    with pytest.raises(ReadingError, match=r"and 756 more, up to labels=256\.$"):
+        open_media(path, read_as="picture=300")
