@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+import soundfile
 import tifffile
 
 from cvstudio.cli.main import main
@@ -16,6 +18,7 @@ from cvstudio.media import Media, MediaKind, open_media, open_reader
 from cvstudio.media.facts import facts
 from cvstudio.media.open import read_again
 from cvstudio.running.recipe import media_from_json, media_to_json
+from cvstudio.running.runner import Runner, make_instance
 
 CASES = Path(__file__).parent / "cases"
 METRES = np.linspace(0.5, 5, 48 * 64, dtype=np.float32).reshape(48, 64)
@@ -198,3 +201,78 @@ def test_a_long_stack_is_told_in_short(tmp_path: Path) -> None:
     assert sample(open_media(path, read_as="picture=256")).pixels[0, 0, 0] == 255 % 250 + 1
     with pytest.raises(ReadingError, match=r"and 756 more, up to labels=256\.$"):
         open_media(path, read_as="picture=300")
+
+
+def wave(path: Path, *tones_hz: int, rate_hz: int = 8000) -> Path:
+    time = np.arange(rate_hz) / rate_hz
+    samples = [np.float32(0.4) * np.sin(2 * np.pi * hz * time).astype(np.float32) for hz in tones_hz]
+    soundfile.write(path, np.stack(samples, 1), rate_hz, subtype="FLOAT")
+    return path
+
+
+def waveform(media: Media) -> Any:
+    with open_reader(media) as reader:
+        assert reader.channels == media.channels
+        return reader.read(0, reader.n_samples)
+
+
+def test_every_channel_of_a_sound_can_be_read(tmp_path: Path) -> None:
+    media = open_media(wave(tmp_path / "a.wav", 440, 880))
+    assert keys(media) == ["sound", "sound=left", "sound=right", "sound=mix", "sound=difference"]
+    stored = soundfile.read(media.path, dtype="float32")[0].T
+    np.testing.assert_array_equal(waveform(media).samples, stored)
+    for part, expected in (
+        ("left", stored[0]),
+        ("right", stored[1]),
+        ("mix", (stored[0] + stored[1]) / 2),
+        ("difference", (stored[0] - stored[1]) / 2),
+    ):
+        chosen = open_media(media.path, read_as=f"sound={part}")
+        assert (chosen.channels, chosen.file_id) == (1, media.file_id)
+        np.testing.assert_allclose(waveform(chosen).samples, expected[None], atol=1e-7)
+    told = dict(facts(open_media(media.path, read_as="sound=left")))
+    assert (told["Read as"], told["Sound"]) == ("sound=left, as chosen", "8,000 Hz, mono")
+    with open_reader(chosen) as reader:
+        assert reader.read(50, 50).samples.shape == (1, 0)
+    # Mono leaves nothing open, and what it is called by itself is accepted.
+    mono = wave(tmp_path / "b.wav", 440)
+    assert open_media(mono, read_as="sound") == open_media(mono)
+    assert keys(open_media(mono)) == []
+
+
+def test_channels_have_numbers_where_there_are_more(tmp_path: Path) -> None:
+    media = open_media(wave(tmp_path / "a.wav", 200, 300, 400, 500))
+    assert keys(media) == ["sound", "sound=1", "sound=2", "sound=3", "sound=4", "sound=mix"]
+    stored = soundfile.read(media.path, dtype="float32")[0].T
+    np.testing.assert_array_equal(waveform(open_media(media.path, read_as="sound=3")).samples, stored[2:3])
+    with pytest.raises(ReadingError, match="cannot be read as sound=left"):
+        open_media(media.path, read_as="sound=left")
+
+
+def test_channels_of_a_compressed_file_and_its_only_track(tmp_path: Path) -> None:
+    stereo = wave(tmp_path / "a.wav", 440, 880, rate_hz=48000)
+    path = tmp_path / "a.m4a"
+    with av.open(str(path), "w") as target, av.open(str(stereo)) as source:
+        stream = target.add_stream("aac", rate=48000, layout="stereo")
+        for frame in source.decode(audio=0):
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
+    right = open_media(path, read_as="sound=right")
+    assert (right.channels, len(right.sound_tracks)) == (1, 1)
+    samples = waveform(right).samples[0, 4800:28800]
+    assert np.abs(np.fft.rfft(samples * np.hanning(24000))).argmax() * 2 == 880
+
+
+def test_channels_that_cancel_out_are_seen_one_by_one(tmp_path: Path) -> None:
+    time = np.arange(48000) / 48000
+    tone = (0.5 * np.sin(2 * np.pi * 1000 * time)).astype(np.float32)
+    path = tmp_path / "antiphase.wav"
+    soundfile.write(path, np.stack([tone, -tone], 1), 48000)
+    for part, level in (("left", 0.5), ("difference", 0.5), ("mix", 0.0)):
+        samples = waveform(open_media(path, read_as=f"sound={part}")).samples
+        assert abs(float(np.abs(samples).max()) - level) < 1e-3
+    instance = make_instance("spectrogram", {"sound": path}, read_as={"sound": "sound=left"})
+    with Runner() as runner:
+        result = runner.result(instance)
+    loudest = result.levels[:, : result.columns_done].astype(int).sum(axis=1).argmax()
+    assert abs(loudest * result.rate_hz / result.window - 1000) <= result.rate_hz / result.window
