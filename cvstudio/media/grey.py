@@ -88,6 +88,13 @@ def picture_readings(path: Path, header: Header, numbers: Callable[[], NDArray[A
     return tuple(readings)
 
 
+def count_labels(numbers: NDArray[Any]) -> str:
+    """Number and range of the labels in integers, as a fact."""
+    labels = np.unique(numbers)
+    labels = labels[labels > 0]
+    return f"{len(labels):,}, {labels[0]:,} to {labels[-1]:,}" if len(labels) else "none"
+
+
 def page_of(reading: Reading | None) -> int:
     """The number of the page that a reading of a picture file means; 0 for the usual one."""
     return int(reading.part) if reading is not None and reading.part.isdecimal() else 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from cvstudio.media.base import Format, Media, MediaKind, Reading
 from cvstudio.media.file_identity import check_size, quoted
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._single_sample import WholeReader
-from cvstudio.media.grey import LABELS, PICTURE
+from cvstudio.media.grey import LABELS, PICTURE, count_labels
 
 
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
@@ -57,6 +59,12 @@ def _read(path: Path, reading: Reading) -> Image:
     return Image(np.ascontiguousarray(values[..., :3]), alpha)
 
 
+def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
+    if media.reading is not None and media.reading.name == LABELS.name:
+        values = read_array(media.path, chosen_array(list_arrays(media.path), media.reading).name)
+        yield "Labels", count_labels(values.astype(np.uint8) if values.dtype == np.bool_ else values)
+
+
 def _reader(media: Media) -> WholeReader[Image]:
     reading = media.reading or PICTURE
     return WholeReader(media, lambda path: _read(path, reading))
@@ -70,6 +78,7 @@ FORMATS.register(
         suffixes=(),  # those of depth maps, which most are
         probe=_probe,
         reader=_reader,
+        facts=_facts,
         offers=(PICTURE.name, LABELS.name),
         read_as=_read_as,
         order=21,

@@ -33,7 +33,7 @@ from cvstudio.media.arrays import (
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind, Reading
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, check_size, decoding, quoted
 from cvstudio.media.formats import FORMATS
-from cvstudio.media.formats.exr import exr_holds_depth, is_exr, read_exr_depth
+from cvstudio.media.formats.exr import exr_holds_depth, exr_readings, is_exr, read_exr_depth
 from cvstudio.media.formats.image import decode, read_numbers
 from cvstudio.media.grey import DEPTH, PICTURE, page_of, picture_readings
 from cvstudio.media.headers import read_header
@@ -152,7 +152,7 @@ def _read_raw(path: Path, head: bytes, reading: Reading | None) -> _Raw:
     if pfm := _PFM.match(head):
         return _Raw(_read_pfm(path, pfm), True)
     if is_exr(head):
-        values, channel, others = read_exr_depth(path)
+        values, channel, others = read_exr_depth(path, reading)
         return _Raw(values, False, f"channel {channel}" if others else "", ", ".join(others))
     if is_numpy(head):
         values, source, left = _read_array(path, reading)
@@ -268,8 +268,11 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     """Recognise files that can only be depth, or whose likeliest reading it is; others where the user says so."""
     readings: tuple[Reading, ...] = ()
     if is_exr(head):
+        readings = exr_readings(path)
         if not (forced or exr_holds_depth(path)):
             return None
+        if any(reading.kind is MediaKind.DEPTH for reading in readings):
+            return Media(identity, path, MediaKind.DEPTH, readings=readings)
     elif is_npy(head) or is_npz(path, head):
         readings = array_readings(path, list_arrays(path))
         if readings and not forced and readings[0].kind is not MediaKind.DEPTH:

@@ -18,7 +18,7 @@ from cvstudio.media.bmp import masked_levels
 from cvstudio.media.color_profile import ink_to_srgb, profile_fact, read_profile, to_srgb
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
-from cvstudio.media.grey import LABELS, PICTURE, narrow_bits, page_of, picture_readings
+from cvstudio.media.grey import LABELS, PICTURE, count_labels, narrow_bits, page_of, picture_readings
 from cvstudio.media.headers import Header, read_header
 from cvstudio.media.pnm import odd_levels, stretched
 from cvstudio.media.tiff import read_tiff, read_tiff_values
@@ -223,9 +223,7 @@ def _read_as(media: Media) -> Media:
 def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
     if media.reading is None or media.reading.name != LABELS.name:
         return
-    labels = np.unique(read_numbers(media.path, _header_of(media)))
-    labels = labels[labels > 0]
-    yield "Labels", f"{len(labels):,}, {labels[0]:,} to {labels[-1]:,}" if len(labels) else "none"
+    yield "Labels", count_labels(read_numbers(media.path, _header_of(media)))
 
 
 FORMATS.register(

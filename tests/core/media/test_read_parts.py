@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import numpy as np
+import OpenEXR
 import pytest
 import soundfile
 import tifffile
@@ -276,3 +277,65 @@ def test_channels_that_cancel_out_are_seen_one_by_one(tmp_path: Path) -> None:
         result = runner.result(instance)
     loudest = result.levels[:, : result.columns_done].astype(int).sum(axis=1).argmax()
     assert abs(loudest * result.rate_hz / result.window - 1000) <= result.rate_hz / result.window
+
+
+def exr(path: Path, *parts: tuple[str, dict[str, Any]]) -> Path:
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    made = [
+        OpenEXR.Part({**header}, {key: OpenEXR.Channel(key, values) for key, values in channels.items()}, name)
+        for name, channels in parts
+    ]
+    OpenEXR.File(made).write(str(path))
+    return path
+
+
+def test_every_layer_and_channel_of_an_exr_can_be_read(tmp_path: Path) -> None:
+    light = RGB.astype(np.float32) / 100
+    ids = SEGMENTS.astype(np.float32)
+    channels = {f"View.Combined.{name}": light[..., place].copy() for place, name in enumerate("RGB")}
+    channels |= {f"View.Diffuse.{name}": light[..., place] * 2 for place, name in enumerate("RGB")}
+    channels |= {"View.Depth.Z": METRES, "View.Mist.V": METRES / 10, "View.IndexOB.X": ids}
+    path = exr(tmp_path / "a.exr", ("", channels))
+    media = open_media(path)
+    assert (media.kind, media.read_as, media.readings[0].key) == (MediaKind.IMAGE, "picture", "picture")
+    assert sorted(keys(media)) == [
+        *("depth", "depth=View.IndexOB.X", "depth=View.Mist.V", "labels=View.IndexOB.X"),
+        *("picture", "picture=View.Depth.Z", "picture=View.Diffuse", "picture=View.IndexOB.X", "picture=View.Mist.V"),
+    ]
+    np.testing.assert_array_equal(sample(media).pixels, light)
+    np.testing.assert_array_equal(sample(open_media(path, read_as="picture=View.Diffuse")).pixels, light * 2)
+    depth = open_media(path, read_as="depth")
+    np.testing.assert_array_equal(sample(depth).values, METRES)
+    assert dict(facts(depth))["Read"] == "channel View.Depth.Z"
+    mist = open_media(path, read_as="depth=View.Mist.V")
+    np.testing.assert_array_equal(sample(mist).values, METRES / 10)
+    assert "View.Depth.Z" in dict(facts(mist))["Not read"]
+    labels = open_media(path, read_as="labels=View.IndexOB.X")
+    assert dict(facts(labels))["Labels"] == "3, 1 to 7"
+    colours = sample(labels).pixels
+    assert colours.dtype == np.uint8
+    assert len(np.unique(colours.reshape(-1, 3), axis=0)) == 4
+    assert read_again(labels, "picture") == media
+
+
+def test_parts_of_an_exr_are_named(tmp_path: Path) -> None:
+    light = RGB.astype(np.float32) / 100
+    one = {name: light[..., place].copy() for place, name in enumerate("RGB")}
+    two = {name: values * 3 for name, values in one.items()}
+    path = exr(tmp_path / "a.exr", ("left", one), ("right", two), ("far", {"Z": METRES}))
+    media = open_media(path)
+    assert keys(media) == ["picture", "depth", "picture=right", "picture=far/Z"]
+    np.testing.assert_array_equal(sample(open_media(path, read_as="picture=right")).pixels, light * 3)
+    np.testing.assert_array_equal(sample(open_media(path, read_as="depth")).values, METRES)
+
+
+def test_an_exr_of_one_channel_is_depth_and_can_be_a_picture(tmp_path: Path) -> None:
+    path = exr(tmp_path / "a.exr", ("", {"Z": METRES}))
+    media = open_media(path)
+    assert (media.kind, keys(media)) == (MediaKind.DEPTH, ["depth", "picture"])
+    np.testing.assert_array_equal(sample(open_media(path, read_as="picture")).pixels[..., 1], METRES)
+    colour = {name: METRES + place for place, name in enumerate("RGB")}
+    path = exr(tmp_path / "b.exr", ("", colour))
+    assert keys(open_media(path)) == []
+    with pytest.raises(MediaError, match="is a colour picture"):
+        open_media(path, read_as="depth")
