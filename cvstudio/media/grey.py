@@ -73,6 +73,33 @@ def grey_readings(path: Path, header: Header, numbers: Callable[[], NDArray[Any]
     return (likeliest, *(reading for reading in readings if reading.key != likeliest.key))
 
 
+def picture_readings(path: Path, header: Header, numbers: Callable[[], NDArray[Any]]) -> tuple[Reading, ...]:
+    """`grey_readings` of the usual page of a picture file, then what its other pages may be read as."""
+    readings = list(grey_readings(path, header, numbers))
+    if header.others and not readings:
+        readings.append(PICTURE)
+    for page in header.others:
+        place = f"Page {page.number}, {page.size.width} × {page.size.height} pixels"
+        names = (PICTURE, DEPTH, LABELS) if page.grey and not page.floating else (PICTURE, DEPTH)
+        for reading in names if page.grey else (PICTURE,):
+            key, title = f"{reading.key}={page.number}", f"{reading.title}: page {page.number}"
+            summary = f"{place}: {reading.summary[0].lower()}{reading.summary[1:]}"
+            readings.append(dataclasses.replace(reading, key=key, title=title, summary=summary))
+    return tuple(readings)
+
+
+def count_labels(numbers: NDArray[Any]) -> str:
+    """Number and range of the labels in integers, as a fact."""
+    labels = np.unique(numbers)
+    labels = labels[labels > 0]
+    return f"{len(labels):,}, {labels[0]:,} to {labels[-1]:,}" if len(labels) else "none"
+
+
+def page_of(reading: Reading | None) -> int:
+    """The number of the page that a reading of a picture file means; 0 for the usual one."""
+    return int(reading.part) if reading is not None and reading.part.isdecimal() else 0
+
+
 def narrow_picture(bits: int) -> Reading:
     """The reading of a picture whose white is the largest number of `bits` bits."""
     white = (1 << bits) - 1
@@ -109,16 +136,22 @@ def _likeliest(path: Path, header: Header, numbers: Callable[[], NDArray[Any]]) 
     return dataclasses.replace(DEPTH, reason=reason)
 
 
-def _by_name(path: Path) -> Reading | None:
-    """What the ending of the name says, or else the folder."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", path.stem).lower()
+def reading_of_name(name: str) -> Reading | None:
+    """What the ending of a name, without its suffix, says, with that as its reason; None where it says nothing."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     words = re.sub(r"[^a-z]+", "_", words).strip("_")
     for pattern, reading in _NAMES:
         if match := pattern.search(words):
             return dataclasses.replace(reading, reason=f"its name ends in {match[0].strip('_').replace('_', ' ')}")
+    return None
+
+
+def _by_name(path: Path) -> Reading | None:
+    """What the ending of the name says, or else the folder."""
+    named = reading_of_name(path.stem)
     of_folder = _FOLDERS.get(path.parent.name.lower())
-    if of_folder is None:
-        return None
+    if named is not None or of_folder is None:
+        return named
     return dataclasses.replace(of_folder, reason=f"it lies in a folder called {path.parent.name}")
 
 

@@ -18,7 +18,7 @@ from cvstudio.media.color_code import SRGB_CHROMATICITIES, calibration, code_poi
 from cvstudio.media.file_identity import check_size, damaged, decoding, quoted
 from cvstudio.media.jpeg import MARKER
 from cvstudio.media.pnm import FULL
-from cvstudio.media.tiff import BLACK_IS_ZERO, INKS, describe
+from cvstudio.media.tiff import BLACK_IS_ZERO, INKS, OtherPage, describe
 
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _ORIENTATION, _N_PICTURES = 274, 0xB001
@@ -54,6 +54,8 @@ class Header:
     colors : name of the channels for users, where their number does not tell it
     pages : what is told of further pictures in the file; "" where there are none
     progressive : whether a JPEG refines its blocks in several scans
+    page : number of the page that it is of; 0 for the usual one
+    others : the other pages of the file that can be read
     """
 
     format: str
@@ -72,6 +74,8 @@ class Header:
     colors: str = ""
     pages: str = ""
     progressive: bool = False
+    page: int = 0
+    others: tuple[OtherPage, ...] = ()
 
     @property
     def size(self) -> Size:
@@ -89,8 +93,10 @@ def is_heif(head: bytes) -> bool:
     return _HEIF.match(head) is not None
 
 
-def read_header(path: Path, head: bytes) -> Header | None:
+def read_header(path: Path, head: bytes, page: int = 0) -> Header | None:
     """The header of a picture file, or None where `head` is not the beginning of one.
+
+    Of a TIFF that of a page, or for 0 of the usual one.
 
     Raises
     ------
@@ -101,7 +107,7 @@ def read_header(path: Path, head: bytes) -> Header | None:
     if parse is None:
         return None
     with decoding(path), path.open("rb") as file:
-        header = parse(file, path.stat().st_size)
+        header = _tiff(file, path.stat().st_size, page) if parse is _tiff else parse(file, path.stat().st_size)
     check_size(path, header.size)
     if not header.whole:
         raise damaged(path)
@@ -346,8 +352,8 @@ def _pnm(file: BinaryIO, length: int) -> Header:
     return Header("PNM", Size(width, height), 3 if digit in (3, 6) else 1, 16 if highest > 255 else 8, white=white)
 
 
-def _tiff(file: BinaryIO, length: int) -> Header:
-    picture = describe(file)
+def _tiff(file: BinaryIO, length: int, page: int = 0) -> Header:
+    picture = describe(file, page)
     return Header(
         *("TIFF", Size(picture.width, picture.height), picture.channels, picture.bits),
         *(picture.floating, picture.orientation),
@@ -357,6 +363,8 @@ def _tiff(file: BinaryIO, length: int) -> Header:
         photograph=not picture.main or picture.photometric != BLACK_IS_ZERO,
         colors=picture.colors,
         pages=picture.pages,
+        page=page,
+        others=picture.others,
     )
 
 

@@ -15,6 +15,8 @@ from cvstudio.media.formats import FORMATS
 from cvstudio.media.reading import check_reading, settings_fields, with_settings
 from cvstudio.media.unread import check_name, check_read
 
+_LISTED = 12
+
 
 def open_media(
     path: str | os.PathLike[str],
@@ -106,7 +108,10 @@ def _recognise_as(path: Path, head: bytes, key: str) -> Media:
     usual = _recognise(path, head, None)
     if usual is None:
         raise MediaError(f"{quoted(path)} is of no known format, so it cannot be read as {key}; choose another file.")
-    offered = ", ".join(reading.key for reading in usual.readings) or usual.read_as
+    keys = [reading.key for reading in usual.readings] or [usual.read_as]
+    offered = ", ".join(keys[:_LISTED])
+    if len(keys) > _LISTED:
+        offered += f" and {len(keys) - _LISTED} more, up to {keys[-1]}"
     raise ReadingError(f"{quoted(path)} cannot be read as {key}; it can be read as {offered}.")
 
 

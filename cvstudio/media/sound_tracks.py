@@ -37,8 +37,9 @@ def chosen_track(media: Media) -> int:
 
 
 def with_track(media: Media) -> Media:
-    """`media` with the sample rate and channels of the chosen track."""
+    """`media` with the sample rate and channels of the chosen track, or the one channel that is read of it."""
     track = next((track for track in media.sound_tracks if track.number == chosen_track(media)), None)
     if track is None:
         return media
-    return dataclasses.replace(media, rate_hz=track.rate_hz, channels=track.channels)
+    one = media.reading is not None and media.reading.part
+    return dataclasses.replace(media, rate_hz=track.rate_hz, channels=1 if one else track.channels)

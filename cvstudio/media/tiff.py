@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Image
 from cvstudio.data.srgb import encode_srgb
 from cvstudio.foundation.errors import MediaError
@@ -42,6 +43,24 @@ _SRGB_FROM_XYZ_D50 = np.array(
 
 
 @dataclass(frozen=True)
+class OtherPage:
+    """A picture of a file that is not the one read by default.
+
+    Parameters
+    ----------
+    number : 1, 2, … over all directories of the file, those that hang on others behind them
+    size : in pixels, as stored
+    grey : whether it has one channel, whose numbers may be depth or labels
+    floating : whether they are floats
+    """
+
+    number: int
+    size: Size
+    grey: bool
+    floating: bool
+
+
+@dataclass(frozen=True)
 class TiffPicture:
     """What the directory of the picture that is read says.
 
@@ -53,6 +72,7 @@ class TiffPicture:
     main : whether it is the first directory, and not one chosen among several
     colors : what the channels are, for users
     pages : what is told of the others; "" where there is one directory only
+    others : the other pictures that can be read
     """
 
     width: int
@@ -66,6 +86,7 @@ class TiffPicture:
     main: bool
     colors: str
     pages: str
+    others: tuple[OtherPage, ...] = ()
 
 
 @contextmanager
@@ -78,10 +99,15 @@ def _opened(file: BinaryIO) -> Iterator[TiffFile]:
         yield tiff
 
 
-def describe(file: BinaryIO) -> TiffPicture:
-    """Describe the picture that is read. Whatever is raised says that the file is damaged; MediaError says more."""
+def describe(file: BinaryIO, number: int = 0) -> TiffPicture:
+    """Describe the picture that is read: that of a page, or for 0 the usual one.
+
+    Whatever is raised says that the file is damaged; MediaError says more.
+    """
     with _opened(file) as tiff:
-        page = _chosen(tiff)
+        page = _chosen(tiff, number)
+        alone = len(tiff.pages) == 1 and not page.subifds and page is tiff.pages[0]
+        directories = [page] if alone else _directories(tiff)
         floating = page.dtype is not None and page.dtype.kind == "f"
         orientation = int(_tag(page, 274, 1))
         # Lab needs none: its numbers are those of the profiles' own space.
@@ -97,12 +123,13 @@ def describe(file: BinaryIO) -> TiffPicture:
             int(page.photometric),
             page is tiff.pages[0],
             _channels_fact(page),
-            _pages_fact(tiff, page),
+            _pages_fact(tiff, page, number, directories),
+            _others(page, directories),
         )
 
 
-def read_tiff(path: Path) -> Image:
-    """Decode the picture, not yet upright and in the colours of its profile.
+def read_tiff(path: Path, number: int = 0) -> Image:
+    """Decode the picture of a page, or for 0 the usual one, not yet upright and in the colours of its profile.
 
     Raises
     ------
@@ -110,14 +137,14 @@ def read_tiff(path: Path) -> Image:
         It is damaged, or packed or made in a way that is not read.
     """
     with decoding(path), path.open("rb") as file, _opened(file) as tiff:
-        page = _chosen(tiff)
+        page = _chosen(tiff, number)
         return _to_image(path, page, _values(path, page))
 
 
-def read_tiff_values(path: Path) -> NDArray[Any]:
+def read_tiff_values(path: Path, number: int = 0) -> NDArray[Any]:
     """The numbers of the picture as they stand in the file, (H, W) or (H, W, C), not yet upright.
 
-    Those for which 0 is white are turned around. Half floats become float32.
+    Of a page, or for 0 of the usual one. Those for which 0 is white are turned around. Half floats become float32.
 
     Raises
     ------
@@ -125,7 +152,7 @@ def read_tiff_values(path: Path) -> NDArray[Any]:
         It is damaged, or packed in a way that is not read.
     """
     with decoding(path), path.open("rb") as file, _opened(file) as tiff:
-        page = _chosen(tiff)
+        page = _chosen(tiff, number)
         values = _values(path, page)
         if int(page.photometric) == WHITE_IS_ZERO and values.dtype.kind == "u":
             values = np.iinfo(values.dtype).max - values
@@ -149,21 +176,39 @@ def _directories(tiff: TiffFile) -> list[TiffPage]:
     return directories
 
 
-def _chosen(tiff: TiffFile) -> TiffPage:
-    """The first picture; where it is only a preview, or a sensor's raw numbers, the largest one that can be shown."""
-    first = tiff.pages[0].aspage()
-    if not int(first.subfiletype) & _REDUCED and int(first.photometric) not in _SENSOR:
-        return first
-    shown = [
-        page
-        for page in _directories(tiff)
-        if int(page.photometric) not in _SENSOR
-        and not int(page.subfiletype) & _MASK
+def _can_be_shown(page: TiffPage) -> bool:
+    return (
+        int(page.photometric) not in _SENSOR
         and page.imagewidth > 0
         and page.imagelength > 0
         and page.dtype is not None
-        and page.dataoffsets
-    ]
+        and bool(page.dataoffsets)
+    )
+
+
+def _others(page: TiffPage, directories: list[TiffPage]) -> tuple[OtherPage, ...]:
+    """The pictures other than the one that is read."""
+    return tuple(
+        OtherPage(
+            number,
+            Size(other.imagewidth, other.imagelength),
+            other.samplesperpixel == 1 and int(other.photometric) in (WHITE_IS_ZERO, BLACK_IS_ZERO),
+            other.dtype is not None and other.dtype.kind == "f",
+        )
+        for number, other in enumerate(directories, 1)
+        if other.offset != page.offset and _can_be_shown(other)
+    )
+
+
+def _chosen(tiff: TiffFile, number: int) -> TiffPage:
+    """The page `number`. For 0 the first picture; where it is only a preview, or a sensor's raw numbers, the largest
+    one that can be shown."""
+    if number:
+        return _directories(tiff)[number - 1]
+    first = tiff.pages[0].aspage()
+    if not int(first.subfiletype) & _REDUCED and int(first.photometric) not in _SENSOR:
+        return first
+    shown = [page for page in _directories(tiff) if _can_be_shown(page) and not int(page.subfiletype) & _MASK]
     if not shown:
         raise MediaError(
             f"{quoted(Path(tiff.filename))} is a RAW photograph without a preview, and sensor data are not developed "
@@ -172,14 +217,15 @@ def _chosen(tiff: TiffFile) -> TiffPage:
     return max(shown, key=lambda page: page.imagewidth * page.imagelength)
 
 
-def _pages_fact(tiff: TiffFile, page: TiffPage) -> str:
+def _pages_fact(tiff: TiffFile, page: TiffPage, number: int, directories: list[TiffPage]) -> str:
     stacked = (tiff.imagej_metadata or {}).get("images", 1) if len(tiff.pages) == 1 else 1
     if isinstance(stacked, int) and stacked > 1:
         # ImageJ writes one directory for a stack of more than 4 GB.
         return f"{stacked}; the first is shown"
-    if len(tiff.pages) == 1 and not page.subifds and page is tiff.pages[0]:
+    if directories == [page]:
         return ""
-    directories = _directories(tiff)
+    if number:
+        return f"{max(len(tiff.pages), len(directories))}; {number} is shown"
     raw = [other for other in directories if int(other.photometric) in _SENSOR]
     if raw:
         largest = max(raw, key=lambda other: other.imagewidth * other.imagelength)

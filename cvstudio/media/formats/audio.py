@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +19,7 @@ from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._ogg_chain import OggChain
 from cvstudio.media.formats._sound_file import SoundFile
 from cvstudio.media.formats._sound_track import Track
+from cvstudio.media.sound_channels import channel_readings, pick_channels
 from cvstudio.media.sound_tracks import SoundSettings, chosen_track, sound_settings, with_track
 
 # WAV and its 64-bit forms, FLAC, Ogg, AIFF, Sun, Core Audio, ID3, MPEG layer II or III, AAC (ADTS).
@@ -59,7 +61,7 @@ class AudioReader(BaseReader):
     Attributes
     ----------
     rate_hz : samples per second
-    channels, n_samples : number of channels, and of samples in each
+    channels, n_samples : number of channels that are read, and of samples in each
 
     Raises
     ------
@@ -74,11 +76,12 @@ class AudioReader(BaseReader):
             head = file.read(HEAD_BYTES)
         self._backend = _open(self._path, head, chosen_track(media))
         self.rate_hz = self._backend.rate_hz
-        self.channels = self._backend.channels
+        self._reading = media.reading
+        self.channels = 1 if media.reading is not None and media.reading.part else self._backend.channels
         self.n_samples = self._backend.n_samples
 
     def read(self, start: int, stop: int) -> Waveform:
-        """Samples `start` to `stop` (exclusive), clamped to 0..`n_samples`: float32 (channels, n).
+        """Samples `start` to `stop` (exclusive), clamped to 0..`n_samples`: float32 (channels, n) of what is chosen.
 
         Continuing where the last call ended does not seek. Lossless files, Vorbis, Opus and MP3 give the same
         samples however the range is split; so does AAC when read in order. After a jump, AAC may differ in bands
@@ -92,9 +95,11 @@ class AudioReader(BaseReader):
         self._guard.check()
         start = min(max(0, start), self.n_samples)
         stop = min(max(start, stop), self.n_samples)
+        if stop == start:
+            return Waveform(np.zeros((self.channels, 0), np.float32), self.rate_hz, start)
         with decoding(self._path):
-            samples = self._backend.read(start, stop) if stop > start else np.zeros((self.channels, 0), np.float32)
-        return Waveform(samples, self.rate_hz, start)
+            samples = self._backend.read(start, stop)
+        return Waveform(pick_channels(samples, self._reading), self.rate_hz, start)
 
     def close(self) -> None:
         self._backend.close()
@@ -146,6 +151,8 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
             whole = not isinstance(backend, SoundFile) or backend.reaches_its_end()
         if not whole:
             raise damaged(path)
+        tracks = _tracks(path, backend)
+        alike = {track.channels for track in tracks} <= {backend.channels}
         return Media(
             identity,
             path,
@@ -154,10 +161,16 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
             rate_hz=backend.rate_hz,
             channels=backend.channels,
             details=backend.details,
-            sound_tracks=_tracks(path, backend),
+            sound_tracks=tracks,
+            # Of tracks that differ in it, a channel of one may be missing in another.
+            readings=channel_readings(backend.channels) if alike else (),
         )
     finally:
         backend.close()
+
+
+def _read_as(media: Media) -> Media:
+    return dataclasses.replace(media, channels=1) if media.reading is not None and media.reading.part else media
 
 
 FORMATS.register(
@@ -185,6 +198,7 @@ FORMATS.register(
         settings=SoundSettings,
         settings_for=sound_settings,
         configure=with_track,
+        read_as=_read_as,
         order=40,
     )
 )

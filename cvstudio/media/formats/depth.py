@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +20,22 @@ from cvstudio.data.geometry import Size
 from cvstudio.data.samples import DepthMap, DepthUnit
 from cvstudio.foundation.errors import MediaError
 from cvstudio.foundation.params import Choices, Doc, Range, fields_of
+from cvstudio.media.arrays import (
+    array_readings,
+    chosen_array,
+    is_npy,
+    is_npz,
+    is_numpy,
+    list_arrays,
+    no_map,
+    read_array,
+)
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind, Reading
-from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, check_size, damaged, decoding, quoted
+from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, check_size, decoding, quoted
 from cvstudio.media.formats import FORMATS
-from cvstudio.media.formats.exr import exr_holds_depth, is_exr, read_exr_depth
+from cvstudio.media.formats.exr import exr_holds_depth, exr_readings, is_exr, read_exr_depth
 from cvstudio.media.formats.image import decode, read_numbers
-from cvstudio.media.grey import DEPTH, PICTURE, grey_readings
+from cvstudio.media.grey import DEPTH, PICTURE, page_of, picture_readings
 from cvstudio.media.headers import read_header
 
 # Depth scales: unit, and levels of the file per unit. KITTI: the development kits of its depth and stereo
@@ -98,6 +107,7 @@ class DepthReader(BaseReader):
         self._path = media.path
         self._guard = FileGuard(media)
         self._settings = DepthSettings(**media.settings)
+        self._reading = media.reading
 
     def read(self) -> DepthMap:
         """Decode the depth map.
@@ -117,7 +127,7 @@ class DepthReader(BaseReader):
         self._guard.check()
         with decoding(self._path), self._path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-        return _to_depth(self._path, _read_raw(self._path, head), self._settings)
+        return _to_depth(self._path, _read_raw(self._path, head, self._reading), self._settings)
 
 
 @dataclass(frozen=True)
@@ -138,16 +148,16 @@ class _Raw:
     left: str = ""
 
 
-def _read_raw(path: Path, head: bytes) -> _Raw:
+def _read_raw(path: Path, head: bytes, reading: Reading | None) -> _Raw:
     if pfm := _PFM.match(head):
         return _Raw(_read_pfm(path, pfm), True)
     if is_exr(head):
-        values, channel, others = read_exr_depth(path)
+        values, channel, others = read_exr_depth(path, reading)
         return _Raw(values, False, f"channel {channel}" if others else "", ", ".join(others))
-    if _is_numpy(head):
-        values, source, left = _read_array(path)
+    if is_numpy(head):
+        values, source, left = _read_array(path, reading)
         return _Raw(values, values.dtype == np.uint8, source, left)
-    values = _read_picture(path)
+    values = _read_picture(path, page_of(reading))
     return _Raw(values, values.dtype == np.uint8)
 
 
@@ -207,9 +217,9 @@ def _to_depth(path: Path, raw: _Raw, settings: DepthSettings) -> DepthMap:
     return depth
 
 
-def _read_picture(path: Path) -> NDArray[Any]:
+def _read_picture(path: Path, page: int) -> NDArray[Any]:
     with decoding(path), path.open("rb") as file:
-        header = read_header(path, file.read(HEAD_BYTES))
+        header = read_header(path, file.read(HEAD_BYTES), page)
     raw = decode(path, shown=False) if header is None else read_numbers(path, header)
     if raw.ndim == 3:
         if raw.shape[2] < 3 or np.any(raw[..., 0] != raw[..., 1]) or np.any(raw[..., 0] != raw[..., 2]):
@@ -231,86 +241,53 @@ def _read_pfm(path: Path, header: re.Match[bytes]) -> NDArray[Any]:
         return np.frombuffer(data, f"{order}f4").reshape(size.height, size.width)[::-1]
 
 
-def _read_array(path: Path) -> tuple[NDArray[Any], str, str]:
-    """The array of an NPY file, or the depth map of an NPZ file; its name and the other arrays, for several."""
-    with decoding(path), path.open("rb") as file:
-        if not zipfile.is_zipfile(file):
-            file.seek(0)
-            return _check_array(path, _load(path, file)), "", ""
-        with zipfile.ZipFile(file) as archive:
-            headers = {}
-            for name in (name for name in archive.namelist() if name.endswith(".npy")):
-                with archive.open(name) as member:
-                    headers[name] = _array_header(member)
-            chosen = min(headers, key=lambda name: _rank(name, *headers[name]), default=None)
-            if chosen is not None and _array_size(headers[chosen][0]) is not None:
-                others = [f"{_short(name)} {headers[name][0]}" for name in headers if name != chosen]
-                with archive.open(chosen) as member:
-                    values = _check_array(path, _load(path, member))
-                return values, f"array {_short(chosen)}" if others else "", ", ".join(others)
-    raise MediaError(f"{quoted(path)} holds no two-dimensional array; a depth map has the shape (height, width).")
-
-
-def _short(name: str) -> str:
-    return name.removesuffix(".npy")
-
-
-def _rank(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[Any, ...]:
-    """Sorts the arrays of a file: the likeliest depth map first, by its name, then by its shape."""
-    size, words = _array_size(shape), _short(name).lower().rpartition("/")[2]
-    fits = (words == "depth", words.endswith("depth"), "depth" in words, "disp" in words, True)
-    named = fits.index(True)
-    # Camera matrices and poses.
-    matrix = size is not None and max(size) <= 4
-    return (size is None, dtype.kind not in "iuf", matrix, named, 0 if size is None else -size.width * size.height)
-
-
-def _load(path: Path, file: IO[bytes]) -> NDArray[Any]:
-    """Load one array after checking the size in its header; pickles are code and never loaded."""
-    size = _array_size(_array_header(file)[0])
-    if size is None:
-        raise MediaError(f"{quoted(path)} holds no two-dimensional array; a depth map has the shape (height, width).")
-    check_size(path, size)
-    file.seek(0)
-    return np.asarray(np.lib.format.read_array(file, allow_pickle=False)).reshape(size.height, size.width)
-
-
-def _array_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype in an NPY header."""
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
-    return shape, dtype
-
-
-def _array_size(shape: tuple[int, ...]) -> Size | None:
-    """Size of a map of this shape: (H, W), (1, H, W) or (H, W, 1); None for any other."""
-    if len(shape) == 3 and 1 in (shape[0], shape[2]):
-        shape = shape[1:] if shape[0] == 1 else shape[:2]
-    return Size(shape[1], shape[0]) if len(shape) == 2 else None
+def _read_array(path: Path, reading: Reading | None) -> tuple[NDArray[Any], str, str]:
+    """The array of `reading`, by default the likeliest depth map; its name and the other arrays, for several."""
+    arrays = list_arrays(path)
+    depths = [reading for reading in array_readings(path, arrays) if reading.kind is MediaKind.DEPTH]
+    if reading is None and not depths:
+        unfit = next((array.dtype for array in arrays if array.map_size is not None), None)
+        raise no_map(path) if unfit is None else _no_numbers(path, unfit)
+    chosen = chosen_array(arrays, reading or depths[0])
+    values = _check_array(path, read_array(path, chosen.name))
+    others = [array.text for array in arrays if array is not chosen]
+    return values, f"array {chosen.name}" if others else "", ", ".join(others)
 
 
 def _check_array(path: Path, raw: NDArray[Any]) -> NDArray[Any]:
     if raw.dtype.kind not in "iuf" or raw.dtype == np.int8:
-        raise MediaError(f"{quoted(path)} holds values of {raw.dtype}; depth is 8, 16 or 32-bit integers or floats.")
+        raise _no_numbers(path, raw.dtype)
     return raw
 
 
-def _is_numpy(head: bytes) -> bool:
-    return head.startswith((b"\x93NUMPY", b"PK\x03\x04"))
+def _no_numbers(path: Path, dtype: np.dtype[Any]) -> MediaError:
+    return MediaError(f"{quoted(path)} holds values of {dtype}; depth is 8, 16 or 32-bit integers or floats.")
 
 
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
     """Recognise files that can only be depth, or whose likeliest reading it is; others where the user says so."""
     readings: tuple[Reading, ...] = ()
     if is_exr(head):
+        readings = exr_readings(path)
         if not (forced or exr_holds_depth(path)):
             return None
-    elif not (_PFM.match(head) or head.startswith(b"\x93NUMPY") or _is_npz(path, head)):
+        if any(reading.kind is MediaKind.DEPTH for reading in readings):
+            return Media(identity, path, MediaKind.DEPTH, readings=readings)
+    elif is_npy(head) or is_npz(path, head):
+        readings = array_readings(path, list_arrays(path))
+        if readings and not forced and readings[0].kind is not MediaKind.DEPTH:
+            return None
+        if any(reading.kind is MediaKind.DEPTH for reading in readings):
+            # `_read_as` describes the one that is decoded.
+            return Media(identity, path, MediaKind.DEPTH, readings=readings)
+    elif not _PFM.match(head):
         header = read_header(path, head)
         if header is None or (header.channels != 1 and not forced):
             return None
-        readings = grey_readings(path, header, lambda: read_numbers(path, header)) or (PICTURE, DEPTH)
+        readings = picture_readings(path, header, lambda: read_numbers(path, header))
+        if all(reading.kind is not MediaKind.DEPTH for reading in readings):
+            # Three channels may all be the same.
+            readings = (PICTURE, DEPTH, *readings[1:])
         if not forced and readings[0].kind is not MediaKind.DEPTH:
             return None
         if not (forced or header.holds_depth):
@@ -318,12 +295,16 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
                 return _describe(path, head, identity, readings)
             except MediaError:
                 return None  # it is only called depth
+        if header.others:
+            return Media(identity, path, MediaKind.DEPTH, readings=readings)
     return _describe(path, head, identity, readings)
 
 
-def _describe(path: Path, head: bytes, identity: str, readings: tuple[Reading, ...]) -> Media:
+def _describe(
+    path: Path, head: bytes, identity: str, readings: tuple[Reading, ...], reading: Reading | None = None
+) -> Media:
     # Decoded now: a depth map is small, and one without a valid value must be refused before it replaces the open one.
-    raw = _read_raw(path, head)
+    raw = _read_raw(path, head, reading)
     depth, dtype = _to_depth(path, raw, DepthSettings()), raw.values.dtype
     details = {
         "format": _format_name(path, head),
@@ -338,8 +319,18 @@ def _describe(path: Path, head: bytes, identity: str, readings: tuple[Reading, .
     return _configure(Media(identity, path, MediaKind.DEPTH, depth.size, details=details, readings=readings))
 
 
+def _read_as(media: Media) -> Media:
+    """Describe the array or page that is read; where there is one only, it is described."""
+    if media.size is not None:
+        return media
+    with decoding(media.path), media.path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    described = _describe(media.path, head, media.id, media.readings, media.reading)
+    return dataclasses.replace(media, size=described.size, details=described.details)
+
+
 def _format_name(path: Path, head: bytes) -> str:
-    if _is_numpy(head):
+    if is_numpy(head):
         return "NPY" if head.startswith(b"\x93NUMPY") else "NPZ"
     if is_exr(head) or _PFM.match(head):
         return "OpenEXR" if is_exr(head) else "PFM"
@@ -358,18 +349,6 @@ def _configure(media: Media) -> Media:
     return dataclasses.replace(media, details=details)
 
 
-def _is_npz(path: Path, head: bytes) -> bool:
-    if not head.startswith(b"PK\x03\x04"):
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith(".npy") for name in archive.namelist())
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        if b".npy" in head:
-            raise damaged(path) from error
-        return False
-
-
 FORMATS.register(
     Format(
         key="depth",
@@ -378,6 +357,7 @@ FORMATS.register(
         suffixes=(".png", ".tif", ".tiff", ".pgm", ".pfm", ".exr", ".npy", ".npz"),
         probe=_probe,
         reader=DepthReader,
+        read_as=_read_as,
         order=10,
         settings=DepthSettings,
         settings_for=lambda media: fields_of(DepthSettings),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,11 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
-from cvstudio.media.base import Format, Media, MediaKind
+from cvstudio.media.base import Format, Media, MediaKind, Reading
 from cvstudio.media.file_identity import HEAD_BYTES, check_size, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._single_sample import WholeReader
+from cvstudio.media.grey import DEPTH, LABELS, PICTURE, count_labels
 
 _MAGIC = b"v/1\x01"
 _CHANNELS = b"channels\0chlist\0"
@@ -24,6 +27,8 @@ _SMALLEST_CHUNK = 8
 """Bytes of the offset of one row or block of rows, independent of the compression."""
 _ROWS_A_CHUNK = 256
 """Most rows in one block with any compression."""
+_INDEX = re.compile(r"index|label|mask|(?:^|[._])ids?(?:[._]|$)", re.IGNORECASE)
+"""In the name of a channel with the numbers of objects or materials."""
 # Luminance of the BT.709 primaries, the default of files without chromaticities.
 _LUMA = (0.2126, 0.7152, 0.0722)
 
@@ -42,6 +47,7 @@ class ExrPart:
     alpha, depth : names of these channels; "" where there is none
     bits : per channel, 16 or 32
     channels : names of all channels, those of other layers, too
+    name : of the part; "" where it has none
     """
 
     number: int
@@ -54,6 +60,7 @@ class ExrPart:
     bits: int
     compression: str
     channels: tuple[str, ...]
+    name: str = ""
 
     @property
     def holds_depth(self) -> bool:
@@ -120,17 +127,23 @@ def _part(path: Path, number: int, part: Any, bits: dict[str, int]) -> ExrPart:
         bits.get(colour[0] if colour else depth, 32),
         str(part.header.get("compression", "")).rpartition(".")[2].removesuffix("_COMPRESSION").lower(),
         tuple(channels),
+        str(part.header.get("name", "")),
     )
 
 
-def _layer(names: tuple[str, ...]) -> dict[str, str]:
-    """Channels of the first layer with colours, else of the first layer: short name -> name in the file."""
+def _layers(names: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Channels of each layer: its name -> short name -> name in the file. The unnamed layer comes first, as it is the
+    picture; renderers name their additional layers."""
     layers: dict[str, dict[str, str]] = {}
     for name in names:
         layer, _, short = name.rpartition(".")
         layers.setdefault(layer, {})[short] = name
-    # The unnamed layer is the picture; renderers name their additional layers.
-    ordered = [layers[name] for name in sorted(layers, key=lambda name: (name != "", name))]
+    return {name: layers[name] for name in sorted(layers, key=lambda name: (name != "", name))}
+
+
+def _layer(names: tuple[str, ...]) -> dict[str, str]:
+    """Channels of the first layer with colours, else of the first layer: short name -> name in the file."""
+    ordered = list(_layers(names).values())
     return next((layer for layer in ordered if {"R", "G", "B"} <= layer.keys()), ordered[0] if ordered else {})
 
 
@@ -188,32 +201,100 @@ def _in_display_window(path: Path, stored: NDArray[np.float32], part: ExrPart) -
     return window
 
 
-def _picture_part(path: Path) -> ExrPart:
-    """The first part with colours, else the first. Raises MediaError."""
-    parts = _parts(path)
+def _picture_part(parts: tuple[ExrPart, ...]) -> ExrPart:
+    """The first part with colours, else the first."""
     coloured = next((part for part in parts if len(part.colour) == 3), None)
     return coloured or next((part for part in parts if part.colour or part.depth), parts[0])
 
 
-def read_exr(path: Path) -> Image:
-    """Decode the first part with colours.
+def _depth_part(parts: tuple[ExrPart, ...]) -> ExrPart | None:
+    """The first part with a channel of depth, else the first with a single channel; None where there is none."""
+    return next((part for part in parts if part.depth), None) or next((p for p in parts if p.holds_depth), None)
+
+
+def exr_readings(path: Path) -> tuple[Reading, ...]:
+    """What a file may be read as, the likeliest first; empty where it holds one picture and nothing else.
+
+    Raises
+    ------
+    MediaError
+    """
+    parts = _parts(path)
+    readings = list(_choices(parts))
+    if all(part.holds_depth for part in parts):
+        reason = "one channel is what depth cameras and renderers write"
+        readings.sort(key=lambda reading: reading.key != DEPTH.key)
+        readings[0] = dataclasses.replace(readings[0], reason=reason)
+    return tuple(readings) if len(readings) > 1 else ()
+
+
+def _choices(parts: tuple[ExrPart, ...]) -> dict[Reading, ExrPart]:
+    """Each reading with the part that has the channels read in place of its own: three colours, or a single one."""
+    picture, depth = _picture_part(parts), _depth_part(parts)
+    usual: dict[Reading, ExrPart] = {}
+    if picture.colour or picture.depth:
+        usual[PICTURE] = picture = dataclasses.replace(picture, colour=picture.colour or (picture.depth,))
+    if depth is not None:
+        usual[DEPTH] = depth = dataclasses.replace(depth, colour=(depth.depth or depth.colour[0],))
+    others: dict[Reading, ExrPart] = {}
+    for part in parts:
+        for layer, channels in _layers(part.channels).items():
+            colour, alpha = _colour(channels), channels.get("A", "")
+            chosen = dataclasses.replace(part, colour=colour, alpha=alpha)
+            if len(colour) < 3:
+                colour = ()
+            elif (part.number, colour) != (picture.number, picture.colour):
+                others[_of(PICTURE, layer, part, parts)] = chosen
+            for channel in channels.values():
+                if channel in (*colour, alpha):
+                    continue
+                chosen = dataclasses.replace(part, colour=(channel,), alpha="")
+                offered = [PICTURE, DEPTH, *([LABELS] if _INDEX.search(channel) else [])]
+                for reading in offered:
+                    same = usual.get(reading)
+                    if same is None or (same.number, same.colour) != (part.number, (channel,)):
+                        others[_of(reading, channel, part, parts)] = chosen
+    return usual | others
+
+
+def _of(reading: Reading, name: str, part: ExrPart, parts: tuple[ExrPart, ...]) -> Reading:
+    """`reading` of a layer or channel; where there are several parts, the part is named before it."""
+    if len(parts) > 1:
+        name = "/".join(filter(None, (part.name or str(part.number + 1), name)))
+    return dataclasses.replace(reading, key=f"{reading.key}={name}", title=f"{reading.title}: {name}")
+
+
+def _chosen(path: Path, reading: Reading | None, usual: Reading) -> ExrPart:
+    """The part with the channels that `reading` means. Raises MediaError."""
+    parts = _parts(path)
+    key = usual.key if reading is None else reading.key
+    chosen = next((part for offered, part in _choices(parts).items() if offered.key == key), None)
+    return _picture_part(parts) if chosen is None else chosen
+
+
+def read_exr(path: Path, reading: Reading | None = None) -> Image:
+    """Decode the layer of `reading`, by default that of the first part with colours.
 
     Returns
     -------
     Image
         float32 RGB in linear light, not premultiplied, with alpha where there is one. Covers the display window; 0
-        outside the data window.
+        outside the data window. Labels are in their colours.
 
     Raises
     ------
     MediaError
         The file is damaged or was removed, or holds no picture.
     """
-    part = _picture_part(path)
-    names = part.colour or ((part.depth,) if part.depth else ())
+    part = _chosen(path, reading, PICTURE)
+    names = part.colour
     if not names:
         raise MediaError(f"{quoted(path)} holds no colours; choose another file.")
     planes = _read(path, part, (*names, part.alpha) if part.alpha else names)
+    if reading is not None and reading.name == LABELS.name:
+        from cvstudio.draw.samples.labels import label_picture
+
+        return Image(label_picture(_whole_numbers(planes[0])))
     alpha = np.clip(planes.pop(), 0, 1) if part.alpha else None
     if len(planes) == 3 and part.colour[0].endswith("Y"):
         planes = _from_luminance(*planes)
@@ -224,6 +305,11 @@ def read_exr(path: Path) -> Image:
     return Image(readonly(pixels), None if alpha is None else readonly(alpha), "linear")
 
 
+def _whole_numbers(values: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Labels that are stored as floats; 0 for what is no number."""
+    return np.rint(np.nan_to_num(values, nan=0, posinf=0, neginf=0)).astype(np.int64)
+
+
 def _from_luminance(
     y: NDArray[np.float32], ry: NDArray[np.float32], by: NDArray[np.float32]
 ) -> list[NDArray[np.float32]]:
@@ -232,8 +318,8 @@ def _from_luminance(
     return [red, (y - _LUMA[0] * red - _LUMA[2] * blue) / np.float32(_LUMA[1]), blue]
 
 
-def read_exr_depth(path: Path) -> tuple[NDArray[np.float32], str, tuple[str, ...]]:
-    """The depth channel (Z) of any layer or part, else the only channel.
+def read_exr_depth(path: Path, reading: Reading | None = None) -> tuple[NDArray[np.float32], str, tuple[str, ...]]:
+    """The channel of `reading`, by default the depth channel (Z) of any layer or part, else the only channel.
 
     Returns
     -------
@@ -246,11 +332,10 @@ def read_exr_depth(path: Path) -> tuple[NDArray[np.float32], str, tuple[str, ...
     MediaError
         The file is damaged, or holds colours and no depth.
     """
-    parts = _parts(path)
-    part = next((part for part in parts if part.depth), None) or next((p for p in parts if p.holds_depth), None)
-    if part is None:
+    if reading is None and _depth_part(_parts(path)) is None:
         raise MediaError(f"{quoted(path)} is a colour picture; a depth map has one channel, so open it as a picture.")
-    channel = part.depth or part.colour[0]
+    part = _chosen(path, reading, DEPTH)
+    channel = part.colour[0]
     return _read(path, part, (channel,))[0], channel, tuple(name for name in part.channels if name != channel)
 
 
@@ -262,7 +347,18 @@ def exr_holds_depth(path: Path) -> bool:
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
     if not is_exr(head):
         return None
-    part = _picture_part(path)
+    parts = _parts(path)
+    readings = exr_readings(path)
+    part = _picture_part(parts)
+    return Media(identity, path, MediaKind.IMAGE, part.size, details=_details(part), readings=readings)
+
+
+def _read_as(media: Media) -> Media:
+    part = _chosen(media.path, media.reading, PICTURE)
+    return dataclasses.replace(media, size=part.size, details=_details(part))
+
+
+def _details(part: ExrPart) -> dict[str, str]:
     names = " ".join((*part.colour, *((part.alpha,) if part.alpha else ()))) or part.depth
     details = {
         "format": "OpenEXR",
@@ -274,7 +370,18 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     left = [name for name in part.channels if name not in (*part.colour, part.alpha)]
     if left and part.colour:
         details["left"] = ", ".join(left)
-    return Media(identity, path, MediaKind.IMAGE, part.size, details=details)
+    return details
+
+
+def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
+    if media.reading is not None and media.reading.name == LABELS.name:
+        part = _chosen(media.path, media.reading, LABELS)
+        yield "Labels", count_labels(_whole_numbers(_read(media.path, part, part.colour)[0]))
+
+
+def _reader(media: Media) -> WholeReader[Image]:
+    reading = media.reading
+    return WholeReader(media, lambda path: read_exr(path, reading))
 
 
 FORMATS.register(
@@ -284,7 +391,10 @@ FORMATS.register(
         title="picture",
         suffixes=(".exr",),
         probe=_probe,
-        reader=lambda media: WholeReader(media, read_exr),
+        reader=_reader,
+        facts=_facts,
+        offers=(PICTURE.name, LABELS.name),
+        read_as=_read_as,
         order=23,
     )
 )

@@ -18,7 +18,7 @@ from cvstudio.media.bmp import masked_levels
 from cvstudio.media.color_profile import ink_to_srgb, profile_fact, read_profile, to_srgb
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
-from cvstudio.media.grey import LABELS, PICTURE, grey_readings, narrow_bits
+from cvstudio.media.grey import LABELS, PICTURE, count_labels, narrow_bits, page_of, picture_readings
 from cvstudio.media.headers import Header, read_header
 from cvstudio.media.jpeg import ends_early
 from cvstudio.media.pnm import odd_levels, stretched
@@ -95,7 +95,7 @@ class ImageReader(BaseReader):
         self._guard.check()
         with decoding(self._path), self._path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-        header = read_header(self._path, head)
+        header = read_header(self._path, head, page_of(self._reading))
         if header is None:
             raise damaged(self._path)
         if self._reading.name == LABELS.name:
@@ -116,7 +116,7 @@ class ImageReader(BaseReader):
         if header.format == "JPEG":
             return Image(cv2.cvtColor(decode(self._path, shown=True), cv2.COLOR_BGR2RGB))
         if header.format == "TIFF":
-            return _upright_image(read_tiff(self._path), header.orientation)
+            return _upright_image(read_tiff(self._path, header.page), header.orientation)
         raw = decode(self._path, shown=False)
         if header.white:
             raw = stretched(raw, header.white)
@@ -134,7 +134,7 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 def read_numbers(path: Path, header: Header) -> NDArray[Any]:
     """The numbers as they stand in the file, upright: (H, W) or (H, W, C). Raises MediaError."""
     if header.format == "TIFF":
-        return upright(read_tiff_values(path), header.orientation)
+        return upright(read_tiff_values(path, header.page), header.orientation)
     numbers = upright(decode(path, shown=False), header.orientation)
     if header.format == "PNG" and header.bits < 8 and header.channels == 1:
         numbers //= 255 // ((1 << header.bits) - 1)  # stretched by the decoder
@@ -187,6 +187,11 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         return None
     if header.format == "JPEG" and ends_early(path, progressive=header.progressive):
         raise damaged(path)
+    readings = picture_readings(path, header, lambda: read_numbers(path, header))
+    return Media(identity, path, MediaKind.IMAGE, header.size, details=_details(header), readings=readings)
+
+
+def _details(header: Header) -> dict[str, str]:
     details = {"format": header.format, "bits": f"{header.bits} (float)" if header.floating else str(header.bits)}
     names = header.colors or {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}.get(header.channels)
     if names:
@@ -197,11 +202,22 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
         details["pages"] = header.pages
     if profile := profile_fact(header.profile, inks=header.inks, grey=header.channels in (1, 2)):
         details["profile"] = profile
-    readings = grey_readings(path, header, lambda: read_numbers(path, header))
-    return Media(identity, path, MediaKind.IMAGE, header.size, details=details, readings=readings)
+    return details
+
+
+def _header_of(media: Media) -> Header:
+    """The header of the page that is read. Raises MediaError."""
+    with decoding(media.path), media.path.open("rb") as file:
+        header = read_header(media.path, file.read(HEAD_BYTES), page_of(media.reading))
+    if header is None:
+        raise damaged(media.path)
+    return header
 
 
 def _read_as(media: Media) -> Media:
+    if page_of(media.reading):
+        header = _header_of(media)
+        return dataclasses.replace(media, size=header.size, details=_details(header))
     bits = narrow_bits(media.reading.part) if media.reading is not None else 0
     details = {**media.details, "bits": f"{bits} of {media.details['bits']}"}
     return dataclasses.replace(media, details=details) if bits else media
@@ -210,13 +226,7 @@ def _read_as(media: Media) -> Media:
 def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
     if media.reading is None or media.reading.name != LABELS.name:
         return
-    with decoding(media.path), media.path.open("rb") as file:
-        header = read_header(media.path, file.read(HEAD_BYTES))
-    if header is None:
-        raise damaged(media.path)
-    labels = np.unique(read_numbers(media.path, header))
-    labels = labels[labels > 0]
-    yield "Labels", f"{len(labels):,}, {labels[0]:,} to {labels[-1]:,}" if len(labels) else "none"
+    yield "Labels", count_labels(read_numbers(media.path, _header_of(media)))
 
 
 FORMATS.register(
