@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.data.mesh_topology import count_components, extent, is_watertight, merge_equal
+from cvstudio.data.mesh_topology import count_components, extent, is_watertight
 from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import Format, Media, MediaKind
@@ -22,8 +22,9 @@ from cvstudio.media.formats._gltf import plain_glb
 from cvstudio.media.formats._pcd import read_pcd
 from cvstudio.media.formats._ply import read_ply
 from cvstudio.media.formats._single_sample import WholeReader
+from cvstudio.media.formats._stl import read_stl
 from cvstudio.media.formats._surfaces import Notes, measured
-from cvstudio.media.formats._text_meshes import read_obj, read_off
+from cvstudio.media.formats._text_meshes import plain_text, read_obj, read_off
 
 _NAMES = {
     "ply": "PLY",
@@ -70,26 +71,7 @@ def _read_mesh(path: Path, key: str) -> TriangleMesh | PointCloud:
         content = path.read_bytes()
         if key in _READERS:
             return _READERS[key](content)
-        if key == "stl":
-            return _read_stl(content)
         return _read_gltf(*plain_glb(path, content))
-
-
-def _read_stl(content: bytes) -> TriangleMesh | PointCloud:
-    import trimesh
-
-    loaded: Any = trimesh.load(
-        io.BytesIO(content), file_type="stl" if _is_binary_stl(content) else "stl_ascii", process=False
-    )
-    if isinstance(loaded, trimesh.Scene):
-        loaded = loaded.to_mesh()
-    vertices, triangles = np.array(loaded.vertices, np.float64), np.array(loaded.faces, np.int32)
-    first, index = merge_equal(vertices)
-    return measured(vertices[first], index[triangles].astype(np.int32), None, None, {})
-
-
-def _is_binary_stl(content: bytes) -> bool:
-    return len(content) >= 84 and len(content) == 84 + 50 * int.from_bytes(content[80:84], "little")
 
 
 def _read_gltf(content: bytes, notes: Notes) -> TriangleMesh | PointCloud:
@@ -132,14 +114,14 @@ def _rgb(colours: Any, count: int) -> NDArray[np.uint8] | None:
     return np.ascontiguousarray(np.asarray(colours, np.uint8)[:, :3])
 
 
-_READERS = {"ply": read_ply, "obj": read_obj, "off": read_off}
+_READERS = {"ply": read_ply, "obj": read_obj, "off": read_off, "stl": read_stl}
 
 
 def _read_columns(path: Path) -> PointCloud:
     """Columns x y z; further ones are taken, by their number and range, as a normal, a colour in 0..1 or 0..255, or an
     intensity, which is dropped."""
     with decoding(path):
-        rows, numbers = number_rows(path.read_bytes().splitlines())
+        rows, numbers = number_rows(plain_text(path.read_bytes()).splitlines())
         check_rows(path, rows, numbers)
         table = np.array(rows, np.float64)
         points, rest = np.ascontiguousarray(table[:, :3]), table[:, 3:]
@@ -168,7 +150,7 @@ def geometry_facts(sample: TriangleMesh | PointCloud) -> Iterator[tuple[str, str
     points = sample.vertices if isinstance(sample, TriangleMesh) else sample.points
     yield ("Vertices" if mesh else "Points"), f"{len(points):,}"
     if isinstance(sample, TriangleMesh):
-        yield "Faces", f"{len(sample.triangles):,} triangles"
+        yield "Faces", f"{len(sample.triangles):,} triangle{'s' * (len(sample.triangles) != 1)}"
         yield "Watertight", "yes" if is_watertight(sample) else "no"
         yield "Components", f"{count_components(sample):,}"
     low, high = extent(points)

@@ -1,0 +1,196 @@
+"""Meshes and point clouds that made neighbouring programs fail: unusual line ends, numbers, headers and colours."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trimesh
+
+from cvstudio.data.samples import PointCloud, TriangleMesh
+from cvstudio.foundation.errors import MediaError
+from cvstudio.media import open_media, open_reader
+from cvstudio.media.facts import facts
+
+CORNERS = np.array([[[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[1, 0, 0], [1, 1, 0], [0, 1, 0]]], "<f4")
+OBJ = "v 0 0 0\nv 1 0 0\nv 0 1.5 0\nf 1 2 3\n"
+VERTICES = "element vertex 3\nproperty float x\nproperty float y\nproperty float z\n"
+ROWS = "0 0 0\n1 0 0\n0 1.5 0\n"
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def read(path: Path) -> Any:
+    with open_reader(open_media(path)) as reader:
+        return reader.read()
+
+
+def told(path: Path) -> dict[str, str]:
+    return dict(facts(open_media(path)))
+
+
+def ply(elements: str, rows: str) -> str:
+    return f"ply\nformat ascii 1.0\n{elements}end_header\n{rows}"
+
+
+def stl(header: bytes = b"", attributes: tuple[int, int] = (0, 0), count: int = 2, tail: bytes = b"") -> bytes:
+    rows = b"".join(
+        bytes(12) + corners.tobytes() + struct.pack("<H", attribute)
+        for corners, attribute in zip(CORNERS, attributes, strict=True)
+    )
+    return header.ljust(80, b"\0") + struct.pack("<I", count) + rows + tail
+
+
+STL_TEXT = "solid a\n" + "".join(
+    "facet normal 0 0 1\nouter loop\n"
+    + "".join("vertex {:g} {:g} {:g}\n".format(*corner) for corner in corners)
+    + "endloop\nendfacet\n"
+    for corners in CORNERS
+)
+STL_TEXT += "endsolid a\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.obj", OBJ), ("a.ply", ply(VERTICES, ROWS)), ("a.stl", STL_TEXT.replace("1 1 0", "1 1.5 0")),
+     ("a.off", "OFF\n3 1 0\n" + ROWS + "3 0 1 2\n"), ("a.xyz", ROWS)],
+)  # fmt: skip
+@pytest.mark.parametrize("change", ["cr", "crlf", "mark", "comma"])
+def test_lines_ends_marks_and_decimal_commas(tmp_path: Path, name: str, content: str, change: str) -> None:
+    """Old Mac line ends, the mark that Windows programs set, and the decimal comma of a German or French locale."""
+    if change == "comma" and name in ("a.off", "a.xyz"):
+        pytest.skip("a comma parts numbers in plain columns; OFF is written by no program that does so")
+    if change == "mark" and name == "a.ply":
+        pytest.skip("the first line of a PLY is never written with one")
+    changed = {
+        "cr": content.replace("\n", "\r"),
+        "crlf": content.replace("\n", "\r\n"),
+        "mark": "\ufeff" + content,
+        "comma": content.replace("1.5", "1,5"),
+    }[change]
+    sample = read(write(tmp_path / name, changed))
+    points = sample.points if isinstance(sample, PointCloud) else sample.vertices
+    assert points.max() == 1.5
+    assert len(points) == (4 if name == "a.stl" else 3)
+    assert ("Numbers" in told(tmp_path / name)) == (change == "comma")
+
+
+def test_statements_that_programs_add_to_obj(tmp_path: Path) -> None:
+    content = (
+        "interpolateMode NEAREST\nmtllib a.mtl\nusemtl red\ncstype bezier\ndeg 3\ncurv 0 1 1 2 3\nend\nl 1 2\n" + OBJ
+    )
+    path = write(tmp_path / "a.obj", content)
+    assert len(read(path).triangles) == 1
+    assert told(path)["Not read"] == "1 line, 1 curve, materials"
+    # Without the name, unknown words are no mesh.
+    with pytest.raises(MediaError, match="no known format"):
+        open_media(write(tmp_path / "a.txt", content))
+
+
+def test_colours_of_obj_that_are_no_numbers(tmp_path: Path) -> None:
+    content = "v 0 0 0 nan nan nan\nv 1 0 0 1 0 0\nv 0 1 0 0 1 0\nf 1 2 3\n"
+    assert read(write(tmp_path / "a.obj", content)).colours.tolist() == [[0, 0, 0], [255, 0, 0], [0, 255, 0]]
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_strips_of_triangles(tmp_path: Path, binary: bool) -> None:
+    """The large scans of Stanford's repository; -1 begins a new strip."""
+    points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 2, 0], [5, 5, 5]], "<f4")
+    strip = [0, 1, 2, 3, 4, -1, 2, 3, 5, -1, 0, 0, 1]
+    elements = VERTICES.replace("3", "6", 1) + "element tristrips 1\nproperty list int int vertex_indices\n"
+    content: str | bytes = ply(elements, "\n".join(" ".join(map(str, row)) for row in points) + "\n")
+    assert isinstance(content, str)
+    if binary:
+        header = content[: content.index("end_header")].replace("ascii", "binary_little_endian") + "end_header\n"
+        content = header.encode() + points.tobytes() + struct.pack(f"<{len(strip) + 1}i", len(strip), *strip)
+    else:
+        content += f"{len(strip)} {' '.join(map(str, strip))}\n"
+    path = write(tmp_path / "a.ply", content)
+    mesh = read(path)
+    assert isinstance(mesh, TriangleMesh)
+    assert mesh.triangles.tolist() == [[0, 1, 2], [2, 1, 3], [2, 3, 4], [2, 3, 5]]
+    normals = trimesh.Trimesh(mesh.vertices, mesh.triangles[:3], process=False).face_normals
+    np.testing.assert_allclose(normals, [[0, 0, 1]] * 3)
+    assert "Not read" not in told(path)
+
+
+def test_gaussian_splats_have_their_colours(tmp_path: Path) -> None:
+    names = ["f_dc_0", "f_dc_1", "f_dc_2", *(f"f_rest_{number}" for number in range(45)), "opacity"]
+    elements = VERTICES + "".join(f"property float {name}\n" for name in names)
+    row = "1.7724538 0 -1.7724538 " + "0 " * 46
+    path = write(tmp_path / "a.ply", ply(elements, "".join(f"{number} 0 0 {row}\n" for number in range(3))))
+    # 0.5 + 0.28209479 * 1.7724538 = 1
+    assert read(path).colours.tolist() == [[255, 128, 0]] * 3
+    assert told(path)["Not read"] == "f_rest_0 to f_rest_44, opacity"
+
+
+@pytest.mark.parametrize(
+    ("content", "note"),
+    [
+        (stl(tail=b"\0\0"), ("Not read", "2 bytes behind the last triangle")),
+        (stl(b"solid cube", tail=b"\r\n"), ("Not read", "2 bytes behind the last triangle")),
+        (stl(count=0), ("Read", "2 triangles, of which the header states none")),
+        (stl(count=0xFFFFFFFF), ("Read", "2 triangles, of which the header states none")),
+        (stl(b"solid part"), None),
+        (stl(b"solid x\n facet normal 0 0 1\n"), None),
+    ],
+)
+def test_binary_stl_whose_length_or_header_is_unusual(
+    tmp_path: Path, content: bytes, note: tuple[str, str] | None
+) -> None:
+    path = write(tmp_path / "a.stl", content)
+    mesh = read(path)
+    expected: Any = trimesh.load(io.BytesIO(stl()), file_type="stl")
+    np.testing.assert_array_equal(np.sort(mesh.vertices, axis=0), np.sort(expected.vertices, axis=0))
+    assert len(mesh.triangles) == 2
+    if note is not None:
+        assert told(path)[note[0]] == note[1]
+    else:
+        assert not {"Read", "Not read"} & told(path).keys()
+
+
+def test_binary_stl_that_was_cut_short(tmp_path: Path) -> None:
+    for cut in (1, 50, 90):
+        with pytest.raises(MediaError, match="damaged or was cut short"):
+            open_media(write(tmp_path / "a.stl", stl()[:-cut]))
+
+
+@pytest.mark.parametrize("content", [STL_TEXT.upper(), STL_TEXT.replace("endloop", "end loop"),
+                                     STL_TEXT.replace(" a\n", " " + "a" * 500 + "\n")])  # fmt: skip
+def test_text_stl_of_other_programs(tmp_path: Path, content: str) -> None:
+    mesh = read(write(tmp_path / "a.stl", content))
+    assert (len(mesh.vertices), len(mesh.triangles)) == (4, 2)
+
+
+def test_colours_of_stl(tmp_path: Path) -> None:
+    """Materialise Magics: red lowest, marked triangles have the colour of the whole. VisCAM: the reverse."""
+    magics = b"COLOR=\xff\x80\x00\xff"
+    red_low, red_high = 31, 31 << 10
+    apart = np.array([[[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[5, 0, 0], [6, 0, 0], [5, 1, 0]]], "<f4")
+    cases = [
+        (magics, (red_low, red_high), [[255, 0, 0], [0, 0, 255]]),
+        (magics, (0x8000 | red_low, red_high), [[255, 128, 0], [0, 0, 255]]),
+        (magics, (0, 0), [[255, 128, 0]] * 2),
+        (b"VisCAM", (0x8000 | red_high, 0x8000 | red_low), [[255, 0, 0], [0, 0, 255]]),
+        (b"VisCAM", (0x8000 | red_high, red_low), [[255, 0, 0], [255, 255, 255]]),
+    ]
+    for header, attributes, expected in cases:
+        content = bytearray(stl(header, attributes))
+        for row, corners in enumerate(apart):
+            content[84 + 50 * row + 12 : 84 + 50 * row + 48] = corners.tobytes()
+        path = write(tmp_path / "a.stl", bytes(content))
+        mesh = read(path)
+        assert [mesh.colours[triangle[0]].tolist() for triangle in mesh.triangles] == expected
+        assert told(path)["Colours"] == "of faces, assigned to their vertices"
+    assert read(write(tmp_path / "a.stl", stl())).colours is None
+
+
+def test_one_face_is_one_triangle(tmp_path: Path) -> None:
+    assert told(write(tmp_path / "a.obj", OBJ))["Faces"] == "1 triangle"
