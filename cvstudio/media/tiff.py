@@ -133,6 +133,30 @@ def read_tiff_values(path: Path) -> NDArray[Any]:
         return values[..., 0] if values.shape[2] == 1 else values
 
 
+def levels_fact(path: Path) -> str:
+    """What is told of the levels of labels and measurements, which may not fit into the bits of a picture; else "".
+
+    Raises
+    ------
+    MediaError
+        The file is damaged.
+    """
+    with decoding(path), path.open("rb") as file, _opened(file) as tiff:
+        page = _chosen(tiff)
+        if page.dtype is None or page.dtype.kind not in "iu" or page.dtype in (np.uint8, np.uint16):
+            return ""
+        values = _values(path, page)
+        low, high = int(values.min()), int(values.max())
+        text = f"{low:,} to {high:,} of {page.dtype.itemsize * 8} bits"
+        if _fits(low, high):
+            return f"{text}, kept as they are"
+        return f"{text}, stretched to 0 to 65,535: labels lose their numbers"
+
+
+def _fits(low: int, high: int) -> bool:
+    return low >= 0 and high < 1 << 16
+
+
 def _tag(page: TiffPage, code: int, default: Any) -> Any:
     value = page.tags.valueof(code, default)
     return value[0] if isinstance(value, tuple) and value else value
@@ -320,7 +344,7 @@ def _full_range(values: NDArray[Any], bits: int) -> NDArray[Any]:
         top, white = np.iinfo(values.dtype).max, (1 << bits) - 1
         return values if white >= top else ((values.astype(np.uint32) * top + white // 2) // white).astype(values.dtype)
     low, high = int(values.min()), int(values.max())
-    if low >= 0 and high < 1 << 16:
+    if _fits(low, high):
         return values.astype(np.uint8 if high < 1 << 8 else np.uint16)
     share = (values.astype(np.float64) - low) / max(1, high - low)
     return (share * 65535 + 0.5).astype(np.uint16)

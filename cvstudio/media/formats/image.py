@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from cvstudio.media.formats import FORMATS
 from cvstudio.media.headers import Header, read_header
 from cvstudio.media.jpeg import ends_early
 from cvstudio.media.pnm import odd_levels, stretched
-from cvstudio.media.tiff import read_tiff
+from cvstudio.media.tiff import levels_fact, read_tiff
 
 # EXIF orientation -> (whether to mirror the columns, then number of counterclockwise turns by 90 degrees).
 _TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
@@ -178,6 +179,12 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     return Media(identity, path, MediaKind.IMAGE, header.size, details=details)
 
 
+def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
+    """The levels of labels and measurements. Raises MediaError."""
+    if media.details.get("format") == "TIFF" and (text := levels_fact(media.path)):
+        yield "Levels", text
+
+
 FORMATS.register(
     Format(
         key="image",
@@ -186,6 +193,7 @@ FORMATS.register(
         suffixes=(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"),
         probe=_probe,
         reader=ImageReader,
+        facts=_facts,
         order=20,
     )
 )
