@@ -290,11 +290,12 @@ def _by_opencv(path: Path, page: TiffPage) -> NDArray[Any]:
 
 def _to_image(path: Path, page: TiffPage, values: NDArray[Any]) -> Image:
     photometric = int(page.photometric)
-    if photometric == _PALETTE and page.colormap is not None and values.shape[2] == 1:
+    if photometric == _PALETTE and page.colormap is not None:
         colors = np.moveaxis(np.asarray(page.colormap), 0, -1)
         # Colours have 16 bits; some programs write 8.
         colors = (colors >> 8 if colors.max() > 255 else colors).astype(np.uint8)
-        return Image(colors[values[..., 0]])
+        place = _alpha_place(page, 1, values.shape[2])
+        return Image(colors[values[..., 0]], None if place is None else np.ascontiguousarray(values[..., 1 + place]))
     if values.dtype.kind == "f":
         # Values beyond float32 become infinite, and NaN stays NaN.
         with np.errstate(over="ignore", invalid="ignore"):

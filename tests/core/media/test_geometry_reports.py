@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -212,3 +213,81 @@ def test_surveyed_coordinates_are_drawn_as_near_the_origin() -> None:
     assert (np.abs(far_picture - near_picture).max(axis=2) > 8).mean() < 0.002
     steps = np.unique(far.astype(np.float32)[:, 1])
     assert len(steps) == 1
+
+
+PLANE = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 2, 0]], "<f4")
+
+
+def gltf_part(modes: list[int], indices: list[int] | None = None, sparse: bool = False, **document: Any) -> bytes:
+    """A GLB with one mesh of `PLANE` in each of `modes`; with `sparse` its last point is moved to (7, 8, 9)."""
+    packed = PLANE.tobytes()
+    views = [{"buffer": 0, "byteOffset": 0, "byteLength": len(packed)}]
+    position: dict[str, Any] = {"bufferView": 0, "componentType": 5126, "count": len(PLANE), "type": "VEC3"}
+    accessors = [position]
+    added = [np.array(indices or [], "<u2"), np.array([4, 0], "<u2"), np.array([7, 8, 9], "<f4")]
+    for data in added:
+        views.append({"buffer": 0, "byteOffset": len(packed), "byteLength": max(1, data.nbytes)})
+        packed += data.tobytes() + bytes(-len(data.tobytes()) % 4)
+    primitive: dict[str, Any] = {"attributes": {"POSITION": 0}}
+    if indices is not None:
+        accessors.append({"bufferView": 1, "componentType": 5123, "count": len(indices), "type": "SCALAR"})
+        primitive["indices"] = 1
+    if sparse:
+        position["sparse"] = {
+            "count": 1, "indices": {"bufferView": 2, "componentType": 5123}, "values": {"bufferView": 3}
+        }  # fmt: skip
+    content = {
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"primitives": [{**primitive, "mode": mode} for mode in modes]}],
+        "accessors": accessors,
+        "bufferViews": views,
+        "asset": {"version": "2.0"},
+        "buffers": [{"byteLength": len(packed)}],
+    }
+    kept = {name: value for name, value in {**content, **document}.items() if value is not None}
+    text = json.dumps(kept).encode()
+    text += b" " * (-len(text) % 4)
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(packed), b"BIN\0") + packed
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+@pytest.mark.parametrize(
+    ("mode", "indices", "expected"),
+    [
+        (5, None, [[0, 1, 2], [1, 3, 2], [2, 3, 4]]),
+        (5, [4, 3, 2, 1, 0], [[4, 3, 2], [3, 1, 2], [2, 1, 0]]),
+        (6, None, [[1, 2, 0], [2, 3, 0], [3, 4, 0]]),
+        (6, [0, 1, 3, 4], [[1, 3, 0], [3, 4, 0]]),
+        (4, [0, 1, 2, 1, 3, 2], [[0, 1, 2], [1, 3, 2]]),
+    ],
+)
+def test_strips_and_fans_of_gltf(tmp_path: Path, mode: int, indices: list[int] | None, expected: list[Any]) -> None:
+    mesh = read(write(tmp_path / "a.glb", gltf_part([mode], indices)))
+    corners = mesh.vertices[mesh.triangles]
+    np.testing.assert_array_equal(corners, PLANE[np.array(expected)])
+
+
+@pytest.mark.parametrize("mode", [1, 2, 3])
+def test_lines_of_gltf_are_told(tmp_path: Path, mode: int) -> None:
+    path = write(tmp_path / "a.glb", gltf_part([mode]))
+    assert len(read(path).points) == 5
+    assert told(path)["Not read"] == "lines, of which the corners are shown"
+    path = write(tmp_path / "b.glb", gltf_part([4, mode, 0], [0, 1, 2]))
+    assert len(read(path).triangles) == 1
+    assert told(path)["Not read"] == "lines, points"
+
+
+@pytest.mark.parametrize("mode", [0, 4])
+def test_sparse_values_of_gltf(tmp_path: Path, mode: int) -> None:
+    sample = read(write(tmp_path / "a.glb", gltf_part([mode], [0, 1, 4] if mode else None, sparse=True)))
+    points = sample.points if isinstance(sample, PointCloud) else sample.vertices
+    assert points.max(axis=0).tolist() == [7, 8, 9]
+    assert len(points) == 5
+
+
+@pytest.mark.parametrize("left_out", [("scene",), ("scene", "scenes"), ("scene", "scenes", "nodes")])
+def test_gltf_without_a_scene(tmp_path: Path, left_out: tuple[str, ...]) -> None:
+    content = gltf_part([4], [0, 1, 2], **dict.fromkeys(left_out))
+    assert len(read(write(tmp_path / "a.glb", content)).triangles) == 1

@@ -255,3 +255,18 @@ def test_what_becomes_of_labels_is_told(tmp_path: Path, values: NDArray[Any], to
         assert (levels[0], levels[-1], levels.dtype) == (0, 65_535, np.uint16)
     else:
         assert levels.tolist() == values[0].tolist()
+
+
+def test_a_palette_with_alpha_keeps_its_colours(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    rng = np.random.default_rng(0)
+    picture = PIL.Image.fromarray(rng.integers(0, 256, (20, 30, 3), np.uint8)).quantize(32).convert("PA")
+    opacity = rng.integers(0, 256, (20, 30), np.uint8)
+    picture.putalpha(PIL.Image.fromarray(opacity))
+    picture.save(path)
+    with PIL.Image.open(path) as opened:
+        expected = np.asarray(opened.convert("RGBA"))
+    with open_reader(open_media(path)) as reader:
+        image = reader.read()
+    np.testing.assert_array_equal(image.pixels, expected[..., :3])
+    np.testing.assert_array_equal(image.alpha, opacity)
