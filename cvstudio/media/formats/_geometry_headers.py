@@ -8,6 +8,8 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, quoted
 from cvstudio.media.formats._gltf import check_extensions, parse
@@ -19,6 +21,11 @@ MAX_ROWS = 100_000_000
 """Most vertices, faces or points that are read."""
 PLAIN_POINTS = (".xyz", ".xyzn", ".xyzrgb", ".pts", ".asc")
 """Suffixes of plain points: columns of numbers, which only the name of the file identifies."""
+
+SCAN = ".bin"
+"""Suffix of scans, which only the name of the file and their values identify."""
+_KITTI_WIDTH, _NUSCENES_WIDTH = 4, 5
+_FARTHEST_METRES, _LEAST_METRES = 1000.0, 1e-3
 
 _NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _PLY = re.compile(rb"ply\r?\n")
@@ -48,7 +55,7 @@ def recognise(path: Path, head: bytes, *, forced: bool) -> str | None:
 
     Returns
     -------
-    "ply", "stl", "glb", "gltf", "off", "pcd", "obj" or "xyz"; None where it is none of them
+    "ply", "stl", "glb", "gltf", "off", "pcd", "obj", "xyz" or "bin"; None where it is none of them
 
     Raises
     ------
@@ -63,7 +70,29 @@ def recognise(path: Path, head: bytes, *, forced: bool) -> str | None:
     named = path.suffix.lower() in PLAIN_POINTS
     if (forced or named) and _plain_points(path, head, path.stat().st_size, named=named):
         return "xyz"
+    if (forced or path.suffix.lower() == SCAN) and scan_width(path, head):
+        return "bin"
     return None
+
+
+def scan_width(path: Path, head: bytes) -> int:
+    """Values of each point of a scan of KITTI (x, y, z, reflectance) or nuScenes (and ring), float32 without a header;
+    0 for any other file.
+
+    Only values that a laser measures and, for those of nuScenes, their whole numbers tell.
+    """
+    for width in (_NUSCENES_WIDTH, _KITTI_WIDTH):
+        if path.stat().st_size % (4 * width):
+            continue
+        points = np.frombuffer(head[: len(head) // (4 * width) * 4 * width], "<f4").reshape(-1, width)
+        if not len(points) or not np.isfinite(points).all() or np.abs(points[:, :3]).max() > _FARTHEST_METRES:
+            continue
+        reflectance, rings = points[:, 3], points[:, 4:]
+        # Numbers of other kinds taken for floats are tiny or huge.
+        plain = (np.abs(points[:, :3]) > _LEAST_METRES).any(axis=1).mean() > 0.9
+        if plain and reflectance.min() >= 0 and reflectance.max() <= 255 and (rings == np.floor(rings)).all():
+            return width
+    return 0
 
 
 def _check_rows(path: Path, rows: int) -> None:

@@ -1,4 +1,4 @@
-"""Meshes and point clouds: PLY, OBJ, STL, GLB and glTF, OFF, PCD, and plain columns of numbers."""
+"""Meshes and point clouds: PLY, OBJ, STL, GLB and glTF, OFF, PCD, plain columns of numbers, and scans of KITTI."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import Format, Media, MediaKind
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
-from cvstudio.media.formats._geometry_headers import check_rows, number_rows, recognise
+from cvstudio.media.formats._geometry_headers import check_rows, number_rows, recognise, scan_width
 from cvstudio.media.formats._gltf import plain_glb
 from cvstudio.media.formats._pcd import read_pcd
 from cvstudio.media.formats._ply import read_ply
@@ -35,10 +35,11 @@ _NAMES = {
     "stl": "STL",
     "obj": "Wavefront OBJ",
     "xyz": "XYZ",
+    "bin": "LiDAR scan",
 }
 
 # Formats of machine parts and surveys, whose up axis is z.
-_Z_UP = ("stl", "pcd", "xyz")
+_Z_UP = ("stl", "pcd", "xyz", "bin")
 
 
 def read_geometry(path: Path, *, forced: bool = True) -> TriangleMesh | PointCloud:
@@ -60,7 +61,8 @@ def read_geometry(path: Path, *, forced: bool = True) -> TriangleMesh | PointClo
     key = recognise(path, head, forced=forced)
     if key is None:
         raise damaged(path)
-    geometry = read_pcd(path) if key == "pcd" else _read_columns(path) if key == "xyz" else _read_mesh(path, key)
+    readers = {"pcd": read_pcd, "xyz": _read_columns, "bin": _read_scan}
+    geometry = readers[key](path) if key in readers else _read_mesh(path, key)
     if not len(geometry.points if isinstance(geometry, PointCloud) else geometry.vertices):
         raise MediaError(f"{quoted(path)} holds no point that was measured; choose another file.")
     return geometry
@@ -140,6 +142,17 @@ def _read_columns(path: Path) -> PointCloud:
                 scale = 255 if measured_rest.max() <= 1 else 1
                 colours = np.rint(np.nan_to_num(rest) * scale).clip(0, 255).astype(np.uint8)
         cloud = measured(points, None, colours, normals, notes)
+    assert isinstance(cloud, PointCloud)
+    return cloud
+
+
+def _read_scan(path: Path) -> PointCloud:
+    """A scan of KITTI or nuScenes, in metres, without its reflectance."""
+    with decoding(path):
+        content = path.read_bytes()
+        width = scan_width(path, content[:HEAD_BYTES])
+        points = np.frombuffer(content, "<f4").reshape(-1, width)[:, :3].astype(np.float64)
+    cloud = measured(points, None, None, None, {"Not read": "reflectance" if width == 4 else "reflectance, ring"})
     assert isinstance(cloud, PointCloud)
     return cloud
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind
@@ -106,10 +107,26 @@ class ImageReader(BaseReader):
             return Image(cv2.cvtColor(decode(self._path, shown=True), cv2.COLOR_BGR2RGB))
         if header.format == "TIFF":
             return _upright_image(read_tiff(self._path), header.orientation)
+        if header.format == "GIF":
+            return _first_of_gif(self._path)
         raw = decode(self._path, shown=False)
         if header.white:
             raw = stretched(raw, header.white)
         return _to_image(self._path, header, raw)
+
+
+def _first_of_gif(path: Path) -> Image:
+    """The first picture through OpenCV; through Pillow where it is larger than the screen, which OpenCV refuses."""
+    from PIL.GifImagePlugin import GifImageFile
+
+    try:
+        raw = decode(path, shown=False)
+    except MediaError:
+        with decoding(path), GifImageFile(io.BytesIO(path.read_bytes())) as file:
+            pixels = np.asarray(file.convert("RGBA"))
+            return Image(pixels[..., :3], pixels[..., 3] if file.has_transparency_data else None)
+    header = Header("GIF", Size(raw.shape[1], raw.shape[0]), 3)
+    return _to_image(path, header, raw)
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -14,7 +14,7 @@ import trimesh
 
 from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.foundation.errors import MediaError
-from cvstudio.media import open_media, open_reader
+from cvstudio.media import MediaKind, open_media, open_reader
 from cvstudio.media.facts import facts
 
 CORNERS = np.array([[[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[1, 0, 0], [1, 1, 0], [0, 1, 0]]], "<f4")
@@ -291,3 +291,31 @@ def test_sparse_values_of_gltf(tmp_path: Path, mode: int) -> None:
 def test_gltf_without_a_scene(tmp_path: Path, left_out: tuple[str, ...]) -> None:
     content = gltf_part([4], [0, 1, 2], **dict.fromkeys(left_out))
     assert len(read(write(tmp_path / "a.glb", content)).triangles) == 1
+
+
+@pytest.mark.parametrize(("name", "width"), [("000008.bin", 4), ("scan.pcd.bin", 5)])
+def test_scans_of_kitti_and_nuscenes(tmp_path: Path, name: str, width: int) -> None:
+    rng = np.random.default_rng(0)
+    values = np.hstack([rng.normal(0, 20, (1000, 3)), rng.uniform(0, 1, (1000, 1)), rng.integers(0, 32, (1000, 1))])
+    path = write(tmp_path / name, values[:, :width].astype("<f4").tobytes())
+    cloud = read(path)
+    assert isinstance(cloud, PointCloud)
+    np.testing.assert_array_equal(cloud.points, values[:, :3].astype(np.float32))
+    assert told(path)["Not read"] == ("reflectance" if width == 4 else "reflectance, ring")
+    assert open_media(path).details["up"] == "z"
+    assert open_media(path.rename(tmp_path / "scan"), kind=MediaKind.GEOMETRY).kind is MediaKind.GEOMETRY
+    with pytest.raises(MediaError, match="no known format"):
+        open_media(tmp_path / "scan")
+
+
+def test_other_binary_files_are_no_scans(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for content in (
+        rng.bytes(16_000),
+        bytes(16_000),
+        np.arange(4000, dtype="<i4").tobytes(),
+        rng.normal(0, 0.02, (1000, 4)).astype("<f4").tobytes(),  # weights of a network
+        np.full((10, 4), np.nan, "<f4").tobytes(),
+    ):
+        with pytest.raises(MediaError, match="no known format"):
+            open_media(write(tmp_path / "a.bin", content))
