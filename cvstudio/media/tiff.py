@@ -87,9 +87,9 @@ def describe(file: BinaryIO) -> TiffPicture:
         # Lab needs none: its numbers are those of the profiles' own space.
         profile = b"" if int(page.photometric) in (_CIELAB, _ICCLAB) else _tag(page, 34675, b"")
         return TiffPicture(
-            page.imagewidth,
-            page.imagelength,
-            page.samplesperpixel,
+            int(page.imagewidth),
+            int(page.imagelength),
+            int(page.samplesperpixel),
             int(np.max(page.bitspersample)),
             floating,
             orientation if 1 <= orientation <= 8 else 1,
