@@ -234,6 +234,13 @@ def number_rows(lines: list[bytes]) -> tuple[list[list[bytes]], list[int]]:
     return rows, numbers
 
 
+def column_names(lines: list[bytes], count: int) -> tuple[str, ...]:
+    """Names in the first line of plain points, in small letters; empty where it does not name `count` columns."""
+    first = next((line.strip() for line in lines if line.strip()), b"").lstrip(b"#/ \t")
+    words = re.sub(rb"[;,\"]", b" ", first).decode("ascii", "replace").lower().split()
+    return tuple(words) if len(words) == count and not _VALUE.fullmatch(words[0].encode()) else ()
+
+
 def _wrong_rows(rows: list[list[bytes]]) -> list[int]:
     """Indices of the rows that are not numbers, as many as in the first."""
     return [at for at, row in enumerate(rows) if len(row) != len(rows[0]) or not all(map(_VALUE.fullmatch, row))]

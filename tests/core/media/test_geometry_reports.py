@@ -319,3 +319,39 @@ def test_other_binary_files_are_no_scans(tmp_path: Path) -> None:
     ):
         with pytest.raises(MediaError, match="no known format"):
             open_media(write(tmp_path / "a.bin", content))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "colours", "normals"),
+    [
+        ("a.xyz", "x,y,z,r,g,b,intensity\n1,2,3,255,0,0,7\n4,5,6,0,255,0,8\n", True, False),
+        ("a.csv", "intensity;X;Y;Z;R;G;B\n7;1;2;3;255;0;0\n8;4;5;6;0;255;0\n", True, False),
+        ("a.txt", "//X Y Z R G B Nx Ny Nz\n1 2 3 255 0 0 0 0 1\n4 5 6 0 255 0 0 1 0\n", True, True),
+        ("a.asc", "1 2 3 255 0 0 7.5\n4 5 6 0 255 0 8.5\n", True, False),
+        ("a.asc", "1 2 3 7.5 255 0 0\n4 5 6 8.5 0 255 0\n", True, False),
+        ("a.pts", "2\n1 2 3 7 255 0 0\n4 5 6 8 0 255 0\n", True, False),
+        ("a.xyz", "1 2 3 0 0 1 255 0 0\n4 5 6 0 1 0 0 255 0\n", True, True),
+        ("a.xyz", "1 2 3 255 0 0 0 0 1\n4 5 6 0 255 0 0 1 0\n", True, True),
+        ("a.xyz", "x y z nx ny nz\n1 2 3 0 0 1\n4 5 6 0 1 0\n", False, True),
+        ("a.xyz", "x y z curvature\n1 2 3 0.5\n4 5 6 0.25\n", False, False),
+    ],
+)
+def test_columns_are_taken_by_their_names_and_ranges(
+    tmp_path: Path, name: str, content: str, colours: bool, normals: bool
+) -> None:
+    path = write(tmp_path / name, content)
+    with open_reader(open_media(path, kind=MediaKind.GEOMETRY)) as reader:
+        cloud = reader.read()
+    assert cloud.points.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert (cloud.colours is not None) == colours
+    assert (cloud.normals is not None) == normals
+    if colours:
+        assert cloud.colours.tolist() == [[255, 0, 0], [0, 255, 0]]
+    if normals:
+        assert cloud.normals.tolist() == [[0, 0, 1], [0, 1, 0]]
+
+
+def test_a_table_without_x_y_and_z_is_no_cloud(tmp_path: Path) -> None:
+    for content in ("time,score,label\n1,2,3\n4,5,6\n", "1,2,3\n4,5,6\n"):
+        with pytest.raises(MediaError, match="no known format"):
+            open_media(write(tmp_path / "a.csv", content))
