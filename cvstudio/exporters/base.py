@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -131,9 +132,14 @@ class ExportItem:
         return self.media.name if self.media is not None else self.file_stem
 
     @property
+    def file_name(self) -> str:
+        """Name of the source's file in Unicode normal form C, for programs that look for it."""
+        return unicodedata.normalize("NFC", self.media.path.name) if self.media is not None else self.file_stem
+
+    @property
     def source_name(self) -> str:
         """Name of the source in a file that may hold several: relative to the folder that they share."""
-        return self.source or self.name
+        return self.source or self.file_name
 
     def options_as(self, params_type: type[P]) -> P:
         """`options` as checked parameters. Raises ParamsError."""

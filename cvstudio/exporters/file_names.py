@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from cvstudio.media.headers import read_header
 LONGEST_BYTES = 120
 UPRIGHT = (0, 1)
 JPEG_QUALITY = 95
+_PICTURES = (".jpg", ".png")
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*\s\ud800-\udfff]+')
 # Windows keeps these for devices, with any ending.
@@ -45,11 +47,11 @@ def label_name(item: ExportItem, moment: Moment, *, copied: bool) -> str:
 
 
 def put_picture(folder: Path, name: str, item: ExportItem, moment: Moment, *, only_jpeg: bool = False) -> str:
-    """Write the source picture to `folder` and return its file name.
+    """Write the source picture to `folder` and return its name without the ending, which its labels share.
 
-    An upright JPEG or PNG file is copied. Other pictures (frames, files rotated by EXIF data or read as labels, other
-    formats) are
-    encoded: frames, and all with `only_jpeg`, as JPEG, others as PNG.
+    Where another picture has the name already, as after an export of a file of that name from another folder, it is
+    `name` and a number from 2 on. An upright JPEG or PNG file is copied. Other pictures (frames, files rotated by EXIF
+    data or read as labels, other formats) are encoded: frames, and all with `only_jpeg`, as JPEG, others as PNG.
 
     Raises
     ------
@@ -62,11 +64,20 @@ def put_picture(folder: Path, name: str, item: ExportItem, moment: Moment, *, on
         raise ExportError(f"{item.name} has no picture that could be put beside; export another format.")
     copied_suffix = _copyable(item.media, ("JPEG",) if only_jpeg else ("JPEG", "PNG"))
     suffix = copied_suffix or (".jpg" if only_jpeg or moment.pts is not None else ".png")
-    target = folder / f"{name}{suffix}"
     data = item.media.path.read_bytes() if copied_suffix and item.media else encoded(moment.image.rgb8, suffix)
-    with atomic_path(target, tidy=False) as temporary:
+    name = _name_of_its_own(folder, name, suffix, data)
+    with atomic_path(folder / f"{name}{suffix}", tidy=False) as temporary:
         temporary.write_bytes(data)
-    return target.name
+    return name
+
+
+def _name_of_its_own(folder: Path, name: str, suffix: str, data: bytes) -> str:
+    """`name`, or with a number behind it where a picture that is not `data` has that name, with whatever ending."""
+    for stem in chain((name,), (f"{name}-{number}" for number in count(2))):
+        existing = [path for ending in _PICTURES if (path := folder / f"{stem}{ending}").exists()]
+        if not existing or any(path.suffix == suffix and path.read_bytes() == data for path in existing):
+            return stem
+    raise AssertionError("numbers do not end")
 
 
 def _copyable(media: Media | None, formats: tuple[str, ...]) -> str:

@@ -45,7 +45,7 @@ def _write_json(path: Path, item: ExportItem, progress: Progress) -> None:
     head = {
         "format": form,
         "version": 1,
-        "file": item.name,
+        "file": item.file_name,
         "width": size.width if size else None,
         "height": size.height if size else None,
         "analysis": item.recipe.get("analysis"),

@@ -85,11 +85,11 @@ def _write(folder: Path, item: ExportItem, progress: Progress) -> None:
 
 def _write_one(root: Path, item: ExportItem, moment: Moment, options: VocOptions) -> None:
     name = label_name(item, moment, copied=options.pictures)
+    if options.pictures:
+        name = put_picture(root / "JPEGImages", name, item, moment, only_jpeg=True)
     file_name = f"{name}.jpg"
     if not options.pictures and item.frames is None and item.media is not None:
         file_name = name + item.media.path.suffix
-    if options.pictures:
-        put_picture(root / "JPEGImages", name, item, moment, only_jpeg=True)
     tree = ElementTree.ElementTree(annotation(within(moment.result), printable(file_name)))
     target = root / "Annotations" / f"{name}.xml"
     target.parent.mkdir(parents=True, exist_ok=True)

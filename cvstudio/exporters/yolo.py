@@ -70,6 +70,8 @@ def _classes(labels: tuple[str, ...]) -> str:
 def _write(folder: Path, item: ExportItem, progress: Progress) -> None:
     """Write ``labels/NAME.txt``, ``images/NAME.jpg`` and ``data.yaml``; an existing data set is extended.
 
+    Only the labels of the same picture are replaced.
+
     Raises
     ------
     ExportError
@@ -83,7 +85,7 @@ def _write(folder: Path, item: ExportItem, progress: Progress) -> None:
         _declare(folder / CLASSES, detections.labels)
         name = label_name(item, moment, copied=options.pictures)
         if options.pictures:
-            put_picture(folder / "images", name, item, moment)
+            name = put_picture(folder / "images", name, item, moment)
         target = folder / "labels" / f"{name}.txt"
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(target, tidy=False) as temporary:

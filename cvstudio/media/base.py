@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,6 +13,7 @@ from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Frame
 from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.input_files import protect_input
+from cvstudio.foundation.names import shown_name
 from cvstudio.foundation.params import Field
 
 
@@ -180,8 +180,8 @@ class Media:
 
     @property
     def name(self) -> str:
-        """File name for display in Unicode normal form C (macOS gives decomposed Hangul)."""
-        return unicodedata.normalize("NFC", self.path.name)
+        """File name for display; see `shown_name`."""
+        return shown_name(self.path.name)
 
 
 class BaseReader(Closeable):
@@ -228,7 +228,7 @@ class Format:
     Parameters
     ----------
     key, kind, title : identifier, kind of the media, name for users
-    suffixes : usual file name endings with their dot; empty for cameras
+    suffixes : usual file name endings with their dot; empty for cameras, and where it promises another kind
     probe : callable (path, head, id, forced) -> Media, or None where the content is of another format. `head` is the
         first 4 KiB; `forced` says that the user chose this kind. Raises MediaError where the file is damaged. Where
         the content leaves open what it is, `readings` of the medium tell it, those of other formats, too

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cvstudio.data.geometry import Size
 from cvstudio.foundation.errors import MediaError, UserError
+from cvstudio.foundation.names import shown_name
 from cvstudio.media.base import Media, MediaKind
 
 HEAD_BYTES = 4096
@@ -20,8 +21,8 @@ _HASHED_BYTES = 65_536
 
 
 def quoted(path: Path) -> str:
-    """File name for a message, in quotes and Unicode normal form C."""
-    return f"'{unicodedata.normalize('NFC', path.name) or path}'"
+    """File name for a message, in quotes, on one line."""
+    return f"'{shown_name(path.name or str(path))}'"
 
 
 def find_file(path: str | os.PathLike[str]) -> Path:

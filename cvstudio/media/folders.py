@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.names import shown_name
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import MediaKind
 from cvstudio.media.file_identity import quoted
@@ -38,7 +39,7 @@ class MediaSet:
     @property
     def name(self) -> str:
         """Folder name for display in Unicode normal form C; the whole path for a root."""
-        return unicodedata.normalize("NFC", self.path.name) or str(self.path)
+        return shown_name(self.path.name or str(self.path))
 
     def holds(self, path: Path) -> bool:
         """Whether the file at `path` belongs to the set, by its path alone."""

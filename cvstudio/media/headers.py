@@ -303,7 +303,10 @@ def _gif(file: BinaryIO, length: int) -> Header:
             file.seek(1, io.SEEK_CUR)
         elif kind == b",":
             pictures += 1
-            (packed,) = _unpack(file, "<8xB")
+            left, top, picture_width, picture_height, packed = _unpack(file, "<HHHHB")
+            if pictures == 1:
+                # Browsers enlarge a screen that is too small for its first picture, or of no size.
+                width, height = max(width, left + picture_width), max(height, top + picture_height)
             # A local colour table, and the byte with the minimum code size of LZW.
             file.seek((3 << (packed & 7) + 1 if packed & 0x80 else 0) + 1, io.SEEK_CUR)
         else:

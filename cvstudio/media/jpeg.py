@@ -27,9 +27,9 @@ def ends_early(path: Path, *, progressive: bool) -> bool:
     """
     with decoding(path):
         data = path.read_bytes()
-    if progressive and _lacks_scans(data):
-        return True
-    return (progressive or _ends_flat(data)) and not _decodes(data, strict=True) and _decodes(data, strict=False)
+        if progressive and _lacks_scans(data):
+            return True
+        return (progressive or _ends_flat(data)) and not _decodes(data, strict=True) and _decodes(data, strict=False)
 
 
 def _lacks_scans(data: bytes) -> bool:
@@ -44,7 +44,7 @@ def _lacks_scans(data: bytes) -> bool:
         position += 2 + len(body)
         if code == 0xC2 and len(body) > 5:
             open_bits = {component: set(range(_COEFFICIENTS)) for component in body[6 : 6 + 3 * body[5] : 3]}
-        elif code == 0xDA and len(body) >= 4 + 2 * body[0]:
+        elif code == 0xDA and body and len(body) >= 4 + 2 * body[0]:
             first, last, bits = body[1 + 2 * body[0] : 4 + 2 * body[0]]
             if bits & 15 == 0:
                 for component in body[1 : 1 + 2 * body[0] : 2]:

@@ -113,9 +113,9 @@ def describe(file: BinaryIO, number: int = 0) -> TiffPicture:
         # Lab needs none: its numbers are those of the profiles' own space.
         profile = b"" if int(page.photometric) in (_CIELAB, _ICCLAB) else _tag(page, 34675, b"")
         return TiffPicture(
-            page.imagewidth,
-            page.imagelength,
-            page.samplesperpixel,
+            int(page.imagewidth),
+            int(page.imagelength),
+            int(page.samplesperpixel),
             int(np.max(page.bitspersample)),
             floating,
             orientation if 1 <= orientation <= 8 else 1,
@@ -158,6 +158,32 @@ def read_tiff_values(path: Path, number: int = 0) -> NDArray[Any]:
             values = np.iinfo(values.dtype).max - values
         values = values.astype(np.float32) if values.dtype == np.float16 else values
         return values[..., 0] if values.shape[2] == 1 else values
+
+
+def levels_fact(path: Path, number: int = 0) -> str:
+    """What is told of the levels of labels and measurements, which may not fit into the bits of a picture; else "".
+
+    `number` is the page, as in `read_tiff`.
+
+    Raises
+    ------
+    MediaError
+        The file is damaged.
+    """
+    with decoding(path), path.open("rb") as file, _opened(file) as tiff:
+        page = _chosen(tiff, number)
+        if page.dtype is None or page.dtype.kind not in "iu" or page.dtype in (np.uint8, np.uint16):
+            return ""
+        values = _values(path, page)
+        low, high = int(values.min()), int(values.max())
+        text = f"{low:,} to {high:,} of {page.dtype.itemsize * 8} bits"
+        if _fits(low, high):
+            return f"{text}, kept as they are"
+        return f"{text}, stretched to 0 to 65,535: labels lose their numbers"
+
+
+def _fits(low: int, high: int) -> bool:
+    return low >= 0 and high < 1 << 16
 
 
 def _tag(page: TiffPage, code: int, default: Any) -> Any:
@@ -312,11 +338,12 @@ def _by_opencv(path: Path, page: TiffPage) -> NDArray[Any]:
 
 def _to_image(path: Path, page: TiffPage, values: NDArray[Any]) -> Image:
     photometric = int(page.photometric)
-    if photometric == _PALETTE and page.colormap is not None and values.shape[2] == 1:
+    if photometric == _PALETTE and page.colormap is not None:
         colors = np.moveaxis(np.asarray(page.colormap), 0, -1)
         # Colours have 16 bits; some programs write 8.
         colors = (colors >> 8 if colors.max() > 255 else colors).astype(np.uint8)
-        return Image(colors[values[..., 0]])
+        place = _alpha_place(page, 1, values.shape[2])
+        return Image(colors[values[..., 0]], None if place is None else np.ascontiguousarray(values[..., 1 + place]))
     if values.dtype.kind == "f":
         # Values beyond float32 become infinite, and NaN stays NaN.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -366,7 +393,7 @@ def _full_range(values: NDArray[Any], bits: int) -> NDArray[Any]:
         top, white = np.iinfo(values.dtype).max, (1 << bits) - 1
         return values if white >= top else ((values.astype(np.uint32) * top + white // 2) // white).astype(values.dtype)
     low, high = int(values.min()), int(values.max())
-    if low >= 0 and high < 1 << 16:
+    if _fits(low, high):
         return values.astype(np.uint8 if high < 1 << 8 else np.uint16)
     share = (values.astype(np.float64) - low) / max(1, high - low)
     return (share * 65535 + 0.5).astype(np.uint16)

@@ -37,7 +37,6 @@ _MAGICS: tuple[tuple[bytes, str, str], ...] = (
     (rb"OFF BINARY", "a binary OFF model", _MODEL),
     (rb"# vtk DataFile", "a VTK file", _MODEL),
     (rb"MThd", "a MIDI file, which holds notes and no sound", "save it as WAV"),
-    (rb"#!AMR", "an AMR sound", "save it as WAV"),
     (rb"PK\x03\x04.{26}3D/", "a 3MF model", _MODEL),
     (rb"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07|\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd", "an archive", _ARCHIVE),
 )

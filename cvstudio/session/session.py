@@ -143,7 +143,7 @@ class Session:
         self._redo: list[tuple[str, State]] = []
         self._merge_key: str | None = None
         self._listeners: list[Listener] = []
-        self._saved: State = self._state
+        self._saved: State | None = self._state
         self._ids = itertools.count(1)
 
     @property
@@ -218,12 +218,12 @@ class Session:
     def redo_title(self) -> str | None:
         return self._redo[-1][0] if self._redo else None
 
-    def load(self, state: State) -> None:
-        """Replace the state, as when a project is opened, and clear undo and redo."""
+    def load(self, state: State, *, modified: bool = False) -> None:
+        """Replace the state, as when a project is opened, and clear undo and redo; `modified` : see there."""
         self._undo.clear()
         self._redo.clear()
         self._merge_key = None
-        self._saved = state
+        self._saved = None if modified else state
         self._set_state(state)
 
     def mark_saved(self) -> None:
@@ -233,6 +233,8 @@ class Session:
     @property
     def modified(self) -> bool:
         """Whether the state differs from the saved one, apart from the selection."""
+        if self._saved is None:
+            return True
         return dataclasses.replace(self._state, selection=frozenset()) != dataclasses.replace(
             self._saved, selection=frozenset()
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 from PySide6.QtCore import QByteArray, QSettings
 from PySide6.QtWidgets import QMainWindow
@@ -13,6 +15,8 @@ from PySide6.QtWidgets import QMainWindow
 log = logging.getLogger(__name__)
 MAX_RECENT = 16
 LAYOUT_VERSION = 3
+_BYTES = "bytes:"
+_SURROGATE = re.compile("[\udc80-\udcff]")
 
 
 class Settings:
@@ -26,9 +30,13 @@ class Settings:
 
     def text(self, key: str, default: str) -> str:
         value = self._value(key)
-        return value if isinstance(value, str) else default
+        return _restored(value) if isinstance(value, str) else default
 
     def set(self, key: str, value: Any) -> None:
+        if isinstance(value, str):
+            value = _stored(value)
+        elif isinstance(value, list):
+            value = [_stored(item) if isinstance(item, str) else item for item in value]
         self._store.setValue(key, value)
 
     @property
@@ -47,7 +55,7 @@ class Settings:
     def _texts(self, key: str) -> list[str]:
         value = self._value(key)
         items = [value] if isinstance(value, str) else value
-        return [item for item in items if isinstance(item, str)] if isinstance(items, list) else []
+        return [_restored(item) for item in items if isinstance(item, str)] if isinstance(items, list) else []
 
     def add_recent(self, *paths: str) -> None:
         """Insert `paths`, in their order, at the top of the list of recent paths."""
@@ -78,6 +86,15 @@ class Settings:
         except Exception:  # Qt cannot decode the entry: the file was edited or torn
             log.warning("the setting '%s' cannot be read", key)
             return None
+
+
+def _stored(text: str) -> str:
+    """`text` as Qt keeps it: bytes of a path that are not UTF-8, which Python has as lone surrogates, would be lost."""
+    return _BYTES + quote(os.fsencode(text)) if _SURROGATE.search(text) or text.startswith(_BYTES) else text
+
+
+def _restored(text: str) -> str:
+    return os.fsdecode(unquote_to_bytes(text.removeprefix(_BYTES))) if text.startswith(_BYTES) else text
 
 
 def first_folder(*places: str) -> str:

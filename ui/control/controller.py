@@ -138,9 +138,12 @@ class Controller(QObject):
         """
         self.session.change(title, add_media(self.session.state, media))
 
-    def load(self, state: State, position_secs: float) -> None:
-        """Replace the session by the state of a project, at `position_secs` of its medium, without undo history."""
-        self.session.load(state)
+    def load(self, state: State, position_secs: float, *, modified: bool = False) -> None:
+        """Replace the session by the state of a project, at `position_secs` of its medium, without undo history.
+
+        `modified` : whether the project's file holds another state, as where its files were found elsewhere.
+        """
+        self.session.load(state, modified=modified)
         self.playback.seek(position_secs)
 
     def mark_saved(self) -> None:

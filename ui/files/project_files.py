@@ -152,7 +152,7 @@ class ProjectFiles(QObject):
         self.path = path if left_out is None else None
         self._settings.set("project-folder", str(path.parent))
         self._settings.add_recent(str(path))
-        self._controller.load(loaded.state, loaded.position_secs)
+        self._controller.load(loaded.state, loaded.position_secs, modified=bool(loaded.opening.moved))
         if left_out is not None:
             self.problem = self._told(path, left_out)
             self._controller.notice.emit("error", self.problem)

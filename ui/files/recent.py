@@ -13,6 +13,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
 from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.names import shown_name
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.folders import set_file
 from ui.base.icons import icon
@@ -87,7 +88,7 @@ class RecentMenu(QMenu):
 
 
 def _title(path: Path) -> str:
-    return (path.name or str(path)).replace("&", "&&")
+    return shown_name(path.name or str(path)).replace("&", "&&")
 
 
 def _icon_of(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt, QUrl
 
+from cvstudio.foundation.names import shown_name
 from cvstudio.media import Media
 from cvstudio.media.folders import MediaSet, SetFile
 from cvstudio.media.thumbnails import has_picture
@@ -76,7 +77,7 @@ class Entries(QAbstractListModel):
 
     def title(self, row: int) -> str:
         entry = self._rows[row]
-        return entry.name.rpartition("/")[2] if isinstance(entry, SetFile) else entry.name
+        return shown_name(entry.name.rpartition("/")[2]) if isinstance(entry, SetFile) else entry.name
 
     def kind(self, row: int) -> str | None:
         """The kind of a row's file: by its content once that was read, by its suffix before."""

@@ -8,30 +8,40 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, quoted
 from cvstudio.media.formats._gltf import check_extensions, parse
 from cvstudio.media.formats._pcd import is_pcd, pcd_header
-from cvstudio.media.formats._text_meshes import OFF_HEADER, joined_lines
+from cvstudio.media.formats._stl import STL_HEAD, STL_ROW, STL_TEXT, stl_count
+from cvstudio.media.formats._text_meshes import OFF_HEADER, joined_lines, plain_text
 
 MAX_ROWS = 100_000_000
 """Most vertices, faces or points that are read."""
 PLAIN_POINTS = (".xyz", ".xyzn", ".xyzrgb", ".pts", ".asc")
 """Suffixes of plain points: columns of numbers, which only the name of the file identifies."""
 
+SCAN = ".bin"
+"""Suffix of scans, which only the name of the file and their values identify."""
+_KITTI_WIDTH, _NUSCENES_WIDTH = 4, 5
+_FARTHEST_METRES, _LEAST_METRES = 1000.0, 1e-3
+
 _NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _PLY = re.compile(rb"ply\r?\n")
-_PLY_HEADER = re.compile(rb"ply\r?\n(.*?\n)end_header\r?\n", re.DOTALL)
+_PLY_HEADER = re.compile(rb"ply\r?\n(.*?\n)end_header[ \t]*\r?\n", re.DOTALL)
 _PLY_SIZES = {"char": 1, "uchar": 1, "short": 2, "ushort": 2, "int": 4, "uint": 4, "float": 4, "double": 8} | {
     "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "float32": 4, "float64": 8
 }  # fmt: skip
-_STL_TEXT = re.compile(rb"\s*solid\b[^\n]*\n\s*(?:facet\s+normal|endsolid)\b")
 _GLTF_ASSET = re.compile(rb'"asset"\s*:\s*\{')
+_OBJ_NUMBER = rb"(?:[-+]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][-+]?\d+)?|(?i:[-+]?(?:nan|inf)))"
 _OBJ_LINE = re.compile(
-    rb"\s*(?:#.*|(?:v|vn|vt|vp)(?:\s+" + _NUMBER + rb"){1,8}|(?:f|l|p)(?:\s+-?\d+(?:/-?\d*){0,2})+"
+    rb"\s*(?:#.*|(?:v|vn|vt|vp)(?:\s+" + _OBJ_NUMBER + rb"){1,8}|(?:f|l|p)(?:\s+-?\d+(?:/-?\d*){0,2})+"
     rb"|(?:o|g|s|mtllib|usemtl|usemap|mg|lod|bevel|c_interp|d_interp)(?:\s.*)?|)\s*"
 )
-_OBJ_VERTEX = re.compile(rb"^\s*v(?:\s+" + _NUMBER + rb"){3}", re.MULTILINE)
+_OBJ_VERTEX = re.compile(rb"^\s*v(?:\s+" + _OBJ_NUMBER + rb"){3}", re.MULTILINE)
+_OBJ_OTHER = re.compile(rb"\s*[A-Za-z_]\w*(?:\s.*)?")
+"""Statements of curves and surfaces, and those that programs add to the format."""
 _VALUE = re.compile(_NUMBER + rb"|[-+]?(?:nan|inf)", re.IGNORECASE)
 
 
@@ -45,13 +55,14 @@ def recognise(path: Path, head: bytes, *, forced: bool) -> str | None:
 
     Returns
     -------
-    "ply", "stl", "glb", "gltf", "off", "pcd", "obj" or "xyz"; None where it is none of them
+    "ply", "stl", "glb", "gltf", "off", "pcd", "obj", "xyz" or "bin"; None where it is none of them
 
     Raises
     ------
     MediaError
         The file is shorter than its header states, or the header states too many rows.
     """
+    head = plain_text(head)
     for key, test, check in _FORMATS:
         if test(path, head):
             check(path, head)
@@ -59,7 +70,29 @@ def recognise(path: Path, head: bytes, *, forced: bool) -> str | None:
     named = path.suffix.lower() in PLAIN_POINTS
     if (forced or named) and _plain_points(path, head, path.stat().st_size, named=named):
         return "xyz"
+    if (forced or path.suffix.lower() == SCAN) and scan_width(path, head):
+        return "bin"
     return None
+
+
+def scan_width(path: Path, head: bytes) -> int:
+    """Values of each point of a scan of KITTI (x, y, z, reflectance) or nuScenes (and ring), float32 without a header;
+    0 for any other file.
+
+    Only values that a laser measures and, for those of nuScenes, their whole numbers tell.
+    """
+    for width in (_NUSCENES_WIDTH, _KITTI_WIDTH):
+        if path.stat().st_size % (4 * width):
+            continue
+        points = np.frombuffer(head[: len(head) // (4 * width) * 4 * width], "<f4").reshape(-1, width)
+        if not len(points) or not np.isfinite(points).all() or np.abs(points[:, :3]).max() > _FARTHEST_METRES:
+            continue
+        reflectance, rings = points[:, 3], points[:, 4:]
+        # Numbers of other kinds taken for floats are tiny or huge.
+        plain = (np.abs(points[:, :3]) > _LEAST_METRES).any(axis=1).mean() > 0.9
+        if plain and reflectance.min() >= 0 and reflectance.max() <= 255 and (rings == np.floor(rings)).all():
+            return width
+    return 0
 
 
 def _check_rows(path: Path, rows: int) -> None:
@@ -74,7 +107,7 @@ def _check_ply(path: Path, head: bytes) -> None:
     """Raise MediaError where a PLY is shorter than the smallest rows of the elements in its header (Turk, "The PLY
     Polygon File Format", 1994)."""
     with decoding(path), path.open("rb") as file:
-        header = _PLY_HEADER.match(file.read(1 << 16))
+        header = _PLY_HEADER.match(plain_text(file.read(1 << 16)))
     if header is None:
         raise damaged(path)
     text = header[1].decode("ascii", "replace").split("\n")
@@ -102,28 +135,31 @@ def _lines(path: Path, start: int) -> int:
     """Number of non-blank lines from byte `start` on."""
     with decoding(path), path.open("rb") as file:
         file.seek(start)
-        return sum(1 for line in file if line.strip())
+        return sum(1 for line in plain_text(file.read()).split(b"\n") if line.strip())
 
 
 def _is_stl(path: Path, head: bytes) -> bool:
-    if _STL_TEXT.match(head):
+    if STL_TEXT.match(head) or _binary_length(path, head):
         return True
-    # Only its length identifies a binary STL.
-    return len(head) >= 84 and 84 + 50 * struct.unpack_from("<I", head, 80)[0] == path.stat().st_size
+    # Only its length identifies a binary STL; where it is another one, the name of the file does.
+    return path.suffix.lower() == ".stl" and len(head) >= STL_HEAD and b"\0" in head
 
 
 def _check_stl(path: Path, head: bytes) -> None:
-    if _STL_TEXT.match(head) and not _binary_length(path, head):
+    if STL_TEXT.match(head) and not _binary_length(path, head):
         with decoding(path), path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 512))
-            if b"endsolid" not in file.read():
+            if b"endsolid" not in file.read().lower():
                 raise damaged(path)
-    else:
-        _check_rows(path, struct.unpack_from("<I", head, 80)[0])
+        return
+    count = stl_count(head, path.stat().st_size)
+    _check_rows(path, int.from_bytes(head[80:84], "little") if count is None else count)
+    if not count:
+        raise damaged(path)
 
 
 def _binary_length(path: Path, head: bytes) -> bool:
-    return len(head) >= 84 and bool(84 + 50 * struct.unpack_from("<I", head, 80)[0] == path.stat().st_size)
+    return len(head) >= STL_HEAD and STL_HEAD + STL_ROW * int.from_bytes(head[80:84], "little") == path.stat().st_size
 
 
 def _check_glb(path: Path, head: bytes) -> None:
@@ -167,13 +203,14 @@ def _is_obj(path: Path, head: bytes) -> bool:
     if b"\0" in head:
         return False
     lines = joined_lines(head).split(b"\n")
-    if len(head) == HEAD_BYTES:
+    if path.stat().st_size > HEAD_BYTES:
         lines.pop()  # truncated
-    if not all(_OBJ_LINE.fullmatch(line) for line in lines):
+    named = path.suffix.lower() == ".obj"
+    if not all(_OBJ_LINE.fullmatch(line) or (named and _OBJ_OTHER.fullmatch(line)) for line in lines):
         return False
     with path.open("rb") as file:
         # Comments before the first vertex may be longer than `head`.
-        return _OBJ_VERTEX.search(joined_lines(file.read(1 << 16))) is not None
+        return _OBJ_VERTEX.search(joined_lines(plain_text(file.read(1 << 16)))) is not None
 
 
 def number_rows(lines: list[bytes]) -> tuple[list[list[bytes]], list[int]]:
@@ -195,6 +232,13 @@ def number_rows(lines: list[bytes]) -> tuple[list[list[bytes]], list[int]]:
         rows.append(words)
         numbers.append(number)
     return rows, numbers
+
+
+def column_names(lines: list[bytes], count: int) -> tuple[str, ...]:
+    """Names in the first line of plain points, in small letters; empty where it does not name `count` columns."""
+    first = next((line.strip() for line in lines if line.strip()), b"").lstrip(b"#/ \t")
+    words = re.sub(rb"[;,\"]", b" ", first).decode("ascii", "replace").lower().split()
+    return tuple(words) if len(words) == count and not _VALUE.fullmatch(words[0].encode()) else ()
 
 
 def _wrong_rows(rows: list[list[bytes]]) -> list[int]:

@@ -1,4 +1,5 @@
-"""glTF 2.0: extensions that a file requires, quantised vertices and linear colours, made plain for trimesh."""
+"""glTF 2.0: extensions that a file requires, quantised and sparse vertices, strips and fans, and linear colours, made
+plain for trimesh."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ _LOOK = ("KHR_materials_", "KHR_lights_", "EXT_lights_", "KHR_xmp")
 _DRACO = "KHR_draco_mesh_compression"
 _DTYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
-_FLOAT, _BYTE = 5126, 5121
+_FLOAT, _BYTE, _UINT = 5126, 5121, 5125
+_POINTS, _LINES, _TRIANGLES, _STRIP, _FAN = 0, (1, 2, 3), 4, 5, 6
+"""Modes of primitives (glTF 2.0, section 3.7.2.1)."""
 
 
 def check_extensions(path: Path, document: dict[str, Any]) -> None:
@@ -99,13 +102,15 @@ def plain_glb(path: Path, content: bytes) -> tuple[bytes, Notes]:
     for view in document.get("bufferViews", ()):
         view["byteOffset"] = view.get("byteOffset", 0) + starts[view["buffer"]]
         view["buffer"] = 0
+    kinds = {primitive.get("mode", _TRIANGLES) for primitive in _primitives(document)}
+    _show_all(document)
     _Plain(document, packed).run()
     document["buffers"] = [{"byteLength": len(packed)}]
     text = json.dumps(document).encode()
     text += b" " * (-len(text) % 4)
     packed += bytes(-len(packed) % 4)
     chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(packed), b"BIN\0") + packed
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks, _not_read(document)
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks, _not_read(document, kinds)
 
 
 def _data_uri(uri: str) -> bytes:
@@ -113,11 +118,25 @@ def _data_uri(uri: str) -> bytes:
     return base64.b64decode(data) if head.endswith(";base64") else unquote_to_bytes(data)
 
 
-def _not_read(document: dict[str, Any]) -> Notes:
+def _show_all(document: dict[str, Any]) -> None:
+    """Add a scene of all nodes where there is none, and nodes where there are none: libraries of parts have neither."""
+    nodes = document.setdefault("nodes", [{"mesh": number} for number in range(len(document.get("meshes", ())))])
+    if not document.get("scenes"):
+        children = {child for node in nodes for child in node.get("children", ())}
+        document["scenes"] = [{"nodes": [number for number in range(len(nodes)) if number not in children]}]
+    document.setdefault("scene", 0)
+
+
+def _not_read(document: dict[str, Any], kinds: set[int]) -> Notes:
     left = [name for name in document.get("extensionsUsed", ()) if name not in _READ]
     left += [name for name in ("animations", "skins", "cameras") if document.get(name)]
     if any("targets" in primitive for primitive in _primitives(document)):
         left.append("morph targets")
+    surfaces = bool(kinds & {_TRIANGLES, _STRIP, _FAN})
+    if kinds & {*_LINES}:
+        left.append("lines" if surfaces else "lines, of which the corners are shown")
+    if _POINTS in kinds and surfaces:
+        left.append("points")
     return {"Not read": ", ".join(left)} if left else {}
 
 
@@ -132,11 +151,13 @@ class _Plain:
         materials = self._document.get("materials", [])
         for primitive in _primitives(self._document):
             attributes = primitive.get("attributes", {})
+            self._triangulate(primitive)
             for name, number in attributes.items():
                 accessor = self._document["accessors"][number]
                 if name.startswith("COLOR_"):
                     continue
-                if accessor.get("normalized") and accessor["componentType"] != _FLOAT and "sparse" not in accessor:
+                integers = accessor.get("normalized") and accessor["componentType"] != _FLOAT
+                if integers or "sparse" in accessor:
                     attributes[name] = self._add(number, ())
             if "COLOR_0" not in attributes:
                 continue
@@ -147,6 +168,37 @@ class _Plain:
                 factor = tuple(look.get("baseColorFactor", (1, 1, 1, 1))[:3])
                 primitive.pop("material", None)
             attributes["COLOR_0"] = self._add(attributes["COLOR_0"], factor)
+
+    def _triangulate(self, primitive: dict[str, Any]) -> None:
+        """Make a strip or fan to separate triangles, and lines to points."""
+        mode = primitive.get("mode", _TRIANGLES)
+        if mode in _LINES:
+            primitive["mode"] = _POINTS
+            primitive.pop("indices", None)
+        if mode not in (_STRIP, _FAN):
+            return
+        accessors = self._document["accessors"]
+        if "indices" in primitive:
+            corners = self._values(accessors[primitive["indices"]])[:, 0].astype(np.int64)
+        else:
+            corners = np.arange(int(accessors[primitive["attributes"]["POSITION"]]["count"]))
+        first = np.arange(max(0, len(corners) - 2))
+        odd = first % 2
+        # glTF 2.0, section 3.7.2.1.
+        order = (first, first + 1 + odd, first + 2 - odd) if mode == _STRIP else (first + 1, first + 2, first * 0)
+        triangles = corners[np.stack(order, axis=1)]
+        entry = {"componentType": _UINT, "type": "SCALAR", "count": triangles.size}
+        primitive["indices"] = self._append(entry, triangles.astype("<u4").tobytes())
+        primitive["mode"] = _TRIANGLES
+
+    def _append(self, entry: dict[str, Any], data: bytes) -> int:
+        """Number of a new accessor `entry` with `data`."""
+        self._packed += bytes(-len(self._packed) % 4)
+        view = {"buffer": 0, "byteOffset": len(self._packed), "byteLength": len(data)}
+        self._packed += data
+        self._document.setdefault("bufferViews", []).append(view)
+        self._document["accessors"].append({**entry, "bufferView": len(self._document["bufferViews"]) - 1})
+        return len(self._document["accessors"]) - 1
 
     def _add(self, number: int, factor: tuple[float, ...]) -> int:
         """Number of a new accessor with the values of another: floats, or colours where there is a `factor`."""
@@ -160,17 +212,24 @@ class _Plain:
             else:
                 entry = {"componentType": _FLOAT, "type": self._document["accessors"][number]["type"]}
                 data = values.astype("<f4").tobytes()
-            self._packed += bytes(-len(self._packed) % 4)
-            view = {"buffer": 0, "byteOffset": len(self._packed), "byteLength": len(data)}
-            self._packed += data
-            self._document["bufferViews"].append(view)
-            entry |= {"bufferView": len(self._document["bufferViews"]) - 1, "count": len(values)}
-            self._document["accessors"].append(entry)
-            self._made[number, factor] = len(self._document["accessors"]) - 1
+            self._made[number, factor] = self._append({**entry, "count": len(values)}, data)
         return self._made[number, factor]
 
     def _values(self, accessor: dict[str, Any]) -> NDArray[np.float64]:
-        """Values (count, width); normalised integers become 0..1 or -1..1 (glTF 2.0, section 3.6.2.2)."""
+        """Values (count, width); normalised integers become 0..1 or -1..1 (glTF 2.0, section 3.6.2.2).
+
+        Sparse accessors replace some values by others (section 3.6.2.3).
+        """
+        values = self._dense_values(accessor)
+        if "sparse" in accessor:
+            sparse = accessor["sparse"]
+            rows = self._dense_values({**sparse["indices"], "type": "SCALAR", "count": sparse["count"]})[:, 0]
+            values[rows.astype(np.int64)] = self._dense_values(
+                {**accessor, "byteOffset": 0, **sparse["values"], "count": sparse["count"]}
+            )
+        return values
+
+    def _dense_values(self, accessor: dict[str, Any]) -> NDArray[np.float64]:
         dtype, width = np.dtype(_DTYPES[accessor["componentType"]]), _WIDTHS[accessor["type"]]
         count, size = int(accessor["count"]), dtype.itemsize * width
         if "bufferView" not in accessor:

@@ -13,12 +13,18 @@ from numpy.typing import NDArray
 from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.media.formats._polygons import triangulate
 from cvstudio.media.formats._surfaces import Notes, face_colours_of_vertices, measured, scaled_colours
+from cvstudio.media.formats._text_meshes import decimal_points, plain_text
 
 _HEADER = re.compile(rb"ply\r?\n(.*?\n)end_header[ \t]*\r?\n", re.DOTALL)
 _TYPES = {"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4"} | {
     "double": "f8", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4",
     "float32": "f4", "float64": "f8",
 }  # fmt: skip
+_SPLATS = ("f_dc_0", "f_dc_1", "f_dc_2")
+"""Colour of Gaussians: the first coefficient of spherical harmonics (Kerbl et al., "3D Gaussian Splatting", 2023)."""
+_HARMONIC = 0.28209479177387814
+_NUMBERED = re.compile(r"(.*_)(\d+)")
+_STRIPS = "tristrips"
 _CORNERS = ("vertex_indices", "vertex_index")
 _COLOURS = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
 _NORMALS = (("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"))
@@ -52,12 +58,14 @@ def read_ply(content: bytes) -> TriangleMesh | PointCloud:
     ValueError, KeyError
         The file is damaged.
     """
+    content = plain_text(content)
     header = _HEADER.match(content)
     if header is None:
         raise ValueError("no PLY header")
     encoding, elements = _parse(header[1].decode("ascii", "replace"))
+    commas: Notes = {}
     if encoding == "ascii":
-        tables = _read_text(content[header.end() :], elements)
+        tables = _read_text(decimal_points(content[header.end() :], commas), elements)
     else:
         order = ">" if encoding == "binary_big_endian" else "<"
         tables = _read_binary(content, header.end(), elements, order)
@@ -65,13 +73,17 @@ def read_ply(content: bytes) -> TriangleMesh | PointCloud:
     points = np.stack([_column(vertex, axis).astype(np.float64) for axis in "xyz"], axis=1)
     normals = next((_stack(vertex, names).astype(np.float32) for names in _NORMALS if vertex.keys() >= {*names}), None)
     colours = _colours(vertex)
-    notes = _not_read(tables)
+    notes = {**commas, **_not_read(tables)}
     corners = next((tables["face"][name] for name in _CORNERS if name in tables.get("face", {})), None)
+    strips = next((tables[_STRIPS][name] for name in _CORNERS if name in tables.get(_STRIPS, {})), None)
+    if isinstance(strips, _Lists) and len(strips.values):
+        faces = _of_strips(strips)
+        corners = _Lists(faces.reshape(-1), np.full(len(faces), 3, np.int64))
     if not isinstance(corners, _Lists) or not len(corners.counts):
         return measured(points, None, colours, normals, notes)
     triangles, owner = triangulate(points, corners.values.astype(np.int64), corners.counts)
-    of_faces = _colours(tables["face"])
-    if colours is None and of_faces is not None:
+    of_faces = _colours(tables.get("face", {}))
+    if colours is None and of_faces is not None and strips is None:
         colours = face_colours_of_vertices(of_faces[owner], triangles, len(points))
         notes["Colours"] = "of faces, assigned to their vertices"
     return measured(points, triangles, colours, normals, notes)
@@ -229,6 +241,9 @@ def _stack(table: _Columns, names: tuple[str, ...]) -> NDArray[Any]:
 def _colours(table: _Columns) -> NDArray[np.uint8] | None:
     """Colours of an element, uint8 (rows, 3)."""
     names = next((names for names in _COLOURS if table.keys() >= {*names}), None)
+    if names is None and table.keys() >= {*_SPLATS}:
+        levels = 0.5 + _HARMONIC * _stack(table, _SPLATS).astype(np.float64)
+        return np.rint(np.clip(np.nan_to_num(levels), 0, 1) * 255).astype(np.uint8)
     if names is None:
         return None
     return scaled_colours(_stack(table, names))
@@ -236,7 +251,29 @@ def _colours(table: _Columns) -> NDArray[np.uint8] | None:
 
 def _not_read(tables: dict[str, _Columns]) -> Notes:
     """A note of the columns that no sample keeps."""
-    known = _QUIET | {name for names in (*_COLOURS, *_NORMALS) for name in names} | set(_CORNERS)
+    known = _QUIET | {*_SPLATS} | {name for names in (*_COLOURS, *_NORMALS) for name in names} | set(_CORNERS)
     left = [name for element in ("vertex", "face") for name in tables.get(element, {}) if name not in known]
-    left += [name for name in tables if name not in ("vertex", "face")]
-    return {"Not read": ", ".join(left)} if left else {}
+    left += [name for name in tables if name not in ("vertex", "face", _STRIPS)]
+    return {"Not read": ", ".join(_shortened(left))} if left else {}
+
+
+def _shortened(names: list[str]) -> list[str]:
+    """`names` with those that differ in their number only as "f_0 to f_44"."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        numbered = _NUMBERED.fullmatch(name)
+        groups.setdefault(numbered[1] if numbered else name, []).append(name)
+    return [text for group in groups.values() for text in ([f"{group[0]} to {group[-1]}"] if len(group) > 2 else group)]
+
+
+def _of_strips(strips: _Lists) -> NDArray[np.int64]:
+    """Triangles (m, 3) of strips, whose sense alternates; -1 ends a strip within a list."""
+    ends = np.cumsum(strips.counts)
+    corners = np.insert(strips.values.astype(np.int64), ends, -1)
+    places = np.arange(len(corners))
+    begins = np.maximum.accumulate(np.where(corners < 0, places + 1, 0))
+    triangles = np.stack([corners[:-2], corners[1:-1], corners[2:]], axis=1)
+    odd = (places - begins)[:-2] % 2 == 1
+    triangles[odd] = triangles[odd][:, [1, 0, 2]]
+    a, b, c = triangles.T
+    return np.asarray(triangles[(triangles >= 0).all(axis=1) & (a != b) & (b != c) & (a != c)])

@@ -18,13 +18,36 @@ OFF_HEADER = re.compile(
 )
 
 
+_DECIMAL_COMMA = re.compile(rb"(?<=\d),(?=\d)")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def plain_text(content: bytes) -> bytes:
+    """`content` without a mark in front of it (UTF-8), and with its lines parted by LF where they are by CR alone.
+
+    Binary content stays as it is.
+    """
+    content = content.removeprefix(_BYTE_ORDER_MARK)
+    if b"\r" in content and b"\n" not in content and b"\0" not in content:
+        return content.replace(b"\r", b"\n")
+    return content
+
+
+def decimal_points(content: bytes, notes: Notes) -> bytes:
+    """`content` with points for the decimal commas that programs write in some countries, which `notes` tell."""
+    if _DECIMAL_COMMA.search(content) is None:
+        return content
+    notes["Numbers"] = "with decimal commas"
+    return _DECIMAL_COMMA.sub(b".", content)
+
+
 def joined_lines(content: bytes) -> bytes:
     """`content` with every line that ends in a backslash joined to the next, as OBJ continues lines."""
     return _CONTINUED.sub(b" ", content)
 
 
 def read_obj(content: bytes) -> TriangleMesh | PointCloud:
-    """Read the vertices and faces of all objects in a file; texture coordinates, normals and lines are left out.
+    """Read the vertices and faces of all objects in a file; materials, normals, lines and curves are left out.
 
     Raises
     ------
@@ -35,8 +58,9 @@ def read_obj(content: bytes) -> TriangleMesh | PointCloud:
     corners: list[bytes] = []
     counts: list[int] = []
     known: list[int] = []
-    lines = 0
-    for line in joined_lines(content).split(b"\n"):
+    lines, curves, materials = 0, 0, False
+    notes: Notes = {}
+    for line in joined_lines(decimal_points(plain_text(content), notes)).split(b"\n"):
         words = line.split(b"#", 1)[0].split()
         if not words:
             continue
@@ -48,9 +72,12 @@ def read_obj(content: bytes) -> TriangleMesh | PointCloud:
             known.append(len(rows))
         elif words[0] == b"l":
             lines += 1
-    vertices, colours, notes = _obj_vertices(rows)
-    if lines:
-        notes["Not read"] = f"{lines:,} line{'s' * (lines != 1)}"
+        curves += words[0] in (b"curv", b"curv2", b"surf")
+        materials = materials or words[0] == b"usemtl"
+    vertices, colours = _obj_vertices(rows, notes)
+    left = [f"{count:,} {name}{'s' * (count != 1)}" for name, count in (("line", lines), ("curve", curves)) if count]
+    if left := [*left, *["materials"] * materials]:
+        notes["Not read"] = ", ".join(left)
     if not counts:
         return measured(vertices, None, colours, None, notes)
     indices = np.array([corner.partition(b"/")[0] for corner in corners]).astype(np.int64)
@@ -63,20 +90,20 @@ def read_obj(content: bytes) -> TriangleMesh | PointCloud:
     return measured(vertices, triangles, colours, None, notes)
 
 
-def _obj_vertices(rows: list[list[bytes]]) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None, Notes]:
+def _obj_vertices(rows: list[list[bytes]], notes: Notes) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None]:
     """Positions, and colours where at least one vertex has one: three numbers behind its position."""
     if any(len(row) < 3 for row in rows):
         raise ValueError("a vertex of fewer than three numbers")
     vertices = np.array([row[:3] for row in rows]).astype(np.float64).reshape(-1, 3)
     coloured = np.array([len(row) >= 6 for row in rows], bool)
     if not coloured.any():
-        return vertices, None, {}
+        return vertices, None
     values = np.array([row[3:6] for row in rows if len(row) >= 6]).astype(np.float64)
     colours = np.full(vertices.shape, _WHITE, np.uint8)
     colours[coloured] = scaled_colours(values)
-    if coloured.all():
-        return vertices, colours, {}
-    return vertices, colours, {"Colours": f"of {coloured.sum():,} of {len(rows):,} vertices; the others are white"}
+    if not coloured.all():
+        notes["Colours"] = f"of {coloured.sum():,} of {len(rows):,} vertices; the others are white"
+    return vertices, colours
 
 
 def read_off(content: bytes) -> TriangleMesh | PointCloud:
@@ -87,6 +114,7 @@ def read_off(content: bytes) -> TriangleMesh | PointCloud:
     ValueError
         The rows are not those that the header states.
     """
+    content = plain_text(content)
     header = OFF_HEADER.match(content)
     if header is None:
         raise ValueError("no OFF header")

@@ -22,15 +22,16 @@ from cvstudio.media.formats._sound_track import Track
 from cvstudio.media.sound_channels import channel_readings, pick_channels
 from cvstudio.media.sound_tracks import SoundSettings, chosen_track, sound_settings, with_track
 
-# WAV and its 64-bit forms, FLAC, Ogg, AIFF, Sun, Core Audio, ID3, MPEG layer II or III, AAC (ADTS).
+# WAV and its 64-bit forms, FLAC, Ogg, AIFF, Sun, Core Audio, ID3, WavPack, True Audio, Monkey's Audio, Musepack, AMR,
+# AC-3, MPEG layer II or III, AAC (ADTS).
 _SOUNDS = re.compile(
     rb"RIFF.{4}WAVE|RF64.{4}WAVE|riff\x2e\x91\xcf\x11|fLaC|OggS|FORM.{4}AIF[FC]|\.snd|caff|ID3"
-    rb"|\xff[\xe2-\xe7\xf2-\xf7\xfa-\xfd\xf1\xf9]",
+    rb"|wvpk|TTA1|MAC |MPCK|MP\+|#!AMR|\x0b\x77|\xff[\xe2-\xe7\xf2-\xf7\xfa-\xfd\xf1\xf9]",
     re.DOTALL,
 )
 _ADTS = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]", re.DOTALL)
-# The first byte of an MPEG frame: other files may match the same magic number.
-_WEAK = b"\xff"
+# The first byte of an MPEG frame, and of an AC-3 frame: other files may match the same magic number.
+_WEAK = (b"\xff", b"\x0b")
 _BLANK = 256
 """With so many zeros an MP3 may begin where a program left room for its tags; its name alone tells what it is."""
 
@@ -192,6 +193,12 @@ FORMATS.register(
             ".au",
             ".caf",
             ".w64",
+            ".wv",
+            ".tta",
+            ".ape",
+            ".mpc",
+            ".amr",
+            ".ac3",
         ),
         probe=_probe,
         reader=AudioReader,

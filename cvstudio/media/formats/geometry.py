@@ -1,4 +1,4 @@
-"""Meshes and point clouds: PLY, OBJ, STL, GLB and glTF, OFF, PCD, and plain columns of numbers."""
+"""Meshes and point clouds: PLY, OBJ, STL, GLB and glTF, OFF, PCD, plain columns of numbers, and scans of KITTI."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.data.mesh_topology import count_components, extent, is_watertight, merge_equal
+from cvstudio.data.mesh_topology import count_components, extent, is_watertight
 from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import Format, Media, MediaKind
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
-from cvstudio.media.formats._geometry_headers import check_rows, number_rows, recognise
+from cvstudio.media.formats._geometry_headers import check_rows, column_names, number_rows, recognise, scan_width
 from cvstudio.media.formats._gltf import plain_glb
 from cvstudio.media.formats._pcd import read_pcd
 from cvstudio.media.formats._ply import read_ply
 from cvstudio.media.formats._single_sample import WholeReader
+from cvstudio.media.formats._stl import read_stl
 from cvstudio.media.formats._surfaces import Notes, measured
-from cvstudio.media.formats._text_meshes import read_obj, read_off
+from cvstudio.media.formats._text_meshes import plain_text, read_obj, read_off
 
 _NAMES = {
     "ply": "PLY",
@@ -34,10 +35,11 @@ _NAMES = {
     "stl": "STL",
     "obj": "Wavefront OBJ",
     "xyz": "XYZ",
+    "bin": "LiDAR scan",
 }
 
 # Formats of machine parts and surveys, whose up axis is z.
-_Z_UP = ("stl", "pcd", "xyz")
+_Z_UP = ("stl", "pcd", "xyz", "bin")
 
 
 def read_geometry(path: Path, *, forced: bool = True) -> TriangleMesh | PointCloud:
@@ -59,7 +61,8 @@ def read_geometry(path: Path, *, forced: bool = True) -> TriangleMesh | PointClo
     key = recognise(path, head, forced=forced)
     if key is None:
         raise damaged(path)
-    geometry = read_pcd(path) if key == "pcd" else _read_columns(path) if key == "xyz" else _read_mesh(path, key)
+    readers = {"pcd": read_pcd, "xyz": _read_columns, "bin": _read_scan}
+    geometry = readers[key](path) if key in readers else _read_mesh(path, key)
     if not len(geometry.points if isinstance(geometry, PointCloud) else geometry.vertices):
         raise MediaError(f"{quoted(path)} holds no point that was measured; choose another file.")
     return geometry
@@ -70,26 +73,7 @@ def _read_mesh(path: Path, key: str) -> TriangleMesh | PointCloud:
         content = path.read_bytes()
         if key in _READERS:
             return _READERS[key](content)
-        if key == "stl":
-            return _read_stl(content)
         return _read_gltf(*plain_glb(path, content))
-
-
-def _read_stl(content: bytes) -> TriangleMesh | PointCloud:
-    import trimesh
-
-    loaded: Any = trimesh.load(
-        io.BytesIO(content), file_type="stl" if _is_binary_stl(content) else "stl_ascii", process=False
-    )
-    if isinstance(loaded, trimesh.Scene):
-        loaded = loaded.to_mesh()
-    vertices, triangles = np.array(loaded.vertices, np.float64), np.array(loaded.faces, np.int32)
-    first, index = merge_equal(vertices)
-    return measured(vertices[first], index[triangles].astype(np.int32), None, None, {})
-
-
-def _is_binary_stl(content: bytes) -> bool:
-    return len(content) >= 84 and len(content) == 84 + 50 * int.from_bytes(content[80:84], "little")
 
 
 def _read_gltf(content: bytes, notes: Notes) -> TriangleMesh | PointCloud:
@@ -132,32 +116,69 @@ def _rgb(colours: Any, count: int) -> NDArray[np.uint8] | None:
     return np.ascontiguousarray(np.asarray(colours, np.uint8)[:, :3])
 
 
-_READERS = {"ply": read_ply, "obj": read_obj, "off": read_off}
+_READERS = {"ply": read_ply, "obj": read_obj, "off": read_off, "stl": read_stl}
 
 
 def _read_columns(path: Path) -> PointCloud:
-    """Columns x y z; further ones are taken, by their number and range, as a normal, a colour in 0..1 or 0..255, or an
-    intensity, which is dropped."""
+    """Columns x y z; further ones are taken as a normal or a colour in 0..1 or 0..255 by the names above them, or
+    without names by their number and range; others are dropped."""
     with decoding(path):
-        rows, numbers = number_rows(path.read_bytes().splitlines())
+        lines = plain_text(path.read_bytes()).splitlines()
+        rows, numbers = number_rows(lines)
         check_rows(path, rows, numbers)
         table = np.array(rows, np.float64)
-        points, rest = np.ascontiguousarray(table[:, :3]), table[:, 3:]
-        columns, notes = rest.shape[1], {}
-        if columns in (1, 2, 4, 5, 6):
-            notes["Not read"] = f"{columns - 3 * (columns in (4, 6))} of {columns + 3} columns"
-        if columns in (4, 6):
-            rest = rest[:, -3:] if columns == 4 else rest[:, :3]
+        names = column_names(lines, table.shape[1])
+        places = {axis: names.index(axis) for axis in "xyz"} if {*"xyz"} <= {*names} else {"x": 0, "y": 1, "z": 2}
+        points = np.ascontiguousarray(table[:, list(places.values())])
+        measured_rows = table[np.isfinite(points).all(axis=1)]
         colours = normals = None
-        measured_rest = rest[np.isfinite(table[:, :3]).all(axis=1)]
-        if rest.shape[1] == 3 and len(measured_rest) and np.isfinite(measured_rest).all():
-            length = np.linalg.norm(measured_rest[:1000], axis=1)
-            if np.allclose(length, 1, atol=0.01) and path.suffix.lower() != ".xyzrgb":
-                normals = rest.astype(np.float32)
-            elif measured_rest.min() >= 0 and measured_rest.max() <= 255:
-                scale = 255 if measured_rest.max() <= 1 else 1
-                colours = np.rint(np.nan_to_num(rest) * scale).clip(0, 255).astype(np.uint8)
+        used = {*places.values()}
+        for triple in _triples(names, table.shape[1], used, path.suffix.lower()):
+            values = measured_rows[:, triple]
+            if used & {*triple} or not len(values) or not np.isfinite(values).all():
+                continue
+            unit = np.allclose(np.linalg.norm(values[:1000], axis=1), 1, atol=0.01) and path.suffix.lower() != ".xyzrgb"
+            if unit and normals is None:
+                normals = table[:, triple].astype(np.float32)
+            elif not unit and colours is None and _are_colours(values, whole=table.shape[1] > 6):
+                scale = 255 if values.max() <= 1 else 1
+                colours = np.rint(np.nan_to_num(table[:, triple]) * scale).clip(0, 255).astype(np.uint8)
+            else:
+                continue
+            used |= {*triple}
+        left = table.shape[1] - len(used)
+        notes = {"Not read": f"{left} of {table.shape[1]} columns"} if left else {}
         cloud = measured(points, None, colours, normals, notes)
+    assert isinstance(cloud, PointCloud)
+    return cloud
+
+
+_COLUMN_TRIPLES = (("r", "g", "b"), ("red", "green", "blue"), ("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"))
+
+
+def _triples(names: tuple[str, ...], count: int, used: set[int], suffix: str) -> list[list[int]]:
+    """Columns that may be a colour or a normal, the likeliest first."""
+    named = [[names.index(name) for name in triple] for triple in _COLUMN_TRIPLES if {*triple} <= {*names}]
+    if named or count - len(used) not in (3, 4, 6):
+        return named
+    # PTS has an intensity in front of the colour, CloudCompare writes it behind.
+    orders = {3: [3], 4: [4, 3] if suffix == ".pts" else [3, 4], 6: [3, 6]}
+    return [[first, first + 1, first + 2] for first in orders[count - len(used)]]
+
+
+def _are_colours(values: NDArray[np.float64], *, whole: bool) -> bool:
+    """Whether `values` (n, 3) may be colours: 0..1 or 0..255, the latter only `whole` numbers where asked for."""
+    low, high = values.min(), values.max()
+    return bool(low >= 0 and (high <= 1 or (high <= 255 and (not whole or (values == np.rint(values)).all()))))
+
+
+def _read_scan(path: Path) -> PointCloud:
+    """A scan of KITTI or nuScenes, in metres, without its reflectance."""
+    with decoding(path):
+        content = path.read_bytes()
+        width = scan_width(path, content[:HEAD_BYTES])
+        points = np.frombuffer(content, "<f4").reshape(-1, width)[:, :3].astype(np.float64)
+    cloud = measured(points, None, None, None, {"Not read": "reflectance" if width == 4 else "reflectance, ring"})
     assert isinstance(cloud, PointCloud)
     return cloud
 
@@ -168,7 +189,7 @@ def geometry_facts(sample: TriangleMesh | PointCloud) -> Iterator[tuple[str, str
     points = sample.vertices if isinstance(sample, TriangleMesh) else sample.points
     yield ("Vertices" if mesh else "Points"), f"{len(points):,}"
     if isinstance(sample, TriangleMesh):
-        yield "Faces", f"{len(sample.triangles):,} triangles"
+        yield "Faces", f"{len(sample.triangles):,} triangle{'s' * (len(sample.triangles) != 1)}"
         yield "Watertight", "yes" if is_watertight(sample) else "no"
         yield "Components", f"{count_components(sample):,}"
     low, high = extent(points)

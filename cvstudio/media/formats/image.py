@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind
@@ -22,7 +23,7 @@ from cvstudio.media.grey import LABELS, PICTURE, count_labels, narrow_bits, page
 from cvstudio.media.headers import Header, read_header
 from cvstudio.media.jpeg import ends_early
 from cvstudio.media.pnm import odd_levels, stretched
-from cvstudio.media.tiff import read_tiff, read_tiff_values
+from cvstudio.media.tiff import levels_fact, read_tiff, read_tiff_values
 
 # EXIF orientation -> (whether to mirror the columns, then number of counterclockwise turns by 90 degrees).
 _TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
@@ -117,10 +118,26 @@ class ImageReader(BaseReader):
             return Image(cv2.cvtColor(decode(self._path, shown=True), cv2.COLOR_BGR2RGB))
         if header.format == "TIFF":
             return _upright_image(read_tiff(self._path, header.page), header.orientation)
+        if header.format == "GIF":
+            return _first_of_gif(self._path)
         raw = decode(self._path, shown=False)
         if header.white:
             raw = stretched(raw, header.white)
         return _to_image(self._path, header, raw)
+
+
+def _first_of_gif(path: Path) -> Image:
+    """The first picture through OpenCV; through Pillow where it is larger than the screen, which OpenCV refuses."""
+    from PIL.GifImagePlugin import GifImageFile
+
+    try:
+        raw = decode(path, shown=False)
+    except MediaError:
+        with decoding(path), GifImageFile(io.BytesIO(path.read_bytes())) as file:
+            pixels = np.asarray(file.convert("RGBA"))
+            return Image(pixels[..., :3], pixels[..., 3] if file.has_transparency_data else None)
+    header = Header("GIF", Size(raw.shape[1], raw.shape[0]), 3)
+    return _to_image(path, header, raw)
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -224,9 +241,11 @@ def _read_as(media: Media) -> Media:
 
 
 def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
-    if media.reading is None or media.reading.name != LABELS.name:
-        return
-    yield "Labels", count_labels(read_numbers(media.path, _header_of(media)))
+    """The levels of labels and measurements. Raises MediaError."""
+    if media.reading is not None and media.reading.name == LABELS.name:
+        yield "Labels", count_labels(read_numbers(media.path, _header_of(media)))
+    elif media.details.get("format") == "TIFF" and (text := levels_fact(media.path, page_of(media.reading))):
+        yield "Levels", text
 
 
 FORMATS.register(

@@ -138,7 +138,7 @@ FORMATS.register(
         key="float_map",
         kind=MediaKind.IMAGE,
         title="picture",
-        suffixes=(".pfm",),
+        suffixes=(),  # .pfm promises depth
         probe=_probe_map,
         reader=lambda media: WholeReader(media, read_float_map),
         order=23,

@@ -262,6 +262,28 @@ def test_yolo_goes_on_in_its_folder_but_not_in_one_of_other_classes(put, masked,
     assert tuple(read_yolo(folder).classes) == LABELS
 
 
+def test_pictures_of_one_name_from_two_folders_keep_their_labels(put, masked, photo, tmp_path):
+    """Two single exports into one folder, and each once more: nothing of the other one is replaced."""
+    other = tmp_path / "elsewhere" / photo.path.name
+    other.parent.mkdir()
+    Pillow.fromarray(np.full((120, 160, 3), 90, np.uint8)).save(other)
+    second = open_media(other)
+    for _ in range(2):
+        for key in ("yolo", "voc"):
+            put(key, masked, name=key)
+            put(key, masked.take([0]), name=key, media=second)
+    yolo, voc = tmp_path / "yolo", tmp_path / "voc" / "VOCdevkit" / "VOC2012"
+    assert sorted(path.stem for path in (yolo / "labels").iterdir()) == ["길_1", "길_1-2"]
+    for name, media, count in (("길_1", photo, 3), ("길_1-2", second, 1)):
+        assert len((yolo / "labels" / f"{name}.txt").read_text().splitlines()) == count
+        xml = (voc / "Annotations" / f"{name}.xml").read_text("utf-8")
+        assert xml.count("<object>") == count
+        assert f"<filename>{name}.jpg</filename>" in xml
+        for folder in (yolo / "images", voc / "JPEGImages"):
+            assert (folder / f"{name}.jpg").read_bytes() == media.path.read_bytes()
+    assert (voc / "ImageSets" / "Main" / "trainval.txt").read_text("utf-8").split() == ["길_1", "길_1-2"]
+
+
 def test_a_picture_that_exif_turns_is_put_beside_upright(put, item, tmp_path):
     path = tmp_path / "source" / "turned.jpg"
     exif = Pillow.Exif()

@@ -241,3 +241,32 @@ def test_a_recording_that_was_stopped_is_read_to_its_end(tmp_path: Path, sizes: 
     path.write_bytes(content[:44])
     with pytest.raises(MediaError, match=r"length is 0|damaged"):
         open_media(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "exact"), [("wv", "wavpack", True), ("tta", "tta", True), ("ac3", "ac3", False)]
+)
+def test_sounds_that_only_ffmpeg_reads(tmp_path: Path, suffix: str, codec: str, exact: bool) -> None:
+    import av
+
+    path = tmp_path / f"a.{suffix}"
+    write_media(path, sound=tone(1.0, RATE, 1), sound_codec=codec, rate_hz=RATE)
+    media = open_media(path)
+    assert (media.kind, media.rate_hz, media.details["codec"]) == (MediaKind.AUDIO, RATE, codec)
+    with av.open(str(path)) as container:
+        decoded = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+    with open_reader(media) as reader:
+        samples = reader.read(0, reader.n_samples).samples
+    assert samples.shape == (1, decoded.shape[1])
+    if exact:
+        # PyAV writes both with the first sample format of the encoder, of 8 bits.
+        np.testing.assert_allclose(samples[0], tone(1.0, RATE, 1)[0], atol=1 / 127)
+    else:
+        np.testing.assert_allclose(samples, decoded, atol=1e-6)
+
+
+def test_two_bytes_of_ac3_make_no_sound(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"\x0b\x77" + bytes(500))
+    with pytest.raises(MediaError, match="no known format"):
+        open_media(path)

@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -111,7 +112,8 @@ def test_unknown_codes_are_told(tmp_path: Path) -> None:
 def test_pq_is_linear_light(tmp_path: Path) -> None:
     path = coded(tmp_path / "a.png", 9, 16)
     image = load(path)
-    assert (image.pixels.dtype, image.transfer) == (np.float32, "linear")
+    assert image.pixels.dtype == np.float32
+    assert image.transfer == "linear"
     # SMPTE ST 2084: the level 0.5081 is 100 cd/m², 0.7518 1000 and 1 10,000; white is 203 cd/m² (ITU-R BT.2408).
     assert image.pixels[0, -1] == pytest.approx([10_000 / 203] * 3, rel=1e-3)
     assert image.pixels[0, 3 * 16] == pytest.approx([95.4 / 203] * 3, rel=0.03)
@@ -224,7 +226,7 @@ def test_profile_of_an_animation(tmp_path: Path, suffix: str) -> None:
         path.write_bytes(gif(3, profile))
     else:
         pictures = [PIL.Image.fromarray(np.roll(COLOURS, 16 * number, 1)) for number in range(3)]
-        options = {"lossless": True} if suffix == "webp" else {}
+        options: dict[str, Any] = {"lossless": True} if suffix == "webp" else {}
         pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=80, icc_profile=profile, **options)
     media = open_media(path)
     assert media.kind is MediaKind.VIDEO

@@ -383,3 +383,56 @@ def test_planes_that_nobody_unpacks_here_are_told(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(MediaError, match=r"planes\.tif"):
         load(path)
+
+
+def gif(screen: tuple[int, int], left: int, top: int, picture: NDArray[np.uint8], *, control: bool = True) -> bytes:
+    """A GIF with one picture of palette indices at a place of its screen, written block by block (GIF89a)."""
+    palette = bytes(value for index in range(8) for value in (index * 30, 255 - index * 30, index * 10))
+    drawn = PIL.Image.fromarray(picture, "P")
+    drawn.putpalette(palette + bytes(768 - len(palette)))
+    buffer = io.BytesIO()
+    drawn.save(buffer, "GIF", optimize=False, interlace=0)
+    whole = buffer.getvalue()
+    start = whole.index(b",", 13 + (3 << (whole[10] & 7) + 1))
+    own_table = 3 << (whole[start + 9] & 7) + 1 if whole[start + 9] & 0x80 else 0
+    data = whole[start + 10 + own_table : whole.rindex(b";")]
+    head = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x82, 0, 0) + palette
+    place = struct.pack("<HHHHB", left, top, picture.shape[1], picture.shape[0], 0)
+    return head + (b"!\xf9\x04\0\x05\0\0\0" if control else b"") + b"," + place + data + b";"
+
+
+@pytest.mark.parametrize(
+    ("screen", "left", "top", "size"),
+    [
+        ((50, 40), 0, 0, (50, 40)),
+        ((75, 40), 25, 0, (75, 40)),
+        ((30, 20), 0, 0, (50, 40)),  # a picture larger than its screen
+        ((0, 0), 0, 0, (50, 40)),  # a screen of no size
+        ((40, 40), 10, 5, (60, 45)),
+    ],
+)
+@pytest.mark.parametrize("control", [True, False])
+def test_a_gif_whose_picture_does_not_fill_its_screen(
+    tmp_path: Path, screen: tuple[int, int], left: int, top: int, size: tuple[int, int], control: bool
+) -> None:
+    path = tmp_path / "a.gif"
+    indices = np.random.default_rng(0).integers(0, 8, (40, 50), np.uint8)
+    path.write_bytes(gif(screen, left, top, indices, control=control))
+    image = load(path)
+    assert image.size == size
+    expected = np.stack([indices * 30, 255 - indices * 30, indices * 10], 2)
+    np.testing.assert_array_equal(image.pixels[top : top + 40, left : left + 50], expected)
+
+
+def test_a_png_with_a_wrong_checksum_in_a_note_is_whole(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    """As old programs left it; a wrong one of the pixels is damage."""
+    path = save(tmp_path / "a.png", photo)
+    whole = path.read_bytes()
+    note = b"\0\0\0\x0azTXtNote\0\0abcd\0\0\0\0"
+    for content in (whole[:33] + note + whole[33:], whole[:-12] + note + whole[-12:], whole + b"junk" * 50):
+        path.write_bytes(content)
+        np.testing.assert_array_equal(load(path).pixels, photo)
+    place = whole.index(b"IDAT") + 4 + int.from_bytes(whole[(at := whole.index(b"IDAT")) - 4 : at], "big")
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+    with pytest.raises(MediaError, match="damaged"):
+        load(path)

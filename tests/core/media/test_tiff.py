@@ -226,3 +226,47 @@ def test_a_stack_of_imagej_with_one_directory_tells_its_pages(tmp_path: Path) ->
     assert media.details["pages"] == "3; the first is shown"
     with open_reader(media) as reader:
         np.testing.assert_array_equal(reader.read().pixels[..., 0], np.arange(72).reshape(8, 9))
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (np.array([[0, 7, 65_535]], np.uint32), "0 to 65,535 of 32 bits, kept as they are"),
+        (
+            np.array([[1, 7, 70_000]], np.uint32),
+            "1 to 70,000 of 32 bits, stretched to 0 to 65,535: labels lose their numbers",
+        ),
+        (
+            np.array([[-5, 7, 100]], np.int16),
+            "-5 to 100 of 16 bits, stretched to 0 to 65,535: labels lose their numbers",
+        ),
+        (np.array([[0, 7, 200]], np.int64), "0 to 200 of 64 bits, kept as they are"),
+        (np.array([[0, 7, 200]], np.uint8), ""),
+    ],
+)
+def test_what_becomes_of_labels_is_told(tmp_path: Path, values: NDArray[Any], told: str) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, values.repeat(4, 0))
+    media = open_media(path, kind=MediaKind.IMAGE)
+    assert dict(facts(media)).get("Levels", "") == told
+    with open_reader(media) as reader:
+        levels = reader.read().pixels[0, :, 0]
+    if "stretched" in told:
+        assert (levels[0], levels[-1], levels.dtype) == (0, 65_535, np.uint16)
+    else:
+        assert levels.tolist() == values[0].tolist()
+
+
+def test_a_palette_with_alpha_keeps_its_colours(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    rng = np.random.default_rng(0)
+    picture = PIL.Image.fromarray(rng.integers(0, 256, (20, 30, 3), np.uint8)).quantize(32).convert("PA")
+    opacity = rng.integers(0, 256, (20, 30), np.uint8)
+    picture.putalpha(PIL.Image.fromarray(opacity))
+    picture.save(path)
+    with PIL.Image.open(path) as opened:
+        expected = np.asarray(opened.convert("RGBA"))
+    with open_reader(open_media(path)) as reader:
+        image = reader.read()
+    np.testing.assert_array_equal(image.pixels, expected[..., :3])
+    np.testing.assert_array_equal(image.alpha, opacity)

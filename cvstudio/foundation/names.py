@@ -1,0 +1,17 @@
+"""File names as they are shown: one line of text, in the order in which it is written."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Line ends and other control characters, and those that turn the direction of the text: "gnp.exe" as "exe.png"."""
+
+
+def shown_name(name: str) -> str:
+    """`name` in Unicode normal form C (macOS decomposes Hangul), with `�` for each control character.
+
+    Bytes that are not UTF-8, which Python keeps as lone surrogates, stay: they are printed as they were.
+    """
+    return _CONTROL.sub("\ufffd", unicodedata.normalize("NFC", name))
