@@ -19,7 +19,7 @@ from cvstudio.media.folders import MediaSet
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedFiles:
     """Result of opening files: media, folders, and (path, reason) of each file that cannot be read."""
 
     media: tuple[Media, ...]
@@ -45,7 +45,7 @@ class SetReady:
 
 
 def open_files(paths: Sequence[Path]) -> Work:
-    """Work that recognises files and folders; yields one `Opened`, which also holds the errors of single files."""
+    """Work that recognises files and folders; yields one `OpenedFiles`, which also holds the errors of single files."""
 
     def work(progress: Progress) -> Iterator[Any]:
         media: list[Media] = []
@@ -60,7 +60,7 @@ def open_files(paths: Sequence[Path]) -> Work:
                 media.append(open_media(path))
             except UserError as error:
                 errors.append((path, str(error)))
-        yield Opened(tuple(media), tuple(folders), tuple(errors))
+        yield OpenedFiles(tuple(media), tuple(folders), tuple(errors))
 
     return work
 
