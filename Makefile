@@ -14,7 +14,8 @@ test: ## set up, check the style and the types, run every test, on displays of t
 	@.setup/install --virtual
 	@$(MAKE) --no-print-directory check
 	@# Each process takes a display of its own; tests of a file share what it makes, so they mostly stay together.
-	@$(PYTHON_BIN) -m pytest $(or $(strip $(PYTEST_ARGS)),-n auto --dist worksteal)
+	@# Bytecode is kept, whatever the environment says: each process, and each that a test starts, would compile it all.
+	@PYTHONDONTWRITEBYTECODE= $(PYTHON_BIN) -m pytest $(or $(strip $(PYTEST_ARGS)),-n auto --dist worksteal)
 
 lint: ## set up, then ruff and mypy only
 	@.setup/install

@@ -6,6 +6,7 @@ import builtins
 import gc
 import importlib.util
 import io
+import itertools
 import os
 import shutil
 import sys
@@ -92,13 +93,18 @@ def _keep_what_is_imported() -> None:
 _kept: list[int] = []
 
 
+_home_numbers = itertools.count()
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home for this test: settings, logs and torch's hub folder are under it.
 
     The cache alone is the session's: making the samples anew for each test would take minutes.
     """
-    folder = tmp_path_factory.mktemp("home")
+    # Not pytest's numbered folder, for which all that there are yet are listed: thousands.
+    folder = SESSION_HOME / "homes" / str(next(_home_numbers))
+    folder.mkdir(parents=True)
     for name, value in _environment_of(folder).items():
         if name != "XDG_CACHE_HOME":
             monkeypatch.setenv(name, value)

@@ -180,7 +180,7 @@ def _run(arguments: Sequence[str]) -> int:
     from cvstudio.cli.export import run_batch, spread, take_export, write_result
     from cvstudio.models.runtime.host import is_there
     from cvstudio.running.composition import load_composition
-    from cvstudio.running.provenance import ForcedPrecisions, load_computed
+    from cvstudio.running.provenance import ForcedPrecisions, load_provenance
     from cvstudio.running.recipe import load_recipe
     from cvstudio.running.runner import Runner, make_instance
 
@@ -225,7 +225,7 @@ def _run(arguments: Sequence[str]) -> int:
         forced: ForcedPrecisions = {}
         if recipe:
             # Device and precision are those of the recipe, except where the command line sets them.
-            provenance = load_computed(options.recipe)
+            provenance = load_provenance(options.recipe)
             forced = provenance.precisions if precision is None else {}
             if device is None and provenance.device and not is_there(provenance.device):
                 bar.note(f"It was computed on {provenance.device.upper()}, which is not here; it runs on what is.")

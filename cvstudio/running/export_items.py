@@ -23,16 +23,16 @@ class ExportRequest:
 
     Parameters
     ----------
-    instance : the analysis, linked where it takes the results of others
-    base : folder that is written to; the recipe names files relative to it
-    pts : time of the frame in seconds; None for what does not move, and for a `part`
-    part : every frame of a video between two times in seconds, (start, stop), where None is its end; None is the one
-        moment at `pts`
-    composition : what formats that draw paint on the picture; empty is the result alone
-    look : values of `Look` by name
-    recipe : where one recipe covers many exports; None makes one
-    stem : how files are called, without ending; "" takes the medium's name, or the analysis's where it stands alone
-    host : whose results the runner shares, as it has its cache; the recipe tells how that one computes
+    instance : the analysis; linked (see `State.linked`) if it takes results of others
+    base : folder of the export; paths in the recipe are relative to it
+    pts : presentation time of the exported frame in seconds; None for still media and with `part`
+    part : time range (start, stop) in seconds of which all frames are exported, `stop` None for the end of the video;
+        None exports the single frame at `pts`
+    composition : layers or comparison that formats draw on the picture; empty for the result of `instance` alone
+    look : values of `Look` by field name, for the result of `instance`
+    recipe : a recipe that covers several exports; None writes one of this export
+    stem : file name without suffix; "" for the name of the medium, or of an analysis without one
+    host : host of the cache that the runner shares, whose precisions the recipe states; None for the runner's own
     """
 
     instance: AnalysisInstance
@@ -53,12 +53,12 @@ def export_item(
     *,
     frames: Iterable[tuple[Any, Any]] | None = None,
 ) -> ExportItem:
-    """Run what `request` names; the frames of a `part` are run while they are written.
+    """Run the analysis of `request` and return the item for exporters; frames of a `part` are run as they are written.
 
     Parameters
     ----------
-    frames : (frame, result) of the `part`, from a caller that walks the video once for several formats; None walks it
-        here
+    frames : (frame, result) pairs of the `part`, from a caller that runs a video once for several formats; None runs
+        it here
 
     Raises
     ------

@@ -20,7 +20,7 @@ ProvenanceLookup = Callable[[AnalysisInstance], Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True)
-class Computed:
+class RecipeProvenance:
     """Provenance in a recipe; empty in recipes from versions that did not write it."""
 
     device: str = ""
@@ -44,7 +44,7 @@ def to_json(device: str, precision: Precision | None) -> dict[str, Any]:
     return provenance
 
 
-def load_computed(path: Path) -> Computed:
+def load_provenance(path: Path) -> RecipeProvenance:
     """Load the provenance of a recipe file, also of its layers. Raises ProjectError."""
     saved = read_json(path, FORMAT)
     device, precisions = "", {}
@@ -62,7 +62,7 @@ def load_computed(path: Path) -> Computed:
                 precisions[network] = _precision_of(provenance)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ProjectError(f"{path.name} is incomplete ({error}); export the result again.") from None
-    return Computed(device, precisions)
+    return RecipeProvenance(device, precisions)
 
 
 def _precision_of(provenance: Mapping[str, Any]) -> Precision:

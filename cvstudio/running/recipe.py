@@ -62,8 +62,8 @@ def media_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[str,
     kind, settings = MediaKind(saved["kind"]), saved.get("settings")
     read_as = str(saved.get("read_as") or PLAIN_READINGS[kind])
     if kind is MediaKind.CAMERA:
-        found = moved.get(saved["path"]) if moved else None
-        return simulated_camera(found) if found else camera_from_id(saved["id"])
+        moved_path = moved.get(saved["path"]) if moved else None
+        return simulated_camera(moved_path) if moved_path else camera_from_id(saved["id"])
     if moved and saved["path"] in moved:
         return open_media(moved[saved["path"]], kind=kind, read_as=read_as, settings=settings)
     relative = saved.get("relative")

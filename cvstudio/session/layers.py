@@ -38,8 +38,10 @@ def on_canvas(spec: Analysis) -> bool:
 
 
 def visible_layers(state: State) -> tuple[AnalysisInstance, ...]:
-    """The layers that an exported picture shows, the lowest first: the visible ones, or the current one alone where
-    none is visible. They are linked (see `State.linked`)."""
+    """Layers of an exported picture, bottom first, linked (see `State.linked`).
+
+    These are the visible layers that are ready; without one, the current analysis alone.
+    """
     layers = (state.linked(item) for item in layers_on(state) if item.visible and on_canvas(item.spec))
     visible = tuple(item for item in layers if item.ready)
     current = state.instance
@@ -47,8 +49,10 @@ def visible_layers(state: State) -> tuple[AnalysisInstance, ...]:
 
 
 def with_inserted(state: State, instance: AnalysisInstance) -> State:
-    """`state` with a new instance on top of the others; a computed picture, which hides what lies below it, goes
-    beneath what annotates the picture."""
+    """State with a new instance as the top layer.
+
+    A result that is itself a picture hides the layers below, so it is inserted below the lowest overlay.
+    """
     index = len(state.instances)
     if instance.spec.result.placement is Placement.BASE:
         overlays = (n for n, item in enumerate(state.instances) if item.spec.result.placement is not Placement.BASE)
@@ -86,12 +90,16 @@ def with_opacity(state: State, number: int, opacity: float) -> State:
 
 
 def with_order(state: State, numbers: Sequence[int]) -> State:
-    """`state` with the named layers in that order, the lowest first, in the places that they have among the others.
+    """State with the layers `numbers` in this order, bottom first; other layers keep their positions.
+
+    Parameters
+    ----------
+    numbers : ids of instances
 
     Raises
     ------
     KeyError
-        A number is no instance's.
+        No instance has one of the ids.
     """
     by_id = {item.id: item for item in state.instances}
     moved = iter([by_id[number] for number in numbers])

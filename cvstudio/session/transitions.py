@@ -22,10 +22,15 @@ NextId = Callable[[], int]
 
 
 def with_active(state: State, media: Media, next_id: NextId) -> State:
-    """`state` with `media` on the canvas, analysed by the first analysis that takes it where the current one does not.
+    """State with `media` as input of the current analysis; on the canvas if that is its slot or the canvas is empty.
 
-    A second input, such as a depth map, joins what is on the canvas instead of taking its place. A file that is open
-    already stays as the user reads it.
+    If the current analysis does not take it, the topmost visible analysis of such media becomes current, or else the
+    first registered one that takes it. A medium for another slot, such as a depth map, does not replace the one on the
+    canvas. If the file is open already, that medium with its reading settings is used.
+
+    Parameters
+    ----------
+    next_id : callable () -> id for a new instance
     """
     media = open_already(state, media) or media
     instance = state.instance
@@ -73,9 +78,17 @@ def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool =
 
 
 def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
-    """`state` with `spec` as the current analysis, on the medium on the canvas or, where that does not fit, on an
-    open one that does. What takes the result of another begins with that of the layer before, or with the topmost one
-    that fits; what shows no medium takes the place of what was on the empty canvas, and hides no other."""
+    """State with `spec` as the current analysis, its slots bound as far as possible.
+
+    The medium on the canvas is bound to the first slot that takes it. A required slot for a result is bound to the
+    previously current layer if its result fits, else to the topmost layer that fits. If the canvas slot is still empty,
+    it gets the first open medium that fits. An analysis without a canvas slot has an empty canvas: it hides others of
+    that kind, and no layers of a medium.
+
+    Parameters
+    ----------
+    next_id : callable () -> id for a new instance
+    """
     layers = sorted(layers_on(state), key=lambda item: item.id == state.current)
     state = with_instance(state, spec, next_id, keep=spec.canvas_slot is None)
     instance, media = state.instance, state.active_media

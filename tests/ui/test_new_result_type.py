@@ -210,7 +210,7 @@ def test_it_is_on_the_canvas_in_the_panel_under_the_mouse_in_the_stack_and_compa
     assert table.isVisible()
     titles = [table.model().headerData(column, Qt.Orientation.Horizontal) for column in range(4)]
     assert titles == ["Quarter", "X (px)", "Y (px)", "Brightness"]
-    assert [line.cells[3].text for line in table.rows.lines] == [f"{share:.1%}" for share in expected.brightness]
+    assert [line.cells[3].text for line in table.rows.table_rows] == [f"{share:.1%}" for share in expected.brightness]
     # Under the mouse, and back from the rows.
     x, y = expected.places[2].tolist()
     canvas = window.workspace.canvas
@@ -245,7 +245,7 @@ def test_it_is_on_the_canvas_in_the_panel_under_the_mouse_in_the_stack_and_compa
     assert isinstance(comparison, ComparePanel)
     qtbot.waitUntil(lambda: ("Mean distance", "0.0 px", None) in comparison.figures(), timeout=WAIT_MS)
     assert ("Points at the same place", "100%", None) in comparison.figures()
-    qtbot.waitUntil(lambda: len(comparison.table.rows.lines) == 3, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: len(comparison.table.rows.table_rows) == 3, timeout=WAIT_MS)
     comparing.end()
 
 

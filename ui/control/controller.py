@@ -100,7 +100,7 @@ class Controller(QObject):
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.library.notice.connect(self.notice)
         self.binder.refused.connect(self._refuse)
-        self.measuring = PrecisionTuning(self.pipeline, lambda: self.playback.playing, self)
+        self.precision_tuning = PrecisionTuning(self.pipeline, lambda: self.playback.playing, self)
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
 
     def warm_up(self) -> None:
@@ -400,7 +400,7 @@ class Controller(QObject):
 
     def close(self) -> bool:
         """Stop playing and join all threads; False if one did not end in time."""
-        self.measuring.close()
+        self.precision_tuning.close()
         self.playback.close()
         self.library.close()
         return self.pipeline.close()

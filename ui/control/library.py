@@ -24,7 +24,7 @@ from cvstudio.session.browsing import find_set, with_browsed, with_opened, with_
 from cvstudio.session.session import Session, State
 from cvstudio.session.transitions import with_active, without_all
 from ui.base.translate import translated
-from ui.control.opening_jobs import Opened, open_files
+from ui.control.opening_jobs import OpenedFiles, open_files
 from ui.control.pipeline import Pipeline
 
 CHANGED_MS = 400
@@ -128,7 +128,7 @@ class Library(QObject):
             work = open_files(paths)
             self._pipeline.submit("probe", Job(("open", *paths), self.tr("Opening files"), work, keep_set))
 
-    def _add_opened(self, opened: Opened, *, keep_set: bool) -> None:
+    def _add_opened(self, opened: OpenedFiles, *, keep_set: bool) -> None:
         state = with_opened(self._session.state, opened.media)
         folders = [MediaSet(path) for path in opened.folders]
         for media_set in folders:
@@ -151,7 +151,7 @@ class Library(QObject):
             self.notice.emit("error", text)
             self.unopened.emit(text)
 
-    def _error_text(self, opened: Opened) -> str:
+    def _error_text(self, opened: OpenedFiles) -> str:
         """One sentence for all files that cannot be opened, in place of a notice for each."""
         first = translated(opened.errors[0][1])
         if len(opened.errors) == 1:
@@ -403,7 +403,7 @@ class Library(QObject):
             self._listed(value)
         elif isinstance(value, _Browsed):
             self._arrived(value, event.job.tag)
-        elif isinstance(value, Opened):
+        elif isinstance(value, OpenedFiles):
             self._add_opened(value, keep_set=bool(event.job.tag))
         elif isinstance(value, _Unlisted):
             self._unlisted(value)

@@ -107,7 +107,7 @@ class FramesInFlight:
             pass
 
 
-class Live:
+class LivePlayback:
     """Displays a video or camera while it plays. Main thread only.
 
     Exact playing shows the newest frame whose results are complete, together with them. Smooth playing shows the newest

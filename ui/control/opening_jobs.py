@@ -20,7 +20,7 @@ from cvstudio.media.open import read_again
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedFiles:
     """Result of opening files: media, folders, and (path, reason) of each file that cannot be read."""
 
     media: tuple[Media, ...]
@@ -54,7 +54,7 @@ class ReadAs:
 
 
 def open_files(paths: Sequence[Path]) -> Work:
-    """Work that recognises files and folders; yields one `Opened`, which also holds the errors of single files."""
+    """Work that recognises files and folders; yields one `OpenedFiles`, which also holds the errors of single files."""
 
     def work(progress: Progress) -> Iterator[Any]:
         media: list[Media] = []
@@ -69,7 +69,7 @@ def open_files(paths: Sequence[Path]) -> Work:
                     media.append(open_media(path))
             except UserError as error:
                 errors.append((path, str(error)))
-        yield Opened(tuple(media), tuple(folders), tuple(errors))
+        yield OpenedFiles(tuple(media), tuple(folders), tuple(errors))
 
     return work
 

@@ -16,7 +16,7 @@ from cvstudio.media.reader_pool import sample_key
 from cvstudio.session.resolve import CanvasLayer, ViewState, resolve
 from cvstudio.session.session import Session, State
 from ui.control.frame_on_screen import FrameOnScreen, LayerOnScreen
-from ui.control.live_playback import Live
+from ui.control.live_playback import LivePlayback
 from ui.control.pipeline import Pipeline
 from ui.control.playback import Playback
 
@@ -49,7 +49,7 @@ class Presenter(QObject):
         self._refresh_soon = QTimer(self, interval=0, singleShot=True)
         self._refresh_soon.timeout.connect(lambda: self.refresh(changed=False))
         soon = self._refresh_soon.start
-        self.live = Live(pipeline, playback, self._resolve_at, self._complete, self._publish, soon)
+        self.live = LivePlayback(pipeline, playback, self._resolve_at, self._complete, self._publish, soon)
         pipeline.changed.connect(soon)
         pipeline.job_event.connect(self._job_event)
         playback.moved.connect(self._moved)

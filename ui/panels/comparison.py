@@ -90,9 +90,9 @@ class ComparePanel(QWidget):
         for head, title in zip(self.heads, comparison.titles, strict=True):
             head.setToolTip(translated(title))
         self._set_figures([*self._of_sides(), *self._agreement()])
-        lines = self._lines()
+        lines = self._table_rows()
         self.table.setVisible(bool(lines))
-        self.table.set_lines(lines)
+        self.table.set_rows(lines)
         self.table.setColumnHidden(3, all(line.cells[3].share is None for line in lines))
 
     def _of_sides(self) -> list[Figure]:
@@ -134,7 +134,7 @@ class ComparePanel(QWidget):
                     number.setAlignment(RIGHT)
                     self._figures.addWidget(number, row, column, 1, 1 if values[1] is not None else 2)
 
-    def _lines(self) -> list[TableRow]:
+    def _table_rows(self) -> list[TableRow]:
         agreement, side = self._comparing.agreement, self._comparing.current_side or 0
         return [] if agreement is None else [_line(row, side) for row in agreement.rows()[:MOST]]
 

@@ -15,7 +15,7 @@ from ui.base.translate import translated
 from ui.control.stepping import step
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
-from ui.views.result_rows import lines_of, table_for
+from ui.views.result_rows import table_for, table_rows_of
 from ui.views.results.registry import ResultView, ResultViewSpec, view_of
 from ui.widgets.current_stack import CurrentStack
 from ui.widgets.elided_label import ElidedLabel
@@ -97,7 +97,7 @@ class ResultsPanel(QWidget):
             self._bring(self._nothing)
             return
         widget = self._table_widget(table)
-        widget.set_lines(lines_of(table))
+        widget.set_rows(table_rows_of(table))
         widget.set_selected(self._pointed())
         if not len(table):
             widget.set_empty_text(self._nothing_found())

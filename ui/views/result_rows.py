@@ -36,7 +36,7 @@ def table_for(table: Table) -> RowsTable:
     return widget
 
 
-def lines_of(table: Table) -> list[TableRow]:
+def table_rows_of(table: Table) -> list[TableRow]:
     """The first rows of `table`, for the widget of `table_for`."""
     places = shown_columns(table)
     return [

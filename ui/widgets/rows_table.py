@@ -56,19 +56,19 @@ class RowsModel(QAbstractTableModel):
     def __init__(self, titles: Sequence[str]) -> None:
         super().__init__()
         self._titles = tuple(titles)
-        self.lines: tuple[TableRow, ...] = ()
+        self.table_rows: tuple[TableRow, ...] = ()
 
-    def set_lines(self, lines: Sequence[TableRow]) -> bool:
+    def set_rows(self, rows: Sequence[TableRow]) -> bool:
         """Replace the rows; False where they are the same."""
-        if tuple(lines) == self.lines:
+        if tuple(rows) == self.table_rows:
             return False
         self.beginResetModel()
-        self.lines = tuple(lines)
+        self.table_rows = tuple(rows)
         self.endResetModel()
         return True
 
     def rowCount(self, parent: Index = NO_INDEX) -> int:
-        return 0 if parent.isValid() else len(self.lines)
+        return 0 if parent.isValid() else len(self.table_rows)
 
     def columnCount(self, parent: Index = NO_INDEX) -> int:
         return 0 if parent.isValid() else len(self._titles)
@@ -81,8 +81,8 @@ class RowsModel(QAbstractTableModel):
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        line = self.lines[index.row()]
-        cell = line.cells[index.column()]
+        table_row = self.table_rows[index.row()]
+        cell = table_row.cells[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
             return cell.text
         if role == Qt.ItemDataRole.UserRole:
@@ -92,7 +92,7 @@ class RowsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DecorationRole and cell.label:
             return swatch(cell.label)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return line.tip or cell.text
+            return table_row.tip or cell.text
         if role == Qt.ItemDataRole.TextAlignmentRole and cell.share is not None:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
@@ -153,24 +153,24 @@ class RowsTable(QTableView):
 
     def row_ids(self) -> tuple[int | None, ...]:
         """Ids from the top row down; None for a row without one."""
-        return tuple(line.number for line in self.rows.lines)
+        return tuple(row.number for row in self.rows.table_rows)
 
     def set_empty_text(self, text: str) -> None:
         """Set the text shown while there is no row."""
         self._empty = text
         self.viewport().update()
 
-    def set_lines(self, lines: Sequence[TableRow]) -> None:
+    def set_rows(self, rows: Sequence[TableRow]) -> None:
         """Replace the rows without a signal."""
         self._emitting = False
-        self.rows.set_lines(lines)
+        self.rows.set_rows(rows)
         self._emitting = True
 
     def set_selected(self, ids: Iterable[int]) -> None:
         """Select rows by id without a signal, and scroll to the first of them."""
         selected_ids = set(ids)
         selection = QItemSelection()
-        selected_rows = [row for row, line in enumerate(self.rows.lines) if line.number in selected_ids]
+        selected_rows = [row for row, table_row in enumerate(self.rows.table_rows) if table_row.number in selected_ids]
         for row in selected_rows:
             selection.select(self.rows.index(row, 0), self.rows.index(row, self.rows.columnCount() - 1))
         self._emitting = False
@@ -182,7 +182,7 @@ class RowsTable(QTableView):
     def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
         super().selectionChanged(selected, deselected)
         if self._emitting:
-            rows = (self.rows.lines[index.row()].number for index in self.selectionModel().selectedRows())
+            rows = (self.rows.table_rows[index.row()].number for index in self.selectionModel().selectedRows())
             self.selected.emit(tuple(sorted(number for number in rows if number is not None)))
 
     def viewportEvent(self, event: QEvent) -> bool:
@@ -190,7 +190,7 @@ class RowsTable(QTableView):
             self._set_hovered(None)
         elif isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseMove:
             row = self.indexAt(event.position().toPoint()).row()
-            self._set_hovered(self.rows.lines[row].number if row >= 0 else None)
+            self._set_hovered(self.rows.table_rows[row].number if row >= 0 else None)
         return super().viewportEvent(event)
 
     def _set_hovered(self, number: int | None) -> None:
@@ -203,7 +203,7 @@ class RowsTable(QTableView):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        if not self.rows.lines and self._empty:
+        if not self.rows.table_rows and self._empty:
             painter = QPainter(self.viewport())
             painter.setPen(theme.colour("quiet"))
             area = self.viewport().rect().adjusted(16, 16, -16, -16)

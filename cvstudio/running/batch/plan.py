@@ -89,9 +89,9 @@ class BatchPlan:
 
     def on(self, source: Binding) -> tuple[AnalysisInstance, tuple[AnalysisInstance, ...]]:
         """The instance with `source` in its main slot, and the layers that can be shown on it likewise."""
-        taken = (layer for layer in self.layers if isinstance(source, Media) and layer.spec.shows(source))
+        applicable = (layer for layer in self.layers if isinstance(source, Media) and layer.spec.shows(source))
         instance = self.template.on(source)
-        return instance, tuple(layer.on(source) for layer in taken) or (instance,)
+        return instance, tuple(layer.on(source) for layer in applicable) or (instance,)
 
     def reading_of(self, file: Path) -> str:
         """Key of what `file` is read as; "" where that is not chosen."""
@@ -159,7 +159,7 @@ def names_of(files: Sequence[Path], earlier_names: Mapping[str, str]) -> list[st
     """A name for the outputs of each file, by its place below the folder that all of them share; no two are equal,
     whether or not case counts. `kept` are names from before, by file."""
     base = Path(os.path.commonpath([file.parent for file in files])) if files else Path()
-    taken = {name.casefold() for name in earlier_names.values()}
+    used_names = {name.casefold() for name in earlier_names.values()}
     names = []
     for file in files:
         name = earlier_names.get(str(file), "")
@@ -168,7 +168,7 @@ def names_of(files: Sequence[Path], earlier_names: Mapping[str, str]) -> list[st
             preferred = safe_name("_".join((*relative.parent.parts, _stem(file))))
             others = (f"{preferred}_{number}" for number in itertools.count(2))
             choices = itertools.chain((preferred, f"{preferred}_{file.suffix.lstrip('.')}"), others)
-            name = next(choice for choice in choices if choice.casefold() not in taken)
-            taken.add(name.casefold())
+            name = next(choice for choice in choices if choice.casefold() not in used_names)
+            used_names.add(name.casefold())
         names.append(name)
     return names

@@ -38,8 +38,8 @@ class Summary:
     left_out: int = 0
     secs: float = 0.0
 
-    def with_one(self, outcome: Outcome, secs: float) -> Summary:
-        """This and one more, at `secs` after the beginning."""
+    def with_outcome(self, outcome: Outcome, secs: float) -> Summary:
+        """Summary that also counts `outcome`; `secs` are the seconds since the start."""
         return Summary(
             self.done + (outcome.state == "done"),
             self.resumed + outcome.resumed,
@@ -91,15 +91,16 @@ class Batch:
         self._recipe_written = False
 
     def run(self, progress: Progress) -> Iterator[Outcome]:
-        """Do what is not done yet, and yield what became of each file as it ends; then write what all files share, and
-        the report.
+        """Process the files that are not done yet, and yield the outcome of each in order of completion.
+
+        At the end the combined outputs and the report are written.
 
         Raises
         ------
         UserError
-            Nothing can be done: there is no file, there are no weights, the disk is full.
+            The batch cannot run: there are no files or no weights, or the disk is full.
         Cancelled
-            `progress` was told to stop. What is done stays done, and the next run goes on from there.
+            By `progress`. Finished files are kept, and the next run resumes after them.
         """
         plan = self.plan
         sources = find_sources(plan.instance.spec.main_slot, plan.paths, plan.out)
@@ -159,7 +160,7 @@ class Batch:
         try:
             for outcome in workers.run(progress):
                 outcomes[outcome.file] = outcome
-                self.summary = self.summary.with_one(outcome, time.monotonic() - began)
+                self.summary = self.summary.with_outcome(outcome, time.monotonic() - began)
                 # The time left is reckoned from the first fraction, and files of an earlier run take no time.
                 resuming = outcome.resumed and self.summary.done == self.summary.resumed
                 fraction = None if resuming else len(outcomes) / len(tasks)

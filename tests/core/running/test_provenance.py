@@ -20,7 +20,7 @@ from cvstudio.models.runtime import precision
 from cvstudio.models.runtime.precision import Precision, force_precision
 from cvstudio.running.batch import Batch, BatchPlan
 from cvstudio.running.export_items import ExportRequest, export_item
-from cvstudio.running.provenance import load_computed
+from cvstudio.running.provenance import load_provenance
 from cvstudio.running.recipe import load_recipe
 from cvstudio.running.runner import Runner, make_instance
 
@@ -81,7 +81,7 @@ def test_a_recipe_tells_device_precision_engine_and_layout(last, tmp_path, capsy
         "channels_last": last,
     }
     assert write(tmp_path, "--precision", "bfloat16", name="two")["computed"]["precision"] == "bfloat16"
-    found = load_computed(tmp_path / "two.json.recipe.json")
+    found = load_provenance(tmp_path / "two.json.recipe.json")
     assert (found.device, {name: way.dtype for name, way in found.precisions.items()}) == (
         "cpu",
         {(MODEL, ""): "bfloat16"},
@@ -175,7 +175,7 @@ def test_a_recipe_of_before_computes_as_it_did(tmp_path, capsys):
     del recipe["computed"]
     assert again(tmp_path, recipe)["computed"]["precision"] == "float32"
     path = tmp_path / "given.recipe.json"
-    assert load_computed(path).precisions == {}
+    assert load_provenance(path).precisions == {}
     assert load_recipe(path)[0].model == MODEL
 
 
@@ -189,7 +189,7 @@ def test_a_recipe_with_another_way_to_compute_is_told_so(wrong, tmp_path, capsys
     path = tmp_path / "wrong.recipe.json"
     path.write_text(json.dumps(recipe))
     with pytest.raises(ProjectError, match="incomplete"):
-        load_computed(path)
+        load_provenance(path)
     assert main(["run", "--recipe", str(path), "-o", str(tmp_path / "x.json")]) == 1
 
 

@@ -90,7 +90,7 @@ def test_two_settings_are_compared_measured_and_ended_with_escape(
     assert isinstance(panel, ComparePanel)
     assert panel.isVisible()
     qtbot.waitUntil(lambda: ("Found", str(len(left)), str(len(right))) in panel.figures())
-    qtbot.waitUntil(lambda: len(panel.table.rows.lines) == len(right))
+    qtbot.waitUntil(lambda: len(panel.table.rows.table_rows) == len(right))
     assert ("Mean IoU", "1.00", None) in panel.figures()
     assert second(cat).isVisible()
     QTest.keyClick(cat, Qt.Key.Key_Escape)

@@ -10,14 +10,13 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from cvstudio.media import open_reader
-from cvstudio.media.examples.files import sample_path
 from ui.control.controller import Controller
 from ui.window.main_window import MainWindow
 
 
-def write_clip(path: Path, level: int) -> None:
+def write_clip(path: Path, level: int, count: int = 5) -> None:
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
-    for _ in range(5):
+    for _ in range(count):
         writer.write(np.full((48, 64, 3), level, np.uint8))
     writer.release()
 
@@ -28,18 +27,21 @@ def shows(controller: Controller, path: Path, level: int) -> bool:
     return media is not None and media.path == path and frame is not None and abs(int(frame.pixels.mean()) - level) <= 4
 
 
-def test_what_is_counted_is_of_the_chosen_device_and_precision(window: MainWindow, qtbot: QtBot) -> None:
+def test_what_is_counted_is_of_the_chosen_device_and_precision(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    write_clip(tmp_path / "clip.avi", 40, 30)
     controller = window.controller
     controller.pipeline.set_device("cpu")
     controller.pipeline.host.precision = "float32"
-    controller.open_paths([sample_path("clip")])
+    controller.open_paths([tmp_path / "clip.avi"])
     qtbot.waitUntil(lambda: controller.detections() is not None, timeout=60_000)
     window.toggle_panel("counts")
     panel = window.docks["counts"].widget()
     panel.count_all()
     qtbot.waitUntil(lambda: panel._running is None, timeout=120_000)
     assert panel._counts is not None
-    assert len(panel._counts.times) == 180
+    assert len(panel._counts.times) == 30
 
 
 def test_a_frame_that_is_kept_twice_and_one_of_a_namesake_stay_what_they_are(

@@ -73,7 +73,7 @@ def test_what_is_shown_stays_and_what_comes_next_is_quicker(asked: list[str], wi
 
 def test_nothing_is_measured_while_something_plays(asked: list[str], window: MainWindow, qtbot: QtBot) -> None:
     playing = [True]
-    window.controller.measuring._busy = lambda: playing[0]
+    window.controller.precision_tuning._busy = lambda: playing[0]
     look_at(qtbot, window, "cat")
     qtbot.waitUntil(lambda: not window.controller.pipeline.busy, timeout=20000)
     qtbot.wait(300)

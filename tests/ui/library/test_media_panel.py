@@ -37,11 +37,10 @@ def ready(panel, still, qtbot):
     return wait
 
 
-@pytest.fixture
-def many(tmp_path):
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
     """A folder of four thousand files that hold no picture: each that is read leaves a trace."""
-    folder = tmp_path / "many"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("many")
     for number in range(MANY):
         (folder / f"{number}.jpg").write_bytes(b"x")
     return folder

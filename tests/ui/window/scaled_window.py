@@ -26,6 +26,9 @@ def main(picture: Path) -> None:
     window.resize(900, 560)
     window.show()
     QTest.qWaitForWindowExposed(window)
+    # What lies over the picture is of no interest, and a model without torch is there sooner.
+    window.controller.use_analysis("detect")
+    window.controller.set_model("haar-face")
     window.open_paths([picture])
     canvas = window.workspace.canvas
     for _ in range(1000):

@@ -48,7 +48,7 @@ class ProposalsView(QWidget):
         self.regions.setVisible(not anchors)
         if anchors:
             self.sentence.setText(self.tr("At each place of each map the network begins with the same few boxes."))
-            self.levels.set_lines(_level_lines(result))
+            self.levels.set_rows(_level_rows(result))
             self.levels.set_selected((result.level,))
             return self.tr("{count} anchors").format(count=f"{len(result.anchors):,}")
         if result.two_stages:
@@ -56,13 +56,13 @@ class ProposalsView(QWidget):
         else:
             text = self.tr("A single-shot network has no proposals: before the head are its anchors.")
         self.sentence.setText(text)
-        self.regions.set_lines(_region_lines(result))
+        self.regions.set_rows(_region_rows(result))
         self.regions.set_selected(() if pointed is None else (pointed,))
         name = self.tr("{count} proposals") if result.two_stages else self.tr("{count} best places")
         return name.format(count=f"{len(result.proposal_boxes):,}")
 
 
-def _level_lines(result: Proposals) -> list[TableRow]:
+def _level_rows(result: Proposals) -> list[TableRow]:
     """A row for each feature map: the number of positions, their stride, and the sides of the anchors at each."""
     lines = []
     for number, (level, rows) in enumerate(zip(result.levels, result.anchors_at(*result.place), strict=True), 1):
@@ -79,7 +79,7 @@ def _level_lines(result: Proposals) -> list[TableRow]:
     return lines
 
 
-def _region_lines(result: Proposals) -> list[TableRow]:
+def _region_rows(result: Proposals) -> list[TableRow]:
     lines = []
     for row in result.regions().tolist():
         share = float(iou_with(result.proposal_boxes[row], result.refined_boxes[row : row + 1])[0])

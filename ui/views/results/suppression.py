@@ -71,7 +71,7 @@ class SuppressionView(QWidget):
         for button in (self.on, self.last):
             button.setEnabled(not result.ended)
         self.sentence.setText(self._sentence(result))
-        self.table.set_lines(self._lines(result))
+        self.table.set_rows(self._table_rows(result))
         self.table.setColumnHidden(IOU, not result.dropping)
         self.table.set_selected(() if pointed is None else (pointed,))
         self.table.set_empty_text(self._empty(result))
@@ -100,7 +100,7 @@ class SuppressionView(QWidget):
             self.tr("No other box of its class overlaps it.") if result.class_wise else self.tr("No box overlaps it.")
         )
 
-    def _lines(self, result: Suppression) -> list[TableRow]:
+    def _table_rows(self, result: Suppression) -> list[TableRow]:
         candidates, pairs = result.candidates, result.pairs()
         if pairs is not None and result.dropping:
             return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,8 +27,8 @@ from cvstudio.results.heat_map import HeatMap
 
 KEY = "squeezenet1-1"
 N_PHOTOS = 250
-RIGHT = 159
-"""Of the photographs, as torchvision's own pipeline answers with this file."""
+RIGHT = {1: 159, 5: 32}
+"""Of every photograph and of every fifth, as torchvision's own pipeline answers with this file."""
 
 
 def image_of(path: Path) -> Image:
@@ -56,12 +57,20 @@ def test_the_file_is_recognised(checkpoint: Path, capsys: pytest.CaptureFixture[
     assert f"It fits: SqueezeNet 1.1 ({KEY})." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.long)])
 def test_every_photograph_is_named_as_torchvisions_pipeline_names_it(
-    checkpoint: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    step: int, checkpoint: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Through the command line; the published share on other photographs is 61.0 %, within two points of which it is
-    at least (159 of these 250 are right, 63.6 %, and so they are there)."""
-    command = ["run", "classify", str(photos), "--model", KEY, "--weights", str(checkpoint), "--precision", "float32"]
+    at least (159 of all 250 are right, 63.6 %, and so they are there)."""
+    paths = sorted(photos.glob("*.jpg"))
+    assert len(paths) == N_PHOTOS
+    paths = paths[::step]
+    chosen = tmp_path / "photos"
+    chosen.mkdir()
+    for path in paths:
+        shutil.copy(path, chosen)
+    command = ["run", "classify", str(chosen), "--model", KEY, "--weights", str(checkpoint), "--precision", "float32"]
     assert main([*command, "--format", "csv", "-q", "-o", str(tmp_path)]) == 0
     with (tmp_path / "classify.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -72,8 +81,7 @@ def test_every_photograph_is_named_as_torchvisions_pipeline_names_it(
     reference.load_state_dict(torch.load(checkpoint, weights_only=True))
     transforms, labels = tv.SqueezeNet1_1_Weights.DEFAULT.transforms(), tv.SqueezeNet1_1_Weights.DEFAULT.meta
     right = 0
-    paths = sorted(photos.glob("*.jpg"))
-    assert len(paths) == len(answers) == N_PHOTOS
+    assert len(paths) == len(answers)
     for path in paths:
         with PIL.Image.open(path) as photo, torch.inference_mode():
             shares = reference(transforms(photo.convert("RGB"))[None])[0].softmax(0)
@@ -82,8 +90,8 @@ def test_every_photograph_is_named_as_torchvisions_pipeline_names_it(
         assert share == pytest.approx(float(shares.max()), abs=1e-4), path.name
         truth = int(re.match(r"\d+", path.name).group())  # type: ignore[union-attr]
         right += label == labels["categories"][truth]
-    assert right == RIGHT
-    assert right / N_PHOTOS > 0.61 - 0.02
+    assert right == RIGHT[step]
+    assert right / len(paths) > 0.61 - 0.02
 
 
 def test_nothing_is_unknown_by_default_and_the_threshold_can_be_raised(checkpoint: Path, dog: Path) -> None:

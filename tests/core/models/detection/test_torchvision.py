@@ -90,6 +90,17 @@ def outputs_of(layers: list[Any], model: Any, picture: Tensor) -> list[Tensor]:
     return said
 
 
+def inputs_of(layers: list[Any], model: Any, picture: Tensor) -> dict[Any, list[Tensor]]:
+    seen: dict[Any, list[Tensor]] = {layer: [] for layer in layers}
+    hooks = [layer.register_forward_hook(lambda module, inputs, _: seen[module].append(inputs[0])) for layer in layers]
+    try:
+        model([picture])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen
+
+
 def threshold(model: Any) -> float:
     """torchvision's own, or .05 where that is lower: with seeded weights everything is a little likely."""
     return max(getattr(model, "roi_heads", model).score_thresh, 0.05)
@@ -124,12 +135,17 @@ def seeded(builder: str, picture: Tensor) -> dict[str, Tensor]:
     else:
         model.head(features)
     model.eval()
+    # With one stage no last layer sees what another one says, so that one run shows what each of them sees.
+    seen = (
+        {} if hasattr(model, "roi_heads") else inputs_of([*other_layers(model), *class_layers(model)], model, picture)
+    )
     for layer, deviation in [
         *((one, 0.4) for one in other_layers(model)),
         *((one, 1.5) for one in class_layers(model)),
     ]:
         layer.weight.copy_(torch.randn(layer.weight.shape, generator=random) * 0.02)
-        said = torch.cat([output.flatten() for output in outputs_of([layer], model, picture)])
+        outputs = [layer(pixels) for pixels in seen[layer]] if seen else outputs_of([layer], model, picture)
+        said = torch.cat([output.flatten() for output in outputs])
         layer.weight.mul_(deviation / float(said.std()))
         layer.bias.copy_(torch.randn(layer.bias.shape, generator=random) * 0.2 + 0.2)
     is_softmax = hasattr(model, "roi_heads") or hasattr(model.head.classification_head, "module_list")

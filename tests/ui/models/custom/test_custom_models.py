@@ -27,7 +27,7 @@ from cvstudio.results.segmentation import Segmentation
 from ui.models.custom.dialog import CustomModelDialog
 from ui.models.custom.form import OwnModelForm
 from ui.models.model_card import ModelCardView
-from ui.views.result_rows import lines_of
+from ui.views.result_rows import table_rows_of
 from ui.window.main_window import MainWindow
 
 WAIT_MS = 30_000
@@ -232,7 +232,7 @@ def test_a_program_is_added_with_a_warning_and_its_card_tells_where_it_is(
 
 def test_the_rows_of_regions_have_their_colours_and_names_as_they_are() -> None:
     classes = np.array([[0, 1], [1, 1]], np.int16)
-    first, second = lines_of(Segmentation(classes, ("background", "<b>car"), Size(2, 2), background=0).table())
+    first, second = table_rows_of(Segmentation(classes, ("background", "<b>car"), Size(2, 2), background=0).table())
     name, share = first.cells
     # The colour in which the class is drawn.
     assert (name.text, name.label, first.number) == ("<b>car", "<b>car", 1)

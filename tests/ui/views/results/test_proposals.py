@@ -111,8 +111,8 @@ def test_a_click_shows_the_anchors_there_and_keys_go_through_the_levels(
     qtbot.waitUntil(lambda: window.findChild(ProposalsView) is not None)
     view = window.findChild(ProposalsView)
     assert isinstance(view, ProposalsView)
-    qtbot.waitUntil(lambda: [line.cells[1].text for line in view.levels.rows.lines] == ["6 × 4", "3 × 2"])
-    assert [line.cells[3].text for line in view.levels.rows.lines] == ["30×30", "80×80"]
+    qtbot.waitUntil(lambda: [line.cells[1].text for line in view.levels.rows.table_rows] == ["6 × 4", "3 × 2"])
+    assert [line.cells[3].text for line in view.levels.rows.table_rows] == ["30×30", "80×80"]
     chosen = controller.session.state.instance
     assert chosen is not None
     slider = window.docks["analysis"].widget().form.row("level").slider  # type: ignore[attr-defined]
@@ -128,8 +128,8 @@ def test_regions_tell_how_far_they_moved_and_are_linked_to_the_picture(
     qtbot.waitUntil(lambda: window.findChild(ProposalsView) is not None)
     view = window.findChild(ProposalsView)
     assert isinstance(view, ProposalsView)
-    qtbot.waitUntil(lambda: [line.number for line in view.regions.rows.lines] == [1, 2, 0])
-    told = [[cell.text for cell in line.cells] for line in view.regions.rows.lines]
+    qtbot.waitUntil(lambda: [line.number for line in view.regions.rows.table_rows] == [1, 2, 0])
+    told = [[cell.text for cell in line.cells] for line in view.regions.rows.table_rows]
     # Half of the width: a third of what both cover.
     assert told[0] == ["dog", "0.80", "0.95", "0.33"]
     assert told[1] == ["cat", "0.70", "0.50", "1.00"]

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from cvstudio.results.picture import Picture
 from cvstudio.results.result import Placement
 from tests.example_results import EXAMPLES
-from ui.views.result_rows import lines_of, named_fractions, shown_columns, table_for
+from ui.views.result_rows import named_fractions, shown_columns, table_for, table_rows_of
 from ui.views.results import registry
 from ui.views.results.registry import RESULT_VIEWS, view_of
 
@@ -59,15 +59,15 @@ def test_any_table_can_be_shown(name: str, qtbot: QtBot) -> None:
     table = EXAMPLES[name].table()
     widget = table_for(table)
     qtbot.addWidget(widget)
-    lines = lines_of(table)
-    widget.set_lines(lines)
+    lines = table_rows_of(table)
+    widget.set_rows(lines)
     assert widget.rows.rowCount() == len(table)
     assert all(len(line.cells) == len(shown_columns(table)) == widget.rows.columnCount() for line in lines)
     assert all(cell.share is None or 0 <= cell.share <= 1 for line in lines for cell in line.cells)
 
 
 def test_rows_are_read_as_people_write_them() -> None:
-    first, *_ = lines_of(EXAMPLES["proposals"].table())
+    first, *_ = table_rows_of(EXAMPLES["proposals"].table())
     assert [cell.text for cell in first.cells] == [
         "0",
         "0.80",
@@ -76,9 +76,9 @@ def test_rows_are_read_as_people_write_them() -> None:
         "0.60",
         "12, 22 · 46 × 66",
     ]
-    last = lines_of(EXAMPLES["suppression"].table())[-1]
+    last = table_rows_of(EXAMPLES["suppression"].table())[-1]
     assert [cell.text for cell in last.cells][-3:] == ["–", "–", "no"]
-    assert [cell.tone for cell in lines_of(EXAMPLES["landmarks"].table())[2].cells] == ["quiet"] * 5
+    assert [cell.tone for cell in table_rows_of(EXAMPLES["landmarks"].table())[2].cells] == ["quiet"] * 5
 
 
 def test_the_likeliest_of_any_table_are_named() -> None:

@@ -84,10 +84,10 @@ def test_the_table_tells_every_pair_and_is_linked_to_the_canvas(
     result = settle()
     pairs = result.pairs()
     assert pairs is not None
-    qtbot.waitUntil(lambda: len(view.table.rows.lines) == len(pairs.rows))
-    told = [line.cells[2].text for line in view.table.rows.lines]
+    qtbot.waitUntil(lambda: len(view.table.rows.table_rows) == len(pairs.rows))
+    told = [line.cells[2].text for line in view.table.rows.table_rows]
     assert told == [f"{share:.2f}" for share in pairs.iou]
-    fates = [line.cells[3].text for line in view.table.rows.lines]
+    fates = [line.cells[3].text for line in view.table.rows.table_rows]
     assert fates == ["goes" if gone else "stays" for gone in pairs.suppressed]
     assert f"{int(pairs.suppressed.sum())} go" in view.sentence.text()
     view.table.selectRow(0)
