@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QScrollArea,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from ui.models.model_card import CardPopup
     from ui.models.model_chooser import ModelChooser
 
+KNOWN = "analysis/known"
+"""Setting with the keys of the analyses that were used before."""
+
 WIDTH = 300
 """Least width in pixels that has room for a slider beside its label and number."""
 
@@ -52,6 +56,9 @@ class AnalysisPanel(QScrollArea):
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
         controller = self._controller = context.controller
+        self._settings = context.settings
+        self._known = [key for key in self._settings.text(KNOWN, "").split(",") if key]
+        self._introduced = ""  # the analysis whose description is shown, at its first use
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -144,6 +151,8 @@ class AnalysisPanel(QScrollArea):
         self.form.setVisible(instance is not None and (instance.complete or not instance.bindings))
         if instance is None:
             self.analysis.setCurrentIndex(-1)
+            self.analysis.setToolTip("")
+            self._summary.show()
             self._summary.setText(
                 self.tr("Turn it with the mouse; the Medium panel tells its facts. There is no analysis for it yet.")
                 if unfit
@@ -153,11 +162,23 @@ class AnalysisPanel(QScrollArea):
             self._message.hide()
             return
         self.analysis.setCurrentIndex(self.analysis.findData(instance.analysis))
-        self._summary.setText(translated(instance.spec.summary))
+        self._introduce(instance)
         self._visible.setChecked(instance.visible)
         self._visible.setIcon(icon("eye" if instance.visible else "eye-off"))
         self._build_inputs(instance, state)
         self._fill_form(instance)
+
+    def _introduce(self, instance: AnalysisInstance) -> None:
+        """Show the description of an analysis at its first use; later the tooltip of its name has it."""
+        key, summary = instance.analysis, translated(instance.spec.summary)
+        if key != self._introduced:
+            self._introduced = "" if key in self._known else key
+            if self._introduced:
+                self._known.append(key)
+                self._settings.set(KNOWN, ",".join(self._known))
+        self._summary.setText(summary)
+        self._summary.setVisible(bool(self._introduced))
+        self.analysis.setToolTip(summary)
 
     def _build_inputs(self, instance: AnalysisInstance | None, state: State) -> None:
         shape: tuple[Any, ...] = ()
@@ -207,6 +228,7 @@ class AnalysisPanel(QScrollArea):
             self._model = ModelChooser(instance.spec.models)
             self._model.setPlaceholderText(self.tr("none yet"))
             self._model.setObjectName("model-picker")
+            self._model.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             self._model.activated.connect(lambda _: self._choose_model())
             catalogue = QAction(self.tr("All models …"), self._model)
             catalogue.triggered.connect(self._show_all)
@@ -225,18 +247,21 @@ class AnalysisPanel(QScrollArea):
             about.setToolTip(self.tr("Licence, sources and figures of this model"))
             about.setAccessibleName(about.toolTip())
             about.clicked.connect(lambda: self.show_card(about))
-            model_line = QHBoxLayout()
-            model_line.setContentsMargins(0, 0, 0, 0)
-            model_line.addWidget(self._model, 1)
-            model_line.addWidget(about)
             self._own = QToolButton()
             self._own.setObjectName("own-model-button")
             self._own.clicked.connect(self._custom_model)
-            model_line.addWidget(self._own)
-            self._inputs.addRow(self.tr("Model"), model_line)
+            self._inputs.addRow(self.tr("Model"), self._model)
             self.licence = LicenceLine()
             self.licence.get_requested.connect(self._controller.weights_wanted)
-            self._inputs.addRow(self.licence)
+            # The buttons of the model stand under it, so that its name has the whole width.
+            about_line = QHBoxLayout()
+            about_line.setContentsMargins(0, 0, 0, 0)
+            about_line.setSpacing(4)
+            about_line.addWidget(self.licence, 1000)
+            about_line.addStretch(1)
+            about_line.addWidget(about)
+            about_line.addWidget(self._own)
+            self._inputs.addRow(about_line)
 
     def _choose(self, slot: str, value: Binding | MediaSet | None) -> None:
         if isinstance(value, MediaSet):
