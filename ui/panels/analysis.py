@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,7 @@ class AnalysisPanel(QScrollArea):
         self._layout.addWidget(self._message)
 
         self.form = ParamForm()
+        self.form.tallies = self._tallies
         self.form.edited.connect(lambda name, value, dragging: controller.set_value(name, value, dragging=dragging))
         self.form.released.connect(lambda _: controller.end_drag())
         self.form.pick_requested.connect(controller.request_pick)
@@ -356,6 +358,12 @@ class AnalysisPanel(QScrollArea):
             histograms=facts.histograms,
             defaults={**defaults, **facts.values},
         )
+
+    def _tallies(self) -> Mapping[str, str]:
+        from ui.panels._class_tallies import class_tallies
+
+        instance = self._controller.session.state.instance
+        return {} if instance is None else class_tallies(instance, self._controller.current_result())
 
     def _folders(self) -> tuple[str, ...]:
         """Suggested folders: that of the active medium, and the open ones."""

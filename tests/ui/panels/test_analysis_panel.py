@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
 from ui.widgets.elided_label import ElidedLabel
+from ui.widgets.rows.class_picker import TALLY
 from ui.window.main_window import MainWindow
 
 
@@ -79,3 +81,21 @@ def test_a_description_is_read_once_and_then_is_a_tooltip(
     assert known._summary.isHidden()
     later.close()
     later.deleteLater()
+
+
+def test_classes_are_counted_whether_they_are_shown_or_not(
+    window: MainWindow, cat: Callable[[str], None], qtbot: QtBot
+) -> None:
+    controller = window.controller
+    cat("detect")
+    controller.set_value("score", 0.05)
+    qtbot.waitUntil(lambda: controller.detections() is not None and len(controller.detections()) > 1, timeout=60_000)
+    detections = controller.detections()
+    expected = Counter(detections.label(row) for row in range(len(detections)))
+    controller.set_value("classes", (expected.most_common()[-1][0],))
+    picker = window.docks["analysis"].widget().form.row("classes").picker
+    picker.open()
+    model = picker.popup.list.model()
+    texts = [(model.index(row, 0).data(), model.index(row, 0).data(TALLY)) for row in range(model.rowCount())]
+    assert {name: int(tally) for name, tally in texts if tally} == expected
+    picker.popup.close()
