@@ -33,8 +33,8 @@ from cvstudio.session.session import State
 from ui.base.icons import icon
 from ui.base.translate import translated
 from ui.control.frame_on_screen import FrameOnScreen
+from ui.control.layer_menu import LayerMenu
 from ui.panels import PANELS
-from ui.panels._layer_menu import LayerMenu
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.elided_combo import ElidedCombo
 from ui.widgets.param_form import ParamForm

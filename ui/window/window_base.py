@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QStackedWidget
 
 from cvstudio.analyses import ANALYSES
@@ -52,6 +52,7 @@ class Window(QMainWindow):
     snapshots: Snapshots
     recorder: Recorder
     commands: list[Command]
+    actions_by_key: dict[str, QAction]
 
     @property
     def docks(self) -> Mapping[str, QDockWidget]:
