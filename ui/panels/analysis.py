@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QCoreApplication, QSize, Qt
+from PySide6.QtGui import QAction, QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cvstudio.analyses import ANALYSES
+from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.analysis import Slot
 from cvstudio.analyses.binding import Binding, ResultOf
 from cvstudio.analyses.instance import AnalysisInstance
@@ -59,6 +59,7 @@ class AnalysisPanel(QScrollArea):
         controller = self._controller = context.controller
         self._settings = context.settings
         self._known = [key for key in self._settings.text(KNOWN, "").split(",") if key]
+        self._fitted: Media | None = None  # the medium whose fitting analyses the list tells
         self._introduced = ""  # the analysis whose description is shown, at its first use
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -136,9 +137,23 @@ class AnalysisPanel(QScrollArea):
         """List all analyses, which imports them: the window does not wait for it."""
         for spec in ANALYSES:
             self.analysis.addItem(icon(spec.icon), translated(spec.title), spec.key)
-            self.analysis.setItemData(self.analysis.count() - 1, translated(spec.summary), Qt.ItemDataRole.ToolTipRole)
-        instance = self._controller.session.state.instance
+        state = self._controller.session.state
+        instance = state.instance
         self.analysis.setCurrentIndex(self.analysis.findData(instance.analysis) if instance else -1)
+        self._tell_fitting(state)
+
+    def _tell_fitting(self, state: State) -> None:
+        """Grey out the analyses that the medium on the canvas cannot be the input of, and say what they need."""
+        media, items = state.active_media, self.analysis.model()
+        assert isinstance(items, QStandardItemModel)
+        if self.analysis.count() and media != self._fitted:
+            self._fitted = media
+            for row in range(self.analysis.count()):
+                spec = ANALYSES[self.analysis.itemData(row)]
+                needed = what_it_needs(spec, media)
+                item = items.item(row)
+                item.setEnabled(not needed)
+                item.setToolTip("\n".join(part for part in (translated(spec.summary), needed) if part))
 
     def _toggle_visible(self) -> None:
         current = self._controller.session.state.instance
@@ -146,6 +161,7 @@ class AnalysisPanel(QScrollArea):
             self._controller.set_visible(current.id, not current.visible)
 
     def _update(self, state: State) -> None:
+        self._tell_fitting(state)
         unfit = none_takes(state.active_media)
         instance = None if unfit else state.instance
         self._visible.setVisible(instance is not None)
@@ -412,6 +428,14 @@ def _named(instance: AnalysisInstance, state: State) -> str:
     title = translated(instance.spec.title) + (f" · {model.title}" if model is not None else "")
     alike = [item.id for item in state.instances if (item.analysis, item.model) == (instance.analysis, instance.model)]
     return title if len(alike) == 1 else f"{title} ({alike.index(instance.id) + 1})"
+
+
+def what_it_needs(spec: Analysis, media: Media | None) -> str:
+    """Sentence that says what an analysis takes that cannot take `media`; "" where it can, or without a medium."""
+    if media is None or spec.canvas is None or any(slot.takes(media) for slot in spec.inputs):
+        return ""
+    needed = " + ".join(f"{translated(slot.title)} ({slot.wanted})" for slot in spec.inputs if not slot.optional)
+    return QCoreApplication.translate("AnalysisPanel", "Not for this file. It needs: {what}.").format(what=needed)
 
 
 def none_takes(media: Media | None) -> bool:

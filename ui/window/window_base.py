@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QStackedWi
 
 from cvstudio.analyses import ANALYSES
 from ui.base.theme import apply_theme
+from ui.base.translate import translated
 from ui.window.placement import MAXIMISE_BELOW, first_place
 
 if TYPE_CHECKING:
@@ -74,8 +75,15 @@ class Window(QMainWindow):
         return CustomModelDialog(self, self.controller, path)
 
     def use_analysis(self, key: str) -> None:
-        """Change to an analysis; one that fits no open medium opens its sample."""
+        """Change to an analysis; one that fits no open medium opens its sample, and says why."""
+        from ui.panels.analysis import what_it_needs
+
         state = self.controller.session.state
+        needed = what_it_needs(ANALYSES[key], state.active_media)
+        if needed and state.active_media is not None:
+            title = translated(ANALYSES[key].title)
+            text = self.tr("{analysis} on another file than {name}: {reason}")
+            self.notice("info", text.format(analysis=title, name=state.active_media.name, reason=needed))
         if ANALYSES[key].canvas_slot is None or any(ANALYSES[key].shows(media) for media in state.media):
             self.controller.use_analysis(key)
         else:

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from cvstudio.analyses import ANALYSES
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
 from ui.widgets.elided_label import ElidedLabel
@@ -99,3 +101,30 @@ def test_classes_are_counted_whether_they_are_shown_or_not(
     texts = [(model.index(row, 0).data(), model.index(row, 0).data(TALLY)) for row in range(model.rowCount())]
     assert {name: int(tally) for name, tally in texts if tally} == expected
     picker.popup.close()
+
+
+def test_an_analysis_that_does_not_fit_cannot_be_chosen_and_says_what_it_needs(
+    window: MainWindow, cat: Callable[[str], None], qtbot: QtBot
+) -> None:
+    combo = window.docks["analysis"].widget().analysis
+
+    def usable(key: str) -> bool:
+        return bool(combo.model().flags(combo.model().index(combo.findData(key), 0)) & Qt.ItemFlag.ItemIsEnabled)
+
+    def told(key: str) -> str:
+        return str(combo.itemData(combo.findData(key), Qt.ItemDataRole.ToolTipRole))
+
+    assert all(usable(spec.key) for spec in ANALYSES)  # nothing is open: each has its sample
+    cat("detect")
+    qtbot.waitUntil(lambda: not usable("spectrogram"))
+    for spec in ANALYSES:
+        media = window.controller.session.state.active_media
+        assert usable(spec.key) == (spec.canvas is None or any(slot.takes(media) for slot in spec.inputs)), spec.key
+    assert "needs: Sound (audio or video)" in told("spectrogram")
+    assert "needs" not in told("detect")
+    # The palette still leads to it, on its sample, and says so.
+    window.use_analysis("spectrogram")
+    assert any("needs: Sound (audio or video)" in notice.text for notice in window.notices.shown)
+    window.controller.open_sample("spectrogram")
+    qtbot.waitUntil(lambda: usable("spectrogram") and not usable("detect"), timeout=60_000)
+    assert "Picture (image or video)" in told("detect")
