@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from cvstudio.models import ModelSpec
 from cvstudio.models.terms import Place, terms
 from ui.base.translate import translated
 from ui.models.model_card import non_commercial_badge
+from ui.widgets.elided_label import ElidedLabel
 
 
 class LicenceLine(QWidget):
-    """The licence, with a badge where it forbids commercial use; hidden where there is no text.
+    """The licence in one line, with a badge where it forbids commercial use; hidden where there is no text.
+
+    The tooltip has all of a text that is wider than the line.
 
     Signals
     -------
@@ -27,21 +30,19 @@ class LicenceLine(QWidget):
         super().__init__()
         self._model: ModelSpec | None = None
         self.badge = non_commercial_badge()
-        self.text = QLabel()
+        self.text = ElidedLabel()
         self.text.setObjectName("small")
-        self.text.setTextFormat(Qt.TextFormat.PlainText)
-        self.text.setWordWrap(True)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(self.badge, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self.badge)
         layout.addWidget(self.text, 1)
         self.get = QPushButton(self.tr("Get …"))
         self.get.setObjectName("get-weights")
         self.get.setToolTip(self.tr("Shows size, licence and source of the weights before they are downloaded"))
         self.get.hide()
         self.get.clicked.connect(self._get)
-        layout.addWidget(self.get, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self.get)
 
     def show_terms(self, model: ModelSpec | None, local: Path | None = None) -> None:
         """Show the terms of `model`; a `local` checkpoint has unknown terms of its own."""

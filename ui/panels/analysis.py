@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QCoreApplication, QSize, Qt
+from PySide6.QtGui import QAction, QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -14,12 +15,13 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QScrollArea,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from cvstudio.analyses import ANALYSES
+from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.analyses.analysis import Slot
 from cvstudio.analyses.binding import Binding, ResultOf
 from cvstudio.analyses.instance import AnalysisInstance
@@ -31,8 +33,8 @@ from cvstudio.session.session import State
 from ui.base.icons import icon
 from ui.base.translate import translated
 from ui.control.frame_on_screen import FrameOnScreen
+from ui.control.layer_menu import LayerMenu
 from ui.panels import PANELS
-from ui.panels._layer_menu import LayerMenu
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.elided_combo import ElidedCombo
 from ui.widgets.param_form import ParamForm
@@ -41,6 +43,9 @@ from ui.widgets.rows.input_row import InputChoice, InputRow
 if TYPE_CHECKING:
     from ui.models.model_card import CardPopup
     from ui.models.model_chooser import ModelChooser
+
+KNOWN = "analysis/known"
+"""Setting with the keys of the analyses that were used before."""
 
 WIDTH = 300
 """Least width in pixels that has room for a slider beside its label and number."""
@@ -52,6 +57,10 @@ class AnalysisPanel(QScrollArea):
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
         controller = self._controller = context.controller
+        self._settings = context.settings
+        self._known = [key for key in self._settings.text(KNOWN, "").split(",") if key]
+        self._fitted: Media | None = None  # the medium whose fitting analyses the list tells
+        self._introduced = ""  # the analysis whose description is shown, at its first use
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -109,6 +118,7 @@ class AnalysisPanel(QScrollArea):
         self._layout.addWidget(self._message)
 
         self.form = ParamForm()
+        self.form.tallies = self._tallies
         self.form.edited.connect(lambda name, value, dragging: controller.set_value(name, value, dragging=dragging))
         self.form.released.connect(lambda _: controller.end_drag())
         self.form.pick_requested.connect(controller.request_pick)
@@ -127,9 +137,23 @@ class AnalysisPanel(QScrollArea):
         """List all analyses, which imports them: the window does not wait for it."""
         for spec in ANALYSES:
             self.analysis.addItem(icon(spec.icon), translated(spec.title), spec.key)
-            self.analysis.setItemData(self.analysis.count() - 1, translated(spec.summary), Qt.ItemDataRole.ToolTipRole)
-        instance = self._controller.session.state.instance
+        state = self._controller.session.state
+        instance = state.instance
         self.analysis.setCurrentIndex(self.analysis.findData(instance.analysis) if instance else -1)
+        self._tell_fitting(state)
+
+    def _tell_fitting(self, state: State) -> None:
+        """Grey out the analyses that the medium on the canvas cannot be the input of, and say what they need."""
+        media, items = state.active_media, self.analysis.model()
+        assert isinstance(items, QStandardItemModel)
+        if self.analysis.count() and media != self._fitted:
+            self._fitted = media
+            for row in range(self.analysis.count()):
+                spec = ANALYSES[self.analysis.itemData(row)]
+                needed = what_it_needs(spec, media)
+                item = items.item(row)
+                item.setEnabled(not needed)
+                item.setToolTip("\n".join(part for part in (translated(spec.summary), needed) if part))
 
     def _toggle_visible(self) -> None:
         current = self._controller.session.state.instance
@@ -137,6 +161,7 @@ class AnalysisPanel(QScrollArea):
             self._controller.set_visible(current.id, not current.visible)
 
     def _update(self, state: State) -> None:
+        self._tell_fitting(state)
         unfit = none_takes(state.active_media)
         instance = None if unfit else state.instance
         self._visible.setVisible(instance is not None)
@@ -144,6 +169,8 @@ class AnalysisPanel(QScrollArea):
         self.form.setVisible(instance is not None and (instance.complete or not instance.bindings))
         if instance is None:
             self.analysis.setCurrentIndex(-1)
+            self.analysis.setToolTip("")
+            self._summary.show()
             self._summary.setText(
                 self.tr("Turn it with the mouse; the Medium panel tells its facts. There is no analysis for it yet.")
                 if unfit
@@ -153,11 +180,23 @@ class AnalysisPanel(QScrollArea):
             self._message.hide()
             return
         self.analysis.setCurrentIndex(self.analysis.findData(instance.analysis))
-        self._summary.setText(translated(instance.spec.summary))
+        self._introduce(instance)
         self._visible.setChecked(instance.visible)
         self._visible.setIcon(icon("eye" if instance.visible else "eye-off"))
         self._build_inputs(instance, state)
         self._fill_form(instance)
+
+    def _introduce(self, instance: AnalysisInstance) -> None:
+        """Show the description of an analysis at its first use; later the tooltip of its name has it."""
+        key, summary = instance.analysis, translated(instance.spec.summary)
+        if key != self._introduced:
+            self._introduced = "" if key in self._known else key
+            if self._introduced:
+                self._known.append(key)
+                self._settings.set(KNOWN, ",".join(self._known))
+        self._summary.setText(summary)
+        self._summary.setVisible(bool(self._introduced))
+        self.analysis.setToolTip(summary)
 
     def _build_inputs(self, instance: AnalysisInstance | None, state: State) -> None:
         shape: tuple[Any, ...] = ()
@@ -212,6 +251,7 @@ class AnalysisPanel(QScrollArea):
             self._model = ModelChooser(instance.spec.models)
             self._model.setPlaceholderText(self.tr("none yet"))
             self._model.setObjectName("model-picker")
+            self._model.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             self._model.activated.connect(lambda _: self._choose_model())
             catalogue = QAction(self.tr("All models …"), self._model)
             catalogue.triggered.connect(self._show_all)
@@ -234,18 +274,21 @@ class AnalysisPanel(QScrollArea):
             about.setToolTip(self.tr("Licence, sources and figures of this model"))
             about.setAccessibleName(about.toolTip())
             about.clicked.connect(lambda: self.show_card(about))
-            model_line = QHBoxLayout()
-            model_line.setContentsMargins(0, 0, 0, 0)
-            model_line.addWidget(self._model, 1)
-            model_line.addWidget(about)
             self._own = QToolButton()
             self._own.setObjectName("own-model-button")
             self._own.clicked.connect(self._custom_model)
-            model_line.addWidget(self._own)
-            self._inputs.addRow(self.tr("Model"), model_line)
+            self._inputs.addRow(self.tr("Model"), self._model)
             self.licence = LicenceLine()
             self.licence.get_requested.connect(self._controller.weights_wanted)
-            self._inputs.addRow(self.licence)
+            # The buttons of the model stand under it, so that its name has the whole width.
+            about_line = QHBoxLayout()
+            about_line.setContentsMargins(0, 0, 0, 0)
+            about_line.setSpacing(4)
+            about_line.addWidget(self.licence, 1000)
+            about_line.addStretch(1)
+            about_line.addWidget(about)
+            about_line.addWidget(self._own)
+            self._inputs.addRow(about_line)
 
     def _choose(self, slot: str, value: Binding | MediaSet | None) -> None:
         if isinstance(value, MediaSet):
@@ -346,6 +389,12 @@ class AnalysisPanel(QScrollArea):
             defaults={**defaults, **facts.values},
         )
 
+    def _tallies(self) -> Mapping[str, str]:
+        from ui.panels._class_tallies import class_tallies
+
+        instance = self._controller.session.state.instance
+        return {} if instance is None else class_tallies(instance, self._controller.current_result())
+
     def _folders(self) -> tuple[str, ...]:
         """Suggested folders: that of the active medium, and the open ones."""
         state = self._controller.session.state
@@ -393,6 +442,14 @@ def _named(instance: AnalysisInstance, state: State) -> str:
     title = translated(instance.spec.title) + (f" · {model.title}" if model is not None else "")
     alike = [item.id for item in state.instances if (item.analysis, item.model) == (instance.analysis, instance.model)]
     return title if len(alike) == 1 else f"{title} ({alike.index(instance.id) + 1})"
+
+
+def what_it_needs(spec: Analysis, media: Media | None) -> str:
+    """Sentence that says what an analysis takes that cannot take `media`; "" where it can, or without a medium."""
+    if media is None or spec.canvas is None or any(slot.takes(media) for slot in spec.inputs):
+        return ""
+    needed = " + ".join(f"{translated(slot.title)} ({slot.wanted})" for slot in spec.inputs if not slot.optional)
+    return QCoreApplication.translate("AnalysisPanel", "Not for this file. It needs: {what}.").format(what=needed)
 
 
 def none_takes(media: Media | None) -> bool:

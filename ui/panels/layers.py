@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QDropEvent, QKeyEvent
+from PySide6.QtGui import QDropEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -23,8 +23,8 @@ from ui.base.icons import icon
 from ui.base.keys import claims
 from ui.base.translate import translated
 from ui.control.controller import Controller
+from ui.control.layer_menu import LayerMenu
 from ui.panels import PANELS
-from ui.panels._layer_menu import LayerMenu
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.current_stack import CurrentStack
 from ui.widgets.elided_label import ElidedLabel
@@ -58,15 +58,11 @@ class LayerRow(QWidget):
         self.remove.setToolTip(self.tr("Remove this layer (Delete)"))
         self.remove.setAccessibleName(self.tr("Remove layer"))
         self.remove.clicked.connect(lambda: layers.remove(number))
-        names = QVBoxLayout()
-        names.setSpacing(0)
-        names.addWidget(self.title)
-        names.addWidget(self.model)
         top = QHBoxLayout()
         top.setSpacing(6)
         top.addWidget(self.eye)
         top.addWidget(IconLabel(instance.spec.icon, 16, "text"))
-        top.addLayout(names, 1)
+        top.addWidget(self.title, 1)
         top.addWidget(self.remove)
         self.opacity = SliderRow(fields_of(LayerStyle)[0])
         self.opacity.changed.connect(
@@ -77,8 +73,11 @@ class LayerRow(QWidget):
         self.opacity.label.hide()
         self.opacity.slider.setMinimumWidth(24)
         self.opacity.setVisible(on_canvas(instance.spec))
-        indented = QHBoxLayout()
-        indented.setContentsMargins(30, 0, 4, 0)
+        # Under the buttons, so that the name of a model has the width of the row.
+        indented = QVBoxLayout()
+        indented.setContentsMargins(30, 0, 0, 0)
+        indented.setSpacing(0)
+        indented.addWidget(self.model)
         indented.addWidget(self.opacity)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
@@ -179,7 +178,9 @@ class LayersPanel(QWidget):
         self.setMinimumWidth(WIDTH)
         self.list = LayerList(controller)
         self.list.currentRowChanged.connect(self._chosen)
-        self.list.customContextMenuRequested.connect(lambda place: self.menu().exec(self.list.mapToGlobal(place)))
+        self.list.customContextMenuRequested.connect(
+            lambda place: self.menu().popup(self.list.viewport().mapToGlobal(place))
+        )
         empty = EmptyState("layers", self.tr("Open something and choose an analysis; what you see is listed here."))
         self.stack = CurrentStack()
         self.stack.addWidget(empty)
@@ -214,13 +215,21 @@ class LayersPanel(QWidget):
         number, row, layers = self.list.number(), self.list.currentRow(), self._controller.layers
         if number is None:
             return menu
+        visible = next(item.visible for item in layers.stack() if item.id == number)
+        look = self.tr("Hide") if visible else self.tr("Show")
+        menu.addAction(
+            icon("eye-off" if visible else "eye"),
+            look + "\t" + QKeySequence(Qt.Key.Key_Space).toString(QKeySequence.SequenceFormat.NativeText),
+            lambda: self._controller.set_visible(number, not visible),
+        )
         menu.addAction(icon("copy"), self.tr("Duplicate"), lambda: layers.duplicate(number))
         up = menu.addAction(icon("chevron-up"), self.tr("Move up"), lambda: self.list.move_to(row, row - 1))
         up.setEnabled(row > 0)
         down = menu.addAction(icon("chevron-down"), self.tr("Move down"), lambda: self.list.move_to(row, row + 1))
         down.setEnabled(row < self.list.count() - 1)
         menu.addSeparator()
-        menu.addAction(icon("trash-2"), self.tr("Remove"), lambda: layers.remove(number))
+        delete = QKeySequence(Qt.Key.Key_Delete).toString(QKeySequence.SequenceFormat.NativeText)
+        menu.addAction(icon("trash-2"), self.tr("Remove") + "\t" + delete, lambda: layers.remove(number))
         return menu
 
     def _chosen(self, row: int) -> None:

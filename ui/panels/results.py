@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sized
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QTableView, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QAbstractScrollArea, QHBoxLayout, QMenu, QPushButton, QTableView, QVBoxLayout, QWidget
 
 from cvstudio.foundation.params import fields_of
 from cvstudio.results.tables import Column, Table
 from ui.base.icons import icon
 from ui.base.translate import translated
+from ui.control.parts import add_part_actions, part_of, rows_text
 from ui.control.stepping import step
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
@@ -36,6 +38,7 @@ class ResultsPanel(QWidget):
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
         controller = self._controller = context.controller
+        self._requests, self._canvas = context.requests, context.canvas
         self._summary = ElidedLabel()
         self._summary.setTextFormat(Qt.TextFormat.PlainText)
         self._export = QPushButton(icon("share"), self.tr("Export …"))
@@ -144,7 +147,59 @@ class ResultsPanel(QWidget):
             view.open_requested.connect(lambda path: self._controller.open_paths([path]))
         if hasattr(view, "set_selected"):
             view.set_selected(self._controller.session.state.selection)
+        if isinstance(widget, QTableView):
+            # Enter, or a double click.
+            widget.activated.connect(lambda _: self._zoom_to_selected())
+        widget.installEventFilter(self)
+        widget.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        widget.customContextMenuRequested.connect(
+            lambda place: self.menu().popup(
+                (widget.viewport() if isinstance(widget, QAbstractScrollArea) else widget).mapToGlobal(place)
+            )
+        )
         return widget
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        # In a list of results Ctrl+C copies rows; elsewhere it copies the view.
+        if isinstance(event, QKeyEvent) and event.matches(QKeySequence.StandardKey.Copy):
+            if event.type() == QEvent.Type.ShortcutOverride:
+                event.accept()
+                return True
+            if event.type() == QEvent.Type.KeyPress:
+                self.copy_rows()
+                return True
+        return super().eventFilter(watched, event)
+
+    def copy_rows(self) -> None:
+        """Copy the selected rows, or all without any, as lines with tabs; spreadsheets take them apart."""
+        selection = self._controller.session.state.selection
+        text = rows_text(self._controller.current_result(), selection)
+        if text:
+            QGuiApplication.clipboard().setText(text)
+            self._controller.notice.emit("info", self.tr("The rows are on the clipboard."))
+
+    def _zoom_to_selected(self) -> None:
+        result = self._controller.current_result()
+        for number in sorted(self._controller.session.state.selection):
+            part = part_of(result, number)
+            if part is not None and part.box is not None:
+                self._canvas().show_rect(part.box)
+                return
+
+    def menu(self) -> QMenu:
+        """The context menu: what can be done with the selected part, and with all rows."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        selection = self._controller.session.state.selection
+        number = next(iter(selection)) if len(selection) == 1 else None
+        add_part_actions(menu, self._controller, number, lambda box: self._canvas().show_rect(box))
+        if rows_text(self._controller.current_result(), selection):
+            keys = QKeySequence(QKeySequence.StandardKey.Copy).toString(QKeySequence.SequenceFormat.NativeText)
+            title = self.tr("Copy Rows") if len(selection) != 1 else self.tr("Copy Row")
+            menu.addAction(icon("copy"), f"{title}\t{keys}", self.copy_rows)
+        export = menu.addAction(icon("share"), self.tr("Export …"), self._requests.export.emit)
+        export.setEnabled(self._controller.current_result() is not None)
+        return menu
 
     def _bring(self, view: QWidget) -> None:
         previous: Any = self._stack.currentWidget()

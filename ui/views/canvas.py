@@ -39,6 +39,9 @@ Render = Callable[[View], NDArray[np.uint8] | None]
 
 ZOOM_PER_NOTCH = 1.25
 BAR_MARGIN = 12
+RECT_SHARE = 0.6
+"""Fraction of the canvas that a part takes that is zoomed to, and the most device pixels for one of the picture."""
+RECT_SCALE = 8.0
 STALE_LINE = 2
 STALE_TICK_MS = 33
 STALE_DIM = 0.25
@@ -199,6 +202,21 @@ class Canvas(QWidget):
         ratio = self.devicePixelRatioF()
         self._fitting = False
         self._placement = self._placement.zoomed(scale, point.x() * ratio, point.y() * ratio)
+        self._update_placement()
+
+    def show_rect(self, rect: Rect) -> None:
+        """Zoom to a part of the picture, `rect` in image pixels, with some of what is around it."""
+        if self._placement is None:
+            return
+        viewport = self._placement.viewport
+        scale = RECT_SHARE * min(viewport.width / max(rect.width, 1.0), viewport.height / max(rect.height, 1.0))
+        # Not beyond pixels that the eye can tell apart, unless the whole picture is that small.
+        scale = min(scale, max(RECT_SCALE, self._placement.fit_scale))
+        x, y = rect.x + rect.width / 2, rect.y + rect.height / 2
+        self._fitting = False
+        placement = self._placement.zoomed(scale, 0.0, 0.0)
+        at_x, at_y = placement.viewport_point(x, y)
+        self._placement = placement.moved(viewport.width / 2 - at_x, viewport.height / 2 - at_y)
         self._update_placement()
 
     def image_position(self, point: QPointF) -> tuple[float, float] | None:

@@ -1,4 +1,4 @@
-"""View of a mesh or a point cloud: it rotates slowly; a drag rotates it, the wheel zooms."""
+"""View of a mesh or a point cloud: it rotates slowly, once; a drag rotates it, the wheel zooms."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from ui.base import theme
 OWNER = "model-view"
 TURN_MS = 40
 TURN_DEG_PER_SEC = 18.0
+ROUND_DEG = 360.0
+"""Degrees after which the model rests: all sides were seen, and a view at rest costs no time."""
 REST_MS = 160
 DRAG_DEG_PER_PIXEL = 0.45
 ZOOM_PER_NOTCH = 1.2
@@ -63,6 +65,7 @@ class MeshView(QWidget):
         self._pixels: NDArray[np.uint8] | None = None
         self._last: QPointF | None = None
         self._ticked = 0.0
+        self._turned_deg = 0.0
         self.turning = False
         self.setAccessibleName(self.tr("Model"))
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -86,7 +89,8 @@ class MeshView(QWidget):
         return not self._busy and self._pixels is not None and self._pixels.shape[:2] == (size.height, size.width)
 
     def show_model(self, sample: TriangleMesh | PointCloud | None, *, z_up: bool = False) -> None:
-        """Show `sample`, rotating slowly until the first mouse input; the same one again changes nothing."""
+        """Show `sample`, rotating slowly for one round or until the first mouse input; the same one again changes
+        nothing."""
         if self._state is not None and self._state.sample is sample:
             return
         self._state = None if sample is None else _PreviewState(sample, z_up)
@@ -95,6 +99,7 @@ class MeshView(QWidget):
 
     def _begin(self) -> None:
         self._camera = ViewCamera()
+        self._turned_deg = 0.0
         self.turning = self._state is not None
         self._animate()
         self._request_picture()
@@ -113,8 +118,13 @@ class MeshView(QWidget):
         # A model that is slow to render rotates in larger steps, at the same speed.
         now_secs = time.monotonic()
         if not self._busy:
-            self._camera = self._camera.spun(min(now_secs - self._ticked, 0.5) * TURN_DEG_PER_SEC)
+            degrees = min((now_secs - self._ticked) * TURN_DEG_PER_SEC, 0.5 * TURN_DEG_PER_SEC)
+            degrees = min(degrees, ROUND_DEG - self._turned_deg)
+            self._camera = self._camera.spun(degrees)
             self._ticked = now_secs
+            self._turned_deg += degrees
+            if self._turned_deg >= ROUND_DEG:
+                self._stop_turning()
             self._request_picture()
 
     def _stop_turning(self) -> None:

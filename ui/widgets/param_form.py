@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
@@ -55,6 +55,8 @@ class ParamForm(QWidget):
         super().__init__()
         self._fields: tuple[Field, ...] = ()
         self._rows: dict[str, Row] = {}
+        self.tallies: Callable[[], Mapping[str, str]] = dict
+        """Returns the text beside each class in a list of classes, such as how often it was found."""
         self._unfolded = False
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -168,6 +170,11 @@ class ParamForm(QWidget):
         name = field.name
         row.changed.connect(lambda value, dragging: self.edited.emit(name, value, dragging))
         row.released.connect(lambda _: self.released.emit(name))
+        if field.kind == "choices":
+            from ui.widgets.rows.class_picker import ChoicesRow
+
+            assert isinstance(row, ChoicesRow)
+            row.picker.tallies = lambda: self.tallies()
         if field.pick is not None:
             from ui.widgets.rows.choice_rows import PointRow
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 
+from cvstudio.media import MediaKind
 from ui.base.command import Command
 from ui.base.hold_key import HoldKey
 from ui.panels import PANELS
@@ -193,8 +194,17 @@ def _playback(window: Window) -> list[Command]:
     tr, player = window.tr, window.controller.playback
     play = ("start", "stop", "재생")
 
-    def step(frames: int) -> Callable[[], None]:
-        return lambda: player.step(frames)
+    def step(count: int) -> Callable[[], None]:
+        """Step frames of what moves and files of what does not, as picture viewers do."""
+
+        def run() -> None:
+            media = window.controller.session.state.active_media
+            if media is None or media.moving or media.kind is MediaKind.AUDIO:
+                player.step(count)
+            else:
+                window.controller.library.step(count)
+
+        return run
 
     def smooth() -> None:
         window.controller.set_smooth(not window.controller.presenter.live.smooth)

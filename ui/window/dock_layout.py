@@ -25,7 +25,7 @@ LEAST_WIDTHS = {
 }
 """Least width in pixels of a dock, by the side of the window that it has at first."""
 
-COLUMNS = {"left": (0.16, 232, 300), "right": (0.23, 320, 420)}
+COLUMNS = {"left": (0.16, 240, 300), "right": (0.23, 320, 420)}
 """Fraction of the window's width that a column takes at first, and its least and greatest width in pixels."""
 
 
@@ -179,7 +179,7 @@ class DockLayout:
         window.resizeDocks([docks["media"], docks["analysis"]], widths, Qt.Orientation.Horizontal)
         column = {docks[key]: height for key, height in LEFT_COLUMN.items() if not docks[key].isHidden()}
         window.resizeDocks(list(column), list(column.values()), Qt.Orientation.Vertical)
-        window.resizeDocks([docks["analysis"], docks["results"]], [420, 300], Qt.Orientation.Vertical)
+        window.resizeDocks([docks["analysis"], docks["results"]], [440, 300], Qt.Orientation.Vertical)
         # Of docks that share a place, the one that the others are tabbed with is in front.
         for key in dict.fromkeys(panel.tabbed_with for panel in PANELS if panel.tabbed_with):
             docks[key].raise_()

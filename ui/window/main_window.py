@@ -144,6 +144,8 @@ class MainWindow(Window):
         self.completed.emit()
 
     def _connect(self) -> None:
+        from ui.window.picture_menu import offer_picture_menu
+
         controller = self.controller
         self.top.open.clicked.connect(self.opener.ask_files)
         self.top.search.pressed.connect(self.show_palette)
@@ -160,6 +162,8 @@ class MainWindow(Window):
         self.workspace.read_out.connect(self.status.set_read_out)
         self.status.jobs_clicked.connect(lambda: self.show_panel("jobs"))
         self.workspace.area.export.connect(self.exporting.ask)
+        offer_picture_menu(self, self.workspace.canvas)
+        self.workspace.area.made.connect(lambda canvas: offer_picture_menu(self, canvas))
         self._connect_requests(controller.requests)
 
     def _connect_requests(self, requests: WindowRequests) -> None:
@@ -282,7 +286,11 @@ class MainWindow(Window):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() != Qt.Key.Key_Escape or not self._complete:
             super().keyPressEvent(event)
-        elif not (self.notices.dismiss_newest() or self.controller.comparing.end()) and self.isFullScreen():
+        elif self.notices.dismiss_newest() or self.controller.comparing.end():
+            pass
+        elif self.controller.session.state.selection:
+            self.controller.select(frozenset())
+        elif self.isFullScreen():
             self.toggle_full_screen()
 
     def closeEvent(self, event: QCloseEvent) -> None:

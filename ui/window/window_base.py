@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QStackedWidget
 
 from cvstudio.analyses import ANALYSES
 from ui.base.theme import apply_theme
+from ui.base.translate import translated
 from ui.window.placement import MAXIMISE_BELOW, first_place
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Window(QMainWindow):
     snapshots: Snapshots
     recorder: Recorder
     commands: list[Command]
+    actions_by_key: dict[str, QAction]
 
     @property
     def docks(self) -> Mapping[str, QDockWidget]:
@@ -73,8 +75,15 @@ class Window(QMainWindow):
         return CustomModelDialog(self, self.controller, path)
 
     def use_analysis(self, key: str) -> None:
-        """Change to an analysis; one that fits no open medium opens its sample."""
+        """Change to an analysis; one that fits no open medium opens its sample, and says why."""
+        from ui.panels.analysis import what_it_needs
+
         state = self.controller.session.state
+        needed = what_it_needs(ANALYSES[key], state.active_media)
+        if needed and state.active_media is not None:
+            title = translated(ANALYSES[key].title)
+            text = self.tr("{analysis} on another file than {name}: {reason}")
+            self.notice("info", text.format(analysis=title, name=state.active_media.name, reason=needed))
         if ANALYSES[key].canvas_slot is None or any(ANALYSES[key].shows(media) for media in state.media):
             self.controller.use_analysis(key)
         else:

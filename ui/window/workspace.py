@@ -351,7 +351,7 @@ class Workspace(QWidget):
 
     # Mouse ----------------------------------------------------------------------------------------------------------
 
-    def _at(self, x: float, y: float) -> int | None:
+    def part_at(self, x: float, y: float) -> int | None:
         """Id of the result's part at a pixel of the picture; None where there is none."""
         result = self._controller.current_result()
         return result.part_at(x, y) if result is not None and self.overlay else None
@@ -362,7 +362,7 @@ class Workspace(QWidget):
             self.read_out.emit("")
             return
         self._controller.hover(
-            self._at(x, y) if self._side_at(x, side) == self._controller.comparing.current_side else None
+            self.part_at(x, y) if self._side_at(x, side) == self._controller.comparing.current_side else None
         )
         size = self._size
         column, row = int(x), int(y)
@@ -405,7 +405,7 @@ class Workspace(QWidget):
             width, height = self._size or (x, y)
             self._controller.pick(min(max(x, 0.0), width), min(max(y, 0.0), height), asked)
             return
-        hit = self._at(x, y)
+        hit = self.part_at(x, y)
         selection = set(self._controller.session.state.selection)
         if hit is None:
             selection = set()

@@ -96,11 +96,11 @@ class Preview:
         placed = (placed @ turn.T.astype(np.float32)).astype(np.float32)
         self._painter: _Surface | _Points
         if isinstance(sample, TriangleMesh) and len(sample.triangles):
-            self._painter = _Surface(placed, sample.triangles, sample.colours)
+            self._painter = _Surface(placed, sample.triangles, _visible(sample.colours))
         else:
             normals = sample.normals if isinstance(sample, PointCloud) else None
             turned = None if normals is None else (normals @ turn.T.astype(np.float32)).astype(np.float32)
-            self._painter = _Points(placed, sample.colours, turned)
+            self._painter = _Points(placed, _visible(sample.colours), turned)
 
     def render(
         self, camera: ViewCamera, size: Size, *, background: Colour = (22, 24, 28), moving: bool = False
@@ -130,6 +130,11 @@ class Preview:
         mode = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
         resized: NDArray[np.uint8] = cv2.resize(pixels, tuple(size), interpolation=mode).astype(np.uint8, copy=False)
         return resized
+
+
+def _visible(colours: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
+    """`colours`, or None where all are black: programs write zeros for a model without colours."""
+    return colours if colours is not None and colours.any() else None
 
 
 def _distance() -> float:

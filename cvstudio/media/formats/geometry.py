@@ -196,7 +196,8 @@ def geometry_facts(sample: TriangleMesh | PointCloud) -> Iterator[tuple[str, str
     yield "Size", " × ".join(f"{side:.4g}" for side in high - low)
     yield "Extent", "\n".join(_range(axis, a, b) for axis, a, b in zip("xyz", low, high, strict=True))
     if sample.colours is not None and "Colours" not in dict(sample.notes):
-        yield "Colours", "of each vertex" if mesh else "of each point"
+        text = "of each vertex" if mesh else "of each point"
+        yield "Colours", text if sample.colours.any() else f"{text}, all black; shown in grey"
     if isinstance(sample, PointCloud) and sample.normals is not None:
         yield "Normals", "of each point"
     yield from sample.notes

@@ -21,6 +21,8 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.data.samples import DepthMap, TriangleMesh
 from cvstudio.data.srgb import srgb8
+from cvstudio.draw.samples.mesh import ViewCamera
+from cvstudio.foundation.lanes import Event
 from cvstudio.media import Media, MediaKind
 from ui.panels.medium import MediumPanel
 from ui.tour.input_events import move_mouse, pause
@@ -270,6 +272,22 @@ def test_a_hand_turns_it_and_then_it_rests_and_becomes_sharp(qtbot, window, show
     QTest.mouseDClick(view, Qt.MouseButton.LeftButton, pos=centre)
     assert view.camera.zoom == 1
     assert view.turning
+
+
+def test_a_model_turns_once_and_then_costs_nothing(qtbot, window, show, ball, monkeypatch):
+    monkeypatch.setattr("ui.views.mesh_view.TURN_DEG_PER_SEC", 900.0)
+    show(ball)
+    view = shown_model(window)
+    qtbot.waitUntil(lambda: view._image is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: not view.turning, timeout=20_000)
+    # One whole round ends where it began.
+    assert np.allclose(view.camera.rotation, ViewCamera().rotation, atol=1e-6)
+    qtbot.waitUntil(lambda: view.sharp, timeout=20_000)
+    jobs: list[Event] = []
+    window.controller.pipeline.job_event.connect(jobs.append)
+    pause(400)
+    assert not view._turn.isActive()
+    assert [event for event in jobs if event.job.owner == "model-view"] == []
 
 
 def test_a_damaged_model_is_told_and_what_was_open_stays(qtbot, window, show, picture, tmp_path):

@@ -19,7 +19,7 @@ from cvstudio.foundation.params import Choices, Doc, Field, Pick, Range
 from ui.base import theme
 from ui.widgets.range_slider import RangeSlider
 from ui.widgets.rows.choice_rows import BoolRow, ChoiceRow, PointRow
-from ui.widgets.rows.class_picker import ChoicesRow
+from ui.widgets.rows.class_picker import TALLY, ChoicesRow
 from ui.widgets.rows.row import Row
 from ui.widgets.rows.slider_row import IntervalRow, SliderRow
 from ui.widgets.track import HANDLE_RADIUS, Scale, decimals_of, number, snapped
@@ -340,7 +340,14 @@ def test_classes_are_searched_and_checked(classes: ChoicesRow) -> None:
     QTest.mouseClick(popup.list.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, first)
     popup.search.insert("사")  # QTest types ASCII only
     QTest.keyClick(popup.search, Qt.Key.Key_Return)
-    assert changed == [(("car",), False), (("car", "사람"), False)]
+    # All are checked at first: a click takes one away, and Enter adds what is searched for.
+    popup.search.clear()
+    QTest.mouseClick(popup.list.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, first)
+    assert changed == [
+        (("dog", "person", "사람"), False),
+        (("dog", "person"), False),
+        (("car", "dog", "person"), False),
+    ]
     assert classes.label.marked
     QTest.mouseClick(popup.everything, Qt.MouseButton.LeftButton)
     assert changed[-1] == ((), False)
@@ -357,5 +364,31 @@ def test_the_classes_can_be_checked_with_the_keyboard_alone(classes: ChoicesRow)
     QTest.keyClick(popup.search, Qt.Key.Key_Down)
     QTest.keyClick(popup.list, Qt.Key.Key_Down)
     QTest.keyClick(popup.list, Qt.Key.Key_Space)
-    assert changed == [(("dog",), False)]
+    assert changed == [(("car", "person", "사람"), False)]
+    QTest.keyClick(popup.list, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert changed[-1] == (("dog",), False)
+    popup.close()
+
+
+def test_one_class_alone_with_one_click_and_its_count_beside_it(classes: ChoicesRow) -> None:
+    changed, _ = record(classes)
+    classes.picker.tallies = lambda: {"person": "3", "dog": "1"}
+    QTest.mouseClick(classes.picker, Qt.MouseButton.LeftButton)
+    popup = classes.picker.popup
+    assert popup is not None
+    texts = [popup.list.model().index(row, 0).data() for row in range(4)]
+    assert texts == ["dog", "person", "car", "사람"]  # what was found comes first
+    assert [popup.list.model().index(row, 0).data(TALLY) for row in range(4)] == ["1", "3", "", ""]
+    states = [popup.list.model().index(row, 0).data(Qt.ItemDataRole.CheckStateRole) for row in range(4)]
+    assert all(Qt.CheckState(state) == Qt.CheckState.Checked for state in states)
+    row = popup.list.visualRect(popup.list.model().index(1, 0))
+    only = QPoint(row.right() - 12, row.center().y())
+    QTest.mouseClick(popup.list.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, only)
+    assert changed == [(("person",), False)]
+    # Without the last one all are shown again: none chosen is all.
+    QTest.mouseClick(popup.list.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, row.center())
+    assert changed[-1] == ((), False)
+    QTest.keyClicks(popup.search, "car")
+    QTest.keyClick(popup.search, Qt.Key.Key_Return)
+    assert changed[-1] == (("car",), False)
     popup.close()

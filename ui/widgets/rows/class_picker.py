@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import (
     QIcon,
     QKeyEvent,
+    QMouseEvent,
     QPainter,
     QPaintEvent,
     QStandardItem,
@@ -21,6 +34,9 @@ from PySide6.QtWidgets import (
     QListView,
     QPushButton,
     QSizePolicy,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QVBoxLayout,
     QWidget,
 )
@@ -35,19 +51,90 @@ from ui.widgets.swatch import swatch
 
 DOT = 8
 CHECKED = Qt.CheckState.Checked
+TALLY = Qt.ItemDataRole.UserRole + 1
+"""Role of the text beside a class."""
+ONLY_WIDTH = 44
+"""Pixels at the right of a row for the word "only"."""
 
 
-class ClassPopup(QFrame):
-    """Popup with a search field and a list of check boxes.
+class ClassList(QListView):
+    """List of check boxes; a click beside the count, on "only", asks for that class alone.
 
     Signals
     -------
-    chosen : sorted names; emitted at every change by the user
+    toggled, only : row
+    """
+
+    toggled = Signal(int)
+    only = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pressed = -1
+        self.setMouseTracking(True)
+        self.setItemDelegate(_ClassDelegate(self))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        self._pressed = self.indexAt(event.position().toPoint()).row()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        place = event.position().toPoint()
+        index = self.indexAt(place)
+        if index.isValid() and index.row() == self._pressed and event.button() == Qt.MouseButton.LeftButton:
+            on_only = place.x() >= self.visualRect(index).right() - ONLY_WIDTH
+            (self.only if on_only else self.toggled).emit(index.row())
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self.viewport().update()
+
+
+class _ClassDelegate(QStyledItemDelegate):
+    """Paints the count of a class and, under the cursor or on the current row, the word "only"."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        super().paint(painter, option, index)
+        rect: QRect = option.rect
+        sides = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        painter.save()
+        painter.setPen(theme.colour("quiet"))
+        painter.drawText(rect.adjusted(0, 0, -ONLY_WIDTH - 4, 0), sides, str(index.data(TALLY) or ""))
+        state: QStyle.StateFlag = option.state
+        if state & (QStyle.StateFlag.State_MouseOver | QStyle.StateFlag.State_HasFocus):
+            painter.setPen(theme.colour("link"))
+            painter.drawText(rect.adjusted(0, 0, -8, 0), sides, QCoreApplication.translate("ClassPopup", "only"))
+        painter.restore()
+
+
+class ClassPopup(QFrame):
+    """Popup with a search field and a list of check boxes. Without a choice every class is checked.
+
+    Signals
+    -------
+    chosen : sorted names, empty for every class; emitted at every change by the user
     """
 
     chosen = Signal(object)
 
-    def __init__(self, parent: QWidget, options: Sequence[str], chosen: Sequence[str]) -> None:
+    def __init__(
+        self,
+        parent: QWidget,
+        options: Sequence[str],
+        chosen: Sequence[str],
+        tallies: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Fill the list.
+
+        Parameters
+        ----------
+        parent : the button below which the popup opens
+        options, chosen : names of all classes and of the chosen ones; none chosen is all of them
+        tallies : text beside a class, such as how often it was found; classes with one come first
+        """
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("popup")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -58,23 +145,25 @@ class ClassPopup(QFrame):
         self.search.textChanged.connect(self._filter)
         self.search.installEventFilter(self)
         self.everything = QPushButton(self.tr("Show all"))
-        self.everything.setToolTip(self.tr("Nothing chosen means that every class is shown"))
-        self.everything.clicked.connect(lambda: self._set_all(False))
-        self.list = QListView()
+        self.everything.setToolTip(self.tr("Check every class"))
+        self.everything.clicked.connect(self._show_all)
+        self.list = ClassList()
         self.list.setUniformItemSizes(True)
         self.list.setIconSize(QSize(12, 12))
         self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.list.setAccessibleName(self.tr("Classes"))
+        self.list.setToolTip(self.tr("Click to show or hide a class; click “only”, or press Ctrl+Enter, for it alone."))
         self._model = QStandardItemModel(self)
         picked = set(chosen)
-        for name in sorted(options, key=str.casefold):
+        for name in sorted(options, key=lambda name: (name not in tallies, name.casefold())):
             item = QStandardItem(QIcon(swatch(name)), name)
-            # Not user-checkable: Qt and `clicked` would both toggle at a click on the box.
-            item.setCheckState(CHECKED if name in picked else Qt.CheckState.Unchecked)
+            item.setData(tallies.get(name, ""), TALLY)
+            # Not user-checkable: Qt and the list would both toggle at a click on the box.
+            item.setCheckState(CHECKED if not picked or name in picked else Qt.CheckState.Unchecked)
             self._model.appendRow(item)
-        self._model.itemChanged.connect(lambda _: self.chosen.emit(self.names()))
         self.list.setModel(self._model)
-        self.list.clicked.connect(lambda index: self.toggle(index.row()))
+        self.list.toggled.connect(self.toggle)
+        self.list.only.connect(self.show_only)
         self.list.installEventFilter(self)
         head = QHBoxLayout()
         head.addWidget(self.search, 1)
@@ -85,20 +174,36 @@ class ClassPopup(QFrame):
         layout.addLayout(head)
         layout.addWidget(self.list, 1)
 
-    def names(self) -> tuple[str, ...]:
-        """The checked names, sorted."""
+    def _checked(self) -> list[str]:
         items = (self._model.item(row) for row in range(self._model.rowCount()))
-        return tuple(sorted(item.text() for item in items if item.checkState() == CHECKED))
+        return sorted(item.text() for item in items if item.checkState() == CHECKED)
+
+    def names(self) -> tuple[str, ...]:
+        """The checked names, sorted; empty where all are checked."""
+        names = self._checked()
+        return () if len(names) == self._model.rowCount() else tuple(names)
 
     def toggle(self, row: int) -> None:
-        """Check or uncheck a row as the user does."""
+        """Check or uncheck a row as the user does. Without the last one all are shown, and checked, again."""
         item = self._model.item(row)
+        checked = self._checked()
+        if checked == [item.text()]:
+            self._show_all()
+            return
         item.setCheckState(Qt.CheckState.Unchecked if item.checkState() == CHECKED else CHECKED)
+        self.chosen.emit(self.names())
 
-    def _set_all(self, checked: bool) -> None:
+    def show_only(self, row: int) -> None:
+        """Check one row alone."""
+        self._check(lambda other: other == row)
+
+    def _show_all(self) -> None:
+        self._check(lambda row: True)
+
+    def _check(self, wanted: Callable[[int], bool]) -> None:
         blocked = self._model.blockSignals(True)
         for row in range(self._model.rowCount()):
-            self._model.item(row).setCheckState(CHECKED if checked else Qt.CheckState.Unchecked)
+            self._model.item(row).setCheckState(CHECKED if wanted(row) else Qt.CheckState.Unchecked)
         self._model.blockSignals(blocked)
         self.list.viewport().update()
         self.chosen.emit(self.names())
@@ -115,15 +220,23 @@ class ClassPopup(QFrame):
         if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
             return super().eventFilter(watched, event)
         key, rows = event.key(), self._visible_rows()
+        current = self.list.currentIndex().row() if watched is self.list else rows[0] if rows else -1
+        entered = key in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if key == Qt.Key.Key_Escape:
             self.close()
-        elif watched is self.search and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and rows:
-            self.toggle(rows[0])
+        elif entered and current >= 0 and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.show_only(current)
+        elif watched is self.search and entered and rows:
+            # What is searched for is wanted: the first one alone, further ones in addition.
+            if self.names():
+                self.toggle(current)
+            else:
+                self.show_only(current)
         elif watched is self.search and key == Qt.Key.Key_Down and rows:
             self.list.setFocus()
             self.list.setCurrentIndex(self._model.index(rows[0], 0))
-        elif watched is self.list and key in PRESS_KEYS and self.list.currentIndex().isValid():
-            self.toggle(self.list.currentIndex().row())
+        elif watched is self.list and key in PRESS_KEYS and current >= 0:
+            self.toggle(current)
         else:
             return super().eventFilter(watched, event)
         return True
@@ -145,6 +258,8 @@ class ClassPicker(QPushButton):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._options: tuple[str, ...] = ()
         self._names: tuple[str, ...] = ()
+        self.tallies: Callable[[], Mapping[str, str]] = dict
+        """Returns the texts beside the classes, asked each time the list opens."""
         self.popup: ClassPopup | None = None
         self.clicked.connect(self.open)
 
@@ -169,7 +284,7 @@ class ClassPicker(QPushButton):
 
     def open(self) -> None:
         """Open the list below the button."""
-        self.popup = ClassPopup(self, self._options, self._names)
+        self.popup = ClassPopup(self, self._options, self._names, self.tallies())
         self.popup.chosen.connect(self._chosen)
         self.popup.destroyed.connect(self._closed)
         width, height = max(self.width(), 260), min(72 + 28 * len(self._options), 360)

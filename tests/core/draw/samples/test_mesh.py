@@ -154,3 +154,19 @@ def test_a_thumbnail():
     small = fitted(mesh_of(trimesh.creation.icosphere()))
     assert small.shape == (FIT.height, FIT.width, 3)
     assert np.ptp(small) > 100
+
+
+@pytest.mark.parametrize("surface", [True, False])
+def test_colours_that_are_all_black_are_none(surface: bool) -> None:
+    """Programs that know no colours write zeros."""
+    made = trimesh.creation.icosphere(subdivisions=3)
+    black = np.zeros((len(made.vertices), 3), np.uint8)
+    mesh = mesh_of(made, black)
+    sample = mesh if surface else PointCloud(mesh.vertices, black)
+    without = mesh_of(made) if surface else PointCloud(mesh.vertices)
+    size = Size(120, 120)
+    assert np.array_equal(Preview(sample).render(FRONT, size), Preview(without).render(FRONT, size))
+    one = black.copy()
+    one[0, 0] = 1  # a model that is nearly black is what its colours say
+    dark = Preview(mesh_of(made, one) if surface else PointCloud(mesh.vertices, one)).render(FRONT, size)
+    assert dark.max() < 30

@@ -135,8 +135,8 @@ def test_regions_tell_how_far_they_moved_and_are_linked_to_the_picture(
     assert told[1] == ["cat", "0.70", "0.50", "1.00"]
     view.regions.selectRow(0)
     assert controller.session.state.selection == {1}
-    assert window.workspace._at(150, 40) == 1
-    assert window.workspace._at(5, 5) is None
+    assert window.workspace.part_at(150, 40) == 1
+    assert window.workspace.part_at(5, 5) is None
     controller.set_value("show", "both")
     controller.set_value("count", 2)
     assert inside().regions().tolist() == [0, 1]
