@@ -16,7 +16,7 @@ from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS
 from cvstudio.session.session import State
-from ui.base.settings import Settings
+from ui.base.settings import Settings, first_folder
 from ui.control.controller import Controller
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ class ProjectFiles(QObject):
     @property
     def _folder(self) -> str:
         documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
-        return str(self.path.parent) if self.path else self._settings.text("project-folder", documents)
+        return (
+            str(self.path.parent) if self.path else first_folder(self._settings.text("project-folder", ""), documents)
+        )
 
     @property
     def _kinds(self) -> str:
