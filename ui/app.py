@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -82,4 +84,7 @@ def run_window(arguments: Sequence[str]) -> int:
     code = app.exec()
     errors.uninstall()
     crash.end()
+    if any(thread.name.startswith("cvstudio-") for thread in threading.enumerate()):
+        # A thread is in the middle of something that cannot be interrupted, such as the import of a library.
+        os._exit(code)
     return code

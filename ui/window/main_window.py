@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,11 @@ from ui.window.window_base import Window
 if TYPE_CHECKING:
     from ui.base.uncaught import Uncaught, UncaughtErrors
     from ui.window.palette import CommandPalette, Entry
+
+
+CLOSING_SECS = 1.2
+"""Longest time that a closed window waits for running jobs; after it the process ends without them."""
+MIN_CLOSING_SECS = 0.3
 
 
 class MainWindow(Window):
@@ -99,6 +105,7 @@ class MainWindow(Window):
         from ui.files.exporting import ExportController
         from ui.files.opener import Opener
         from ui.files.project_files import ProjectFiles
+        from ui.files.recorder import OWNER as RECORDING
         from ui.files.recorder import Recorder
         from ui.files.snapshots import Snapshots
         from ui.models.checkpoints.checkpoints import Checkpoints
@@ -106,6 +113,7 @@ class MainWindow(Window):
         from ui.views.welcome import Welcome
         from ui.widgets.notices import Notices
         from ui.window.commands import window_commands
+        from ui.window.quitting import QuitGuard
         from ui.window.workspace import Workspace
 
         controller = self.controller
@@ -124,6 +132,8 @@ class MainWindow(Window):
         self.recorder = Recorder(self, controller, self.notices)
         self.recorder.changed.connect(self.workspace.timeline.set_recording)
         self.workspace.timeline.record_toggled.connect(self.recorder.toggle)
+        self.quit_guard = QuitGuard(self, controller.long_work)
+        controller.long_work.finish_by(RECORDING, self.recorder.stop)
         self.commands = window_commands(self)
         self.actions_by_key = install(self, self.commands, self._menus)
         # Tab on the canvas hides the panels, as in photo editors; elsewhere it goes to the next control.
@@ -281,15 +291,20 @@ class MainWindow(Window):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.complete()
-        if not self.project.may_close():
+        if not self.quit_guard.may_close() or not self.project.may_close():
+            self.quit_guard.stay()
             event.ignore()
             return
+        # The window is gone at once; what runs is given time to end behind it.
+        self.hide()
+        QGuiApplication.sync()
+        end = time.monotonic() + CLOSING_SECS
         for command in self.commands:
             if command.hold is not None:
                 command.hold.stop()
         self.dock_layout.back()
         self.settings.save_window(self)
         self.dock_layout.close()
-        self.recorder.close()
-        self.controller.close()
+        self.recorder.close(max(0.0, end - time.monotonic()))
+        self.controller.close(max(MIN_CLOSING_SECS, end - time.monotonic()))
         event.accept()
