@@ -24,7 +24,7 @@ MOST_LINES = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Preview:
+class FilePreview:
     """A preview. `picture` is for formats of pictures, `text` for others; both may be missing.
 
     Parameters
@@ -41,7 +41,7 @@ class Preview:
     n_bytes: int | None = None
 
 
-def preview(exporter: Exporter, item: ExportItem, largest: Size, progress: Progress) -> Preview:
+def preview(exporter: Exporter, item: ExportItem, largest: Size, progress: Progress) -> FilePreview:
     """What `exporter` makes of `item`, one picture or frame; of a video, what it makes of that frame.
 
     Parameters
@@ -59,11 +59,11 @@ def preview(exporter: Exporter, item: ExportItem, largest: Size, progress: Progr
     item = dataclasses.replace(item, options=to_mapping(from_mapping(exporter.params, item.options)))
     if exporter.video:
         if not exporter.draws or item.base is None:
-            return Preview()
+            return FilePreview()
         base = None if item.options.get("overlay_only") else item.base
         size = item.shown.canvas_size(item.base.size)
         pixels = drawn(base, item.shown, item.drawn_as(), size, item.options.get("scale", 1.0))
-        return Preview(_reduced(Image(pixels), largest), Size(pixels.shape[1], pixels.shape[0]))
+        return FilePreview(_reduced(Image(pixels), largest), Size(pixels.shape[1], pixels.shape[0]))
     with tempfile.TemporaryDirectory(prefix="cvstudio-preview-") as name:
         path = Path(name) / f"{item.file_stem}{exporter.suffix}"
         export(exporter, path, item, progress, recipe=False)
@@ -72,11 +72,13 @@ def preview(exporter: Exporter, item: ExportItem, largest: Size, progress: Progr
         n_bytes = sum(file.stat().st_size for file in files)
         if exporter.folder:
             names = [file.relative_to(path).as_posix() for file in files]
-            return Preview(text="\n".join([*names[:MOST_LINES], *["…"][: len(names) > MOST_LINES]]), n_bytes=n_bytes)
+            return FilePreview(
+                text="\n".join([*names[:MOST_LINES], *["…"][: len(names) > MOST_LINES]]), n_bytes=n_bytes
+            )
         if exporter.suffix.endswith(PICTURES):
             image = _read(path)
-            return Preview(_reduced(image, largest), image.size, n_bytes=n_bytes)
-        return Preview(text=_head(path), n_bytes=n_bytes)
+            return FilePreview(_reduced(image, largest), image.size, n_bytes=n_bytes)
+        return FilePreview(text=_head(path), n_bytes=n_bytes)
 
 
 def _read(path: Path) -> Image:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 from cvstudio.data.geometry import Size
 
 if TYPE_CHECKING:
-    from cvstudio.exporters.preview import Preview
+    from cvstudio.exporters.preview import FilePreview
 
 LARGEST = Size(380, 230)
 """Space for the picture, in logical pixels."""
@@ -47,7 +47,7 @@ class ExportPreview(QWidget):
         ratio = self.devicePixelRatioF()
         return Size(round(LARGEST.width * ratio), round(LARGEST.height * ratio))
 
-    def show_preview(self, preview: Preview | None) -> None:
+    def show_preview(self, preview: FilePreview | None) -> None:
         """Show a preview; None leaves the space empty."""
         picture = preview.picture if preview is not None else None
         text = preview.text if preview is not None else ""

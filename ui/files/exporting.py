@@ -24,7 +24,7 @@ from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:
     from cvstudio.exporters import Exporter, ExportItem
-    from cvstudio.exporters.preview import Preview
+    from cvstudio.exporters.preview import FilePreview
     from cvstudio.running.batch import Summary
     from cvstudio.running.composition import Composition
     from ui.files.export_dialog import ExportDialog
@@ -204,7 +204,7 @@ class ExportController(QObject):
 
         self._controller.pipeline.submit("preview", Job(PREVIEW, "", work))
 
-    def _previewed(self, preview: Preview | str) -> None:
+    def _previewed(self, preview: FilePreview | str) -> None:
         if self._dialog is None:
             return
         if isinstance(preview, str):
