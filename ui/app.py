@@ -76,6 +76,7 @@ def run_window(arguments: Sequence[str]) -> int:
         window.controller.warm_up()
         if options.files:
             window.open_paths(options.files)
+        window.offer_unfinished()
         if crash.previous is not None:
             window.offer_log(crash.previous)
 

@@ -41,6 +41,7 @@ from ui.control.pipeline import Pipeline
 from ui.control.playback import Playback
 from ui.control.presenter import Presenter
 from ui.control.tuning import PrecisionTuning
+from ui.control.unfinished import UnfinishedWork
 from ui.control.window_requests import WindowRequests
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Controller(QObject):
         self.library.notice.connect(self.notice)
         self.binder.notice.connect(self.notice)
         self.long_work = LongWork(self)
+        self.unfinished = UnfinishedWork()
         self.pipeline.job_event.connect(self.long_work.job_event)
         self.measuring = PrecisionTuning(self.pipeline, lambda: self.playback.playing, self)
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
@@ -365,7 +367,10 @@ class Controller(QObject):
 
     def close(self, timeout_secs: float = CLOSE_SECS) -> bool:
         """Stop playing and join all threads; False if one did not end within `timeout_secs`."""
+        self.unfinished.closing = True
         self.measuring.close()
         self.playback.close()
         self.library.close()
-        return self.pipeline.close(timeout_secs)
+        ended = self.pipeline.close(timeout_secs)
+        self.unfinished.close()
+        return ended

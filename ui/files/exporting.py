@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cvstudio.exporters.preview import FilePreview
     from cvstudio.running.batch import Summary
     from cvstudio.running.composition import Composition
+    from ui.control.unfinished import Unfinished
     from ui.files.export_dialog import ExportDialog
     from ui.files.export_wish import Wish
 
@@ -128,11 +129,26 @@ class ExportController(QObject):
         options: Mapping[str, Any] | None = None,
         start_secs: float = 0.0,
         stop_secs: float | None = None,
+        pts: float | None = None,
     ) -> None:
-        """Write the current result to `path` on a worker: the moment that is shown, or with `whole` every frame from
-        `start_secs` to `stop_secs`. None takes the whole where the format holds nothing else."""
+        """Write the current result to `path` on a worker: the moment at `pts`, by default the one that is shown, or
+        with `whole` every frame from `start_secs` to `stop_secs`. None takes the whole where the format holds nothing
+        else."""
         part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
-        item_of = self._items(exporter, path.parent, part)
+        item_of = self._items(exporter, path.parent, part, pts)
+        state, unfinished = self._controller.session.state, self._controller.unfinished
+        shown_pts = pts if pts is not None else self._controller.shown.pts
+        values = {
+            "format": exporter.key,
+            "path": str(path.absolute()),
+            "options": dict(options or {}),
+            "whole": part is not None,
+            "start": start_secs,
+            "stop": stop_secs,
+            "pts": shown_pts,
+        }
+        # A comparison is not part of the session, so it cannot be made again from that.
+        compares = exporter.draws and self._controller.comparing.comparison is not None
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.exporters.base import writing
@@ -140,7 +156,8 @@ class ExportController(QObject):
 
             with writing(path.parent):
                 path.parent.mkdir(parents=True, exist_ok=True)
-            with item_of(progress) as item:
+            kept = nullcontext() if compares else unfinished.kept("export", path, state, values)
+            with kept, item_of(progress) as item:
                 export_all([(exporter, path)], item, {exporter.key: options or {}}, progress)
             yield path
 
@@ -148,9 +165,14 @@ class ExportController(QObject):
         self._controller.pipeline.submit("export", Job(("export", str(path)), title, work))
 
     def _items(
-        self, exporter: Exporter, folder: Path, part: tuple[float, float | None] | None
+        self,
+        exporter: Exporter,
+        folder: Path,
+        part: tuple[float, float | None] | None,
+        pts: float | None = None,
     ) -> Callable[[Progress], AbstractContextManager[ExportItem]]:
-        """What a worker makes the item to export with, as it is on screen now: the moment, or the frames of `part`."""
+        """What a worker makes the item to export with, as it is on screen now: the moment (that at `pts`, where it is
+        given), or the frames of `part`."""
         state = self._controller.session.state
         assert state.instance is not None
         instance = state.linked(state.instance)
@@ -158,7 +180,10 @@ class ExportController(QObject):
         composition: Composition = ()
         if exporter.draws:
             composition = self._controller.comparing.comparison or visible_layers(state)
-        pts = None if part is not None else self._controller.shown.pts
+        if part is not None:
+            pts = None
+        elif pts is None:
+            pts = self._controller.shown.pts
         cache, host = self._controller.pipeline.cache, self._controller.pipeline.host
         precisions, services = host.precisions, self._controller.pipeline.services
 
@@ -221,6 +246,13 @@ class ExportController(QObject):
         paths = opened if wish.source is None else (wish.source,)
         host = self._controller.pipeline.host
         stack = shown_stack(self._controller)
+        unfinished = self._controller.unfinished
+        values = {
+            "format": wish.format,
+            "folder": str(wish.folder.absolute()),
+            "options": dict(wish.options),
+            "source": None if wish.source is None else str(wish.source.absolute()),
+        }
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.running.batch import Batch, BatchPlan
@@ -228,12 +260,35 @@ class ExportController(QObject):
             options = {wish.format: wish.options}
             plan = BatchPlan(instance, paths, wish.folder, (wish.format,), options, look, stack)
             batch = Batch(plan, device=host.requested_device, precision=host.precision)
-            for _ in batch.run(progress):
-                yield None
+            with unfinished.kept("batch", wish.folder, state, values):
+                for _ in batch.run(progress):
+                    yield None
             yield wish.folder, batch.summary
 
         title = self.tr("Exporting to {name}").format(name=wish.folder.name)
         self._controller.pipeline.submit("batch", Job(("export", str(wish.folder)), title, work))
+
+    def resume(self, item: Unfinished) -> None:
+        """Do again what did not end. The session is the one that it began in."""
+        from cvstudio.exporters import EXPORTERS
+        from ui.files.export_wish import FOLDER, MEDIA, REPLACE, Wish
+
+        values = item.values
+        if item.kind == "batch":
+            source = Path(values["source"]) if values["source"] is not None else None
+            scope = MEDIA if source is None else FOLDER
+            folder = Path(values["folder"])
+            self._batch(Wish(values["format"], scope, folder, "", dict(values["options"]), REPLACE, source))
+            return
+        self.export(
+            EXPORTERS[values["format"]],
+            Path(values["path"]),
+            whole=values["whole"],
+            options=values["options"],
+            start_secs=values["start"],
+            stop_secs=values["stop"],
+            pts=values["pts"],
+        )
 
     def _job_event(self, event: Event) -> None:
         owner = event.job.owner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ from ui.window.window_base import Window
 
 if TYPE_CHECKING:
     from ui.base.uncaught import Uncaught, UncaughtErrors
+    from ui.control.unfinished import Unfinished
     from ui.window.palette import CommandPalette, Entry
 
 
@@ -230,6 +232,28 @@ class MainWindow(Window):
             action=self.tr("Show the log"),
             run=lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))),
         )
+
+    def offer_unfinished(self) -> None:
+        """Offer to go on with exports and batches that did not end in an earlier session."""
+        for item in self.controller.unfinished.earlier():
+            text = self.tr("{name} was not finished last time.").format(name=item.title)
+            self.notices.post("warning", text, action=self.tr("Go on"), run=partial(self._go_on, item))
+
+    def _go_on(self, item: Unfinished) -> None:
+        self.project.restore(item.project, partial(self._restored, item))
+
+    def _restored(self, item: Unfinished) -> None:
+        self.controller.unfinished.forget(item)
+        if item.kind != "panel":
+            self.exporting.resume(item)
+            return
+        from ui.panels.batch import BatchPanel
+
+        self.docks["batch"].show()
+        self.docks["batch"].raise_()
+        panel = self.docks["batch"].widget()
+        assert isinstance(panel, BatchPanel)
+        panel.make().resume(item)
 
     def tell_uncaught(self, errors: UncaughtErrors) -> None:
         """Post a notice for each uncaught error; the program goes on."""
