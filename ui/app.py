@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,6 +76,7 @@ def run_window(arguments: Sequence[str]) -> int:
         window.controller.warm_up()
         if options.files:
             window.open_paths(options.files)
+        window.offer_unfinished()
         if crash.previous is not None:
             window.offer_log(crash.previous)
 
@@ -82,4 +85,7 @@ def run_window(arguments: Sequence[str]) -> int:
     code = app.exec()
     errors.uninstall()
     crash.end()
+    if any(thread.name.startswith("cvstudio-") for thread in threading.enumerate()):
+        # A thread is in the middle of something that cannot be interrupted, such as the import of a library.
+        os._exit(code)
     return code

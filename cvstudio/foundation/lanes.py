@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 EventKind = Literal["queued", "started", "progress", "output", "finished", "failed", "cancelled"]
 NICENESS = 5
 """Priority offset of worker threads: enough for the window to go first; more would starve them on a busy machine."""
+
+CLOSE_SECS = 10.0
+"""Longest time that closing waits for running jobs."""
 
 Work = Callable[[Progress], Iterator[Any]]
 
@@ -131,14 +134,18 @@ class Lane:
         with self._condition:
             return len(self._running), len(self._pending)
 
-    def close(self, timeout_secs: float = 10.0) -> bool:
-        """Cancel all jobs and join the thread; False where it does not end within `timeout_secs`."""
+    def stop(self) -> None:
+        """Cancel all jobs, and take no more."""
         with self._condition:
             self._closing = True
             self._pending.clear()
             for _, progress in self._running:
                 progress.cancel()
             self._condition.notify()
+
+    def close(self, timeout_secs: float = CLOSE_SECS) -> bool:
+        """Cancel all jobs and join the thread; False where it does not end within `timeout_secs`."""
+        self.stop()
         self._thread.join(timeout_secs)
         return not self._thread.is_alive()
 
@@ -241,7 +248,15 @@ class Lanes:
         counts = [lane.counts for lane in tuple(self._lanes.values())]
         return sum(running for running, _ in counts), sum(waiting for _, waiting in counts)
 
-    def close(self) -> bool:
-        """Cancel and join all lanes; False where one does not end in time."""
-        ended = [lane.close() for lane in self._lanes.values()]
-        return all(ended)
+    def close(self, timeout_secs: float = CLOSE_SECS) -> bool:
+        """Cancel and join all lanes; False where one does not end within `timeout_secs`."""
+        return close_lanes(tuple(self._lanes.values()), timeout_secs)
+
+
+def close_lanes(lanes: Sequence[Lane], timeout_secs: float = CLOSE_SECS) -> bool:
+    """Cancel the jobs of all `lanes` first, then join their threads; False where one does not end in that time."""
+    for lane in lanes:
+        lane.stop()
+    end = time.monotonic() + timeout_secs
+    ended = [lane.close(max(0.0, end - time.monotonic())) for lane in lanes]
+    return all(ended)

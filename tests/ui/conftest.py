@@ -12,7 +12,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from ui.library import thumbnails
 from ui.tour.input_events import move_mouse
+from ui.window import main_window
 from ui.window.main_window import MainWindow
 
 Drag = Callable[..., None]
@@ -21,6 +23,13 @@ Drag = Callable[..., None]
 @pytest.fixture(autouse=True, scope="session")
 def on_its_own_display(display: None) -> None:
     """Also for what a test starts before it asks for the application."""
+
+
+@pytest.fixture(autouse=True)
+def time_to_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window of a test waits for its threads; the program ends without those that cannot be interrupted."""
+    monkeypatch.setattr(main_window, "CLOSING_SECS", 20.0)
+    monkeypatch.setattr(thumbnails, "CLOSING_SECS", 10.0)
 
 
 @pytest.fixture
@@ -38,8 +47,9 @@ def window(qtbot: QtBot) -> Iterator[MainWindow]:
     # The window manager may answer with another size first.
     qtbot.waitUntil(lambda: made.size() == QSize(1280, 800))
     yield made
-    # Without a project closing asks nothing.
+    # Without a project and without work closing asks nothing.
     made.project.path = None
+    made.quit_guard.quits_now = True
     made.close()
     made.deleteLater()
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sysconfig
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 from PySide6.QtWidgets import QMainWindow
+
+import cvstudio
+from cvstudio.foundation.paths import resource, user_cache_dir, user_data_dir, user_log_dir
 
 log = logging.getLogger(__name__)
 MAX_RECENT = 16
@@ -98,8 +102,27 @@ def _restored(text: str) -> str:
 
 
 def first_folder(*places: str) -> str:
-    """The first of `places` that is an existing folder, else the home folder.
+    """The first of `places` that is an existing folder of the user, else the home folder.
 
-    A file dialog that is given a missing folder takes its name for that of a file.
+    A file dialog that is given a missing folder takes its name for that of a file; and what is saved among the
+    program's own files, such as its samples, is lost with them.
     """
-    return next((place for place in places if place and os.path.isdir(place)), str(Path.home()))
+    return next((place for place in places if place and os.path.isdir(place) and not _is_own(place)), str(Path.home()))
+
+
+def pictures_folder() -> str:
+    """The user's folder of pictures, which may be missing."""
+    return QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
+
+
+def videos_folder() -> str:
+    """The user's folder of videos, which may be missing."""
+    return QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
+
+
+def _is_own(place: str) -> bool:
+    """Whether a folder belongs to the program: its installation, samples, caches or data."""
+    installed = (resource(), Path(cvstudio.__file__).parent, Path(sysconfig.get_path("purelib")))
+    path = Path(place).resolve()
+    own = (*installed, user_cache_dir(), user_data_dir(), user_log_dir())
+    return any(path.is_relative_to(folder.resolve()) for folder in own)

@@ -20,7 +20,7 @@ from cvstudio.analyses.request import given_values, points_of, value_on_file
 from cvstudio.data.adjustments import Adjustments
 from cvstudio.data.geometry import View
 from cvstudio.foundation.errors import UserError
-from cvstudio.foundation.lanes import Event, Job
+from cvstudio.foundation.lanes import CLOSE_SECS, Event, Job
 from cvstudio.foundation.params import from_mapping
 from cvstudio.media import Media, MediaKind
 from cvstudio.models import MODELS, ModelSpec
@@ -36,11 +36,13 @@ from ui.control.comparison import ComparisonController
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.layers import LayerStack
 from ui.control.library import Library
+from ui.control.long_work import LongWork
 from ui.control.opening_jobs import ReadAs, SampleReady
 from ui.control.pipeline import Pipeline
 from ui.control.playback import Playback
 from ui.control.presenter import Presenter
 from ui.control.tuning import PrecisionTuning
+from ui.control.unfinished import UnfinishedWork
 from ui.control.window_requests import WindowRequests
 
 if TYPE_CHECKING:
@@ -100,6 +102,9 @@ class Controller(QObject):
         self.pipeline.noticed.connect(lambda text: self.notice.emit("warning", text))
         self.library.notice.connect(self.notice)
         self.binder.refused.connect(self._refuse)
+        self.long_work = LongWork(self)
+        self.unfinished = UnfinishedWork()
+        self.pipeline.job_event.connect(self.long_work.job_event)
         self.precision_tuning = PrecisionTuning(self.pipeline, lambda: self.playback.playing, self)
         self.playback.failed.connect(lambda text: self.notice.emit("warning", text))
 
@@ -398,9 +403,12 @@ class Controller(QObject):
 
         return from_mapping(Look, self.session.state.look)
 
-    def close(self) -> bool:
-        """Stop playing and join all threads; False if one did not end in time."""
+    def close(self, timeout_secs: float = CLOSE_SECS) -> bool:
+        """Stop playing and join all threads; False if one did not end within `timeout_secs`."""
+        self.unfinished.closing = True
         self.precision_tuning.close()
         self.playback.close()
         self.library.close()
-        return self.pipeline.close()
+        ended = self.pipeline.close(timeout_secs)
+        self.unfinished.close()
+        return ended

@@ -22,7 +22,7 @@ from cvstudio.analyses.stages import (
     stage_keys,
 )
 from cvstudio.foundation.cache import Cache
-from cvstudio.foundation.lanes import Event, Job, Lanes
+from cvstudio.foundation.lanes import CLOSE_SECS, Event, Job, Lanes
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.timings import Timings
 from cvstudio.media import Media, MediaKind
@@ -396,10 +396,10 @@ class Pipeline(QObject):
         """Whether any job runs or waits."""
         return not self.lanes.idle or bool(self._asked)
 
-    def close(self) -> bool:
-        """Cancel all jobs and join the threads; False if one did not end in time."""
+    def close(self, timeout_secs: float = CLOSE_SECS) -> bool:
+        """Cancel all jobs and join the threads; False if one did not end within `timeout_secs`."""
         self._bridge.close()
-        return self.lanes.close()
+        return self.lanes.close(timeout_secs)
 
     def _handle(self, event: Event) -> None:
         job = event.job

@@ -22,6 +22,7 @@ from cvstudio.foundation.errors import UserError
 from cvstudio.media.camera import SIZES, camera, devices
 from cvstudio.media.formats.simulated_camera import simulated_camera
 from ui.base.icons import icon
+from ui.base.settings import first_folder, pictures_folder, videos_folder
 from ui.base.translate import translated
 from ui.widgets.rows.choice_rows import Combo
 
@@ -96,12 +97,14 @@ class CameraDialog(QDialog):
         self.accept()
 
     def _choose_video(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, self.tr("A video as the camera"))
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("A video as the camera"), first_folder(videos_folder()))
         if name:
             self.pretend(Path(name))
 
     def _choose_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, self.tr("A folder of pictures as the camera"))
+        name = QFileDialog.getExistingDirectory(
+            self, self.tr("A folder of pictures as the camera"), first_folder(pictures_folder())
+        )
         if name:
             self.pretend(Path(name))
 

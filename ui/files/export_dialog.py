@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QIcon, QPainter
 from PySide6.QtWidgets import (
     QDialog,
@@ -32,83 +31,31 @@ from cvstudio.exporters import EXPORTERS, Exporter, exporters_for
 from cvstudio.results.result import Placement
 from ui.base import theme
 from ui.base.icons import icon
-from ui.base.settings import Settings
+from ui.base.settings import Settings, first_folder, pictures_folder, videos_folder
 from ui.base.translate import translated
+from ui.files.export_preview import ExportPreview
+from ui.files.export_wish import (
+    ASK,
+    FOLDER,
+    KEEP,
+    MEDIA,
+    MOMENT,
+    PART,
+    REPLACE,
+    WHOLE,
+    Subject,
+    Wish,
+    ask_existing,
+    stem_of,
+)
 from ui.files.format_options import FormatOptions
 from ui.widgets.param_form import ParamForm
 from ui.widgets.rows.choice_rows import Combo
 
-MOMENT, PART, WHOLE, MEDIA, FOLDER = "moment", "part", "whole", "media", "folder"
-REPLACE, KEEP = "replace", "keep"
+PREVIEW_AFTER_MS = 150
 LIST_WIDTH = 300
 ROW_HEIGHT = 44
 SUMMARY_PX = 11
-
-
-@dataclass(frozen=True)
-class Wish:
-    """The export that the user asked for.
-
-    Parameters
-    ----------
-    format : key of the exporter
-    scope : "moment" (the picture or frame), "part" or "whole" of a video, "media" (all that are open), "folder"
-    folder, name : destination; `name` is empty where several files are written
-    options : values of the format's options by name
-    keep : whether an existing file stays and the new one gets a number
-    source : input folder of the scope "folder"
-    part : (start, stop) in seconds, of the scope "part"
-    """
-
-    format: str
-    scope: str
-    folder: Path
-    name: str
-    options: dict[str, Any] = field(default_factory=dict)
-    keep: bool = False
-    source: Path | None = None
-    part: tuple[float, float] | None = None
-
-    @property
-    def exporter(self) -> Exporter:
-        return EXPORTERS[self.format]
-
-    @property
-    def several(self) -> bool:
-        """Whether the export is a batch of several files."""
-        return self.scope in (MEDIA, FOLDER)
-
-    @property
-    def path(self) -> Path:
-        """The file or folder to write; a numbered name that is free where `keep` is set."""
-        path = self.folder / self.name
-        number = 2
-        while self.keep and path.exists():
-            path = self.folder / f"{_stem(self.name, self.exporter.suffix)} {number}{self.exporter.suffix}"
-            number += 1
-        return path
-
-
-@dataclass(frozen=True)
-class Subject:
-    """The result that the dialog offers to export.
-
-    Parameters
-    ----------
-    result_type : result class of the current analysis
-    stem : file name without suffix
-    analysis : key of the analysis
-    video : whether the medium is a video
-    part : (start, stop) of the loop in seconds; None without a loop
-    count : number of open media
-    """
-
-    result_type: type[Any]
-    stem: str
-    analysis: str
-    video: bool = False
-    part: tuple[float, float] | None = None
-    count: int = 1
 
 
 class _FormatDelegate(QStyledItemDelegate):
@@ -151,28 +98,33 @@ class ExportDialog(QDialog):
     Signals
     -------
     wished : `Wish`, emitted after the dialog has closed
+    preview_wanted : `Wish` whose preview is to be shown in `preview`
     """
 
     wished = Signal(object)
+    preview_wanted = Signal(object)
 
-    def __init__(self, window: QWidget, subject: Subject, settings: Settings, folder: Path) -> None:
+    def __init__(self, window: QWidget, subject: Subject, settings: Settings) -> None:
         super().__init__(window)
         self.setWindowTitle(self.tr("Export"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setMinimumSize(620, 420)
-        self.resize(760, 520)
+        self.setMinimumSize(680, 460)
+        self.resize(800, 640)
         self._subject = subject
         self._settings = settings
         self._named = False
-        self._source = Path(settings.text("export/source", ""))
-        self._build(folder)
+        self._shown_folder = ""
+        self._preferred = settings.text("export/format", "png")
+        self._preview_timer = QTimer(self, singleShot=True, interval=PREVIEW_AFTER_MS)
+        self._preview_timer.timeout.connect(lambda: self.preview_wanted.emit(self.wish()))
+        self._build()
         self._fill_scopes()
-        self._fill_formats(settings.text("export/format", "png"))
+        self._scope_chosen()
         self.formats.setFocus()
 
     # Building -------------------------------------------------------------------------------------------------------
 
-    def _build(self, folder: Path) -> None:
+    def _build(self) -> None:
         self.scope = Combo()
         self.scope.setAccessibleName(self.tr("What"))
         self.scope.activated.connect(lambda _: self._scope_chosen())
@@ -182,7 +134,7 @@ class ExportDialog(QDialog):
         self.formats.setMouseTracking(True)
         self.formats.setFixedWidth(LIST_WIDTH)
         self.formats.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.formats.currentItemChanged.connect(lambda _new, _old: self._format_chosen())
+        self.formats.currentItemChanged.connect(lambda _new, _old: self._format_picked())
         self.formats.itemDoubleClicked.connect(lambda _: self.accept())
         self._title = QLabel()
         self._title.setObjectName("card-title")
@@ -190,11 +142,13 @@ class ExportDialog(QDialog):
         self._about.setObjectName("quiet")
         self._about.setWordWrap(True)
         self.options = FormatOptions(self._settings, "export/options")
+        self.options.edited.connect(lambda _: self._preview_timer.start())
+        self.preview = ExportPreview()
         right = QWidget()
         column = QVBoxLayout(right)
         column.setContentsMargins(4, 4, 8, 4)
         column.setSpacing(8)
-        for widget in (self._title, self._about, self.options):
+        for widget in (self._title, self._about, self.options, self.preview):
             column.addWidget(widget)
         column.addStretch(1)
         scroll = QScrollArea()
@@ -207,7 +161,7 @@ class ExportDialog(QDialog):
         middle.addWidget(self.formats)
         middle.addWidget(scroll, 1)
 
-        self.folder = QLineEdit(str(folder))
+        self.folder = QLineEdit()
         self.folder.setAccessibleName(self.tr("Folder"))
         self.folder.textEdited.connect(lambda _: self._update())
         self.browse = QToolButton()
@@ -219,13 +173,16 @@ class ExportDialog(QDialog):
         self.name.setAccessibleName(self.tr("Name"))
         self.name.textEdited.connect(self._name_edited)
         self.policy = Combo()
-        self.policy.setAccessibleName(self.tr("If it is there"))
+        self.policy.setAccessibleName(self.tr("If the file exists"))
+        self.policy.addItem(self.tr("Ask"), ASK)
         self.policy.addItem(self.tr("Replace"), REPLACE)
         self.policy.addItem(self.tr("Keep both"), KEEP)
-        self.policy.setCurrentIndex(max(0, self.policy.findData(self._settings.text("export/policy", REPLACE))))
+        # Earlier versions stored "replace" at every export, whether it was chosen or not.
+        usual = KEEP if self._settings.text("export/policy", "") == KEEP else ASK
+        self.policy.setCurrentIndex(max(0, self.policy.findData(self._settings.text("export/existing", usual))))
         self.policy.activated.connect(lambda _: self._update())
         self._name_label = QLabel(self.tr("Name"))
-        self._policy_label = QLabel(self.tr("If it is there"))
+        self._policy_label = QLabel(self.tr("If the file exists"))
         where = QGridLayout()
         where.setSpacing(8)
         where.setColumnStretch(1, 1)
@@ -241,10 +198,21 @@ class ExportDialog(QDialog):
         self.hint.setWordWrap(True)
         self.hint.setTextFormat(Qt.TextFormat.PlainText)
 
+        self.source = QLineEdit(self._settings.text("export/source", ""))
+        self.source.setAccessibleName(self.tr("Folder with the files"))
+        self.source.setPlaceholderText(self.tr("Folder with the files"))
+        self.source.textEdited.connect(lambda _: self._update())
+        self.browse_source = QToolButton()
+        self.browse_source.setIcon(icon("folder-open"))
+        self.browse_source.setToolTip(self.tr("Choose the folder with the files"))
+        self.browse_source.setAccessibleName(self.browse_source.toolTip())
+        self.browse_source.clicked.connect(self._browse_source)
         top = QHBoxLayout()
         top.setSpacing(8)
         top.addWidget(QLabel(self.tr("What")))
         top.addWidget(self.scope, 1)
+        top.addWidget(self.source, 1)
+        top.addWidget(self.browse_source)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         # Some styles put an icon of their own on it, in colours that are not the theme's.
         self.buttons.button(QDialogButtonBox.StandardButton.Cancel).setIcon(QIcon())
@@ -271,14 +239,12 @@ class ExportDialog(QDialog):
             choices.append((self.tr("The whole video"), WHOLE))
         if subject.count > 1:
             choices.append((self.tr("All {count} open media").format(count=subject.count), MEDIA))
-        choices.append((self.tr("A folder …"), FOLDER))
+        choices.append((self.tr("A folder"), FOLDER))
         if not subject.video and subject.result_type.placement is Placement.OWN_VIEW:
             choices[0] = (self.tr("This sound"), MOMENT)
         for title, key in choices:
             self.scope.addItem(title, key)
-        # The scope "folder" opens a file dialog, so it is never the initial one.
-        last_scope = self._settings.text("export/scope", MOMENT)
-        self.scope.setCurrentIndex(max(0, self.scope.findData(last_scope) if last_scope != FOLDER else 0))
+        self.scope.setCurrentIndex(max(0, self.scope.findData(self._settings.text("export/scope", MOMENT))))
 
     def _offered(self) -> Sequence[Exporter]:
         """Exporters that fit the result type and the chosen scope."""
@@ -311,7 +277,8 @@ class ExportDialog(QDialog):
         """Choose scope and format. Raises ValueError where the scope does not offer the format."""
         if scope is not None:
             self.scope.setCurrentIndex(self.scope.findData(scope))
-        self._fill_formats(key)
+        self._preferred = key
+        self._scope_chosen()
         if self.exporter.key != key:
             raise ValueError(f"the format '{key}' is not offered")
 
@@ -327,16 +294,36 @@ class ExportDialog(QDialog):
         return EXPORTERS[key]
 
     def _scope_chosen(self) -> None:
-        if self.scope.currentData() == FOLDER:
-            start = str(self._source) if self._source.parts else self.folder.text()
-            name = QFileDialog.getExistingDirectory(self, self.tr("Folder with the files"), start)
-            if not name:
-                self.scope.setCurrentIndex(0)
-            else:
-                self._source = Path(name)
-        self._fill_formats(self.exporter.key)
+        """Offer the formats of the scope. The format that the user chose last stays, and comes back with its scope."""
+        for widget in (self.source, self.browse_source):
+            widget.setVisible(self.scope.currentData() == FOLDER)
+        self._fill_formats(self._preferred)
+
+    def _browse_source(self) -> None:
+        start = first_folder(self.source.text().strip(), self.folder.text().strip())
+        name = QFileDialog.getExistingDirectory(self, self.tr("Folder with the files"), start)
+        if name:
+            self.source.setText(name)
+            self._update()
+
+    def _format_picked(self) -> None:
+        self._preferred = self.exporter.key
+        self._format_chosen()
+
+    @property
+    def _folder_setting(self) -> str:
+        """Setting of the last folder: videos have one of their own."""
+        return "export/videos" if self.exporter.video and self.exporter.draws else "export-folder"
+
+    def _usual_folder(self) -> str:
+        """Where an export goes unless the user says otherwise: where the last of its kind went."""
+        usual = (videos_folder(),) if self._folder_setting == "export/videos" else ()
+        return first_folder(self._settings.text(self._folder_setting, ""), *usual, pictures_folder())
 
     def _format_chosen(self) -> None:
+        if self.folder.text() in ("", self._shown_folder):
+            self._shown_folder = self._usual_folder()
+            self.folder.setText(self._shown_folder)
         exporter = self.exporter
         self._title.setText(translated(exporter.title))
         self._about.setText(translated(exporter.summary))
@@ -345,7 +332,7 @@ class ExportDialog(QDialog):
             ending = f"-{exporter.key}" if exporter.folder else exporter.suffix
             self.name.setText(self._subject.stem + ending)
         else:
-            self.name.setText(_stem(self.name.text(), *(item.suffix for item in EXPORTERS)) + exporter.suffix)
+            self.name.setText(stem_of(self.name.text(), *(item.suffix for item in EXPORTERS)) + exporter.suffix)
         self._update()
 
     def _name_edited(self, text: str) -> None:
@@ -353,7 +340,8 @@ class ExportDialog(QDialog):
         self._update()
 
     def _browse(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, self.tr("Export to"), self.folder.text())
+        start = first_folder(self.folder.text().strip(), self._usual_folder())
+        name = QFileDialog.getExistingDirectory(self, self.tr("Export to"), start)
         if name:
             self.folder.setText(name)
             self._update()
@@ -370,8 +358,8 @@ class ExportDialog(QDialog):
             Path(self.folder.text()).expanduser(),
             "" if scope in (MEDIA, FOLDER) else name,
             self.options.values(exporter),
-            self.policy.currentData() == KEEP,
-            self._source if scope == FOLDER else None,
+            self.policy.currentData(),
+            Path(self.source.text().strip()).expanduser() if scope == FOLDER else None,
             self._subject.part if scope == PART else None,
         )
 
@@ -380,35 +368,44 @@ class ExportDialog(QDialog):
         for widget in (self.name, self._name_label, self.policy, self._policy_label):
             widget.setEnabled(not wish.several)
         exists = not wish.several and bool(wish.name) and (wish.folder / wish.name).exists()
-        if wish.several:
-            source = self._source.name if wish.source else self.tr("the open media")
+        complete = wish.source is None or (bool(self.source.text().strip()) and wish.source.is_dir())
+        if not complete:
+            self.hint.setText(self.tr("Choose the folder with the files."))
+        elif wish.several:
+            source = wish.source.name if wish.source else self.tr("the open media")
             text = self.tr("Every file of {whose} is worked on; what is done already is not done again.")
             self.hint.setText(text.format(whose=source))
         elif not wish.folder.is_dir():
-            self.hint.setText(self.tr("This folder is not there; it is made."))
-        elif exists and wish.keep:
-            self.hint.setText(self.tr("Is written as {name}.").format(name=wish.path.name))
+            self.hint.setText(self.tr("This folder does not exist yet and will be created."))
+        elif exists and wish.existing == KEEP:
+            self.hint.setText(self.tr("It will be called {name}.").format(name=wish.path.name))
         elif exists and not wish.exporter.folder:
-            self.hint.setText(self.tr("{name} is there already; it is replaced.").format(name=wish.name))
+            asks = wish.existing == ASK
+            text = (
+                self.tr("{name} exists; you will be asked.") if asks else self.tr("{name} exists and will be replaced.")
+            )
+            self.hint.setText(text.format(name=wish.name))
         else:
             self.hint.setText("")
-        self.ok.setEnabled(bool(self.folder.text().strip()) and (wish.several or bool(wish.name)))
+        named = bool(self.folder.text().strip()) and (wish.several or bool(wish.name))
+        self.ok.setEnabled(named and complete)
+        self._preview_timer.start()
 
     def accept(self) -> None:
         if not self.ok.isEnabled():
             return
         wish = self.wish()
+        self._settings.set("export/existing", wish.existing)
+        if wish.replaces:
+            existing = ask_existing(self, wish.path)
+            if existing is None:
+                return
+            wish = dataclasses.replace(wish, existing=existing)
         self._settings.set("export/format", wish.format)
         self._settings.set("export/scope", wish.scope)
-        self._settings.set("export/policy", KEEP if wish.keep else REPLACE)
-        self._settings.set("export/source", str(wish.source or ""))
-        self._settings.set("export-folder", str(wish.folder))
+        if wish.source is not None:
+            self._settings.set("export/source", str(wish.source))
+        self._settings.set(self._folder_setting, str(wish.folder))
         self.options.remember(wish.format)
         super().accept()
         self.wished.emit(wish)
-
-
-def _stem(name: str, *suffixes: str) -> str:
-    """`name` without the longest of `suffixes` that it ends in."""
-    suffix = max((item for item in suffixes if item and name.lower().endswith(item)), key=len, default="")
-    return name[: len(name) - len(suffix)]

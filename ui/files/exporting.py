@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QStandardPaths, QUrl
+from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QWidget
 
 from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
 from cvstudio.session.layers import visible_layers
@@ -21,10 +23,16 @@ from ui.control.exported_layers import chosen_readings, shown_stack
 from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:
-    from cvstudio.exporters import Exporter
+    from cvstudio.exporters import Exporter, ExportItem
+    from cvstudio.exporters.preview import FilePreview
     from cvstudio.running.batch import Summary
     from cvstudio.running.composition import Composition
-    from ui.files.export_dialog import ExportDialog, Wish
+    from ui.control.unfinished import Unfinished
+    from ui.files.export_dialog import ExportDialog
+    from ui.files.export_wish import Wish
+
+
+PREVIEW = ("export-preview",)
 
 
 class ExportController(QObject):
@@ -38,6 +46,7 @@ class ExportController(QObject):
         self._notices = notices
         self.written: list[Path] = []
         self.last: Wish | None = None
+        self._dialog: ExportDialog | None = None
         controller.pipeline.job_event.connect(self._job_event)
 
     @property
@@ -55,7 +64,8 @@ class ExportController(QObject):
         if instance is None:
             return None
         # Imported with the first export: the window must not wait for it.
-        from ui.files.export_dialog import ExportDialog, Subject
+        from ui.files.export_dialog import ExportDialog
+        from ui.files.export_wish import Subject
 
         video = instance.spec.goes_by_frame(instance.canvas_media)
         subject = Subject(
@@ -66,16 +76,17 @@ class ExportController(QObject):
             self._controller.playback.loop,
             sum(1 for item in self._controller.session.state.media if instance.spec.shows(item)),
         )
-        pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
-        folder = Path(self._settings.text("export-folder", pictures))
-        dialog = ExportDialog(self._window, subject, self._settings, folder)
+        dialog = ExportDialog(self._window, subject, self._settings)
         dialog.wished.connect(self.export_as)
+        dialog.preview_wanted.connect(self._preview)
+        dialog.finished.connect(lambda _: self._closed())
+        self._dialog = dialog
         dialog.open()
         return dialog
 
     def repeat(self) -> None:
         """Export the current result as the last one was, to the same folder; asks where there was none."""
-        from ui.files.export_dialog import PART
+        from ui.files.export_wish import PART, ask_existing
 
         wish, instance = self.last, self._current
         if instance is None:
@@ -89,13 +100,19 @@ class ExportController(QObject):
             ending = f"-{wish.format}" if wish.exporter.folder else wish.exporter.suffix
             name = f"{instance.file_stem}{ending}"
             wish = dataclasses.replace(wish, name=name, part=part if wish.scope == PART else None)
+        if wish.replaces:
+            existing = ask_existing(self._window, wish.path)
+            if existing is None:
+                return
+            wish = dataclasses.replace(wish, existing=existing)
         self.export_as(wish)
 
     def export_as(self, wish: Wish) -> None:
         """Export as `wish` says: the current result to one file, or a batch to a folder."""
-        from ui.files.export_dialog import PART, WHOLE
+        from ui.files.export_wish import PART, WHOLE
 
-        self.last = wish
+        # What was answered about one file does not hold for the next.
+        self.last = dataclasses.replace(wish, existing=self._settings.text("export/existing", wish.existing))
         if wish.several:
             self._batch(wish)
             return
@@ -112,9 +129,50 @@ class ExportController(QObject):
         options: Mapping[str, Any] | None = None,
         start_secs: float = 0.0,
         stop_secs: float | None = None,
+        pts: float | None = None,
     ) -> None:
-        """Write the current result to `path` on a worker: the moment that is shown, or with `whole` every frame from
-        `start_secs` to `stop_secs`. None takes the whole where the format holds nothing else."""
+        """Write the current result to `path` on a worker: the moment at `pts`, by default the one that is shown, or
+        with `whole` every frame from `start_secs` to `stop_secs`. None takes the whole where the format holds nothing
+        else."""
+        part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
+        item_of = self._items(exporter, path.parent, part, pts)
+        state, unfinished = self._controller.session.state, self._controller.unfinished
+        shown_pts = pts if pts is not None else self._controller.shown.pts
+        values = {
+            "format": exporter.key,
+            "path": str(path.absolute()),
+            "options": dict(options or {}),
+            "whole": part is not None,
+            "start": start_secs,
+            "stop": stop_secs,
+            "pts": shown_pts,
+        }
+        # A comparison is not part of the session, so it cannot be made again from that.
+        compares = exporter.draws and self._controller.comparing.comparison is not None
+
+        def work(progress: Progress) -> Iterator[Any]:
+            from cvstudio.exporters.base import writing
+            from cvstudio.exporters.export_all import export_all
+
+            with writing(path.parent):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            kept = nullcontext() if compares else unfinished.kept("export", path, state, values)
+            with kept, item_of(progress) as item:
+                export_all([(exporter, path)], item, {exporter.key: options or {}}, progress)
+            yield path
+
+        title = self.tr("Exporting {name}").format(name=path.name)
+        self._controller.pipeline.submit("export", Job(("export", str(path)), title, work))
+
+    def _items(
+        self,
+        exporter: Exporter,
+        folder: Path,
+        part: tuple[float, float | None] | None,
+        pts: float | None = None,
+    ) -> Callable[[Progress], AbstractContextManager[ExportItem]]:
+        """What a worker makes the item to export with, as it is on screen now: the moment (that at `pts`, where it is
+        given), or the frames of `part`."""
         state = self._controller.session.state
         assert state.instance is not None
         instance = state.linked(state.instance)
@@ -122,19 +180,18 @@ class ExportController(QObject):
         composition: Composition = ()
         if exporter.draws:
             composition = self._controller.comparing.comparison or visible_layers(state)
-        part = (start_secs, stop_secs) if (exporter.video if whole is None else whole) else None
-        pts = None if part is not None else self._controller.shown.pts
+        if part is not None:
+            pts = None
+        elif pts is None:
+            pts = self._controller.shown.pts
         cache, host = self._controller.pipeline.cache, self._controller.pipeline.host
         precisions, services = host.precisions, self._controller.pipeline.services
 
-        def work(progress: Progress) -> Iterator[Any]:
-            from cvstudio.exporters.base import writing
-            from cvstudio.exporters.export_all import export_all
+        @contextmanager
+        def item_of(progress: Progress) -> Iterator[ExportItem]:
             from cvstudio.running.export_items import ExportRequest, export_item
             from cvstudio.running.runner import Runner
 
-            with writing(path.parent):
-                path.parent.mkdir(parents=True, exist_ok=True)
             # Its own networks: the window's belong to the accelerator thread, and the cache saves most runs.
             with Runner(
                 device=host.requested_device,
@@ -144,14 +201,41 @@ class ExportController(QObject):
                 services=services,
             ) as runner:
                 request = ExportRequest(
-                    instance, path.parent.resolve(), pts=pts, part=part, composition=composition, look=look, host=host
+                    instance, folder.resolve(), pts=pts, part=part, composition=composition, look=look, host=host
                 )
-                item = export_item(runner, request, progress)
-                export_all([(exporter, path)], item, {exporter.key: options or {}}, progress)
-            yield path
+                yield export_item(runner, request, progress)
 
-        title = self.tr("Exporting {name}").format(name=path.name)
-        self._controller.pipeline.submit("export", Job(("export", str(path)), title, work))
+        return item_of
+
+    def _closed(self) -> None:
+        self._dialog = None
+        self._controller.pipeline.lanes.cancel(PREVIEW)
+
+    def _preview(self, wish: Wish) -> None:
+        """Show in the dialog what the export of the moment on screen will look like."""
+        if self._dialog is None or self._current is None:
+            return
+        exporter, options, largest = wish.exporter, wish.options, self._dialog.preview.largest
+        item_of = self._items(exporter, wish.folder, None)
+
+        def work(progress: Progress) -> Iterator[Any]:
+            from cvstudio.exporters.preview import preview
+
+            try:
+                with item_of(progress) as item:
+                    yield preview(exporter, dataclasses.replace(item, options=options), largest, progress)
+            except UserError as error:
+                yield str(error)
+
+        self._controller.pipeline.submit("preview", Job(PREVIEW, "", work))
+
+    def _previewed(self, preview: FilePreview | str) -> None:
+        if self._dialog is None:
+            return
+        if isinstance(preview, str):
+            self._dialog.preview.say(preview)
+        else:
+            self._dialog.preview.show_preview(preview)
 
     def _batch(self, wish: Wish) -> None:
         """Run the current analysis over a folder, or over all that is open."""
@@ -164,6 +248,13 @@ class ExportController(QObject):
         readings = readings if wish.source is None else chosen_readings(self._controller)
         host = self._controller.pipeline.host
         stack = shown_stack(self._controller)
+        unfinished = self._controller.unfinished
+        values = {
+            "format": wish.format,
+            "folder": str(wish.folder.absolute()),
+            "options": dict(wish.options),
+            "source": None if wish.source is None else str(wish.source.absolute()),
+        }
 
         def work(progress: Progress) -> Iterator[Any]:
             from cvstudio.running.batch import Batch, BatchPlan
@@ -171,15 +262,41 @@ class ExportController(QObject):
             options = {wish.format: wish.options}
             plan = BatchPlan(instance, paths, wish.folder, (wish.format,), options, look, stack, readings)
             batch = Batch(plan, device=host.requested_device, precision=host.precision)
-            for _ in batch.run(progress):
-                yield None
+            with unfinished.kept("batch", wish.folder, state, values):
+                for _ in batch.run(progress):
+                    yield None
             yield wish.folder, batch.summary
 
         title = self.tr("Exporting to {name}").format(name=wish.folder.name)
         self._controller.pipeline.submit("batch", Job(("export", str(wish.folder)), title, work))
 
+    def resume(self, item: Unfinished) -> None:
+        """Do again what did not end. The session is the one that it began in."""
+        from cvstudio.exporters import EXPORTERS
+        from ui.files.export_wish import FOLDER, MEDIA, REPLACE, Wish
+
+        values = item.values
+        if item.kind == "batch":
+            source = Path(values["source"]) if values["source"] is not None else None
+            scope = MEDIA if source is None else FOLDER
+            folder = Path(values["folder"])
+            self._batch(Wish(values["format"], scope, folder, "", dict(values["options"]), REPLACE, source))
+            return
+        self.export(
+            EXPORTERS[values["format"]],
+            Path(values["path"]),
+            whole=values["whole"],
+            options=values["options"],
+            start_secs=values["start"],
+            stop_secs=values["stop"],
+            pts=values["pts"],
+        )
+
     def _job_event(self, event: Event) -> None:
         owner = event.job.owner
+        if owner == PREVIEW and event.kind == "output":
+            self._previewed(event.value)
+            return
         if event.kind != "output" or not isinstance(owner, tuple) or owner[0] != "export":
             return
         if isinstance(event.value, tuple):

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QStandardPaths, Qt
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from ui.base.settings import Settings, first_folder
+from ui.base.settings import Settings, first_folder, pictures_folder
 from ui.control.controller import Controller
 from ui.files.intake import Intake
 from ui.files.project_files import SUFFIX, ProjectFiles
@@ -53,8 +53,7 @@ class Opener(QObject):
         self.intake.notice.connect(controller.notice)
 
     def _start_folder(self) -> str:
-        pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
-        return first_folder(self._settings.text("folder", ""), pictures)
+        return first_folder(self._settings.text("folder", ""), pictures_folder())
 
     def ask_files(self) -> None:
         """Choose files and open them."""

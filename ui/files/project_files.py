@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from cvstudio.foundation.lanes import Event, Job
 from cvstudio.foundation.progress import Progress
 from cvstudio.models import MODELS
 from cvstudio.session.session import State
-from ui.base.settings import Settings
+from ui.base.settings import Settings, first_folder
 from ui.base.translate import translated
 from ui.control.controller import Controller
 
@@ -32,12 +32,14 @@ LANES = ("projects", "other projects")
 @dataclass(frozen=True)
 class _Opening:
     """Request to open a project: `moved` maps saved paths to where the files are now, `joining` are opened after it,
-    and the `rest` is opened where files are not found."""
+    and the `rest` is opened where files are not found. `restored` is called with the session of work that did not end,
+    which has no project file of the user's."""
 
     path: Path
     moved: Mapping[str, Path]
     joining: tuple[Path, ...]
     rest: bool = False
+    restored: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ class ProjectFiles(QObject):
     @property
     def _folder(self) -> str:
         documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
-        return str(self.path.parent) if self.path else self._settings.text("project-folder", documents)
+        return (
+            str(self.path.parent) if self.path else first_folder(self._settings.text("project-folder", ""), documents)
+        )
 
     @property
     def _kinds(self) -> str:
@@ -104,6 +108,10 @@ class ProjectFiles(QObject):
         current session stays until the project is loaded, and where loading fails. A later call cancels an earlier one.
         """
         self._begin(_Opening(path, {}, tuple(joining)))
+
+    def restore(self, path: Path, restored: Callable[[], object]) -> None:
+        """Open the session in `path`, which is no project of the user, and call `restored` where it is complete."""
+        self._begin(_Opening(path, {}, (), restored=restored))
 
     def _begin(self, opening: _Opening) -> None:
         def work(progress: Progress) -> Iterator[Any]:
@@ -149,6 +157,14 @@ class ProjectFiles(QObject):
         path = loaded.opening.path
         left_out = loaded.left_out if loaded.left_out is not None and loaded.left_out.paths else None
         # Saving what is left asks for another file: this one keeps what was left out.
+        if loaded.opening.restored is not None:
+            self.path = None
+            self._controller.load(loaded.state, loaded.position_secs)
+            if left_out is None:
+                loaded.opening.restored()
+            else:
+                self._controller.notice.emit("error", self._told_missing(left_out))
+            return
         self.path = path if left_out is None else None
         self._settings.set("project-folder", str(path.parent))
         self._settings.add_recent(str(path))
@@ -164,6 +180,10 @@ class ProjectFiles(QObject):
             "{project} was opened without {files} (missing or unreadable); layers left out: {layers}. "
             "Saving asks for a new file, so that {project} keeps them."
         ).format(project=path.name, files=files, layers=layers)
+
+    def _told_missing(self, left_out: LeftOut) -> str:
+        files = ", ".join(Path(old).name for old in left_out.paths)
+        return self.tr("It cannot go on without {files} (missing or unreadable).").format(files=files)
 
     def _ask_where(self, missing: _Missing) -> None:
         moved = self._relocate(missing.error, missing.opening.path, dict(missing.opening.moved))

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 OWNER = ("record",)
 LANE = "record"
-CLOSING_SECS = 30.0
-"""Longest time in seconds that a closing window waits for a recording to be finished."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +114,11 @@ class Recorder(QObject):
         if self._tap is not None:
             self._controller.pipeline.lanes.cancel(OWNER)
 
-    def close(self) -> None:
-        """End the recording, keep the video, and wait until it is written, at most `CLOSING_SECS`."""
+    def close(self, timeout_secs: float) -> None:
+        """End the recording, keep the video, and wait until it is written, at most `timeout_secs`."""
         if self._tap is not None:
             self.stop()
-            self._done.wait(CLOSING_SECS)
+            self._done.wait(timeout_secs)
 
     def _job_event(self, event: Event) -> None:
         if event.job.owner != OWNER:

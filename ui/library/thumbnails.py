@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage, QPixmap
 
 from cvstudio.foundation.errors import UserError
-from cvstudio.foundation.lanes import Event, Job, Lane
+from cvstudio.foundation.lanes import Event, Job, Lane, close_lanes
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.thumbnails import Stamp, Thumbnail, stamp_of
 from ui.base.jobs_bridge import JobsBridge
@@ -58,6 +58,10 @@ class _Outcome:
     stamp: Stamp | None = None
     thumbnail: Thumbnail | None = None
     error: str = ""
+
+
+CLOSING_SECS = 0.5
+"""Longest time that closing waits for a thumbnail that is being made."""
 
 
 class Thumbnails(QObject):
@@ -120,12 +124,11 @@ class Thumbnails(QObject):
         return self._used_bytes
 
     def close(self) -> bool:
-        """Stop and join the threads; False if one did not end in time."""
+        """Stop and join the threads; False if one did not end within `CLOSING_SECS`."""
         self._bridge.close()
         with self._lock:
             self._wishes.clear()
-        ended = [lane.close() for lane in self._lanes]
-        return all(ended)
+        return close_lanes(self._lanes, CLOSING_SECS)
 
     # Workers --------------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from ui.base.settings import Settings
 from ui.base.translate import translated
 from ui.control.controller import Controller
 from ui.control.exported_layers import chosen_readings, shown_stack
+from ui.control.unfinished import Unfinished
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
 from ui.widgets.current_stack import CurrentStack
@@ -61,9 +62,14 @@ class BatchPanel(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self.make()
+
+    def make(self) -> BatchContent:
+        """Make the content where it is missing, and return it."""
         if self.content is None:
             self.content = BatchContent(self._context.controller, self._context.settings)
             self._stack.addWidget(self.content)
+        return self.content
 
 
 class BatchContent(QWidget):
@@ -290,6 +296,8 @@ class BatchContent(QWidget):
         readings = chosen_readings(self._controller)
         stack, host = shown_stack(self._controller), self._controller.pipeline.host
         source, out = Path(self._source), Path(self._out)
+        unfinished = self._controller.unfinished
+        values = {"source": str(source.absolute()), "out": str(out.absolute()), "formats": formats}
         self.table.outcomes.clear()
         self._left = TimeLeft()
         self._cancelling = False
@@ -305,15 +313,23 @@ class BatchContent(QWidget):
             batch = Batch(plan, device=host.requested_device, precision=host.precision)
             outcomes: list[Any] = []
             reported = time.monotonic()
-            for outcome in batch.run(progress):
-                outcomes.append(outcome)
-                if time.monotonic() - reported >= REPORT_EVERY_SECS:
-                    yield batch, outcomes
-                    outcomes, reported = [], time.monotonic()
+            # A batch that is paused is not finished.
+            with unfinished.kept("panel", out, state, values, resumable=True):
+                for outcome in batch.run(progress):
+                    outcomes.append(outcome)
+                    if time.monotonic() - reported >= REPORT_EVERY_SECS:
+                        yield batch, outcomes
+                        outcomes, reported = [], time.monotonic()
             yield batch, outcomes
 
         title = self.tr("Batch {name}").format(name=source.name)
         self._controller.pipeline.submit(LANE, Job(OWNER, title, work))
+
+    def resume(self, item: Unfinished) -> None:
+        """Go on with a batch of an earlier session."""
+        self.set_folders(Path(item.values["source"]), Path(item.values["out"]))
+        self.set_formats(set(item.values["formats"]))
+        self.start()
 
     def pause(self) -> None:
         """Stop after the current files; `start` resumes."""
@@ -333,6 +349,7 @@ class BatchContent(QWidget):
     def _forget(self) -> None:
         from cvstudio.running.batch import forget
 
+        self._controller.unfinished.end("panel", Path(self._out))
         try:
             forget(Path(self._out))
         except (UserError, OSError) as error:

@@ -27,6 +27,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind
 from cvstudio.results.detections import Detections
 from ui.base.icons import icon
+from ui.base.settings import first_folder, videos_folder
 from ui.control.tracking_job import TrackingProgress, follow_all
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
@@ -219,7 +220,8 @@ class CountsPanel(QWidget):
         media = self._media()
         if media is None or self._counts is None:
             return
-        start = str(Path(media.path.parent, f"{media.path.stem}-counts.csv"))
+        folder = first_folder(str(media.path.parent), videos_folder())
+        start = str(Path(folder, f"{media.path.stem}-counts.csv"))
         name, _ = QFileDialog.getSaveFileName(self, self.tr("Save counts"), start, "CSV (*.csv)")
         if name:
             self.write(Path(name))

@@ -55,6 +55,7 @@ class TrainingContent(QWidget):
         self._settings = settings
         self._left = TimeLeft()
         self.process = TrainingProcess(self)
+        self._work_number = 0
         self.process.progressed.connect(self._progressed)
         self.process.ended.connect(self._ended)
         self._data = self._settings.text(DATA_SETTING, "") or os.environ.get("CVSTUDIO_DATA", "")
@@ -254,6 +255,8 @@ class TrainingContent(QWidget):
         recipe, seed = self._recipe(), self.seed.value()
         self._training = run_folder(recipe.key, seed=seed)
         self._left = TimeLeft()
+        title = self.tr("Training {name}").format(name=self.recipe.currentText())
+        self._work_number = self._controller.long_work.begin(title)
         self.process.start(recipe.key, data=Path(self._data), device=self.device.currentData(), seed=seed)
         self.bar.setMaximum(0)
         self._update()
@@ -267,6 +270,7 @@ class TrainingContent(QWidget):
         self._say(self.tr("stopping after this step"))
 
     def _progressed(self, fraction: float | None, message: str) -> None:
+        self._controller.long_work.report(self._work_number, fraction, message.partition(":")[0])
         self.bar.setMaximum(0 if fraction is None else 1000)
         self.bar.setValue(round((fraction or 0.0) * 1000))
         left = self._left(fraction, time.monotonic())
@@ -284,6 +288,7 @@ class TrainingContent(QWidget):
         self.view.follow_soon()
 
     def _ended(self, outcome: str, text: str) -> None:
+        self._controller.long_work.end(self._work_number, failed=outcome == "failed")
         self.view.refresh()
         self._update()
         if outcome == "finished":

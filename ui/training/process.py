@@ -14,7 +14,7 @@ import cvstudio
 
 log = logging.getLogger(__name__)
 
-STOP_MS = 4000
+STOP_MS = 1000
 """Longest time that a closing window waits for the training, which stops between two steps."""
 
 KEPT_LINES = 40
@@ -78,7 +78,7 @@ class TrainingProcess(QObject):
         process.closeWriteChannel()
         if not process.waitForFinished(STOP_MS):
             process.kill()
-            process.waitForFinished(STOP_MS)
+            process.waitForFinished(STOP_MS // 2)
         process.deleteLater()
 
     def _read(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +43,13 @@ from ui.window.window_base import Window
 
 if TYPE_CHECKING:
     from ui.base.uncaught import Uncaught, UncaughtErrors
+    from ui.control.unfinished import Unfinished
     from ui.window.palette import CommandPalette, Entry
+
+
+CLOSING_SECS = 1.2
+"""Longest time that a closed window waits for running jobs; after it the process ends without them."""
+MIN_CLOSING_SECS = 0.3
 
 
 class MainWindow(Window):
@@ -101,6 +109,7 @@ class MainWindow(Window):
         from ui.files.exporting import ExportController
         from ui.files.opener import Opener
         from ui.files.project_files import ProjectFiles
+        from ui.files.recorder import OWNER as RECORDING
         from ui.files.recorder import Recorder
         from ui.files.snapshots import Snapshots
         from ui.models.checkpoints.checkpoints import Checkpoints
@@ -108,6 +117,7 @@ class MainWindow(Window):
         from ui.views.welcome import Welcome
         from ui.widgets.notices import Notices
         from ui.window.commands import window_commands
+        from ui.window.quitting import QuitGuard
         from ui.window.remedies import Remedies
         from ui.window.workspace import Workspace
 
@@ -127,6 +137,8 @@ class MainWindow(Window):
         self.recorder = Recorder(self, controller, self.notices)
         self.recorder.changed.connect(self.workspace.timeline.set_recording)
         self.workspace.timeline.record_toggled.connect(self.recorder.toggle)
+        self.quit_guard = QuitGuard(self, controller.long_work)
+        controller.long_work.finish_by(RECORDING, self.recorder.stop)
         self.commands = window_commands(self)
         self.actions_by_key = install(self, self.commands, self._menus)
         # Tab on the canvas hides the panels, as in photo editors; elsewhere it goes to the next control.
@@ -231,6 +243,28 @@ class MainWindow(Window):
             run=lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))),
         )
 
+    def offer_unfinished(self) -> None:
+        """Offer to go on with exports and batches that did not end in an earlier session."""
+        for item in self.controller.unfinished.earlier():
+            text = self.tr("{name} was not finished last time.").format(name=item.title)
+            self.notices.post("warning", text, action=self.tr("Go on"), run=partial(self._go_on, item))
+
+    def _go_on(self, item: Unfinished) -> None:
+        self.project.restore(item.project, partial(self._restored, item))
+
+    def _restored(self, item: Unfinished) -> None:
+        self.controller.unfinished.forget(item)
+        if item.kind != "panel":
+            self.exporting.resume(item)
+            return
+        from ui.panels.batch import BatchPanel
+
+        self.docks["batch"].show()
+        self.docks["batch"].raise_()
+        panel = self.docks["batch"].widget()
+        assert isinstance(panel, BatchPanel)
+        panel.make().resume(item)
+
     def tell_uncaught(self, errors: UncaughtErrors) -> None:
         """Post a notice for each uncaught error; the program goes on."""
         # Queued: the error may come from another thread, or from within a paint event.
@@ -295,15 +329,20 @@ class MainWindow(Window):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.complete()
-        if not self.project.may_close():
+        if not self.quit_guard.may_close() or not self.project.may_close():
+            self.quit_guard.stay()
             event.ignore()
             return
+        # The window is gone at once; what runs is given time to end behind it.
+        self.hide()
+        QGuiApplication.sync()
+        end = time.monotonic() + CLOSING_SECS
         for command in self.commands:
             if command.hold is not None:
                 command.hold.stop()
         self.dock_layout.back()
         self.settings.save_window(self)
         self.dock_layout.close()
-        self.recorder.close()
-        self.controller.close()
+        self.recorder.close(max(0.0, end - time.monotonic()))
+        self.controller.close(max(MIN_CLOSING_SECS, end - time.monotonic()))
         event.accept()

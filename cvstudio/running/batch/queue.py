@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from cvstudio.exporters.base import Piece
 from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.errors import UserError
+from cvstudio.foundation.file_locks import lock_file
 from cvstudio.foundation.json_text import json_text, printable
 
 FORMAT = "cvstudio-batch"
@@ -217,21 +217,9 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 def _lock(path: Path, out: Path) -> IO[bytes]:
     """Lock the folder; the system releases the lock when the program ends, even by a crash."""
-    file = path.open("ab")
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        # Some network disks know no locks: there, two batches in one folder are the user's own doing.
-        if isinstance(error, BlockingIOError | PermissionError):
-            file.close()
-            raise BatchError(
-                f"{out.name} is being worked on by another batch; wait until it ends, or choose another folder."
-            ) from None
+    file = lock_file(path)
+    if file is None:
+        raise BatchError(
+            f"{out.name} is being worked on by another batch; wait until it ends, or choose another folder."
+        )
     return file

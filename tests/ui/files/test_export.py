@@ -15,7 +15,8 @@ from PySide6.QtWidgets import QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
 from cvstudio.media.examples.files import sample_path
-from ui.files.export_dialog import FOLDER, MEDIA, PART, WHOLE, ExportDialog
+from ui.files.export_dialog import ExportDialog
+from ui.files.export_wish import FOLDER, MEDIA, PART, WHOLE
 from ui.panels.batch import BatchContent, BatchPanel
 from ui.window.main_window import MainWindow
 
@@ -144,9 +145,11 @@ def test_all_open_media_and_a_folder_are_exported_as_a_batch(window, show, qtbot
     assert len(json.loads((tmp_path / "a" / "detect.coco.json").read_text())["images"]) == 3
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
     dialog = opened(window)
-    dialog.scope.setCurrentIndex(dialog.scope.findData(FOLDER))
-    dialog.scope.activated.emit(dialog.scope.currentIndex())
-    dialog.choose("png")
+    dialog.choose("png", FOLDER)
+    assert not dialog.ok.isEnabled()
+    assert "Choose the folder" in dialog.hint.text()
+    QTest.mouseClick(dialog.browse_source, Qt.MouseButton.LeftButton)
+    assert dialog.source.text() == str(folder)
     dialog.folder.setText(str(tmp_path / "b"))
     dialog.accept()
     qtbot.waitUntil(lambda: len(window.exporting.written) == 2, timeout=60_000)
@@ -239,7 +242,7 @@ def test_the_panel_shows_the_options_of_every_chosen_format_and_keeps_them(batch
     dialog.choose("yolo")
     assert dialog.form.row("scores").value() is False
     dialog.reject()
-    batch.set_formats({"png"})
+    batch.set_formats({"csv"})
     assert not batch.options.isVisibleTo(batch)
 
 
@@ -261,3 +264,121 @@ def test_a_batch_from_the_window_draws_every_visible_layer_as_it_is_seen(batch, 
     qtbot.waitUntil(lambda: bool(window.exporting.written), timeout=60_000)
     one = np.asarray(Pillow.open(window.exporting.written[0]))
     assert np.array_equal(one, np.asarray(Pillow.open(tmp_path / "results" / "png" / "0.png")))
+
+
+def key(widget, code):
+    QTest.keyClick(widget, code)
+
+
+def test_the_keyboard_goes_over_every_scope_without_a_dialog_and_the_format_comes_back(window, show, monkeypatch):
+    show(sample_path("astronaut"))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: pytest.fail("a dialog opened"))
+    dialog = opened(window)
+    dialog.choose("coco")
+    dialog.scope.setFocus()
+    key(dialog.scope, Qt.Key.Key_Down)
+    assert dialog.scope.currentData() == FOLDER
+    assert dialog.source.isVisible()
+    assert dialog.exporter.key == "coco"
+    key(dialog.scope, Qt.Key.Key_Up)
+    assert (dialog.scope.currentData(), dialog.exporter.key) == ("moment", "coco")
+    assert not dialog.source.isVisible()
+    # A folder that is not chosen after all leaves everything as it is.
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
+    dialog.choose("coco", FOLDER)
+    QTest.mouseClick(dialog.browse_source, Qt.MouseButton.LeftButton)
+    assert (dialog.scope.currentData(), dialog.exporter.key) == (FOLDER, "coco")
+    dialog.reject()
+
+
+def test_a_format_of_pictures_comes_back_after_the_whole_video(window, show):
+    show(sample_path("clip"))
+    dialog = opened(window)
+    dialog.choose("jpeg")
+    dialog.scope.setFocus()
+    key(dialog.scope, Qt.Key.Key_Down)
+    assert (dialog.scope.currentData(), dialog.exporter.key) == (WHOLE, "mp4")
+    key(dialog.scope, Qt.Key.Key_Up)
+    assert dialog.exporter.key == "jpeg"
+    dialog.reject()
+
+
+def test_exports_go_to_pictures_and_videos_and_never_among_the_programs_own_files(window, show, monkeypatch, tmp_path):
+    import ui.files.export_dialog as export_dialog
+    from ui.base.settings import first_folder
+
+    for kind in ("pictures", "videos"):
+        (tmp_path / kind).mkdir()
+        monkeypatch.setattr(export_dialog, f"{kind}_folder", lambda kind=kind: str(tmp_path / kind))
+    own = str(sample_path("astronaut").parent)
+    window.settings.set("export-folder", own)
+    show(sample_path("clip"))
+    dialog = opened(window)
+    dialog.choose("png")
+    assert dialog.folder.text() == str(tmp_path / "pictures")
+    dialog.choose("mp4", WHOLE)
+    assert dialog.folder.text() == str(tmp_path / "videos")
+    dialog.choose("png", "moment")
+    assert dialog.folder.text() == str(tmp_path / "pictures")
+    dialog.folder.setText(str(tmp_path))
+    dialog.choose("mp4", WHOLE)
+    assert dialog.folder.text() == str(tmp_path)  # the user's own choice stays
+    dialog.reject()
+    assert first_folder(own, str(tmp_path / "gone"), str(tmp_path)) == str(tmp_path)
+    assert first_folder(str(tmp_path / "gone")) == str(Path.home())
+
+
+def test_an_existing_file_is_replaced_only_when_the_user_says_so(window, show, qtbot, tmp_path, monkeypatch):
+    import ui.files.export_dialog as export_dialog
+    import ui.files.export_wish as export_wish
+
+    show(sample_path("astronaut"))
+    target = tmp_path / "astronaut-detect.json"
+    target.write_text("mine")
+    answers = [None, export_wish.KEEP, export_wish.REPLACE, None]
+    asked = []
+
+    def answer(parent, path):
+        asked.append(path)
+        return answers[len(asked) - 1]
+
+    monkeypatch.setattr(export_dialog, "ask_existing", answer)
+    monkeypatch.setattr(export_wish, "ask_existing", answer)
+    dialog = opened(window)
+    dialog.choose("json")
+    dialog.folder.setText(str(tmp_path))
+    dialog._update()
+    assert "you will be asked" in dialog.hint.text()
+    dialog.accept()
+    assert dialog.isVisible()  # nothing was written, and everything that was chosen is still there
+    dialog.accept()
+    qtbot.waitUntil(lambda: len(window.exporting.written) == 1, timeout=60_000)
+    assert window.exporting.written[0].name == "astronaut-detect 2.json"
+    assert target.read_text() == "mine"
+    window.exporting.repeat()
+    qtbot.waitUntil(lambda: len(window.exporting.written) == 2, timeout=60_000)
+    assert json.loads(target.read_text())["file"] == "astronaut.png"
+    window.exporting.repeat()
+    assert asked == [target] * 4
+    assert len(window.exporting.written) == 2
+
+
+def test_the_dialog_shows_what_will_be_written(window, show, qtbot):
+    show(sample_path("clip"))
+    dialog = opened(window)
+    dialog.choose("jpeg")
+    qtbot.waitUntil(lambda: "kB" in dialog.preview.caption.text(), timeout=60_000)
+    width, height = window.controller.session.state.active_media.size
+    assert dialog.preview.caption.text().startswith(f"{width} × {height} · ")
+    before = dialog.preview.caption.text()
+    dialog.form.row("quality").edit(20, dragging=False)
+    qtbot.waitUntil(lambda: dialog.preview.caption.text() != before, timeout=60_000)
+    dialog.form.row("scale").edit(0.5, dragging=False)
+    half = f"{round(width / 2)} × {round(height / 2)} · "
+    qtbot.waitUntil(lambda: dialog.preview.caption.text().startswith(half), timeout=60_000)
+    dialog.choose("json")
+    qtbot.waitUntil(lambda: dialog.preview.text.text().startswith("{"), timeout=60_000)
+    assert dialog.preview.picture.isHidden()
+    dialog.choose("mp4", WHOLE)
+    qtbot.waitUntil(lambda: dialog.preview.caption.text() == f"{width} × {height}", timeout=60_000)
+    dialog.reject()

@@ -137,10 +137,14 @@ def test_a_camera_that_is_left_ends_the_recording_and_keeps_it(how, there, qtbot
     assert recorded(there, qtbot).frame_count > 3
 
 
-def test_closing_the_window_keeps_the_recording(there, qtbot, tmp_path):
+@pytest.mark.parametrize("button", ["wait_button", "now_button"])
+def test_closing_the_window_asks_and_keeps_the_recording(button, there, qtbot, tmp_path):
     there.recorder.start()
     ran(there, qtbot)
     there.close()
+    assert there.isVisible()
+    QTest.mouseClick(getattr(there.quit_guard.dialog, button), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not there.isVisible(), timeout=20_000)
     (path,) = (tmp_path / "Videos").iterdir()
     with av.open(str(path)) as made:
         assert sum(1 for _ in made.decode(video=0)) > 3

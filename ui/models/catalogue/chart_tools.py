@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QStandardPaths, Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QToolButton, QWidget
 
 from cvstudio.foundation.lanes import Event, Job
 from ui.base.icons import icon
-from ui.base.settings import Settings
+from ui.base.settings import Settings, first_folder, pictures_folder
 from ui.control.controller import Controller
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ class ChartTools(QWidget):
         from ui.models.catalogue.chart_export import SUFFIXES
 
         settings = self._settings
-        pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
-        start = str(Path(settings.text("export-folder", pictures), f"{chart.title()}.png"))
+        folder = first_folder(settings.text("export-folder", ""), pictures_folder())
+        start = str(Path(folder, f"{chart.title()}.png"))
         kinds = {
             self.tr("Picture, twice as large (*.png)"): ".png",
             self.tr("Drawing (*.svg)"): ".svg",

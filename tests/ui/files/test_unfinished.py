@@ -1,0 +1,145 @@
+"""Exports and batches that did not end are offered at the next start, and go on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from cvstudio.exporters import EXPORTERS
+from cvstudio.foundation.errors import Cancelled
+from cvstudio.media.examples.files import sample_path
+from cvstudio.session.session import State
+from ui.control.unfinished import MOST_OFFERS, UnfinishedWork
+from ui.window.main_window import MainWindow
+
+WAIT_MS = 60_000
+
+
+def looking_for_faces(window: MainWindow, qtbot: QtBot, path: Path) -> None:
+    window.open_paths([path])
+    controller = window.controller
+    qtbot.waitUntil(lambda: len(controller.session.state.media) == 1, timeout=WAIT_MS)
+    controller.set_model("haar-face")
+    qtbot.waitUntil(lambda: not controller.pipeline.busy and controller.current_result() is not None, timeout=WAIT_MS)
+
+
+def quit_now(window: MainWindow) -> None:
+    window.close()
+    QTest.mouseClick(window.quit_guard.dialog.now_button, Qt.MouseButton.LeftButton)
+    assert not window.isVisible()
+
+
+@pytest.fixture
+def next_start(qtbot: QtBot) -> Iterator[MainWindow]:
+    """The window of the next session, which nothing is offered in yet."""
+    made = MainWindow()
+    made.resize(1280, 800)
+    made.show()
+    yield made
+    made.quit_guard.quits_now = True
+    made.close()
+    made.deleteLater()
+
+
+def go_on(window: MainWindow, name: str) -> None:
+    window.offer_unfinished()
+    (notice,) = window.notices.shown
+    assert notice.text == f"{name} was not finished last time."
+    assert notice.action is not None
+    QTest.mouseClick(notice.action, Qt.MouseButton.LeftButton)
+
+
+@pytest.fixture
+def ended_early(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> Path:
+    """The video that an export was to write when its program ended."""
+    looking_for_faces(window, qtbot, sample_path("clip"))
+    target = tmp_path / "faces.mp4"
+    options = {"quality": "small"}
+    window.exporting.export(EXPORTERS["mp4"], target, whole=True, options=options, start_secs=0.2, stop_secs=1.0)
+    qtbot.waitUntil(lambda: any(work.fraction for work in window.controller.long_work.work), timeout=WAIT_MS)
+    quit_now(window)
+    assert not target.exists()
+    return target
+
+
+def test_an_export_is_made_after_all(ended_early, next_start, qtbot):
+    go_on(next_start, "faces.mp4")
+    qtbot.waitUntil(lambda: next_start.exporting.written == [ended_early], timeout=WAIT_MS)
+    with av.open(str(ended_early)) as made:
+        assert sum(1 for _ in made.decode(video=0)) == 24
+    assert next_start.project.path is None
+    assert str(ended_early) not in next_start.settings.recent
+    assert next_start.controller.unfinished.earlier() == []
+    assert list(next_start.controller.unfinished.folder.glob("*")) == []
+
+
+def test_a_batch_goes_on_where_it_was(window, qtbot, tmp_path):
+    source = tmp_path / "many"
+    source.mkdir()
+    for number in range(60):
+        shutil.copy(sample_path("astronaut"), source / f"{number:02}.png")
+    looking_for_faces(window, qtbot, source / "00.png")
+    window.docks["batch"].show()
+    content = window.docks["batch"].widget().make()
+    content.set_folders(source, tmp_path / "out")
+    content.set_formats({"csv"})
+    content.start()
+    qtbot.waitUntil(lambda: content.table.outcomes.rowCount() > 0, timeout=WAIT_MS)
+    quit_now(window)
+    again = MainWindow()
+    again.show()
+    try:
+        go_on(again, "out")
+        panel = again.docks["batch"].widget().make()
+        qtbot.waitUntil(lambda: panel.state == "ended", timeout=WAIT_MS)
+        assert "60 done (" in panel.message.text()
+        assert " before)" in panel.message.text()
+        assert again.controller.unfinished.earlier() == []
+    finally:
+        again.quit_guard.quits_now = True
+        again.close()
+        again.deleteLater()
+
+
+def test_what_ended_or_was_cancelled_is_not_offered(window, qtbot, tmp_path):
+    looking_for_faces(window, qtbot, sample_path("clip"))
+    window.exporting.export(EXPORTERS["json"], tmp_path / "a.json", whole=False)
+    qtbot.waitUntil(lambda: bool(window.exporting.written), timeout=WAIT_MS)
+    window.exporting.export(EXPORTERS["mp4"], tmp_path / "a.mp4", whole=True)
+    qtbot.waitUntil(lambda: any(work.fraction for work in window.controller.long_work.work), timeout=WAIT_MS)
+    assert list(window.controller.unfinished.folder.glob("*.json"))
+    window.controller.pipeline.lanes.cancel(("export", str(tmp_path / "a.mp4")))
+    qtbot.waitUntil(lambda: not window.controller.long_work.work, timeout=WAIT_MS)
+    assert list(window.controller.unfinished.folder.glob("*")) == []
+
+
+def test_work_of_a_program_that_still_runs_is_not_offered_and_nothing_is_offered_for_ever(tmp_path):
+    first, second = UnfinishedWork(tmp_path), UnfinishedWork(tmp_path)
+    first.closing = True
+
+    def cut_short() -> None:
+        with first.kept("export", tmp_path / "a.mp4", State(), {"path": "a"}):
+            assert second.earlier() == []
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        cut_short()
+    first.close()
+    for _ in range(MOST_OFFERS):
+        (item,) = second.earlier()
+        assert (item.kind, item.title, item.values) == ("export", "a.mp4", {"path": "a"})
+    assert second.earlier() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_record_is_dropped(tmp_path):
+    (tmp_path / "x.json").write_text("{")
+    assert UnfinishedWork(tmp_path).earlier() == []
+    assert list(tmp_path.iterdir()) == []

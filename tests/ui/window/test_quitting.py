@@ -1,0 +1,181 @@
+"""Quitting while work is going on: wait and quit, quit now, or stay."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.lanes import Job
+from cvstudio.foundation.progress import Progress
+from ui.window.main_window import MainWindow
+from ui.window.quitting import QuitDialog
+
+ROOT = Path(__file__).parents[3]
+
+
+class LongExport:
+    """An export that goes on until the test ends it."""
+
+    def __init__(self, window: MainWindow, owner: tuple[str, ...] = ("export", "a.mp4")) -> None:
+        self.done = threading.Event()
+        self.error: Exception | None = None
+        self.cancelled = threading.Event()
+        window.controller.pipeline.submit("export", Job(owner, "Exporting a.mp4", self._work))
+
+    def _work(self, progress: Progress) -> Iterator[Any]:
+        try:
+            while not self.done.wait(0.02):
+                progress(0.25, "frame 5")
+                progress.check()
+            if self.error is not None:
+                raise self.error
+        except BaseException:
+            self.cancelled.set()
+            raise
+        yield None
+
+
+def asked(window: MainWindow) -> QuitDialog:
+    window.close()
+    dialog = window.quit_guard.dialog
+    assert dialog is not None
+    assert dialog.isVisible()
+    assert window.isVisible()
+    return dialog
+
+
+@pytest.fixture
+def export(window: MainWindow, qtbot: QtBot) -> LongExport:
+    made = LongExport(window)
+    qtbot.waitUntil(lambda: bool(window.controller.long_work.work), timeout=20_000)
+    return made
+
+
+def test_without_work_nothing_is_asked(window):
+    window.close()
+    assert not window.isVisible()
+    assert window.quit_guard.dialog is None
+
+
+def test_staying_leaves_everything_as_it_is(window, export):
+    dialog = asked(window)
+    QTest.mouseClick(dialog.stay_button, Qt.MouseButton.LeftButton)
+    assert window.isVisible()
+    assert not export.cancelled.is_set()
+    second = asked(window)
+    QTest.keyClick(second, Qt.Key.Key_Escape)
+    assert window.isVisible()
+    assert len(window.controller.long_work.work) == 1
+    export.done.set()
+
+
+def test_waiting_shows_the_progress_and_quits_at_the_end(window, export, qtbot):
+    dialog = asked(window)
+    QTest.mouseClick(dialog.wait_button, Qt.MouseButton.LeftButton)
+    label, bar = dialog._rows[0]
+    qtbot.waitUntil(lambda: bar.value() == 250, timeout=20_000)
+    assert label.text() == "Exporting a.mp4 · frame 5"
+    assert not dialog.wait_button.isVisible()
+    assert window.isVisible()
+    export.done.set()
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=20_000)
+    assert not export.cancelled.is_set()
+
+
+def test_waiting_ends_with_an_error_that_the_user_sees(window, export, qtbot):
+    dialog = asked(window)
+    QTest.mouseClick(dialog.wait_button, Qt.MouseButton.LeftButton)
+    export.error = ExportError("The disk is full.")
+    export.done.set()
+    qtbot.waitUntil(lambda: window.quit_guard.dialog is None, timeout=20_000)
+    qtbot.waitUntil(lambda: any("disk is full" in notice.text for notice in window.notices.shown), timeout=20_000)
+    assert window.isVisible()
+
+
+def test_quitting_now_ends_the_work(window, export):
+    dialog = asked(window)
+    began = time.monotonic()
+    QTest.mouseClick(dialog.now_button, Qt.MouseButton.LeftButton)
+    assert not window.isVisible()
+    assert time.monotonic() - began < 3
+    assert export.cancelled.is_set()
+
+
+def test_work_that_ends_while_the_question_is_open_needs_no_answer(window, export, qtbot):
+    asked(window)
+    export.done.set()
+    qtbot.waitUntil(lambda: window.quit_guard.dialog is None, timeout=20_000)
+    assert window.isVisible()
+
+
+@pytest.mark.parametrize("owner", [("batch",), ("record",), ("export", "a")])
+def test_every_kind_of_work_is_asked_about(owner, window, qtbot):
+    work = LongExport(window, owner)
+    qtbot.waitUntil(lambda: bool(window.controller.long_work.work), timeout=20_000)
+    asked(window).reject()
+    work.done.set()
+    qtbot.waitUntil(lambda: not window.controller.long_work.work, timeout=20_000)
+
+
+SCRIPT = """
+import sys, time
+from PySide6.QtCore import QTimer
+import ui.app
+from ui.window.main_window import MainWindow
+from cvstudio.foundation.lanes import Job
+
+def stuck(progress):
+    time.sleep(60)
+    yield None
+
+def leave(window):
+    if "stuck" in sys.argv:
+        window.controller.pipeline.submit("pool", Job("stuck", "", stuck))
+    def close():
+        began = time.monotonic()
+        original = window.dock_layout.close
+        def gone():
+            print("gone", time.monotonic() - began, flush=True)
+            original()
+        window.dock_layout.close = gone
+        window.close()
+        print("closed", flush=True)
+    # Wherever the start is just then.
+    QTimer.singleShot(int(sys.argv[1]), close)
+
+make = MainWindow.complete
+def complete(self):
+    if not self._complete:
+        make(self)
+        leave(self)
+MainWindow.complete = complete
+sys.exit(ui.app.run_window(sys.argv[3:]))
+"""
+
+
+@pytest.mark.parametrize(("after_ms", "how"), [(0, "early"), (3000, "idle"), (1500, "stuck")])
+def test_the_window_is_gone_at_once_and_the_process_soon_after(after_ms, how, tmp_path):
+    from cvstudio.media.examples.files import sample_path
+
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    arguments = [sys.executable, "-c", SCRIPT, str(after_ms), how, str(sample_path("astronaut"))]
+    with subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        word, secs = process.stdout.readline().split()
+        began = time.monotonic()
+        process.wait(60)
+        assert (word, process.returncode) == ("gone", 0)
+        assert float(secs) < 1
+        assert time.monotonic() - began < 3

@@ -1,0 +1,158 @@
+"""Quitting while work is going on: wait for it, quit now, or stay."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from ui.control.long_work import LongWork
+from ui.widgets.elided_label import ElidedLabel
+
+WIDTH = 460
+
+
+class QuitDialog(QDialog):
+    """Lists the work that is going on, with its progress, and asks what becomes of it.
+
+    Signals
+    -------
+    now : the user wants to quit without waiting
+    waited : the user wanted to wait, and all work has ended
+    """
+
+    now = Signal()
+    waited = Signal()
+
+    def __init__(self, window: QWidget, work: LongWork) -> None:
+        super().__init__(window)
+        self.setWindowTitle(self.tr("Quit"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setMinimumWidth(WIDTH)
+        self._work = work
+        self._waiting = False
+        self._answered = False
+        self._rows: list[tuple[ElidedLabel, QProgressBar]] = []
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self._list = QGridLayout()
+        self._list.setSpacing(4)
+        self.wait_button = QPushButton(self.tr("Wait and quit"))
+        self.wait_button.setDefault(True)
+        self.wait_button.clicked.connect(self.wait)
+        self.now_button = QPushButton(self.tr("Quit now"))
+        self.now_button.setToolTip(self.tr("What is not finished is offered at the next start"))
+        self.now_button.setAutoDefault(False)
+        self.now_button.clicked.connect(self._quit_now)
+        self.stay_button = QPushButton(self.tr("Stay"))
+        self.stay_button.setAutoDefault(False)
+        self.stay_button.clicked.connect(self.reject)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addStretch(1)
+        for button in (self.wait_button, self.now_button, self.stay_button):
+            buttons.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(12)
+        layout.addWidget(self.text)
+        layout.addLayout(self._list)
+        layout.addSpacing(4)
+        layout.addLayout(buttons)
+        work.changed.connect(self._update)
+        work.failed.connect(self._failed)
+        self._update()
+
+    def wait(self) -> None:
+        """Quit when all work has ended; what goes on until it is told to end, such as a recording, is ended."""
+        self._waiting = True
+        for work in self._work.work:
+            if work.finish is not None:
+                work.finish()
+        self._update()
+
+    def done(self, result: int) -> None:
+        """Close the dialog, with whatever answer."""
+        self._answered = True
+        super().done(result)
+
+    def _quit_now(self) -> None:
+        self.accept()
+        self.now.emit()
+
+    def _failed(self) -> None:
+        """Stay: the user has to see what went wrong."""
+        if self._waiting:
+            self.reject()
+
+    def _update(self) -> None:
+        if self._answered:
+            return
+        going_on = self._work.work
+        if not going_on:
+            # Nothing is left to ask about.
+            waited = self._waiting
+            self.accept()
+            if waited:
+                self.waited.emit()
+            return
+        waiting = self.tr("cvstudio quits as soon as this is done.")
+        self.text.setText(waiting if self._waiting else self.tr("Work is going on. Quit when it is done?"))
+        self.wait_button.setVisible(not self._waiting)
+        while len(self._rows) < len(going_on):
+            self._add_row()
+        for number, (label, bar) in enumerate(self._rows):
+            shown = number < len(going_on)
+            label.setVisible(shown)
+            bar.setVisible(shown)
+            if shown:
+                work = going_on[number]
+                label.setText(f"{work.title} · {work.message}" if work.message else work.title)
+                bar.setMaximum(0 if work.fraction is None else 1000)
+                bar.setValue(round((work.fraction or 0.0) * 1000))
+
+    def _add_row(self) -> None:
+        label, bar = ElidedLabel(), QProgressBar(textVisible=False)
+        bar.setFixedHeight(4)
+        row = 2 * len(self._rows)
+        self._list.addWidget(label, row, 0)
+        self._list.addWidget(bar, row + 1, 0)
+        self._rows.append((label, bar))
+
+
+class QuitGuard(QObject):
+    """Asks before a window closes while work is going on.
+
+    Parameters
+    ----------
+    window : is closed when the work has ended, or at once where the user wants that
+    """
+
+    def __init__(self, window: QWidget, work: LongWork) -> None:
+        super().__init__(window)
+        self._window = window
+        self._work = work
+        self.quits_now = False
+        """Whether the user does not wait for the work that is going on."""
+        self.dialog: QuitDialog | None = None
+
+    def may_close(self) -> bool:
+        """Whether the window may close now; otherwise the user is asked, and the window is closed afterwards."""
+        if not self._work.work or self.quits_now:
+            return True
+        if self.dialog is None:
+            self.dialog = QuitDialog(self._window, self._work)
+            self.dialog.now.connect(self._now)
+            self.dialog.waited.connect(self._window.close)
+            self.dialog.finished.connect(lambda _: setattr(self, "dialog", None))
+            self.dialog.open()
+        else:
+            self.dialog.raise_()
+        return False
+
+    def stay(self) -> None:
+        """Ask again the next time: the window stays open after all."""
+        self.quits_now = False
+
+    def _now(self) -> None:
+        self.quits_now = True
+        self._window.close()
