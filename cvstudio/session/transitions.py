@@ -74,12 +74,16 @@ def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool =
 
 def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
     """`state` with `spec` as the current analysis, on the medium on the canvas or, where that does not fit, on an
-    open one that does. What takes the result of another begins with that of the layer before, or with the topmost one
+    open one that does. It goes on with the model of the one before where it can use that. What takes the result of another begins with that of the layer before, or with the topmost one
     that fits; what shows no medium takes the place of what was on the empty canvas, and hides no other."""
     layers = sorted(layers_on(state), key=lambda item: item.id == state.current)
+    before = state.instance
+    shown_before = {item.id for item in state.instances if item.visible}
     state = with_instance(state, spec, next_id, keep=spec.canvas_slot is None)
     instance, media = state.instance, state.active_media
     assert instance is not None
+    if instance.id not in shown_before:
+        instance = with_model_of(instance, before)
     bindings = dict(instance.bindings)
     for slot in spec.inputs:
         if media is not None and slot.takes(media):
@@ -177,6 +181,17 @@ def with_model(instance: AnalysisInstance, key: str, weights: Path | None) -> An
     except UserError:
         return dataclasses.replace(changed, values={})
     return changed
+
+
+def with_model_of(instance: AnalysisInstance, other: AnalysisInstance | None) -> AnalysisInstance:
+    """`instance` with the model and the checkpoint of `other`, where it can use them: who goes on to another analysis
+    looks at the same network."""
+    model = other.model_spec if other is not None else None
+    if other is None or model is None or not instance.spec.takes(model):
+        return instance
+    if (instance.model, instance.weights) == (other.model, other.weights):
+        return instance
+    return dataclasses.replace(with_model(instance, other.model, other.weights), weights=other.weights)
 
 
 def with_rival(state: State, number: int, model: str, next_id: Callable[[], int]) -> State:

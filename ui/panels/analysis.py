@@ -343,6 +343,7 @@ class AnalysisPanel(QScrollArea):
             ranges=ranges,
             options=options,
             histograms=facts.histograms,
+            suggested=facts.suggested,
             defaults={**defaults, **facts.values},
         )
 
