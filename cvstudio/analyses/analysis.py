@@ -142,9 +142,9 @@ class Analysis:
 
     Parameters
     ----------
-    key, title : "detect", "Detect objects"
-    summary : one sentence for the first screen and the command line
-    action : label of the analysis on the first screen, e.g. "Find objects"
+    key, title : "detect", "Object detection": the field's term, used wherever the analysis is named
+    summary : one plain sentence below the title, and on the command line
+    action : the same in everyday words, for the search, e.g. "Find objects"
     icon : name of an icon in resources/icons
     inputs : input slots, at least one
     canvas_slot : name of the slot whose medium the canvas shows; "" takes the first slot that accepts a medium. None,

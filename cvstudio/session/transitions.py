@@ -74,8 +74,11 @@ def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool =
 
 def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
     """`state` with `spec` as the current analysis, on the medium on the canvas or, where that does not fit, on an
-    open one that does. It goes on with the model of the one before where it can use that. What takes the result of another begins with that of the layer before, or with the topmost one
-    that fits; what shows no medium takes the place of what was on the empty canvas, and hides no other."""
+    open one that does, and with the model of the analysis before where it can use that.
+
+    What takes the result of another begins with that of the layer before, or with the topmost one that fits; what
+    shows no medium takes the place of what was on the empty canvas, and hides no other.
+    """
     layers = sorted(layers_on(state), key=lambda item: item.id == state.current)
     before = state.instance
     shown_before = {item.id for item in state.instances if item.visible}

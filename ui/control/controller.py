@@ -357,7 +357,7 @@ class Controller(QObject):
             for bound in value.bindings.values():
                 state = add_media(state, bound) if isinstance(bound, Media) else state
             state = with_sample(state, value.spec, value.bindings, self.session.next_id)
-            self.session.change(translated(value.spec.action), state)
+            self.session.change(translated(value.spec.title), state)
 
     def _refuse(self, text: str) -> None:
         self.notice.emit("error", text)

@@ -175,7 +175,7 @@ ANALYSES.register(
     Analysis(
         key="grad-cam",
         title="Grad-CAM",
-        summary="Shows which places of the picture make a classifier say what it says.",
+        summary="Shows which regions of a picture are the evidence for a class.",
         action="See why a network says so",
         icon="focus",
         inputs=(PICTURE_OR_VIDEO,),
