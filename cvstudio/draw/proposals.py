@@ -143,14 +143,16 @@ def _paint_regions(
         if result.show == "before":
             outline(canvas, relative["before"][row].tolist(), thick, TAKEN, chosen=row in emphasis.selected)
         else:
-            colour = class_colour(result.label(row))
+            colour = class_colour(result.label(row), result.labels)
             outline(canvas, relative["after"][row].tolist(), thick, colour, chosen=row in emphasis.selected)
     labelled = sorted(rows.tolist(), key=lambda row: row not in emphasised)[:MAX_LABELS]
     before = result.show == "before"
     texts = [(row, f"{result.objectness[row]:.2f}" if before else _label(result, row, look)) for row in labelled]
     corners = edges_by_name["before" if before else "after"]
     labels = place_texts(texts, corners, grid_size(result.size, scale), text_size(look), covering=False)
-    paint_chips(labels, canvas, origin, look, lambda row: TAKEN if before else class_colour(result.label(row)))
+    paint_chips(
+        labels, canvas, origin, look, lambda row: TAKEN if before else class_colour(result.label(row), result.labels)
+    )
 
 
 def _label(result: Proposals, row: int, look: Look) -> str:

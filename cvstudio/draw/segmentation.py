@@ -30,7 +30,7 @@ def paint_segmentation(
     inside, unshifted = classes[1:, 1:], slice(1, None)
     edge = (inside != classes[unshifted, :-1]) | (inside != classes[:-1, unshifted])
     table = np.zeros((len(result.labels) + 1, 3), np.uint8)
-    table[1:] = [class_colour(name) for name in result.labels]
+    table[1:] = [class_colour(name, result.labels) for name in result.labels]
     drawn = inside >= 0
     if result.background >= 0:
         drawn &= inside != result.background
