@@ -127,11 +127,13 @@ class Histogram:
 @dataclass(frozen=True, eq=False)
 class InputFacts:
     """Properties of the input, by parameter name: bounds (`Range.from_input`), effective values of parameters that the
-    user has not set, and histograms. Computed from the output of the first stage."""
+    user has not set, histograms, and the choices that fit this input best, the first first. Computed from the output of
+    the first stage."""
 
     ranges: Mapping[str, Range] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
     histograms: Mapping[str, Histogram] = field(default_factory=dict)
+    suggested: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,9 +142,9 @@ class Analysis:
 
     Parameters
     ----------
-    key, title : "detect", "Detect objects"
-    summary : one sentence for the first screen and the command line
-    action : label of the analysis on the first screen, e.g. "Find objects"
+    key, title : "detect", "Object detection": the field's term, used wherever the analysis is named
+    summary : one plain sentence below the title, and on the command line
+    action : the same in everyday words, for the search, e.g. "Find objects"
     icon : name of an icon in resources/icons
     inputs : input slots, at least one
     canvas_slot : name of the slot whose medium the canvas shows; "" takes the first slot that accepts a medium. None,

@@ -46,7 +46,8 @@ COMMANDS = ("run", "info", "list", "weights", "train", "evaluate", "own", "model
 
 
 def _analysis_parser(commands: Any, analysis: Analysis) -> None:
-    parser = commands.add_parser(analysis.key, help=analysis.summary, description=analysis.summary)
+    summary = f"{analysis.title}. {analysis.summary}"
+    parser = commands.add_parser(analysis.key, help=summary, description=summary)
     add_inputs(parser, analysis)
     add_adjustments(parser, analysis)
     add_read_as(parser, analysis)
@@ -165,7 +166,7 @@ def _list() -> int:
     from cvstudio.exporters import EXPORTERS
 
     for analysis in ANALYSES:
-        print(f"{analysis.key:<15} {analysis.summary}")
+        print(f"{analysis.key:<15} {analysis.title}. {analysis.summary}")
         for model in analysis.models:
             if analysis is next(item for item in ANALYSES if item.takes(model)):
                 print(f"    --model {model.key:<21} {_title_and_year(model)}; {terms(model)}")

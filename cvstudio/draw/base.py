@@ -53,7 +53,7 @@ class Look:
         float,
         Range(0, 1, step=0.05),
         Doc("Mask opacity", "How strongly masks cover what they mark.", "Try 0.8 to see the shape alone."),
-    ] = 0.4
+    ] = 0.3
     heat_opacity: Annotated[
         float,
         Range(0, 1, step=0.05),
@@ -62,8 +62,12 @@ class Look:
     colour_by: Annotated[
         str,
         Choices(("class", "identity")),
-        Doc("Colour by", "What has a colour of its own in a video.", "identity tells neighbours of one class apart."),
-    ] = "class"
+        Doc(
+            "Colour by",
+            "What has a colour of its own: each identity that is followed through a video, or each class.",
+            "Choose class to see all cars in one colour.",
+        ),
+    ] = "identity"
     colour_map: Annotated[
         str,
         Choices(("viridis", "magma", "cividis", "grey")),

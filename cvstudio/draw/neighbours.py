@@ -82,7 +82,7 @@ def strip_of(result: Neighbours, whole: Size, look: Look) -> tuple[NDArray[np.ui
         name = result.label(row)
         if name and look.show_labels:
             edge = (slice(padding + height, padding + height + edge_height), slice(x, x + width))
-            pixels[edge], cover[edge] = class_colour(name), 1
+            pixels[edge], cover[edge] = class_colour(name, result.labels), 1
         if text_height:
             mask = text_mask(distance_text(float(result.distances[row])), font_size)[:, :width]
             y, text_x = padding + height + edge_height, x + (width - mask.shape[1]) // 2

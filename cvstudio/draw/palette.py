@@ -35,10 +35,40 @@ COLOURS: tuple[RGB, ...] = (
 _SEED = 13591
 
 
-@functools.cache
-def class_colour(name: str) -> RGB:
-    """The colour of a class, by its name, so that it is the same for every model."""
-    return COLOURS[xxhash.xxh32_intdigest(name.encode(), seed=_SEED) % len(COLOURS)]
+HUES = ("blue", "orange", "green", "yellow", "red", "pink", "blue", "green", "blue", "pink", "red", "green")
+"""What one would call each of `COLOURS`: two blues beside each other are told apart, but not remembered."""
+
+NEIGHBOURS = 3
+"""So many classes before it in the list of a model have other hues than a class."""
+
+
+def class_colour(name: str, among: tuple[str, ...] = ()) -> RGB:
+    """The colour of a class, by its name.
+
+    `among` are all classes of the model. Those beside each other in that list differ in hue, as they often are in one
+    picture; most classes have the same colour for every model.
+    """
+    return _colours_of(among).get(name) or COLOURS[_preferred(name)]
+
+
+def _preferred(name: str) -> int:
+    return xxhash.xxh32_intdigest(name.encode(), seed=_SEED) % len(COLOURS)
+
+
+@functools.lru_cache(maxsize=64)
+def _colours_of(labels: tuple[str, ...]) -> dict[str, RGB]:
+    """Colour of each class of a model: its own, or the next one whose hue none of the classes before it has."""
+    indices: list[int] = []
+    for name in labels:
+        before = indices[-NEIGHBOURS:]
+        hues = {HUES[index] for index in before}
+        # Of a short list no colour is given twice.
+        used = set(indices) if len(labels) <= len(COLOURS) else set(before)
+        rotated = [(_preferred(name) + step) % len(COLOURS) for step in range(len(COLOURS))]
+        free = [index for index in rotated if index not in used]
+        indices.append(next((index for index in free if HUES[index] not in hues), free[0]))
+    # A name that stands twice keeps its first colour.
+    return {name: COLOURS[index] for name, index in reversed([*zip(labels, indices, strict=True)])}
 
 
 def identity_colour(number: int) -> RGB:
@@ -67,4 +97,4 @@ def text_on(colour: RGB) -> RGB:
 def row_colour(result: Detections, row: int, look: Look) -> RGB:
     """The colour of a row: of its class or, with `Look.colour_by` "identity", of its track where it has one."""
     number = result.identity(row) if look.colour_by == "identity" else None
-    return class_colour(result.label(row)) if number is None else identity_colour(number)
+    return class_colour(result.label(row), result.labels) if number is None else identity_colour(number)

@@ -145,7 +145,7 @@ def _paint_regions(
         if result.show == "before":
             outline(canvas, relative["before"][row].tolist(), thick, TAKEN, chosen=row in emphasis.selected, hair=hair)
         else:
-            colour = class_colour(result.label(row))
+            colour = class_colour(result.label(row), result.labels)
             chosen = row in emphasis.selected
             outline(canvas, relative["after"][row].tolist(), thick, colour, chosen=chosen, hair=hair)
     labelled = sorted(rows.tolist(), key=lambda row: row not in emphasised)[:MAX_LABELS]
@@ -153,7 +153,9 @@ def _paint_regions(
     texts = [(row, f"{result.objectness[row]:.2f}" if before else _label(result, row, look)) for row in labelled]
     corners = edges_by_name["before" if before else "after"]
     labels = place_texts(texts, corners, grid_size(result.size, scale), look.text_size, covering=False)
-    paint_chips(labels, canvas, origin, look, lambda row: TAKEN if before else class_colour(result.label(row)))
+    paint_chips(
+        labels, canvas, origin, look, lambda row: TAKEN if before else class_colour(result.label(row), result.labels)
+    )
 
 
 def _label(result: Proposals, row: int, look: Look) -> str:

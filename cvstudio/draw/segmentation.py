@@ -35,7 +35,7 @@ def paint_segmentation(
         edge = cv2.dilate(edge.view(np.uint8), np.ones((2 * around + 1,) * 2, np.uint8)).view(np.bool_)
         inside, edge = inside[around:-around, around:-around], edge[around:-around, around:-around]
     table = np.zeros((len(result.labels) + 1, 3), np.uint8)
-    table[1:] = [class_colour(name) for name in result.labels]
+    table[1:] = [class_colour(name, result.labels) for name in result.labels]
     drawn = inside >= 0
     if result.background >= 0:
         drawn &= inside != result.background

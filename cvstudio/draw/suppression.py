@@ -109,7 +109,8 @@ class _Painter:
         return 2 * self._hair * (number == self._emphasis.hovered or number in self._emphasis.selected)
 
     def _colour(self, row: int) -> RGB:
-        return class_colour(self._result.candidates.label(row))
+        candidates = self._result.candidates
+        return class_colour(candidates.label(row), candidates.labels)
 
     def texts(self, labels: list[Label], pairs: Pairs | None, origin: tuple[int, int]) -> None:
         suppressed = {} if pairs is None else dict(zip(pairs.rows.tolist(), pairs.suppressed.tolist(), strict=True))

@@ -35,7 +35,7 @@ def _write(path: Path, item: ExportItem, progress: Progress) -> None:
     columns = ((np.arange(width) + 0.5) * indices.shape[1] / width).astype(np.int64)
     picture = Image.fromarray(indices[np.ix_(rows, columns)], "L")
     palette = np.zeros((256, 3), np.uint8)
-    palette[: len(result.labels)] = [class_colour(name) for name in result.labels]
+    palette[: len(result.labels)] = [class_colour(name, result.labels) for name in result.labels]
     if result.background >= 0:
         palette[result.background] = 0
     palette[VOID] = (224, 224, 192)

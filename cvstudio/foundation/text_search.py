@@ -58,6 +58,9 @@ def score(entry: Findable, query: str) -> float:
         return 90.0
     if title.joined.startswith(text):
         return 80.0
+    # A word of the title counts more than the beginning of a synonym, which the user does not see.
+    if len(text) >= 2 and all(any(word.startswith(part) for word in title.words) for part in phrase.words):
+        return 75.0
     if len(text) >= 2 and any(name.joined.startswith(text) for name in names):
         return 70.0
     if len(text) >= 2 and text in (title.initials, *(name.initials for name in names)):

@@ -62,11 +62,18 @@ def with_inserted(state: State, instance: AnalysisInstance) -> State:
 
 
 def with_layer(state: State, spec: Analysis, next_id: Callable[[], int]) -> State:
-    """State with a new layer of `spec` on the canvas medium as the current one; all other layers stay visible."""
+    """State with a new layer of `spec` on the canvas medium as the current one; all other layers stay visible.
+
+    It begins with the model of the current layer, where that is of another analysis and can be used.
+    """
     media = state.active_media
     slot = spec.canvas
     bindings = {slot.name: media} if slot is not None and media is not None and slot.takes(media) else {}
     layer = AnalysisInstance.beginning(next_id(), spec, bindings)
+    current = state.instance
+    model = current.model_spec if current is not None and current.analysis != spec.key else None
+    if current is not None and model is not None and spec.takes(model):
+        layer = dataclasses.replace(layer, model=current.model, weights=current.weights)
     return dataclasses.replace(with_inserted(state, layer), current=layer.id, selection=frozenset())
 
 

@@ -82,17 +82,21 @@ def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
 
     The medium on the canvas is bound to the first slot that takes it. A required slot for a result is bound to the
     previously current layer if its result fits, else to the topmost layer that fits. If the canvas slot is still empty,
-    it gets the first open medium that fits. An analysis without a canvas slot has an empty canvas: it hides others of
-    that kind, and no layers of a medium.
+    it gets the first open medium that fits. A new instance keeps the model of the analysis before where it can use it.
+    An analysis without a canvas slot has an empty canvas: it hides others of that kind, and no layers of a medium.
 
     Parameters
     ----------
     next_id : callable () -> id for a new instance
     """
     layers = sorted(layers_on(state), key=lambda item: item.id == state.current)
+    before = state.instance
+    shown_before = {item.id for item in state.instances if item.visible}
     state = with_instance(state, spec, next_id, keep=spec.canvas_slot is None)
     instance, media = state.instance, state.active_media
     assert instance is not None
+    if instance.id not in shown_before:
+        instance = with_model_of(instance, before)
     bindings = dict(instance.bindings)
     for slot in spec.inputs:
         if media is not None and slot.takes(media):
@@ -203,6 +207,17 @@ def with_model(instance: AnalysisInstance, key: str, weights: Path | None) -> An
     except UserError:
         return dataclasses.replace(changed, values={})
     return changed
+
+
+def with_model_of(instance: AnalysisInstance, other: AnalysisInstance | None) -> AnalysisInstance:
+    """`instance` with the model and the checkpoint of `other`, where it can use them: who goes on to another analysis
+    looks at the same network."""
+    model = other.model_spec if other is not None else None
+    if other is None or model is None or not instance.spec.takes(model):
+        return instance
+    if (instance.model, instance.weights) == (other.model, other.weights):
+        return instance
+    return dataclasses.replace(with_model(instance, other.model, other.weights), weights=other.weights)
 
 
 def with_rival(state: State, number: int, model: str, next_id: Callable[[], int]) -> State:

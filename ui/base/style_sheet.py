@@ -67,6 +67,8 @@ QPushButton#primary:focus { border-color: $text; }
 QPushButton#card { background: $panel; border: 1px solid $line; border-radius: 8px; text-align: left; }
 QPushButton#card:hover { background: $raised; }
 QPushButton#card:focus { border-color: $accent; }
+QPushButton#recent { background: transparent; text-align: left; padding: 0 8px; }
+QPushButton#recent:hover, QPushButton#recent:focus { background: $raised; }
 QPushButton::menu-indicator {
     image: url("$chevron_down"); width: 14px; height: 14px;
     subcontrol-origin: padding; subcontrol-position: center right; right: 4px;

@@ -32,6 +32,7 @@ class ThemeColours:
     Parameters
     ----------
     window, panel, raised, hover : backgrounds, from the back to the front
+    canvas : background of pictures; a mid grey in the light theme, as white would make every picture look dark
     line : hairlines between areas; decoration only
     edge : outline of controls, with a contrast of 3:1 to their background
     text, quiet, disabled : text on any background; `disabled` has a low contrast on purpose
@@ -43,6 +44,7 @@ class ThemeColours:
 
     name: str
     window: str
+    canvas: str
     panel: str
     raised: str
     hover: str
@@ -63,6 +65,7 @@ class ThemeColours:
 DARK = ThemeColours(
     name="dark",
     window="#16181c",
+    canvas="#16181c",
     panel="#1d2025",
     raised="#282c33",
     hover="#323740",
@@ -82,6 +85,7 @@ DARK = ThemeColours(
 LIGHT = ThemeColours(
     name="light",
     window="#fafbfc",
+    canvas="#8c8f94",
     panel="#f1f3f5",
     raised="#e4e7eb",
     hover="#d9dde3",

@@ -370,7 +370,7 @@ class Controller(QObject):
             for bound in value.bindings.values():
                 state = add_media(state, bound) if isinstance(bound, Media) else state
             state = with_sample(state, value.spec, value.bindings, self.session.next_id)
-            self.session.change(translated(value.spec.action), state)
+            self.session.change(translated(value.spec.title), state)
         elif event.kind == "output" and isinstance(value, ReadAs):
             state = with_read_as(self.session.state, value.media, value.other, self.session.next_id)
             title = value.other.reading.title if value.other.reading is not None else value.other.read_as

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import mimetypes
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -87,6 +89,44 @@ class RecentMenu(QMenu):
                 self._tidy.setVisible(True)
 
 
+class RecentPaths(QObject):
+    """The recent paths that exist, for the first screen. A worker looks for them.
+
+    Signals
+    -------
+    found : list of (title, name of an icon, path as text), the newest first
+    """
+
+    found = Signal(object)
+
+    def __init__(self, parent: QObject, settings: Settings, pipeline: Pipeline) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        self._pipeline = pipeline
+        pipeline.job_event.connect(self._job_event)
+
+    def look(self, most: int) -> None:
+        """Look for the `most` newest paths that exist."""
+        paths = tuple(map(Path, self._settings.recent))
+        if not paths:
+            self.found.emit([])
+            return
+
+        def work(progress: Progress) -> Iterator[Any]:
+            existing = ((path, kind) for path, kind in _check(paths)(progress) if kind != "missing")
+            entries = [
+                (path.name or str(path), "folder" if kind == "folder" else _quick_icon(path), str(path))
+                for path, kind in itertools.islice(existing, most)
+            ]
+            yield entries
+
+        self._pipeline.submit("recent", Job("recent paths", "", work))
+
+    def _job_event(self, event: Event) -> None:
+        if event.kind == "output" and event.job.owner == "recent paths":
+            self.found.emit(event.value)
+
+
 def _title(path: Path) -> str:
     return shown_name(path.name or str(path)).replace("&", "&&")
 
@@ -95,6 +135,14 @@ def _icon_of(path: Path) -> str:
     if path.suffix == SUFFIX:
         return "cvstudio"
     return kind_icon(set_file(path.name).kind)
+
+
+def _quick_icon(path: Path) -> str:
+    """As `_icon_of`, but without importing the formats, which takes long at the start."""
+    if path.suffix == SUFFIX:
+        return "cvstudio"
+    kind = (mimetypes.guess_type(path.name)[0] or "").partition("/")[0]
+    return {"image": "file-image", "video": "film", "audio": "audio-lines", "model": "box"}.get(kind, "file")
 
 
 def _check(paths: tuple[Path, ...]) -> Callable[[Progress], Iterator[Any]]:

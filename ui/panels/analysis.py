@@ -386,6 +386,7 @@ class AnalysisPanel(QScrollArea):
             ranges=ranges,
             options=options,
             histograms=facts.histograms,
+            suggested=facts.suggested,
             defaults={**defaults, **facts.values},
         )
 

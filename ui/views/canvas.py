@@ -436,14 +436,14 @@ class Canvas(QWidget):
             self._update_image()
         began = time.perf_counter()
         painter = QPainter(self)
-        painter.fillRect(event.rect(), theme.colour("window"))
+        painter.fillRect(event.rect(), theme.colour("canvas"))
         if self._image is not None and self._placement is not None:
             x, y, _ = self._placement.visible()
             ratio = self.devicePixelRatioF()
             corner = QPointF(x / ratio, y / ratio)
             painter.drawImage(corner, self._image)
             if self._stale:
-                dim = theme.colour("window", STALE_DIM)
+                dim = theme.colour("canvas", STALE_DIM)
                 painter.fillRect(QRectF(corner, self._image.deviceIndependentSize()), dim)
         if self._stale:
             self._paint_stale_line(painter)

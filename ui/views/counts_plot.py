@@ -76,7 +76,7 @@ class CountsPlot(CurveWidget):
         # The most frequent class is drawn last, on top.
         for row in reversed(range(min(len(counts.labels), MAX_CURVES))):
             x, y = with_gaps(counts.times, self._values[row], GAP_SECS)
-            pen = QPen(QColor(*class_colour(counts.labels[row])), 2)
+            pen = QPen(QColor(*class_colour(counts.labels[row], counts.known_labels)), 2)
             pen.setCosmetic(True)
             self.plot.addItem(pg.PlotDataItem(x, y, pen=pen, shadowPen=edge, connect="finite", antialias=True))
         self.plot.addItem(self.cursor_line)
@@ -93,7 +93,7 @@ class CountsPlot(CurveWidget):
         frame = max(0, int(np.searchsorted(counts.times, self._position + 1e-6, side="right")) - 1)
         entries = []
         for row, label in enumerate(counts.labels[:MAX_CURVES]):
-            dot = f'<span style="color:{QColor(*class_colour(label)).name()}">●</span>'
+            dot = f'<span style="color:{QColor(*class_colour(label, counts.known_labels)).name()}">●</span>'
             entries.append(f"{dot}&nbsp;{unbroken(label)}&nbsp;{self._values[row, frame]}")
         hidden = len(counts.labels) - MAX_CURVES
         if hidden > 0:

@@ -1,6 +1,8 @@
-"""Welcome screen: the analyses, each with a sample to try it on."""
+"""Welcome screen: recent files and projects, and the analyses, each with a sample to try it on."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QResizeEvent
@@ -17,40 +19,81 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.analyses import ANALYSES, Analysis
+from cvstudio.models import MODELS, ModelSpec
+from cvstudio.models.terms import Place, terms
 from ui.base.icons import icon
 from ui.base.translate import translated
 from ui.widgets.icon_label import IconLabel
 
-CARD = QSize(224, 152)
+CARD = QSize(224, 124)
+RECENT = QSize(CARD.width(), 32)
+MOST_RECENT = 6
 GAP = 12
 
 
 class Card(QPushButton):
-    """Card of one analysis."""
+    """Card of one analysis; where the weights of its model are to be downloaded, it says how large they are."""
 
     def __init__(self, spec: Analysis) -> None:
         super().__init__()
         self.setObjectName("card")
         self.setProperty("analysis", spec.key)
-        self.setAccessibleName(translated(spec.action))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setFixedSize(CARD)
-        picture = IconLabel(spec.icon, 28, "text")
-        title = QLabel(translated(spec.action))
+        self.spec = spec
+        picture = IconLabel(spec.icon, 20, "text")
+        title = QLabel(translated(spec.title))
         title.setObjectName("card-title")
         description = QLabel(translated(spec.summary))
         description.setObjectName("quiet")
         description.setWordWrap(True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 16, 12, 12)
-        layout.setSpacing(8)
-        layout.addWidget(picture)
-        layout.addWidget(title)
-        layout.addWidget(description, 1)
         description.setAlignment(Qt.AlignmentFlag.AlignTop)
-        for label in (picture, title, description):
+        self.note = QLabel()
+        self.note.setObjectName("small")
+        heading = QHBoxLayout()
+        heading.setSpacing(8)
+        heading.addWidget(picture)
+        heading.addWidget(title, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 10, 8, 8)
+        layout.setSpacing(4)
+        layout.addLayout(heading)
+        layout.addWidget(description, 1)
+        layout.addWidget(self.note)
+        for label in (picture, title, description, self.note):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.tell_weights()
+
+    @property
+    def missing_model(self) -> ModelSpec | None:
+        """The model that the analysis begins with, where its weights are to be downloaded; None where it can begin."""
+        model = MODELS[self.spec.first_model] if self.spec.first_model else None
+        return model if model is not None and terms(model).place is Place.ABSENT else None
+
+    def tell_weights(self) -> None:
+        """Say what is to be downloaded, or nothing any more once it is here."""
+        model = self.missing_model
+        size = f"{terms(model).size_bytes / 1e6:.0f} MB" if model is not None else ""
+        self.note.setText(self.tr("{size} to download").format(size=size) if model is not None else "")
+        self.note.setVisible(model is not None)
+        parts = (translated(self.spec.title), translated(self.spec.summary), self.note.text())
+        self.setAccessibleName(parts[0])
+        self.setAccessibleDescription(" ".join(part for part in parts[1:] if part))
+
+
+class RecentButton(QPushButton):
+    """A recent file, folder or project; a long name is elided in the middle."""
+
+    def __init__(self, title: str, icon_name: str, place: str) -> None:
+        super().__init__(icon(icon_name), "")
+        self.setObjectName("recent")
+        self.setFixedSize(RECENT)
+        self.setToolTip(place)
+        self.setAccessibleName(title)
+        room = RECENT.width() - 16 - 8 - 24
+        text = self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, room)
+        self.setText(text.replace("&", "&&"))
 
 
 class Welcome(QFrame):
@@ -60,10 +103,14 @@ class Welcome(QFrame):
     -------
     open_requested : the user wants to open a file
     sample_requested : key of the analysis whose sample is to be opened
+    weights_requested : `Weights` without which it cannot begin, to be offered for download
+    recent_requested : path of the recent file, folder or project to open
     """
 
     open_requested = Signal()
     sample_requested = Signal(str)
+    weights_requested = Signal(object)
+    recent_requested = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,17 +131,27 @@ class Welcome(QFrame):
         self._grid.setSpacing(GAP)
         self._columns = 0
         self.cards: list[Card] = []
-        for spec in (item for item in ANALYSES if item.default_model or not item.task):
+        for spec in (item for item in ANALYSES if item.first_model or not item.task):
             card = Card(spec)
-            card.clicked.connect(lambda _=False, key=spec.key: self.sample_requested.emit(key))
+            card.clicked.connect(lambda _=False, card=card: self._chosen(card))
             self.cards.append(card)
+        self._recent = QGridLayout()
+        self._recent.setSpacing(GAP // 2)
+        self._recent.setHorizontalSpacing(GAP)
+        self.recent: list[RecentButton] = []
+        recent = QHBoxLayout()
+        recent.addStretch(1)
+        recent.addLayout(self._recent)
+        recent.addStretch(1)
+        self._recent_title = QLabel(self.tr("Recent"))
         cards = QHBoxLayout()
         cards.addStretch(1)
         cards.addLayout(self._grid)
         cards.addStretch(1)
         note = QLabel(self.tr("or begin with a sample"))
-        note.setObjectName("quiet")
-        note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        for label in (note, self._recent_title):
+            label.setObjectName("quiet")
+            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         # In a small window the cards scroll instead of being compressed.
         content, area = QWidget(), QScrollArea()
         area.setWidget(content)
@@ -105,17 +162,49 @@ class Welcome(QFrame):
         page_layout.setContentsMargins(0, 0, 0, 0)
         page_layout.addWidget(area)
         layout = QVBoxLayout(content)
-        layout.setSpacing(12)
+        layout.setSpacing(8)
         layout.addStretch(2)
         layout.addWidget(title)
         layout.addWidget(hint)
-        layout.addSpacing(8)
+        layout.addSpacing(4)
         layout.addWidget(choose, 0, Qt.AlignmentFlag.AlignHCenter)
-        layout.addSpacing(24)
+        layout.addSpacing(8)
+        layout.addWidget(self._recent_title)
+        layout.addLayout(recent)
         layout.addWidget(note)
         layout.addLayout(cards)
         layout.addStretch(3)
+        self.set_recent(())
         self._arrange(len(self.cards))
+
+    def _chosen(self, card: Card) -> None:
+        model = card.missing_model
+        self.sample_requested.emit(card.spec.key)
+        if model is not None:
+            self.weights_requested.emit(model.weights[0])
+
+    def tell_weights(self) -> None:
+        """Update what is said of weights that are to be downloaded."""
+        for card in self.cards:
+            card.tell_weights()
+
+    def set_recent(self, entries: Sequence[tuple[str, str, str]]) -> None:
+        """Show recent files, folders and projects, each as (title, name of an icon, path)."""
+        for button in self.recent:
+            self._recent.removeWidget(button)
+            button.hide()
+            button.deleteLater()
+        self.recent = []
+        for title, icon_name, place in entries[:MOST_RECENT]:
+            button = RecentButton(title, icon_name, place)
+            button.clicked.connect(lambda _=False, place=place: self.recent_requested.emit(place))
+            self.recent.append(button)
+        self._recent_title.setVisible(bool(self.recent))
+        self._arrange_recent()
+
+    def _arrange_recent(self) -> None:
+        for number, button in enumerate(self.recent):
+            self._recent.addWidget(button, number // max(self._columns, 1), number % max(self._columns, 1))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -129,6 +218,7 @@ class Welcome(QFrame):
             self._columns = columns
             for number, card in enumerate(self.cards):
                 self._grid.addWidget(card, number // columns, number % columns)
+            self._arrange_recent()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.open_requested.emit()

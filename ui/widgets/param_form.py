@@ -95,6 +95,7 @@ class ParamForm(QWidget):
         options: Mapping[str, tuple[str, ...]] | None = None,
         histograms: Mapping[str, Histogram] | None = None,
         defaults: Mapping[str, Any] | None = None,
+        suggested: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """Show `values`; never emits. Rows are only rebuilt where the declarations have changed.
 
@@ -105,6 +106,7 @@ class ParamForm(QWidget):
         ranges, options, histograms : by name, where they depend on a model or an input
         defaults : by name, where that of a model or an input differs from the declared one. An optional
             parameter that declares None and has no entry here counts as unchanged.
+        suggested : by name, the choices that fit this input best; a list begins with them
         """
         if tuple(fields) != self._fields:
             self._build(tuple(fields))
@@ -113,6 +115,7 @@ class ParamForm(QWidget):
             bounds = (ranges or {}).get(field.name, field.range)
             choices = (options or {}).get(field.name, field.choices.options if field.choices else ())
             row.configure(bounds=bounds, options=choices, histogram=(histograms or {}).get(field.name))
+            row.suggest((suggested or {}).get(field.name, ()))
             default = (defaults or {}).get(field.name, field.default)
             value = values.get(field.name, default)
             row.set_value(value, value if default is None and field.pick is None else default)

@@ -78,7 +78,8 @@ class SearchCombo(ElidedCombo):
         self.searched: SearchList | None = None
 
     def showPopup(self) -> None:
-        if self.count() <= MANY and not self.actions():
+        # The list of the box itself knows neither buttons nor sections.
+        if self.count() <= MANY and not self.actions() and self.itemData(0, SECTION) is None:
             super().showPopup()
         elif self.searched is None:
             self.searched = SearchList(self)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from ui.window.window_base import Window
 
 
+ZOOM_STEP = 1.25
+"""Factor of one step of zooming by the keyboard."""
+
+
 def window_commands(window: Window) -> list[Command]:
     """The commands in the order of their menus."""
     return [
@@ -102,12 +106,26 @@ def _view(window: Window) -> list[Command]:
     peek = HoldKey(
         window, Qt.Key.Key_V, workspace.toggle_overlay, lambda held: workspace.toggle_overlay() if held else None
     )
+
+    def zoom(factor: float) -> Callable[[], None]:
+        return lambda: workspace.canvas.zoom_to(workspace.canvas.view().scale * factor)
+
     compare = HoldKey(
         window, Qt.Key.Key_C, lambda: workspace.set_original(True), lambda _: workspace.set_original(False)
     )
     return [
-        Command("fit", tr("Fit"), workspace.canvas.fit, "view", ("Ctrl+F",), "scan"),
-        Command("actual-size", tr("100 %"), workspace.canvas.actual_size, "view", ("Ctrl+1",), "maximize"),
+        Command("fit", tr("Zoom to Fit"), workspace.canvas.fit, "view", ("Ctrl+F",), "scan", ("fit", "맞춤")),
+        Command(
+            *("actual-size", tr("Zoom to 100 %"), workspace.canvas.actual_size, "view", ("Ctrl+1",), "maximize"),
+            ("actual size", "pixel for pixel", "1:1"),
+        ),
+        Command(
+            *("zoom-in", tr("Zoom In"), zoom(ZOOM_STEP), "view", ("Ctrl++", "Ctrl+="), "zoom-in", ("magnify", "확대")),
+            repeats=True,
+        ),
+        Command(
+            "zoom-out", tr("Zoom Out"), zoom(1 / ZOOM_STEP), "view", ("Ctrl+-",), "zoom-out", ("축소",), repeats=True
+        ),
         Command(
             "overlay",
             tr("Show or Hide Overlay"),
@@ -168,7 +186,7 @@ def _view(window: Window) -> list[Command]:
             "sun",
             ("light mode", "라이트 모드"),
         ),
-        Command("theme-system", tr("Theme of the System"), lambda: window.set_theme("system"), "view", (), "monitor"),
+        Command("theme-system", tr("System Theme"), lambda: window.set_theme("system"), "view", (), "monitor"),
         Command("layout", tr("Reset Panels"), window.reset_layout, "view", (), "", (), True),
         *_files(window),
         *precision_commands(window.controller, window.settings),

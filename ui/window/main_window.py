@@ -109,6 +109,7 @@ class MainWindow(Window):
         from ui.files.exporting import ExportController
         from ui.files.opener import Opener
         from ui.files.project_files import ProjectFiles
+        from ui.files.recent import RecentPaths
         from ui.files.recorder import OWNER as RECORDING
         from ui.files.recorder import Recorder
         from ui.files.snapshots import Snapshots
@@ -149,6 +150,7 @@ class MainWindow(Window):
         self.setAcceptDrops(True)
         self.top.set_open_menu(self.opener.recent_menu)
         self._last_messages: tuple[str, ...] = ()
+        self._recent_paths = RecentPaths(self, self.settings, controller.pipeline)
         self._connect()
         # Connected after the controller's own notices, which it replaces.
         self._remedies = Remedies(self)
@@ -171,6 +173,12 @@ class MainWindow(Window):
         self.project.saved.connect(lambda: self._state_changed(controller.session.state))
         self.welcome.open_requested.connect(self.opener.ask_files)
         self.welcome.sample_requested.connect(controller.open_sample)
+        self.welcome.weights_requested.connect(controller.weights_wanted)
+        self.welcome.recent_requested.connect(lambda path: self.open_paths([Path(path)]))
+        self._recent_paths.found.connect(self.welcome.set_recent)
+        controller.weights_changed.connect(self.welcome.tell_weights)
+        self.centre.currentChanged.connect(lambda _: self._tell_recent())
+        self._tell_recent()
         self.workspace.read_out.connect(self.status.set_read_out)
         self.status.jobs_clicked.connect(lambda: self.show_panel("jobs"))
         self.workspace.area.export.connect(self.exporting.ask)
@@ -229,6 +237,13 @@ class MainWindow(Window):
         modified = self.controller.session.modified and self.project.path is not None
         if modified != self.isWindowModified():  # Qt paints the title anew each time
             self.setWindowModified(modified)
+
+    def _tell_recent(self) -> None:
+        """Let the first screen, where it is in view, show what was opened last."""
+        from ui.views.welcome import MOST_RECENT
+
+        if self.centre.currentWidget() is self.welcome:
+            self._recent_paths.look(MOST_RECENT)
 
     def _view_changed(self, shown: FrameOnScreen) -> None:
         for key in ("export", "export-again"):

@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeySequence
 from cvstudio.analyses import ANALYSES, Analysis
 from cvstudio.foundation.params import fields_of
 from cvstudio.models import MODELS, ModelSpec
+from cvstudio.models.terms import Place, terms
 from ui.base.translate import translated
 from ui.panels import PANELS
 from ui.window.compare_commands import compare_entries
@@ -47,13 +48,21 @@ def _analyses(window: Window) -> list[Entry]:
                 f"analysis:{spec.key}",
                 translated(spec.title),
                 partial(window.use_analysis, spec.key),
-                _tr("analysis"),
+                _analysis_note(spec),
                 spec.icon,
-                (spec.key, spec.action, *spec.keywords),
-                " ".join((translated(spec.summary), *_titles(spec))),
+                (spec.key, *spec.keywords),
+                " ".join((translated(spec.summary), spec.action, *_titles(spec))),
             )
         )
     return entries
+
+
+def _analysis_note(spec: Analysis) -> str:
+    """What an entry is, and what is to be downloaded before it can run."""
+    model_terms = terms(MODELS[spec.first_model]) if spec.first_model else None
+    if model_terms is None or model_terms.place is not Place.ABSENT:
+        return _tr("analysis")
+    return _tr("analysis, {size} to download").format(size=f"{model_terms.size_bytes / 1e6:.0f} MB")
 
 
 def _models(window: Window) -> list[Entry]:

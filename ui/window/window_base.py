@@ -11,6 +11,8 @@ from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QStackedWidget
 
 from cvstudio.analyses import ANALYSES
+from cvstudio.models import MODELS
+from cvstudio.models.terms import Place, terms
 from ui.base.theme import apply_theme
 from ui.base.translate import translated
 from ui.window.placement import MAXIMISE_BELOW, first_place
@@ -75,24 +77,35 @@ class Window(QMainWindow):
         return CustomModelDialog(self, self.controller, path)
 
     def use_analysis(self, key: str) -> None:
-        """Change to an analysis; one that fits no open medium opens its sample, and says why."""
+        """Change to an analysis; one that fits no open medium opens its sample, and says why. Where the weights of its
+        model are not here, they are offered for download."""
+        model = self._begin(key)
+        if model and terms(MODELS[model]).place is Place.ABSENT:
+            self.controller.weights_wanted.emit(MODELS[model].weights[0])
+
+    def _begin(self, key: str) -> str:
+        """Change to an analysis, on its sample where it fits no open medium; returns the key of its model."""
         from ui.panels.analysis import what_it_needs
 
-        state = self.controller.session.state
-        needed = what_it_needs(ANALYSES[key], state.active_media)
+        state, spec = self.controller.session.state, ANALYSES[key]
+        needed = what_it_needs(spec, state.active_media)
         if needed and state.active_media is not None:
-            title = translated(ANALYSES[key].title)
+            title = translated(spec.title)
             text = self.tr("{analysis} on another file than {name}: {reason}")
             self.notice("info", text.format(analysis=title, name=state.active_media.name, reason=needed))
-        if ANALYSES[key].canvas_slot is None or any(ANALYSES[key].shows(media) for media in state.media):
+        model = spec.first_model
+        if spec.canvas_slot is None or any(spec.shows(media) for media in state.media):
             self.controller.use_analysis(key)
+            current = self.controller.session.state.instance
+            model = current.model if current is not None else ""
         else:
             self.controller.open_sample(key)
         self.show_panel("analysis")
+        return model
 
     def use_model(self, analysis: str, model: str) -> None:
         """Change to an analysis with a model."""
-        self.use_analysis(analysis)
+        self._begin(analysis)
         current = self.controller.session.state.instance
         if current is not None and current.analysis == analysis:
             self.controller.set_model(model)

@@ -76,8 +76,8 @@ def answer(inputs: Inputs, params: AnswerParams, progress: Progress) -> Iterator
 ANALYSES.register(
     Analysis(
         key="classify",
-        title="Classify",
-        summary="Says what a picture shows, how sure it is, and when it does not know.",
+        title="Image classification",
+        summary="Says what a picture shows, with what confidence, and when it is unknown.",
         action="Name what it shows",
         icon="shapes",
         inputs=(PICTURE_OR_VIDEO,),

@@ -193,8 +193,8 @@ def vote(inputs: Inputs, params: VoteParams, progress: Progress) -> Iterator[Nei
 ANALYSES.register(
     Analysis(
         key="knn",
-        title="Nearest pictures",
-        summary="Finds the pictures of a folder that look most like this one, and lets them vote on what it shows.",
+        title="Nearest neighbours (k-NN)",
+        summary="Finds the most similar pictures in a folder, and lets them vote on the class.",
         action="Find pictures like it",
         icon="images",
         inputs=(PICTURE_OR_VIDEO,),

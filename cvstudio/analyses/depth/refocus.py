@@ -344,8 +344,8 @@ def pick(aligned: Aligned, x: float, y: float) -> dict[str, Any]:
 ANALYSES.register(
     Analysis(
         key="refocus",
-        title="Refocus a photo",
-        summary="Keeps one depth of a photograph sharp and blurs the rest.",
+        title="Depth refocusing",
+        summary="Keeps one depth of a photograph in focus and blurs the rest.",
         action="Refocus a photo",
         icon="aperture",
         inputs=(

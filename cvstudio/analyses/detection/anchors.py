@@ -80,7 +80,7 @@ ANALYSES.register(
     Analysis(
         key="anchors",
         title="Anchors and proposals",
-        summary="Shows the boxes that a detector begins with, and its regions before and after the head.",
+        summary="Shows the boxes a detector starts from, and its regions before and after the head.",
         action="Look inside a detector",
         icon="layout-grid",
         inputs=(PICTURE_OR_VIDEO,),

@@ -146,8 +146,8 @@ def pick(attended: Attended, x: float, y: float) -> Mapping[str, Any]:
 ANALYSES.register(
     Analysis(
         key="attention",
-        title="Attention of DETR",
-        summary="Shows what an object query of a detection transformer looks at: click on a box.",
+        title="DETR attention",
+        summary="Shows what an object query of a detection transformer attends to: click a box.",
         action="See what a transformer looks at",
         icon="crosshair",
         inputs=(PICTURE_OR_VIDEO,),

@@ -31,12 +31,14 @@ class Counts:
         Number of shown boxes in each frame.
     identities : int64 (k, n)
         Number of distinct identities shown up to each frame.
+    known_labels : names of all classes of the model, which its colours follow from
     """
 
     times: NDArray[np.float64]
     labels: tuple[str, ...]
     boxes: NDArray[np.int64]
     identities: NDArray[np.int64]
+    known_labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("times", "boxes", "identities"):
@@ -64,7 +66,7 @@ def count(
     sizes = np.array([len(note.scores) for note in notes], np.int64)
     if not sizes.sum():
         empty = np.zeros((0, len(times)), np.int64)
-        return Counts(times, (), empty, empty)
+        return Counts(times, (), empty, empty, tuple(labels))
     frames = np.repeat(np.arange(len(notes)), sizes)
     class_ids = np.concatenate([note.classes for note in notes])
     track_ids = [
@@ -88,7 +90,8 @@ def count(
     np.add.at(first_seen, (class_ids[first_rows], frames[first_rows]), 1)
     totals = boxes.sum(axis=1)
     order = [int(index) for index in np.argsort(-totals, kind="stable") if totals[index]]
-    return Counts(times, tuple(labels[index] for index in order), boxes[order], np.cumsum(first_seen[order], axis=1))
+    names = tuple(labels[index] for index in order)
+    return Counts(times, names, boxes[order], np.cumsum(first_seen[order], axis=1), tuple(labels))
 
 
 def with_gaps(times: NDArray[np.float64], values: NDArray[np.int64], gap_secs: float) -> Curve:

@@ -104,8 +104,8 @@ def select(inputs: Inputs, params: SelectParams, progress: Progress) -> Iterator
 ANALYSES.register(
     Analysis(
         key="detect",
-        title="Detect objects",
-        summary="Puts a box with a name and a score around each thing that a model finds.",
+        title="Object detection",
+        summary="Finds objects, and draws a box around each with its class and score.",
         action="Find objects",
         icon="scan-search",
         inputs=(PICTURE_OR_VIDEO,),

@@ -93,8 +93,8 @@ def input_facts(first: Detections, values: Mapping[str, Any]) -> InputFacts:
 ANALYSES.register(
     Analysis(
         key="suppression",
-        title="Suppression, step by step",
-        summary="Shows how non-maximum suppression leaves one of the many boxes on a thing.",
+        title="Non-maximum suppression",
+        summary="Steps through NMS, which keeps one of the many boxes on each object.",
         action="Follow boxes being dropped",
         icon="layers",
         inputs=(PICTURE_OR_VIDEO,),

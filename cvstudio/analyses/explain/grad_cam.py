@@ -8,15 +8,15 @@ in a global average and one linear layer the two agree up to the number of place
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.analyses import ANALYSES
-from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis
+from cvstudio.analyses.analysis import PICTURE_OR_VIDEO, Analysis, InputFacts
 from cvstudio.analyses.explain._class_activation import Activations, activations, grad_cam, gradient, weighted
 from cvstudio.analyses.stages import Inputs, Stage
 from cvstudio.data.geometry import Size
@@ -26,6 +26,9 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.results.classification import Logits
 from cvstudio.results.heat_map import HeatMap
 
+SUGGESTED = 10
+"""Number of most likely classes that the list of classes begins with."""
+
 
 @dataclass(frozen=True)
 class TargetParams:
@@ -33,12 +36,12 @@ class TargetParams:
 
     target: Annotated[
         str,
-        Choices(from_model="labels", empty="the likeliest"),
-        Doc("Class", "Shows where the network finds this class, likely or not.", "Try the second likeliest."),
+        Choices(from_model="labels", empty="most likely class"),
+        Doc("Class", "Shows where the network finds this class, likely or not.", "Try the second most likely one."),
     ] = ""
     layer: Annotated[
         str,
-        Choices(from_model="layers", empty="the last"),
+        Choices(from_model="layers", empty="last layer"),
         Doc(
             "Layer",
             "Looks at the maps of this layer.",
@@ -63,8 +66,8 @@ class MapParams:
     positive: Annotated[
         bool,
         Doc(
-            "Only what speaks for it",
-            "Hides what speaks against the class (the ReLU of the paper).",
+            "Positive evidence only",
+            "Hides the evidence against the class (the ReLU of the paper).",
             "Switch it off to see what makes the network doubt.",
         ),
     ] = True
@@ -72,10 +75,11 @@ class MapParams:
 
 @dataclass(frozen=True, eq=False)
 class LayerActivations:
-    """Activations of the network on a picture of `size`."""
+    """Activations of the network, whose classes are `labels`, on a picture of `size`."""
 
     activations: Activations
     size: Size
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +108,7 @@ class TargetGradient:
 def run_activations(inputs: Inputs, params: object, progress: Progress) -> Iterator[LayerActivations]:
     """Stage: picture -> activations of all layers."""
     image = inputs.samples["picture"]
-    yield LayerActivations(activations(inputs.network, image, progress), image.size)
+    yield LayerActivations(activations(inputs.network, image, progress), image.size, tuple(inputs.network.labels))
 
 
 def run_gradients(inputs: Inputs, params: TargetParams, progress: Progress) -> Iterator[TargetGradient]:
@@ -161,11 +165,17 @@ def run_map(inputs: Inputs, params: MapParams, progress: Progress) -> Iterator[H
     )
 
 
+def input_facts(layers: LayerActivations, values: Mapping[str, Any]) -> InputFacts:
+    """The classes that the network finds most likely in this picture."""
+    order = np.argsort(-layers.activations.logits, kind="stable")[:SUGGESTED]
+    return InputFacts(suggested={"target": tuple(layers.labels[index] for index in order.tolist())})
+
+
 ANALYSES.register(
     Analysis(
         key="grad-cam",
         title="Grad-CAM",
-        summary="Shows which places of the picture make a classifier say what it says.",
+        summary="Shows which regions of a picture are the evidence for a class.",
         action="See why a network says so",
         icon="focus",
         inputs=(PICTURE_OR_VIDEO,),
@@ -175,6 +185,7 @@ ANALYSES.register(
             Stage("map", run_map, MapParams, where="main"),
         ),
         result=HeatMap,
+        input_facts=input_facts,
         needs=frozenset({"maps"}),
         order=25,
         task="classify",

@@ -166,7 +166,7 @@ ANALYSES.register(
     Analysis(
         key="hog",
         title="HOG descriptor",
-        summary="Shows the directions of edges, cell by cell: what a HOG detector sees of a picture.",
+        summary="Shows the directions of edges, cell by cell, as a HOG detector sees them.",
         action="See the directions of edges",
         icon="activity",
         inputs=(PICTURE_OR_VIDEO,),

@@ -44,8 +44,8 @@ def select(inputs: Inputs, params: PointParams, progress: Progress) -> Iterator[
 ANALYSES.register(
     Analysis(
         key="keypoints",
-        title="Find key points",
-        summary="Marks the joints of persons, or other named points, with a network of your own.",
+        title="Keypoint detection",
+        summary="Marks the joints of people, or other named points, with your own network.",
         action="Find key points",
         icon="scan-face",
         inputs=(PICTURE_OR_VIDEO,),

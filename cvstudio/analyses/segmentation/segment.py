@@ -119,8 +119,8 @@ def _likeliest(maps: ClassMaps, size: Size, certainty: float, progress: Progress
 ANALYSES.register(
     Analysis(
         key="segment",
-        title="Segment",
-        summary="Gives each pixel the class that it belongs to, with a network of your own.",
+        title="Semantic segmentation",
+        summary="Assigns a class to each pixel, with your own network.",
         action="Colour the regions",
         icon="layers",
         inputs=(PICTURE_OR_VIDEO,),

@@ -81,7 +81,7 @@ ANALYSES.register(
     Analysis(
         key="spectrogram",
         title="Spectrogram",
-        summary="Shows how loud each pitch of a sound is at each moment.",
+        summary="Shows how strong each frequency of a sound is at each moment.",
         action="Look at a sound",
         icon="audio-lines",
         inputs=(Slot("sound", "Sound", frozenset({MediaKind.AUDIO, MediaKind.VIDEO}), streamed=True),),

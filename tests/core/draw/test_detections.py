@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import subprocess
@@ -17,8 +18,11 @@ from cvstudio.data.samples import Image
 from cvstudio.draw import Emphasis, Look, render
 from cvstudio.draw._labels import MAX_LABELS, label_text, place_labels
 from cvstudio.draw.detections import box_corners
-from cvstudio.draw.palette import COLOURS, INK, PAPER, class_colour, contrast, text_on
+from cvstudio.draw.palette import COLOURS, HUES, INK, PAPER, class_colour, contrast, text_on
 from cvstudio.draw.text import chip, text_mask
+from cvstudio.models.detection.pyramid import LABELS as EMBEDDED
+from cvstudio.models.shared.coco import LABELS as COCO
+from cvstudio.results.masks import PrototypeMasks
 
 BARE = Look(show_labels=False, show_scores=False)
 GREY = Image(np.full((300, 400, 3), 128, np.uint8))
@@ -168,6 +172,39 @@ def test_colours_of_classes_never_change():
 def test_classes_often_seen_together_differ():
     often = ["person", "face", "car", "dog", "cat", "bicycle", "bus", "bird", "horse", "truck", "chair", "boat"]
     assert len({class_colour(name) for name in often}) == len(often)
+
+
+@pytest.mark.parametrize("labels", [EMBEDDED, COCO, tuple(f"class {number}" for number in range(40))])
+def test_classes_beside_each_other_have_other_hues(labels):
+    hues = [HUES[COLOURS.index(class_colour(name, labels))] for name in labels]
+    for number, hue in enumerate(hues):
+        assert hue not in hues[max(0, number - 3) : number], labels[number]
+    # Most have the colour that they have for every model.
+    same = sum(class_colour(name, labels) == class_colour(name) for name in labels)
+    assert same >= len(labels) * 0.4
+
+
+def test_a_short_list_has_no_colour_twice_and_another_model_changes_few():
+    assert len({class_colour(name, EMBEDDED) for name in EMBEDDED}) == len(EMBEDDED)
+    twelve = COCO[:12]
+    assert len({class_colour(name, twelve) for name in twelve}) == 12
+    assert class_colour("unheard of", EMBEDDED) == class_colour("unheard of")
+    assert class_colour("person", EMBEDDED) == class_colour("person", COCO) == class_colour("person")
+
+
+@pytest.mark.parametrize("mean", [30, 225])
+def test_a_mask_leaves_the_picture_visible(detections, mean):
+    texture = np.random.default_rng(1).integers(mean - 20, mean + 20, (300, 400), np.uint8)
+    picture = Image(np.dstack([texture] * 3))
+    everywhere = PrototypeMasks(np.ones((1, 1, 1), np.float32), np.ones((1, 1), np.float32), (0.01, 0.01))
+    found = dataclasses.replace(detections([[100, 100, 200, 200]]), masks=everywhere)
+    shown = render(picture, [(found, BARE)], View.whole(found.size))
+    inside = np.s_[120:180, 120:180]
+    before, after = texture[inside].astype(float), shown[inside].mean(axis=2)
+    # Two thirds of the contrast stay, and the mask is seen all the same.
+    assert after.std() > 0.66 * before.std()
+    difference = deltaE_ciede2000(rgb2lab(shown[inside]), rgb2lab(picture.pixels[inside]))
+    assert difference.mean() > 10
 
 
 def test_text_is_legible_and_composed():

@@ -92,4 +92,4 @@ def test_a_side_is_called_by_what_makes_it_another() -> None:
     haar = with_model(other, "haar-cat-face", None)
     assert Comparison(one, haar).titles == ("Embedded detector with masks", "Haar cat faces")
     assert side_title(one, dataclasses.replace(one, id=3)) == "Embedded detector with masks"
-    assert side_title(make_instance("classify", cat), one) == "Classify"
+    assert side_title(make_instance("classify", cat), one) == "Image classification"

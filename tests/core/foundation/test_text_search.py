@@ -56,7 +56,7 @@ def test_what_is_too_far_away_is_not_found(query):
 
 
 def test_better_fits_score_higher():
-    scores = [score(DETECT, query) for query in ("detect objects", "nms", "detect", "object", "od", "objects det")]
+    scores = [score(DETECT, query) for query in ("detect objects", "nms", "detect", "object", "objects det", "od")]
     assert scores == sorted(scores, reverse=True)
     assert score(DETECT, "detet objects") > 0
 

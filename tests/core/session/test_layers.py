@@ -91,6 +91,33 @@ def test_switching_takes_the_place_of_the_current_layer_alone(first, count):
     ]
 
 
+@pytest.mark.parametrize("key", ["grad-cam", "knn"])
+def test_the_model_stays_where_one_goes_on_to_another_analysis(first, count, key, tmp_path):
+    state = with_analysis(first, CLASSIFY, count)
+    chosen = dataclasses.replace(
+        state.instance, model="squeezenet1-1", weights=tmp_path / "mine.pth", values={"temperature": 2.0}
+    )
+    state = replace_instance(state, chosen)
+    on = with_analysis(state, ANALYSES[key], count)
+    assert (on.instance.analysis, on.instance.model, on.instance.weights) == (key, chosen.model, chosen.weights)
+    on.instance.params()
+    layer = with_layer(state, ANALYSES[key], count).instance
+    assert (layer.analysis, layer.model, layer.weights) == (key, chosen.model, chosen.weights)
+    # And back again, with another one than it had before.
+    other = dataclasses.replace(on.instance, model="resnet18", weights=None)
+    back = with_analysis(replace_instance(on, other), CLASSIFY, count)
+    assert (back.instance.model, back.instance.weights) == ("resnet18", None)
+    assert back.instance.values == {"temperature": 2.0}
+    # A detector is no classifier.
+    assert with_analysis(back, DETECT, count).instance.model == first.instance.model
+
+
+def test_a_layer_that_is_seen_keeps_its_own_model(first, count):
+    state = with_layer(with_analysis(first, CLASSIFY, count), ANALYSES["grad-cam"], count)
+    state = replace_instance(state, dataclasses.replace(state.instance, model="squeezenet1-1"))
+    assert with_analysis(state, CLASSIFY, count).instance.model == CLASSIFY.first_model
+
+
 def test_a_computed_picture_goes_beneath_what_annotates_it(first, count):
     state = with_layer(first, ANALYSES["refocus"], count)
     assert [item.analysis for item in state.instances] == ["refocus", "detect"]

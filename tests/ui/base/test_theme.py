@@ -23,6 +23,7 @@ PAIRS = [
     ("quiet", "selection"),
     ("quiet", "hover"),
     ("on_accent", "accent"),
+    ("text", "canvas"),
 ]
 BOTH = pytest.mark.parametrize("palette", [theme.DARK, theme.LIGHT], ids=lambda palette: palette.name)
 
@@ -50,6 +51,14 @@ def test_text_is_readable(palette: theme.ThemeColours, text: str, ground: str) -
 @pytest.mark.parametrize(("mark", "ground"), [*itertools.product(("accent", "edge"), GROUNDS)])
 def test_what_can_be_used_stands_out(palette: theme.ThemeColours, mark: str, ground: str) -> None:
     assert theme.contrast(getattr(palette, mark), getattr(palette, ground)) >= 3
+
+
+def test_the_canvas_of_the_light_theme_is_mid_grey() -> None:
+    """Between what makes a picture look dark and what makes it look bright."""
+    red, green, blue = (int(theme.LIGHT.canvas[start : start + 2], 16) for start in (1, 3, 5))
+    assert max(red, green, blue) - min(red, green, blue) <= 12
+    assert 110 <= green <= 150
+    assert theme.DARK.canvas == theme.DARK.window
 
 
 def test_light_mirrors_dark() -> None:

@@ -384,6 +384,6 @@ def test_only_what_takes_long_is_shown_as_running(playing, frames, network, qtbo
     assert set(shown) == {False}
     network.gate.clear()
     qtbot.waitUntil(status.cancel.isVisible, timeout=5000)
-    assert "Detect objects" in status.cancel.toolTip()
+    assert "Object detection" in status.cancel.toolTip()
     network.gate.set()
     qtbot.waitUntil(status.cancel.isHidden, timeout=5000)

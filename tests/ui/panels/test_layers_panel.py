@@ -63,7 +63,7 @@ def test_the_topmost_is_listed_first_with_its_model(window, panel):
     low, high = numbers(window)
     assert panel.list.numbers() == [high, low]
     assert panel.list.currentRow() == 0
-    assert panel.row(high).title.text() == "Detect objects"
+    assert panel.row(high).title.text() == "Object detection"
     assert panel.row(high).model.text() == "HOG + SVM people"
 
 
@@ -129,9 +129,9 @@ def test_the_menu_offers_what_fits_and_adds_it(window, panel, settle):
     menu = panel.add.menu()
     menu.fill()
     names = [action.text() for action in menu.actions()]
-    assert "Classify" in names
+    assert "Image classification" in names
     assert "Spectrogram" not in names
-    next(action for action in menu.actions() if action.text() == "Classify").trigger()
+    next(action for action in menu.actions() if action.text() == "Image classification").trigger()
     assert [item.analysis for item in window.controller.session.state.instances] == ["detect", "detect", "classify"]
     assert all(item.visible for item in window.controller.session.state.instances)
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 
 import pytest
-from PySide6.QtWidgets import QScrollArea
+from PySide6.QtWidgets import QLabel, QScrollArea
 
+from cvstudio.analyses import ANALYSES
+from cvstudio.foundation.text_search import score
+from cvstudio.media.examples.files import sample_path
+from cvstudio.models import MODELS
 from ui.views.welcome import CARD, Welcome
 
 
@@ -30,3 +35,72 @@ def test_all_of_it_is_seen_in_the_window_of_the_first_start(window, qtbot):
     area = window.welcome.findChild(QScrollArea)
     qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() == 0)
     assert all(not card.visibleRegion().isEmpty() for card in window.welcome.cards)
+
+
+def test_one_title_names_an_analysis_wherever_it_stands(window, qtbot, capsys):
+    from cvstudio.cli.main import main
+
+    window.docks["analysis"].widget().complete()
+    chooser = window.docks["analysis"].widget().analysis
+    listed = {chooser.itemData(row): chooser.itemText(row) for row in range(chooser.count())}
+    palette = {entry.key: entry for entry in window.palette_entries()}
+    cards = {card.spec.key: card for card in window.welcome.cards}
+    assert main(["list"]) == 0
+    printed = capsys.readouterr().out
+    for spec in ANALYSES:
+        assert listed[spec.key] == palette[f"analysis:{spec.key}"].title == spec.title
+        assert f"{spec.title}. {spec.summary}" in printed
+        # The plain sentence and the everyday words are found, too.
+        assert score(palette[f"analysis:{spec.key}"], spec.action) > 0
+        if spec.key in cards:
+            texts = [label.text() for label in cards[spec.key].findChildren(QLabel)]
+            assert spec.title in texts
+            assert spec.summary in texts
+
+
+def test_an_analysis_whose_model_is_not_here_says_its_size_and_gets_it(window, qtbot, monkeypatch):
+    cards = {card.spec.key: card for card in window.welcome.cards}
+    card = cards["attention"]
+    weights = MODELS[ANALYSES["attention"].first_model].weights[0]
+    assert card.note.text() == f"{weights.size_bytes / 1e6:.0f} MB to download"
+    assert cards["detect"].note.isHidden()
+    entry = next(entry for entry in window.palette_entries() if entry.key == "analysis:attention")
+    assert entry.note.endswith(card.note.text())
+    # The sample opens, and the weights are offered.
+    window.welcome.sample_requested.disconnect()
+    with qtbot.waitSignal(window.welcome.sample_requested) as asked:
+        card.click()
+    assert asked.args == ["attention"]
+    (dialog,) = window.checkpoints.dialogs
+    assert dialog.offer.weights == weights
+    dialog.reject()
+    # Once it is here, nothing is said of it.
+    monkeypatch.setattr("cvstudio.models.terms.cached_path", lambda weights: sample_path("cat"))
+    window.controller.weights_changed.emit()
+    assert card.note.isHidden()
+
+
+def test_recent_files_folders_and_projects_are_on_the_first_screen(window, qtbot, tmp_path):
+    picture, project = tmp_path / "a rather long name of a picture of the summer.png", tmp_path / "work.cvstudio"
+    shutil.copy(sample_path("astronaut"), picture)
+    project.write_text("{}")
+    (tmp_path / "folder").mkdir()
+    assert window.welcome.recent == []
+    paths = [picture, tmp_path / "gone.png", project, tmp_path / "folder"]
+    window.settings.set_recent([str(path) for path in paths])
+    window.show_welcome()
+    window._tell_recent()
+    qtbot.waitUntil(lambda: len(window.welcome.recent) == 3, timeout=30_000)
+    buttons = window.welcome.recent
+    assert [button.accessibleName() for button in buttons] == [picture.name, project.name, "folder"]
+    assert "…" in buttons[0].text()
+    assert buttons[0].toolTip() == str(picture)
+
+    def apart():
+        boxes = [item.geometry() for item in (*buttons, *window.welcome.cards)]
+        return not any(one.intersects(other) for one, other in itertools.combinations(boxes, 2))
+
+    qtbot.waitUntil(apart, timeout=5_000)
+    buttons[0].click()
+    qtbot.waitUntil(lambda: window.controller.session.state.active_media is not None, timeout=60_000)
+    assert window.controller.session.state.active_media.path == picture

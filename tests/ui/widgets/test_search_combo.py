@@ -9,9 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 
+from cvstudio.foundation.params import Choices, Doc, Field
 from cvstudio.models import MODELS, models_for
 from cvstudio.models.terms import Place, terms
 from ui.models.model_chooser import ModelChooser
+from ui.widgets.rows.choice_rows import ChoiceRow
 from ui.widgets.search_combo import MANY, SearchCombo
 
 
@@ -137,3 +139,24 @@ def test_a_short_list_is_the_usual_one(qtbot):
     assert combo.searched is None
     assert combo.view().isVisible()
     combo.hidePopup()
+
+
+@pytest.mark.parametrize("count", [8, 60])
+def test_a_list_of_choices_begins_with_those_that_fit_best(qtbot: Any, count: int) -> None:
+    field = Field("target", "choice", "", Doc("Class"), choices=Choices(from_model="labels", empty="most likely class"))
+    row = ChoiceRow(field)
+    qtbot.addWidget(row)
+    row.show()
+    names = tuple(f"class {number}" for number in range(count))
+    row.configure(bounds=None, options=names, histogram=None)
+    row.suggest(("class 5", "class 2"))
+    found = opened(row.combo)
+    rest = [name for name in names if name not in ("class 5", "class 2")]
+    assert found.texts() == ["most likely class", "Most likely here", "class 5", "class 2", "All", *rest]
+    row.combo.hidePopup()
+    # The next picture has others; the choice stays.
+    row.show_value("class 2")
+    row.suggest(("class 7",))
+    assert opened(row.combo).texts()[:4] == ["most likely class", "Most likely here", "class 7", "All"]
+    assert row.value() == "class 2"
+    row.combo.hidePopup()

@@ -387,7 +387,7 @@ def test_the_performance_panel_has_a_line_for_each_stage_and_rests_while_it_is_h
     panel.refresh()
     table = panel.table
     groups = [table.topLevelItem(row) for row in range(table.topLevelItemCount())]
-    assert groups[1].text(0) == "Detect objects · Haar faces"
+    assert groups[1].text(0) == "Object detection · Haar faces"
     rows = {group.child(row).text(0): group.child(row) for group in groups for row in range(group.childCount())}
     assert set(rows) >= {"decode", "draw", "paint", "predict", "suppress", "select"}
     for name in ("decode", "draw", "predict", "select"):

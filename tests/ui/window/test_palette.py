@@ -181,7 +181,7 @@ def test_what_was_used_last_is_on_top_also_after_a_restart(window, qtbot):
     window.settings.add_recent_command("analysis:spectrogram")
     palette = window.show_palette()
     titles = [palette.list.item(row).text() for row in range(3)]
-    assert titles[:2] == ["Spectrogram", "Fit"]
+    assert titles[:2] == ["Spectrogram", "Zoom to Fit"]
     palette.close()
 
 
@@ -205,3 +205,24 @@ def test_shortcuts_are_shown(window):
     entries = {entry.key: entry for entry in window.palette_entries()}
     assert entries["command:export"].shortcut == "Ctrl+E"
     assert entries["panel:layers"].shortcut == "Ctrl+Alt+7"
+
+
+@pytest.mark.parametrize(
+    ("query", "title"),
+    [
+        ("own", "Add Own Model"),
+        ("depth", "Depth refocusing"),
+        ("zoom", "Zoom to Fit"),
+        ("zoom in", "Zoom In"),
+        ("theme", "System Theme"),
+        ("detect", "Object detection"),
+        ("class", "Image classification"),
+        ("export", "Export"),
+        ("save", "Save Project"),
+        ("camera", "Open Camera"),
+    ],
+)
+def test_titles_lead_and_texts_follow(entries, query, title):
+    found = ranked(entries, query)
+    assert title in [entry.title for entry in found[:3]]
+    assert query.split()[0] in found[0].title.casefold()

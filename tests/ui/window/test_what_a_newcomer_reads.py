@@ -100,7 +100,7 @@ def test_what_still_lacks_an_input_says_which_and_shows_no_controls(detecting: M
     panel = detecting.docks["analysis"].widget()
     detecting.controller.use_analysis("refocus")
     qtbot.waitUntil(panel._message.isVisible)
-    assert panel._message.text() == "Refocus a photo needs a depth map (depth); open one and choose it."
+    assert panel._message.text() == "Depth refocusing needs a depth map (depth); open one and choose it."
     assert not panel.form.isVisible()
 
 
@@ -157,7 +157,7 @@ def test_what_can_be_compared_at_once_stands_before_what_has_to_be_downloaded(de
 
 def test_the_time_that_another_analysis_took_is_not_told_of_this_one(detecting: MainWindow) -> None:
     status = detecting.status
-    assert status.timing.text().startswith("Detect objects ")
+    assert status.timing.text().startswith("Object detection ")
     detecting.controller.use_analysis("hog")
     assert status.timing.text() == ""
 
@@ -175,5 +175,5 @@ def test_a_long_time_is_told_in_seconds() -> None:
 
 def test_weights_of_a_model_that_was_left_meanwhile_are_not_asked_for(detecting: MainWindow) -> None:
     error = WeightsNeededError("SSDlite320 needs its weights.", MODELS["ssdlite"].weights[0])
-    detecting.controller.pipeline.failed.emit("Detect objects", error)
+    detecting.controller.pipeline.failed.emit("Object detection", error)
     assert detecting.notices.shown == ()

@@ -427,7 +427,7 @@ def test_what_the_core_declares_goes_through_qts_translation(qapp, qtbot):
 
     class Korean(QTranslator):
         def translate(self, context, text, disambiguation=None, n=-1):
-            return "사물 찾기" if (context, text) == ("core", "Find objects") else ""
+            return "사물 찾기" if (context, text) == ("core", "Object detection") else ""
 
         def isEmpty(self):
             return False

@@ -64,7 +64,7 @@ class Guesses(QWidget):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(colours.raised))
             painter.drawRoundedRect(bar, 2, 2)
-            painter.setBrush(QColor(*class_colour(name)) if strong else QColor(colours.quiet))
+            painter.setBrush(QColor(*class_colour(name, self._result.class_names)) if strong else QColor(colours.quiet))
             painter.drawRoundedRect(QRect(bar.left(), bar.top(), round(bar.width() * probability), bar.height()), 2, 2)
 
 

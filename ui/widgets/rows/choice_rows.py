@@ -15,7 +15,7 @@ from ui.base.icons import icon
 from ui.base.keys import SLIDER_KEYS, claims
 from ui.base.translate import translated
 from ui.widgets.rows.row import ROW_HEIGHT, Row
-from ui.widgets.search_combo import SearchCombo
+from ui.widgets.search_combo import SECTION, SearchCombo
 
 PRESS_KEYS = frozenset((Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter))
 
@@ -107,6 +107,7 @@ class ChoiceRow(Row):
         self.combo.setAccessibleName(self.title)
         self.combo.activated.connect(lambda _: self.edit(self.value(), dragging=False))
         self._options: tuple[str, ...] = ()
+        self._suggested: tuple[str, ...] = ()
         self._empty = translated(field.choices.empty) if field.choices is not None and field.choices.empty else ""
         self.one_line(((self.combo, 1),))
 
@@ -119,7 +120,22 @@ class ChoiceRow(Row):
                 self.combo.addItem(self._empty, "")
             for option in options:
                 self.combo.addItem(self._title(option), option)
+            self._suggested = ()
             self.show_value(current)
+
+    def suggest(self, options: tuple[str, ...]) -> None:
+        if options == self._suggested:
+            return
+        for row in range(self.combo.count()):
+            option = self.combo.itemData(row)
+            section = (1.0, self.tr("All")) if options else None
+            if option in options:
+                section = (options.index(option) / len(options), self.tr("Most likely here"))
+            elif not option:
+                section = (-1.0, "")
+            if self.combo.itemData(row, SECTION) != section:
+                self.combo.setItemData(row, section, SECTION)
+        self._suggested = options
 
     def _title(self, option: str) -> str:
         choices = self.field.choices

@@ -113,6 +113,9 @@ class Row(QWidget):
     def configure(self, *, bounds: Range | None, options: tuple[str, ...], histogram: Histogram | None) -> None:
         """Set the range, the options and the histogram behind a slider, as far as they apply to this row."""
 
+    def suggest(self, options: tuple[str, ...]) -> None:
+        """Let the list of choices, where there is one, begin with those that fit this input best."""
+
     def value(self) -> Any:
         """The value shown by the control."""
         raise NotImplementedError

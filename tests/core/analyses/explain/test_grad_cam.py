@@ -13,6 +13,7 @@ from torch.nn import functional
 
 import cvstudio
 from cvstudio.analyses.explain._class_activation import activations, grad_cam, gradient, weighted
+from cvstudio.analyses.stages import stage_keys
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.data.samples import Image
 from cvstudio.draw import Look, render
@@ -24,6 +25,7 @@ from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
 from cvstudio.models.classification.residual import LABELS, LAYERS, ResidualNetwork, prepare
 from cvstudio.results.heat_map import HeatMap
+from cvstudio.running.runner import Runner, make_instance
 
 
 @pytest.fixture(scope="module")
@@ -224,3 +226,15 @@ def test_a_heat_map_is_checked(values: np.ndarray) -> None:
 
 def test_a_whole_video_can_be_explained_and_written() -> None:
     assert "mp4" in [exporter.key for exporter in exporters_for(HeatMap, video=True)]
+
+
+def test_the_list_of_classes_begins_with_the_ten_most_likely_of_this_picture():
+    picture = sample_path("cat")
+    classified = cvstudio.run("classify", picture, model="residual-60", count=10, threshold=0.0)
+    instance = make_instance("grad-cam", {"picture": picture}, model="residual-60")
+    with Runner() as runner:
+        request = runner._request(instance, None)
+        runner.result(instance)
+        layers = runner.cache.get(stage_keys(request)[0]).value
+    suggested = instance.spec.input_facts(layers, {}).suggested["target"]
+    assert suggested == tuple(classified.label(row) for row in range(10))

@@ -181,7 +181,7 @@ def test_an_own_model_is_changed_and_removed(
     assert registered() == ()
     assert points.is_file()
     assert window.controller.session.state.instance.lacks_model
-    assert panel._message.text().startswith("Find key points needs a network")
+    assert panel._message.text().startswith("Keypoint detection needs a network")
     # Undo reaches back to it, and tells that it is gone.
     told: list[str] = []
     window.controller.notice.connect(lambda level, text: told.append(text))

@@ -37,7 +37,7 @@ def found() -> Detections:
 
 def test_a_trail_has_the_colour_of_its_box_and_is_thinner_where_it_is_older(found):
     picture = render(BLACK, [(found, BARE)], View.whole(SIZE))
-    colour = np.array(class_colour("person"))
+    colour = np.array(identity_colour(4))
     old, new = ((picture[90:110, x, 1] > colour[1] / 2).sum() for x in (35, 85))
     assert picture[100, 85].tolist() == colour.tolist()
     assert 0 < old < new
@@ -55,8 +55,11 @@ def test_trails_are_the_same_in_a_part_of_the_picture(found):
 
 
 def test_colours_tell_identities_apart_where_wanted(found):
-    look = dataclasses.replace(BARE, colour_by="identity")
-    picture = render(BLACK, [(found, look)], View.whole(SIZE))
+    # What is followed has its own colour unless one asks for that of the class.
+    assert Look().colour_by == "identity"
+    picture = render(BLACK, [(found, dataclasses.replace(BARE, colour_by="class"))], View.whole(SIZE))
+    assert picture[75, 150].tolist() == list(class_colour("person"))
+    picture = render(BLACK, [(found, dataclasses.replace(BARE, colour_by="identity"))], View.whole(SIZE))
     assert picture[75, 150].tolist() == list(identity_colour(4))
     # What has no identity keeps the colour of its class.
     assert picture[20, 5].tolist() == list(class_colour("person"))
