@@ -19,6 +19,8 @@ class Place(Enum):
     HERE = "on this machine"
     ABSENT = "to get"
     LIBRARY = "comes with a library"
+    PACKAGE = "comes with a package"
+    NO_PACKAGE = "its package is not installed"
     GONE = "its file is gone"
 
 
@@ -32,17 +34,19 @@ class Terms:
     non_commercial : whether the licence forbids commercial use
     size_bytes : 0 where a library carries the model
     place : where the weights are
+    package : name and version of the package that carries them; empty for others
     """
 
     licence: str
     non_commercial: bool
     size_bytes: int
     place: Place
+    package: str = ""
 
     def __str__(self) -> str:
         """One line for the user."""
         size = f"{self.size_bytes / 1e6:.1f} MB" if self.size_bytes else ""
-        return ", ".join(part for part in (self.licence, size, self.place.value) if part)
+        return ", ".join(part for part in (self.licence, size, self.place.value, self.package) if part)
 
 
 def terms(model: ModelSpec) -> Terms:
@@ -55,6 +59,9 @@ def file_terms(model: ModelSpec, weights: Weights) -> Terms:
     if weights.path is not None:
         place = Place.HERE if cached_path(weights) else Place.GONE
         return Terms(weights.licence, False, weights.size_bytes, place)
+    if weights.packaged is not None:
+        place = Place.PACKAGE if cached_path(weights) else Place.NO_PACKAGE
+        return Terms(weights.licence, False, weights.size_bytes, place, weights.packaged.title)
     if not weights.url:
         try:
             model_card = card(model.key)

@@ -154,6 +154,7 @@ def _recipes(window: Window) -> list[Entry]:
             translated(recipe.summary),
         )
         for recipe in RECIPES
+        if recipe.make is not None
     ]
 
 

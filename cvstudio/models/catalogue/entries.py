@@ -85,8 +85,8 @@ def entries_of(specs: Iterable[ModelSpec], device: str = "auto", precision: str 
 
 
 def _rank(entry: CatalogueEntry) -> int:
-    ready = entry.terms.place in (Place.EMBEDDED, Place.HERE)
-    if entry.terms.place is Place.GONE:
+    ready = entry.terms.place in (Place.EMBEDDED, Place.HERE, Place.PACKAGE)
+    if entry.terms.place in (Place.GONE, Place.NO_PACKAGE):
         return 4
     if ready:
         return 0 if entry.scores else 1

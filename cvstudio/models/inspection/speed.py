@@ -77,7 +77,7 @@ def measure(spec: ModelSpec, host: Host, progress: Progress) -> Speed:
 
 def measuring(spec: ModelSpec, host: Host, progress: Progress) -> Iterator[None]:
     """As `measure`, but yields between two runs, so that other work may pass; the result is stored in the cache."""
-    has_weights = terms(spec).place in (Place.EMBEDDED, Place.HERE, Place.LIBRARY)
+    has_weights = terms(spec).place in (Place.EMBEDDED, Place.HERE, Place.LIBRARY, Place.PACKAGE)
     if has_weights:
         run, what = _model_run(spec, host, progress)
     elif spec.architecture is not None:

@@ -344,7 +344,7 @@ class CatalogueContent(QWidget):
         pipeline.submit("accelerator", Job(MEASURE, title, work, background=True))
 
     def _measure_shown(self) -> None:
-        usable = (Place.EMBEDDED, Place.HERE, Place.LIBRARY)
+        usable = (Place.EMBEDDED, Place.HERE, Place.LIBRARY, Place.PACKAGE)
         entries = [entry for entry in self.shown() if entry.speed is None and entry.terms.place in usable]
         if entries:
             self.measure(entries)

@@ -32,8 +32,10 @@ PLACE_ICONS = {
     Place.EMBEDDED: ("circle-check", "success"),
     Place.HERE: ("circle-check", "success"),
     Place.LIBRARY: ("circle-check", "success"),
+    Place.PACKAGE: ("circle-check", "success"),
     Place.ABSENT: ("download", "quiet"),
     Place.GONE: ("circle-alert", "warning"),
+    Place.NO_PACKAGE: ("circle-alert", "warning"),
 }
 FORBIDDEN = Qt.ItemDataRole.UserRole + 1
 Index = QModelIndex | QPersistentModelIndex
