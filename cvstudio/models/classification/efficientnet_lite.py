@@ -56,7 +56,7 @@ def adapted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A checkpoint with this network's (timm's) names, from one with those of the published file or with timm's."""
     from cvstudio.models.shared.efficientnet_lite import STAGES
 
-    places = [f"blocks.{index}.{number}." for index, stage in enumerate(STAGES) for number in range(stage.count)]
+    places = [f"blocks.{index}.{number}." for index, stage in enumerate(STAGES) for number in range(stage.blocks)]
     renamed = {}
     for name, tensor in state.items():
         match = _BLOCK.match(name)

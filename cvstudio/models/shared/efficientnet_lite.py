@@ -25,13 +25,13 @@ HEAD_WIDTH = 1280
 
 
 class BlockStage(NamedTuple):
-    """Blocks of one width: expansion of the first 1 x 1 convolution, kernel size, stride of the first, width, count."""
+    """Expansion of the 1 x 1 convolutions, kernel size, stride of the first block, width, and number of blocks."""
 
     expansion: int
     kernel: int
     stride: int
     width: int
-    count: int
+    blocks: int
 
 
 STAGES = (
@@ -113,7 +113,7 @@ class LiteTrunk(nn.Module):
         stages = []
         for index, stage in enumerate(STAGES):
             blocks: list[nn.Module] = []
-            for number in range(stage.count):
+            for number in range(stage.blocks):
                 stride = stage.stride if number == 0 else 1
                 blocks.append(
                     SeparableBlock(inputs, stage.width, stage.kernel)

@@ -179,18 +179,16 @@ def save_chunk(folder: Path, name: str, chunk: Chunk) -> None:
     with atomic_path(folder / f"{name}.npz") as path:
         np.savez(
             path,
-            **{key: np.concatenate([getattr(t, key) for t in chunk.targets]) for key in _TABLES},
-            **{
-                f"n_{key}": np.array([len(getattr(target, key)) for target in chunk.targets])
-                for key in ("entries", "cells")
-            },
+            entries=np.concatenate([target.entries for target in chunk.targets]),
+            scores=np.concatenate([target.scores for target in chunk.targets]),
+            n_entries=np.array([len(target.entries) for target in chunk.targets]),
+            cells=np.concatenate([target.cells for target in chunk.targets]),
+            boxes=np.concatenate([target.boxes for target in chunk.targets]),
+            n_cells=np.array([len(target.cells) for target in chunk.targets]),
             drawn=np.concatenate(chunk.boxes),
             drawn_classes=np.concatenate(chunk.classes),
             n_drawn=np.array([len(boxes) for boxes in chunk.boxes]),
         )
-
-
-_TABLES = ("entries", "scores", "cells", "boxes")
 
 
 def load_chunk(folder: Path, name: str) -> Chunk | None:

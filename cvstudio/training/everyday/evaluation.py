@@ -18,6 +18,7 @@ from cvstudio.models.shared.coco import LABELS
 from cvstudio.results.detections import Detections
 from cvstudio.training import sets
 from cvstudio.training.average_precision import MAX_DETECTIONS, RECALLS, ImageBoxes, match
+from cvstudio.training.detector_teacher import COCO_NUMBERS
 from cvstudio.training.everyday import data as everyday_data
 from cvstudio.training.everyday.data import Photograph
 from cvstudio.training.everyday.teacher import DenseTeacher
@@ -234,7 +235,7 @@ def held_out_truth(photographs: Sequence[Photograph], teacher: DenseTeacher, pro
         pixels = sets.decode(photograph.content)
         view, scale = everyday_data.whole_view(pixels)
         found = teacher(view, floor=TRUTH_FLOOR)
-        is_kept = ~(np.isin(found.classes, everyday_data.COCO_NUMBERS) & photograph.is_labelled)
+        is_kept = ~(np.isin(found.classes, COCO_NUMBERS) & photograph.is_labelled)
         boxes = np.concatenate([found.boxes[is_kept] / np.float32(scale), photograph.boxes])
         classes = np.concatenate([found.classes[is_kept], photograph.classes])
         photos.append(LabelledPhoto(Image(pixels), ImageBoxes(boxes, classes, np.ones(len(boxes), np.float32)), {}))

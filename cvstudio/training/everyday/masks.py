@@ -19,7 +19,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.training import detector_data, detector_views, sets
 from cvstudio.training.augment import Pixels
 from cvstudio.training.detector_data import MASK_WEIGHT_OF_BOX, LabelledPicture
-from cvstudio.training.detector_loss import assign, mask_loss
+from cvstudio.training.detector_loss import assign, mask_loss_of
 from cvstudio.training.detector_teacher import COCO_NUMBERS
 from cvstudio.training.detector_views import MASK_STRIDE, Target
 from cvstudio.training.everyday import data as everyday_data
@@ -178,6 +178,6 @@ def loss_of(network: Any, maps: list[Tensor], targets: list[Target], centres: Te
         cells = torch.nonzero(rows >= 0).flatten()
         if len(cells):
             true_boxes = torch.from_numpy(target.boxes).to(logits.device)[rows[cells]]
-            loss, count = mask_loss(raw, index, cells, rows[cells], target, true_boxes)
+            loss, count = mask_loss_of(raw, index, cells, rows[cells], target, true_boxes)
             total, weight = total + loss, weight + count
     return total / max(1.0, weight)

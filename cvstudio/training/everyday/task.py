@@ -20,6 +20,7 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.training import sets
 from cvstudio.training.average_precision import ImageBoxes, average_precision
 from cvstudio.training.base import Report, Settings
+from cvstudio.training.detector_teacher import COCO_NUMBERS
 from cvstudio.training.ema import Ema
 from cvstudio.training.everyday import data as everyday_data
 from cvstudio.training.everyday import masks as everyday_masks
@@ -34,7 +35,7 @@ from cvstudio.training.transfer import parameter_groups
 if TYPE_CHECKING:
     from torch import Tensor
 
-EPOCHS = 24
+EPOCHS = 30
 BATCH = 16
 STEPS = 100
 """Steps of an epoch."""
@@ -42,10 +43,10 @@ STEPS = 100
 FRESH, FIRST = 160, 1024
 """New views in each epoch, and in the first."""
 
-TRUNK_FROM = 0.8
+TRUNK_FROM = 0.63
 """Part of the epochs after which the trunk's last stages learn, too."""
 
-RATE, TRUNK_RATE = 2.5e-3, 2e-4
+RATE, TRUNK_RATE = 2.5e-3, 5e-4
 WEIGHT_DECAY = 0.03
 EMA_DECAY = 0.998
 BOX_WEIGHT = 2.0
@@ -96,7 +97,7 @@ class EverydayTask:
         self.mask_optimiser = torch.optim.AdamW(
             [parameter for part in mask_parts for parameter in part.parameters()], MASK_RATE, weight_decay=WEIGHT_DECAY
         )
-        self._frozen = fuse(copy.deepcopy(self.network.trunk))
+        self._frozen: Any = fuse(copy.deepcopy(self.network.trunk))
         self._read(progress)
 
     def _read(self, progress: Progress) -> None:
@@ -127,7 +128,7 @@ class EverydayTask:
             progress(number / len(photographs), "held-out photographs")
             view, scale = everyday_data.whole_view(sets.decode(photograph.content))
             found = self._teacher(view, floor=TRUTH_FLOOR)
-            by_people = np.isin(found.classes, everyday_data.COCO_NUMBERS) & photograph.is_labelled
+            by_people = np.isin(found.classes, COCO_NUMBERS) & photograph.is_labelled
             boxes = np.concatenate([found.boxes[~by_people], photograph.boxes * np.float32(scale)])
             classes = np.concatenate([found.classes[~by_people], photograph.classes])
             truth.append(ImageBoxes(boxes, classes, np.ones(len(boxes), np.float32)))
@@ -296,7 +297,7 @@ class EverydayTask:
             targets = [chunk.targets[row] for row in rows]
             loss = everyday_masks.loss_of(self.network, [p3, p4, p5], targets, centres, strides)
             self.mask_optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self.mask_optimiser.step()
             self.ema.update(self.network)
             mean += float(loss.detach()) / steps
