@@ -111,11 +111,17 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in resource("models").glob("*.safetensors"))
 
 
+def packaged() -> list[str]:
+    """Keys of the models whose weights a package carries."""
+    return sorted(model.key for model in MODELS if any(weights.packaged for weights in model.weights))
+
+
 def test_weights_and_cards_come_in_pairs_and_are_small_together():
     assert shipped()
-    assert {path.stem for path in resource("models").glob("*.json")} == set(shipped())
+    assert {path.stem for path in resource("models").glob("*.json")} == set(shipped()) | set(packaged())
     assert sum(path.stat().st_size for path in resource("models").iterdir()) < 60e6
-    assert {model.key for model in MODELS if any(not weights.url for weights in model.weights)} == set(shipped())
+    here = {model.key for model in MODELS if any(not weights.url for weights in model.weights)}
+    assert here == set(shipped()) | set(packaged())
 
 
 @pytest.mark.parametrize("key", shipped())
@@ -131,7 +137,22 @@ def test_shipped_weights_are_what_their_card_says(key):
     assert known.labels == MODELS[key].labels
 
 
-@pytest.mark.parametrize("key", shipped())
+@pytest.mark.parametrize("key", packaged())
+def test_the_card_of_a_packages_weights_is_of_that_file(key):
+    from cvstudio.weights.store import find_weights
+
+    known, model = card(key), MODELS[key]
+    (weights,) = model.weights
+    path = find_weights(weights)
+    assert path is not None
+    assert known.sha256 == weights.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert known.size_bytes == weights.size_bytes == path.stat().st_size
+    assert known.parameters == model.architecture.parameters
+    assert known.labels == model.labels
+    assert set(known.settings) >= set(model.defaults)
+
+
+@pytest.mark.parametrize("key", [*shipped(), *packaged()])
 def test_a_card_is_filled_in_by_the_recipe_that_made_the_model(key):
     known = card(key)
     recipe = RECIPES[known.recipe]
@@ -144,8 +165,8 @@ def test_a_card_is_filled_in_by_the_recipe_that_made_the_model(key):
     assert known.figures
     assert all(np.isfinite(value) for value in known.figures.values())
     assert known.command == f"cvstudio evaluate {recipe.key}"
-    assert known.hours > 0
-    assert known.epochs > 0
+    # Of published weights nothing was trained, only measured.
+    assert (known.hours > 0) is (known.epochs > 0) is (key not in packaged())
     datetime.date.fromisoformat(known.date)
     # The licence says it, too, where the badge does.
     assert known.non_commercial is ("non-commercial" in known.licence)

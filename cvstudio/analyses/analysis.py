@@ -18,6 +18,7 @@ from cvstudio.foundation.params import Choices, NoParams, Range, Text, check_val
 from cvstudio.media.base import Media, MediaKind
 from cvstudio.models import MODELS
 from cvstudio.models.spec import ModelSpec
+from cvstudio.models.terms import Place, terms
 from cvstudio.results.result import can_be_placed
 
 Accepted = MediaKind | Text | Several | type[Any]
@@ -224,9 +225,17 @@ class Analysis:
 
     @property
     def first_model(self) -> str:
-        """Key of the initial model; empty where there is none (yet)."""
-        if self.default_model or not self.task:
-            return self.default_model
+        """Key of the initial model; empty where there is none (yet).
+
+        Where the package that carries the default one's weights is not installed, another that comes with the program.
+        """
+        if not self.task:
+            return ""
+        if self.default_model:
+            if terms(MODELS[self.default_model]).place is not Place.NO_PACKAGE:
+                return self.default_model
+            embedded = (model.key for model in self.models if terms(model).place is Place.EMBEDDED)
+            return next(embedded, self.default_model)
         return next((model.key for model in self.models), "")
 
     def slot(self, name: str) -> Slot:

@@ -93,7 +93,11 @@ def _print_card(entry: CatalogueEntry, depth: int | None, progress: Progress) ->
         facts = [(name, f"{value} {entry.score[0]}" if name == "Score" else value) for name, value in facts]
     weights = spec.weights[0] if spec.weights else None
     if weights is not None:
-        facts += [("Measured", weights.metrics), ("File", weights.file_name), ("From", weights.url)]
+        facts += [
+            ("Measured", weights.metrics),
+            ("File", weights.file_name),
+            ("From", weights.url or (weights.packaged.title if weights.packaged else "")),
+        ]
     for name, value in facts:
         if value:
             print(f"  {name:<13}{value}")

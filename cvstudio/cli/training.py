@@ -114,6 +114,14 @@ def train(options: argparse.Namespace) -> int:
         data = data_folder(options.data, recipe)
         progress(None, "loading torch")
         device = usable_device(options.device)
+        if recipe.make is None:
+            from cvstudio.training.export import export_calibration
+
+            written = export_calibration(recipe, data, options.export or folder, device, progress)
+            reporter.end()
+            print(card_text(load_card(written)))
+            print(written)
+            return 0
         settings = Settings(data, folder, device, options.seed, options.epochs, options.limit)
         task = recipe.make(settings)
         with claimed(folder, RunStart(recipe.key, options.seed, task.epochs, options.limit)):

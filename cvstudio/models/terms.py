@@ -25,12 +25,14 @@ class Place(Enum):
     CHOSEN = "your file"
     ABSENT = "not downloaded"
     LIBRARY = "comes with a library"
+    PACKAGE = "comes with a package"
+    NO_PACKAGE = "its package is not installed"
     GONE = "its file is gone"
 
     @property
     def ready(self) -> bool:
         """Whether the model can be used at once."""
-        return self not in (Place.ABSENT, Place.GONE)
+        return self not in (Place.ABSENT, Place.NO_PACKAGE, Place.GONE)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Terms:
     size_bytes : 0 where a library carries the model
     place : where the weights are
     file_name : of the checkpoint that the user has chosen for the model; empty without one
+    package : name and version of the package that carries them; empty for others
     """
 
     licence: str
@@ -51,6 +54,7 @@ class Terms:
     size_bytes: int
     place: Place
     file_name: str = ""
+    package: str = ""
 
     @property
     def place_text(self) -> str:
@@ -60,7 +64,7 @@ class Terms:
     def __str__(self) -> str:
         """One line for the user."""
         size = f"{self.size_bytes / 1e6:.1f} MB" if self.size_bytes else ""
-        return ", ".join(part for part in (self.licence, size, self.place_text) if part)
+        return ", ".join(part for part in (self.licence, size, self.place_text, self.package) if part)
 
 
 def terms(model: ModelSpec) -> Terms:
@@ -86,6 +90,9 @@ def file_terms(model: ModelSpec, weights: Weights) -> Terms:
     if weights.path is not None:
         place = Place.HERE if cached_path(weights) else Place.GONE
         return Terms(weights.licence, False, weights.size_bytes, place)
+    if weights.packaged is not None:
+        place = Place.PACKAGE if cached_path(weights) else Place.NO_PACKAGE
+        return Terms(weights.licence, False, weights.size_bytes, place, weights.packaged.title)
     if not weights.url:
         try:
             model_card = card(model.key)

@@ -118,7 +118,8 @@ class TrainingRecipe:
     sources : datasets with their licences
     licence : of the exported weights, one line
     non_commercial : whether a dataset's licence forbids commercial use
-    make : callable (Settings) -> TrainingTask
+    make : callable (Settings) -> TrainingTask; None where the weights are published ones that a package carries, and
+        only what the model needs beside them is measured
     calibrate : callable (data folder, weights file, progress) -> settings that the model needs beside its weights,
         measured on data used neither for training nor for evaluation
     evaluate : callable (data folder, weights file or None for the embedded one, settings of the card or None for the
@@ -136,7 +137,7 @@ class TrainingRecipe:
     sources: tuple[TrainingSource, ...]
     licence: str
     non_commercial: bool
-    make: Callable[[Settings], TrainingTask]
+    make: Callable[[Settings], TrainingTask] | None
     calibrate: Callable[[Path, Path, Progress], Mapping[str, Any]]
     evaluate: Callable[[Path, Path | None, Mapping[str, Any] | None, int | None, Progress], Mapping[str, float]]
     describe: Callable[[Mapping[str, float]], tuple[tuple[str, str, str], ...]]

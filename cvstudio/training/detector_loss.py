@@ -111,7 +111,7 @@ def losses(raw: Raw, centres: Tensor, strides: Tensor, decoded: Tensor, targets:
         true_boxes = torch.from_numpy(target.boxes).to(rows.device)[rows]
         box_losses = complete_box_iou_loss(decoded[i, cells], true_boxes, reduction="none")
         box_loss = box_loss + (box_losses * assignment.target_scores[cells]).sum()
-        loss, count = _mask_loss(raw, i, cells, rows, target, true_boxes)
+        loss, count = mask_loss_of(raw, i, cells, rows, target, true_boxes)
         mask_loss, mask_count = mask_loss + loss, mask_count + count
     total = class_targets.sum().clamp_min(1.0)
     weight = torch.where(class_targets > 0, class_targets, 0.75 * probability.square())
@@ -124,7 +124,7 @@ def losses(raw: Raw, centres: Tensor, strides: Tensor, decoded: Tensor, targets:
     }
 
 
-def _mask_loss(
+def mask_loss_of(
     raw: Raw, i: int, cells: Tensor, rows: Tensor, target: Target, true_boxes: Tensor
 ) -> tuple[Tensor, float]:
     """Cross entropy of masks within their boxes, as a weighted sum over cells, and the sum of the weights."""

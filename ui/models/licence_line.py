@@ -54,7 +54,7 @@ class LicenceLine(QWidget):
             self.show_licence("")
         else:
             model_terms = terms(model)
-            place = "" if model_terms.place is Place.EMBEDDED else translated(model_terms.place.value)
+            place = "" if model_terms.place in (Place.EMBEDDED, Place.PACKAGE) else translated(model_terms.place.value)
             text = " · ".join(part for part in (model_terms.licence, place) if part)
             self.show_licence(text, non_commercial=model_terms.non_commercial)
 

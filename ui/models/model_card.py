@@ -159,6 +159,9 @@ class ModelCardView(CardView):
             self.text(self.tr("What follows is of the model's own weights, not of this file."), "quiet")
         if model_card is not None:
             self._card(model_card)
+            if spec.weights and spec.weights[0].packaged is not None:
+                self.heading(self.tr("File"))
+                self.pairs(self._file(spec, spec.weights[0]))
         elif spec.weights:
             self._weights(spec)
         elif not message:
@@ -175,12 +178,14 @@ class ModelCardView(CardView):
             self.pairs([(metric.name, metric.value) for metric in model_card.metrics if metric.split == split])
         self.not_for(model_card.not_for)
         self.heading(self.tr("Made"))
+        made = (
+            (self.tr("trained"), f"{model_card.date}, {model_card.epochs} epochs, {model_card.hours:g} h")
+            if model_card.epochs
+            else (self.tr("calibrated"), model_card.date)
+        )
         self.pairs(
             [
-                (
-                    self.tr("trained"),
-                    f"{model_card.date}, {model_card.epochs} epochs, {model_card.hours:g} h, {model_card.device}",
-                ),
+                (made[0], f"{made[1]}, {model_card.device}"),
                 (
                     self.tr("size"),
                     f"{model_card.size_bytes / 1e6:.1f} MB, {model_card.parameters / 1e6:.1f} M parameters",
@@ -216,6 +221,8 @@ class ModelCardView(CardView):
         ]
         if weights.path is not None:
             return [*pairs, (self.tr("folder"), str(weights.path.parent))]
+        if weights.packaged is not None:
+            return [*pairs, (self.tr("package"), weights.packaged.title)]
         return pairs if place is Place.EMBEDDED else [*pairs, (self.tr("from"), weights.url)]
 
 

@@ -26,7 +26,7 @@ PLACE = Qt.ItemDataRole.UserRole + 2
 SCORE = Qt.ItemDataRole.UserRole + 3
 
 
-READY = {Place.EMBEDDED: 0.0, Place.HERE: 0.1, Place.CHOSEN: 0.1, Place.LIBRARY: 0.2}
+READY = {Place.EMBEDDED: 0.0, Place.PACKAGE: 0.0, Place.HERE: 0.1, Place.CHOSEN: 0.1, Place.LIBRARY: 0.2}
 """Sort keys of the places whose models can be used at once."""
 
 

@@ -85,7 +85,7 @@ class TrainingContent(QWidget):
     def _make_controls(self) -> QWidget:
         self.recipe = Combo()
         self.recipe.setAccessibleName(self.tr("Recipe"))
-        for recipe in RECIPES:
+        for recipe in (recipe for recipe in RECIPES if recipe.make is not None):
             self.recipe.addItem(translated(recipe.title), recipe.key)
         self.recipe.activated.connect(lambda _: self._choose_recipe())
         self._summary = QLabel()

@@ -163,6 +163,7 @@ def _recipes(window: Window) -> list[Entry]:
             translated(recipe.summary),
         )
         for recipe in RECIPES
+        if recipe.make is not None
     ]
 
 

@@ -88,7 +88,7 @@ ANALYSES.register(
         result=Classification,
         order=20,
         task="classify",
-        default_model="residual-60",
+        default_model="efficientnet-lite0",
         samples={"picture": "cat"},
         keywords=(
             "classification",

@@ -215,7 +215,7 @@ ANALYSES.register(
         order=22,
         task="classify",
         needs=frozenset({"features"}),
-        default_model="residual-60",
+        default_model="efficientnet-lite0",
         samples={"picture": "cat"},
         keywords=(
             *("k-NN", "kNN", "k nearest neighbours", "nearest neighbor", "similar images", "image search"),

@@ -189,7 +189,7 @@ ANALYSES.register(
         needs=frozenset({"maps"}),
         order=25,
         task="classify",
-        default_model="residual-60",
+        default_model="efficientnet-lite0",
         samples={"picture": "cat"},
         keywords=(
             *("Grad-CAM", "CAM", "class activation map", "saliency", "heat map", "explain", "why"),

@@ -86,7 +86,7 @@ def entries_of(specs: Iterable[ModelSpec], device: str = "auto", precision: str 
 
 def _rank(entry: CatalogueEntry) -> int:
     ready = entry.terms.place.ready and entry.terms.place is not Place.LIBRARY
-    if entry.terms.place is Place.GONE:
+    if entry.terms.place in (Place.GONE, Place.NO_PACKAGE):
         return 4
     if ready:
         return 0 if entry.scores else 1

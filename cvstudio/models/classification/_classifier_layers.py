@@ -27,6 +27,21 @@ class Layers:
     linear: nn.Linear | None = None
 
 
+def efficientnet_lite(model: Any) -> Layers:
+    """Blocks of `cvstudio.models.shared.efficientnet_lite.LiteClassifier`."""
+    b = model.blocks
+    blocks = [
+        (model.conv_stem, model.bn1, model.act, b[0]),
+        (b[1],),
+        (b[2],),
+        (b[3], b[4]),
+        (b[5], b[6]),
+        (model.conv_head, model.bn2, model.act),
+    ]
+    names = ("stem", "stride 4", "stride 8", "stride 16", "stride 32", "last maps")
+    return Layers(_steps(blocks, lambda x: model.classifier(_average(x)), names), model.classifier)
+
+
 def layers_of(model: nn.Module) -> Layers:
     """Blocks of one of torchvision's classifiers; none of an unknown one or one that works on tokens."""
     decompose = _DECOMPOSITIONS.get(type(model).__name__)

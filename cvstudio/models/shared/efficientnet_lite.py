@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import NamedTuple, cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,24 +24,24 @@ STEM_WIDTH = 32
 HEAD_WIDTH = 1280
 
 
-class Stage(NamedTuple):
-    """Blocks of one width: expansion of the first 1 x 1 convolution, kernel size, stride of the first, width, count."""
+class BlockStage(NamedTuple):
+    """Expansion of the 1 x 1 convolutions, kernel size, stride of the first block, width, and number of blocks."""
 
     expansion: int
     kernel: int
     stride: int
     width: int
-    count: int
+    blocks: int
 
 
 STAGES = (
-    Stage(1, 3, 1, 16, 1),
-    Stage(6, 3, 2, 24, 2),
-    Stage(6, 5, 2, 40, 2),
-    Stage(6, 3, 2, 80, 3),
-    Stage(6, 5, 1, 112, 3),
-    Stage(6, 5, 2, 192, 4),
-    Stage(6, 3, 1, 320, 1),
+    BlockStage(1, 3, 1, 16, 1),
+    BlockStage(6, 3, 2, 24, 2),
+    BlockStage(6, 5, 2, 40, 2),
+    BlockStage(6, 3, 2, 80, 3),
+    BlockStage(6, 5, 1, 112, 3),
+    BlockStage(6, 5, 2, 192, 4),
+    BlockStage(6, 3, 1, 320, 1),
 )
 
 MAP_STAGES = (2, 4, 6)
@@ -102,7 +101,7 @@ class InvertedBlock(nn.Module):
         return cast(Tensor, x + y if self.has_shortcut else y)
 
 
-class Trunk(nn.Module):
+class LiteTrunk(nn.Module):
     """``forward(x)`` takes float (n, 3, h, w), normalised RGB, and returns the maps of `MAP_STAGES`, of `MAP_WIDTHS`
     channels at strides 8, 16 and 32."""
 
@@ -114,7 +113,7 @@ class Trunk(nn.Module):
         stages = []
         for index, stage in enumerate(STAGES):
             blocks: list[nn.Module] = []
-            for number in range(stage.count):
+            for number in range(stage.blocks):
                 stride = stage.stride if number == 0 else 1
                 blocks.append(
                     SeparableBlock(inputs, stage.width, stage.kernel)
@@ -145,7 +144,7 @@ class Trunk(nn.Module):
         return self.rest(self.first(x))
 
 
-class Classifier(Trunk):
+class LiteClassifier(LiteTrunk):
     """``forward(x)`` takes float (n, 3, h, w), normalised RGB, and returns logits (n, classes)."""
 
     def __init__(self, n_classes: int) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cvstudio.models.shared.efficientnet_lite import MAP_WIDTHS, Trunk
+from cvstudio.models.shared.efficientnet_lite import MAP_WIDTHS, LiteTrunk
 from cvstudio.models.shared.pyramid import LEVELS, N_PROTOTYPES, Raw
 
 CHANNELS = 96
@@ -34,7 +34,7 @@ def _separable(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> n
     )
 
 
-class Pyramid(nn.Module):
+class LitePyramid(nn.Module):
     """Top-down then bottom-up fusion of the trunk's three maps to `CHANNELS` channels each."""
 
     def __init__(self) -> None:
@@ -61,8 +61,8 @@ class LiteDetector(nn.Module):
 
     def __init__(self, n_classes: int) -> None:
         super().__init__()
-        self.trunk = Trunk()
-        self.pyramid = Pyramid()
+        self.trunk = LiteTrunk()
+        self.pyramid = LitePyramid()
         # One head is shared by all levels, which differ by a learnt factor only: a bus is a bus at any size.
         self.class_branch = _separable(CHANNELS, CHANNELS)
         self.box_branch = _separable(CHANNELS, CHANNELS)

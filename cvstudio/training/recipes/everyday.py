@@ -9,19 +9,41 @@ from cvstudio.training.base import Evaluation, LateEvaluation
 
 
 def _make(settings: Settings) -> TrainingTask:
-    from cvstudio.training.everyday_task import EverydayTask
+    from cvstudio.training.everyday.task import EverydayTask
 
     return EverydayTask(settings)
 
 
 def _evaluation() -> Evaluation:
-    from cvstudio.training import detector_evaluation
+    from cvstudio.training.everyday import evaluation
 
-    return detector_evaluation
+    return evaluation
 
 
 def _describe(figures: Mapping[str, float]) -> tuple[tuple[str, str, str], ...]:
-    return ()
+    test = "coco128 (128 photographs, none trained on or chosen by)"
+
+    def interval(name: str) -> str:
+        return f"90 % interval {figures[f'{name} from']:.1%} to {figures[f'{name} to']:.1%}"
+
+    rows = [
+        ("box AP50 of persons", f"{figures['coco128 AP50 person']:.1%}, {interval('person')}", test),
+        (
+            f"box mAP50 of the {figures['coco128 frequent classes']:.0f} classes with at least 30 training boxes",
+            f"{figures['coco128 frequent mAP50']:.1%}, {interval('frequent')}",
+            test,
+        ),
+        (
+            f"box mAP50 of all {figures['coco128 classes']:.0f} classes in it, unknown ones as 0",
+            f"{figures['coco128 mAP50']:.1%}, {interval('all')}",
+            test,
+        ),
+        ("false boxes per picture at the default score", f"{figures['false boxes per picture']:.2f}", test),
+    ]
+    if "coco128 mask IoU" in figures:
+        found = f"{figures['coco128 masks']:.0f} found things of {test}"
+        rows.append(("mask IoU", f"{figures['coco128 mask IoU']:.1%}", found))
+    return tuple(rows)
 
 
 RECIPES.register(

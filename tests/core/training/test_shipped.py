@@ -22,9 +22,10 @@ def folder() -> Path:
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.key)
 def test_the_card_tells_of_the_file(recipe):
     from cvstudio.models import MODELS
-    from cvstudio.weights.store import file_sha256
+    from cvstudio.weights.store import file_sha256, find_weights
 
-    found, path = card(recipe.model), embedded_path(recipe.model)
+    (weights,) = MODELS[recipe.model].weights
+    found, path = card(recipe.model), find_weights(weights)
     assert found is not None
     assert path is not None
     assert found.sha256 == file_sha256(path)
@@ -32,7 +33,7 @@ def test_the_card_tells_of_the_file(recipe):
     assert found.labels == MODELS[recipe.model].labels
     assert found.recipe == recipe.key
     assert found.licence == recipe.licence
-    assert found.non_commercial
+    assert found.non_commercial is recipe.non_commercial
     assert found.metrics
     assert found.not_for
 

@@ -33,8 +33,10 @@ PLACE_ICONS = {
     Place.HERE: ("circle-check", "success"),
     Place.CHOSEN: ("circle-check", "success"),
     Place.LIBRARY: ("circle-check", "success"),
+    Place.PACKAGE: ("circle-check", "success"),
     Place.ABSENT: ("download", "quiet"),
     Place.GONE: ("circle-alert", "warning"),
+    Place.NO_PACKAGE: ("circle-alert", "warning"),
 }
 FORBIDDEN = Qt.ItemDataRole.UserRole + 1
 Index = QModelIndex | QPersistentModelIndex

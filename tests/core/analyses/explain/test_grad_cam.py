@@ -127,7 +127,7 @@ class TestAnalysis:
         assert found.probability == pytest.approx(named.probabilities[0], abs=0.02)
         assert found.values.min() >= 0
         assert (found.low, found.high) == (0, found.values.max())
-        assert found.about == "Grad-CAM, stage 4, 4 × 4 places"
+        assert found.about == "Grad-CAM, last maps, 7 × 7 places"
 
     def test_methods_agree_at_the_last_layer(self) -> None:
         one = cvstudio.run("grad-cam", sample_path("cat"), target="teapot", positive=False)
@@ -138,9 +138,9 @@ class TestAnalysis:
     def test_classes_and_layers_differ(self) -> None:
         maps = [
             cvstudio.run("grad-cam", sample_path("cat"), target=target, layer=layer).values
-            for target, layer in (("tabby", ""), ("teapot", ""), ("tabby", "stage 3"), ("tabby", "stem"))
+            for target, layer in (("tabby", ""), ("teapot", ""), ("tabby", "stride 16"), ("tabby", "stem"))
         ]
-        assert [values.shape for values in maps] == [(4, 4), (4, 4), (8, 8), (32, 32)]
+        assert [values.shape for values in maps] == [(7, 7), (7, 7), (14, 14), (112, 112)]
         assert not np.allclose(maps[0], maps[1])
 
     @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ class TestAnalysis:
         [
             ({"target": "unicorn"}, "unicorn"),
             ({"layer": "stage 9"}, "stage 9"),
-            ({"method": "CAM", "layer": "stage 2"}, "CAM expects the layer right before a global average"),
+            ({"method": "CAM", "layer": "stride 8"}, "CAM expects the layer right before a global average"),
         ],
     )
     def test_what_cannot_be_is_told_in_a_sentence(self, values: dict[str, str], told: str) -> None:
@@ -159,7 +159,11 @@ class TestAnalysis:
         path = tmp_path / "wide.png"
         cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (60, 200, 3), np.uint8))
         found = cvstudio.run("grad-cam", path)
-        assert (found.rect, found.size) == (Rect(70.0, 0.0, 60.0, 60.0), (200, 60))
+        # The middle 224 of 256 pixels of the shorter side.
+        side = 60 * 224 / 256
+        rect = (found.rect.x, found.rect.y, found.rect.width, found.rect.height)
+        assert rect == pytest.approx((100 - side / 2, 30 - side / 2, side, side), abs=0.2)
+        assert found.size == (200, 60)
 
 
 class TestDrawing:

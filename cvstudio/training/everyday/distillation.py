@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.training.dense_teacher import CELLS, N_CLASSES, DenseTargets
 from cvstudio.training.detector_loss import assign
 from cvstudio.training.detector_views import Target
+from cvstudio.training.everyday.teacher import CELLS, N_CLASSES, DenseTargets
 
 if TYPE_CHECKING:
     from torch import Tensor

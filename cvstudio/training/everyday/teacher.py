@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.boxes import nms
 from cvstudio.training.augment import Pixels
+from cvstudio.training.detector_teacher import TeacherBoxes
 
 SIZE = 416
 STRIDES = (8, 16, 32)
@@ -39,15 +40,6 @@ class DenseTargets:
     scores: NDArray[np.float16]
     cells: NDArray[np.int16]
     boxes: NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class TeacherBoxes:
-    """Boxes float32 (n, 4) x1, y1, x2, y2 in pixels; classes int64 (n,), of COCO's 80; scores float32 (n,)."""
-
-    boxes: NDArray[np.float32]
-    classes: NDArray[np.int64]
-    scores: NDArray[np.float32]
 
 
 class DenseTeacher:
@@ -91,7 +83,7 @@ class DenseTeacher:
         )
 
     def __call__(self, view: Pixels, *, floor: float = 0.1, iou: float = 0.6) -> TeacherBoxes:
-        """Boxes of a view with scores of at least `floor`, best first, after NMS."""
+        """Boxes of COCO's 80 classes in a view, with scores of at least `floor`, after NMS."""
         boxes, scores = self.outputs(view)
         rows, classes = np.nonzero(scores >= floor)
         values = scores[rows, classes].astype(np.float32)

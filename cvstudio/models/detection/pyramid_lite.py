@@ -1,0 +1,134 @@
+"""The default detector: everyday things with their masks, on the trunk of the default classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cvstudio.data.samples import Image
+from cvstudio.foundation.params import NoParams, Range
+from cvstudio.foundation.progress import Progress
+from cvstudio.models import MODELS, Architecture, ModelSpec
+from cvstudio.models.detection._cells import candidates_of, prepare
+from cvstudio.models.runtime.torch_network import TorchNetwork
+from cvstudio.models.shared import coco
+from cvstudio.models.shared.candidates import FLOOR
+from cvstudio.results.detections import Detections
+from cvstudio.weights.embedded import embedded_defaults, embedded_weights, load_card
+
+if TYPE_CHECKING:
+    from cvstudio.models.shared.lite_pyramid import LiteDetector
+
+KEY = "pyramid-lite0"
+SIZE = 416
+"""Length of the picture's longer side in the network's input, in pixels."""
+
+CLASSES = "classes"
+"""Setting on the card: names of the classes that the network knows well enough; it has outputs for all of COCO's."""
+
+
+class LitePyramidNetwork(TorchNetwork):
+    """The default detector on one device, its normalisations folded into the convolutions.
+
+    Parameters
+    ----------
+    model : network with one output for each of COCO's 80 classes
+    labels : classes that are answered, in COCO's order
+    device : "cpu", "cuda", "cuda:1" or "mps"
+    """
+
+    def __init__(self, model: LiteDetector, labels: tuple[str, ...], device: str) -> None:
+        from cvstudio.models.shared.residual import fuse
+
+        super().__init__(fuse(model), labels, device)
+        self.restrict(labels)
+
+    def restrict(self, labels: tuple[str, ...]) -> None:
+        """Answer these of COCO's classes only."""
+        self.labels = labels
+        self._outputs = [coco.LABELS.index(label) for label in labels]
+
+    def warm_up(self, progress: Progress) -> None:
+        """Run once, so that allocations and kernel selection do not delay the first picture."""
+        self.predict(Image(np.zeros((234, SIZE, 3), np.uint8)), NoParams(), progress)
+
+    def predict(self, image: Image, params: NoParams, progress: Progress) -> Detections:
+        """Candidates above `FLOOR`, with masks: each is a cell of the maps with one of its classes."""
+        import torch
+
+        from cvstudio.models.shared.efficientnet_lite import normalise
+
+        progress.check()
+        pixels, scale = prepare(image, SIZE)
+        with self.computing():
+            raw = self.forward(normalise(torch.from_numpy(pixels[None]).to(self.device)))
+            if len(self._outputs) < raw.logits.shape[-1]:
+                raw = raw._replace(logits=raw.logits[..., self._outputs])
+            return candidates_of(raw, pixels.shape[:2], scale, self.labels, image.size)
+
+
+def build() -> LiteDetector:
+    """Build the bare network with random weights."""
+    from cvstudio.models.shared.lite_pyramid import LiteDetector
+
+    return LiteDetector(len(coco.LABELS)).eval()
+
+
+def known_classes(checkpoint: Path | None) -> tuple[str, ...]:
+    """Classes that a checkpoint knows: as its card beside it says, or else all of COCO's."""
+    if checkpoint is None:
+        names: Sequence[str] = embedded_defaults(KEY, CLASSES).get(CLASSES, coco.LABELS)
+        return tuple(names)
+    card = checkpoint.with_suffix(".json")
+    return tuple(load_card(card).settings.get(CLASSES, coco.LABELS)) if card.is_file() else coco.LABELS
+
+
+def load(device: str, checkpoint: Path | None) -> LitePyramidNetwork:
+    """Load the network with `checkpoint`, or with the embedded weights. Raises WeightsError."""
+    from cvstudio.weights.checks import load_into
+    from cvstudio.weights.embedded import require_embedded
+    from cvstudio.weights.store import load_state_dict
+
+    state = load_state_dict(require_embedded(KEY, checkpoint))
+    model = build()
+    load_into(model, state, "the detector of everyday things")
+    return LitePyramidNetwork(model, known_classes(checkpoint), device)
+
+
+LABELS = known_classes(None)
+
+MODELS.register(
+    ModelSpec(
+        key=KEY,
+        title="Everyday things with masks",
+        task="detect",
+        family="Single shot",
+        paper="Tian et al., FCOS: Fully Convolutional One-Stage Object Detection, ICCV 2019",
+        year=2019,
+        load=load,
+        weights=embedded_weights(KEY, {"box mAP50 of COCO128": "coco128 mAP50"}),
+        ranges={"score": Range(FLOOR, 1, step=0.01)},
+        defaults={"score": 0.4, "iou": 0.55, **embedded_defaults(KEY, "score")},
+        labels=LABELS,
+        capabilities=frozenset({"gradients", "hooks", "reentrant", "logits"}),
+        keywords=(
+            "FPN",
+            "feature pyramid network",
+            "EfficientNet",
+            "knowledge distillation",
+            "YOLACT",
+            "anchor-free",
+            "instance segmentation",
+            "mask",
+            "embedded",
+            "FCOS",
+            "인스턴스 분할",
+            "지식 증류",
+        ),
+        summary=f"Finds {len(LABELS)} kinds of everyday things, live, and draws around them; comes with the program.",
+        architecture=Architecture(build, (SIZE, SIZE)),
+    )
+)

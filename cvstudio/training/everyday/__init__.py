@@ -1,0 +1,1 @@
+"""Training of the default detector: everyday things on photographs, by distillation."""

@@ -1,0 +1,345 @@
+"""Evaluation and calibration of the default detector, run as the program's own model with NMS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvstudio.data.boxes import nms
+from cvstudio.data.samples import Image
+from cvstudio.foundation.params import NoParams
+from cvstudio.foundation.progress import Progress
+from cvstudio.models.shared.coco import LABELS
+from cvstudio.results.detections import Detections
+from cvstudio.training import sets
+from cvstudio.training.average_precision import MAX_DETECTIONS, RECALLS, ImageBoxes, match
+from cvstudio.training.detector_teacher import COCO_NUMBERS
+from cvstudio.training.everyday import data as everyday_data
+from cvstudio.training.everyday.data import Photograph
+from cvstudio.training.everyday.teacher import DenseTeacher
+
+IOU = 0.55
+"""IoU threshold of the NMS, the program's default for this model."""
+
+MATCH_IOU = 0.5
+TRUTH_FLOOR = 0.35
+"""Score from which the teacher's box of a held-out photograph counts as true."""
+
+LEAST_PRECISION = 0.15
+"""AP50 on the held-out photographs below which a class is left out of the labels."""
+
+LEAST_TRUTH = 2
+"""Fewest true boxes of a class in the held-out photographs to judge it by."""
+
+MOST_FALSE = 0.4
+"""Largest number of false boxes per held-out photograph at the default score."""
+
+FREQUENT = 30
+"""Boxes in the training photographs from which on a class counts as one that the data carries."""
+
+FREQUENT_FLOOR = 0.25
+RESAMPLES = 200
+
+COCO_CATEGORIES = (
+    *range(1, 12),
+    *range(13, 26),
+    *(27, 28),
+    *range(31, 45),
+    *range(46, 66),
+    *(67, 70),
+    *range(72, 83),
+    *range(84, 91),
+)
+"""COCO's own number of each of its 80 classes, which the polygon files use."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPhoto:
+    """A photograph with its true boxes, and masks bool (H, W) by row of the boxes that have one."""
+
+    image: Image
+    truth: ImageBoxes
+    masks: Mapping[int, NDArray[np.bool_]]
+
+
+def coco128(data: Path, limit: int | None, progress: Progress) -> list[LabelledPhoto]:
+    """The photographs of `coco128` with the boxes and polygons of all classes."""
+    folder = data / "coco128"
+    photos = []
+    for path in sorted((folder / "images" / "train2017").glob("*.jpg"))[:limit]:
+        progress.check()
+        pixels = sets.decode(path.read_bytes())
+        height, width = pixels.shape[:2]
+        rows = _rows(folder / "object_detection" / "labels" / "train2017" / f"{path.stem}.txt")
+        classes = np.array([number for number, _ in rows], np.int64)
+        values = np.array([values for _, values in rows], np.float32).reshape(-1, 4)
+        centres, sides = values[:, :2] * (width, height), values[:, 2:] * (width, height)
+        boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1).astype(np.float32)
+        truth = ImageBoxes(boxes, classes, np.ones(len(boxes), np.float32))
+        polygons = _rows(folder / "instance_segmentation" / "labels" / "train2017" / f"{path.stem}.txt")
+        photos.append(LabelledPhoto(Image(pixels), truth, _masks(polygons, truth, width, height)))
+    return photos
+
+
+def _rows(path: Path) -> list[tuple[int, NDArray[np.float32]]]:
+    """Class and values of each row of a YOLO label file; none where there is no such file."""
+    if not path.is_file():
+        return []
+    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [(int(number), np.array(values, np.float32)) for number, *values in rows]
+
+
+def _masks(
+    polygons: Sequence[tuple[int, NDArray[np.float32]]], truth: ImageBoxes, width: int, height: int
+) -> dict[int, NDArray[np.bool_]]:
+    """Masks of polygons, by row of the box that each fills."""
+    import cv2
+
+    masks = {}
+    for category, values in polygons:
+        if category not in COCO_CATEGORIES:
+            continue
+        points = values.reshape(-1, 2) * (width, height)
+        polygon_box = np.concatenate([points.min(axis=0), points.max(axis=0)]).astype(np.float32)
+        rows = np.flatnonzero(truth.classes == COCO_CATEGORIES.index(category))
+        row = match(polygon_box[None], truth.boxes[rows], 0.8)[0] if len(rows) else -1
+        if row >= 0:
+            mask = np.zeros((height, width), np.uint8)
+            cv2.fillPoly(mask, [np.rint(points - 0.5).astype(np.int32)], 1)
+            masks[int(rows[row])] = mask > 0
+    return masks
+
+
+def detections_of(network: Any, image: Image, progress: Progress) -> Detections:
+    """What the model finds in a picture after NMS, best first, its classes numbered as COCO's 80."""
+    candidates: Detections = network.predict(image, NoParams(), progress)
+    return candidates.take(nms(candidates.boxes, candidates.scores, candidates.classes, IOU))
+
+
+def _coco_classes(detections: Detections) -> NDArray[np.int64]:
+    numbers = np.array([LABELS.index(label) if label in LABELS else -1 for label in detections.labels], np.int64)
+    return np.asarray(numbers[detections.classes], np.int64)
+
+
+def _boxes_of(detections: Detections) -> ImageBoxes:
+    return ImageBoxes(detections.boxes, _coco_classes(detections), detections.scores)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassHits:
+    """Detections of one class in all pictures, best first: picture int64 (n,), hit bool (n,); and true boxes of the
+    class in each picture, int64 (pictures,)."""
+
+    pictures: NDArray[np.int64]
+    hits: NDArray[np.bool_]
+    truth: NDArray[np.int64]
+
+    def precision(self, repeats: NDArray[np.int64]) -> float:
+        """Average precision with each picture counted `repeats` times; NaN without a true box."""
+        total = int((self.truth * repeats).sum())
+        if total == 0:
+            return float("nan")
+        weights = repeats[self.pictures]
+        positives = (self.hits * weights).cumsum()
+        precision = positives / np.maximum(weights.cumsum(), 1)
+        precision = np.maximum.accumulate(precision[::-1])[::-1]
+        indices = np.searchsorted(positives / total, RECALLS, side="left")
+        return float(np.append(precision, 0.0)[indices].mean())
+
+
+def class_hits(predictions: Sequence[ImageBoxes], truth: Sequence[ImageBoxes]) -> list[ClassHits]:
+    """Hits of each of COCO's classes, so that resampled pictures need no new matching."""
+    result = []
+    for kind in range(len(LABELS)):
+        pictures, scores, hits, totals = [], [], [], []
+        for number, (predicted, labelled) in enumerate(zip(predictions, truth, strict=True)):
+            rows = np.flatnonzero(predicted.classes == kind)
+            rows = rows[np.argsort(-predicted.scores[rows], kind="stable")][:MAX_DETECTIONS]
+            true_boxes = labelled.boxes[labelled.classes == kind]
+            totals.append(len(true_boxes))
+            pictures.append(np.full(len(rows), number))
+            scores.append(predicted.scores[rows])
+            hits.append(match(predicted.boxes[rows], true_boxes, MATCH_IOU) >= 0)
+        order = np.argsort(-np.concatenate(scores), kind="stable")
+        result.append(
+            ClassHits(
+                np.concatenate(pictures)[order].astype(np.int64),
+                np.concatenate(hits)[order].astype(bool),
+                np.array(totals, np.int64),
+            )
+        )
+    return result
+
+
+def bootstrap(hits: Sequence[ClassHits], classes: Sequence[int], *, seed: int = 0) -> tuple[float, float]:
+    """Interval of 90 % of the mean of the classes' average precisions over resampled pictures.
+
+    Efron and Tibshirani, "An Introduction to the Bootstrap", 1993 (percentile interval).
+    """
+    rng = np.random.default_rng(seed)
+    count = len(hits[0].truth)
+    means = []
+    for _ in range(RESAMPLES):
+        repeats = np.bincount(rng.integers(count, size=count), minlength=count).astype(np.int64)
+        values = np.array([hits[kind].precision(repeats) for kind in classes])
+        if not np.isnan(values).all():
+            means.append(np.nanmean(values))
+    low, high = np.quantile(means, (0.05, 0.95))
+    return float(low), float(high)
+
+
+def false_boxes(detections: ImageBoxes, truth: ImageBoxes) -> int:
+    """Boxes that fit no true box of their class."""
+    wrong = 0
+    for kind in np.unique(detections.classes):
+        predicted = detections.boxes[detections.classes == kind]
+        wrong += int((match(predicted, truth.boxes[truth.classes == kind], MATCH_IOU) < 0).sum())
+    return wrong
+
+
+def _network(weights: Path | None, settings: Mapping[str, Any] | None) -> Any:
+    from cvstudio.models import MODELS
+
+    network: Any = MODELS["pyramid-lite0"].load("cpu", weights)
+    if settings is not None and "classes" in settings:
+        network.restrict(tuple(settings["classes"]))
+    return network
+
+
+def mask_ious(detections: Detections, photo: LabelledPhoto) -> list[float]:
+    """IoU of the masks of found things with those drawn by people."""
+    ious = []
+    classes = _coco_classes(detections)
+    for kind in np.unique(classes):
+        rows, true_rows = np.flatnonzero(classes == kind), np.flatnonzero(photo.truth.classes == kind)
+        for row, matched in zip(
+            rows, match(detections.boxes[rows], photo.truth.boxes[true_rows], MATCH_IOU), strict=True
+        ):
+            mask = photo.masks.get(int(true_rows[matched])) if matched >= 0 else None
+            if mask is not None and detections.masks is not None:
+                predicted = detections.masks.full(int(row), detections.boxes[row], detections.size)
+                ious.append(float((mask & predicted).sum() / max(1, (mask | predicted).sum())))
+    return ious
+
+
+def held_out_truth(photographs: Sequence[Photograph], teacher: DenseTeacher, progress: Progress) -> list[LabelledPhoto]:
+    """Held-out photographs with the teacher's boxes, and for five classes of `voc5` those drawn by people."""
+    photos = []
+    for number, photograph in enumerate(photographs):
+        progress(number / len(photographs), "the teacher looks at held-out photographs")
+        pixels = sets.decode(photograph.content)
+        view, scale = everyday_data.whole_view(pixels)
+        found = teacher(view, floor=TRUTH_FLOOR)
+        is_kept = ~(np.isin(found.classes, COCO_NUMBERS) & photograph.is_labelled)
+        boxes = np.concatenate([found.boxes[is_kept] / np.float32(scale), photograph.boxes])
+        classes = np.concatenate([found.classes[is_kept], photograph.classes])
+        photos.append(LabelledPhoto(Image(pixels), ImageBoxes(boxes, classes, np.ones(len(boxes), np.float32)), {}))
+    return photos
+
+
+def _frequent(photographs: Sequence[Photograph], teacher: DenseTeacher, progress: Progress) -> list[str]:
+    """Classes with at least `FREQUENT` boxes in the training photographs."""
+    counts = np.zeros(len(LABELS), np.int64)
+    for number, photograph in enumerate(photographs):
+        progress(number / len(photographs), "the teacher looks at photographs")
+        view, _ = everyday_data.whole_view(sets.decode(photograph.content))
+        counts += np.bincount(teacher(view, floor=FREQUENT_FLOOR).classes, minlength=len(LABELS))
+    return [label for label, count in zip(LABELS, counts, strict=True) if count >= FREQUENT]
+
+
+def calibrate(data: Path, weights: Path, progress: Progress) -> Mapping[str, Any]:
+    """Input size, classes that are known well enough, and the default score, from the held-out photographs.
+
+    The default score is the one with the best F1 of those with at most `MOST_FALSE` false boxes per photograph.
+    """
+    from cvstudio.models.detection.pyramid_lite import SIZE
+
+    teacher = DenseTeacher(data / everyday_data.FILES[-1])
+    training, held_out = everyday_data.photographs(data, None)
+    photos = held_out_truth(held_out, teacher, progress)
+    network = _network(weights, None)
+    predictions = []
+    for number, photo in enumerate(photos):
+        progress(number / len(photos), "looking at held-out photographs")
+        predictions.append(_boxes_of(detections_of(network, photo.image, progress)))
+    hits = class_hits(predictions, [photo.truth for photo in photos])
+    ones = np.ones(len(photos), np.int64)
+    known = [
+        kind
+        for kind, of_class in enumerate(hits)
+        if of_class.truth.sum() >= LEAST_TRUTH and of_class.precision(ones) >= LEAST_PRECISION
+    ]
+    score = _best_score(predictions, [photo.truth for photo in photos], known)
+    return {
+        "size": SIZE,
+        "score": score,
+        "classes": [LABELS[kind] for kind in known],
+        "frequent": _frequent(training, teacher, progress),
+    }
+
+
+def _best_score(predictions: Sequence[ImageBoxes], truth: Sequence[ImageBoxes], known: Sequence[int]) -> float:
+    scores, hits, total = [], [], 0
+    for predicted, labelled in zip(predictions, truth, strict=True):
+        for kind in known:
+            of_class = predicted.classes == kind
+            true_boxes = labelled.boxes[labelled.classes == kind]
+            total += len(true_boxes)
+            scores.append(predicted.scores[of_class])
+            hits.append(match(predicted.boxes[of_class], true_boxes, MATCH_IOU) >= 0)
+    values = np.concatenate(scores)
+    order = np.argsort(-values, kind="stable")
+    positives = np.concatenate(hits)[order].cumsum()
+    found = np.arange(1, len(order) + 1)
+    f1 = 2 * positives / (found + total)
+    f1[found - positives > MOST_FALSE * len(predictions)] = 0
+    return round(float(values[order][f1.argmax()]), 2)
+
+
+def evaluate(
+    data: Path,
+    weights: Path | None,
+    settings: Mapping[str, Any] | None,
+    limit: int | None,
+    progress: Progress,
+) -> Mapping[str, float]:
+    """Figures on `coco128`, which was neither trained on nor used for choosing. See `TrainingRecipe`."""
+    settings = settings or {"score": 0.4, "frequent": LABELS}
+    network = _network(weights, settings)
+    photos = coco128(data, limit, progress)
+    predictions, ious, wrong, shown = [], [], 0, 0
+    for number, photo in enumerate(photos):
+        progress(number / len(photos), "looking at coco128")
+        detections = detections_of(network, photo.image, progress)
+        predictions.append(_boxes_of(detections))
+        sure = detections.take(detections.scores >= settings["score"])
+        wrong += false_boxes(_boxes_of(sure), photo.truth)
+        shown += len(sure.scores)
+        if photo.masks:
+            ious += mask_ious(detections.take(detections.scores >= 0.1), photo)
+    truth = [photo.truth for photo in photos]
+    hits = class_hits(predictions, truth)
+    ones = np.ones(len(photos), np.int64)
+    precision = np.array([of_class.precision(ones) for of_class in hits])
+    present = np.flatnonzero(~np.isnan(precision))
+    frequent = [int(kind) for kind in present if LABELS[kind] in settings["frequent"]]
+    figures = {
+        "coco128 AP50 person": float(precision[0]),
+        "coco128 frequent classes": float(len(frequent)),
+        "coco128 frequent mAP50": float(precision[frequent].mean()) if frequent else float("nan"),
+        "coco128 classes": float(len(present)),
+        "coco128 mAP50": float(precision[present].mean()),
+        "false boxes per picture": wrong / len(photos),
+        "boxes per picture": shown / len(photos),
+    }
+    for name, classes in (("person", [0]), ("frequent", frequent), ("all", present.tolist())):
+        low, high = bootstrap(hits, classes)
+        figures |= {f"{name} from": low, f"{name} to": high}
+    if ious:
+        figures |= {"coco128 mask IoU": float(np.mean(ious)), "coco128 masks": float(len(ious))}
+    return figures

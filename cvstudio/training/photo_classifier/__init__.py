@@ -1,0 +1,1 @@
+"""Calibration of the default classifier, whose weights are published ones."""
