@@ -46,6 +46,7 @@ class Header:
     photograph : whether a single channel is certainly brightness and no depth
     colors : name of the channels for users, where their number does not tell it
     pages : what is told of further pictures in the file; "" where there are none
+    indexed : whether a PNG stores indices of its palette, which may be labels
     page : number of the page that it is of; 0 for the usual one
     others : the other pages of the file that can be read
     """
@@ -65,6 +66,7 @@ class Header:
     photograph: bool = False
     colors: str = ""
     pages: str = ""
+    indexed: bool = False
     page: int = 0
     others: tuple[OtherPage, ...] = ()
 
@@ -182,6 +184,7 @@ def _png(file: BinaryIO, length: int) -> Header:
         *("PNG", Size(width, height), channels, bits, False, orientation, whole, frames > 1),
         clear=clear,
         profile=profile,
+        indexed=colour == 3,
     )
 
 

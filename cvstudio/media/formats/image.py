@@ -100,7 +100,7 @@ class ImageReader(BaseReader):
         if self._reading.name == LABELS.name:
             from cvstudio.draw.samples.labels import label_picture
 
-            return Image(label_picture(read_numbers(self._path, header)))
+            return Image(label_picture(_read_labels(self._path, header)))
         return to_srgb(self._read(header), header.profile)
 
     def _read(self, header: Header) -> Image:
@@ -128,6 +128,16 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
         return pixels
     mirror, turns = _TURNS[orientation]
     return np.ascontiguousarray(np.rot90(pixels[:, ::-1] if mirror else pixels, turns))
+
+
+def _read_labels(path: Path, header: Header) -> NDArray[Any]:
+    """The labels in a file, upright (H, W): its numbers, or the indices of its palette. Raises MediaError."""
+    if not header.indexed:
+        return read_numbers(path, header)
+    from PIL.PngImagePlugin import PngImageFile
+
+    with decoding(path), PngImageFile(path) as file:
+        return upright(np.asarray(file), header.orientation)
 
 
 def read_numbers(path: Path, header: Header) -> NDArray[Any]:
@@ -223,7 +233,7 @@ def _read_as(media: Media) -> Media:
 def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
     if media.reading is None or media.reading.name != LABELS.name:
         return
-    yield "Labels", count_labels(read_numbers(media.path, _header_of(media)))
+    yield "Labels", count_labels(_read_labels(media.path, _header_of(media)))
 
 
 FORMATS.register(
