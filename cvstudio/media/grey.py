@@ -57,6 +57,8 @@ def grey_readings(path: Path, header: Header, numbers: Callable[[], NDArray[Any]
     MediaError
         Through `numbers`.
     """
+    if header.indexed and not header.animated:
+        return (PICTURE, LABELS)
     if header.channels != 1 or header.animated:
         return ()
     readings = [PICTURE]

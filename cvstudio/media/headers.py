@@ -54,6 +54,7 @@ class Header:
     colors : name of the channels for users, where their number does not tell it
     pages : what is told of further pictures in the file; "" where there are none
     progressive : whether a JPEG refines its blocks in several scans
+    indexed : whether a PNG stores indices of its palette, which may be labels
     page : number of the page that it is of; 0 for the usual one
     others : the other pages of the file that can be read
     """
@@ -74,6 +75,7 @@ class Header:
     colors: str = ""
     pages: str = ""
     progressive: bool = False
+    indexed: bool = False
     page: int = 0
     others: tuple[OtherPage, ...] = ()
 
@@ -221,6 +223,7 @@ def _png(file: BinaryIO, length: int) -> Header:
         *("PNG", Size(width, height), channels, bits, False, orientation, whole, frames > 1),
         clear=clear,
         profile=_png_profile(told, grey=channels <= 2),
+        indexed=colour == 3,
     )
 
 

@@ -102,7 +102,7 @@ class ImageReader(BaseReader):
         if self._reading.name == LABELS.name:
             from cvstudio.draw.samples.labels import label_picture
 
-            return Image(label_picture(read_numbers(self._path, header)))
+            return Image(label_picture(_read_labels(self._path, header)))
         return to_srgb(self._read(header), header.profile)
 
     def _read(self, header: Header) -> Image:
@@ -146,6 +146,16 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
         return pixels
     mirror, turns = _TURNS[orientation]
     return np.ascontiguousarray(np.rot90(pixels[:, ::-1] if mirror else pixels, turns))
+
+
+def _read_labels(path: Path, header: Header) -> NDArray[Any]:
+    """The labels in a file, upright (H, W): its numbers, or the indices of its palette. Raises MediaError."""
+    if not header.indexed:
+        return read_numbers(path, header)
+    from PIL.PngImagePlugin import PngImageFile
+
+    with decoding(path), PngImageFile(path) as file:
+        return upright(np.asarray(file), header.orientation)
 
 
 def read_numbers(path: Path, header: Header) -> NDArray[Any]:
@@ -243,7 +253,7 @@ def _read_as(media: Media) -> Media:
 def _facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
     """The levels of labels and measurements. Raises MediaError."""
     if media.reading is not None and media.reading.name == LABELS.name:
-        yield "Labels", count_labels(read_numbers(media.path, _header_of(media)))
+        yield "Labels", count_labels(_read_labels(media.path, _header_of(media)))
     elif media.details.get("format") == "TIFF" and (text := levels_fact(media.path, page_of(media.reading))):
         yield "Levels", text
 

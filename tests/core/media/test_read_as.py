@@ -296,3 +296,19 @@ def test_projects_keep_it_and_old_ones_open_as_before(tmp_path: Path) -> None:
     saved = json.loads((tmp_path / "b.cvstudio").read_text())
     assert saved["version"] == 1
     assert load_project(tmp_path / "b.cvstudio")[0].media == media[1:]
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_the_indices_of_a_palette_may_be_labels(tmp_path: Path, bits: int) -> None:
+    indices = PATCHES % 16
+    file = Pillow.fromarray(indices, "P")
+    file.putpalette([value for index in range(256) for value in (index * 9 % 256, 40, 255 - index)])
+    file.save(tmp_path / "a.png", bits=bits)
+    media = open_media(tmp_path / "a.png")
+    assert (media.read_as, [reading.key for reading in media.readings]) == ("picture", ["picture", "labels"])
+    np.testing.assert_array_equal(sample(media).pixels[..., 0], (indices.astype(int) * 9) % 256)
+    labels = open_media(media.path, read_as="labels")
+    assert dict(facts(labels))["Labels"] == "5, 1 to 15"
+    np.testing.assert_array_equal(sample(labels).pixels.any(2), indices > 0)
+    with pytest.raises(MediaError, match="is a colour picture"):
+        open_media(media.path, kind=MediaKind.DEPTH)
