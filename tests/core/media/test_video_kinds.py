@@ -242,6 +242,7 @@ def test_every_orientation_is_upright(tmp_path: Path, matrix: tuple[int, int, in
     with open_reader(media) as reader:
         frame = reader.at(0.0)
     assert media.size == frame.size == expected.shape[1::-1]
+    assert ("Mirrored" in told(path)) == (a * d - b * c < 0)
     assert np.abs(frame.pixels.astype(int) - expected).mean() < 5
 
 
