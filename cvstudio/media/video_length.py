@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _UNSEEKABLE = ("mpegvideo", "gif", "apng")
 """FFmpeg's names of formats in which a seek does not reach the end."""
+_ENDS = 64
+"""Entries at either end of an index that tell whether an edit list trims the video."""
 _LAST_TICK = (1 << 62) - 1
 _BACK_SECS = (0, 1, 4, 16)
 """How far before the stated end a seek aims; the next larger one is tried where nothing was found behind it."""
@@ -61,7 +63,7 @@ def video_length(path: Path, container: InputContainer, stream: VideoStream, fir
     """
     iso = container.format.name.startswith("mov")
     shown, cut = stream.frames, 0
-    if iso and shown and len(stream.index_entries):
+    if iso and shown and _is_edited(stream):
         # FFmpeg's index follows the edit list: frames as often as they are shown, and those that are only decoded.
         shown = sum(not entry.is_discard for entry in stream.index_entries)
         cut = max(0, stream.frames - shown)
@@ -97,6 +99,14 @@ def video_length(path: Path, container: InputContainer, stream: VideoStream, fir
     return VideoLength(
         float(max(end - origin, Fraction(0))), shown, cut, float((stated or file_end) - origin) if wrong else 0.0
     )
+
+
+def _is_edited(stream: VideoStream) -> bool:
+    """Whether FFmpeg's index of an MP4 differs from its table of frames; looks at its ends only, as films are long."""
+    entries = stream.index_entries
+    if len(entries) != stream.frames:
+        return len(entries) > 0
+    return any(entry.is_discard for part in (slice(_ENDS), slice(-_ENDS, None)) for entry in entries[part])
 
 
 def _packets_behind(
