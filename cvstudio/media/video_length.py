@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _UNSEEKABLE = ("mpegvideo", "gif", "apng")
 """FFmpeg's names of formats in which a seek does not reach the end."""
+_ENDS = 64
+"""Entries at either end of an index that tell whether an edit list trims the video."""
+_LAST_TICK = (1 << 62) - 1
 _BACK_SECS = (0, 1, 4, 16)
 """How far before the stated end a seek aims; the next larger one is tried where nothing was found behind it."""
 _UNSTATED = ("mpeg", "mpegts")
@@ -49,22 +52,21 @@ class VideoLength:
 def video_length(path: Path, container: InputContainer, stream: VideoStream, first: int) -> VideoLength:
     """Length of the video `stream`, whose first frame is at `first` ticks. The position of `container` is lost.
 
-    The video ends where the file states it, or with its last frame where that is later. Where nothing is stated for the
-    video alone, as in Matroska, it ends with the last packet of the file, and where nothing is stated at all, as in a
-    live recording, all packets are read. Nothing is decoded.
+    The video ends where the file states it, or with its last frame where that is later. Where a statement is wrong, or
+    there is none for the video alone, as in Matroska, it ends with the last packet of the file. Where nothing is stated
+    at all, as in a live recording, all packets are read. Nothing is decoded.
 
     Raises
     ------
     MediaError
         The file cannot be read.
     """
+    iso = container.format.name.startswith("mov")
     shown, cut = stream.frames, 0
-    if container.format.name.startswith("mov") and shown and len(stream.index_entries):
+    if iso and shown and _is_edited(stream):
         # FFmpeg's index follows the edit list: frames as often as they are shown, and those that are only decoded.
         shown = sum(not entry.is_discard for entry in stream.index_entries)
         cut = max(0, stream.frames - shown)
-    # Fragments state a length in advance, or only that of some of them.
-    fragmented = container.format.name.startswith("mov") and not stream.frames
     stated = file_end = end = Fraction(0)
     if stream.duration:
         stated = ((stream.start_time or 0) + stream.duration) * time_base(stream)
@@ -82,14 +84,14 @@ def video_length(path: Path, container: InputContainer, stream: VideoStream, fir
             end = stated or file_end
         else:
             for back in _BACK_SECS:
-                start = max(first, int(((stated or file_end) - back) / time_base(stream)))
+                start = min(max(first, int(((stated or file_end) - back) / time_base(stream))), _LAST_TICK)
                 video_end, last_end, _ = _packets_behind(container, stream, start)
                 if video_end:
                     break
-            if not stated:
-                end = last_end or file_end
-            elif fragmented:
-                end = video_end or stated
+            real = video_end if iso else last_end
+            # Fragments state a length in advance, or only that of some of them.
+            if not stated or (iso and not stream.frames) or stated - real > WRONG_SECS:
+                end = real or stated or file_end
             else:
                 end = max(stated, video_end)
     origin = first * time_base(stream)
@@ -97,6 +99,14 @@ def video_length(path: Path, container: InputContainer, stream: VideoStream, fir
     return VideoLength(
         float(max(end - origin, Fraction(0))), shown, cut, float((stated or file_end) - origin) if wrong else 0.0
     )
+
+
+def _is_edited(stream: VideoStream) -> bool:
+    """Whether FFmpeg's index of an MP4 differs from its table of frames; looks at its ends only, as films are long."""
+    entries = stream.index_entries
+    if len(entries) != stream.frames:
+        return len(entries) > 0
+    return any(entry.is_discard for part in (slice(_ENDS), slice(-_ENDS, None)) for entry in entries[part])
 
 
 def _packets_behind(

@@ -16,6 +16,7 @@ from cvstudio.media.container import (
     video_stream,
 )
 from cvstudio.media.file_identity import damaged, decoding
+from cvstudio.media.formats._video_frames import ColorTags, matrix_text, orientation
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -30,13 +31,15 @@ _JITTER_SECS = 0.0021
 
 
 def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
-    """Frame rate, pixel aspect, sizes, rotation, scan, pixels and bit rate as (title, text). Raises MediaError."""
+    """Frame rate, aspect, sizes, rotation, scan, matrix, pixels and bit rate as (title, text). Raises MediaError."""
     with open_container(media.path) as container:
         stream = video_stream(container)
         if stream is None:
             raise damaged(media.path)
+        tags = ColorTags.of(stream)
         frame = first_frame(media.path, container, stream)[1]
-        pixels, rotation, bit_rate = frame.format.name, round(frame.rotation) % 360, container.bit_rate or 0
+        tags.complete(frame)
+        pixels, (turns, mirrored), bit_rate = frame.format.name, orientation(frame), container.bit_rate or 0
         stored, aspect = Size(frame.width, frame.height), stream.sample_aspect_ratio or 1
     # Opened again: decoding the first frame has used up packets.
     with open_container(media.path) as container, decoding(media.path):
@@ -48,10 +51,14 @@ def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
         yield "Pixel aspect", f"{aspect.numerator}:{aspect.denominator} (stored as {_size_text(stored)})"
     if others := _other_sizes(media, stored):
         yield "Size changes", f"to {' and '.join(map(_size_text, others))} (scaled to the first one's size)"
-    if rotation:
-        yield "Rotation", f"{rotation}° (shown upright)"
+    if turns:
+        yield "Rotation", f"{turns * 90}° (shown upright)"
+    if mirrored:
+        yield "Mirrored", "left and right are swapped, as the file states"
     if frame.interlaced_frame:
         yield "Scan", "interlaced (a picture shows both fields)"
+    if matrix := matrix_text(frame):
+        yield "Matrix", matrix
     yield "Pixels", pixels
     if bit_rate:
         yield "Bit rate", f"{bit_rate / 1e6:.3g} Mbit/s"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # As swscale and PyAV number the matrices of YUV; swscale knows these.
 _MATRICES = (1, 4, 5, 6, 7, 9)
 _MATRIX_BT709, _MATRIX_BT601, _MATRIX_BT2020 = 1, 5, 9
+_MATRIX_NAMES = {_MATRIX_BT709: "BT.709", _MATRIX_BT601: "BT.601", _MATRIX_BT2020: "BT.2020"}
 _STRANGE_MATRICES = {8: "YCgCo", 10: "BT.2020 with constant luminance", 14: "ICtCp", 15: "IPT of Dolby Vision"}
 _UNSPECIFIED = 2
 _STANDARD_RANGE = 0
@@ -90,6 +91,12 @@ def light_text(frame: VideoFrame) -> str:
     if strange := _STRANGE_MATRICES.get(frame.colorspace):
         texts.append(f"colours approximate, as the matrix {strange} is not read")
     return "; ".join(texts)
+
+
+def matrix_text(frame: VideoFrame) -> str:
+    """The matrix that is guessed for YUV that states none; "" where nothing is guessed."""
+    guessed = _guessed_matrix(frame) if frame.colorspace == _UNSPECIFIED else None
+    return f"{_MATRIX_NAMES[guessed]} (none is stated; guessed from the size)" if guessed else ""
 
 
 class FrameConverter:

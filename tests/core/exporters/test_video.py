@@ -343,3 +343,22 @@ def test_a_video_at_a_scale_and_its_overlay_alone(flash, tmp_path):
             corners.append(next(container.decode(video=0)).to_ndarray(format="gray")[-4:, -4:].mean())
     assert corners[0] > 200
     assert corners[1] < 30
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "count"),
+    [("sar.mp4", (320, 120), 50), ("rchange.ts", (160, 120), 73), ("edit.mp4", (160, 120), 36)],
+)
+def test_frames_are_exported_as_they_are_shown(tmp_path: Path, name: str, size: tuple[int, int], count: int) -> None:
+    """Square pixels, one size, and only what an edit list shows; nothing is cut off."""
+    media = open_media(Path(__file__).parent.parent / "media" / "cases" / name)
+    with Readers() as readers:
+        shown = [frame.pixels.astype(int) for frame in iterate_frames(media, readers)]
+    path = write(media, tmp_path / "v.mp4")
+    with av.open(str(path)) as container:
+        written = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    assert len(written) == len(shown) == count
+    assert {picture.shape[1::-1] for picture in (*shown, *written)} == {size}
+    for before, after in zip(shown, written, strict=True):
+        # The box and its label are drawn at the left.
+        assert np.abs(before - after)[40:, size[0] // 2 :].mean() < 8

@@ -52,6 +52,17 @@ def with_stated_secs(path: Path, secs: float) -> Path:
     return path
 
 
+def with_long_track(path: Path, secs: int) -> Path:
+    """An MP4 whose track states another duration, in its own header and in the edit list."""
+    data = bytearray(write_media(path, TIMES).read_bytes())
+    for name, clock, place in ((b"elst", b"mvhd", 12), (b"mdhd", b"mdhd", 20)):
+        rate = int.from_bytes(data[data.index(clock) + 16 :][:4], "big")
+        start = data.index(name) + place
+        data[start : start + 4] = (secs * rate).to_bytes(4, "big")
+    path.write_bytes(data)
+    return path
+
+
 def cut(path: Path) -> Path:
     data = write_media(path, [40 * number for number in range(150)], sound=tone(6.0, 48_000)).read_bytes()
     path.write_bytes(data[: len(data) * 6 // 10])
@@ -150,6 +161,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "first frames without a key": lambda folder: transport_stream(folder / "v.ts", lambda number: number >= 4),
     "stated an hour": lambda folder: with_stated_secs(folder / "v.mkv", 3600),
     "stated a moment": lambda folder: with_stated_secs(folder / "v.mkv", 0.5),
+    "track stated an hour": lambda folder: with_long_track(folder / "v.mp4", 3600),
     "cut": lambda folder: cut(folder / "v.mkv"),
     "odd sides": lambda folder: odd(folder / "v.mp4", "libx264", "yuv444p"),
     "odd sides with half chroma": lambda folder: odd(folder / "v.mkv", "ffv1", "yuv420p"),
@@ -230,6 +242,7 @@ def test_every_orientation_is_upright(tmp_path: Path, matrix: tuple[int, int, in
     with open_reader(media) as reader:
         frame = reader.at(0.0)
     assert media.size == frame.size == expected.shape[1::-1]
+    assert ("Mirrored" in told(path)) == (a * d - b * c < 0)
     assert np.abs(frame.pixels.astype(int) - expected).mean() < 5
 
 
