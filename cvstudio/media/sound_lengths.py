@@ -16,8 +16,10 @@ _UNKNOWN = 0xFFFF_FFFF
 _STREAMED = 0x7FFF_F000
 """Sizes from here on are those of programs that cannot go back to fill in the size: SoX, GStreamer, arecord, FFmpeg."""
 _RECORDER = "not written by the recorder; read to the end of the file"
+_LARGEST_FRAME = 2881
+"""Bytes of the largest frame of MPEG layer I to III (ISO/IEC 11172-3, 2.4.3.1); FFmpeg takes noise for part of one."""
 _XING, _COUNT = re.compile(rb"(?:Xing|Info)\0\0\0(.)", re.DOTALL), 0x01
-_INDEXED = re.compile(rb"Xing|Info|VBRI")
+_INDEXED = re.compile(rb"Xing|Info")
 
 
 @dataclass(frozen=True)
@@ -94,29 +96,36 @@ def _wav_data(start: int, size: int, whole: int, length: int, rate: int) -> tupl
     return None, f"{stated} stated, but the file ends before; read to its end"
 
 
-def mp3_length(path: Path) -> tuple[Correction | None, str]:
-    """As `wav_length`, for the number of frames in the first frame of an MPEG file (Xing, Info)."""
+def mp3_length(path: Path) -> tuple[Correction | None, str, bool]:
+    """As `wav_length`, for the number of frames in the first frame of an MPEG file (Xing, Info).
+
+    The third value says whether other bytes are amid the frames, at which libsndfile gives up.
+    """
     with decoding(path), path.open("rb") as file:
         start = _after_tags(file.read(10))
         file.seek(start)
         index = _XING.search(head := file.read(HEAD_BYTES))
     if index is None or not index[1][0] & _COUNT or len(head) < index.end() + 4:
-        return None, ""
+        return None, "", False
     (stated,) = struct.unpack_from(">I", head, index.end())
     with open_container(path) as container:
         stream = audio_stream(container)
         # The frame with the index has no sound, and is left out by FFmpeg; the last packet is empty.
-        frames = 0 if stream is None else sum(packet.size > 0 for packet in container.demux(stream))
+        sizes = [] if stream is None else [packet.size for packet in container.demux(stream) if packet.size]
+    # A tag behind the last frame is taken for part of it.
+    frames, broken = len(sizes), max(sizes[:-1], default=0) > _LARGEST_FRAME
     # Some encoders count the frame with the index, and some not the last one.
     if not frames or abs(stated - frames) <= 1:
-        return None, ""
+        return None, "", broken
     text = f"{stated:,} frames stated, {frames:,} found and read"
-    return Correction(start + index.end(), struct.pack(">I", frames)), text
+    return Correction(start + index.end(), struct.pack(">I", frames)), text, broken
 
 
 def states_length(path: Path) -> bool:
-    """Whether the first frame of an MPEG file holds the number of frames (Xing, Info or VBRI); its bit rate is a guess
-    where they differ in length."""
+    """Whether the first frame of an MPEG file holds the number of frames (Xing, Info); without, libsndfile guesses it.
+
+    It ignores the index that Fraunhofer's encoders write (VBRI).
+    """
     with decoding(path), path.open("rb") as file:
         file.seek(_after_tags(file.read(10)))
         return _INDEXED.search(file.read(HEAD_BYTES)) is not None
