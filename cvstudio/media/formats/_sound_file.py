@@ -29,7 +29,7 @@ class SoundFile(Closeable):
 
     Attributes
     ----------
-    length_is_guessed : whether `n_samples` may be far off
+    length_is_guessed : whether `n_samples` may be far off, or reading ends before
     seeks : whether samples can be read by index; False also where a streamed FLAC states no number of samples
 
     Raises
@@ -46,8 +46,9 @@ class SoundFile(Closeable):
             self._corrected = None if correction is None else CorrectedFile(path, correction)
             try:
                 self._file: Any = soundfile.SoundFile(part or self._corrected or str(path))
+                broken = False
                 if part is None and self._file.format in _MPEG:
-                    correction, note = mp3_length(path)
+                    correction, note, broken = mp3_length(path)
                 if correction is not None and self._corrected is None:
                     self._file.close()
                     self._corrected = CorrectedFile(path, correction)
@@ -62,7 +63,7 @@ class SoundFile(Closeable):
         if note:
             self.details["length"] = note
         self._preroll = _PREROLL.get(self._file.format, 0)
-        self.length_is_guessed = self._file.format in _MPEG and not states_length(path)
+        self.length_is_guessed = self._file.format in _MPEG and (broken or not states_length(path))
         self.seeks = bool(self._file.seekable()) and self.n_samples < _ENDLESS
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:

@@ -195,3 +195,46 @@ def test_an_mp3_that_begins_with_zeros(tmp_path: Path) -> None:
     path.rename(tmp_path / "a.bin")
     with pytest.raises(MediaError, match="of no known format"):
         open_media(tmp_path / "a.bin")
+
+
+def id3(length: int) -> bytes:
+    """A tag with a picture of `length` bytes (ID3v2.3)."""
+    size = bytes(length >> shift & 127 for shift in (21, 14, 7, 0))
+    return b"ID3\x03\0\0" + size + b"APIC" + struct.pack(">I", length - 10) + b"\0\0" + bytes(length - 10)
+
+
+@pytest.mark.parametrize("front", [b"", id3(3000), id3(1_700_000)])
+@pytest.mark.parametrize(
+    "behind",
+    [b"", id3(4000) + b"TAG" + bytes(125), bytes(40) + b"APETAGEX" + struct.pack("<IIII8x", 2000, 40, 0, 1 << 31)],
+)
+def test_tags_in_front_of_and_behind_an_mp3(tmp_path: Path, front: bytes, behind: bytes) -> None:
+    content = encoded(tone(1.0, RATE), "MP3")
+    expected = soundfile.read(io.BytesIO(content), dtype="float32")[0].T
+    path = tmp_path / "a.mp3"
+    path.write_bytes(front + content + behind)
+    np.testing.assert_array_equal(read_all(path), expected)
+
+
+@pytest.mark.parametrize("frames", [43, 5000, 5])
+def test_the_index_of_another_encoder_in_an_mp3(tmp_path: Path, frames: int) -> None:
+    """VBRI stands 36 bytes behind the begin of the first frame, and libsndfile takes no notice of it."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, tone(2.0, RATE).T, RATE, format="MP3", bitrate_mode="VARIABLE", compression_level=0.5)
+    content = bytearray(buffer.getvalue())
+    content[4:200] = bytes(196)
+    content[36:62] = b"VBRI" + struct.pack(">HHHIIHHHH", 1, 1105, 75, len(content), frames, 0, 1, 2, 1)
+    path = tmp_path / "a.mp3"
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read_all(path), decoded(path))
+
+
+def test_noise_amid_an_mp3_is_a_moment_of_silence(tmp_path: Path) -> None:
+    content = encoded(tone(2.0, RATE), "MP3")
+    middle = len(content) // 2
+    path = tmp_path / "a.mp3"
+    path.write_bytes(content[:middle] + b"\x55" * 3000 + content[middle:])
+    with open_reader(open_media(path)) as reader:
+        sound = reader.read(0, reader.n_samples).samples
+    assert sound.shape[1] == pytest.approx(2 * RATE, abs=4000)
+    assert np.abs(sound[:, -20_000:-4000]).max() > 0.3

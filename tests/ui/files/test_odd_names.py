@@ -156,3 +156,19 @@ def test_a_project_whose_files_were_found_elsewhere_has_changes(
     assert window.project.save()
     assert not window.controller.session.modified
     assert "elsewhere" in project.read_text("utf-8")
+
+
+def test_a_folder_of_odd_names_is_listed_and_leafed_through(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    folder = tmp_path / os.fsdecode(b"Stra\xdfe\n1")
+    folder.mkdir()
+    picture = cv2.imencode(".png", np.full((30, 40, 3), 90, np.uint8))[1].tobytes()
+    for name in NAMES.values():
+        (folder / os.fsdecode(name)).write_bytes(picture)
+    entries = window.dock_layout.content(MediaPanel).entries
+    window.open_paths([folder])
+    listed = len([name for name in NAMES.values() if not name.endswith(b" ")])
+    qtbot.waitUntil(lambda: entries.rowCount() >= listed, timeout=WAIT_MS)
+    for row in range(entries.rowCount()):
+        assert not any(unicodedata.category(character) == "Cc" for character in entries.title(row))
+        assert entries.path(row).is_file()
+        assert entries.row_of(entries.path(row)) == row
