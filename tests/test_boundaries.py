@@ -61,6 +61,7 @@ def own_texts() -> list[Path]:
     files = [path for folder in ("cvstudio", "ui", "tests", "resources") for path in (ROOT / folder).rglob("*")]
     files += [*ROOT.iterdir(), *(ROOT / ".setup").iterdir(), *(ROOT / ".ci").iterdir()]
     extra = {"Makefile", "LICENSE", ".gitignore", "install", "with-display", "run"}
+    files = [path for path in files if path.parent.name != "cases"]  # media, such as the MPEG streams called .ts
     return sorted(path for path in files if path.is_file() and (path.suffix in names or path.name in extra))
 
 

@@ -17,7 +17,7 @@ from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import ExportError
 from cvstudio.media.base import PLAIN_READINGS, Media, MediaKind
 from cvstudio.media.file_identity import HEAD_BYTES
-from cvstudio.media.headers import read_header
+from cvstudio.media.pictures.headers import read_header
 
 LONGEST_BYTES = 120
 UPRIGHT = (0, 1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import SoundTrack
 from cvstudio.media.file_identity import damaged, decoding, quoted
-from cvstudio.media.headers import is_heif
+from cvstudio.media.pictures.headers import is_heif
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import MediaKind, Reading
 from cvstudio.media.file_identity import HEAD_BYTES
-from cvstudio.media.headers import Header, read_header
+from cvstudio.media.pictures.headers import Header, read_header
 
 PICTURE = Reading("picture", MediaKind.IMAGE, "Picture", "The numbers are brightness.")
 DEPTH = Reading("depth", MediaKind.DEPTH, "Depth map", "The numbers are distances or disparities.")

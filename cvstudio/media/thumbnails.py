@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
 from cvstudio.media import Media, MediaKind, open_media, open_reader
-from cvstudio.media.color_profile import to_srgb
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, find_file
-from cvstudio.media.headers import read_header
+from cvstudio.media.pictures.color_profile import to_srgb
+from cvstudio.media.pictures.headers import read_header
 
 FIT = Size(192, 144)
 """Largest size of a thumbnail in pixels: a grid entry on a screen with a pixel ratio of 2."""

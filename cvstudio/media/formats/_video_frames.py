@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
-from cvstudio.media.hdr import BT2020, HIGH_RANGES, PEAK_NITS, WHITE_NITS, WIDE_GAMUTS, color_table
+from cvstudio.media.pictures.hdr import BT2020, HIGH_RANGES, PEAK_NITS, WHITE_NITS, WIDE_GAMUTS, color_table
 
 if TYPE_CHECKING:
     from av.filter.graph import Graph

@@ -36,7 +36,7 @@ from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats.exr import exr_holds_depth, exr_readings, is_exr, read_exr_depth
 from cvstudio.media.formats.image import decode, read_numbers
 from cvstudio.media.grey import DEPTH, PICTURE, page_of, picture_readings
-from cvstudio.media.headers import read_header
+from cvstudio.media.pictures.headers import read_header
 
 # Depth scales: unit, and levels of the file per unit. KITTI: the development kits of its depth and stereo
 # benchmarks; TUM: Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems", 2012.

@@ -17,14 +17,14 @@ from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import Format, Media, MediaKind
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
-from cvstudio.media.formats._geometry_headers import check_rows, column_names, number_rows, recognise, scan_width
-from cvstudio.media.formats._gltf import plain_glb
-from cvstudio.media.formats._pcd import read_pcd
-from cvstudio.media.formats._ply import read_ply
 from cvstudio.media.formats._single_sample import WholeReader
-from cvstudio.media.formats._stl import read_stl
-from cvstudio.media.formats._surfaces import Notes, measured
-from cvstudio.media.formats._text_meshes import plain_text, read_obj, read_off
+from cvstudio.media.meshes.geometry_headers import check_rows, column_names, number_rows, recognise, scan_width
+from cvstudio.media.meshes.gltf import plain_glb
+from cvstudio.media.meshes.pcd import read_pcd
+from cvstudio.media.meshes.ply import read_ply
+from cvstudio.media.meshes.stl import read_stl
+from cvstudio.media.meshes.surfaces import Notes, measured
+from cvstudio.media.meshes.text_meshes import plain_text, read_obj, read_off
 
 _NAMES = {
     "ply": "PLY",

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
-from cvstudio.media.alpha import straight
 from cvstudio.media.base import Format, Media, MediaKind
-from cvstudio.media.color_code import code_points_of_heif
-from cvstudio.media.color_profile import profile_fact, to_srgb
 from cvstudio.media.container import check_whole
 from cvstudio.media.file_identity import HEAD_BYTES, check_size, decoding
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._single_sample import WholeReader
 from cvstudio.media.formats.image import decode, upright
-from cvstudio.media.headers import is_heif
+from cvstudio.media.pictures.alpha import straight
+from cvstudio.media.pictures.color_code import code_points_of_heif
+from cvstudio.media.pictures.color_profile import profile_fact, to_srgb
+from cvstudio.media.pictures.headers import is_heif
 
 # The brands, major and compatible, are the first box (ISO/IEC 14496-12, 4.3).
 _AV1_BOX = re.compile(rb"av1C\x81.(.)", re.DOTALL)

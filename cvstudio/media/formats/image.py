@@ -15,15 +15,15 @@ from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.base import BaseReader, Format, Media, MediaKind
-from cvstudio.media.bmp import masked_levels
-from cvstudio.media.color_profile import ink_to_srgb, profile_fact, read_profile, to_srgb
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.grey import LABELS, PICTURE, count_labels, narrow_bits, page_of, picture_readings
-from cvstudio.media.headers import Header, read_header
-from cvstudio.media.jpeg import ends_early
-from cvstudio.media.pnm import odd_levels, stretched
-from cvstudio.media.tiff import levels_fact, read_tiff, read_tiff_values
+from cvstudio.media.pictures.bmp import masked_levels
+from cvstudio.media.pictures.color_profile import ink_to_srgb, profile_fact, read_profile, to_srgb
+from cvstudio.media.pictures.headers import Header, read_header
+from cvstudio.media.pictures.jpeg import ends_early
+from cvstudio.media.pictures.pnm import odd_levels, stretched
+from cvstudio.media.pictures.tiff import levels_fact, read_tiff, read_tiff_values
 
 # EXIF orientation -> (whether to mirror the columns, then number of counterclockwise turns by 90 degrees).
 _TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}

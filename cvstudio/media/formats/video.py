@@ -31,7 +31,7 @@ from cvstudio.media.file_identity import FileGuard, check_size, damaged, decodin
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._video_facts import video_facts
 from cvstudio.media.formats._video_frames import ColorTags, FrameConverter, light_text, shown_size, square_size
-from cvstudio.media.headers import read_header
+from cvstudio.media.pictures.headers import read_header
 from cvstudio.media.sound_tracks import SoundSettings, sound_settings, with_track
 from cvstudio.media.video_length import video_length
 

@@ -16,13 +16,13 @@ import numpy as np
 
 from cvstudio.data.samples import Frame, Image
 from cvstudio.media.base import Format, Media, MediaKind, MovingReader
-from cvstudio.media.color_profile import profile_fact, read_profile, to_srgb
 from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decoding
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._video_facts import rate_text
 from cvstudio.media.formats.image import upright
 from cvstudio.media.formats.video import VideoReader
-from cvstudio.media.headers import Header, read_header, webp_chunks
+from cvstudio.media.pictures.color_profile import profile_fact, read_profile, to_srgb
+from cvstudio.media.pictures.headers import Header, read_header, webp_chunks
 
 _KEPT_BYTES = 64 << 20
 _KEPT_FRAMES = 4

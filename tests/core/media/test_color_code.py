@@ -119,7 +119,7 @@ def test_pq_is_linear_light(tmp_path: Path) -> None:
     assert image.pixels[0, 3 * 16] == pytest.approx([95.4 / 203] * 3, rel=0.03)
     assert told(path) == "BT.2020, PQ (HDR), converted to linear light in which white is 1"
     deep = np.full((8, 8, 3), round(0.5081 * 65535), np.uint16)
-    from cvstudio.media.color_code import code_points, hdr_light
+    from cvstudio.media.pictures.color_code import code_points, hdr_light
 
     assert hdr_light(deep, code_points(1, 16))[0, 0] == pytest.approx([100 / 203] * 3, rel=2e-3)
     red = np.zeros((1, 1, 3), np.uint16)
@@ -128,7 +128,7 @@ def test_pq_is_linear_light(tmp_path: Path) -> None:
 
 
 def test_hlg_is_linear_light(tmp_path: Path) -> None:
-    from cvstudio.media.color_code import code_points, hdr_light
+    from cvstudio.media.pictures.color_code import code_points, hdr_light
 
     # ITU-R BT.2408: 75 % of the signal is 203 cd/m² on a display of 1000 cd/m², and the full signal is that.
     levels = np.array([0.75, 1.0, 0.5])[None, :, None].repeat(3, 2) * 65535

@@ -18,7 +18,7 @@ from cvstudio.data.mesh_topology import count_components, extent, is_watertight,
 from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media import Media, MediaKind, open_media, open_reader
-from cvstudio.media.formats._pcd import lzf_decompress
+from cvstudio.media.meshes.pcd import lzf_decompress
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(500, 3)) * (3, 1, 0.2) + (10, -4, 2)

@@ -16,7 +16,7 @@ from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media import open_media, open_reader
 from cvstudio.media.facts import facts
-from cvstudio.media.formats._polygons import triangulate
+from cvstudio.media.meshes.polygons import triangulate
 
 RNG = np.random.default_rng(0)
 

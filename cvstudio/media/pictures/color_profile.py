@@ -1,6 +1,6 @@
 """Colour profiles: the colours that the numbers of a file stand for, converted to sRGB by LittleCMS.
 
-They are ICC profiles, or the code points and numbers of `cvstudio.media.color_code` in their place.
+They are ICC profiles, or the code points and numbers of `cvstudio.media.pictures.color_code` in their place.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.samples import Image
-from cvstudio.media.color_code import hdr_light, named_profile
+from cvstudio.media.pictures.color_code import hdr_light, named_profile
 
 _SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """Colour space in a profile's header -> Pillow's mode."""

@@ -14,11 +14,11 @@ from typing import BinaryIO
 
 from cvstudio.data.geometry import Size
 from cvstudio.foundation.errors import MediaError
-from cvstudio.media.color_code import SRGB_CHROMATICITIES, calibration, code_points
 from cvstudio.media.file_identity import check_size, damaged, decoding, quoted
-from cvstudio.media.jpeg import MARKER
-from cvstudio.media.pnm import FULL
-from cvstudio.media.tiff import BLACK_IS_ZERO, INKS, OtherPage, describe
+from cvstudio.media.pictures.color_code import SRGB_CHROMATICITIES, calibration, code_points
+from cvstudio.media.pictures.jpeg import MARKER
+from cvstudio.media.pictures.pnm import FULL
+from cvstudio.media.pictures.tiff import BLACK_IS_ZERO, INKS, OtherPage, describe
 
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _ORIENTATION, _N_PICTURES = 274, 0xB001
@@ -48,7 +48,7 @@ class Header:
     animated : whether it holds several pictures that are shown in turn
     white : value of white where the file states one other than the largest of its bits, else 0
     clear : grey value that is transparent; None where there is none
-    profile : ICC profile, or what stands for one (`cvstudio.media.color_code`); empty where there is none
+    profile : ICC profile, or what stands for one (`cvstudio.media.pictures.color_code`); empty where there is none
     inks : whether the channels are CMYK
     photograph : whether a single channel is certainly brightness and no depth
     colors : name of the channels for users, where their number does not tell it

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cvstudio.data.samples import PointCloud
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.file_identity import damaged, decoding, quoted
-from cvstudio.media.formats._surfaces import measured, scaled_colours
+from cvstudio.media.meshes.surfaces import measured, scaled_colours
 
 _MAGIC = re.compile(rb"(?:\s*#[^\n]*\n)*\s*VERSION\s+\.?\d")
 _DATA = re.compile(rb"^DATA\s+(\w+)[ \t\r]*\n", re.MULTILINE)

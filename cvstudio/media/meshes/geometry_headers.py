@@ -12,10 +12,10 @@ import numpy as np
 
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, quoted
-from cvstudio.media.formats._gltf import check_extensions, parse
-from cvstudio.media.formats._pcd import is_pcd, pcd_header
-from cvstudio.media.formats._stl import STL_HEAD, STL_ROW, STL_TEXT, stl_count
-from cvstudio.media.formats._text_meshes import OFF_HEADER, joined_lines, plain_text
+from cvstudio.media.meshes.gltf import check_extensions, parse
+from cvstudio.media.meshes.pcd import is_pcd, pcd_header
+from cvstudio.media.meshes.stl import STL_HEAD, STL_ROW, STL_TEXT, stl_count
+from cvstudio.media.meshes.text_meshes import OFF_HEADER, joined_lines, plain_text
 
 MAX_ROWS = 100_000_000
 """Most vertices, faces or points that are read."""

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.samples import PointCloud, TriangleMesh
-from cvstudio.media.formats._polygons import triangulate
-from cvstudio.media.formats._surfaces import Notes, face_colours_of_vertices, measured, scaled_colours
+from cvstudio.media.meshes.polygons import triangulate
+from cvstudio.media.meshes.surfaces import Notes, face_colours_of_vertices, measured, scaled_colours
 
 _CONTINUED = re.compile(rb"\\[ \t]*\r?\n")
 _WHITE = 255

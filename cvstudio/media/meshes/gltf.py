@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cvstudio.data.srgb import srgb8
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media.file_identity import quoted
-from cvstudio.media.formats._surfaces import Notes
+from cvstudio.media.meshes.surfaces import Notes
 
 _READ = {"KHR_mesh_quantization", "KHR_materials_unlit", "KHR_materials_pbrSpecularGlossiness", "EXT_texture_webp"}
 """Extensions that are read."""

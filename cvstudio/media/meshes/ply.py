@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.samples import PointCloud, TriangleMesh
-from cvstudio.media.formats._polygons import triangulate
-from cvstudio.media.formats._surfaces import Notes, face_colours_of_vertices, measured, scaled_colours
-from cvstudio.media.formats._text_meshes import decimal_points, plain_text
+from cvstudio.media.meshes.polygons import triangulate
+from cvstudio.media.meshes.surfaces import Notes, face_colours_of_vertices, measured, scaled_colours
+from cvstudio.media.meshes.text_meshes import decimal_points, plain_text
 
 _HEADER = re.compile(rb"ply\r?\n(.*?\n)end_header[ \t]*\r?\n", re.DOTALL)
 _TYPES = {"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4"} | {

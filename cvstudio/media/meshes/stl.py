@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from cvstudio.data.mesh_topology import merge_equal
 from cvstudio.data.samples import PointCloud, TriangleMesh
-from cvstudio.media.formats._surfaces import Notes, face_colours_of_vertices, measured
-from cvstudio.media.formats._text_meshes import decimal_points, plain_text
+from cvstudio.media.meshes.surfaces import Notes, face_colours_of_vertices, measured
+from cvstudio.media.meshes.text_meshes import decimal_points, plain_text
 
 STL_HEAD, STL_ROW = 84, 50
 """Bytes of the header with the number of triangles, and of a triangle."""

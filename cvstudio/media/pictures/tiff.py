@@ -17,9 +17,9 @@ from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Image
 from cvstudio.data.srgb import encode_srgb
 from cvstudio.foundation.errors import MediaError
-from cvstudio.media.alpha import straight
-from cvstudio.media.color_profile import ink_to_srgb
 from cvstudio.media.file_identity import damaged, decoding, quoted
+from cvstudio.media.pictures.alpha import straight
+from cvstudio.media.pictures.color_profile import ink_to_srgb
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
