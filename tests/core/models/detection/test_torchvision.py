@@ -92,11 +92,9 @@ def outputs_of(layers: list[Any], model: Any, picture: Tensor) -> list[Tensor]:
 def inputs_of(layers: list[Any], model: Any, picture: Tensor) -> dict[Any, list[Tensor]]:
     seen: dict[Any, list[Tensor]] = {layer: [] for layer in layers}
     hooks = [layer.register_forward_hook(lambda module, inputs, _: seen[module].append(inputs[0])) for layer in layers]
-    try:
-        model([picture])
-    finally:
-        for hook in hooks:
-            hook.remove()
+    model([picture])
+    for hook in hooks:
+        hook.remove()
     return seen
 
 
