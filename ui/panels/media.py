@@ -81,6 +81,10 @@ class MediaPanel(QWidget):
         self._close_button.setToolTip(self.tr("Close this folder; its files stay on disk"))
         self._close_button.setAccessibleName(self.tr("Close folder"))
         self._close_button.clicked.connect(self._close_set)
+        # Its place stays empty without a folder: it must not come up where another button was just pressed.
+        policy = self._close_button.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self._close_button.setSizePolicy(policy)
         self.position = QLabel()
         self.position.setObjectName("small")
         head = QHBoxLayout()

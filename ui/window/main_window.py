@@ -208,9 +208,11 @@ class MainWindow(Window):
         self.actions_by_key["redo"].setEnabled(redo is not None)
         name = self.project.path.stem if self.project.path else ""
         media = state.active_media
+        if media is not None and name in (media.name, media.path.stem):
+            name = ""  # a project is named after its picture at first: one name says both
         opened = " — ".join(part for part in (media.name if media else "", name) if part)
         # Qt adds the program's name to a title that does not end with it.
-        self.setWindowTitle(f"{opened}[*] — cvstudio" if opened else "cvstudio[*]")
+        self.setWindowTitle(f"{opened}[*] — cvstudio" if opened else "[*]cvstudio")
         modified = self.controller.session.modified and self.project.path is not None
         if modified != self.isWindowModified():  # Qt paints the title anew each time
             self.setWindowModified(modified)
