@@ -37,6 +37,7 @@ QLabel#empty-text { color: $quiet; }
 QToolTip { background: $raised; color: $text; border: 1px solid $line; padding: 6px 8px; }
 
 QWidget#top-bar { background: $panel; }
+QToolBar { background: $panel; border: none; padding: 6px 2px; spacing: 4px; }
 QWidget#search-box { background: $window; border: 1px solid $line; border-radius: 6px; }
 QWidget#search-box:hover { border-color: $edge; }
 QLineEdit#palette-search { padding: 5px 8px; border-radius: 6px; }

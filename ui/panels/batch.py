@@ -381,5 +381,6 @@ PANELS.register(
         tabbed_with="counts",
         shortcut="Ctrl+Alt+B",
         shown=False,
+        icon="images",
     )
 )

@@ -252,5 +252,6 @@ PANELS.register(
         order=60,
         shortcut="Ctrl+Alt+0",
         shown=False,
+        icon="activity",
     )
 )

@@ -289,5 +289,6 @@ PANELS.register(
             "겹쳐 보기",
             "투명도",
         ),
+        icon="layers",
     )
 )

@@ -302,5 +302,13 @@ def _copy_paths(paths: list[Path]) -> None:
 
 
 PANELS.register(
-    Panel("media", "Media", Qt.DockWidgetArea.LeftDockWidgetArea, MediaPanel, order=10, shortcut="Ctrl+Alt+1")
+    Panel(
+        "media",
+        "Media",
+        Qt.DockWidgetArea.LeftDockWidgetArea,
+        MediaPanel,
+        order=10,
+        shortcut="Ctrl+Alt+1",
+        icon="images",
+    )
 )

@@ -13,6 +13,7 @@ class WholeRow(QObject):
     def __init__(self, view: QAbstractItemView) -> None:
         super().__init__(view)
         self._view = view
+        self._height = view.viewport().height()
         self._soon = QTimer(self, interval=0, singleShot=True)
         self._soon.timeout.connect(self._scroll)
         view.viewport().installEventFilter(self)
@@ -23,10 +24,12 @@ class WholeRow(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QResizeEvent):
+            # Not the old size of the event, which is none where the view was hidden meanwhile.
+            height, self._height = self._height, event.size().height()
             row = self._row()
             if row.isValid():
                 rect = self._view.visualRect(row)
-                if rect.bottom() >= 0 and rect.top() < event.oldSize().height():
+                if rect.bottom() >= 0 and rect.top() < height:
                     self._soon.start()
         return False
 

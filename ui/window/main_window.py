@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,10 @@ if TYPE_CHECKING:
     from ui.window.palette import CommandPalette, Entry
 
 
+FOLDED = "window/folded"
+"""Setting of the columns that are folded to icons."""
+
+
 class MainWindow(Window):
     """The main window: makes its parts and connects them.
 
@@ -77,12 +82,16 @@ class MainWindow(Window):
         self.setStatusBar(self.status)
         keys = QKeySequence("Ctrl+Shift+P").toString(QKeySequence.SequenceFormat.NativeText)
         self.top = TopBar(keys, DevicePicker(self.controller, self.settings))
+        for side, button in self.top.folds.items():
+            button.clicked.connect(partial(self.dock_layout.columns.toggle, side))
+        self.dock_layout.columns.changed.connect(self._show_folded)
         self.setMenuWidget(self.top)
         self._menus = self._make_menus()
         self.default_size()
         self._laid_out = self.settings.restore_window(self)
         if self._laid_out:
             self.dock_layout.restored()
+            self.dock_layout.columns.restore(self.settings.text(FOLDED, ""))
             rescue(self)
         if late:
             FirstPicture(self).seen.connect(self.complete)
@@ -178,6 +187,10 @@ class MainWindow(Window):
         )
         requests.timm_search.connect(self.timm.ask)
         requests.status.connect(self.status.say_now)
+
+    def _show_folded(self) -> None:
+        for side, button in self.top.folds.items():
+            button.setChecked(not self.dock_layout.columns.folded(side))
 
     # Building -------------------------------------------------------------------------------------------------------
 
@@ -301,6 +314,7 @@ class MainWindow(Window):
             if command.hold is not None:
                 command.hold.stop()
         self.dock_layout.back()
+        self.settings.set(FOLDED, self.dock_layout.columns.stored())
         self.settings.save_window(self)
         self.dock_layout.close()
         self.recorder.close()

@@ -76,6 +76,11 @@ def test_a_selected_result_is_whole_in_a_smaller_table(qtbot: QtBot) -> None:
     assert whole(table)
     table.resize(200, 200)
     qtbot.waitUntil(lambda: whole(table))
+    # Also where it becomes smaller while nobody sees it.
+    table.hide()
+    table.resize(200, 120)
+    table.show()
+    qtbot.waitUntil(lambda: whole(table))
 
 
 def test_the_button_that_closes_a_folder_has_a_place_of_its_own(window: MainWindow, folder: Path, qtbot: QtBot) -> None:
