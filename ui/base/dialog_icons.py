@@ -24,7 +24,7 @@ KINDS = {
 class FileIcons(QFileIconProvider):
     """Icons of a file dialog's list and side bar."""
 
-    def icon(self, what: QAbstractFileIconProvider.IconType | QFileInfo) -> QIcon:  # type: ignore[override]
+    def icon(self, what: QAbstractFileIconProvider.IconType | QFileInfo) -> QIcon:
         """The icon of a kind of place, or of a file."""
         if isinstance(what, QFileInfo):
             return icon("folder" if what.isDir() else "file")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QTimer
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView
 
@@ -18,7 +18,7 @@ class WholeRow(QObject):
         self._soon.timeout.connect(self._scroll)
         view.viewport().installEventFilter(self)
 
-    def _row(self) -> QModelIndex:
+    def _row(self) -> QModelIndex | QPersistentModelIndex:
         selection = self._view.selectionModel().selection()
         return selection.at(0).topLeft() if selection.size() else QModelIndex()
 

@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeySequence, QMouseEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QMenuBar, QSizePolicy, QToolButton, QWidget
 
 from ui.base.icons import icon
+from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.icon_label import IconLabel
 from ui.window.device_picker import DevicePicker
 from ui.window.side_columns import SIDES, Side
@@ -35,7 +36,7 @@ class SearchBox(QWidget):
         self.setMaximumWidth(480)
         self.setAccessibleName(self.tr("Search commands"))
         self.setToolTip(self.tr("Search for analyses, models, commands and open files ({keys})").format(keys=keys))
-        text = QLabel(self.tr("What do you want to do?"))
+        text = ElidedLabel(self.tr("What do you want to do?"))
         text.setObjectName("quiet")
         text.setMinimumWidth(20)
         shortcut = QLabel(keys)
