@@ -17,7 +17,7 @@ gc.disable()
 
 from PySide6.QtCore import QTimer  # noqa: E402  (the environment has to be prepared first)
 from PySide6.QtGui import QIcon  # noqa: E402
-from PySide6.QtWidgets import QApplication  # noqa: E402
+from PySide6.QtWidgets import QApplication, QFileDialog, QWidget  # noqa: E402
 
 from cvstudio.foundation.paths import resource  # noqa: E402
 
@@ -48,8 +48,17 @@ def make_application(arguments: Sequence[str] = ()) -> QApplication:
     app.setWindowIcon(QIcon(str(resource("icons", "cvstudio.svg"))))
     environment.after_application()
     apply_theme(app, Settings().text("theme", "system"))
+    app.focusChanged.connect(_dress)
     QTimer.singleShot(STARTED_MS, app, gc.enable)
     return app
+
+
+def _dress(old: QWidget | None, new: QWidget | None) -> None:
+    """Give a file dialog the program's icons once it has the focus; those of static functions are reached only then."""
+    if isinstance(new, QWidget) and isinstance(new.window(), QFileDialog):
+        from ui.base.dialog_icons import dress
+
+        dress(new.window())
 
 
 def run_window(arguments: Sequence[str]) -> int:

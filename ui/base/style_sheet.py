@@ -37,12 +37,23 @@ QLabel#empty-text { color: $quiet; }
 QToolTip { background: $raised; color: $text; border: 1px solid $line; padding: 6px 8px; }
 
 QWidget#top-bar { background: $panel; }
+QToolBar { background: $panel; border: none; padding: 6px 2px; spacing: 4px; }
 QWidget#search-box { background: $window; border: 1px solid $line; border-radius: 6px; }
 QWidget#search-box:hover { border-color: $edge; }
 QLineEdit#palette-search { padding: 5px 8px; border-radius: 6px; }
 QToolButton#open-button { padding: 3px 20px 3px 6px; }
 QToolButton#open-button::menu-button { border: none; width: 18px; }
 QToolButton#open-button::menu-arrow { image: url("$chevron_down"); width: 14px; height: 14px; }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
+QMessageBox {
+    messagebox-information-icon: url("$dialog_info"); messagebox-question-icon: url("$dialog_question");
+    messagebox-warning-icon: url("$dialog_warning"); messagebox-critical-icon: url("$dialog_error");
+}
+QFileDialog {
+    backward-icon: url("$dialog_back"); forward-icon: url("$dialog_forward");
+    filedialog-parent-directory-icon: url("$dialog_up"); filedialog-new-directory-icon: url("$dialog_folder");
+    filedialog-listview-icon: url("$dialog_list"); filedialog-detailedview-icon: url("$dialog_details");
+}
 QMenuBar { background: $panel; padding: 2px 4px; }
 QMenuBar::item { background: transparent; padding: 5px 9px; border-radius: 4px; }
 QMenuBar::item:selected { background: $hover; }

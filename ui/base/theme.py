@@ -21,6 +21,20 @@ TEXT_PX = 13
 SMALL_PX = 12
 
 WHOLE_ICON = "0 0 24 24"
+DIALOG_ICONS = {
+    "info": ("info", "link"),
+    "question": ("circle-question-mark", "link"),
+    "warning": ("triangle-alert", "warning"),
+    "error": ("circle-alert", "error"),
+    "back": ("chevron-left", "text"),
+    "forward": ("chevron-right", "text"),
+    "up": ("chevron-up", "text"),
+    "folder": ("plus", "text"),
+    "list": ("list", "text"),
+    "details": ("table", "text"),
+}
+"""Icon and role of its colour, of message boxes and of the buttons of Qt's own file dialog."""
+
 DOCK_ICONS = {"x": "5 5 14 14", "copy": "1 1 22 22"}
 """View boxes of icons in a dock's title, cropped to the drawing: Qt gives them no more than 10 pixels."""
 
@@ -266,4 +280,6 @@ def style_sheet(palette: ThemeColours) -> str:
         values[name.replace("-", "_")] = _arrow(name, palette.quiet if name != "check" else palette.on_accent)
     for name, view in DOCK_ICONS.items():
         values[name] = _arrow(name, palette.quiet, view)
+    for key, (name, role) in DIALOG_ICONS.items():
+        values[f"dialog_{key}"] = _arrow(name, values[role])
     return Template(STYLE_SHEET).substitute(values, small_px=SMALL_PX, text_px=TEXT_PX)

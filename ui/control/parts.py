@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,9 +47,9 @@ def rows_text(result: Any, numbers: Collection[int]) -> str:
     table: Table | None = result.table() if result is not None else None
     if table is None:
         return ""
-    ids: Sequence[int | None] = table.ids or (None,) * len(table)
-    cells = zip(ids, table.csv_rows(), strict=True)
-    rows = [row for number, row in cells if not numbers or number in numbers]
+    rows = table.csv_rows()
+    if numbers and len(table.ids):
+        rows = [row for number, row in zip(table.ids, rows, strict=True) if number in numbers]
     return "\n".join("\t".join(map(str, row)) for row in (table.csv_columns, *rows))
 
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
 from ui.library.delegate import EntryDelegate
 from ui.library.entries import Entries, Index
+from ui.widgets.whole_row import WholeRow
 
 # Keys that are shortcuts of the window as well: the focused list handles them where it can move in their direction.
 _ENDS = (Qt.Key.Key_Home, Qt.Key.Key_End)
@@ -55,6 +56,7 @@ class EntriesView(QListView):
         self._settled.timeout.connect(self.visible_changed)
         self.verticalScrollBar().valueChanged.connect(self._moved)
         self.clicked.connect(lambda index: self.chosen.emit(index.row()))
+        WholeRow(self)
         self.set_grid(False)
 
     # Layout ---------------------------------------------------------------------------------------------------------
@@ -78,6 +80,7 @@ class EntriesView(QListView):
         width = self.viewport().width() - 1  # Qt wraps a row that fills the whole width
         self._columns = max(1, width // cell.width()) if self.grid else 1
         self.setGridSize(QSize(width // self._columns, cell.height()))
+        self.setMinimumHeight(cell.height())
         self.verticalScrollBar().setSingleStep(cell.height() // 2)
         self._moved()
 

@@ -459,5 +459,13 @@ def none_takes(media: Media | None) -> bool:
 
 
 PANELS.register(
-    Panel("analysis", "Analysis", Qt.DockWidgetArea.RightDockWidgetArea, AnalysisPanel, order=10, shortcut="Ctrl+Alt+2")
+    Panel(
+        "analysis",
+        "Analysis",
+        Qt.DockWidgetArea.RightDockWidgetArea,
+        AnalysisPanel,
+        order=10,
+        shortcut="Ctrl+Alt+2",
+        icon="sliders-horizontal",
+    )
 )

@@ -60,6 +60,7 @@ class Panel:
     shown : whether it is visible at the first start; others are opened from the menu
     floats : whether it is a window of its own until the user docks it
     keywords : further names by which the palette finds it
+    icon : name of its icon, where its column is folded
     """
 
     key: str
@@ -72,3 +73,4 @@ class Panel:
     shown: bool = True
     floats: bool = False
     keywords: tuple[str, ...] = ()
+    icon: str = "panel-right"

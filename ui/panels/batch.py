@@ -402,5 +402,6 @@ PANELS.register(
         tabbed_with="counts",
         shortcut="Ctrl+Alt+B",
         shown=False,
+        icon="images",
     )
 )

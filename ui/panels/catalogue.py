@@ -60,5 +60,6 @@ PANELS.register(
             *("accuracy against cost", "summary chart", "FLOPs", "MACs", "parameters", "receptive field", "layers of"),
             *("architecture", "모델 목록", "수용 영역", "연산량"),
         ),
+        icon="box",
     )
 )

@@ -159,5 +159,6 @@ PANELS.register(
         tabbed_with="results",
         shown=False,
         keywords=("agreement", "KL divergence"),
+        icon="square-split-horizontal",
     )
 )

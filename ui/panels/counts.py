@@ -254,5 +254,6 @@ PANELS.register(
         order=60,
         shortcut="Ctrl+Alt+0",
         shown=False,
+        icon="activity",
     )
 )

@@ -132,5 +132,6 @@ PANELS.register(
         shortcut="Ctrl+Alt+4",
         shown=False,  # the status line tells what runs, and opens it
         keywords=("progress", "cancel", "running", "작업"),
+        icon="loader",
     )
 )

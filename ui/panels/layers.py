@@ -31,6 +31,7 @@ from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.icon_label import IconLabel
 from ui.widgets.rows.slider_row import SliderRow
+from ui.widgets.whole_row import WholeRow
 
 WIDTH = 216
 """Least width in pixels that has room for names and sliders."""
@@ -119,6 +120,7 @@ class LayerList(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        WholeRow(self)
 
     def numbers(self) -> list[int]:
         """Ids of the layers from the topmost."""
@@ -245,10 +247,13 @@ class LayersPanel(QWidget):
             row = self._rows[instance.id]
             row.show_layer(instance, current=instance.id == state.current)
             self.list.item(place).setSizeHint(QSize(0, row.sizeHint().height()))
+        self.list.setMinimumHeight(max((row.sizeHint().height() for row in self._rows.values()), default=0))
         places = [place for place, item in enumerate(layers) if item.id == state.current]
         self.list.blockSignals(True)
         self.list.setCurrentRow(places[0] if places else -1)
         self.list.blockSignals(False)
+        if places:
+            self.list.scrollToItem(self.list.item(places[0]))
         self.stack.setCurrentIndex(1 if layers else 0)
         self.add.setVisible(bool(self._controller.layers.choices()))
 
@@ -284,5 +289,6 @@ PANELS.register(
             "겹쳐 보기",
             "투명도",
         ),
+        icon="layers",
     )
 )

@@ -59,5 +59,6 @@ PANELS.register(
         shortcut="Ctrl+Alt+6",
         shown=False,
         keywords=("appearance", "line width", "labels", "colour map", "colormap", "viridis", "mask opacity", "모양"),
+        icon="shapes",
     )
 )

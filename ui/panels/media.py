@@ -81,6 +81,10 @@ class MediaPanel(QWidget):
         self._close_button.setToolTip(self.tr("Close this folder; its files stay on disk"))
         self._close_button.setAccessibleName(self.tr("Close folder"))
         self._close_button.clicked.connect(self._close_set)
+        # Its place stays empty without a folder: it must not come up where another button was just pressed.
+        policy = self._close_button.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self._close_button.setSizePolicy(policy)
         self.position = QLabel()
         self.position.setObjectName("small")
         head = QHBoxLayout()
@@ -298,5 +302,13 @@ def _copy_paths(paths: list[Path]) -> None:
 
 
 PANELS.register(
-    Panel("media", "Media", Qt.DockWidgetArea.LeftDockWidgetArea, MediaPanel, order=10, shortcut="Ctrl+Alt+1")
+    Panel(
+        "media",
+        "Media",
+        Qt.DockWidgetArea.LeftDockWidgetArea,
+        MediaPanel,
+        order=10,
+        shortcut="Ctrl+Alt+1",
+        icon="images",
+    )
 )

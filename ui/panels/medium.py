@@ -175,5 +175,6 @@ PANELS.register(
         order=25,
         tabbed_with="results",
         shortcut="Ctrl+Alt+9",
+        icon="info",
     )
 )

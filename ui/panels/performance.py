@@ -216,5 +216,6 @@ PANELS.register(
             "성능",
             "속도",
         ),
+        icon="gauge",
     )
 )

@@ -234,5 +234,6 @@ PANELS.register(
         order=20,
         shortcut="Ctrl+Alt+3",
         keywords=("table of boxes", "class probabilities", "결과"),
+        icon="list",
     )
 )

@@ -70,5 +70,6 @@ PANELS.register(
             "지식 증류",
             "데이터 증강",
         ),
+        icon="activity",
     )
 )

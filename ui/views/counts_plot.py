@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QPen
 
-from cvstudio.analyses.detection.counting import Counts, with_gaps
+from cvstudio.analyses.detection.counting import Counts, steps
 from cvstudio.draw.palette import class_colour
 from ui.base import theme
 from ui.views.curve_widget import CurveWidget, unbroken
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 
 GAP_SECS = 0.5
-"""Maximum seconds between frames joined by a line: over a longer gap, the counts are unknown."""
+"""Maximum seconds for which a count holds: over a longer time between frames it is unknown, and a gap is left."""
 MAX_CURVES = 8
 
 
@@ -75,7 +75,7 @@ class CountsPlot(CurveWidget):
         edge.setCosmetic(True)
         # The most frequent class is drawn last, on top.
         for row in reversed(range(min(len(counts.labels), MAX_CURVES))):
-            x, y = with_gaps(counts.times, self._values[row], GAP_SECS)
+            x, y = steps(counts.times, self._values[row], GAP_SECS)
             pen = QPen(QColor(*class_colour(counts.labels[row], counts.known_labels)), 2)
             pen.setCosmetic(True)
             self.plot.addItem(pg.PlotDataItem(x, y, pen=pen, shadowPen=edge, connect="finite", antialias=True))

@@ -21,6 +21,7 @@ from ui.base import theme
 from ui.base.keys import SLIDER_KEYS, claims
 from ui.widgets.bar_delegate import NO_INDEX, ROW_HEIGHT, SCORE_WIDTH, BarDelegate, Index
 from ui.widgets.swatch import swatch
+from ui.widgets.whole_row import WholeRow
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ class RowsTable(QTableView):
         self.setWordWrap(False)
         self.setMouseTracking(True)
         self.setTabKeyNavigation(False)
+        WholeRow(self)
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)

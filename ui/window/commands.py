@@ -14,7 +14,9 @@ from ui.base.hold_key import HoldKey
 from ui.panels import PANELS
 from ui.window.compare_commands import compare_commands
 from ui.window.precision_commands import precision_commands
+from ui.window.side_columns import SIDES
 from ui.window.step_commands import step_commands
+from ui.window.top_bar import FOLD_KEYS
 
 if TYPE_CHECKING:
     from ui.window.window_base import Window
@@ -167,6 +169,7 @@ def _view(window: Window) -> list[Command]:
             "panel-left",
             ("distraction free", "zen mode"),
         ),
+        *_columns(window),
         Command(
             "theme-dark",
             tr("Dark Theme"),
@@ -190,6 +193,23 @@ def _view(window: Window) -> list[Command]:
         Command("layout", tr("Reset Panels"), window.reset_layout, "view", (), "", (), True),
         *_files(window),
         *precision_commands(window.controller, window.settings),
+    ]
+
+
+def _columns(window: Window) -> list[Command]:
+    tr, words = window.tr, ("collapse", "sidebar", "icons", "접기")
+    titles = {"left": tr("Fold the Left Column"), "right": tr("Fold the Right Column")}
+    return [
+        Command(
+            f"fold-{side}",
+            titles[side],
+            partial(window.dock_layout.columns.toggle, side),
+            "view",
+            (FOLD_KEYS[side],),
+            f"panel-{side}",
+            words,
+        )
+        for side in SIDES
     ]
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar, QWidget
 
 from ui.panels import PANELS
 from ui.panels.base import Late, Panel
 from ui.window.panel_dock import PanelDock
 from ui.window.placement import KeptOnScreen, float_over, rescue, was_placed
+from ui.window.side_columns import SIDES, SideColumns
 
 Content = TypeVar("Content", bound=QWidget)
 
@@ -71,12 +72,12 @@ class Shares:
 
 
 class PanelsAway:
-    """Hides all panels at once, and shows the same ones again."""
+    """Hides all panels, and the strips of folded columns, at once, and shows the same ones again."""
 
-    def __init__(self, window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:
+    def __init__(self, window: QMainWindow, docks: Mapping[str, QDockWidget], strips: Iterable[QToolBar]) -> None:
         self._window = window
-        self._docks = docks
-        self._hidden: list[QDockWidget] = []
+        self._parts: list[QWidget] = [*docks.values(), *strips]
+        self._hidden: list[QWidget] = []
         self._layout = QByteArray()
 
     @property
@@ -89,9 +90,9 @@ class PanelsAway:
             self.back()
             return False
         self._layout = self._window.saveState()
-        self._hidden = [dock for dock in self._docks.values() if not dock.isHidden()]
-        for dock in self._hidden:
-            dock.hide()
+        self._hidden = [part for part in self._parts if not part.isHidden()]
+        for part in self._hidden:
+            part.hide()
         return self.away
 
     def back(self) -> None:
@@ -130,7 +131,8 @@ class DockLayout:
             KeptOnScreen(dock)
             if panel.tabbed_with in self.docks:
                 window.tabifyDockWidget(self.docks[panel.tabbed_with], dock)
-        self._away = PanelsAway(window, self.docks)
+        self.columns = SideColumns(window, self.docks, self.show)
+        self._away = PanelsAway(window, self.docks, self.columns.strips.values())
         self._shares = Shares(window, self.docks, [self.docks[key] for key in LEFT_COLUMN])
 
     @staticmethod
@@ -195,6 +197,7 @@ class DockLayout:
     def show(self, key: str) -> None:
         """Bring a panel to the front."""
         self._away.back()
+        self.columns.reveal(key)
         self._shares.keep(key)
         float_over(self._window, self.docks[key])
         self.docks[key].show()
@@ -211,6 +214,8 @@ class DockLayout:
     def reset(self) -> None:
         """Move every dock back to its place at the first start; `divide` resets the sizes."""
         self._away.back()
+        for side in SIDES:
+            self.columns.unfold(side)
         for panel in self._in_order():
             dock = self.docks[panel.key]
             dock.setFloating(False)

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 CLOSING_SECS = 1.2
 """Longest time that a closed window waits for running jobs; after it the process ends without them."""
 MIN_CLOSING_SECS = 0.3
+FOLDED = "window/folded"
+"""Setting of the columns that are folded to icons."""
 
 
 class MainWindow(Window):
@@ -85,12 +87,16 @@ class MainWindow(Window):
         self.setStatusBar(self.status)
         keys = QKeySequence("Ctrl+Shift+P").toString(QKeySequence.SequenceFormat.NativeText)
         self.top = TopBar(keys, DevicePicker(self.controller, self.settings))
+        for side, button in self.top.folds.items():
+            button.clicked.connect(partial(self.dock_layout.columns.toggle, side))
+        self.dock_layout.columns.changed.connect(self._show_folded)
         self.setMenuWidget(self.top)
         self._menus = self._make_menus()
         self.default_size()
         self._laid_out = self.settings.restore_window(self)
         if self._laid_out:
             self.dock_layout.restored()
+            self.dock_layout.columns.restore(self.settings.text(FOLDED, ""))
             rescue(self)
         if late:
             FirstPicture(self).seen.connect(self.complete)
@@ -202,6 +208,10 @@ class MainWindow(Window):
         requests.timm_search.connect(self.timm.ask)
         requests.status.connect(self.status.say_now)
 
+    def _show_folded(self) -> None:
+        for side, button in self.top.folds.items():
+            button.setChecked(not self.dock_layout.columns.folded(side))
+
     # Building -------------------------------------------------------------------------------------------------------
 
     def _content(self, panel: Panel) -> QWidget:
@@ -231,9 +241,11 @@ class MainWindow(Window):
         self.actions_by_key["redo"].setEnabled(redo is not None)
         name = self.project.path.stem if self.project.path else ""
         media = state.active_media
+        if media is not None and name in (media.name, media.path.stem):
+            name = ""  # a project is named after its picture at first: one name says both
         opened = " — ".join(part for part in (media.name if media else "", name) if part)
         # Qt adds the program's name to a title that does not end with it.
-        self.setWindowTitle(f"{opened}[*] — cvstudio" if opened else "cvstudio[*]")
+        self.setWindowTitle(f"{opened}[*] — cvstudio" if opened else "[*]cvstudio")
         modified = self.controller.session.modified and self.project.path is not None
         if modified != self.isWindowModified():  # Qt paints the title anew each time
             self.setWindowModified(modified)
@@ -356,6 +368,7 @@ class MainWindow(Window):
             if command.hold is not None:
                 command.hold.stop()
         self.dock_layout.back()
+        self.settings.set(FOLDED, self.dock_layout.columns.stored())
         self.settings.save_window(self)
         self.dock_layout.close()
         self.recorder.close(max(0.0, end - time.monotonic()))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, Qt, Signal
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QKeySequence, QMouseEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QMenuBar, QSizePolicy, QToolButton, QWidget
 
 from ui.base.icons import icon
+from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.icon_label import IconLabel
 from ui.window.device_picker import DevicePicker
+from ui.window.side_columns import SIDES, Side
+
+FOLD_KEYS: dict[Side, str] = {"left": "Ctrl+[", "right": "Ctrl+]"}
+"""Key sequences that fold and unfold the columns."""
 
 
 class SearchBox(QWidget):
@@ -31,7 +36,7 @@ class SearchBox(QWidget):
         self.setMaximumWidth(480)
         self.setAccessibleName(self.tr("Search commands"))
         self.setToolTip(self.tr("Search for analyses, models, commands and open files ({keys})").format(keys=keys))
-        text = QLabel(self.tr("What do you want to do?"))
+        text = ElidedLabel(self.tr("What do you want to do?"))
         text.setObjectName("quiet")
         text.setMinimumWidth(20)
         shortcut = QLabel(keys)
@@ -70,6 +75,21 @@ class TopBar(QWidget):
         self.open.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         self.search = SearchBox(search_keys)
         self.device = device
+        self.folds: dict[Side, QToolButton] = {}
+        tips = {
+            "left": self.tr("Fold the left column to icons, or unfold it ({keys})"),
+            "right": self.tr("Fold the right column to icons, or unfold it ({keys})"),
+        }
+        for side in SIDES:
+            button = QToolButton()
+            button.setObjectName(f"fold-{side}")
+            button.setIcon(icon(f"panel-{side}"))
+            button.setCheckable(True)
+            button.setChecked(True)
+            keys = QKeySequence(FOLD_KEYS[side]).toString(QKeySequence.SequenceFormat.NativeText)
+            button.setToolTip(tips[side].format(keys=keys))
+            button.setAccessibleName(self.tr("Left column") if side == "left" else self.tr("Right column"))
+            self.folds[side] = button
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 2, 8, 2)
         layout.setSpacing(8)
@@ -79,6 +99,8 @@ class TopBar(QWidget):
         layout.addWidget(self.search, 4)
         layout.addStretch(1)
         layout.addWidget(device)
+        for button in self.folds.values():
+            layout.addWidget(button)
 
     def set_open_menu(self, menu: QMenu) -> None:
         """Set the menu of the arrow beside "Open"."""

@@ -94,13 +94,19 @@ def count(
     return Counts(times, names, boxes[order], np.cumsum(first_seen[order], axis=1), tuple(labels))
 
 
-def with_gaps(times: NDArray[np.float64], values: NDArray[np.int64], gap_secs: float) -> Curve:
-    """Curve with a gap wherever two frames are more than `gap_secs` apart: float64 (m,) each, NaN in gaps."""
-    breaks = np.flatnonzero(np.diff(times) > gap_secs) + 1
-    return (
-        np.insert(times, breaks, times[breaks] if len(breaks) else 0.0),
-        np.insert(values.astype(np.float64), breaks, np.nan),
-    )
+def steps(times: NDArray[np.float64], values: NDArray[np.int64], gap_secs: float) -> Curve:
+    """Curve in steps: a count holds until the next frame; float64 (m,) each, NaN in gaps.
+
+    Where two frames are more than `gap_secs` apart, and at the end, it holds for the usual time between two frames.
+    """
+    apart = np.diff(times)
+    known = apart <= gap_secs
+    usual_secs = float(np.median(apart[known])) if known.any() else gap_secs
+    ends = times + usual_secs
+    ends[:-1][known] = times[1:][known]
+    breaks = 2 * (np.flatnonzero(~known) + 1)
+    x = np.stack((times, ends), axis=1).ravel()
+    return np.insert(x, breaks, x[breaks]), np.insert(np.repeat(values.astype(np.float64), 2), breaks, np.nan)
 
 
 def write_counts(path: Path, counts: Counts) -> None:

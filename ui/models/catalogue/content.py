@@ -170,7 +170,7 @@ class CatalogueContent(QWidget):
         self._head.setSpacing(8)
         self._head.addWidget(self.search, 2)
         for widget in (self.task, self.family, self.licence, self.status, self.count):
-            self._head.addWidget(widget)
+            self._head.addWidget(widget, 1)
         self._head.addStretch(1)
         self._head.addWidget(self.measure_all)
         for number, (name, text) in enumerate((("table", self.tr("Table")), ("activity", self.tr("Chart")))):
@@ -185,7 +185,7 @@ class CatalogueContent(QWidget):
         combo = Combo()
         combo.setAccessibleName(name)
         combo.setToolTip(name)
-        combo.setMinimumContentsLength(11)
+        combo.setMinimumContentsLength(9)  # all of them fit into a window of 1024 pixels
         combo.view().setMinimumWidth(LIST_WIDTH)
         combo.activated.connect(lambda _: self._show())
         return combo

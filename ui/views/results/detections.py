@@ -29,6 +29,7 @@ from ui.base.keys import SLIDER_KEYS, claims
 from ui.views.results.registry import RESULT_VIEWS, ResultViewSpec
 from ui.widgets.bar_delegate import NO_INDEX, ROW_HEIGHT, SCORE_WIDTH, BarDelegate, Index
 from ui.widgets.swatch import swatch
+from ui.widgets.whole_row import WholeRow
 
 LABEL, SCORE, BOX, TRACK = range(4)
 TRACK_WIDTH = 56
@@ -184,6 +185,7 @@ class ResultsTable(QTableView):
         self.setWordWrap(False)
         self.setMouseTracking(True)
         self.setTabKeyNavigation(False)
+        WholeRow(self)
         self.setItemDelegateForColumn(SCORE, BarDelegate(self))
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)

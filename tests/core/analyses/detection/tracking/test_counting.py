@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 
 import numpy as np
+import pytest
 
 from cvstudio.analyses.detection._tracking import Sighting, Tracking, TrackParams
-from cvstudio.analyses.detection.counting import count, with_gaps, write_counts
+from cvstudio.analyses.detection.counting import count, steps, write_counts
 from cvstudio.analyses.temporal import Chain, ChainEntry
 
 LABELS = ("person", "car", "dog")
@@ -57,11 +58,25 @@ def test_nothing_found_is_no_curve():
     assert found.boxes.shape == (0, 2)
 
 
-def test_a_curve_breaks_off_where_nobody_looked():
-    times, values = with_gaps(np.array([0.0, 0.1, 5.0]), np.array([1, 2, 3]), 0.5)
-    assert times.tolist() == [0.0, 0.1, 5.0, 5.0]
-    assert np.array_equal(values, [1, 2, np.nan, 3], equal_nan=True)
-    assert with_gaps(np.array([0.0, 0.1]), np.array([1, 2]), 0.5)[1].tolist() == [1, 2]
+def test_a_curve_holds_until_the_next_frame_and_breaks_off_where_nobody_looked():
+    times, values = steps(np.array([0.0, 0.1, 5.0]), np.array([1, 2, 3]), 0.5)
+    assert times == pytest.approx([0.0, 0.1, 0.1, 0.2, 5.0, 5.0, 5.1])
+    assert np.array_equal(values, [1, 1, 2, 2, np.nan, 3, 3], equal_nan=True)
+    assert steps(np.array([0.0, 0.1]), np.array([1, 2]), 0.5)[1].tolist() == [1, 1, 2, 2]
+    assert steps(np.array([2.0]), np.array([4]), 0.5)[0].tolist() == [2.0, 2.5]
+
+
+def test_no_line_of_a_curve_is_oblique():
+    rng = np.random.default_rng(0)
+    times = np.cumsum(rng.choice([0.04, 0.04, 0.2, 2.0], 50))
+    counts = rng.integers(0, 5, 50)
+    x, y = steps(times, counts, 0.5)
+    known = np.isfinite(y)
+    lines = known[:-1] & known[1:]
+    assert np.all((np.diff(x) == 0)[lines] | (np.diff(y) == 0)[lines])
+    # At each frame's time the curve has the frame's count, and nowhere between two frames another one.
+    for time, number in zip(times, counts, strict=True):
+        assert y[np.searchsorted(x, time, side="right") - 1] == number
 
 
 def test_a_file_holds_both_counts_of_each_class(tmp_path):
