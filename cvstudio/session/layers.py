@@ -9,6 +9,7 @@ from cvstudio.analyses import Analysis
 from cvstudio.analyses.instance import AnalysisInstance, check_opacity
 from cvstudio.media import Media
 from cvstudio.results.result import Placement
+from cvstudio.session.partners import with_partners
 from cvstudio.session.session import State, replace_instance
 
 
@@ -63,7 +64,7 @@ def with_layer(state: State, spec: Analysis, next_id: Callable[[], int]) -> Stat
     slot = spec.canvas
     bindings = {slot.name: media} if slot is not None and media is not None and slot.takes(media) else {}
     layer = AnalysisInstance(next_id(), spec.key, bindings, spec.first_model)
-    return dataclasses.replace(with_inserted(state, layer), current=layer.id, selection=frozenset())
+    return with_partners(dataclasses.replace(with_inserted(state, layer), current=layer.id, selection=frozenset()))
 
 
 def with_copy(state: State, number: int, next_id: Callable[[], int]) -> State:
