@@ -38,7 +38,7 @@ class Recorded:
     ----------
     path : the video
     frames : number of written frames
-    dropped : number of frames that were not written as the camera was faster than the encoder
+    dropped : number of frames that were lost: not taken from the camera in time, or not written in time
     secs : seconds from the first to the last frame
     ended : reason of the end: "stopped" by the user, "camera" (see `error`), or "disk" nearly full
     error : error of the camera; empty where there is none
@@ -97,7 +97,7 @@ def _write(path: Path, target: Any, tap: Tap, progress: Progress) -> Recorded:
         raise ExportError(_no_frame_text(tap.error, short=short))
     target.mux(stream.encode())
     ended: Ended = "disk" if short else "camera" if tap.error is not None else "stopped"
-    return Recorded(path, frames, tap.dropped, float(last_tick * TICK), ended, str(tap.error or ""))
+    return Recorded(path, frames, tap.dropped + tap.missed, float(last_tick * TICK), ended, str(tap.error or ""))
 
 
 def _clock(secs: int) -> str:

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -83,12 +83,21 @@ class Lane:
     name : of the thread, after "cvstudio-"
     listener : called with every event, in the thread that causes it
     on_close : called in the lane's thread when it ends
+    niceness : priority offset of its thread
     """
 
-    def __init__(self, name: str, listener: Listener, *, on_close: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        listener: Listener,
+        *,
+        on_close: Callable[[], None] | None = None,
+        niceness: int = NICENESS,
+    ) -> None:
         self.name = name
         self._listener = listener
         self._on_close = on_close
+        self._niceness = niceness
         self._pending: OrderedDict[Hashable, Job] = OrderedDict()
         self._running: list[tuple[Job, Progress]] = []
         self._condition = threading.Condition()
@@ -163,13 +172,12 @@ class Lane:
     def _reporter(self, job: Job) -> Callable[[float | None, str], None]:
         return lambda fraction, message: self._listener(Event("progress", job, (fraction, message)))
 
-    @staticmethod
-    def _lower_priority() -> None:
+    def _lower_priority(self) -> None:
         """Lower the priority of this thread below the window's. On Linux priorities are per thread and inherited by the
         thread pools that a network starts from here; with idle cores nothing becomes slower."""
         if sys.platform == "linux":
             with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._niceness)
 
     def _loop(self) -> None:
         self._lower_priority()
@@ -221,16 +229,23 @@ class Lane:
 
 
 class Lanes:
-    """Lanes by name, each started at its first use."""
+    """Lanes by name, each started at its first use; `niceness` by name, where it differs from the usual."""
 
-    def __init__(self, listener: Listener, on_close: dict[str, Callable[[], None]] | None = None) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        on_close: Mapping[str, Callable[[], None]] | None = None,
+        niceness: Mapping[str, int] | None = None,
+    ) -> None:
         self._listener = listener
         self._on_close = on_close or {}
+        self._niceness = niceness or {}
         self._lanes: dict[str, Lane] = {}
 
     def __getitem__(self, name: str) -> Lane:
         if name not in self._lanes:
-            self._lanes[name] = Lane(name, self._listener, on_close=self._on_close.get(name))
+            niceness = self._niceness.get(name, NICENESS)
+            self._lanes[name] = Lane(name, self._listener, on_close=self._on_close.get(name), niceness=niceness)
         return self._lanes[name]
 
     def cancel(self, owner: Hashable) -> None:

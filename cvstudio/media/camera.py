@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Frame
 from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.priority import start_first
 from cvstudio.foundation.progress import Progress
 from cvstudio.media.base import BaseReader, Media, MediaKind
 from cvstudio.media.camera_tap import new_source, tap_of
@@ -33,12 +35,64 @@ SIZES = (Size(640, 480), Size(1280, 720), Size(1920, 1080))
 LOST_SECS = 5.0
 """A device that delivers no frame for this long counts as lost."""
 CHECK_SECS = 0.05
+COUNTED = 512
+"""Number of the newest frames whose numbers are known."""
 _SYSTEM = Path("/sys/class/video4linux")
 
 log = logging.getLogger(__name__)
 
 _started: dict[str, float] = {}
 """Monotonic time at which each camera was first opened. Its clock runs on while it is closed: `pts` never goes back."""
+
+
+_counts: dict[str, FrameCount] = {}
+"""Of each camera that was opened."""
+
+
+class FrameCount:
+    """Numbers the frames of a camera, with those that were not taken in time. One thread adds, others may read."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._numbers: deque[tuple[float, int]] = deque(maxlen=COUNTED)
+
+    def add(self, pts: float, missed: int) -> None:
+        """Add the frame at `pts` seconds; `missed` ones were lost before it."""
+        self._number += 1 + missed
+        self._numbers.append((pts, self._number))
+
+    def number_of(self, pts: float) -> int | None:
+        """Number of the frame at `pts` seconds, from 1; None for one that is too long ago."""
+        return next((number for time_secs, number in tuple(self._numbers) if time_secs == pts), None)
+
+
+def frame_number(identity: str, pts: float) -> int | None:
+    """Number of the frame of the camera `identity` at `pts` seconds: how many it has made since it was first opened,
+    whether they were taken or not. None where that is not known."""
+    count = _counts.get(identity)
+    return None if count is None else count.number_of(pts)
+
+
+class MissedFrames:
+    """Tells from the times of frames how many are missing between them.
+
+    The usual interval is that of the faster ones of the last frames: a camera that becomes slower, as in the dark,
+    misses nothing.
+    """
+
+    def __init__(self) -> None:
+        self._before: float | None = None
+        self._intervals: deque[float] = deque(maxlen=60)
+
+    def before(self, time_secs: float) -> int:
+        """Number of frames that are missing before the one at `time_secs`."""
+        interval = None if self._before is None else time_secs - self._before
+        self._before = time_secs
+        if interval is None or interval <= 0:
+            return 0
+        self._intervals.append(interval)
+        usual = sorted(self._intervals)[len(self._intervals) // 5]
+        return max(0, round(interval / usual) - 1) if len(self._intervals) >= 10 else 0
 
 
 @dataclass(frozen=True)
@@ -50,7 +104,11 @@ class Device:
 
 
 class CameraSource(Protocol):
-    """Source of frames; used by the capture thread only."""
+    """Source of frames; used by the capture thread only.
+
+    A source that knows how many frames it could not take in time before the one that it read last says so by an
+    attribute `missed`.
+    """
 
     def read(self) -> NDArray[np.uint8]:
         """Wait for the next frame, RGB uint8 (H, W, 3). Raises MediaError."""
@@ -111,7 +169,7 @@ class CameraReader(BaseReader):
         self._closed = False
         self._number = new_source()
         self._thread = threading.Thread(target=self._capture, name="cvstudio-camera", daemon=True)
-        self._thread.start()
+        start_first(self._thread)
 
     @property
     def name(self) -> str:
@@ -152,14 +210,17 @@ class CameraReader(BaseReader):
         try:
             source = self._open_source(self._media)
             first_opened = _started.setdefault(self._media.id, time.monotonic())
+            count = _counts.setdefault(self._media.id, FrameCount())
             while not self._closed:
                 frame = Frame(source.read(), pts=time.monotonic() - first_opened)
+                missed = int(getattr(source, "missed", 0))
+                count.add(frame.pts, missed)
                 with self._condition:
                     if self._newest is None or frame.pts > self._newest.pts:
                         self._newest = frame
                     self._condition.notify_all()
                 if (tap := tap_of(self._media.id)) is not None:
-                    tap.put(self._number, frame)
+                    tap.put(self._number, frame, missed)
         except Exception as error:  # the thread ends here, and `latest` raises the error
             failure = error if isinstance(error, MediaError) else _stopped(self.name, error)
             with self._condition:
@@ -205,6 +266,8 @@ class DeviceSource:
 
         self._place = place = media.details["device"]
         self._has_delivered = False
+        self._times = MissedFrames()
+        self.missed = 0
         linux = sys.platform == "linux"
         if linux:
             _check_device(place)
@@ -227,6 +290,9 @@ class DeviceSource:
         if not good or frame is None:
             raise MediaError(f"The camera {self._place} {self._loss_reason()}")
         self._has_delivered = True
+        # The driver's time of the frame, where it tells one.
+        stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        self.missed = self._times.before(stamp if stamp > 0 else time.monotonic())
         return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
     def _loss_reason(self) -> str:

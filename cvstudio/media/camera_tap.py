@@ -11,7 +11,7 @@ from cvstudio.data.samples import Frame
 from cvstudio.foundation.closing import Closeable
 from cvstudio.foundation.errors import MediaError
 
-WAITING_BYTES = 256 << 20
+WAITING_BYTES = 512 << 20
 """Most memory for queued frames; further frames are dropped and counted."""
 LEAST_WAITING = 4
 POLL_SECS = 0.1
@@ -32,6 +32,7 @@ class Tap(Closeable):
     Attributes
     ----------
     dropped : number of frames that were dropped because the queue was full
+    missed : number of frames between its own ones that were not taken from the camera in time
     error : why the camera stopped; None where it was closed
     """
 
@@ -43,7 +44,7 @@ class Tap(Closeable):
         self._source: int | None = None
         self._ended = False
         self._condition = threading.Condition()
-        self.dropped = 0
+        self.dropped = self.missed = 0
         self.error: MediaError | None = None
         with _lock:
             _taps[identity] = self
@@ -78,11 +79,13 @@ class Tap(Closeable):
             self._ended = True
             self._condition.notify_all()
 
-    def put(self, source: int, frame: Frame) -> None:
-        """Queue a new frame of the reader `source`, or drop it. Never waits."""
+    def put(self, source: int, frame: Frame, missed: int = 0) -> None:
+        """Queue a new frame of the reader `source`, or drop it; `missed` were not taken before it. Never waits."""
         if source < self._first:
             return
         with self._condition:
+            if self._source == source:
+                self.missed += missed
             self._source = source
             full = self._waiting_bytes + frame.pixels.nbytes > WAITING_BYTES and len(self._frames) >= LEAST_WAITING
             if full:

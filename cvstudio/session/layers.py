@@ -9,6 +9,7 @@ from cvstudio.analyses import Analysis
 from cvstudio.analyses.instance import AnalysisInstance, check_opacity
 from cvstudio.media import Media
 from cvstudio.results.result import Placement
+from cvstudio.session.partners import with_partners
 from cvstudio.session.session import State, replace_instance
 
 
@@ -74,7 +75,7 @@ def with_layer(state: State, spec: Analysis, next_id: Callable[[], int]) -> Stat
     model = current.model_spec if current is not None and current.analysis != spec.key else None
     if current is not None and model is not None and spec.takes(model):
         layer = dataclasses.replace(layer, model=current.model, weights=current.weights)
-    return dataclasses.replace(with_inserted(state, layer), current=layer.id, selection=frozenset())
+    return with_partners(dataclasses.replace(with_inserted(state, layer), current=layer.id, selection=frozenset()))
 
 
 def with_copy(state: State, number: int, next_id: Callable[[], int]) -> State:

@@ -15,6 +15,7 @@ from cvstudio.media.reading import with_settings
 from cvstudio.models import MODELS
 from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.session.layers import layers_on, with_copy, with_inserted
+from cvstudio.session.partners import with_partners
 from cvstudio.session.session import State, activate, open_already, replace_instance
 
 NextId = Callable[[], int]
@@ -49,10 +50,10 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
             state = with_instance(state, spec, next_id, keep=True)
     slot = next(slot for slot in spec.inputs if slot.takes(media))
     if slot.name == spec.canvas_slot or not state.active:
-        return activate(state, media)
+        return with_partners(activate(state, media))
     current = state.instance
     assert current is not None
-    return replace_instance(state, current.with_binding(slot.name, media))
+    return with_partners(replace_instance(add_media(state, media), current.with_binding(slot.name, media)))
 
 
 def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool = False) -> State:
@@ -111,7 +112,9 @@ def with_analysis(state: State, spec: Analysis, next_id: NextId) -> State:
         if other is not None:
             bindings[spec.canvas_slot] = other
     instance = dataclasses.replace(instance, bindings=bindings)
-    state = replace_instance(state, instance)
+    state = with_partners(replace_instance(state, instance))
+    instance = state.instance
+    assert instance is not None
     if spec.canvas_slot is None:
         others = (item for item in state.instances if item.spec.canvas_slot is None and item.id != instance.id)
         for item in others:

@@ -23,6 +23,7 @@ from cvstudio.analyses.stages import (
 )
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.lanes import CLOSE_SECS, Event, Job, Lanes
+from cvstudio.foundation.priority import Starter
 from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.timings import Timings
 from cvstudio.media import Media, MediaKind
@@ -41,6 +42,10 @@ DECODE, DRAW, PAINT = "decode", "draw", "paint"
 
 BESIDE = "beside"
 """Name of the second lane of networks on the CPU, for playing every frame of a video."""
+
+
+RECORD, RECORD_NICENESS = "record", 1
+"""Name and priority offset of the lane that writes what a camera sends: before the networks, after the window."""
 
 
 class Pipeline(QObject):
@@ -78,7 +83,10 @@ class Pipeline(QObject):
                 "decode": self._close_readers,
                 "pool": self._close_readers,
             },
+            {RECORD: RECORD_NICENESS},
         )
+        # Cameras are captured before the networks get their turn: what is not taken in time is lost.
+        self._starter = Starter()
         self._asked: dict[Any, Any] = {}
         self._long_params: dict[Any, Any] = {}
         self._failed: dict[Any, Exception] = {}
@@ -399,7 +407,9 @@ class Pipeline(QObject):
     def close(self, timeout_secs: float = CLOSE_SECS) -> bool:
         """Cancel all jobs and join the threads; False if one did not end within `timeout_secs`."""
         self._bridge.close()
-        return self.lanes.close(timeout_secs)
+        ended = self.lanes.close(timeout_secs)
+        self._starter.close()
+        return ended
 
     def _handle(self, event: Event) -> None:
         job = event.job

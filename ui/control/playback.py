@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from cvstudio.foundation.errors import UserError
 from cvstudio.media import Media, MediaKind
+from cvstudio.media.camera import frame_number
 from cvstudio.media.formats.audio import AudioReader
 from cvstudio.media.playback.player import Player
 from cvstudio.media.playback.transport import Transport
@@ -49,6 +50,8 @@ class Playback(QObject):
         self._frame_pts: float | None = None
         self._began_secs = 0.0
         self.frames_shown = 0
+        self._first_number: int | None = None  # of the camera's frame that was shown first
+        self._frames_made = 0
         self.every_frame = False
         self._led_secs = 0.0  # position of the clock while it follows the frames
         self._timer = QTimer(self, interval=TICK_MS)
@@ -85,7 +88,10 @@ class Playback(QObject):
 
     @property
     def frames_dropped(self) -> int:
-        """Number of video frames that were due since playing began, and were not shown."""
+        """Number of frames that were due since playing began, and were not shown: of a camera all that it has made up
+        to the one on screen, of a video all up to its position."""
+        if self._is_camera:
+            return max(0, self._frames_made - self.frames_shown)
         rate = (self._media.frame_rate if self._media else None) or 0.0
         if self.every_frame:
             return 0
@@ -115,6 +121,7 @@ class Playback(QObject):
         """Play from the current position, or from the start if that is the end; no effect on a still picture."""
         if self._is_camera:
             self._running, self.frames_shown = True, 0
+            self._first_number, self._frames_made = None, 0
             self._timer.start()
             self.playing_changed.emit(True)
             return
@@ -206,6 +213,9 @@ class Playback(QObject):
         if pts is not None and pts != self._frame_pts:
             self.frames_shown += 1
             self._frame_pts = pts
+            if self._is_camera and self._media is not None and (number := frame_number(self._media.id, pts)):
+                self._first_number = self._first_number or number
+                self._frames_made = number - self._first_number + 1
         if pts is not None and self._transport.playing:
             self._led_secs = pts
 

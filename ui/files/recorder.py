@@ -17,13 +17,13 @@ from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind, open_media
 from cvstudio.media.camera_tap import Tap
 from ui.control.controller import Controller
+from ui.control.pipeline import RECORD
 from ui.widgets.notices import Notices
 
 if TYPE_CHECKING:
     from cvstudio.exporters.recording import Recorded
 
 OWNER = ("record",)
-LANE = "record"
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Recorder(QObject):
                 done.set()
 
         title = self.tr("Recording {name}").format(name=path.name)
-        self._controller.pipeline.submit(LANE, Job(OWNER, title, work))
+        self._controller.pipeline.submit(RECORD, Job(OWNER, title, work))
         if not self._controller.playback.playing:
             self._controller.playback.play()
         self.changed.emit("0:00")
@@ -143,8 +143,8 @@ class Recorder(QObject):
         }
         text = texts[recorded.ended].format(name=kept.media.name)
         if recorded.dropped:
-            more = self.tr("{count} frames came faster than they could be written, and are left out.")
-            text = f"{text} {more.format(count=recorded.dropped)}"
+            more = self.tr("{count} of {all} frames were lost, as the computer was too busy.")
+            text = f"{text} {more.format(count=recorded.dropped, all=recorded.frames + recorded.dropped)}"
         folder = QUrl.fromLocalFile(str(recorded.path.parent))
         level = "info" if recorded.ended == "stopped" and not recorded.dropped else "warning"
         self._notices.post(level, text, action=self.tr("Show folder"), run=lambda: QDesktopServices.openUrl(folder))

@@ -245,13 +245,13 @@ class Timeline(QFrame):
         self.record.setMinimumWidth(widest + 36)
 
     def set_smooth(self, smooth: bool) -> None:
-        """Show the mode of playback: smooth, or exact (each frame with its own results)."""
+        """Show the mode of playback: smooth, or exact (each frame on screen has its own results)."""
         self.smooth.setChecked(smooth)
         self.smooth.setText(self.tr("Smooth") if smooth else self.tr("Exact"))
         self.smooth.setToolTip(
             self.tr("Smooth: the video at its own rate; results that are older than the frame are dimmed")
             if smooth
-            else self.tr("Exact: only frames together with their own results; others are left out")
+            else self.tr("Exact: each frame on screen has its own results; what is not ready in time is left out")
         )
         widest = max(
             self.smooth.fontMetrics().horizontalAdvance(text) for text in (self.tr("Smooth"), self.tr("Exact"))

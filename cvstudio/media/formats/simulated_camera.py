@@ -23,6 +23,7 @@ from cvstudio.media.open import open_media, open_reader
 KEY = "simulated-camera"
 PRETENDED = "file:"
 PICTURES_PER_SEC = 10.0
+USUAL_RATE = 25.0
 BEHIND_SECS = 0.25
 """Decoding that lags behind real time by more than this skips frames, as a camera would."""
 
@@ -60,21 +61,35 @@ def _source(media: Media) -> CameraSource:
 
 
 class FileSource:
-    """Plays a video repeatedly in real time."""
+    """Plays a video repeatedly in real time. `missed` is the number of frames that were skipped before the last one."""
 
     def __init__(self, media: Media) -> None:
-        self._reader = open_reader(open_media(media.path, kind=MediaKind.VIDEO))
-        self._started = time.monotonic()
+        video = open_media(media.path, kind=MediaKind.VIDEO)
+        self._reader = open_reader(video)
+        self._rate = video.frame_rate or USUAL_RATE
+        self._length_secs = video.duration_secs or 0.0
+        self._last_secs = 0.0
+        self._started: float | None = None
+        self.missed = 0
 
     def read(self) -> NDArray[np.uint8]:
         frame = self._reader.next()
+        self._started = time.monotonic() if self._started is None else self._started
         if frame is None:
-            frame, self._started = self._reader.at(0.0), time.monotonic()
-        elif frame.pts == 0.0:
-            self._started = time.monotonic()
+            # The clock goes on: what is lost at the end of the video is lost like anywhere else.
+            self._length_secs = max(self._length_secs, self._last_secs + 1 / self._rate)
+            self._started += self._length_secs
+            frame = self._reader.at(0.0)
         behind = time.monotonic() - self._started - frame.pts
+        self.missed = 0
         if behind > BEHIND_SECS:
-            frame = self._reader.at(frame.pts + behind)
+            self.missed = round(behind * self._rate)
+            target = frame.pts + behind
+            if self._length_secs > 0:
+                loops, target = divmod(target, self._length_secs)
+                self._started += loops * self._length_secs
+            frame = self._reader.at(target)
+        self._last_secs = frame.pts
         _wait_until(self._started + frame.pts)
         pixels: NDArray[np.uint8] = frame.rgb8
         return pixels

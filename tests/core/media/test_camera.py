@@ -17,10 +17,11 @@ from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.errors import Cancelled, MediaError
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import MediaKind, camera, open_media, open_reader
-from cvstudio.media.camera import CameraReader, Device, fitted, newest_frame
+from cvstudio.media.camera import CameraReader, Device, FrameCount, MissedFrames, fitted, frame_number, newest_frame
+from cvstudio.media.camera_tap import Tap
 from cvstudio.media.examples.files import sample_path
 from cvstudio.media.formats import simulated_camera as simulated
-from cvstudio.media.formats.simulated_camera import PictureSource, camera_from_id, simulated_camera
+from cvstudio.media.formats.simulated_camera import FileSource, PictureSource, camera_from_id, simulated_camera
 from cvstudio.media.reader_pool import Readers, read_sample
 from cvstudio.running.recipe import media_from_json, media_to_json
 from cvstudio.session.session import State, add_media
@@ -231,3 +232,69 @@ def test_a_moment_that_is_gone_is_not_read_again():
     with Readers() as readers, pytest.raises(MediaError, match="gone"):
         read_sample(FAKE, 1.0, readers, Cache())
     assert list(itertools.islice(Readers()._open, 1)) == []
+
+
+class Clock:
+    """Stands in for the time: reading takes none, waiting takes what it should."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, secs: float) -> None:
+        self.now += secs
+
+
+def test_a_file_that_is_read_too_late_tells_what_it_skipped(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(simulated, "time", clock)
+    source = FileSource(simulated_camera(sample_path("clip")))
+    video = open_media(sample_path("clip"))
+    began, taken, missed = clock.now, 0, 0
+    # Up to and over the end of the video, whose length is 6 s.
+    for late_secs in (0, 0, 0.1, 0, 1.0, 0, 0, 3.0, 2.5, 0, 0, 0, 9.0, 0):
+        clock.now += late_secs
+        source.read()
+        taken, missed = taken + 1, missed + source.missed
+        made = (clock.now - began) * video.frame_rate + 1
+        assert taken + missed == pytest.approx(made, abs=simulated.BEHIND_SECS * video.frame_rate + 1)
+    assert missed > 400
+    source.close()
+
+
+def test_gaps_between_frames_are_missing_frames_and_a_slow_camera_misses_nothing():
+    times = MissedFrames()
+    told = [times.before(number / 30) for number in range(40)]
+    assert sum(told) == 0
+    assert times.before(42 / 30) == 2
+    assert times.before(43 / 30) == 0
+    slow = MissedFrames()
+    # In the dark a camera exposes longer.
+    assert sum(slow.before(number / 30) for number in range(20)) == 0
+    dark = [slow.before(20 / 30 + number / 10) for number in range(200)]
+    assert sum(dark[-100:]) == 0
+
+
+def test_frames_are_numbered_with_those_that_are_missing():
+    count = FrameCount()
+    for number in range(600):
+        count.add(number / 10, 2 if number == 599 else 0)
+    assert count.number_of(59.9) == 602
+    assert count.number_of(59.8) == 599
+    assert count.number_of(0.0) is None
+    assert frame_number("camera:none", 1.0) is None
+
+
+def test_a_recording_counts_what_was_not_taken_from_the_camera(source, reader):
+    source.missed = 3
+    with Tap(FAKE.id) as tap:
+        for _ in range(4):
+            source.go.release()
+            tap.next()
+            while (newest := reader.latest()) is None:
+                pass
+        # What was missed before the first frame is no part of the recording.
+        assert tap.missed == 9
+    assert frame_number(FAKE.id, newest.pts) is not None

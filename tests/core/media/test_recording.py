@@ -312,6 +312,9 @@ class Capture:
     def set(self, *_: Any) -> bool:
         return True
 
+    def get(self, *_: Any) -> float:
+        return 0.0  # a driver that does not tell the times of frames
+
     def release(self) -> None:
         pass
 
@@ -380,3 +383,13 @@ def test_elsewhere_both_reasons_are_named(device, monkeypatch):
     monkeypatch.setattr(Capture, "opens", False)
     with pytest.raises(MediaError, match="allow this one to use cameras in the settings of the system"):
         DeviceSource(camera.camera("0"))
+
+
+def test_what_the_camera_could_not_be_asked_for_in_time_is_told(tmp_path):
+    tap = Tap(FAKE.id)
+    tap.put(1, frame(0, 5.0), 7)
+    tap.put(1, frame(1, 5.04), 0)
+    tap.put(1, frame(2, 5.2), 3)
+    tap.close()
+    found = record(tmp_path / "a.mp4", tap, Progress())
+    assert (found.frames, found.dropped) == (3, 3)

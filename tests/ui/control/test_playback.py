@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
-from cvstudio.media import open_media
+from cvstudio.media import camera, open_media
 from cvstudio.media.examples.files import sample_path
 from cvstudio.media.playback.sound_card import PlaybackError
 from ui.control import playback as module
@@ -156,3 +157,36 @@ def test_another_medium_closes_the_player(playback):
     assert SilentPlayer.made[0].closed
     assert not playback.playing
     assert playback.duration_secs == 0
+
+
+def test_of_a_camera_it_counts_what_it_made_and_was_not_shown(playback, monkeypatch):
+    count = camera.FrameCount()
+    media = camera.camera("/dev/none")
+    monkeypatch.setitem(camera._counts, media.id, count)
+    for number in range(5):
+        count.add(number / 10, 0)
+    playback.set_media(media)
+    playback.play()
+    assert (playback.frames_shown, playback.frames_dropped) == (0, 0)
+    playback.shown(0.2)
+    # What came before the first one that is shown is not lost, and what waits for its result is not yet.
+    assert (playback.frames_shown, playback.frames_dropped) == (1, 0)
+    playback.shown(0.4)
+    playback.shown(0.4)
+    assert (playback.frames_shown, playback.frames_dropped) == (2, 1)
+    count.add(0.9, 4)  # four were not taken from the camera in time
+    playback.shown(0.9)
+    assert (playback.frames_shown, playback.frames_dropped) == (3, 5)
+    playback.pause()
+    playback.play()
+    assert (playback.frames_shown, playback.frames_dropped) == (0, 0)
+
+
+def test_exact_means_one_thing(window):
+    """In the README and the tooltip: what is on screen has its own results, and the rest is left out."""
+    readme = " ".join((Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8").split())
+    window.workspace.timeline.set_smooth(False)
+    tooltip = window.workspace.timeline.smooth.toolTip()
+    meaning = "each frame on screen has its own results; what is not ready in time is left out"
+    assert meaning in readme
+    assert tooltip == f"Exact: {meaning}"

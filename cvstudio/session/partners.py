@@ -1,0 +1,85 @@
+"""Media that belong together, such as a picture and its depth map, found among those that are open."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from cvstudio.analyses.analysis import Slot
+from cvstudio.media import Media
+from cvstudio.session.session import State, replace_instance
+
+ASPECT_TOLERANCE = 0.02
+"""Largest relative difference of the aspect ratios of media that belong together."""
+
+ROLES = frozenset(
+    ("depth", "depths", "disp", "disparity", "color", "colour", "rgb", "image", "img", "photo", "picture")
+)
+"""Words in a file name that say what a file is, not of what."""
+
+NAME, SIZE, NOT = 2, 1, 0
+
+
+def name_of(media: Media) -> str:
+    """The name of a file without the words of `ROLES`: "scene-01" for "scene-01.depth.png"."""
+    words = [word for word in re.split(r"[\W_]+", media.path.stem.casefold()) if word]
+    return "-".join(word for word in words if word not in ROLES)
+
+
+def kinship(one: Media, other: Media) -> int:
+    """How surely two media belong together: by their NAME, by their SIZE, or NOT."""
+    if one.size is not None and other.size is not None:
+        aspects = one.size.width / one.size.height, other.size.width / other.size.height
+        if abs(aspects[0] / aspects[1] - 1) > ASPECT_TOLERANCE:
+            return NOT
+    if name_of(one) and name_of(one) == name_of(other):
+        return NAME
+    return SIZE if one.size is not None and one.size == other.size else NOT
+
+
+def partner(state: State, slot: Slot, media: Media) -> Media | None:
+    """The open medium for `slot` that belongs to `media`: by its name, otherwise the last one of its size, unless that
+    belongs to another one by name. None where there is none."""
+    candidates = [item for item in state.media if item.id != media.id and slot.takes(item)]
+    named = [item for item in candidates if kinship(item, media) == NAME]
+    if named:
+        return named[-1]
+    others = [item for item in state.media if item.kind is media.kind and item.id != media.id]
+    free = [
+        item
+        for item in candidates
+        if kinship(item, media) == SIZE and all(kinship(item, other) != NAME for other in others)
+    ]
+    return free[-1] if free else None
+
+
+def with_partners(state: State) -> State:
+    """`state` with what belongs together in the slots of the current analysis that describe one picture.
+
+    An empty slot takes the partner of the other; a partner that does not belong to a new picture gives way to one that
+    does. What the user has chosen stays where nothing fits better.
+    """
+    instance = state.instance
+    if instance is None:
+        return state
+    for slot in instance.spec.inputs:
+        if not slot.aligned_with:
+            continue
+        main = instance.spec.slot(slot.aligned_with)
+        picture, described = instance.bindings.get(main.name), instance.bindings.get(slot.name)
+        if picture is None and isinstance(described, Media):
+            active = state.active_media if state.active_media and main.takes(state.active_media) else None
+            if active is not None and kinship(active, described) == NAME:
+                found: Media | None = active
+            else:
+                found = partner(state, main, described) or active
+            if found is not None:
+                instance = instance.with_binding(main.name, found)
+                state = dataclasses.replace(replace_instance(state, instance), active=found.id)
+        elif isinstance(picture, Media):
+            sure = kinship(described, picture) if isinstance(described, Media) else NOT
+            found = partner(state, slot, picture) if described is None or isinstance(described, Media) else None
+            if found is not None and kinship(found, picture) > sure:
+                instance = instance.with_binding(slot.name, found)
+                state = replace_instance(state, instance)
+    return state
