@@ -194,8 +194,7 @@ class AnalysisInstance:
         """
         if self.lacks_model:
             raise BindingError(
-                f"{self.spec.title} needs a network, and none comes with the program; add your own: "
-                f"an ONNX or TorchScript file."
+                f"{self.spec.title} needs a network, and none is built in; add your own: an ONNX or TorchScript file."
             )
         return self.chosen_params()
 

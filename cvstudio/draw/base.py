@@ -22,7 +22,11 @@ class Look:
     exposure: Annotated[
         float,
         Range(-10, 10, step=0.1, unit="EV"),
-        Doc("Exposure", "Brightens pictures in linear light (EXR, HDR); each stop doubles.", "Try -2 for a window."),
+        Doc(
+            "Exposure",
+            "Brightens pictures in linear light (EXR, HDR); each stop doubles the light.",
+            "Try -2 for a window.",
+        ),
     ] = 0.0
     opacity: Annotated[
         float, Range(0, 1, step=0.05), Doc("Opacity", "How strongly results cover the picture.", "Try 0.5.")
@@ -30,11 +34,11 @@ class Look:
     line_width: Annotated[
         int,
         Range(1, 8, step=1, unit="px"),
-        Doc("Line", "Width of the boxes' lines; their labels grow with it.", "Try 4 for a large picture."),
+        Doc("Line width", "Width of the lines of boxes; labels grow with it.", "Try 4 for a large picture."),
     ] = 2
-    show_labels: Annotated[bool, Doc("Labels", "Writes the class beside each box.")] = True
-    show_scores: Annotated[bool, Doc("Scores", "Writes the score behind the class.")] = True
-    show_masks: Annotated[bool, Doc("Masks", "Tints the pixels of each thing where the model tells them.")] = True
+    show_labels: Annotated[bool, Doc("Labels", "Shows the class beside each box.")] = True
+    show_scores: Annotated[bool, Doc("Confidence", "Shows the confidence after the class.")] = True
+    show_masks: Annotated[bool, Doc("Masks", "Tints the pixels of each object, where the model provides masks.")] = True
     mask_opacity: Annotated[
         float,
         Range(0, 1, step=0.05),
@@ -59,7 +63,7 @@ class Look:
         Choices(("viridis", "magma", "cividis", "grey")),
         Doc(
             "Colours",
-            "How loudness or heat becomes colour; all are even to the eye.",
+            "How loudness or heat is mapped to colour; all are perceptually uniform.",
             "magma shows faint sounds.",
         ),
     ] = "viridis"

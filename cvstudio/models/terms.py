@@ -20,12 +20,12 @@ UNSTATED = "licence not stated"
 class Place(Enum):
     """Location of the weights of a model; the value is its text for the user."""
 
-    EMBEDDED = "comes with the program"
-    HERE = "on this machine"
+    EMBEDDED = "built in"
+    HERE = "downloaded"
     CHOSEN = "your file"
     ABSENT = "not downloaded"
-    LIBRARY = "comes with a library"
-    GONE = "its file is gone"
+    LIBRARY = "included in a library"
+    GONE = "file missing"
 
     @property
     def ready(self) -> bool:

@@ -219,13 +219,13 @@ class ExportDialog(QDialog):
         self.name.setAccessibleName(self.tr("Name"))
         self.name.textEdited.connect(self._name_edited)
         self.policy = Combo()
-        self.policy.setAccessibleName(self.tr("If it is there"))
+        self.policy.setAccessibleName(self.tr("If the file exists"))
         self.policy.addItem(self.tr("Replace"), REPLACE)
         self.policy.addItem(self.tr("Keep both"), KEEP)
         self.policy.setCurrentIndex(max(0, self.policy.findData(self._settings.text("export/policy", REPLACE))))
         self.policy.activated.connect(lambda _: self._update())
         self._name_label = QLabel(self.tr("Name"))
-        self._policy_label = QLabel(self.tr("If it is there"))
+        self._policy_label = QLabel(self.tr("If the file exists"))
         where = QGridLayout()
         where.setSpacing(8)
         where.setColumnStretch(1, 1)
@@ -329,7 +329,7 @@ class ExportDialog(QDialog):
     def _scope_chosen(self) -> None:
         if self.scope.currentData() == FOLDER:
             start = str(self._source) if self._source.parts else self.folder.text()
-            name = QFileDialog.getExistingDirectory(self, self.tr("Folder with the files"), start)
+            name = QFileDialog.getExistingDirectory(self, self.tr("Source folder"), start)
             if not name:
                 self.scope.setCurrentIndex(0)
             else:
@@ -382,14 +382,14 @@ class ExportDialog(QDialog):
         exists = not wish.several and bool(wish.name) and (wish.folder / wish.name).exists()
         if wish.several:
             source = self._source.name if wish.source else self.tr("the open media")
-            text = self.tr("Every file of {whose} is worked on; what is done already is not done again.")
+            text = self.tr("All files of {whose} are processed; finished ones are not processed again.")
             self.hint.setText(text.format(whose=source))
         elif not wish.folder.is_dir():
-            self.hint.setText(self.tr("This folder is not there; it is made."))
+            self.hint.setText(self.tr("This folder does not exist yet and will be created."))
         elif exists and wish.keep:
-            self.hint.setText(self.tr("Is written as {name}.").format(name=wish.path.name))
+            self.hint.setText(self.tr("Will be saved as {name}.").format(name=wish.path.name))
         elif exists and not wish.exporter.folder:
-            self.hint.setText(self.tr("{name} is there already; it is replaced.").format(name=wish.name))
+            self.hint.setText(self.tr("{name} exists and will be replaced.").format(name=wish.name))
         else:
             self.hint.setText("")
         self.ok.setEnabled(bool(self.folder.text().strip()) and (wish.several or bool(wish.name)))

@@ -80,7 +80,7 @@ class Opener(QObject):
     def ask_custom_model(self) -> None:
         """Choose an ONNX or TorchScript file, and declare its input and output in a form."""
         kinds = self.tr("Networks (*.onnx *.pt *.pth *.torchscript *.yaml *.yml);;All files (*)")
-        name, _ = QFileDialog.getOpenFileName(self._window, self.tr("Own model"), self._start_folder(), kinds)
+        name, _ = QFileDialog.getOpenFileName(self._window, self.tr("Your own model"), self._start_folder(), kinds)
         if name:
             self._controller.requests.custom_model.emit(Path(name))
 

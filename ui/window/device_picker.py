@@ -35,7 +35,7 @@ class DevicePicker(QToolButton):
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setAccessibleName(self.tr("Device"))
-        self.setToolTip(self.tr("Where networks run. Automatic takes the fastest that there is."))
+        self.setToolTip(self.tr("Where networks run. Automatic chooses the fastest device available."))
         menu = QMenu(self)
         menu.aboutToShow.connect(self._opening)
         self.setMenu(menu)

@@ -234,7 +234,7 @@ class MainWindow(Window):
         """Offer to show the log of the previous session, which crashed."""
         self.notices.post(
             "warning",
-            self.tr("cvstudio did not end as it should last time."),
+            self.tr("cvstudio did not close properly last time."),
             action=self.tr("Show the log"),
             run=lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))),
         )
@@ -249,7 +249,7 @@ class MainWindow(Window):
             # There are no notices yet; the log has the error.
             self.completed.connect(lambda: self._tell_uncaught(uncaught))
             return
-        text = self.tr("Something went wrong: {error}. The program goes on; save your work, and report what happened.")
+        text = self.tr("Something went wrong: {error}. The program continues; save your work and report the problem.")
         self.notices.post(
             "error",
             text.format(error=uncaught.summary),

@@ -27,7 +27,7 @@ def precision_commands(controller: Controller, settings: Settings) -> list[Comma
         return QCoreApplication.translate("Precision", text)
 
     titles = {
-        "auto": tr("Precision: Fastest That Finds the Same"),
+        "auto": tr("Precision: Fastest with the Same Results"),
         "float32": tr("Precision: float32"),
         "bfloat16": tr("Precision: bfloat16"),
     }

@@ -106,7 +106,7 @@ class Window(QMainWindow):
 
     def toggle_all_panels(self) -> None:
         """Hide all panels, or show them again."""
-        text = self.tr("The panels are away; Tab on the picture, or Ctrl+B, brings them back.")
+        text = self.tr("The panels are hidden; press Tab on the picture, or Ctrl+B, to show them again.")
         if self.dock_layout.toggle_all():
             self.notice("info", text)
         else:

@@ -349,4 +349,4 @@ class TestCommandLine:
         assert [line.split()[1] for line in lines[:3]] == ["hub", "old", "older"]
         assert "MIT, 1.0 MB, on this machine" in lines[1]
         assert "not downloaded" in lines[2]
-        assert "comes with a library" in lines[3]
+        assert "included in a library" in lines[3]

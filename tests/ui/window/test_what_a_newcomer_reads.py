@@ -41,9 +41,9 @@ def detecting(window: MainWindow, qtbot: QtBot) -> MainWindow:
 def test_a_text_without_room_ends_with_an_ellipsis_and_one_with_room_does_not(qtbot: QtBot) -> None:
     combo = ElidedCombo()
     qtbot.addWidget(combo)
-    combo.addItem("Embedded detector with masks")
+    combo.addItem("Built-in detector with masks")
     combo.resize(400, 30)
-    assert combo.shown_text() == "Embedded detector with masks"
+    assert combo.shown_text() == "Built-in detector with masks"
     combo.resize(120, 30)
     assert combo.shown_text().endswith("…")
     assert combo.shown_text()[:-1].rstrip() == combo.currentText()[: len(combo.shown_text()) - 1].rstrip()

@@ -123,7 +123,7 @@ def test_the_status_follows_the_disk_with_one_look_for_each_model(entries, monke
     monkeypatch.setattr("cvstudio.models.terms.cached_path", counted)
     found = entries_of(MODELS)
     assert of(found, "ssdlite").terms.place is Place.HERE
-    # What comes with the program or a library is not looked for at all.
+    # What is built in or a library is not looked for at all.
     assert len(looked) == sum(bool(model.weights and model.weights[0].url) for model in MODELS)
 
 

@@ -145,7 +145,7 @@ class TestConsent:
         assert (hub_folder() / missing.weights[0].file_name).read_bytes() == content
         assert "Middle is here." in notices(window)
         chooser = window.docks["analysis"].widget()._model
-        assert "on this machine" in chooser.itemData(chooser.findData("middle"), PLACE)
+        assert "downloaded" in chooser.itemData(chooser.findData("middle"), PLACE)
 
     def test_the_button_beside_the_licence_offers_it_too(
         self, window, missing, server, hostile, content, dialog, qtbot
@@ -396,7 +396,7 @@ class TestFiles:
         onnx.save(model, str(tmp_path / "mean.onnx"))
         drop(window, tmp_path / "mean.onnx")
         shown = dialog()
-        (add,) = [button for button in shown.buttons.buttons() if button.text() == "Add as own model …"]
+        (add,) = [button for button in shown.buttons.buttons() if button.text() == "Add as your own model …"]
         add.click()
         form = window.findChild(CustomModelDialog)
         assert form is not None
