@@ -13,6 +13,8 @@ from PySide6.QtWidgets import QMainWindow
 log = logging.getLogger(__name__)
 MAX_RECENT = 16
 LAYOUT_VERSION = 3
+CACHE_MB, MIN_CACHE_MB, MAX_CACHE_MB = 1024, 128, 16384
+"""Memory for the outputs of stages in MB: the default, the least and the most."""
 
 
 class Settings:
@@ -30,6 +32,15 @@ class Settings:
 
     def set(self, key: str, value: Any) -> None:
         self._store.setValue(key, value)
+
+    @property
+    def cache_mb(self) -> int:
+        """Memory for the outputs of stages, in MB."""
+        try:
+            value = int(self.text("cache-mb", str(CACHE_MB)))
+        except ValueError:
+            return CACHE_MB
+        return min(max(value, MIN_CACHE_MB), MAX_CACHE_MB)
 
     @property
     def recent(self) -> list[str]:

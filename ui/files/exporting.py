@@ -67,7 +67,7 @@ class ExportController(QObject):
             sum(1 for item in self._controller.session.state.media if instance.spec.shows(item)),
         )
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
-        folder = Path(self._settings.text("export-folder", pictures))
+        folder = Path(self._settings.text("folders/export", "") or self._settings.text("export-folder", pictures))
         dialog = ExportDialog(self._window, subject, self._settings, folder)
         dialog.wished.connect(self.export_as)
         dialog.open()

@@ -54,7 +54,7 @@ class Opener(QObject):
 
     def _start_folder(self) -> str:
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
-        return first_folder(self._settings.text("folder", ""), pictures)
+        return first_folder(self._settings.text("folders/open", ""), self._settings.text("folder", ""), pictures)
 
     def ask_files(self) -> None:
         """Choose files and open them."""

@@ -84,7 +84,8 @@ class ProjectFiles(QObject):
     @property
     def _folder(self) -> str:
         documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
-        return str(self.path.parent) if self.path else self._settings.text("project-folder", documents)
+        last = self._settings.text("project-folder", documents)
+        return str(self.path.parent) if self.path else self._settings.text("folders/project", "") or last
 
     @property
     def _kinds(self) -> str:

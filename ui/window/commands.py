@@ -96,6 +96,11 @@ def _edit(window: Window) -> list[Command]:
         Command("undo", tr("Undo"), controller.undo, "edit", ("Ctrl+Z",), "undo-2", undo, repeats=True),
         Command("redo", tr("Redo"), controller.redo, "edit", again, "redo-2", redo, repeats=True),
         Command("copy", tr("Copy View"), window.copy_view, "edit", ("Ctrl+C",), "copy", copy, True),
+        Command(
+            *("settings", tr("Settings …"), window.show_settings, "edit", ("Ctrl+,",), "settings"),
+            ("preferences", "options", "language", "cache size", "default model", "folders", "환경 설정", "설정"),
+            separated=True,
+        ),
     ]
 
 

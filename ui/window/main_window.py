@@ -62,6 +62,7 @@ class MainWindow(Window):
         super().__init__()
         self.settings = settings or Settings()
         self.controller = Controller(self)
+        self.controller.pipeline.cache.resize(self.settings.cache_mb << 20)
         self._complete = False
         self.setDockNestingEnabled(True)
         self.setMinimumSize(720, 480)
@@ -74,7 +75,8 @@ class MainWindow(Window):
         self.status = StatusLine(self.controller)
         self.setStatusBar(self.status)
         keys = QKeySequence("Ctrl+Shift+P").toString(QKeySequence.SequenceFormat.NativeText)
-        self.top = TopBar(keys, DevicePicker(self.controller, self.settings))
+        self.device_picker = DevicePicker(self.controller, self.settings)
+        self.top = TopBar(keys, self.device_picker)
         self.setMenuWidget(self.top)
         self._menus = self._make_menus()
         self.default_size()

@@ -12,16 +12,18 @@ from ui.base.settings import Settings
 from ui.control.controller import Controller
 
 
+def use_precision(controller: Controller, settings: Settings, precision: RequestedPrecision) -> None:
+    """Compute networks in `precision` from now on, and at the next start."""
+    controller.pipeline.host.precision = precision
+    settings.set("precision", precision)
+    controller.refresh()
+
+
 def precision_commands(controller: Controller, settings: Settings) -> list[Command]:
     """One palette command for each precision; also applies the stored choice to the host."""
     stored = settings.text("precision", "auto")
     if stored in REQUESTED_PRECISIONS:
         controller.pipeline.host.precision = stored
-
-    def use(precision: RequestedPrecision) -> None:
-        controller.pipeline.host.precision = precision
-        settings.set("precision", precision)
-        controller.refresh()
 
     def tr(text: str) -> str:
         return QCoreApplication.translate("Precision", text)
@@ -33,6 +35,12 @@ def precision_commands(controller: Controller, settings: Settings) -> list[Comma
     }
     words = ("bf16", "half precision", "mixed precision", "channels last", "autocast", "speed")
     return [
-        Command(f"precision-{precision}", titles[precision], partial(use, precision), icon="gauge", keywords=words)
+        Command(
+            f"precision-{precision}",
+            titles[precision],
+            partial(use_precision, controller, settings, precision),
+            icon="gauge",
+            keywords=words,
+        )
         for precision in REQUESTED_PRECISIONS
     ]

@@ -15,6 +15,7 @@ from cvstudio.models.terms import Place, terms
 from ui.base.theme import apply_theme
 
 if TYPE_CHECKING:
+    from cvstudio.models.runtime.precision import RequestedPrecision
     from ui.base.command import Command
     from ui.base.settings import Settings
     from ui.control.controller import Controller
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from ui.models.timm_search import TimmSearch
     from ui.views.welcome import Welcome
     from ui.widgets.notices import Notices
+    from ui.window.device_picker import DevicePicker
     from ui.window.dock_layout import DockLayout
+    from ui.window.settings_page import SettingsPage
     from ui.window.top_bar import TopBar
     from ui.window.workspace import Workspace
 
@@ -40,6 +43,7 @@ class Window(QMainWindow):
     controller: Controller
     centre: QStackedWidget
     dock_layout: DockLayout
+    device_picker: DevicePicker
     top: TopBar
     welcome: Welcome
     workspace: Workspace
@@ -162,6 +166,28 @@ class Window(QMainWindow):
         assert isinstance(app, QApplication)
         apply_theme(app, name)
         self.settings.set("theme", name)
+
+    def set_precision(self, precision: RequestedPrecision) -> None:
+        """Compute networks in `precision`, and store it."""
+        from ui.window.precision_commands import use_precision
+
+        use_precision(self.controller, self.settings, precision)
+
+    def set_cache_mb(self, megabytes: int) -> None:
+        """Let the cache of results hold so much, and store it."""
+        self.controller.pipeline.cache.resize(megabytes << 20)
+        self.settings.set("cache-mb", str(megabytes))
+
+    def show_settings(self) -> SettingsPage:
+        """Show the settings page, in front where it is open already."""
+        from ui.window.settings_page import SettingsPage
+
+        page = self.findChild(SettingsPage)
+        if page is None:
+            page = SettingsPage(self)
+        page.raise_()
+        page.activateWindow()
+        return page
 
     def toggle_full_screen(self) -> None:
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
