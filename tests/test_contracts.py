@@ -98,7 +98,7 @@ def test_a_model_is_declared_in_full(key):
     assert model.labels
     assert all(isinstance(bounds, Range) for bounds in model.ranges.values())
     for weights in model.weights:
-        # What comes with the program is published nowhere else.
+        # What is built in is published nowhere else.
         assert weights.url.endswith(weights.file_name) or (not weights.url and cached_path(weights))
         assert weights.licence
         assert weights.trained_on

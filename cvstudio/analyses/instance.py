@@ -17,6 +17,7 @@ from cvstudio.foundation.params import Doc, Range, check_value, fields_of
 from cvstudio.media import Media
 from cvstudio.models import MODELS, ModelSpec
 from cvstudio.models.checkpoints import chosen_checkpoint
+from cvstudio.models.default_models import preferred_model
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,11 @@ class AnalysisInstance:
     def beginning(
         cls, number: int, spec: Analysis, bindings: Mapping[str, Binding], model: str = ""
     ) -> AnalysisInstance:
-        """A new instance of `spec` with the id `number`, with its first model or `model`, and the checkpoint that the
-        user has chosen for it."""
-        key = model or spec.first_model
+        """A new instance of `spec` with the id `number`, with `model`, by default the one that the user prefers or else
+        its first, and the checkpoint that the user has chosen for it."""
+        preferred = preferred_model(spec.task)
+        usable = preferred in MODELS and spec.takes(MODELS[preferred])
+        key = model or (preferred if usable else spec.first_model)
         return cls(number, spec.key, bindings, key, chosen_checkpoint(key))
 
     @property
@@ -194,8 +197,7 @@ class AnalysisInstance:
         """
         if self.lacks_model:
             raise BindingError(
-                f"{self.spec.title} needs a network, and none comes with the program; add your own: "
-                f"an ONNX or TorchScript file."
+                f"{self.spec.title} needs a network, and none is built in; add your own: an ONNX or TorchScript file."
             )
         return self.chosen_params()
 

@@ -15,15 +15,15 @@ from cvstudio.models.custom.store import add, registered, remove, save
 
 def add_own(commands: Any) -> None:
     """Add the command `own` to the parser's `commands`."""
-    own = commands.add_parser("own", help="networks of your own: ONNX or TorchScript files with a declaration")
+    own = commands.add_parser("own", help="your own networks: ONNX or TorchScript files with a declaration")
     actions = own.add_subparsers(dest="action", required=True, metavar="ACTION")
     adding = actions.add_parser(
         "add", help="register a network; its declaration is written beside it where it has none"
     )
     adding.add_argument("file", type=Path, help="an ONNX or TorchScript file, or its YAML declaration")
-    showing = actions.add_parser("show", help="print the declaration that a file has, or that it seems to want")
+    showing = actions.add_parser("show", help="print the declaration of a file, or a suggested one")
     showing.add_argument("file", type=Path, help="an ONNX or TorchScript file, or its YAML declaration")
-    removing = actions.add_parser("remove", help="take a network out of the program; its files stay")
+    removing = actions.add_parser("remove", help="remove a network from the program; its files stay on disk")
     removing.add_argument("key", help="as `cvstudio list` shows it")
     actions.add_parser("list", help="the declarations that are registered")
 

@@ -20,7 +20,7 @@ def add_info(commands: Any) -> None:
     """Add the command `info` to the parser's `commands`."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "info",
-        help="what a file holds: format, size, bits, tracks, counts",
+        help="show what a file contains: format, size, bit depth, tracks, counts",
         epilog=f"Files that open, by their usual endings: {_format_list()}.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")

@@ -93,13 +93,13 @@ def _common(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", action="append", help="export format, may be repeated; default: the usual ones")
     parser.add_argument("--time", type=float, metavar="SECS", help="one frame of a video instead of all of it")
-    parser.add_argument("--from", dest="start", type=float, metavar="SECS", help="begin in the video here")
-    parser.add_argument("--to", dest="stop", type=float, metavar="SECS", help="end in the video here")
+    parser.add_argument("--from", dest="start", type=float, metavar="SECS", help="start time in the video")
+    parser.add_argument("--to", dest="stop", type=float, metavar="SECS", help="end time in the video")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument(
-        "--precision", default="auto", choices=REQUESTED_PRECISIONS, help="auto: the fastest that finds the same"
+        "--precision", default="auto", choices=REQUESTED_PRECISIONS, help="auto: the fastest with the same results"
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not show progress")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -110,13 +110,15 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     runner = commands.add_parser("run", help="run an analysis without a window")
     recipe = argparse.ArgumentParser(add_help=False)
-    runner.add_argument("--recipe", type=Path, metavar="FILE", help="do again what a recipe beside an export says")
+    runner.add_argument(
+        "--recipe", type=Path, metavar="FILE", help="repeat what a recipe file, saved beside an export, describes"
+    )
     analyses = runner.add_subparsers(dest="analysis", metavar="ANALYSIS")
     for analysis in ANALYSES:
         _analysis_parser(analyses, analysis)
     _common(recipe)
-    lister = commands.add_parser("list", help="what can be run: analyses, models with their licences, formats")
-    lister.add_argument("--timm", metavar="WORDS", help="search timm's classifiers instead, such as 'seresnet 1k'")
+    lister = commands.add_parser("list", help="list analyses, models with their licences, and export formats")
+    lister.add_argument("--timm", metavar="WORDS", help="search the classifiers of timm instead, such as 'seresnet 1k'")
     add_weights(commands)
     add_info(commands)
     add_training(commands)

@@ -150,17 +150,19 @@ def add_models(commands: Any) -> None:
     """Add the command `models` to the subparsers of `cvstudio`."""
     parser = commands.add_parser(
         "models",
-        help="the catalogue of models, and the card of one with its layers",
-        description="Every model with what is known of it; with MODEL its card and its layers.",
+        help="the model catalogue, or the card of one model with its layers",
+        description="Lists every model with its details; with MODEL, shows its card and its layers.",
     )
     parser.add_argument("model", nargs="?", metavar="MODEL", help="key of a model: show its card and its layers")
     parser.add_argument("--task", default="", metavar="TASK", help="only models of this task, e.g. detect")
     parser.add_argument("--family", default="", metavar="FAMILY", help="only models of this family")
-    parser.add_argument("--search", default="", metavar="WORDS", help="only models in which all words occur")
+    parser.add_argument("--search", default="", metavar="WORDS", help="only models that contain all words")
     parser.add_argument("--columns", default=DEFAULT_COLUMNS, metavar="LIST", help=f"default: {DEFAULT_COLUMNS}")
     parser.add_argument("--sort", default="", metavar="COLUMN", help="sort by this column")
     parser.add_argument("-r", "--reverse", action="store_true", help="the largest first")
-    parser.add_argument("--measure", action="store_true", help="measure the models that are shown on this device first")
+    parser.add_argument(
+        "--measure", action="store_true", help="first measure the speed of the listed models on this device"
+    )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
-    parser.add_argument("--depth", type=int, metavar="N", help="of the layers, show so many levels (default: all)")
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument("--depth", type=int, metavar="N", help="show layers down to level N (default: all)")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not show progress")

@@ -167,37 +167,39 @@ def _forget(options: argparse.Namespace, progress: Progress) -> int:
 def add_weights(commands: Any) -> None:
     """Add the command `weights` to the subparsers of `cvstudio`."""
     parser = commands.add_parser(
-        "weights", help="the networks' weights: list, get, verify, find", description="The networks' weights."
+        "weights",
+        help="model weights: list, download, verify, locate",
+        description="Lists, downloads, verifies and locates model weights.",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    lister = actions.add_parser("list", help="every model, or every file of some: size, licence, whether it is here")
+    lister = actions.add_parser("list", help="list models, or the files of some: size, licence, whether downloaded")
     lister.add_argument("model", nargs="*", metavar="MODEL", help="list the files of these models")
     getter = actions.add_parser(
         "get",
         help="download the weights of models",
-        description="Shows size, licence, source and hash, then downloads, or goes on where it stopped.",
+        description="Shows size, licence, source and hash, then downloads, or resumes an interrupted download.",
     )
     getter.add_argument("model", nargs="+", metavar="MODEL", help="key of a model; see `cvstudio weights list`")
     which = getter.add_mutually_exclusive_group()
-    which.add_argument("--file", metavar="NAME", help="another file than the model's first; see `weights list MODEL`")
+    which.add_argument("--file", metavar="NAME", help="a file other than the default; see `weights list MODEL`")
     which.add_argument("--all", action="store_true", help="every file of the models")
-    getter.add_argument("-q", "--quiet", action="store_true", help="no facts and no progress on stderr")
-    checker = actions.add_parser("verify", help="compare the hash of what is here with the published one")
-    checker.add_argument("model", nargs="*", metavar="MODEL", help="without one, all that are here")
-    finder = actions.add_parser("where", help="print the file, or the folder where it would be kept")
+    getter.add_argument("-q", "--quiet", action="store_true", help="show neither details nor progress")
+    checker = actions.add_parser("verify", help="compare the hashes of downloaded files with the published ones")
+    checker.add_argument("model", nargs="*", metavar="MODEL", help="by default, all that are downloaded")
+    finder = actions.add_parser("where", help="print the path of the file, or where it would be saved")
     finder.add_argument("model", metavar="MODEL")
-    teller = actions.add_parser("identify", help="what a checkpoint file holds, and which models it fits")
+    teller = actions.add_parser("identify", help="show what a checkpoint file contains, and which models it fits")
     teller.add_argument("file", type=Path, metavar="FILE", help="a checkpoint, or a folder with one")
-    teller.add_argument("--model", metavar="MODEL", help="compare with this model, and list what differs")
-    teller.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    teller.add_argument("--model", metavar="MODEL", help="compare with this model, and list the differences")
+    teller.add_argument("-q", "--quiet", action="store_true", help="do not show progress")
     chooser = actions.add_parser(
         "use",
-        help="let a model use a checkpoint file of yours",
+        help="use your own checkpoint file for a model",
         description="Compares the file with the model, then uses it for every analysis, here and in the window, until "
         "`forget`.",
     )
     chooser.add_argument("model", metavar="MODEL", help="key of a model; see `cvstudio weights list`")
     chooser.add_argument("file", type=Path, metavar="FILE", help="a checkpoint, or a folder with one")
-    chooser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
-    forgetter = actions.add_parser("forget", help="go back from a file of yours to the published weights of a model")
+    chooser.add_argument("-q", "--quiet", action="store_true", help="do not show progress")
+    forgetter = actions.add_parser("forget", help="go back from your own file to the published weights of a model")
     forgetter.add_argument("model", metavar="MODEL")

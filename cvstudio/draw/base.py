@@ -23,7 +23,11 @@ class Look:
     exposure: Annotated[
         float,
         Range(-10, 10, step=0.1, unit="EV"),
-        Doc("Exposure", "Brightens pictures in linear light (EXR, HDR); each stop doubles.", "Try -2 for a window."),
+        Doc(
+            "Exposure",
+            "Brightens pictures in linear light (EXR, HDR); each stop doubles the light.",
+            "Try -2 for a window.",
+        ),
     ] = 0.0
     opacity: Annotated[
         float, Range(0, 1, step=0.05), Doc("Opacity", "How strongly results cover the picture.", "Try 0.5.")
@@ -31,7 +35,7 @@ class Look:
     line_width: Annotated[
         int,
         Range(1, 8, step=1, unit="px"),
-        Doc("Line", "Width of the boxes' lines.", "Try 4 to see them from afar."),
+        Doc("Line width", "Width of the lines of boxes.", "Try 4 for a large picture."),
     ] = 2
     text_size: Annotated[
         int, Range(8, 48, step=1, unit="px"), Doc("Text size", "Height of the text of labels.", "Try 20 for a talk.")
@@ -41,14 +45,14 @@ class Look:
         Choices(("picture", "fixed"), ("scale with the picture", "fixed")),
         Doc(
             "Exported sizes",
-            "Size of lines and text in exports: as large beside the picture as in a window that shows all of it, or "
+            "Size of lines and text in exports: relative to the picture, as in a window that shows all of it, or "
             "fixed in pixels.",
             "fixed keeps them thin on large pictures.",
         ),
     ] = "picture"
-    show_labels: Annotated[bool, Doc("Labels", "Writes the class beside each box.")] = True
-    show_scores: Annotated[bool, Doc("Scores", "Writes the score behind the class.")] = True
-    show_masks: Annotated[bool, Doc("Masks", "Tints the pixels of each thing where the model tells them.")] = True
+    show_labels: Annotated[bool, Doc("Labels", "Shows the class beside each box.")] = True
+    show_scores: Annotated[bool, Doc("Confidence", "Shows the confidence after the class.")] = True
+    show_masks: Annotated[bool, Doc("Masks", "Tints the pixels of each object, where the model provides masks.")] = True
     mask_opacity: Annotated[
         float,
         Range(0, 1, step=0.05),
@@ -73,7 +77,7 @@ class Look:
         Choices(("viridis", "magma", "cividis", "grey")),
         Doc(
             "Colours",
-            "How loudness or heat becomes colour; all are even to the eye.",
+            "How loudness or heat is mapped to colour; all are perceptually uniform.",
             "magma shows faint sounds.",
         ),
     ] = "viridis"

@@ -19,7 +19,7 @@ Tolerance = Annotated[
     Range(0, 10, step=0.5, unit="px"),
     Doc(
         "Tolerance",
-        "How far a polygon may be off the mask's edge, so that it needs fewer corners.",
+        "How far a polygon may deviate from the mask's edge, so that it needs fewer corners.",
         "0 follows every pixel.",
         more=True,
     ),

@@ -56,6 +56,6 @@ EXPORTERS.register(
         ".npz",
         of(Detections),
         _write_npz,
-        "Boxes, scores, classes and the pixels of each thing for numpy.load.",
+        "Boxes, scores, classes and the mask of each object, for numpy.load.",
     )
 )

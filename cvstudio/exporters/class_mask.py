@@ -53,6 +53,6 @@ EXPORTERS.register(
         ".classes.png",
         of(Segmentation),
         _write,
-        "The number of each pixel's class as an indexed PNG, 255 where none is believed.",
+        "The class index of each pixel as an indexed PNG, 255 where it is unknown.",
     )
 )

@@ -29,10 +29,10 @@ class CutOutOptions:
     margin: Annotated[
         int,
         Range(0, 200, step=1, unit="px"),
-        Doc("Margin", "Keeps so much of what is around each box.", "Try 8 for a thing whose box is tight."),
+        Doc("Margin", "Keeps this much around each box.", "Try 8 where the boxes are tight."),
     ] = 0
     transparent: Annotated[
-        bool, Doc("Transparent", "Leaves only the thing's own pixels where the model tells its mask.")
+        bool, Doc("Transparent", "Keeps only the pixels of the object, where the model provides a mask.")
     ] = True
 
 
@@ -80,7 +80,7 @@ EXPORTERS.register(
         "",
         of(Detections),
         _write,
-        "A folder with each thing as a PNG of its own, transparent around it where the model tells its mask.",
+        "A folder with each object as its own PNG, with a transparent background where the model provides a mask.",
         either=True,
         params=CutOutOptions,
         folder=True,

@@ -46,10 +46,10 @@ EXPORTERS.register(
         ".npz",
         of(HeatMap),
         _write_npz,
-        "The map's values, where in the picture they lie, and what they are of, for numpy.load.",
+        "The values of the map with their position in the picture and their class, for numpy.load.",
         preferred=True,
     )
 )
 EXPORTERS.register(
-    Exporter("npy-heat", "NumPy array", ".npy", of(HeatMap), _write_npy, "The map's values alone, for numpy.load.")
+    Exporter("npy-heat", "NumPy array", ".npy", of(HeatMap), _write_npy, "The values of the map alone, for numpy.load.")
 )

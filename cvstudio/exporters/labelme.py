@@ -30,11 +30,11 @@ class LabelMeOptions:
     shapes: Annotated[
         str,
         Choices(("polygons", "boxes")),
-        Doc("Shapes", "Polygons follow the masks where the model tells them."),
+        Doc("Shapes", "Polygons follow the masks, where the model provides them."),
     ] = "polygons"
     embed: Annotated[
         bool,
-        Doc("Picture inside", "Puts the picture into the file instead of its place on the disk; always for a frame."),
+        Doc("Embed picture", "Stores the picture in the file instead of its path; always so for a video frame."),
     ] = False
     tolerance: Tolerance = 1.0
 

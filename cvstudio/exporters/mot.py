@@ -59,7 +59,7 @@ EXPORTERS.register(
         ".txt",
         of(Detections),
         _write,
-        "Which thing is where in each frame, for tools that evaluate tracking.",
+        "Where each object is in each frame, for tools that evaluate tracking.",
         video=True,
     )
 )

@@ -96,7 +96,7 @@ EXPORTERS.register(
         ".json",
         tabular,
         _write_json,
-        "Everything that was found, number for number, in a form of our own.",
+        "All results, value for value, in cvstudio's own format.",
         either=True,
         preferred=True,
         keywords=("annotations", "data"),

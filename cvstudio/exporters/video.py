@@ -42,9 +42,9 @@ class VideoOptions:
     quality: Annotated[
         str,
         Choices(tuple(CRF)),
-        Doc("Quality", "How much of the picture is kept.", "Small makes a file of about a third of the size."),
+        Doc("Quality", "Picture quality.", "Small makes a file about a third of the size."),
     ] = "high"
-    sound: Annotated[bool, Doc("With sound", "Takes the sound along, cut to the same part.")] = True
+    sound: Annotated[bool, Doc("Include sound", "Includes the sound, cut to the same range.")] = True
     scale: Scale = 1.0
     overlay_only: Annotated[
         bool, Doc("Overlay only", "Leaves the video out: the results on black.", "Blend it with another video.")

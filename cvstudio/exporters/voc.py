@@ -27,7 +27,7 @@ class VocOptions:
     """Whether pictures are included."""
 
     pictures: Annotated[
-        bool, Doc("With the pictures", "Puts each picture into the folder, as JPEG, which VOC expects.")
+        bool, Doc("Include pictures", "Adds each picture to the folder as JPEG, which VOC expects.")
     ] = True
 
 

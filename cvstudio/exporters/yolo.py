@@ -30,12 +30,12 @@ class YoloOptions:
     shapes: Annotated[
         str,
         Choices(("boxes", "polygons")),
-        Doc("Shapes", "Boxes train a detector, polygons of the masks one that segments."),
+        Doc("Shapes", "Boxes train a detector, mask polygons a segmentation network."),
     ] = "boxes"
     scores: Annotated[
-        bool, Doc("Scores", "Writes the score behind each shape.", "Leave it off for training.", more=True)
+        bool, Doc("Scores", "Writes the score behind each shape.", "Leave this off for training.", more=True)
     ] = False
-    pictures: Annotated[bool, Doc("With the pictures", "Copies each picture into the folder.")] = True
+    pictures: Annotated[bool, Doc("Include pictures", "Copies each picture into the folder.")] = True
     tolerance: Tolerance = 1.0
 
 

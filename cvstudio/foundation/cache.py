@@ -123,6 +123,13 @@ class Cache:
                 del self._holders[block]
                 self._bytes -= size
 
+    def resize(self, budget_bytes: int) -> None:
+        """Change the budget; what exceeds it is evicted at once, the least recently used first."""
+        with self._lock:
+            self.budget_bytes = budget_bytes
+            while len(self._entries) > 1 and self._bytes > budget_bytes:
+                self._drop(self._entries.popitem(last=False)[1])
+
     def clear(self) -> None:
         with self._lock:
             self._entries.clear()

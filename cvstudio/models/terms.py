@@ -20,14 +20,14 @@ UNSTATED = "licence not stated"
 class Place(Enum):
     """Location of the weights of a model; the value is its text for the user."""
 
-    EMBEDDED = "comes with the program"
-    HERE = "on this machine"
+    EMBEDDED = "built in"
+    HERE = "downloaded"
     CHOSEN = "your file"
     ABSENT = "not downloaded"
-    LIBRARY = "comes with a library"
-    PACKAGE = "comes with a package"
-    NO_PACKAGE = "its package is not installed"
-    GONE = "its file is gone"
+    LIBRARY = "included in a library"
+    PACKAGE = "included in a package"
+    NO_PACKAGE = "package not installed"
+    GONE = "file missing"
 
     @property
     def ready(self) -> bool:

@@ -16,7 +16,7 @@ from cvstudio.models import MODELS
 from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.session.layers import layers_on, with_copy, with_inserted
 from cvstudio.session.partners import with_partners
-from cvstudio.session.session import State, activate, open_already, replace_instance
+from cvstudio.session.session import State, activate, add_media, open_already, replace_instance
 
 NextId = Callable[[], int]
 """Callable () -> an id that no instance of the session has."""

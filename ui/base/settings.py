@@ -21,6 +21,8 @@ MAX_RECENT = 16
 LAYOUT_VERSION = 3
 _BYTES = "bytes:"
 _SURROGATE = re.compile("[\udc80-\udcff]")
+CACHE_MB, MIN_CACHE_MB, MAX_CACHE_MB = 1024, 128, 16384
+"""Memory for the outputs of stages in MB: the default, the least and the most."""
 
 
 class Settings:
@@ -42,6 +44,15 @@ class Settings:
         elif isinstance(value, list):
             value = [_stored(item) if isinstance(item, str) else item for item in value]
         self._store.setValue(key, value)
+
+    @property
+    def cache_mb(self) -> int:
+        """Memory for the outputs of stages, in MB."""
+        try:
+            value = int(self.text("cache-mb", str(CACHE_MB)))
+        except ValueError:
+            return CACHE_MB
+        return min(max(value, MIN_CACHE_MB), MAX_CACHE_MB)
 
     @property
     def recent(self) -> list[str]:

@@ -50,7 +50,7 @@ class Binder(QObject):
             return
         changed = next(item for item in new.instances if item.id == number)
         bound = new.linked(changed).bindings.get(slot)  # linked, as only then a result has the name of its analysis
-        title = self.tr("Choose {name}").format(name=bound.name) if bound is not None else self.tr("Choose nothing")
+        title = self.tr("Choose {name}").format(name=bound.name) if bound is not None else self.tr("Clear input")
         self._session.change(title, new, merge=f"{number}.{slot}" if typing else None)
 
     def set_adjustments(self, slot: str, adjustments: Adjustments, *, dragging: bool = False) -> None:

@@ -272,7 +272,7 @@ class Controller(QObject):
         """Set an option of `Look`, such as line width; changes while `dragging` are one undo step."""
         state = self.session.state
         new = dataclasses.replace(state, look={**state.look, name: value})
-        self.session.change(self.tr("Change the look"), new, merge=f"look.{name}" if dragging else None)
+        self.session.change(self.tr("Change the appearance"), new, merge=f"look.{name}" if dragging else None)
 
     def select(self, ids: frozenset[int]) -> None:
         """Select the parts of the current result with these ids; not an undo step."""

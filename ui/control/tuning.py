@@ -68,5 +68,5 @@ class PrecisionTuning(QObject):
         def work(progress: Progress) -> Iterator[Any]:
             yield from measured_beside(spec.key, weights, device, progress)
 
-        title = self.tr("Looking for the quickest way to compute {model}").format(model=spec.title)
+        title = self.tr("Tuning speed in the background: {model}").format(model=spec.title)
         self._pipeline.submit(LANE, Job(OWNER, title, work))

@@ -48,7 +48,7 @@ class CameraDialog(QDialog):
             self.device.addItem(f"{device.name} ({device.place})", device.place)
         self.size_picker = Combo()
         self.size_picker.setAccessibleName(self.tr("Size"))
-        self.size_picker.addItem(self.tr("as the camera likes"), None)
+        self.size_picker.addItem(self.tr("camera default"), None)
         for size in SIZES:
             self.size_picker.addItem(f"{size.width} × {size.height}", size)
         connected = self.device.count() > 0
@@ -60,9 +60,9 @@ class CameraDialog(QDialog):
         self.message.setObjectName("quiet")
         self.message.setWordWrap(True)
         self.message.setText(
-            self.tr("Or let a video or a folder of pictures be the camera: it is sent in real time, again and again.")
+            self.tr("Or use a video or a folder of pictures as the camera: it plays in real time, in a loop.")
             if connected
-            else self.tr("No camera is connected. Plug one in and open this again, or let a file be the camera.")
+            else self.tr("No camera is connected. Connect one and open this again, or use a file as the camera.")
         )
         video = QPushButton(icon("film"), self.tr("Choose a video …"))
         video.setAutoDefault(False)
@@ -97,13 +97,14 @@ class CameraDialog(QDialog):
         self.accept()
 
     def _choose_video(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, self.tr("A video as the camera"), first_folder(videos_folder()))
+        title = self.tr("Video to use as the camera")
+        name, _ = QFileDialog.getOpenFileName(self, title, first_folder(videos_folder()))
         if name:
             self.pretend(Path(name))
 
     def _choose_folder(self) -> None:
         name = QFileDialog.getExistingDirectory(
-            self, self.tr("A folder of pictures as the camera"), first_folder(pictures_folder())
+            self, self.tr("Folder of pictures to use as the camera"), first_folder(pictures_folder())
         )
         if name:
             self.pretend(Path(name))

@@ -301,7 +301,7 @@ class ExportDialog(QDialog):
 
     def _browse_source(self) -> None:
         start = first_folder(self.source.text().strip(), self.folder.text().strip())
-        name = QFileDialog.getExistingDirectory(self, self.tr("Folder with the files"), start)
+        name = QFileDialog.getExistingDirectory(self, self.tr("Source folder"), start)
         if name:
             self.source.setText(name)
             self._update()
@@ -316,9 +316,11 @@ class ExportDialog(QDialog):
         return "export/videos" if self.exporter.video and self.exporter.draws else "export-folder"
 
     def _usual_folder(self) -> str:
-        """Where an export goes unless the user says otherwise: where the last of its kind went."""
+        """Where an export goes unless the user says otherwise: the folder of the settings, or where the last of its
+        kind went."""
+        last = self._settings.text("folders/export", ""), self._settings.text(self._folder_setting, "")
         usual = (videos_folder(),) if self._folder_setting == "export/videos" else ()
-        return first_folder(self._settings.text(self._folder_setting, ""), *usual, pictures_folder())
+        return first_folder(*last, *usual, pictures_folder())
 
     def _format_chosen(self) -> None:
         if self.folder.text() in ("", self._shown_folder):
@@ -370,15 +372,15 @@ class ExportDialog(QDialog):
         exists = not wish.several and bool(wish.name) and (wish.folder / wish.name).exists()
         complete = wish.source is None or (bool(self.source.text().strip()) and wish.source.is_dir())
         if not complete:
-            self.hint.setText(self.tr("Choose the folder with the files."))
+            self.hint.setText(self.tr("Choose the source folder."))
         elif wish.several:
             source = wish.source.name if wish.source else self.tr("the open media")
-            text = self.tr("Every file of {whose} is worked on; what is done already is not done again.")
+            text = self.tr("All files of {whose} are processed; finished ones are not processed again.")
             self.hint.setText(text.format(whose=source))
         elif not wish.folder.is_dir():
             self.hint.setText(self.tr("This folder does not exist yet and will be created."))
         elif exists and wish.existing == KEEP:
-            self.hint.setText(self.tr("It will be called {name}.").format(name=wish.path.name))
+            self.hint.setText(self.tr("Will be saved as {name}.").format(name=wish.path.name))
         elif exists and not wish.exporter.folder:
             asks = wish.existing == ASK
             text = (

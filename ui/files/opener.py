@@ -53,7 +53,8 @@ class Opener(QObject):
         self.intake.notice.connect(controller.notice)
 
     def _start_folder(self) -> str:
-        return first_folder(self._settings.text("folder", ""), pictures_folder())
+        usual = self._settings.text("folders/open", ""), self._settings.text("folder", "")
+        return first_folder(*usual, pictures_folder())
 
     def ask_files(self) -> None:
         """Choose files and open them."""
@@ -79,7 +80,7 @@ class Opener(QObject):
     def ask_custom_model(self) -> None:
         """Choose an ONNX or TorchScript file, and declare its input and output in a form."""
         kinds = self.tr("Networks (*.onnx *.pt *.pth *.torchscript *.yaml *.yml);;All files (*)")
-        name, _ = QFileDialog.getOpenFileName(self._window, self.tr("Own model"), self._start_folder(), kinds)
+        name, _ = QFileDialog.getOpenFileName(self._window, self.tr("Your own model"), self._start_folder(), kinds)
         if name:
             self._controller.requests.custom_model.emit(Path(name))
 

@@ -86,9 +86,8 @@ class ProjectFiles(QObject):
     @property
     def _folder(self) -> str:
         documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
-        return (
-            str(self.path.parent) if self.path else first_folder(self._settings.text("project-folder", ""), documents)
-        )
+        usual = self._settings.text("folders/project", ""), self._settings.text("project-folder", "")
+        return str(self.path.parent) if self.path else first_folder(*usual, documents)
 
     @property
     def _kinds(self) -> str:

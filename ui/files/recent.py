@@ -60,10 +60,10 @@ class RecentMenu(QMenu):
             action.setToolTip(name)
             self.entries[path] = action
         if not self.entries:
-            self.addAction(self.tr("Nothing yet")).setEnabled(False)
+            self.addAction(self.tr("No recent files")).setEnabled(False)
             return
         self.addSeparator()
-        self._tidy = self.addAction(self.tr("Remove What Is Missing"), self.remove_missing)
+        self._tidy = self.addAction(self.tr("Remove Missing Files"), self.remove_missing)
         self._tidy.setVisible(False)
         self.addAction(icon("trash-2"), self.tr("Clear List"), self._settings.clear_recent)
         self._pipeline.submit("recent", Job("recent", "", _check(tuple(self.entries))))

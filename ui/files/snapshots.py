@@ -37,21 +37,21 @@ class Snapshots(QObject):
         """Save the frame on screen."""
         frame, media = self._controller.shown.sample, self._controller.session.state.active_media
         if not isinstance(frame, Frame) or media is None:
-            self._controller.notice.emit("info", self.tr("There is no frame to keep; open a video or a camera first."))
+            self._controller.notice.emit("info", self.tr("There is no frame to save; open a video or a camera first."))
             return
         import xxhash
 
         # In a folder named by its content: videos may share a name, and a camera's clock restarts at zero.
         folder = user_cache_dir() / "snapshots" / xxhash.xxh3_64_hexdigest(frame.rgb8.data)
         path = folder / f"{media.path.stem} {frame.pts:.3f} s.png"
-        title = self.tr("Keeping {name}").format(name=path.name)
+        title = self.tr("Saving {name}").format(name=path.name)
         self._controller.pipeline.submit("pool", Job(("snapshot", str(path)), title, _writing(frame, path)))
 
     def _job_event(self, event: Event) -> None:
         if event.kind == "output" and isinstance(event.value, SavedSnapshot):
             media = event.value.media
-            self._controller.keep(self.tr("Keep {name}").format(name=media.name), media)
-            self._controller.notice.emit("info", self.tr("{name} is in the list of media.").format(name=media.name))
+            self._controller.keep(self.tr("Save {name}").format(name=media.name), media)
+            self._controller.notice.emit("info", self.tr("{name} was added to the media list.").format(name=media.name))
 
 
 def _writing(frame: Frame, path: Path) -> Any:

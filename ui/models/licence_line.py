@@ -37,7 +37,7 @@ class LicenceLine(QWidget):
         layout.setSpacing(8)
         layout.addWidget(self.badge)
         layout.addWidget(self.text, 1)
-        self.get = QPushButton(self.tr("Get …"))
+        self.get = QPushButton(self.tr("Download …"))
         self.get.setObjectName("get-weights")
         self.get.setToolTip(self.tr("Shows size, licence and source of the weights before they are downloaded"))
         self.get.hide()
@@ -49,7 +49,7 @@ class LicenceLine(QWidget):
         absent = model is not None and local is None and terms(model).place is Place.ABSENT
         self._model = model if absent else None
         if local is not None:
-            self.show_licence(self.tr("Checkpoint {name}: its own licence").format(name=local.name))
+            self.show_licence(self.tr("Checkpoint {name}: licence not stated").format(name=local.name))
         elif model is None:
             self.show_licence("")
         else:

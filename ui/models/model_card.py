@@ -90,14 +90,14 @@ class CardView(QWidget):
 
     def sources(self, sources: Iterable[tuple[str, str, str]]) -> None:
         """Add the training data as (name, licence, use) of each data set."""
-        self.heading(self.tr("Learnt from"))
+        self.heading(self.tr("Trained on"))
         for name, licence, use in sources:
             self.text(name)
             self.text(f"{use} · {licence}", "quiet")
 
     def not_for(self, sentences: Iterable[str]) -> None:
         """Add the uses that a model is not meant for."""
-        self.heading(self.tr("Not good for"))
+        self.heading(self.tr("Not suitable for"))
         for sentence in sentences:
             self.text(sentence)
 
@@ -111,11 +111,11 @@ class RecipeCardView(CardView):
         self.text(translated(recipe.summary))
         self.heading(self.tr("Licence of the result"))
         self.text(recipe.licence)
-        self.heading(self.tr("Needs, in the data folder"))
+        self.heading(self.tr("Required in the data folder"))
         self.text("\n".join(recipe.files))
         self.sources((source.name, source.licence, source.use) for source in recipe.sources)
         self.not_for(recipe.not_for)
-        self.heading(self.tr("The same without the window"))
+        self.heading(self.tr("On the command line"))
         self.text(f"cvstudio train {recipe.key} --data …")
         self._layout.addStretch(1)
 
@@ -156,7 +156,7 @@ class ModelCardView(CardView):
         if local is not None:
             self.heading(self.tr("Checkpoint file"))
             self.text(str(local))
-            self.text(self.tr("What follows is of the model's own weights, not of this file."), "quiet")
+            self.text(self.tr("The details below are of the published weights, not of this file."), "quiet")
         if model_card is not None:
             self._card(model_card)
             if spec.weights and spec.weights[0].packaged is not None:
@@ -165,19 +165,19 @@ class ModelCardView(CardView):
         elif spec.weights:
             self._weights(spec)
         elif not message:
-            self.text(self.tr("A library that the program uses brings it along; nothing is downloaded."))
+            self.text(self.tr("Included in a library that comes with the program; nothing is downloaded."))
         self._layout.addStretch(1)
 
     def _card(self, model_card: ModelCard) -> None:
         self.heading(self.tr("Licence"))
         self.text(model_card.licence)
         self.sources((source.name, source.licence, source.use) for source in model_card.sources)
-        self.heading(self.tr("Measured on data that it was not trained on"))
+        self.heading(self.tr("Results on held-out data"))
         for split in dict.fromkeys(metric.split for metric in model_card.metrics):
             self.text(split, "quiet")
             self.pairs([(metric.name, metric.value) for metric in model_card.metrics if metric.split == split])
         self.not_for(model_card.not_for)
-        self.heading(self.tr("Made"))
+        self.heading(self.tr("Training"))
         made = (
             (self.tr("trained"), f"{model_card.date}, {model_card.epochs} epochs, {model_card.hours:g} h")
             if model_card.epochs
@@ -191,7 +191,7 @@ class ModelCardView(CardView):
                     f"{model_card.size_bytes / 1e6:.1f} MB, {model_card.parameters / 1e6:.1f} M parameters",
                 ),
                 (self.tr("seed"), str(model_card.seed)),
-                (self.tr("measure again"), model_card.command),
+                (self.tr("reproduce"), model_card.command),
             ]
         )
 
@@ -200,15 +200,15 @@ class ModelCardView(CardView):
         self.heading(self.tr("Licence"))
         self.text(weights.licence)
         if weights.trained_on:
-            self.heading(self.tr("Learnt from"))
+            self.heading(self.tr("Trained on"))
             self.text(weights.trained_on)
         if weights.metrics:
-            self.heading(self.tr("Measured by its publisher"))
+            self.heading(self.tr("Published results"))
             self.text(weights.metrics)
         self.heading(self.tr("File"))
         self.pairs(self._file(spec, weights))
         if others:
-            self.heading(self.tr("Other files of it that can be used"))
+            self.heading(self.tr("Other available weights"))
             for other in others:
                 self.text(other.file_name)
                 self.text(f"{other.metrics} · {other.licence}", "quiet")
@@ -229,7 +229,7 @@ class ModelCardView(CardView):
 def non_commercial_badge() -> Badge:
     """Badge of a model whose training data forbid commercial use."""
     text = QGuiApplication.translate("ModelCard", "non-commercial")
-    why = QGuiApplication.translate("ModelCard", "The licence of the data that it learnt from forbids commercial use.")
+    why = QGuiApplication.translate("ModelCard", "The licence of its training data forbids commercial use.")
     return Badge(text, why)
 
 

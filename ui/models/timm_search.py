@@ -78,7 +78,7 @@ class TimmSearch(QObject):
 
             yield Described(describe(name))
 
-        self._submit(name, self.tr("Asking timm for {name}").format(name=name), work)
+        self._submit(name, self.tr("Looking up {name} in timm").format(name=name), work)
 
     def _submit(self, name: str, title: str, work: Any) -> None:
         self._controller.pipeline.submit(LANE, Job(("timm", name), title, work))
@@ -127,12 +127,12 @@ class TimmDialog(QDialog):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("timm-dialog")
-        self.setWindowTitle(self.tr("Classifiers of timm"))
+        self.setWindowTitle(self.tr("timm classifiers"))
         self.resize(*SIZE)
         self._entries: Sequence[TimmEntry] = ()
         self.search = QLineEdit()
         self.search.setObjectName("palette-search")
-        self.search.setPlaceholderText(self.tr("Words of a name, a family, a licence, such as: seresnet 224px mit"))
+        self.search.setPlaceholderText(self.tr("Name, family or licence, such as: seresnet 224px mit"))
         self.search.setAccessibleName(self.tr("Search timm's classifiers"))
         self.search.setClearButtonEnabled(True)
         self.search.installEventFilter(self)
@@ -189,8 +189,8 @@ class TimmDialog(QDialog):
             item.setData(f"{entry.side} px", PLACE)
             item.setData(self.tr("Licence: {licence}").format(licence=entry.licence), LICENCE)
             self.model.appendRow(item)
-        text = self.tr("{found} of {all}; a checkpoint is downloaded only after its size and licence were shown.")
-        none = self.tr("None of {all} fits; try fewer words.")
+        text = self.tr("{found} of {all}; nothing is downloaded before its size and licence are shown.")
+        none = self.tr("None of {all} matches; try fewer words.")
         self.told.setText((text if matches else none).format(found=len(matches), all=len(self._entries)))
         self.list.setCurrentIndex(self.model.index(0, 0))
         self.use.setEnabled(bool(matches))

@@ -59,7 +59,7 @@ class OutcomesModel(QAbstractTableModel):
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return (self.tr("File"), self.tr("State"), self.tr("Time"), self.tr("What was wrong"))[section]
+            return (self.tr("File"), self.tr("State"), self.tr("Time"), self.tr("Error"))[section]
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignVCenter | self._side(section)
         return None

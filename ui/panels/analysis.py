@@ -90,7 +90,7 @@ class AnalysisPanel(QScrollArea):
         stack = QToolButton()
         stack.setObjectName("stack-button")
         stack.setIcon(icon("layers"))
-        stack.setToolTip(self.tr("Add another analysis as a layer on top, instead of changing to it"))
+        stack.setToolTip(self.tr("Add another analysis as a layer on top"))
         stack.setAccessibleName(self.tr("Add as a layer"))
         stack.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         stack.setMenu(LayerMenu(controller.layers, stack))
@@ -172,9 +172,9 @@ class AnalysisPanel(QScrollArea):
             self.analysis.setToolTip("")
             self._summary.show()
             self._summary.setText(
-                self.tr("Turn it with the mouse; the Medium panel tells its facts. There is no analysis for it yet.")
+                self.tr("Drag to rotate; the File info panel shows its details. There is no analysis for it yet.")
                 if unfit
-                else self.tr("Choose what to do, or open a file: the fitting analysis starts by itself.")
+                else self.tr("Choose an analysis, or open a file: a suitable analysis starts automatically.")
             )
             self._build_inputs(None, state)
             self._message.hide()
@@ -257,11 +257,11 @@ class AnalysisPanel(QScrollArea):
             catalogue.triggered.connect(self._show_all)
             self._model.addAction(catalogue)
             if instance.spec.task == "classify":
-                timm = QAction(self.tr("More classifiers, of timm …"), self._model)
+                timm = QAction(self.tr("More classifiers from timm …"), self._model)
                 timm.triggered.connect(self._find_in_timm)
                 self._model.addAction(timm)
             checkpoint = QAction(self.tr("Use a checkpoint file …"), self._model)
-            checkpoint.setToolTip(self.tr("Give the model in use the weights of a file of yours"))
+            checkpoint.setToolTip(self.tr("Load the weights of your own file into this model"))
             checkpoint.triggered.connect(self._choose_weights)
             self._model.addAction(checkpoint)
             self._removal = QAction(self._model)
@@ -271,7 +271,7 @@ class AnalysisPanel(QScrollArea):
             about = QToolButton()
             about.setObjectName("about-model-button")
             about.setIcon(icon("info"))
-            about.setToolTip(self.tr("Licence, sources and figures of this model"))
+            about.setToolTip(self.tr("Licence, sources and results of this model"))
             about.setAccessibleName(about.toolTip())
             about.clicked.connect(lambda: self.show_card(about))
             self._own = QToolButton()
@@ -336,7 +336,7 @@ class AnalysisPanel(QScrollArea):
         if instance is None or not instance.model:
             return
         if not MODELS[instance.model].weights:
-            text = self.tr("{model} carries its own weights; choose a network to load a checkpoint file for it.")
+            text = self.tr("{model} has no weights to replace; choose a network that loads a checkpoint file.")
             self._controller.notice.emit("info", text.format(model=MODELS[instance.model].title))
             return
         kinds = self.tr("Checkpoints (*.pth *.pt *.bin *.ckpt *.tar *.safetensors);;All files (*)")
@@ -422,7 +422,7 @@ class AnalysisPanel(QScrollArea):
         bound, media = instance.canvas_media, state.active_media
         if bound is None or media is None or any(item.id == media.id for item in instance.media):
             return ""
-        text = self.tr("This looks at {name}, which is not on the canvas.")
+        text = self.tr("This analyses {name}, which is not on the canvas.")
         return text.format(name=bound.name)
 
 

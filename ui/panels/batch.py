@@ -103,7 +103,7 @@ class BatchContent(QWidget):
         sides.addWidget(self.table, 1)
         self.empty = EmptyState(
             "images",
-            self.tr("Take a whole folder through the current analysis. It can be stopped at any time and goes on."),
+            self.tr("Run the current analysis on a whole folder. You can stop and continue later."),
             self.tr("Choose a folder …"),
         )
         self.empty.triggered.connect(self.choose_source)
@@ -122,8 +122,8 @@ class BatchContent(QWidget):
     def _make_controls(self) -> QWidget:
         self.analysis = QLabel()
         self.analysis.setWordWrap(True)
-        self.source = self._folder_button(self.tr("Folder with the files"), self.choose_source)
-        self.out = self._folder_button(self.tr("Folder to write to"), self.choose_out)
+        self.source = self._folder_button(self.tr("Source folder"), self.choose_source)
+        self.out = self._folder_button(self.tr("Output folder"), self.choose_out)
         self.formats = QPushButton()
         self.formats.setObjectName("value-button")
         self.formats.setAccessibleName(self.tr("Formats"))
@@ -131,17 +131,17 @@ class BatchContent(QWidget):
         form = QGridLayout()
         form.setSpacing(8)
         form.setColumnStretch(1, 1)
-        rows = ((self.tr("Files"), self.source), (self.tr("Write to"), self.out), (self.tr("Formats"), self.formats))
+        rows = ((self.tr("Files"), self.source), (self.tr("Output"), self.out), (self.tr("Formats"), self.formats))
         for row, (title, widget) in enumerate(rows):
             form.addWidget(QLabel(title), row, 0)
             form.addWidget(widget, row, 1)
         self.start_button = QPushButton(icon("play"), "")
         self.start_button.clicked.connect(self.start)
         self.pause_button = QPushButton(icon("pause"), self.tr("Pause"))
-        self.pause_button.setToolTip(self.tr("Stops after the files that are being worked on; what is done stays done"))
+        self.pause_button.setToolTip(self.tr("Stops after the files in progress; finished ones are kept"))
         self.pause_button.clicked.connect(self.pause)
         self.cancel_button = QPushButton(icon("x"), self.tr("Cancel"))
-        self.cancel_button.setToolTip(self.tr("Stops, and begins anew the next time; what is written stays"))
+        self.cancel_button.setToolTip(self.tr("Stops, and starts over next time; files already written are kept"))
         self.cancel_button.clicked.connect(self.cancel)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
@@ -203,7 +203,7 @@ class BatchContent(QWidget):
 
     def choose_source(self) -> None:
         """Ask for the input folder; the output folder follows it."""
-        name = QFileDialog.getExistingDirectory(self, self.tr("Folder with the files"), self._source)
+        name = QFileDialog.getExistingDirectory(self, self.tr("Source folder"), self._source)
         if name:
             # Results go beside the input folder, where the user finds them, and not into it.
             folder = Path(name)
@@ -211,7 +211,7 @@ class BatchContent(QWidget):
 
     def choose_out(self) -> None:
         """Ask for the output folder."""
-        name = QFileDialog.getExistingDirectory(self, self.tr("Folder to write to"), self._out)
+        name = QFileDialog.getExistingDirectory(self, self.tr("Output folder"), self._out)
         if name:
             self.set_folders(Path(self._source), Path(name))
 
@@ -334,7 +334,7 @@ class BatchContent(QWidget):
     def pause(self) -> None:
         """Stop after the current files; `start` resumes."""
         if self.state == "running":
-            self.message.setText(self.tr("stopping after what is being worked on"))
+            self.message.setText(self.tr("stopping after the files in progress"))
             self.pause_button.setEnabled(False)
             self._controller.pipeline.lanes.cancel(OWNER)
 
@@ -355,7 +355,7 @@ class BatchContent(QWidget):
         except (UserError, OSError) as error:
             self._controller.notice.emit("error", str(error))
         self.state = "idle"
-        self.message.setText(self.tr("Cancelled; what is written stays, and the next start begins anew."))
+        self.message.setText(self.tr("Cancelled; files already written are kept, and the next run starts over."))
         self._update()
 
     def _job_event(self, event: Event) -> None:
@@ -365,7 +365,7 @@ class BatchContent(QWidget):
             batch, outcomes = event.value
             self.table.add(outcomes)
             if batch.restarted:
-                self.message.setToolTip(self.tr("The settings are others than before, so it was begun anew."))
+                self.message.setToolTip(self.tr("The settings have changed, so the batch started over."))
             self._summary = batch.summary
         elif event.kind == "progress":
             fraction, text = event.value
@@ -385,10 +385,10 @@ class BatchContent(QWidget):
         if kind == "finished":
             self.message.setText(self._summary.text())
         elif kind == "cancelled":
-            self.message.setText(self.tr("Paused; it goes on with the rest."))
+            self.message.setText(self.tr("Paused. You can continue later."))
         else:
             # The notice says why.
-            self.message.setText(self.tr("It could not go on."))
+            self.message.setText(self.tr("It could not continue."))
         self._update()
 
 

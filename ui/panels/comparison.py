@@ -48,12 +48,12 @@ class ComparePanel(QWidget):
         from ui.widgets.rows_table import RowsTable
 
         self.table = RowsTable(
-            (self.tr("Thing"), self.tr("Left"), self.tr("Right"), self.tr("IoU")), bars=(3,), empty=""
+            (self.tr("Object"), self.tr("Left"), self.tr("Right"), self.tr("IoU")), bars=(3,), empty=""
         )
         self.table.horizontalHeader().resizeSection(3, 82)
         self.table.selected.connect(lambda ids: controller.select(frozenset(ids)))
         self.table.hovered.connect(controller.hover)
-        text = self.tr("Two models or two settings on the same picture, and how far they agree.")
+        text = self.tr("Two models or two settings on the same picture, and how well they agree.")
         empty = EmptyState("columns-2", text, self.tr("Compare with …"))
         empty.triggered.connect(context.requests.compare)
         body = QWidget()
@@ -109,7 +109,7 @@ class ComparePanel(QWidget):
         """Figures of the agreement of both sides."""
         agreement = self._comparing.agreement
         if agreement is None and all(side is not None and side.result is not None for side in self._comparing.shown):
-            return [(self.tr("Agreement"), self.tr("not measured for these"), None)]
+            return [(self.tr("Agreement"), self.tr("not available for these"), None)]
         lines = [] if agreement is None else agreement.summary_lines()
         return [(translated(title), translated(value), None) for title, value in lines]
 

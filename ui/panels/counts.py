@@ -57,7 +57,7 @@ class CountsPanel(QWidget):
         self.what = Combo()
         self.what.setAccessibleName(self.tr("What is counted"))
         self.what.addItem(self.tr("Boxes in each frame"), "boxes")
-        self.what.addItem(self.tr("Different ones so far"), "identities")
+        self.what.addItem(self.tr("Distinct objects so far"), "identities")
         self.what.setMinimumContentsLength(20)
         self.what.activated.connect(lambda _: self._draw())
         self.compute = QPushButton(icon("activity"), self.tr("Count the whole video"))
@@ -127,13 +127,15 @@ class CountsPanel(QWidget):
         self.compute.setEnabled(video and tracked and self._running is None)
         if media is None or not media.moving or instance is None or not tracked:
             self._counts, self._drawn = None, ()
-            text = self.tr("Detect objects in a video: how many there are of each class appears here over its time.")
+            text = self.tr(
+                "Run object detection on a video: the number of objects of each class appears here over time."
+            )
             if media is not None and media.moving and instance is not None:
-                text = self.tr("Switch on “Follow over frames” to count over time.")
+                text = self.tr("Switch on “Track across frames” to count over time.")
             self._say_empty(text)
             return
         if chain is None or not len(chain):
-            self._say_empty(self.tr("Play the video, or count the whole of it."))
+            self._say_empty(self.tr("Play the video, or count the whole video."))
             return
         model = instance.model_spec
         params = {name: instance.value(name) for name in ("score", "classes", "max_count")}

@@ -183,7 +183,7 @@ class LayersPanel(QWidget):
         self.list.customContextMenuRequested.connect(
             lambda place: self.menu().popup(self.list.viewport().mapToGlobal(place))
         )
-        empty = EmptyState("layers", self.tr("Open something and choose an analysis; what you see is listed here."))
+        empty = EmptyState("layers", self.tr("Open a file and choose an analysis; its layers are listed here."))
         self.stack = CurrentStack()
         self.stack.addWidget(empty)
         self.stack.addWidget(self.list)
@@ -192,7 +192,7 @@ class LayersPanel(QWidget):
         self.add.setIcon(icon("plus"))
         self.add.setText(self.tr("Add layer"))
         self.add.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.add.setToolTip(self.tr("Lay another analysis on what is seen"))
+        self.add.setToolTip(self.tr("Add another analysis on top"))
         self.add.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.add.setMenu(LayerMenu(controller.layers, self.add))
         layout = QVBoxLayout(self)

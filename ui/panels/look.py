@@ -51,7 +51,7 @@ class LookPanel(QScrollArea):
 PANELS.register(
     Panel(
         "look",
-        "Look",
+        "Appearance",
         Qt.DockWidgetArea.RightDockWidgetArea,
         LookPanel,
         order=30,

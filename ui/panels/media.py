@@ -66,7 +66,7 @@ class MediaPanel(QWidget):
         self.source.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.source.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.source.setToolTip(self.tr("Change between the open files and the open folders"))
+        self.source.setToolTip(self.tr("Switch between open files and folders"))
         self._sources = QMenu(self.source)
         self._sources.aboutToShow.connect(self._fill_sources)
         self.source.setMenu(self._sources)
@@ -155,7 +155,7 @@ class MediaPanel(QWidget):
         elided = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, self._name_width())
         self.source.setText(f" {elided}".replace("&", "&&"))
         self.source.setAccessibleName(name)
-        self.source.setToolTip(str(media_set.path) if media_set is not None else self.tr("Every file that stays open"))
+        self.source.setToolTip(str(media_set.path) if media_set is not None else self.tr("All files that stay open"))
         self._close_button.setVisible(media_set is not None)
         self.filter_bar.setVisible(media_set is not None)
         message = self._empty_text()
@@ -176,7 +176,7 @@ class MediaPanel(QWidget):
         if self.entries.rowCount():
             return ""
         if library.current is None:
-            return self.tr("No file is open by itself. Open one, or keep one of a folder open.")
+            return self.tr("No single file is open. Open one, or keep one of a folder open.")
         if library.error:
             return library.error
         listing = library.listing
@@ -185,7 +185,7 @@ class MediaPanel(QWidget):
         if not listing.files:
             return self.tr("The folder is empty.")
         if library.filter.text or library.filter.kind is not None:
-            return self.tr("No file fits the filter.")
+            return self.tr("No file matches the filter.")
         return self.tr("The folder holds no pictures, videos or sounds; “All files” in the filter shows what it holds.")
 
     def _follow(self, *, anchored: bool = False) -> None:
@@ -229,7 +229,7 @@ class MediaPanel(QWidget):
         self._show_layout()
 
     def _show_layout(self) -> None:
-        text = self.tr("Show as lines") if self.view.grid else self.tr("Show as a grid")
+        text = self.tr("Show as list") if self.view.grid else self.tr("Show as a grid")
         self._layout_button.setIcon(icon("list" if self.view.grid else "layout-grid"))
         self._layout_button.setToolTip(text)
         self._layout_button.setAccessibleName(text)
@@ -238,7 +238,9 @@ class MediaPanel(QWidget):
         """Close the selected files, which stay on disk; files of an open folder cannot be closed."""
         media = [self.entries.media(row) for row in self.view.selected_rows()]
         if self._library.current is not None:
-            text = self.tr("A file of a folder stays in it; close the folder, or delete the file in your file manager.")
+            text = self.tr(
+                "The files of a folder close together; close the folder, or delete the file in your file manager."
+            )
             self._controller.notice.emit("info", text)
         else:
             self._library.close_files([item for item in media if item is not None])
@@ -258,7 +260,7 @@ class MediaPanel(QWidget):
         menu.addSeparator()
         menu.addAction(icon("folder-open"), self.tr("Open Folder …"), self._requests.open_folder.emit)
         if library.current is not None:
-            menu.addAction(icon("rotate-ccw"), self.tr("List Again"), library.refresh)
+            menu.addAction(icon("rotate-ccw"), self.tr("Refresh"), library.refresh)
             menu.addAction(icon("x"), self.tr("Close Folder"), self._close_set)
 
     def _add_source(self, title: str, media_set: MediaSet | None, icon_name: str) -> None:

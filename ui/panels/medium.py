@@ -60,7 +60,7 @@ class MediumPanel(QStackedWidget):
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(body)
-        self.addWidget(EmptyState("info", self.tr("What is known of a file appears here.")))
+        self.addWidget(EmptyState("info", self.tr("Details of the open file appear here.")))
         self.addWidget(scroll)
         controller.state_changed.connect(lambda old, new: self._update())
         controller.view_changed.connect(self._view_changed)
@@ -169,7 +169,7 @@ class MediumPanel(QStackedWidget):
 PANELS.register(
     Panel(
         "medium",
-        "Medium",
+        "File info",
         Qt.DockWidgetArea.RightDockWidgetArea,
         MediumPanel,
         order=25,

@@ -54,10 +54,18 @@ class PerformancePanel(QScrollArea):
             ("device", self.tr("Device"), self.tr("Where networks run, and in which precision.")),
             ("frames", self.tr("Frames"), self.tr("Since playing began: shown and dropped, and shown each second.")),
             ("memory", self.tr("Memory"), self.tr("What this program holds in RAM.")),
-            ("cache", self.tr("Stage cache"), self.tr("Kept outputs of stages; the oldest leave at the limit.")),
-            ("networks", self.tr("Networks"), self.tr("Loaded networks; the longest unused leave at the limit.")),
+            (
+                "cache",
+                self.tr("Stage cache"),
+                self.tr("Cached outputs of stages; the oldest are dropped at the limit."),
+            ),
+            (
+                "networks",
+                self.tr("Networks"),
+                self.tr("Loaded networks; the least recently used are unloaded at the limit."),
+            ),
             ("gpu", self.tr("GPU memory"), self.tr("Of all programs on that device.")),
-            ("jobs", self.tr("Jobs"), self.tr("Running and waiting on the workers.")),
+            ("jobs", self.tr("Jobs"), self.tr("Jobs that run and jobs that wait.")),
         ):
             name, value = QLabel(title), QLabel()
             name.setObjectName("quiet")
@@ -78,7 +86,7 @@ class PerformancePanel(QScrollArea):
         self.table.setAccessibleName(self.tr("Duration of each stage"))
         self.table.setHeaderLabels([self.tr("ms"), self.tr("last"), self.tr("median"), self.tr("p95")])
         self.table.headerItem().setToolTip(2, self.tr("Median of the last {count} runs").format(count=KEPT))
-        self.table.headerItem().setToolTip(3, self.tr("95 of a hundred of the last runs were no slower"))
+        self.table.headerItem().setToolTip(3, self.tr("95 % of the last runs were no slower"))
         self.table.setSelectionMode(QTreeWidget.SelectionMode.NoSelection)
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.table.setIndentation(12)

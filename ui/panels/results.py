@@ -45,7 +45,7 @@ class ResultsPanel(QWidget):
         self._export.setObjectName("export-button")
         self._export.clicked.connect(context.requests.export)
         self._stack = CurrentStack()
-        self.empty = EmptyState("list", self.tr("What an analysis finds is listed here."))
+        self.empty = EmptyState("list", self.tr("Results are listed here."))
         self._stack.addWidget(self.empty)
         self._nothing = QWidget()
         self._stack.addWidget(self._nothing)
@@ -80,8 +80,8 @@ class ResultsPanel(QWidget):
             for field in (field for params in instance.params() for field in fields_of(type(params))):
                 bounds = instance.spec.bounds(field.range, instance.model_spec)
                 if field.name == "score" and bounds is not None and instance.value("score") <= bounds.low:
-                    return self.tr("Nothing found, though no score hides anything. Try another model.")
-        return self.tr("Nothing found. Lower the score to see more.")
+                    return self.tr("Nothing found at any confidence. Try another model.")
+        return self.tr("Nothing found. Lower the minimum confidence to see more.")
 
     def _show(self) -> None:
         result = self._controller.current_result()

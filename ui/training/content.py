@@ -71,7 +71,7 @@ class TrainingContent(QWidget):
         self._sides.addWidget(self.view, 1)
         self.empty = EmptyState(
             "activity",
-            self.tr("Train a model that comes with the program anew, and watch how it learns."),
+            self.tr("Retrain a built-in model, and watch it learn."),
             self.tr("Choose the folder with the data …"),
         )
         self.empty.triggered.connect(self.choose_data)
@@ -93,7 +93,7 @@ class TrainingContent(QWidget):
         self._summary.setWordWrap(True)
         self.about = QToolButton()
         self.about.setIcon(icon("info"))
-        self.about.setToolTip(self.tr("What this recipe makes, needs and is licensed as"))
+        self.about.setToolTip(self.tr("What this recipe produces and requires, and its licence"))
         self.about.setAccessibleName(self.about.toolTip())
         self.about.clicked.connect(self.show_card)
         self.licence = LicenceLine()
@@ -105,7 +105,7 @@ class TrainingContent(QWidget):
             self.device.addItem(title, name)
         self.seed = QSpinBox(maximum=MOST_SEED)
         self.seed.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-        self.seed.setToolTip(self.tr("Everything drawn by chance follows from it; another seed makes another run"))
+        self.seed.setToolTip(self.tr("Determines everything random; another seed gives another run"))
         self.seed.valueChanged.connect(lambda _: self._update())
         form = QGridLayout()
         form.setContentsMargins(0, 0, 0, 0)
@@ -120,7 +120,7 @@ class TrainingContent(QWidget):
         self.start_button = QPushButton(icon("play"), "")
         self.start_button.clicked.connect(self.start)
         self.stop_button = QPushButton(icon("square"), self.tr("Stop"))
-        self.stop_button.setToolTip(self.tr("Stops between two steps; the last whole epoch is kept"))
+        self.stop_button.setToolTip(self.tr("Stops after the current step; the last complete epoch is kept"))
         self.stop_button.clicked.connect(self._stop)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
@@ -230,9 +230,9 @@ class TrainingContent(QWidget):
         if missing and not finished:
             self._say(missing, warning=bool(self._data))
         elif finished:
-            self._say(self.tr("This run is finished; another seed makes another one."))
+            self._say(self.tr("This run is finished; another seed starts a new one."))
         elif run is not None:
-            text = self.tr("{done} of {all} epochs are done; it goes on from there.")
+            text = self.tr("{done} of {all} epochs are done; training continues from there.")
             self._say(text.format(done=run.epochs_done, all=run.start.epochs))
         else:
             self._say("")
@@ -301,6 +301,6 @@ class TrainingContent(QWidget):
     def end(self) -> None:
         """Stop the training as the window closes; its last whole epoch is kept."""
         if self.process.running:
-            self._controller.requests.status.emit(self.tr("Stopping the training; its last whole epoch is kept …"))
+            self._controller.requests.status.emit(self.tr("Stopping the training; its last complete epoch is kept …"))
         self.process.close()
         self.view.stop_following()

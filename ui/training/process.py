@@ -103,12 +103,14 @@ class TrainingProcess(QObject):
         if code == 0 and status is QProcess.ExitStatus.NormalExit:
             self.ended.emit("finished", "")
         elif code == STOPPED:
-            self.ended.emit("stopped", self.tr("Stopped; the last whole epoch is kept."))
+            self.ended.emit("stopped", self.tr("Stopped; the last complete epoch is kept."))
         elif code == USER_ERROR and last.startswith("cvstudio: "):
             self.ended.emit("failed", last.removeprefix("cvstudio: "))
         else:
             log.error("a training ended with %s:\n%s", code, "\n".join(lines))
-            text = self.tr("The training ended unexpectedly ({reason}); start it again to go on from the last epoch.")
+            text = self.tr(
+                "The training ended unexpectedly ({reason}); start it again to continue from the last epoch."
+            )
             self.ended.emit("failed", text.format(reason=last or code))
 
     def _failed_to_start(self, error: QProcess.ProcessError) -> None:

@@ -39,8 +39,8 @@ class CompareBar(QFrame):
         self._row = layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 3, 4, 3)
         layout.setSpacing(2)
-        self.two = self._button("columns-2", self.tr("Beside each other"))
-        self.line = self._button("square-split-horizontal", self.tr("Under a line that is dragged"))
+        self.two = self._button("columns-2", self.tr("Side by side"))
+        self.line = self._button("square-split-horizontal", self.tr("Split by a line that you drag"))
         for button, beside in ((self.two, True), (self.line, False)):
             button.setCheckable(True)
             button.clicked.connect(lambda _=False, beside=beside: self.beside.emit(beside))
@@ -48,7 +48,7 @@ class CompareBar(QFrame):
         swap.clicked.connect(self.swap)
         export = self._button("share", self.tr("Export as one picture or video (Ctrl+E)"))
         export.clicked.connect(self.export)
-        end = self._button("x", self.tr("End the comparison (Esc); the side with the bright title stays"))
+        end = self._button("x", self.tr("End the comparison (Esc); the active side stays"))
         end.clicked.connect(self.end)
 
     def _button(self, name: str, text: str) -> QToolButton:

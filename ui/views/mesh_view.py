@@ -71,7 +71,7 @@ class MeshView(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 120)
-        self.setToolTip(self.tr("Drag to turn, scroll to come nearer, double-click to begin again."))
+        self.setToolTip(self.tr("Drag to rotate, scroll to zoom, double-click to reset."))
         self._turn = QTimer(self, interval=TURN_MS)
         self._turn.timeout.connect(self._tick)
         self._rest = QTimer(self, interval=REST_MS, singleShot=True)
@@ -217,7 +217,7 @@ class MeshView(QWidget):
             painter.drawImage(QRectF(self.rect()), self._image)
         if self._state is not None:
             painter.setPen(theme.colour("text"))
-            text = _size_text(self._state.sample) if self._image is not None else self.tr("Preparing the model …")
+            text = _size_text(self._state.sample) if self._image is not None else self.tr("Preparing the 3D model …")
             text_rect = self.rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
             alignment = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
             painter.drawText(text_rect, alignment if self._image is not None else Qt.AlignmentFlag.AlignCenter, text)

@@ -317,10 +317,10 @@ class ShapeEditor(QWidget):
         if isinstance(tool, BoxTool):
             if tool.value is None:
                 return self.tr("Drag to draw a box · Esc: done")
-            return self.tr("Drag handles, inside to move, beside for a new one · Del: remove · Esc: done")
+            return self.tr("Drag handles, inside to move, outside for a new one · Del: remove · Esc: done")
         if isinstance(tool, PolygonTool):
             if tool.draft:
-                return self.tr("Click for each corner · Enter or double-click: finish · Esc: take it back")
+                return self.tr("Click for each corner · Enter or double-click: finish · Esc: cancel")
             if tool.value is None:
                 return self.tr("Click for the first corner · Esc: done")
             return self.tr("Drag corners, or the middle of a side for a new one · Del: remove · Esc: done")

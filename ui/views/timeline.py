@@ -90,7 +90,7 @@ class Timeline(QFrame):
         self.scrubber = Scrubber()
         self.scrubber.sought.connect(self._sought)
         self.scrubber.loop_moved.connect(self.loop_changed.emit)
-        self.loop = _Button("repeat", self.tr("Play again and again; drag the marks to choose a part"))
+        self.loop = _Button("repeat", self.tr("Loop; drag the markers to choose a range"))
         self.loop.setCheckable(True)
         self.loop.clicked.connect(self._loop_clicked)
         self.speed = self._make_speed()
@@ -151,7 +151,7 @@ class Timeline(QFrame):
             group.addAction(action)
             self.speeds[speed] = action
         menu.addSeparator()
-        every = menu.addAction(self.tr("Every frame, as fast as they come"))
+        every = menu.addAction(self.tr("Every frame, as fast as possible"))
         every.setCheckable(True)
         every.triggered.connect(lambda _=False: self._speed_chosen(EVERY_FRAME))
         group.addAction(every)
@@ -234,10 +234,10 @@ class Timeline(QFrame):
     def set_recording(self, elapsed: str | None) -> None:
         """Show the length of the recording in seconds; None while there is none."""
         if elapsed is None:
-            self.record.dress("circle-dot", self.tr("Record what the camera sends (Ctrl+R)"))
+            self.record.dress("circle-dot", self.tr("Record the camera (Ctrl+R)"))
             self.record.setText(self.tr("Record"))
         else:
-            self.record.dress("square", self.tr("End recording, and keep it (Ctrl+R)"))
+            self.record.dress("square", self.tr("Stop and save the recording (Ctrl+R)"))
             self.record.setIcon(icon("square", role="error"))
             self.record.setText(elapsed)
         texts = (self.tr("Record"), "0:00:00", self.record.text())

@@ -16,7 +16,7 @@ from ui.base.icons import icon
 if TYPE_CHECKING:
     from ui.widgets.rows.row import Row
 
-WIDEST_LABEL = 120
+WIDEST_LABEL = 146
 
 ROWS: Mapping[str, str] = {
     "bool": "choice_rows.BoolRow",

@@ -171,7 +171,7 @@ class SearchList(QFrame):
             item.setData(choice.row, _ROW)
             self.model.appendRow(item)
         if not matches:
-            self._add_unusable(self.tr("Nothing fits; try another word."))
+            self._add_unusable(self.tr("No match; try another word."))
         first = next((row for row in range(self.model.rowCount()) if self._row(row) is not None), -1)
         self.list.setCurrentIndex(self.model.index(first, 0))
         self.list.scrollToTop()

@@ -56,7 +56,7 @@ def _file(window: Window) -> list[Command]:
         ),
         Command(
             "own-model",
-            tr("Add Own Model …"),
+            tr("Add Your Own Model …"),
             window.opener.ask_custom_model,
             "file",
             (),
@@ -74,7 +74,7 @@ def _file(window: Window) -> list[Command]:
         ),
         Command(
             "timm",
-            tr("Find a Classifier of timm …"),
+            tr("Find a timm Classifier …"),
             window.timm.ask,
             "file",
             (),
@@ -99,6 +99,11 @@ def _edit(window: Window) -> list[Command]:
         Command("undo", tr("Undo"), controller.undo, "edit", ("Ctrl+Z",), "undo-2", undo, repeats=True),
         Command("redo", tr("Redo"), controller.redo, "edit", again, "redo-2", redo, repeats=True),
         Command("copy", tr("Copy View"), window.copy_view, "edit", ("Ctrl+C",), "copy", copy, True),
+        Command(
+            *("settings", tr("Settings …"), window.show_settings, "edit", ("Ctrl+,",), "settings"),
+            ("preferences", "options", "language", "cache size", "default model", "folders", "환경 설정", "설정"),
+            separated=True,
+        ),
     ]
 
 
@@ -130,7 +135,7 @@ def _view(window: Window) -> list[Command]:
         ),
         Command(
             "overlay",
-            tr("Show or Hide Overlay"),
+            tr("Show or Hide Results"),
             workspace.toggle_overlay,
             "view",
             ("V",),
@@ -223,8 +228,8 @@ def _files(window: Window) -> list[Command]:
         Command("next-file", tr("Next File"), step(1), "view", ("PgDown",), "chevron-down", (), True, repeats=True),
         Command("previous-file", tr("Previous File"), step(-1), "view", ("PgUp",), "chevron-up", repeats=True),
         Command("search-folder", tr("Search Folder"), window.search_folder, "view", ("Ctrl+Shift+F",), "search"),
-        Command("media-layout", tr("Files as Lines or Grid"), window.toggle_media_grid, "view", (), "layout-grid"),
-        Command("refresh-folder", tr("List Folder Again"), library.refresh, "view", ("F5",), "rotate-ccw"),
+        Command("media-layout", tr("File List or Grid"), window.toggle_media_grid, "view", (), "layout-grid"),
+        Command("refresh-folder", tr("Refresh Folder"), library.refresh, "view", ("F5",), "rotate-ccw"),
     ]
 
 
@@ -251,11 +256,11 @@ def _playback(window: Window) -> list[Command]:
         Command("play", tr("Play or Pause"), player.toggle, "play", ("Space",), "play", play),
         Command("step-on", tr("Next Frame"), step(1), "play", ("Right",), "step-forward", repeats=True),
         Command("step-back", tr("Previous Frame"), step(-1), "play", ("Left",), "step-back", repeats=True),
-        Command("smooth", tr("Smooth or Exact Playing"), smooth, "play", (), "", ("dropped frames", "real time")),
-        Command("snapshot", tr("Keep Frame as Picture"), window.snapshots.keep, "play", ("Ctrl+Shift+K",), "camera"),
+        Command("smooth", tr("Smooth or Exact Playback"), smooth, "play", (), "", ("dropped frames", "real time")),
+        Command("snapshot", tr("Save Frame as Picture"), window.snapshots.keep, "play", ("Ctrl+Shift+K",), "camera"),
         Command(
             "record",
-            tr("Record the Camera, or End It"),
+            tr("Start or Stop Recording"),
             window.recorder.toggle,
             "play",
             ("Ctrl+R",),
@@ -263,8 +268,8 @@ def _playback(window: Window) -> list[Command]:
             ("capture", "webcam video", "녹화"),
         ),
         Command("record-discard", tr("Discard the Recording"), window.recorder.discard, keywords=("cancel", "stop")),
-        Command("start", tr("To the Beginning"), lambda: player.seek(0.0), "play", ("Home",), "skip-back"),
-        Command("end", tr("To the End"), lambda: player.seek(player.duration_secs), "play", ("End",), "skip-forward"),
+        Command("start", tr("Go to Start"), lambda: player.seek(0.0), "play", ("Home",), "skip-back"),
+        Command("end", tr("Go to End"), lambda: player.seek(player.duration_secs), "play", ("End",), "skip-forward"),
     ]
 
 
@@ -281,7 +286,7 @@ def _help(window: Window) -> list[Command]:
     return [
         Command("palette", tr("Command Palette …"), palette, "help", ("Ctrl+Shift+P",), "search"),
         Command("shortcuts", tr("Keyboard Shortcuts"), window.show_shortcuts, "help", ("F1",), "keyboard", keys),
-        Command("welcome", tr("First Screen"), window.show_welcome, "help"),
+        Command("welcome", tr("Start Page"), window.show_welcome, "help"),
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu, QToolButton
 
@@ -22,7 +22,14 @@ SETTING = "device"
 
 
 class DevicePicker(QToolButton):
-    """A button with a menu of devices; the choice is stored, and accelerators are listed when it first opens."""
+    """A button with a menu of devices; the choice is stored, and accelerators are listed when it first opens.
+
+    Signals
+    -------
+    listed : `choices` has changed
+    """
+
+    listed = Signal()
 
     def __init__(self, controller: Controller, settings: Settings) -> None:
         super().__init__()
@@ -35,9 +42,9 @@ class DevicePicker(QToolButton):
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setAccessibleName(self.tr("Device"))
-        self.setToolTip(self.tr("Where networks run. Automatic takes the fastest that there is."))
+        self.setToolTip(self.tr("Where networks run. Automatic chooses the fastest device available."))
         menu = QMenu(self)
-        menu.aboutToShow.connect(self._opening)
+        menu.aboutToShow.connect(self.look)
         self.setMenu(menu)
         self._group = QActionGroup(self)
         self._pipeline.set_device(settings.text(SETTING, "auto"))
@@ -54,10 +61,7 @@ class DevicePicker(QToolButton):
         """Fill the menu with the devices found so far, and check the chosen one."""
         requested = self._pipeline.host.requested_device
         self.menu().clear()
-        choices = [("auto", self.tr("Automatic")), *self._devices]
-        if requested not in dict(choices):
-            choices.append((requested, requested.upper()))
-        for device, title in choices:
+        for device, title in self.choices:
             action = self.menu().addAction(title, partial(self.choose, device))
             action.setData(device)
             action.setCheckable(True)
@@ -67,13 +71,21 @@ class DevicePicker(QToolButton):
             self.menu().addAction(self.tr("Looking for accelerators …")).setEnabled(False)
         self._show_name()
 
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        """(key, title) of each device found so far, and of the chosen one."""
+        requested = self._pipeline.host.requested_device
+        choices = [("auto", self.tr("Automatic")), *self._devices]
+        return choices if requested in dict(choices) else [*choices, (requested, requested.upper())]
+
     def _show_name(self) -> None:
         host = self._pipeline.host
         name = host.device_name if host.device_name != "auto" else self.tr("auto")
         # The style leaves no room between icon and text.
         self.setText(" " + self.tr("Device: {name}").format(name=name))
 
-    def _opening(self) -> None:
+    def look(self) -> None:
+        """List the accelerators, once, on a worker."""
         if self._asked:
             return
 
@@ -88,6 +100,7 @@ class DevicePicker(QToolButton):
             self._asked = True
             self._devices = event.value
             self.fill()
+            self.listed.emit()
         elif event.kind == "finished":
             # The first network that runs decides the device that "auto" stands for.
             self._show_name()

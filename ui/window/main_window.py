@@ -73,6 +73,7 @@ class MainWindow(Window):
         super().__init__()
         self.settings = settings or Settings()
         self.controller = Controller(self)
+        self.controller.pipeline.cache.resize(self.settings.cache_mb << 20)
         self._complete = False
         self.setDockNestingEnabled(True)
         fit_least_size(self)
@@ -86,7 +87,8 @@ class MainWindow(Window):
         self.status = StatusLine(self.controller)
         self.setStatusBar(self.status)
         keys = QKeySequence("Ctrl+Shift+P").toString(QKeySequence.SequenceFormat.NativeText)
-        self.top = TopBar(keys, DevicePicker(self.controller, self.settings))
+        self.device_picker = DevicePicker(self.controller, self.settings)
+        self.top = TopBar(keys, self.device_picker)
         for side, button in self.top.folds.items():
             button.clicked.connect(partial(self.dock_layout.columns.toggle, side))
         self.dock_layout.columns.changed.connect(self._show_folded)
@@ -265,7 +267,7 @@ class MainWindow(Window):
         """Offer to show the log of the previous session, which crashed."""
         self.notices.post(
             "warning",
-            self.tr("cvstudio did not end as it should last time."),
+            self.tr("cvstudio did not close properly last time."),
             action=self.tr("Show the log"),
             run=lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))),
         )
@@ -302,7 +304,7 @@ class MainWindow(Window):
             # There are no notices yet; the log has the error.
             self.completed.connect(lambda: self._tell_uncaught(uncaught))
             return
-        text = self.tr("Something went wrong: {error}. The program goes on; save your work, and report what happened.")
+        text = self.tr("Something went wrong: {error}. The program continues; save your work and report the problem.")
         self.notices.post(
             "error",
             text.format(error=uncaught.summary),

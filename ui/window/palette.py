@@ -153,7 +153,7 @@ class CommandPalette(QFrame):
             item.setToolTip(entry.words)
             self.list.addItem(item)
         if not self.list.count():
-            hint = QListWidgetItem(self.tr("Nothing fits; try another word, such as “face” or “export”."))
+            hint = QListWidgetItem(self.tr("No match; try another word, such as “face” or “export”."))
             hint.setFlags(Qt.ItemFlag.NoItemFlags)
             self.list.addItem(hint)
         self.list.setCurrentRow(0)

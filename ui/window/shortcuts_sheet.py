@@ -38,7 +38,7 @@ class ShortcutsSheet(QDialog):
         self.search.setAccessibleName(self.tr("Search shortcuts"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._fill)
-        self._nothing = QLabel(self.tr("Nothing fits; try another word, such as “zoom” or “Ctrl”."))
+        self._nothing = QLabel(self.tr("No match; try another word, such as “zoom” or “Ctrl”."))
         self._nothing.setObjectName("quiet")
         body = QWidget()
         self._grid = QGridLayout()

@@ -18,6 +18,7 @@ from ui.base.translate import translated
 from ui.window.placement import MAXIMISE_BELOW, first_place
 
 if TYPE_CHECKING:
+    from cvstudio.models.runtime.precision import RequestedPrecision
     from ui.base.command import Command
     from ui.base.settings import Settings
     from ui.control.controller import Controller
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from ui.models.timm_search import TimmSearch
     from ui.views.welcome import Welcome
     from ui.widgets.notices import Notices
+    from ui.window.device_picker import DevicePicker
     from ui.window.dock_layout import DockLayout
+    from ui.window.settings_page import SettingsPage
     from ui.window.top_bar import TopBar
     from ui.window.workspace import Workspace
 
@@ -43,6 +46,7 @@ class Window(QMainWindow):
     controller: Controller
     centre: QStackedWidget
     dock_layout: DockLayout
+    device_picker: DevicePicker
     top: TopBar
     welcome: Welcome
     workspace: Workspace
@@ -117,7 +121,7 @@ class Window(QMainWindow):
 
     def toggle_all_panels(self) -> None:
         """Hide all panels, or show them again."""
-        text = self.tr("The panels are away; Tab on the picture, or Ctrl+B, brings them back.")
+        text = self.tr("The panels are hidden; press Tab on the picture, or Ctrl+B, to show them again.")
         if self.dock_layout.toggle_all():
             self.notice("info", text)
         else:
@@ -177,6 +181,28 @@ class Window(QMainWindow):
         assert isinstance(app, QApplication)
         apply_theme(app, name)
         self.settings.set("theme", name)
+
+    def set_precision(self, precision: RequestedPrecision) -> None:
+        """Compute networks in `precision`, and store it."""
+        from ui.window.precision_commands import use_precision
+
+        use_precision(self.controller, self.settings, precision)
+
+    def set_cache_mb(self, megabytes: int) -> None:
+        """Let the cache of results hold so much, and store it."""
+        self.controller.pipeline.cache.resize(megabytes << 20)
+        self.settings.set("cache-mb", str(megabytes))
+
+    def show_settings(self) -> SettingsPage:
+        """Show the settings page, in front where it is open already."""
+        from ui.window.settings_page import SettingsPage
+
+        page = self.findChild(SettingsPage)
+        if page is None:
+            page = SettingsPage(self)
+        page.raise_()
+        page.activateWindow()
+        return page
 
     def toggle_full_screen(self) -> None:
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)

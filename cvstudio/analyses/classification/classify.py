@@ -26,7 +26,7 @@ class AnswerParams:
         Range(0, 1, step=0.01),
         Doc(
             "Unknown below",
-            "Where even the likeliest class is less probable, the answer is: unknown.",
+            "Below this probability of the most likely class, the answer is: unknown.",
             "Raise it until pictures of other things are no longer named.",
         ),
     ] = 0.5
@@ -35,15 +35,15 @@ class AnswerParams:
         Range(0.1, 5, step=0.05),
         Doc(
             "Temperature",
-            "Divides the network's numbers before they become probabilities; the order of classes stays.",
-            "Raise it where the model is too sure of itself; the model's own value was measured.",
+            "Divides the logits before the softmax; the order of the classes stays the same.",
+            "Raise it where the model is overconfident; the default was calibrated.",
             more=True,
         ),
     ] = 1.0
     count: Annotated[
         int,
         Range(1, 20, step=1),
-        Doc("Classes shown", "Shows the likeliest so many.", "Try 1 for the answer alone."),
+        Doc("Classes shown", "Shows this many of the most likely classes.", "Try 1 for the answer alone."),
     ] = 5
 
 

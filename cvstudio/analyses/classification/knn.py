@@ -52,10 +52,10 @@ class GalleryParams:
     ] = ""
     by: Annotated[
         str,
-        Choices((FEATURES, PIXELS), titles=("the network's features", "pixels at 32 × 32")),
+        Choices((FEATURES, PIXELS), titles=("network features", "pixels at 32 × 32")),
         Doc(
-            "By",
-            "What the network's last layer is given, or plain pixels, which know nothing of things.",
+            "Compare by",
+            "The features before the network's last layer, or plain pixels.",
             "Compare both on the same picture.",
         ),
     ] = FEATURES
@@ -70,13 +70,13 @@ class DistanceParams:
         Choices(METRICS),
         Doc(
             "Distance",
-            "cosine looks at the direction of the features, L2 and L1 at their differences.",
+            "cosine compares the direction of the features, L2 and L1 their differences.",
             "For pixels, compare L1 with L2.",
         ),
     ] = METRICS[0]
     itself: Annotated[
         bool,
-        Doc("With itself", "A picture that lies in the folder may be its own neighbour.", more=True),
+        Doc("Include itself", "A picture that lies in the folder may be its own neighbour.", more=True),
     ] = False
 
 
@@ -85,15 +85,15 @@ class VoteParams:
     """Number and weights of the voting neighbours."""
 
     k: Annotated[
-        int, Range(1, MOST, step=1), Doc("Neighbours", "So many of the nearest pictures vote.", "Try 1, then 15.")
+        int, Range(1, MOST, step=1), Doc("Neighbours", "The number of nearest pictures that vote.", "Try 1, then 15.")
     ] = 5
     weighting: Annotated[
         str,
-        Choices((EQUAL, BY_DISTANCE), titles=("all alike", "by nearness")),
+        Choices((EQUAL, BY_DISTANCE), titles=("equal", "by distance")),
         Doc(
-            "Votes weigh",
-            "All alike, or each by 1 / distance.",
-            "By nearness, a larger number does less harm.",
+            "Vote weights",
+            "Equal, or each by 1 / distance.",
+            "By distance, a larger number of neighbours does less harm.",
             more=True,
         ),
     ] = EQUAL

@@ -41,7 +41,7 @@ class BlurParams:
     blur: Annotated[
         int,
         Range(1, 101, step=1, unit="px"),
-        Doc("Blur", "Side of the square that is averaged where the picture is out of focus.", "Try 40."),
+        Doc("Blur", "Size of the square that is averaged where the picture is out of focus.", "Try 40."),
     ] = 20
 
 
@@ -52,15 +52,19 @@ class FocusParams:
     focus: Annotated[
         tuple[float, float] | None,
         Range(0, 100000, from_input="depth"),
-        Doc("In focus", "What lies between these two depths stays sharp.", "Drag both ends over a hill of the curve."),
+        Doc(
+            "In focus",
+            "Everything between these two depths stays sharp.",
+            "Drag both ends around a peak of the histogram.",
+        ),
     ] = None
     point: Annotated[
         tuple[float, float] | None,
         Pick("point", slot="picture"),
-        Doc("Focus on", "Focuses on the depth at this place of the picture.", "Click on what is to be sharp."),
+        Doc("Focus on", "Focuses on the depth at this place of the picture.", "Click on what should be sharp."),
     ] = None
     invert: Annotated[
-        bool, Doc("Invert", "Blurs what lies in the range and keeps the rest sharp.", "Hide a face.", more=True)
+        bool, Doc("Invert", "Blurs everything in the range and keeps the rest sharp.", "Hide a face.", more=True)
     ] = False
 
 

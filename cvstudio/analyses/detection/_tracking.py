@@ -40,23 +40,23 @@ class TrackParams:
     track: Annotated[
         bool,
         Doc(
-            "Follow over frames",
-            "Gives each thing a number that it keeps from frame to frame.",
+            "Track across frames",
+            "Gives each object a number that it keeps from frame to frame.",
             "Switch it off to see each frame for itself.",
         ),
     ] = True
     trail_secs: Annotated[
         float,
         Range(0, 10, step=0.5, unit="s"),
-        Doc("Trail", "Draws where each thing was in the last seconds.", "0 draws none."),
+        Doc("Trail", "Draws where each object was in the last seconds.", "0 draws none."),
     ] = 2.0
     tracker: Annotated[
         str,
         Choices(("ByteTrack", "C-BIoU")),
         Doc(
             "Method",
-            "Both follow sure boxes first and then the others; C-BIoU looks a little around each box.",
-            "Try ByteTrack where neighbours exchange their numbers.",
+            "Both match confident boxes first and then the others; C-BIoU also searches around each box.",
+            "Try ByteTrack where neighbouring objects swap their numbers.",
             more=True,
         ),
     ] = "C-BIoU"
@@ -65,8 +65,8 @@ class TrackParams:
         Range(0, 1, step=0.01),
         Doc(
             "Threshold",
-            "A thing gets a number where the model is at least so sure of it.",
-            "Lower it where things stay without a number.",
+            "An object gets a number at this confidence or above.",
+            "Lower it where objects stay without a number.",
             more=True,
         ),
     ] = 0.4
@@ -74,9 +74,9 @@ class TrackParams:
         float,
         Range(FLOOR, 1, step=0.01),
         Doc(
-            "Kept down to",
-            "A thing that has a number keeps it while the model is at least so sure.",
-            "Lower it where numbers are lost behind something.",
+            "Low threshold",
+            "An object keeps its number down to this confidence.",
+            "Lower it where numbers are lost during occlusions.",
             more=True,
         ),
     ] = 0.1
@@ -85,23 +85,28 @@ class TrackParams:
         Range(0, 5, step=0.1, unit="s"),
         Doc(
             "Lost after",
-            "A thing that is not seen for longer comes back with another number.",
-            "Raise it where things pass behind others.",
+            "An object that is not seen for longer than this gets a new number.",
+            "Raise it where objects pass behind others.",
             more=True,
         ),
     ] = 1.0
     min_hits: Annotated[
         int,
         Range(1, 10, step=1, unit="frames"),
-        Doc("Seen first", "In so many frames a thing is seen before it gets a number.", "Try 5 for noise.", more=True),
+        Doc(
+            "Minimum hits",
+            "The number of frames in which an object is seen before it gets a number.",
+            "Try 5 for noise.",
+            more=True,
+        ),
     ] = 2
     track_iou: Annotated[
         float,
         Range(0.05, 0.9, step=0.01),
         Doc(
-            "Overlap over time",
-            "ByteTrack: a box continues a thing where it shares at least this part with where the thing is expected.",
-            "Lower it for fast things or few frames a second.",
+            "Matching IoU",
+            "ByteTrack: the least overlap of a box with the predicted position of an object.",
+            "Lower it for fast objects or low frame rates.",
             more=True,
         ),
     ] = 0.2
@@ -109,9 +114,9 @@ class TrackParams:
         float,
         Range(0, 1, step=0.01),
         Doc(
-            "Same thing from",
-            "Of boxes of a class that share more than this the best is followed; the others get no number.",
-            "Raise it where neighbours stay without a number.",
+            "Duplicate IoU",
+            "Of boxes of one class that overlap more than this, only the best is tracked.",
+            "Raise it where neighbouring objects stay without a number.",
             more=True,
         ),
     ] = 0.4

@@ -30,24 +30,28 @@ class ProposalsParams:
         ),
         Doc(
             "Show",
-            "The boxes that the network begins with, or the regions before and after its last step.",
+            "The boxes that the network starts from, or the regions before and after its last step.",
             "Look at both to see how far a box moves.",
         ),
     ] = "anchors"
     place: Annotated[
         tuple[float, float] | None,
         Pick("point", slot="picture"),
-        Doc("Place", "Where anchors are shown; the middle where none is picked.", "Click on a thing."),
+        Doc("Place", "Where the anchors are shown; the centre if no position is picked.", "Click on an object."),
     ] = None
     level: Annotated[
         int,
         Range(0, MOST_LEVELS, step=1, from_input="picture"),
-        Doc("Level", "Shows the anchors of one map of features only; 0 shows all.", "1 is the finest map."),
+        Doc("Level", "Shows the anchors of one feature map only; 0 shows all.", "1 is the finest map."),
     ] = 0
     count: Annotated[
         int,
         Range(1, 300, step=1),
-        Doc("At most", "Shows the best so many regions.", "Go up to see how many the network looks at."),
+        Doc(
+            "Maximum regions",
+            "Shows at most this many regions, the best first.",
+            "Raise it to see how many the network considers.",
+        ),
     ] = 20
 
 

@@ -35,21 +35,25 @@ class LookParams:
     at: Annotated[
         tuple[float, float] | None,
         Pick("point", slot="picture"),
-        Doc("Look at", "The box, or the place, whose attention is shown.", "Click on a box."),
+        Doc("Look at", "The box, or the position, whose attention is shown.", "Click on a box."),
     ] = None
     of: Annotated[
         str,
-        Choices((OBJECT, PLACE), titles=("an object query (decoder)", "a place (encoder)")),
+        Choices((OBJECT, PLACE), titles=("an object query (decoder)", "a position (encoder)")),
         Doc(
             "Attention of",
-            "An object query looks for its box's thing; a place looks for what belongs to it.",
-            "Take a place on one of two things that touch: the encoder often parts them already.",
+            "An object query attends to the object of its box; a position attends to what belongs to it.",
+            "Choose a position on one of two touching objects: the encoder often separates them already.",
         ),
     ] = OBJECT
     score: Annotated[
         float,
         Range(0, 1, step=0.01),
-        Doc("Score", "Draws only boxes that the model is so sure of.", "Lower it to see what other queries look at."),
+        Doc(
+            "Minimum confidence",
+            "Draws only boxes with this confidence or more.",
+            "Lower it to see what other queries attend to.",
+        ),
     ] = 0.7
     layer: Annotated[
         int,
@@ -59,7 +63,11 @@ class LookParams:
     head: Annotated[
         str,
         Choices(("mean", *(str(number) for number in range(1, HEADS + 1)))),
-        Doc("Head", "One of those that look side by side, or the mean of all.", "Each has its own corner of a box."),
+        Doc(
+            "Head",
+            "One of the parallel attention heads, or the mean of all.",
+            "Each often attends to its own corner of a box.",
+        ),
     ] = "mean"
 
 

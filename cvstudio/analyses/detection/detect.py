@@ -30,16 +30,17 @@ class SuppressParams:
         Range(0, 1, step=0.01),
         Doc(
             "Overlap (IoU)",
-            "Two boxes that share more than this part of their area are taken for the same thing; the better stays.",
-            "Lower it where one thing has several boxes, raise it where neighbours lose theirs; 1 keeps all.",
+            "Of two boxes that overlap more than this, only the more confident one is kept.",
+            "Lower it where one object has several boxes, raise it where neighbouring objects lose theirs; 1 "
+            "keeps all.",
         ),
     ] = 0.5
     class_wise: Annotated[
         bool,
         Doc(
             "Per class",
-            "Boxes of different classes never push each other out.",
-            "Switch it off where one thing is found as two classes.",
+            "Boxes of different classes never suppress each other.",
+            "Switch it off where one object is found as two classes.",
             more=True,
         ),
     ] = True
@@ -53,20 +54,27 @@ class SelectParams:
         float,
         Range(0, 1, step=0.01, from_model="score"),
         Doc(
-            "Score",
-            "Hides what the model is less sure of.",
-            "Go down until false alarms appear, then a little up again.",
+            "Minimum confidence",
+            "Hides results with a lower confidence.",
+            "Lower it until false alarms appear, then raise it a little.",
         ),
     ] = 0.4
     classes: Annotated[
         tuple[str, ...],
         Choices(from_model="labels"),
-        Doc("Classes", "Shows only these; none chosen shows all.", "Try one class, then lower the score."),
+        Doc(
+            "Classes", "Shows only these classes; none selected shows all.", "Try one class, then lower the confidence."
+        ),
     ] = ()
     max_count: Annotated[
         int,
         Range(1, MAX_CANDIDATES, step=1),
-        Doc("At most", "Shows the best so many.", "Try 1 to see the model's best guess.", more=True),
+        Doc(
+            "Maximum results",
+            "Shows at most this many, the most confident first.",
+            "Try 1 to see the model's best guess.",
+            more=True,
+        ),
     ] = 300
 
 

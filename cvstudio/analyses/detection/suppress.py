@@ -27,12 +27,16 @@ class CandidateParams:
     score: Annotated[
         float,
         Range(0, 1, step=0.01, from_model="score"),
-        Doc("Score", "Leaves out what the model is less sure of.", "Lower it to see how many boxes there really are."),
+        Doc(
+            "Minimum confidence",
+            "Leaves out candidates with a lower confidence.",
+            "Lower it to see how many boxes there really are.",
+        ),
     ] = 0.4
     classes: Annotated[
         tuple[str, ...],
         Choices(from_model="labels"),
-        Doc("Classes", "Only these go in; none chosen takes all.", "Try one class in a crowd."),
+        Doc("Classes", "Only these classes go in; none selected takes all.", "Try one class in a crowd."),
     ] = ()
 
 
@@ -45,7 +49,8 @@ class StepParams:
         Range(0, 2 * MAX_CANDIDATES, step=1, from_input="picture"),
         Doc(
             "Step",
-            "0 shows all candidates; then the best that is left is taken, and what overlaps it goes, in turns.",
+            "0 shows all candidates; then, in turn, the best remaining box is selected and the boxes that "
+            "overlap it are suppressed.",
             "Go on with the full stop and back with the comma.",
         ),
     ] = 0

@@ -37,15 +37,15 @@ class TargetParams:
     target: Annotated[
         str,
         Choices(from_model="labels", empty="most likely class"),
-        Doc("Class", "Shows where the network finds this class, likely or not.", "Try the second most likely one."),
+        Doc("Class", "Shows the evidence for this class, likely or not.", "Try the second most likely one."),
     ] = ""
     layer: Annotated[
         str,
         Choices(from_model="layers", empty="last layer"),
         Doc(
             "Layer",
-            "Looks at the maps of this layer.",
-            "Earlier layers are finer, and know less of what they see.",
+            "Uses the feature maps of this layer.",
+            "Earlier layers are finer, but less specific to the class.",
         ),
     ] = ""
 
@@ -59,7 +59,7 @@ class MapParams:
         Choices(("Grad-CAM", "CAM")),
         Doc(
             "Method",
-            "Grad-CAM weighs maps by gradients, at any layer; CAM by the last layer's own weights.",
+            "Grad-CAM weights the maps by gradients, at any layer; CAM by the weights of the last layer.",
             "At the last layer both show the same picture.",
         ),
     ] = "Grad-CAM"

@@ -37,7 +37,7 @@ class GradientParams:
 
     gamma: Annotated[
         bool,
-        Doc("Square root", "Takes the root of the pixel values first, so that shadows count more.", more=True),
+        Doc("Square root", "Takes the square root of the pixel values first, so that shadows count more.", more=True),
     ] = False
 
 
@@ -53,16 +53,20 @@ class HistogramParams:
     block: Annotated[
         int,
         Range(1, 4, step=1),
-        Doc("Block", "Cells on a side that share one normalisation.", "1 forgets how strong neighbours are."),
+        Doc("Block", "Cells per side that are normalised together.", "1 ignores the strength of neighbouring cells."),
     ] = 2
     bins: Annotated[
         int,
         Range(2, 36, step=1),
-        Doc("Bins", "Directions that are told apart.", "More than 9 hardly helped in the paper."),
+        Doc("Bins", "Number of directions.", "More than 9 hardly helped in the paper."),
     ] = 9
     signed: Annotated[
         bool,
-        Doc("Signed", "Tells a bright-to-dark edge from a dark-to-bright one.", "Of use for cars, not for people."),
+        Doc(
+            "Signed",
+            "Distinguishes a bright-to-dark edge from a dark-to-bright one.",
+            "Useful for cars, not for people.",
+        ),
     ] = False
     smooth: Annotated[
         bool,
@@ -84,14 +88,14 @@ class NormaliseParams:
         Choices(("descriptor", "people: looks for", "people: avoids")),
         Doc(
             "Show",
-            "The descriptor, or what the people detector (HOG + SVM) has learnt to look for and to avoid.",
+            "The descriptor, or what the people detector (HOG + SVM) has learnt to look for or to avoid.",
             "Compare a person's strokes with what the detector looks for.",
         ),
     ] = "descriptor"
     clip: Annotated[
         float,
         Range(0.05, 1, step=0.01),
-        Doc("Clip", "No direction may have more than this share of a block (L2-Hys).", "1 clips nothing."),
+        Doc("Clip", "The largest share of a block that one direction may have (L2-Hys).", "1 clips nothing."),
     ] = 0.2
 
 

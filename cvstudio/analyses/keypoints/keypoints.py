@@ -24,8 +24,8 @@ class PointParams:
         Range(0, 1, step=0.01),
         Doc(
             "Threshold",
-            "Hides points whose heat map is lower than this at its highest place.",
-            "Go down until points appear where nothing is, then a little up again.",
+            "Hides points whose heat map has a lower peak than this.",
+            "Lower it until false points appear, then raise it a little.",
         ),
     ] = 0.3
 

@@ -35,14 +35,14 @@ class RegionParams:
         Range(0, 1, step=0.01),
         Doc(
             "Threshold",
-            "Pixels whose likeliest class is less probable than this stay empty.",
-            "Raise it to see where the network hesitates: mostly at edges.",
+            "Pixels whose most likely class is less probable than this stay empty.",
+            "Raise it to see where the network is uncertain: mostly at edges.",
         ),
     ] = 0.0
     classes: Annotated[
         tuple[str, ...],
         Choices(from_model="labels"),
-        Doc("Classes", "Shows only these; none chosen shows all.", "Try one class to see its shape alone."),
+        Doc("Classes", "Shows only these classes; none selected shows all.", "Try one class to see its shape alone."),
     ] = ()
 
 

@@ -27,17 +27,21 @@ class TransformParams:
     window: Annotated[
         str,
         Choices(("512", "1024", "2048", "4096")),
-        Doc("Window", "Samples in a window: long ones part pitches, short ones part moments.", "Try 512 for a clap."),
+        Doc(
+            "Window",
+            "Samples per window: long windows separate pitches, short ones separate moments.",
+            "Try 512 for a clap.",
+        ),
     ] = "2048"
     overlap: Annotated[
         str,
         Choices(tuple(HOPS)),
-        Doc("Overlap", "How much of a window the next one shares.", "More is smoother in time.", more=True),
+        Doc("Overlap", "How much consecutive windows overlap.", "A larger overlap is smoother in time.", more=True),
     ] = "75 %"
     channel: Annotated[
         str,
         Choices(tuple(CHANNELS)),
-        Doc("Channel", "Which channel is looked at; the mix is their mean power.", "Try left.", more=True),
+        Doc("Channel", "Which channel is shown; the mix is their mean power.", "Try left.", more=True),
     ] = "mix"
 
 
@@ -48,12 +52,12 @@ class LevelsParams:
     floor: Annotated[
         float,
         Range(-120, -20, step=1, unit="dB"),
-        Doc("Floor", "What is as quiet as this is drawn darkest.", "Raise it until the noise is gone."),
+        Doc("Floor", "The level that is drawn darkest.", "Raise it until the noise is gone."),
     ] = -90.0
     ceiling: Annotated[
         float,
         Range(-60, 0, step=1, unit="dB"),
-        Doc("Ceiling", "What is as loud as this is drawn brightest.", "Lower it for a quiet recording."),
+        Doc("Ceiling", "The level that is drawn brightest.", "Lower it for a quiet recording."),
     ] = 0.0
 
 

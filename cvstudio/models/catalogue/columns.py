@@ -64,9 +64,7 @@ def _score_text(entry: CatalogueEntry) -> str:
 
 COLUMNS = (
     CatalogueColumn("model", "Model", lambda e: e.spec.title, lambda e: e.spec.title.casefold(), width=216),
-    CatalogueColumn(
-        "key", "Key", lambda e: e.key, lambda e: e.key, doc="What it is called on the command line.", width=130
-    ),
+    CatalogueColumn("key", "Key", lambda e: e.key, lambda e: e.key, doc="Its name on the command line.", width=130),
     CatalogueColumn("task", "Task", lambda e: e.task_title, lambda e: e.task_title, width=104),
     CatalogueColumn("family", "Family", lambda e: e.spec.family, lambda e: e.spec.family.casefold() or None, width=126),
     CatalogueColumn("year", "Year", lambda e: str(e.spec.year or ""), lambda e: e.spec.year or None, True, width=56),
@@ -81,7 +79,7 @@ COLUMNS = (
         lambda e: count_text(e.figures.parameters) if e.figures else "",
         lambda e: e.figures.parameters if e.figures else None,
         True,
-        "How many numbers the network has learnt.",
+        "Number of learnt parameters.",
         70,
     ),
     CatalogueColumn(
@@ -90,7 +88,7 @@ COLUMNS = (
         lambda e: count_text(e.figures.macs) if e.figures else "",
         lambda e: e.figures.macs if e.figures else None,
         True,
-        "Multiplications with their additions for one picture of the network's input size.",
+        "Multiply-adds for one picture at the input size of the network.",
         70,
     ),
     CatalogueColumn(
@@ -104,7 +102,7 @@ COLUMNS = (
     ),
     CatalogueColumn(
         "ms",
-        "ms here",
+        "ms on this device",
         speed_text,
         lambda e: e.speed.ms if e.speed else None,
         True,
@@ -123,7 +121,7 @@ COLUMNS = (
         width=150,
     ),
     CatalogueColumn(
-        "trained", "Learnt from", lambda e: e.trained_on, lambda e: e.trained_on.casefold() or None, width=170
+        "trained", "Trained on", lambda e: e.trained_on, lambda e: e.trained_on.casefold() or None, width=170
     ),
     CatalogueColumn("paper", "Paper", lambda e: e.spec.paper, lambda e: e.spec.paper.casefold() or None, width=320),
 )

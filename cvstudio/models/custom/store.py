@@ -28,7 +28,7 @@ FOLDER = "own-models"
 PREFIX = "own-"
 """Prefix of custom models' keys, so that no other model, now or later, has the same key."""
 
-FAMILY = "Own models"
+FAMILY = "Your own models"
 
 
 def list_path() -> Path:

@@ -38,8 +38,8 @@ class DetrParams:
         Range(160, 1200, step=32, unit="px"),
         Doc(
             "Shorter side",
-            "The picture is brought to this size first; the network was trained for 480 to 800.",
-            "Try 480: it takes a third of the time and loses small things.",
+            "The picture is resized to this first; the network was trained for 480 to 800.",
+            "Try 480: it takes a third of the time and loses small objects.",
             more=True,
         ),
     ] = SIDE

@@ -32,14 +32,14 @@ class HaarParams:
         Doc(
             "Scale factor",
             "How much the window grows between two searches.",
-            "Nearer to 1 finds more sizes and takes longer.",
+            "Closer to 1 finds more sizes and takes longer.",
         ),
     ] = 1.1
     min_neighbors: Annotated[
         int,
         Range(0, 30, step=1),
         Doc(
-            "Least neighbours",
+            "Minimum neighbours",
             "How many windows around the same place have to agree before they become one box.",
             "0 shows every single window, and the overlap slider then decides what stays.",
         ),
@@ -47,7 +47,7 @@ class HaarParams:
     min_size: Annotated[
         int,
         Range(0, 2000, step=1, unit="px"),
-        Doc("Least size", "Smaller objects are not looked for.", "Raise it to be faster and to lose false alarms."),
+        Doc("Minimum size", "Smaller objects are not searched for.", "Raise it for speed and fewer false alarms."),
     ] = 0
 
 

@@ -33,7 +33,7 @@ class HogParams:
         Doc(
             "Scale step",
             "How much the picture shrinks between two searches.",
-            "Nearer to 1 finds more sizes and takes longer.",
+            "Closer to 1 finds more sizes and takes longer.",
         ),
     ] = 1.05
     hit_threshold: Annotated[

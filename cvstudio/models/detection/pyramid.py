@@ -74,7 +74,7 @@ def load(device: str, checkpoint: Path | None) -> PyramidNetwork:
 MODELS.register(
     ModelSpec(
         key=KEY,
-        title="Embedded detector with masks",
+        title="Built-in detector with masks",
         task="detect",
         family="Single shot",
         paper="Tian et al., FCOS: Fully Convolutional One-Stage Object Detection, ICCV 2019",

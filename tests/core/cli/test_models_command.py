@@ -46,7 +46,7 @@ def test_the_card_of_a_model_ends_with_its_layers(capsys):
 
 def test_a_classical_model_has_a_card_without_layers(capsys):
     assert main(["models", "hog", "-q"]) == 0
-    assert "comes with a library" in capsys.readouterr().out
+    assert "included in a library" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ class Item:
 
 
 DETECT = Item("Detect objects", ("object detection", "NMS", "객체 검출"), "Puts a box around each thing")
-DETECTOR = Item("Embedded detector with masks", ("FPN",))
+DETECTOR = Item("Built-in detector with masks", ("FPN",))
 FULL = Item("Full Screen", ("전체 화면",))
 ITEMS = [DETECTOR, FULL, DETECT]
 

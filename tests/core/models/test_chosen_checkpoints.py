@@ -15,7 +15,7 @@ from cvstudio.media import Media
 from cvstudio.media.examples.files import sample_path
 from cvstudio.media.open import open_media
 from cvstudio.models import MODELS
-from cvstudio.models.checkpoints import choose_checkpoint, chosen_checkpoint, chosen_checkpoints, list_path
+from cvstudio.models.checkpoints import CHECKPOINTS, choose_checkpoint, chosen_checkpoint
 from cvstudio.models.terms import Place, terms
 from cvstudio.running.recipe import make_recipe
 from cvstudio.running.runner import make_instance
@@ -84,11 +84,11 @@ def test_a_list_that_cannot_be_read_counts_as_empty(checkpoint: Path, caplog: py
     for number, content in enumerate(
         ("{", "[]", '{"format": "x"}', '{"format": "cvstudio-checkpoints", "version": 1}')
     ):
-        list_path().parent.mkdir(parents=True, exist_ok=True)
-        list_path().write_text(content + " " * number)
+        CHECKPOINTS.path.parent.mkdir(parents=True, exist_ok=True)
+        CHECKPOINTS.path.write_text(content + " " * number)
         with caplog.at_level(logging.WARNING):
             caplog.clear()
-            assert chosen_checkpoints() == {}
+            assert CHECKPOINTS.read() == {}
             assert "cannot be read" in caplog.text
     choose_checkpoint(KEY, checkpoint)
     assert chosen_checkpoint(KEY) == checkpoint
@@ -117,7 +117,7 @@ def test_the_command_line_shares_it(checkpoint: Path, tmp_path: Path, capsys: py
 def test_what_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     from cvstudio.foundation.errors import WeightsError
 
-    list_path().parent.parent.mkdir(parents=True, exist_ok=True)
-    list_path().parent.write_text("a file where the folder should be")
+    CHECKPOINTS.path.parent.parent.mkdir(parents=True, exist_ok=True)
+    CHECKPOINTS.path.parent.write_text("a file where the folder should be")
     with pytest.raises(WeightsError, match="cannot be saved"):
         choose_checkpoint(KEY, tmp_path / "a.pth")

@@ -137,7 +137,7 @@ def test_a_number_beyond_all_bounds_is_one_sentence(state, tmp_path):
     path = tmp_path / "p.cvstudio"
     save_project(path, state)
     path.write_text(path.read_text(encoding="utf-8").replace('"score": 0.5', f'"score": {10**400}'), encoding="utf-8")
-    with pytest.raises(UserError, match="Score expects"):
+    with pytest.raises(UserError, match="Minimum confidence expects"):
         load_project(path)
 
 

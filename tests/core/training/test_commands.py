@@ -226,7 +226,7 @@ def test_models_are_listed_with_licence_size_and_place(capsys):
     rows = [line for line in capsys.readouterr().out.splitlines() if "--model" in line]
     ssdlite = next(row for row in rows if "ssdlite" in row)
     assert "MB, not downloaded" in ssdlite
-    assert "comes with a library" in next(row for row in rows if "--model hog " in row)
+    assert "included in a library" in next(row for row in rows if "--model hog " in row)
 
 
 def test_the_module_is_the_program():

@@ -347,6 +347,6 @@ class TestCommandLine:
         assert main(["weights", "list", "three", "hog"]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert [line.split()[1] for line in lines[:3]] == ["hub", "old", "older"]
-        assert "MIT, 1.0 MB, on this machine" in lines[1]
+        assert "MIT, 1.0 MB, downloaded" in lines[1]
         assert "not downloaded" in lines[2]
-        assert "comes with a library" in lines[3]
+        assert "included in a library" in lines[3]

@@ -198,7 +198,7 @@ class TestCommands:
         assert main(["weights", "where", "residual-60"]) == 0
         assert capsys.readouterr().out.strip() == str(resource("models", "residual-60.safetensors"))
         assert main(["weights", "where", "hog"]) == 1
-        assert "comes with a library" in capsys.readouterr().err
+        assert "included in a library" in capsys.readouterr().err
         assert main(["weights", "verify"]) == 0
         here = sum(bool(model.weights and not model.weights[0].url) for model in MODELS)
         assert capsys.readouterr().out.count("sound") == here

@@ -238,7 +238,7 @@ def test_recent_files_folders_and_projects(window, folder, wait_for, qtbot, tmp_
     qtbot.waitUntil(lambda: window.controller.pipeline.lanes["recent"].idle)
     shown = {action.text(): action.isEnabled() for action in menu.entries.values()}
     assert shown == {"gone.png (missing)": False, "my && own.cvstudio": True, "set": True, "3.png": True}
-    next(action for action in menu.actions() if action.text() == "Remove What Is Missing").trigger()
+    next(action for action in menu.actions() if action.text() == "Remove Missing Files").trigger()
     assert window.settings.recent == [str(project), str(folder), str(folder / "3.png")]
     menu.entries[folder / "3.png"].trigger()
     wait_for(folder / "3.png")
@@ -248,7 +248,7 @@ def test_recent_files_folders_and_projects(window, folder, wait_for, qtbot, tmp_
     assert window.project.path == project
     next(action for action in menu.actions() if action.text() == "Clear List").trigger()
     menu.aboutToShow.emit()
-    assert [action.text() for action in menu.actions()] == ["Nothing yet"]
+    assert [action.text() for action in menu.actions()] == ["No recent files"]
 
 
 def test_the_recent_menu_does_not_wait_for_a_drive_that_does_not_answer(window, tmp_path, monkeypatch, qtbot):

@@ -302,7 +302,7 @@ def test_typing_a_filter_and_choosing_a_kind(panel, library, some, ready, pictur
     QTest.keyClicks(panel.filter_bar.search, "59")
     assert [file.name for file in library.rows] == ["59.png"]
     QTest.keyClicks(panel.filter_bar.search, "zzz")
-    assert "No file fits" in panel._message.accessibleName()
+    assert "No file matches" in panel._message.accessibleName()
     panel.filter_bar.search.clear()
     panel.filter_bar._menu.aboutToShow.emit()
     actions = {action.text().split("  ")[0]: action for action in panel.filter_bar._menu.actions()}

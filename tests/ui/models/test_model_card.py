@@ -132,7 +132,7 @@ def test_the_licence_stands_under_the_chooser_and_changes_with_the_model(window,
     local = tmp_path / "mine.pth"
     local.touch()
     window.controller.set_model("ssdlite", local)
-    assert panel.licence.text.text() == "Checkpoint mine.pth: its own licence"
+    assert panel.licence.text.text() == "Checkpoint mine.pth: licence not stated"
 
 
 def test_the_line_is_away_where_there_is_nothing_to_say(qtbot):

@@ -107,7 +107,7 @@ def test_a_training_is_watched_stopped_resumed_and_finished(window, open_panel, 
     assert content.message.startswith("epoch ")
     click(content.stop_button)
     qtbot.waitUntil(lambda: not content.process.running, timeout=WAIT_MS)
-    assert "the last whole epoch is kept" in content.message
+    assert "the last complete epoch is kept" in content.message
     before = held_out(folder)
     assert 1 <= len(before) < 4
     assert content.start_button.text() == "Resume"
@@ -156,7 +156,7 @@ def test_closing_the_window_ends_the_training_and_the_next_one_resumes(open_pane
     found.recipe.setCurrentIndex(found.recipe.findData("digits"))
     found.recipe.activated.emit(found.recipe.currentIndex())
     assert found.start_button.text() == "Resume"
-    assert found.message == f"{run.epochs_done} of 4 epochs are done; it goes on from there."
+    assert found.message == f"{run.epochs_done} of 4 epochs are done; training continues from there."
     again.close()
     again.deleteLater()
 

@@ -99,7 +99,7 @@ def test_the_arrows_pass_headings_by(chooser, qtbot):
 def test_where_nothing_fits_it_says_so_and_enter_takes_nothing(chooser):
     found = opened(chooser)
     type_in(found, "qqqq")
-    assert found.texts() == ["Nothing fits; try another word."]
+    assert found.texts() == ["No match; try another word."]
     before = chooser.currentIndex()
     QTest.keyClick(found.search, Qt.Key.Key_Return)
     assert chooser.currentIndex() == before

@@ -195,7 +195,7 @@ def test_arrows_go_round_and_a_search_without_hits_says_so(window):
     QTest.keyClick(palette.search, Qt.Key.Key_Down)
     assert palette.list.currentRow() == 0
     palette.search.setText("qqqqqqq")
-    assert "Nothing fits" in palette.list.item(0).text()
+    assert "No match" in palette.list.item(0).text()
     QTest.keyClick(palette.search, Qt.Key.Key_Return)
     assert palette.isVisible()
     palette.close()
@@ -210,7 +210,7 @@ def test_shortcuts_are_shown(window):
 @pytest.mark.parametrize(
     ("query", "title"),
     [
-        ("own", "Add Own Model"),
+        ("own", "Add Your Own Model"),
         ("depth", "Depth refocusing"),
         ("zoom", "Zoom to Fit"),
         ("zoom in", "Zoom In"),

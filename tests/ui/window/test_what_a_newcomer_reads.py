@@ -41,9 +41,9 @@ def detecting(window: MainWindow, qtbot: QtBot) -> MainWindow:
 def test_a_text_without_room_ends_with_an_ellipsis_and_one_with_room_does_not(qtbot: QtBot) -> None:
     combo = ElidedCombo()
     qtbot.addWidget(combo)
-    combo.addItem("Embedded detector with masks")
+    combo.addItem("Built-in detector with masks")
     combo.resize(400, 30)
-    assert combo.shown_text() == "Embedded detector with masks"
+    assert combo.shown_text() == "Built-in detector with masks"
     combo.resize(120, 30)
     assert combo.shown_text().endswith("…")
     assert combo.shown_text()[:-1].rstrip() == combo.currentText()[: len(combo.shown_text()) - 1].rstrip()
@@ -65,7 +65,7 @@ def test_nothing_found_advises_only_what_can_be_done(detecting: MainWindow, qtbo
     assert controller.session.state.instance.value("score") == 0
     qtbot.waitUntil(lambda: "Try another model" in panel.table.empty_text)
     controller.set_value("score", 20)
-    qtbot.waitUntil(lambda: "Lower the score" in panel.table.empty_text)
+    qtbot.waitUntil(lambda: "Lower the minimum confidence" in panel.table.empty_text)
 
 
 def test_results_are_exported_from_a_floating_panel_too(
@@ -132,7 +132,7 @@ def test_controls_of_what_is_not_on_the_canvas_say_so(detecting: MainWindow, tmp
     qtbot.waitUntil(lambda: not panel._message.isVisible(), timeout=WAIT_MS)
     controller.activate(depth)
     qtbot.waitUntil(panel._message.isVisible, timeout=WAIT_MS)
-    assert panel._message.text() == f"This looks at {cat.name}, which is not on the canvas."
+    assert panel._message.text() == f"This analyses {cat.name}, which is not on the canvas."
 
 
 def test_what_is_folded_away_takes_no_room_from_the_sliders(detecting: MainWindow) -> None:

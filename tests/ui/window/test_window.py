@@ -368,7 +368,7 @@ def test_a_crash_leaves_a_log_that_the_next_start_offers(tmp_path, window):
         assert "before the crash" in text
         assert "Fatal Python error" in text
         window.offer_log(crash.previous)
-        assert any("did not end" in notice.text for notice in window.notices.shown)
+        assert any("did not close" in notice.text for notice in window.notices.shown)
     finally:
         crash.end()
     again = CrashLog(tmp_path)

@@ -53,9 +53,9 @@ class CatalogueCard(QWidget):
         self._asked = ""
         self.use = QPushButton(self.tr("Use"))
         self.use.setObjectName("primary")
-        self.use.setToolTip(self.tr("Analyse what is open with this model (Enter)"))
+        self.use.setToolTip(self.tr("Analyse the open file with this model (Enter)"))
         self.use.clicked.connect(lambda: self._emit(self.use_requested))
-        self.get = QPushButton(icon("download"), self.tr("Get …"))
+        self.get = QPushButton(icon("download"), self.tr("Download …"))
         self.get.setToolTip(self.tr("Shows size, licence and source of the weights before they are downloaded"))
         self.get.clicked.connect(lambda: self._emit(self.get_requested))
         self.measure = QPushButton(icon("gauge"), self.tr("Measure"))
@@ -105,7 +105,7 @@ class CatalogueCard(QWidget):
         column.addWidget(self.tabs)
         column.addWidget(self._pages, 1)
         self._whole = QStackedWidget()
-        self._whole.addWidget(EmptyState("box", self.tr("Choose a model to see what is known of it.")))
+        self._whole.addWidget(EmptyState("box", self.tr("Select a model to see its details.")))
         self._whole.addWidget(details)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -133,9 +133,9 @@ class CatalogueCard(QWidget):
         )
         self.measure.setEnabled(measurable)
         self.measure.setToolTip(
-            self.tr("Times it on this device as it is used")
+            self.tr("Measures its speed on this device")
             if entry.terms.place is not Place.ABSENT
-            else self.tr("Times the bare network on this device, as its weights are not here")
+            else self.tr("Measures the bare network on this device, as its weights are not downloaded")
         )
         self.figures.setText(self._figures(entry))
         if terms_changed:
@@ -175,7 +175,9 @@ class CatalogueCard(QWidget):
             )
         if entry.speed is not None:
             template = (
-                self.tr("{ms} ms here") if entry.speed.what == "model" else self.tr("{ms} ms here, network alone")
+                self.tr("{ms} ms on this device")
+                if entry.speed.what == "model"
+                else self.tr("{ms} ms on this device, network only")
             )
             parts.append(template.format(ms=speed_text(entry).removeprefix("≈ ")))
         return " · ".join(parts)
@@ -189,9 +191,9 @@ class CatalogueCard(QWidget):
             return
         self._asked = entry.key
         if entry.spec.architecture is None:
-            self.layers.say(self.tr("This model is no network of torch layers, so there are none to show."))
+            self.layers.say(self.tr("This model is not a network of PyTorch layers, so there are none to show."))
             return
-        self.layers.say(self.tr("Looking into the network …"))
+        self.layers.say(self.tr("Reading the layers …"))
         self.layers_requested.emit(entry)
 
     def _emit(self, signal: SignalInstance) -> None:

@@ -278,7 +278,9 @@ class SummaryChart(QWidget):
         names = " · ".join(entry.spec.title for entry in lacking)
         self.without.setVisible(bool(lacking))
         template = (
-            self.tr("Not measured here: {names}") if self._cost is Cost.MS else self.tr("No such figures: {names}")
+            self.tr("Not measured on this device: {names}")
+            if self._cost is Cost.MS
+            else self.tr("No published figures: {names}")
         )
         self.without.setText(template.format(names=names))
 

@@ -91,9 +91,9 @@ class ChartTools(QWidget):
         folder = first_folder(settings.text("export-folder", ""), pictures_folder())
         start = str(Path(folder, f"{chart.title()}.png"))
         kinds = {
-            self.tr("Picture, twice as large (*.png)"): ".png",
-            self.tr("Drawing (*.svg)"): ".svg",
-            self.tr("Numbers (*.csv)"): ".csv",
+            self.tr("PNG picture, double size (*.png)"): ".png",
+            self.tr("SVG drawing (*.svg)"): ".svg",
+            self.tr("CSV table (*.csv)"): ".csv",
         }
         name, kind = QFileDialog.getSaveFileName(self, self.tr("Save chart"), start, ";;".join(kinds))
         if name:

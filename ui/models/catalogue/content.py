@@ -96,7 +96,7 @@ class CatalogueContent(QWidget):
         place = QWidget()
         place.setLayout(self._charts)
         self._stack.addWidget(place)
-        self._empty = EmptyState("search", self.tr("No model fits the search and the filters."), self.tr("Show all"))
+        self._empty = EmptyState("search", self.tr("No model matches the search and the filters."), self.tr("Show all"))
         self._empty.triggered.connect(self.clear_filters)
         self._stack.addWidget(self._empty)
         splitter = self._splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -144,7 +144,7 @@ class CatalogueContent(QWidget):
             (self.tr("Any licence"), ""),
             (self.tr("Free to use"), "free"),
             (self.tr("Non-commercial"), "non-commercial"),
-            (self.tr("Of a library"), "library"),
+            (self.tr("From a library"), "library"),
         ):
             self.licence.addItem(text, kind)
         self.status = self._filter(self.tr("Status"))
@@ -159,9 +159,9 @@ class CatalogueContent(QWidget):
             self.cost.addItem(translated(cost.value), cost)
         self.measure_all = QToolButton()
         self.measure_all.setIcon(icon("gauge"))
-        self.measure_all.setAccessibleName(self.tr("Measure the models that are here"))
+        self.measure_all.setAccessibleName(self.tr("Measure downloaded models"))
         self.measure_all.setToolTip(
-            self.tr("Measure the shown models whose weights are here and that were not measured yet on this device")
+            self.tr("Measure the listed models that are downloaded and not yet measured on this device")
         )
         self.measure_all.clicked.connect(self._measure_shown)
         self._views = QButtonGroup(self)
@@ -348,7 +348,7 @@ class CatalogueContent(QWidget):
         if entries:
             self.measure(entries)
         else:
-            self._controller.notice.emit("info", self.tr("All shown models that are here were measured already."))
+            self._controller.notice.emit("info", self.tr("All downloaded models in this list have been measured."))
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

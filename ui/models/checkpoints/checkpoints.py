@@ -146,7 +146,7 @@ class Checkpoints(QObject):
 
             yield Got(weights, download(weights, progress, shown=shown))
 
-        title = self.tr("Getting {title}").format(title=self._title(weights))
+        title = self.tr("Downloading {title}").format(title=self._title(weights))
         self._controller.pipeline.submit(LANE, Job(owner, title, work))
 
     def _event(self, event: Event) -> None:
@@ -157,7 +157,7 @@ class Checkpoints(QObject):
                 self._notices.withdraw(text)
             self._controller.pipeline.forget_failures()
             self._controller.weights_changed.emit()
-            self._notices.post("info", self.tr("{title} is here.").format(title=self._title(value.weights)))
+            self._notices.post("info", self.tr("{title} is downloaded.").format(title=self._title(value.weights)))
             self._controller.refresh()
         elif event.kind == "output" and isinstance(value, Asked):
             self._show_answer(value)
@@ -177,7 +177,7 @@ class Checkpoints(QObject):
         """Post a notice that resumes the download; where the remote file has `changed`, it asks for consent anew."""
         text = translated(text)
         again = self.tr("Try again") if level == "error" else self.tr("Resume")
-        action = self.tr("Look at it …") if changed else again
+        action = self.tr("Review …") if changed else again
 
         def run() -> None:
             if changed:
@@ -199,16 +199,16 @@ class Checkpoints(QObject):
             name, size = self._title(weights), f"{weights.size_bytes / 1e6:.1f} MB"
             damaged = cached_path(weights) is not None
             text = (
-                self.tr("The weights of {title} on this machine are damaged ({size}, {licence}).")
+                self.tr("The downloaded weights of {title} are damaged ({size}, {licence}).")
                 if damaged
-                else self.tr("{title} needs its weights ({size}, {licence}), which are not on this machine.")
+                else self.tr("{title} needs its weights ({size}, {licence}), which are not downloaded.")
             )
             text = text.format(title=name, size=size, licence=weights.licence)
             self._missing[text] = weights
             self._notices.post(
                 "error",
                 text,
-                action=self.tr("Get {title} …").format(title=name),
+                action=self.tr("Download {title} …").format(title=name),
                 run=lambda: self.offer(weights),
                 instead_of=plain_text,
             )
@@ -220,7 +220,7 @@ class Checkpoints(QObject):
             self._notices.post(
                 "error",
                 translated(differences.sentence()),
-                action=self.tr("Show what differs"),
+                action=self.tr("Show differences"),
                 run=lambda: self._show_differences(path, differences),
                 instead_of=plain_text,
             )
@@ -267,7 +267,7 @@ class Checkpoints(QObject):
 
             yield Looked(identify(path, progress))
 
-        title = self.tr("Looking at {name}").format(name=path.name)
+        title = self.tr("Inspecting {name}").format(name=path.name)
         self._controller.pipeline.submit(LOOKING_LANE, Job(("identify", str(path)), title, work))
 
     def use(self, model: str, path: Path, *, fits: bool = False) -> None:
@@ -278,7 +278,7 @@ class Checkpoints(QObject):
             self._controller.use_analysis(next(spec for spec in ANALYSES if spec.takes(MODELS[model])).key)
         self._controller.set_model(model, path, fits=fits)
         if not self._controller.session.state.media:
-            self._notices.post("info", self.tr("{name} is chosen; open a picture to use it.").format(name=path.name))
+            self._notices.post("info", self.tr("{name} is selected; open a picture to use it.").format(name=path.name))
 
     def ask_for_current(self) -> None:
         """Choose another checkpoint file for the model in use."""

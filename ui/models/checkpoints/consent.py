@@ -36,10 +36,10 @@ class ConsentDialog(QDialog):
     def __init__(self, parent: QWidget, offer: Offer) -> None:
         super().__init__(parent)
         self.setObjectName("consent-dialog")
-        self.setWindowTitle(self.tr("Get {title}").format(title=offer.title))
+        self.setWindowTitle(self.tr("Download {title}").format(title=offer.title))
         card = self._card = CardView()
-        card.head(self.tr("Get the weights of {title}").format(title=offer.title), False)
-        card.text(self.tr("The program downloads nothing by itself. This is what it would get."), "quiet")
+        card.head(self.tr("Download the weights of {title}").format(title=offer.title), False)
+        card.text(self.tr("Nothing is downloaded without your consent. This is what would be downloaded."), "quiet")
         self._facts = card.pairs([*offer.facts()])
         self._message = QLabel()
         self._message.setObjectName("message")
@@ -54,7 +54,7 @@ class ConsentDialog(QDialog):
         buttons = self._buttons = QDialogButtonBox()
         buttons.setContentsMargins(16, 0, 16, 16)
         self.download = QPushButton()
-        self.again = QPushButton(self.tr("Ask again"))
+        self.again = QPushButton(self.tr("Try again"))
         choose = QPushButton(self.tr("Choose a file …"))
         cancel = self._cancel = QPushButton(self.tr("Cancel"))
         for button in (self.download, self.again, choose, cancel):
@@ -83,7 +83,7 @@ class ConsentDialog(QDialog):
             right.setText(translated(value))
         problem = translated(offer.problem)
         if not offer.has_room:
-            problem = self.tr("There is not enough room on that disk.")
+            problem = self.tr("There is not enough free space on that disk.")
         self._message.setText(problem)
         self._message.setVisible(bool(problem))
         waiting = offer.asks_hub and not offer.problem
@@ -93,7 +93,7 @@ class ConsentDialog(QDialog):
         else:
             self._silence.stop()
         resumed = offer.come_bytes > 0
-        self.download.setText(self.tr("Go on with the download") if resumed else self.tr("Download"))
+        self.download.setText(self.tr("Resume download") if resumed else self.tr("Download"))
         self.download.setVisible(not offer.problem)
         self.download.setEnabled(offer.has_room and not offer.asks_hub)
         self.again.setVisible(bool(offer.problem))

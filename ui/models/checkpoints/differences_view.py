@@ -23,7 +23,7 @@ class DifferencesView(QTreeWidget):
     def __init__(self, differences: Differences, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("differences")
-        self.setAccessibleName(self.tr("What differs"))
+        self.setAccessibleName(self.tr("Differences"))
         self.setColumnCount(3)
         self.setHeaderLabels([self.tr("Tensor"), self.tr("Expected"), self.tr("Found")])
         self.setUniformRowHeights(True)

@@ -118,7 +118,7 @@ class ImportDialog(_Dialog):
             self.card.text(translated(identified.verdict()))
             self._nearest()
         if identified.is_network:
-            add = self.button(self.tr("Add as own model …"), QDialogButtonBox.ButtonRole.AcceptRole)
+            add = self.button(self.tr("Add as your own model …"), QDialogButtonBox.ButtonRole.AcceptRole)
             add.clicked.connect(self.declared)
             add.clicked.connect(self.accept)
         self.end(self.tr("Cancel") if identified.fitting else self.tr("Close"))
@@ -129,13 +129,13 @@ class ImportDialog(_Dialog):
         facts = [translated(identified.kind.value)]
         if identified.n_tensors:
             facts.append(self.tr("{count} tensors").format(count=identified.n_tensors))
-            facts.append(self.tr("{count} M numbers").format(count=f"{identified.n_numbers / 1e6:.1f}"))
+            facts.append(self.tr("{count} M values").format(count=f"{identified.n_numbers / 1e6:.1f}"))
         card.text(" · ".join(facts), "quiet")
         for note in identified.notes:
             card.text(translated(note), "message" if identified.is_network else "")
 
     def _offer(self) -> None:
-        self.card.heading(self.tr("It fits"))
+        self.card.heading(self.tr("Compatible models"))
         for number, model in enumerate(self.found.fitting):
             choice = QRadioButton(model.title)
             choice.setToolTip(translated(model.summary))
@@ -144,7 +144,7 @@ class ImportDialog(_Dialog):
             self.choices.addButton(choice, number)
             self.card.add(choice)
         licence = self.found.licence
-        unknown = self.tr("Its licence is its author's: look it up where the file is from.")
+        unknown = self.tr("The file does not state its licence; check where it comes from.")
         self.card.text(self.tr("Licence: {licence}").format(licence=licence) if licence else unknown, "quiet")
         self.use = self.button(self.tr("Use it"), QDialogButtonBox.ButtonRole.AcceptRole)
         self.use.setDefault(True)
@@ -160,7 +160,7 @@ class ImportDialog(_Dialog):
         fits = self.found.fits
         if not fits:
             return
-        self.card.heading(self.tr("What differs from the nearest"))
+        self.card.heading(self.tr("Differences from the nearest model"))
         picker = QComboBox()
         picker.setAccessibleName(self.tr("Nearest model"))
         for fit in fits:

@@ -80,7 +80,7 @@ class CustomModelDialog(QDialog):
 
     def __init__(self, parent: QWidget, controller: Controller, path: Path) -> None:
         super().__init__(parent)
-        self.setWindowTitle(self.tr("Own model"))
+        self.setWindowTitle(self.tr("Your own model"))
         self._controller = controller
         self._owner = ("own-model", next(_numbers))
         self._path = path
@@ -101,7 +101,7 @@ class CustomModelDialog(QDialog):
         self.found.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.found.setTextFormat(Qt.TextFormat.PlainText)
         self.remove_button = QPushButton(icon("trash-2"), self.tr("Remove"))
-        self.remove_button.setToolTip(self.tr("Takes the model out of the program; its files stay."))
+        self.remove_button.setToolTip(self.tr("Removes the model from the program; its files stay on disk."))
         self.remove_button.clicked.connect(self._remove)
         self.remove_button.hide()
         self.cancel_button = QPushButton(self.tr("Cancel"))
@@ -181,7 +181,7 @@ class CustomModelDialog(QDialog):
         self.add_button.setText(self.tr("Save changes") if registered else self.tr("Add model"))
         self.file.setText(declared.model.file.name)
         notes = [
-            self.tr("Filled in from the file as far as it tells. Compare with the preview and correct the rest.")
+            self.tr("Filled in from the file as far as possible. Compare with the preview and correct the rest.")
             if declared.guessed
             else self.tr("Filled in from the declaration beside the file.")
         ]
@@ -220,12 +220,12 @@ class CustomModelDialog(QDialog):
         sample = self._controller.shown.sample
         self._picture = sample if isinstance(sample, Image) else None
         image, size = self._picture, Size(*self.preview.size().toTuple())
-        self._say(self.tr("Trying it …"))
+        self._say(self.tr("Testing …"))
 
         def work(progress: Any) -> Any:
             return attempt(model, spec_of(model), image or _sample(), size, progress)
 
-        self._submit(self.tr("Trying {name}").format(name=model.title), work)
+        self._submit(self.tr("Testing {name}").format(name=model.title), work)
 
     def _tried(self, tried: Tried) -> None:
         self.preview.show_pixels(tried.pixels)

@@ -86,14 +86,14 @@ class LabelsField(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        own = [("", self.tr("own list"))]
+        own = [("", self.tr("custom list"))]
         self.set = ChoiceCombo([*own, *((key, self.tr(SET_TITLES[key])) for key in SIZES)], self.tr("Known labels"))
         self.set.activated.connect(lambda _: self._chosen())
         self.load = QPushButton(self.tr("From a file …"))
         self.load.clicked.connect(self._load)
         self.text = QPlainTextEdit()
-        self.text.setAccessibleName(self.tr("Labels, one a line"))
-        self.text.setPlaceholderText(self.tr("one label a line"))
+        self.text.setAccessibleName(self.tr("Labels, one per line"))
+        self.text.setPlaceholderText(self.tr("one label per line"))
         self.text.setFixedHeight(76)
         self.text.textChanged.connect(self._written)
         self.count = QLabel()
@@ -136,7 +136,7 @@ class LabelsField(QWidget):
 
     def _load(self) -> None:
         kinds = self.tr("Text files (*.txt *.names *.csv);;All files (*)")
-        name, _ = QFileDialog.getOpenFileName(self, self.tr("Labels, one a line"), "", kinds)
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Labels, one per line"), "", kinds)
         if name:
             self.read(Path(name))
 

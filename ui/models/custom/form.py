@@ -81,7 +81,7 @@ class OwnModelForm(QWidget):
 
     def _make_answer(self) -> None:
         tr = self.tr
-        form = self._section(tr("What it is"))
+        form = self._section(tr("Model"))
         self.title = QLineEdit()
         self.task = ChoiceCombo([(task.key, translated(task.noun)) for task in readable_tasks()], tr("Task"))
         self.decoder = ChoiceCombo([("", "")], tr("Answer"))
@@ -92,12 +92,12 @@ class OwnModelForm(QWidget):
         self.labels.changed.connect(self._edited)
         self._row(form, tr("Title"), self.title)
         self._row(form, tr("Task"), self.task)
-        self._row(form, tr("Answer"), self.decoder, tr("How what it says is read; try until the preview fits."))
+        self._row(form, tr("Answer"), self.decoder, tr("How its output is read; try until the preview looks right."))
         self._row(form, tr("Labels"), self.labels)
 
     def _make_input(self) -> None:
         tr = self.tr
-        form = self._section(tr("What it takes"))
+        form = self._section(tr("Input"))
         self.width_px, self.height_px = (self._whole(1, 8192) for _ in range(2))
         size = QWidget()
         line = QHBoxLayout(size)
@@ -108,22 +108,22 @@ class OwnModelForm(QWidget):
         self.layout_order = ChoiceCombo([(name, name) for name in ("NCHW", "NHWC", "CHW", "HWC")], tr("Axes"))
         self.channels = ChoiceCombo([("RGB", "RGB"), ("BGR", "BGR")], tr("Colours"))
         resize_modes = (
-            ("letterbox", tr("keep the shape, pad around")),
-            ("corner", tr("keep the shape, pad right and below")),
-            ("stretch", tr("stretch to the size")),
-            ("crop", tr("keep the shape, cut the middle out")),
+            ("letterbox", tr("keep aspect ratio, pad evenly")),
+            ("corner", tr("keep aspect ratio, pad right and bottom")),
+            ("stretch", tr("stretch")),
+            ("crop", tr("keep aspect ratio, centre crop")),
         )
         self.resize_way = ChoiceCombo(resize_modes, tr("Resizing"))
         self.fill = self._whole(0, 255)
         self.crop = self._number(0.05, 1.0, 0.025, 3)
-        kinds = (("linear", tr("between the nearest pixels")), ("area", tr("averages where it shrinks")))
+        kinds = (("linear", tr("bilinear")), ("area", tr("area average")))
         self.interpolation = ChoiceCombo(kinds, tr("Interpolation"))
         presets = (
             ("bytes", tr("0 to 255")),
             ("unit", tr("0 to 1")),
             ("signed", tr("-1 to 1")),
-            ("imagenet", tr("ImageNet mean and deviation")),
-            ("own", tr("own numbers")),
+            ("imagenet", tr("ImageNet mean and std")),
+            ("own", tr("custom")),
         )
         self.values = ChoiceCombo(presets, tr("Values"))
         self.scale, self.mean, self.std = Numbers(tr("Scale")), Numbers(tr("Mean")), Numbers(tr("Deviation"))
@@ -133,9 +133,11 @@ class OwnModelForm(QWidget):
         for edit in (self.scale, self.mean, self.std):
             edit.textEdited.connect(self._edited)
         self._row(form, tr("Size"), size, tr("Width and height of the input in pixels."))
-        self._row(form, tr("Resizing"), self.resize_way, tr("How a picture of another shape gets to that size."))
+        self._row(
+            form, tr("Resizing"), self.resize_way, tr("How a picture with another aspect ratio is fitted to that size.")
+        )
         self._fill_row = self._row(form, tr("Padding grey"), self.fill)
-        self._crop_row = self._row(form, tr("Part kept"), self.crop, tr("Of the shorter side; .875 is 224 of 256."))
+        self._crop_row = self._row(form, tr("Crop fraction"), self.crop, tr("Of the shorter side; .875 is 224 of 256."))
         self._row(form, tr("Colours"), self.channels)
         self._row(form, tr("Values"), self.values)
         formula = tr("The input is (pixels x scale - mean) / deviation, pixels from 0 to 255.")
@@ -152,30 +154,30 @@ class OwnModelForm(QWidget):
         tr = self.tr
         form = self._section(tr("More"))
         kinds = (
-            ("", tr("as the answer usually has it")),
+            ("", tr("usual for this output")),
             ("none", tr("none")),
             ("sigmoid", "sigmoid"),
             ("softmax", "softmax"),
         )
-        self.activation = ChoiceCombo(kinds, tr("Scores through"))
+        self.activation = ChoiceCombo(kinds, tr("Score activation"))
         places = (("pixels", tr("pixels of the input")), ("normalised", tr("0 to 1")))
-        self.coordinates = ChoiceCombo(places, tr("Boxes in"))
+        self.coordinates = ChoiceCombo(places, tr("Box units"))
         self.first_label = self._whole(-1, 1000)
         regions = [("", tr("whole picture")), *((m.key, m.title) for m in models_for("detect") if "person" in m.labels)]
-        self.regions = ChoiceCombo(regions, tr("Looks at"))
+        self.regions = ChoiceCombo(regions, tr("Applied to"))
         self.margin = self._number(1.0, 3.0, 0.05, 2)
         self.licence = QLineEdit()
         self.licence.setPlaceholderText(tr("as its publisher states it"))
         for box in (self.activation, self.coordinates, self.regions):
             box.activated.connect(lambda _: self._edited())
         self.licence.textEdited.connect(self._edited)
-        self._activation_row = self._row(form, tr("Scores through"), self.activation)
-        self._places_row = self._row(form, tr("Boxes in"), self.coordinates)
-        self._first_row = self._row(form, tr("First number"), self.first_label, tr("The number of the first label."))
+        self._activation_row = self._row(form, tr("Score activation"), self.activation)
+        self._places_row = self._row(form, tr("Box units"), self.coordinates)
+        self._first_row = self._row(form, tr("First index"), self.first_label, tr("The index of the first label."))
         self._regions_row = self._row(
-            form, tr("Looks at"), self.regions, tr("The whole picture, or each person that a detector finds.")
+            form, tr("Applied to"), self.regions, tr("The whole picture, or each person that a detector finds.")
         )
-        self._margin_row = self._row(form, tr("Margin"), self.margin, tr("How much more than the box is cut out."))
+        self._margin_row = self._row(form, tr("Margin"), self.margin, tr("How much is cut out around the box."))
         self._row(form, tr("Licence"), self.licence)
         self._more_form = form
 

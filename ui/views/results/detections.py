@@ -106,9 +106,9 @@ class DetectionsModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return (self.tr("Class"), self.tr("Score"), self.tr("Box"), self.tr("ID"))[section]
+            return (self.tr("Class"), self.tr("Confidence"), self.tr("Box"), self.tr("ID"))[section]
         if role == Qt.ItemDataRole.ToolTipRole and section == TRACK:
-            return self.tr("The number that a thing keeps over the frames")
+            return self.tr("The number that an object keeps from frame to frame")
         if role == Qt.ItemDataRole.ToolTipRole and section == BOX:
             return self.tr("Left, top · width × height in pixels; sorted by area")
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -175,7 +175,7 @@ class ResultsTable(QTableView):
         self._selected_ids: frozenset[int] = frozenset()
         self._emitting = True
         self._hovered: int | None = None
-        self._empty = self.tr("Nothing found. Lower the score to see more.")
+        self._empty = self.tr("Nothing found. Lower the minimum confidence to see more.")
         self.setModel(self._model)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)

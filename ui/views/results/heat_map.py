@@ -65,7 +65,7 @@ class HeatView(QWidget):
         layout.addStretch(1)
 
     def show_result(self, result: HeatMap, pointed: int | None) -> str:
-        self.about.setText(self.tr("{about}; brighter matters more").format(about=result.about))
+        self.about.setText(self.tr("{about}; brighter is stronger evidence").format(about=result.about))
         self.scale.set_scale(result.low, result.high, self.colour_map)
         has_probability = bool(np.isfinite(result.probability))
         return f"{result.label} {result.probability:.1%}" if has_probability else result.label

@@ -111,7 +111,7 @@ class HogView(QWidget):
         else:
             self.cell_line.setText("")
         self.bars.set_histogram(values, result.degrees)
-        return self.tr("{count} numbers").format(count=f"{result.descriptor.size:,}")
+        return self.tr("{count} values").format(count=f"{result.descriptor.size:,}")
 
 
 RESULT_VIEWS.register(ResultViewSpec(HogCells, HogView))

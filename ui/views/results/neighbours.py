@@ -78,7 +78,7 @@ class NeighboursView(QWidget):
         parts = [summary]
         # More than 1, as the picture itself is never compared.
         if remaining > 1:
-            parts.append(self.tr("{count} are still being described").format(count=f"{remaining:,}"))
+            parts.append(self.tr("{count} are still being processed").format(count=f"{remaining:,}"))
         if result.unread:
             parts.append(self.tr("{count} could not be read").format(count=f"{result.unread:,}"))
         return "; ".join(parts)

@@ -28,7 +28,7 @@ class ProposalsView(QWidget):
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
         self.levels = RowsTable(
-            (self.tr("Level"), self.tr("Places"), self.tr("Stride"), self.tr("Anchors, px")), wide=3
+            (self.tr("Level"), self.tr("Positions"), self.tr("Stride"), self.tr("Anchors, px")), wide=3
         )
         self.regions = RowsTable((self.tr("Class"), self.tr("Before"), self.tr("After"), self.tr("IoU")), bars=(3,))
         self.regions.horizontalHeader().resizeSection(3, 82)
@@ -47,12 +47,14 @@ class ProposalsView(QWidget):
         self.levels.setVisible(anchors)
         self.regions.setVisible(not anchors)
         if anchors:
-            self.sentence.setText(self.tr("At each place of each map the network begins with the same few boxes."))
+            self.sentence.setText(
+                self.tr("At each position of each feature map the network starts from the same few boxes.")
+            )
             self.levels.set_rows(_level_rows(result))
             self.levels.set_selected((result.level,))
             return self.tr("{count} anchors").format(count=f"{len(result.anchors):,}")
         if result.two_stages:
-            text = self.tr("Before: how much a region looks like a thing. After: how sure the head is of the class.")
+            text = self.tr("Before: objectness of the region. After: confidence in the class.")
         else:
             text = self.tr("A single-shot network has no proposals: before the head are its anchors.")
         self.sentence.setText(text)

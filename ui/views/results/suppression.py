@@ -35,12 +35,12 @@ class SuppressionView(QWidget):
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
         self.first = self._button("skip-back", self.tr("All candidates"))
-        self.back = self._button("chevron-left", self.tr("One step back (comma)"))
-        self.on = self._button("chevron-right", self.tr("One step on (full stop)"))
-        self.last = self._button("skip-forward", self.tr("What stays in the end"))
+        self.back = self._button("chevron-left", self.tr("Previous step (comma)"))
+        self.on = self._button("chevron-right", self.tr("Next step (full stop)"))
+        self.last = self._button("skip-forward", self.tr("Final result"))
         for button, steps in ((self.first, -ALL), (self.back, -1), (self.on, 1), (self.last, ALL)):
             button.clicked.connect(lambda _=False, steps=steps: self.stepped.emit(steps))
-        self.table = RowsTable((self.tr("Box"), self.tr("Score"), self.tr("IoU"), ""), bars=(IOU,))
+        self.table = RowsTable((self.tr("Box"), self.tr("Confidence"), self.tr("IoU"), ""), bars=(IOU,))
         self.table.horizontalHeader().resizeSection(IOU, IOU_WIDTH)
         self.table.selected.connect(self.selected)
         self.table.hovered.connect(self.hovered)
@@ -84,9 +84,11 @@ class SuppressionView(QWidget):
             return text.format(count=len(candidates), kept=len(result.kept))
         name, score = candidates.label(pairs.taken), f"{candidates.scores[pairs.taken]:.2f}"
         if not result.dropping:
-            return self.tr("Take the best that is left: {name} {score}.").format(name=name, score=score)
+            return self.tr("Select the best remaining box: {name} {score}.").format(name=name, score=score)
         suppressed_count, kept_count = int(pairs.suppressed.sum()), int((~pairs.suppressed).sum())
-        text = self.tr("Drop what shares more than {iou} with {name} {score}: {gone} go, {stay} overlap less and stay.")
+        text = self.tr(
+            "Suppress boxes with an IoU above {iou} with {name} {score}: {gone} go, {stay} overlap less and stay."
+        )
         sentence = text.format(iou=f"{result.iou:.2f}", name=name, score=score, gone=suppressed_count, stay=kept_count)
         if result.ended:
             text = self.tr("That was the last: {kept} of {count} remain.")
@@ -95,7 +97,7 @@ class SuppressionView(QWidget):
 
     def _empty(self, result: Suppression) -> str:
         if not len(result.candidates):
-            return self.tr("No candidate scores enough. Lower the score to see more.")
+            return self.tr("No candidate is confident enough. Lower the minimum confidence to see more.")
         return (
             self.tr("No other box of its class overlaps it.") if result.class_wise else self.tr("No box overlaps it.")
         )
@@ -118,10 +120,10 @@ class SuppressionView(QWidget):
     def _line(self, result: Suppression, row: int, iou_text: str, iou: float | None, fate: str) -> TableRow:
         candidates = result.candidates
         words = {
-            "dropped": (self.tr("goes"), "error"),
-            "stays": (self.tr("stays"), "text"),
-            "taken": (self.tr("taken"), "link"),
-            "waits": (self.tr("waits"), "quiet"),
+            "dropped": (self.tr("suppressed"), "error"),
+            "stays": (self.tr("kept"), "text"),
+            "taken": (self.tr("selected"), "link"),
+            "waits": (self.tr("waiting"), "quiet"),
         }
         word, tone = words[fate]
         name = candidates.label(row)

@@ -15,8 +15,8 @@ class ShapeRow(PointRow):
 
     def __init__(self, field: Field) -> None:
         super().__init__(field, ICONS[field.kind])
-        self.clear.setToolTip(self.tr("Forget what was drawn"))
-        self.clear.setAccessibleName(self.tr("{title}: forget what was drawn").format(title=self.title))
+        self.clear.setToolTip(self.tr("Clear the drawing"))
+        self.clear.setAccessibleName(self.tr("{title}: clear the drawing").format(title=self.title))
 
     def invitation(self) -> str:
         return self.tr("Draw on picture")

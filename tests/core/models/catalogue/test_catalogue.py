@@ -123,7 +123,7 @@ def test_the_status_follows_the_disk_with_one_look_for_each_model(entries, monke
     monkeypatch.setattr("cvstudio.models.terms.cached_path", counted)
     found = entries_of(MODELS)
     assert of(found, "ssdlite").terms.place is Place.HERE
-    # What comes with the program or a library is not looked for at all.
+    # What is built in or included in a library is not looked for at all.
     firsts = [model.weights[0] for model in MODELS if model.weights]
     assert len(looked) == sum(bool(weights.url or weights.packaged) for weights in firsts)
 

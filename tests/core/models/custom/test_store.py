@@ -169,7 +169,7 @@ def test_the_command_line_adds_shows_lists_and_removes(net: Path, capsys: pytest
 
 def test_an_analysis_without_any_network_says_what_to_do(data: Callable[..., Path], monkeypatch: Any) -> None:
     photo = data("photos", "dog.jpg")
-    with pytest.raises(BindingError, match="Segment needs a network, and none comes with the program; add your own"):
+    with pytest.raises(BindingError, match="Semantic segmentation needs a network, and none is built in; add your own"):
         make_instance("segment", {"picture": photo})
 
 

@@ -64,7 +64,7 @@ def test_every_model_stands_in_the_table_with_its_status_and_licence(content):
     assert set(keys) == {model.key for model in MODELS}
     model = content.table.model()
     row = keys.index("pyramid-5")
-    assert model.index(row, column_at("status")).data() == "comes with the program"
+    assert model.index(row, column_at("status")).data() == "built in"
     assert "non-commercial" in model.index(row, column_at("licence")).data()
     assert model.index(keys.index("yolox-s"), column_at("params")).data() == "8.97 M"
     assert model.index(keys.index("hog"), column_at("params")).data() == ""
@@ -213,7 +213,7 @@ def test_a_model_is_measured_on_request_and_the_table_remembers(window, content,
     qtbot.waitUntil(lambda: bool(index.data()), timeout=WAIT_MS)
     qtbot.waitUntil(lambda: content.card.measure.isEnabled(), timeout=WAIT_MS)
     assert float(index.data()) > 0
-    assert "ms here" in content.card.figures.text()
+    assert "ms on this device" in content.card.figures.text()
 
 
 # The chart -----------------------------------------------------------------------------------------------------------

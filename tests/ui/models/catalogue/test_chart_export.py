@@ -136,8 +136,8 @@ def test_ctrl_c_copies_the_chart_and_not_the_picture_behind_it(window, content, 
     [
         ("a.png", "", "a.png"),
         ("a.SVG", "", "a.SVG"),
-        ("a", "Numbers (*.csv)", "a.csv"),
-        ("a.b", "Drawing (*.svg)", "a.b.svg"),
+        ("a", "CSV table (*.csv)", "a.csv"),
+        ("a.b", "SVG drawing (*.svg)", "a.b.svg"),
     ],
 )
 def test_the_suffix_says_what_is_saved(window, content, qtbot, monkeypatch, tmp_path, typed, kind, name):

@@ -117,7 +117,7 @@ def few_models(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestConsent:
     def test_nothing_is_got_before_it_is_agreed_to(self, window, missing, server, dialog):
-        assert notices(window) == ["Middle needs its weights (0.0 MB, MIT), which are not on this machine."]
+        assert notices(window) == ["Middle needs its weights (0.0 MB, MIT), which are not downloaded."]
         press(window)
         shown = texts(dialog())
         weights = missing.weights[0]
@@ -145,7 +145,7 @@ class TestConsent:
         assert (hub_folder() / missing.weights[0].file_name).read_bytes() == content
         assert "Middle is here." in notices(window)
         chooser = window.docks["analysis"].widget()._model
-        assert "on this machine" in chooser.itemData(chooser.findData("middle"), PLACE)
+        assert "downloaded" in chooser.itemData(chooser.findData("middle"), PLACE)
 
     def test_the_button_beside_the_licence_offers_it_too(
         self, window, missing, server, hostile, content, dialog, qtbot
@@ -179,7 +179,7 @@ class TestConsent:
         qtbot.waitUntil(
             lambda: any(row.isVisible() and row._bar.value() > 0 for row in jobs._rows.values()), timeout=60_000
         )
-        (row,) = [row for row in jobs._rows.values() if row.title == "Getting Middle"]
+        (row,) = [row for row in jobs._rows.values() if row.title == "Downloading Middle"]
         QTest.mouseClick(row.findChild(QToolButton), Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: any("what has arrived is kept" in text for text in notices(window)), timeout=60_000)
         kept = part.stat().st_size
@@ -221,7 +221,7 @@ class TestConsent:
         usage = type(shutil.disk_usage("/"))(10**12, 10**12, 10 << 20)
         monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
         press(window)
-        assert "not enough room" in texts(dialog())
+        assert "not enough free space" in texts(dialog())
         assert not dialog().download.isEnabled()
 
     def test_closing_the_window_ends_a_download(self, window, missing, server, hostile, dialog, qtbot):
@@ -307,7 +307,7 @@ class TestFiles:
         dialog().use.click()
         instance = window.controller.session.state.instance
         assert (instance.model, instance.weights) == ("residual-60", path)
-        assert "mine.safetensors is chosen; open a picture to use it." in notices(window)
+        assert "mine.safetensors is selected; open a picture to use it." in notices(window)
 
     def test_code_is_refused_in_one_sentence(self, window, qtbot, tmp_path):
         class Evil:
@@ -397,7 +397,7 @@ class TestFiles:
         onnx.save(model, str(tmp_path / "mean.onnx"))
         drop(window, tmp_path / "mean.onnx")
         shown = dialog()
-        (add,) = [button for button in shown.buttons.buttons() if button.text() == "Add as own model …"]
+        (add,) = [button for button in shown.buttons.buttons() if button.text() == "Add as your own model …"]
         add.click()
         form = window.findChild(CustomModelDialog)
         assert form is not None

@@ -120,7 +120,7 @@ def test_a_file_becomes_a_model_in_use(
     assert found.label(0) == "black dog"
     panel = window.docks["analysis"].widget()
     assert panel._model.currentText() == "Mine"
-    assert panel.licence.text.text() == "MIT · on this machine"
+    assert panel.licence.text.text() == "MIT · downloaded"
 
 
 def test_a_wrong_answer_is_told_in_the_form_and_nowhere_else(
@@ -244,7 +244,7 @@ def test_the_command_asks_for_a_file(
     window: MainWindow, detector: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(detector), ""))
-    assert any("ONNX" in entry.keywords for entry in window.palette_entries() if entry.title == "Add Own Model")
+    assert any("ONNX" in entry.keywords for entry in window.palette_entries() if entry.title == "Add Your Own Model")
     window.actions_by_key["own-model"].trigger()
     (dialog,) = window.findChildren(CustomModelDialog)
     # Left by Escape while it works: nothing is left behind, and nothing comes back to it.

@@ -44,10 +44,10 @@ def test_grad_cam(qtbot: QtBot, window: MainWindow) -> None:
     target, layer = analysis.form.row("target"), analysis.form.row("layer")
     assert isinstance(target, ChoiceRow)
     assert isinstance(layer, ChoiceRow)
-    assert [layer.combo.itemText(row) for row in range(layer.combo.count())] == ["the last", *LAYERS]
+    assert [layer.combo.itemText(row) for row in range(layer.combo.count())] == ["last layer", *LAYERS]
     assert target.combo.count() == len(imagenet_labels()) + 1
     assert target.value() == ""
-    assert target.combo.currentText() == "the likeliest"
+    assert target.combo.currentText() == "most likely class"
     target.combo.setCurrentIndex(target.combo.findText("tabby"))
     target.combo.activated.emit(target.combo.currentIndex())
     qtbot.waitUntil(lambda: getattr(controller.current_result(), "label", "") == "tabby", timeout=30000)
