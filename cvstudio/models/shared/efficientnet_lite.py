@@ -3,8 +3,8 @@
 Source: Tan and Le, "EfficientNet", ICML 2019, arXiv 1905.11946 (table 1), in the variant without squeeze and excitation
 and with ReLU6 that TensorFlow published as "EfficientNet-Lite"; its inverted bottlenecks are of Sandler et al.,
 "MobileNetV2", CVPR 2018 (figure 3). Convolutions pad as TensorFlow's SAME does: at stride 2 one row and column more at
-the bottom and right. Sides of the input are multiples of 32. Modules have timm's names, so that published weights load without renaming. Imported only where
-torch is in use.
+the bottom and right. Sides of the input are multiples of 32. Modules have timm's names, so that published weights load
+without renaming. Imported only where torch is in use.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ RATE, TRUNK_RATE = 2.5e-3, 5e-4
 WEIGHT_DECAY = 0.03
 EMA_DECAY = 0.998
 BOX_WEIGHT = 2.0
-MASK_EPOCHS, MASK_STEPS, MASK_BATCH, MASK_VIEWS = 4, 50, 8, 320
-MASK_RATE = 2e-3
+MASK_EPOCHS, MASK_STEPS, MASK_BATCH, MASK_VIEWS = 4, 80, 8, 480
+MASK_RATE = 4e-3
 VALIDATE_EVERY = 4
 TRUTH_FLOOR = 0.35
 """Score from which the teacher's box of a held-out photograph counts as true."""
