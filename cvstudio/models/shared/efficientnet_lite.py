@@ -2,9 +2,9 @@
 
 Source: Tan and Le, "EfficientNet", ICML 2019, arXiv 1905.11946 (table 1), in the variant without squeeze and excitation
 and with ReLU6 that TensorFlow published as "EfficientNet-Lite"; its inverted bottlenecks are of Sandler et al.,
-"MobileNetV2", CVPR 2018 (figure 3). Convolutions pad as TensorFlow's SAME does: at stride 2 the odd row and column go
-to the bottom and right. Modules have timm's names, so that published weights load without renaming. Imported only where
-torch is in use.
+"MobileNetV2", CVPR 2018 (figure 3). Convolutions pad as TensorFlow's SAME does: at stride 2 one row and column more at
+the bottom and right. Sides of the input are multiples of 32. Modules have timm's names, so that published weights load
+without renaming. Imported only where torch is in use.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ MAP_WIDTHS = tuple(STAGES[index].width for index in MAP_STAGES)
 
 
 class SameConv(nn.Conv2d):
-    """A convolution without a bias, padded as TensorFlow's SAME: outputs are ceil(size / stride)."""
+    """A convolution without a bias, padded as TensorFlow's SAME pads sides that are multiples of the stride.
+
+    The padding does not depend on the size, so that a graph with free sizes stays simple.
+    """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(
@@ -59,10 +62,10 @@ class SameConv(nn.Conv2d):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        kernel, stride = self.kernel_size[0], self.stride[0]
-        if stride > 1:
-            rows, columns = (max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in x.shape[-2:])
-            x = functional.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
+        missing = self.kernel_size[0] - self.stride[0]
+        if self.stride[0] > 1:
+            before, after = missing // 2, missing - missing // 2
+            x = functional.pad(x, (before, after, before, after))
         return super().forward(x)
 
 

@@ -28,13 +28,13 @@ from cvstudio.training.everyday.teacher import SIZE, DenseTeacher
 if TYPE_CHECKING:
     from torch import Tensor
 
-VOC_STEP = 3
-"""Of the photographs of VOC without masks by people every third is taken."""
+VOC_STEP = 5
+"""Of the photographs of VOC without masks by people every fifth is taken."""
 
 TEACHER_SCORE = 0.55
 """Score from which the teacher's box is precise enough for GrabCut."""
 
-FLICKR_STEP = 4
+FLICKR_STEP = 8
 BY_HAND = 6
 """Factor by which photographs with masks by people are drawn more often."""
 

@@ -207,7 +207,7 @@ def test_a_large_pictures_halves_shift_nothing() -> None:
     y, x = np.mgrid[:2160, :3840]
     for centre in ((700, 500), (3100, 1900)):
         blob = 255 * np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (2 * 40**2))
-        shown, scale = prepare(Image(np.repeat(blob.astype(np.uint8)[..., None], 3, axis=2)))
+        shown, scale = prepare(Image(np.repeat(blob.astype(np.uint8)[..., None], 3, axis=2)), SIZE)
         part = shown[:234, :, 0].astype(float)
         rows, columns = np.indices(part.shape)
         found = np.array([(columns * part).sum(), (rows * part).sum()]) / part.sum() + 0.5
