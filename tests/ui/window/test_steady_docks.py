@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -129,3 +130,19 @@ def test_the_status_line_tells_what_runs_and_opens_the_list_of_jobs(
     assert window.docks["jobs"].isHidden()
     QTest.mouseClick(label, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(window.docks["jobs"].isVisible)
+
+
+def test_a_video_that_plays_moves_no_dock(small: MainWindow, numbered_clip: Path, qtbot: QtBot) -> None:
+    controller = small.controller
+    small.show_panel("jobs")
+    small.open_paths([numbered_clip])
+    qtbot.waitUntil(lambda: controller.current_result() is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: not controller.pipeline.busy, timeout=60_000)
+    before, canvas = places(small), small.workspace.canvas.geometry()
+    controller.playback.play()
+    for _ in range(20):
+        pause(50)
+        assert places(small) == before
+        assert small.workspace.canvas.geometry() == canvas
+    assert controller.playback.position_secs > 0
+    controller.playback.pause()
