@@ -54,7 +54,7 @@ def place_labels(result: Detections, corners: NDArray[np.int64], scale: float, l
     scale : output pixels for each image pixel
     """
     texts = ((row, label_text(result, row, look)) for row in range(min(len(result), MAX_LABELS)))
-    return place_texts(texts, corners, grid_size(result.size, scale), look.text_size)
+    return place_texts(texts, corners, grid_size(result.size, scale), look.font_size)
 
 
 def place_texts(

@@ -15,6 +15,8 @@ from cvstudio.data.geometry import Size, View
 from cvstudio.foundation.params import Choices, Doc, Range
 from cvstudio.foundation.registry import Registry
 
+SMALLEST_FONT = 6
+
 
 @dataclass(frozen=True)
 class Look:
@@ -35,7 +37,7 @@ class Look:
     line_width: Annotated[
         int,
         Range(1, 8, step=1, unit="px"),
-        Doc("Line width", "Width of the lines of boxes.", "Try 4 for a large picture."),
+        Doc("Line width", "Width of the lines of boxes; their labels grow with it.", "Try 4 for a large picture."),
     ] = 2
     text_size: Annotated[
         int, Range(8, 48, step=1, unit="px"), Doc("Text size", "Height of the text of labels.", "Try 20 for a talk.")
@@ -83,6 +85,11 @@ class Look:
     ] = "viridis"
 
     @property
+    def font_size(self) -> int:
+        """Font size of labels in output pixels, growing with the line width."""
+        return max(SMALLEST_FONT, self.text_size + 2 * (self.line_width - 2))
+
+    @property
     def unit(self) -> float:
         """Output pixels for each pixel of the drawing style: hairlines, margins and dots have sizes of their own."""
         return 1.0
@@ -94,8 +101,9 @@ class Look:
 
 @dataclass(frozen=True)
 class ScaledLook(Look):
-    """A look whose sizes are in output pixels. `unit` : see `Look.unit`."""
+    """A look whose sizes are in output pixels. `unit`, `font_size` : see `Look`."""
 
+    font_size: int = 13
     unit: float = 1.0
 
 
@@ -108,8 +116,8 @@ def scaled(look: Look, unit: float) -> Look:
     if unit == 1:
         return look
     values = {field.name: getattr(look, field.name) for field in dataclasses.fields(Look)}
-    line_width, text_size = (max(1, round(size * unit)) for size in (look.line_width, look.text_size))
-    return ScaledLook(**{**values, "line_width": line_width, "text_size": text_size, "unit": unit})
+    line_width, font_size = (max(1, round(size * unit)) for size in (look.line_width, look.font_size))
+    return ScaledLook(**{**values, "line_width": line_width}, font_size=font_size, unit=unit)
 
 
 def for_export(look: Look, size: Size) -> Look:

@@ -67,7 +67,7 @@ def _card(
     not even one row fits."""
     rows = rows_of(result)
     gap, padding, bar = (look.px(size) for size in (GAP, PADDING, BAR))
-    for size in range(look.text_size, SMALLEST_TEXT - 1, -1):
+    for size in range(look.font_size, SMALLEST_TEXT - 1, -1):
         names = [text_mask(name, size) if look.show_labels else np.zeros((1, 1), np.uint8) for name, _, _ in rows]
         numbers = [
             np.zeros((1, 1), np.uint8)

@@ -91,7 +91,7 @@ def paint_chips(
 ) -> None:
     """Paint `labels`, positioned in the whole picture, on the part of it with the top left corner `origin`, each on the
     colour of its row."""
-    size = look.text_size
+    size = look.font_size
     # The best is drawn last, on top.
     for label in reversed(labels):
         left, top = label.left - origin[0], label.top - origin[1]

@@ -108,7 +108,7 @@ def _paint_label(result: HeatMap, canvas: NDArray[np.uint8], origin: tuple[int, 
     """Class and probability in the corner of the part that the network received."""
     has_score = look.show_scores and not np.isnan(result.probability)
     text = f"{result.label} {result.probability:.2f}" if has_score else result.label
-    pixels = chip(text, look.text_size, PAPER, INK)
+    pixels = chip(text, look.font_size, PAPER, INK)
     left = grid(result.rect.x, view.scale) + look.px(MARGIN) - origin[0]
     top = grid(result.rect.y, view.scale) + look.px(MARGIN) - origin[1]
     right, bottom = min(left + pixels.shape[1], canvas.shape[1]), min(top + pixels.shape[0], canvas.shape[0])

@@ -118,7 +118,7 @@ def _paint_names(
     target: NDArray[np.uint8], result: Keypoints, places: NDArray[np.float64], confident: NDArray[np.bool_], look: Look
 ) -> None:
     for index in np.flatnonzero(confident):
-        pixels = chip(result.labels[index], look.text_size, PAPER, INK)
+        pixels = chip(result.labels[index], look.font_size, PAPER, INK)
         left, top = (round(float(value)) for value in places[index] + np.array([look.px(8), -pixels.shape[0] / 2]))
         x1, y1 = max(left, 0), max(top, 0)
         x2, y2 = min(left + pixels.shape[1], target.shape[1]), min(top + pixels.shape[0], target.shape[0])

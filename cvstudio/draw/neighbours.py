@@ -62,7 +62,7 @@ def strip_of(result: Neighbours, whole: Size, look: Look) -> tuple[NDArray[np.ui
     height = max(height, SMALLEST)
     width = height * 4 // 3
     count = min(len(result), room // (width + gap))
-    font_size = look.text_size
+    font_size = look.font_size
     text_height = text_mask("0", font_size).shape[0] if look.show_scores else 0
     strip_height = height + edge_height + text_height + 2 * padding
     if count < 1 or strip_height > whole.height:

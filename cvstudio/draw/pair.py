@@ -90,7 +90,7 @@ def paint_pair(result: Pair, canvas: NDArray[np.uint8], view: View, look: Look, 
         canvas[:, :boundary] = left[:, :boundary]
         split_line(canvas, column - x, look.line_width, look.px(2))
         right = grid_size(result.size, view.scale).width - margin
-    size = look.text_size
+    size = look.font_size
     for title, edge in zip(result.titles, (margin, right), strict=True):
         if title:
             pixels = chip(title, size, PAPER, INK)

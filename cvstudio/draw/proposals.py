@@ -71,7 +71,7 @@ def _paint_anchors(
         texts = [(index, level_name(result, number)) for index, number in enumerate(levels)]
         # An anchor may extend beyond the picture, its label may not.
         first_anchors = np.clip(np.array([corners[number][0] for number in levels]), 0, [*whole, *whole])
-        labels = place_texts(texts, first_anchors, whole, look.text_size, covering=False)
+        labels = place_texts(texts, first_anchors, whole, look.font_size, covering=False)
         paint_chips(labels, canvas, origin, look, lambda index: level_colour(levels[index]))
 
 
@@ -152,7 +152,7 @@ def _paint_regions(
     before = result.show == "before"
     texts = [(row, f"{result.objectness[row]:.2f}" if before else _label(result, row, look)) for row in labelled]
     corners = edges_by_name["before" if before else "after"]
-    labels = place_texts(texts, corners, grid_size(result.size, scale), look.text_size, covering=False)
+    labels = place_texts(texts, corners, grid_size(result.size, scale), look.font_size, covering=False)
     paint_chips(
         labels, canvas, origin, look, lambda row: TAKEN if before else class_colour(result.label(row), result.labels)
     )

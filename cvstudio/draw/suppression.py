@@ -37,7 +37,7 @@ def paint_suppression(
             _texts(result, pairs, look, emphasis),
             corners,
             grid_size(result.size, view.scale),
-            look.text_size,
+            look.font_size,
             covering=False,
         )
         painter.texts(labels, pairs, (left, top))

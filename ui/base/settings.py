@@ -126,6 +126,11 @@ def pictures_folder() -> str:
     return QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
 
 
+def downloads_folder() -> str:
+    """The user's folder of downloads, which may be missing."""
+    return QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DownloadLocation)
+
+
 def videos_folder() -> str:
     """The user's folder of videos, which may be missing."""
     return QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)

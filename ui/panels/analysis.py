@@ -31,6 +31,7 @@ from cvstudio.media.folders import MediaSet
 from cvstudio.models import MODELS
 from cvstudio.session.session import State
 from ui.base.icons import icon
+from ui.base.settings import downloads_folder, first_folder
 from ui.base.translate import translated
 from ui.control.frame_on_screen import FrameOnScreen
 from ui.control.layer_menu import LayerMenu
@@ -340,7 +341,7 @@ class AnalysisPanel(QScrollArea):
             self._controller.notice.emit("info", text.format(model=MODELS[instance.model].title))
             return
         kinds = self.tr("Checkpoints (*.pth *.pt *.bin *.ckpt *.tar *.safetensors);;All files (*)")
-        name, _ = QFileDialog.getOpenFileName(self, self.tr("Checkpoint file"), "", kinds)
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Checkpoint file"), first_folder(downloads_folder()), kinds)
         if name:
             self._controller.set_model(instance.model, Path(name))
 

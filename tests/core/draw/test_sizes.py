@@ -41,7 +41,7 @@ def test_a_large_export_looks_like_the_window_at_fit(key):
     window = shown(result, Look(), at_fit)
     size = View(WHOLE, 4 * at_fit).size
     scale_look = for_export(Look(), size)
-    assert (scale_look.unit, scale_look.line_width, scale_look.text_size) == (4, 8, 52)
+    assert (scale_look.unit, scale_look.line_width, scale_look.font_size) == (4, 8, 52)
     export, fixed = (shown(result, look, 4 * at_fit) for look in (scale_look, for_export(Look(sizes="fixed"), size)))
     small, small_fixed = (cv2.resize(big, window.shape[1::-1], interpolation=cv2.INTER_AREA) for big in (export, fixed))
     # Strokes of cells have the size of their cell anyway, and OpenCV makes thin ones wider.

@@ -442,7 +442,7 @@ def test_lines_and_labels_keep_the_width_that_one_sees():
     look = Look(line_width=2, opacity=0.5)
     assert scaled(look, 1.0) is look
     assert (scaled(look, 2.0).line_width, scaled(look, 1.5).line_width, scaled(look, 2.0).opacity) == (4, 3, 0.5)
-    assert scaled(look, 2.0).text_size == 2 * look.text_size
+    assert scaled(look, 2.0).font_size == 2 * look.font_size
 
 
 @pytest.mark.parametrize("scale", ["2", "1.5"])

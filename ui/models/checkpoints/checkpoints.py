@@ -19,6 +19,7 @@ from cvstudio.session.session import State
 from cvstudio.weights.declaration import Weights
 from cvstudio.weights.differences import Differences, MismatchError
 from cvstudio.weights.store import ChangedError, WeightsNeededError, cached_path
+from ui.base.settings import downloads_folder, first_folder
 from ui.base.translate import translated
 from ui.control.controller import Controller
 from ui.widgets.notices import Notices
@@ -295,7 +296,8 @@ class Checkpoints(QObject):
 
     def _ask_for_file(self) -> str:
         kinds = self.tr("Checkpoints (*.pth *.pt *.bin *.ckpt *.tar *.safetensors *.onnx);;All files (*)")
-        return QFileDialog.getOpenFileName(self._window, self.tr("Checkpoint file"), "", kinds)[0]
+        folder = first_folder(downloads_folder())
+        return QFileDialog.getOpenFileName(self._window, self.tr("Checkpoint file"), folder, kinds)[0]
 
     def _show(self, identified: Identified) -> None:
         from ui.models.checkpoints.import_dialog import ImportDialog

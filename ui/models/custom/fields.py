@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from cvstudio.models.shared.labels import SIZES
+from ui.base.settings import downloads_folder, first_folder
 from ui.widgets.rows.choice_rows import Combo
 
 SET_TITLES = {
@@ -136,7 +137,9 @@ class LabelsField(QWidget):
 
     def _load(self) -> None:
         kinds = self.tr("Text files (*.txt *.names *.csv);;All files (*)")
-        name, _ = QFileDialog.getOpenFileName(self, self.tr("Labels, one per line"), "", kinds)
+        name, _ = QFileDialog.getOpenFileName(
+            self, self.tr("Labels, one per line"), first_folder(downloads_folder()), kinds
+        )
         if name:
             self.read(Path(name))
 
