@@ -295,7 +295,7 @@ def test_without_the_analysis_before_it_says_what_is_missing(pictures, analyses)
     assert not left.linked(cropped).ready
     left = dataclasses.replace(left, active=state.media[0].id, current=cropped.id)
     (layer,) = [item for item in view_of(left).layers if item.instance.analysis == "crop"]
-    assert layer.missing == "Crop takes its detections from an analysis that is gone; choose another one."
+    assert layer.missing == "Crop takes its detections from an analysis that was removed; choose another one."
     # What is added then is not taken for the one that is gone.
     session = Session()
     session.load(left)

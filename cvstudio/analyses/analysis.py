@@ -261,7 +261,7 @@ class Analysis:
         """Raise BindingError unless `slot` accepts `bound`, and the upstream analysis of a `ResultOf` exists."""
         if isinstance(bound, ResultOf) and bound.upstream is None:
             raise BindingError(
-                f"{self.title} takes its {slot.title.lower()} from an analysis that is gone; choose another one."
+                f"{self.title} takes its {slot.title.lower()} from an analysis that was removed; choose another one."
             )
         if not slot.takes(bound):
             readings = bound.readings if isinstance(bound, Media) else ()
@@ -275,12 +275,12 @@ class Analysis:
     def check_adjustable(self, slot: Slot, adjustments: Adjustments) -> None:
         """Raise BindingError unless `adjustments` apply to `slot` and the result can be mapped back to file pixels."""
         if slot.streamed or not slot.kinds & ADJUSTABLE:
-            raise BindingError(f"{self.title} takes its {slot.title.lower()} as it is; adjust a picture, or nothing.")
+            raise BindingError(f"{self.title} takes its {slot.title.lower()} unadjusted; adjust a picture instead.")
         if adjustments.tonal and not slot.kinds & (ADJUSTABLE - {MediaKind.DEPTH}):
             raise BindingError(f"The {slot.title.lower()} has no levels and channels; crop, rotate or flip it.")
         if adjustments.spatial and slot.name == self.canvas_slot and not can_be_placed(self.result):
             raise BindingError(
-                f"What {self.title} finds cannot be put back on the whole picture; take crop, rotate and flip away."
+                f"What {self.title} finds cannot be mapped back to the whole picture; remove crop, rotation and flip."
             )
 
     def check_aligned(self, adjustments: Mapping[str, Adjustments]) -> None:
@@ -292,8 +292,8 @@ class Analysis:
             if not ours.moves_as(theirs):
                 other = self.slot(slot.aligned_with)
                 raise BindingError(
-                    f"The {slot.title.lower()} belongs to the {other.title.lower()} place by place; "
-                    f"crop, rotate and flip both alike."
+                    f"The {slot.title.lower()} belongs to the {other.title.lower()} pixel by pixel; "
+                    f"crop, rotate and flip both in the same way."
                 )
 
     def params_types(self, model: ModelSpec | None) -> tuple[type[Any], ...]:

@@ -152,7 +152,7 @@ class AnalysisInstance:
         if adjustments is None or not isinstance(media, Media) or not adjustments.spatial:
             return None
         if media.size is None:
-            raise MediaError(f"The size of {media.name} is not known; take crop, rotate and flip away.")
+            raise MediaError(f"The size of {media.name} is not known; remove crop, rotation and flip.")
         pixel_map = adjustments.pixel_map(media.size)
         return None if pixel_map.identity else pixel_map
 

@@ -80,5 +80,5 @@ def result_on(instance: AnalysisInstance, slot: str, result: Any) -> Any:
     if pixel_map is None or not same_medium or result.size != pixel_map.source:
         return result
     if not can_be_placed(type(result)):
-        raise BindingError(f"What {slot} holds cannot be cropped or turned; take the adjustments away.")
+        raise BindingError(f"What {slot} holds cannot be cropped or rotated; remove the adjustments.")
     return result.placed(pixel_map)

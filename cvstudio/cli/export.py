@@ -221,7 +221,7 @@ def run_batch(
         for outcome in batch.run(progress):
             if batch.restarted and not told:
                 told = True
-                bar.note(f"{out} holds a batch with other settings; it is begun anew.")
+                bar.note(f"{out} holds a batch with other settings; the batch starts over.")
             if outcome.state == "failed":
                 bar.note(f"failed: {outcome.file}: {outcome.error}")
         bar.end()

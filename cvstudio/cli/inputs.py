@@ -50,7 +50,7 @@ def add_adjustments(parser: argparse.ArgumentParser, analysis: Analysis) -> None
             action="append",
             default=[],
             metavar="[SLOT:]HOW",
-            help=f"what is done to the {analysis.main_slot.title.lower()}, or what is in SLOT, before it is analysed; "
+            help=f"adjust the {analysis.main_slot.title.lower()}, or the input SLOT, before it is analysed; "
             f"one text: {FORM}; results stay in the pixels of the file; may be repeated for several slots",
         )
 

@@ -231,7 +231,9 @@ def _run(arguments: Sequence[str]) -> int:
             provenance = load_provenance(options.recipe)
             forced = provenance.precisions if precision is None else {}
             if device is None and provenance.device and not is_there(provenance.device):
-                bar.note(f"It was computed on {provenance.device.upper()}, which is not here; it runs on what is.")
+                bar.note(
+                    f"It was computed on {provenance.device.upper()}, which is not available; another device is used."
+                )
             elif device is None:
                 device = provenance.device
         new_runner = Runner(

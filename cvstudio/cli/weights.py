@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     def work(progress: Progress) -> int:
         return actions[options.action](options, progress)
 
-    return guarded(work, bar, stopped="stopped; what has come is kept, and the same command goes on.")
+    return guarded(work, bar, stopped="stopped; what has arrived is kept, and the same command resumes.")
 
 
 def _list(options: argparse.Namespace, progress: Progress) -> int:

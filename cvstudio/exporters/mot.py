@@ -31,7 +31,7 @@ def _write(path: Path, item: ExportItem, progress: Progress) -> None:
         for moment in item.moments(progress):
             if moment.result.track_ids is None:
                 raise ExportError(
-                    "MOT text expects things with identities, found none; switch tracking on and export again."
+                    "MOT text expects objects with identities, found none; switch on tracking and export again."
                 )
             detections = within(moment.result)
             assert detections.track_ids is not None

@@ -201,7 +201,7 @@ def _exclusive(url: str, progress: Progress) -> Iterator[None]:
             lock.acquire(timeout=0.1)
             break
         except Timeout:
-            progress(None, "another cvstudio gets the same file")
+            progress(None, "another cvstudio downloads the same file")
     try:
         yield
     finally:

@@ -95,12 +95,19 @@ def _edit(window: Window) -> list[Command]:
     tr, controller = window.tr, window.controller
     undo, redo, copy = ("되돌리기",), ("다시 실행",), ("screenshot", "복사")
     again = ("Ctrl+Shift+Z", "Ctrl+Y")
+
+    def settings() -> None:
+        # Imported with the first look at it: the window must not wait for it.
+        from ui.window.settings_page import show_settings
+
+        show_settings(window)
+
     return [
         Command("undo", tr("Undo"), controller.undo, "edit", ("Ctrl+Z",), "undo-2", undo, repeats=True),
         Command("redo", tr("Redo"), controller.redo, "edit", again, "redo-2", redo, repeats=True),
         Command("copy", tr("Copy View"), window.copy_view, "edit", ("Ctrl+C",), "copy", copy, True),
         Command(
-            *("settings", tr("Settings …"), window.show_settings, "edit", ("Ctrl+,",), "settings"),
+            *("settings", tr("Settings …"), settings, "edit", ("Ctrl+,",), "settings"),
             ("preferences", "options", "language", "cache size", "default model", "folders", "환경 설정", "설정"),
             separated=True,
         ),

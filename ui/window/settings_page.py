@@ -186,3 +186,11 @@ class SettingsPage(QDialog):
         except OSError as error:
             text = QCoreApplication.translate("SettingsPage", "The default model cannot be saved in {path} ({reason}).")
             self._window.notice("error", text.format(path=DEFAULT_MODELS.path, reason=error.strerror))
+
+
+def show_settings(window: Window) -> SettingsPage:
+    """Show the settings page of `window`, in front where it is open already."""
+    page = window.findChild(SettingsPage) or SettingsPage(window)
+    page.raise_()
+    page.activateWindow()
+    return page

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from ui.widgets.notices import Notices
     from ui.window.device_picker import DevicePicker
     from ui.window.dock_layout import DockLayout
-    from ui.window.settings_page import SettingsPage
     from ui.window.top_bar import TopBar
     from ui.window.workspace import Workspace
 
@@ -192,17 +191,6 @@ class Window(QMainWindow):
         """Let the cache of results hold so much, and store it."""
         self.controller.pipeline.cache.resize(megabytes << 20)
         self.settings.set("cache-mb", str(megabytes))
-
-    def show_settings(self) -> SettingsPage:
-        """Show the settings page, in front where it is open already."""
-        from ui.window.settings_page import SettingsPage
-
-        page = self.findChild(SettingsPage)
-        if page is None:
-            page = SettingsPage(self)
-        page.raise_()
-        page.activateWindow()
-        return page
 
     def toggle_full_screen(self) -> None:
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)

@@ -27,7 +27,7 @@ class AnswerParams:
         Doc(
             "Unknown below",
             "Below this probability of the most likely class, the answer is: unknown.",
-            "Raise it until pictures of other things are no longer named.",
+            "Raise it until pictures of other objects are no longer named.",
         ),
     ] = 0.5
     temperature: Annotated[

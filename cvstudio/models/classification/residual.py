@@ -1,4 +1,4 @@
-"""The embedded classifier: a small residual network that names 60 kinds of things."""
+"""The embedded classifier: a small residual network that names 60 classes of objects."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ MODELS.register(
             "global average pooling",
             "잔차 신경망",
         ),
-        summary="Names 60 kinds of things, from goldfish to espresso; comes with the program.",
+        summary="Names 60 classes of objects, from goldfish to espresso; comes with the program.",
         architecture=Architecture(build, (SIZE, SIZE), parameters=4_172_892, macs=160_484_096),
     )
 )

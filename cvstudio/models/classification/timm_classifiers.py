@@ -108,9 +108,9 @@ def spec_of(model: TimmModel) -> ModelSpec:
         capabilities=frozenset({"logits", "features"}) | map_capabilities,
         keywords=(*(("squeeze-and-excitation", "SENet", "channel attention") if is_senet else ()), "timm", model.name),
         summary=(
-            "Names 1000 kinds of things: each block weighs its channels by what the whole picture shows."
+            "Names 1000 classes of objects: each block weighs its channels by what the whole picture shows."
             if is_senet
-            else f"Names {model.classes} kinds of things; one of timm's checkpoints."
+            else f"Names {model.classes} classes of objects; one of timm's checkpoints."
         ),
         architecture=Architecture(
             build=partial(build, model.name), input_size=(model.crop, model.crop), parameters=model.parameters

@@ -293,7 +293,7 @@ def _spec(family: Family, key: str, title: str) -> ModelSpec:
         options={"layers": listed.layers},
         capabilities=frozenset({"logits", "features"}) | map_capabilities,
         keywords=(*family.keywords, listed.builder, "ImageNet", "torchvision"),
-        summary=f"Names 1000 kinds of things: {family.known_for}.",
+        summary=f"Names 1000 classes of objects: {family.known_for}.",
         architecture=Architecture(
             build=partial(build, listed.builder, listed.side),
             input_size=(first.cut.crop, first.cut.crop),

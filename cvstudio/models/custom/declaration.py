@@ -178,7 +178,7 @@ def labels_of(labels: Any, folder: Path, where: str) -> tuple[tuple[str, ...], s
         ) from None
     names = tuple(line.strip() for line in lines if line.strip())
     if not names:
-        raise CustomModelError(f"{where}: expected labels in {path.name}, but it is empty; write one a line.")
+        raise CustomModelError(f"{where}: expected labels in {path.name}, but it is empty; write one per line.")
     return names, ""
 
 

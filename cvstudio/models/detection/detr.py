@@ -145,7 +145,7 @@ for _variant in VARIANTS:
                 *("Hungarian matching", "bipartite matching", "encoder-decoder", "COCO", "트랜스포머"),
             ),
             summary=(
-                f"Finds 80 kinds of everyday things with 100 object queries, without anchors and suppression; "
+                f"Finds 80 classes of everyday objects with 100 object queries, without anchors and suppression; "
                 f"{'maps of twice the size' if _variant.dilation else 'the plain form'}, {_variant.backbone} trunk."
             ),
             architecture=Architecture(_builder(_variant), (800, 1066), parameters=_variant.parameters),

@@ -133,7 +133,7 @@ MODELS.register(
         year=2015,
         defaults={"score": 0.5, "iou": 0.5},
         keywords=(*KEYWORDS, "MobileNet v3 large"),
-        summary="Proposes regions, then names them; small enough for live video, with 80 kinds of things.",
+        summary="Proposes regions, then names them; small enough for live video, with 80 classes of objects.",
     )
 )
 MODELS.register(
@@ -169,7 +169,7 @@ MODELS.register(
         year=2015,
         defaults={"score": 0.5, "iou": 0.5},
         keywords=(*KEYWORDS, "ResNet-50"),
-        summary="The most accurate detector here: proposes regions, then names 80 kinds of things; takes seconds.",
+        summary="The most accurate detector here: proposes regions, then names 80 classes of objects; takes seconds.",
     )
 )
 MODELS.register(

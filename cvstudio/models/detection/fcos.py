@@ -55,6 +55,6 @@ MODELS.register(
             "feature pyramid",
             "one-stage",
         ),
-        summary="Finds 80 kinds of things without anchors: each place tells its class and the sides of its box.",
+        summary="Finds 80 classes of objects without anchors: each place tells its class and the sides of its box.",
     )
 )

@@ -72,7 +72,7 @@ MODELS.register(
         year=2017,
         defaults={"score": 0.4, "iou": 0.5},
         keywords=KEYWORDS,
-        summary="Finds 80 kinds of things with dense anchors on a pyramid; the focal loss keeps the background quiet.",
+        summary="Finds 80 classes of objects with anchors on a pyramid; the focal loss keeps the background quiet.",
     )
 )
 MODELS.register(

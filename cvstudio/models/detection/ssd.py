@@ -24,6 +24,6 @@ MODELS.register(
         year=2016,
         defaults={"score": 0.4, "iou": 0.45},
         keywords=("SSD", "SSD300", "VGG-16", "one-stage", "anchors", "default boxes", "prior boxes", "MultiBox"),
-        summary="Finds 80 kinds of things in one pass of a VGG-16, by default boxes on six maps.",
+        summary="Finds 80 classes of objects in one pass of a VGG-16, by default boxes on six maps.",
     )
 )

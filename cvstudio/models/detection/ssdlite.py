@@ -37,6 +37,6 @@ MODELS.register(
             ),
             "torchvision",
         ),
-        summary="Finds 80 kinds of everyday things, from people and cars to cups and clocks, with one small network.",
+        summary="Finds 80 classes of everyday objects, from people to cups and clocks, with one small network.",
     )
 )

@@ -192,7 +192,7 @@ for _variant in VARIANTS:
             capabilities=frozenset({"gradients", "hooks", "reentrant", "logits"}),
             keywords=("YOLO", "YOLOX", "anchor-free", "one-stage", "decoupled head", "CSPDarknet", "PAFPN", "COCO"),
             summary=(
-                f"Finds 80 kinds of everyday things in one look; {_variant.parameters / 1e6:.1f} M parameters, "
+                f"Finds 80 classes of everyday objects in one look; {_variant.parameters / 1e6:.1f} M parameters, "
                 f"{_variant.gmacs:g} G multiply-adds at {_variant.side} x {_variant.side}."
             ),
             architecture=Architecture(

@@ -125,7 +125,7 @@ def test_what_is_not_here_is_told_and_done_in_another_way(tmp_path, capsys, monk
     recipe["computed"] |= {"precision": "bfloat16", "engine": "openvino", "device": "cuda"}
     assert again(tmp_path, recipe)["computed"]["precision"] == "float32"
     err = capsys.readouterr().err
-    assert "It was computed on CUDA, which is not here" in err
+    assert "It was computed on CUDA, which is not available" in err
     wanted = "was computed in bfloat16, OpenVINO; this device has no bfloat16, so that float32 is taken, and OpenVINO "
     assert f"{MODELS[MODEL].title} {wanted}is not installed, so that torch takes its place." in err
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QSize, Qt
@@ -147,3 +151,38 @@ def test_a_detached_icon_keeps_its_engine(qapp: QApplication) -> None:
     copy.addPixmap(icon("play").pixmap(16, 16))  # detaches, which clones the engine
     gc.collect()
     assert not copy.pixmap(QSize(16, 16)).isNull()
+
+
+GLYPHS = """
+import sys
+from PySide6.QtGui import QTextLayout
+from PySide6.QtWidgets import QApplication, QLabel
+from ui.base import theme
+app = QApplication(["cvstudio"])
+theme.apply_theme(app, "dark")
+label = QLabel()
+label.setObjectName("small")
+label.ensurePolished()
+for font in (theme.app_font(), theme.app_font(12, bold=True), label.font()):
+    layout = QTextLayout("Open a file \u2026; 12:30, a.b! yes? \u201cx\u201d \u00b7 (1)", font)
+    layout.beginLayout()
+    layout.createLine()
+    layout.endLayout()
+    print([list(run.glyphIndexes()) for run in layout.glyphRuns()])
+"""
+
+
+def test_punctuation_is_the_same_under_a_korean_locale() -> None:
+    def glyphs(language: str) -> str:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("LC_")}
+        root = Path(__file__).parents[3]
+        done = subprocess.run(
+            [sys.executable, "-c", GLYPHS],
+            env={**environment, "LANG": language, "PYTHONPATH": str(root), "QT_QPA_PLATFORM": "offscreen"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    assert glyphs("ko_KR.UTF-8") == glyphs("C.UTF-8") != ""

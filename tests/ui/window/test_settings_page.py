@@ -17,7 +17,7 @@ from cvstudio.models.default_models import preferred_model
 from ui.base import theme
 from ui.base.settings import Settings
 from ui.window.main_window import MainWindow
-from ui.window.settings_page import SettingsPage
+from ui.window.settings_page import SettingsPage, show_settings
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def devices_are_listed(window: MainWindow, qtbot: Any) -> Iterator[None]:
 
 @pytest.fixture
 def page(window: MainWindow) -> SettingsPage:
-    return window.show_settings()
+    return show_settings(window)
 
 
 def edit(page: SettingsPage, section: str, name: str, value: Any) -> None:
@@ -45,7 +45,7 @@ def test_it_opens_by_its_key_and_from_the_palette(window: MainWindow, qtbot: Any
     page = window.findChild(SettingsPage)
     assert page.isVisible()
     assert not page.isModal()
-    assert window.show_settings() is page
+    assert show_settings(window) is page
     for words in ("settings", "preferences", "language", "cache size", "설정"):
         assert ranked(window.palette_entries(), words)[0].key == "command:settings", words
     page.reject()
@@ -133,7 +133,7 @@ def test_a_default_model_is_what_analyses_begin_with(page: SettingsPage, window:
 @pytest.mark.parametrize("size", [(1024, 700), (1280, 800)])
 def test_it_fits_the_window(window: MainWindow, size: tuple[int, int]) -> None:
     window.resize(*size)
-    page = window.show_settings()
+    page = show_settings(window)
     assert page.height() <= size[1] - 40
     for form in page.forms.values():
         assert form.minimumSizeHint().width() <= page.width() - 48

@@ -65,7 +65,7 @@ def test_hog_cells_are_pointed_at_and_chosen(qtbot: QtBot, window: MainWindow) -
     use(qtbot, window, "hog", HogCells)
     controller, results = window.controller, window.findChild(ResultsPanel)
     found: HogCells = controller.current_result()
-    qtbot.waitUntil(lambda: results._summary.text() == "142,884 numbers", timeout=5000)
+    qtbot.waitUntil(lambda: results._summary.text() == "142,884 values", timeout=5000)
     view = results.findChild(HogView)
     assert "63 × 63 blocks of 2 × 2 cells with 9 directions each" in view.shape_line.text()
     assert view.bars.texts() == []

@@ -88,7 +88,7 @@ def test_the_table_tells_every_pair_and_is_linked_to_the_canvas(
     told = [line.cells[2].text for line in view.table.rows.table_rows]
     assert told == [f"{share:.2f}" for share in pairs.iou]
     fates = [line.cells[3].text for line in view.table.rows.table_rows]
-    assert fates == ["goes" if gone else "stays" for gone in pairs.suppressed]
+    assert fates == ["suppressed" if gone else "kept" for gone in pairs.suppressed]
     assert f"{int(pairs.suppressed.sum())} go" in view.sentence.text()
     view.table.selectRow(0)
     assert window.controller.session.state.selection == {int(result.candidates.ids[pairs.rows[0]])}
