@@ -113,12 +113,14 @@ def no_map(path: Path) -> MediaError:
 
 def chosen_array(arrays: tuple[ArrayHeader, ...], reading: Reading) -> ArrayHeader:
     """The array that `reading` means: of that name, else the only one that can be read so."""
-    return next(array for array in arrays if reading.key in (found.key for found, _ in _offered(arrays, array)))
+    several = _several(arrays)
+    return next(array for array in arrays if reading.key in (found.key for found, _ in _offered(array, several)))
 
 
 def array_readings(path: Path, arrays: tuple[ArrayHeader, ...]) -> tuple[Reading, ...]:
     """What a file with these arrays may be read as, the likeliest first; empty where none of them can be shown."""
-    offered = [(array, *found) for array in arrays for found in _offered(arrays, array)]
+    several = _several(arrays)
+    offered = [(array, *found) for array in arrays for found in _offered(array, several)]
     if not offered:
         return ()
     offered.sort(key=lambda item: _rank(item[0], item[1], path))
@@ -157,9 +159,13 @@ def _kinds(array: ArrayHeader) -> tuple[Reading, ...]:
     return (DEPTH, PICTURE, LABELS) if array.dtype in _PICTURES else (DEPTH, LABELS)
 
 
-def _offered(arrays: tuple[ArrayHeader, ...], array: ArrayHeader) -> list[tuple[Reading, str]]:
-    """The readings of one of `arrays`, with what speaks for each."""
-    several = sum(bool(_kinds(other)) for other in arrays) > 1
+def _several(arrays: tuple[ArrayHeader, ...]) -> bool:
+    """Whether more than one array can be shown, so that readings name theirs."""
+    return sum(bool(_kinds(array)) for array in arrays) > 1
+
+
+def _offered(array: ArrayHeader, several: bool) -> list[tuple[Reading, str]]:
+    """The readings of an array, with what speaks for each."""
     found = []
     for reading in _kinds(array):
         reason = f"an array is called {array.name}" if array.name and _named(array, reading) else ""

@@ -131,7 +131,7 @@ def _likeliest(path: Path, header: Header, numbers: Callable[[], NDArray[Any]]) 
     elif sibling:
         reason = f"{sibling.name} has the same size"
     else:
-        photograph, bits = _photograph(numbers())
+        photograph, bits = _photograph(numbers(), header.white)
         if photograph:
             return dataclasses.replace(narrow_picture(bits) if bits else PICTURE, reason=photograph)
         reason = "16 bits in one channel are what depth cameras write"
@@ -180,8 +180,11 @@ def _few_patches(numbers: NDArray[Any]) -> bool:
     return bool((numbers[:, 1:] == numbers[:, :-1]).mean() > 0.8)
 
 
-def _photograph(numbers: NDArray[Any]) -> tuple[str, int]:
-    """What says that 16-bit numbers are brightness, "" where nothing does, and the bits used if only the low ones."""
+def _photograph(numbers: NDArray[Any], white: int) -> tuple[str, int]:
+    """What says that 16-bit numbers are brightness, "" where nothing does, and the bits used if only the low ones.
+
+    `white` is that of the header: where the file states it, the bits that are used say nothing.
+    """
     if numbers.ndim != 2 or min(numbers.shape) < _SMALLEST_GRAIN or numbers.dtype != np.uint16:
         return "", 0
     top = int(numbers.max())
@@ -193,6 +196,6 @@ def _photograph(numbers: NDArray[Any]) -> tuple[str, int]:
     bend = np.abs(signed[:, 2:] - 2 * signed[:, 1:-1] + signed[:, :-2])
     if np.median(bend) < max(3, _GRAIN * top):
         return "", 0
-    bits = next((bits for bits in _NARROW_BITS if top < 1 << bits), 0)
+    bits = 0 if white else next((bits for bits in _NARROW_BITS if top < 1 << bits), 0)
     used = f"it uses {bits} of its 16 bits and" if bits else "it"
     return f"{used} has the grain of a photograph", bits

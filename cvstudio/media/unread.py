@@ -10,10 +10,12 @@ from cvstudio.media.file_identity import quoted
 
 _PICTURE, _MODEL, _ARCHIVE = "save it as PNG or TIFF", "save it as GLB, OBJ or PLY", "unpack it first"
 _CLOUD, _DEVELOP = "save it as PLY or PCD", "save it as TIFF or JPEG with the program of the camera"
+# No backtracking, or the time would double with every declaration. One of entities holds others before its "]>".
+_DECLARATIONS = rb"(?:(?><!--.{0,500}?-->|<![^>]{0,500}>|\]>)\s*)*+"
 _MAGICS: tuple[tuple[bytes, str, str], ...] = (
     (rb"version https://git-lfs", "a pointer of Git LFS in place of a file", "fetch the file with git lfs pull"),
     (rb"\s*(?:<!--.{0,500}-->\s*)?<(?:!doctype\s+)?html\b", "a web page", "download the file itself"),
-    (rb"\s*(?:<\?xml.{0,500}?\?>\s*)?(?:<!.{0,500}?>\s*)*<svg\b", "a drawing of lines (SVG)", _PICTURE),
+    (rb"\s*(?:<\?xml.{0,500}?\?>\s*)?" + _DECLARATIONS + rb"<svg\b", "a drawing of lines (SVG)", _PICTURE),
     (rb"\s*(?:<\?xml.{0,500}?\?>\s*)?<COLLADA\b", "a COLLADA model", _MODEL),
     (rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "a JPEG 2000 picture", _PICTURE),
     (rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture", _PICTURE),

@@ -39,7 +39,7 @@ _OBJ_LINE = re.compile(
     rb"\s*(?:#.*|(?:v|vn|vt|vp)(?:\s+" + _OBJ_NUMBER + rb"){1,8}|(?:f|l|p)(?:\s+-?\d+(?:/-?\d*){0,2})+"
     rb"|(?:o|g|s|mtllib|usemtl|usemap|mg|lod|bevel|c_interp|d_interp)(?:\s.*)?|)\s*"
 )
-_OBJ_VERTEX = re.compile(rb"^\s*v(?:\s+" + _OBJ_NUMBER + rb"){3}", re.MULTILINE)
+_OBJ_VERTEX = re.compile(rb"^[ \t]*v(?:\s+" + _OBJ_NUMBER + rb"){3}", re.MULTILINE)
 _OBJ_OTHER = re.compile(rb"\s*[A-Za-z_]\w*(?:\s.*)?")
 """Statements of curves and surfaces, and those that programs add to the format."""
 _VALUE = re.compile(_NUMBER + rb"|[-+]?(?:nan|inf)", re.IGNORECASE)

@@ -22,8 +22,9 @@ from cvstudio.media.pictures.tiff import BLACK_IS_ZERO, INKS, OtherPage, describ
 
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _ORIENTATION, _N_PICTURES = 274, 0xB001
-_MOTION = re.compile(rb"\xff\xd9.{0,256}?\0\0\0.ftyp(?:mp4|iso|qt)", re.DOTALL)
-"""A video behind the end marker of a JPEG."""
+_VIDEO = re.compile(rb"\0\0\0.ftyp(?:mp4|iso|qt)", re.DOTALL)
+_BEHIND_BYTES = 256
+"""A video begins at most so far behind the end marker of a JPEG."""
 _MAX_PROFILE = 16 << 20
 _GIF_PROFILE = b"ICCRGBG1012"
 """Name of the extension of a GIF that holds a profile (ICC.1:2010, B.6)."""
@@ -187,8 +188,9 @@ def _behind_jpeg(data: bytes, pages: int) -> str:
     """What is told of pictures and of a video behind the one that is read."""
     if pages > 1:
         return f"{pages}; the first is shown"
-    video = _MOTION.search(data)
-    return "1, and a video behind it, which is not read (motion photo)" if video is not None else ""
+    begins = (video.start() for video in _VIDEO.finditer(data))
+    motion = any(b"\xff\xd9" in data[max(0, start - _BEHIND_BYTES) : start] for start in begins)
+    return "1, and a video behind it, which is not read (motion photo)" if motion else ""
 
 
 def _png(file: BinaryIO, length: int) -> Header:

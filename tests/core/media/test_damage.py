@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -245,3 +246,20 @@ def test_anything_behind_a_magic_number(tmp_path: Path, magic: bytes, rest: byte
     path = tmp_path / "file"
     path.write_bytes(magic + rest)
     survives(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"<!>" * 25 + b"x", id="declarations"),
+        pytest.param(b"\n" * 65_536, id="line ends"),
+        pytest.param(b"\xff\xd8\xff\xda\0\x02" + b"\xff\xd9" * 1_000_000, id="end markers"),
+    ],
+)
+def test_what_repeats_takes_no_longer(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    begun = time.process_time()
+    with pytest.raises(MediaError):
+        open_media(path)
+    assert time.process_time() - begun < 3

@@ -290,6 +290,11 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
         ("a.psd", b"8BPS\0\1" + bytes(50), "is a Photoshop picture"),
         ("a.tga", bytes(18) + b"x" * 50, "is a Targa picture"),
         ("a.svg", b'<?xml version="1.0"?>\n<!-- made -->\n<svg width="2">', "is a drawing of lines (SVG)"),
+        (
+            "b.svg",
+            b'<!DOCTYPE svg [\n<!ENTITY a "http://b">\n<!ENTITY c "d">\n]>\n<!-- x > y -->\n<svg width="&a;">',
+            "is a drawing of lines (SVG)",
+        ),
         ("a.cr3", b"\0\0\0\x18ftypcrx " + bytes(50), "is a RAW photograph"),
         ("a.dcm", bytes(128) + b"DICM", "is a DICOM file"),
         ("a.h5", b"\x89HDF\r\n\x1a\n" + bytes(9), "is an HDF5 file"),

@@ -136,6 +136,15 @@ def test_grain_tells_photographs_from_depth(tmp_path: Path, bits: int) -> None:
     assert open_media(png(tmp_path / "b_depth.png", stored)).kind is MediaKind.DEPTH
 
 
+def test_a_white_that_the_file_states_counts(tmp_path: Path) -> None:
+    dark = grainy(10)
+    path = tmp_path / "a.pgm"
+    path.write_bytes(b"P5 96 64 4095\n" + dark.astype(">u2").tobytes())
+    media = open_media(path)
+    assert media.read_as == "picture"
+    np.testing.assert_array_equal(sample(media).pixels[..., 0], np.round(dark.astype(float) * 65535 / 4095))
+
+
 @pytest.mark.parametrize("shift", [4, 6])
 def test_bits_stored_at_the_upper_end(tmp_path: Path, shift: int) -> None:
     smooth = (np.arange(64, dtype=np.uint16)[None].repeat(64, 0) * 8) << shift

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,14 @@ def test_an_array_without_a_valid_value_is_refused_alone(tmp_path: Path) -> None
     with pytest.raises(MediaError, match="no valid depth"):
         open_media(path)
     np.testing.assert_array_equal(sample(open_media(path, read_as="depth=disparity")).values, METRES)
+
+
+def test_many_arrays_take_no_longer_each(tmp_path: Path) -> None:
+    path = npz(tmp_path / "a.npz", **{f"a{number}": np.ones((5, 5), np.float32) for number in range(1500)})
+    begun = time.process_time()
+    assert len(open_media(path).readings) == 1500
+    assert time.process_time() - begun < 4
+    assert open_media(path, read_as="depth=a1499").details["source"] == "array a1499"
 
 
 def test_what_is_no_map_is_refused_as_before(tmp_path: Path) -> None:
