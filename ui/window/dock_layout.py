@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar, QWidget
 from ui.panels import PANELS
 from ui.panels.base import Late, Panel
 from ui.window.panel_dock import PanelDock
-from ui.window.placement import KeptOnScreen, float_over, rescue, was_placed
+from ui.window.placement import float_over, rescue, was_placed
 from ui.window.side_columns import SIDES, SideColumns
 
 Content = TypeVar("Content", bound=QWidget)
@@ -128,7 +128,6 @@ class DockLayout:
             if not panel.shown:
                 dock.hide()
             dock.setFloating(panel.floats)
-            KeptOnScreen(dock)
             if panel.tabbed_with in self.docks:
                 window.tabifyDockWidget(self.docks[panel.tabbed_with], dock)
         self.columns = SideColumns(window, self.docks, self.show)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
@@ -77,13 +77,13 @@ class MainWindow(Window):
         self._complete = False
         self.setDockNestingEnabled(True)
         fit_least_size(self)
-        KeptOnScreen(self)
         self.centre = QStackedWidget()
         self.centre.setObjectName("centre")
         # Free space goes to the picture, not to the panels.
         self.centre.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setCentralWidget(self.centre)
         self.dock_layout = DockLayout(self, self._content)
+        self._kept = KeptOnScreen(self, self.docks.values())
         self.status = StatusLine(self.controller)
         self.setStatusBar(self.status)
         keys = QKeySequence("Ctrl+Shift+P").toString(QKeySequence.SequenceFormat.NativeText)
@@ -339,8 +339,14 @@ class MainWindow(Window):
 
         return palette_entries(self)
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange:
+            self._kept.soon()
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._kept.soon()
         if not self._laid_out:
             # Sizes of docks have no effect before the window has its own.
             self._laid_out = True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QMargins, QObject, QRect, QSize, QTimer
+from collections.abc import Iterable
+
+from PySide6.QtCore import QMargins, QObject, QRect, QSize, QTimer
 from PySide6.QtGui import QGuiApplication, QScreen
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
@@ -89,35 +91,37 @@ def rescue(widget: QWidget) -> None:
 
 
 class KeptOnScreen(QObject):
-    """Rescues a window whenever it is shown or restored, and when its screens change."""
+    """Rescues a window and its floating docks after `soon`, and whenever a screen comes, goes or changes its size."""
 
-    def __init__(self, window: QWidget) -> None:
+    def __init__(self, window: QMainWindow, docks: Iterable[QDockWidget]) -> None:
         super().__init__(window)
         self._window = window
-        self._soon = QTimer(self, interval=0, singleShot=True)
-        self._soon.timeout.connect(self._rescue)
-        window.installEventFilter(self)
+        self._docks = tuple(docks)
+        # Late enough for the window manager to have told the frame.
+        self._timer = QTimer(self, interval=0, singleShot=True)
+        self._timer.timeout.connect(self._rescue)
+        for dock in self._docks:
+            dock.topLevelChanged.connect(self.soon)
         app = QGuiApplication.instance()
         assert isinstance(app, QGuiApplication)
-        app.screenRemoved.connect(self._soon.start)
+        app.screenRemoved.connect(self.soon)
         app.screenAdded.connect(self._watch)
         for screen in app.screens():
             self._watch(screen)
 
-    def _watch(self, screen: QScreen) -> None:
-        screen.availableGeometryChanged.connect(self._soon.start)
+    def soon(self) -> None:
+        """Rescue them as soon as the events that wait are done."""
+        self._timer.start()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self._window and event.type() in (QEvent.Type.Show, QEvent.Type.WindowStateChange):
-            # By then the window manager has told the frame.
-            self._soon.start()
-        return False
+    def _watch(self, screen: QScreen) -> None:
+        screen.availableGeometryChanged.connect(self.soon)
 
     def _rescue(self) -> None:
-        if self._window.isWindow() and self._window.isVisible():
-            if isinstance(self._window, QMainWindow):
-                fit_least_size(self._window)
-            rescue(self._window)
+        if self._window.isVisible():
+            fit_least_size(self._window)
+        for widget in (self._window, *self._docks):
+            if widget.isWindow() and widget.isVisible():
+                rescue(widget)
 
 
 def fit_least_size(window: QMainWindow) -> None:

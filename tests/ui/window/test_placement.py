@@ -84,6 +84,7 @@ def test_the_catalogue_opens_over_the_window_in_every_session(qtbot: QtBot) -> N
         if len(windows) > 1:
             window.show_catalogue()
             qtbot.waitUntil(lambda window=window: over(window, "catalogue"))
+            qtbot.waitUntil(lambda window=window: window.controller.pipeline.lanes.idle, timeout=60_000)
         window.close()
     for window in windows:
         window.deleteLater()
@@ -102,6 +103,7 @@ def test_a_floating_panel_that_was_moved_comes_back_where_it_was(qtbot: QtBot) -
     pause(100)
     second.show_catalogue()
     pause(100)
+    qtbot.waitUntil(lambda: second.controller.pipeline.lanes.idle, timeout=60_000)
     place = second.docks["catalogue"].geometry()
     assert (place.topLeft() - QPoint(120, 140)).manhattanLength() < 40
     assert place.size() == QSize(900, 560)
@@ -117,6 +119,7 @@ def test_resetting_the_panels_brings_a_strip_back_over_the_window(window: MainWi
     window.reset_layout()
     window.show_catalogue()
     qtbot.waitUntil(lambda: over(window, "catalogue"))
+    qtbot.waitUntil(lambda: window.controller.pipeline.lanes.idle, timeout=60_000)
 
 
 @pytest.mark.parametrize("scale", ["1", "2"])
