@@ -213,7 +213,7 @@ def test_a_part_of_a_video_and_the_recipe_that_gives_it_again(tmp_path):
     recipe = tmp_path / "portrait-detect.mp4.recipe.json"
     assert json.loads(recipe.read_text())["export"] == {
         "format": "mp4",
-        "options": {"quality": "small", "sound": True},
+        "options": {"quality": "small", "sound": True, "scale": 1.0, "overlay_only": False},
         "range_secs": [1.0, 1.2],
     }
     assert main(["run", "--recipe", str(recipe), "-q", "-o", str(tmp_path / "again")]) == 0
