@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 
@@ -15,6 +16,10 @@ WAITING_BYTES = 512 << 20
 """Most memory for queued frames; further frames are dropped and counted."""
 LEAST_WAITING = 4
 POLL_SECS = 0.1
+BEHIND_FRAMES = 6
+"""Number of queued frames from which a recording is behind."""
+BEHIND_SECS = 0.5
+"""Time for which it counts as behind after a frame was lost."""
 
 _taps: dict[str, Tap] = {}
 _lock = threading.Lock()
@@ -45,6 +50,7 @@ class Tap(Closeable):
         self._ended = False
         self._condition = threading.Condition()
         self.dropped = self.missed = 0
+        self._lost_secs = -BEHIND_SECS
         self.error: MediaError | None = None
         with _lock:
             _taps[identity] = self
@@ -63,6 +69,12 @@ class Tap(Closeable):
         """Frames up to the end; None whenever none arrives in time, so that the consumer can do other work."""
         while not self.ended:
             yield self.next()
+
+    @property
+    def behind(self) -> bool:
+        """Whether frames wait, or were lost just now: other work had better leave it the processor."""
+        with self._condition:
+            return len(self._frames) >= BEHIND_FRAMES or time.monotonic() - self._lost_secs < BEHIND_SECS
 
     @property
     def ended(self) -> bool:
@@ -86,10 +98,13 @@ class Tap(Closeable):
         with self._condition:
             if self._source == source:
                 self.missed += missed
+                if missed:
+                    self._lost_secs = time.monotonic()
             self._source = source
             full = self._waiting_bytes + frame.pixels.nbytes > WAITING_BYTES and len(self._frames) >= LEAST_WAITING
             if full:
                 self.dropped += 1
+                self._lost_secs = time.monotonic()
             elif not self._ended:
                 self._frames.append(frame)
                 self._waiting_bytes += frame.pixels.nbytes
@@ -112,3 +127,9 @@ def tap_of(identity: str) -> Tap | None:
     """The open tap of the camera `identity`; None where there is none."""
     with _lock:
         return _taps.get(identity)
+
+
+def recording_behind(identity: str) -> bool:
+    """Whether the camera `identity` is recorded, and frames wait or were lost just now."""
+    tap = tap_of(identity)
+    return tap is not None and tap.behind

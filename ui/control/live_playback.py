@@ -7,6 +7,7 @@ frame", all frames are processed in order.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from cvstudio.analyses.stages import stage_keys
 from cvstudio.analyses.temporal import USUAL_RATE
 from cvstudio.media import Media, MediaKind
+from cvstudio.media.camera_tap import recording_behind
 from cvstudio.session.resolve import ViewState
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 AHEAD = 6
 """Maximum number of decoded frames not shown yet, at the speed "every frame"; at half of it, more are decoded."""
+LEAST_EVERY_SECS = 1.0
+"""Seconds between results while a recording cannot keep up otherwise."""
 REMEMBERED = 64
 """Maximum number of frames in flight when playback follows the clock; rarely reached, as replaced ones are dropped."""
 
@@ -141,6 +145,7 @@ class LivePlayback:
         self._flight = FramesInFlight()
         self._results: ViewState | None = None
         self._wanted: Hashable = None  # tag of the last request to the decoder; frames of other tags are outdated
+        self._started_secs = 0.0  # when a frame was last started
         self.smooth = False
 
     @property
@@ -201,7 +206,8 @@ class LivePlayback:
                 self._results, complete_frame = view, (PendingFrame(pts), view)
         # Requested before painting, so that the network is not idle meanwhile.
         for frame in self._flight.to_ask():
-            self._ask(frame)
+            if frame.asked or self._may_start():
+                self._ask(frame)
         newest = self._flight.newest
         if not self.smooth or self._flight.every_frame:
             if complete_frame is not None:
@@ -213,6 +219,16 @@ class LivePlayback:
             view = self._resolve_at(newest)
             if view.sample is not None:
                 self._publish(view, self._results or view)
+
+    def _may_start(self) -> bool:
+        """Whether to start another frame. A recording that is behind goes first: what it misses is lost, while a result
+        can wait; one each `LEAST_EVERY_SECS` shows that it goes on."""
+        media, now = self._playback.media, time.monotonic()
+        recent = now - self._started_secs < LEAST_EVERY_SECS
+        if recent and media is not None and media.kind is MediaKind.CAMERA and recording_behind(media.id):
+            return False
+        self._started_secs = now
+        return True
 
     def _find_complete(self) -> tuple[PendingFrame, ViewState] | None:
         for frame in self._flight.to_show():

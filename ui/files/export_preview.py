@@ -13,7 +13,7 @@ from cvstudio.data.geometry import Size
 if TYPE_CHECKING:
     from cvstudio.exporters.preview import FilePreview
 
-LARGEST = Size(380, 230)
+LARGEST = Size(380, 200)
 """Space for the picture, in logical pixels."""
 
 

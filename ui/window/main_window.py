@@ -369,15 +369,19 @@ class MainWindow(Window):
             event.ignore()
             return
         # The window is gone at once; what runs is given time to end behind it.
+        end = time.monotonic() + CLOSING_SECS
         self.hide()
         QGuiApplication.sync()
-        end = time.monotonic() + CLOSING_SECS
         for command in self.commands:
             if command.hold is not None:
                 command.hold.stop()
         self.dock_layout.back()
         self.settings.set(FOLDED, self.dock_layout.columns.stored())
         self.settings.save_window(self)
+        # Only now, as the layout tells which panels were shown.
+        for dock in self.docks.values():
+            if dock.isFloating():
+                dock.hide()
         self.dock_layout.close()
         self.recorder.close(max(0.0, end - time.monotonic()))
         self.controller.close(max(MIN_CLOSING_SECS, end - time.monotonic()))

@@ -385,6 +385,23 @@ def test_elsewhere_both_reasons_are_named(device, monkeypatch):
         DeviceSource(camera.camera("0"))
 
 
+def test_a_recording_is_behind_while_frames_wait_or_were_lost_just_now(monkeypatch):
+    tap = Tap(FAKE.id)
+    assert not taps.recording_behind(FAKE.id)
+    put(tap, [number / 30 for number in range(taps.BEHIND_FRAMES)])
+    assert taps.recording_behind(FAKE.id)
+    while tap.next() is not None:
+        pass
+    assert not taps.recording_behind(FAKE.id)
+    tap.put(1, frame(0, 5.0), 2)
+    tap.next()
+    assert taps.recording_behind(FAKE.id)
+    monkeypatch.setattr(taps, "BEHIND_SECS", 0.0)
+    assert not taps.recording_behind(FAKE.id)
+    tap.close()
+    assert not taps.recording_behind(FAKE.id)
+
+
 def test_what_the_camera_could_not_be_asked_for_in_time_is_told(tmp_path):
     tap = Tap(FAKE.id)
     tap.put(1, frame(0, 5.0), 7)

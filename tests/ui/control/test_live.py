@@ -387,3 +387,19 @@ def test_only_what_takes_long_is_shown_as_running(playing, frames, network, qtbo
     assert "Object detection" in status.cancel.toolTip()
     network.gate.set()
     qtbot.waitUntil(status.cancel.isHidden, timeout=5000)
+
+
+def test_a_recording_that_is_behind_goes_before_the_network(window, frames, network, qtbot, monkeypatch):
+    import ui.control.live_playback as live
+
+    behind = [True]
+    monkeypatch.setattr(live, "recording_behind", lambda identity: behind[0])
+    monkeypatch.setattr(live, "LEAST_EVERY_SECS", 1000.0)
+    window.controller.open_camera(simulated_camera(sample_path("clip")))
+    qtbot.waitUntil(lambda: any(results(shown) for shown in frames), timeout=60_000)  # the first one is started
+    qtbot.wait(500)
+    before = len({shown.pts for shown in frames if results(shown)})
+    qtbot.wait(1500)
+    assert len({shown.pts for shown in frames if results(shown)}) == before
+    behind[0] = False
+    qtbot.waitUntil(lambda: len({shown.pts for shown in frames if results(shown)}) > before + 2, timeout=60_000)

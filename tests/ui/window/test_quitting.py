@@ -145,11 +145,11 @@ def leave(window):
         window.controller.pipeline.submit("pool", Job("stuck", "", stuck))
     def close():
         began = time.monotonic()
-        original = window.dock_layout.close
+        original = window.hide
         def gone():
-            print("gone", time.monotonic() - began, flush=True)
             original()
-        window.dock_layout.close = gone
+            print("gone", time.monotonic() - began, flush=True)
+        window.hide = gone
         window.close()
         print("closed", flush=True)
     # Wherever the start is just then.
