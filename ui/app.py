@@ -34,9 +34,11 @@ def make_application(arguments: Sequence[str] = ()) -> QApplication:
     """
     from ui.base.settings import Settings
     from ui.base.theme import apply_theme
+    from ui.base.translate import use_language
 
     # A worker's Python code may hold the interpreter for one interval: a short one keeps the window responsive.
     sys.setswitchinterval(0.001)
+    use_language()
     existing = QApplication.instance()
     # The style is set by an argument: `QStyleFactory` would create a class with hundreds of names, which costs time.
     qt_arguments = [sys.argv[0], "-style", "fusion", *arguments]

@@ -46,7 +46,8 @@ class Patience:
     backoff_secs : pause before the second attempt; doubles with each further one, up to `longest_secs`
     connect_secs : time without a connection after which the first attempt ends, so that it is soon said that there is
         none; a slow network has four times as long in the second
-    offline_attempts : consecutive attempts without a connection after which the transfer fails
+    offline_attempts : consecutive attempts without an answer to the first connection after which the transfer fails;
+        where the system says at once that there is none, the first one decides
     """
 
     stall_secs: float = 20.0
@@ -114,8 +115,11 @@ class PartialFile:
 class _BrokenError(Exception):
     """A failed attempt that may be repeated. Its text follows "but" in the message."""
 
-    def __init__(self, text: str, *, wait_secs: float | None = None, offline: bool = False) -> None:
+    def __init__(
+        self, text: str, *, wait_secs: float | None = None, offline: bool = False, silent: bool = False
+    ) -> None:
         super().__init__(text)
+        self.silent = silent
         self.wait_secs = wait_secs
         self.offline = offline
 
@@ -130,7 +134,7 @@ def fetch(source: Transfer, part: PartialFile, progress: Progress, patience: Pat
     Cancelled
         `progress` was cancelled; the received bytes stay in `part`.
     """
-    fruitless, offline, largest = 0, 0, part.size
+    fruitless, offline, largest, first = 0, 0, part.size, part.size
     while True:
         try:
             connect_secs = patience.connect_secs * (1 if offline == 0 else 4)
@@ -142,7 +146,10 @@ def fetch(source: Transfer, part: PartialFile, progress: Progress, patience: Pat
             fruitless = 1 if part.size > largest else fruitless + 1
             largest = max(largest, part.size)
             offline = offline + 1 if broken.offline else 0
-            if fruitless >= patience.attempts or offline >= patience.offline_attempts:
+            # In the middle of a transfer the network may come back.
+            alone = broken.offline and largest == first
+            given_up = alone and (not broken.silent or offline >= patience.offline_attempts)
+            if fruitless >= patience.attempts or given_up:
                 note = f"; the {_mb(part.size)} that have arrived are kept" if part.size else ""
                 remedy = "check the internet connection and try again" if broken.offline else "try again later"
                 raise WeightsError(
@@ -177,7 +184,8 @@ def _attempt(source: Transfer, part: PartialFile, progress: Progress, patience: 
             if stream.connected or isinstance(getattr(error, "reason", error), ssl.SSLError):
                 raise _BrokenError(_reason(error)) from error
             host = urlsplit(source.url).hostname
-            raise _BrokenError(f"{host} cannot be reached ({_short(error)})", offline=True) from error
+            silent = isinstance(getattr(error, "reason", error), TimeoutError)
+            raise _BrokenError(f"{host} cannot be reached ({_short(error)})", offline=True, silent=silent) from error
         offset, total = _check_response(head, offset, notes, source, part)
         digest = _hash_of(part.path, offset, source.digest, progress) if offset else source.digest.hasher()
         if head.status == 416:  # nothing is left to transfer

@@ -179,8 +179,6 @@ def app_font(pixels: int = TEXT_PX, *, bold: bool = False) -> QFont:
     font.setPixelSize(pixels)
     font.setBold(bold)
     font.setFeature(QFont.Tag("tnum"), 1)
-    # Under a Korean locale the typeface would centre dots, colons and semicolons of English texts as for Hangul.
-    font.setFeature(QFont.Tag("locl"), 0)
     return font
 
 

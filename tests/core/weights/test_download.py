@@ -426,13 +426,11 @@ def test_patience_of_the_program():
 class TestOffline:
     def test_a_name_that_nobody_knows_is_told_within_three_seconds(self, server):
         weights = server.weights(url="https://weights.invalid/weights-1234.pth")
-        messages: list[str] = []
         began = time.monotonic()
         with pytest.raises(WeightsError, match=r"weights\.invalid cannot be reached") as caught:
-            download(weights, Progress(lambda fraction, text: messages.append(text)))
+            download(weights, Progress())
         assert time.monotonic() - began < 3
         assert "check the internet connection and try again" in str(caught.value)
-        assert any("cannot be reached" in text and "trying again" in text for text in messages)
 
     def test_packets_that_get_lost_are_told_while_it_still_tries(self, server, monkeypatch):
         given_up = threading.Event()

@@ -156,10 +156,10 @@ def test_a_detached_icon_keeps_its_engine(qapp: QApplication) -> None:
 GLYPHS = """
 import sys
 from PySide6.QtGui import QTextLayout
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QLabel
+from ui.app import make_application
 from ui.base import theme
-app = QApplication(["cvstudio"])
-theme.apply_theme(app, "dark")
+app = make_application()
 label = QLabel()
 label.setObjectName("small")
 label.ensurePolished()

@@ -143,7 +143,7 @@ class TestConsent:
         qtbot.waitUntil(lambda: window.controller.detections() is not None, timeout=60_000)
         assert window.controller.detections().scores.tolist() == [0.75]
         assert (hub_folder() / missing.weights[0].file_name).read_bytes() == content
-        assert "Middle is here." in notices(window)
+        assert "Middle is downloaded." in notices(window)
         chooser = window.docks["analysis"].widget()._model
         assert "downloaded" in chooser.itemData(chooser.findData("middle"), PLACE)
 

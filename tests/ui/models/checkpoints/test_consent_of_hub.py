@@ -90,7 +90,7 @@ def test_asking_then_size_and_hash_and_only_then_a_download(window, weights, off
     assert hub_server.log.paths == []
     QTest.mouseClick(dialog.download, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: cached_path(weights) is not None, timeout=30_000)
-    qtbot.waitUntil(lambda: "Far is here." in notices(window), timeout=30_000)
+    qtbot.waitUntil(lambda: "Far is downloaded." in notices(window), timeout=30_000)
     assert cached_path(weights).read_bytes() == hostile.CONTENT
     assert window.checkpoints.dialogs == []
 

@@ -198,7 +198,7 @@ def test_an_analysis_without_a_network_is_not_on_the_first_screen_but_says_what_
     assert not {"segment", "keypoints"} & shown
     window.controller.use_analysis("segment")
     panel = window.docks["analysis"].widget()
-    assert panel._message.text().startswith("Segment needs a network")
+    assert panel._message.text().startswith("Semantic segmentation needs a network")
     qtbot.waitUntil(panel._own.isVisible)
 
 
