@@ -278,7 +278,7 @@ def test_no_frame_lies_behind_the_stated_end(tmp_path):
     made = write(make_clip(tmp_path / "uneven.mkv", sound="pcm_s16le"), tmp_path / "o.mp4")
     with av.open(str(made)) as container:
         stream = container.streams.video[0]
-        last = [frame for frame in container.decode(stream)][-1]
+        last = list(container.decode(stream))[-1]
         assert last.pts * last.time_base == pytest.approx(1.0, abs=1e-6)
         assert stream.duration == last.pts + last.duration
 
