@@ -284,11 +284,14 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ExportError(f"{path.name} cannot be written: {_reason(error)}") from error
+        raise ExportError(f"{path.name} cannot be written: {_reason(error, path)}") from error
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError, path: Path) -> str:
     """Cause and remedy, as the second half of a sentence."""
+    file = next((parent for parent in path.parents if parent.is_file()), None)
+    if file is not None:
+        return f"{file.name} is a file, not a folder; choose another folder."
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full; free some space or choose another disk."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -106,7 +106,9 @@ def _write(target: Any, item: ExportItem, options: VideoOptions, progress: Progr
             base = None if options.overlay_only else moment.image
             pixels = even_sides(drawn(base, moment.result, look, size, options.scale))
             if stream is None:
-                encoder = {"crf": CRF[options.quality], "preset": PRESET}
+                # Without frames that refer to later ones: an MP4 is as long as its frames in the order of decoding, and
+                # with uneven times and reordered frames the last ones would lie behind its end.
+                encoder = {"crf": CRF[options.quality], "preset": PRESET, "bf": "0"}
                 stream = add_picture(target, pixels, tick, _usual_rate(media), encoder)
                 # The part begins with a frame, so that the first one lasts as long as it did.
                 start_secs = moment.pts

@@ -42,7 +42,12 @@ _MAGICS: tuple[tuple[bytes, str, str], ...] = (
     (rb"PK\x03\x04.{26}3D/", "a 3MF model", _MODEL),
     (rb"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07|\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd", "an archive", _ARCHIVE),
 )
-_BY_NAME = {".tga": ("a Targa picture", _PICTURE), ".ptx": ("a PTX point cloud", _CLOUD)}
+_STREAM = "put it into an MP4 or MKV file"
+_BY_NAME = {
+    ".tga": ("a Targa picture", _PICTURE),
+    ".ptx": ("a PTX point cloud", _CLOUD),
+    **dict.fromkeys((".h264", ".264", ".h265", ".265", ".hevc"), ("a video stream without a container", _STREAM)),
+}
 """Formats without a magic number."""
 
 

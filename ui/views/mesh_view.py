@@ -217,17 +217,19 @@ class MeshView(QWidget):
             painter.drawImage(QRectF(self.rect()), self._image)
         if self._state is not None:
             painter.setPen(theme.colour("text"))
-            text = _size_text(self._state.sample) if self._image is not None else self.tr("Preparing the 3D model …")
+            text = size_text(self._state.sample) if self._image is not None else self.tr("Preparing the 3D model …")
             text_rect = self.rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
             alignment = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
             painter.drawText(text_rect, alignment if self._image is not None else Qt.AlignmentFlag.AlignCenter, text)
         painter.end()
 
 
-def _size_text(sample: TriangleMesh | PointCloud) -> str:
+def size_text(sample: TriangleMesh | PointCloud) -> str:
+    """Numbers of vertices and triangles, or of points, as text."""
     if isinstance(sample, PointCloud):
-        return f"{len(sample.points):,} points"
-    return f"{len(sample.vertices):,} vertices · {len(sample.triangles):,} triangles"
+        return f"{len(sample.points):,} point{'s' * (len(sample.points) != 1)}"
+    triangles = f"{len(sample.triangles):,} triangle{'s' * (len(sample.triangles) != 1)}"
+    return f"{len(sample.vertices):,} vertices · {triangles}"
 
 
 def _render_work(

@@ -216,13 +216,15 @@ def _is_obj(path: Path, head: bytes) -> bool:
 def number_rows(lines: list[bytes]) -> tuple[list[list[bytes]], list[int]]:
     """Rows of words in plain points, and the number of the line (from 1) of each.
 
-    Words are parted by spaces, tabs, commas or semicolons; numbers may have a decimal comma where they are not parted
-    by commas. Comments, the number of points and the names of the columns before the first row are left out.
+    Words are parted by spaces, tabs, commas or semicolons, and may be quoted; numbers may have a decimal comma where
+    they are not parted by commas. Comments, the number of points and the names of the columns before the first row are
+    left out.
     """
     rows, numbers = list[list[bytes]](), list[int]()
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith((b"#", b"//")):
             continue
+        line = line.replace(b'"', b" ")
         if b";" in line:
             words = line.replace(b",", b".").replace(b";", b" ").split()
         else:

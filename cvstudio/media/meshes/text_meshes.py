@@ -11,7 +11,8 @@ from cvstudio.data.samples import PointCloud, TriangleMesh
 from cvstudio.media.meshes.polygons import triangulate
 from cvstudio.media.meshes.surfaces import Notes, face_colours_of_vertices, measured, scaled_colours
 
-_CONTINUED = re.compile(rb"\\[ \t]*\r?\n")
+_CONTINUED = re.compile(rb"(?m)(^[ \t]*#[^\n]*\n)|\\[ \t]*\r?\n")
+"""A comment, or else the end of a line that is continued. A comment may end in a folder's name of Windows."""
 _WHITE = 255
 OFF_HEADER = re.compile(
     rb"\s*(?P<kind>(?:ST)?[CN]{0,2}4?)OFF(?!\w)(?:\s|#[^\n]*\n)*(\d{1,10})\s+(\d{1,10})(?:[ \t]+\d{1,10})?\s"
@@ -43,7 +44,7 @@ def decimal_points(content: bytes, notes: Notes) -> bytes:
 
 def joined_lines(content: bytes) -> bytes:
     """`content` with every line that ends in a backslash joined to the next, as OBJ continues lines."""
-    return _CONTINUED.sub(b" ", content)
+    return _CONTINUED.sub(lambda match: match[1] or b" ", content) if b"\\" in content else content
 
 
 def read_obj(content: bytes) -> TriangleMesh | PointCloud:

@@ -236,6 +236,9 @@ def test_a_missing_folder_and_a_folder_in_the_way(tmp_path, item, found):
     with pytest.raises(ExportError, match="a folder has that name"):
         write("json", tmp_path / "taken.json", item(found))
     assert [entry.name for entry in tmp_path.iterdir()] == ["taken.json"]
+    (tmp_path / "file").touch()
+    with pytest.raises(ExportError, match=r"a\.json cannot be written: file is a file, not a folder; choose another f"):
+        write("json", tmp_path / "file" / "a.json", item(found))
 
 
 @pytest.mark.parametrize("key", ["png", "jpeg", "npz", "json", "csv", "coco", "labelme", "mot"])

@@ -257,6 +257,13 @@ def test_lines_that_are_continued(tmp_path: Path, face: str) -> None:
     assert (len(mesh.vertices), len(mesh.triangles), area(mesh)) == (4, 2, 1)
 
 
+def test_a_comment_is_not_continued(tmp_path: Path) -> None:
+    """Programs write the folder of the file, which in Windows may end in a backslash."""
+    text = "# C:\\models\\\nv 0 0 0\n  # \\\r\nv 1 0 0\nv 1 1 \\\n0\nf 1 2 3\n"
+    mesh = read(write(tmp_path / "a.obj", text))
+    assert mesh.vertices.tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0]]
+
+
 def test_some_vertices_with_colours(tmp_path: Path) -> None:
     path = write(tmp_path / "a.obj", "o a\nv 0 0 0\nv 1 0 0\no b\nv 1 1 0 1 0 0\nv 0 1 0 0 0.5 1\nf 1 2 3\nf 1 3 4\n")
     assert read(path).colours.tolist() == [[255, 255, 255], [255, 255, 255], [255, 0, 0], [0, 128, 255]]
@@ -313,6 +320,8 @@ def test_a_cloud_of_gltf_is_moved_by_its_node(tmp_path: Path) -> None:
         "x;y;z\n0,5;1,5;2,5\n1,5;2,5;3,5\n",
         "2\n0.5\t1.5\t2.5\n\n1.5\t2.5\t3.5\n",
         "0.5, 1.5, 2.5,\n1.5, 2.5, 3.5,\n",
+        '"x","y","z"\n"0.5","1.5","2.5"\n1.5,2.5,3.5\n',
+        '"x";"y";"z"\n"0,5";"1,5";"2,5"\n"1,5";"2,5";"3,5"\n',
         "Easting Northing Height\n# comment\n0.5 1.5 2.5\n1.5 2.5 3.5\n",
     ],
 )

@@ -289,6 +289,8 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
         ("a.jxl", b"\xff\x0a" + bytes(50), "is a JPEG XL picture"),
         ("a.psd", b"8BPS\0\1" + bytes(50), "is a Photoshop picture"),
         ("a.tga", bytes(18) + b"x" * 50, "is a Targa picture"),
+        ("a.h264", b"\0\0\0\1\x67" + b"x" * 50, "is a video stream without a container"),
+        ("a.hevc", b"\0\0\0\1\x40" + b"x" * 50, "is a video stream without a container"),
         ("a.svg", b'<?xml version="1.0"?>\n<!-- made -->\n<svg width="2">', "is a drawing of lines (SVG)"),
         (
             "b.svg",

@@ -203,6 +203,14 @@ def test_of_a_raw_photograph_the_largest_preview(tmp_path: Path) -> None:
         open_media(tmp_path / "a.dng")
 
 
+def test_complex_numbers_are_no_picture(tmp_path: Path) -> None:
+    """Radar stores them; their real parts were shown before, with a warning of NumPy."""
+    tifffile.imwrite(tmp_path / "a.tif", np.full((20, 30), 2 + 3j, np.complex64))
+    for read_as in ("", "depth", "labels"):
+        with pytest.raises(MediaError, match=r"'a\.tif' holds complex numbers, .* save their magnitude\."):
+            open_media(tmp_path / "a.tif", read_as=read_as)
+
+
 def test_an_unknown_compression_is_named(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.ones((20, 30, 3), np.uint8), photometric="rgb")
     with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as tiff:

@@ -19,14 +19,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from cvstudio.data.samples import DepthMap, TriangleMesh
+from cvstudio.data.samples import DepthMap, PointCloud, TriangleMesh
 from cvstudio.data.srgb import srgb8
 from cvstudio.draw.samples.mesh import ViewCamera
 from cvstudio.foundation.lanes import Event
 from cvstudio.media import Media, MediaKind
 from ui.panels.medium import MediumPanel
 from ui.tour.input_events import move_mouse, pause
-from ui.views.mesh_view import MeshView
+from ui.views.mesh_view import MeshView, size_text
 from ui.window.main_window import MainWindow
 
 
@@ -288,6 +288,13 @@ def test_a_model_turns_once_and_then_costs_nothing(qtbot, window, show, ball, mo
     pause(400)
     assert not view._turn.isActive()
     assert [event for event in jobs if event.job.owner == "model-view"] == []
+
+
+def test_the_size_of_a_model_agrees_in_number() -> None:
+    corners = np.eye(3)
+    assert size_text(TriangleMesh(corners, np.array([[0, 1, 2]], np.int32))) == "3 vertices · 1 triangle"
+    assert size_text(TriangleMesh(corners, np.array([[0, 1, 2]] * 2, np.int32))) == "3 vertices · 2 triangles"
+    assert (size_text(PointCloud(corners[:1])), size_text(PointCloud(corners))) == ("1 point", "3 points")
 
 
 def test_a_damaged_model_is_told_and_what_was_open_stays(qtbot, window, show, picture, tmp_path):
