@@ -114,18 +114,23 @@ def facts(media: Media) -> tuple[tuple[str, str], ...]:
 
 def duration(secs: float) -> str:
     """Duration as text: "0.790 s", "1:05.20" or "1:00:05.2"."""
-    if secs < 60:
+    # Rounded first, or 119.999 s would be "1:60.00".
+    if round(secs, 3) < 60:
         return f"{secs:.3f} s"
-    minutes, rest = divmod(secs, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:05.2f}"
+    if round(secs, 2) < 3600:
+        minutes, rest = divmod(round(secs, 2), 60)
+        return f"{minutes:.0f}:{rest:05.2f}"
+    minutes, rest = divmod(round(secs, 1), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:.0f}:{minutes:02.0f}:{rest:04.1f}"
 
 
 def byte_size(count: int) -> str:
     """Number of bytes as text in decimal units, as disks are sold and file managers show them."""
     size = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        # In three digits, 999.6 would be "1e+03".
+        if size < 999.5 or unit == "TB":
             break
         size /= 1000
     return f"{count:,} bytes" if unit == "bytes" else f"{size:.3g} {unit}"

@@ -133,5 +133,7 @@ def _of_jpeg(path: Path, head: bytes) -> Thumbnail:
         bgr = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flag)
     if bgr is None:
         raise damaged(path)
-    image = to_srgb(Image(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)), header.profile)
+    image = Image(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+    if not header.inks:
+        image = to_srgb(image, header.profile)
     return Thumbnail(MediaKind.IMAGE, fitted(image), header.size)

@@ -139,6 +139,8 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     bits = _av1_bits(path) if av1 else int(file.info.get("bit_depth", 8))
     alpha = file.has_transparency_data if av1 else file.has_alpha
     details = {"format": "AVIF" if av1 else "HEIC", "bits": str(bits), "channels": "RGBA" if alpha else "RGB"}
+    if (count := file.n_frames if av1 else len(file)) > 1:
+        details["pages"] = f"{count}; the {'first' if av1 else 'main one'} is shown"
     if profile := profile_fact(_profile(path, file), inks=False, grey=True):
         details["profile"] = profile
     return Media(identity, path, MediaKind.IMAGE, read_heif(path).size if av1 else Size(*file.size), details=details)

@@ -103,7 +103,9 @@ class ImageReader(BaseReader):
             from cvstudio.draw.samples.labels import label_picture
 
             return Image(label_picture(_read_labels(self._path, header)))
-        return to_srgb(self._read(header), header.profile)
+        image = self._read(header)
+        # Inks have been converted already, by a profile for inks only.
+        return image if header.inks else to_srgb(image, header.profile)
 
     def _read(self, header: Header) -> Image:
         import cv2

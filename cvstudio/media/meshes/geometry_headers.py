@@ -7,6 +7,7 @@ import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -170,7 +171,15 @@ def _check_glb(path: Path, head: bytes) -> None:
     if length > path.stat().st_size or length < 20:
         raise damaged(path)
     with decoding(path):
-        check_extensions(path, parse(path.read_bytes())[0])
+        document = parse(path.read_bytes())[0]
+        check_extensions(path, document)
+        _check_accessors(path, document)
+
+
+def _check_accessors(path: Path, document: dict[str, Any]) -> None:
+    """Raise MediaError where accessors state too many values: those without a buffer take no room in the file."""
+    for accessor in document.get("accessors", ()):
+        _check_rows(path, int(accessor["count"]))
 
 
 def _is_gltf(path: Path, head: bytes) -> bool:
@@ -184,6 +193,7 @@ def _check_gltf(path: Path, head: bytes) -> None:
         outside = next((name for name in names if name and not name.startswith("data:")), None)
         if outside is None:
             check_extensions(path, document)
+            _check_accessors(path, document)
     if outside is not None:
         raise MediaError(f"{quoted(path)} refers to another file ({outside}); save it as GLB, which holds everything.")
 

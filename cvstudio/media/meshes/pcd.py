@@ -125,8 +125,9 @@ def _columns(header: PcdHeader, content: bytes) -> dict[str, NDArray[Any]]:
     for name in names:
         base, (count,) = header.record[name].subdtype or (header.record[name], (1,))
         values = rows[:, start : start + count]
-        # An integer may be written for the float that shares its bits, or be rounded by being read as one.
-        columns[name] = values.astype(base) if base.kind == "f" else values.astype(np.int64).astype(base)
+        # An integer may be written for the float that shares its bits, or be rounded by being read as one. NaN says
+        # that it was not measured.
+        columns[name] = values.astype(base) if base.kind == "f" else np.nan_to_num(values).astype(np.int64).astype(base)
         start += count
     if start != rows.shape[1] or len(rows) != header.points:
         raise ValueError("rows of another length")

@@ -78,26 +78,39 @@ def _cross(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64
 def _clip_ears(points: NDArray[np.float64]) -> NDArray[np.int64]:
     """Triangles (k - 2, 3) of a counterclockwise polygon (k, 2). One that crosses itself is split, too, in some way."""
     left, triangles, at, missed = list(range(len(points))), [], 0, 0
+    there = np.ones(len(points), bool)
+    # Cutting an ear off changes what its neighbours are, and no other corner of a polygon that does not cross itself.
+    ears: dict[int, bool] = {}
+    tested = len(left)
     while len(left) > 3:
         at %= len(left)
         corner = [left[at - 1], left[at], left[(at + 1) % len(left)]]
+        if missed >= len(left) and len(left) <= tested / 2:
+            ears, missed, tested = {}, 0, len(left)
+        if left[at] not in ears:
+            ears[left[at]] = _is_ear(points, corner, there)
         # Where no corner is an ear, the polygon crosses itself or is flat: any corner will do.
-        if missed >= len(left) or _is_ear(points, corner, left):
+        any_will_do = missed >= len(left)
+        if any_will_do or ears[left[at]]:
             triangles.append(corner)
+            there[left[at]] = False
+            for neighbour in (corner[0], corner[2]):
+                ears.pop(neighbour, None)
             del left[at]
-            missed = 0
+            # Of a polygon without an ear, only the neighbours may be one now.
+            at, missed = (at - 1, len(left) - 2) if any_will_do else (at, 0)
         else:
             at += 1
             missed += 1
     return np.array([*triangles, left], np.int64)
 
 
-def _is_ear(points: NDArray[np.float64], corner: list[int], left: list[int]) -> bool:
+def _is_ear(points: NDArray[np.float64], corner: list[int], there: NDArray[np.bool_]) -> bool:
+    """Whether the triangle of a corner and its neighbours holds none of the other corners that are still `there`."""
     a, b, c = points[corner]
     if _cross(a, b, c) <= 0:
         return False
-    others = points[left]
+    others = points[there]
+    inside = others[(_cross(a, b, others) >= 0) & (_cross(b, c, others) >= 0) & (_cross(c, a, others) >= 0)]
     # Corners at the same place belong to a seam that joins a hole to the outline.
-    same = ((others[:, None] == points[corner][None]).all(axis=2)).any(axis=1)
-    inside = (_cross(a, b, others) >= 0) & (_cross(b, c, others) >= 0) & (_cross(c, a, others) >= 0)
-    return not (inside & ~same).any()
+    return bool((inside[:, None] == points[corner]).all(axis=2).any(axis=1).all())

@@ -25,7 +25,11 @@ _ORIENTATION, _N_PICTURES = 274, 0xB001
 _VIDEO = re.compile(rb"\0\0\0.ftyp(?:mp4|iso|qt)", re.DOTALL)
 _BEHIND_BYTES = 256
 """A video begins at most so far behind the end marker of a JPEG."""
+_LOSSLESS, _HIERARCHICAL, _JPEG_LS = (0xC3, 0xC7, 0xCB, 0xCF), (0xC5, 0xC6, 0xCD, 0xCE), 0xF7
+"""Frames that OpenCV does not decode (ITU T.81, table B.1, and T.87)."""
 _MAX_PROFILE = 16 << 20
+_MAX_COMMENTS = 1 << 16
+"""Bytes of a Netpbm file in which its size stands: programs write whole histories in front of it."""
 _GIF_PROFILE = b"ICCRGBG1012"
 """Name of the extension of a GIF that holds a profile (ICC.1:2010, B.6)."""
 _EMBEDDED, _LINKED = 0x4D424544, 0x4C494E4B
@@ -138,6 +142,7 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
         code = marker[0]
         (count,) = _unpack(file, ">H")
         body = file.read(count - 2)
+        _check_jpeg_frame(Path(file.name), code, body)
         if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
             bits, height, width, channels = struct.unpack(">BHHB", body[:6])
             size, progressive = Size(width, height), code in (0xC2, 0xC6, 0xCA, 0xCE)
@@ -156,6 +161,19 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
                 pages=_behind_jpeg(data, pages),
             )
             return dataclasses.replace(header, inks=True, colors="CMYK") if channels == 4 else header
+
+
+def _check_jpeg_frame(path: Path, code: int, body: bytes) -> None:
+    """Raise MediaError where the marker `code` begins a frame of a kind that OpenCV does not decode."""
+    if code in _LOSSLESS or code == _JPEG_LS:
+        kind = "lossless JPEG" if code in _LOSSLESS else "JPEG-LS picture"
+    elif code in _HIERARCHICAL:
+        kind = "hierarchical JPEG"
+    elif code in (0xC1, 0xC2, 0xC9, 0xCA) and body[:1] == b"\x0c":
+        kind = "JPEG of 12 bits"
+    else:
+        return
+    raise MediaError(f"{quoted(path)} is a {kind}, which is not read here; save it as PNG or TIFF.")
 
 
 def _ends(data: bytes) -> bool:
@@ -349,7 +367,7 @@ def _bmp(file: BinaryIO, length: int) -> Header:
 
 def _pnm(file: BinaryIO, length: int) -> Header:
     """Netpbm: numbers in plain text, comments between them."""
-    text = re.sub(rb"#[^\n]*", b"", file.read(512))
+    text = re.sub(rb"#[^\n]*", b"", file.read(_MAX_COMMENTS))
     kind, *numbers = text.split()[:4]
     digit = int(kind[1:2])
     width, height = int(numbers[0]), int(numbers[1])

@@ -17,6 +17,7 @@ from PIL import ImageCms
 from cvstudio.data.samples import Image
 from cvstudio.media import MediaKind, open_media, open_reader
 from cvstudio.media.facts import facts
+from cvstudio.media.thumbnails import make_thumbnail
 
 CASES = Path(__file__).parent / "cases"
 # README of the cases: grey 191, 64, 128 … and six colours in Adobe RGB, as sRGB.
@@ -142,6 +143,20 @@ def test_inks_go_through_their_profile(tmp_path: Path, name: str) -> None:
         expected = by_pillow(opened, profile)
     assert np.abs(load(path).pixels.astype(int) - expected).max() <= 1
     assert told(path) == "test inks, converted to sRGB"
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
+def test_inks_do_not_go_through_a_profile_for_light(tmp_path: Path, name: str) -> None:
+    ink = np.random.default_rng(4).integers(0, 256, (4, 6, 4), np.uint8).repeat(8, 0).repeat(8, 1)
+    picture = PIL.Image.frombytes("CMYK", (48, 32), ink.tobytes())
+    picture.save(tmp_path / name)
+    plain = load(tmp_path / name).pixels
+    picture.save(tmp_path / name, icc_profile=made_profile("p3"))
+    np.testing.assert_array_equal(load(tmp_path / name).pixels, plain)
+    assert "so ignored" in told(tmp_path / name)
+    shown = make_thumbnail(tmp_path / name).pixels
+    assert shown is not None
+    assert np.abs(shown.astype(int) - plain).max() <= 1
 
 
 def test_sixteen_bits_keep_their_depth(tmp_path: Path) -> None:

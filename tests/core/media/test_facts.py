@@ -61,14 +61,22 @@ def test_sound(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("secs", "text"), [(0.79, "0.790 s"), (59.9, "59.900 s"), (65.2, "1:05.20"), (3605.2, "1:00:05.2")]
+    ("secs", "text"),
+    [
+        *((0.79, "0.790 s"), (59.9, "59.900 s"), (65.2, "1:05.20"), (3605.2, "1:00:05.2")),
+        *((59.9996, "1:00.00"), (119.999, "2:00.00"), (3599.996, "1:00:00.0"), (7199.96, "2:00:00.0")),
+    ],
 )
 def test_durations(secs: float, text: str) -> None:
     assert duration(secs) == text
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(7, "7 bytes"), (999, "999 bytes"), (1000, "1 kB"), (4_740_000, "4.74 MB"), (2e12, "2e+03 GB")]
+    ("count", "text"),
+    [
+        *((7, "7 bytes"), (999, "999 bytes"), (1000, "1 kB"), (4_740_000, "4.74 MB"), (2e12, "2 TB")),
+        *((999_400, "999 kB"), (999_600, "1 MB")),
+    ],
 )
 def test_byte_sizes(count: float, text: str) -> None:
     assert byte_size(int(count)) == text

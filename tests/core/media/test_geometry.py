@@ -217,6 +217,12 @@ def test_what_promises_more_than_it_holds_is_refused_at_once(tmp_path: Path, bal
     path.write_bytes(claims["ply"].replace(b"90000000", b"999999999999"))
     with pytest.raises(MediaError, match=re.escape("999,999,999,999")):
         open_media(path)
+    # Values without a buffer are zeros, and take no room in the file.
+    glb = {"asset": {"version": "2.0"}, "accessors": [{"componentType": 5126, "type": "VEC3", "count": 3_000_000_000}]}
+    glb["meshes"] = [{"primitives": [{"attributes": {"POSITION": 0}, "mode": 5}]}]
+    path.write_text(json.dumps(glb))
+    with pytest.raises(MediaError, match="3,000,000,000 vertices"):
+        open_media(path)
     for name, options in MESHES.items():
         ball.export(tmp_path / name, **options)
         whole = (tmp_path / name).read_bytes()

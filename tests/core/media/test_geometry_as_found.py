@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,24 @@ def test_random_polygons_in_space(corners: int) -> None:
         assert area(TriangleMesh(vertices, triangles)) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("shape", ["comb", "crossing", "flat"])
+def test_a_polygon_of_many_corners_takes_no_minutes(shape: str) -> None:
+    x = np.arange(1000)
+    upper = np.stack([x, np.where(x % 2, 10.0, 1.0)], axis=1)
+    outline = {
+        "comb": np.concatenate([upper - [0, 0.5], upper[::-1]]),
+        "crossing": np.random.default_rng(0).normal(size=(2000, 2)),
+        "flat": np.random.default_rng(0).normal(size=(2000, 1)) * [1, 0],
+    }[shape]
+    vertices = np.pad(outline, ((0, 0), (0, 1)))
+    begun = time.process_time()
+    triangles, _ = triangulate(vertices, np.arange(2000), np.array([2000]))
+    assert time.process_time() - begun < 10
+    assert len(triangles) == 1998
+    if shape == "comb":
+        assert area(TriangleMesh(vertices, triangles)) == pytest.approx(999 * 0.5)
+
+
 @pytest.mark.parametrize("face", ["f 1 2 \\\n 3 4", "f 1 2 \\\r\n 3 4", "f -4 -3 \\\n-2 -1", "f 1/1/1 2// \\\n3 4/2"])
 def test_lines_that_are_continued(tmp_path: Path, face: str) -> None:
     mesh = read(write(tmp_path / "a.obj", f"v 0 0 0\nv 1 0 0\nv 1 1 \\\n0\nv 0 1 0\n{face}\n"))
@@ -345,6 +364,12 @@ def test_the_line_that_is_no_row_is_named(tmp_path: Path) -> None:
     write(path, "1 2 3\n" * 5000 + "4 5\n")
     with pytest.raises(MediaError, match=r"Line 5001 of 'a.xyz' is '4 5'"):
         read(path)
+
+
+def test_whole_numbers_of_pcd_that_were_not_measured(tmp_path: Path) -> None:
+    header = "VERSION .7\nFIELDS x y z ring\nSIZE 4 4 4 4\nTYPE F F F U\nPOINTS 2\nDATA ascii\n"
+    cloud = read(write(tmp_path / "a.pcd", f"{header}0 0 1 nan\n1 2 3 7\n"))
+    assert cloud.points.tolist() == [[0, 0, 1], [1, 2, 3]]
 
 
 @pytest.mark.parametrize("names", ["r g b", "red green blue"])

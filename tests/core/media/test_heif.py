@@ -46,6 +46,18 @@ def test_eight_bits(tmp_path: Path) -> None:
     assert open_media(tmp_path / "a.jpg").details["format"] == "HEIC"
 
 
+def test_further_pictures_are_told(tmp_path: Path) -> None:
+    pictures = [PIL.Image.fromarray(PHOTO[:, shift : shift + 64]) for shift in (0, 10, 20)]
+    assert "pages" not in open_media(heic(tmp_path / "a.heic", PHOTO, "RGB")).details
+    file = pillow_heif.from_pillow(pictures[0])
+    for picture in pictures[1:]:
+        file.add_from_pillow(picture)
+    file.save(tmp_path / "a.heic")
+    assert open_media(tmp_path / "a.heic").details["pages"] == "3; the main one is shown"
+    pictures[0].save(tmp_path / "a.avif", save_all=True, append_images=pictures[1:], duration=100)
+    assert open_media(tmp_path / "a.avif").details["pages"] == "3; the first is shown"
+
+
 def test_alpha(tmp_path: Path) -> None:
     image = load(heic(tmp_path / "a.heic", np.dstack([PHOTO, ALPHA]), "RGBA", chroma=444))
     assert image.alpha is not None

@@ -93,6 +93,8 @@ def test_white_is_what_the_file_says(tmp_path: Path, white: int, plain: bool, ki
     assert np.abs(found.pixels - (expected if kind == "colour" else expected[..., None])).max() <= 1
     assert found.pixels.flat[0] == 0
     assert found.pixels.max() == top
+    path.write_bytes(f"P{magic}\n# {'-' * 5000}\n5 3\n{white}\n".encode() + body)
+    np.testing.assert_array_equal(load(path, kind=MediaKind.IMAGE).pixels, found.pixels)
 
 
 @pytest.mark.parametrize(

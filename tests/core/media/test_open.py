@@ -315,6 +315,23 @@ def test_a_format_that_is_not_read_is_named(tmp_path: Path, name: str, content: 
     assert sentence.count(".") == name.count(".") + 1
 
 
+@pytest.mark.parametrize(
+    ("codec", "options", "text"),
+    [
+        ("jpeg8", {"bitspersample": 12}, "is a JPEG of 12 bits, which is not read here"),
+        ("ljpeg", {}, "is a lossless JPEG, which is not read here"),
+        ("jpegls", {}, "is a JPEG-LS picture, which is not read here"),
+    ],
+)
+def test_a_jpeg_of_a_rare_kind_is_named(tmp_path: Path, codec: str, options: dict[str, int], text: str) -> None:
+    import imagecodecs
+
+    path = tmp_path / "a.jpg"
+    levels = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+    path.write_bytes(getattr(imagecodecs, f"{codec}_encode")(levels, **options))
+    assert text in refused(path)
+
+
 def test_a_png_for_ios_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI\x50\0\x20\x02\xd5\xb3\x9a\x20" + png(60, 40)[8:])
