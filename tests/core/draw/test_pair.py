@@ -88,7 +88,7 @@ def test_a_side_is_called_by_what_makes_it_another() -> None:
     one = make_instance("detect", cat, values={"score": 0.5})
     other = dataclasses.replace(one, id=2, values={"score": 0.25, "classes": ("cat",), "class_wise": False})
     assert side_title(other, one) == "Per class off, Minimum confidence 0.25, Classes cat"
-    assert side_title(one, other) == "Per class on, Score 0.5, Classes all"
+    assert side_title(one, other) == "Per class on, Minimum confidence 0.5, Classes all"
     haar = with_model(other, "haar-cat-face", None)
     assert Comparison(one, haar).titles == ("Built-in detector with masks", "Haar cat faces")
     assert side_title(one, dataclasses.replace(one, id=3)) == "Built-in detector with masks"
