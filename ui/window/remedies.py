@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 
 from cvstudio.foundation.errors import ExportError, MediaError, ProjectError, WeightsError
 from cvstudio.foundation.lanes import Event, Job
+from cvstudio.media import MediaKind
 from cvstudio.session.session import State
 from cvstudio.weights.differences import MismatchError
 from cvstudio.weights.store import WeightsNeededError
@@ -33,6 +34,7 @@ class Remedies(QObject):
         self._controller = controller = window.controller
         self._stages: dict[str, Exception] = {}  # by the text of the notice
         self._jobs: dict[Hashable, str] = {}
+        self._reading = ""  # about the medium on the canvas
         self._refused: set[str] = set()
         self._unopened = ""
         self._unreadable = ""
@@ -61,8 +63,14 @@ class Remedies(QObject):
         if isinstance(error, WeightsNeededError | MismatchError):
             return  # the notice about them offers more, see `Checkpoints`
         text = self._controller.failure_text(title, error)
-        self._stages[text] = error
-        if isinstance(error, MediaError):
+        media = self._controller.session.state.active_media
+        if media is not None and error in self._controller.pipeline.errors_of(media, ()):
+            self._reading = text
+        else:
+            self._stages[text] = error
+        if isinstance(error, MediaError) and media is not None and media.kind is MediaKind.CAMERA:
+            self._offer(text, self.tr("Try again"), self._controller.playback.play)
+        elif isinstance(error, MediaError):
             self._offer(text, self.tr("Choose a file …"), self._window.opener.ask_files)
         elif isinstance(error, WeightsError):
             self._offer(text, self.tr("Choose a file …"), self._window.checkpoints.ask_for_current)
@@ -85,6 +93,9 @@ class Remedies(QObject):
 
     def _job_event(self, event: Event) -> None:
         owner = event.job.owner
+        if event.kind == "output" and owner == "sample" and self._reading:
+            self._notices.withdraw(self._reading)
+            self._reading = ""
         if event.kind in ("queued", "finished") and owner in self._jobs:
             self._notices.withdraw(self._jobs.pop(owner))
         elif event.kind == "failed" and event.job.tag is None:
@@ -107,6 +118,9 @@ class Remedies(QObject):
     def _state_changed(self, old: State, new: State) -> None:
         self._withdraw(self._refused)
         self._refused.clear()
+        if old.active != new.active and self._reading:
+            self._notices.withdraw(self._reading)
+            self._reading = ""
         if len(new.media) > len(old.media) or len(new.sets) > len(old.sets):
             self._withdraw((self._unopened,))
 

@@ -213,3 +213,22 @@ def test_the_bars_on_the_canvas_and_what_is_chosen_stay_in_view(window: MainWind
     (notice,) = window.notices.shown
     qtbot.wait(400)
     assert not any(rect.intersects(notice.geometry()) for rect in rects)
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_told_until_another_is_shown(
+    window: MainWindow, qtbot: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.mp4"
+    shutil.copy(sample_path("clip"), path)
+    window.open_paths([path])
+    qtbot.waitUntil(lambda: bool(window.controller.session.state.media), timeout=60_000)
+    window.controller.use_analysis("hog")
+    settled(window, qtbot)
+    path.write_bytes(b"another file")
+    window.controller.playback.seek(2.0)
+    notice = notice_of(window, qtbot, "'clip.mp4'")
+    assert notice.action.text() == "Choose a file …"
+    settled(window, qtbot)
+    assert any("clip.mp4" in text for text in texts(window))
+    window.open_paths([sample_path("cat")])
+    qtbot.waitUntil(lambda: texts(window) == [], timeout=30_000)
