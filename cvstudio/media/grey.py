@@ -131,7 +131,10 @@ def _likeliest(path: Path, header: Header, numbers: Callable[[], NDArray[Any]]) 
     elif sibling:
         reason = f"{sibling.name} has the same size"
     else:
-        photograph, bits = _photograph(numbers(), header.white)
+        values = numbers()
+        if values.dtype.kind == "i" and values.size and values.min() < 0:
+            return dataclasses.replace(PICTURE, reason="it has negative numbers, which no depth has")
+        photograph, bits = _photograph(values, header.white)
         if photograph:
             return dataclasses.replace(narrow_picture(bits) if bits else PICTURE, reason=photograph)
         reason = "16 bits in one channel are what depth cameras write"
@@ -194,7 +197,10 @@ def _photograph(numbers: NDArray[Any], white: int) -> tuple[str, int]:
                 return f"its 16 bits are those of {bits}, stretched, as a camera or a program for pictures writes", 0
     signed = numbers.astype(np.int32)
     bend = np.abs(signed[:, 2:] - 2 * signed[:, 1:-1] + signed[:, :-2])
-    if np.median(bend) < max(3, _GRAIN * top):
+    # Sparse depth, as of a laser scanner, jumps to 0 and back everywhere but is even where it was measured.
+    measured = signed > 0
+    measured = measured[:, 2:] & measured[:, 1:-1] & measured[:, :-2]
+    if not measured.any() or min(np.median(bend), np.median(bend[measured])) < max(3, _GRAIN * top):
         return "", 0
     bits = 0 if white else next((bits for bits in _NARROW_BITS if top < 1 << bits), 0)
     used = f"it uses {bits} of its 16 bits and" if bits else "it"

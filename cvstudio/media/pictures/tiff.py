@@ -354,7 +354,9 @@ def _to_image(path: Path, page: TiffPage, values: NDArray[Any]) -> Image:
         with np.errstate(over="ignore", invalid="ignore"):
             values = values.astype(np.float32)
     elif photometric in (_CIELAB, _ICCLAB) and values.shape[2] >= 3 and values.dtype.itemsize <= 2:
-        return Image(_from_lab(values[..., :3], offset=photometric == _ICCLAB))
+        colors = _from_lab(values[..., :3], offset=photometric == _ICCLAB)
+        place = _alpha_place(page, 3, values.shape[2])
+        return Image(colors, None if place is None else values[..., 3 + place].astype(colors.dtype))
     else:
         values = _full_range(values, int(np.max(page.bitspersample)))
     n_colors = {_RGB: 3, _YCBCR: 3, INKS: 4}.get(photometric, 3 if values.shape[2] in (3, 4) else 1)

@@ -145,6 +145,27 @@ def test_a_white_that_the_file_states_counts(tmp_path: Path) -> None:
     np.testing.assert_array_equal(sample(media).pixels[..., 0], np.round(dark.astype(float) * 65535 / 4095))
 
 
+@pytest.mark.parametrize("density", [0.05, 0.3, 0.7])
+def test_sparse_depth_of_a_laser_scanner_has_no_grain(tmp_path: Path, density: float) -> None:
+    """KITTI stores metres times 256, and 0 where nothing was measured."""
+    plane = np.linspace(5, 80, 96)[None].repeat(64, 0) * 256
+    plane[np.random.default_rng(0).random(plane.shape) > density] = 0
+    assert open_media(png(tmp_path / "a.png", plane.astype(np.uint16))).kind is MediaKind.DEPTH
+
+
+def test_negative_numbers_are_no_depth(tmp_path: Path) -> None:
+    """Computed tomography stores Hounsfield units, of which air has -1000."""
+    tifffile.imwrite(tmp_path / "a.tif", np.linspace(-1024, -100, 64, dtype=np.int16)[None].repeat(48, 0))
+    media = open_media(tmp_path / "a.tif")
+    assert (media.kind, media.read_as) == (MediaKind.IMAGE, "picture")
+    grey = sample(media).pixels[0, :, 0].astype(int)
+    assert (grey[0], grey[-1]) == (0, 65535)
+    assert (np.diff(grey) > 0).all()
+    assert "negative" in dict(facts(media))["Read as"]
+    tifffile.imwrite(tmp_path / "b.tif", np.linspace(500, 4000, 64, dtype=np.int16)[None].repeat(48, 0))
+    assert open_media(tmp_path / "b.tif").kind is MediaKind.DEPTH
+
+
 @pytest.mark.parametrize("shift", [4, 6])
 def test_bits_stored_at_the_upper_end(tmp_path: Path, shift: int) -> None:
     smooth = (np.arange(64, dtype=np.uint16)[None].repeat(64, 0) * 8) << shift

@@ -82,6 +82,17 @@ def test_grey_and_alpha_of_16_bits() -> None:
     assert (image.pixels.dtype, int(image.alpha[0, 0])) == (np.uint16, 32768)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_alpha_of_lab(tmp_path: Path, dtype: type) -> None:
+    values = np.zeros((20, 30, 4), dtype)
+    values[..., 0], values[..., 3] = np.iinfo(dtype).max, np.arange(30)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric=8, extrasamples=["unassalpha"])
+    picture = load(tmp_path / "a.tif")
+    assert (picture.pixels == np.iinfo(dtype).max).all()
+    assert picture.alpha.dtype == dtype
+    np.testing.assert_array_equal(picture.alpha, values[..., 3])
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("planes", ["contig", "separate"])
