@@ -25,6 +25,7 @@ _DETAILS = {
     "channels": "Channels",
     "light": "Light",
     "profile": "Colour profile",
+    "aspect": "Pixel aspect",
     "pages": "Pages",
     "compression": "Compression",
     "scale": "Scale",

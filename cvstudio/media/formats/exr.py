@@ -20,6 +20,7 @@ from cvstudio.media.file_identity import HEAD_BYTES, check_size, damaged, decodi
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._single_sample import WholeReader
 from cvstudio.media.grey import DEPTH, LABELS, PICTURE, count_labels
+from cvstudio.media.pictures.color_code import BT709, primaries_name, to_bt709, xyz_of
 
 _MAGIC = b"v/1\x01"
 _CHANNELS = b"channels\0chlist\0"
@@ -27,10 +28,10 @@ _SMALLEST_CHUNK = 8
 """Bytes of the offset of one row or block of rows, independent of the compression."""
 _ROWS_A_CHUNK = 256
 """Most rows in one block with any compression."""
-_INDEX = re.compile(r"index|label|mask|(?:^|[._])ids?(?:[._]|$)", re.IGNORECASE)
-"""In the name of a channel with the numbers of objects or materials."""
 # Luminance of the BT.709 primaries, the default of files without chromaticities.
 _LUMA = (0.2126, 0.7152, 0.0722)
+_INDEX = re.compile(r"index|label|mask|(?:^|[._])ids?(?:[._]|$)", re.IGNORECASE)
+"""In the name of a channel with the numbers of objects or materials."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class ExrPart:
     bits : per channel, 16 or 32
     channels : names of all channels, those of other layers, too
     name : of the part; "" where it has none
+    chromaticities : x and y of red, green, blue and white
+    aspect : width of a pixel divided by its height
     """
 
     number: int
@@ -61,6 +64,8 @@ class ExrPart:
     compression: str
     channels: tuple[str, ...]
     name: str = ""
+    chromaticities: tuple[float, ...] = BT709
+    aspect: float = 1.0
 
     @property
     def holds_depth(self) -> bool:
@@ -128,6 +133,8 @@ def _part(path: Path, number: int, part: Any, bits: dict[str, int]) -> ExrPart:
         str(part.header.get("compression", "")).rpartition(".")[2].removesuffix("_COMPRESSION").lower(),
         tuple(channels),
         str(part.header.get("name", "")),
+        tuple(float(place) for place in part.header.get("chromaticities", BT709)),
+        float(part.header.get("pixelAspectRatio", 1)),
     )
 
 
@@ -278,8 +285,8 @@ def read_exr(path: Path, reading: Reading | None = None) -> Image:
     Returns
     -------
     Image
-        float32 RGB in linear light, not premultiplied, with alpha where there is one. Covers the display window; 0
-        outside the data window. Labels are in their colours.
+        float32 RGB in linear light with the primaries of BT.709, not premultiplied, with alpha where there is one.
+        Covers the display window; 0 outside the data window. Labels are in their colours.
 
     Raises
     ------
@@ -297,8 +304,10 @@ def read_exr(path: Path, reading: Reading | None = None) -> Image:
         return Image(label_picture(_whole_numbers(planes[0])))
     alpha = np.clip(planes.pop(), 0, 1) if part.alpha else None
     if len(planes) == 3 and part.colour[0].endswith("Y"):
-        planes = _from_luminance(*planes)
+        planes = _from_luminance(planes, _luma(part))
     pixels = np.dstack(planes * 3 if len(planes) == 1 else planes)
+    if len(planes) == 3 and (matrix := _to_bt709(part)) is not None:
+        pixels = np.asarray(pixels @ matrix.T.astype(np.float32))
     if alpha is not None:
         # OpenEXR stores premultiplied colours; where alpha is 0 they are emission without coverage.
         pixels = np.divide(pixels, alpha[..., None], out=pixels, where=alpha[..., None] > 0)
@@ -310,12 +319,28 @@ def _whole_numbers(values: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.rint(np.nan_to_num(values, nan=0, posinf=0, neginf=0)).astype(np.int64)
 
 
-def _from_luminance(
-    y: NDArray[np.float32], ry: NDArray[np.float32], by: NDArray[np.float32]
-) -> list[NDArray[np.float32]]:
+def _has_bt709(part: ExrPart) -> bool:
+    return np.allclose(part.chromaticities, BT709, atol=5e-4)
+
+
+def _to_bt709(part: ExrPart) -> NDArray[np.float64] | None:
+    """Matrix to the primaries of BT.709; None where they are those, or span no colours."""
+    try:
+        return None if _has_bt709(part) else to_bt709(part.chromaticities)
+    except ValueError:
+        return None
+
+
+def _luma(part: ExrPart) -> NDArray[np.float64]:
+    """Luminance of red, green and blue."""
+    return np.array(_LUMA) if _to_bt709(part) is None else xyz_of(part.chromaticities)[1]
+
+
+def _from_luminance(planes: list[NDArray[np.float32]], luma: NDArray[np.float64]) -> list[NDArray[np.float32]]:
     """Red, green and blue from luminance and the colour differences RY = (R - Y) / Y, BY = (B - Y) / Y."""
+    y, ry, by = planes
     red, blue = (ry + 1) * y, (by + 1) * y
-    return [red, (y - _LUMA[0] * red - _LUMA[2] * blue) / np.float32(_LUMA[1]), blue]
+    return [red, ((y - luma[0] * red - luma[2] * blue) / luma[1]).astype(np.float32), blue]
 
 
 def read_exr_depth(path: Path, reading: Reading | None = None) -> tuple[NDArray[np.float32], str, tuple[str, ...]]:
@@ -367,6 +392,12 @@ def _details(part: ExrPart) -> dict[str, str]:
         "light": "linear",
         "compression": part.compression,
     }
+    if len(part.colour) == 3 and not _has_bt709(part):
+        name = primaries_name(part.chromaticities)
+        told = "that are not valid, so ignored" if _to_bt709(part) is None else f"of {name}, converted to those of sRGB"
+        details["profile"] = f"primaries {told}"
+    if part.aspect != 1:
+        details["aspect"] = f"{part.aspect:.4g}, ignored: pixels are shown as squares"
     left = [name for name in part.channels if name not in (*part.colour, part.alpha)]
     if left and part.colour:
         details["left"] = ", ".join(left)

@@ -22,12 +22,13 @@ _SRGB_CURVE, _LINEAR, _UNSPECIFIED = 13, 8, 2
 _PQ, _HLG = 16, 18
 # ITU-T H.273, table 2: name, then x and y of red, green, blue and white.
 _D65 = (0.3127, 0.3290)
-_BT709 = (0.640, 0.330, 0.300, 0.600, 0.150, 0.060, *_D65)
-SRGB_CHROMATICITIES = (*_D65, *_BT709[:6])
+BT709 = (0.640, 0.330, 0.300, 0.600, 0.150, 0.060, *_D65)
+"""x and y of red, green, blue and white, as sRGB has them."""
+SRGB_CHROMATICITIES = (*_D65, *BT709[:6])
 """x and y of white, red, green and blue."""
 _PRIMARIES: dict[int, tuple[str, tuple[float, ...]]] = {
-    1: ("BT.709", _BT709),
-    _UNSPECIFIED: ("BT.709", _BT709),
+    1: ("BT.709", BT709),
+    _UNSPECIFIED: ("BT.709", BT709),
     4: ("NTSC 1953", (0.67, 0.33, 0.21, 0.71, 0.14, 0.08, 0.310, 0.316)),
     5: ("BT.601, 625 lines", (0.64, 0.33, 0.29, 0.60, 0.15, 0.06, *_D65)),
     6: ("BT.601, 525 lines", (0.630, 0.340, 0.310, 0.595, 0.155, 0.070, *_D65)),
@@ -36,6 +37,13 @@ _PRIMARIES: dict[int, tuple[str, tuple[float, ...]]] = {
     11: ("DCI P3", (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.314, 0.351)),
     12: ("Display P3", (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, *_D65)),
 }
+_ACES = (
+    ("ACES AP0", (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)),
+    ("ACES AP1", (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767)),
+)
+"""SMPTE ST 2065-1, and S-2014-004 of the Academy."""
+_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+_LEAST_SPAN = 1e-6
 # Table 3. The camera curves of BT.709, BT.601 and BT.2020 (1, 6, 14, 15) are shown by that of sRGB, as in browsers.
 _POWERS = {4: 2.2, 5: 2.8, _LINEAR: 1.0}
 _AS_SRGB = (1, _UNSPECIFIED, 6, 13, 14, 15)
@@ -125,12 +133,46 @@ def hdr_light(pixels: NDArray[np.uint8] | NDArray[np.uint16], data: bytes) -> ND
         scene = np.where(levels <= 0.5, levels**2 / 3, (np.exp((levels - c) / a) + b) / 12)
         luminance = scene @ np.array([0.2627, 0.6780, 0.0593])
         light = scene * (luminance[..., None] ** 0.2 * (_HLG_NITS / _WHITE_NITS))
-    matrix = np.linalg.solve(_xyz_of(_BT709), _xyz_of(_PRIMARIES[primaries][1]))
-    return np.asarray(light @ matrix.T, np.float32)
+    return np.asarray(light @ to_bt709(_PRIMARIES[primaries][1]).T, np.float32)
 
 
-def _xyz_of(xy: tuple[float, ...]) -> NDArray[np.float64]:
-    """Matrix from linear RGB to XYZ: the columns are the primaries, scaled so that they add up to white."""
-    points = np.array(xy).reshape(4, 2)
-    columns = np.stack([points[:, 0], points[:, 1], 1 - points.sum(axis=1)]) / points[:, 1]
-    return np.asarray(columns[:, :3] * np.linalg.solve(columns[:, :3], columns[:, 3]))
+def to_bt709(xy: tuple[float, ...]) -> NDArray[np.float64]:
+    """Matrix (3, 3) from linear RGB to linear RGB of BT.709, white becoming white (Bradford, ICC.1:2010, annex E).
+
+    Parameters
+    ----------
+    xy : x and y of red, green, blue and white
+
+    Raises
+    ------
+    ValueError
+        They span no colours.
+    """
+    source, target = xyz_of(xy), xyz_of(BT709)
+    cones = np.diag((_BRADFORD @ target.sum(axis=1)) / (_BRADFORD @ source.sum(axis=1)))
+    return np.asarray(np.linalg.solve(_BRADFORD @ target, cones @ _BRADFORD @ source))
+
+
+def primaries_name(xy: tuple[float, ...]) -> str:
+    """Name of these primaries and this white, as in `to_bt709`, for users."""
+    known = (*_PRIMARIES.values(), *_ACES)
+    return next((name for name, points in known if np.allclose(points, xy, atol=5e-4)), "its own")
+
+
+def xyz_of(xy: tuple[float, ...]) -> NDArray[np.float64]:
+    """Matrix (3, 3) from linear RGB to XYZ: the columns are the primaries, scaled so that they add up to white.
+
+    Parameters
+    ----------
+    xy : x and y of red, green, blue and white
+
+    Raises
+    ------
+    ValueError
+        They span no colours.
+    """
+    points = np.array(xy, np.float64).reshape(4, 2)
+    columns = np.stack([points[:, 0], points[:, 1], 1 - points.sum(axis=1)])
+    if not np.isfinite(columns).all() or points[3, 1] <= 0 or abs(np.linalg.det(columns[:, :3])) < _LEAST_SPAN:
+        raise ValueError(f"expected primaries and white that span colours, found {xy}")
+    return np.asarray(columns[:, :3] * np.linalg.solve(columns[:, :3], columns[:, 3] / points[3, 1]))

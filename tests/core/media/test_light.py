@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cvstudio.data.samples import DepthMap, Image
 from cvstudio.foundation.errors import MediaError
 from cvstudio.media import MediaKind, open_media, open_reader
+from cvstudio.media.facts import quick_facts
 
 LIGHT = np.random.default_rng(0).gamma(0.6, 2, (40, 60, 3)).astype(np.float32)
 Y, X = np.mgrid[:40, :60]
@@ -110,6 +111,32 @@ def test_luminance_and_colour_differences(tmp_path: Path) -> None:
     planes = {"Y": luma, "RY": SMOOTH[..., 0] / luma - 1, "BY": SMOOTH[..., 2] / luma - 1}
     image = load(write(tmp_path / "a.exr", {name: plane.astype(np.float32) for name, plane in planes.items()}))
     np.testing.assert_allclose(image.pixels, SMOOTH, rtol=1e-4)
+
+
+ACES = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)
+
+
+def test_primaries_of_the_file_become_those_of_srgb(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.exr", {"RGB": LIGHT}, chromaticities=ACES)
+    # The matrix from ACES 2065-1 to BT.709, as the Academy's transforms have it.
+    matrix = np.array(
+        [[2.521686, -1.134131, -0.387555], [-0.276480, 1.372719, -0.096239], [-0.015378, -0.152975, 1.168353]]
+    )
+    np.testing.assert_allclose(load(path).pixels, LIGHT @ matrix.T, atol=2e-5 * LIGHT.max())
+    assert open_media(path).details["profile"] == "primaries of ACES AP0, converted to those of sRGB"
+    for stated in ((0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290), (0.3,) * 8):
+        path = write(tmp_path / "a.exr", {"RGB": LIGHT}, chromaticities=stated)
+        np.testing.assert_array_equal(load(path).pixels, LIGHT)
+        assert ("so ignored" in open_media(path).details.get("profile", "")) == (stated[0] == 0.3)
+    # The numbers of CIE XYZ are kept with these, whose white has equal energy.
+    path = write(tmp_path / "a.exr", {"RGB": LIGHT * 0 + 1}, chromaticities=(1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1 / 3, 1 / 3))
+    np.testing.assert_allclose(load(path).pixels, 1, atol=1e-5)
+    assert "of its own" in open_media(path).details["profile"]
+
+
+def test_pixels_that_are_no_squares_are_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.exr", {"RGB": LIGHT}, pixelAspectRatio=2.0)
+    assert dict(quick_facts(open_media(path)))["Pixel aspect"].startswith("2, ignored")
 
 
 @pytest.mark.parametrize("name", ["Z", "Y", "R", "depth"])
