@@ -129,7 +129,9 @@ def test_primaries_of_the_file_become_those_of_srgb(tmp_path: Path) -> None:
         np.testing.assert_array_equal(load(path).pixels, LIGHT)
         assert ("so ignored" in open_media(path).details.get("profile", "")) == (stated[0] == 0.3)
     # The numbers of CIE XYZ are kept with these, whose white has equal energy.
-    path = write(tmp_path / "a.exr", {"RGB": LIGHT * 0 + 1}, chromaticities=(1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1 / 3, 1 / 3))
+    path = write(
+        tmp_path / "a.exr", {"RGB": LIGHT * 0 + 1}, chromaticities=(1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1 / 3, 1 / 3)
+    )
     np.testing.assert_allclose(load(path).pixels, 1, atol=1e-5)
     assert "of its own" in open_media(path).details["profile"]
 
