@@ -106,6 +106,11 @@ def describe(file: BinaryIO, number: int = 0) -> TiffPicture:
     """
     with _opened(file) as tiff:
         page = _chosen(tiff, number)
+        if page.dtype is not None and page.dtype.kind == "c":
+            raise MediaError(
+                f"{quoted(Path(tiff.filename))} holds complex numbers, and a picture has real ones; save their "
+                "magnitude or phase as floats."
+            )
         alone = len(tiff.pages) == 1 and not page.subifds and page is tiff.pages[0]
         directories = [page] if alone else _directories(tiff)
         floating = page.dtype is not None and page.dtype.kind == "f"
@@ -208,6 +213,7 @@ def _can_be_shown(page: TiffPage) -> bool:
         and page.imagewidth > 0
         and page.imagelength > 0
         and page.dtype is not None
+        and page.dtype.kind != "c"
         and bool(page.dataoffsets)
     )
 
