@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 
@@ -48,6 +49,7 @@ _BY_NAME = {".tga": ("a Targa picture", _PICTURE), ".ptx": ("a PTX point cloud",
 
 def check_read(path: Path, head: bytes) -> None:
     """Raise MediaError where a file that begins with `head` is of a format that is recognised but not read."""
+    head = head.removeprefix(codecs.BOM_UTF8)
     for magic, name, advice in _MAGICS:
         if re.match(magic, head, re.DOTALL | re.IGNORECASE):
             raise _unread(path, name, advice)
