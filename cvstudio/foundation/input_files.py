@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 import weakref
 from contextlib import suppress
 from pathlib import Path
@@ -11,9 +12,12 @@ from pathlib import Path
 from cvstudio.foundation.errors import ExportError
 
 _inputs: dict[tuple[int, int] | str, dict[int, str]] = {}
-"""Paths of inputs by token, under device and inode as well as under the real path. Setting and popping an entry are
-single operations, so that threads and the garbage collector need no lock."""
-_tokens = itertools.count()
+"""Paths of inputs by token, under device and inode as well as under the real path. Popping an entry is a single
+operation, so that the garbage collector, which may come at any time, needs no lock."""
+_tokens = itertools.count(1)
+_adding = threading.Lock()
+_SWEPT_EVERY = 4096
+"""So many inputs later, keys without a living one are removed."""
 
 
 def protect_input(path: Path, owner: object) -> None:
@@ -25,8 +29,12 @@ def protect_input(path: Path, owner: object) -> None:
     token = next(_tokens)
     real_path = os.path.realpath(path)
     keys: tuple[tuple[int, int] | str, ...] = ((status.st_dev, status.st_ino), real_path)
-    for key in keys:
-        _inputs.setdefault(key, {})[token] = real_path
+    with _adding:
+        for key in keys:
+            _inputs.setdefault(key, {})[token] = real_path
+        if token % _SWEPT_EVERY == 0:
+            for key in [key for key, paths in _inputs.items() if not paths]:
+                del _inputs[key]
     weakref.finalize(owner, _release, keys, token).atexit = False
 
 

@@ -14,7 +14,7 @@ from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
 from cvstudio.media import Media, MediaKind, open_media, open_reader
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, find_file
-from cvstudio.media.pictures.color_profile import to_srgb
+from cvstudio.media.pictures.color_profile import fitting_profile, to_srgb
 from cvstudio.media.pictures.headers import read_header
 
 FIT = Size(192, 144)
@@ -133,7 +133,6 @@ def _of_jpeg(path: Path, head: bytes) -> Thumbnail:
         bgr = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flag)
     if bgr is None:
         raise damaged(path)
-    image = Image(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
-    if not header.inks:
-        image = to_srgb(image, header.profile)
+    profile = fitting_profile(header.profile, inks=header.inks, grey=header.channels == 1)
+    image = to_srgb(Image(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)), profile)
     return Thumbnail(MediaKind.IMAGE, fitted(image), header.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 
@@ -53,6 +54,7 @@ _BY_NAME = {
 
 def check_read(path: Path, head: bytes) -> None:
     """Raise MediaError where a file that begins with `head` is of a format that is recognised but not read."""
+    head = head.removeprefix(codecs.BOM_UTF8)
     for magic, name, advice in _MAGICS:
         if re.match(magic, head, re.DOTALL | re.IGNORECASE):
             raise _unread(path, name, advice)

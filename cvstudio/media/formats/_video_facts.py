@@ -39,7 +39,8 @@ def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
         tags = ColorTags.of(stream)
         frame = first_frame(media.path, container, stream)[1]
         tags.complete(frame)
-        pixels, (turns, mirrored), bit_rate = frame.format.name, orientation(frame), container.bit_rate or 0
+        turns, mirrored = orientation(stream.codec_context.name, frame)
+        pixels, bit_rate = frame.format.name, container.bit_rate or 0
         stored, aspect = Size(frame.width, frame.height), stream.sample_aspect_ratio or 1
     # Opened again: decoding the first frame has used up packets.
     with open_container(media.path) as container, decoding(media.path):

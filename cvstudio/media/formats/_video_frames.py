@@ -28,6 +28,10 @@ _STANDARD_RANGE = 0
 _RGB = (2, 0, 1)
 """Planes of FFmpeg's planar RGB, which are green, blue, red."""
 
+_PROFILED = ("png", "apng")
+"""Codecs whose frames carry a named colour profile. PyAV frees the name twice once `side_data` was looked at, and the
+next garbage collection crashes: `SideData.metadata` owns what belongs to the frame."""
+
 Orientation = tuple[int, bool]
 """Counterclockwise turns by 90 degrees that make a frame upright, and whether left and right are swapped after them."""
 
@@ -56,8 +60,10 @@ class ColorTags(NamedTuple):
         frame.color_range = frame.color_range or self.value_range
 
 
-def orientation(frame: VideoFrame) -> Orientation:
-    """The orientation that the display matrix of `frame` states."""
+def orientation(codec: str, frame: VideoFrame) -> Orientation:
+    """The orientation that the display matrix of `frame` states, which was decoded from `codec` (FFmpeg's name)."""
+    if codec in _PROFILED:
+        return round(frame.rotation / 90) % 4, False
     data: Any = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return 0, False
@@ -75,7 +81,7 @@ def square_size(stream: VideoStream, frame: VideoFrame) -> Size:
 def shown_size(stream: VideoStream, frame: VideoFrame) -> Size:
     """Size at which a decoded frame is shown."""
     width, height = square_size(stream, frame)
-    return Size(height, width) if orientation(frame)[0] % 2 else Size(width, height)
+    return Size(height, width) if orientation(stream.codec_context.name, frame)[0] % 2 else Size(width, height)
 
 
 def light_text(frame: VideoFrame) -> str:
@@ -106,13 +112,15 @@ class FrameConverter:
     ----------
     size : of the results before they are turned upright; frames of another size are scaled to it
     tags : of the container
+    codec : FFmpeg's name
     """
 
-    def __init__(self, size: Size, tags: ColorTags) -> None:
+    def __init__(self, size: Size, tags: ColorTags, codec: str) -> None:
         from av.video.reformatter import VideoReformatter
 
         self._size = size
         self._tags = tags
+        self._codec = codec
         # Kept, as swscale's set-up takes longer than the conversion of a frame.
         self._reformatter = VideoReformatter()
         self._mapping: tuple[tuple[int, int, int, int], Graph] | None = None
@@ -128,7 +136,7 @@ class FrameConverter:
             pixels = self._reformatted(frame, "rgb24").to_ndarray()
         if (frame.width, frame.height) != self._size:
             pixels = _scaled(pixels, self._size)
-        turns, mirrored = orientation(frame)
+        turns, mirrored = orientation(self._codec, frame)
         pixels = np.rot90(pixels, turns)
         if mirrored:
             pixels = pixels[:, ::-1]

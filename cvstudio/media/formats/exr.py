@@ -26,6 +26,8 @@ _MAGIC = b"v/1\x01"
 _CHANNELS = b"channels\0chlist\0"
 _SMALLEST_CHUNK = 8
 """Bytes of the offset of one row or block of rows, independent of the compression."""
+_MOST_VALUES = 4_000_000_000
+"""Most values of all channels of a file: 16 GB. Empty ones take next to no room in it."""
 _ROWS_A_CHUNK = 256
 """Most rows in one block with any compression."""
 # Luminance of the BT.709 primaries, the default of files without chromaticities.
@@ -91,6 +93,14 @@ def _parts(path: Path) -> tuple[ExrPart, ...]:
             parts.append(_part(path, number, part, bits))
     if not parts:
         raise MediaError(f"{quoted(path)} holds only deep pixels; flatten it in the program that made it.")
+    # The library decodes all channels to read one.
+    n_values = sum(part.stored.width * part.stored.height * len(part.channels) for part in parts)
+    if n_values > _MOST_VALUES:
+        n_channels = sum(len(part.channels) for part in parts)
+        raise MediaError(
+            f"{quoted(path)} claims to hold {n_values / 1e9:,.0f} billion values in {n_channels} channels; at most "
+            f"{_MOST_VALUES // 10**9} billion can be read, so save fewer channels in one file."
+        )
     return tuple(parts)
 
 

@@ -19,7 +19,7 @@ from cvstudio.media.file_identity import HEAD_BYTES, FileGuard, damaged, decodin
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.grey import LABELS, PICTURE, count_labels, narrow_bits, page_of, picture_readings
 from cvstudio.media.pictures.bmp import masked_levels
-from cvstudio.media.pictures.color_profile import ink_to_srgb, profile_fact, read_profile, to_srgb
+from cvstudio.media.pictures.color_profile import fitting_profile, ink_to_srgb, profile_fact, read_profile, to_srgb
 from cvstudio.media.pictures.headers import Header, read_header
 from cvstudio.media.pictures.jpeg import ends_early
 from cvstudio.media.pictures.pnm import odd_levels, stretched
@@ -103,9 +103,8 @@ class ImageReader(BaseReader):
             from cvstudio.draw.samples.labels import label_picture
 
             return Image(label_picture(_read_labels(self._path, header)))
-        image = self._read(header)
-        # Inks have been converted already, by a profile for inks only.
-        return image if header.inks else to_srgb(image, header.profile)
+        profile = fitting_profile(header.profile, inks=header.inks, grey=header.channels in (1, 2))
+        return to_srgb(self._read(header), profile)
 
     def _read(self, header: Header) -> Image:
         import cv2

@@ -70,7 +70,8 @@ class VideoReader(MovingReader):
         self._open()
         self._tick = time_base(self._stream)
         self._origin = self._recent[0][0]
-        self._converter = FrameConverter(square_size(self._stream, self._recent[0][1]), self._tags)
+        codec = self._stream.codec_context.name
+        self._converter = FrameConverter(square_size(self._stream, self._recent[0][1]), self._tags, codec)
 
     def at(self, pts: float) -> Frame:
         """The frame shown at `pts` seconds: the last one that begins at or before it.

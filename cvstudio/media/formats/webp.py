@@ -21,7 +21,7 @@ from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._video_facts import rate_text
 from cvstudio.media.formats.image import upright
 from cvstudio.media.formats.video import VideoReader
-from cvstudio.media.pictures.color_profile import profile_fact, read_profile, to_srgb
+from cvstudio.media.pictures.color_profile import fitting_profile, profile_fact, read_profile, to_srgb
 from cvstudio.media.pictures.headers import Header, read_header, webp_chunks
 
 _KEPT_BYTES = 64 << 20
@@ -69,7 +69,8 @@ class WebPReader(MovingReader):
         if header is None or not delays or self._file.n_frames != len(delays):
             self._file.close()
             raise damaged(path)
-        self._orientation, self._profile = header.orientation, header.profile
+        self._orientation = header.orientation
+        self._profile = fitting_profile(header.profile, inks=False, grey=False)
         self._starts = tuple(time / 1000 for time in accumulate(delays[:-1], initial=0))
         self._recent: deque[tuple[int, Frame]] = deque()
         self._shown: int | None = None
@@ -167,7 +168,7 @@ class AnimationReader(MovingReader):
             header = read_header(media.path, file.read(HEAD_BYTES))
         if header is None:
             raise damaged(media.path)
-        self._profile = header.profile
+        self._profile = fitting_profile(header.profile, inks=False, grey=False)
         self._reader = VideoReader(media)
 
     def at(self, pts: float) -> Frame:

@@ -88,6 +88,12 @@ def profile_fact(data: bytes, *, inks: bool, grey: bool) -> str:
     return profile.name if profile.is_srgb else f"{profile.name}, converted to sRGB"
 
 
+def fitting_profile(data: bytes, *, inks: bool, grey: bool) -> bytes:
+    """The profile `data` where it is for channels that are `inks`, `grey` or neither; else, and for none, b""."""
+    profile = read_profile(data) if data else None
+    return data if profile is not None and _fits(profile, inks=inks, grey=grey) else b""
+
+
 def _fits(profile: ColorProfile, *, inks: bool, grey: bool) -> bool:
     return (profile.space == "CMYK") == inks and (grey or profile.space != "GRAY")
 

@@ -108,7 +108,8 @@ def describe(file: BinaryIO, number: int = 0) -> TiffPicture:
         page = _chosen(tiff, number)
         if page.dtype is not None and page.dtype.kind == "c":
             raise MediaError(
-                f"{quoted(Path(tiff.filename))} holds complex numbers, which are not read here; save their magnitude."
+                f"{quoted(Path(tiff.filename))} holds complex numbers, and a picture has real ones; save their "
+                "magnitude or phase as floats."
             )
         alone = len(tiff.pages) == 1 and not page.subifds and page is tiff.pages[0]
         directories = [page] if alone else _directories(tiff)

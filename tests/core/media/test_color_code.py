@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -243,3 +245,15 @@ def test_profile_of_an_animation(tmp_path: Path, suffix: str) -> None:
         back = reader.step(0.16, -1)
         assert back.pts == pytest.approx(0.08, abs=0.001)
         np.testing.assert_array_equal(reader.at(0.1).pixels, back.pixels)
+
+
+def test_a_named_profile_of_an_animation_does_not_crash_later(tmp_path: Path) -> None:
+    pictures = [PIL.Image.fromarray(np.roll(COLOURS, 16 * number, 1)) for number in range(3)]
+    path = tmp_path / "a.png"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], icc_profile=made_profile("p3"))
+    code = (
+        "import gc, sys\nfrom cvstudio.media import open_media, open_reader\nfrom cvstudio.media.facts import facts\n"
+        "media = open_media(sys.argv[1])\nfacts(media)\nwith open_reader(media) as reader:\n    reader.at(0.1)\n"
+        "del reader\nfor _ in range(3):\n    gc.collect()\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 0

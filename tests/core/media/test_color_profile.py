@@ -159,6 +159,18 @@ def test_inks_do_not_go_through_a_profile_for_light(tmp_path: Path, name: str) -
     assert np.abs(shown.astype(int) - plain).max() <= 1
 
 
+def test_colours_do_not_go_through_a_profile_for_grey(tmp_path: Path) -> None:
+    greys = np.repeat(np.arange(0, 256, 4, np.uint8)[None], 16, 0)[..., None].repeat(3, 2)
+    picture, path = PIL.Image.fromarray(greys), tmp_path / "a.webp"
+    picture.save(path, lossless=True, icc_profile=made_profile("grey"))
+    np.testing.assert_array_equal(load(path).pixels, greys)
+    assert "so ignored" in told(path)
+    shifted = PIL.Image.fromarray(greys[:, ::-1])
+    picture.save(path, lossless=True, icc_profile=made_profile("grey"), save_all=True, append_images=[shifted])
+    with open_reader(open_media(path)) as reader:
+        np.testing.assert_array_equal(reader.at(0).pixels, greys)
+
+
 def test_sixteen_bits_keep_their_depth(tmp_path: Path) -> None:
     import tifffile
 

@@ -168,6 +168,13 @@ def test_exr_that_is_refused(tmp_path: Path) -> None:
     path.write_bytes(whole[:box] + np.array([0, 0, 69999, 69999], "<i4").tobytes() + whole[box + 16 :])
     with pytest.raises(MediaError, match="70000 x 70000"):
         open_media(path)
+    whole = write(path, {f"{number}.R": LIGHT[..., 0] for number in range(30)}).read_bytes()
+    for name in (b"displayWindow\0box2i\0", b"dataWindow\0box2i\0"):
+        box = whole.index(name) + len(name) + 4
+        whole = whole[:box] + np.array([0, 0, 13_999, 13_999], "<i4").tobytes() + whole[box + 16 :]
+    path.write_bytes(whole)
+    with pytest.raises(MediaError, match="6 billion values in 30 channels"):
+        open_media(path)
 
 
 def test_radiance_as_two_other_readers_see_it(tmp_path: Path) -> None:

@@ -284,6 +284,7 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
     ("name", "content", "text"),
     [
         ("a.jpg", b"<!DOCTYPE html>\n<html><head>", "is a web page, which is not read here; download the file itself."),
+        ("b.jpg", b"\xef\xbb\xbf<!DOCTYPE html>\n<html>", "is a web page"),
         ("a.png", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         ("a.jp2", b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(50), "is a JPEG 2000 picture"),
         ("a.jxl", b"\xff\x0a" + bytes(50), "is a JPEG XL picture"),

@@ -117,12 +117,14 @@ def test_facts(tmp_path: Path) -> None:
     assert not open_media(write_media(tmp_path / "mute.mp4", STEADY[:5])).has_sound
 
 
+@pytest.mark.parametrize("codec", ["libx264", "png"])
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
-def test_rotation_is_honoured(tmp_path: Path, turns: int) -> None:
+def test_rotation_is_honoured(tmp_path: Path, turns: int, codec: str) -> None:
     """The display matrix of the track header is written by hand and compared with OpenCV's own player."""
     import cv2
 
-    path = write_media(tmp_path / "v.mp4", STEADY[:3], pictures=_corner)
+    plain: dict[str, Any] = {} if codec == "libx264" else {"options": {"g": "1"}, "pixel_format": "rgb24"}
+    path = write_media(tmp_path / "v.mov", STEADY[:3], pictures=_corner, codec=codec, **plain)
     one, none = 0x10000, 0
     matrix = [(one, none, none, one), (none, one, -one, none), (-one, none, none, -one), (none, -one, one, none)][turns]
     data = bytearray(path.read_bytes())
