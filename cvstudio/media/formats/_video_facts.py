@@ -26,6 +26,8 @@ TIMED_FRAMES = 300
 """Frames at the beginning whose intervals are compared."""
 _REORDERED = 17
 _SAMPLED_KEYS = 8
+_READ_BYTES = 64 << 20
+"""Transport streams up to this size are read whole, to tell which frames are not shown."""
 _JITTER_SECS = 0.0021
 """Spread of intervals that rounding to milliseconds causes at a constant rate, and a margin."""
 
@@ -46,6 +48,9 @@ def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
     with open_container(media.path) as container, decoding(media.path):
         stream = video_stream(container)
         even = stream is None or _is_constant(container, stream)
+    if repeated := _repeated_times(media):
+        frames = "1 frame whose time comes" if repeated == 1 else f"{repeated:,} frames whose times come"
+        yield "Not read", f"{frames} again, as of recordings put one behind the other; convert it, e.g. to MP4"
     if media.frame_rate:
         yield "Frame rate", rate_text(media.frame_rate, even=even)
     if aspect != 1:
@@ -63,6 +68,24 @@ def video_facts(media: Media, sample: Any) -> Iterator[tuple[str, str]]:
     yield "Pixels", pixels
     if bit_rate:
         yield "Bit rate", f"{bit_rate / 1e6:.3g} Mbit/s"
+
+
+def _repeated_times(media: Media) -> int:
+    """Number of frames of a transport stream whose times are not later than all before, in the order of decoding."""
+    if media.path.stat().st_size > _READ_BYTES:
+        return 0
+    latest, repeated = None, 0
+    with open_container(media.path) as container, decoding(media.path):
+        stream = video_stream(container)
+        if stream is None or container.format.name != "mpegts":
+            return 0
+        for packet in container.demux(stream):
+            if packet.dts is None:
+                continue
+            if latest is not None and packet.dts <= latest:
+                repeated += 1
+            latest = packet.dts if latest is None else max(latest, packet.dts)
+    return repeated
 
 
 def _size_text(size: Size) -> str:

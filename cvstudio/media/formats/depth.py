@@ -91,7 +91,10 @@ class DepthSettings:
     ] = "auto"
 
 
-_PFM = re.compile(rb"Pf\s+(\d{1,9})\s+(\d{1,9})\s+([-+.\deE]{1,24})(?:\r\n|\s)")
+_PFM = re.compile(
+    rb"Pf(?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+([-+.\deE]{1,24})(?:\r\n|\s)"
+)
+"""Header with comments, which some programs take over from the other Netpbm formats."""
 
 
 class DepthReader(BaseReader):

@@ -19,7 +19,7 @@ from cvstudio.media.base import Format, Media, MediaKind, Reading
 from cvstudio.media.file_identity import HEAD_BYTES, check_size, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._single_sample import WholeReader
-from cvstudio.media.grey import DEPTH, LABELS, PICTURE, count_labels
+from cvstudio.media.grey import DEPTH, LABELS, PICTURE, count_labels, reading_of_name
 from cvstudio.media.pictures.color_code import BT709, primaries_name, to_bt709, xyz_of
 
 _MAGIC = b"v/1\x01"
@@ -131,6 +131,9 @@ def _part(path: Path, number: int, part: Any, bits: dict[str, int]) -> ExrPart:
     depth = _depth(tuple(channels), str(part.header.get("name", "")))
     if colour == (depth,):
         colour = ()
+    elif not depth and len(colour) == 3 and any(map(_says_depth, (colour[0].rpartition(".")[0], path.stem))):
+        # Renderers write a pass with one value as grey; what is only called depth is a picture.
+        depth = colour[0] if _equal(path, number, colour) else ""
     return ExrPart(
         number,
         size,
@@ -146,6 +149,21 @@ def _part(path: Path, number: int, part: Any, bits: dict[str, int]) -> ExrPart:
         tuple(float(place) for place in part.header.get("chromaticities", BT709)),
         float(part.header.get("pixelAspectRatio", 1)),
     )
+
+
+def _equal(path: Path, number: int, names: tuple[str, ...]) -> bool:
+    """Whether the channels `names` of a part have the same pixels. Raises MediaError."""
+    import OpenEXR
+
+    with decoding(path), OpenEXR.File(str(path), separate_channels=True) as file:
+        first, *others = (np.asarray(file.parts[number].channels[name].pixels) for name in names)
+        return all(np.array_equal(first, other, equal_nan=True) for other in others)
+
+
+def _says_depth(name: str) -> bool:
+    """Whether the ending of a layer's or a file's name says that it holds depth."""
+    reading = reading_of_name(name)
+    return reading is not None and reading.key == DEPTH.key
 
 
 def _layers(names: tuple[str, ...]) -> dict[str, dict[str, str]]:
@@ -240,6 +258,11 @@ def exr_readings(path: Path) -> tuple[Reading, ...]:
     readings = list(_choices(parts))
     if all(part.holds_depth for part in parts):
         reason = "one channel is what depth cameras and renderers write"
+    elif any(part.depth in part.colour for part in parts):
+        reason = "its name ends in depth"
+    else:
+        reason = ""
+    if reason:
         readings.sort(key=lambda reading: reading.key != DEPTH.key)
         readings[0] = dataclasses.replace(readings[0], reason=reason)
     return tuple(readings) if len(readings) > 1 else ()
@@ -375,8 +398,12 @@ def read_exr_depth(path: Path, reading: Reading | None = None) -> tuple[NDArray[
 
 
 def exr_holds_depth(path: Path) -> bool:
-    """Whether the file can only be a depth map: every part has a single channel. Raises MediaError."""
-    return all(part.holds_depth for part in _parts(path))
+    """Whether the file is likeliest a depth map: every part has a single channel, or a name says so.
+
+    Raises MediaError.
+    """
+    parts = _parts(path)
+    return all(part.holds_depth for part in parts) or any(part.depth in part.colour for part in parts)
 
 
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:

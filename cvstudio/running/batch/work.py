@@ -210,7 +210,7 @@ class Workers(Closeable):
         slot, read_as = self._plan.instance.spec.main_slot, self._plan.reading_of(task.file)
         if read_as:
             return f"It cannot be read as {read_as}."
-        unfit = f"It is no {slot.title.lower()}."
+        unfit = f"It is not a {slot.title.lower()}."
         try:
             source = open_source(slot, task.file)
         except UserError:

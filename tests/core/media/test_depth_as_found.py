@@ -84,6 +84,8 @@ def test_the_header_of_a_pfm_may_end_as_it_likes(tmp_path: Path, end: bytes) -> 
     path = tmp_path / "a.pfm"
     path.write_bytes(end.join((b"Pf", b"64 48", b"-1.0", b"")) + METRES[::-1].astype("<f4").tobytes())
     np.testing.assert_array_equal(read(path).values, METRES)
+    path.write_bytes(b"Pf\n# made by hand\n64 48\n# x\n-1.0\n" + METRES[::-1].astype("<f4").tobytes())
+    np.testing.assert_array_equal(read(path).values, METRES)
 
 
 @pytest.mark.parametrize("level", [1e10, 1e20, np.finfo(np.float32).max, 65504, 10_000, np.inf, np.nan, -1, 0])

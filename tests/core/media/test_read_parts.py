@@ -348,3 +348,20 @@ def test_an_exr_of_one_channel_is_depth_and_can_be_a_picture(tmp_path: Path) -> 
     assert keys(open_media(path)) == []
     with pytest.raises(MediaError, match="is a colour picture"):
         open_media(path, read_as="depth")
+
+
+@pytest.mark.parametrize(("name", "layer"), [("render_depth0001.exr", ""), ("a.exr", "ViewLayer.Depth")])
+def test_depth_in_three_equal_channels_of_an_exr(tmp_path: Path, name: str, layer: str) -> None:
+    """Renderers write a pass with one value as grey; only the name says what it is."""
+    path = exr(tmp_path / name, ("", {f"{layer}.{channel}".lstrip("."): METRES for channel in "RGB"}))
+    media = open_media(path)
+    assert (media.kind, keys(media)) == (MediaKind.DEPTH, ["depth", "picture"])
+    np.testing.assert_array_equal(sample(media).values, METRES)
+    np.testing.assert_array_equal(sample(open_media(path, read_as="picture")).pixels[..., 2], METRES)
+    # What is only called depth is a picture.
+    colour = {f"{layer}.{channel}".lstrip("."): METRES + place for place, channel in enumerate("RGB")}
+    media = open_media(exr(tmp_path / f"colour_{name}", ("", colour)))
+    assert (media.kind, keys(media)) == (MediaKind.IMAGE, [])
+    # A channel of depth beside the picture is that of the file.
+    both = exr(tmp_path / "b_depth.exr", ("", {**dict.fromkeys("RGB", METRES), "Z": METRES + 1}))
+    np.testing.assert_array_equal(sample(open_media(both, read_as="depth")).values, METRES + 1)
