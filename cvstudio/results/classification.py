@@ -116,7 +116,7 @@ class Classification(Result):
     def table(self) -> Table:
         """One row for each class, the most probable first."""
         columns = (
-            Column("label", "Class", kind="label"),
+            Column("label", "Class", kind="label", among=self.class_names),
             Column("probability", "Probability", "%", kind="fraction"),
             Column("believed", "Believed", kind="flag"),
         )

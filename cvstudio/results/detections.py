@@ -158,7 +158,7 @@ class Detections(Result):
         """
         columns = (
             Column("id", "Id", shown=False),
-            Column("label", "Class", kind="label"),
+            Column("label", "Class", kind="label", among=self.labels),
             Column("score", "Score", kind="fraction" if self.score_kind == "probability" else "number"),
             Column("box", "Box", "px", kind="box", csv=("x1", "y1", "x2", "y2")),
             Column("track_id", "Track", shown=self.track_ids is not None),

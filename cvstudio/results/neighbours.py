@@ -100,7 +100,7 @@ class Neighbours(Result):
             Column("file", "File", kind="text"),
             Column("distance", "Distance"),
             Column("metric", "Metric", kind="text"),
-            Column("label", "Class", kind="label"),
+            Column("label", "Class", kind="label", among=self.labels),
             Column("votes", "Votes", "%", kind="fraction"),
         )
         votes = self.votes

@@ -154,7 +154,7 @@ class Proposals(Result):
             Column(
                 "box_before", "Box before", "px", kind="box", csv=("x1_before", "y1_before", "x2_before", "y2_before")
             ),
-            Column("label", "Class", kind="label"),
+            Column("label", "Class", kind="label", among=self.labels),
             Column("score", "After", kind="fraction"),
             Column("box_after", "Box after", "px", kind="box", csv=("x1", "y1", "x2", "y2")),
         )

@@ -112,7 +112,7 @@ class Segmentation(Result):
         """One row for each class that occurs, the largest first: class index, label, area fraction 0..1."""
         columns = (
             Column("class", "Number", shown=False),
-            Column("label", "Class", kind="label"),
+            Column("label", "Class", kind="label", among=self.labels),
             Column("share", "Area", "%", kind="fraction"),
         )
         fractions = self.area_fractions()

@@ -157,7 +157,7 @@ class Suppression(Result):
         columns = (
             Column("turn", "Turn"),
             Column("taken", "Taken", shown=False),
-            Column("label", "Class", kind="label"),
+            Column("label", "Class", kind="label", among=self.candidates.labels),
             Column("score", "Score"),
             Column("other", "Other", shown=False),
             Column("other_score", "Other's score"),

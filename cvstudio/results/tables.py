@@ -25,6 +25,7 @@ class Column:
         "flag" (True or False; 1 or 0 in CSV); "box" (x1, y1, x2, y2 in image pixels); "data" (any JSON value)
     csv : names of its columns in CSV, one for each number of a box; empty omits it; None is one column named `key`
     shown : whether the results panel displays it
+    among : of a column of classes, all classes of the model, on which their colours depend
     """
 
     key: str
@@ -33,6 +34,7 @@ class Column:
     kind: ColumnKind = "number"
     csv: tuple[str, ...] | None = None
     shown: bool = True
+    among: tuple[str, ...] = ()
 
     @property
     def csv_names(self) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def _cell(column: Column, value: Any, *, quiet: bool) -> Cell:
     if column.kind == "fraction":
         return Cell(f"{value:.1%}" if column.unit == "%" else f"{value:.2f}", min(max(value, 0.0), 1.0), tone)
     if column.kind == "label":
-        return Cell(value, tone=tone, label="" if quiet else value)
+        return Cell(value, tone=tone, label="" if quiet else value, among=column.among)
     if column.kind == "flag":
         return Cell(_yes() if value else _no(), tone=tone)
     if column.kind == "box":

@@ -34,12 +34,14 @@ class Cell:
     share : fraction 0..1, painted as a bar before the text
     tone : role of the text's colour in the theme
     label : class whose colour is shown beside the text, or ""
+    among : all classes of the model of `label`
     """
 
     text: str
     share: float | None = None
     tone: str = "text"
     label: str = ""
+    among: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class RowsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ForegroundRole:
             return theme.colour(cell.tone)
         if role == Qt.ItemDataRole.DecorationRole and cell.label:
-            return swatch(cell.label)
+            return swatch(cell.label, cell.among)
         if role == Qt.ItemDataRole.ToolTipRole:
             return table_row.tip or cell.text
         if role == Qt.ItemDataRole.TextAlignmentRole and cell.share is not None:

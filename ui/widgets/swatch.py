@@ -6,8 +6,11 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
 
-def swatch(name: str, size: int = 12, ratio: float = 2.0) -> QPixmap:
-    """A dot of `size` logical pixels in the colour of the class `name`, at `ratio` device pixels for each."""
+def swatch(name: str, among: tuple[str, ...] = (), size: int = 12, ratio: float = 2.0) -> QPixmap:
+    """A dot of `size` logical pixels in the colour of the class `name`, at `ratio` device pixels for each.
+
+    `among` are all classes of the model, on which the colour depends as it does on the picture (`class_colour`).
+    """
     from cvstudio.draw.palette import class_colour
 
     pixmap = QPixmap(round(size * ratio), round(size * ratio))
@@ -17,7 +20,7 @@ def swatch(name: str, size: int = 12, ratio: float = 2.0) -> QPixmap:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     # An outline, for the contrast of yellow on a light background and blue on a dark one.
     painter.setPen(QPen(QColor(128, 128, 128, 160), 0.75))
-    painter.setBrush(QColor(*class_colour(name)))
+    painter.setBrush(QColor(*class_colour(name, among)))
     painter.drawEllipse(QRectF(0.5, 0.5, size - 1, size - 1))
     painter.end()
     return pixmap

@@ -44,7 +44,7 @@ class DetectionsModel(QAbstractTableModel):
         self._detections: Detections | None = None
         self._order: NDArray[np.intp] = np.zeros(0, np.intp)
         self._column, self._descending = SCORE, True
-        self._swatches: dict[str, QPixmap] = {}
+        self._swatches: dict[tuple[str, tuple[str, ...]], QPixmap] = {}
 
     def set_detections(self, detections: Detections | None) -> None:
         """Replace the detections; if the ids of the rows are the same, they are only repainted."""
@@ -134,10 +134,10 @@ class DetectionsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{detections.label(row)} {self._score_text(detections, row)}\n{self._box_text(detections, row)}"
         if role == Qt.ItemDataRole.DecorationRole and column == LABEL:
-            name = detections.label(row)
-            if name not in self._swatches:
-                self._swatches[name] = swatch(name)
-            return self._swatches[name]
+            key = detections.label(row), detections.labels
+            if key not in self._swatches:
+                self._swatches[key] = swatch(*key)
+            return self._swatches[key]
         if role == Qt.ItemDataRole.TextAlignmentRole and column != LABEL:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.UserRole and column == SCORE:

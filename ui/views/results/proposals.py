@@ -87,7 +87,7 @@ def _region_rows(result: Proposals) -> list[TableRow]:
         share = float(iou_with(result.proposal_boxes[row], result.refined_boxes[row : row + 1])[0])
         name = result.label(row)
         cells = (
-            Cell(name, label=name),
+            Cell(name, label=name, among=result.labels),
             Cell(f"{result.objectness[row]:.2f}"),
             Cell(f"{result.scores[row]:.2f}"),
             Cell(f"{share:.2f}", share),

@@ -128,7 +128,7 @@ class SuppressionView(QWidget):
         word, tone = words[fate]
         name = candidates.label(row)
         cells = (
-            Cell(name, label=name),
+            Cell(name, label=name, among=candidates.labels),
             Cell(f"{candidates.scores[row]:.2f}"),
             Cell(iou_text, iou),
             Cell(word, tone=tone),

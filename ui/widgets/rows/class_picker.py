@@ -156,7 +156,7 @@ class ClassPopup(QFrame):
         self._model = QStandardItemModel(self)
         picked = set(chosen)
         for name in sorted(options, key=lambda name: (name not in tallies, name.casefold())):
-            item = QStandardItem(QIcon(swatch(name)), name)
+            item = QStandardItem(QIcon(swatch(name, tuple(options))), name)
             item.setData(tallies.get(name, ""), TALLY)
             # Not user-checkable: Qt and the list would both toggle at a click on the box.
             item.setCheckState(CHECKED if not picked or name in picked else Qt.CheckState.Unchecked)
@@ -335,7 +335,8 @@ class ClassPicker(QPushButton):
                 painter.drawText(x, area.top(), area.right() - x + 1, area.height(), centred, f"+{remaining + 1}")
                 break
             text = metrics.elidedText(name, Qt.TextElideMode.ElideRight, width - DOT - 4)
-            painter.drawPixmap(x, (self.height() - DOT) // 2, swatch(name, DOT, self.devicePixelRatioF()))
+            dot = swatch(name, self._options, DOT, self.devicePixelRatioF())
+            painter.drawPixmap(x, (self.height() - DOT) // 2, dot)
             painter.drawText(x + DOT + 4, area.top(), width, area.height(), centred, text)
             x += DOT + 4 + metrics.horizontalAdvance(text) + 10
         painter.end()

@@ -11,6 +11,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from cvstudio.data.geometry import Size
+from cvstudio.draw.base import Look
+from cvstudio.draw.palette import row_colour
 from cvstudio.results.detections import Detections
 from ui.tour.input_events import move_mouse
 from ui.views.results.detections import BOX, LABEL, SCORE, ResultsTable
@@ -175,3 +177,19 @@ def test_a_narrow_table_leaves_out_the_box(table: ResultsTable) -> None:
     table.resize(280, 300)
     assert table.isColumnHidden(BOX)
     assert "×" in table.model().index(0, LABEL).data(Qt.ItemDataRole.ToolTipRole)
+
+
+def test_the_dot_beside_a_class_has_the_colour_of_its_box(shown: Callable[..., Any]) -> None:
+    # Neighbours in this list would have one colour by their names alone.
+    labels = ("person", "car", "cat", "bus", "train")
+    boxes = np.array([[10 + 100 * row, 10, 90 + 100 * row, 90] for row in range(len(labels))], np.float32)
+    scores = np.linspace(0.9, 0.5, len(labels)).astype(np.float32)
+    numbers = np.arange(len(labels))
+    result = Detections(boxes, scores, numbers, labels, numbers, Size(640, 480))
+    table = ResultsTable()
+    table.set_detections(result)
+    shown(table, 480, 300)
+    for row in range(len(labels)):
+        dot = table.model().index(row, LABEL).data(Qt.ItemDataRole.DecorationRole).toImage()
+        centre = dot.pixelColor(dot.width() // 2, dot.height() // 2).getRgb()[:3]
+        assert centre == row_colour(result, row, Look()), labels[row]
