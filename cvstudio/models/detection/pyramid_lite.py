@@ -128,7 +128,10 @@ MODELS.register(
             "인스턴스 분할",
             "지식 증류",
         ),
-        summary=f"Finds {len(LABELS)} kinds of everyday things, live, and draws around them; comes with the program.",
+        summary=(
+            f"Finds {len(LABELS)} kinds of everyday things, live, and draws around them; comes with the program. YOLOX "
+            "finds more, and 80 kinds, where its weights are got."
+        ),
         architecture=Architecture(build, (SIZE, SIZE)),
     )
 )
