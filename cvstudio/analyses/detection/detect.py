@@ -126,7 +126,7 @@ ANALYSES.register(
         result=Detections,
         order=10,
         task="detect",
-        default_model="pyramid-5",
+        default_model="pyramid-lite0",
         samples={"picture": "cat"},
         # The cat is too near for the embedded detector to be sure of it.
         keywords=(

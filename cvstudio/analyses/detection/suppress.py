@@ -112,7 +112,7 @@ ANALYSES.register(
         result=Suppression,
         order=60,
         task="detect",
-        default_model="pyramid-5",
+        default_model="pyramid-lite0",
         samples={"picture": "cat"},
         sample_values={"score": 0.3, "step": 2},
         keywords=(

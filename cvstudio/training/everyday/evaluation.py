@@ -33,7 +33,7 @@ TRUTH_FLOOR = 0.35
 LEAST_PRECISION = 0.15
 """AP50 on the held-out photographs below which a class is left out of the labels."""
 
-LEAST_TRUTH = 2
+LEAST_TRUTH = 1
 """Fewest true boxes of a class in the held-out photographs to judge it by."""
 
 MOST_FALSE = 0.4
@@ -42,7 +42,6 @@ MOST_FALSE = 0.4
 FREQUENT = 30
 """Boxes in the training photographs from which on a class counts as one that the data carries."""
 
-FREQUENT_FLOOR = 0.25
 RESAMPLES = 200
 
 COCO_CATEGORIES = (
@@ -248,7 +247,7 @@ def _frequent(photographs: Sequence[Photograph], teacher: DenseTeacher, progress
     for number, photograph in enumerate(photographs):
         progress(number / len(photographs), "the teacher looks at photographs")
         view, _ = everyday_data.whole_view(sets.decode(photograph.content))
-        counts += np.bincount(teacher(view, floor=FREQUENT_FLOOR).classes, minlength=len(LABELS))
+        counts += np.bincount(teacher(view, floor=TRUTH_FLOOR).classes, minlength=len(LABELS))
     return [label for label, count in zip(LABELS, counts, strict=True) if count >= FREQUENT]
 
 
@@ -309,7 +308,11 @@ def evaluate(
     progress: Progress,
 ) -> Mapping[str, float]:
     """Figures on `coco128`, which was neither trained on nor used for choosing. See `TrainingRecipe`."""
-    settings = settings or {"score": 0.4, "frequent": LABELS}
+    from cvstudio.weights.embedded import card
+
+    if settings is None:
+        model_card = card("pyramid-lite0")
+        settings = model_card.settings if model_card is not None else {"score": 0.4, "frequent": LABELS}
     network = _network(weights, settings)
     photos = coco128(data, limit, progress)
     predictions, ious, wrong, shown = [], [], 0, 0

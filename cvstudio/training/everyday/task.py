@@ -35,7 +35,7 @@ from cvstudio.training.transfer import parameter_groups
 if TYPE_CHECKING:
     from torch import Tensor
 
-EPOCHS = 25
+EPOCHS = 24
 BATCH = 16
 STEPS = 100
 """Steps of an epoch."""
@@ -50,7 +50,7 @@ RATE, TRUNK_RATE = 2.5e-3, 5e-4
 WEIGHT_DECAY = 0.03
 EMA_DECAY = 0.998
 BOX_WEIGHT = 2.0
-MASK_EPOCHS, MASK_STEPS, MASK_BATCH, MASK_VIEWS = 4, 80, 8, 480
+MASK_EPOCHS, MASK_STEPS, MASK_BATCH, MASK_VIEWS = 12, 80, 8, 480
 MASK_RATE = 4e-3
 VALIDATE_EVERY = 4
 TRUTH_FLOOR = 0.35
@@ -69,7 +69,7 @@ class EverydayTask:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.epochs = EPOCHS + MASK_EPOCHS if settings.epochs is None else settings.epochs
-        self.box_epochs = self.epochs - min(MASK_EPOCHS, self.epochs // 4)
+        self.box_epochs = self.epochs - min(MASK_EPOCHS, self.epochs // 3)
 
     def prepare(self, progress: Progress) -> None:
         import torch
@@ -308,9 +308,10 @@ class EverydayTask:
             self.mask_optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self.mask_optimiser.step()
-            self.ema.update(self.network)
             mean += float(loss.detach()) / steps
             report({"fraction": (step + 1) / steps, "mask": float(loss.detach())})
+        # So few steps would leave the average near its beginning; the decreasing rate averages instead.
+        self.ema.network.load_state_dict(self.network.state_dict())
         return {"mask": mean}
 
     def _mask_chunk(self, progress: Progress) -> MaskChunk:

@@ -152,7 +152,11 @@ def evaluate(
     progress: Progress,
 ) -> Mapping[str, float]:
     """Figures on crops of `coco128`, and the accuracy on ImageNet's own photographs. See `TrainingRecipe`."""
-    settings = settings or {"temperature": 1.0, "threshold": 0.5}
+    from cvstudio.weights.embedded import card
+
+    if settings is None:
+        model_card = card("efficientnet-lite0")
+        settings = model_card.settings if model_card is not None else {"temperature": 1.0, "threshold": 0.5}
     temperature, threshold = float(settings["temperature"]), float(settings["threshold"])
     found = coco128_crops(data, limit, progress)
     probabilities = softmax(_logits([crop.image for crop in found], progress), temperature)

@@ -70,7 +70,11 @@ RECIPES.register(
         calibrate=LateEvaluation(_evaluation).calibrate,
         evaluate=LateEvaluation(_evaluation).evaluate,
         describe=_describe,
-        not_for=("Not for anything that safety or a person's rights depend on.",),
+        not_for=(
+            "It sees a picture at 416 pixels: it misses small and crowded things.",
+            "It answers only with kinds of things that its training photographs showed often; YOLOX and DETR know 80.",
+            "Not for anything that safety or a person's rights depend on.",
+        ),
         files=(
             "voc5/images",
             "voc5/instances.json",

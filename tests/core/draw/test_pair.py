@@ -90,6 +90,6 @@ def test_a_side_is_called_by_what_makes_it_another() -> None:
     assert side_title(other, one) == "Per class off, Minimum confidence 0.25, Classes cat"
     assert side_title(one, other) == "Per class on, Minimum confidence 0.5, Classes all"
     haar = with_model(other, "haar-cat-face", None)
-    assert Comparison(one, haar).titles == ("Built-in detector with masks", "Haar cat faces")
-    assert side_title(one, dataclasses.replace(one, id=3)) == "Built-in detector with masks"
+    assert Comparison(one, haar).titles == ("Everyday things with masks", "Haar cat faces")
+    assert side_title(one, dataclasses.replace(one, id=3)) == "Everyday things with masks"
     assert side_title(make_instance("classify", cat), one) == "Image classification"

@@ -68,6 +68,28 @@ def test_the_detector_is_as_good_as_its_card_says(data):
     assert figures["false boxes per picture"] < 0.6
 
 
+def test_the_everyday_detector_is_as_good_as_its_card_says(data):
+    recipe = RECIPES["everyday-detector"]
+    for name in ("coco128", *recipe.files):
+        data(*name.split("/"))
+    figures = recipe.evaluate(folder(), None, None, 64, Progress())
+    known = card(recipe.model)
+    assert known.figures["coco128 AP50 person"] > 0.38
+    # Of half of the photographs the interval is half as wide again as the card's.
+    assert figures["coco128 AP50 person"] == pytest.approx(known.figures["coco128 AP50 person"], abs=0.15)
+    assert figures["false boxes per picture"] < 0.6
+
+
+def test_the_default_classifier_is_as_good_as_its_card_says(data):
+    recipe = RECIPES["photo-classifier"]
+    for name in recipe.files:
+        data(*name.split("/"))
+    known = card(recipe.model)
+    figures = recipe.evaluate(folder(), None, None, 40, Progress())
+    # Of 40 photographs the share has a standard error of 5 points.
+    assert figures["ImageNet top-1"] == pytest.approx(known.figures["ImageNet top-1"], abs=0.15)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.key)
 def test_the_whole_evaluation_gives_the_cards_figures(recipe, data):

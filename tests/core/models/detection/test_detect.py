@@ -31,7 +31,9 @@ from cvstudio.weights.embedded import embedded_path
 
 DETECT = ANALYSES["detect"]
 LABELS = ("person", "cat", "dog")
-needs_weights = pytest.mark.skipif(embedded_path("pyramid-5") is None, reason="needs the embedded detector's weights")
+needs_weights = pytest.mark.skipif(
+    embedded_path("pyramid-lite0") is None, reason="needs the embedded detector's weights"
+)
 
 
 def synthetic(n: int, *, seed: int = 0) -> Detections:
@@ -191,7 +193,7 @@ def test_the_declaration() -> None:
 def test_the_embedded_detector_finds_the_cat_of_its_sample(detect: Callable[..., Detections]) -> None:
     from cvstudio.media import open_media, open_reader
 
-    assert DETECT.default_model == "pyramid-5"
+    assert DETECT.default_model == "pyramid-lite0"
     assert DETECT.samples is not None
     with open_reader(open_media(sample_path(DETECT.samples["picture"]))) as reader:
         found = detect(reader.read(), DETECT.default_model)

@@ -221,7 +221,7 @@ def test_the_command_line_goes_to_a_step_and_writes_every_pair(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     (table,) = tmp_path.glob("*.csv")
     rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines()))
-    result = run("pyramid-5", score=0.2, iou=0.5)
+    result = run("pyramid-lite0", score=0.2, iou=0.5)
     assert max(int(row["turn"]) for row in rows) == len(result.kept)
     dropped = [row for row in rows if row["dropped"] == "1"]
     assert len(dropped) == len(result.candidates) - len(result.kept)

@@ -84,7 +84,7 @@ def test_search_and_filters_leave_what_fits_and_say_how_much(content):
     content.search.clear()
     content.status.setCurrentIndex(content.status.findData(Place.EMBEDDED))
     content.status.activated.emit(content.status.currentIndex())
-    assert set(content.table.listed()) == {"residual-60", "pyramid-5"}
+    assert set(content.table.listed()) == {"residual-60", "pyramid-5", "pyramid-lite0"}
     content.search.setText("no such network")
     assert content._empty.isVisible()
     content._empty.triggered.emit()

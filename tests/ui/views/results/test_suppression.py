@@ -39,6 +39,8 @@ def view(qtbot: QtBot, window: MainWindow, settle: Callable[[], Suppression]) ->
     window.open_paths([sample_path("cat")])
     qtbot.waitUntil(lambda: window.controller.session.state.instance is not None, timeout=30_000)
     window.controller.use_analysis("suppression")
+    # Of the network for which the steps below are counted.
+    window.controller.set_model("pyramid-5")
     window.controller.set_value("score", 0.2)
     settle()
     panel = window.docks["results"].widget()
