@@ -73,7 +73,7 @@ def test_the_command_line_takes_another_analysis(by_recipe, tmp_path, analyses):
         ("detect,many", "expects NAME=VALUE behind the first comma, found 'many'"),
         ("detect,score=many", "expects a number"),
         ("detect,sore=1", "has no parameter 'sore'"),
-        ("classify", "Classify gives"),
+        ("classify", "Image classification gives"),
     ],
 )
 def test_another_analysis_that_makes_no_sense_is_one_sentence(upstream, words, tmp_path, capsys):

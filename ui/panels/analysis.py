@@ -34,9 +34,9 @@ from ui.base.icons import icon
 from ui.base.settings import downloads_folder, first_folder
 from ui.base.translate import translated
 from ui.control.frame_on_screen import FrameOnScreen
-from ui.control.layer_menu import LayerMenu
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
+from ui.panels.layer_menu import LayerMenu
 from ui.widgets.elided_combo import ElidedCombo
 from ui.widgets.param_form import ParamForm
 from ui.widgets.rows.input_row import InputChoice, InputRow

@@ -23,9 +23,9 @@ from ui.base.icons import icon
 from ui.base.keys import claims
 from ui.base.translate import translated
 from ui.control.controller import Controller
-from ui.control.layer_menu import LayerMenu
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
+from ui.panels.layer_menu import LayerMenu
 from ui.widgets.current_stack import CurrentStack
 from ui.widgets.elided_label import ElidedLabel
 from ui.widgets.empty_state import EmptyState

@@ -13,10 +13,10 @@ from cvstudio.foundation.params import fields_of
 from cvstudio.results.tables import Column, Table
 from ui.base.icons import icon
 from ui.base.translate import translated
-from ui.control.parts import add_part_actions, part_of, rows_text
 from ui.control.stepping import step
 from ui.panels import PANELS
 from ui.panels.base import Panel, PanelContext
+from ui.panels.parts import add_part_actions, part_of, rows_text
 from ui.views.result_rows import table_for, table_rows_of
 from ui.views.results.registry import ResultView, ResultViewSpec, view_of
 from ui.widgets.current_stack import CurrentStack

@@ -8,8 +8,8 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtWidgets import QMenu
 
 from ui.base.icons import icon
-from ui.control.layer_menu import LayerMenu
-from ui.control.parts import add_part_actions
+from ui.panels.layer_menu import LayerMenu
+from ui.panels.parts import add_part_actions
 
 if TYPE_CHECKING:
     from ui.views.canvas import Canvas

@@ -76,7 +76,7 @@ def test_two_settings_are_compared_measured_and_ended_with_escape(
     controller.set_value("score", 0.05)
     settle()
     assert comparing.comparison is not None
-    assert comparing.comparison.titles == ("Score 0.2", "Score 0.05")
+    assert comparing.comparison.titles == ("Minimum confidence 0.2", "Minimum confidence 0.05")
     left, right = results(cat)
     assert len(right) > len(left)
     qtbot.waitUntil(lambda: isinstance(comparing.agreement, BoxAgreement))

@@ -43,7 +43,7 @@ def type_in(found: Any, text: str) -> None:
 def test_all_models_are_listed_under_their_families_the_usable_ones_first(chooser):
     found = opened(chooser)
     texts = found.texts()
-    assert texts[:2] == ["Ready to use", "Small residual network"]
+    assert texts[:2] == ["Ready to use", "EfficientNet-Lite0"]
     assert {model.title for model in models_for("classify")} <= set(texts)
     families = {model.family for model in models_for("classify") if terms(model).place is Place.ABSENT}
     headings = [
@@ -90,7 +90,7 @@ def test_the_arrows_pass_headings_by(chooser, qtbot):
     assert found.list.currentIndex().data() == "AlexNet"
     for _ in range(60):
         QTest.keyClick(found.search, Qt.Key.Key_PageUp)
-    assert found.list.currentIndex().data() == "Small residual network"
+    assert found.list.currentIndex().data() == "EfficientNet-Lite0"
     QTest.keyClick(found.search, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: chooser.searched is None)
     assert chooser.currentData() == "alexnet"
