@@ -137,6 +137,9 @@ def write_result(
     start, stop = _part(options)
     if (start or stop is not None) and not video:
         raise ExportError(f"--from and --to expect a video, found {name}; leave them out.")
+    length = media.duration_secs if media is not None else None
+    if length and start >= length:
+        raise ExportError(f"--from expects a time before the end of {name} at {length:.3f} s, found {start}.")
     if options.time and (media is None or media.kind is not MediaKind.VIDEO):
         raise ExportError(f"--time expects a video, found {name}; leave it out.")
     outs, folders = _outs(options)

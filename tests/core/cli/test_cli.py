@@ -230,13 +230,14 @@ def test_a_part_of_a_video_and_the_recipe_that_gives_it_again(tmp_path):
     ("part", "words"),
     [
         (["--from", "2", "--to", "1"], "earlier one first"),
+        (["--from", "500", "--to", "501"], "expects a time before the end of portrait.mp4 at "),
         (["--to", "1"], "expect a video"),
         (["--time", "1"], "expects a video"),
         (["-o", "found.json", "--format", "coco", "--format", "csv"], "one --format, found coco, csv"),
     ],
 )
 def test_a_part_that_makes_no_sense_is_one_sentence(part, words, picture, tmp_path, capsys):
-    source = sample_path("clip") if "earlier" in words else picture
+    source = sample_path("clip") if "--from" in part else picture
     assert main(["run", "detect", str(source), "--model", "haar-face", "-q", "-o", str(tmp_path), *part]) == 1
     assert words in capsys.readouterr().err
 
