@@ -289,14 +289,3 @@ def test_a_palette_with_alpha_keeps_its_colours(tmp_path: Path) -> None:
         image = reader.read()
     np.testing.assert_array_equal(image.pixels, expected[..., :3])
     np.testing.assert_array_equal(image.alpha, opacity)
-
-
-def test_complex_numbers_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.tif"
-    values = np.ones((16, 16), np.complex64)
-    tifffile.imwrite(path, values)
-    with pytest.raises(MediaError, match=r"'a\.tif' holds complex numbers"):
-        open_media(path)
-    tifffile.imwrite(path, values.real)
-    tifffile.imwrite(path, values, append=True)
-    assert all("2" not in reading.key for reading in open_media(path).readings)
