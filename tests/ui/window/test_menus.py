@@ -86,7 +86,7 @@ def test_the_picture_offers_what_can_be_done_with_it_and_with_what_is_under_the_
     only = f"Show Only “{found.label(row)}”"
     lines = titles(menu)
     assert only in lines
-    assert {"Fit", "100 %", "Show or Hide Overlay", "Add Layer", "Copy View", "Export …"} <= set(lines)
+    assert {"Zoom to Fit", "Zoom to 100 %", "Show or Hide Results", "Add Layer", "Copy View", "Export …"} <= set(lines)
     assert window.controller.session.state.selection == {number}
     take(menu, only)
     assert window.controller.session.state.instance.value("classes") == (found.label(row),)

@@ -46,7 +46,7 @@ def test_a_tab_that_was_behind_comes_to_the_front_by_its_icon(window: MainWindow
     pause(50)
     columns = window.dock_layout.columns
     columns.fold("right")
-    (medium,) = [action for action in columns.strips["right"].actions() if action.text() == "Medium"]
+    (medium,) = [action for action in columns.strips["right"].actions() if action.text() == "File info"]
     medium.trigger()
     qtbot.waitUntil(lambda: not window.docks["medium"].visibleRegion().isEmpty())
     columns.fold("right")

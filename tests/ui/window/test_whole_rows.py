@@ -68,7 +68,7 @@ def test_the_current_layer_is_whole(window: MainWindow, qtbot: QtBot) -> None:
 def test_a_selected_result_is_whole_in_a_smaller_table(qtbot: QtBot) -> None:
     table = RowsTable(["Name"])
     qtbot.addWidget(table)
-    table.set_lines([TableRow(number, (Cell(str(number)),)) for number in range(30)])
+    table.set_rows([TableRow(number, (Cell(str(number)),)) for number in range(30)])
     table.resize(200, 400)
     table.show()
     qtbot.waitExposed(table)
