@@ -10,8 +10,6 @@ from cvstudio.foundation.errors import WeightsError
 from cvstudio.models.checkpoints import chosen_checkpoint
 from cvstudio.models.spec import ModelSpec
 from cvstudio.weights.declaration import Weights
-from cvstudio.weights.embedded import card
-from cvstudio.weights.store import cached_path
 
 UNSTATED = "licence not stated"
 """Licence of a file of the user of which none is known."""
@@ -87,6 +85,10 @@ def _chosen_terms(path: Path) -> Terms:
 
 def file_terms(model: ModelSpec, weights: Weights) -> Terms:
     """Terms of one weights file of a model."""
+    # What looks for files is not needed for the first picture.
+    from cvstudio.weights.embedded import card
+    from cvstudio.weights.store import cached_path
+
     if weights.path is not None:
         place = Place.HERE if cached_path(weights) else Place.GONE
         return Terms(weights.licence, False, weights.size_bytes, place)

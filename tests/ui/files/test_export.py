@@ -147,7 +147,7 @@ def test_all_open_media_and_a_folder_are_exported_as_a_batch(window, show, qtbot
     dialog = opened(window)
     dialog.choose("png", FOLDER)
     assert not dialog.ok.isEnabled()
-    assert "Choose the folder" in dialog.hint.text()
+    assert "Choose the source folder" in dialog.hint.text()
     QTest.mouseClick(dialog.browse_source, Qt.MouseButton.LeftButton)
     assert dialog.source.text() == str(folder)
     dialog.folder.setText(str(tmp_path / "b"))

@@ -75,7 +75,7 @@ def test_an_analysis_whose_model_is_not_here_says_its_size_and_gets_it(window, q
     assert dialog.offer.weights == weights
     dialog.reject()
     # Once it is here, nothing is said of it.
-    monkeypatch.setattr("cvstudio.models.terms.cached_path", lambda weights: sample_path("cat"))
+    monkeypatch.setattr("cvstudio.weights.store.cached_path", lambda weights: sample_path("cat"))
     window.controller.weights_changed.emit()
     assert card.note.isHidden()
 

@@ -120,7 +120,7 @@ def test_the_status_follows_the_disk_with_one_look_for_each_model(entries, monke
         looked.append(weights.file_name)
         return cached_path(weights)
 
-    monkeypatch.setattr("cvstudio.models.terms.cached_path", counted)
+    monkeypatch.setattr("cvstudio.weights.store.cached_path", counted)
     found = entries_of(MODELS)
     assert of(found, "ssdlite").terms.place is Place.HERE
     # What is built in or included in a library is not looked for at all.
