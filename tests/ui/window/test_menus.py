@@ -86,7 +86,7 @@ def test_the_picture_offers_what_can_be_done_with_it_and_with_what_is_under_the_
     only = f"Show Only “{found.label(row)}”"
     lines = titles(menu)
     assert only in lines
-    assert {"Fit", "100 %", "Show or Hide Overlay", "Add Layer", "Copy View", "Export …"} <= set(lines)
+    assert {"Zoom to Fit", "Zoom to 100 %", "Show or Hide Results", "Add Layer", "Copy View", "Export …"} <= set(lines)
     assert window.controller.session.state.selection == {number}
     take(menu, only)
     assert window.controller.session.state.instance.value("classes") == (found.label(row),)
@@ -165,3 +165,13 @@ def test_arrows_step_through_pictures_as_in_a_viewer(window: MainWindow, tmp_pat
     qtbot.waitUntil(lambda: state().active_media.name == "b.png")
     QTest.keyClick(window.workspace.canvas, Qt.Key.Key_Left)
     qtbot.waitUntil(lambda: state().active_media.name == "a.png")
+
+
+def test_every_menu_of_the_bar_is_lower_than_a_small_screen(window: MainWindow) -> None:
+    menus = [action.menu() for action in window.top.menus.actions()]
+    assert [menu.title() for menu in menus] == ["&File", "&Edit", "&View", "&Playback", "&Help"]
+    tall = {menu.title(): menu.sizeHint().height() for menu in menus if menu.sizeHint().height() > 700}
+    assert not tall
+    within = {action.menu().title(): action.menu() for action in menus[2].actions() if action.menu() is not None}
+    assert len(within["Panels"].actions()) == len(window.docks)
+    assert titles(within["Theme"]) == ["Dark Theme", "Light Theme", "System Theme"]
