@@ -232,11 +232,11 @@ def _files(window: Window) -> list[Command]:
         return lambda: library.step(files)
 
     return [
-        Command("next-file", tr("Next File"), step(1), "view", ("PgDown",), "chevron-down", (), True, repeats=True),
-        Command("previous-file", tr("Previous File"), step(-1), "view", ("PgUp",), "chevron-up", repeats=True),
-        Command("search-folder", tr("Search Folder"), window.search_folder, "view", ("Ctrl+Shift+F",), "search"),
-        Command("media-layout", tr("File List or Grid"), window.toggle_media_grid, "view", (), "layout-grid"),
-        Command("refresh-folder", tr("Refresh Folder"), library.refresh, "view", ("F5",), "rotate-ccw"),
+        Command("next-file", tr("Next File"), step(1), "files", ("PgDown",), "chevron-down", repeats=True),
+        Command("previous-file", tr("Previous File"), step(-1), "files", ("PgUp",), "chevron-up", repeats=True),
+        Command("search-folder", tr("Search Folder"), window.search_folder, "files", ("Ctrl+Shift+F",), "search"),
+        Command("media-layout", tr("File List or Grid"), window.toggle_media_grid, "files", (), "layout-grid"),
+        Command("refresh-folder", tr("Refresh Folder"), library.refresh, "files", ("F5",), "rotate-ccw"),
     ]
 
 

@@ -155,7 +155,7 @@ class MainWindow(Window):
         hide_panels.setContext(Qt.ShortcutContext.WidgetShortcut)
         hide_panels.activated.connect(self.toggle_all_panels)
         # Menus of their own: with all their lines the menu would be higher than a small screen.
-        for key in ("theme", "panels"):
+        for key in ("theme", "files", "panels"):
             self._menus["view"].insertMenu(self.actions_by_key["layout"], self._menus[key])
         self._menus["file"].insertMenu(self.actions_by_key["project-open"], self.opener.recent_menu)
         self.setAcceptDrops(True)
@@ -232,7 +232,7 @@ class MainWindow(Window):
             "play": self.tr("&Playback"),
             "help": self.tr("&Help"),
         }
-        within = {"theme": self.tr("Theme"), "panels": self.tr("Panels")}
+        within = {"theme": self.tr("Theme"), "panels": self.tr("Panels"), "files": self.tr("Files")}
         bar = {key: self.top.menus.addMenu(title) for key, title in titles.items()}
         return bar | {key: QMenu(title, bar["view"]) for key, title in within.items()}
 
