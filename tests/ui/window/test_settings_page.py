@@ -12,7 +12,6 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton
 
 from cvstudio.foundation.text_search import ranked
-from cvstudio.media.examples.files import sample_path
 from cvstudio.models.default_models import preferred_model
 from ui.base import theme
 from ui.base.settings import Settings
@@ -108,12 +107,14 @@ def test_folders_are_where_dialogs_begin(
     places: list[str] = []
     monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *given: (places.append(given[2]) or [], ""))
     edit(page, "folders", "folders/open", str(tmp_path))
-    window.settings.set("folder", str(sample_path("cat").parent))
+    last = tmp_path / "last"
+    last.mkdir()
+    window.settings.set("folder", str(last))
     window.opener.ask_files()
     assert places == [str(tmp_path)]
     edit(page, "folders", "folders/open", "")
     window.opener.ask_files()
-    assert places[1] == str(sample_path("cat").parent)
+    assert places[1] == str(last)
     edit(page, "folders", "folders/project", str(tmp_path))
     assert window.project._folder == str(tmp_path)
 
