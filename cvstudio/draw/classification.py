@@ -124,6 +124,6 @@ def _paint(
             bar = (slice(top + height - bar_height - below, top + height - below), slice(padding, width - padding))
             filled = round((width - 2 * padding) * probability)
             pixels[bar] = (52, 57, 66)
-            pixels[bar][:, :filled] = class_colour(name) if emphasised else QUIET
+            pixels[bar][:, :filled] = class_colour(name, result.class_names) if emphasised else QUIET
             cover[bar] = 1
     return pixels.astype(np.uint8), cover

@@ -27,7 +27,8 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
 
     If the current analysis does not take it, the topmost visible analysis of such media becomes current, or else the
     first registered one that takes it. A medium for another slot, such as a depth map, does not replace the one on the
-    canvas. If the file is open already, that medium with its reading settings is used.
+    canvas where the analysis can lie on that. If the file is open already, that medium with its reading settings is
+    used.
 
     Parameters
     ----------
@@ -49,7 +50,8 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
                 return dataclasses.replace(state, active=media.id)
             state = with_instance(state, spec, next_id, keep=True)
     slot = next(slot for slot in spec.inputs if slot.takes(media))
-    if slot.name == spec.canvas_slot or not state.active:
+    active = state.active_media
+    if slot.name == spec.canvas_slot or active is None or not spec.shows(active):
         return with_partners(activate(state, media))
     current = state.instance
     assert current is not None

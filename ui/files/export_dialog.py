@@ -109,7 +109,8 @@ class ExportDialog(QDialog):
         self.setWindowTitle(self.tr("Export"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setMinimumSize(680, 460)
-        self.resize(800, 640)
+        # Within the window, which is within the screen: the buttons at the bottom must be seen.
+        self.resize(min(800, window.width() - 32), min(640, window.height() - 48))
         self._subject = subject
         self._settings = settings
         self._named = False

@@ -33,13 +33,14 @@ LANES = ("projects", "other projects")
 class _Opening:
     """Request to open a project: `moved` maps saved paths to where the files are now, `joining` are opened after it,
     and the `rest` is opened where files are not found. `restored` is called with the session of work that did not end,
-    which has no project file of the user's."""
+    which has no project file of the user's; `name` is what the user reads in its place."""
 
     path: Path
     moved: Mapping[str, Path]
     joining: tuple[Path, ...]
     rest: bool = False
     restored: Callable[[], object] | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,12 @@ class ProjectFiles(QObject):
         """
         self._begin(_Opening(path, {}, tuple(joining)))
 
-    def restore(self, path: Path, restored: Callable[[], object]) -> None:
-        """Open the session in `path`, which is no project of the user, and call `restored` where it is complete."""
-        self._begin(_Opening(path, {}, (), restored=restored))
+    def restore(self, path: Path, name: str, restored: Callable[[], object]) -> None:
+        """Open the session in `path`, which is no project of the user, and call `restored` where it is complete.
+
+        `name` is what was to be made, which the user reads instead of `path`.
+        """
+        self._begin(_Opening(path, {}, (), restored=restored, name=name))
 
     def _begin(self, opening: _Opening) -> None:
         def work(progress: Progress) -> Iterator[Any]:
@@ -136,6 +140,8 @@ class ProjectFiles(QObject):
         # A project whose drive does not answer hangs its lane: the next one takes the other lane.
         lane = next((name for name in LANES if pipeline.lanes[name].idle), LANES[0])
         title = self.tr("Opening {name}").format(name=opening.path.name)
+        if opening.name:
+            title = self.tr("Resuming {name}").format(name=opening.name)
         self._job = Job(OWNER, title, work)
         self._joining = opening.joining
         pipeline.submit(lane, self._job)

@@ -186,7 +186,7 @@ def _view(window: Window) -> list[Command]:
             "theme-dark",
             tr("Dark Theme"),
             lambda: window.set_theme("dark"),
-            "view",
+            "theme",
             (),
             "moon",
             ("dark mode", "night", "다크 모드"),
@@ -196,12 +196,12 @@ def _view(window: Window) -> list[Command]:
             "theme-light",
             tr("Light Theme"),
             lambda: window.set_theme("light"),
-            "view",
+            "theme",
             (),
             "sun",
             ("light mode", "라이트 모드"),
         ),
-        Command("theme-system", tr("System Theme"), lambda: window.set_theme("system"), "view", (), "monitor"),
+        Command("theme-system", tr("System Theme"), lambda: window.set_theme("system"), "theme", (), "monitor"),
         Command("layout", tr("Reset Panels"), window.reset_layout, "view", (), "", (), True),
         *_files(window),
         *precision_commands(window.controller, window.settings),
@@ -232,11 +232,11 @@ def _files(window: Window) -> list[Command]:
         return lambda: library.step(files)
 
     return [
-        Command("next-file", tr("Next File"), step(1), "view", ("PgDown",), "chevron-down", (), True, repeats=True),
-        Command("previous-file", tr("Previous File"), step(-1), "view", ("PgUp",), "chevron-up", repeats=True),
-        Command("search-folder", tr("Search Folder"), window.search_folder, "view", ("Ctrl+Shift+F",), "search"),
-        Command("media-layout", tr("File List or Grid"), window.toggle_media_grid, "view", (), "layout-grid"),
-        Command("refresh-folder", tr("Refresh Folder"), library.refresh, "view", ("F5",), "rotate-ccw"),
+        Command("next-file", tr("Next File"), step(1), "files", ("PgDown",), "chevron-down", repeats=True),
+        Command("previous-file", tr("Previous File"), step(-1), "files", ("PgUp",), "chevron-up", repeats=True),
+        Command("search-folder", tr("Search Folder"), window.search_folder, "files", ("Ctrl+Shift+F",), "search"),
+        Command("media-layout", tr("File List or Grid"), window.toggle_media_grid, "files", (), "layout-grid"),
+        Command("refresh-folder", tr("Refresh Folder"), library.refresh, "files", ("F5",), "rotate-ccw"),
     ]
 
 
@@ -303,7 +303,7 @@ def _panels(window: Window) -> list[Command]:
             f"panel-{panel.key}",
             window.tr("Show Panel: {panel}").format(panel=window.tr(panel.title)),
             partial(window.toggle_panel, panel.key),
-            "view",
+            "panels",
             (panel.shortcut,) if panel.shortcut else (),
         )
         for panel in PANELS

@@ -154,6 +154,9 @@ class MainWindow(Window):
         hide_panels = QShortcut(QKeySequence(Qt.Key.Key_Tab), self.workspace.canvas)
         hide_panels.setContext(Qt.ShortcutContext.WidgetShortcut)
         hide_panels.activated.connect(self.toggle_all_panels)
+        # Menus of their own: with all their lines the menu would be higher than a small screen.
+        for key in ("theme", "files", "panels"):
+            self._menus["view"].insertMenu(self.actions_by_key["layout"], self._menus[key])
         self._menus["file"].insertMenu(self.actions_by_key["project-open"], self.opener.recent_menu)
         self.setAcceptDrops(True)
         self.top.set_open_menu(self.opener.recent_menu)
@@ -229,7 +232,9 @@ class MainWindow(Window):
             "play": self.tr("&Playback"),
             "help": self.tr("&Help"),
         }
-        return {key: self.top.menus.addMenu(title) for key, title in titles.items()}
+        within = {"theme": self.tr("Theme"), "panels": self.tr("Panels"), "files": self.tr("Files")}
+        bar = {key: self.top.menus.addMenu(title) for key, title in titles.items()}
+        return bar | {key: QMenu(title, bar["view"]) for key, title in within.items()}
 
     # State ----------------------------------------------------------------------------------------------------------
 
@@ -279,7 +284,7 @@ class MainWindow(Window):
             self.notices.post("warning", text, action=self.tr("Go on"), run=partial(self._go_on, item))
 
     def _go_on(self, item: Unfinished) -> None:
-        self.project.restore(item.project, partial(self._restored, item))
+        self.project.restore(item.project, item.title, partial(self._restored, item))
 
     def _restored(self, item: Unfinished) -> None:
         self.controller.unfinished.forget(item)

@@ -64,7 +64,7 @@ class ShortcutsSheet(QDialog):
         layout.addWidget(area, 1)
         self._labels: list[QLabel] = []
         self._fill("")
-        self.resize(min(820, parent.width()), min(640, parent.height()))
+        self.resize(min(820, parent.width() - 32), min(640, parent.height() - 48))
         self.show()
         self.search.setFocus()
 

@@ -8,6 +8,7 @@ import pytest
 from cvstudio.data.geometry import Rect, Size, View
 from cvstudio.data.samples import Image
 from cvstudio.draw import Look, render
+from cvstudio.draw.palette import class_colour
 from cvstudio.results.classification import Classification
 
 LONG = "a thing with a name that is far too long for any card on any picture of this size"
@@ -26,3 +27,13 @@ def test_a_name_that_is_too_long_is_cut_short_and_the_card_stays(width: int) -> 
     assert changed[-1] <= 12 + width / 2
     short = Classification(np.array([1], np.int64), shares[1:], (LONG, "dog"), size)
     assert (render(grey, [(short, Look())], View(Rect(0, 0, width, 240), 1.0)) != picture).any()
+
+
+def test_bars_have_the_colours_that_classes_have_among_all_of_the_model() -> None:
+    names = ("person", "car", "cat", "bus", "train")
+    assert class_colour("bus", names) != class_colour("bus")
+    result = Classification(np.array([3], np.int64), np.array([0.9], np.float32), names, Size(640, 480))
+    grey = Image(np.full((480, 640, 3), 200, np.uint8))
+    picture = render(grey, [(result, Look())], View(Rect(0, 0, 640, 480), 1.0))
+    shades = {tuple(map(int, colour)) for colour in np.unique(picture.reshape(-1, 3), axis=0)}
+    assert class_colour("bus", names) in shades

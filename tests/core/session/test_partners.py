@@ -64,6 +64,15 @@ def test_a_depth_map_joins_its_picture_in_any_order(order, together):
     assert state.active == PICTURE.id
 
 
+def test_a_depth_map_opened_beside_a_mesh_is_shown():
+    mesh = Media("mesh", Path("/set/spot.obj"), MediaKind.GEOMETRY)
+    state = opened(mesh, DEPTH)
+    assert state.active == DEPTH.id
+    assert names(state) == {"depth": "scene-depth.png"}
+    # A picture can lie under the result, and stays.
+    assert opened(PICTURE, DEPTH).active == PICTURE.id
+
+
 @pytest.mark.parametrize("order", [(PICTURE, SAME_SIZE), (SAME_SIZE, PICTURE), (OTHER, PICTURE, SAME_SIZE)])
 def test_the_size_counts_where_no_name_does(order):
     assert names(refocused(opened(*order))) == {"depth": "d17.png", "picture": "scene.jpg"}

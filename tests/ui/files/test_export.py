@@ -19,6 +19,7 @@ from ui.files.export_dialog import ExportDialog
 from ui.files.export_wish import FOLDER, MEDIA, PART, WHOLE
 from ui.panels.batch import BatchContent, BatchPanel
 from ui.window.main_window import MainWindow
+from ui.window.shortcuts_sheet import ShortcutsSheet
 
 
 @pytest.fixture
@@ -381,4 +382,17 @@ def test_the_dialog_shows_what_will_be_written(window, show, qtbot):
     assert dialog.preview.picture.isHidden()
     dialog.choose("mp4", WHOLE)
     qtbot.waitUntil(lambda: dialog.preview.caption.text() == f"{width} × {height}", timeout=60_000)
+    dialog.reject()
+
+
+def test_dialogs_stay_within_a_small_window(window: MainWindow, qtbot: QtBot, show: Callable[..., None]) -> None:
+    show(sample_path("clip"))
+    window.showNormal()
+    window.resize(960, 560)
+    qtbot.waitUntil(lambda: window.height() == 560)
+    sheet = ShortcutsSheet(window, window.commands)
+    assert sheet.height() + 40 < window.height()  # with its title bar
+    sheet.reject()
+    dialog = opened(window)
+    assert dialog.height() + 40 < window.height()
     dialog.reject()

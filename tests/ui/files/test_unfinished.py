@@ -70,10 +70,14 @@ def ended_early(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> Path:
 
 
 def test_an_export_is_made_after_all(ended_early, next_start, qtbot):
+    jobs: list[str] = []
+    next_start.controller.pipeline.job_event.connect(lambda event: jobs.append(event.job.title))
     go_on(next_start, "faces.mp4")
     qtbot.waitUntil(lambda: next_start.exporting.written == [ended_early], timeout=WAIT_MS)
     with av.open(str(ended_early)) as made:
         assert sum(1 for _ in made.decode(video=0)) == 24
+    # Not the name of the record, which says nothing.
+    assert "Resuming faces.mp4" in jobs
     assert next_start.project.path is None
     assert str(ended_early) not in next_start.settings.recent
     assert next_start.controller.unfinished.earlier() == []

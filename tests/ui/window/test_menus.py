@@ -165,3 +165,14 @@ def test_arrows_step_through_pictures_as_in_a_viewer(window: MainWindow, tmp_pat
     qtbot.waitUntil(lambda: state().active_media.name == "b.png")
     QTest.keyClick(window.workspace.canvas, Qt.Key.Key_Left)
     qtbot.waitUntil(lambda: state().active_media.name == "a.png")
+
+
+def test_every_menu_of_the_bar_is_lower_than_a_small_screen(window: MainWindow) -> None:
+    menus = [action.menu() for action in window.top.menus.actions()]
+    assert [menu.title() for menu in menus] == ["&File", "&Edit", "&View", "&Playback", "&Help"]
+    tall = {menu.title(): menu.sizeHint().height() for menu in menus if menu.sizeHint().height() > 590}
+    assert not tall
+    within = {action.menu().title(): action.menu() for action in menus[2].actions() if action.menu() is not None}
+    assert len(within["Panels"].actions()) == len(window.docks)
+    assert "Next File" in titles(within["Files"])
+    assert titles(within["Theme"]) == ["Dark Theme", "Light Theme", "System Theme"]

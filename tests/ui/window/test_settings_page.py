@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog, QLabel
+from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton
 
 from cvstudio.foundation.text_search import ranked
 from cvstudio.models.default_models import preferred_model
@@ -138,3 +138,11 @@ def test_it_fits_the_window(window: MainWindow, size: tuple[int, int]) -> None:
     assert page.height() <= size[1] - 40
     for form in page.forms.values():
         assert form.minimumSizeHint().width() <= page.width() - 48
+
+
+def test_no_value_looks_like_the_button_that_enter_presses(page: SettingsPage) -> None:
+    buttons = page.findChildren(QPushButton)
+    folders = [button for button in buttons if button.objectName() == "value-button"]
+    assert len(folders) == 3
+    folders[0].setFocus()
+    assert [button.text() for button in buttons if button.isDefault()] == ["Close"]

@@ -29,6 +29,8 @@ class FolderRow(Row):
         self._offers: tuple[str, ...] = ()
         self._empty = translated(field.folder.empty) if field.folder is not None and field.folder.empty else ""
         self.button = QPushButton(icon("folder"), "")
+        # In a dialog it would be drawn as the button that Enter presses.
+        self.button.setAutoDefault(False)
         self.button.setObjectName("value-button")
         self.button.setMinimumWidth(LEAST_WIDTH)
         self.button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
