@@ -108,7 +108,7 @@ MODELS.register(
         labels=imagenet_labels(),
         options={"layers": LAYERS},
         capabilities=frozenset({"gradients", "hooks", "reentrant", "logits", "maps", "features"}),
-        keywords=("EfficientNet", "inverted residual", "ImageNet", "embedded", "이피션트넷"),
+        keywords=("EfficientNet", "ImageNet", "embedded", "이피션트넷"),
         summary="Names 1000 kinds of things in photographs, and says when it is not sure; comes with the program.",
         architecture=Architecture(build, (CUT.crop, CUT.crop), parameters=4_652_008),
     )

@@ -61,7 +61,7 @@ TERMS = {
     "model:classify/squeezenet1-0": "SqueezeNet, fire module, 스퀴즈넷",
     "model:classify/mobilenet-v2": "MobileNet, inverted residual, depthwise separable convolution, 모바일넷",
     "model:classify/shufflenet-v2-x0-5": "ShuffleNet, channel shuffle",
-    "model:classify/efficientnet-lite0": "EfficientNet, inverted residual, 이피션트넷",
+    "model:classify/efficientnet-lite0": "EfficientNet, 이피션트넷",
     "model:classify/efficientnet-b0": "compound scaling, MBConv",
     "model:classify/regnet-x-400mf": "RegNet, design space",
     "model:classify/vit-b-16": "vision transformer, ViT, patch embedding, 비전 트랜스포머",
