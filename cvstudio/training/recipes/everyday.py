@@ -72,6 +72,7 @@ RECIPES.register(
         describe=_describe,
         not_for=(
             "It sees a picture at 416 pixels: it misses small and crowded things.",
+            "It mixes up kinds that look alike: horses are often taken for dogs.",
             "It answers only with kinds of things that its training photographs showed often; YOLOX and DETR know 80.",
             "Not for anything that safety or a person's rights depend on.",
         ),
