@@ -382,7 +382,7 @@ def test_mot_lines_are_motchallenges(put, masked, picture):
 
 
 def test_mot_of_what_is_not_followed_is_one_sentence(put, masked, picture, tmp_path):
-    with pytest.raises(ExportError, match="switch tracking on and export again"):
+    with pytest.raises(ExportError, match="switch on tracking and export again"):
         put("mot", None, "gt.txt", [(Frame(picture.pixels), masked)])
     assert not (tmp_path / "gt.txt").exists()
 

@@ -16,7 +16,7 @@ from ui.control import tuning as measuring
 from ui.window.main_window import MainWindow
 
 WAY = Precision(channels_last=False, reason="It was found so.")
-KEY = "pyramid-5"
+KEY = "pyramid-lite0"
 
 
 @pytest.fixture
