@@ -261,7 +261,7 @@ def test_what_cannot_be_adjusted_or_put_back_says_so(picture):
             of(picture, "rotate=90")
         assert of(picture, "channel=red").adjustments
     instance = AnalysisInstance(1, "spectrogram")
-    with pytest.raises(BindingError, match="takes its sound as it is"):
+    with pytest.raises(BindingError, match="takes its sound unadjusted"):
         instance.with_adjustments("sound", Adjustments(rotate=90))
     with pytest.raises(BindingError, match="has no levels and channels"):
         AnalysisInstance(1, "refocus").with_adjustments("depth", Adjustments(channel="red"))

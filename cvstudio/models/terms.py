@@ -94,7 +94,7 @@ def file_terms(model: ModelSpec, weights: Weights) -> Terms:
         return Terms(weights.licence, False, weights.size_bytes, place)
     if weights.packaged is not None:
         place = Place.PACKAGE if cached_path(weights) else Place.NO_PACKAGE
-        return Terms(weights.licence, False, weights.size_bytes, place, weights.packaged.title)
+        return Terms(weights.licence, False, weights.size_bytes, place, package=weights.packaged.title)
     if not weights.url:
         try:
             model_card = card(model.key)
