@@ -175,7 +175,7 @@ def test_what_a_crop_takes_is_chosen_and_may_be_gone(cropped, qtbot):
     assert chooser.currentText().startswith(ANALYSES["detect"].title)
     detect = next(item for item in controller.session.state.instances if item.analysis == "detect")
     controller.layers.remove(detect.id)
-    qtbot.waitUntil(lambda: "an analysis that is gone" in message(cropped), timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: "an analysis that was removed" in message(cropped), timeout=TIMEOUT)
     chooser = control(cropped, QComboBox, "slot-detections")
     assert (chooser.count(), chooser.currentIndex(), chooser.placeholderText()) == (0, -1, "Detections: none yet")
     controller.undo()

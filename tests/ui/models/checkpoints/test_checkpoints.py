@@ -64,6 +64,12 @@ def middle(server: Any, tmp_path: Path) -> Iterator[ModelSpec]:
 
 
 @pytest.fixture
+def window(middle: ModelSpec, window: MainWindow) -> MainWindow:
+    """The window, which closes before the model of the test goes."""
+    return window
+
+
+@pytest.fixture
 def content(middle: ModelSpec, tmp_path: Path) -> bytes:
     return (tmp_path / "published.pth").read_bytes()
 
