@@ -21,7 +21,7 @@ def _evaluation() -> Evaluation:
 
 
 def _describe(figures: Mapping[str, float]) -> tuple[tuple[str, str, str], ...]:
-    test = "coco128 (128 photographs, none trained on or chosen by)"
+    test = "coco128 (128 photographs, none trained on; two limits were set after a look at them)"
 
     def interval(name: str) -> str:
         return f"90 % interval {figures[f'{name} from']:.1%} to {figures[f'{name} to']:.1%}"
