@@ -114,6 +114,21 @@ def test_the_thumbnail_is_of_what_is_read(qtbot, window, panel, tmp_path, of_fol
     qtbot.waitUntil(lambda: 0 <= brightest() < 10, timeout=30_000)
 
 
+def test_the_palette_finds_the_choice(qtbot, window, tmp_path):
+    from cvstudio.foundation.text_search import ranked
+
+    titles = [entry.title for entry in ranked(window.palette_entries(), "read as", [])]
+    assert "File info" in titles[:3]
+    assert not any(title.startswith("Read as") for title in titles)
+    show(qtbot, window, png(tmp_path / "a.png"))
+    found = ranked(window.palette_entries(), "read as", [])
+    assert {"Read as Picture", "Read as Labels", "File info"} <= {entry.title for entry in found[:8]}
+    assert "Read as Depth map" not in {entry.title for entry in found}
+    next(entry for entry in found if entry.title == "Read as Labels").run()
+    qtbot.waitUntil(lambda: active(window).read_as == "labels", timeout=30_000)
+    assert ranked(window.palette_entries(), "읽는 방식", [])[0].title == "File info"
+
+
 def test_the_keyboard_stays_on_the_choice(qtbot, window, panel, tmp_path):
     show(qtbot, window, png(tmp_path / "a.png"))
     panel.form.row("read_as").combo.setFocus()
