@@ -99,8 +99,8 @@ def video_length(path: Path, container: InputContainer, stream: VideoStream, fir
     wrong = container.format.name not in _UNSTATED and abs((stated or file_end or end) - end) > WRONG_SECS
     if shown == 1 or alone:
         # One picture for a whole sound: players hold it to the end.
-        sounds = [sound for sound in container.streams.audio if sound.duration]
-        end = max([end, *(((sound.start_time or 0) + sound.duration) * time_base(sound) for sound in sounds)])
+        sounds = container.streams.audio
+        end = max([end, *(((sound.start_time or 0) + (sound.duration or 0)) * time_base(sound) for sound in sounds)])
     return VideoLength(
         float(max(end - origin, Fraction(0))), shown, cut, float((stated or file_end) - origin) if wrong else 0.0
     )

@@ -412,7 +412,8 @@ def _column(width: int) -> QScrollArea:
 
 
 def _rows_of(column: QScrollArea) -> QVBoxLayout:
-    rows = column.widget().layout()
+    inner = column.widget()
+    rows = inner.layout() if inner is not None else None
     assert isinstance(rows, QVBoxLayout)
     return rows
 
