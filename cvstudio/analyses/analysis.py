@@ -22,6 +22,14 @@ from cvstudio.models.terms import Place, terms
 from cvstudio.results.result import can_be_placed
 
 Accepted = MediaKind | Text | Several | type[Any]
+_KINDS = {
+    MediaKind.IMAGE: "a picture",
+    MediaKind.VIDEO: "a video",
+    MediaKind.AUDIO: "a sound",
+    MediaKind.DEPTH: "a depth map",
+    MediaKind.GEOMETRY: "a 3D file",
+    MediaKind.CAMERA: "a camera",
+}
 
 
 @dataclass(frozen=True)
@@ -268,7 +276,7 @@ class Analysis:
             fitting = next((reading.key for reading in readings if reading.kind in slot.kinds), "")
             remedy = f"choose another {'file' if isinstance(bound, Media) else 'input'}"
             raise BindingError(
-                f"{self.title} expects {slot.wanted} as {slot.title.lower()}, but {_describe_refused(slot, bound)}; "
+                f"{self.title} expects {_expected(slot)}, but {_describe_refused(slot, bound)}; "
                 f"{f'read it as {fitting}' if fitting else remedy}."
             )
 
@@ -353,6 +361,13 @@ class Analysis:
         return declared.options
 
 
+def _expected(slot: Slot) -> str:
+    """What a slot takes, as part of an error sentence: "a picture or a video"."""
+    if slot.kinds and len(slot.accepts) == len(slot.kinds):
+        return " or ".join(_KINDS[kind] for kind in sorted(slot.kinds))
+    return f"{slot.wanted} as {slot.title.lower()}"
+
+
 def _remedy(slot: Slot) -> str:
     """Advice for an empty `slot`, as part of an error sentence."""
     if slot.kinds:
@@ -368,7 +383,7 @@ def _describe_refused(slot: Slot, bound: Binding) -> str:
     """Description of a refused binding, as the second half of an error sentence."""
     if isinstance(bound, Media):
         silent = slot.wants_sound and bound.kind in slot.kinds
-        return f"{bound.name} is {bound.kind} without sound" if silent else f"{bound.name} is {bound.kind}"
+        return f"{bound.name} is {_KINDS[bound.kind]}{' without sound' if silent else ''}"
     if isinstance(bound, MediaList):
         kinds = ", ".join(sorted({str(item.kind) for item in bound.media})) or "empty"
         return f"{bound.name} holds {len(bound.media)} ({kinds})"

@@ -15,6 +15,7 @@ from cvstudio.media.base import Media
 from cvstudio.media.container import audio_stream, first_frame, open_container, time_base, video_stream
 from cvstudio.media.file_identity import decoding
 from cvstudio.media.formats.audio import AudioReader
+from cvstudio.media.sound_channels import chosen_part
 from cvstudio.media.sound_tracks import chosen_track
 
 BLOCK_SAMPLES = 1024
@@ -36,7 +37,7 @@ class SoundWriter(ABC):
         """
         if not media.has_sound:
             return None
-        if start_secs <= 0 and whole:
+        if start_secs <= 0 and whole and not chosen_part(media):
             source = open_container(media.path)
             source_stream = audio_stream(source, chosen_track(media))
             if source_stream is not None and source_stream.codec_context.name == "aac":

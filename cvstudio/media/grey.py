@@ -30,6 +30,8 @@ _NAMES = (
     # Also Cityscapes' labelIds, labelTrainIds and instanceIds.
     (re.compile(r"(?:^|_)(?:labels?(?:_(?:train_)?ids)?|instance_ids|masks?|seg(?:mentation)?)$"), LABELS),
 )
+_NUMBER_TYPE = re.compile(r"[_-]?(?:u?int|u|f|float)?(?:8|16|32|64)(?:[_-]?bits?)?$", re.IGNORECASE)
+"""The type of the numbers behind what a file is called: depth_16bit, labels_u32."""
 _FOLDERS = {"depth": DEPTH, "disparity": DEPTH, "labels": LABELS, "masks": LABELS}
 _COLOUR_SUFFIXES = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
 _NARROW_BITS = (10, 12, 14)
@@ -122,6 +124,9 @@ def _likeliest(path: Path, header: Header, numbers: Callable[[], NDArray[Any]]) 
         return named
     sibling = _sibling(path, header)
     if not header.holds_depth:
+        if header.bits > 16 and not header.floating and _even(numbers()):
+            reason = f"neighbours have mostly the same number, and no picture has {header.bits} bits"
+            return dataclasses.replace(LABELS, reason=reason)
         if sibling and header.format != "JPEG" and _few_patches(numbers()):
             reason = f"it has few numbers, in patches, and {sibling.name} has the same size"
             return dataclasses.replace(LABELS, reason=reason)
@@ -143,6 +148,7 @@ def _likeliest(path: Path, header: Header, numbers: Callable[[], NDArray[Any]]) 
 
 def reading_of_name(name: str) -> Reading | None:
     """What the ending of a name, without its suffix, says, with that as its reason; None where it says nothing."""
+    name = _NUMBER_TYPE.sub("", name)
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     words = re.sub(r"[^a-z]+", "_", words).strip("_")
     for pattern, reading in _NAMES:
@@ -178,9 +184,15 @@ def _sibling(path: Path, header: Header) -> Path | None:
 
 def _few_patches(numbers: NDArray[Any]) -> bool:
     """Whether there are few different numbers, and neighbours are mostly equal."""
-    if numbers.ndim != 2 or numbers.shape[1] < 2 or len(np.unique(numbers)) > _MOST_LABELS:
+    return numbers.ndim == 2 and len(np.unique(numbers)) <= _MOST_LABELS and _even(numbers)
+
+
+def _even(numbers: NDArray[Any]) -> bool:
+    """Whether there are different numbers, but neighbours are mostly equal."""
+    if numbers.ndim != 2 or numbers.shape[1] < 2:
         return False
-    return bool((numbers[:, 1:] == numbers[:, :-1]).mean() > 0.8)
+    equal = numbers[:, 1:] == numbers[:, :-1]
+    return bool(equal.mean() > 0.8 and np.ptp(numbers) > 0)
 
 
 def _photograph(numbers: NDArray[Any], white: int) -> tuple[str, int]:

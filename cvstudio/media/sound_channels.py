@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.media.base import MediaKind, Reading
+from cvstudio.media.base import Media, MediaKind, Reading
 
 SOUND = Reading("sound", MediaKind.AUDIO, "All channels", "All channels, as they are in the file.")
 _STEREO = ("left", "right")
@@ -33,9 +33,15 @@ def _reading(part: str, title: str, summary: str) -> Reading:
     return Reading(f"{SOUND.key}={part}", MediaKind.AUDIO, title, summary)
 
 
-def pick_channels(samples: NDArray[np.float32], reading: Reading | None) -> NDArray[np.float32]:
-    """The channels that `reading` means of float32 (channels, n): all, or one (1, n)."""
-    part = reading.part if reading is not None else ""
+def chosen_part(media: Media) -> str:
+    """What is read of the channels: the part of a reading of a sound, or the setting of a video; "" for all."""
+    if media.reading is not None:
+        return media.reading.part
+    return str(media.settings.get("sound_channels", ""))
+
+
+def pick_channels(samples: NDArray[np.float32], part: str) -> NDArray[np.float32]:
+    """The channels that `part` of a reading means of float32 (channels, n): all, or one (1, n)."""
     if not part:
         return samples
     if part == _MIX:

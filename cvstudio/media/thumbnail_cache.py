@@ -48,12 +48,17 @@ class ThumbnailCache(Closeable):
         self._writes = 0
         self._base = self._open() or self._recreate()
 
-    def thumbnail(self, path: Path, stamp: Stamp) -> Thumbnail:
-        """The thumbnail of a file, from the cache or newly made. Raises MediaError."""
-        thumbnail = self._get(path, stamp)
+    def thumbnail(self, path: Path, stamp: Stamp, read_as: str = "") -> Thumbnail:
+        """The thumbnail of a file, from the cache or newly made; `read_as` is that of `make_thumbnail`.
+
+        Raises MediaError.
+        """
+        # A NUL stands in no path.
+        key = f"{path}\0{read_as}" if read_as else str(path)
+        thumbnail = self._get(key, stamp)
         if thumbnail is None:
-            thumbnail = make_thumbnail(path)
-            self._put(path, stamp, thumbnail)
+            thumbnail = make_thumbnail(path, read_as)
+            self._put(key, stamp, thumbnail)
         return thumbnail
 
     def close(self) -> None:
@@ -94,21 +99,21 @@ class ThumbnailCache(Closeable):
             return None
         return self._open()
 
-    def _get(self, path: Path, stamp: Stamp) -> Thumbnail | None:
-        rows = self._execute("SELECT bytes, mtime_ns, facts, picture FROM thumbnails WHERE path = ?", str(path))
+    def _get(self, key: str, stamp: Stamp) -> Thumbnail | None:
+        rows = self._execute("SELECT bytes, mtime_ns, facts, picture FROM thumbnails WHERE path = ?", key)
         if not rows or rows[0][:2] != stamp:
             return None
-        self._execute("UPDATE thumbnails SET used = ? WHERE path = ?", time.time(), str(path))
+        self._execute("UPDATE thumbnails SET used = ? WHERE path = ?", time.time(), key)
         try:
             return _from_stored(rows[0][2], rows[0][3])
         except (ValueError, KeyError, TypeError):
             return None
 
-    def _put(self, path: Path, stamp: Stamp, thumbnail: Thumbnail) -> None:
+    def _put(self, key: str, stamp: Stamp, thumbnail: Thumbnail) -> None:
         facts, picture = _to_stored(thumbnail)
         self._execute(
             "INSERT OR REPLACE INTO thumbnails VALUES (?, ?, ?, ?, ?, ?)",
-            str(path), *stamp, facts, picture, time.time(),
+            key, *stamp, facts, picture, time.time(),
         )  # fmt: skip
         self._writes += 1
         if self._writes % _TRIM_EVERY == 0:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import DepthMap, Image, PointCloud, TriangleMesh
 from cvstudio.media import Media, MediaKind, open_media, open_reader
+from cvstudio.media.base import PLAIN_READINGS
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, find_file
 from cvstudio.media.pictures.color_profile import fitting_profile, to_srgb
 from cvstudio.media.pictures.headers import read_header
@@ -66,20 +67,24 @@ def stamp_of(path: Path) -> Stamp:
     return status.st_size, status.st_mtime_ns
 
 
-def make_thumbnail(path: Path) -> Thumbnail:
+def make_thumbnail(path: Path, read_as: str = "") -> Thumbnail:
     """Recognise a file by its content and make its thumbnail. A JPEG is only decoded as far as the thumbnail needs.
+
+    Parameters
+    ----------
+    read_as : key of what the file is read as, as in `open_media`; "" for the likeliest
 
     Raises
     ------
     MediaError
-        The file is missing, damaged or of no known format.
+        The file is missing, damaged, of no known format, or cannot be read so.
     """
     existing = find_file(path)
     with decoding(existing), existing.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    if head.startswith(_JPEG):
+    if head.startswith(_JPEG) and read_as in ("", PLAIN_READINGS[MediaKind.IMAGE]):
         return _of_jpeg(existing, head)
-    media = open_media(existing)
+    media = open_media(existing, read_as=read_as)
     return Thumbnail(media.kind, _picture(media), media.size, media.duration_secs)
 
 

@@ -62,7 +62,7 @@ def video_length(path: Path, container: InputContainer, stream: VideoStream, fir
         The file cannot be read.
     """
     iso = container.format.name.startswith("mov")
-    shown, cut = stream.frames, 0
+    shown, cut, alone = stream.frames, 0, False
     if iso and shown and _is_edited(stream):
         # FFmpeg's index follows the edit list: frames as often as they are shown, and those that are only decoded.
         shown = sum(not entry.is_discard for entry in stream.index_entries)
@@ -85,8 +85,9 @@ def video_length(path: Path, container: InputContainer, stream: VideoStream, fir
         else:
             for back in _BACK_SECS:
                 start = min(max(first, int(((stated or file_end) - back) / time_base(stream))), _LAST_TICK)
-                video_end, last_end, _ = _packets_behind(container, stream, start)
+                video_end, last_end, count = _packets_behind(container, stream, start)
                 if video_end:
+                    alone = start == first and count == 1
                     break
             real = video_end if iso else last_end
             # Fragments state a length in advance, or only that of some of them.
@@ -96,6 +97,10 @@ def video_length(path: Path, container: InputContainer, stream: VideoStream, fir
                 end = max(stated, video_end)
     origin = first * time_base(stream)
     wrong = container.format.name not in _UNSTATED and abs((stated or file_end or end) - end) > WRONG_SECS
+    if shown == 1 or alone:
+        # One picture for a whole sound: players hold it to the end.
+        sounds = container.streams.audio
+        end = max([end, *(((sound.start_time or 0) + (sound.duration or 0)) * time_base(sound) for sound in sounds)])
     return VideoLength(
         float(max(end - origin, Fraction(0))), shown, cut, float((stated or file_end) - origin) if wrong else 0.0
     )

@@ -55,7 +55,10 @@ def with_active(state: State, media: Media, next_id: NextId) -> State:
         return with_partners(activate(state, media))
     current = state.instance
     assert current is not None
-    return with_partners(replace_instance(add_media(state, media), current.with_binding(slot.name, media)))
+    current = current.with_binding(slot.name, media)
+    if spec.canvas_slot is not None:
+        current = current.with_binding(spec.canvas_slot, active)
+    return with_partners(replace_instance(add_media(state, media), current))
 
 
 def with_instance(state: State, spec: Analysis, next_id: NextId, *, keep: bool = False) -> State:

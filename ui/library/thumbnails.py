@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,12 +38,14 @@ class CachedPreview:
     picture : None for a kind without one and for a file that cannot be read
     facts : kind, size and duration; None for a file that cannot be read
     error : sentence for a file that cannot be read, else ""
+    read_as : key of what it was read as; "" for the likeliest
     """
 
     stamp: Stamp | None
     picture: QPixmap | None
     facts: Thumbnail | None
     error: str = ""
+    read_as: str = ""
 
     @property
     def cost_bytes(self) -> int:
@@ -58,6 +60,7 @@ class _Outcome:
     stamp: Stamp | None = None
     thumbnail: Thumbnail | None = None
     error: str = ""
+    read_as: str = ""
 
 
 CLOSING_SECS = 0.5
@@ -81,7 +84,7 @@ class Thumbnails(QObject):
         self._cached: OrderedDict[Path, CachedPreview] = OrderedDict()
         self._unchecked: set[Path] = set()
         self._lock = threading.Lock()
-        self._wishes: deque[tuple[Path, Stamp | None]] = deque()
+        self._wishes: deque[tuple[Path, str, Stamp | None]] = deque()
         self._working: set[int] = set()
         self._bridge = JobsBridge(self._handle, self)
         self._local = threading.local()
@@ -91,15 +94,23 @@ class Thumbnails(QObject):
         """The cached preview of a file, or None. Takes microseconds and starts no work."""
         return self._cached.get(path)
 
-    def want(self, paths: Sequence[Path]) -> None:
-        """Request the missing previews of `paths`, in this order, in place of all earlier requests."""
+    def want(self, paths: Sequence[Path], readings: Mapping[Path, str] | None = None) -> None:
+        """Request the missing previews of `paths`, in this order, in place of all earlier requests.
+
+        Parameters
+        ----------
+        readings : keys of what files are read as where that is not the likeliest; an old preview is shown until the
+            new one is there
+        """
+        readings = readings or {}
         for path in paths:
             if path in self._cached:
                 self._cached.move_to_end(path)
         wishes = [
-            (path, cached.stamp if cached is not None else None)
+            (path, read_as, cached.stamp if cached is not None and cached.read_as == read_as else None)
             for path in paths
-            if (cached := self._cached.get(path)) is None or path in self._unchecked
+            for read_as in (readings.get(path, ""),)
+            if (cached := self._cached.get(path)) is None or path in self._unchecked or cached.read_as != read_as
         ]
         with self._lock:
             self._wishes = deque(wishes)
@@ -165,22 +176,22 @@ class Thumbnails(QObject):
                     if not self._wishes:
                         self._working.discard(number)
                         return
-                    path, cached_stamp = self._wishes.popleft()
-                yield self._load(path, cached_stamp)
+                    path, read_as, cached_stamp = self._wishes.popleft()
+                yield self._load(path, read_as, cached_stamp)
         except BaseException:
             with self._lock:
                 self._working.discard(number)
             raise
 
-    def _load(self, path: Path, cached_stamp: Stamp | None) -> _Outcome:
+    def _load(self, path: Path, read_as: str, cached_stamp: Stamp | None) -> _Outcome:
         stamp = None
         try:
             stamp = stamp_of(path)
             if stamp == cached_stamp:
                 return _Outcome(path)
-            return _Outcome(path, stamp, self._cache().thumbnail(path, stamp))
+            return _Outcome(path, stamp, self._cache().thumbnail(path, stamp, read_as), read_as=read_as)
         except UserError as error:
-            return _Outcome(path, stamp, None, str(error))
+            return _Outcome(path, stamp, None, str(error), read_as)
 
     # Main thread ----------------------------------------------------------------------------------------------------
 
@@ -197,7 +208,8 @@ class Thumbnails(QObject):
             height, width = pixels.shape[:2]
             image = QImage(pixels.data, width, height, width * 3, QImage.Format.Format_RGB888)
             picture = QPixmap.fromImage(image)
-        self._store(outcome.path, CachedPreview(outcome.stamp, picture, outcome.thumbnail, outcome.error))
+        preview = CachedPreview(outcome.stamp, picture, outcome.thumbnail, outcome.error, outcome.read_as)
+        self._store(outcome.path, preview)
         self.arrived.emit(outcome.path)
 
     def _store(self, path: Path, preview: CachedPreview) -> None:

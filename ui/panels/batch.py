@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QGridLayout,
@@ -40,6 +40,9 @@ from ui.widgets.empty_state import EmptyState
 
 CONTROLS_WIDTH = 320
 OPTIONS_WIDTH = 300
+GAP = 16
+LEAST_TABLE_WIDTH = 280
+"""In pixels; a panel that has less for the table has the options below the controls."""
 OWNER = ("batch",)
 LANE = "batch"
 REPORT_EVERY_SECS = 0.1
@@ -96,9 +99,13 @@ class BatchContent(QWidget):
         work = QWidget()
         sides = QHBoxLayout(work)
         sides.setContentsMargins(12, 8, 12, 12)
-        sides.setSpacing(16)
-        self._options_side = self._make_options()
-        sides.addWidget(self._make_controls())
+        sides.setSpacing(GAP)
+        self._controls = self._make_controls()
+        # A column beside the controls, as the panel is wide and low.
+        self._options_side = _column(OPTIONS_WIDTH)
+        _rows_of(self._options_side).addStretch(1)
+        self._options_place: QWidget | None = None
+        sides.addWidget(self._controls)
         sides.addWidget(self._options_side)
         sides.addWidget(self.table, 1)
         self.empty = EmptyState(
@@ -119,7 +126,7 @@ class BatchContent(QWidget):
 
     # Building -------------------------------------------------------------------------------------------------------
 
-    def _make_controls(self) -> QWidget:
+    def _make_controls(self) -> QScrollArea:
         self.analysis = QLabel()
         self.analysis.setWordWrap(True)
         self.source = self._folder_button(self.tr("Source folder"), self.choose_source)
@@ -156,10 +163,8 @@ class BatchContent(QWidget):
         self.only_failed = QPushButton(self.tr("Show failed"))
         self.only_failed.setCheckable(True)
         self.only_failed.toggled.connect(self.table.outcomes.set_only_failed)
-        controls = QWidget()
-        controls.setFixedWidth(CONTROLS_WIDTH)
-        layout = QVBoxLayout(controls)
-        layout.setContentsMargins(0, 0, 0, 0)
+        side = _column(CONTROLS_WIDTH)
+        layout = _rows_of(side)
         layout.setSpacing(8)
         layout.addWidget(self.analysis)
         layout.addLayout(form)
@@ -168,22 +173,22 @@ class BatchContent(QWidget):
         layout.addWidget(self.message)
         layout.addStretch(1)
         layout.addWidget(self.only_failed, 0, Qt.AlignmentFlag.AlignLeft)
-        return controls
+        return side
 
-    def _make_options(self) -> QScrollArea:
-        """The column of format options. It stands beside the controls, as the panel is wide and low."""
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(0, 0, 8, 0)
-        column.addWidget(self.options)
-        column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setFixedWidth(OPTIONS_WIDTH)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
-        return scroll
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_options()
+
+    def _place_options(self) -> None:
+        """Show the format options beside the controls, or below them where the table would have no room."""
+        beside = self.width() >= CONTROLS_WIDTH + OPTIONS_WIDTH + LEAST_TABLE_WIDTH + 2 * GAP
+        side = self._options_side if beside else self._controls
+        if self._options_place is not side:
+            self._options_place = side
+            rows = _rows_of(side)
+            # Above the stretch, which in the controls has a button behind it.
+            rows.insertWidget(0 if beside else rows.count() - 2, self.options)
+        self._options_side.setVisible(beside and not self.options.isHidden())
 
     def _folder_button(self, name: str, choose: Any) -> QPushButton:
         button = QPushButton(icon("folder-open"), "")
@@ -274,7 +279,7 @@ class BatchContent(QWidget):
         self.formats.setEnabled(not running and instance is not None)
         self.options.set_formats(exporters)
         self.options.setEnabled(not running)
-        self._options_side.setHidden(self.options.isHidden())
+        self._place_options()
         self.start_button.setText(self.tr("Resume") if self.state == "paused" else self.tr("Start"))
         self.start_button.setEnabled(not running and instance is not None)
         self.pause_button.setEnabled(running)
@@ -390,6 +395,27 @@ class BatchContent(QWidget):
             # The notice says why.
             self.message.setText(self.tr("It could not continue."))
         self._update()
+
+
+def _column(width: int) -> QScrollArea:
+    """A column of rows that scrolls where they are higher than the panel."""
+    inner = QWidget()
+    rows = QVBoxLayout(inner)
+    rows.setContentsMargins(0, 0, 8, 0)
+    scroll = QScrollArea()
+    scroll.setFixedWidth(width)
+    scroll.setWidgetResizable(True)
+    scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    scroll.setWidget(inner)
+    return scroll
+
+
+def _rows_of(column: QScrollArea) -> QVBoxLayout:
+    inner = column.widget()
+    rows = inner.layout() if inner is not None else None
+    assert isinstance(rows, QVBoxLayout)
+    return rows
 
 
 PANELS.register(

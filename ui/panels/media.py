@@ -124,6 +124,8 @@ class MediaPanel(QWidget):
     def _state_changed(self, old: State, new: State) -> None:
         if (old.sets, old.current_set) != (new.sets, new.current_set) or bool(old.media) != bool(new.media):
             self._show_source()
+        if _readings(old) != _readings(new):
+            self._request_thumbnails()
 
     def _show_rows(self) -> None:
         library, media_set = self._library, self._library.current
@@ -208,7 +210,8 @@ class MediaPanel(QWidget):
     def _request_thumbnails(self) -> None:
         """Request thumbnails of the visible rows."""
         rows = self.view.visible_rows()
-        self.thumbnails.want([self.entries.path(row) for row in rows if self.entries.has_picture(row)])
+        paths = [self.entries.path(row) for row in rows if self.entries.has_picture(row)]
+        self.thumbnails.want(paths, _readings(self._controller.session.state))
 
     # What the user does ---------------------------------------------------------------------------------------------
 
@@ -297,6 +300,11 @@ class MediaPanel(QWidget):
     def closeEvent(self, event: QCloseEvent) -> None:
         self.thumbnails.close()
         super().closeEvent(event)
+
+
+def _readings(state: State) -> dict[Path, str]:
+    """What open files are read as where the user has chosen it."""
+    return {media.path: media.read_as for media in state.media if media.reading_chosen}
 
 
 def _copy_paths(paths: list[Path]) -> None:

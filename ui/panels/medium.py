@@ -175,6 +175,7 @@ PANELS.register(
         order=25,
         tabbed_with="results",
         shortcut="Ctrl+Alt+9",
+        keywords=("read as", "depth scale", "sound track", "sound channels", "metadata", "읽는 방식", "파일 정보"),
         icon="info",
     )
 )

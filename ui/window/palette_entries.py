@@ -37,6 +37,7 @@ def palette_entries(window: Window) -> list[Entry]:
         *_layers(window),
         *compare_entries(window),
         *_media(window),
+        *_readings(window),
     ]
 
 
@@ -194,6 +195,25 @@ def _media(window: Window) -> list[Entry]:
             Entry(f"folder:{item.path}", item.name, partial(show, item.path), _tr("folder"), "folder")
             for item in state.sets
         ),
+    ]
+
+
+def _readings(window: Window) -> list[Entry]:
+    """What the open file may be read as instead."""
+    controller = window.controller
+    media = controller.session.state.active_media
+    return [
+        Entry(
+            f"reading:{reading.key}",
+            _tr("Read as {what}").format(what=translated(reading.title)),
+            partial(controller.read_as, media, reading.key),
+            _tr("file"),
+            "info",
+            (reading.key, "다르게 읽기"),
+            translated(reading.summary),
+        )
+        for reading in (media.readings if media is not None else ())
+        if media is not None and reading.key != media.read_as
     ]
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
-from cvstudio.media.pictures.hdr import BT2020, HIGH_RANGES, PEAK_NITS, WHITE_NITS, WIDE_GAMUTS, color_table
+from cvstudio.media.pictures.hdr import BT2020, WIDE_GAMUTS, color_table
+from cvstudio.media.pictures.high_range import HIGH_RANGES, PEAK_NITS, WHITE_NITS
 
 if TYPE_CHECKING:
     from av.filter.graph import Graph

@@ -19,7 +19,7 @@ from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._ogg_chain import OggChain
 from cvstudio.media.formats._sound_file import SoundFile
 from cvstudio.media.formats._sound_track import Track
-from cvstudio.media.sound_channels import channel_readings, pick_channels
+from cvstudio.media.sound_channels import channel_readings, chosen_part, pick_channels
 from cvstudio.media.sound_tracks import SoundSettings, chosen_track, sound_settings, with_track
 
 # WAV and its 64-bit forms, FLAC, Ogg, AIFF, Sun, Core Audio, ID3, WavPack, True Audio, Monkey's Audio, Musepack, AMR,
@@ -77,8 +77,8 @@ class AudioReader(BaseReader):
             head = file.read(HEAD_BYTES)
         self._backend = _open(self._path, head, chosen_track(media))
         self.rate_hz = self._backend.rate_hz
-        self._reading = media.reading
-        self.channels = 1 if media.reading is not None and media.reading.part else self._backend.channels
+        self._part = chosen_part(media)
+        self.channels = 1 if self._part else self._backend.channels
         self.n_samples = self._backend.n_samples
 
     def read(self, start: int, stop: int) -> Waveform:
@@ -100,7 +100,7 @@ class AudioReader(BaseReader):
             return Waveform(np.zeros((self.channels, 0), np.float32), self.rate_hz, start)
         with decoding(self._path):
             samples = self._backend.read(start, stop)
-        return Waveform(pick_channels(samples, self._reading), self.rate_hz, start)
+        return Waveform(pick_channels(samples, self._part), self.rate_hz, start)
 
     def close(self) -> None:
         self._backend.close()

@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.media.meshes.ear_clipping import clip_ears
+
+_STRAIGHT_SINE = 1e-7
+"""Sine of the angle up to which a line is straight."""
+
 
 def triangulate(
     vertices: NDArray[np.float64], indices: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Split polygons into triangles: convex ones into a fan, concave ones by clipping ears (Meisters, 1975).
+    """Split polygons into triangles: convex ones into a fan, concave ones by clipping ears.
 
     Parameters
     ----------
@@ -39,7 +44,7 @@ def triangulate(
         triangles.append(faces[convex][:, fan].reshape(-1, 3))
         owners.append(np.repeat(polygons[convex], count - 2))
         for polygon, face in zip(polygons[~convex], faces[~convex], strict=True):
-            clipped = face[_clip_ears(_flattened(vertices[face]))]
+            clipped = face[clip_ears(_flattened(vertices[face]))]
             triangles.append(clipped)
             owners.append(np.full(len(clipped), polygon))
     owner = np.concatenate(owners)
@@ -54,10 +59,14 @@ def _normals(corners: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _convex(corners: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether each polygon is convex, or has corners that are no numbers."""
     normals = _normals(corners)
     before, after = corners - np.roll(corners, 1, axis=1), np.roll(corners, -1, axis=1) - corners
     turns = np.einsum("pkc,pc->pk", np.cross(before, after), normals)
-    return np.asarray((turns >= -1e-9 * (normals**2).sum(axis=1)[:, None]).all(axis=1))
+    lengths = np.linalg.norm(before, axis=2) * np.linalg.norm(after, axis=2)
+    # By the angle: an arc of many corners turns little at each of them.
+    straight = lengths * np.linalg.norm(normals, axis=1)[:, None] * _STRAIGHT_SINE
+    return np.asarray((turns >= -straight).all(axis=1) | ~np.isfinite(turns).all(axis=1))
 
 
 def _flattened(corners: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -66,51 +75,3 @@ def _flattened(corners: NDArray[np.float64]) -> NDArray[np.float64]:
     axis = int(np.abs(normal).argmax())
     flat: NDArray[np.float64] = (corners - corners[0])[:, [(axis + 1) % 3, (axis + 2) % 3]]
     return flat if normal[axis] >= 0 else flat * np.array([-1.0, 1.0])
-
-
-def _cross(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Twice the signed area of a, b, c; the last axis is x, y."""
-    return np.asarray(
-        (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
-    )
-
-
-def _clip_ears(points: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Triangles (k - 2, 3) of a counterclockwise polygon (k, 2). One that crosses itself is split, too, in some way."""
-    left, triangles, at, missed = list(range(len(points))), [], 0, 0
-    there = np.ones(len(points), bool)
-    # Cutting an ear off changes what its neighbours are, and no other corner of a polygon that does not cross itself.
-    ears: dict[int, bool] = {}
-    tested = len(left)
-    while len(left) > 3:
-        at %= len(left)
-        corner = [left[at - 1], left[at], left[(at + 1) % len(left)]]
-        if missed >= len(left) and len(left) <= tested / 2:
-            ears, missed, tested = {}, 0, len(left)
-        if left[at] not in ears:
-            ears[left[at]] = _is_ear(points, corner, there)
-        # Where no corner is an ear, the polygon crosses itself or is flat: any corner will do.
-        any_will_do = missed >= len(left)
-        if any_will_do or ears[left[at]]:
-            triangles.append(corner)
-            there[left[at]] = False
-            for neighbour in (corner[0], corner[2]):
-                ears.pop(neighbour, None)
-            del left[at]
-            # Of a polygon without an ear, only the neighbours may be one now.
-            at, missed = (at - 1, len(left) - 2) if any_will_do else (at, 0)
-        else:
-            at += 1
-            missed += 1
-    return np.array([*triangles, left], np.int64)
-
-
-def _is_ear(points: NDArray[np.float64], corner: list[int], there: NDArray[np.bool_]) -> bool:
-    """Whether the triangle of a corner and its neighbours holds none of the other corners that are still `there`."""
-    a, b, c = points[corner]
-    if _cross(a, b, c) <= 0:
-        return False
-    others = points[there]
-    inside = others[(_cross(a, b, others) >= 0) & (_cross(b, c, others) >= 0) & (_cross(c, a, others) >= 0)]
-    # Corners at the same place belong to a seam that joins a hole to the outline.
-    return bool((inside[:, None] == points[corner]).all(axis=2).any(axis=1).all())

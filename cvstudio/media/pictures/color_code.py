@@ -14,19 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.srgb import decode_srgb
+from cvstudio.media.pictures.high_range import HIGH_RANGES, WHITE_NITS, nits_of
 
 _CODES, _CALIBRATION = b"H.273", b"cHRM"
 _NCLX = re.compile(rb"colrnclx(..)(..)..", re.DOTALL)
 """Colour information of HEIF and AVIF (ISO/IEC 23008-12, 6.5.5, and ISO/IEC 14496-12, 12.1.5)."""
 _SRGB_CURVE, _LINEAR, _UNSPECIFIED = 13, 8, 2
-_PQ, _HLG = 16, 18
 # ITU-T H.273, table 2: name, then x and y of red, green, blue and white.
 _D65 = (0.3127, 0.3290)
 BT709 = (0.640, 0.330, 0.300, 0.600, 0.150, 0.060, *_D65)
 """x and y of red, green, blue and white, as sRGB has them."""
 SRGB_CHROMATICITIES = (*_D65, *BT709[:6])
 """x and y of white, red, green and blue."""
-_PRIMARIES: dict[int, tuple[str, tuple[float, ...]]] = {
+PRIMARIES: dict[int, tuple[str, tuple[float, ...]]] = {
     1: ("BT.709", BT709),
     _UNSPECIFIED: ("BT.709", BT709),
     4: ("NTSC 1953", (0.67, 0.33, 0.21, 0.71, 0.14, 0.08, 0.310, 0.316)),
@@ -48,9 +48,6 @@ _LEAST_SPAN = 1e-6
 _POWERS = {4: 2.2, 5: 2.8, _LINEAR: 1.0}
 _AS_SRGB = (1, _UNSPECIFIED, 6, 13, 14, 15)
 _STEPS = 4096
-_WHITE_NITS = 203.0
-"""Luminance in cd/m² of white in HDR (ITU-R BT.2408)."""
-_HLG_NITS = 1000.0
 
 
 def code_points(primaries: int, transfer: int) -> bytes:
@@ -84,15 +81,16 @@ def named_profile(data: bytes) -> tuple[bytes, str] | None:
         profile = imagecodecs.cms_profile(
             "rgb", whitepoint=(*xy[:2], 1.0), primaries=_with_luminance(xy[2:]), gamma=1 / gamma
         )
-        return bytes(profile), f"gamma 1/{1 / gamma:.3g}, primaries of the file"
+        of_srgb = np.allclose(xy, SRGB_CHROMATICITIES, atol=5e-4)
+        return bytes(profile), f"gamma 1/{1 / gamma:.3g}, primaries of {'sRGB' if of_srgb else 'the file'}"
     if not data.startswith(_CODES):
         return None
     primaries_code, transfer = struct.unpack_from(">HH", data, len(_CODES))
-    if primaries_code not in _PRIMARIES:
+    if primaries_code not in PRIMARIES:
         return None
-    name, points = _PRIMARIES[primaries_code]
-    if transfer in (_PQ, _HLG):
-        return b"", f"{name}, {'PQ' if transfer == _PQ else 'HLG'}"
+    name, points = PRIMARIES[primaries_code]
+    if transfer in HIGH_RANGES:
+        return b"", f"{name}, {HIGH_RANGES[transfer]}"
     white, primaries = (*points[6:], 1.0), _with_luminance(points[:6])
     if transfer in _AS_SRGB:
         curve = (decode_srgb(np.linspace(0, 1, _STEPS)) * 65535 + 0.5).astype(np.uint16)
@@ -124,16 +122,8 @@ def hdr_light(pixels: NDArray[np.uint8] | NDArray[np.uint16], data: bytes) -> ND
     """
     primaries, transfer = struct.unpack_from(">HH", data, len(_CODES))
     levels = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
-    if transfer == _PQ:
-        power = levels ** np.float32(32 / 2523)
-        light = (np.maximum(power - 3424 / 4096, 0) / (2413 / 128 - 2392 / 128 * power)) ** np.float32(16384 / 2610)
-        light *= np.float32(10_000 / _WHITE_NITS)
-    else:
-        a, b, c = 0.17883277, 0.28466892, 0.55991073
-        scene = np.where(levels <= 0.5, levels**2 / 3, (np.exp((levels - c) / a) + b) / 12)
-        luminance = scene @ np.array([0.2627, 0.6780, 0.0593])
-        light = scene * (luminance[..., None] ** 0.2 * (_HLG_NITS / _WHITE_NITS))
-    return np.asarray(light @ to_bt709(_PRIMARIES[primaries][1]).T, np.float32)
+    light = nits_of(levels, transfer) / np.float32(WHITE_NITS)
+    return np.asarray(light @ to_bt709(PRIMARIES[primaries][1]).T, np.float32)
 
 
 def to_bt709(xy: tuple[float, ...]) -> NDArray[np.float64]:
@@ -155,7 +145,7 @@ def to_bt709(xy: tuple[float, ...]) -> NDArray[np.float64]:
 
 def primaries_name(xy: tuple[float, ...]) -> str:
     """Name of these primaries and this white, as in `to_bt709`, for users."""
-    known = (*_PRIMARIES.values(), *_ACES)
+    known = (*PRIMARIES.values(), *_ACES)
     return next((name for name, points in known if np.allclose(points, xy, atol=5e-4)), "its own")
 
 

@@ -151,7 +151,7 @@ def test_gamma_of_a_png(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(png(COLOURS, (b"gAMA", struct.pack(">I", 100_000))))
     assert np.abs(load(path).pixels - srgb_of(COLOURS / 255.0)).max() <= 1.1
-    assert told(path) == "gamma 1/1, primaries of the file, converted to sRGB"
+    assert told(path) == "gamma 1/1, primaries of sRGB, converted to sRGB"
     p3 = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
     path.write_bytes(png(COLOURS, (b"gAMA", struct.pack(">I", 45455)), (b"cHRM", p3)))
     assert np.abs(load(path).pixels - srgb_of((COLOURS / 255.0) ** 2.2 @ P3_TO_SRGB.T)).max() <= 1.1

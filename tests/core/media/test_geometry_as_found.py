@@ -252,6 +252,37 @@ def test_random_polygons_in_space(corners: int) -> None:
         assert area(TriangleMesh(vertices, triangles)) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("shape", ["star", "arch", "spiral"])
+def test_a_polygon_of_8000_corners_takes_a_second(shape: str) -> None:
+    turn = np.linspace(0, 2 * np.pi, 8000, endpoint=False)
+    half = np.linspace(np.pi, 0, 7998)
+    coil = np.linspace(0, 40 * np.pi, 4000)
+    outline = {
+        "star": np.where(np.arange(8000) % 2, 1.0, 0.1)[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1),
+        "arch": np.concatenate([np.stack([np.cos(half), np.sin(half)], axis=1), [[1, 2], [-1, 2]]]),
+        "spiral": np.concatenate(
+            [
+                np.stack([(coil + r) * np.cos(coil), (coil + r) * np.sin(coil)], axis=1)[::s]
+                for r, s in ((5, 1), (6, -1))
+            ]
+        ),
+    }[shape]
+    vertices = np.pad(outline, ((0, 0), (0, 1)))
+    begun = time.process_time()
+    triangles, _ = triangulate(vertices, np.arange(8000), np.array([8000]))
+    assert time.process_time() - begun < 2
+    x, y = outline.T
+    expected = abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)) / 2)
+    assert area(TriangleMesh(vertices, triangles)) == pytest.approx(expected)
+
+
+def test_a_hole_is_joined_by_a_seam() -> None:
+    outline = [(0, 0), (4, 0), (4, 4), (0, 4), (0, 0), (1, 1), (1, 3), (3, 3), (3, 1), (1, 1)]
+    vertices = np.pad(np.array(outline, float), ((0, 0), (0, 1)))
+    triangles, _ = triangulate(vertices, np.arange(10), np.array([10]))
+    assert area(TriangleMesh(vertices, triangles)) == pytest.approx(16 - 4)
+
+
 @pytest.mark.parametrize("shape", ["comb", "crossing", "flat"])
 def test_a_polygon_of_many_corners_takes_no_minutes(shape: str) -> None:
     x = np.arange(1000)

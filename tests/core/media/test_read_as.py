@@ -92,6 +92,9 @@ def test_one_file_is_read_in_three_ways(tmp_path: Path) -> None:
         ("disp0012.png", "depth", "its name ends in disp"),
         ("leftDisparity.png", "depth", "its name ends in disparity"),
         ("aachen_gtFine_labelIds.png", "labels", "its name ends in label ids"),
+        ("depth_16bit.png", "depth", "its name ends in depth"),
+        ("labels-uint8.png", "labels", "its name ends in labels"),
+        ("u16.png", "picture", ""),
         ("cat-mask.png", "labels", "its name ends in mask"),
         ("masks/0001.png", "labels", "it lies in a folder called masks"),
         ("depth/0001.png", "depth", "it lies in a folder called depth"),
@@ -105,6 +108,22 @@ def test_the_name_tells(tmp_path: Path, name: str, read_as: str, reason: str) ->
     assert (media.read_as, media.readings[0].key) == (read_as, read_as)
     assert media.readings[0].reason == reason
     assert dict(facts(media))["Read as"] == (f"{read_as}, as {reason}" if reason else read_as)
+
+
+@pytest.mark.parametrize("dtype", [np.uint32, np.int32, np.uint64])
+def test_integers_of_many_bits_in_patches_are_labels(tmp_path: Path, dtype: type[np.integer[Any]]) -> None:
+    objects = np.kron(np.arange(100).reshape(10, 10), np.ones((9, 9))).astype(dtype)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, objects)
+    media = open_media(path)
+    assert (media.read_as, media.readings[0].key) == ("labels", "labels")
+    assert dict(facts(media))["Labels"] == "99, 1 to 99"
+    assert sample(media).pixels.max() > 100
+    np.testing.assert_array_equal(sample(open_media(path, read_as="picture")).pixels[..., 0], objects)
+    tifffile.imwrite(path, np.random.default_rng(0).integers(0, 1000, (90, 90)).astype(dtype))
+    assert open_media(path).read_as == "picture"
+    tifffile.imwrite(path, np.zeros((9, 9), dtype))
+    assert open_media(path).read_as == "picture"
 
 
 def test_what_is_only_called_depth_is_a_picture(tmp_path: Path) -> None:
@@ -241,7 +260,8 @@ def test_an_analysis_is_told_what_its_files_are(tmp_path: Path, capsys: pytest.C
     path = png(tmp_path / "a.png", plane)
     command = ["run", "detect", str(path), "--model", "hog", "-q", "-o", str(tmp_path / "out")]
     assert main(command) == 1
-    assert "but a.png is depth; read it as picture." in capsys.readouterr().err
+    expected = "expects a picture or a video, but a.png is a depth map; read it as picture."
+    assert expected in capsys.readouterr().err
     assert main([*command, "--read-as", "picture"]) == 0
     assert main([*command, "--read-as", "labels", "--format", "json"]) == 0
     (recipe,) = (tmp_path / "out").glob("*.json.recipe.json")

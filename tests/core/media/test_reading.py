@@ -154,9 +154,56 @@ def test_every_track_is_listed_and_can_be_chosen(tmp_path: Path, name: str, code
 def test_one_track_is_no_choice(tmp_path: Path) -> None:
     from .conftest import tone, write_media
 
-    media = open_media(write_media(tmp_path / "a.mp4", [0, 40], sound=tone(0.2, 48000)))
+    media = open_media(write_media(tmp_path / "a.mp4", [0, 40], sound=tone(0.2, 48000, 1)))
     assert len(media.sound_tracks) == 1
     assert settings_fields(media) == ()
+
+
+def write_stereo(path: Path, codec: str = "flac") -> Path:
+    """A video with 440 Hz on the left and 880 Hz on the right."""
+    from .conftest import write_media
+
+    time = np.arange(48000) / 48000
+    sound = np.stack([0.4 * np.sin(2 * np.pi * hz * time) for hz in (440, 880)]).astype(np.float32)
+    return write_media(path, range(0, 1000, 200), sound=sound, sound_codec=codec)
+
+
+def test_one_channel_of_the_sound_of_a_video(tmp_path: Path) -> None:
+    media = open_media(write_stereo(tmp_path / "a.mp4", "aac"))
+    (field,) = settings_fields(media)
+    assert field.choices is not None
+    assert field.choices.options == ("all", "left", "right", "mix", "difference")
+    with AudioReader(media) as reader:
+        both = reader.read(0, 48000).samples
+    expected = {"left": both[:1], "right": both[1:], "mix": both.mean(0)[None], "difference": (both[:1] - both[1:]) / 2}
+    for name, samples in expected.items():
+        chosen = with_settings(media, {"sound_channels": name})
+        assert (chosen.channels, chosen.kind, chosen.size) == (1, MediaKind.VIDEO, media.size)
+        assert chosen.id != media.id
+        with AudioReader(chosen) as reader:
+            assert reader.channels == 1
+            np.testing.assert_allclose(reader.read(0, 48000).samples, samples, atol=1e-6)
+        assert with_settings(chosen, {}) == media
+        assert open_media(media.path, settings={"sound_channels": name}) == chosen
+    with pytest.raises(ParamsError, match="Sound channels expects one of all, left"):
+        with_settings(media, {"sound_channels": "3"})
+
+
+@pytest.mark.parametrize("codec", ["aac", "flac"])
+def test_the_chosen_channel_is_exported_and_looked_at(tmp_path: Path, codec: str) -> None:
+    path = write_stereo(tmp_path / "a.mkv", codec)
+    out = tmp_path / "out.mp4"
+    options = ["--sound-channels", "right", "--format", "mp4", "-o", str(out), "-q"]
+    assert main(["run", "hog", str(path), *options]) == 0
+    made = open_media(out)
+    assert (pitch(made), made.channels) == (880, 1)
+    instance = make_instance("spectrogram", {"sound": path}, values={"sound_channels": "left"})
+    with Runner() as runner:
+        result = runner.result(instance)
+    powers = result.levels[:, : result.columns_done].astype(int).sum(axis=1)
+    row = round(880 * result.window / result.rate_hz)
+    assert abs(powers.argmax() * result.rate_hz / result.window - 440) <= result.rate_hz / result.window
+    assert powers[row] < powers.max() / 2
 
 
 def test_a_sound_file_of_several_tracks(tmp_path: Path) -> None:

@@ -105,9 +105,9 @@ def made_of(monkeypatch):
     """Paths of which a thumbnail was really made."""
     made: list[Path] = []
 
-    def make(path: Path) -> Thumbnail:
+    def make(path: Path, read_as: str) -> Thumbnail:
         made.append(path)
-        return make_thumbnail(path)
+        return make_thumbnail(path, read_as)
 
     monkeypatch.setattr(thumbnail_cache, "make_thumbnail", make)
     return made
@@ -131,6 +131,27 @@ def test_a_thumbnail_is_made_once_and_read_back_by_the_next_start(tmp_path, pict
     for kept in (again, later):
         assert (kept.kind, kept.size, kept.duration_secs) == (first.kind, first.size, first.duration_secs)
         assert np.abs(kept.pixels.astype(int) - first.pixels).max() <= 12
+
+
+def test_each_reading_has_a_thumbnail_of_its_own(tmp_path, made_of):
+    path = tmp_path / "a.png"
+    levels = np.kron(np.array([[1, 2], [3, 4]], np.uint8), np.ones((40, 40), np.uint8))
+    Pillow.fromarray(levels).save(path)
+    stamp = stamp_of(path)
+    with ThumbnailCache(tmp_path / "t.sqlite") as cache:
+        plain, labels = cache.thumbnail(path, stamp), cache.thumbnail(path, stamp, "labels")
+        depth = cache.thumbnail(path, stamp, "depth")
+        again = cache.thumbnail(path, stamp, "labels")
+    assert len(made_of) == 3
+    assert plain.pixels.max() < 5
+    assert labels.pixels.max() > 100
+    assert depth.kind is MediaKind.DEPTH
+    assert np.abs(again.pixels.astype(int) - labels.pixels).mean() < 5  # kept as JPEG
+    with pytest.raises(MediaError, match="cannot be read as sound"):
+        make_thumbnail(path, "sound")
+    grey = tmp_path / "b.jpg"
+    Pillow.fromarray(levels * 50).save(grey)
+    assert make_thumbnail(grey, "depth").kind is MediaKind.DEPTH
 
 
 def test_a_sound_is_kept_without_a_picture(tmp_path, made_of):
@@ -157,7 +178,7 @@ def test_another_picture_under_the_same_name_is_made_anew(tmp_path, picture, mad
 def test_the_cache_keeps_to_its_budget_and_the_last_used_stay(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 255, (144, 192, 3), np.uint8)
-    monkeypatch.setattr(thumbnail_cache, "make_thumbnail", lambda _: Thumbnail(MediaKind.IMAGE, noise))
+    monkeypatch.setattr(thumbnail_cache, "make_thumbnail", lambda *_: Thumbnail(MediaKind.IMAGE, noise))
     monkeypatch.setattr(thumbnail_cache, "_TRIM_EVERY", 16)
     clock = iter(range(10_000))
     monkeypatch.setattr(thumbnail_cache.time, "time", lambda: float(next(clock)))

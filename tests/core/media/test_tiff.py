@@ -115,7 +115,10 @@ def test_premultiplied_alpha_is_undone(tmp_path: Path, dtype: type, channels: in
 
 def test_labels_keep_their_numbers(tmp_path: Path) -> None:
     stored = tifffile.imread(CASES / "labels_u32.tif")
-    np.testing.assert_array_equal(load(CASES / "labels_u32.tif").pixels[..., 0], stored)
+    np.testing.assert_array_equal(load(CASES / "labels_u32.tif", kind=MediaKind.IMAGE).pixels[..., 0], stored)
+    shown = load(CASES / "labels_u32.tif").pixels
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) == 4
+    assert shown.max() > 100  # each has a colour, where the numbers alone are nearly black
     assert np.unique(stored).tolist() == [0, 1, 2, 3]
     for dtype, high in ((np.uint32, 40000), (np.int32, 300), (np.int16, 200), (np.uint64, 70)):
         stored = np.random.default_rng(3).integers(0, high, (20, 30)).astype(dtype)

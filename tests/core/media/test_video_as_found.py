@@ -85,6 +85,19 @@ def test_the_last_frame_may_end_behind_the_stated_length() -> None:
     assert check_random_access(CASES / "vfr.mp4") == 23
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.ts"])
+def test_one_picture_is_shown_for_the_whole_sound(tmp_path: Path, name: str) -> None:
+    """Music on video sites and recorded talks: a video of one frame that every player holds to the end of the sound."""
+    media = open_media(write_media(tmp_path / name, [0], options={"crf": "1"}, sound=tone(2, 48000)))
+    assert (media.kind, media.has_sound) == (MediaKind.VIDEO, True)
+    assert media.duration_secs == pytest.approx(2, abs=0.05)
+    assert "Length" not in told(media.path)
+    with open_reader(media) as reader:
+        assert reader.at(1.9).pts == reader.at(0).pts == 0
+    with open_reader(open_media(media.path, kind=MediaKind.AUDIO)) as reader:
+        assert reader.n_samples / 48000 == pytest.approx(2, abs=0.05)
+
+
 def test_a_cover_picture_without_its_flag_is_no_video(capsys: pytest.CaptureFixture[str]) -> None:
     media = open_media(CASES / "covnoflag.mp4")
     with av.open(str(CASES / "covnoflag.mp4")) as container:

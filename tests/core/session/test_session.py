@@ -17,6 +17,7 @@ from cvstudio.media import open_media
 from cvstudio.running.recipe import load_recipe, make_recipe
 from cvstudio.session.project import MissingMediaError, load_project, load_rest, save_project
 from cvstudio.session.session import Session, State, activate, replace_instance
+from cvstudio.session.transitions import with_active
 
 
 @pytest.fixture
@@ -95,6 +96,21 @@ def test_undo_then_redo_is_where_one_was(steps):
         if session.undo() is not None:
             session.redo()
         assert session.state == before
+
+
+def test_a_depth_map_that_is_opened_over_a_picture_goes_with_it(state, tmp_path):
+    path = tmp_path / "depth.png"
+    Pillow.fromarray(np.tile(np.arange(500, 700, 5, dtype=np.uint16), (40, 1))).save(path)
+    depth, picture = open_media(path), state.active_media
+    numbers = iter(range(9, 20))
+    state = with_active(state, depth, lambda: next(numbers))
+    assert state.instance.analysis == "refocus"
+    assert dict(state.instance.bindings) == {"depth": depth, "picture": picture}
+    assert state.active_media == picture
+    other = tmp_path / "other.png"
+    Pillow.new("RGB", (40, 40)).save(other)
+    state = with_active(state, open_media(other), lambda: next(numbers))
+    assert state.instance.bindings["picture"] == open_media(other)
 
 
 def test_activating_puts_the_medium_into_the_slot_that_takes_it(state, tmp_path):

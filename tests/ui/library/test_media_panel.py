@@ -92,7 +92,7 @@ def test_what_scrolled_out_is_not_made(panel, library, many, ready, monkeypatch,
     made: list[Path] = []
     go_on, began = threading.Event(), threading.Event()
 
-    def slow(path: Path) -> Thumbnail:
+    def slow(path: Path, read_as: str) -> Thumbnail:
         made.append(path)
         began.set()
         assert go_on.wait(20)
@@ -145,7 +145,7 @@ def test_memory_of_thumbnails_keeps_to_its_budget(qtbot, qapp, tmp_path, monkeyp
     from PySide6.QtCore import QObject
 
     pixels = np.zeros((144, 192, 3), np.uint8)
-    monkeypatch.setattr(thumbnail_cache, "make_thumbnail", lambda _: Thumbnail(MediaKind.IMAGE, pixels))
+    monkeypatch.setattr(thumbnail_cache, "make_thumbnail", lambda *_: Thumbnail(MediaKind.IMAGE, pixels))
     parent = QObject()
     paths = []
     for number in range(60):

@@ -127,19 +127,21 @@ def test_the_scale_of_a_depth_map_is_chosen_and_taken_back(qtbot, window, show, 
     assert controller.session.state.active_media.settings == {}
 
 
-def two_tracks(path: Path) -> Path:
+def video_with_sound(path: Path, rates: tuple[int, ...], layout: str = "mono") -> Path:
     with av.open(str(path), "w") as container:
         video: Any = container.add_stream("libx264", rate=25)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        sounds: list[Any] = [container.add_stream("aac", rate=rate, layout="mono") for rate in (48000, 32000)]
+        sounds: list[Any] = [container.add_stream("aac", rate=rate, layout=layout) for rate in rates]
         for number in range(50):
             frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number * 5, np.uint8), format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, 25)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        for sound, rate in zip(sounds, (48000, 32000), strict=True):
+        for sound, rate in zip(sounds, rates, strict=True):
             for start in range(0, 2 * rate, 1024):
-                block = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+                block = av.AudioFrame.from_ndarray(
+                    np.zeros((1 + (layout == "stereo"), 1024), np.float32), "fltp", layout
+                )
                 block.sample_rate, block.time_base, block.pts = rate, Fraction(1, rate), start
                 container.mux(sound.encode(block))
             container.mux(sound.encode(None))
@@ -147,7 +149,7 @@ def two_tracks(path: Path) -> Path:
 
 
 def test_another_sound_track_goes_on_where_the_video_is(qtbot, window, show, panel, tmp_path):
-    show(two_tracks(tmp_path / "two.mkv"))
+    show(video_with_sound(tmp_path / "two.mkv", (48000, 32000)))
     controller = window.controller
     assert panel.rows()["Track 2"].endswith("aac, mono")
     controller.playback.seek(1.2)
@@ -161,6 +163,25 @@ def test_another_sound_track_goes_on_where_the_video_is(qtbot, window, show, pan
     controller.undo()
     assert controller.session.state.active_media.rate_hz == 48000
     assert controller.playback.position_secs == pytest.approx(1.2)
+
+
+def test_a_channel_of_the_sound_of_a_video(qtbot, window, show, panel, tmp_path):
+    show(video_with_sound(tmp_path / "a.mkv", (48000,), "stereo"))
+    controller = window.controller
+    combo = panel.form.row("sound_channels").combo
+    assert [combo.itemText(row) for row in range(combo.count())][:3] == [
+        "All channels",
+        "Left channel",
+        "Right channel",
+    ]
+    assert panel.rows()["Sound"] == "48,000 Hz, stereo"
+    combo.setCurrentIndex(2)
+    combo.activated.emit(2)
+    media = controller.session.state.active_media
+    assert (media.kind, media.channels, media.settings) == (MediaKind.VIDEO, 1, {"sound_channels": "right"})
+    qtbot.waitUntil(lambda: panel.rows()["Sound"] == "48,000 Hz, mono")
+    controller.undo()
+    assert controller.session.state.active_media.channels == 2
 
 
 def canvas_pixels(window: MainWindow) -> np.ndarray:

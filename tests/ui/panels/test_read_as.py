@@ -90,6 +90,45 @@ def test_it_is_chosen_in_the_panel_and_taken_back(qtbot, window, panel, tmp_path
     assert [media.read_as for media in controller.session.state.media] == ["picture=12-bit"]
 
 
+@pytest.mark.parametrize("of_folder", [False, True])
+def test_the_thumbnail_is_of_what_is_read(qtbot, window, panel, tmp_path, of_folder):
+    path = png(tmp_path / "in" / "a.png", np.kron(np.array([[1, 2], [3, 4]], np.uint8), np.ones((40, 40), np.uint8)))
+    if of_folder:
+        window.open_paths([path.parent])
+        qtbot.waitUntil(lambda: window.controller.shown.sample is not None, timeout=30_000)
+    else:
+        show(qtbot, window, path)
+    thumbnails = window.docks["media"].widget().thumbnails
+
+    def brightest() -> int:
+        preview = thumbnails.get(path)
+        if preview is None or preview.picture is None:
+            return -1
+        image = preview.picture.toImage()
+        return max(image.pixelColor(x, y).value() for x in (4, 60) for y in (4, 60))
+
+    qtbot.waitUntil(lambda: 0 <= brightest() < 10, timeout=30_000)
+    choose(qtbot, window, panel, "Labels")
+    qtbot.waitUntil(lambda: brightest() > 100, timeout=30_000)
+    window.controller.undo()
+    qtbot.waitUntil(lambda: 0 <= brightest() < 10, timeout=30_000)
+
+
+def test_the_palette_finds_the_choice(qtbot, window, tmp_path):
+    from cvstudio.foundation.text_search import ranked
+
+    titles = [entry.title for entry in ranked(window.palette_entries(), "read as", [])]
+    assert "File info" in titles[:3]
+    assert not any(title.startswith("Read as") for title in titles)
+    show(qtbot, window, png(tmp_path / "a.png"))
+    found = ranked(window.palette_entries(), "read as", [])
+    assert {"Read as Picture", "Read as Labels", "File info"} <= {entry.title for entry in found[:8]}
+    assert "Read as Depth map" not in {entry.title for entry in found}
+    next(entry for entry in found if entry.title == "Read as Labels").run()
+    qtbot.waitUntil(lambda: active(window).read_as == "labels", timeout=30_000)
+    assert ranked(window.palette_entries(), "읽는 방식", [])[0].title == "File info"
+
+
 def test_the_keyboard_stays_on_the_choice(qtbot, window, panel, tmp_path):
     show(qtbot, window, png(tmp_path / "a.png"))
     panel.form.row("read_as").combo.setFocus()
