@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from cvstudio.data.geometry import Size
@@ -17,7 +16,6 @@ from cvstudio.data.label_masks import (
     Window,
     bounds_of,
     box_of,
-    cut,
     joined,
     pixels_in,
     polygons_mask,
@@ -25,6 +23,7 @@ from cvstudio.data.label_masks import (
     window_of,
 )
 from cvstudio.data.labels import Annotation, LabelledMask, PictureLabels
+from cvstudio.data.run_lengths import cropped
 from cvstudio.foundation.shapes import LEAST_CORNERS, Box, Point, Polygon
 
 DUPLICATE_SHIFT = 10.0
@@ -95,6 +94,8 @@ def _covers(annotation: Annotation, x: float, y: float) -> bool:
         left, top, right, bottom = window_of(mask)
         return left <= x < right and top <= y < bottom and bool(mask.pixels[int(y) - top, int(x) - left])
     if annotation.polygons:
+        import cv2
+
         return any(
             cv2.pointPolygonTest(np.array(polygon, np.float32), (x, y), False) >= 0 for polygon in annotation.polygons
         )
@@ -116,7 +117,7 @@ def _clipped(annotation: Annotation, size: Size) -> Annotation | None:
     polygons = tuple(filter(None, (clipped_polygon(polygon, size) for polygon in annotation.polygons)))
     if mask is not None:
         window = joined([window_of(mask)], size)
-        mask = cut(pixels_in(mask, window), window[0], window[1])
+        mask = cropped(pixels_in(mask, window), window[0], window[1])
     if (box, polygons) == (annotation.box, annotation.polygons) and _same_place(mask, annotation.mask):
         return annotation
     return replace(annotation, box=box, polygons=polygons, mask=mask, area=None)
@@ -221,11 +222,13 @@ def _scaled(mask: LabelledMask, window: Window) -> LabelledMask:
     height, width = mask.pixels.shape
     rows = ((np.arange(bottom - top) + 0.5) * height / (bottom - top)).astype(np.int64)
     columns = ((np.arange(right - left) + 0.5) * width / (right - left)).astype(np.int64)
-    scaled = cut(mask.pixels[np.ix_(rows, columns)], left, top)
+    scaled = cropped(mask.pixels[np.ix_(rows, columns)], left, top)
     if scaled is None:
+        import cv2
+
         # A thin frame that shrinks may lie between the centres that are asked for.
         shares = cv2.resize(mask.pixels.astype(np.float32), (right - left, bottom - top), interpolation=cv2.INTER_AREA)
-        scaled = cut(shares > 0, left, top)
+        scaled = cropped(shares > 0, left, top)
     return scaled or mask
 
 
@@ -278,7 +281,7 @@ def brushed(
     pixels = stroked(points, width, window)
     if before is not None:
         pixels = pixels_in(before, window) & ~pixels if erase else pixels_in(before, window) | pixels
-    mask = cut(pixels, window[0], window[1])
+    mask = cropped(pixels, window[0], window[1])
     if mask is None:
         return None
     return replace(annotation, mask=mask, polygons=(), box=box_of(mask), area=None)
