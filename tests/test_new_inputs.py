@@ -24,6 +24,8 @@ from cvstudio.analyses.binding import (
     open_media_list,
 )
 from cvstudio.analyses.instance import AnalysisInstance
+from cvstudio.data.geometry import Size
+from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, LabelMap, PictureLabels
 from cvstudio.exporters import EXPORTERS, export, recipe_path
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.errors import BindingError, MediaError, ProjectError
@@ -138,11 +140,14 @@ def test_an_optional_slot_may_stay_empty(analyses, pictures):
 
 
 def test_ground_truth_is_read_by_its_format_once(analyses, tmp_path, pictures):
-    reads = []
+    reads: list[Path] = []
+    names: list[str | None] = []
 
-    def read(path: Path) -> tuple[str, ...]:
+    def read(path: Path) -> LabelledSet:
         reads.append(path)
-        return tuple(path.read_text().split())
+        words = tuple(Category(word) for word in path.read_text().split())
+        files = {name: pictures / name for name in ("1.png", "2.png")}
+        return LabelledSet(path, "words", words, (*files, "gone.png"), files, lambda name: PictureLabels())
 
     truth = AnnotationFormat("words", "Words", lambda path: path.suffix == ".words", read)
     labels = tmp_path / "truth.words"
@@ -151,7 +156,10 @@ def test_ground_truth_is_read_by_its_format_once(analyses, tmp_path, pictures):
     slots = (picture, dataclasses.replace(question, name="truth", accepts=frozenset({AnnotationSet})))
 
     def run(inputs: Any, params: Any, progress: Any) -> Iterator[Any]:
-        yield analyses.answer([*inputs.samples["truth"]], [0.5, 0.5], inputs)
+        truth = inputs.samples["truth"]
+        names.append(truth.name)
+        words = [item.name for item in truth.set.categories]
+        yield analyses.answer(words, [1 / len(words)] * len(words), inputs)
 
     stage = dataclasses.replace(analyses.ASK.stages[0], run=run)
     with (
@@ -164,6 +172,12 @@ def test_ground_truth_is_read_by_its_format_once(analyses, tmp_path, pictures):
             other = instance.on(open_media(pictures / "2.png"))
             assert runner.result(other).class_names == ("cat", "dog")
             assert len(reads) == 1
+            assert names == ["1.png", "2.png"]
+            # An edit is another input, for which the file is not read again.
+            edited = dataclasses.replace(instance.bindings["truth"], categories=(Category("cow"),))
+            changed = instance.with_binding("truth", edited)
+            assert runner.result(changed).class_names == ("cat", "dog", "cow")
+            assert len(reads) == 1
             item = export_item(runner, ExportRequest(instance, tmp_path), Progress())
         export(EXPORTERS["json"], tmp_path / "a.json", item, Progress())
         again, _, _ = load_recipe(recipe_path(tmp_path / "a.json"))
@@ -175,8 +189,53 @@ def test_ground_truth_is_read_by_its_format_once(analyses, tmp_path, pictures):
         assert load_recipe(recipe_path(tmp_path / "a.json"))[0].bindings["truth"] == changed
         labels.unlink()
         assert load_recipe(recipe_path(tmp_path / "a.json"))[0].bindings == instance.bindings
-        with pytest.raises(MediaError, match="holds no labels of a known form; known are: Words"):
+        with pytest.raises(MediaError, match=r"holds no labels of a known form; known are: .*Words"):
             open_annotations(pictures)
+
+
+def edits() -> dict[str, PictureLabels]:
+    """Labels that use every field."""
+    ring = np.ones((3, 4), bool)
+    ring[1, 1:3] = False
+    labels = PictureLabels(
+        Size(40, 30),
+        (
+            Annotation(0, (1.5, 2, 3, 4.25), (((0.5, 1), (2, 3), (4, 1)),), keypoints=((1, 2.5, 2),), area=3.0),
+            Annotation(1, (1, 2, 5, 5), mask=LabelledMask(ring, 1, 2), crowd=True, attributes={"pose": "left"}),
+            Annotation(1, (1, 2, 5, 5), track_id=3, file_id=8),
+        ),
+        (1, 0),
+        LabelMap(np.arange(12, dtype=np.int32).reshape(3, 4) - 1),
+    )
+    return {"1.png": labels, "new.png": PictureLabels()}
+
+
+def test_edited_labels_are_kept_and_undone(analyses, tmp_path, pictures):
+    picture, question = analyses.ASK.inputs
+    slots = (picture, dataclasses.replace(question, name="truth", accepts=frozenset({AnnotationSet})))
+    with ANALYSES.lend(dataclasses.replace(analyses.ASK, inputs=slots)):
+        added = (Category("cow", "animal", False, ("nose", "ear"), ((0, 1),), 4),)
+        begun = AnnotationSet(edits=edits(), categories=added, pictures={"new.png": pictures / "10.png"})
+        instance = make_instance("ask", {"picture": pictures / "1.png", "truth": begun})
+        session = Session()
+        session.change("open", State(instances=(dataclasses.replace(instance, id=1),)))
+        changed = begun.with_labels("1.png", PictureLabels())
+        assert changed.key(None) != begun.key(None)
+        session.change("erase", with_bound(session.state, 1, "truth", changed))
+        session.undo()
+        assert session.state.instances[0].bindings["truth"] == begun
+        save_project(tmp_path / "a.json", session.state)
+        assert json.loads((tmp_path / "a.json").read_text())["version"] == 4
+        there = tmp_path.with_name(f"{tmp_path.name}-moved")
+        tmp_path.rename(there)
+        again = load_project(there / "a.json")[0].instances[0].bindings["truth"]
+        assert again.edits == begun.edits
+        assert again.categories == added
+        assert again.pictures == {"new.png": there / pictures.name / "10.png"}
+        labelled = again.read()
+        assert labelled.names == ("1.png", "new.png")
+        assert labelled.labels("1.png") == edits()["1.png"]
+        assert labelled.categories == added
 
 
 # Recipes ------------------------------------------------------------------------------------------------------------

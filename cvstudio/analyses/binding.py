@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import os
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from cvstudio.data.labels import Category, LabelledSet, PictureLabels, no_labels
+from cvstudio.data.labels_json import category_to_json, labels_id
 from cvstudio.foundation.errors import BindingError
+from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media, MediaKind, open_media, open_reader
 from cvstudio.media.annotations import ANNOTATION_FORMATS, annotation_format
@@ -73,30 +78,75 @@ class MediaList:
 
 @dataclass(frozen=True)
 class AnnotationSet:
-    """Ground truth: a labelled set on disk. Stages get what the format's `read` returns.
+    """Ground truth: a labelled set on disk with what was edited since, or labels begun in the program. Stages get a
+    `LabelledSample`.
 
     Parameters
     ----------
-    id : see `annotations_id`
-    format : key of the `AnnotationFormat`
+    path : file or folder; None for labels begun in the program
+    format : key of the `AnnotationFormat`; empty without a path
+    id : see `annotations_id`; empty without a path
+    edits : labels by the name of the picture that take the place of the file's
+    categories : classes that were added, behind those of the file
+    pictures : files by name of pictures that the file does not name
     """
 
-    path: Path
-    format: str
-    id: str
+    path: Path | None = None
+    format: str = ""
+    id: str = ""
+    edits: Mapping[str, PictureLabels] = field(default_factory=dict)
+    categories: tuple[Category, ...] = ()
+    pictures: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """File or folder name."""
-        return self.path.name
+        return self.path.name if self.path is not None else "New labels"
+
+    @property
+    def edited(self) -> bool:
+        """Whether it differs from what is on disk."""
+        return bool(self.edits or self.categories or self.pictures)
+
+    @property
+    def file(self) -> AnnotationSet:
+        """The same without edits."""
+        return AnnotationSet(self.path, self.format, self.id)
 
     def key(self, pts: float | None) -> SourceKey:
         """See `SourceKey`."""
-        return ("annotations", self.format, self.id), None
+        return ("annotations", self.format, self.id, *((self._edits_id,) if self.edited else ())), None
 
-    def read(self) -> Any:
-        """The labels. Raises MediaError."""
+    @functools.cached_property
+    def _edits_id(self) -> str:
+        import xxhash
+
+        digest = xxhash.xxh3_128(json_text([category_to_json(item) for item in self.categories]).encode())
+        for name, path in sorted(self.pictures.items()):
+            digest.update(json_text([name, str(path)]).encode())
+        for name, labels in sorted(self.edits.items()):
+            digest.update(json_text([name, labels_id(labels)]).encode())
+        return digest.hexdigest()
+
+    def read(self) -> LabelledSet:
+        """The labels, as edited. Raises MediaError."""
+        return self.with_edits(self.read_file())
+
+    def read_file(self) -> LabelledSet:
+        """The labels as they are on disk. Raises MediaError."""
+        if self.path is None:
+            return LabelledSet(None, "", (), (), {}, no_labels)
         return ANNOTATION_FORMATS[self.format].read(self.path)
+
+    def with_edits(self, labelled: LabelledSet) -> LabelledSet:
+        """What `read_file` gives, with the edits."""
+        if not self.edited:
+            return labelled
+        return labelled.with_edits(self.edits, categories=self.categories, pictures=self.pictures)
+
+    def with_labels(self, name: str, labels: PictureLabels) -> AnnotationSet:
+        """A copy with other labels for one picture."""
+        return dataclasses.replace(self, edits={**self.edits, name: labels})
 
 
 class Declared(Protocol):

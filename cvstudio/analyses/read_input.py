@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from cvstudio.analyses.binding import Binding, MediaList, MediaSamples, ResultOf, TextInput
+from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, MediaSamples, ResultOf, TextInput
 from cvstudio.analyses.instance import AnalysisInstance
 from cvstudio.data.adjustments import Adjustments
+from cvstudio.data.labels import LabelledSample, LabelledSet
 from cvstudio.foundation.cache import Cache
 from cvstudio.foundation.errors import BindingError
+from cvstudio.foundation.progress import Progress
 from cvstudio.media import Media
 from cvstudio.media.reader_pool import Readers, read_sample, sample_key
 from cvstudio.results.result import can_be_placed
@@ -22,6 +24,7 @@ def read_input(
     *,
     streamed: bool = False,
     adjustments: Adjustments | None = None,
+    canvas: Media | None = None,
 ) -> Any:
     """Read a binding, see `Inputs.samples`. The result of another analysis is not read but run: see `Runner.samples`.
 
@@ -31,6 +34,7 @@ def read_input(
     pts : presentation time of the frame in seconds
     streamed : return an open reader of the sound of a medium
     adjustments : applied to the sample of a medium
+    canvas : the medium on the canvas, whose labels are those of a labelled set that are meant
 
     Raises
     ------
@@ -47,12 +51,22 @@ def read_input(
         return MediaSamples(bound.media)
     if isinstance(bound, ResultOf):
         raise TypeError("the result of another analysis is not read from a file")
-    key = ("labels", *bound.key(None))
-    entry = cache.get(key)
-    if entry is None:
-        cache.put(key, labels := bound.read())
-        return labels
-    return entry.value
+    labelled = read_labels(bound, cache)
+    name = labelled.name_of(canvas.path) if canvas is not None else None
+    return LabelledSample(labelled, name)
+
+
+def read_labels(bound: AnnotationSet, cache: Cache) -> LabelledSet:
+    """Read a labelled set: the file once, however often the labels are edited. Raises MediaError."""
+    key = ("labels", *bound.file.key(None))
+    # Two layers of one set would read it at the same time.
+    with cache.claimed(key, Progress()):
+        entry = cache.get(key)
+        if entry is None:
+            cache.put(key, labelled := bound.read_file())
+        else:
+            labelled = entry.value
+    return bound.with_edits(labelled)
 
 
 def adjusted(media: Media, pts: float | None, sample: Any, adjustments: Adjustments | None, cache: Cache) -> Any:

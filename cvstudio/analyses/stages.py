@@ -39,7 +39,7 @@ class Inputs:
     ----------
     samples : by slot name
         Of a medium an Image, DepthMap or Waveform; for a streamed slot, an open reader; of other bindings (see
-        `cvstudio.analyses.binding`) a str, a `MediaSamples`, labels, or the result of another analysis.
+        `cvstudio.analyses.binding`) a str, a `MediaSamples`, a `LabelledSample`, or the result of another analysis.
     previous : output of the previous stage; None for the first
     network : the loaded network where the stage uses one
     view : visible part, for a stage that is `viewed`; None stands for the whole picture at scale 1

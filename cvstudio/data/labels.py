@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,8 +59,25 @@ class LabelledMask:
             raise ValueError(f"expected bool (h, w), found {self.pixels.dtype} {self.pixels.shape}")
         object.__setattr__(self, "pixels", readonly(self.pixels))
 
+    def full(self, size: Size) -> NDArray[np.bool_]:
+        """The mask on its whole picture, bool (H, W); what reaches beyond is cut off."""
+        pixels = np.zeros((size.height, size.width), bool)
+        target = pixels[max(self.top, 0) :, max(self.left, 0) :]
+        part = self.pixels[max(-self.top, 0) :, max(-self.left, 0) :][: target.shape[0], : target.shape[1]]
+        target[: part.shape[0], : part.shape[1]] = part
+        return pixels
 
-@dataclass(frozen=True, eq=False)
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LabelledMask):
+            return NotImplemented
+        place, other_place = (self.left, self.top), (other.left, other.top)
+        return place == other_place and np.array_equal(self.pixels, other.pixels)
+
+    def __hash__(self) -> int:
+        return hash((self.left, self.top, self.pixels.shape))
+
+
+@dataclass(frozen=True)
 class Annotation:
     """One labelled object.
 
@@ -89,6 +107,23 @@ class Annotation:
     file_id: int | None = None
 
 
+def area_of(annotation: Annotation) -> float:
+    """Area in pixels: as the file states it, else of the mask, of the polygons, or of the box."""
+    if annotation.area is not None:
+        return annotation.area
+    if annotation.mask is not None:
+        return float(annotation.mask.pixels.sum())
+    if annotation.polygons:
+        return sum(map(_polygon_area, annotation.polygons))
+    x1, y1, x2, y2 = annotation.box
+    return (x2 - x1) * (y2 - y1)
+
+
+def _polygon_area(polygon: Polygon) -> float:
+    x, y = np.array(polygon, np.float64).reshape(-1, 2).T
+    return abs(float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum())) / 2
+
+
 @dataclass(frozen=True, eq=False)
 class LabelMap:
     """A class for each pixel, as of semantic segmentation.
@@ -106,8 +141,14 @@ class LabelMap:
             raise ValueError(f"expected int32 (H, W), found {self.classes.dtype} {self.classes.shape}")
         object.__setattr__(self, "classes", readonly(self.classes))
 
+    def __eq__(self, other: object) -> bool:
+        return np.array_equal(self.classes, other.classes) if isinstance(other, LabelMap) else NotImplemented
 
-@dataclass(frozen=True, eq=False)
+    def __hash__(self) -> int:
+        return hash(self.classes.shape)
+
+
+@dataclass(frozen=True)
 class PictureLabels:
     """The labels of one picture.
 
@@ -147,8 +188,8 @@ class LabelledSet:
 
     Parameters
     ----------
-    path : the file or folder of the labels
-    format : key of the `AnnotationFormat`
+    path : the file or folder of the labels; None for those that were begun in the program
+    format : key of the `AnnotationFormat`; empty without a path
     categories : the classes, in the order of the file
     names : names of the labelled pictures as the file has them, with "/" between folders, in its order
     pictures : file of each picture by name; a name that is absent has no file
@@ -157,7 +198,7 @@ class LabelledSet:
     edited : labels by name that take the place of those in the file
     """
 
-    path: Path
+    path: Path | None
     format: str
     categories: tuple[Category, ...]
     names: tuple[str, ...]
@@ -170,16 +211,73 @@ class LabelledSet:
         """Labels of the picture `name`, as edited. Raises MediaError, and KeyError where there is no such picture."""
         return self.edited[name] if name in self.edited else self.load(name)
 
+    @functools.cached_property
+    def _names_by_file(self) -> Mapping[Path, str]:
+        return {picture: name for name, picture in reversed(self.pictures.items())}
+
+    @functools.cached_property
+    def _names_by_file_name(self) -> Mapping[str, Sequence[str]]:
+        names: dict[str, list[str]] = {}
+        for name in self.names:
+            names.setdefault(name.rpartition("/")[2], []).append(name)
+        return names
+
     def name_of(self, path: Path) -> str | None:
         """Name of the labelled picture at `path`: of the same file, else of the one labelled picture with this file
         name; None where there is none, or where several are called so."""
-        same_file = [name for name, picture in self.pictures.items() if picture == path]
-        if same_file:
-            return same_file[0]
-        same_name = [name for name in self.names if name.rpartition("/")[2] == path.name]
+        same_file = self._names_by_file.get(path)
+        if same_file is not None:
+            return same_file
+        same_name = self._names_by_file_name.get(path.name, ())
         return same_name[0] if len(same_name) == 1 else None
 
     def with_labels(self, name: str, labels: PictureLabels) -> LabelledSet:
         """A copy with other labels for one picture."""
-        names = self.names if name in self.names else (*self.names, name)
-        return dataclasses.replace(self, names=names, edited={**self.edited, name: labels})
+        return self.with_edits({name: labels})
+
+    def with_edits(
+        self,
+        edits: Mapping[str, PictureLabels],
+        *,
+        categories: Sequence[Category] = (),
+        pictures: Mapping[str, Path] | None = None,
+    ) -> LabelledSet:
+        """A copy with other labels for some pictures.
+
+        Parameters
+        ----------
+        edits : labels by name, also of pictures that were not labelled before
+        categories : further classes behind those of the set
+        pictures : files of further pictures by name
+        """
+        known = frozenset(self.names)
+        return dataclasses.replace(
+            self,
+            categories=(*self.categories, *categories),
+            names=(*self.names, *(name for name in edits if name not in known)),
+            pictures={**self.pictures, **(pictures or {})},
+            edited={**self.edited, **edits},
+        )
+
+
+def no_labels(name: str) -> PictureLabels:
+    """`LabelledSet.load` of a set without a file: a picture that is named, but not yet labelled."""
+    return PictureLabels()
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSample:
+    """A labelled set as a stage is given it: with the name of the picture on the canvas.
+
+    Parameters
+    ----------
+    set : all labels
+    name : of the picture in the set; None where the set does not name it
+    """
+
+    set: LabelledSet
+    name: str | None
+
+    def labels(self) -> PictureLabels | None:
+        """Labels of the picture; None where it has none. Raises MediaError."""
+        return self.set.labels(self.name) if self.name is not None else None

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.exporters._polygons import Polygon, outlines
+from cvstudio.data.outlines import Polygon, outlines
 from cvstudio.foundation.params import Doc, Range
 from cvstudio.results.detections import Detections
 from cvstudio.results.masks import edges

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters._detections import Tolerance, corner_and_extent, polygons_of, within
 from cvstudio.exporters.base import Combined, Exporter, ExportItem, Piece, of
-from cvstudio.foundation.json_text import json_text
 from cvstudio.foundation.params import Choices, Doc, from_mapping
 from cvstudio.foundation.progress import Progress
+from cvstudio.media.annotations.coco import Picture, write_document
 from cvstudio.results.detections import Detections
 
 
@@ -96,28 +96,17 @@ def _write_pieces(path: Path, pieces: Iterable[Piece], options: Mapping[str, Any
     categories : id from 1, the class index + 1, and name
     """
     from_mapping(CocoOptions, options)
-    images: list[dict[str, Any]] = []
     labels: list[str] = []
-    n_annotations = 0
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        # Line by line, as the annotations of a long video or a folder may not fit into memory.
-        file.write('{"info": {"description": "Written by cvstudio"},\n"annotations": [')
-        for number, piece in enumerate(pieces, 1):
-            progress.check()
-            images.append({"id": number, **piece["image"]})
-            labels = labels or piece["labels"]
-            for annotation in piece["annotations"]:
-                file.write(",\n" if n_annotations else "\n")
-                n_annotations += 1
-                file.write(_text({"id": n_annotations, "image_id": number, **annotation}))
-        file.write('],\n"images": [\n')
-        file.write(",\n".join(_text(image) for image in images))
-        categories = [{"id": index, "name": label} for index, label in enumerate(labels, 1)]
-        file.write(f'],\n"categories": {_text(categories)}}}\n')
 
+    def pictures() -> Iterator[Picture]:
+        for piece in pieces:
+            if not labels:
+                labels.extend(piece["labels"])
+            yield piece["image"], piece["annotations"]
 
-def _text(value: Any) -> str:
-    return json_text(value)
+    write_document(
+        path, pictures(), lambda: [{"id": index, "name": label} for index, label in enumerate(labels, 1)], progress
+    )
 
 
 def _write(path: Path, item: ExportItem, progress: Progress) -> None:

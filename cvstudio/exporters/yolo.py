@@ -9,9 +9,9 @@ from typing import Annotated
 
 import numpy as np
 
+from cvstudio.data.outlines import joined
 from cvstudio.exporters import EXPORTERS
 from cvstudio.exporters._detections import Tolerance, polygons_of, within
-from cvstudio.exporters._polygons import joined
 from cvstudio.exporters.base import Exporter, ExportItem, of
 from cvstudio.exporters.file_names import label_name, put_picture
 from cvstudio.foundation.atomic_files import atomic_path

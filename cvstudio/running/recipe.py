@@ -15,6 +15,7 @@ from cvstudio.analyses import ANALYSES
 from cvstudio.analyses.binding import AnnotationSet, Binding, MediaList, ResultOf, TextInput, annotations_id
 from cvstudio.analyses.instance import AnalysisInstance, check_opacity
 from cvstudio.data.adjustments import Adjustments
+from cvstudio.data.labels_json import category_from_json, category_to_json, labels_from_json, labels_to_json
 from cvstudio.draw.base import Look
 from cvstudio.foundation.errors import ProjectError, UserError
 from cvstudio.foundation.params import from_mapping, to_mapping, values_of
@@ -25,9 +26,9 @@ from cvstudio.media.folders import MediaSet
 from cvstudio.media.formats.simulated_camera import camera_from_id, simulated_camera
 
 FORMAT = "cvstudio-recipe"
-VERSION = 3
-"""Newest format version that is read. Recipes with files as the only bindings are written as version 1, and as
-version 3 only those with a file that its kind alone would not open so."""
+VERSION = 4
+"""Newest format version that is read. Recipes with files as the only bindings are written as version 1, as version 3
+only those with a file that its kind alone would not open so, and as version 4 those with edited labels."""
 
 T = TypeVar("T")
 
@@ -79,8 +80,10 @@ def version_of(instances: Iterable[AnalysisInstance], media: Iterable[Media] = (
     bindings = [bound for item in instances for bound in item.bindings.values()]
     lists = (bound.media for bound in bindings if isinstance(bound, MediaList))
     bound_media = (bound for bound in bindings if isinstance(bound, Media))
-    if any(item.read_as != PLAIN_READINGS[item.kind] for item in itertools.chain(media, bound_media, *lists)):
+    if any(isinstance(bound, AnnotationSet) and (bound.edited or bound.path is None) for bound in bindings):
         return VERSION
+    if any(item.read_as != PLAIN_READINGS[item.kind] for item in itertools.chain(media, bound_media, *lists)):
+        return 3
     plain = all(
         not item.adjustments and all(isinstance(bound, Media) for bound in item.bindings.values()) for item in instances
     )
@@ -102,7 +105,7 @@ def binding_to_json(bound: Binding, base: Path, more: More | None = None) -> dic
         where = {**path_to_json(folder.path, base), "recursive": folder.recursive} if folder is not None else None
         return {"several": [media_to_json(item, base) for item in bound.media], "folder": where}
     if isinstance(bound, AnnotationSet):
-        return {"annotations": {**path_to_json(bound.path, base), "format": bound.format, "id": bound.id}}
+        return {"annotations": annotations_to_json(bound, base)}
     upstream = bound.upstream
     if isinstance(upstream, AnalysisInstance):
         return {"result_of": instance_to_json(upstream, base, more)}
@@ -120,17 +123,41 @@ def binding_from_json(saved: Mapping[str, Any], base: Path, *, moved: Mapping[st
         folder = saved.get("folder")
         return MediaList(media, MediaSet(path_from_json(folder, base), bool(folder["recursive"])) if folder else None)
     if "annotations" in saved:
-        annotations = saved["annotations"]
-        path = path_from_json(annotations, base)
-        # As it is now, like a medium: labels that changed since are others.
-        identity = annotations_id(path) if os.path.exists(path) else str(annotations["id"])
-        return AnnotationSet(path, str(annotations["format"]), identity)
+        return annotations_from_json(saved["annotations"], base)
     if "result_of" in saved:
         other = saved["result_of"]
         if isinstance(other, int):
             return ResultOf(other)
         return ResultOf(upstream=instance_from_json(other, base, number=0, moved=moved))
     return media_from_json(saved, base, moved=moved)
+
+
+def annotations_to_json(annotations: AnnotationSet, base: Path) -> dict[str, Any]:
+    """A labelled set as JSON: where it is, and what was edited since."""
+    where = path_to_json(annotations.path, base) if annotations.path is not None else {}
+    saved: dict[str, Any] = {**where, "format": annotations.format, "id": annotations.id}
+    if annotations.categories:
+        saved["categories"] = [category_to_json(item) for item in annotations.categories]
+    if annotations.pictures:
+        saved["pictures"] = {name: path_to_json(path, base) for name, path in annotations.pictures.items()}
+    if annotations.edits:
+        saved["edits"] = {name: labels_to_json(labels) for name, labels in annotations.edits.items()}
+    return saved
+
+
+def annotations_from_json(saved: Mapping[str, Any], base: Path) -> AnnotationSet:
+    """Inverse of `annotations_to_json`. Raises UserError, and KeyError, TypeError or ValueError where it is damaged."""
+    path = path_from_json(saved, base) if "path" in saved else None
+    # As it is now, like a medium: labels that changed since are others.
+    there = path is not None and os.path.exists(path)
+    return AnnotationSet(
+        path,
+        str(saved["format"]),
+        annotations_id(path) if path is not None and there else str(saved["id"]),
+        {str(name): labels_from_json(labels) for name, labels in saved.get("edits", {}).items()},
+        tuple(map(category_from_json, saved.get("categories", ()))),
+        {str(name): path_from_json(where, base) for name, where in saved.get("pictures", {}).items()},
+    )
 
 
 def path_from_json(saved: Mapping[str, Any], base: Path) -> Path:

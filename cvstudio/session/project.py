@@ -94,7 +94,7 @@ def models_to_ask_for(path: Path) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class NotLoaded:
     """What of a project was not loaded: the saved `paths` of files, and the titles of the `layers` that need them."""
 
     paths: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class LeftOut:
 
 def load_rest(
     path: Path, *, moved: Mapping[str, Path] | None = None, progress: Progress | None = None
-) -> tuple[State, float, LeftOut]:
+) -> tuple[State, float, NotLoaded]:
     """As `load_project`, without the files that are missing or cannot be read and the layers that need them.
 
     Raises
@@ -125,7 +125,7 @@ def load_rest(
                 unusable[item["path"]] = None
         rest, layers = _without(saved, frozenset(unusable))
     state, position_secs = _load(rest, path, moved, progress or Progress())
-    return state, position_secs, LeftOut(tuple(unusable), layers)
+    return state, position_secs, NotLoaded(tuple(unusable), layers)
 
 
 def _without(saved: Mapping[str, Any], paths: frozenset[str]) -> tuple[dict[str, Any], tuple[str, ...]]:

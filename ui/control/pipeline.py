@@ -194,7 +194,13 @@ class Pipeline(QObject):
                 return None
             adjustments = instance.adjustments_of(slot.name)
             samples[slot.name] = read_input(
-                bound, at, readers, self.cache, streamed=slot.streamed, adjustments=adjustments
+                bound,
+                at,
+                readers,
+                self.cache,
+                streamed=slot.streamed,
+                adjustments=adjustments,
+                canvas=instance.canvas_media,
             )
         return samples
 

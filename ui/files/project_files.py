@@ -21,7 +21,7 @@ from ui.base.translate import translated
 from ui.control.controller import Controller
 
 if TYPE_CHECKING:
-    from cvstudio.session.project import LeftOut, MissingMediaError
+    from cvstudio.session.project import MissingMediaError, NotLoaded
 
 
 SUFFIX = ".cvstudio"
@@ -50,7 +50,7 @@ class _Loaded:
     opening: _Opening
     state: State
     position_secs: float
-    left_out: LeftOut | None = None
+    left_out: NotLoaded | None = None
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class ProjectFiles(QObject):
             self.problem = self._told(path, left_out)
             self._controller.notice.emit("error", self.problem)
 
-    def _told(self, path: Path, left_out: LeftOut) -> str:
+    def _told(self, path: Path, left_out: NotLoaded) -> str:
         files = ", ".join(Path(old).name for old in left_out.paths)
         layers = ", ".join(left_out.layers) or self.tr("none")
         return self.tr(
@@ -186,7 +186,7 @@ class ProjectFiles(QObject):
             "Saving asks for a new file, so that {project} keeps them."
         ).format(project=path.name, files=files, layers=layers)
 
-    def _told_missing(self, left_out: LeftOut) -> str:
+    def _told_missing(self, left_out: NotLoaded) -> str:
         files = ", ".join(Path(old).name for old in left_out.paths)
         return self.tr("It cannot go on without {files} (missing or unreadable).").format(files=files)
 

@@ -6,30 +6,53 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from cvstudio.data.labels import LabelledSet, LeftOut
 from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.progress import Progress
 from cvstudio.foundation.registry import Registry
 from cvstudio.media.file_identity import quoted
 
 
 @dataclass(frozen=True)
+class WriteOptions:
+    """How labels are written.
+
+    Parameters
+    ----------
+    pictures : whether each picture is copied beside its labels, where the format has a place for it
+    """
+
+    pictures: bool = False
+
+
+Write = Callable[[LabelledSet, Path, WriteOptions, Progress], tuple[LeftOut, ...]]
+
+
+@dataclass(frozen=True)
 class AnnotationFormat:
-    """How one format of annotations is recognised and read.
+    """How one format of annotations is recognised, read and written.
 
     Parameters
     ----------
     key, title : "coco", "COCO JSON"
     recognises : callable (path) -> whether the file or folder is of this format; reads little
-    read : callable (path) -> the annotations for a stage: frozen, with read-only arrays. Raises MediaError
+    read : callable (path) -> the labels. Raises MediaError
     order : formats are tried in ascending order
+    write : callable (labels, path, options, progress) -> what the format cannot hold; None where it is only read
+        The path is a temporary one: a file, or an empty folder where `suffix` is empty. `write_labels` calls it.
+    suffix : ending of the file that is written, with its dot; empty for a folder
+    summary : what it holds, in one sentence
     """
 
     key: str
     title: str
     recognises: Callable[[Path], bool]
-    read: Callable[[Path], Any]
+    read: Callable[[Path], LabelledSet]
     order: int = 100
+    write: Write | None = None
+    suffix: str = ""
+    summary: str = ""
 
 
 ANNOTATION_FORMATS: Registry[AnnotationFormat] = Registry(

@@ -1,0 +1,134 @@
+"""What is left out of labels, and the geometry by which it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from cvstudio.data.geometry import Size
+from cvstudio.data.labels import Annotation, Category, LabelledMask, LabelledSet, LeftOut, PictureLabels
+from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.shapes import Box, Point, Polygon
+
+Report = Callable[[str], None]
+"""Callable (reason): a label of the picture at hand was left out."""
+
+LEAST_CORNERS = 3
+NO_PICTURE = "The picture is not there."
+
+
+def ignore(reason: str) -> None:
+    """The `Report` of who only wants the labels."""
+
+
+class Collector:
+    """Collects reasons, counted by picture."""
+
+    def __init__(self, before: Iterable[LeftOut] = ()) -> None:
+        self._counts: dict[tuple[str, str], int] = {}
+        for item in before:
+            self.add(item.reason, item.where, item.count)
+
+    def add(self, reason: str, where: str = "", count: int = 1) -> None:
+        """Count a reason."""
+        self._counts[reason, where] = self._counts.get((reason, where), 0) + count
+
+    def at(self, where: str) -> Report:
+        """The `Report` for one picture."""
+        return lambda reason: self.add(reason, where)
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What was collected, in the order in which it came."""
+        return tuple(LeftOut(reason, where, count) for (reason, where), count in self._counts.items())
+
+
+def lazy_set(
+    path: Path,
+    key: str,
+    categories: Sequence[Category],
+    pictures: Mapping[str, Path | None],
+    read: Callable[[str, Report], PictureLabels],
+    before: Iterable[LeftOut] = (),
+) -> LabelledSet:
+    """A set whose labels are read picture by picture.
+
+    Parameters
+    ----------
+    path, key, categories : see `LabelledSet`
+    pictures : file of each labelled picture by name, in order; None for one that has no file
+    read : callable (name, report) -> the labels of one picture. Raises MediaError
+    before : what was left out already
+    """
+    files = {name: file for name, file in pictures.items() if file is not None}
+    found = tuple(before)
+
+    def load(name: str) -> PictureLabels:
+        if name not in pictures:
+            raise KeyError(name)
+        return read(name, ignore)
+
+    def check() -> tuple[LeftOut, ...]:
+        collector = Collector(found)
+        for name in pictures:
+            if name not in files:
+                collector.add(NO_PICTURE, name)
+            try:
+                read(name, collector.at(name))
+            except MediaError as error:
+                collector.add(str(error), name)
+        return collector.left_out
+
+    return LabelledSet(path, key, tuple(categories), tuple(pictures), files, load, check)
+
+
+def checked(annotation: Annotation, size: Size | None, report: Report) -> Annotation | None:
+    """`annotation` without outlines of fewer than three corners; None where its box has no area, or none of it lies in
+    the picture. What reaches beyond the picture stays as it is, and is told."""
+    polygons = tuple(polygon for polygon in annotation.polygons if len(polygon) >= LEAST_CORNERS)
+    for _ in range(len(annotation.polygons) - len(polygons)):
+        report("A polygon has fewer than three corners.")
+    if len(polygons) != len(annotation.polygons):
+        annotation = dataclasses.replace(annotation, polygons=polygons)
+    x1, y1, x2, y2 = annotation.box
+    if not (x2 > x1 and y2 > y1):
+        report("The box has no area.")
+        return None
+    if size is not None:
+        if x1 >= size.width or y1 >= size.height or x2 <= 0 or y2 <= 0:
+            report("The box lies outside of the picture.")
+            return None
+        if x1 < -1 or y1 < -1 or x2 > size.width + 1 or y2 > size.height + 1:
+            report("The box reaches beyond the picture; what is outside is not drawn.")
+    return annotation
+
+
+def without_duplicates(annotations: Iterable[Annotation], report: Report) -> tuple[Annotation, ...]:
+    """`annotations` without those that equal one before: the same class, box and shape."""
+    unique: dict[tuple[object, ...], Annotation] = {}
+    for item in annotations:
+        mask = None if item.mask is None else (item.mask.left, item.mask.top, item.mask.pixels.tobytes())
+        content = (item.category, item.box, item.polygons, mask, item.keypoints, item.crowd, item.track_id)
+        if content in unique:
+            report("The same label is there twice.")
+        else:
+            unique[content] = item
+    return tuple(unique.values())
+
+
+def box_of_points(points: Iterable[Point]) -> Box | None:
+    """The smallest box around points; None without any."""
+    x, y = zip(*points, strict=True) if (points := tuple(points)) else ((), ())
+    return (min(x), min(y), max(x), max(y)) if x else None
+
+
+def box_of_mask(mask: LabelledMask) -> Box:
+    """The box around the pixels of a mask."""
+    height, width = mask.pixels.shape
+    return float(mask.left), float(mask.top), float(mask.left + width), float(mask.top + height)
+
+
+def box_of(polygons: Iterable[Polygon], mask: LabelledMask | None) -> Box | None:
+    """The box around outlines or a mask; None without either."""
+    return box_of_mask(mask) if mask is not None else box_of_points(point for part in polygons for point in part)

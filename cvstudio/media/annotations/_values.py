@@ -1,0 +1,104 @@
+"""Values of a parsed file that is not trusted: each as its type, or None."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.shapes import Point, Polygon
+from cvstudio.media.file_identity import damaged, decoding, quoted
+
+PEEKED = 1 << 16
+"""Bytes at either end of a file by which its format is told."""
+
+
+def number(value: object) -> float | None:
+    """`value` as a finite float, also from a text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        converted = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return converted if math.isfinite(converted) else None
+
+
+def integer(value: object) -> int | None:
+    """`value` as an int where it is a whole number, also from a text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    converted = number(value)
+    return int(converted) if converted is not None and converted.is_integer() else None
+
+
+def text(value: object) -> str:
+    """`value` where it is a text or a number; else an empty text."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def items(value: object) -> Sequence[object]:
+    """`value` where it is a list; else an empty one."""
+    return value if isinstance(value, list) else ()
+
+
+def mappings(value: object) -> list[Mapping[str, object]]:
+    """The objects in `value`, where it is a list; what else is in it is left out."""
+    return [item for item in items(value) if isinstance(item, dict)]
+
+
+def mapping(value: object) -> Mapping[str, object]:
+    """`value` where it is an object; else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def numbers(value: object) -> list[float] | None:
+    """`value` as finite floats; None where it is no list, or one of them is none."""
+    converted = [number(item) for item in items(value)] if isinstance(value, list) else [None]
+    finite = [item for item in converted if item is not None]
+    return finite if len(finite) == len(converted) else None
+
+
+def flat_polygon(value: object) -> Polygon | None:
+    """A polygon from x1, y1, x2, y2, …; None where it is none."""
+    values = numbers(value)
+    if values is None or len(values) % 2:
+        return None
+    return tuple(zip(values[::2], values[1::2], strict=True))
+
+
+def point(value: object) -> Point | None:
+    """x, y from a list of two numbers."""
+    values = numbers(value)
+    return (values[0], values[1]) if values is not None and len(values) == 2 else None
+
+
+def read_json(path: Path) -> object:
+    """The content of a JSON file. Raises MediaError."""
+    with decoding(path):
+        content = path.read_bytes()
+        try:
+            parsed: object = json.loads(content)
+        except RecursionError:
+            raise damaged(path) from None
+        except ValueError as error:
+            where = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+            raise MediaError(f"{quoted(path)} is no valid JSON{where}; get a fresh copy of it.") from None
+    return parsed
+
+
+def ends_of(path: Path) -> bytes:
+    """Both ends of a file, `PEEKED` bytes each; empty where it is none or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(PEEKED)
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(PEEKED, size - PEEKED))
+            return head + file.read(PEEKED)
+    except OSError:
+        return b""

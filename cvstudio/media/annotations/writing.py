@@ -1,0 +1,83 @@
+"""Writing of labels: complete or not at all, and never over what they were read from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from cvstudio.data.labels import LabelledSet, LeftOut
+from cvstudio.foundation.atomic_files import MARK, STEM_LENGTH, atomic_path
+from cvstudio.foundation.errors import ExportError
+from cvstudio.foundation.progress import Progress
+from cvstudio.media.annotations import AnnotationFormat, WriteOptions
+from cvstudio.media.file_identity import quoted
+
+
+def write_labels(
+    labelled: LabelledSet,
+    path: Path,
+    entry: AnnotationFormat,
+    progress: Progress,
+    *,
+    options: WriteOptions | None = None,
+) -> tuple[LeftOut, ...]:
+    """Write labels, as edited, to a file, or to a new or empty folder.
+
+    Returns
+    -------
+    What the format cannot hold.
+
+    Raises
+    ------
+    ExportError
+        The format is only read, `path` is what the labels come from or a folder that is not empty, or it cannot be
+        written.
+    MediaError
+        Labels of a picture cannot be read.
+    Cancelled
+        Through `progress`; nothing incomplete is left.
+    """
+    if entry.write is None:
+        raise ExportError(f"{entry.title} is only read; choose another format.")
+    path, options = Path(os.path.abspath(path)), options or WriteOptions()
+    _check_target(labelled, path, folder=not entry.suffix)
+    try:
+        if entry.suffix:
+            with atomic_path(path) as temporary:
+                return entry.write(labelled, temporary, options, progress)
+        return _write_folder(labelled, path, entry, options, progress)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ExportError(f"{quoted(path)} cannot be written ({reason}); choose another folder.") from None
+
+
+def _check_target(labelled: LabelledSet, path: Path, *, folder: bool) -> None:
+    source = Path(os.path.realpath(labelled.path)) if labelled.path is not None else None
+    target = Path(os.path.realpath(path))
+    if source is not None and (target == source or (folder and source.is_dir() and source in target.parents)):
+        raise ExportError(f"{quoted(path)} is what the labels were read from; choose another name or folder.")
+    if not folder:
+        if target.is_dir():
+            raise ExportError(f"{quoted(path)} is to be a file, found a folder of that name; choose another name.")
+        if any(target == Path(os.path.realpath(picture)) for picture in labelled.pictures.values()):
+            raise ExportError(f"{quoted(path)} is one of the pictures; choose another name.")
+    elif target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ExportError(f"{quoted(path)} is to be a new or an empty folder; choose another one.")
+
+
+def _write_folder(
+    labelled: LabelledSet, path: Path, entry: AnnotationFormat, options: WriteOptions, progress: Progress
+) -> tuple[LeftOut, ...]:
+    assert entry.write is not None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name[:STEM_LENGTH]}{MARK}{os.getpid()}-{os.urandom(4).hex()}")
+    temporary.mkdir()
+    try:
+        left_out = entry.write(labelled, temporary, options, progress)
+        if path.exists():
+            path.rmdir()
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return left_out
