@@ -24,12 +24,15 @@ ALLOWED: dict[str, set[str]] = {
     "cvstudio/weights": {"foundation"},
     "cvstudio/models": {"foundation", "data", "results", "media", "weights"},
     "cvstudio/analyses": {"foundation", "data", "results", "media", "models"},
-    "cvstudio/training": {"foundation", "data", "results", "weights", "models"},
+    "cvstudio/training": {"foundation", "data", "results", "weights", "models", "evaluation"},
     "cvstudio/running": {"foundation", "data", "results", "draw", "media", "exporters", "models", "analyses"},
+    "cvstudio/evaluation": {
+        *("foundation", "data", "results", "draw", "media", "exporters", "models", "analyses", "running"),
+    },
     "cvstudio/session": {"foundation", "data", "results", "media", "models", "analyses", "running"},
     "cvstudio/cli": {
         *("foundation", "data", "results", "draw", "media", "exporters"),
-        *("weights", "models", "analyses", "training", "running"),
+        *("weights", "models", "analyses", "training", "running", "evaluation"),
     },
     "ui/base": set(),
     "ui/control": {"base"},

@@ -1,7 +1,4 @@
-"""Average precision of a detector, as defined by COCO.
-
-Source: Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014, and the definitions of its evaluation.
-"""
+"""Average precision of boxes that are in memory, for the figures of a training; `cvstudio.evaluation` computes it."""
 
 from __future__ import annotations
 
@@ -12,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.boxes import pairwise_iou
+from cvstudio.evaluation import average_precision as coco
+from cvstudio.evaluation.matching import by_preference, greedy
+from cvstudio.evaluation.overlaps import OverlapsBuilder, PictureObjects
 
-MAX_DETECTIONS = 100
+MAX_DETECTIONS = coco.OBJECT_COUNTS[-1]
 """Largest number of detections counted for each picture and class, the best first."""
-
-RECALLS = np.linspace(0, 1, 101)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,20 +26,19 @@ class ImageBoxes:
     scores: NDArray[np.float32]
 
 
+def _overlaps(boxes: NDArray[np.float32], truth: NDArray[np.float32]) -> NDArray[np.float64]:
+    return pairwise_iou(boxes.astype(np.float64), truth.astype(np.float64))
+
+
 def match(boxes: NDArray[np.float32], truth: NDArray[np.float32], iou: float) -> NDArray[np.int64]:
     """Match predicted `boxes` (best score first) to `truth`: int64 (n,), the row in `truth`, -1 for none.
 
     A box takes the unmatched one with the largest IoU, if that is at least `iou`.
     """
-    overlap = pairwise_iou(boxes.astype(np.float64), truth.astype(np.float64))
-    free = np.ones(len(truth), bool)
-    rows = np.full(len(boxes), -1, np.int64)
-    for index in range(len(boxes)):
-        if free.any():
-            row = int(np.where(free, overlap[index], -1).argmax())
-            if overlap[index, row] >= iou:
-                rows[index], free[row] = row, False
-    return rows
+    overlaps = _overlaps(boxes, truth)
+    rows, columns = (index.astype(np.int32) for index in np.nonzero(overlaps >= iou))
+    order = by_preference(rows, columns, overlaps[rows, columns], np.zeros(len(rows), bool))
+    return greedy(rows[order], columns[order], len(boxes), np.zeros(len(truth), bool)).astype(np.int64)
 
 
 def average_precision(
@@ -52,22 +49,24 @@ def average_precision(
     `predictions` and `truth` are one for each picture, in the same order. Precision is made monotone and sampled at
     101 recalls.
     """
-    result = np.full(n_classes, np.nan)
-    for kind in range(n_classes):
-        scores, hits, total = [], [], 0
-        for predicted, labelled in zip(predictions, truth, strict=True):
-            rows = np.flatnonzero(predicted.classes == kind)
-            rows = rows[np.argsort(-predicted.scores[rows], kind="stable")][:MAX_DETECTIONS]
-            true_boxes = labelled.boxes[labelled.classes == kind]
-            total += len(true_boxes)
-            scores.append(predicted.scores[rows])
-            hits.append(match(predicted.boxes[rows], true_boxes, iou) >= 0)
-        if total == 0:
-            continue
-        order = np.argsort(-np.concatenate(scores), kind="stable")
-        true_positives = np.concatenate(hits)[order].cumsum()
-        recall = true_positives / total
-        precision = np.maximum.accumulate((true_positives / np.arange(1, len(order) + 1))[::-1])[::-1]
-        indices = np.searchsorted(recall, RECALLS, side="left")
-        result[kind] = np.append(precision, 0.0)[indices].mean()
-    return result
+    builder = OverlapsBuilder(n_classes)
+    for predicted, labelled in zip(predictions, truth, strict=True):
+        nothing = np.zeros(len(labelled.boxes), bool)
+        areas = (np.prod(side.boxes[:, 2:] - side.boxes[:, :2], axis=1) for side in (labelled, predicted))
+        builder.add(
+            PictureObjects(
+                labelled.classes.astype(np.int32),
+                next(areas).astype(np.float64),
+                nothing,
+                nothing,
+                predicted.classes.astype(np.int32),
+                predicted.scores,
+                next(areas).astype(np.float64),
+                _overlaps(predicted.boxes, labelled.boxes),
+            )
+        )
+    measured = coco.average_precision(
+        builder.build(), thresholds=np.array([iou]), areas=coco.AREAS[:1], counts=(MAX_DETECTIONS,)
+    )
+    values: NDArray[np.float64] = measured.precision[0, :, :, 0].mean(axis=0)
+    return values

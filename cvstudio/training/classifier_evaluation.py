@@ -1,8 +1,8 @@
 """Evaluation and calibration of the classifier, run as the program's own model.
 
-Sources: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017 (temperature scaling, section 4.2; expected
-calibration error, section 2); Hendrycks and Gimpel, "A Baseline for Detecting Misclassified and Out-of-Distribution
-Examples", ICLR 2017 (the threshold on the largest probability).
+Sources: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017 (temperature scaling, section 4.2);
+Hendrycks and Gimpel, "A Baseline for Detecting Misclassified and Out-of-Distribution Examples", ICLR 2017 (the
+threshold on the largest probability).
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.samples import Image
+from cvstudio.evaluation.calibration import reliability
 from cvstudio.foundation.progress import Progress
 from cvstudio.training import sets
 from cvstudio.training.classifier_data import imagenet_indices, strangers
-
-BINS = 15
-"""Bins of equal width for the expected calibration error."""
 
 STRANGERS_NAMED = 0.1
 """Fraction of pictures of other classes that exceed the threshold, on the data it is chosen on."""
@@ -34,21 +32,6 @@ def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float
 
     probabilities: NDArray[np.float64] = special.softmax(logits.astype(np.float64) / temperature, axis=1)
     return probabilities
-
-
-def expected_calibration_error(
-    probabilities: NDArray[np.float64], classes: NDArray[np.int64], *, bins: int = BINS
-) -> float:
-    """Expected calibration error 0..1: mean gap between confidence and accuracy, over bins of confidence."""
-    confidence = probabilities.max(axis=1)
-    is_correct = probabilities.argmax(axis=1) == classes
-    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gap = 0.0
-    for bin_index in range(bins):
-        in_bin = bin_of == bin_index
-        if in_bin.any():
-            gap += in_bin.mean() * abs(is_correct[in_bin].mean() - confidence[in_bin].mean())
-    return float(gap)
 
 
 def best_temperature(logits: NDArray[np.float32], classes: NDArray[np.int64]) -> float:
@@ -134,7 +117,7 @@ def evaluate(
     return {
         "top-1": float(is_correct.mean()),
         "top-5": float((top5 == classes[:, None]).any(axis=1).mean()),
-        "calibration error": expected_calibration_error(probabilities, classes),
+        "calibration error": reliability(probabilities.max(axis=1), is_correct).error(),
         "named": float(is_named.mean()),
         "right where named": float(is_correct[is_named].mean()) if is_named.any() else float("nan"),
         "strangers named": float((other_confidence >= threshold).mean()),

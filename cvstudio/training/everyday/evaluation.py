@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from cvstudio.data.boxes import nms
 from cvstudio.data.samples import Image
+from cvstudio.evaluation.average_precision import sampled
 from cvstudio.foundation.params import NoParams
 from cvstudio.foundation.progress import Progress
 from cvstudio.models.shared.coco import LABELS
 from cvstudio.results.detections import Detections
 from cvstudio.training import sets
-from cvstudio.training.average_precision import MAX_DETECTIONS, RECALLS, ImageBoxes, match
+from cvstudio.training.average_precision import MAX_DETECTIONS, ImageBoxes, match
 from cvstudio.training.detector_teacher import COCO_NUMBERS
 from cvstudio.training.everyday import data as everyday_data
 from cvstudio.training.everyday.data import Photograph
@@ -146,9 +147,7 @@ class ClassHits:
         weights = repeats[self.pictures]
         positives = (self.hits * weights).cumsum()
         precision = positives / np.maximum(weights.cumsum(), 1)
-        precision = np.maximum.accumulate(precision[::-1])[::-1]
-        indices = np.searchsorted(positives / total, RECALLS, side="left")
-        return float(np.append(precision, 0.0)[indices].mean())
+        return float(sampled(precision, positives / total).mean())
 
 
 def class_hits(predictions: Sequence[ImageBoxes], truth: Sequence[ImageBoxes]) -> list[ClassHits]:

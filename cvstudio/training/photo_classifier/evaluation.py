@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from cvstudio.data.samples import Image
 from cvstudio.foundation.progress import Progress
+from cvstudio.models.shared.class_names import IMAGENET_OF_COCO
 from cvstudio.models.shared.coco import LABELS
 from cvstudio.training import sets
 from cvstudio.training.classifier_evaluation import softmax
 from cvstudio.training.detector_data import voc5_boxes
 from cvstudio.training.detector_teacher import COCO_NUMBERS
-from cvstudio.training.photo_classifier.imagenet_of_coco import IMAGENET_OF_COCO
 
 LEAST_SIDE = 80
 """Shorter side in pixels of a box that is looked at; smaller ones nobody can name."""

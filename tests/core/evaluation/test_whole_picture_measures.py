@@ -1,0 +1,126 @@
+"""mIoU, panoptic quality, top-k and calibration, against scikit-learn and cases worked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cvstudio.evaluation.calibration import reliability
+from cvstudio.evaluation.classification import ClassificationBuilder
+from cvstudio.evaluation.panoptic import PanopticBuilder, Quality, Segments
+from cvstudio.evaluation.semantic import SemanticBuilder
+
+
+def segments(numbers: list[list[int]], classes: list[int], crowds: list[bool] | None = None) -> Segments:
+    return Segments(
+        np.array(numbers, np.int32),
+        np.array(classes, np.int32),
+        np.array(crowds if crowds is not None else [False] * len(classes), bool),
+    )
+
+
+def test_the_intersection_over_union_of_classes_is_scikit_learns() -> None:
+    from sklearn.metrics import accuracy_score, jaccard_score
+
+    rng = np.random.default_rng(1)
+    builder = SemanticBuilder(5)
+    truth = [rng.integers(-1, 4, (20, 30)).astype(np.int32) for _ in range(3)]
+    found = [np.where(rng.random(part.shape) < 0.6, part, rng.integers(-1, 4, part.shape)) for part in truth]
+    for pair in zip(truth, found, strict=True):
+        builder.add(pair[0], pair[1].astype(np.int32))
+    scores = builder.build()
+    labelled = np.concatenate([part.ravel() for part in truth]) >= 0
+    flat = [np.concatenate([part.ravel() for part in side])[labelled] for side in (truth, found)]
+    expected = jaccard_score(flat[0], flat[1], labels=range(4), average=None)
+    assert scores.iou[:4] == pytest.approx(expected, abs=1e-12)
+    assert np.isnan(scores.iou[4])
+    assert scores.mean_iou() == pytest.approx(expected.mean())
+    assert scores.pixel_accuracy() == pytest.approx(accuracy_score(*flat))
+    assert scores.worst_first().tolist() == np.argsort(scores.accuracies).tolist()
+
+
+def test_panoptic_quality_is_that_worked_by_hand() -> None:
+    """Things 0 and 1, stuff 2, by panopticapi's definition.
+
+    The truth: thing A (0, six pixels), thing B (0, two), a crowd C (1, four), stuff D (2, four), four pixels void.
+    """
+    truth = segments(
+        [[1, 1, 1, 2, 2], [1, 1, 1, 0, 0], [3, 3, 4, 4, 0], [3, 3, 4, 4, 0]], [0, 0, 1, 2], [False, False, True, False]
+    )
+    found = segments(
+        [
+            # 1: five pixels of A and one of the void: IoU 5 / (6 + 6 - 5 - 1) = 5/6, as the void does not count.
+            # 2: two pixels of the void: half of it is enough only beyond 0.5, so all of it in the void is excused.
+            # 3: a thing of class 1 in the crowd: excused. 4: three pixels of D: IoU 3/4. 5: wrong, class 0 on D.
+            [1, 1, 0, 0, 0],
+            [1, 1, 1, 1, 0],
+            [3, 3, 4, 5, 2],
+            [3, 3, 4, 4, 2],
+        ],
+        [0, 1, 1, 2, 0],
+    )
+    builder = PanopticBuilder(4)
+    builder.add(truth, found)
+    scores = builder.build()
+    # Class 0: A is matched, B missed, 5 wrong: PQ = (5/6) / (1 + 1/2 + 1/2).
+    assert scores.of_class(0) == Quality(5 / 12, 5 / 6, 1 / 2)
+    assert scores.of_class(1) is None
+    assert scores.of_class(2) == Quality(3 / 4, 3 / 4, 1)
+    assert scores.of_class(3) is None
+    assert scores.mean() == pytest.approx(((5 / 12 + 3 / 4) / 2, (5 / 6 + 3 / 4) / 2, 3 / 4))
+    assert scores.mean([0, 1]) == scores.of_class(0)
+    assert scores.mean([1, 3]) is None
+    assert scores.pictures.tolist() == [np.float32((5 / 12 + 3 / 4) / 2)]
+    builder.add(truth, segments([[0] * 5] * 4, []))
+    again = builder.build()
+    assert (again.missed.tolist(), again.matched.tolist(), again.wrong.tolist()) == (
+        [3, 0, 1, 0],
+        [1, 0, 1, 0],
+        [1, 0, 0, 0],
+    )
+    assert again.worst_first().tolist() == [1, 0]
+
+
+def test_the_reliability_diagram_has_the_error_of_its_definition() -> None:
+    confidence = np.array([0.05, 0.1, 0.95, 1.0, 0.95])
+    right = np.array([False, True, True, True, False])
+    diagram = reliability(confidence, right, bins=10)
+    assert diagram.counts.tolist() == [2, 0, 0, 0, 0, 0, 0, 0, 0, 3]
+    assert diagram.accuracy[[0, 9]].tolist() == [0.5, 2 / 3]
+    assert diagram.error() == pytest.approx(2 / 5 * (0.5 - 0.075) + 3 / 5 * (2.9 / 3 - 2 / 3))
+    assert np.isnan(reliability(np.zeros(0), np.zeros(0, bool)).error())
+
+
+def test_top_k_is_scikit_learns() -> None:
+    from sklearn.metrics import top_k_accuracy_score
+
+    rng = np.random.default_rng(2)
+    probabilities = rng.dirichlet(np.ones(6), 50)
+    true = rng.integers(0, 6, 50)
+    builder = ClassificationBuilder(6, np.arange(6))
+    for kind, row in zip(true, probabilities, strict=True):
+        builder.add([int(kind)], row)
+    scores = builder.build()
+    for k in (1, 2, 5):
+        assert scores.top(k) == pytest.approx(top_k_accuracy_score(true, probabilities, k=k, labels=range(6)))
+    assert scores.answers.tolist() == probabilities.argmax(axis=1).tolist()
+    assert scores.confusion(tuple("abcdef")).counts[:6, :6].trace() == (scores.ranks == 0).sum()
+    assert scores.top(1, [3]) == pytest.approx((scores.ranks[true == 3] == 0).mean())
+    worst = scores.worst_first()
+    assert scores.probabilities[worst[0]] == scores.probabilities[scores.ranks > 0].min()
+
+
+def test_labels_of_one_category_are_added_and_strangers_are_wrong() -> None:
+    """Two kinds of dogs are dogs; a label that the set does not have is an answer of its own."""
+    builder = ClassificationBuilder(2, np.array([1, 1, -1, 0, -1]))
+    builder.add([1], np.array([0.3, 0.2, 0.4, 0.1, 0.0]))
+    builder.add([1], np.array([0.1, 0.1, 0.2, 0.1, 0.5]))
+    builder.add([0, 1], np.array([0.1, 0.1, 0.2, 0.6, 0.0]))
+    scores = builder.build()
+    assert scores.answers.tolist() == [1, -1, 0]
+    assert scores.ranks.tolist() == [0, 1, 0]
+    assert scores.true.tolist() == [1, 1, 0]
+    assert scores.confusion(("cat", "dog")).counts.tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 0]]
+    assert scores.confidence[0] == pytest.approx(0.5)
+    empty = ClassificationBuilder(2, np.arange(2)).build()
+    assert np.isnan(empty.top(1))
