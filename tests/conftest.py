@@ -217,6 +217,14 @@ def shared_stages(tmp_path: Path) -> Iterator[ModuleType]:
 
 
 @pytest.fixture
+def blob_finder() -> ModuleType:
+    """The module `tests/blob_finder.py`: a detector of bright rectangles, and clips of them."""
+    module = _module("blob_finder")
+    module.SEEN.clear()
+    return module
+
+
+@pytest.fixture
 def patch_finder() -> Iterator[ModuleType]:
     """The module `tests/patch_finder.py`, its analysis registered for this test."""
     from cvstudio.analyses import ANALYSES

@@ -122,9 +122,9 @@ def _moved_shape(kind: str, value: Any, pixel_map: PixelMap) -> Any:
         return tuple(pixel_map.boxes(np.array([value], np.float64))[0].tolist())
     if kind == "polygon":
         return tuple(pixel_map.point(*corner) for corner in value)
+    # Strokes, lines and zones.
     return tuple(
-        dataclasses.replace(stroke, points=tuple(pixel_map.point(*point) for point in stroke.points))
-        for stroke in value
+        dataclasses.replace(shape, points=tuple(pixel_map.point(*point) for point in shape.points)) for shape in value
     )
 
 

@@ -12,9 +12,9 @@ import dataclasses
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from cvstudio.analyses.stages import Request, stage_keys
 
@@ -26,6 +26,10 @@ MAX_FRAMES = 20_000
 """Length of a chain; of a camera, which never ends, the latest frames stay."""
 USUAL_RATE = 30.0
 """Frames a second where the rate is unknown."""
+MAX_TOTALS = 4
+"""Totals of a chain, such as with different lines in two layers."""
+
+R = TypeVar("R", bound="Total")
 
 
 class Temporal(ABC):
@@ -74,6 +78,26 @@ class Temporal(ABC):
     def finish(self, result: Any, notes: Sequence[tuple[float, Any]], params: Any) -> Any:
         """Complete `result` with the notes: (pts, note) of the last `reach_secs` in order, the last of this frame."""
 
+    def add_up(self, result: Any, chain: Chain, pts: float, params: Any, stage_params: Mapping[str, Any]) -> Any:
+        """Complete `result`, which is finished, by what the frames of `chain` up to `pts` seconds add up to.
+
+        `stage_params` are the parameters of the stages by their names. By default nothing is added. See `Chain.total`.
+        """
+        return result
+
+
+class Total(ABC):
+    """What the frames of a chain add up to, such as counts; fed once with each frame, in order."""
+
+    @property
+    @abstractmethod
+    def last_secs(self) -> float:
+        """Time of the last frame in seconds; -inf before the first."""
+
+    @abstractmethod
+    def feed(self, frames: Sequence[tuple[float, Any]]) -> None:
+        """Add frames: (seconds, note) each, later than those before."""
+
 
 @dataclass(eq=False)
 class ChainEntry:
@@ -96,6 +120,7 @@ class Chain:
         self._snapshots: dict[float, Any] = {}
         self._head: float | None = None
         self._state: Any = None
+        self._totals: dict[Hashable, Total] = {}
         self.version = 0
 
     def __len__(self) -> int:
@@ -122,6 +147,8 @@ class Chain:
         invalid = self._entries[base + 1 : place] if place - base - 1 <= CATCH_UP else []
         recomputed = [(entry, self._temporal.step(state, entry.observation, entry.pts)) for entry in invalid]
         note = self._temporal.step(state, observation, pts)
+        if keep:
+            self._forget_totals(invalid[0].pts if invalid else pts)
         if not keep:
             recomputed_notes = [(entry.pts, entry_note) for entry, entry_note in recomputed]
             return [*self._notes(pts - reach_secs, base + 1), *recomputed_notes, (pts, note)]
@@ -139,6 +166,24 @@ class Chain:
         notes = self._notes(pts - reach_secs, place + 1)
         self._forget_oldest()
         return notes
+
+    def total(self, key: Hashable, make: Callable[[], R]) -> R:
+        """The total under `key`, made by `make` where there is none, of all valid frames.
+
+        A frame at the end is added to it; where an earlier one changes, it is made anew.
+        """
+        total = self._totals.get(key)
+        if total is None:
+            while len(self._totals) >= MAX_TOTALS:
+                del self._totals[next(iter(self._totals))]
+            total = self._totals[key] = make()
+        first = bisect_right(self._times, total.last_secs)
+        total.feed([(entry.pts, entry.note) for entry in self._entries[first:] if entry.note is not None])
+        return cast(R, total)
+
+    def _forget_totals(self, since: float) -> None:
+        """Forget the totals that have counted frames from `since` seconds on."""
+        self._totals = {key: total for key, total in self._totals.items() if total.last_secs < since}
 
     def copied(self) -> Chain:
         """Independent copy, for another thread."""
@@ -165,6 +210,7 @@ class Chain:
         self._times = [entry.pts for entry in self._entries]
         self._snapshots = dict(other._snapshots)
         self._state, self._head = copy.deepcopy(other._state), other._head
+        self._totals = {}
         self.version += 1
 
     def _notes(self, since: float, stop: int) -> list[tuple[float, Any]]:
@@ -262,7 +308,9 @@ class TemporalChains:
         chain = self.chain(temporal, params, request, rate)
         # After all others a frame invalidates none: stepping through a paused video is in order, too.
         notes = chain.follow(pts, result, keep=keep or chain.ends_before(pts), reach_secs=temporal.reach_secs(params))
-        return temporal.finish(result, notes, params)
+        result = temporal.finish(result, notes, params)
+        stage_params = {stage.name: item for stage, item in zip(request.stages, request.params, strict=True)}
+        return temporal.add_up(result, chain, pts, params, stage_params)
 
 
 def chain_key(temporal: Temporal, params: Any, request: Request) -> Hashable:

@@ -1,4 +1,4 @@
-"""Detections: masks, trails, boxes and labels, in this order."""
+"""Detections: masks, trails, counting lines and zones, boxes and labels, in this order."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import View
 from cvstudio.draw._labels import Label, place_labels
 from cvstudio.draw._masks import paint_masks
+from cvstudio.draw._tallies import paint_tallies
 from cvstudio.draw._trails import paint_trails
 from cvstudio.draw.base import Emphasis, Look, painted_over, paints
 from cvstudio.draw.palette import INK, PAPER, RGB, row_colour, text_on
@@ -22,7 +23,7 @@ REACH = 4
 
 @paints(Detections)
 def paint_detections(result: Detections, canvas: NDArray[np.uint8], view: View, look: Look, emphasis: Emphasis) -> None:
-    if not len(result):
+    if not len(result) and result.tallies is None:
         return
     with painted_over(result.size, canvas, view, look) as area:
         if area is None:
@@ -31,6 +32,8 @@ def paint_detections(result: Detections, canvas: NDArray[np.uint8], view: View, 
         corners = box_corners(result, view.scale)
         paint_masks(result, target, view.scale, look, emphasis, (left, top, right, bottom))
         paint_trails(result, target, view.scale, look, (left, top))
+        if result.tallies is not None:
+            paint_tallies(result.tallies, target, view.scale, look, (left, top))
         _paint_boxes(result, corners - np.array([left, top, left, top]), target, look, emphasis)
         labels = place_labels(result, corners, view.scale, look)
         paint_chips(labels, target, (left, top), look, lambda row: row_colour(result, row, look))

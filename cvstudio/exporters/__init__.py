@@ -42,13 +42,16 @@ def default_exporters(result_type: type[Any], *, video: bool = False) -> list[Ex
 
 
 def exporter_for_suffix(name: str, result_type: type[Any], *, video: bool = False) -> Exporter:
-    """The format with the longest suffix that the file name ends with. Raises ExportError where there is none."""
+    """The format with the longest suffix that the file name ends with, or is without the dot, as "counts.csv".
+
+    Raises ExportError where there is none.
+    """
     candidates = [item for item in exporters_for(result_type, video=video) if item.suffix]
     lower = name.lower()
     for alias, suffix in ALIASES.items():
         lower = lower.removesuffix(alias) + suffix if lower.endswith(alias) else lower
     for item in sorted(candidates, key=lambda item: -len(item.suffix)):
-        if lower.endswith(item.suffix):
+        if f".{lower}".endswith(item.suffix):
             return item
     names = ", ".join(sorted({item.suffix for item in candidates}))
     raise ExportError(

@@ -21,7 +21,17 @@ from functools import cache
 from typing import Any, Literal, TypeVar, cast
 
 from cvstudio.foundation.errors import ParamsError
-from cvstudio.foundation.shapes import Box, Point, Polygon, Stroke, check_box, check_polygon, check_strokes
+from cvstudio.foundation.shapes import (
+    Box,
+    NamedShape,
+    Point,
+    Polygon,
+    Stroke,
+    check_box,
+    check_named,
+    check_polygon,
+    check_strokes,
+)
 
 P = TypeVar("P")
 MOST_LISTED = 100
@@ -39,9 +49,11 @@ Kind = Literal[
     "box",
     "polygon",
     "strokes",
+    "lines",
+    "zones",
     "list",
 ]
-Shape = Literal["point", "box", "polygon", "strokes"]
+Shape = Literal["point", "box", "polygon", "strokes", "lines", "zones"]
 Element = Literal["text", "int", "float"]
 
 
@@ -157,6 +169,8 @@ SHAPES: Mapping[Shape, object] = {
     "box": Box,
     "polygon": Polygon,
     "strokes": tuple[Stroke, ...],
+    "lines": tuple[NamedShape, ...],
+    "zones": tuple[NamedShape, ...],
 }
 ELEMENTS: Mapping[object, Element] = {tuple[str, ...]: "text", tuple[int, ...]: "int", tuple[float, ...]: "float"}
 
@@ -317,6 +331,8 @@ def check_value(field: Field, value: Any, bounds: Range | None = None, options: 
         return check_polygon(field.doc.title, value)
     if field.kind == "strokes":
         return check_strokes(field.doc.title, value, field.pick.labels if field.pick else ())
+    if field.kind in ("lines", "zones"):
+        return check_named(field.doc.title, value, field.kind)
     if field.kind == "list":
         return _list(field, value, bounds)
     if field.kind == "bool":
@@ -369,6 +385,8 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, Stroke):
         return {"points": _plain(value.points), "width": value.width, "label": value.label}
+    if isinstance(value, NamedShape):
+        return {"points": _plain(value.points), "name": value.name}
     return value
 
 

@@ -5,6 +5,7 @@ interval, point       ``LOW,HIGH`` and ``X,Y``
 box                   ``LEFT,TOP,RIGHT,BOTTOM``
 polygon               ``X,Y;X,Y;X,Y``
 strokes               strokes parted by ``/``, each ``[LABEL:]X,Y;X,Y[@WIDTH]``
+lines, zones          parted by ``/``, each ``[NAME:]X,Y;X,Y``, of zones with a point for each corner
 list, choices         ``A,B,C``; what holds a comma stands in double quotes
 ====================  =============================================================================================
 """
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvstudio.foundation.errors import ParamsError
 from cvstudio.foundation.params import Field, Kind, check_value, fields_of
-from cvstudio.foundation.shapes import STROKE_WIDTH, Point, Polygon, Stroke
+from cvstudio.foundation.shapes import STROKE_WIDTH, NamedShape, Point, Polygon, Stroke
 
 if TYPE_CHECKING:
     import argparse
@@ -36,6 +37,8 @@ SHAPES: Mapping[Kind, str] = {
     "box": "LEFT,TOP,RIGHT,BOTTOM",
     "polygon": "X,Y;X,Y;X,Y…",
     "strokes": "[LABEL:]X,Y;X,Y…[@WIDTH]/…",
+    "lines": "[NAME:]X,Y;X,Y/…",
+    "zones": "[NAME:]X,Y;X,Y;X,Y…/…",
     "list": "A,B,…",
 }
 """What the help shows in the place of a value; of the other kinds, the name of the parameter."""
@@ -43,7 +46,7 @@ SHAPES: Mapping[Kind, str] = {
 
 ITEM = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,"\s][^,]*)?)\s*(?:,|$)')
 """One entry of a list, in double quotes or not, with the comma behind it."""
-DRAWN_OR_LISTED: frozenset[Kind] = frozenset(("box", "polygon", "strokes", "list"))
+DRAWN_OR_LISTED: frozenset[Kind] = frozenset(("box", "polygon", "strokes", "lines", "zones", "list"))
 
 
 def _floats(text: str) -> tuple[float, ...]:
@@ -64,6 +67,11 @@ def _strokes(text: str) -> tuple[dict[str, Any], ...]:
             {"points": _points(points), "width": float(width) if at else STROKE_WIDTH, "label": label.strip()}
         )
     return tuple(strokes)
+
+
+def _named(text: str) -> tuple[dict[str, Any], ...]:
+    parts = (part.rpartition(":") for part in (text.split("/") if text.strip() else ()))
+    return tuple({"points": _points(points), "name": name} for name, _, points in parts)
 
 
 def split_items(text: str) -> tuple[str, ...]:
@@ -117,6 +125,8 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
     "box": _floats,
     "polygon": _points,
     "strokes": _strokes,
+    "lines": _named,
+    "zones": _named,
 }
 
 
@@ -154,6 +164,8 @@ def text_of(value: Any) -> str:
         return _short(value)
     if value and isinstance(value[0], Stroke):
         return "/".join(map(_stroke_text, value))
+    if value and isinstance(value[0], NamedShape):
+        return "/".join(f"{shape.name}:{_points_text(shape.points)}" for shape in value)
     return _points_text(value) if value and isinstance(value[0], tuple) else join_items(value)
 
 

@@ -1,4 +1,5 @@
-"""Shapes that a parameter holds: a point, a box, a polygon and strokes, all in image pixels of a slot's picture.
+"""Shapes that a parameter holds: a point, a box, a polygon, strokes, and named lines and zones, all in image pixels of
+a slot's picture.
 
 All are tuples of floats, so that they can be compared and hashed: they are part of the key of a cached result.
 (0, 0) is the outer corner of the top left pixel.
@@ -6,8 +7,9 @@ All are tuples of floats, so that they can be compared and hashed: they are part
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cvstudio.foundation.errors import ParamsError
@@ -21,6 +23,8 @@ MAX_STROKE_POINTS = 10_000
 """Of all strokes of a parameter together."""
 MAX_STROKE_WIDTH = 1_000.0
 STROKE_WIDTH = 8.0
+MAX_NAMED = 50
+LONGEST_NAME = 60
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -44,6 +48,25 @@ class Stroke:
 
 
 Strokes = tuple[Stroke, ...]
+
+
+@dataclass(frozen=True)
+class NamedShape:
+    """A line or a zone with a name.
+
+    Parameters
+    ----------
+    points : (x, y) in image pixels; of a line its start and end, of a zone its corners, the last joined to the first
+    name : not empty, one line without "/", unique among the shapes of a parameter
+    """
+
+    points: Polygon
+    name: str
+
+
+NamedShapes = tuple[NamedShape, ...]
+NAMED: Mapping[str, tuple[str, int, int]] = {"lines": ("Line", 2, 2), "zones": ("Zone", LEAST_CORNERS, MAX_CORNERS)}
+"""Default name, least and largest number of points of each kind of named shapes."""
 
 
 def _sequence(value: object) -> Sequence[object] | None:
@@ -139,3 +162,63 @@ def _check_stroke(title: str, value: object, labels: tuple[str, ...]) -> Stroke:
         allowed = ", ".join(labels) or "none"
         raise ParamsError(f"{title} has no strokes labelled {label!r:.40}; there are: {allowed}.")
     return Stroke(tuple(check_point(title, point) for point in points), width, label)
+
+
+def free_name(kind: str, names: Iterable[str]) -> str:
+    """The first of "Line 1", "Line 2", … (or "Zone 1", …) that is not among `names`."""
+    taken = set(names)
+    return next(name for number in itertools.count(1) if (name := f"{NAMED[kind][0]} {number}") not in taken)
+
+
+def check_named(title: str, value: object, kind: str) -> NamedShapes:
+    """Named shapes in their order; none is allowed. One without a name gets a free one.
+
+    Parameters
+    ----------
+    value : a list of `NamedShape`, or of mappings with "points" and perhaps "name"
+    kind : "lines" or "zones"
+
+    Raises
+    ------
+    ParamsError
+    """
+    shapes = _sequence(value)
+    if shapes is None:
+        raise ParamsError(f"{title} expects a list of {kind}, found {value!r:.60}.")
+    if len(shapes) > MAX_NAMED:
+        raise ParamsError(f"{title} expects at most {MAX_NAMED} {kind}, found {len(shapes):,}.")
+    checked: list[NamedShape] = []
+    given = [_points_and_name(title, shape, kind) for shape in shapes]
+    for points, name in given:
+        taken = [item.name for item in checked]
+        if name and name in taken:
+            raise ParamsError(f"{title} expects names that differ, found {name!r} twice.")
+        name = name or free_name(kind, (*taken, *(other for _, other in given)))
+        checked.append(NamedShape(_check_points(title, points, kind), name))
+    return tuple(checked)
+
+
+def _points_and_name(title: str, shape: object, kind: str) -> tuple[object, str]:
+    if isinstance(shape, NamedShape):
+        shape = {"points": shape.points, "name": shape.name}
+    if not isinstance(shape, Mapping) or "points" not in shape or set(shape) - {"points", "name"}:
+        raise ParamsError(f"{title} expects {kind} with points and a name, found {shape!r:.60}.")
+    name = shape.get("name", "")
+    if not isinstance(name, str) or "/" in name or not name.isprintable() or len(name.strip()) > LONGEST_NAME:
+        raise ParamsError(
+            f"{title} expects names of up to {LONGEST_NAME} characters on one line without '/', found {name!r:.40}."
+        )
+    return shape["points"], name.strip()
+
+
+def _check_points(title: str, value: object, kind: str) -> Polygon:
+    points = _sequence(value)
+    _, least, most = NAMED[kind]
+    if points is None or not least <= len(points) <= most:
+        wanted = f"{least}" if least == most else f"{least} to {most:,}"
+        found = f"{value!r:.40}" if points is None else f"{len(points):,}"
+        raise ParamsError(f"{title} expects {kind} of {wanted} points, found {found}.")
+    checked = tuple(check_point(title, point) for point in points)
+    if len(set(checked)) < least:
+        raise ParamsError(f"{title} expects {kind} of {least} different points, found {checked!r:.60}.")
+    return checked

@@ -18,6 +18,7 @@ from cvstudio.results.masks import Masks, PlacedMasks
 from cvstudio.results.result import Result, Tolerance
 from cvstudio.results.source import Source
 from cvstudio.results.tables import ABSENT, Column, Table, number
+from cvstudio.results.tallies import Tallies
 
 if TYPE_CHECKING:
     from cvstudio.results.agreement import BoxAgreement
@@ -72,6 +73,7 @@ class Detections(Result):
         Track of each row over the frames of a video; -1 where there is none yet. None without tracking.
     trails : recent positions of the tracks; None without tracking
     candidates : the detections before selection by score, class and count, where an analysis needs them
+    tallies : what passed lines and was inside of zones up to this frame; None where there are none
 
     Raises
     ------
@@ -91,6 +93,7 @@ class Detections(Result):
     track_ids: NDArray[np.int64] | None = None
     trails: Trails | None = None
     candidates: Detections | None = None
+    tallies: Tallies | None = None
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
@@ -125,6 +128,7 @@ class Detections(Result):
             None if self.track_ids is None else self.track_ids[rows],
             self.trails,
             self.candidates,
+            self.tallies,
         )
 
     def label(self, row: int) -> str:
@@ -139,6 +143,7 @@ class Detections(Result):
             masks=PlacedMasks(self.masks, pixel_map) if self.masks is not None else None,
             trails=dataclasses.replace(trails, points=pixel_map.points(trails.points)) if trails is not None else None,
             candidates=self.candidates.placed(pixel_map) if self.candidates is not None else None,
+            tallies=self.tallies.placed(pixel_map) if self.tallies is not None else None,
         )
 
     def identity(self, row: int) -> int | None:

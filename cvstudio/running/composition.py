@@ -155,6 +155,8 @@ def _value(field: Field, value: Any) -> str:
         return "none"
     if field.kind in ("polygon", "strokes"):
         return f"of {len(value)} {'points' if field.kind == 'polygon' else 'strokes'}"
+    if field.kind in ("lines", "zones"):
+        return ", ".join(shape.name for shape in value) or "none"
     if isinstance(value, tuple):
         return ", ".join(str(item) for item in value) or ("all" if field.kind == "choices" else "none")
     if field.kind == "text":

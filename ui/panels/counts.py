@@ -1,7 +1,9 @@
-"""The counts panel: objects of each class over the time of a video; a click seeks."""
+"""The counts panel: objects of each class, crossings of lines and stays in zones over the time of a video; a click
+seeks."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +36,10 @@ from ui.panels.base import Panel, PanelContext
 from ui.widgets.empty_state import EmptyState
 
 if TYPE_CHECKING:
-    from cvstudio.analyses.detection.counting import Counts
-    from ui.views.counts_plot import CountsPlot
+    from cvstudio.results.counts import Counts
+    from cvstudio.results.tallies import Tallies
+    from ui.views.counts_plot import CountsPlot, Curves
+    from ui.widgets.rows_table import RowsTable
 
 UPDATE_MS = 250
 """Time between two updates while a video plays: curves need not follow each frame."""
@@ -43,7 +47,8 @@ OWNER = "count"
 
 
 class CountsPanel(QWidget):
-    """Curves of each class: boxes in each frame, or different identities so far."""
+    """Curves of each class (boxes in each frame, or different identities so far), of each line and zone, or a table of
+    all crossings and stays."""
 
     def __init__(self, context: PanelContext) -> None:
         super().__init__()
@@ -51,13 +56,15 @@ class CountsPanel(QWidget):
 
         controller = self._controller = context.controller
         self._counts: Counts | None = None
+        self._tallies: Tallies | None = None
         self._drawn: tuple[Any, ...] = ()
+        self._event_secs: list[float] = []
         self._running: AnalysisInstance | None = None
         self.plot: CountsPlot | None = None
         self.what = Combo()
         self.what.setAccessibleName(self.tr("What is counted"))
-        self.what.addItem(self.tr("Boxes in each frame"), "boxes")
-        self.what.addItem(self.tr("Distinct objects so far"), "identities")
+        self.what.setToolTip(self.tr("What is plotted. Draw counting lines and zones in the analysis for more."))
+        self._offer()
         self.what.setMinimumContentsLength(20)
         self.what.activated.connect(lambda _: self._draw())
         self.compute = QPushButton(icon("activity"), self.tr("Count the whole video"))
@@ -81,6 +88,7 @@ class CountsPanel(QWidget):
         for widget in (self._progress, self._cancel, self.compute, self.save):
             head.addWidget(widget)
         self._empty = EmptyState("activity", "")
+        self.events: RowsTable | None = None
         self._stack = QStackedWidget()
         self._stack.addWidget(self._empty)
         layout = QVBoxLayout(self)
@@ -139,16 +147,40 @@ class CountsPanel(QWidget):
             return
         model = instance.model_spec
         params = {name: instance.value(name) for name in ("score", "classes", "max_count")}
-        drawn = (id(chain), chain.version, tuple(params.items()))
+        tracking = instance.params()[-1]
+        drawn = (id(chain), chain.version, tuple(params.items()), tracking)
         if drawn != self._drawn:
             self._drawn = drawn
-            from cvstudio.analyses.detection.counting import count
+            from cvstudio.analyses.detection.counting import count, crossing_counter, with_crossings
 
-            self._counts = count(chain.entries, model.labels if model else (), **params)
+            labels = model.labels if model else ()
+            self._counts, self._tallies = count(chain.entries, labels, **params), None
+            if tracking.lines or tracking.zones:
+                counter = crossing_counter(chain, tracking, labels, params["score"], params["classes"])
+                self._counts, self._tallies = with_crossings(self._counts, counter), counter.at(math.inf)
+            self._offer()
             self._draw()
 
+    def _offer(self) -> None:
+        """Offer in the list what there is to plot."""
+        counts = self._counts
+        offers = [("boxes", self.tr("Boxes in each frame")), ("identities", self.tr("Distinct objects so far"))]
+        if counts is not None and counts.lines:
+            offers.append(("passed", self.tr("Line crossings so far")))
+        if counts is not None and counts.zones:
+            offers.append(("stayed", self.tr("Objects inside of zones")))
+        if self._tallies is not None:
+            offers.append(("events", self.tr("Crossings and dwell times")))
+        if [self.what.itemData(index) for index in range(self.what.count())] == [key for key, _ in offers]:
+            return
+        chosen = self.what.currentData()
+        self.what.clear()
+        for key, title in offers:
+            self.what.addItem(title, key)
+        self.what.setCurrentIndex(max(0, self.what.findData(chosen)))
+
     def _say_empty(self, text: str) -> None:
-        self._counts = None
+        self._counts = self._tallies = None
         self._empty.set_text(text)
         self._stack.setCurrentWidget(self._empty)
         self._note.clear()
@@ -158,6 +190,14 @@ class CountsPanel(QWidget):
         counts, media = self._counts, self._media()
         if counts is None or media is None:
             return
+        self.save.setEnabled(True)
+        frames = len(counts.times)
+        total = media.frame_count
+        text = self.tr("{done} of {all} frames").format(done=frames, all=total) if total else ""
+        self._note.setText(text)
+        if self.what.currentData() == "events" and self._tallies is not None:
+            self._show_events(self._tallies)
+            return
         if self.plot is None:
             from ui.views.counts_plot import CountsPlot
 
@@ -165,13 +205,69 @@ class CountsPanel(QWidget):
             self.plot.seek_requested.connect(self._controller.playback.seek)
             self._stack.addWidget(self.plot)
         self._stack.setCurrentWidget(self.plot)
-        self.save.setEnabled(True)
-        frames = len(counts.times)
-        total = media.frame_count
-        text = self.tr("{done} of {all} frames").format(done=frames, all=total) if total else ""
-        self._note.setText(text)
-        self.plot.show_counts(counts, getattr(counts, self.what.currentData()), media.duration_secs or 0.0)
+        self.plot.show_curves(self._curves(counts), media.duration_secs or 0.0)
         self.plot.set_position(self._controller.playback.position_secs)
+
+    def _curves(self, counts: Counts) -> Curves:
+        from cvstudio.draw.palette import class_colour, identity_colour
+        from ui.views.counts_plot import Curves
+
+        what = self.what.currentData()
+        if what in ("passed", "stayed"):
+            if what == "passed":
+                ins, outs = self.tr("{name} in"), self.tr("{name} out")
+                names = tuple(text.format(name=name) for name in counts.lines for text in (ins, outs))
+                values = counts.passed.reshape(-1, len(counts.times))
+            else:
+                names, values = counts.zones, counts.stayed[:, 0]
+            return Curves(counts.times, names, values, tuple(identity_colour(row) for row in range(len(names))))
+        colours = tuple(class_colour(label, counts.known_labels) for label in counts.labels)
+        return Curves(counts.times, counts.labels, getattr(counts, what), colours)
+
+    def _show_events(self, tallies: Tallies) -> None:
+        from ui.widgets.rows_table import Cell, RowsTable, TableRow
+
+        if self.events is None:
+            titles = (self.tr("Time"), self.tr("Line or zone"), self.tr("What"), self.tr("Object"), self.tr("Dwell"))
+            self.events = RowsTable(titles, empty=self.tr("Nothing has passed a line or entered a zone yet."), wide=1)
+            self.events.selected.connect(self._seek_event)
+            self._stack.addWidget(self.events)
+        known = self._counts.known_labels if self._counts is not None else ()
+        passed, stayed = {"in": self.tr("in"), "out": self.tr("out")}, self.tr("{secs} s")
+        going_on, said = self.tr("{secs} s, still inside"), self.tr("inside")
+        events = [
+            (item.time_secs, item.line, passed[item.direction], item.label, item.track_id, "")
+            for item in tallies.crossings
+        ]
+        events += [
+            (
+                *(item.since_secs, item.zone, said, item.label, item.track_id),
+                (stayed if item.left else going_on).format(secs=f"{item.dwell_secs:.1f}"),
+            )
+            for item in tallies.stays
+        ]
+        events.sort(key=lambda event: (event[0], event[4]))
+        self._event_secs = [event[0] for event in events]
+        self.events.set_rows(
+            [
+                TableRow(
+                    number,
+                    (
+                        Cell(f"{secs:.2f} s"),
+                        Cell(name),
+                        Cell(what),
+                        Cell(f"{label} {track}", label=label, among=known),
+                        Cell(dwell),
+                    ),
+                )
+                for number, (secs, name, what, label, track, dwell) in enumerate(events)
+            ]
+        )
+        self._stack.setCurrentWidget(self.events)
+
+    def _seek_event(self, numbers: tuple[int, ...]) -> None:
+        if numbers and numbers[0] < len(self._event_secs):
+            self._controller.playback.seek(self._event_secs[numbers[0]])
 
     def _moved(self, secs: float) -> None:
         if self.plot is not None and self.plot.isVisible():
@@ -223,21 +319,27 @@ class CountsPanel(QWidget):
         if media is None or self._counts is None:
             return
         folder = first_folder(str(media.path.parent), videos_folder())
-        start = str(Path(folder, f"{media.path.stem}-counts.csv"))
+        what = "crossings" if self.what.currentData() == "events" else "counts"
+        start = str(Path(folder, f"{media.path.stem}-{what}.csv"))
         name, _ = QFileDialog.getSaveFileName(self, self.tr("Save counts"), start, "CSV (*.csv)")
         if name:
             self.write(Path(name))
 
     def write(self, path: Path) -> None:
-        """Write the curves to `path` on a worker."""
-        counts = self._counts
+        """Write the curves, or the table of crossings and stays, to `path` on a worker."""
+        counts, tallies = self._counts, self._tallies if self.what.currentData() == "events" else None
         assert counts is not None
 
         def work(progress: Progress) -> Iterator[Any]:
             try:
-                from cvstudio.analyses.detection.counting import write_counts
+                from cvstudio.foundation.atomic_files import atomic_path
+                from cvstudio.results.counts import write_counts, write_crossings
 
-                write_counts(path, counts)
+                with atomic_path(path) as temporary:
+                    if tallies is not None:
+                        write_crossings(temporary, tallies)
+                    else:
+                        write_counts(temporary, counts)
             except OSError as error:
                 reason = (error.strerror or str(error)).lower()
                 raise ExportError(f"{path.name} cannot be written ({reason}); choose another folder.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QPen
 
-from cvstudio.analyses.detection.counting import Counts, steps
-from cvstudio.draw.palette import class_colour
+from cvstudio.analyses.detection.counting import steps
+from cvstudio.draw.palette import RGB
 from ui.base import theme
 from ui.views.curve_widget import CurveWidget, unbroken
 from ui.views.spectrogram_plot import TimeAxis
@@ -24,8 +25,26 @@ GAP_SECS = 0.5
 MAX_CURVES = 8
 
 
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Curves in steps.
+
+    Parameters
+    ----------
+    times : float64 (n,), seconds, ascending
+    names : of the k curves, the most important first
+    values : int64 (k, n)
+    colours : of the curves
+    """
+
+    times: NDArray[np.float64]
+    names: tuple[str, ...]
+    values: NDArray[np.int64]
+    colours: tuple[RGB, ...]
+
+
 class CountsPlot(CurveWidget):
-    """A curve for each class, in its colour, and a line at the player's position.
+    """Curves in steps, such as one for each class, and a line at the player's position.
 
     Signals
     -------
@@ -35,8 +54,7 @@ class CountsPlot(CurveWidget):
     seek_requested = Signal(float)
 
     def __init__(self) -> None:
-        self._counts: Counts | None = None
-        self._values: NDArray[np.int64] = np.zeros((0, 0), np.int64)
+        self._curves: Curves | None = None
         self._duration = 0.0
         self._position = 0.0
         self.cursor_line = pg.InfiniteLine(angle=90)
@@ -45,12 +63,9 @@ class CountsPlot(CurveWidget):
         self.plot.setCursor(Qt.CursorShape.PointingHandCursor)
         self.plot.scene().sigMouseClicked.connect(self._clicked)
 
-    def show_counts(self, counts: Counts, values: NDArray[np.int64], duration_secs: float) -> None:
-        """Plot `values`, int64 (classes, times), of `counts`.
-
-        `duration` is the length of the time axis in seconds; 0 fits it to the times of `counts`.
-        """
-        self._counts, self._values, self._duration = counts, values, duration_secs
+    def show_curves(self, curves: Curves, duration_secs: float) -> None:
+        """Plot `curves`; `duration_secs` is the length of the time axis, 0 fits it to the times of the curves."""
+        self._curves, self._duration = curves, duration_secs
         self.redraw()
 
     def set_position(self, secs: float) -> None:
@@ -66,36 +81,36 @@ class CountsPlot(CurveWidget):
             self.seek_requested.emit(max(0.0, float(box.mapSceneToView(position).x())))
 
     def redraw(self) -> None:
-        counts = self._counts
-        if counts is None:
+        curves = self._curves
+        if curves is None:
             return
         self.dress()
         self.plot.clear()
         edge = QPen(theme.colour("window", 0.9), 4)
         edge.setCosmetic(True)
-        # The most frequent class is drawn last, on top.
-        for row in reversed(range(min(len(counts.labels), MAX_CURVES))):
-            x, y = steps(counts.times, self._values[row], GAP_SECS)
-            pen = QPen(QColor(*class_colour(counts.labels[row], counts.known_labels)), 2)
+        # The first is drawn last, on top.
+        for row in reversed(range(min(len(curves.names), MAX_CURVES))):
+            x, y = steps(curves.times, curves.values[row], GAP_SECS)
+            pen = QPen(QColor(*curves.colours[row]), 2)
             pen.setCosmetic(True)
             self.plot.addItem(pg.PlotDataItem(x, y, pen=pen, shadowPen=edge, connect="finite", antialias=True))
         self.plot.addItem(self.cursor_line)
-        span = (0.0, self._duration) if self._duration else (float(counts.times[0]), float(counts.times[-1]) + 1e-3)
-        top = float(self._values[:MAX_CURVES].max(initial=1))
+        span = (0.0, self._duration) if self._duration else (float(curves.times[0]), float(curves.times[-1]) + 1e-3)
+        top = float(curves.values[:MAX_CURVES].max(initial=1))
         self.plot.setRange(xRange=span, yRange=(0, top * 1.08), padding=0)
         self._update_legend()
 
     def _update_legend(self) -> None:
-        counts = self._counts
-        if counts is None or not len(counts.times):
+        curves = self._curves
+        if curves is None or not len(curves.times):
             return
         # The frame on screen is the last one that begins at or before the position.
-        frame = max(0, int(np.searchsorted(counts.times, self._position + 1e-6, side="right")) - 1)
+        frame = max(0, int(np.searchsorted(curves.times, self._position + 1e-6, side="right")) - 1)
         entries = []
-        for row, label in enumerate(counts.labels[:MAX_CURVES]):
-            dot = f'<span style="color:{QColor(*class_colour(label, counts.known_labels)).name()}">●</span>'
-            entries.append(f"{dot}&nbsp;{unbroken(label)}&nbsp;{self._values[row, frame]}")
-        hidden = len(counts.labels) - MAX_CURVES
+        for row, name in enumerate(curves.names[:MAX_CURVES]):
+            dot = f'<span style="color:{QColor(*curves.colours[row]).name()}">●</span>'
+            entries.append(f"{dot}&nbsp;{unbroken(name)}&nbsp;{curves.values[row, frame]}")
+        hidden = len(curves.names) - MAX_CURVES
         if hidden > 0:
             entries.append(self.tr("and {count} more").format(count=hidden))
         self.legend.setText(" &nbsp; ".join(entries))

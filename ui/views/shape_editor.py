@@ -1,23 +1,31 @@
-"""Editor of a box, a polygon or strokes over the canvas, with mouse and keys."""
+"""Editor of a box, a polygon, strokes, or named lines and zones over the canvas, with mouse and keys."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSizeF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLineEdit, QToolTip, QWidget
 
-from cvstudio.foundation.shapes import Point
+from cvstudio.data.geometry import Size
+from cvstudio.foundation.errors import ParamsError
+from cvstudio.foundation.params import Field
+from cvstudio.foundation.shapes import LONGEST_NAME, NamedShape, Point
 from ui.base import theme
 from ui.base.keys import SLIDER_KEYS, claims
 from ui.views.canvas import Canvas
 from ui.views.marks import BRIGHT, SHADE, paint_hint, paint_outline
+from ui.views.named_shapes_tool import NamedShapesTool, inwards
 from ui.views.shape_tools import BoxTool, PolygonTool, ShapeTool, StrokesTool
 
 REACH_PX = 9.0
 """Radius around a handle within which a press grabs it, in widget pixels."""
 HANDLE_PX = 4.5
+NAME_WIDTH = 160
+NAME_GAP = 8.0
+ARROW_PX = 26.0
 FAR_STEP = 10.0
 """Step of an arrow key with Shift, in image pixels."""
 
@@ -31,7 +39,7 @@ REMOVE = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
 FINISH = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 WIDTHS = {Qt.Key.Key_BracketLeft: False, Qt.Key.Key_BracketRight: True}
 DIGITS = {Qt.Key(Qt.Key.Key_1.value + number): number for number in range(9)}
-KEYS = SLIDER_KEYS | {*REMOVE, *FINISH, *WIDTHS, *DIGITS, Qt.Key.Key_Escape}
+KEYS = SLIDER_KEYS | {*REMOVE, *FINISH, *WIDTHS, *DIGITS, Qt.Key.Key_Escape, Qt.Key.Key_F2, Qt.Key.Key_R}
 SIDES = (
     Qt.CursorShape.SizeFDiagCursor,
     Qt.CursorShape.SizeVerCursor,
@@ -69,6 +77,7 @@ class ShapeEditor(QWidget):
         self.painted = True
         self._cursor: Point | None = None
         self._nudging = False
+        self.name_field: QLineEdit | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -92,6 +101,7 @@ class ShapeEditor(QWidget):
     def end(self) -> None:
         """End the tool."""
         focused = self.hasFocus()
+        self._close_name()
         self.tool = None
         self.hide()
         if focused:
@@ -104,7 +114,9 @@ class ShapeEditor(QWidget):
             self.update()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize:
+        if watched is self.name_field and self.name_field is not None:
+            return isinstance(event, QKeyEvent) and self._name_key(event)
+        if event.type() == QEvent.Type.Resize and watched is self._canvas:
             self.setGeometry(self._canvas.rect())
         return False
 
@@ -124,6 +136,7 @@ class ShapeEditor(QWidget):
         if tool is None or point is None or event.button() != Qt.MouseButton.LeftButton or self._canvas.space_held:
             event.ignore()
             return
+        self._close_name()
         old_value = tool.value
         tool.press(point, self.reach, erase=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
         self._emit_change(old_value)
@@ -151,8 +164,18 @@ class ShapeEditor(QWidget):
         self.released.emit()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        tool = self.tool
-        if isinstance(tool, PolygonTool) and tool.draft and event.button() == Qt.MouseButton.LeftButton:
+        tool, point = self.tool, self._image_point(event)
+        left = event.button() == Qt.MouseButton.LeftButton
+        if isinstance(tool, NamedShapesTool) and not tool.draft and left and point is not None:
+            if tool.choose(point, self.reach):
+                self._ask_name(tool)
+            else:
+                self.mousePressEvent(event)
+        elif (
+            isinstance(tool, PolygonTool | NamedShapesTool)
+            and tool.draft
+            and event.button() == Qt.MouseButton.LeftButton
+        ):
             self._edit_once(tool.finish)
         else:
             # A double-click draws two strokes.
@@ -212,16 +235,73 @@ class ShapeEditor(QWidget):
         elif key in REMOVE:
             self._edit_once(tool.delete)
         elif key in FINISH:
-            if isinstance(tool, PolygonTool) and tool.draft:
+            if isinstance(tool, PolygonTool | NamedShapesTool) and tool.draft:
                 self._edit_once(tool.finish)
             else:
                 self.closed.emit()
+        elif isinstance(tool, NamedShapesTool) and key == Qt.Key.Key_R:
+            self._edit_once(tool.turn_round)
+        elif isinstance(tool, NamedShapesTool) and key == Qt.Key.Key_F2:
+            self._ask_name(tool)
         elif isinstance(tool, StrokesTool) and key in DIGITS:
             self._edit_once(lambda: tool.choose_label(DIGITS[key]))
         elif isinstance(tool, StrokesTool) and key in WIDTHS:
             self._edit_once(lambda: tool.change_width(thicker=WIDTHS[key]))
         else:
             event.ignore()
+
+    def _ask_name(self, tool: NamedShapesTool) -> None:
+        """Show a field with the name of the current shape beside it; Enter renames it, Esc does not."""
+        if tool.current is None:
+            return
+        self._close_name()
+        shape = tool.value[tool.current]
+        field = self.name_field = QLineEdit(shape.name, self)
+        field.setMaxLength(LONGEST_NAME)
+        field.setAccessibleName(self.tr("Name"))
+        field.setToolTip(self.tr("The name in the picture and in tables. Enter: rename it, Esc: leave it."))
+        field.setFixedWidth(NAME_WIDTH)
+        place = self._canvas.widget_position(*shape.points[0])
+        left = min(max(int(place.x()), 0), max(0, self.width() - NAME_WIDTH))
+        field.move(left, min(max(int(place.y()), 0), max(0, self.height() - field.sizeHint().height())))
+        field.installEventFilter(self)
+        field.show()
+        field.selectAll()
+        field.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.update()
+
+    def _name_key(self, event: QKeyEvent) -> bool:
+        """Whether `event` of the field is handled here: what it ignores would otherwise act on the shape."""
+        pressed, key = event.type() == QEvent.Type.KeyPress, Qt.Key(event.key())
+        if pressed and key == Qt.Key.Key_Escape:
+            self._close_name()
+        elif pressed and key in FINISH:
+            self._rename()
+        elif key not in (Qt.Key.Key_Escape, *FINISH, Qt.Key.Key_Up, Qt.Key.Key_Down):
+            return False
+        event.accept()
+        return True
+
+    def _rename(self) -> None:
+        field, tool = self.name_field, self.tool
+        if field is None or not isinstance(tool, NamedShapesTool):
+            return
+        try:
+            name = field.text()
+            self._edit_once(lambda: tool.rename(name))
+        except ParamsError as error:
+            QToolTip.showText(field.mapToGlobal(field.rect().bottomLeft()), str(error), field)
+            return
+        self._close_name()
+
+    def _close_name(self) -> None:
+        field, self.name_field = self.name_field, None
+        if field is not None:
+            focused = field.hasFocus()
+            field.hide()
+            field.deleteLater()
+            if focused and self.isVisible():
+                self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _escape(self, tool: ShapeTool) -> None:
         dragging = tool.dragging
@@ -254,6 +334,8 @@ class ShapeEditor(QWidget):
             self._paint_strokes(painter, tool)
         elif isinstance(tool, PolygonTool):
             self._paint_polygon(painter, tool)
+        elif isinstance(tool, NamedShapesTool):
+            self._paint_named(painter, tool)
         elif isinstance(tool, BoxTool) and tool.value is not None:
             left, top, right, bottom = tool.value
             self._outline(painter, ((left, top), (right, top), (right, bottom), (left, bottom)), closed=True)
@@ -270,6 +352,37 @@ class ShapeEditor(QWidget):
             self._outline(painter, (*tool.draft, *rubber), closed=False)
         elif tool.value is not None:
             self._outline(painter, tool.value, closed=True)
+
+    def _paint_named(self, painter: QPainter, tool: NamedShapesTool) -> None:
+        for number, shape in enumerate(tool.value):
+            self._outline(painter, shape.points, closed=tool.closed)
+            if not tool.closed:
+                self._paint_arrow(painter, shape)
+            text = shape.name
+            size = painter.fontMetrics().size(0, text)
+            corner = self._canvas.widget_position(*shape.points[0]) + QPointF(NAME_GAP, NAME_GAP)
+            plate = QRectF(corner, QSizeF(size.width() + 12, size.height() + 4))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.colour("accent") if number == tool.current else SHADE)
+            painter.drawRoundedRect(plate, 4, 4)
+            painter.setPen(BRIGHT)
+            painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, text)
+        if tool.draft:
+            rubber = (self._cursor,) if self._cursor is not None and not tool.dragging else ()
+            self._outline(painter, (*tool.draft, *rubber), closed=False)
+
+    def _paint_arrow(self, painter: QPainter, line: NamedShape) -> None:
+        """An arrow from the middle of a line to where "in" is."""
+        middle, (dx, dy) = inwards(line)
+        start = self._canvas.widget_position(*middle)
+        tip = start + QPointF(dx, dy) * ARROW_PX
+        side = QPointF(-dy, dx) * 5
+        back = QPointF(dx, dy) * 8
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for colour, width in ((SHADE, 3.5), (BRIGHT, 1.5)):
+            painter.setPen(QPen(colour, width))
+            painter.drawLine(start, tip)
+            painter.drawPolyline(QPolygonF([tip - back + side, tip, tip - back - side]))
 
     def _paint_strokes(self, painter: QPainter, tool: StrokesTool) -> None:
         from cvstudio.draw.palette import class_colour
@@ -314,6 +427,8 @@ class ShapeEditor(QWidget):
             if tool.value is None:
                 return self.tr("Click for the first corner · Esc: done")
             return self.tr("Drag corners, or the middle of a side for a new one · Del: remove · Esc: done")
+        if isinstance(tool, NamedShapesTool):
+            return self._named_hint(tool)
         if isinstance(tool, StrokesTool):
             labels = "  ".join(f"{number} {label}" for number, label in enumerate(tool.labels[:9], 1))
             drawn = self.tr("Drag to draw {label}").format(label=tool.label) if tool.label else self.tr("Drag to draw")
@@ -322,7 +437,29 @@ class ShapeEditor(QWidget):
             return " · ".join(part for part in parts if part)
         return ""
 
+    def _named_hint(self, tool: NamedShapesTool) -> str:
+        if tool.closed:
+            if tool.draft:
+                return self.tr("Click for each corner · Enter or double-click: finish · Esc: cancel")
+            if tool.current is None:
+                return self.tr("Click for the first corner of a zone · Esc: done")
+            return self.tr("Drag corners, or inside to move · double-click: name · Del: remove · Esc: done")
+        if tool.current is None or tool.draft:
+            return self.tr("Drag to draw a line; the arrow shows where “in” is · Esc: done")
+        return self.tr("Drag its ends or its middle · R: turn round · double-click: name · Del: remove · Esc: done")
+
     def _paint_hint(self, painter: QPainter, tool: ShapeTool) -> None:
         if tool.dragging:
             return
         paint_hint(painter, self.hint(), self.width())
+
+
+def tool_for(field: Field, value: Any, size: Size) -> ShapeTool:
+    """Create the tool that edits the parameter `field`, a drawn shape, on a picture of `size`."""
+    if field.kind == "box":
+        return BoxTool(value, size)
+    if field.kind == "polygon":
+        return PolygonTool(value, size)
+    if field.kind in ("lines", "zones"):
+        return NamedShapesTool(value, size, field.kind)
+    return StrokesTool(value, size, field.pick.labels if field.pick is not None else ())

@@ -1,4 +1,7 @@
-"""Tools that edit a box, a polygon or strokes by mouse and keys: plain numbers in image pixels, without Qt."""
+"""Tools that edit a box, a polygon or strokes by mouse and keys: plain numbers in image pixels, without Qt.
+
+That of named lines and zones is in `named_shapes_tool`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,6 @@ import cv2
 import numpy as np
 
 from cvstudio.data.geometry import Size
-from cvstudio.foundation.params import Field
 from cvstudio.foundation.shapes import (
     LEAST_CORNERS,
     MAX_CORNERS,
@@ -428,12 +430,3 @@ def _distance(line: np.ndarray[Any, np.dtype[np.float32]], at: Point) -> float:
     lengths = np.maximum((steps**2).sum(axis=1), 1e-12)
     along = np.clip(((point - starts) * steps).sum(axis=1) / lengths, 0, 1)
     return float(np.hypot(*(starts + along[:, None] * steps - point).T).min())
-
-
-def tool_for(field: Field, value: Any, size: Size) -> ShapeTool:
-    """Create the tool that edits the parameter `field`, a box, polygon or strokes, on a picture of `size`."""
-    if field.kind == "box":
-        return BoxTool(value, size)
-    if field.kind == "polygon":
-        return PolygonTool(value, size)
-    return StrokesTool(value, size, field.pick.labels if field.pick is not None else ())

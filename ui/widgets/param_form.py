@@ -32,6 +32,8 @@ ROWS: Mapping[str, str] = {
     "box": "shape_row.ShapeRow",
     "polygon": "shape_row.ShapeRow",
     "strokes": "shape_row.ShapeRow",
+    "lines": "shape_row.ShapeRow",
+    "zones": "shape_row.ShapeRow",
     "list": "text_rows.ListRow",
 }
 """Row class of each kind of parameter, in `ui.widgets.rows`; imported at its first use."""

@@ -57,7 +57,7 @@ class ShapeEditing(QObject):
             medium_name = bound.name if bound is not None else instance.spec.slot(slot).title.lower()
             self._controller.notice.emit("info", text.format(title=field.doc.title, name=medium_name))
             return
-        from ui.views.shape_tools import tool_for
+        from ui.views.shape_editor import tool_for
 
         self.name, self._of = name, (instance.id, state.active)
         self._make_editor().begin(tool_for(field, instance.value(name), size))

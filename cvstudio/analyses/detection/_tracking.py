@@ -10,17 +10,19 @@ crowd an identity would jump between two boxes of one object and be lost.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvstudio.analyses.temporal import Temporal
+from cvstudio.analyses.detection.crossings import PLACES, CrossingCounter, Rules
+from cvstudio.analyses.temporal import Chain, Temporal
 from cvstudio.data.boxes import nms
 from cvstudio.data.geometry import readonly
-from cvstudio.foundation.params import Choices, Doc, Range
+from cvstudio.foundation.params import Choices, Doc, Pick, Range
+from cvstudio.foundation.shapes import NamedShapes
 from cvstudio.results.detections import Detections, Trails
 
 FLOOR = 0.05
@@ -120,6 +122,44 @@ class TrackParams:
             more=True,
         ),
     ] = 0.4
+    lines: Annotated[
+        NamedShapes,
+        Pick("lines"),
+        Doc(
+            "Counting lines",
+            "Counts the objects that pass each line, to its right (in) and to its left (out).",
+            "Draw one across a road or a door; R turns it round.",
+        ),
+    ] = ()
+    zones: Annotated[
+        NamedShapes,
+        Pick("zones"),
+        Doc(
+            "Counting zones",
+            "Counts the objects inside of each zone, those that enter and leave it, and how long they stay.",
+            "Draw one around a crossing or a queue.",
+        ),
+    ] = ()
+    place: Annotated[
+        str,
+        Choices(PLACES, ("foot of the box", "centre of the box", "top of the box")),
+        Doc(
+            "Counted at",
+            "The point of a box that passes lines and is inside of zones.",
+            "The foot is where an object stands on the ground; try the centre for a view from above.",
+            more=True,
+        ),
+    ] = "bottom"
+    tolerance: Annotated[
+        float,
+        Range(0, 100, step=1, unit="px"),
+        Doc(
+            "Counting tolerance",
+            "An object has passed once it lies beyond the line by more than this.",
+            "Raise it where an object that stands on a line is counted again and again.",
+            more=True,
+        ),
+    ] = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,8 +295,16 @@ class Tracking(Temporal):
         return params.track
 
     def identity(self, params: TrackParams) -> Hashable:
-        """All parameters but the length of the trails."""
-        return dataclasses.replace(params, trail_secs=0.0)
+        """The parameters of the tracker: all but those of trails and counting."""
+        usual = TrackParams()
+        return dataclasses.replace(
+            params,
+            trail_secs=0.0,
+            lines=usual.lines,
+            zones=usual.zones,
+            place=usual.place,
+            tolerance=usual.tolerance,
+        )
 
     def reach_secs(self, params: TrackParams) -> float:
         """Duration of the trails."""
@@ -295,3 +343,21 @@ class Tracking(Temporal):
         return dataclasses.replace(
             result, track_ids=track_ids, trails=_trails(notes, track_ids, pts, params.trail_secs), candidates=None
         )
+
+    def add_up(
+        self, result: Detections, chain: Chain, pts: float, params: TrackParams, stage_params: Mapping[str, Any]
+    ) -> Detections:
+        """Add the tallies of lines and zones, where there are any."""
+        if not params.lines and not params.zones:
+            return result
+        select = stage_params["select"]
+        counter = crossing_counter(chain, params, result.labels, select.score, select.classes)
+        return dataclasses.replace(result, tallies=counter.at(pts))
+
+
+def crossing_counter(
+    chain: Chain, params: TrackParams, labels: Sequence[str], score: float, classes: Sequence[str]
+) -> CrossingCounter:
+    """The counter of all frames of `chain`: lines, zones and how they count as in `params`."""
+    rules = Rules(params.lines, params.zones, params.place, params.tolerance, score, tuple(classes), tuple(labels))
+    return chain.total(rules, lambda: CrossingCounter(rules))

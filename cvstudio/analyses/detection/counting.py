@@ -1,48 +1,20 @@
-"""Object counts per class over the time of a video, from its tracked frames."""
+"""Object counts per class, line and zone over the time of a video, from its tracked frames."""
 
 from __future__ import annotations
 
-import csv
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cvstudio.analyses.detection._tracking import crossing_counter
+from cvstudio.analyses.detection.crossings import CrossingCounter
 from cvstudio.analyses.temporal import ChainEntry
-from cvstudio.data.geometry import readonly
-from cvstudio.foundation.atomic_files import atomic_path
+from cvstudio.results.counts import Counts
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 """x and y of the points of a curve."""
-
-
-@dataclass(frozen=True, eq=False)
-class Counts:
-    """Counts of all classes that occur.
-
-    Parameters
-    ----------
-    times : float64 (n,)
-        Presentation times in seconds, ascending.
-    labels : names of the k classes, the most frequent first
-    boxes : int64 (k, n)
-        Number of shown boxes in each frame.
-    identities : int64 (k, n)
-        Number of distinct identities shown up to each frame.
-    known_labels : names of all classes of the model, which its colours follow from
-    """
-
-    times: NDArray[np.float64]
-    labels: tuple[str, ...]
-    boxes: NDArray[np.int64]
-    identities: NDArray[np.int64]
-    known_labels: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("times", "boxes", "identities"):
-            object.__setattr__(self, name, readonly(getattr(self, name)))
 
 
 def count(
@@ -109,20 +81,24 @@ def steps(times: NDArray[np.float64], values: NDArray[np.int64], gap_secs: float
     return np.insert(x, breaks, x[breaks]), np.insert(np.repeat(values.astype(np.float64), 2), breaks, np.nan)
 
 
-def write_counts(path: Path, counts: Counts) -> None:
-    """Write `counts` as CSV: the time, then boxes and identities of each class.
+def with_crossings(counts: Counts, counter: CrossingCounter) -> Counts:
+    """`counts` with the lines and zones of `counter` at the same times."""
+    times, lines, zones = counter.series()
+    # Before the first frame that was counted, and so in frames without one, nothing has passed.
+    rows = np.searchsorted(times, counts.times, side="right")
+    lines, zones = (
+        np.concatenate((np.zeros_like(array[:1]), array)) if len(array) else array for array in (lines, zones)
+    )
+    rules = counter.rules
+    if not len(times):
+        return counts
+    return dataclasses.replace(
+        counts,
+        lines=tuple(line.name for line in rules.lines),
+        passed=np.moveaxis(lines[rows], 0, 2),
+        zones=tuple(zone.name for zone in rules.zones),
+        stayed=np.moveaxis(zones[rows], 0, 2),
+    )
 
-    Raises
-    ------
-    OSError
-        The file cannot be written.
-    """
-    head = [f"{label} {what}" for label in counts.labels for what in ("boxes", "identities")]
-    # Columns alternate between boxes and identities of a class.
-    columns = np.stack((counts.boxes, counts.identities), axis=1).reshape(-1, len(counts.times))
-    # The byte order mark makes Excel read Hangul as UTF-8.
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8-sig") as file:
-        writer = csv.writer(file)
-        writer.writerow(["time_secs", *head])
-        for number, time in enumerate(counts.times):
-            writer.writerow([f"{time:.6f}", *columns[:, number].tolist()])
+
+__all__ = ["count", "crossing_counter", "steps", "with_crossings"]

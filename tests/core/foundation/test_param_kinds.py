@@ -28,7 +28,18 @@ from cvstudio.foundation.params import (
     to_mapping,
 )
 from cvstudio.foundation.params_text import add_arguments, join_items, parse_text, split_items, text_of
-from cvstudio.foundation.shapes import MAX_CORNERS, MAX_STROKE_POINTS, MAX_STROKES, Box, Polygon, Stroke, Strokes
+from cvstudio.foundation.shapes import (
+    MAX_CORNERS,
+    MAX_NAMED,
+    MAX_STROKE_POINTS,
+    MAX_STROKES,
+    Box,
+    NamedShape,
+    NamedShapes,
+    Polygon,
+    Stroke,
+    Strokes,
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,8 @@ class Example:
     region: Annotated[Polygon | None, Pick("polygon"), Doc("Region")] = None
     marks: Annotated[Strokes, Pick("strokes", labels=("ground", "thing")), Doc("Marks")] = ()
     plain: Annotated[Strokes, Pick("strokes"), Doc("Plain")] = ()
+    lines: Annotated[NamedShapes, Pick("lines"), Doc("Lines")] = ()
+    zones: Annotated[NamedShapes, Pick("zones"), Doc("Zones")] = ()
     names: Annotated[tuple[str, ...], Items(most=4), Doc("Names")] = ()
     scales: Annotated[tuple[float, ...], Items(), Range(0, 10), Doc("Scales")] = (1.0, 2.0)
     sizes: Annotated[tuple[int, ...], Items(), Doc("Sizes")] = ()
@@ -58,6 +71,8 @@ def test_kinds_follow_the_declaration() -> None:
         ("polygon", "text", True),
         ("strokes", "text", False),
         ("strokes", "text", False),
+        ("lines", "text", False),
+        ("zones", "text", False),
         ("list", "text", False),
         ("list", "float", False),
         ("list", "int", False),
@@ -99,6 +114,17 @@ def test_a_declaration_that_does_not_fit_its_type_is_a_defect(kind: Any, mark: A
         ("marks", [{"points": [[1, 2]]}], (Stroke(((1.0, 2.0),), 8.0, "ground"),)),
         ("marks", (Stroke(((1, 2), (3, 4)), 5, "thing"),), (Stroke(((1.0, 2.0), (3.0, 4.0)), 5.0, "thing"),)),
         ("plain", [], ()),
+        ("lines", [{"points": [[1, 2], [3, 4]], "name": " Door "}], (NamedShape(((1.0, 2.0), (3.0, 4.0)), "Door"),)),
+        (
+            "lines",
+            [{"points": [[1, 2], [3, 4]]}, {"points": [[1, 2], [3, 4]], "name": "Line 1"}],
+            (NamedShape(((1.0, 2.0), (3.0, 4.0)), "Line 2"), NamedShape(((1.0, 2.0), (3.0, 4.0)), "Line 1")),
+        ),
+        (
+            "zones",
+            [NamedShape(((0, 0), (1, 0), (1, 1)), "")],
+            (NamedShape(((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)), "Zone 1"),),
+        ),
         ("names", ["b ", "a", "b"], ("b", "a", "b")),
         ("scales", [1, 2.5], (1.0, 2.5)),
         ("sizes", [3.0, 4], (3, 4)),
@@ -143,6 +169,16 @@ POINTS = [[0, 0], [1, 0], [1, 1]]
         ("plain", [{"points": POINTS, "label": "thing"}], ("'thing'", "none")),
         ("marks", [{"points": [[0, 0]]}] * (MAX_STROKES + 1), ("500 strokes",)),
         ("marks", [{"points": [[0, 0]] * (MAX_STROKE_POINTS + 1)}], ("10,000 points",)),
+        ("lines", 5, ("list of lines",)),
+        ("lines", [POINTS[:2]], ("points and a name",)),
+        ("lines", [{"points": POINTS, "name": "A"}], ("2 points", "found 3")),
+        ("lines", [{"points": [[1, 1], [1, 1]]}], ("2 different points",)),
+        ("lines", [{"points": POINTS[:2], "name": "A"}] * 2, ("differ", "'A'")),
+        ("lines", [{"points": POINTS[:2], "name": "A/B"}], ("without '/'",)),
+        ("lines", [{"points": POINTS[:2], "name": "x" * 61}], ("60 characters",)),
+        ("lines", [{"points": POINTS[:2], "name": 3}], ("names",)),
+        ("lines", [{"points": POINTS[:2]}] * (MAX_NAMED + 1), ("at most 50", "found 51")),
+        ("zones", [{"points": POINTS[:2]}], ("3 to 1,000 points", "found 2")),
         ("names", "abc", ("list", "'abc'")),
         ("names", list("abcde"), ("at most 4", "found 5")),
         ("names", ["a", ""], ("empty",)),
@@ -181,6 +217,15 @@ examples = st.builds(
         ),
         max_size=3,
     ).map(tuple),
+    lines=st.lists(
+        st.builds(
+            NamedShape,
+            st.lists(points, min_size=2, max_size=2, unique=True).map(tuple),
+            st.sampled_from(["Door", "a:b", "A 1", "문"]),
+        ),
+        max_size=2,
+        unique_by=lambda shape: shape.name,
+    ).map(tuple),
     names=st.lists(entries.filter(bool), max_size=4).map(tuple),
     scales=st.lists(st.floats(0, 10), max_size=4).map(tuple),
 )
@@ -216,6 +261,13 @@ def test_a_value_written_for_the_command_line_is_read_again(params: Example) -> 
             (Stroke(((10, 10), (20, 20), (30, 25)), 8.0, "ground"), Stroke(((40, 40), (50, 50)), 3.5, "thing")),
         ),
         (["--marks", ""], "marks", ()),
+        (["--lines", ""], "lines", ()),
+        (
+            ["--lines", "Door: 1,2;3,4/5,6;7,8"],
+            "lines",
+            (NamedShape(((1, 2), (3, 4)), "Door"), NamedShape(((5, 6), (7, 8)), "Line 1")),
+        ),
+        (["--zones", "Yard:0,0;1,0;1,1"], "zones", (NamedShape(((0, 0), (1, 0), (1, 1)), "Yard"),)),
         (["--names", 'a, "b, c",d'], "names", ("a", "b, c", "d")),
         (["--scales", "1,2.5"], "scales", (1.0, 2.5)),
         (["--sizes", "1,2"], "sizes", (1, 2)),
@@ -240,6 +292,8 @@ def test_the_command_line_reads_every_kind(arguments: list[str], name: str, valu
         ("marks", "1,2/", ("--marks", "[LABEL:]")),
         ("marks", "sky:1,2", ("'sky'", "ground, thing")),
         ("marks", "1,2@wide", ("--marks",)),
+        ("lines", "Door:1,2", ("2 points",)),
+        ("lines", "1,2;x,4", ("--lines", "[NAME:]X,Y;X,Y")),
         ("scales", "1,b", ("--scales", "NUMBER")),
         ("sizes", "1,2.5", ("whole",)),
         ("names", '"a', ("--names",)),
@@ -263,6 +317,8 @@ def test_the_help_shows_the_shape_of_every_kind() -> None:
         "--region X,Y;X,Y;X,Y…",
         "--marks [LABEL:]X,Y;X,Y…[@WIDTH]/…",
         "--plain X,Y;X,Y…[@WIDTH]/…",
+        "--lines [NAME:]X,Y;X,Y/…",
+        "--zones [NAME:]X,Y;X,Y;X,Y…/…",
         "--names A,B,…",
         "--scales NUMBER,NUMBER,…",
         "Labels: ground, thing.",

@@ -14,11 +14,11 @@ from PySide6.QtTest import QTest
 
 from cvstudio.data.geometry import Size, View
 from cvstudio.foundation.params import Doc, Field, Pick
-from cvstudio.foundation.shapes import Stroke
+from cvstudio.foundation.shapes import NamedShape, Stroke
 from ui.tour.input_events import move_mouse
 from ui.views.canvas import Canvas
-from ui.views.shape_editor import ShapeEditor
-from ui.views.shape_tools import PolygonTool, StrokesTool, tool_for
+from ui.views.shape_editor import ShapeEditor, tool_for
+from ui.views.shape_tools import PolygonTool, StrokesTool
 
 SIZE = Size(64, 40)
 LEFT, NO_KEYS = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
@@ -26,6 +26,8 @@ SHIFT = Qt.KeyboardModifier.ShiftModifier
 BOX = Field("frame", "box", None, Doc("Frame"), pick=Pick("box"), optional=True)
 POLYGON = Field("region", "polygon", None, Doc("Region"), pick=Pick("polygon"), optional=True)
 STROKES = Field("marks", "strokes", (), Doc("Marks"), pick=Pick("strokes", labels=("ground", "thing")))
+LINES = Field("lines", "lines", (), Doc("Lines"), pick=Pick("lines"))
+ZONES = Field("zones", "zones", (), Doc("Zones"), pick=Pick("zones"))
 SQUARE = ((10.0, 10.0), (30.0, 10.0), (30.0, 30.0), (10.0, 30.0))
 
 
@@ -356,3 +358,86 @@ def test_the_hint_names_the_label_and_every_tool_has_one(stage: Stage) -> None:
     assert "thing" in stage.editor.hint()
     stage.editor.end()
     assert not stage.editor.isVisible()
+
+
+# Named lines and zones ------------------------------------------------------------------------------------------------
+
+
+def test_lines_are_drawn_by_a_drag_or_two_clicks_and_get_names(stage: Stage) -> None:
+    stage.begin(LINES, ())
+    stage.drag((10, 10), (20, 15), (30, 20))
+    assert stage.told == [(NamedShape(((10, 10), (30, 20)), "Line 1"),), "released"]
+    stage.click(40, 5)
+    stage.click(40, 35)
+    assert stage.value[1] == NamedShape(((40, 5), (40, 35)), "Line 2")
+
+
+def test_a_line_is_changed_at_its_ends_and_its_middle_turned_round_and_removed(stage: Stage) -> None:
+    first, second = NamedShape(((10.0, 10.0), (30.0, 10.0)), "A"), NamedShape(((40.0, 5.0), (40.0, 35.0)), "B")
+    stage.begin(LINES, (first, second))
+    stage.drag((30, 10), (30, 20))
+    assert stage.value[0].points == ((10, 10), (30, 20))
+    stage.drag((20, 15), (24, 15))
+    assert stage.value == (NamedShape(((14, 10), (34, 20)), "A"), second)
+    stage.key(Qt.Key.Key_R)
+    assert stage.value[0].points == ((34, 20), (14, 10))
+    stage.key(Qt.Key.Key_Down, SHIFT)
+    assert stage.value[0].points == ((34, 30), (14, 20))
+    stage.key(Qt.Key.Key_Delete)
+    assert stage.value == (second,)
+    stage.key(Qt.Key.Key_Delete)
+    assert stage.value == (second,)
+
+
+def test_zones_are_drawn_corner_by_corner_moved_and_given_corners(stage: Stage) -> None:
+    stage.begin(ZONES, ())
+    for corner in SQUARE:
+        stage.click(*corner)
+    assert stage.told == ["released"] * 4
+    stage.key(Qt.Key.Key_Return)
+    assert stage.value == (NamedShape(SQUARE, "Zone 1"),)
+    stage.drag((20, 20), (22, 20))
+    assert stage.value[0].points[0] == (12, 10)
+    # The middle of the upper side becomes a corner.
+    stage.drag((22, 10), (22, 5))
+    assert stage.value[0].points[:3] == ((12, 10), (22, 5), (32, 10))
+    stage.key(Qt.Key.Key_Delete)
+    assert len(stage.value[0].points) == 4
+    stage.key(Qt.Key.Key_Delete)
+    assert stage.value == ()
+
+
+def test_an_unfinished_zone_is_given_up_with_escape(stage: Stage) -> None:
+    stage.begin(ZONES, ())
+    stage.click(10, 10)
+    stage.click(30, 10)
+    stage.key(Qt.Key.Key_Escape)
+    assert stage.value == ()
+    assert "closed" not in stage.told
+    stage.key(Qt.Key.Key_Escape)
+    assert stage.told[-1] == "closed"
+
+
+def test_a_double_click_renames_and_a_taken_name_is_refused(stage: Stage) -> None:
+    first, second = NamedShape(((10.0, 10.0), (30.0, 10.0)), "A"), NamedShape(((40.0, 5.0), (40.0, 35.0)), "B")
+    stage.begin(LINES, (first, second))
+    QTest.mouseDClick(stage.editor, LEFT, NO_KEYS, stage.at(20, 10))
+    field = stage.editor.name_field
+    assert field is not None
+    assert field.text() == "A"
+    QTest.keyClicks(field, "B")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert stage.value == (first, second)
+    field.selectAll()
+    QTest.keyClicks(field, "Door 3")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert stage.value[0].name == "Door 3"
+    assert stage.editor.name_field is None
+    stage.key(Qt.Key.Key_F2)
+    field = stage.editor.name_field
+    assert field is not None
+    QTest.keyClicks(field, "lost")
+    QTest.keyClick(field, Qt.Key.Key_Escape)
+    assert stage.value[0].name == "Door 3"
+    assert stage.editor.name_field is None
+    assert "closed" not in stage.told

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from cvstudio.foundation.params import Choices, Colour, Doc, Folder, Items, Pick, Range, Text, fields_of
-from cvstudio.foundation.shapes import Box, Polygon, Stroke, Strokes
+from cvstudio.foundation.shapes import Box, NamedShapes, Polygon, Stroke, Strokes
 from ui.tour.input_events import move_mouse
 from ui.widgets.param_form import ROWS, ParamForm
 from ui.widgets.rows.slider_row import SliderRow
@@ -32,6 +32,8 @@ class Select:
     box: Annotated[Box | None, Pick("box"), Doc("Box")] = None
     region: Annotated[Polygon | None, Pick("polygon"), Doc("Region")] = None
     marks: Annotated[Strokes, Pick("strokes"), Doc("Marks")] = ()
+    lines: Annotated[NamedShapes, Pick("lines"), Doc("Lines")] = ()
+    zones: Annotated[NamedShapes, Pick("zones"), Doc("Zones")] = ()
     names: Annotated[tuple[str, ...], Items(), Doc("Names")] = ()
     seed: Annotated[int, Range(0, 9, step=1), Doc("Seed", more=True)] = 0
 

@@ -1,4 +1,4 @@
-"""A row for a shape drawn on the picture: a box, a polygon or strokes."""
+"""A row for a shape drawn on the picture: a box, a polygon, strokes, or named lines and zones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from cvstudio.foundation.params import Field
 from ui.widgets.rows.choice_rows import PointRow
 
-ICONS = {"box": "square", "polygon": "shapes", "strokes": "activity"}
+ICONS = {"box": "square", "polygon": "shapes", "strokes": "activity", "lines": "arrow-left-right", "zones": "shapes"}
 
 
 class ShapeRow(PointRow):
@@ -29,4 +29,6 @@ class ShapeRow(PointRow):
             return f"{left:.0f}, {top:.0f} · {right - left:.0f} × {bottom - top:.0f} px"
         if self.field.kind == "polygon":
             return self.tr("{count} points").format(count=len(value))
+        if self.field.kind in ("lines", "zones"):
+            return ", ".join(shape.name for shape in value)
         return self.tr("1 stroke") if len(value) == 1 else self.tr("{count} strokes").format(count=len(value))

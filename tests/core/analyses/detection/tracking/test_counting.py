@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from cvstudio.analyses.detection._tracking import Sighting, Tracking, TrackParams
-from cvstudio.analyses.detection.counting import count, steps, write_counts
+from cvstudio.analyses.detection.counting import count, steps
 from cvstudio.analyses.temporal import Chain, ChainEntry
+from cvstudio.results.counts import write_counts
 
 LABELS = ("person", "car", "dog")
 
