@@ -312,7 +312,7 @@ def _describe(
     details = {
         "format": _format_name(path, head),
         "values": _VALUES[dtype.kind].format(bits=dtype.itemsize * 8),
-        "valid": f"{1 - depth.invalid.mean():.0%}",
+        "valid": _share_text(1 - depth.invalid.mean()),
         "missing": _missing(raw, "auto")[1],
         "source": raw.source,
         "left": raw.left,
@@ -320,6 +320,12 @@ def _describe(
     }
     details = {key: text for key, text in details.items() if text}
     return _configure(Media(identity, path, MediaKind.DEPTH, depth.size, details=details, readings=readings))
+
+
+def _share_text(share: float) -> str:
+    """A share in percent; near either end in digits enough to tell it from none and from all."""
+    text = f"{share:.0%}" if 0.01 <= share <= 0.99 or share in (0, 1) else f"{share:.1%}"
+    return {"100.0%": "more than 99.9%", "0.0%": "less than 0.1%"}.get(text, text)
 
 
 def _read_as(media: Media) -> Media:
