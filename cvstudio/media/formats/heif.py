@@ -131,6 +131,17 @@ def _from_planes(planes: NDArray[Any], bits: int, premultiplied: bool) -> Image:
     return Image(colour, alpha)
 
 
+_AUXILIARY = {"hdrgainmap": "HDR gain map", "portraiteffectsmatte": "portrait matte", "disparity": "disparity map"}
+"""What phones store beside a picture, by the end of its name."""
+
+
+def _auxiliary(file: Any) -> str:
+    """What belongs to the main picture and is not shown, as text (ISO/IEC 23008-12, 6.6.2); opacity is shown."""
+    maps = [f"depth map of {depth.size[0]} × {depth.size[1]}" for depth in file.info.get("depth_images", ())]
+    names = (str(name).rpartition(":")[2] for name in file.info.get("aux", {}))
+    return ", ".join([*maps, *(_AUXILIARY.get(name, f"auxiliary picture ({name:.40})") for name in names)])
+
+
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
     if not is_heif(head):
         return None
@@ -141,6 +152,8 @@ def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None
     details = {"format": "AVIF" if av1 else "HEIC", "bits": str(bits), "channels": "RGBA" if alpha else "RGB"}
     if (count := file.n_frames if av1 else len(file)) > 1:
         details["pages"] = f"{count}; the {'first' if av1 else 'main one'} is shown"
+    if not av1 and (left := _auxiliary(file)):
+        details["left"] = left
     if profile := profile_fact(_profile(path, file), inks=False, grey=True):
         details["profile"] = profile
     return Media(identity, path, MediaKind.IMAGE, read_heif(path).size if av1 else Size(*file.size), details=details)
