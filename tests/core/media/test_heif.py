@@ -47,6 +47,29 @@ def test_eight_bits(tmp_path: Path) -> None:
     assert open_media(tmp_path / "a.jpg").details["format"] == "HEIC"
 
 
+@pytest.mark.parametrize("name", ["a.heic", "a.avif"])
+def test_the_content_is_read_once_to_open_and_once_to_show(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    if name.endswith("heic"):
+        heic(path, PHOTO, "RGB")
+    else:
+        PIL.Image.fromarray(PHOTO).save(path)
+    count, real = [0], Path.read_bytes
+
+    def counted(self: Path) -> bytes:
+        count[0] += self == path
+        return real(self)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    media = open_media(path)
+    assert count[0] == (1 if name.endswith("heic") else 2)  # of an AVIF, only decoding tells the size
+    with open_reader(media) as reader:
+        reader.read()
+    assert count[0] == (2 if name.endswith("heic") else 3)
+
+
 def boxes(content: bytes) -> dict[bytes, bytes]:
     found, at = {}, 0
     while at < len(content):
