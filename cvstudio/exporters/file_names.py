@@ -17,6 +17,7 @@ from cvstudio.foundation.atomic_files import atomic_path
 from cvstudio.foundation.errors import ExportError
 from cvstudio.media.base import PLAIN_READINGS, Media, MediaKind
 from cvstudio.media.file_identity import HEAD_BYTES
+from cvstudio.media.formats import FORMATS
 from cvstudio.media.pictures.headers import read_header
 
 LONGEST_BYTES = 120
@@ -39,11 +40,21 @@ def safe_name(text: str) -> str:
 def label_name(item: ExportItem, moment: Moment, *, copied: bool) -> str:
     """Name of a label file without its ending: that of the picture, safe on every system where it is `copied`.
 
-    Readers pair a picture and its labels by name, so that of a picture that stays where it is cannot be changed.
+    Readers pair a picture and its labels by name, so that of a picture that stays where it is cannot be changed. Where
+    two pictures of a folder differ in their ending only, the later one's labels have that in their name, as in a batch.
     """
     if copied or item.frames is not None or item.media is None:
         return safe_name(moment.name)
-    return item.label or item.stem or item.media.path.stem
+    return item.label or item.stem or _label_of(item.media.path)
+
+
+def _label_of(path: Path) -> str:
+    """The stem of a picture's file, with its ending where a file before it in the folder has the same stem."""
+    endings = {ending for entry in FORMATS if entry.kind is MediaKind.IMAGE for ending in entry.suffixes}
+    endings |= {ending.upper() for ending in endings}
+    others = (path.with_suffix(ending) for ending in endings if ending != path.suffix)
+    first = min([path.name, *(other.name for other in others if other.exists() and not other.samefile(path))])
+    return path.stem if first == path.name else f"{path.stem}_{path.suffix.lstrip('.')}"
 
 
 def put_picture(folder: Path, name: str, item: ExportItem, moment: Moment, *, only_jpeg: bool = False) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 from cvstudio.exporters import EXPORTERS
@@ -55,7 +55,7 @@ def _write_one(root: Path, item: ExportItem, moment: Moment, options: VocOptions
         name = put_picture(root / "JPEGImages", name, item, moment, only_jpeg=True)
     file_name = f"{name}.jpg"
     if not options.pictures and item.frames is None and item.media is not None:
-        file_name = name + item.media.path.suffix
+        file_name = PurePosixPath(name).with_name(item.media.path.name).as_posix()
     tree = ElementTree.ElementTree(annotation(within(moment.result), printable(file_name)))
     target = root / "Annotations" / f"{name}.xml"
     target.parent.mkdir(parents=True, exist_ok=True)

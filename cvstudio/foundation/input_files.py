@@ -6,6 +6,7 @@ import itertools
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,12 +21,38 @@ _SWEPT_EVERY = 4096
 """So many inputs later, keys without a living one are removed."""
 
 
-def protect_input(path: Path, owner: object) -> None:
-    """Refuse writing over the file at `path` as long as `owner` lives. A path without a file is ignored."""
+class Protection:
+    """Refuses writing over the file at `path` as long as it lives; made by `shared_protection`."""
+
+    def __init__(self, path: Path, identity: str) -> None:
+        self._made_of = path, identity
+
+    def __reduce__(self) -> tuple[Callable[[Path, str], Protection], tuple[Path, str]]:
+        return shared_protection, self._made_of
+
+
+_shared: weakref.WeakValueDictionary[tuple[str, str], Protection] = weakref.WeakValueDictionary()
+
+
+def shared_protection(path: Path, identity: str) -> Protection:
+    """The protection of the file at `path`, one for all who hold it with the same `identity` of its content.
+
+    The system is asked for the file once, however often the descriptions of it are replaced.
+    """
+    protection = _shared.get((os.fspath(path), identity))
+    if protection is None:
+        protection = Protection(path, identity)
+        if protect_input(path, protection):
+            _shared[os.fspath(path), identity] = protection
+    return protection
+
+
+def protect_input(path: Path, owner: object) -> bool:
+    """Refuse writing over the file at `path` as long as `owner` lives; False where there is no file."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
-        return
+        return False
     token = next(_tokens)
     real_path = os.path.realpath(path)
     keys: tuple[tuple[int, int] | str, ...] = ((status.st_dev, status.st_ino), real_path)
@@ -36,6 +63,7 @@ def protect_input(path: Path, owner: object) -> None:
             for key in [key for key, paths in _inputs.items() if not paths]:
                 del _inputs[key]
     weakref.finalize(owner, _release, keys, token).atexit = False
+    return True
 
 
 def _release(keys: tuple[tuple[int, int] | str, ...], token: int) -> None:

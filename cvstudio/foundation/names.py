@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Line ends and other control characters, and those that turn the direction of the text: "gnp.exe" as "exe.png"."""
@@ -15,3 +16,12 @@ def shown_name(name: str) -> str:
     Bytes that are not UTF-8, which Python keeps as lone surrogates, stay: they are printed as they were.
     """
     return _CONTROL.sub("\ufffd", unicodedata.normalize("NFC", name))
+
+
+MOST_LISTED = 12
+
+
+def listed(names: Sequence[str]) -> str:
+    """`names` in one line for users: the first `MOST_LISTED`, and how many more there are."""
+    shown = ", ".join(map(shown_name, names[:MOST_LISTED]))
+    return shown if len(names) <= MOST_LISTED else f"{shown} and {len(names) - MOST_LISTED:,} more"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
 from cvstudio.foundation.errors import MediaError
-from cvstudio.media.base import Reading
+from cvstudio.media.base import MediaKind, Reading
 from cvstudio.media.file_identity import HEAD_BYTES, check_size, damaged, decoding, quoted
 from cvstudio.media.grey import DEPTH, LABELS, PICTURE, reading_of_name
 
@@ -22,6 +22,12 @@ _PICTURES = (np.uint8, np.uint16)
 """Types whose largest value is white."""
 _MATRIX_SIDE = 4
 """Camera matrices and poses are no larger."""
+_POINT_COLUMNS = (3, 4, 6)
+"""Coordinates of points, with a reflectance, or with colours or normals."""
+_MOST_POINTS = 200_000_000
+POINTS = Reading(
+    "geometry", MediaKind.GEOMETRY, "Point cloud", "Each row is a point: x, y, z, and what is behind them."
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,12 @@ class ArrayHeader:
         """Size of a map, or of a picture of shape (H, W, 3) or (H, W, 4)."""
         coloured = len(self.shape) == 3 and self.shape[2] in (3, 4)
         return self.map_size or (Size(self.shape[1], self.shape[0]) if coloured else None)
+
+    @property
+    def holds_points(self) -> bool:
+        """Whether each row may be a point; a map is not that narrow, and a matrix is not that high."""
+        rows = self.shape[0] if len(self.shape) == 2 else 0
+        return rows > _MATRIX_SIDE and self.shape[1] in _POINT_COLUMNS and self.dtype.kind in "iuf"
 
     @property
     def text(self) -> str:
@@ -106,6 +118,32 @@ def read_array(path: Path, name: str) -> NDArray[Any]:
             return _load(path, name, member)
 
 
+def read_points(path: Path, name: str) -> NDArray[Any]:
+    """The array `name` of points, (n, columns).
+
+    Raises
+    ------
+    MediaError
+        It is damaged, or absurdly large.
+    """
+    with decoding(path), path.open("rb") as file:
+        if is_npy(file.read(HEAD_BYTES)):
+            file.seek(0)
+            return _load_points(path, file)
+        with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
+            return _load_points(path, member)
+
+
+def _load_points(path: Path, file: IO[bytes]) -> NDArray[Any]:
+    header = _header("", file)
+    if header.shape[0] > _MOST_POINTS:
+        raise MediaError(
+            f"{quoted(path)} claims to hold {header.shape[0]:,} points; at most {_MOST_POINTS:,} can be read."
+        )
+    file.seek(0)
+    return np.asarray(np.lib.format.read_array(file, allow_pickle=False), header.dtype)
+
+
 def no_map(path: Path) -> MediaError:
     """The error for a file without an array that can be shown."""
     return MediaError(f"{quoted(path)} holds no two-dimensional array; a depth map has the shape (height, width).")
@@ -148,6 +186,10 @@ def _load(path: Path, name: str, file: IO[bytes]) -> NDArray[Any]:
 
 def _kinds(array: ArrayHeader) -> tuple[Reading, ...]:
     """What the shape and the type of an array allow."""
+    return (POINTS, *_map_kinds(array)) if array.holds_points else _map_kinds(array)
+
+
+def _map_kinds(array: ArrayHeader) -> tuple[Reading, ...]:
     if array.map_size is None:
         return (PICTURE,) if array.size is not None and array.dtype in _PICTURES else ()
     if array.dtype in (np.bool_, np.int8):
@@ -181,20 +223,24 @@ def _named(array: ArrayHeader, reading: Reading) -> bool:
     words = array.name.lower().rpartition("/")[2]
     if reading.name == DEPTH.name:
         return "depth" in words or "disp" in words
+    if reading.name == POINTS.name:
+        return "point" in words or "cloud" in words or "xyz" in words
     named = reading_of_name(words)
     return named is not None and named.name == reading.name
 
 
 def _rank(array: ArrayHeader, reading: Reading, path: Path) -> tuple[int, int, int]:
-    """Sorts the readings of the arrays of a file, the likeliest first: depth that is called so, any other map, a
-    picture in colour, labels that are called so, then what is left."""
+    """Sorts the readings of the arrays of a file, the likeliest first: depth that is called so, any other map or
+    points, a picture in colour, labels that are called so, then what is left."""
     words = array.name.lower().rpartition("/")[2]
     named = reading_of_name(words or path.stem)
     called_labels = named is not None and named.name == LABELS.name
     size = array.size or Size(0, 0)
-    matrix = max(size) <= _MATRIX_SIDE
+    matrix = max(size) <= _MATRIX_SIDE or array.holds_points
     called_depth = (words == "depth", words.endswith("depth"), "depth" in words, "disp" in words, True).index(True)
-    if reading.name == DEPTH.name:
+    if reading.name == POINTS.name:
+        group = 1
+    elif reading.name == DEPTH.name:
         group = 4 if matrix or called_labels else 0 if called_depth < 4 else 1
     elif reading.name == PICTURE.name:
         group = 2 if array.map_size is None else 5

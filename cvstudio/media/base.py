@@ -12,7 +12,7 @@ from typing import Any
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import Frame
 from cvstudio.foundation.closing import Closeable
-from cvstudio.foundation.input_files import protect_input
+from cvstudio.foundation.input_files import shared_protection
 from cvstudio.foundation.names import shown_name
 from cvstudio.foundation.params import Field
 
@@ -135,7 +135,8 @@ class Media:
     reading: Reading | None = None
 
     def __post_init__(self) -> None:
-        protect_input(self.path, self)
+        # No field: copies with another reading share it.
+        object.__setattr__(self, "_protection", shared_protection(self.path, self.content_id))
 
     @property
     def file_id(self) -> str:

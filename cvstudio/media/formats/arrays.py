@@ -11,6 +11,7 @@ import numpy as np
 
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.names import listed
 from cvstudio.media.arrays import array_readings, chosen_array, is_npy, is_npz, list_arrays, read_array
 from cvstudio.media.base import Format, Media, MediaKind, Reading
 from cvstudio.media.file_identity import check_size, quoted
@@ -40,7 +41,7 @@ def _read_as(media: Media) -> Media:
     details = {**media.details, "values": "yes or no" if chosen.dtype == np.bool_ else str(chosen.dtype)}
     if len(arrays) > 1:
         details["source"] = f"array {chosen.name}"
-        details["left"] = ", ".join(array.text for array in arrays if array is not chosen)
+        details["left"] = listed([array.text for array in arrays if array is not chosen])
     return dataclasses.replace(media, size=chosen.size, details=details)
 
 

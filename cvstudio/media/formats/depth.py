@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import Size
 from cvstudio.data.samples import DepthMap, DepthUnit
 from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.names import listed
 from cvstudio.foundation.params import Choices, Doc, Range, fields_of
 from cvstudio.media.arrays import (
     array_readings,
@@ -156,7 +157,7 @@ def _read_raw(path: Path, head: bytes, reading: Reading | None) -> _Raw:
         return _Raw(_read_pfm(path, pfm), True)
     if is_exr(head):
         values, channel, others = read_exr_depth(path, reading)
-        return _Raw(values, False, f"channel {channel}" if others else "", ", ".join(others))
+        return _Raw(values, False, f"channel {channel}" if others else "", listed(others))
     if is_numpy(head):
         values, source, left = _read_array(path, reading)
         return _Raw(values, values.dtype == np.uint8, source, left)
@@ -254,7 +255,7 @@ def _read_array(path: Path, reading: Reading | None) -> tuple[NDArray[Any], str,
     chosen = chosen_array(arrays, reading or depths[0])
     values = _check_array(path, read_array(path, chosen.name))
     others = [array.text for array in arrays if array is not chosen]
-    return values, f"array {chosen.name}" if others else "", ", ".join(others)
+    return values, f"array {chosen.name}" if others else "", listed(others)
 
 
 def _check_array(path: Path, raw: NDArray[Any]) -> NDArray[Any]:
@@ -312,7 +313,7 @@ def _describe(
     details = {
         "format": _format_name(path, head),
         "values": _VALUES[dtype.kind].format(bits=dtype.itemsize * 8),
-        "valid": f"{1 - depth.invalid.mean():.0%}",
+        "valid": _share_text(1 - depth.invalid.mean()),
         "missing": _missing(raw, "auto")[1],
         "source": raw.source,
         "left": raw.left,
@@ -320,6 +321,12 @@ def _describe(
     }
     details = {key: text for key, text in details.items() if text}
     return _configure(Media(identity, path, MediaKind.DEPTH, depth.size, details=details, readings=readings))
+
+
+def _share_text(share: float) -> str:
+    """A share in percent; near either end in digits enough to tell it from none and from all."""
+    text = f"{share:.0%}" if 0.01 <= share <= 0.99 or share in (0, 1) else f"{share:.1%}"
+    return {"100.0%": "more than 99.9%", "0.0%": "less than 0.1%"}.get(text, text)
 
 
 def _read_as(media: Media) -> Media:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from cvstudio.data.geometry import Size, readonly
 from cvstudio.data.samples import Image
 from cvstudio.foundation.errors import MediaError
+from cvstudio.foundation.names import listed
 from cvstudio.media.base import Format, Media, MediaKind, Reading
 from cvstudio.media.file_identity import HEAD_BYTES, check_size, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
@@ -82,6 +84,14 @@ def is_exr(head: bytes) -> bool:
 
 def _parts(path: Path) -> tuple[ExrPart, ...]:
     """All flat parts, from their headers alone. Raises MediaError."""
+    with decoding(path):
+        status = path.stat()
+    return _parts_of(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _parts_of(path: Path, n_bytes: int, mtime_ns: int) -> tuple[ExrPart, ...]:
+    """`_parts` of a file of this size and time: recognising, describing and reading it ask for them one by one."""
     import OpenEXR
 
     parts = []
@@ -278,7 +288,8 @@ def _choices(parts: tuple[ExrPart, ...]) -> dict[Reading, ExrPart]:
         usual[DEPTH] = depth = dataclasses.replace(depth, colour=(depth.depth or depth.colour[0],))
     others: dict[Reading, ExrPart] = {}
     for part in parts:
-        for layer, channels in _layers(part.channels).items():
+        layers = _layers(part.channels)
+        for layer, channels in layers.items():
             colour, alpha = _colour(channels), channels.get("A", "")
             chosen = dataclasses.replace(part, colour=colour, alpha=alpha)
             if len(colour) < 3:
@@ -293,7 +304,8 @@ def _choices(parts: tuple[ExrPart, ...]) -> dict[Reading, ExrPart]:
                 for reading in offered:
                     same = usual.get(reading)
                     if same is None or (same.number, same.colour) != (part.number, (channel,)):
-                        others[_of(reading, channel, part, parts)] = chosen
+                        name = f"channel {channel}" if channel in layers else channel
+                        others[_of(reading, name, part, parts)] = chosen
     return usual | others
 
 
@@ -437,7 +449,7 @@ def _details(part: ExrPart) -> dict[str, str]:
         details["aspect"] = f"{part.aspect:.4g}, ignored: pixels are shown as squares"
     left = [name for name in part.channels if name not in (*part.colour, part.alpha)]
     if left and part.colour:
-        details["left"] = ", ".join(left)
+        details["left"] = listed(left)
     return details
 
 

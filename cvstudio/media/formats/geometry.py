@@ -18,6 +18,7 @@ from cvstudio.media.base import Format, Media, MediaKind
 from cvstudio.media.file_identity import HEAD_BYTES, damaged, decoding, quoted
 from cvstudio.media.formats import FORMATS
 from cvstudio.media.formats._single_sample import WholeReader
+from cvstudio.media.meshes.columns import cloud_of_columns
 from cvstudio.media.meshes.geometry_headers import check_rows, column_names, number_rows, recognise, scan_width
 from cvstudio.media.meshes.gltf import plain_glb
 from cvstudio.media.meshes.pcd import read_pcd
@@ -120,56 +121,12 @@ _READERS = {"ply": read_ply, "obj": read_obj, "off": read_off, "stl": read_stl}
 
 
 def _read_columns(path: Path) -> PointCloud:
-    """Columns x y z; further ones are taken as a normal or a colour in 0..1 or 0..255 by the names above them, or
-    without names by their number and range; others are dropped."""
     with decoding(path):
         lines = plain_text(path.read_bytes()).splitlines()
         rows, numbers = number_rows(lines)
         check_rows(path, rows, numbers)
         table = np.array(rows, np.float64)
-        names = column_names(lines, table.shape[1])
-        places = {axis: names.index(axis) for axis in "xyz"} if {*"xyz"} <= {*names} else {"x": 0, "y": 1, "z": 2}
-        points = np.ascontiguousarray(table[:, list(places.values())])
-        measured_rows = table[np.isfinite(points).all(axis=1)]
-        colours = normals = None
-        used = {*places.values()}
-        for triple in _triples(names, table.shape[1], used, path.suffix.lower()):
-            values = measured_rows[:, triple]
-            if used & {*triple} or not len(values) or not np.isfinite(values).all():
-                continue
-            unit = np.allclose(np.linalg.norm(values[:1000], axis=1), 1, atol=0.01) and path.suffix.lower() != ".xyzrgb"
-            if unit and normals is None:
-                normals = table[:, triple].astype(np.float32)
-            elif not unit and colours is None and _are_colours(values, whole=table.shape[1] > 6):
-                scale = 255 if values.max() <= 1 else 1
-                colours = np.rint(np.nan_to_num(table[:, triple]) * scale).clip(0, 255).astype(np.uint8)
-            else:
-                continue
-            used |= {*triple}
-        left = table.shape[1] - len(used)
-        notes = {"Not read": f"{left} of {table.shape[1]} columns"} if left else {}
-        cloud = measured(points, None, colours, normals, notes)
-    assert isinstance(cloud, PointCloud)
-    return cloud
-
-
-_COLUMN_TRIPLES = (("r", "g", "b"), ("red", "green", "blue"), ("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"))
-
-
-def _triples(names: tuple[str, ...], count: int, used: set[int], suffix: str) -> list[list[int]]:
-    """Columns that may be a colour or a normal, the likeliest first."""
-    named = [[names.index(name) for name in triple] for triple in _COLUMN_TRIPLES if {*triple} <= {*names}]
-    if named or count - len(used) not in (3, 4, 6):
-        return named
-    # PTS has an intensity in front of the colour, CloudCompare writes it behind.
-    orders = {3: [3], 4: [4, 3] if suffix == ".pts" else [3, 4], 6: [3, 6]}
-    return [[first, first + 1, first + 2] for first in orders[count - len(used)]]
-
-
-def _are_colours(values: NDArray[np.float64], *, whole: bool) -> bool:
-    """Whether `values` (n, 3) may be colours: 0..1 or 0..255, the latter only `whole` numbers where asked for."""
-    low, high = values.min(), values.max()
-    return bool(low >= 0 and (high <= 1 or (high <= 255 and (not whole or (values == np.rint(values)).all()))))
+        return cloud_of_columns(table, column_names(lines, table.shape[1]), path.suffix.lower())
 
 
 def _read_scan(path: Path) -> PointCloud:

@@ -31,21 +31,21 @@ _HIGH_DEPTH, _TWELVE_BITS, _ORIENTATION = 0x40, 0x20, 274
 _AV1 = re.compile(rb".{4}ftyp(?:.{4}){0,16}?avi[fs]", re.DOTALL)
 
 
-def _open(path: Path, head: bytes) -> Any:
-    """Open the file and check its size; nothing is decoded yet. Raises MediaError."""
+def _open(path: Path, head: bytes) -> tuple[Any, bytes]:
+    """The file, opened and its size checked, and its content; nothing is decoded yet. Raises MediaError."""
     check_whole(path, head)
     with decoding(path):
-        data = io.BytesIO(path.read_bytes())
+        content = path.read_bytes()
         if _AV1.match(head):
             from PIL.AvifImagePlugin import AvifImageFile
 
-            file: Any = AvifImageFile(data)
+            file: Any = AvifImageFile(io.BytesIO(content))
         else:
             import pi_heif
 
-            file = pi_heif.open_heif(data, convert_hdr_to_8bit=False, hdr_to_16bit=False)
+            file = pi_heif.open_heif(io.BytesIO(content), convert_hdr_to_8bit=False, hdr_to_16bit=False)
         check_size(path, Size(*file.size))
-    return file
+    return file, content
 
 
 def _head(path: Path) -> bytes:
@@ -68,18 +68,18 @@ def read_heif(path: Path) -> Image:
         The file is damaged or was removed.
     """
     head = _head(path)
-    file = _open(path, head)
-    profile = _profile(path, file)
-    return to_srgb(_decoded(path, head, file), profile)
+    file, content = _open(path, head)
+    profile = _profile(path, file, content)
+    return to_srgb(_decoded(path, head, file, content), profile)
 
 
-def _profile(path: Path, file: Any) -> bytes:
+def _profile(path: Path, file: Any, content: bytes) -> bytes:
     """ICC profile, or code points where there is none."""
     with decoding(path):
-        return bytes(file.info.get("icc_profile") or b"") or code_points_of_heif(path.read_bytes())
+        return bytes(file.info.get("icc_profile") or b"") or code_points_of_heif(content)
 
 
-def _decoded(path: Path, head: bytes, file: Any) -> Image:
+def _decoded(path: Path, head: bytes, file: Any, content: bytes) -> Image:
     with decoding(path):
         if not _AV1.match(head):
             # libheif rotates the picture itself; HEIF ignores the EXIF orientation (ISO/IEC 23008-12, annex A).
@@ -88,7 +88,7 @@ def _decoded(path: Path, head: bytes, file: Any) -> Image:
         from PIL.ImageOps import exif_transpose
 
         with file:
-            bits = _av1_bits(path)
+            bits = _av1_bits(content)
             deep = _read_high_depth(path, file.getexif().get(_ORIENTATION, 1)) if bits > 8 else None
             if deep is not None:
                 return _from_planes(deep, bits, False)
@@ -97,10 +97,9 @@ def _decoded(path: Path, head: bytes, file: Any) -> Image:
             return _from_planes(np.asarray(upright_picture.convert("RGBA" if alpha else "RGB")), 8, False)
 
 
-def _av1_bits(path: Path) -> int:
+def _av1_bits(content: bytes) -> int:
     """Bits per channel, from the codec configuration of the main picture (AV1 in ISOBMFF, 2.3)."""
-    with decoding(path):
-        box = _AV1_BOX.search(path.read_bytes())
+    box = _AV1_BOX.search(content)
     if box is None or not box[1][0] & _HIGH_DEPTH:
         return 8
     return 12 if box[1][0] & _TWELVE_BITS else 10
@@ -131,17 +130,30 @@ def _from_planes(planes: NDArray[Any], bits: int, premultiplied: bool) -> Image:
     return Image(colour, alpha)
 
 
+_AUXILIARY = {"hdrgainmap": "HDR gain map", "portraiteffectsmatte": "portrait matte", "disparity": "disparity map"}
+"""What phones store beside a picture, by the end of its name."""
+
+
+def _auxiliary(file: Any) -> str:
+    """What belongs to the main picture and is not shown, as text (ISO/IEC 23008-12, 6.6.2); opacity is shown."""
+    maps = [f"depth map of {depth.size[0]} × {depth.size[1]}" for depth in file.info.get("depth_images", ())]
+    names = (str(name).rpartition(":")[2] for name in file.info.get("aux", {}))
+    return ", ".join([*maps, *(_AUXILIARY.get(name, f"auxiliary picture ({name:.40})") for name in names)])
+
+
 def _probe(path: Path, head: bytes, identity: str, forced: bool) -> Media | None:
     if not is_heif(head):
         return None
-    file = _open(path, head)
+    file, content = _open(path, head)
     av1 = _AV1.match(head) is not None
-    bits = _av1_bits(path) if av1 else int(file.info.get("bit_depth", 8))
+    bits = _av1_bits(content) if av1 else int(file.info.get("bit_depth", 8))
     alpha = file.has_transparency_data if av1 else file.has_alpha
     details = {"format": "AVIF" if av1 else "HEIC", "bits": str(bits), "channels": "RGBA" if alpha else "RGB"}
     if (count := file.n_frames if av1 else len(file)) > 1:
         details["pages"] = f"{count}; the {'first' if av1 else 'main one'} is shown"
-    if profile := profile_fact(_profile(path, file), inks=False, grey=True):
+    if not av1 and (left := _auxiliary(file)):
+        details["left"] = left
+    if profile := profile_fact(_profile(path, file, content), inks=False, grey=True):
         details["profile"] = profile
     return Media(identity, path, MediaKind.IMAGE, read_heif(path).size if av1 else Size(*file.size), details=details)
 

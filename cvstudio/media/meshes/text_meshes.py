@@ -20,6 +20,8 @@ OFF_HEADER = re.compile(
 
 
 _DECIMAL_COMMA = re.compile(rb"(?<=\d),(?=\d)")
+_NAMES = re.compile(rb"(?m)^[ \t]*(?:#|[a-eg-uw-z]|vp\b|solid|endsolid|comment)[^\n]*$|#[^\n]*$")
+"""What holds no coordinates: comments, and statements whose names and file names may have commas."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -36,7 +38,7 @@ def plain_text(content: bytes) -> bytes:
 
 def decimal_points(content: bytes, notes: Notes) -> bytes:
     """`content` with points for the decimal commas that programs write in some countries, which `notes` tell."""
-    if _DECIMAL_COMMA.search(content) is None:
+    if _DECIMAL_COMMA.search(content) is None or _DECIMAL_COMMA.search(_NAMES.sub(b"", content)) is None:
         return content
     notes["Numbers"] = "with decimal commas"
     return _DECIMAL_COMMA.sub(b".", content)

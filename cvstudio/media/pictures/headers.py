@@ -149,7 +149,8 @@ def _jpeg(file: BinaryIO, length: int) -> Header:
         elif code == 0xE1 and body.startswith(b"Exif\0\0"):
             orientation = _exif_orientation(body[6:])
         elif code == 0xE2 and body.startswith(b"ICC_PROFILE\0"):
-            profile[body[12]] = body[14:]
+            # One that is cut short is a profile that cannot be read.
+            profile[int.from_bytes(body[12:13])] = body[14:] or b"\0"
         elif code == 0xE2 and body.startswith(b"MPF\0"):
             pages = _multi_picture_count(body[4:])
         elif code == 0xDA:

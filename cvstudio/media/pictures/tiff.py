@@ -203,7 +203,9 @@ def _directories(tiff: TiffFile) -> list[TiffPage]:
         page = frame.aspage()
         directories.append(page)
         if page.subifds and page.pages is not None:
-            directories += [sub.aspage() for sub in islice(page.pages, _MAX_DIRECTORIES)]
+            directories += [sub.aspage() for sub in islice(page.pages, _MAX_DIRECTORIES - len(directories))]
+        if len(directories) >= _MAX_DIRECTORIES:
+            break
     return directories
 
 

@@ -284,6 +284,22 @@ def test_pictures_of_one_name_from_two_folders_keep_their_labels(put, masked, ph
     assert (voc / "ImageSets" / "Main" / "trainval.txt").read_text("utf-8").split() == ["길_1", "길_1-2"]
 
 
+def test_pictures_that_differ_in_their_ending_only_keep_their_labels(put, masked, tmp_path):
+    for ending in ("jpg", "png"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Pillow.fromarray(np.full((120, 160, 3), 90, np.uint8)).save(tmp_path / "in" / f"a.{ending}")
+    options = {"yolo": {"pictures": False}, "voc": {"pictures": False}}
+    for _ in range(2):
+        for ending, found in (("png", masked.take([0])), ("jpg", masked)):
+            for key in ("yolo", "voc"):
+                put(key, found, name=key, media=open_media(tmp_path / "in" / f"a.{ending}"), **options[key])
+    for name, ending, count in (("a", "jpg", 3), ("a_png", "png", 1)):
+        assert len((tmp_path / "yolo" / "labels" / f"{name}.txt").read_text().splitlines()) == count
+        xml = (tmp_path / "voc" / "VOCdevkit" / "VOC2012" / "Annotations" / f"{name}.xml").read_text("utf-8")
+        assert xml.count("<object>") == count
+        assert f"<filename>a.{ending}</filename>" in xml
+
+
 def test_a_picture_that_exif_turns_is_put_beside_upright(put, item, tmp_path):
     path = tmp_path / "source" / "turned.jpg"
     exif = Pillow.Exif()

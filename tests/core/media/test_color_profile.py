@@ -222,3 +222,15 @@ def test_every_photo_with_a_profile_has_the_colours_of_pillow(data: Callable[...
                 expected = by_pillow(opened, profile)
                 assert np.abs(load(path).pixels.astype(int) - expected).mean() < 1
     assert profiled
+
+
+@pytest.mark.parametrize("segment", [b"ICC_PROFILE\0", b"ICC_PROFILE\0\1", b"ICC_PROFILE\0\1\1"])
+def test_a_profile_that_was_cut_short_spoils_no_jpeg(tmp_path: Path, segment: bytes) -> None:
+    picture = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 255, (24, 32, 3), np.uint8))
+    picture.save(tmp_path / "plain.jpg")
+    content = (tmp_path / "plain.jpg").read_bytes()
+    cut = content[:2] + b"\xff\xe2" + struct.pack(">H", 2 + len(segment)) + segment + content[2:]
+    (tmp_path / "a.jpg").write_bytes(cut)
+    np.testing.assert_array_equal(load(tmp_path / "a.jpg").pixels, load(tmp_path / "plain.jpg").pixels)
+    assert told(tmp_path / "a.jpg") == "not readable, so ignored"
+    assert make_thumbnail(tmp_path / "a.jpg").size == (32, 24)

@@ -98,6 +98,25 @@ def test_what_a_ray_did_not_hit_is_not_measured(tmp_path: Path, level: float) ->
     assert told(path)["Measured"] == "83%"
 
 
+@pytest.mark.parametrize(
+    ("holes", "text"),
+    [
+        (0, "100%"),
+        (1, "more than 99.9%"),
+        (300, "99.7%"),
+        (20_000, "80%"),
+        (99_700, "0.3%"),
+        (99_999, "less than 0.1%"),
+    ],
+)
+def test_nearly_all_is_not_all(tmp_path: Path, holes: int, text: str) -> None:
+    values = np.full(100_000, 1500, np.uint16)
+    values[:holes] = 0
+    path = tmp_path / "a.png"
+    path.write_bytes(cv2.imencode(".png", values.reshape(250, 400))[1].tobytes())
+    assert told(path)["Measured"] == text
+
+
 @pytest.mark.parametrize("level", [400, 60])
 def test_what_is_only_far_is_measured(tmp_path: Path, level: float) -> None:
     path = exr(tmp_path / "a.exr", {"Z": np.where(HOLE, level, METRES).astype(np.float32)})

@@ -83,6 +83,16 @@ def test_lines_ends_marks_and_decimal_commas(tmp_path: Path, name: str, content:
     assert ("Numbers" in told(tmp_path / name)) == (change == "comma")
 
 
+def test_commas_in_names_and_comments_are_no_decimals(tmp_path: Path) -> None:
+    text = "# 1,234 vertices\nmtllib a1,2.mtl\no part 3,4\n" + OBJ + "f 1 2 3 # scaled by 2,5\n"
+    sample = read(write(tmp_path / "a.obj", text))
+    assert sample.vertices.max() == 1.5
+    assert "Numbers" not in told(tmp_path / "a.obj")
+    text = STL_TEXT.replace("solid a", "solid part 1,2")
+    assert read(write(tmp_path / "a.stl", text)).vertices.max() == 1
+    assert "Numbers" not in told(tmp_path / "a.stl")
+
+
 def test_statements_that_programs_add_to_obj(tmp_path: Path) -> None:
     content = (
         "interpolateMode NEAREST\nmtllib a.mtl\nusemtl red\ncstype bezier\ndeg 3\ncurv 0 1 1 2 3\nend\nl 1 2\n" + OBJ

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,87 @@ def test_eight_bits(tmp_path: Path) -> None:
     assert (image.pixels.dtype, image.alpha, image.transfer) == (np.uint8, None, "srgb")
     assert np.abs(image.pixels.astype(int) - PHOTO).max() <= 3  # YCbCr rounds
     assert open_media(tmp_path / "a.jpg").details["format"] == "HEIC"
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.avif"])
+def test_the_content_is_read_once_to_open_and_once_to_show(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    if name.endswith("heic"):
+        heic(path, PHOTO, "RGB")
+    else:
+        PIL.Image.fromarray(PHOTO).save(path)
+    count, real = [0], Path.read_bytes
+
+    def counted(self: Path) -> bytes:
+        count[0] += self == path
+        return real(self)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    media = open_media(path)
+    assert count[0] == (1 if name.endswith("heic") else 2)  # of an AVIF, only decoding tells the size
+    with open_reader(media) as reader:
+        reader.read()
+    assert count[0] == (2 if name.endswith("heic") else 3)
+
+
+def boxes(content: bytes) -> dict[bytes, bytes]:
+    found, at = {}, 0
+    while at < len(content):
+        size, name = struct.unpack_from(">I4s", content, at)
+        found[name] = content[at + 8 : at + size]
+        at += size
+    return found
+
+
+def box(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(body), name) + body
+
+
+def with_auxiliary(content: bytes, kind: bytes) -> bytes:
+    """A HEIC of two pictures, of which the second becomes an auxiliary one of the first (ISO/IEC 23008-12, 6.6.2.1)."""
+    top = boxes(content)
+    meta, head = boxes(top[b"meta"][4:]), top[b"meta"][:4]
+    properties = boxes(meta[b"iprp"])
+    count = properties[b"ipco"].count(b"ispe") + properties[b"ipco"].count(b"pixi")
+    count += sum(properties[b"ipco"].count(name) for name in (b"hvcC", b"colr", b"irot", b"imir", b"clap", b"pasp"))
+    places = bytearray(properties[b"ipma"])
+    second = places.rindex(b"\0\2", 8)
+    places[second + 2] += 1
+    places.insert(second + 3, count + 1)
+    kinds = properties[b"ipco"] + box(b"auxC", bytes(4) + kind + b"\0")
+    meta[b"iprp"] = box(b"ipco", kinds) + box(b"ipma", bytes(places))
+    meta[b"iref"] = bytes(4) + box(b"auxl", struct.pack(">HHH", 2, 1, 1))
+    grown = head + b"".join(box(name, body) for name, body in meta.items())
+    shift = len(grown) - len(top[b"meta"])
+    extents = bytearray(meta[b"iloc"])
+    for at in (8, 26):
+        number, reference, base = struct.unpack_from(">HHI", extents, at)
+        struct.pack_into(">HHI", extents, at, number, reference, base + shift)
+    meta[b"iloc"] = bytes(extents)
+    top[b"meta"] = head + b"".join(box(name, body) for name, body in meta.items())
+    return b"".join(box(name, body) for name, body in top.items())
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (b"urn:mpeg:hevc:2015:auxid:2", "depth map of 60 × 40"),
+        (b"urn:com:apple:photo:2020:aux:hdrgainmap", "HDR gain map"),
+        (b"urn:com:apple:photo:2019:aux:semanticskinmatte", "auxiliary picture (semanticskinmatte)"),
+    ],
+)
+def test_auxiliary_pictures_are_told(tmp_path: Path, kind: bytes, told: str) -> None:
+    file = pillow_heif.from_pillow(PIL.Image.fromarray(PHOTO))
+    file.add_from_pillow(PIL.Image.fromarray(ALPHA[:40, :60]))
+    file.save(tmp_path / "a.heic")
+    assert "left" not in open_media(tmp_path / "a.heic").details
+    (tmp_path / "b.heic").write_bytes(with_auxiliary((tmp_path / "a.heic").read_bytes(), kind))
+    media = open_media(tmp_path / "b.heic")
+    assert media.details["left"] == told
+    assert "pages" not in media.details
+    assert np.abs(load(media.path).pixels.astype(int) - PHOTO).mean() < 12
 
 
 def test_further_pictures_are_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -325,6 +326,49 @@ def test_every_layer_and_channel_of_an_exr_can_be_read(tmp_path: Path) -> None:
     assert colours.dtype == np.uint8
     assert len(np.unique(colours.reshape(-1, 3), axis=0)) == 4
     assert read_again(labels, "picture") == media
+
+
+def test_a_layer_and_a_channel_of_one_name(tmp_path: Path) -> None:
+    light = RGB.astype(np.float32) / 100
+    channels = {name: light[..., place].copy() for place, name in enumerate("RGB")}
+    channels |= {f"mist.{name}": light[..., place] * 2 for place, name in enumerate("RGB")} | {"mist": METRES / 10}
+    path = exr(tmp_path / "a.exr", ("", channels))
+    found = keys(open_media(path))
+    assert len(set(found)) == len(found)
+    np.testing.assert_array_equal(sample(open_media(path, read_as="picture=mist")).pixels, light * 2)
+    both = [
+        sample(open_media(path, read_as=key)).pixels for key in found if key.startswith("picture=") and "mist" in key
+    ]
+    assert any(np.array_equal(pixels[..., 0], METRES / 10) for pixels in both)
+
+
+def test_thousands_of_channels_are_counted(tmp_path: Path) -> None:
+    light = RGB.astype(np.float32) / 100
+    channels = {name: light[..., place].copy() for place, name in enumerate("RGB")}
+    channels |= {f"crypto{number:04}": METRES for number in range(500)}
+    left = dict(facts(open_media(exr(tmp_path / "a.exr", ("", channels)))))["Not read"]
+    assert left.endswith("and 488 more")
+    assert len(left) < 300
+    np.savez(tmp_path / "a.npz", depth=METRES, **{f"x{number}": METRES for number in range(40)})
+    assert dict(facts(open_media(tmp_path / "a.npz")))["Not read"].endswith("and 28 more")
+
+
+def test_the_header_of_an_exr_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    light = RGB.astype(np.float32) / 100
+    path = exr(tmp_path / "a.exr", ("", {name: light[..., place].copy() for place, name in enumerate("RGB")}))
+    opened: list[bool] = []
+    real = OpenEXR.File
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        opened.append(bool(options.get("header_only")))
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(OpenEXR, "File", counted)
+    sample(open_media(path))
+    assert opened.count(True) == 1
+    other = exr(tmp_path / "b.exr", ("", {"Z": METRES}))
+    os.replace(other, path)
+    np.testing.assert_array_equal(sample(open_media(path)).values, METRES)
 
 
 def test_parts_of_an_exr_are_named(tmp_path: Path) -> None:

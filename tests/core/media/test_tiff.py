@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -292,3 +293,28 @@ def test_a_palette_with_alpha_keeps_its_colours(tmp_path: Path) -> None:
         image = reader.read()
     np.testing.assert_array_equal(image.pixels, expected[..., :3])
     np.testing.assert_array_equal(image.alpha, opacity)
+
+
+def test_directories_that_hang_on_every_page_take_no_minutes(tmp_path: Path) -> None:
+    """A file of 60 KB: 256 pages that share 256 further pictures (SubIFDs), which would be 65,536 to describe."""
+    count = 256
+    entries = [(256, 3, 1, 8), (257, 3, 1, 8), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8)]
+    entries += [(277, 3, 1, 1), (278, 3, 1, 8), (279, 4, 1, 64)]
+
+    def directory(place: int, following: int) -> bytes:
+        more = [*entries, (330, 4, count, place)] if place else entries
+        packed = b"".join(struct.pack("<HHII", *entry) for entry in more)
+        return struct.pack("<H", len(more)) + packed + struct.pack("<I", following)
+
+    small, large = len(directory(0, 0)), len(directory(1, 0))
+    table = 8 + 64 + count * small
+    first = table + 4 * count
+    places = b"".join(struct.pack("<I", 72 + number * small) for number in range(count))
+    pages = [directory(table, first + number * large if number < count else 0) for number in range(1, count + 1)]
+    content = b"II*\0" + struct.pack("<I", first) + bytes(64) + directory(0, 0) * count + places + b"".join(pages)
+    (tmp_path / "a.tif").write_bytes(content)
+    begun = time.process_time()
+    media = open_media(tmp_path / "a.tif")
+    assert time.process_time() - begun < 5
+    assert media.details["pages"] == "256; the first is shown"
+    assert load(tmp_path / "a.tif", read_as="picture=200").size == (8, 8)
