@@ -16,6 +16,7 @@ from cvstudio.data.label_masks import (
     Window,
     bounds_of,
     box_of,
+    cut,
     joined,
     pixels_in,
     polygons_mask,
@@ -23,7 +24,6 @@ from cvstudio.data.label_masks import (
     window_of,
 )
 from cvstudio.data.labels import Annotation, LabelledMask, PictureLabels
-from cvstudio.data.run_lengths import cropped
 from cvstudio.foundation.shapes import LEAST_CORNERS, Box, Point, Polygon
 
 DUPLICATE_SHIFT = 10.0
@@ -117,7 +117,7 @@ def _clipped(annotation: Annotation, size: Size) -> Annotation | None:
     polygons = tuple(filter(None, (clipped_polygon(polygon, size) for polygon in annotation.polygons)))
     if mask is not None:
         window = joined([window_of(mask)], size)
-        mask = cropped(pixels_in(mask, window), window[0], window[1])
+        mask = cut(pixels_in(mask, window), window[0], window[1])
     if (box, polygons) == (annotation.box, annotation.polygons) and _same_place(mask, annotation.mask):
         return annotation
     return replace(annotation, box=box, polygons=polygons, mask=mask, area=None)
@@ -222,13 +222,13 @@ def _scaled(mask: LabelledMask, window: Window) -> LabelledMask:
     height, width = mask.pixels.shape
     rows = ((np.arange(bottom - top) + 0.5) * height / (bottom - top)).astype(np.int64)
     columns = ((np.arange(right - left) + 0.5) * width / (right - left)).astype(np.int64)
-    scaled = cropped(mask.pixels[np.ix_(rows, columns)], left, top)
+    scaled = cut(mask.pixels[np.ix_(rows, columns)], left, top)
     if scaled is None:
         import cv2
 
         # A thin frame that shrinks may lie between the centres that are asked for.
         shares = cv2.resize(mask.pixels.astype(np.float32), (right - left, bottom - top), interpolation=cv2.INTER_AREA)
-        scaled = cropped(shares > 0, left, top)
+        scaled = cut(shares > 0, left, top)
     return scaled or mask
 
 
@@ -281,7 +281,7 @@ def brushed(
     pixels = stroked(points, width, window)
     if before is not None:
         pixels = pixels_in(before, window) & ~pixels if erase else pixels_in(before, window) | pixels
-    mask = cropped(pixels, window[0], window[1])
+    mask = cut(pixels, window[0], window[1])
     if mask is None:
         return None
     return replace(annotation, mask=mask, polygons=(), box=box_of(mask), area=None)

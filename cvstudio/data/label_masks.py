@@ -1,4 +1,4 @@
-"""Pixels of labels: polygons filled, brush strokes, and parts of masks."""
+"""Pixels of labels: polygons filled, brush strokes, and masks cut to their bounding box."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size
 from cvstudio.data.labels import LabelledMask
-from cvstudio.data.run_lengths import cropped
 from cvstudio.foundation.shapes import Box, Point, Polygon
 
 Window = tuple[int, int, int, int]
@@ -105,6 +104,15 @@ def pixels_in(mask: LabelledMask, window: Window) -> NDArray[np.bool_]:
     return pixels
 
 
+def cut(pixels: NDArray[np.bool_], left: int, top: int) -> LabelledMask | None:
+    """The mask of `pixels`, bool (h, w), at `left`, `top`, cut to its bounding box; None for an empty one."""
+    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
+    if not rows.size:
+        return None
+    y1, y2, x1, x2 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    return LabelledMask(pixels[y1:y2, x1:x2].copy(), left + x1, top + y1)
+
+
 def polygons_mask(polygons: Sequence[Polygon], size: Size) -> LabelledMask | None:
     """The union of filled polygons on a picture of `size`; None where no pixel is covered."""
     if not polygons:
@@ -116,7 +124,7 @@ def polygons_mask(polygons: Sequence[Polygon], size: Size) -> LabelledMask | Non
         if x1 < x2 and y1 < y2:
             part = pixels[y1 - window[1] : y2 - window[1], x1 - window[0] : x2 - window[0]]
             part |= filled(polygon, (x1, y1, x2, y2))
-    return cropped(pixels, window[0], window[1])
+    return cut(pixels, window[0], window[1])
 
 
 def box_of(mask: LabelledMask) -> Box:

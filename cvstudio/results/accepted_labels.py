@@ -9,8 +9,8 @@ import numpy as np
 
 from cvstudio.data.boxes import pairwise_iou
 from cvstudio.data.label_editing import clipped, with_added
+from cvstudio.data.label_masks import cut
 from cvstudio.data.labels import Annotation, Category, PictureLabels
-from cvstudio.data.run_lengths import cropped
 from cvstudio.results.detections import Detections
 from cvstudio.results.masks import edges
 
@@ -102,5 +102,5 @@ def _annotation(predictions: Detections, row: int, category: int) -> Annotation:
         left, top, right, bottom = edges(predictions.boxes[row], 1.0)
         left, top = max(left, 0), max(top, 0)
         right, bottom = min(right, predictions.size.width), min(bottom, predictions.size.height)
-        mask = cropped(predictions.masks.window(row, predictions.boxes[row], 1.0, left, top, right, bottom), left, top)
+        mask = cut(predictions.masks.window(row, predictions.boxes[row], 1.0, left, top, right, bottom), left, top)
     return Annotation(category, (x1, y1, x2, y2), mask=mask)

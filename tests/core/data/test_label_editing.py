@@ -7,9 +7,8 @@ import pytest
 
 from cvstudio.data import label_editing as editing
 from cvstudio.data.geometry import Size
-from cvstudio.data.label_masks import box_of, filled, pixels_in, stroked
+from cvstudio.data.label_masks import box_of, cut, filled, pixels_in, stroked
 from cvstudio.data.labels import Annotation, LabelledMask, PictureLabels
-from cvstudio.data.run_lengths import cropped
 
 SIZE = Size(100, 80)
 SQUARE = ((10.0, 20.0), (30.0, 20.0), (30.0, 50.0), (10.0, 50.0))
@@ -21,7 +20,7 @@ def boxed(*boxes: tuple[float, float, float, float]) -> PictureLabels:
 
 
 def masked(left: int, top: int, height: int = 12, width: int = 9) -> Annotation:
-    mask = cropped(RNG.random((height, width)) > 0.3, left, top)
+    mask = cut(RNG.random((height, width)) > 0.3, left, top)
     assert mask is not None
     return Annotation(0, box_of(mask), mask=mask)
 

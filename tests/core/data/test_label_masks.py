@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from cvstudio.data.geometry import Size
-from cvstudio.data.label_masks import bounds_of, box_of, filled, joined, pixels_in, polygons_mask, stroked
+from cvstudio.data.label_masks import bounds_of, box_of, cut, filled, joined, pixels_in, polygons_mask, stroked
 from cvstudio.data.labels import LabelledMask
-from cvstudio.data.run_lengths import cropped
 from cvstudio.foundation.shapes import Polygon
 
 RNG = np.random.default_rng(7)
@@ -77,7 +76,7 @@ def test_a_stroke_covers_what_is_near_its_line(width: float, count: int) -> None
 def test_a_mask_is_cut_and_put_back() -> None:
     pixels = RNG.random((20, 30)) > 0.9
     pixels[:3] = pixels[:, :4] = False
-    mask = cropped(pixels, 5, 7)
+    mask = cut(pixels, 5, 7)
     assert mask is not None
     assert mask.pixels[0].any()
     assert mask.pixels[:, -1].any()
@@ -86,7 +85,7 @@ def test_a_mask_is_cut_and_put_back() -> None:
     assert not pixels_in(mask, (100, 100, 110, 110)).any()
     rows, columns = np.nonzero(pixels)
     assert box_of(mask) == (5 + columns.min(), 7 + rows.min(), 5 + columns.max() + 1, 7 + rows.max() + 1)
-    assert cropped(np.zeros((3, 3), bool), 0, 0) is None
+    assert cut(np.zeros((3, 3), bool), 0, 0) is None
 
 
 def test_several_polygons_are_one_mask_on_the_picture() -> None:
@@ -103,4 +102,4 @@ def test_several_polygons_are_one_mask_on_the_picture() -> None:
 def test_windows() -> None:
     assert bounds_of([(1.2, 3.0), (4.0, 2.5)], 0.5) == (0, 2, 5, 4)
     assert joined([(-3, 1, 5, 9), (2, -4, 30, 6)], Size(20, 8)) == (0, 0, 20, 8)
-    assert isinstance(cropped(np.ones((2, 2), bool), -1, -1), LabelledMask)
+    assert isinstance(cut(np.ones((2, 2), bool), -1, -1), LabelledMask)
