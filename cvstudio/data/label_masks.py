@@ -1,4 +1,4 @@
-"""Pixels of labels: polygons filled, brush strokes, and parts of masks."""
+"""Pixels of labels: polygons filled, brush strokes, and masks cut to their bounding box."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QPushButton,
-    QSplitter,
+    QStackedWidget,
+    QTabBar,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -131,24 +132,25 @@ class LabelsPanel(QWidget):
     def _make_content(self) -> QWidget:
         page = QWidget()
         self.name = ElidedLabel()
-        self.export = QPushButton(icon("share"), self.tr("Export …"))
-        self.export.setToolTip(self.tr("Write the labels of all pictures in one of the known formats"))
-        self.export.clicked.connect(self._requests.export_labels)
-        head = QHBoxLayout()
-        head.addWidget(self.name, 1)
-        head.addWidget(self.export)
-        split = QSplitter(Qt.Orientation.Vertical)
-        split.setChildrenCollapsible(False)
-        split.addWidget(self._make_labels())
-        split.addWidget(self._make_classes())
-        split.setStretchFactor(0, 3)
-        split.setStretchFactor(1, 2)
+        self.name.setObjectName("quiet")
+        self.lists = QTabBar()
+        self.lists.setAccessibleName(self.tr("Labels or classes"))
+        self.lists.setDrawBase(False)
+        self.lists.setExpanding(False)
+        self._pages = QStackedWidget()
+        for title, widget in ((self.tr("Labels"), self._make_labels()), (self.tr("Classes"), self._make_classes())):
+            self.lists.addTab(title)
+            self._pages.addWidget(widget)
+        self.lists.currentChanged.connect(self._pages.setCurrentIndex)
+        middle = QHBoxLayout()
+        middle.addWidget(self.lists)
+        middle.addWidget(self.name, 1)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addLayout(head)
+        layout.setSpacing(4)
         layout.addLayout(self._make_tools())
-        layout.addWidget(split, 1)
+        layout.addLayout(middle)
+        layout.addWidget(self._pages, 1)
         layout.addWidget(self._make_accepting())
         return page
 
@@ -160,7 +162,6 @@ class LabelsPanel(QWidget):
         tools = QHBoxLayout()
         tools.setSpacing(4)
         tools.addWidget(self.edit)
-        tools.addStretch(1)
         self.modes: dict[str, QToolButton] = {}
         for mode, name, title in (
             ("select", "move", self.tr("Select, move and resize (Esc)")),
@@ -175,6 +176,11 @@ class LabelsPanel(QWidget):
             button.setAccessibleName(title)
             button.clicked.connect(partial(self._choose_mode, mode))
             tools.addWidget(button)
+        tools.addStretch(1)
+        self.export = QPushButton(icon("share"), self.tr("Export …"))
+        self.export.setToolTip(self.tr("Write the labels of all pictures in one of the known formats"))
+        self.export.clicked.connect(self._requests.export_labels)
+        tools.addWidget(self.export)
         return tools
 
     def _make_labels(self) -> RowsTable:
@@ -182,7 +188,6 @@ class LabelsPanel(QWidget):
         self.table = LabelsTable(titles, self)
         self.table.setAccessibleName(self.tr("Labels of the picture"))
         self.table.set_empty_text(self.tr("No labels on this picture. Press L, then B, and drag to draw a box."))
-        self.table.setMinimumHeight(72)
         self.table.selected.connect(lambda numbers: self._labelling.select(numbers[0] if numbers else None))
         self.table.activated.connect(lambda _: self._zoom())
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -198,7 +203,6 @@ class LabelsPanel(QWidget):
         self.classes.setAccessibleName(self.tr("Classes"))
         self.classes.setToolTip(self.tr("The class of what is drawn next and of the selected label"))
         self.classes.set_empty_text(self.tr("No classes yet; name one below."))
-        self.classes.setMinimumHeight(72)
         self.classes.selected.connect(self._choose_class)
         self.new_class = QLineEdit()
         self.new_class.setPlaceholderText(self.tr("Add a class"))
@@ -281,6 +285,8 @@ class LabelsPanel(QWidget):
             ]
         )
         self.classes.set_selected({labelling.category})
+        self.lists.setTabText(0, self.tr("Labels {count}").format(count=f"{len(rows):,}"))
+        self.lists.setTabText(1, self.tr("Classes {count}").format(count=f"{len(names):,}"))
         self._show_selected()
         self._count()
 

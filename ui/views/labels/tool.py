@@ -124,10 +124,14 @@ class LabelTool:
         self._end()
 
     def set_mode(self, mode: Mode) -> None:
-        """Set what a drag does. The brush begins a new object, unless the selected one has pixels."""
+        """Set what a drag does.
+
+        Drawing begins with nothing selected, so that a class is chosen for what comes next; only the brush goes on with
+        an object that was selected before, where that has pixels.
+        """
         self.cancel()
-        again = mode is Mode.BRUSH and self.mode is mode
-        if again or (mode is Mode.BRUSH and not self._has_area(self.selected)):
+        goes_on = mode is Mode.BRUSH and self.mode is Mode.SELECT and self._has_area(self.selected)
+        if mode is not Mode.SELECT and not goes_on:
             self.selected = None
         self.mode = mode
 
