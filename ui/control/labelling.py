@@ -283,13 +283,18 @@ class Labelling(QObject):
         if not name or annotations is None or self.labelled is None:
             return None
         names = [category.name for category in self.categories]
-        if name not in names:
+        if name in names:
+            self.set_category(names.index(name))
+            return names.index(name)
+        number, title = self.selected, self.tr("Add class {name}").format(name=name)
+        if number is not None:
+            labels = editing.with_category(self.labels, {number}, len(names))
+            self._edit(title, labels, (Category(name),), number)
+        else:
             changed = dataclasses.replace(annotations, categories=(*annotations.categories, Category(name)))
-            state = with_annotations(self._session.state, annotations, changed)
-            self._session.change(self.tr("Add class {name}").format(name=name), state)
-            names.append(name)
-        self.set_category(names.index(name))
-        return names.index(name)
+            self._session.change(title, with_annotations(self._session.state, annotations, changed))
+        self.choose(len(names))
+        return len(names)
 
     # Predictions ----------------------------------------------------------------------------------------------------
 

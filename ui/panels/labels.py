@@ -131,27 +131,35 @@ class LabelsPanel(QWidget):
 
     def _make_content(self) -> QWidget:
         page = QWidget()
-        self.name = ElidedLabel()
-        self.name.setObjectName("quiet")
         self.lists = QTabBar()
-        self.lists.setAccessibleName(self.tr("Labels or classes"))
+        self.lists.setAccessibleName(self.tr("Labels, classes or predictions"))
         self.lists.setDrawBase(False)
         self.lists.setExpanding(False)
         self._pages = QStackedWidget()
-        for title, widget in ((self.tr("Labels"), self._make_labels()), (self.tr("Classes"), self._make_classes())):
+        for title, widget in (
+            (self.tr("Labels"), self._make_labels()),
+            (self.tr("Classes"), self._make_classes()),
+            (self.tr("Accept"), self._make_accepting()),
+        ):
             self.lists.addTab(title)
             self._pages.addWidget(widget)
+        self.lists.setTabToolTip(2, self.tr("Take predictions on the picture over as labels"))
         self.lists.currentChanged.connect(self._pages.setCurrentIndex)
-        middle = QHBoxLayout()
-        middle.addWidget(self.lists)
-        middle.addWidget(self.name, 1)
+        self.name = ElidedLabel()
+        self.name.setObjectName("quiet")
+        self.export = QPushButton(icon("share"), self.tr("Export …"))
+        self.export.setToolTip(self.tr("Write the labels of all pictures in one of the known formats"))
+        self.export.clicked.connect(self._requests.export_labels)
+        foot = QHBoxLayout()
+        foot.addWidget(self.name, 1)
+        foot.addWidget(self.export)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(self._make_tools())
-        layout.addLayout(middle)
+        layout.addWidget(self.lists)
         layout.addWidget(self._pages, 1)
-        layout.addWidget(self._make_accepting())
+        layout.addLayout(foot)
         return page
 
     def _make_tools(self) -> QHBoxLayout:
@@ -162,6 +170,7 @@ class LabelsPanel(QWidget):
         tools = QHBoxLayout()
         tools.setSpacing(4)
         tools.addWidget(self.edit)
+        tools.addStretch(1)
         self.modes: dict[str, QToolButton] = {}
         for mode, name, title in (
             ("select", "move", self.tr("Select, move and resize (Esc)")),
@@ -176,11 +185,6 @@ class LabelsPanel(QWidget):
             button.setAccessibleName(title)
             button.clicked.connect(partial(self._choose_mode, mode))
             tools.addWidget(button)
-        tools.addStretch(1)
-        self.export = QPushButton(icon("share"), self.tr("Export …"))
-        self.export.setToolTip(self.tr("Write the labels of all pictures in one of the known formats"))
-        self.export.clicked.connect(self._requests.export_labels)
-        tools.addWidget(self.export)
         return tools
 
     def _make_labels(self) -> RowsTable:
@@ -219,23 +223,26 @@ class LabelsPanel(QWidget):
     def _make_accepting(self) -> QWidget:
         from ui.widgets.rows.slider_row import SliderRow
 
-        self.accepting = QWidget()
-        title = self.tr("Accept predictions above")
+        page = QWidget()
+        title = self.tr("Minimum score")
         field = Field("score", "float", DEFAULT_SCORE, Doc(title, ""), range=Range(0.0, 1.0))
         self.score: SliderRow = SliderRow(field)
         self.score.set_value(DEFAULT_SCORE, DEFAULT_SCORE)
-        self.score.setToolTip(
-            self.tr("Predictions on the picture with this score or more become labels, unless one is there already.")
-        )
+        self.score.setToolTip(self.tr("Predictions with this score or more become labels."))
         self.score.changed.connect(lambda value, dragging: self._count())
         self.accept = QPushButton(icon("check"), "")
         self.accept.clicked.connect(self._accept)
-        layout = QVBoxLayout(self.accepting)
-        layout.setContentsMargins(0, 0, 0, 0)
+        self.accepting = QLabel()
+        self.accepting.setObjectName("quiet")
+        self.accepting.setWordWrap(True)
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.score)
         layout.addWidget(self.accept)
-        return self.accepting
+        layout.addWidget(self.accepting)
+        layout.addStretch(1)
+        return page
 
     # What is shown --------------------------------------------------------------------------------------------------
 
@@ -316,9 +323,13 @@ class LabelsPanel(QWidget):
         return None
 
     def _count(self) -> None:
+        """Show how many predictions would be accepted."""
         predictions = self.predictions() if self._labelling.ready else None
-        self.accepting.setVisible(predictions is not None)
+        self.score.setEnabled(predictions is not None)
+        self.accept.setEnabled(False)
         if predictions is None:
+            self.accept.setText(self.tr("Accept predictions"))
+            self.accepting.setText(self.tr("Add a layer that detects objects; what it finds can become labels."))
             return
         from cvstudio.results.accepted_labels import count_accepted
 
@@ -330,7 +341,7 @@ class LabelsPanel(QWidget):
         self.accept.setEnabled(count > 0)
         text = self.tr("Accept {count} of {total} predictions")
         self.accept.setText(text.format(count=f"{count:,}", total=f"{len(predictions):,}"))
-        self.accept.setToolTip(self.tr("Those that are labelled already (an IoU of 0.9 or more) are not counted."))
+        self.accepting.setText(self.tr("Objects that are labelled already (IoU of 0.9 or more) are left out."))
 
     # Intents --------------------------------------------------------------------------------------------------------
 
