@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -205,14 +205,25 @@ class LabelsPanel(QWidget):
         titles = (self.tr("Class"), self.tr("Key"), self.tr("Labels"))
         self.classes = RowsTable(titles)
         self.classes.setAccessibleName(self.tr("Classes"))
-        self.classes.setToolTip(self.tr("The class of what is drawn next and of the selected label"))
+        self.classes.setToolTip(
+            self.tr("A click gives it to the selected label and to what is drawn next; a double-click renames it.")
+        )
         self.classes.set_empty_text(self.tr("No classes yet; name one below."))
         self.classes.selected.connect(self._choose_class)
+        self.classes.activated.connect(lambda index: self._begin_renaming(index.row()))
+        self.classes.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.classes.customContextMenuRequested.connect(
+            lambda place: self.class_menu(self.classes.indexAt(place).row()).popup(
+                self.classes.viewport().mapToGlobal(place)
+            )
+        )
         self.new_class = QLineEdit()
         self.new_class.setPlaceholderText(self.tr("Add a class"))
         self.new_class.setAccessibleName(self.tr("Name of a new class"))
         self.new_class.setToolTip(self.tr("Enter adds the class to the labels of all pictures"))
-        self.new_class.returnPressed.connect(self._add_class)
+        self.new_class.returnPressed.connect(self._take_class_name)
+        self.new_class.installEventFilter(self)
+        self._renaming: int | None = None
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -358,9 +369,41 @@ class LabelsPanel(QWidget):
         if numbers:
             self._labelling.set_category(numbers[0])
 
-    def _add_class(self) -> None:
-        if self._labelling.add_category(self.new_class.text()) is not None:
+    def _begin_renaming(self, number: int) -> None:
+        """Let the field below the classes take another name for the class `number`."""
+        if 0 <= number < len(self._labelling.categories):
+            name = self._labelling.categories[number].name
+            self._renaming = number
+            self.new_class.setPlaceholderText(self.tr("Rename {name}").format(name=name))
+            self.new_class.setText(name)
+            self.new_class.selectAll()
+            self.new_class.setFocus()
+
+    def _end_renaming(self) -> None:
+        self._renaming = None
+        self.new_class.setPlaceholderText(self.tr("Add a class"))
+        self.new_class.clear()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if self._renaming is not None and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            self._end_renaming()
+            return True
+        return super().eventFilter(watched, event)
+
+    def _take_class_name(self) -> None:
+        if self._renaming is not None:
+            self._labelling.rename_category(self._renaming, self.new_class.text())
+            self._end_renaming()
+        elif self._labelling.add_category(self.new_class.text()) is not None:
             self.new_class.clear()
+
+    def class_menu(self, number: int) -> QMenu:
+        """What can be done with the class `number`."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if number >= 0:
+            menu.addAction(self.tr("Rename …"), partial(self._begin_renaming, number))
+        return menu
 
     def _accept(self) -> None:
         predictions = self.predictions()

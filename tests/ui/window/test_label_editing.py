@@ -332,3 +332,45 @@ def test_a_right_click_offers_what_can_be_done_with_a_label(labelling: MainWindo
     actions["Duplicate"].trigger()
     assert [item.box[0] for item in annotations(labelling)] == pytest.approx([50, 10, 20], abs=0.5)
     assert labelling.controller.labelling.selected == 2
+
+
+def test_classes_are_added_chosen_and_renamed_in_the_panel(labelling: MainWindow, qtbot: QtBot) -> None:
+    controller = labelling.controller
+    begin(labelling, qtbot, "car")
+    shown = panel(labelling)
+    shown.lists.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: len(shown.classes.row_ids()) == 1)
+    QTest.keyClicks(shown.new_class, "dog")
+    QTest.keyClick(shown.new_class, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(shown.classes.row_ids()) == 2)
+    assert controller.labelling.category == 1
+    place = shown.classes.visualRect(shown.classes.model().index(0, 0)).center()
+    QTest.mouseClick(shown.classes.viewport(), LEFT, NO_KEYS, place)
+    assert controller.labelling.category == 0
+    QTest.mouseDClick(shown.classes.viewport(), LEFT, NO_KEYS, place)
+    assert shown.new_class.text() == "car"
+    QTest.keyClicks(shown.new_class, "truck")
+    QTest.keyClick(shown.new_class, Qt.Key.Key_Return)
+    assert [category.name for category in controller.labelling.categories] == ["truck", "dog"]
+    assert controller.session.undo_title == "Rename class car"
+    notices: list[tuple[str, str]] = []
+    controller.notice.connect(lambda *notice: notices.append(notice))
+    controller.labelling.rename_category(0, "dog")
+    assert notices == [("error", "There is a class “dog” already; choose another name.")]
+    controller.undo()
+    assert [category.name for category in controller.labelling.categories] == ["car", "dog"]
+
+
+def test_the_picture_keeps_its_labels_while_an_edit_is_computed(labelling: MainWindow, qtbot: QtBot) -> None:
+    """Without that they would vanish for a moment at each stroke."""
+    begin(labelling, qtbot)
+    key(labelling, Qt.Key.Key_B)
+    draw(labelling, (20, 10), (60, 50))
+    qtbot.waitUntil(lambda: settled(labelling), timeout=30_000)
+    before = labelling.controller.detections()
+    stale: list[bool] = []
+    labelling.controller.view_changed.connect(lambda shown: stale.append(labelling.controller.detections() is before))
+    draw(labelling, (70, 10), (100, 50))
+    assert stale[0] is True
+    qtbot.waitUntil(lambda: settled(labelling), timeout=30_000)
+    assert stale[-1] is False
