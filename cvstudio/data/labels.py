@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvstudio.data.geometry import Size, readonly
+from cvstudio.data.pixel_map import PixelMap
 from cvstudio.foundation.shapes import Box, Polygon
 
 NO_CLASS = -1
@@ -286,11 +287,13 @@ class LabelledSample:
     ----------
     set : all labels
     name : of the picture in the set; None where the set does not name it
+    pixel_map : from the pixels of the file to those that the stage is given; None where both are the same
     """
 
     set: LabelledSet
     name: str | None
+    pixel_map: PixelMap | None = None
 
     def labels(self) -> PictureLabels | None:
-        """Labels of the picture; None where it has none. Raises MediaError."""
+        """Labels of the picture, in the pixels of its file; None where it has none. Raises MediaError."""
         return self.set.labels(self.name) if self.name is not None else None

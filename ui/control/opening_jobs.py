@@ -10,7 +10,14 @@ from typing import Any
 
 from cvstudio.analyses import Analysis
 from cvstudio.analyses.analysis import Slot
-from cvstudio.analyses.binding import Binding, MediaList, TextInput, open_media_list
+from cvstudio.analyses.binding import (
+    AnnotationSet,
+    Binding,
+    MediaList,
+    TextInput,
+    open_annotations,
+    open_media_list,
+)
 from cvstudio.foundation.errors import UserError
 from cvstudio.foundation.lanes import Work
 from cvstudio.foundation.progress import Progress
@@ -96,6 +103,9 @@ def prepare_sample(spec: Analysis) -> Work:
         for slot, key in (spec.samples or {}).items():
             if isinstance(key, TextInput):
                 bindings[slot] = key
+                continue
+            if AnnotationSet in spec.slot(slot).accepts:
+                bindings[slot] = open_annotations(sample_path(key, progress))
                 continue
             kinds = spec.slot(slot).kinds
             kind = next(iter(kinds)) if len(kinds) == 1 else None
