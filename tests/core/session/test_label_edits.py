@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -41,7 +40,7 @@ def pictures(tmp_path: Path) -> list[Media]:
 
 
 @pytest.fixture
-def begun(pictures: list[Media], labelled_boxes: ModuleType) -> State:
+def begun(pictures: list[Media]) -> State:
     state = activate(State(), pictures[0])
     for media in pictures[1:]:
         state = add_media(state, media)

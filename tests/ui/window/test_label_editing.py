@@ -28,7 +28,7 @@ LEFT, NO_KEYS = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
 @pytest.fixture
-def labelling(window: MainWindow, qtbot: QtBot, tmp_path: Path, labelled_boxes: Any) -> Iterator[MainWindow]:
+def labelling(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
     """Two grey pictures of a folder, the first on the canvas, without labels."""
     controller = window.controller
     for name in ("one", "two"):
